@@ -1,0 +1,13 @@
+"""The practice org: an Okta-shaped API on loopback, to pull from without an account and to test against.
+
+Its digest log says what was really handed over, byte for byte, which makes it the truth that tests and benchmarks
+compare a data lake with. It uses the standard library only and nothing of the engine.
+"""
+
+from circulate_core.practice.directory import TruthEntry
+from circulate_core.practice.faults import KINDS, Fault, FaultError
+from circulate_core.practice.limits import Window
+from circulate_core.practice.log import LogEntry, LoggedRecord
+from circulate_core.practice.org import PracticeOrg
+
+__all__ = ["KINDS", "Fault", "FaultError", "LogEntry", "LoggedRecord", "PracticeOrg", "TruthEntry", "Window"]

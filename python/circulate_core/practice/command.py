@@ -1,0 +1,110 @@
+"""The command `circulate practice-org`: flags, what it prints, and running until a signal comes."""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from circulate_core.practice.durations import parse_duration
+from circulate_core.practice.faults import KINDS
+from circulate_core.practice.org import DEFAULT_TOKEN, PracticeOrg
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the command to `parser`.
+
+    Args:
+        parser: Parser of `circulate practice-org`, or of anything else that calls `run`.
+    """
+    add = parser.add_argument
+    add("--users", type=int, default=1000, help="users at the start (default: 1000)")
+    add("--seed", type=int, default=1, help="number that everything follows from (default: 1)")
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default: 0)")
+    add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
+    add("--rate-limit", type=int, default=600, metavar="N", help="requests allowed in a window (default: 600)")
+    add("--window", default="60s", metavar="TIME", help="length of a rate-limit window (default: 60s)")
+    add("--concurrency", type=int, default=75, metavar="N", help="requests allowed at the same time (default: 75)")
+    add("--latency", default="0s", metavar="TIME", help="hold every answer back (default: 0s)")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[:VALUE][@PAGE][*TIMES]",
+        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}",
+    )
+    add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
+    add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
+    add("--gzip", action="store_true", help="compress answers for clients that take it")
+    add("--plain", action="store_true", help="leave the attributes out that break careless readers")
+    add("--log", default=None, metavar="FILE", help="log answers and record digests as JSON Lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the org that `args` describe until SIGINT or SIGTERM.
+
+    Args:
+        args: What a parser with the flags of `add_arguments` returned.
+
+    Returns:
+        Exit code: 0 after a signal, 1 if the org could not start, 2 if a flag has a wrong value.
+    """
+    try:
+        org = _org(args)
+    except ValueError as error:
+        return _complain(error, 2)
+    with _signalled() as signalled:
+        try:
+            org.start()
+        except OSError as error:
+            return _complain(error, 1)
+        _announce(org, args.users)
+        signalled.wait()
+        org.stop()
+    return 0
+
+
+def _org(args: argparse.Namespace) -> PracticeOrg:
+    return PracticeOrg(
+        users=args.users,
+        seed=args.seed,
+        token=args.token,
+        port=args.port,
+        rate_limit=args.rate_limit,
+        window=parse_duration(args.window),
+        concurrency=args.concurrency,
+        latency=parse_duration(args.latency),
+        faults=args.fault,
+        change_every=None if args.change_every is None else parse_duration(args.change_every),
+        change_count=args.change_count,
+        gzip=args.gzip,
+        nasty=not args.plain,
+        log=args.log,
+        keep_log=False,
+    )
+
+
+@contextmanager
+def _signalled() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set, and put the earlier handlers back at the end."""
+    event = threading.Event()
+    earlier = {number: signal.signal(number, lambda *_: event.set()) for number in _SIGNALS}
+    try:
+        yield event
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _announce(org: PracticeOrg, users: int) -> None:
+    print(f"practice org: {org.url}  token: {org.token}  users: {users}", flush=True)  # noqa: T201
+    print(f"export OKTA_ORG_URL={org.url} OKTA_API_TOKEN={org.token}", file=sys.stderr)  # noqa: T201
+    print("circulate pull okta.users --to ./lake", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"circulate practice-org: {error}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,146 @@
+"""The filter expressions Okta takes for users, compiled to a test of one user's columns.
+
+`lastUpdated gt "2026-01-01T00:00:00.000Z" and (status eq "ACTIVE" or status eq "STAGED")`: the attributes `lastUpdated`
+(`eq`, `gt`, `ge`, `lt`, `le`), `status` and `id` (`eq`), combined with `and`, `or` and parentheses; `and` binds
+tighter.
+Attribute names and values are case-sensitive, operators are not. `not`, other attributes and other operators are
+refused, as Okta refuses them.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from circulate_core.practice.ids import UserIds
+from circulate_core.practice.stamps import parse_stamp
+from circulate_core.practice.users import STATUSES
+
+Match = Callable[[int], bool]
+"""Tells of a user, by its index, whether it belongs to the answer."""
+
+_TOKEN: Final = re.compile(r'\s*(?:(?P<paren>[()])|(?P<word>[A-Za-z.]+)|"(?P<text>(?:[^"\\]|\\.)*)")')
+_COMPARISONS: Final = {"eq": operator.eq, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
+
+
+class FilterError(ValueError):
+    """The expression is not one this org understands; the message says where."""
+
+
+class Columns(NamedTuple):
+    """What a filter can look at; the columns are shared, so a filter always sees the newest values."""
+
+    updated: Sequence[int]
+    status: Sequence[int]
+    ids: UserIds
+
+
+def compile_filter(text: str, columns: Columns) -> Match:
+    """Return the test that `text` stands for.
+
+    Raises:
+        FilterError: If `text` is not a filter expression, or uses what Okta's users do not offer.
+    """
+    parser = _Parser(_tokens(text), columns)
+    match = parser.alternatives()
+    parser.expect_end()
+    return match
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens, at, end = [], 0, len(text.rstrip())
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if found is None or found.lastgroup is None:
+            message = f"unexpected text at character {at + 1}"
+            raise FilterError(message)
+        tokens.append((found.lastgroup, found[found.lastgroup]))
+        at = found.end()
+    return tokens
+
+
+class _Parser:
+    """Recursive descent over the tokens, one method a rule of the grammar."""
+
+    def __init__(self, tokens: list[tuple[str, str]], columns: Columns) -> None:
+        self._tokens = tokens
+        self._columns = columns
+        self._at = 0
+
+    def alternatives(self) -> Match:
+        match = self._conjunction()
+        while self._take_operator("or"):
+            match = _either(match, self._conjunction())
+        return match
+
+    def expect_end(self) -> None:
+        if self._at < len(self._tokens):
+            self._refuse("and, or, or the end")
+
+    def _conjunction(self) -> Match:
+        match = self._term()
+        while self._take_operator("and"):
+            match = _both(match, self._term())
+        return match
+
+    def _term(self) -> Match:
+        if self._peek() == ("paren", "("):
+            self._at += 1
+            match = self.alternatives()
+            if self._peek() != ("paren", ")"):
+                self._refuse("a closing parenthesis")
+            self._at += 1
+            return match
+        return self._comparison(self._take("word"), self._take("word").lower(), self._take("text"))
+
+    def _comparison(self, attribute: str, comparison: str, text: str) -> Match:
+        value = re.sub(r"\\(.)", r"\1", text)
+        if comparison in _COMPARISONS and attribute == "lastUpdated":
+            return self._updated(comparison, value)
+        if comparison == "eq" and attribute == "status" and value in STATUSES:
+            return _equals(self._columns.status, STATUSES.index(value))
+        if comparison == "eq" and attribute == "id":
+            wanted = self._columns.ids.index_of(value.encode())
+            return lambda index: index == wanted
+        message = f'"{attribute} {comparison}" with value "{value}" is not supported'
+        raise FilterError(message)
+
+    def _updated(self, comparison: str, value: str) -> Match:
+        bound = parse_stamp(value)
+        if bound is None:
+            message = f'"{value}" is not a time like 2026-01-01T00:00:00.000Z'
+            raise FilterError(message)
+        holds, updated = _COMPARISONS[comparison], self._columns.updated
+        return lambda index: holds(updated[index], bound)
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
+
+    def _take(self, kind: str) -> str:
+        found, text = self._peek()
+        if found != kind:
+            self._refuse({"word": "an attribute and an operator", "text": "a value in double quotes"}[kind])
+        self._at += 1
+        return text
+
+    def _take_operator(self, word: str) -> bool:
+        kind, text = self._peek()
+        taken = kind == "word" and text.lower() == word
+        self._at += taken
+        return taken
+
+    def _refuse(self, wanted: str) -> None:
+        message = f"expected {wanted}, found {self._peek()[1] or 'the end'}"
+        raise FilterError(message)
+
+
+def _either(first: Match, second: Match) -> Match:
+    return lambda index: first(index) or second(index)
+
+
+def _both(first: Match, second: Match) -> Match:
+    return lambda index: first(index) and second(index)
+
+
+def _equals(column: Sequence[int], value: int) -> Match:
+    return lambda index: column[index] == value

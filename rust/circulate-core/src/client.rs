@@ -1,0 +1,227 @@
+//! Everything that happens around one request, in the one place that says in which order.
+//!
+//! An attempt is: wait for the quota → sign in → send → learn the quota → classify the status → read the body to its
+//! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
+//! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::account::Account;
+use crate::auth::{Authorize, StaticHeader};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{
+    Classifier, Failure, RateLimiter, Redactor, Request, Response, Retry, Tally, Transport, Verdict,
+};
+use crate::progress::Progress;
+use crate::spec::{Auth, PageSize, Source};
+use crate::stop::{Stop, StopReason};
+
+/// A polite client of one account.
+#[derive(Debug)]
+pub struct Client {
+    origin: Url,
+    headers: HeaderMap,
+    transport: Arc<dyn Transport>,
+    authorize: Box<dyn Authorize>,
+    limiter: RateLimiter,
+    classifier: Classifier,
+    retry: Retry,
+    redactor: Redactor,
+    total_timeout: Duration,
+    progress: Arc<Progress>,
+    stop: Stop,
+}
+
+/// A page to ask for.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// Its absolute URL. A `next` URL is kept as the API sent it.
+    pub url: Url,
+    /// Headers of the stream.
+    pub headers: HeaderMap,
+    /// How its size may be made smaller.
+    pub page_size: Option<PageSize>,
+}
+
+impl Client {
+    /// A client that asks `account` of `source` through `transport`.
+    pub fn new(
+        source: &Source,
+        account: &Account,
+        transport: Arc<dyn Transport>,
+        retry: Retry,
+        progress: Arc<Progress>,
+        stop: Stop,
+    ) -> Result<Self> {
+        let Auth::Header(header) = &source.auth;
+        Ok(Self {
+            origin: account.base_url().clone(),
+            headers: header_map(&source.headers)?,
+            transport,
+            authorize: Box::new(StaticHeader::new(header, account.secret(&header.secret)?)?),
+            limiter: RateLimiter::new(source.rate_limit.clone()),
+            classifier: Classifier::new(source),
+            retry,
+            redactor: Redactor::new(account.secrets()),
+            total_timeout: source.timeouts.total.get(),
+            progress,
+            stop,
+        })
+    }
+
+    /// Asks for a page until `read` has taken it in, the policy gives up, or the run is asked to stop. Temporary errors
+    /// of `read` are retried too. The request's page size may have been made smaller on return.
+    pub async fn fetch<T, F, Fut>(&self, request: &mut PageRequest, read: F) -> Result<T>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        self.check_origin(&request.url)?;
+        let mut tally = Tally::default();
+        let mut server_errors = 0;
+        loop {
+            self.wait_for_quota().await?;
+            let failure = match self.attempt(request, &read).await {
+                Ok(done) => {
+                    self.retry.succeeded();
+                    return Ok(done);
+                }
+                Err(failure) => failure,
+            };
+            let error = failure.error.with("url", self.redactor.url(&request.url));
+            if matches!(failure.verdict, Verdict::Throttled(_)) {
+                self.progress.count_throttled();
+            }
+            let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
+                return Err(error.persistent());
+            };
+            server_errors += u32::from(failure.page_too_big);
+            if failure.page_too_big && server_errors > 1 {
+                self.make_smaller(request);
+            }
+            self.progress.count_retry();
+            self.progress.note(format!("asking again in {:.1} s: {error}", wait.as_secs_f64()));
+            self.pause(&error.to_string(), wait).await?;
+        }
+    }
+
+    /// Hides this account's secrets and private URL parts.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    async fn attempt<T, F, Fut>(&self, request: &PageRequest, read: &F) -> Result<T, Failure>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let mut sent = Request::get(request.url.clone());
+        sent.headers.extend(self.headers.clone());
+        sent.headers.extend(request.headers.clone());
+        self.authorize.apply(&mut sent).await?;
+        self.progress.count_request();
+        let attempt = async {
+            let response = self.transport.send(sent).await?;
+            if let Some(quota) = self.limiter.observe(&response.headers) {
+                self.progress.set_quota(quota);
+            }
+            let response = self.classifier.check(response, &self.limiter, &self.redactor).await?;
+            read(response).await.map_err(Failure::from)
+        };
+        tokio::select! {
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow())),
+            reason = self.stop.requested() => Err(stopped(reason).into()),
+        }
+    }
+
+    /// A token must never leave for another origin than the account's.
+    fn check_origin(&self, url: &Url) -> Result<()> {
+        if url.origin() == self.origin.origin() && url.username().is_empty() && url.password().is_none() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Data,
+            "follow next link",
+            "the next page is on another origin; it was not asked for",
+        )
+        .with("next", self.redactor.url(url))
+        .with("expected", self.origin.origin().ascii_serialization())
+        .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
+    }
+
+    async fn wait_for_quota(&self) -> Result<()> {
+        while let Some(wait) = self.limiter.pace() {
+            self.pause("leaving the rest of the quota to others until it is reset", wait).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits, unless the wait could not end in time or the run is asked to stop.
+    async fn pause(&self, why: &str, wait: Duration) -> Result<()> {
+        if !self.stop.allows(wait) {
+            self.stop.request(StopReason::Wait(wait));
+        }
+        let _waiting = self.progress.waiting(why, wait);
+        tokio::select! {
+            biased;
+            reason = self.stop.requested() => Err(stopped(reason)),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    fn make_smaller(&self, request: &mut PageRequest) {
+        if let Some(size) = request.make_smaller() {
+            self.progress.note(format!("the API failed at this page size: asking for {size} records a page"));
+        }
+    }
+
+    fn too_slow(&self) -> Failure {
+        let message = format!("the answer took longer than {} s", self.total_timeout.as_secs());
+        let error = Error::new(ErrorKind::Network, "read answer", message).temporary();
+        Failure { error, verdict: Verdict::Backoff, page_too_big: true }
+    }
+}
+
+impl PageRequest {
+    /// Halves the page size in the URL, leaving the rest of it as it is; returns the new size if there is one.
+    fn make_smaller(&mut self) -> Option<u32> {
+        let size = self.page_size.as_ref()?;
+        let query = self.url.query()?;
+        let prefix = format!("{}=", size.param);
+        let asked: u32 = query.split('&').find_map(|pair| pair.strip_prefix(&prefix))?.parse().ok()?;
+        let smaller = (asked / 2).max(size.min);
+        if smaller >= asked {
+            return None;
+        }
+        let pairs = query.split('&').map(|pair| match pair.strip_prefix(&prefix) {
+            Some(_) => format!("{prefix}{smaller}"),
+            None => pair.to_owned(),
+        });
+        let query = pairs.collect::<Vec<_>>().join("&");
+        self.url.set_query(Some(&query));
+        Some(smaller)
+    }
+}
+
+fn stopped(reason: StopReason) -> Error {
+    Error::new(ErrorKind::Stopped, "wait", format!("stopped: {}", reason.as_str()))
+}
+
+/// Headers of a definition, checked.
+pub fn header_map(headers: &std::collections::BTreeMap<String, String>) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let wrong = || {
+            Error::new(ErrorKind::Definition, "read definition", format!("`{name}: {value}` is no header"))
+        };
+        let name: HeaderName = name.parse().map_err(|_| wrong())?;
+        let value: HeaderValue = value.parse().map_err(|_| wrong())?;
+        map.insert(name, value);
+    }
+    Ok(map)
+}

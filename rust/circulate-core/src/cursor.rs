@@ -1,0 +1,128 @@
+//! The incremental position of a stream: how far it has been read, and where the next run begins. No I/O.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{earlier, later, truncate_to_millis};
+
+/// The greatest time seen in the records of a run. Times are compared as times, never as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    greatest: Option<Timestamp>,
+    /// Records whose time is missing or is none. They are delivered and counted, and move nothing.
+    #[serde(default)]
+    pub without_time: u64,
+}
+
+impl Watermark {
+    /// Takes a record's time in, given as JSON text.
+    pub fn see(&mut self, field: Option<&[u8]>) {
+        match field.and_then(parse_time) {
+            Some(time) => self.greatest = self.greatest.max(Some(time)),
+            None => self.without_time += 1,
+        }
+    }
+
+    /// The lower bound of the next run: the greatest time seen, but never past `first_server_date` (the server's
+    /// `Date` at the first answer of the run), less `overlap`. A run that saw no time keeps the `old` bound, and so
+    /// does one whose server told no date.
+    pub fn next_bound(
+        &self,
+        old: Option<Timestamp>,
+        first_server_date: Option<Timestamp>,
+        overlap: Duration,
+    ) -> Option<Timestamp> {
+        match (self.greatest, first_server_date) {
+            (Some(greatest), Some(date)) => Some(truncate_to_millis(earlier(greatest.min(date), overlap))),
+            _ => old,
+        }
+    }
+}
+
+/// The part of time a run asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Inclusive lower bound; `None` asks for everything.
+    pub since: Option<Timestamp>,
+    /// Exclusive upper bound; `None` asks up to now.
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// Whether it holds any time at all.
+    pub fn is_empty(&self) -> bool {
+        matches!((self.since, self.until), (Some(since), Some(until)) if later(since, Duration::ZERO) >= until)
+    }
+}
+
+fn parse_time(json: &[u8]) -> Option<Timestamp> {
+    let text: std::borrow::Cow<'_, str> = serde_json::from_slice(json).ok()?;
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn seen(seconds: &[i64]) -> Watermark {
+        let mut watermark = Watermark::default();
+        for second in seconds {
+            watermark.see(Some(format!("\"{}\"", time(*second)).as_bytes()));
+        }
+        watermark
+    }
+
+    #[test]
+    fn times_are_compared_as_times() {
+        let mut watermark = Watermark::default();
+        watermark.see(Some(br#""2026-01-01T23:30:00+02:00""#));
+        watermark.see(Some(br#""2026-01-01T22:00:00.5Z""#));
+        let bound = watermark.next_bound(None, Some(Timestamp::MAX), Duration::ZERO);
+        assert_eq!(bound, Some("2026-01-01T22:00:00.5Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn records_without_a_time_are_counted_and_move_nothing() {
+        let mut watermark = seen(&[100]);
+        for field in [None, Some(&b"null"[..]), Some(b"7"), Some(b"\"soon\"")] {
+            watermark.see(field);
+        }
+        assert_eq!(watermark.without_time, 4);
+        assert_eq!(watermark.next_bound(None, Some(time(200)), Duration::ZERO), Some(time(100)));
+    }
+
+    #[test]
+    fn a_record_from_the_future_does_not_silence_the_stream() {
+        let far = "2099-01-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second();
+        let bound = seen(&[50, far]).next_bound(None, Some(time(200)), Duration::from_secs(10));
+        assert_eq!(bound, Some(time(190)));
+    }
+
+    #[test]
+    fn a_run_without_records_keeps_the_old_bound() {
+        let nothing = Watermark::default();
+        assert_eq!(nothing.next_bound(Some(time(5)), Some(time(9)), Duration::ZERO), Some(time(5)));
+        assert_eq!(seen(&[7]).next_bound(Some(time(5)), None, Duration::ZERO), Some(time(5)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_never_outruns_what_was_seen_or_the_server(
+            times in proptest::collection::vec(0i64..4_000_000_000, 1..20),
+            date in 0i64..4_000_000_000,
+            overlap in 0u64..100_000,
+        ) {
+            let bound = seen(&times).next_bound(None, Some(time(date)), Duration::from_secs(overlap)).unwrap();
+            let most = times.iter().copied().max().unwrap().min(date);
+            prop_assert_eq!(bound.as_second(), most - i64::try_from(overlap).unwrap());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Compression of finished objects. The same body gives the same bytes, so that a retry writes what is there.
+
+use libdeflater::{CompressionLvl, Compressor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How objects are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// gzip at level 6, without time or name in its header.
+    #[default]
+    Gzip,
+    /// zstd at level 3, with a checksum.
+    Zstd,
+    /// None.
+    None,
+}
+
+const GZIP_LEVEL: i32 = 6;
+const ZSTD_LEVEL: i32 = 3;
+
+impl Compression {
+    /// What it adds to an object's name.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+            Self::None => "",
+        }
+    }
+
+    /// The `Content-Encoding` of an object.
+    pub fn content_encoding(self) -> Option<&'static str> {
+        match self {
+            Self::Gzip => Some("gzip"),
+            Self::Zstd => Some("zstd"),
+            Self::None => None,
+        }
+    }
+
+    /// Compresses a whole body.
+    pub fn compress(self, body: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Self::Gzip => gzip(&body),
+            Self::Zstd => zstd(&body).map_err(|error| failed("cannot compress the object").caused_by(error)),
+            Self::None => Ok(body),
+        }
+    }
+
+    /// Undoes [`compress`](Self::compress) for a body known to have `size` bytes.
+    pub fn decompress(self, stored: &[u8], size: usize) -> Result<Vec<u8>> {
+        let broken = || failed("the stored object cannot be decompressed to the size its manifest tells");
+        let body = match self {
+            Self::Gzip => {
+                let mut body = vec![0; size];
+                let written = libdeflater::Decompressor::new()
+                    .gzip_decompress(stored, &mut body)
+                    .map_err(|error| broken().caused_by(error))?;
+                body.truncate(written);
+                body
+            }
+            Self::Zstd => {
+                ::zstd::bulk::decompress(stored, size).map_err(|error| broken().caused_by(error))?
+            }
+            Self::None => stored.to_vec(),
+        };
+        if body.len() == size { Ok(body) } else { Err(broken()) }
+    }
+}
+
+fn gzip(body: &[u8]) -> Result<Vec<u8>> {
+    let level =
+        CompressionLvl::new(GZIP_LEVEL).map_err(|_| failed("libdeflate does not know the gzip level"))?;
+    let mut compressor = Compressor::new(level);
+    let mut stored = vec![0; compressor.gzip_compress_bound(body.len())];
+    let size = compressor
+        .gzip_compress(body, &mut stored)
+        .map_err(|error| failed("cannot compress the object").caused_by(error))?;
+    stored.truncate(size);
+    stored.shrink_to_fit();
+    Ok(stored)
+}
+
+fn zstd(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = ::zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(body)
+}
+
+fn failed(message: &str) -> Error {
+    Error::new(ErrorKind::Mismatch, "compress object", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_come_back_and_gzip_has_a_fixed_header() {
+        let body: Vec<u8> = (0..200_000u32).flat_map(|n| (n % 977).to_le_bytes()).collect();
+        for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
+            let stored = compression.compress(body.clone()).unwrap();
+            assert_eq!(compression.decompress(&stored, body.len()).unwrap(), body);
+            assert!(compression.decompress(&stored, body.len() - 1).is_err());
+            assert_eq!(compression.compress(body.clone()).unwrap(), stored);
+        }
+        let gzip = Compression::Gzip.compress(body).unwrap();
+        assert_eq!(gzip[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0], "no flags, no name, mtime 0");
+    }
+}

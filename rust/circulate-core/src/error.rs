@@ -1,0 +1,190 @@
+//! The one error type of the crate.
+//!
+//! An error is built where the fact is known: what happened, during which operation, and where. It carries
+//! whether trying again can help ([`Status`]), so that callers never match on text.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, coarse enough to choose an exception class or an exit code by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A source or stream definition is wrong.
+    Definition,
+    /// A setting, flag or argument is missing or wrong.
+    Settings,
+    /// The API refused our credentials (401) or our rights (403).
+    Auth,
+    /// The API kept asking us to slow down.
+    RateLimited,
+    /// The API answered with any other error.
+    Api,
+    /// The API could not be reached, or the connection broke.
+    Network,
+    /// The API's answer is not what the definition says it is.
+    Data,
+    /// A limit of ours (page, record, nesting) was exceeded.
+    Limit,
+    /// Objects could not be written or read.
+    Storage,
+    /// State could not be read or written, or does not fit what was asked.
+    State,
+    /// Another worker holds the stream.
+    Busy,
+    /// A stored object differs from what its manifest says.
+    Mismatch,
+    /// The run was asked to stop, or a wait would have outlasted its deadline.
+    Stopped,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The same call will fail again.
+    Permanent,
+    /// The same call may succeed a little later.
+    Temporary,
+    /// It was temporary, and our retries are used up: nobody further out retries it.
+    Persistent,
+}
+
+/// What happened, where, and what to do about it.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    status: Status,
+    operation: &'static str,
+    message: String,
+    context: Vec<(&'static str, String)>,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A permanent error of `kind`, met during `operation` (a short verb phrase such as `"read page"`).
+    pub fn new(kind: ErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            status: Status::Permanent,
+            operation,
+            message: message.into(),
+            context: Vec::new(),
+            hint: None,
+            source: None,
+        }))
+    }
+
+    /// Marks the error as one that may go away by itself.
+    pub fn temporary(mut self) -> Self {
+        self.0.status = Status::Temporary;
+        self
+    }
+
+    /// Marks a temporary error whose retries are used up; others are left as they are.
+    pub fn persistent(mut self) -> Self {
+        if self.0.status == Status::Temporary {
+            self.0.status = Status::Persistent;
+        }
+        self
+    }
+
+    /// Adds where it happened: a file, a key, a redacted URL, a page number.
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.context.push((name, value.to_string()));
+        self
+    }
+
+    /// Says what the reader can do. A later hint replaces an earlier one.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the underlying error. Its text is part of the message shown.
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether trying again can help.
+    pub fn status(&self) -> Status {
+        self.0.status
+    }
+
+    /// What the crate was doing.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// What the reader can do about it.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Where it happened, as name and value pairs.
+    pub fn context(&self) -> &[(&'static str, String)] {
+        &self.0.context
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.message)?;
+        let mut cause: Option<&dyn StdError> = self.0.source.as_deref().map(|s| s as &dyn StdError);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        for (index, (name, value)) in self.0.context.iter().enumerate() {
+            write!(f, "{} {name} {value}", if index == 0 { " —" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({:?}) in {}: {self}", self.0.kind, self.0.status, self.0.operation)?;
+        if let Some(hint) = &self.0.hint {
+            write!(f, "; hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_is_one_line_with_causes_and_place() {
+        let io = std::io::Error::other("no space left on device");
+        let error = Error::new(ErrorKind::Storage, "create object", "cannot write the object")
+            .caused_by(io)
+            .with("file", "/lake/a.json.gz")
+            .with("bytes", 12);
+        assert_eq!(
+            error.to_string(),
+            "cannot write the object: no space left on device — file /lake/a.json.gz, bytes 12"
+        );
+    }
+
+    #[test]
+    fn only_temporary_errors_become_persistent() {
+        let permanent = Error::new(ErrorKind::Api, "send", "no").persistent();
+        assert_eq!(permanent.status(), Status::Permanent);
+        let gave_up = Error::new(ErrorKind::Api, "send", "no").temporary().persistent();
+        assert_eq!(gave_up.status(), Status::Persistent);
+    }
+}

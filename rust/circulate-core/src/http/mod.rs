@@ -1,0 +1,66 @@
+//! HTTP as the engine sees it: one request in, one answer out, its body a stream of pieces.
+//!
+//! [`Transport`] is the seam: [`wire`] sends for real, tests answer from memory. What happens around a request
+//! (credentials, pacing, retries) is put together in [`crate::client`].
+
+mod classify;
+mod rate_limit;
+mod redact;
+mod retry;
+mod wire;
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+use crate::error::Result;
+
+pub use classify::{Classifier, Failure};
+pub use rate_limit::{RateLimiter, server_date};
+pub use redact::Redactor;
+pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
+pub use wire::Wire;
+
+/// A request, complete but for its credentials.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Url,
+    /// The headers.
+    pub headers: HeaderMap,
+}
+
+impl Request {
+    /// A GET of `url` without headers.
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new() }
+    }
+}
+
+/// An answer whose body is still to be read.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed. It ends with an error if the connection breaks before its end.
+    pub body: BoxStream<'static, Result<Bytes>>,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Sends one request and returns once the headers of the answer are there.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Sends `request` as it is. An answer of any status is `Ok`; an error means there was no answer.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
+}

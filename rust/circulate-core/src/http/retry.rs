@@ -1,0 +1,193 @@
+//! When to try again, and how long to wait before it. No I/O: the client does the waiting.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How patient we are with one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    /// Attempts at a request that fails. Default 6.
+    pub attempts: u32,
+    /// 429 answers to one request that are waited out. Default 30.
+    pub throttled: u32,
+    /// Upper bound of the first backoff; it doubles from one to the next. Default 500 ms.
+    pub base: Duration,
+    /// Upper bound of every backoff. Default 30 s.
+    pub cap: Duration,
+    /// Retries that a client may spend at once over all its requests; each success earns a fifth of one back, so
+    /// that an API in trouble is not asked twice as often. Default 20.
+    pub budget: u32,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            throttled: 30,
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(30),
+            budget: 20,
+        }
+    }
+}
+
+/// What a failed attempt allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It will fail again.
+    Fail,
+    /// Try again after a backoff.
+    Backoff,
+    /// Try again after the time the API told.
+    After(Duration),
+    /// Asked too much at once (429): try again after the time told, or a backoff.
+    Throttled(Option<Duration>),
+}
+
+/// Random numbers for waits, so that many clients do not come back in the same moment.
+#[derive(Debug)]
+pub struct Jitter(Mutex<fastrand::Rng>);
+
+impl Jitter {
+    /// Different on every run.
+    pub fn random() -> Self {
+        Self(Mutex::new(fastrand::Rng::new()))
+    }
+
+    /// The same on every run.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    /// Anything from nothing to `most`.
+    fn up_to(&self, most: Duration) -> Duration {
+        most.mul_f64(self.0.lock().unwrap_or_else(PoisonError::into_inner).f64())
+    }
+}
+
+/// Failures of one request so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    failed: u32,
+    throttled: u32,
+}
+
+/// The one retry policy of a client.
+#[derive(Debug)]
+pub struct Retry {
+    policy: RetryPolicy,
+    jitter: Jitter,
+    /// Fifths of a retry that are left.
+    budget: Mutex<u32>,
+}
+
+const FIFTHS: u32 = 5;
+
+impl Retry {
+    /// A policy with its source of randomness.
+    pub fn new(policy: RetryPolicy, jitter: Jitter) -> Self {
+        Self { policy, jitter, budget: Mutex::new(policy.budget * FIFTHS) }
+    }
+
+    /// Earns back some of the budget.
+    pub fn succeeded(&self) {
+        let mut budget = self.budget();
+        *budget = (*budget + 1).min(self.policy.budget * FIFTHS);
+    }
+
+    /// The wait before the next attempt, or `None` to give up.
+    pub fn wait(&self, verdict: Verdict, tally: &mut Tally) -> Option<Duration> {
+        match verdict {
+            Verdict::Fail => None,
+            Verdict::Throttled(told) => {
+                tally.throttled += 1;
+                let backoff = || self.backoff(tally.throttled);
+                (tally.throttled <= self.policy.throttled)
+                    .then(|| told.map_or_else(backoff, |told| self.a_little_more(told)))
+            }
+            Verdict::Backoff | Verdict::After(_) => {
+                tally.failed += 1;
+                if tally.failed >= self.policy.attempts || !self.spend() {
+                    return None;
+                }
+                Some(match verdict {
+                    Verdict::After(told) => self.a_little_more(told),
+                    _ => self.backoff(tally.failed),
+                })
+            }
+        }
+    }
+
+    /// "Full jitter": anything up to a bound that doubles with each failure.
+    fn backoff(&self, failures: u32) -> Duration {
+        let bound = self.policy.base.saturating_mul(1 << (failures - 1).min(20)).min(self.policy.cap);
+        self.jitter.up_to(bound)
+    }
+
+    /// A told time and up to a second more: all clients were told the same.
+    fn a_little_more(&self, told: Duration) -> Duration {
+        told + self.jitter.up_to(Duration::from_secs(1))
+    }
+
+    fn spend(&self) -> bool {
+        let mut budget = self.budget();
+        let left = budget.checked_sub(FIFTHS);
+        *budget = left.unwrap_or(*budget);
+        left.is_some()
+    }
+
+    fn budget(&self) -> MutexGuard<'_, u32> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn retry(policy: RetryPolicy) -> Retry {
+        Retry::new(policy, Jitter::seeded(7))
+    }
+
+    #[test]
+    fn attempts_are_bounded() {
+        let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
+        let waits = std::iter::from_fn(|| retry.wait(Verdict::Backoff, &mut tally)).count();
+        assert_eq!(waits, 5, "six attempts have five waits between them");
+        assert_eq!(retry.wait(Verdict::Fail, &mut Tally::default()), None);
+    }
+
+    #[test]
+    fn the_budget_is_shared_by_all_requests_and_earned_back() {
+        let retry = retry(RetryPolicy { budget: 3, ..RetryPolicy::default() });
+        let one_retry = || retry.wait(Verdict::Backoff, &mut Tally::default()).is_some();
+        assert!(one_retry() && one_retry() && one_retry());
+        assert!(!one_retry());
+        for _ in 0..5 {
+            retry.succeeded();
+        }
+        assert!(one_retry() && !one_retry());
+    }
+
+    #[test]
+    fn being_throttled_costs_no_attempts_but_ends_too() {
+        let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
+        let told = Verdict::Throttled(Some(Duration::from_secs(10)));
+        let waits: Vec<_> = std::iter::from_fn(|| retry.wait(told, &mut tally)).collect();
+        assert_eq!(waits.len(), 30);
+        assert!(waits.iter().all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64())));
+        assert!(retry.wait(Verdict::Backoff, &mut tally).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_stays_within_its_bounds(seed in any::<u64>(), failures in 1u32..40) {
+            let policy = RetryPolicy::default();
+            let wait = Retry::new(policy, Jitter::seeded(seed)).backoff(failures);
+            let doubled = policy.base.as_secs_f64() * 2f64.powi(i32::try_from(failures).unwrap() - 1);
+            prop_assert!(wait.as_secs_f64() <= doubled && wait <= policy.cap);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Circulate Core: complete, exactly accounted data out of SaaS APIs.
+//!
+//! Data flows one way, and a module uses only what stands before it in this list: `error`, `clock`, `secrets`,
+//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`] → [`batch`] →
+//! [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`write`] → [`run`], [`check`], [`verify`]. A test holds it to that.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod auth;
+pub mod batch;
+pub mod check;
+pub mod client;
+pub mod clock;
+pub mod cursor;
+pub mod encode;
+pub mod error;
+pub mod http;
+pub mod manifest;
+pub mod page;
+pub mod progress;
+pub mod run;
+pub mod secrets;
+pub mod sink;
+pub mod spec;
+pub mod state;
+pub mod stop;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod verify;
+pub mod write;
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,184 @@
+//! What a run wrote: parts that list objects, and one index that names the parts.
+//!
+//! Both are immutable. The index is created once, at the end of a run, and its creation makes the run visible.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::cursor::Window;
+use crate::encode::{Compression, Format};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sink::{Object, Sink};
+
+/// The version of the two file formats.
+pub const SCHEMA: u32 = 1;
+/// The most objects that a part lists.
+pub const MAX_OBJECTS_PER_PART: usize = 1000;
+
+/// One object of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectEntry {
+    /// Its key, relative to the place of the lake.
+    pub key: String,
+    /// Records in it.
+    pub records: u64,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// SHA-256 of the stored bytes, in hex.
+    pub sha256: String,
+    /// Its size before compression.
+    pub body_bytes: u64,
+    /// SHA-256 of its bytes before compression, in hex.
+    pub body_sha256: String,
+}
+
+/// Up to 1,000 objects, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// Format of the objects.
+    pub format: Format,
+    /// Compression of the objects.
+    pub compression: Compression,
+    /// The part written before this one. State needs to remember only the last.
+    pub previous: Option<PartRef>,
+    /// The objects.
+    pub objects: Vec<ObjectEntry>,
+}
+
+/// A part by key and content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRef {
+    /// Its key.
+    pub key: String,
+    /// SHA-256 of the part, in hex.
+    pub sha256: String,
+    /// Objects it lists.
+    pub objects: u64,
+    /// Records in these objects.
+    pub records: u64,
+}
+
+/// Sums over a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Pages read.
+    pub pages: u64,
+    /// Records.
+    pub records: u64,
+    /// Objects.
+    pub objects: u64,
+    /// Their size as stored.
+    pub bytes: u64,
+    /// Their size before compression.
+    pub body_bytes: u64,
+}
+
+impl Totals {
+    /// Adds an object.
+    pub fn add(&mut self, object: &ObjectEntry) {
+        self.records += object.records;
+        self.objects += 1;
+        self.bytes += object.bytes;
+        self.body_bytes += object.body_bytes;
+    }
+}
+
+/// The whole run in one small file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// Its source.
+    pub source: String,
+    /// Its account.
+    pub account: String,
+    /// Its endpoint.
+    pub endpoint: String,
+    /// `complete`; nothing else gets an index as yet.
+    pub verdict: String,
+    /// `incremental` or `full`.
+    pub mode: String,
+    /// The part of time it asked for.
+    pub window: Window,
+    /// When it started, by the state store's clock.
+    pub started_at: Timestamp,
+    /// The server's `Date` at its first answer.
+    pub first_server_date: Option<Timestamp>,
+    /// Its parts, in order.
+    pub parts: Vec<PartRef>,
+    /// Sums over all parts.
+    pub totals: Totals,
+    /// Where each partition's next run begins.
+    pub cursors: BTreeMap<String, Timestamp>,
+    /// Slices that are missing.
+    pub holes: Vec<String>,
+    /// Records left out because an earlier run delivered the same bytes.
+    pub repeats: u64,
+}
+
+/// A manifest file as an object.
+pub fn to_object<T: Serialize>(key: String, file: &T) -> Result<Object> {
+    let mut bytes = serde_json::to_vec_pretty(file).map_err(|error| {
+        Error::new(ErrorKind::Storage, "write manifest", "cannot write JSON").caused_by(error)
+    })?;
+    bytes.push(b'\n');
+    Ok(Object { key, bytes: bytes.into(), content_type: "application/json", content_encoding: None })
+}
+
+/// Reads a manifest file.
+pub fn parse<T: for<'de> Deserialize<'de>>(key: &str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(ErrorKind::Mismatch, "read manifest", "this is not a manifest of ours")
+            .caused_by(error)
+            .with("key", key)
+    })
+}
+
+/// Reads the part that `reference` names, and checks that it is the one that was written.
+pub async fn read_part(sink: &dyn Sink, reference: &PartRef) -> Result<Part> {
+    let bytes = read_existing(sink, &reference.key).await?;
+    if sha256_hex(&bytes) != reference.sha256 {
+        return Err(Error::new(
+            ErrorKind::Mismatch,
+            "read manifest",
+            "the manifest part was changed after it was written",
+        )
+        .with("key", &reference.key));
+    }
+    parse(&reference.key, &bytes)
+}
+
+/// Reads an object that must be there.
+pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
+    sink.read(key).await?.ok_or_else(|| {
+        Error::new(ErrorKind::Mismatch, "read object", "an object that the manifest names is missing")
+            .with("key", key)
+    })
+}
+
+/// The chain of parts that ends at `last`, first part first.
+pub async fn chain(sink: &dyn Sink, last: Option<&PartRef>) -> Result<Vec<PartRef>> {
+    let mut parts = Vec::new();
+    let mut next = last.cloned();
+    while let Some(reference) = next {
+        next = read_part(sink, &reference).await?.previous;
+        parts.push(reference);
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// SHA-256 in hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    crate::hex(&Sha256::digest(bytes))
+}

@@ -1,0 +1,50 @@
+//! Pages: which one comes next, and which records one holds.
+
+mod link_header;
+mod loop_guard;
+mod read;
+pub mod record;
+
+use std::fmt;
+
+use http::HeaderMap;
+use url::Url;
+
+use crate::error::Result;
+use crate::spec::{PaginatorSpec, Pointer};
+
+pub use link_header::LinkHeader;
+pub use loop_guard::LoopGuard;
+pub use read::{Page, PageLimits, Record, Records, read_page};
+pub use record::Watch;
+
+/// What a page tells about the next one.
+#[derive(Debug)]
+pub struct PageFacts<'p> {
+    /// The URL the page was asked for at.
+    pub url: &'p Url,
+    /// The answer's headers.
+    pub headers: &'p HeaderMap,
+    /// The values of [`Paginator::page_fields`], as JSON text, in their order.
+    pub fields: &'p [Option<Vec<u8>>],
+    /// How many records it holds. Neither few nor none of them means that a list is at its end.
+    pub records: usize,
+}
+
+/// Says where the next page is. It does no I/O and keeps no state.
+pub trait Paginator: Send + Sync + fmt::Debug {
+    /// Members of the page it needs; the splitter finds them on its one pass.
+    fn page_fields(&self) -> Vec<Pointer> {
+        Vec::new()
+    }
+
+    /// The next page's URL, or `None` at the end of the list.
+    fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>>;
+}
+
+/// The paginator a definition asks for.
+pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
+    match spec {
+        PaginatorSpec::LinkHeader => Box::new(LinkHeader),
+    }
+}

@@ -1,0 +1,308 @@
+//! Takes a page in: to its end, checked, and within memory whatever its size.
+//!
+//! A page counts only when it was read to its end and is valid JSON, so its bytes are kept until then: in memory up
+//! to a bound, beyond it in a temporary file that vanishes with the page. The splitter works on the pieces as they
+//! arrive.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+
+use futures_util::StreamExt;
+use http::HeaderMap;
+
+use super::record::{Place, Problem, Split, SplitError, Splitter, Watch};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Response;
+
+/// Bounds of what is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimits {
+    /// Pages over this go to a temporary file. Default 16 MB.
+    pub in_memory: u64,
+    /// The largest page, decompressed. Default 1 GB.
+    pub page: u64,
+    /// The largest record. Default 16 MB.
+    pub record: u64,
+    /// The most records of a page. Default 1,000,000.
+    pub records: usize,
+}
+
+impl Default for PageLimits {
+    fn default() -> Self {
+        Self { in_memory: 16_000_000, page: 1_000_000_000, record: 16_000_000, records: 1_000_000 }
+    }
+}
+
+/// A page that is complete and valid.
+#[derive(Debug)]
+pub struct Page {
+    /// Headers of the answer.
+    pub headers: HeaderMap,
+    /// Its size, decompressed.
+    pub bytes: u64,
+    /// The watched members of the page itself, as JSON text.
+    pub fields: Vec<Option<Vec<u8>>>,
+    body: Body,
+    split: Split,
+    fields_per_record: usize,
+}
+
+#[derive(Debug)]
+enum Body {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+/// One record of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'p> {
+    /// Its bytes as received.
+    pub bytes: &'p [u8],
+    /// Its first watched member, as JSON text.
+    pub field: Option<&'p [u8]>,
+}
+
+/// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors.
+pub async fn read_page(
+    mut response: Response,
+    watch: &Watch,
+    fields_per_record: usize,
+    limits: PageLimits,
+) -> Result<Page> {
+    let mut splitter = Splitter::new(watch, limits.record, limits.records);
+    let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
+    let mut bytes = 0;
+    while let Some(piece) = response.body.next().await {
+        let piece = piece?;
+        bytes += piece.len() as u64;
+        if bytes > limits.page {
+            return Err(too_large(limits.page));
+        }
+        splitter.feed(&piece).map_err(|error| refused(&error, limits))?;
+        body = body.append(&piece, limits.in_memory).map_err(spool_error)?;
+    }
+    let split = splitter.finish().map_err(|error| refused(&error, limits))?;
+    let mut page =
+        Page { headers: response.headers, bytes, fields: Vec::new(), body, split, fields_per_record };
+    page.fields = page.read_fields()?;
+    Ok(page)
+}
+
+/// Room for what the answer says it will send, so that memory is taken once and exactly.
+fn expected_size(headers: &HeaderMap, limits: PageLimits) -> usize {
+    let told =
+        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    usize::try_from(told.unwrap_or(0).min(limits.in_memory)).unwrap_or(0)
+}
+
+impl Body {
+    fn append(self, piece: &[u8], in_memory: u64) -> std::io::Result<Self> {
+        match self {
+            Self::Memory(mut buffer) if (buffer.len() + piece.len()) as u64 <= in_memory => {
+                buffer.extend_from_slice(piece);
+                Ok(Self::Memory(buffer))
+            }
+            Self::Memory(buffer) => {
+                let mut file = tempfile::tempfile()?;
+                file.write_all(&buffer)?;
+                Self::File(file).append(piece, in_memory)
+            }
+            Self::File(mut file) => {
+                file.write_all(piece)?;
+                Ok(Self::File(file))
+            }
+        }
+    }
+}
+
+impl Page {
+    /// How many records it holds.
+    pub fn record_count(&self) -> usize {
+        self.split.records.len()
+    }
+
+    /// Its records, in order.
+    pub fn records(&self) -> Records<'_> {
+        let file = match &self.body {
+            Body::Memory(_) => None,
+            Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
+        };
+        Records { page: self, next: 0, file, file_at: 0, buffer: Vec::new() }
+    }
+
+    fn read_fields(&self) -> Result<Vec<Option<Vec<u8>>>> {
+        let places = self.split.page_fields.iter();
+        places.map(|place| place.as_ref().map(|place| self.read_place(place)).transpose()).collect()
+    }
+
+    fn read_place(&self, place: &Place) -> Result<Vec<u8>> {
+        match &self.body {
+            Body::Memory(buffer) => Ok(buffer[index(place.start)..index(place.end)].to_vec()),
+            Body::File(file) => {
+                let mut file = file;
+                let mut bytes = vec![0; index(place.end - place.start)];
+                file.seek(SeekFrom::Start(place.start))
+                    .and_then(|_| file.read_exact(&mut bytes))
+                    .map_err(spool_error)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Goes through the records of a page. Not an `Iterator`, since records of a spooled page live in its buffer.
+#[derive(Debug)]
+pub struct Records<'p> {
+    page: &'p Page,
+    next: usize,
+    file: Option<BufReader<&'p File>>,
+    file_at: u64,
+    buffer: Vec<u8>,
+}
+
+impl Records<'_> {
+    /// The next record.
+    pub fn next(&mut self) -> Result<Option<Record<'_>>> {
+        let Some(place) = self.page.split.records.get(self.next) else { return Ok(None) };
+        let per_record = self.page.fields_per_record;
+        let field = self.page.split.record_fields.get(self.next * per_record).filter(|_| per_record > 0);
+        self.next += 1;
+        let bytes = match (&self.page.body, &mut self.file) {
+            (Body::Memory(buffer), _) => &buffer[index(place.start)..index(place.end)],
+            (Body::File(_), Some(file)) => {
+                read_at(file, &mut self.file_at, place, &mut self.buffer).map_err(spool_error)?;
+                &self.buffer
+            }
+            (Body::File(_), None) => unreachable!("`records` opens a reader for a spooled page"),
+        };
+        let field = field.and_then(Option::as_ref);
+        let field =
+            field.map(|field| &bytes[index(field.start - place.start)..index(field.end - place.start)]);
+        Ok(Some(Record { bytes, field }))
+    }
+}
+
+/// Records lie one after the other, so what is between two of them is skipped and nothing is read twice.
+fn read_at(
+    file: &mut BufReader<&File>,
+    at: &mut u64,
+    place: &Place,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    if *at == 0 {
+        file.seek(SeekFrom::Start(place.start))?;
+    } else {
+        file.seek_relative(i64::try_from(place.start - *at).map_err(std::io::Error::other)?)?;
+    }
+    buffer.resize(index(place.end - place.start), 0);
+    file.read_exact(buffer)?;
+    *at = place.end;
+    Ok(())
+}
+
+/// A place in a page that fits in memory, or in a record, which always does.
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+fn spool_error(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Storage, "spool page", "cannot keep a large page in a temporary file")
+        .caused_by(error)
+        .hint("pages over 16 MB pass through the temporary folder (TMPDIR): is it full or not writable?")
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::new(ErrorKind::Limit, "read page", format!("the page is larger than {} MB", limit / 1_000_000))
+        .hint("ask for smaller pages: `page_size` in the endpoint's definition")
+}
+
+/// Says what is wrong with a page, never showing what it holds.
+fn refused(error: &SplitError, limits: PageLimits) -> Error {
+    let data = |message: &str| Error::new(ErrorKind::Data, "read page", message);
+    let refused = match &error.problem {
+        Problem::Truncated => data("the page ends in the middle of its JSON").temporary(),
+        Problem::Markup => data("the page is HTML or XML, not JSON")
+            .hint("a sign-in page, a proxy or a wrong address answers like this: is the base URL the API's?"),
+        Problem::Syntax(expected) => data(&format!("the page is not JSON: expected {expected}")),
+        Problem::Utf8 => data("the page is not JSON: a string in it is not UTF-8"),
+        Problem::NoArray => data("the page has no array of records where the definition says it is"),
+        Problem::NotAnObject => data("the page's array holds something that is not an object"),
+        Problem::TooDeep => Error::new(
+            ErrorKind::Limit,
+            "read page",
+            format!("the page nests deeper than {} levels", super::record::MAX_DEPTH),
+        ),
+        Problem::RecordTooLarge => Error::new(
+            ErrorKind::Limit,
+            "read page",
+            format!("a record is larger than {} bytes", limits.record),
+        )
+        .hint("raise `--max-record-bytes` if such records are to be expected"),
+        Problem::TooManyRecords => Error::new(
+            ErrorKind::Limit,
+            "read page",
+            format!("the page holds more than {} records", limits.records),
+        ),
+    };
+    refused.with("byte", error.offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::stream::iter;
+    use http::StatusCode;
+
+    use super::*;
+    use crate::spec::Pointer;
+
+    fn response(pieces: Vec<Result<Bytes>>) -> Response {
+        Response { status: StatusCode::OK, headers: HeaderMap::new(), body: iter(pieces).boxed() }
+    }
+
+    fn pieces(page: &str, size: usize) -> Vec<Result<Bytes>> {
+        page.as_bytes().chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect()
+    }
+
+    fn watch() -> Watch {
+        Watch::new(Pointer::default(), &[Pointer::try_from("/t".to_owned()).unwrap()], &[])
+    }
+
+    async fn read_all(page: &str, in_memory: u64) -> Vec<(String, Option<String>)> {
+        let limits = PageLimits { in_memory, ..PageLimits::default() };
+        let page = read_page(response(pieces(page, 7)), &watch(), 1, limits).await.unwrap();
+        let mut records = page.records();
+        let mut all = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        while let Some(record) = records.next().unwrap() {
+            all.push((text(record.bytes), record.field.map(text)));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn a_spooled_page_gives_the_same_records() {
+        let page = r#"[{"t":"a","x":[1,2]},   {"x":1},
+            {"x":{},"t":5}]"#;
+        let in_memory = read_all(page, 1000).await;
+        assert_eq!(in_memory[2], (r#"{"x":{},"t":5}"#.to_owned(), Some("5".to_owned())));
+        assert_eq!(in_memory[1].1, None);
+        assert_eq!(read_all(page, 10).await, in_memory);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_breaks_off_is_worth_another_try() {
+        let cut = read_page(response(pieces("[{\"t\":1}", 3)), &watch(), 1, PageLimits::default()).await;
+        assert_eq!(cut.unwrap_err().status(), crate::error::Status::Temporary);
+        let html = read_page(response(pieces("<html>", 3)), &watch(), 1, PageLimits::default()).await;
+        assert_eq!(html.unwrap_err().status(), crate::error::Status::Permanent);
+    }
+
+    #[tokio::test]
+    async fn a_page_over_the_limit_is_refused_before_it_is_read_to_its_end() {
+        let limits = PageLimits { page: 10, ..PageLimits::default() };
+        let endless = iter((0..).map(|_| Ok(Bytes::from_static(b"   ")))).boxed();
+        let answer = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: endless };
+        assert_eq!(read_page(answer, &watch(), 1, limits).await.unwrap_err().kind(), ErrorKind::Limit);
+    }
+}

@@ -1,0 +1,595 @@
+//! Splits a page into records in one pass, without building a tree of values.
+//!
+//! [`Splitter`] is a JSON (RFC 8259) validator that is fed a page in pieces of any size and notes where things
+//! stand: each record, and the few values that a definition watches. It never copies or changes a byte, so what
+//! it finds can be written as it was received. It refuses what is not JSON: invalid UTF-8, NaN, control
+//! characters in strings, anything after the document. It keeps what other parsers trip over: lone surrogate
+//! escapes, duplicate keys, numbers of any size. A byte order mark before the document is skipped.
+
+use std::ops::Range;
+
+use crate::spec::Pointer;
+
+/// Containers inside containers that a page may have.
+pub const MAX_DEPTH: usize = 1024;
+
+/// Where a page holds its records, and which other values are wanted from it.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    records: Pointer,
+    paths: Vec<WatchedPath>,
+    record_fields: usize,
+}
+
+#[derive(Debug, Clone)]
+struct WatchedPath {
+    pointer: Pointer,
+    /// Relative to each record instead of to the page.
+    in_record: bool,
+}
+
+impl Watch {
+    /// Records in the array at `records`; of each record the members at `record_fields`, and of the page around
+    /// them the members at `page_fields`. At most 31 fields in all.
+    pub fn new(records: Pointer, record_fields: &[Pointer], page_fields: &[Pointer]) -> Self {
+        debug_assert!(record_fields.len() + page_fields.len() < 32, "masks are 32 bits wide");
+        let of = |pointers: &[Pointer], in_record: bool| -> Vec<WatchedPath> {
+            pointers.iter().map(|pointer| WatchedPath { pointer: pointer.clone(), in_record }).collect()
+        };
+        let mut paths = of(record_fields, true);
+        paths.extend(of(page_fields, false));
+        Self { records, paths, record_fields: record_fields.len() }
+    }
+
+    /// A bit for each path that starts at the page, or at a record.
+    fn roots(&self, in_record: bool) -> u32 {
+        let bits = self.paths.iter().enumerate().filter(|(_, path)| path.in_record == in_record);
+        bits.fold(if in_record { 0 } else { RECORDS }, |mask, (index, _)| mask | 1 << index)
+    }
+
+    fn segments(&self, bit: u32) -> &[String] {
+        if bit == RECORDS {
+            self.records.segments()
+        } else {
+            self.paths[bit.trailing_zeros() as usize].pointer.segments()
+        }
+    }
+}
+
+/// The bit of the path that leads to the records.
+const RECORDS: u32 = 1 << 31;
+
+/// Where a value stands in a page, in bytes from its start.
+pub type Place = Range<u64>;
+
+/// What a page holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Each record, in order.
+    pub records: Vec<Place>,
+    /// For each record its watched members, in the order they were asked for; `None` where a record lacks one.
+    /// Of members with the same key the last one counts, as for most parsers.
+    pub record_fields: Vec<Option<Place>>,
+    /// The watched members of the page.
+    pub page_fields: Vec<Option<Place>>,
+}
+
+/// Why a page is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitError {
+    /// Where, in bytes from the start of the page.
+    pub offset: u64,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What is wrong with a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The page ends before its document does.
+    Truncated,
+    /// The page is a markup document, such as a sign-in or proxy page.
+    Markup,
+    /// Not JSON: what was expected.
+    Syntax(&'static str),
+    /// A string that is not UTF-8.
+    Utf8,
+    /// The value where the records should be is not an array, or is not there at all.
+    NoArray,
+    /// An element of the array is not an object.
+    NotAnObject,
+    /// More containers inside each other than [`MAX_DEPTH`].
+    TooDeep,
+    /// A record longer than the limit.
+    RecordTooLarge,
+    /// More records than a page may have.
+    TooManyRecords,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before the document: a byte order mark may come, of which so many bytes were seen.
+    Mark(u8),
+    Value,
+    /// After `[`: a value or `]`.
+    ValueOrEnd,
+    /// After `{`: a key or `}`.
+    KeyOrEnd,
+    Key,
+    Colon,
+    /// After a value in a container.
+    CommaOrEnd,
+    Text,
+    Escape,
+    /// So many hexadecimal digits of `\uXXXX` are still to come.
+    Hex(u8),
+    /// In a multi-byte character: so many bytes to come, the next one within the bounds.
+    Utf8 {
+        more: u8,
+        low: u8,
+        high: u8,
+    },
+    Number(Digits),
+    Literal {
+        rest: &'static [u8],
+    },
+    /// After the document.
+    End,
+}
+
+/// Where in a number (RFC 8259 section 6) we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Digits {
+    Minus,
+    Zero,
+    Integer,
+    Point,
+    Fraction,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+}
+
+impl Digits {
+    /// The state after one more byte; `None` if the byte is not part of the number.
+    fn next(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Minus, b'0') => Some(Self::Zero),
+            (Self::Minus, b'1'..=b'9') | (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
+            (Self::Zero | Self::Integer, b'.') => Some(Self::Point),
+            (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
+            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
+            (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
+            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
+                Some(Self::ExponentDigits)
+            }
+            _ => None,
+        }
+    }
+
+    fn may_end(self) -> bool {
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
+    }
+}
+
+/// An open container.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    object: bool,
+    /// Its elements are the records.
+    records: bool,
+    /// The watched paths that go through it, and how many of their segments led here.
+    mask: u32,
+    level: u16,
+}
+
+/// A value whose start was seen and whose end is wanted.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    bit: u32,
+    start: u64,
+    depth: usize,
+}
+
+/// The pass over one page. Feed it pieces, then [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Splitter<'w> {
+    watch: &'w Watch,
+    max_record: u64,
+    max_records: usize,
+    offset: u64,
+    state: State,
+    stack: Vec<Frame>,
+    /// The string being read is a member's key.
+    in_key: bool,
+    /// The raw text of that key, if a watched path goes through its object.
+    key: Vec<u8>,
+    /// The watched paths of the value to come, and how many segments led to it.
+    mask: u32,
+    level: u16,
+    pending: Vec<Pending>,
+    record_start: Option<u64>,
+    seen_records: bool,
+    split: Split,
+}
+
+impl<'w> Splitter<'w> {
+    /// A pass that looks for what `watch` names and refuses a record of more than `max_record` bytes or a page of
+    /// more than `max_records` records.
+    pub fn new(watch: &'w Watch, max_record: u64, max_records: usize) -> Self {
+        Self {
+            watch,
+            max_record,
+            max_records,
+            offset: 0,
+            state: State::Mark(0),
+            stack: Vec::new(),
+            in_key: false,
+            key: Vec::new(),
+            mask: watch.roots(false),
+            level: 0,
+            pending: Vec::new(),
+            record_start: None,
+            seen_records: false,
+            split: Split {
+                page_fields: vec![None; watch.paths.len() - watch.record_fields],
+                ..Split::default()
+            },
+        }
+    }
+
+    /// Takes the next piece of the page.
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), SplitError> {
+        let mut at = 0;
+        while at < piece.len() {
+            at = match self.state {
+                State::Text => self.text(piece, at)?,
+                State::Number(digits) => self.number(piece, at, digits)?,
+                _ => {
+                    self.step(piece[at], at)?;
+                    at + 1
+                }
+            };
+        }
+        self.offset += piece.len() as u64;
+        if let Some(start) = self.record_start
+            && self.offset - start > self.max_record
+        {
+            return Err(SplitError { offset: start, problem: Problem::RecordTooLarge });
+        }
+        Ok(())
+    }
+
+    /// Ends the page.
+    pub fn finish(self) -> Result<Split, SplitError> {
+        let problem = match self.state {
+            State::End if self.seen_records => return Ok(self.split),
+            State::End => Problem::NoArray,
+            _ => Problem::Truncated,
+        };
+        Err(SplitError { offset: self.offset, problem })
+    }
+
+    fn error(&self, at: usize, problem: Problem) -> SplitError {
+        SplitError { offset: self.offset + at as u64, problem }
+    }
+
+    fn step(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
+        match self.state {
+            State::Mark(seen) => return self.mark(seen, byte, at),
+            State::Escape => {
+                self.state = match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
+                    b'u' => State::Hex(4),
+                    _ => return Err(self.error(at, Problem::Syntax("an escape such as \\n or \\u0041"))),
+                };
+                self.note_key(&[byte]);
+            }
+            State::Hex(more) => {
+                if !byte.is_ascii_hexdigit() {
+                    return Err(self.error(at, Problem::Syntax("four hexadecimal digits")));
+                }
+                self.state = if more == 1 { State::Text } else { State::Hex(more - 1) };
+                self.note_key(&[byte]);
+            }
+            State::Utf8 { more, low, high } => {
+                if !(low..=high).contains(&byte) {
+                    return Err(self.error(at, Problem::Utf8));
+                }
+                self.state = match more {
+                    1 => State::Text,
+                    _ => State::Utf8 { more: more - 1, low: 0x80, high: 0xBF },
+                };
+                self.note_key(&[byte]);
+            }
+            State::Literal { rest } => {
+                if rest[0] != byte {
+                    return Err(self.error(at, Problem::Syntax("true, false or null")));
+                }
+                match &rest[1..] {
+                    [] => self.end_value(at + 1)?,
+                    rest => self.state = State::Literal { rest },
+                }
+            }
+            _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
+            _ => return self.token(byte, at),
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, seen: u8, byte: u8, at: usize) -> Result<(), SplitError> {
+        const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+        if byte == MARK[usize::from(seen)] {
+            self.state = if seen == 2 { State::Value } else { State::Mark(seen + 1) };
+            return Ok(());
+        }
+        if seen > 0 {
+            return Err(self.error(at, Problem::Syntax("a value")));
+        }
+        self.state = State::Value;
+        self.step(byte, at)
+    }
+
+    /// A byte that is neither white space nor inside a string, number or literal.
+    fn token(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
+        match (self.state, byte) {
+            (State::ValueOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(at),
+            (State::Value | State::ValueOrEnd, _) => self.begin_value(byte, at),
+            (State::KeyOrEnd | State::Key, b'"') => {
+                self.in_key = true;
+                self.key.clear();
+                self.state = State::Text;
+                Ok(())
+            }
+            (State::Colon, b':') => {
+                self.state = State::Value;
+                Ok(())
+            }
+            (State::CommaOrEnd, b',') => {
+                self.next_element();
+                Ok(())
+            }
+            (State::CommaOrEnd, b']' | b'}') if self.in_object() == (byte == b'}') => self.close(at),
+            (State::KeyOrEnd, _) => Err(self.error(at, Problem::Syntax("a key or `}`"))),
+            (State::Key, _) => Err(self.error(at, Problem::Syntax("a key"))),
+            (State::Colon, _) => Err(self.error(at, Problem::Syntax("`:`"))),
+            (State::CommaOrEnd, _) => Err(self.error(at, Problem::Syntax("`,` or the end of the container"))),
+            _ => Err(self.error(at, Problem::Syntax("nothing more after the document"))),
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        self.stack.last().is_some_and(|frame| frame.object)
+    }
+
+    fn in_records(&self) -> bool {
+        self.stack.last().is_some_and(|frame| frame.records)
+    }
+
+    fn next_element(&mut self) {
+        if self.in_object() {
+            self.state = State::Key;
+        } else {
+            self.state = State::Value;
+            self.enter_element();
+        }
+    }
+
+    /// Sets what is watched in the next element of the array on top of the stack.
+    fn enter_element(&mut self) {
+        self.mask = if self.in_records() { self.watch.roots(true) } else { 0 };
+        self.level = 0;
+    }
+
+    fn begin_value(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
+        let start = self.offset + at as u64;
+        if self.stack.is_empty() && byte == b'<' {
+            return Err(self.error(at, Problem::Markup));
+        }
+        if self.in_records() {
+            if byte != b'{' {
+                return Err(self.error(at, Problem::NotAnObject));
+            }
+            self.record_start = Some(start);
+            self.split.record_fields.resize(self.split.record_fields.len() + self.watch.record_fields, None);
+        }
+        let found = self.found_here();
+        if found & RECORDS != 0 && (byte != b'[' || self.seen_records) {
+            return Err(self.error(at, Problem::NoArray));
+        }
+        self.note_starts(found & !RECORDS, start);
+        match byte {
+            b'{' | b'[' => return self.open(byte == b'{', found & RECORDS != 0, at),
+            b'"' => {
+                self.in_key = false;
+                self.state = State::Text;
+            }
+            b'-' => self.state = State::Number(Digits::Minus),
+            b'0' => self.state = State::Number(Digits::Zero),
+            b'1'..=b'9' => self.state = State::Number(Digits::Integer),
+            b't' => self.state = State::Literal { rest: b"rue" },
+            b'f' => self.state = State::Literal { rest: b"alse" },
+            b'n' => self.state = State::Literal { rest: b"ull" },
+            _ => return Err(self.error(at, Problem::Syntax("a value"))),
+        }
+        Ok(())
+    }
+
+    /// The watched paths that end at the value to come.
+    fn found_here(&self) -> u32 {
+        let level = usize::from(self.level);
+        bits(self.mask).filter(|bit| self.watch.segments(*bit).len() == level).fold(0, |all, bit| all | bit)
+    }
+
+    fn note_starts(&mut self, found: u32, start: u64) {
+        let depth = self.stack.len();
+        self.pending.extend(bits(found).map(|bit| Pending { bit, start, depth }));
+    }
+
+    fn open(&mut self, object: bool, records: bool, at: usize) -> Result<(), SplitError> {
+        if self.stack.len() == MAX_DEPTH {
+            return Err(self.error(at, Problem::TooDeep));
+        }
+        self.seen_records |= records;
+        self.stack.push(Frame {
+            object,
+            records,
+            mask: if object { self.mask } else { 0 },
+            level: self.level,
+        });
+        self.state = if object { State::KeyOrEnd } else { State::ValueOrEnd };
+        if !object {
+            self.enter_element();
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, at: usize) -> Result<(), SplitError> {
+        self.stack.pop();
+        self.end_value(at + 1)
+    }
+
+    /// `end` is the place after the value's last byte, in the current piece.
+    fn end_value(&mut self, end: usize) -> Result<(), SplitError> {
+        let end = self.offset + end as u64;
+        let depth = self.stack.len();
+        while let Some(done) = self.pending.pop_if(|pending| pending.depth == depth) {
+            let index = done.bit.trailing_zeros() as usize;
+            let slot = match index.checked_sub(self.watch.record_fields) {
+                Some(page_field) => &mut self.split.page_fields[page_field],
+                None => {
+                    let first = self.split.record_fields.len() - self.watch.record_fields;
+                    &mut self.split.record_fields[first + index]
+                }
+            };
+            *slot = Some(done.start..end);
+        }
+        if self.in_records()
+            && let Some(start) = self.record_start.take()
+        {
+            self.end_record(start..end)?;
+        }
+        self.state = if depth == 0 { State::End } else { State::CommaOrEnd };
+        Ok(())
+    }
+
+    fn end_record(&mut self, place: Place) -> Result<(), SplitError> {
+        let problem = if place.end - place.start > self.max_record {
+            Problem::RecordTooLarge
+        } else if self.split.records.len() == self.max_records {
+            Problem::TooManyRecords
+        } else {
+            self.split.records.push(place);
+            return Ok(());
+        };
+        Err(SplitError { offset: place.start, problem })
+    }
+
+    /// Reads on in a string, from `at`; returns where it stopped.
+    fn text(&mut self, piece: &[u8], at: usize) -> Result<usize, SplitError> {
+        let plain = piece[at..].iter().position(|byte| SPECIAL[usize::from(*byte)]);
+        let stop = plain.map_or(piece.len(), |length| at + length);
+        self.note_key(&piece[at..stop]);
+        let Some(&byte) = piece.get(stop) else { return Ok(stop) };
+        match byte {
+            b'"' if self.in_key => self.end_key(),
+            b'"' => self.end_value(stop + 1)?,
+            b'\\' => {
+                self.state = State::Escape;
+                self.note_key(b"\\");
+            }
+            0..0x20 => return Err(self.error(stop, Problem::Syntax("no raw control character in a string"))),
+            _ => {
+                self.state = lead_byte(byte).ok_or_else(|| self.error(stop, Problem::Utf8))?;
+                self.note_key(&[byte]);
+            }
+        }
+        Ok(stop + 1)
+    }
+
+    fn number(&mut self, piece: &[u8], at: usize, mut digits: Digits) -> Result<usize, SplitError> {
+        for (index, byte) in piece.iter().enumerate().skip(at) {
+            match digits.next(*byte) {
+                Some(next) => digits = next,
+                None if digits.may_end() => {
+                    self.end_value(index)?;
+                    return Ok(index);
+                }
+                None => return Err(self.error(index, Problem::Syntax("a number"))),
+            }
+        }
+        self.state = State::Number(digits);
+        Ok(piece.len())
+    }
+
+    fn note_key(&mut self, bytes: &[u8]) {
+        if self.in_key && self.stack.last().is_some_and(|frame| frame.mask != 0) {
+            self.key.extend_from_slice(bytes);
+        }
+    }
+
+    /// Narrows the watched paths of the object to those that go on with the key just read.
+    fn end_key(&mut self) {
+        self.in_key = false;
+        self.state = State::Colon;
+        let Some(&Frame { mask, level, .. }) = self.stack.last() else { return };
+        self.level = level + 1;
+        self.mask = 0;
+        if mask == 0 {
+            return;
+        }
+        let Some(key) = unescape(&self.key) else { return };
+        let segment = usize::from(level);
+        self.mask = bits(mask)
+            .filter(|bit| self.watch.segments(*bit).get(segment).is_some_and(|name| name.as_bytes() == &*key))
+            .fold(0, |all, bit| all | bit);
+    }
+}
+
+/// The bytes in a string that are more than themselves.
+static SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        special[byte] = byte < 0x20 || byte >= 0x80 || byte == b'"' as usize || byte == b'\\' as usize;
+        byte += 1;
+    }
+    special
+};
+
+/// What follows the first byte of a multi-byte character (Unicode, table 3-7); `None` if none can start so.
+fn lead_byte(byte: u8) -> Option<State> {
+    let (more, low, high) = match byte {
+        0xC2..=0xDF => (1, 0x80, 0xBF),
+        0xE0 => (2, 0xA0, 0xBF),
+        0xE1..=0xEC | 0xEE | 0xEF => (2, 0x80, 0xBF),
+        0xED => (2, 0x80, 0x9F),
+        0xF0 => (3, 0x90, 0xBF),
+        0xF1..=0xF3 => (3, 0x80, 0xBF),
+        0xF4 => (3, 0x80, 0x8F),
+        _ => return None,
+    };
+    Some(State::Utf8 { more, low, high })
+}
+
+/// The bits of a mask, one at a time.
+fn bits(mut mask: u32) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let lowest = mask & mask.wrapping_neg();
+        mask ^= lowest;
+        (lowest != 0).then_some(lowest)
+    })
+}
+
+/// The text of a key; `None` for one that no pointer can name (it has a lone surrogate).
+fn unescape(raw: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+    if !raw.contains(&b'\\') {
+        return Some(raw.into());
+    }
+    let quoted = [b"\"", raw, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).ok().map(|text| text.into_bytes().into())
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

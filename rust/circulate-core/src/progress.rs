@@ -1,0 +1,192 @@
+//! What a run has done so far and what it waits for, for people and ledgers to read while it runs.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// Counters of one attempt at a run, shared by its parts.
+#[derive(Debug, Default)]
+pub struct Progress {
+    requests: AtomicU64,
+    retries: AtomicU64,
+    throttled: AtomicU64,
+    waited_ms: AtomicU64,
+    received: AtomicU64,
+    pages: AtomicU64,
+    records: AtomicU64,
+    objects: AtomicU64,
+    stored: AtomicU64,
+    live: Mutex<Live>,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    wait: Option<(String, Instant)>,
+    quota: Option<Quota>,
+    notes: VecDeque<String>,
+}
+
+/// The quota as the API last told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// Requests left in the window.
+    pub remaining: u64,
+    /// Requests allowed in the window.
+    pub limit: u64,
+}
+
+/// What HTTP cost: part of reports and of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Requests sent again after a failure or a 429.
+    pub retries: u64,
+    /// 429 answers.
+    pub throttled: u64,
+    /// Seconds spent waiting: for the quota, or before a retry.
+    pub seconds_waited: f64,
+    /// Bytes of pages received, after decompression.
+    pub bytes_received: u64,
+}
+
+impl Traffic {
+    /// Both together.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            retries: self.retries + other.retries,
+            throttled: self.throttled + other.throttled,
+            seconds_waited: self.seconds_waited + other.seconds_waited,
+            bytes_received: self.bytes_received + other.bytes_received,
+        }
+    }
+}
+
+/// A reading of [`Progress`].
+#[derive(Debug, Clone, Serialize)]
+pub struct Snapshot {
+    /// Pages read in this attempt.
+    pub pages: u64,
+    /// Records read in this attempt.
+    pub records: u64,
+    /// Objects written in this attempt.
+    pub objects: u64,
+    /// Bytes of these objects as stored.
+    pub bytes_stored: u64,
+    /// What HTTP cost.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// The quota as last told.
+    pub quota: Option<Quota>,
+    /// What the run waits for now, and for how many more seconds.
+    pub waiting: Option<(String, f64)>,
+    /// What is worth telling a person since the last reading.
+    pub notes: Vec<String>,
+}
+
+/// Notes kept for a reader who is late.
+const MAX_NOTES: usize = 100;
+
+impl Progress {
+    /// A request is about to be sent.
+    pub fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request is about to be sent again.
+    pub fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The API answered 429.
+    pub fn count_throttled(&self) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A page of so many bytes and records was taken in.
+    pub fn count_page(&self, bytes: u64, records: u64) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// An object of so many stored bytes was written.
+    pub fn count_object(&self, stored: u64) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.stored.fetch_add(stored, Ordering::Relaxed);
+    }
+
+    /// The API told its quota.
+    pub fn set_quota(&self, quota: Quota) {
+        self.live().quota = Some(quota);
+    }
+
+    /// Tells the reader something, such as why a request is sent again.
+    pub fn note(&self, text: impl Into<String>) {
+        let mut live = self.live();
+        if live.notes.len() == MAX_NOTES {
+            live.notes.pop_front();
+        }
+        live.notes.push_back(text.into());
+    }
+
+    /// Marks that the run waits for `why`, until the returned guard is dropped; the time is counted.
+    pub fn waiting(&self, why: impl Into<String>, span: Duration) -> Waiting<'_> {
+        let began = Instant::now();
+        self.live().wait = Some((why.into(), began + span));
+        Waiting { progress: self, began }
+    }
+
+    /// What HTTP cost so far.
+    pub fn traffic(&self) -> Traffic {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            requests: read(&self.requests),
+            retries: read(&self.retries),
+            throttled: read(&self.throttled),
+            seconds_waited: Duration::from_millis(read(&self.waited_ms)).as_secs_f64(),
+            bytes_received: read(&self.received),
+        }
+    }
+
+    /// Reads everything, and takes the notes.
+    pub fn snapshot(&self) -> Snapshot {
+        let traffic = self.traffic();
+        let mut live = self.live();
+        let left = |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64();
+        Snapshot {
+            pages: self.pages.load(Ordering::Relaxed),
+            records: self.records.load(Ordering::Relaxed),
+            objects: self.objects.load(Ordering::Relaxed),
+            bytes_stored: self.stored.load(Ordering::Relaxed),
+            traffic,
+            quota: live.quota,
+            waiting: live.wait.as_ref().map(|(why, until)| (why.clone(), left(*until))),
+            notes: live.notes.drain(..).collect(),
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Progress::waiting`].
+#[derive(Debug)]
+pub struct Waiting<'p> {
+    progress: &'p Progress,
+    began: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.progress.waited_ms.fetch_add(millis, Ordering::Relaxed);
+        self.progress.live().wait = None;
+    }
+}

@@ -1,0 +1,138 @@
+//! A folder as a sink.
+//!
+//! An object is written to a temporary file beside its place and then linked there, which fails if the place is
+//! taken: create-only, whole or not at all. Folders are 0700 and files 0600, since they hold what the API holds.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::{Created, Object, Sink};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Objects as files below a folder, which is made when the first one is written.
+#[derive(Debug, Clone)]
+pub struct LocalFolder {
+    root: PathBuf,
+}
+
+impl LocalFolder {
+    /// A sink in `root`, given as an absolute path.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Makes sure objects can be written: creates the folder, and a file in it. For a clear error before any request.
+    pub fn probe(&self) -> Result<()> {
+        let path = self.root.join(".circulate-probe");
+        make_folders(&self.root)
+            .and_then(|()| tempfile::Builder::new().prefix(".probe-").tempfile_in(&self.root).map(drop))
+            .map_err(|error| storage_error("prepare folder", "cannot write into the folder", error, &path))
+    }
+}
+
+impl Sink for LocalFolder {
+    fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
+        let path = self.root.join(&object.key);
+        Box::pin(blocking(move || {
+            create(&path, &object.bytes)
+                .map_err(|error| storage_error("create object", "cannot write the object", error, &path))
+        }))
+    }
+
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
+        let path = self.root.join(key);
+        Box::pin(blocking(move || match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(storage_error("read object", "cannot read the object", error, &path)),
+        }))
+    }
+
+    fn uri(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+/// Runs file work where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Storage, "write files", "the file worker ended early").caused_by(error))
+    })
+}
+
+fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    make_folders(folder)?;
+    // Dropping the temporary name removes it, whether or not the link was made.
+    let temporary = tempfile::Builder::new()
+        .prefix(".writing-")
+        .make_in(folder, |path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))?;
+    let mut file = temporary.as_file();
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    match std::fs::hard_link(temporary.path(), path) {
+        Ok(()) => File::open(folder)?.sync_all().map(|()| Created::New),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Exists),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a folder and those above it, for the owner only.
+pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn storage_error(operation: &'static str, message: &str, error: io::Error, path: &Path) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space and pull again: the run goes on where it stopped")
+        }
+        io::ErrorKind::PermissionDenied => Some("choose a folder you may write to"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Some("a part of this path is a file"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only"),
+        _ => None,
+    };
+    let error =
+        Error::new(ErrorKind::Storage, operation, message).caused_by(error).with("file", path.display());
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn the_folder_passes_the_sink_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        testing::sink_suite(&LocalFolder::new(folder.path().join("lake"))).await;
+    }
+
+    #[tokio::test]
+    async fn files_are_private_and_no_temporary_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = LocalFolder::new(folder.path().join("lake"));
+        sink.create(testing::object("a/b.json", "x")).await.unwrap();
+        sink.create(testing::object("a/b.json", "y")).await.unwrap();
+        let mode = |path: &str| folder.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("lake/a/b.json"), mode("lake/a")), (0o600, 0o700));
+        assert_eq!(std::fs::read_dir(folder.path().join("lake/a")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_way_is_explained() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = LocalFolder::new(file.path().join("lake")).probe().unwrap_err();
+        assert_eq!(error.hint_text(), Some("a part of this path is a file"));
+    }
+}

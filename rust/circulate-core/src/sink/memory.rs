@@ -1,0 +1,48 @@
+//! A sink in memory, for tests and samples.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::{Created, Object, Sink};
+use crate::error::Result;
+
+/// Objects by key.
+#[derive(Debug, Default)]
+pub struct MemorySink {
+    objects: Mutex<BTreeMap<String, Bytes>>,
+}
+
+impl MemorySink {
+    /// All keys, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        self.objects().keys().cloned().collect()
+    }
+
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for MemorySink {
+    fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
+        Box::pin(async move {
+            let mut objects = self.objects();
+            if objects.contains_key(&object.key) {
+                return Ok(Created::Exists);
+            }
+            objects.insert(object.key, object.bytes);
+            Ok(Created::New)
+        })
+    }
+
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
+        Box::pin(async move { Ok(self.objects().get(key).cloned()) })
+    }
+
+    fn uri(&self) -> String {
+        "memory:".to_owned()
+    }
+}

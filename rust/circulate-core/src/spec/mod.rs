@@ -1,0 +1,18 @@
+//! Definitions as data: sources and their endpoints, read from YAML and checked before any request.
+//!
+//! A source is a folder with a `source.yaml` and one file per endpoint. [`Catalog`] reads folders of them;
+//! errors name the file and the line and show it.
+
+mod catalog;
+mod source;
+mod stream;
+mod template;
+mod types;
+mod yaml;
+
+pub use catalog::{Catalog, Definition};
+pub use source::{Auth, Check, ErrorBody, HeaderAuth, RateLimit, Setting, Source, Timeouts};
+pub use stream::{Endpoint, Incremental, PageSize, PaginatorSpec, StreamSpec};
+pub use template::Template;
+pub use types::{Name, Pointer, Share, Span};
+pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};

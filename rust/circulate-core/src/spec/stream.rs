@@ -1,0 +1,108 @@
+//! The model of an endpoint's file (`users.yaml`): its list operation, as a stream to pull.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::template::Template;
+use super::types::{Name, Pointer, Span};
+
+/// One API resource of a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Name of the endpoint; equals its file name.
+    pub endpoint: Name,
+    /// What its records are, in a sentence.
+    pub about: String,
+    /// Address of the vendor's documentation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    /// The list operation.
+    pub list: StreamSpec,
+}
+
+/// The list operation of an endpoint, as something to pull.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSpec {
+    /// Path below the base URL.
+    pub path: String,
+    /// Fixed query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Headers sent beside those of the source, and instead of a header of the same name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Where a page holds the array of records; empty if the page is that array.
+    #[serde(default)]
+    pub records: Pointer,
+    /// The members that identify a record.
+    pub primary_key: Vec<Pointer>,
+    /// How large a page to ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<PageSize>,
+    /// How one page leads to the next.
+    pub paginator: PaginatorSpec,
+    /// How records are told apart by time; without it every pull is a full one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<Incremental>,
+}
+
+/// How large a page to ask for. We ask for the maximum, and for less when the API answers 500 to a page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageSize {
+    /// The query parameter.
+    pub param: String,
+    /// The most records the API gives in one page.
+    pub max: u32,
+    /// The fewest we come down to.
+    #[serde(default = "PageSize::default_min")]
+    pub min: u32,
+}
+
+impl PageSize {
+    fn default_min() -> u32 {
+        1
+    }
+}
+
+/// How one page leads to the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaginatorSpec {
+    /// The `Link` response header with `rel="next"` (RFC 8288); its absence ends the list.
+    LinkHeader,
+}
+
+/// How records are told apart by time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Incremental {
+    /// The member that holds a record's time (RFC 3339).
+    pub cursor: Pointer,
+    /// Taken off the next lower bound, for changes the API shows late. Default 5m.
+    #[serde(default = "Incremental::default_overlap")]
+    pub overlap: Span,
+    /// The query parameter of the lower and upper bound.
+    pub param: String,
+    /// Its text for the lower bound (inclusive); `{since}` is the time.
+    pub since: Template,
+    /// Its text for the upper bound (exclusive); `{until}` is the time.
+    pub until: Template,
+    /// What joins the two.
+    pub join: String,
+    /// The lower bound of a full refresh. Without it a full refresh sends none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub full_since: Option<Timestamp>,
+}
+
+impl Incremental {
+    fn default_overlap() -> Span {
+        Span::seconds(300)
+    }
+}

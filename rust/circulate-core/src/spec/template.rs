@@ -1,0 +1,132 @@
+//! Texts with `{placeholders}`, as definitions use them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A text with `{name}` placeholders. A literal brace is written twice: `{{`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Template {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Placeholder(String),
+}
+
+impl Template {
+    /// The names it needs, in order.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Placeholder(name) => Some(name.as_str()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// Fills the placeholders by `value`; the error names the first one it has no value for.
+    pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Result<String, String> {
+        let mut filled = String::with_capacity(self.text.len());
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => filled.push_str(text),
+                Piece::Placeholder(name) => filled.push_str(value(name).ok_or_else(|| name.clone())?),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let end = rest.find('}').filter(|end| brace == "{" && *end > 0);
+            let Some(end) = end else {
+                return Err(format!(
+                    "`{text}` has a lone `{brace}`: placeholders look like `{{name}}`, a literal brace is doubled"
+                ));
+            };
+            if !literal.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Placeholder(rest[..end].to_owned()));
+            rest = &rest[end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        Ok(Self { text, pieces })
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.text
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl JsonSchema for Template {
+    fn schema_name() -> Cow<'static, str> {
+        "Template".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A text with {name} placeholders" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(text: &str) -> Result<Template, String> {
+        Template::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn placeholders_are_filled_and_doubled_braces_kept() {
+        let filled = template("a{{b}} {x}-{y}").unwrap().fill(|name| match name {
+            "x" => Some("1"),
+            "y" => Some("2"),
+            _ => None,
+        });
+        assert_eq!(filled.unwrap(), "a{b} 1-2");
+    }
+
+    #[test]
+    fn a_missing_value_is_named() {
+        assert_eq!(template("{org_url}").unwrap().fill(|_| None), Err("org_url".to_owned()));
+    }
+
+    #[test]
+    fn lone_braces_are_refused() {
+        for text in ["{", "a}", "{}", "{x", "}}{"] {
+            assert!(template(text).is_err(), "{text}");
+        }
+    }
+}

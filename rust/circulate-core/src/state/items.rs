@@ -1,0 +1,150 @@
+//! The content of items.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::{Watermark, Window};
+use crate::manifest::{PartRef, Totals};
+use crate::page::LoopGuard;
+use crate::progress::Traffic;
+
+/// `head`: what a stream is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The run that has begun and not ended.
+    pub open_run: Option<String>,
+    /// The newest run, whatever came of it.
+    pub last_attempt: Option<String>,
+    /// The newest run that was committed.
+    pub last_complete: Option<String>,
+    /// Where objects of this stream go.
+    pub destination: Option<String>,
+}
+
+/// How much a run asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// What changed since the cursor.
+    #[default]
+    Incremental,
+    /// Everything.
+    Full,
+    /// A part of time given by hand; the cursor stays where it is.
+    Window,
+}
+
+impl Mode {
+    /// The mode in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// What has become of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Begun and not ended; goes on from its last checkpoint.
+    Open,
+    /// Complete, and its cursors count.
+    Committed,
+    /// Given up.
+    Abandoned,
+}
+
+/// `run#{run_id}`: one run and what it has done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunItem {
+    /// The run.
+    pub run_id: String,
+    /// What has become of it.
+    pub status: RunStatus,
+    /// When it was opened, by the store's clock; part of its keys.
+    pub started_at: Timestamp,
+    /// When its status was settled or its last attempt ended.
+    pub ended_at: Option<Timestamp>,
+    /// How much it asks for.
+    pub mode: Mode,
+    /// The part of time it asks for.
+    pub window: Window,
+    /// The cursor it began from.
+    pub from_cursor: Option<Timestamp>,
+    /// The definition it was begun with.
+    pub spec_hash: String,
+    /// Where its objects go.
+    pub destination: String,
+    /// Its index, once there is one.
+    pub manifest: Option<String>,
+    /// What it did.
+    #[serde(default)]
+    pub ledger: Ledger,
+}
+
+/// What a run did, over all its attempts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Times it was begun or taken up again.
+    pub attempts: u32,
+    /// What it wrote.
+    pub totals: Totals,
+    /// What HTTP cost.
+    pub traffic: Traffic,
+    /// Why the last attempt stopped early: an error, or a reason to stop.
+    pub stopped_by: Option<String>,
+    /// The version of the code that last worked on it.
+    pub code_version: String,
+}
+
+/// `task#{run_id}#{n}`: one worker's share of a run, and its lease.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskItem {
+    /// Grows with every take-over; part of object keys.
+    pub fence: u64,
+    /// Who works on it.
+    pub worker: String,
+    /// Until when nobody else may; past times mean it is free.
+    pub lease_until: Option<Timestamp>,
+    /// Where to go on.
+    pub position: Position,
+}
+
+/// A checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The next page; `None` before the first one.
+    pub next_url: Option<String>,
+    /// The list was read to its end.
+    pub finished: bool,
+    /// The number of the next object.
+    pub next_sequence: u64,
+    /// The last manifest part written.
+    pub last_part: Option<PartRef>,
+    /// Sums up to here.
+    pub totals: Totals,
+    /// The greatest time seen up to here.
+    pub watermark: Watermark,
+    /// The server's `Date` at the first answer of the run.
+    pub first_server_date: Option<Timestamp>,
+    /// What HTTP cost up to here.
+    pub traffic: Traffic,
+    /// Notices circles.
+    pub guard: LoopGuard,
+}
+
+/// `cursor#{partition}`: where the next run begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Lower bound of the next run.
+    pub value: Option<Timestamp>,
+    /// The run that set it.
+    pub run: Option<String>,
+    /// The bound that counts once `next_run` is committed.
+    pub next_value: Option<Timestamp>,
+    /// The run that wrote it.
+    pub next_run: Option<String>,
+}

@@ -1,0 +1,70 @@
+//! State: cursors, leases and the run ledger of a stream.
+//!
+//! [`StateStore`] is the seam, and a narrow one: items with a version, written only if the version is the expected
+//! one. Everything that makes the commit protocol safe (leases, fences, one writer) is built once on top of that, in
+//! [`StreamState`].
+
+mod items;
+mod memory;
+mod sqlite;
+mod stream;
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::error::Result;
+
+pub use items::{Cursor, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+pub use stream::{Busy, Held, Opening, StreamState, Wanted, list_runs};
+
+/// Which item: all items of a stream share `pk`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey {
+    /// `source#account#endpoint`.
+    pub pk: String,
+    /// `head`, `cursor#...`, `run#...`, `task#...`.
+    pub sk: String,
+}
+
+/// An item as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Its content, a JSON object.
+    pub doc: Value,
+    /// Grows by one with every write.
+    pub version: u64,
+}
+
+/// What must be true for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// There is no such item.
+    Absent,
+    /// The item has this version.
+    Version(u64),
+}
+
+/// A store of items with conditional writes.
+pub trait StateStore: Send + Sync + fmt::Debug {
+    /// The store's own time. Leases are judged by it, never by a worker's clock.
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp>>;
+
+    /// Reads an item; what was written before is seen.
+    fn get<'a>(&'a self, key: &'a ItemKey) -> BoxFuture<'a, Result<Option<Item>>>;
+
+    /// Writes an item if `expect` holds, in one step. Returns the new version, or `None` if it does not hold.
+    fn put<'a>(&'a self, key: &'a ItemKey, doc: Value, expect: Expect) -> BoxFuture<'a, Result<Option<u64>>>;
+
+    /// Reads the items whose sort key starts with `prefix`, of one partition key or of all, greatest sort key first.
+    fn list<'a>(
+        &'a self,
+        pk: Option<&'a str>,
+        prefix: &'a str,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>>;
+}

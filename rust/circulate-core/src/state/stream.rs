@@ -1,0 +1,471 @@
+//! The part of the commit protocol that lives in state: who may work on a stream, where to go on, what is committed.
+//!
+//! Every write is conditional on the version that this worker last saw. A worker that was taken over has seen an old
+//! version, so nothing it still tries to write happens: that is the fence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use super::items::{Cursor, Head, Mode, Position, RunItem, RunStatus, TaskItem};
+use super::{Expect, ItemKey, StateStore};
+use crate::clock::later;
+use crate::cursor::Window;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Traffic;
+
+/// The one task and the one partition of a stream that is pulled by one worker.
+const TASK: u32 = 0;
+const PARTITION: &str = "all";
+/// Times a start looks again when another start got in between.
+const LOOKS: u32 = 5;
+
+/// The state of one stream of one account, as one worker sees it.
+#[derive(Debug, Clone)]
+pub struct StreamState {
+    store: Arc<dyn StateStore>,
+    pk: String,
+    worker: String,
+    lease: Duration,
+    seed: Option<u64>,
+}
+
+/// What a start wants.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// How much to ask for.
+    pub mode: Mode,
+    /// The part of time, for [`Mode::Window`].
+    pub window: Window,
+    /// The lower bound of a full refresh.
+    pub full_since: Option<Timestamp>,
+    /// Hash of the definition.
+    pub spec_hash: String,
+    /// Where objects go.
+    pub destination: String,
+    /// Give up the open run, if there is one.
+    pub restart: bool,
+}
+
+/// What came of a start.
+#[derive(Debug)]
+pub enum Opening {
+    /// The run is ours to work on.
+    Held(Box<Held>),
+    /// Another worker holds it.
+    Busy(Busy),
+}
+
+/// Who holds a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// The open run.
+    pub run_id: String,
+    /// Its worker.
+    pub worker: String,
+    /// Until when, by the store's clock, unless the worker renews it.
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct Versioned<T> {
+    doc: T,
+    version: u64,
+}
+
+/// A run that this worker holds.
+#[derive(Debug)]
+pub struct Held {
+    state: StreamState,
+    /// It was begun by an earlier attempt.
+    pub resumed: bool,
+    /// As it was when we took it.
+    pub run: RunItem,
+    /// Our number; part of object keys.
+    pub fence: u64,
+    /// Where to go on.
+    pub position: Position,
+    items: Mutex<Items>,
+}
+
+#[derive(Debug)]
+struct Items {
+    run: Versioned<RunItem>,
+    task: Versioned<TaskItem>,
+}
+
+impl StreamState {
+    /// The state of `source`/`account`/`endpoint`; `worker` tells people who holds a lease, which lasts `lease`
+    /// unless it is renewed. `seed` fixes the random part of run ids, for tests.
+    pub fn new(
+        store: Arc<dyn StateStore>,
+        (source, account, endpoint): (&str, &str, &str),
+        worker: String,
+        lease: Duration,
+        seed: Option<u64>,
+    ) -> Self {
+        Self { store, pk: format!("{source}#{account}#{endpoint}"), worker, lease, seed }
+    }
+
+    /// Opens a run, takes up one that was left, or says who is at it.
+    pub async fn open(&self, wanted: &Wanted) -> Result<Opening> {
+        for _ in 0..LOOKS {
+            let head = self.get::<Head>("head").await?;
+            let open_run = head.as_ref().and_then(|head| head.doc.open_run.clone());
+            let run = match &open_run {
+                Some(run_id) => self.get::<RunItem>(&run_key(run_id)).await?,
+                None => None,
+            };
+            let opening = match (head, run) {
+                (Some(head), Some(run)) if run.doc.status == RunStatus::Open => {
+                    self.take_up(head, run, wanted).await?
+                }
+                (head, run) => self.begin(head, run, wanted).await?,
+            };
+            if let Some(opening) = opening {
+                return Ok(opening);
+            }
+        }
+        Err(Error::new(ErrorKind::State, "open run", "other starts of this stream kept getting in between")
+            .temporary())
+    }
+
+    /// The bound the next run begins from.
+    pub async fn cursor(&self) -> Result<Option<Timestamp>> {
+        let Some(cursor) = self.get::<Cursor>(&cursor_key()).await? else { return Ok(None) };
+        Ok(self.current(&cursor.doc).await?.0)
+    }
+
+    /// Begins a new run. `ended` is the run that `head` still names as open although it is not: a worker died between
+    /// settling a run and saying so in `head`.
+    async fn begin(
+        &self,
+        head: Option<Versioned<Head>>,
+        ended: Option<Versioned<RunItem>>,
+        wanted: &Wanted,
+    ) -> Result<Option<Opening>> {
+        let (mut head, expect) = match head {
+            Some(head) => (head.doc, Expect::Version(head.version)),
+            None => (Head::default(), Expect::Absent),
+        };
+        check_destination(head.destination.as_deref(), &wanted.destination)?;
+        if let Some(ended) = ended.filter(|run| run.doc.status == RunStatus::Committed) {
+            head.last_complete = Some(ended.doc.run_id);
+        }
+        let run = self.new_run(wanted).await?;
+        let run_version = self.put_new(&run_key(&run.run_id), &run).await?;
+        head.open_run = Some(run.run_id.clone());
+        head.last_attempt = Some(run.run_id.clone());
+        head.destination = Some(wanted.destination.clone());
+        let run = Versioned { doc: run, version: run_version };
+        if self.put("head", &head, expect).await?.is_none() {
+            // Another start was first. Ours was never seen by anyone.
+            self.settle(run, RunStatus::Abandoned, Some("another start was first")).await?;
+            return Ok(None);
+        }
+        self.claim(run, None, false).await
+    }
+
+    async fn new_run(&self, wanted: &Wanted) -> Result<RunItem> {
+        let from_cursor = self.cursor().await?;
+        let window = match wanted.mode {
+            Mode::Window => wanted.window.clone(),
+            Mode::Full => Window { since: wanted.full_since, until: None },
+            Mode::Incremental => Window { since: from_cursor.or(wanted.full_since), until: None },
+        };
+        let started_at = self.store.now().await?;
+        Ok(RunItem {
+            run_id: self.run_id(started_at),
+            status: RunStatus::Open,
+            started_at,
+            ended_at: None,
+            mode: wanted.mode,
+            window,
+            from_cursor,
+            spec_hash: wanted.spec_hash.clone(),
+            destination: wanted.destination.clone(),
+            manifest: None,
+            ledger: super::Ledger {
+                code_version: env!("CARGO_PKG_VERSION").to_owned(),
+                ..Default::default()
+            },
+        })
+    }
+
+    /// An id that sorts by time and that no other run has: `20261122T053000Z-1a2b3c4d5e6f`.
+    fn run_id(&self, started_at: Timestamp) -> String {
+        let mut random = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        format!("{}-{:012x}", started_at.strftime("%Y%m%dT%H%M%SZ"), random.u64(..) >> 16)
+    }
+
+    /// Takes up the open run, if nobody is at it.
+    async fn take_up(
+        &self,
+        head: Versioned<Head>,
+        run: Versioned<RunItem>,
+        wanted: &Wanted,
+    ) -> Result<Option<Opening>> {
+        let task = self.get::<TaskItem>(&task_key(&run.doc.run_id)).await?;
+        let now = self.store.now().await?;
+        if let Some(task) = &task
+            && let Some(until) = task.doc.lease_until.filter(|until| *until > now)
+        {
+            let (run_id, worker) = (run.doc.run_id, task.doc.worker.clone());
+            return Ok(Some(Opening::Busy(Busy { run_id, worker, until })));
+        }
+        if wanted.restart {
+            return self.give_up(head, run, task).await;
+        }
+        check_same(&run.doc, wanted)?;
+        self.claim(run, task, true).await
+    }
+
+    /// Abandons the open run; the caller looks again and begins a new one.
+    async fn give_up(
+        &self,
+        mut head: Versioned<Head>,
+        run: Versioned<RunItem>,
+        task: Option<Versioned<TaskItem>>,
+    ) -> Result<Option<Opening>> {
+        if let Some(mut task) = task {
+            // Fences off a worker that has outlived its lease.
+            task.doc.fence += 1;
+            self.put(&task_key(&run.doc.run_id), &task.doc, Expect::Version(task.version)).await?;
+        }
+        self.settle(run, RunStatus::Abandoned, Some("given up for a new start")).await?;
+        head.doc.open_run = None;
+        self.put("head", &head.doc, Expect::Version(head.version)).await?;
+        Ok(None)
+    }
+
+    async fn claim(
+        &self,
+        mut run: Versioned<RunItem>,
+        task: Option<Versioned<TaskItem>>,
+        resumed: bool,
+    ) -> Result<Option<Opening>> {
+        let (mut task, expect) = match task {
+            Some(task) => (task.doc, Expect::Version(task.version)),
+            None => (TaskItem::default(), Expect::Absent),
+        };
+        task.fence += 1;
+        task.worker.clone_from(&self.worker);
+        task.lease_until = Some(self.lease_end().await?);
+        let Some(version) = self.put(&task_key(&run.doc.run_id), &task, expect).await? else {
+            return Ok(None);
+        };
+        run.doc.ledger.attempts += 1;
+        run.doc.ledger.stopped_by = None;
+        env!("CARGO_PKG_VERSION").clone_into(&mut run.doc.ledger.code_version);
+        let Some(run_version) =
+            self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?
+        else {
+            return Ok(None);
+        };
+        run.version = run_version;
+        Ok(Some(Opening::Held(Box::new(Held {
+            state: self.clone(),
+            resumed,
+            fence: task.fence,
+            position: task.position.clone(),
+            run: run.doc.clone(),
+            items: Mutex::new(Items { run, task: Versioned { doc: task, version } }),
+        }))))
+    }
+
+    async fn lease_end(&self) -> Result<Timestamp> {
+        Ok(later(self.store.now().await?, self.lease))
+    }
+
+    async fn settle(&self, mut run: Versioned<RunItem>, status: RunStatus, why: Option<&str>) -> Result<()> {
+        run.doc.status = status;
+        run.doc.ended_at = Some(self.store.now().await?);
+        run.doc.ledger.stopped_by = why.map(str::to_owned);
+        let written = self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?;
+        written.map(drop).ok_or_else(fenced_off)
+    }
+
+    /// The bound that counts, and the run that set it: the next one, if the run that wrote it is committed.
+    async fn current(&self, cursor: &Cursor) -> Result<(Option<Timestamp>, Option<String>)> {
+        if let Some(next_run) = &cursor.next_run
+            && let Some(run) = self.get::<RunItem>(&run_key(next_run)).await?
+            && run.doc.status == RunStatus::Committed
+        {
+            return Ok((cursor.next_value, cursor.next_run.clone()));
+        }
+        Ok((cursor.value, cursor.run.clone()))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, sk: &str) -> Result<Option<Versioned<T>>> {
+        let Some(item) = self.store.get(&self.key(sk)).await? else { return Ok(None) };
+        let doc = serde_json::from_value(item.doc).map_err(|error| unreadable(sk, error))?;
+        Ok(Some(Versioned { doc, version: item.version }))
+    }
+
+    async fn put<T: Serialize + Sync>(&self, sk: &str, doc: &T, expect: Expect) -> Result<Option<u64>> {
+        let doc = serde_json::to_value(doc).map_err(|error| unreadable(sk, error))?;
+        self.store.put(&self.key(sk), doc, expect).await
+    }
+
+    async fn put_new<T: Serialize + Sync>(&self, sk: &str, doc: &T) -> Result<u64> {
+        self.put(sk, doc, Expect::Absent).await?.ok_or_else(|| {
+            Error::new(ErrorKind::State, "open run", "a run of this id exists already").with("item", sk)
+        })
+    }
+
+    fn key(&self, sk: &str) -> ItemKey {
+        ItemKey { pk: self.pk.clone(), sk: sk.to_owned() }
+    }
+}
+
+impl Held {
+    /// Extends the lease.
+    pub async fn renew(&self) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = Some(self.state.lease_end().await?);
+        self.write_task(&mut items).await
+    }
+
+    /// Writes where to go on, and extends the lease, in one step.
+    pub async fn checkpoint(&self, position: Position) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.position = position;
+        items.task.doc.lease_until = Some(self.state.lease_end().await?);
+        self.write_task(&mut items).await
+    }
+
+    /// Writes where the next run will begin once this one is committed.
+    pub async fn set_next_cursor(&self, value: Timestamp) -> Result<()> {
+        let there = self.state.get::<Cursor>(&cursor_key()).await?;
+        let (value_now, run_now) = match &there {
+            Some(cursor) => self.state.current(&cursor.doc).await?,
+            None => (None, None),
+        };
+        let cursor = Cursor {
+            value: value_now,
+            run: run_now,
+            next_value: Some(value),
+            next_run: Some(self.run.run_id.clone()),
+        };
+        let expect = there.map_or(Expect::Absent, |cursor| Expect::Version(cursor.version));
+        self.state.put(&cursor_key(), &cursor, expect).await?.map(drop).ok_or_else(fenced_off)
+    }
+
+    /// Makes the run and its cursor count. Its index exists already.
+    pub async fn commit(&self, manifest: &str) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        self.write_task(&mut items).await?;
+        let mut run = items.run.clone();
+        run.doc.manifest = Some(manifest.to_owned());
+        fill_ledger(&mut run.doc, &items.task.doc.position);
+        self.state.settle(run, RunStatus::Committed, None).await?;
+        self.say_in_head().await
+    }
+
+    /// Lets go of the run before its end; the next start goes on from the last checkpoint. `traffic` is what HTTP
+    /// cost in all.
+    pub async fn release(&self, why: &str, traffic: Traffic) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        items.task.doc.position.traffic = traffic;
+        self.write_task(&mut items).await?;
+        let mut run = items.run.clone();
+        fill_ledger(&mut run.doc, &items.task.doc.position);
+        self.state.settle(run, RunStatus::Open, Some(why)).await
+    }
+
+    /// `head` is a convenience for people and the next start, which repairs it if we die before this.
+    async fn say_in_head(&self) -> Result<()> {
+        let Some(mut head) = self.state.get::<Head>("head").await? else { return Ok(()) };
+        if head.doc.open_run.as_ref() == Some(&self.run.run_id) {
+            head.doc.open_run = None;
+            head.doc.last_complete = Some(self.run.run_id.clone());
+            self.state.put("head", &head.doc, Expect::Version(head.version)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_task(&self, items: &mut Items) -> Result<()> {
+        let task = &mut items.task;
+        let key = task_key(&self.run.run_id);
+        task.version =
+            self.state.put(&key, &task.doc, Expect::Version(task.version)).await?.ok_or_else(fenced_off)?;
+        Ok(())
+    }
+}
+
+/// The newest runs of one stream or of all, with the stream each belongs to.
+pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
+    let items = store.list(None, "run#", most).await?;
+    let read = |(key, item): (ItemKey, super::Item)| {
+        let run = serde_json::from_value(item.doc).map_err(|error| unreadable(&key.sk, error))?;
+        Ok((key.pk, run))
+    };
+    items.into_iter().map(read).collect()
+}
+
+fn fill_ledger(run: &mut RunItem, position: &Position) {
+    run.ledger.totals = position.totals.clone();
+    run.ledger.traffic = position.traffic.clone();
+}
+
+fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
+    match stored {
+        Some(stored) if stored != wanted => {
+            Err(Error::new(ErrorKind::State, "open run", "this state belongs to another destination")
+                .with("state has", stored)
+                .with("asked for", wanted)
+                .hint("pull to that destination, or give this one a state of its own with --state"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An open run goes on as it was begun, or not at all.
+fn check_same(run: &RunItem, wanted: &Wanted) -> Result<()> {
+    check_destination(Some(&run.destination), &wanted.destination)?;
+    let other = |what: &str| {
+        Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
+            .with("run", &run.run_id)
+            .with("mode", run.mode.as_str())
+            .hint("finish it by pulling as before, or give it up and begin anew with --restart")
+    };
+    if run.spec_hash != wanted.spec_hash {
+        return Err(other("definition"));
+    }
+    if run.mode != wanted.mode {
+        return Err(other("mode"));
+    }
+    if run.mode == Mode::Window && run.window != wanted.window {
+        return Err(other("--since or --until"));
+    }
+    Ok(())
+}
+
+fn fenced_off() -> Error {
+    Error::new(ErrorKind::State, "write state", "another worker has taken over this run; nothing was changed")
+        .hint("this worker was paused or cut off for longer than its lease")
+}
+
+fn unreadable(sk: &str, error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::State, "read state", "a state item is not as this version of circulate writes it")
+        .caused_by(error)
+        .with("item", sk)
+}
+
+fn run_key(run_id: &str) -> String {
+    format!("run#{run_id}")
+}
+
+fn task_key(run_id: &str) -> String {
+    format!("task#{run_id}#{TASK}")
+}
+
+fn cursor_key() -> String {
+    format!("cursor#{PARTITION}")
+}

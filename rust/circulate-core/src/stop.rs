@@ -1,0 +1,101 @@
+//! Asking a run to stop, and knowing how long it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Why a run stopped before its stream was at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Its time was up.
+    Deadline,
+    /// Somebody asked: Ctrl-C, SIGTERM, a cancelled call.
+    Interrupted,
+    /// The API asked for a wait that would have outlasted the deadline.
+    Wait(Duration),
+}
+
+impl StopReason {
+    /// The reason in a word, for reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Interrupted => "interrupted",
+            Self::Wait(_) => "wait",
+        }
+    }
+}
+
+/// Shared by everyone who may stop a run and everyone who must notice.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    asked: Arc<watch::Sender<Option<StopReason>>>,
+    deadline: Option<Instant>,
+}
+
+impl Stop {
+    /// A run that may take as long as it needs, or has until `deadline`.
+    pub fn new(deadline: Option<Instant>) -> Self {
+        Self { asked: Arc::new(watch::Sender::new(None)), deadline }
+    }
+
+    /// Asks the run to stop; the first reason is the one that counts.
+    pub fn request(&self, reason: StopReason) {
+        self.asked.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Why the run should stop, if it should.
+    pub fn reason(&self) -> Option<StopReason> {
+        let asked = *self.asked.borrow();
+        asked.or_else(|| self.deadline.filter(|end| *end <= Instant::now()).map(|_| StopReason::Deadline))
+    }
+
+    /// Resolves when the run should stop.
+    pub async fn requested(&self) -> StopReason {
+        let mut asked = self.asked.subscribe();
+        let by_deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Ok(reason) = asked.wait_for(Option::is_some) => (*reason).unwrap_or(StopReason::Interrupted),
+            () = by_deadline => StopReason::Deadline,
+        }
+    }
+
+    /// Whether a wait of `span` ends before the deadline.
+    pub fn allows(&self, span: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + span < deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_reason_counts() {
+        let stop = Stop::new(Some(Instant::now() + Duration::from_secs(5)));
+        assert_eq!(stop.reason(), None);
+        stop.request(StopReason::Interrupted);
+        stop.request(StopReason::Wait(Duration::ZERO));
+        assert_eq!(stop.requested().await, StopReason::Interrupted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_is_a_reason() {
+        let stop = Stop::new(Some(Instant::now() + Duration::from_secs(5)));
+        assert!(stop.allows(Duration::from_secs(4)) && !stop.allows(Duration::from_secs(6)));
+        assert_eq!(stop.requested().await, StopReason::Deadline);
+        assert_eq!(stop.reason(), Some(StopReason::Deadline));
+    }
+}

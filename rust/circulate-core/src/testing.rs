@@ -1,0 +1,281 @@
+//! Fakes, and one conformance suite per seam: every implementation of [`Sink`] and [`StateStore`] passes the same.
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a failed check panics, as tests do")]
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Request, Response, Transport};
+use crate::sink::{Created, Object, Sink, create_same};
+use crate::spec::{Definition, endpoint_from_yaml, source_from_yaml};
+use crate::state::{Expect, Item, ItemKey, StateStore};
+
+/// The shipped definition of `okta.users`.
+pub fn okta_users() -> Definition {
+    let read = |text, file| (text, Path::new(file));
+    let (source, file) =
+        read(include_str!("../../../python/circulate_core/catalog/okta/source.yaml"), "source.yaml");
+    let source = source_from_yaml(source, file).unwrap();
+    let (endpoint, file) =
+        read(include_str!("../../../python/circulate_core/catalog/okta/users.yaml"), "users.yaml");
+    Definition { source, endpoint: endpoint_from_yaml(endpoint, file).unwrap() }
+}
+
+/// A clock that is moved by hand.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at `now`.
+    pub fn new(now: &str) -> Self {
+        Self(Arc::new(Mutex::new(now.parse().unwrap())))
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, span: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_add(span).unwrap();
+    }
+
+    /// It as a [`Clock`].
+    pub fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0);
+        Clock::from_fn(move || *now.lock().unwrap())
+    }
+}
+
+/// One answer of [`Script`].
+#[derive(Debug, Clone)]
+pub struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    broken: bool,
+    delay: Duration,
+}
+
+impl Answer {
+    /// An answer with this status and body, made at the fixed date of all answers.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let answer = Self {
+            status,
+            headers: HeaderMap::new(),
+            body: body.into(),
+            broken: false,
+            delay: Duration::ZERO,
+        };
+        answer.header("date", "Sun, 22 Nov 2026 05:30:00 GMT")
+    }
+
+    /// With one more header line.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// With a `next` link to `url`.
+    pub fn next(self, url: &str) -> Self {
+        self.header("link", &format!("<{url}>; rel=\"next\""))
+    }
+
+    /// With quota headers, reset so many seconds after the date.
+    pub fn quota(self, limit: u64, remaining: u64, reset_in: i64) -> Self {
+        let reset = "2026-11-22T05:30:00Z".parse::<Timestamp>().unwrap().as_second() + reset_in;
+        self.header("x-rate-limit-limit", &limit.to_string())
+            .header("x-rate-limit-remaining", &remaining.to_string())
+            .header("x-rate-limit-reset", &reset.to_string())
+    }
+
+    /// The connection breaks after the body.
+    pub fn broken(mut self) -> Self {
+        self.broken = true;
+        self
+    }
+
+    /// The answer takes so long.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    fn response(self) -> Response {
+        let mut pieces: Vec<Result<Bytes>> =
+            self.body.chunks(1000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+        if self.broken {
+            pieces
+                .push(Err(Error::new(ErrorKind::Network, "read answer", "the connection broke").temporary()));
+        }
+        let status = StatusCode::from_u16(self.status).unwrap();
+        Response { status, headers: self.headers, body: stream::iter(pieces).boxed() }
+    }
+}
+
+/// A transport that gives prepared answers in order, and remembers what it was asked.
+#[derive(Debug, Default)]
+pub struct Script {
+    answers: Mutex<VecDeque<Answer>>,
+    /// The requests so far.
+    pub requests: Mutex<Vec<Request>>,
+}
+
+impl Script {
+    /// Gives `answers` in order.
+    pub fn new(answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
+        Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), requests: Mutex::default() })
+    }
+
+    /// The URLs asked for so far.
+    pub fn urls(&self) -> Vec<String> {
+        self.requests.lock().unwrap().iter().map(|request| request.url.to_string()).collect()
+    }
+}
+
+impl Transport for Script {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        self.requests.lock().unwrap().push(request);
+        let answer = self.answers.lock().unwrap().pop_front();
+        Box::pin(async move {
+            let gone = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
+            let answer = answer.ok_or_else(gone)?;
+            tokio::time::sleep(answer.delay).await;
+            Ok(answer.response())
+        })
+    }
+}
+
+/// An object with a text.
+pub fn object(key: &str, text: &str) -> Object {
+    let bytes = Bytes::copy_from_slice(text.as_bytes());
+    Object { key: key.to_owned(), bytes, content_type: "application/json", content_encoding: None }
+}
+
+/// What every sink must do.
+pub async fn sink_suite(sink: &dyn Sink) {
+    assert_eq!(sink.read("a/b").await.unwrap(), None, "nothing is there at first");
+    assert_eq!(sink.create(object("a/b", "one")).await.unwrap(), Created::New);
+    assert_eq!(sink.create(object("a/b", "two")).await.unwrap(), Created::Exists);
+    assert_eq!(sink.read("a/b").await.unwrap().unwrap(), "one", "nothing is overwritten");
+    create_same(sink, object("a/b", "one")).await.unwrap();
+    let other = create_same(sink, object("a/b", "two")).await.unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::Mismatch);
+    for key in ["a/x=1/c+d%e&é#f.json", "a/empty"] {
+        let text = if key.ends_with("empty") { "" } else { "text" };
+        assert_eq!(sink.create(object(key, text)).await.unwrap(), Created::New);
+        assert_eq!(sink.read(key).await.unwrap().unwrap(), text);
+    }
+    let racing = (0..20).map(|n| sink.create(object("race", &n.to_string())));
+    let won = futures_util::future::join_all(racing).await;
+    let won = won.into_iter().filter(|created| matches!(created, Ok(Created::New))).count();
+    assert_eq!(won, 1, "one of many creates of a key wins");
+}
+
+/// What every state store must do. `open` opens the same, empty store every time.
+pub async fn state_suite<S: StateStore>(open: impl Fn(Clock) -> S) {
+    let clock = ManualClock::new("2026-11-22T05:30:00.123Z");
+    let store = open(clock.clock());
+    assert_eq!(store.now().await.unwrap().to_string(), "2026-11-22T05:30:00.123Z");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(store.now().await.unwrap().to_string(), "2026-11-22T05:30:01.123Z");
+
+    let key = |sk: &str| ItemKey { pk: "okta#acme#users".to_owned(), sk: sk.to_owned() };
+    assert_eq!(store.get(&key("head")).await.unwrap(), None);
+    assert_eq!(store.put(&key("head"), json!({}), Expect::Version(1)).await.unwrap(), None);
+    assert_eq!(store.put(&key("head"), json!({"a": 1}), Expect::Absent).await.unwrap(), Some(1));
+    assert_eq!(store.put(&key("head"), json!({"a": 2}), Expect::Absent).await.unwrap(), None);
+    assert_eq!(
+        store.put(&key("head"), json!({"a": "é", "n": null}), Expect::Version(1)).await.unwrap(),
+        Some(2)
+    );
+    assert_eq!(store.put(&key("head"), json!({"a": 4}), Expect::Version(1)).await.unwrap(), None);
+    let item = Item { doc: json!({"a": "é", "n": null}), version: 2 };
+    assert_eq!(store.get(&key("head")).await.unwrap(), Some(item.clone()));
+    assert_eq!(open(clock.clock()).get(&key("head")).await.unwrap(), Some(item), "another opening sees it");
+
+    for run in ["run#2", "run#1", "run_x"] {
+        store.put(&key(run), json!({}), Expect::Absent).await.unwrap();
+    }
+    let other = ItemKey { pk: "okta#other#users".to_owned(), sk: "run#3".to_owned() };
+    store.put(&other, json!({}), Expect::Absent).await.unwrap();
+    let listed = store.list(Some("okta#acme#users"), "run#", 10).await.unwrap();
+    assert_eq!(listed.iter().map(|(key, _)| key.sk.as_str()).collect::<Vec<_>>(), ["run#2", "run#1"]);
+    let listed = store.list(None, "run#", 2).await.unwrap();
+    assert_eq!(listed.iter().map(|(key, _)| key.sk.as_str()).collect::<Vec<_>>(), ["run#3", "run#2"]);
+
+    count_together(&store, &key("counter")).await;
+}
+
+/// Many compare-and-swaps at once lose none.
+async fn count_together<S: StateStore>(store: &S, key: &ItemKey) {
+    const WRITERS: u64 = 60;
+    store.put(key, json!(0), Expect::Absent).await.unwrap();
+    let add_one = async || loop {
+        let item = store.get(key).await.unwrap().unwrap();
+        let next = json!(item.doc.as_u64().unwrap() + 1);
+        if store.put(key, next, Expect::Version(item.version)).await.unwrap().is_some() {
+            break;
+        }
+    };
+    futures_util::future::join_all((0..WRITERS).map(|_| add_one())).await;
+    assert_eq!(store.get(key).await.unwrap().unwrap().doc, json!(WRITERS));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::MemorySink;
+    use crate::state::MemoryStore;
+
+    #[tokio::test]
+    async fn memory_passes_the_sink_suite() {
+        sink_suite(&MemorySink::default()).await;
+    }
+
+    #[tokio::test]
+    async fn memory_passes_the_state_suite() {
+        let shared = Arc::new(Mutex::new(None::<Arc<MemoryStore>>));
+        state_suite(|clock| {
+            let mut shared = shared.lock().unwrap();
+            Shared(Arc::clone(shared.get_or_insert_with(|| Arc::new(MemoryStore::new(clock)))))
+        })
+        .await;
+    }
+
+    /// Opens the same memory every time.
+    #[derive(Debug)]
+    struct Shared(Arc<MemoryStore>);
+
+    impl StateStore for Shared {
+        fn now(&self) -> BoxFuture<'_, Result<Timestamp>> {
+            self.0.now()
+        }
+        fn get<'a>(&'a self, key: &'a ItemKey) -> BoxFuture<'a, Result<Option<Item>>> {
+            self.0.get(key)
+        }
+        fn put<'a>(
+            &'a self,
+            key: &'a ItemKey,
+            doc: serde_json::Value,
+            expect: Expect,
+        ) -> BoxFuture<'a, Result<Option<u64>>> {
+            self.0.put(key, doc, expect)
+        }
+        fn list<'a>(
+            &'a self,
+            pk: Option<&'a str>,
+            prefix: &'a str,
+            most: usize,
+        ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
+            self.0.list(pk, prefix, most)
+        }
+    }
+}

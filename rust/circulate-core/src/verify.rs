@@ -1,0 +1,106 @@
+//! Reads everything a manifest names, and checks that it is what was written.
+
+use serde::Serialize;
+
+use crate::encode::Format;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{self, Index, ObjectEntry, Part, Totals, read_existing, read_part, sha256_hex};
+use crate::page::Watch;
+use crate::page::record::Splitter;
+use crate::sink::Sink;
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verified {
+    /// The run.
+    pub run_id: String,
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The account.
+    pub account: String,
+    /// Sums of what was read back.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// What is wrong, a sentence each; empty if all is well.
+    pub problems: Vec<String>,
+}
+
+/// Reads the index at `key`, its parts and every object: digests, sizes and record counts. Each object is in memory by
+/// itself. Problems are collected; only an index that can't be read is an error.
+pub async fn verify(sink: &dyn Sink, key: &str) -> Result<Verified> {
+    let Some(bytes) = sink.read(key).await? else {
+        return Err(Error::new(ErrorKind::Storage, "verify", "there is no such manifest")
+            .with("key", key)
+            .with("in", sink.uri()));
+    };
+    let index: Index = manifest::parse(key, &bytes)?;
+    let mut verified = Verified {
+        run_id: index.run_id.clone(),
+        stream: format!("{}.{}", index.source, index.endpoint),
+        account: index.account.clone(),
+        totals: Totals { pages: index.totals.pages, ..Totals::default() },
+        problems: Vec::new(),
+    };
+    for reference in &index.parts {
+        match read_part(sink, reference).await {
+            Ok(part) => verify_part(sink, &part, &mut verified).await,
+            Err(error) => verified.problems.push(error.to_string()),
+        }
+    }
+    if verified.problems.is_empty() && verified.totals != index.totals {
+        verified
+            .problems
+            .push(format!("the index tells {:?}, its objects {:?}", index.totals, verified.totals));
+    }
+    Ok(verified)
+}
+
+async fn verify_part(sink: &dyn Sink, part: &Part, verified: &mut Verified) {
+    for object in &part.objects {
+        match verify_object(sink, part, object).await {
+            Ok(()) => verified.totals.add(object),
+            Err(error) => verified.problems.push(error.to_string()),
+        }
+    }
+}
+
+async fn verify_object(sink: &dyn Sink, part: &Part, object: &ObjectEntry) -> Result<()> {
+    let wrong = |what: &str| Error::new(ErrorKind::Mismatch, "verify", what).with("key", &object.key);
+    let stored = read_existing(sink, &object.key).await?;
+    if sha256_hex(&stored) != object.sha256 {
+        return Err(wrong("the object differs from what was written"));
+    }
+    let size =
+        usize::try_from(object.body_bytes).map_err(|_| wrong("the object is too large for this machine"))?;
+    let body = part.compression.decompress(&stored, size).map_err(|error| error.with("key", &object.key))?;
+    if sha256_hex(&body) != object.body_sha256 {
+        return Err(wrong("the object's content differs from what was written"));
+    }
+    let records = count_records(part.format, &body).ok_or_else(|| wrong("the object is not valid JSON"))?;
+    if records != object.records {
+        return Err(wrong(&format!(
+            "the object holds {records} records, the manifest says {}",
+            object.records
+        )));
+    }
+    Ok(())
+}
+
+fn count_records(format: Format, body: &[u8]) -> Option<u64> {
+    let watch = Watch::default();
+    let mut splitter = Splitter::new(&watch, u64::MAX, usize::MAX);
+    match format {
+        Format::Json => splitter.feed(body).ok()?,
+        Format::Ndjson => {
+            splitter.feed(b"[").ok()?;
+            for (index, line) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
+                if index > 0 {
+                    splitter.feed(b",").ok()?;
+                }
+                splitter.feed(line).ok()?;
+            }
+            splitter.feed(b"]").ok()?;
+        }
+    }
+    splitter.finish().ok().map(|split| split.records.len() as u64)
+}

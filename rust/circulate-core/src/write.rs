@@ -1,0 +1,172 @@
+//! Records in, stored objects out: batches are encoded as records come, then compressed and stored side by side while
+//! the next batch fills, and reported in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::batch::BatchLimits;
+use crate::encode::{Compression, Encoder, Format};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{ObjectEntry, sha256_hex};
+use crate::progress::Progress;
+use crate::sink::{Object, Sink, StreamKeys, create_same};
+
+/// How objects look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ObjectFormat {
+    /// How records become bytes.
+    pub format: Format,
+    /// How these are compressed.
+    pub compression: Compression,
+    /// When an object is full.
+    pub batch: BatchLimits,
+}
+
+impl ObjectFormat {
+    fn suffix(&self) -> String {
+        format!("{}{}", self.format.suffix(), self.compression.suffix())
+    }
+}
+
+/// Writes the objects of one task.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    sink: Arc<dyn Sink>,
+    keys: StreamKeys,
+    task: u32,
+    fence: u64,
+    looks: ObjectFormat,
+    encoder: Box<dyn Encoder>,
+    records: usize,
+    next_sequence: u64,
+    most_running: usize,
+    running: VecDeque<JoinHandle<Result<ObjectEntry>>>,
+    stored: Vec<ObjectEntry>,
+    progress: Arc<Progress>,
+}
+
+impl ObjectWriter {
+    /// Writes objects of `task` from number `next_sequence` on, at most `most_running` of them at the same time.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
+    pub fn new(
+        sink: Arc<dyn Sink>,
+        keys: StreamKeys,
+        task: u32,
+        fence: u64,
+        looks: ObjectFormat,
+        next_sequence: u64,
+        most_running: usize,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            sink,
+            keys,
+            task,
+            fence,
+            looks,
+            encoder: looks.format.encoder(),
+            records: 0,
+            next_sequence,
+            most_running: most_running.max(1),
+            running: VecDeque::new(),
+            stored: Vec::new(),
+            progress,
+        }
+    }
+
+    /// Takes a record in. Waits while too many objects are on their way.
+    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
+        let size = self.encoder.size_with(record.len());
+        if !self.looks.batch.admit(self.records, size) {
+            self.close().await?;
+        }
+        let size = self.encoder.size_with(record.len());
+        self.encoder.write(record);
+        self.records += 1;
+        if self.looks.batch.full(self.records, size) {
+            self.close().await?;
+        }
+        Ok(())
+    }
+
+    /// The number of the next object.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Objects begun since the last [`finish`](Self::finish).
+    pub fn unreported(&self) -> usize {
+        self.stored.len() + self.running.len()
+    }
+
+    /// Closes the open batch, waits until everything is stored, and reports it in order.
+    pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
+        self.close().await?;
+        while !self.running.is_empty() {
+            self.collect_one().await?;
+        }
+        Ok(std::mem::take(&mut self.stored))
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        if self.records == 0 {
+            return Ok(());
+        }
+        while self.running.len() >= self.most_running {
+            self.collect_one().await?;
+        }
+        let records = std::mem::take(&mut self.records) as u64;
+        let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
+        self.next_sequence += 1;
+        let body = self.encoder.finish();
+        self.running.push_back(tokio::spawn(store(Arc::clone(&self.sink), key, records, body, self.looks)));
+        Ok(())
+    }
+
+    async fn collect_one(&mut self) -> Result<()> {
+        let Some(next) = self.running.pop_front() else { return Ok(()) };
+        let object = next.await.map_err(|error| {
+            Error::new(ErrorKind::Storage, "store object", "the worker storing an object ended early")
+                .caused_by(error)
+        })??;
+        self.progress.count_object(object.bytes);
+        self.stored.push(object);
+        Ok(())
+    }
+}
+
+impl Drop for ObjectWriter {
+    fn drop(&mut self) {
+        self.running.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn store(
+    sink: Arc<dyn Sink>,
+    key: String,
+    records: u64,
+    body: Vec<u8>,
+    looks: ObjectFormat,
+) -> Result<ObjectEntry> {
+    let body_bytes = body.len() as u64;
+    let pack = move || {
+        let body_sha256 = sha256_hex(&body);
+        let stored = looks.compression.compress(body)?;
+        Ok::<_, Error>((body_sha256, sha256_hex(&stored), stored))
+    };
+    let (body_sha256, sha256, stored) = tokio::task::spawn_blocking(pack).await.map_err(|error| {
+        Error::new(ErrorKind::Storage, "compress object", "the compressing worker ended early")
+            .caused_by(error)
+    })??;
+    let bytes = stored.len() as u64;
+    let object = Object {
+        key: key.clone(),
+        bytes: stored.into(),
+        content_type: looks.format.content_type(),
+        content_encoding: looks.compression.content_encoding(),
+    };
+    create_same(&*sink, object).await?;
+    Ok(ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 })
+}

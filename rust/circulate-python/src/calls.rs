@@ -1,0 +1,260 @@
+//! The functions of the module.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use circulate_core::account::Account;
+use circulate_core::batch::BatchLimits;
+use circulate_core::clock::Clock;
+use circulate_core::cursor::Window;
+use circulate_core::encode::{Compression, Format};
+use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::http::Wire;
+use circulate_core::page::PageLimits;
+use circulate_core::progress::Progress;
+use circulate_core::run::{Outcome, Pull, PullOptions};
+use circulate_core::sink::LocalFolder;
+use circulate_core::spec::{Catalog, Definition, Source, Span};
+use circulate_core::state::{Mode, SqliteStore, list_runs};
+use circulate_core::stop;
+use circulate_core::write::ObjectFormat;
+use circulate_core::{check as core_check, spec, verify as core_verify};
+use jiff::Timestamp;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::errors::to_python;
+use crate::runtime::{Plain, Watcher, wait};
+
+/// Which account of which source, and how to reach it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountRequest {
+    catalog: Vec<PathBuf>,
+    settings: BTreeMap<String, String>,
+    account: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PullRequest {
+    stream: String,
+    from: AccountRequest,
+    destination: PathBuf,
+    state: PathBuf,
+    worker: String,
+    mode: Mode,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    restart: bool,
+    format: Format,
+    compression: Compression,
+    batch_records: usize,
+    batch_bytes: usize,
+    max_record_bytes: Option<u64>,
+    deadline_seconds: Option<f64>,
+}
+
+/// Lets another thread or a signal handler stop a pull at its next checkpoint.
+#[pyclass(frozen, module = "circulate_core._core")]
+#[derive(Default)]
+pub(crate) struct Stop {
+    asked: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[pymethods]
+impl Stop {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ask the pull to stop.
+    fn request(&self) {
+        self.asked.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to stop.
+    #[getter]
+    fn requested(&self) -> bool {
+        self.asked.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Shows progress, and hands requests to stop on to the run.
+struct PullWatcher {
+    progress: Arc<Progress>,
+    stop: stop::Stop,
+    asked: Option<Py<Stop>>,
+    on_progress: Option<Py<PyAny>>,
+    interrupted: bool,
+}
+
+impl Watcher for PullWatcher {
+    fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
+        if self.asked.as_ref().is_some_and(|asked| asked.get().requested()) {
+            self.stop.request(stop::StopReason::Interrupted);
+        }
+        if let Some(callback) = &self.on_progress {
+            callback.call1(py, (to_json(&self.progress.snapshot())?,))?;
+        }
+        Ok(())
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.request(stop::StopReason::Interrupted);
+        !std::mem::replace(&mut self.interrupted, true)
+    }
+}
+
+/// Pull one stream; see `circulate_core.pull`.
+#[pyfunction]
+#[pyo3(signature = (request, on_progress=None, stop=None))]
+pub(crate) fn pull(
+    py: Python<'_>,
+    request: &str,
+    on_progress: Option<Py<PyAny>>,
+    stop: Option<Py<Stop>>,
+) -> PyResult<String> {
+    let request: PullRequest = from_json(request)?;
+    let pull = py.detach(|| prepare(request)).map_err(|error| to_python(py, &error, None))?;
+    let mut watcher = PullWatcher {
+        progress: Arc::clone(&pull.progress),
+        stop: pull.stop.clone(),
+        asked: stop,
+        on_progress,
+        interrupted: false,
+    };
+    let Outcome { report, error } = wait(py, async move { pull.run().await }, &mut watcher)?;
+    let report = to_json(&report)?;
+    match error {
+        None => Ok(report),
+        Some(error) => Err(to_python(py, &error, Some(&report))),
+    }
+}
+
+fn prepare(request: PullRequest) -> Result<Pull> {
+    let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
+    let account = request.from.resolve(&definition.source)?;
+    let sink = LocalFolder::new(request.destination);
+    sink.probe()?;
+    let store = SqliteStore::open(&request.state, Clock::system())?;
+    let defaults = PullOptions::default();
+    let mut pages = PageLimits::default();
+    pages.record = request.max_record_bytes.unwrap_or(pages.record);
+    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
+    let deadline = request.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    Ok(Pull {
+        transport: Arc::new(Wire::new(&definition.source.timeouts)?),
+        definition,
+        account,
+        sink: Arc::new(sink),
+        store: Arc::new(store),
+        options: PullOptions {
+            mode: request.mode,
+            window: Window { since: request.since, until: request.until },
+            restart: request.restart,
+            objects: ObjectFormat { format: request.format, compression: request.compression, batch },
+            pages,
+            ..defaults
+        },
+        worker: request.worker,
+        progress: Arc::new(Progress::default()),
+        stop: stop::Stop::new(deadline),
+        seed: None,
+    })
+}
+
+impl AccountRequest {
+    fn resolve(&self, source: &Source) -> Result<Account> {
+        Account::resolve(source, &self.settings, self.account.as_deref())
+    }
+}
+
+/// Ask a source once, without retries; see `circulate_core.check`.
+#[pyfunction]
+pub(crate) fn check(py: Python<'_>, source: &str, request: &str) -> PyResult<String> {
+    let request: AccountRequest = from_json(request)?;
+    let source = source.to_owned();
+    let work = async move {
+        let (source, _) = Catalog::new(request.catalog.clone()).source(&source)?;
+        let account = request.resolve(&source)?;
+        let transport = Arc::new(Wire::new(&source.timeouts)?);
+        core_check::check(&source, &account, transport).await
+    };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Read everything a manifest names and compare it; see `circulate_core.verify`.
+#[pyfunction]
+pub(crate) fn verify(py: Python<'_>, destination: PathBuf, key: String) -> PyResult<String> {
+    let work = async move { core_verify::verify(&LocalFolder::new(destination), &key).await };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// The newest runs that a state file knows, each with its stream.
+#[pyfunction]
+pub(crate) fn runs(py: Python<'_>, state: PathBuf, most: usize) -> PyResult<String> {
+    let work = async move {
+        if !state.exists() {
+            return Err(Error::new(ErrorKind::State, "read state", "there is no state file")
+                .with("file", state.display())
+                .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)"));
+        }
+        list_runs(&SqliteStore::open(&state, Clock::system())?, most).await
+    };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Names of all streams in the catalog folders.
+#[pyfunction]
+pub(crate) fn streams(py: Python<'_>, catalog: Vec<PathBuf>) -> PyResult<Vec<String>> {
+    Catalog::new(catalog).streams().map_err(|error| to_python(py, &error, None))
+}
+
+/// The definition of a stream.
+#[pyfunction]
+pub(crate) fn definition(py: Python<'_>, catalog: Vec<PathBuf>, stream: &str) -> PyResult<String> {
+    #[derive(Serialize)]
+    struct Both {
+        source: Source,
+        endpoint: spec::Endpoint,
+    }
+    let both = Catalog::new(catalog).stream(stream).map(|Definition { source, endpoint }| Both { source, endpoint });
+    finish(py, both)
+}
+
+/// The definition of a source.
+#[pyfunction]
+pub(crate) fn source(py: Python<'_>, catalog: Vec<PathBuf>, name: &str) -> PyResult<String> {
+    finish(py, Catalog::new(catalog).source(name).map(|(source, _)| source))
+}
+
+/// The JSON Schemas of definitions, by file name.
+#[pyfunction]
+pub(crate) fn json_schemas() -> PyResult<String> {
+    to_json(&BTreeMap::from(spec::json_schemas()))
+}
+
+/// Seconds of a length of time such as `10m`.
+#[pyfunction]
+pub(crate) fn span_seconds(text: &str) -> PyResult<f64> {
+    let span = Span::try_from(text.to_owned()).map_err(PyValueError::new_err)?;
+    Ok(span.get().as_secs_f64())
+}
+
+fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
+    result.map_err(|error| to_python(py, &error, None)).and_then(|value| to_json(&value))
+}
+
+fn from_json<T: for<'de> Deserialize<'de>>(text: &str) -> PyResult<T> {
+    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("malformed request: {error}")))
+}
+
+fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))
+}

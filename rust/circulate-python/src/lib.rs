@@ -1,0 +1,15 @@
+//! The Python module `circulate_core._core`: convert, call the core, convert.
+//!
+//! Requests and reports cross as JSON text, whose shapes are typed on the Python side; the stub `_core.pyi` is checked
+//! against this module by a test.
+
+mod calls;
+mod errors;
+mod runtime;
+
+/// Rust engine of `circulate_core`. Private: use the names of the package.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::calls::{Stop, check, definition, json_schemas, pull, runs, source, span_seconds, streams, verify};
+}

@@ -1,0 +1,98 @@
+"""The command: what it prints, how it ends, and what it says to wrong flags."""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from circulate_core.practice import KINDS
+from circulate_core.practice.command import add_arguments, run
+from circulate_core.practice.durations import parse_duration
+
+
+def parsed(*flags: str) -> argparse.Namespace:
+    """Return the parsed flags of the command."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(flags)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> None:
+    flags = ["--users", "12", "--token", "abc", "--log", str(tmp_path / "log"), "--fault", "pretty", "--gzip"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "circulate_core.practice", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(r"practice org: (http://127\.0\.0\.1:\d+)  token: abc  users: 12\n", line)
+        assert found is not None, line
+        request = urllib.request.Request(f"{found[1]}/api/v1/users", headers={"Authorization": "SSWS abc"})
+        with urllib.request.urlopen(request) as response:
+            assert response.status == 200
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest) == (0, "")
+    assert errors.splitlines() == [
+        f"export OKTA_ORG_URL={found[1]} OKTA_API_TOKEN=abc",
+        "circulate pull okta.users --to ./lake",
+    ]
+    assert (tmp_path / "log").read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--fault", "teapot"], "429-concurrency"),
+        (["--fault", "stall"], "seconds"),
+        (["--latency", "soon"], "250ms"),
+        (["--window", "-1s"], "duration"),
+        (["--window", "0s"], "window"),
+        (["--change-every", "x"], "duration"),
+        (["--users", "-1"], "users"),
+        (["--port", "70000"], "port"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_exit_code_2(
+    flags: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(parsed("=".join(flags))) == 2
+    out, errors = capsys.readouterr()
+    assert (out, errors.count("\n")) == ("", 1)
+    assert word in errors
+
+
+def test_a_taken_port_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert run(parsed("--port", str(taken.getsockname()[1]))) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_help_lists_every_kind_of_fault() -> None:
+    parser = argparse.ArgumentParser(formatter_class=lambda prog: argparse.HelpFormatter(prog, width=10_000))
+    add_arguments(parser)
+    assert all(kind in parser.format_help() for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("250ms", 0.25), ("2s", 2), ("1m", 60), ("1h", 3600), ("1.5", 1.5), (" 3s ", 3)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "1 s", "-1s", "1d", "1e3"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(text)

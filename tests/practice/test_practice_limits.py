@@ -1,0 +1,83 @@
+"""Rate limit and concurrency limit, on a clock the test sets."""
+
+import json
+import threading
+
+from practice_client import Client, Clock, Serve
+
+from circulate_core.practice import Window
+
+
+def test_requests_beyond_the_limit_are_rejected_until_the_window_is_over(serve: Serve, clock: Clock) -> None:
+    org, client = serve(users=5, rate_limit=3, window=60)
+    assert [client.get().status for _ in range(5)] == [200, 200, 200, 429, 429]
+    clock.now += 59.9
+    assert client.get().status == 429
+    clock.now += 0.1
+    assert client.get().status == 200
+    start = clock.now - 60
+    assert org.windows == [Window(start, 6, 3), Window(clock.now, 1, 0)]
+
+
+def test_headers_tell_what_is_left_and_when_it_resets(serve: Serve, clock: Clock) -> None:
+    _, client = serve(users=5, rate_limit=2, window=60)
+    replies = [client.get() for _ in range(3)]
+    assert [reply.header("X-Rate-Limit-Limit") for reply in replies] == ["2", "2", "2"]
+    assert [reply.header("X-Rate-Limit-Remaining") for reply in replies] == ["1", "0", "0"]
+    reset = int(replies[2].header("X-Rate-Limit-Reset") or "0")
+    assert clock.now + 60 <= reset < clock.now + 61
+
+
+def test_a_rejected_request_gets_oktas_error(serve: Serve) -> None:
+    _, client = serve(users=5, rate_limit=1)
+    client.get()
+    reply = client.get()
+    assert (reply.status, reply.error_code) == (429, "E0000047")
+    assert reply.header("Retry-After") is None
+
+
+def test_a_window_starts_with_its_first_request(serve: Serve, clock: Clock) -> None:
+    org, client = serve(users=5, rate_limit=2, window=10)
+    clock.now += 7.5
+    client.get()
+    clock.now += 33
+    client.get()
+    assert [window.start for window in org.windows] == [clock.now - 33, clock.now]
+
+
+def test_a_request_without_a_valid_token_uses_nothing_up(serve: Serve) -> None:
+    org, client = serve(users=5)
+    client.get(token="wrong")
+    assert org.windows == []
+    assert org.request_count == 1
+
+
+def test_too_many_requests_at_once_are_told_apart_by_a_limit_of_zero(serve: Serve, clock: Clock) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def hold(_: float) -> None:
+        arrived.set()
+        release.wait(10)
+
+    org, second = serve(users=5, concurrency=1, faults=["stall:1*1"], wait=hold)
+    first = Client(org)
+    held = threading.Thread(target=first.get)
+    held.start()
+    assert arrived.wait(10)
+    reply = second.get()
+    release.set()
+    held.join()
+    first.close()
+    assert (reply.status, reply.error_code) == (429, "E0000047")
+    assert (reply.header("X-Rate-Limit-Limit"), reply.header("X-Rate-Limit-Remaining")) == ("0", "0")
+    assert int(reply.header("X-Rate-Limit-Reset") or "0") >= clock.now + 60
+    assert second.get().status == 200
+    assert org.windows == [Window(clock.now, 3, 1)]
+
+
+def test_windows_can_be_asked_for_over_http(serve: Serve, clock: Clock) -> None:
+    _, client = serve(users=5, rate_limit=1)
+    client.get()
+    client.get()
+    reply = client.get("/_practice/windows", token="none needed")
+    assert json.loads(reply.body) == [{"start": clock.now, "count": 2, "rejected": 1}]

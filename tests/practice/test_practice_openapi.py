@@ -1,0 +1,165 @@
+"""The practice org against Okta's own description of its API.
+
+The description is looked for in the folder named by `CIRCULATE_OPENAPI_DIR`, else beside the repository; without it
+these tests are skipped. Nasty attributes need no exception: the description allows any attribute in a user's profile
+(`additionalProperties: true`), and all of ours are there.
+"""
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from practice_client import LIST, Client, Serve
+
+from circulate_core.practice.listing import DEFAULT_LIMIT, NOT_SERVED
+from circulate_core.practice.users import STATUSES
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+validators = pytest.importorskip("openapi_schema_validator", reason="openapi-schema-validator is not installed")
+
+BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "data" / "openapi"
+FILE = Path(os.environ.get("CIRCULATE_OPENAPI_DIR", BESIDE_THE_REPOSITORY)) / "okta-management-2026.06.3.yaml.gz"
+EVERYONE = f"{LIST}?limit=200&filter=" + quote('lastUpdated ge "1970-01-01T00:00:00.000Z"')
+
+pytestmark = pytest.mark.skipif(
+    not FILE.exists(), reason=f"no {FILE.name} in {FILE.parent}; set CIRCULATE_OPENAPI_DIR to its folder"
+)
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    """Return Okta's description of its management API, parsed once."""
+    with gzip.open(FILE, "rb") as file:
+        document: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)
+    return document
+
+
+@pytest.fixture(scope="module")
+def check(description: dict[str, Any]) -> Any:  # noqa: ANN401 - a function; its library has no types
+    """Return a function that lists where a value breaks the schema an operation declares for a status."""
+    components = {"components": reachable(description, {"User", "Error", "UserGetSingleton"})}
+
+    def errors(schema: dict[str, Any], value: object) -> list[str]:
+        validator = validators.OAS30Validator(schema | components, format_checker=validators.oas30_format_checker)
+        return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(value)]
+
+    return errors
+
+
+def reachable(description: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return the schemas in `names` and all they refer to, as `components`."""
+    schemas: dict[str, Any] = {}
+    waiting: list[Any] = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            waiting += node.values()
+            name = str(node.get("$ref", "")).rpartition("/")[2]
+            if name and name not in schemas:
+                schemas[name] = description["components"]["schemas"][name]
+                waiting.append(schemas[name])
+        elif isinstance(node, list):
+            waiting += node
+    return {"schemas": schemas}
+
+
+def declared(description: dict[str, Any], path: str, status: int) -> dict[str, Any]:
+    """Return the schema of the JSON body that `GET path` answers with `status`."""
+    response = description["paths"][path]["get"]["responses"][str(status)]
+    if "$ref" in response:
+        response = description["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    schema: dict[str, Any] = response["content"]["application/json"]["schema"]
+    return schema
+
+
+def parameters(description: dict[str, Any]) -> dict[str, Any]:
+    """Return the query parameters of the user list by name."""
+    listed = description["paths"][LIST]["get"]["parameters"]
+    resolved = [
+        description["components"]["parameters"][entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry
+        for entry in listed
+    ]
+    return {entry["name"]: entry for entry in resolved if entry["in"] == "query"}
+
+
+def test_every_parameter_okta_lists_is_served_or_refused(description: dict[str, Any]) -> None:
+    assert {"after", "limit", "filter"} | NOT_SERVED == parameters(description).keys()
+    assert parameters(description)["limit"]["schema"]["default"] == DEFAULT_LIMIT
+
+
+def test_the_example_filters_of_the_description_are_understood(description: dict[str, Any], serve: Serve) -> None:
+    _, client = serve(users=50)
+    for name, example in parameters(description)["filter"]["examples"].items():
+        if name in {"filterByStatus", "filterByDateRange"}:
+            assert client.get(f"{LIST}?filter={quote(example['value'])}").status == 200
+
+
+def test_the_statuses_are_those_okta_has(description: dict[str, Any]) -> None:
+    assert set(STATUSES) == set(description["components"]["schemas"]["UserStatus"]["enum"])
+
+
+def test_a_list_answer_fits_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    _, client = serve(users=600)
+    schema = declared(description, LIST, 200)
+    assert [error for page in client.pages(EVERYONE) for error in check(schema, page.json)] == []
+
+
+def test_a_changed_user_fits_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    org, client = serve(users=20)
+    schema = declared(description, "/api/v1/users/{id}", 200)
+    for user_id in org.change(20):
+        assert check(schema, client.get(f"{LIST}/{user_id}").json) == []
+
+
+def test_errors_fit_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    _, client = serve(users=5, faults=["403@1", "429@1"])
+    for status in (403, 429):
+        assert check(declared(description, LIST, status), client.get().json) == []
+    missing = client.get(f"{LIST}/00u1")
+    assert missing.status == 404
+    assert check(declared(description, "/api/v1/users/{id}", 404), missing.json) == []
+
+
+def other_errors(client: Client) -> list[tuple[int, dict[str, Any]]]:
+    """Return status and body of some refused requests."""
+    replies = [client.get(token="wrong"), client.get(f"{LIST}?limit=0"), client.get("/nowhere"), client.get()]
+    return [(reply.status, reply.json) for reply in replies]
+
+
+def test_errors_say_what_the_examples_of_the_description_say(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    examples = description["components"]["examples"].values()
+    summaries = {
+        (example["value"]["errorCode"], example["value"]["errorSummary"])
+        for example in examples
+        if isinstance(example.get("value"), dict) and "errorCode" in example["value"]
+    }
+    _, client = serve(users=5, faults=["500"])
+    found = other_errors(client)
+    assert [status for status, _ in found] == [401, 400, 404, 500]
+    assert all(check({"$ref": "#/components/schemas/Error"}, body) == [] for _, body in found)
+    assert all((body["errorCode"], body["errorSummary"]) in summaries for status, body in found if status in {401, 500})
+
+
+def test_the_check_notices_what_does_not_fit(
+    check: Any,  # noqa: ANN401
+) -> None:
+    assert check({"$ref": "#/components/schemas/User"}, {"id": 5, "status": "ASLEEP"})
