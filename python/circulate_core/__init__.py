@@ -1,0 +1,21 @@
+"""Complete, exactly accounted data out of SaaS APIs.
+
+```python
+import circulate_core
+
+report = circulate_core.pull(
+    "okta.users", to="./lake", settings={"org_url": "https://acme.okta.com", "api_token": "00a..."}
+)
+print(report["status"], report["records"])
+```
+"""
+
+from importlib.metadata import version as _version
+
+from circulate_core._core import Stop
+from circulate_core.api import check, pull, runs, streams, verify
+from circulate_core.exceptions import CirculateError
+
+__version__ = _version("circulate-core")
+
+__all__ = ["CirculateError", "Stop", "__version__", "check", "pull", "runs", "streams", "verify"]

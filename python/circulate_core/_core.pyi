@@ -1,0 +1,48 @@
+"""Rust engine of `circulate_core`. Private: use the names of the package.
+
+Requests and answers that are `str` are JSON text; their shapes are in `circulate_core.types` and, for requests, in
+`circulate_core.api`, the only caller.
+"""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import Any, final
+
+@final
+class Stop:
+    """Lets another thread or a signal handler stop a pull at its next checkpoint."""
+
+    def __new__(cls) -> Stop: ...
+    def request(self) -> None:
+        """Ask the pull to stop."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was asked to stop."""
+
+def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
+    """Pull one stream; see `circulate_core.pull`."""
+
+def check(source: str, request: str) -> str:
+    """Ask a source once, without retries; see `circulate_core.check`."""
+
+def verify(destination: str | PathLike[str], key: str) -> str:
+    """Read everything a manifest names and compare it; see `circulate_core.verify`."""
+
+def runs(state: str | PathLike[str], most: int) -> str:
+    """Return the newest runs that a state file knows, each with its stream."""
+
+def streams(catalog: Sequence[str | PathLike[str]]) -> list[str]:
+    """Return the names of all streams in the catalog folders."""
+
+def definition(catalog: Sequence[str | PathLike[str]], stream: str) -> str:
+    """Return the definition of a stream."""
+
+def source(catalog: Sequence[str | PathLike[str]], name: str) -> str:
+    """Return the definition of a source."""
+
+def json_schemas() -> str:
+    """Return the JSON Schemas of definitions, by file name."""
+
+def span_seconds(text: str) -> float:
+    """Return the seconds of a length of time such as `10m`."""

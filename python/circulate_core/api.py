@@ -1,0 +1,195 @@
+"""The functions of the package: say what you want in Python, the engine does it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from circulate_core import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
+
+    from circulate_core.types import Checked, Definition, Report, Run, Snapshot, SourceDefinition, Verified
+
+SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
+
+
+def pull(  # noqa: PLR0913 - every option of a pull, each with its default
+    stream: str,
+    *,
+    to: str | PathLike[str],
+    settings: Mapping[str, str],
+    account: str | None = None,
+    mode: Literal["incremental", "full"] = "incremental",
+    since: str | None = None,
+    until: str | None = None,
+    restart: bool = False,
+    format: Literal["json", "ndjson"] = "json",  # noqa: A002 - the field's term
+    compression: Literal["gzip", "zstd", "none"] = "gzip",
+    batch_records: int = 1_000,
+    batch_bytes: int = 3_000_000,
+    max_record_bytes: int | None = None,
+    state: str | PathLike[str] | None = None,
+    deadline: float | None = None,
+    catalog: Sequence[str | PathLike[str]] = (),
+    on_progress: Callable[[Snapshot], object] | None = None,
+    stop: _core.Stop | None = None,
+) -> Report:
+    """Bring a stream up to date in a folder.
+
+    Args:
+        stream: `source.endpoint`, such as `okta.users`.
+        to: Folder for objects and manifests; made if need be.
+        settings: Settings of the source by name, such as `org_url` and `api_token`.
+        account: Name of the account in keys and state. Default: the host of its address.
+        mode: `incremental` (what changed since the last complete run; everything on the first) or `full`.
+        since: Inclusive lower bound, RFC 3339. With `since` or `until` the cursor is neither used nor moved.
+        until: Exclusive upper bound, RFC 3339.
+        restart: Give up an unfinished run instead of going on with it.
+        format: `json` (an array per object) or `ndjson` (a record per line).
+        compression: `gzip` (level 6), `zstd` (level 3) or `none`.
+        batch_records: Most records of an object. Default 1,000.
+        batch_bytes: Most bytes of an object before compression. Default 3,000,000.
+        max_record_bytes: Largest record taken. Default 16,000,000.
+        state: State file. Default `.circulate/state.db` below `to`.
+        deadline: Seconds after which the pull stops at a checkpoint. Default: none.
+        catalog: Folders of definitions that come before the shipped ones.
+        on_progress: Called about ten times a second with what was done so far.
+        stop: Lets another thread stop the pull at its next checkpoint.
+
+    Returns:
+        The report. Its `status` is `complete`, `partial` or `busy`; a failed pull raises.
+
+    Raises:
+        CirculateError: What went wrong, with a `hint` where one is known and the `report` up to there. The next pull
+            goes on from the last checkpoint.
+        KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
+    """
+    destination = os.path.abspath(to)  # noqa: PTH100 - see above
+    request = {
+        "stream": stream,
+        "from": _account(settings, account, catalog),
+        "destination": destination,
+        "state": default_state(destination) if state is None else os.path.abspath(state),  # noqa: PTH100
+        "worker": f"process {os.getpid()} on {os.uname().nodename}",
+        "mode": "window" if since or until else mode,
+        "since": since,
+        "until": until,
+        "restart": restart,
+        "format": format,
+        "compression": compression,
+        "batch_records": batch_records,
+        "batch_bytes": batch_bytes,
+        "max_record_bytes": max_record_bytes,
+        "deadline_seconds": deadline,
+    }
+    callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
+    return cast("Report", json.loads(_core.pull(json.dumps(request), callback, stop)))
+
+
+def default_state(destination: str) -> str:
+    """Return the path of the state file that belongs to a folder."""
+    return os.path.join(destination, ".circulate", "state.db")  # noqa: PTH118
+
+
+def check(
+    source: str,
+    *,
+    settings: Mapping[str, str],
+    account: str | None = None,
+    catalog: Sequence[str | PathLike[str]] = (),
+) -> Checked:
+    """Ask a source once whether address and credentials are right.
+
+    Args:
+        source: Name of the source, such as `okta`.
+        settings: Settings of the source by name.
+        account: Name of the account. Default: the host of its address.
+        catalog: Folders of definitions that come before the shipped ones.
+
+    Returns:
+        What it answered: account, seconds, quota, server time.
+
+    Raises:
+        CirculateError: What is wrong and what to do about it.
+    """
+    return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, account, catalog)))))
+
+
+def verify(manifest: str | PathLike[str]) -> Verified:
+    """Read back every object that a manifest names, and compare digests, sizes and counts.
+
+    Args:
+        manifest: Path of a manifest's index, below the `_circulate` folder of a lake.
+
+    Returns:
+        Sums of what was read, and `problems`, which is empty if all is well.
+
+    Raises:
+        StorageError: There is no such manifest.
+        ValueError: The path is not below a `_circulate` folder.
+    """
+    path = os.path.abspath(manifest)  # noqa: PTH100
+    lake, found, key = path.rpartition(f"{os.sep}_circulate{os.sep}")
+    if not found:
+        message = f"{path} is not below a `_circulate` folder, where manifests are"
+        raise ValueError(message)
+    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}")))
+
+
+def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
+    """List the newest runs, newest first.
+
+    Args:
+        state: State file.
+        most: The most runs to return.
+
+    Returns:
+        Entries of the run ledger.
+
+    Raises:
+        StateError: There is no such file, or it is none of ours.
+    """
+    listed = []
+    for stream, run in json.loads(_core.runs(state, most)):
+        source, account, endpoint = stream.split("#")
+        listed.append(cast("Run", {"stream": f"{source}.{endpoint}", "account": account, **run}))
+    return listed
+
+
+def streams(*, catalog: Sequence[str | PathLike[str]] = ()) -> list[Definition]:
+    """List the definitions of all streams.
+
+    Args:
+        catalog: Folders of definitions that come before the shipped ones.
+
+    Returns:
+        Definitions, sorted by stream name.
+
+    Raises:
+        DefinitionError: A definition is wrong.
+    """
+    return [stream_definition(name, catalog=catalog) for name in _core.streams(_folders(catalog))]
+
+
+def stream_definition(name: str, *, catalog: Sequence[str | PathLike[str]] = ()) -> Definition:
+    """Return the definition of a stream; see `streams`."""
+    return cast("Definition", json.loads(_core.definition(_folders(catalog), name)))
+
+
+def source_definition(name: str, *, catalog: Sequence[str | PathLike[str]] = ()) -> SourceDefinition:
+    """Return the definition of a source; see `streams`."""
+    return cast("SourceDefinition", json.loads(_core.source(_folders(catalog), name)))
+
+
+def _folders(catalog: Sequence[str | PathLike[str]]) -> list[str]:
+    return [*(os.fspath(folder) for folder in catalog), SHIPPED_CATALOG]
+
+
+def _account(
+    settings: Mapping[str, str], account: str | None, catalog: Sequence[str | PathLike[str]]
+) -> dict[str, Any]:
+    return {"catalog": _folders(catalog), "settings": dict(settings), "account": account}

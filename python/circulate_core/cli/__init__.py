@@ -1,0 +1,1 @@
+"""The command line `circulate`. Nothing here is imported by the package itself."""

@@ -1,0 +1,78 @@
+"""Writing for people: data to stdout, everything else to stderr, colour only where it is welcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from circulate_core.exceptions import CirculateError
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+def colours_wanted() -> bool:
+    """Return whether stderr is a terminal whose reader has not asked for no colour (no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Return `text` in a colour, or as it is where colours are not wanted."""
+    return f"\033[{_CODES[colour]}m{text}\033[0m" if colours_wanted() else text
+
+
+def say(text: str = "") -> None:
+    """Write a line to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def tell_error(error: CirculateError) -> None:
+    """Write an error and, where one is known, what to do about it."""
+    tell_mistake(str(error), error.hint)
+
+
+def tell_mistake(message: str, hint: str | None = None) -> None:
+    """Write what is wrong and what to do about it."""
+    say(f"{paint('error:', 'red')} {message}")
+    if hint:
+        say(f"{paint('hint:', 'cyan')} {hint}")
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people read it: `2.1 MB` (decimal units)."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004 - decimal units
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: `1 page`, `2,000 pages`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time as people read it: `40 ms`, `1.4 s`, `3 min 20 s`, `2 h 5 min`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 - seconds of a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def moment(time: str) -> str:
+    """Return an RFC 3339 time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
+    return f"{time[:10]} {time[11:19]} UTC"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows in columns, the first row being the heading."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,154 @@
+"""`circulate list`, `check`, `runs` and `verify`: look at things, change nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import circulate_core
+from circulate_core import api
+from circulate_core.cli.console import counted, moment, paint, say, size, span, table, tell_mistake
+from circulate_core.cli.options import add_account_options, add_catalog_option, gather_settings
+from circulate_core.cli.pull import lake_state
+
+if TYPE_CHECKING:
+    import argparse
+
+    from circulate_core.cli.settings import Configured
+    from circulate_core.types import Checked, Run, SourceDefinition
+
+
+def add_list_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate list`."""
+    parser.add_argument("--json", action="store_true", help="write the definitions as JSON")
+    add_catalog_option(parser)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Write the streams there are."""
+    definitions = circulate_core.streams(catalog=args.catalog)
+    if args.json:
+        print(json.dumps(definitions))
+        return 0
+    rows = [["STREAM", "PULLS", "WHAT"]]
+    for definition in definitions:
+        name = f"{definition['source']['source']}.{definition['endpoint']['endpoint']}"
+        how = "incremental" if definition["endpoint"]["list"].get("incremental") else "full"
+        rows.append([name, how, definition["endpoint"]["about"]])
+    print(table(rows))
+    return 0
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate check`."""
+    parser.add_argument("source", metavar="SOURCE", help="what to check, such as okta")
+    add_account_options(parser)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Show the settings of a source, and ask it whether they are right."""
+    source = api.source_definition(args.source, catalog=args.catalog)
+    settings = gather_settings(args, source)
+    _say_settings(source, settings)
+    checked = circulate_core.check(
+        args.source, settings=settings.texts(), account=settings.account, catalog=args.catalog
+    )
+    _say_checked(checked)
+    say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {args.source}.<stream> --to ./lake")
+    return 0
+
+
+def _say_settings(source: SourceDefinition, settings: Configured) -> None:
+    say(paint(source["title"], "bold"))
+    for name, setting in source["settings"].items():
+        value = settings.values.get(name)
+        shown = "not set" if value is None else f"{'set' if setting['secret'] else value.text}, {value.origin}"
+        say(f"  {name:<10} {shown}")
+
+
+def _say_checked(checked: Checked) -> None:
+    say(f"  {'reached':<10} {checked['account']} in {span(checked['seconds'])}")
+    if quota := checked["quota"]:
+        left_to_others = (checked["headroom"] or 0) * 100
+        say(
+            f"  {'quota':<10} {quota['remaining']:,} of {quota['limit']:,} requests left in this window;"
+            f" pulls leave {left_to_others:.0f} % to others"
+        )
+    if date := checked["server_date"]:
+        say(f"  {'its clock':<10} {moment(date)}")
+
+
+def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate runs`."""
+    parser.add_argument("--to", metavar="DIR", help="folder that was pulled to (default: this one)")
+    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    parser.add_argument("--most", metavar="N", type=int, default=20, help="most runs to show (default: 20)")
+    parser.add_argument("--json", action="store_true", help="write the runs as JSON")
+
+
+def run_runs(args: argparse.Namespace) -> int:
+    """Write what earlier runs did."""
+    runs = circulate_core.runs(lake_state(args.to, args.state), most=args.most)
+    if args.json:
+        print(json.dumps(runs))
+        return 0
+    heading = ["STARTED", "STREAM", "ACCOUNT", "MODE", "STATUS", "RECORDS", "OBJECTS", "STORED", "REQUESTS", "TOOK"]
+    print(table([heading, *(_row(run) for run in runs)]))
+    for run in runs:
+        if run["status"] == "open" and run["ledger"]["stopped_by"]:
+            say(f"{run['stream']} {run['run_id']} is unfinished: {run['ledger']['stopped_by']}")
+    return 0
+
+
+def _row(run: Run) -> list[str]:
+    totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
+    return [
+        moment(run["started_at"]),
+        run["stream"],
+        run["account"],
+        run["mode"],
+        run["status"],
+        f"{totals['records']:,}",
+        f"{totals['objects']:,}",
+        size(totals["bytes"]),
+        f"{traffic['requests']:,}",
+        _took(run),
+    ]
+
+
+def _took(run: Run) -> str:
+    if run["ended_at"] is None:
+        return "—"
+    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
+    return span((ended - began).total_seconds())
+
+
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate verify`."""
+    parser.add_argument("manifest", metavar="MANIFEST", type=Path, help="a manifest's index: LAKE/_circulate/....json")
+    parser.add_argument("--json", action="store_true", help="write what was found as JSON")
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Read back everything a manifest names."""
+    try:
+        verified = circulate_core.verify(args.manifest)
+    except ValueError as error:
+        tell_mistake(str(error))
+        return 2
+    if args.json:
+        print(json.dumps(verified))
+    problems = verified["problems"]
+    for problem in problems:
+        say(f"{paint('✗', 'red')} {problem}")
+    what = f"{verified['stream']} of {verified['account']}, run {verified['run_id']}"
+    if problems:
+        say(f"{paint('✗', 'red')} {what}: {counted(len(problems), 'problem')}")
+        return 1
+    say(
+        f"{paint('✓', 'green')} {what}: {counted(verified['objects'], 'object')} read back, digests and counts right,"
+        f" {counted(verified['records'], 'record')}, {size(verified['bytes'])}"
+    )
+    return 0

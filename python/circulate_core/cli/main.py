@@ -1,0 +1,81 @@
+"""Entry point: the commands and their exit codes.
+
+Exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy, 130 interrupted at a checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import circulate_core
+from circulate_core.cli import demo, inspect, pull
+from circulate_core.cli.console import tell_error
+from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
+
+FAILED = 1
+USAGE = 2
+
+
+def entry() -> None:
+    """Run the command that the process was started with."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    args = build_parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except (DefinitionError, SettingsError) as error:
+        tell_error(error)
+        return USAGE
+    except CirculateError as error:
+        tell_error(error)
+        return FAILED
+    except KeyboardInterrupt:
+        return pull.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python would complain once more at exit.
+        sys.stdout = None
+        return FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Declare all commands."""
+    parser = argparse.ArgumentParser(
+        prog="circulate", description="Complete, exactly accounted data out of SaaS APIs.", epilog=_EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"circulate {circulate_core.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, about, add_arguments, run in (
+        ("pull", "bring a stream up to date in a folder", pull.add_arguments, pull.run),
+        ("list", "the streams there are", inspect.add_list_arguments, inspect.run_list),
+        ("check", "are the settings of a source right?", inspect.add_check_arguments, inspect.run_check),
+        ("runs", "what earlier runs did", inspect.add_runs_arguments, inspect.run_runs),
+        ("verify", "read back every object of a manifest", inspect.add_verify_arguments, inspect.run_verify),
+        ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
+    ):
+        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        add_arguments(command)
+        command.set_defaults(run=run)
+    _add_practice_org(commands)
+    return parser
+
+
+def _add_practice_org(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "run an Okta-shaped server on loopback to pull from"
+    command = commands.add_parser("practice-org", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    try:
+        from circulate_core.practice import command as practice  # noqa: PLC0415 - not part of the Lambda layer
+    except ModuleNotFoundError:
+        command.set_defaults(run=lambda _: command.error("this installation comes without the practice org"))
+        return
+    practice.add_arguments(command)
+    command.set_defaults(run=practice.run)
+
+
+_EXIT_CODES = "exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy, 130 interrupted"
+
+if __name__ == "__main__":
+    entry()

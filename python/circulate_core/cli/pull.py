@@ -1,0 +1,208 @@
+"""`circulate pull`: bring streams up to date in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import circulate_core
+from circulate_core import _core, api
+from circulate_core.cli.console import counted, moment, paint, say, size, span
+from circulate_core.cli.options import add_account_options, gather_settings
+from circulate_core.cli.progress import Progress
+from circulate_core.exceptions import CirculateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from circulate_core.types import Report
+
+EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
+INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate pull`."""
+    parser.add_argument("stream", metavar="STREAM", help="what to pull, such as okta.users")
+    parser.add_argument("--to", metavar="DIR", required=True, help="folder for objects and manifests")
+    parser.add_argument("--full", action="store_true", help="everything, not only what changed since the last run")
+    parser.add_argument("--since", metavar="TIME", type=_time, help="only from this time on; the cursor stays")
+    parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time; the cursor stays")
+    parser.add_argument("--restart", action="store_true", help="give up an unfinished run instead of going on with it")
+    parser.add_argument("--deadline", metavar="SPAN", type=_span, help="stop at a checkpoint after, say, 10m")
+    parser.add_argument("--format", choices=["json", "ndjson"], default="json", help="objects (default: json arrays)")
+    parser.add_argument(
+        "--compression", choices=["gzip", "zstd", "none"], default="gzip", help="of objects (default: gzip, level 6)"
+    )
+    parser.add_argument(
+        "--batch-records", metavar="N", type=_positive, default=1_000, help="most records of an object (default: 1000)"
+    )
+    parser.add_argument(
+        "--batch-bytes",
+        metavar="N",
+        type=_positive,
+        default=3_000_000,
+        help="most bytes of an object before compression (default: 3000000)",
+    )
+    parser.add_argument(
+        "--max-record-bytes", metavar="N", type=_positive, help="largest record taken (default: 16000000)"
+    )
+    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    parser.add_argument("--json", action="store_true", help="write the report to stdout as JSON")
+    add_account_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Pull, show how it goes, and say what came of it."""
+    settings = gather_settings(args, api.stream_definition(args.stream, catalog=args.catalog)["source"])
+    began = time.monotonic()
+    stop = circulate_core.Stop()
+    try:
+        with stopping_on_signals(stop), Progress(args.stream) as progress:
+            report = circulate_core.pull(
+                args.stream,
+                to=args.to,
+                settings=settings.texts(),
+                account=settings.account,
+                mode="full" if args.full else "incremental",
+                since=args.since,
+                until=args.until,
+                restart=args.restart,
+                format=args.format,
+                compression=args.compression,
+                batch_records=args.batch_records,
+                batch_bytes=args.batch_bytes,
+                max_record_bytes=args.max_record_bytes,
+                state=args.state,
+                deadline=args.deadline,
+                catalog=args.catalog,
+                on_progress=progress.show,
+                stop=stop,
+            )
+    except CirculateError as error:
+        if error.report:
+            tell(error.report, time.monotonic() - began)
+            write_json(args, error.report)
+        raise
+    tell(report, time.monotonic() - began)
+    write_json(args, report)
+    return INTERRUPTED if report["stopped_by"] == "interrupted" else EXIT_CODES[report["status"]]
+
+
+def write_json(args: argparse.Namespace, report: Report) -> None:
+    """Write the report to stdout, if asked to."""
+    if args.json:
+        print(json.dumps(report))
+
+
+@contextmanager
+def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the pull at a checkpoint; a second one ends it at once."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.request()
+        say("stopping at a checkpoint; once more to stop at once")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell(report: Report, seconds: float) -> None:
+    """Write the closing summary to stderr."""
+    mark, colour = {
+        "complete": ("✓", "green"),
+        "partial": ("◐", "yellow"),
+        "busy": ("●", "yellow"),
+        "failed": ("✗", "red"),
+    }[report["status"]]
+    say(f"{paint(mark, colour)} {paint(report['stream'], 'bold')} of {report['account']}: {report['status']}")
+    if report["status"] == "busy":
+        _tell_holder(report)
+        return
+    if report["run_id"] is not None:
+        _tell_work(report, seconds)
+    if report["status"] == "complete":
+        _tell_complete(report)
+    elif report["run_id"] is not None:
+        _tell_way_on(report)
+
+
+def _tell_work(report: Report, seconds: float) -> None:
+    resumed = "  (went on with an unfinished run)" if report["resumed"] else ""
+    say(
+        f"  {counted(report['records'], 'record')} in {counted(report['pages'], 'page')}"
+        f" → {counted(report['objects'], 'object')}, {size(report['bytes'])}"
+        f" ({size(report['body_bytes'])} before compression){resumed}"
+    )
+    say(
+        f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} sent again"
+        f" · {report['throttled']:,} throttled · {span(report['seconds_waited'])} waited"
+    )
+
+
+def _tell_complete(report: Report) -> None:
+    if report["records"] == 0:
+        say(paint("  no records at all: is that what you expected?", "yellow"))
+    if report["records_without_time"]:
+        say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
+    say(f"  manifest  {Path(report['destination'], report['manifest'] or '')}")
+    if report["mode"] != "window" and (since := report["next_since"]):
+        say(f"  next run  asks for what changed since {moment(since)}")
+
+
+def _tell_way_on(report: Report) -> None:
+    if report["status"] == "partial":
+        say(f"  stopped by: {report['stopped_by']}")
+    say("  nothing of it is lost: the same command goes on from the last checkpoint")
+    if after := report["resume_after"]:
+        say(f"  not before {moment(datetime.fromtimestamp(after, UTC).isoformat())}: the API asked us to wait")
+
+
+def _tell_holder(report: Report) -> None:
+    worker, until = report["held_by"] or ("another worker", "")
+    say(f"  {worker} is pulling it (run {report['run_id']}), until {moment(until)} unless it renews its lease")
+    say("  pull again when it is done; if that process is dead, its lease lapses by itself")
+
+
+def _time(text: str) -> str:
+    try:
+        time_ = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"`{text}` is not a time: write 2026-01-31 or 2026-01-31T12:00:00Z"
+        raise argparse.ArgumentTypeError(message) from None
+    aware = time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat()
+
+
+def _span(text: str) -> float:
+    try:
+        return _core.span_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        message = f"`{text}` is not a number of 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def lake_state(to: str | None, state: str | None) -> str:
+    """Return the state file that `--to` and `--state` name."""
+    return state or api.default_state(os.path.abspath(to or "."))  # noqa: PTH100 - as in the API

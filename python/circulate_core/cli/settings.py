@@ -1,0 +1,117 @@
+"""Settings of a source: from flags, then the environment, then a config file. Secrets never come from a flag."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from circulate_core.cli.console import paint, say
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from circulate_core.types import SourceDefinition
+
+CONFIG_NAME = "circulate.toml"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One setting and where it came from."""
+
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What is configured for one source."""
+
+    values: dict[str, Value]
+    account: str | None
+
+    def texts(self) -> dict[str, str]:
+        """Return the settings as the engine takes them."""
+        return {name: value.text for name, value in self.values.items()}
+
+
+def configured(
+    source: SourceDefinition, *, flags: Sequence[str] = (), config: Path | None = None, account: str | None = None
+) -> Configured:
+    """Gather the settings of a source.
+
+    Args:
+        source: Its definition.
+        flags: `KEY=VALUE` texts of `--set`.
+        config: A config file; by default `circulate.toml` in this folder, else in the user's config folder.
+        account: Name of the account given by flag.
+
+    Raises:
+        SettingsError: A flag or the config file is wrong.
+    """
+    name = source["source"]
+    path = config or _find_config()
+    section = _section(path, name) if path else {}
+    named = section.pop("account", None)
+    known = source["settings"]
+    _refuse_unknown(section, source, f"in {path}")
+    values = {key: Value(text, f"from {path}") for key, text in section.items()}
+    for key, setting in known.items():
+        if text := os.environ.get(setting["env"]):
+            values[key] = Value(text, f"from {setting['env']}")
+    values |= _from_flags(flags, source)
+    return Configured(values, account or named)
+
+
+def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, Value]:
+    values = {}
+    for flag in flags:
+        key, found, text = flag.partition("=")
+        if not found:
+            message = f"`--set {flag}` is not KEY=VALUE"
+            raise SettingsError(message)
+        _refuse_unknown([key], source, "given by --set")
+        setting = source["settings"][key]
+        if setting["secret"]:
+            message = f"`{key}` is a secret and can't be given by flag: process lists and shell histories show flags"
+            raise SettingsError(message, hint=f"set {setting['env']} instead")
+        values[key] = Value(text, "from --set")
+    return values
+
+
+def _refuse_unknown(keys: Iterable[str], source: SourceDefinition, where: str) -> None:
+    known = source["settings"]
+    for key in keys:
+        if key not in known:
+            message = f"{source['title']} has no setting `{key}` ({where})"
+            raise SettingsError(message, hint=f"its settings: {', '.join(known)}")
+
+
+def _find_config() -> Path | None:
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _section(path: Path, source: str) -> dict[str, str]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        readable_by = path.stat().st_mode
+    except OSError as error:
+        message = f"cannot read the config file {path}: {error.strerror}"
+        raise SettingsError(message) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path} is not TOML: {error}"
+        raise SettingsError(message) from None
+    if readable_by & (stat.S_IRGRP | stat.S_IROTH):
+        say(f"{paint('warning:', 'yellow')} {path} can be read by others: chmod 600 {path}")
+    section = content.get(source, {})
+    if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
+        message = f"[{source}] in {path} must hold texts only"
+        raise SettingsError(message)
+    return section

@@ -1,0 +1,110 @@
+"""Everything that `circulate_core` raises.
+
+```text
+CirculateError
+├── DefinitionError (ValueError)    a source or stream definition is wrong
+├── SettingsError (ValueError)      a setting or argument is missing or wrong
+├── AuthError (PermissionError)     the API refused our credentials or rights
+├── RateLimitError                  the API kept asking us to slow down
+├── ApiError                        the API answered with another error
+├── NetworkError (ConnectionError)  the API was out of reach
+├── DataError (ValueError)          the API's answer is not what it should be
+├── LimitError                      a limit of ours was exceeded
+├── StorageError (OSError)          objects could not be written or read
+├── StateError                      state could not be used, or does not fit
+├── BusyError                       another worker holds the stream
+├── MismatchError                   a stored object is not what was written
+└── StoppedError                    the work was asked to stop
+```
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from circulate_core.types import Report
+
+
+class CirculateError(Exception):
+    """Base of all errors of this package. Its text is one line.
+
+    Attributes:
+        operation: What was being done, a short verb phrase.
+        context: Where it happened: file, key, redacted URL, by name.
+        hint: What to do about it, if anything is known.
+        retryable: Whether trying again later can help.
+        report: What a failed pull had done, as `circulate_core.pull` would have returned it.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is an attribute
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        context: Mapping[str, str] | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+        report: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.context = dict(context or {})
+        self.hint = hint
+        self.retryable = retryable
+        self.report: Report | None = json.loads(report) if report else None
+
+
+class DefinitionError(CirculateError, ValueError):
+    """A source or stream definition is wrong."""
+
+
+class SettingsError(CirculateError, ValueError):
+    """A setting or argument is missing or wrong."""
+
+
+class AuthError(CirculateError, PermissionError):
+    """The API refused our credentials (401) or our rights (403)."""
+
+
+class RateLimitError(CirculateError):
+    """The API kept asking us to slow down."""
+
+
+class ApiError(CirculateError):
+    """The API answered with an error that is none of the others."""
+
+
+class NetworkError(CirculateError, ConnectionError):
+    """The API could not be reached, or the connection broke."""
+
+
+class DataError(CirculateError, ValueError):
+    """The API's answer is not what the definition says it is."""
+
+
+class LimitError(CirculateError):
+    """A limit of ours (page, record, nesting) was exceeded."""
+
+
+class StorageError(CirculateError, OSError):
+    """Objects could not be written or read."""
+
+
+class StateError(CirculateError):
+    """State could not be used, or does not fit what was asked."""
+
+
+class BusyError(CirculateError):
+    """Another worker holds the stream."""
+
+
+class MismatchError(CirculateError):
+    """A stored object is not what its manifest says."""
+
+
+class StoppedError(CirculateError):
+    """The work was asked to stop before there was anything to keep."""

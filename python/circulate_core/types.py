@@ -1,0 +1,226 @@
+"""Shapes of what the functions of this package return."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+Verdict = Literal["complete", "partial", "busy", "failed"]
+Mode = Literal["incremental", "full", "window"]
+
+
+class Window(TypedDict):
+    """The part of time a run asks for."""
+
+    since: str | None
+    """Inclusive lower bound, RFC 3339; None asks for everything."""
+    until: str | None
+    """Exclusive upper bound, RFC 3339; None asks up to now."""
+
+
+class Totals(TypedDict):
+    """Sums over a run."""
+
+    pages: int
+    """Pages read."""
+    records: int
+    """Records in committed objects."""
+    objects: int
+    """Objects written."""
+    bytes: int
+    """Their size as stored."""
+    body_bytes: int
+    """Their size before compression."""
+
+
+class Traffic(TypedDict):
+    """What HTTP cost."""
+
+    requests: int
+    """Requests sent, retries included."""
+    retries: int
+    """Requests sent again."""
+    throttled: int
+    """429 answers."""
+    seconds_waited: float
+    """Seconds spent waiting for the quota or before a retry."""
+    bytes_received: int
+    """Bytes of pages, after decompression."""
+
+
+class Report(Totals, Traffic):
+    """What a pull did. Totals and traffic are of the whole run, earlier attempts included."""
+
+    run_id: str | None
+    """The run; of a busy stream the one that is going on."""
+    status: Verdict
+    """How it ended."""
+    stream: str
+    """`source.endpoint`."""
+    account: str
+    """The account's name."""
+    destination: str
+    """Where the objects are."""
+    mode: Mode
+    """How much was asked for."""
+    window: Window
+    """The part of time asked for."""
+    resumed: bool
+    """Whether the run was begun by an earlier attempt."""
+    manifest: str | None
+    """Key of the manifest's index, below the destination; None unless complete."""
+    records_without_time: int
+    """Records whose cursor member is missing or no time; they are delivered all the same."""
+    next_since: str | None
+    """Where the next incremental run begins."""
+    continuation: str | None
+    """The run to go on with, of a partial one."""
+    resume_after: int | None
+    """Epoch seconds before which going on is of no use."""
+    stopped_by: str | None
+    """Why it ended early."""
+    held_by: tuple[str, str] | None
+    """Who holds a busy stream, and until when unless the lease is renewed."""
+
+
+class Quota(TypedDict):
+    """The quota as the API told it."""
+
+    remaining: int
+    """Requests left in the window."""
+    limit: int
+    """Requests allowed in the window."""
+
+
+class Snapshot(Traffic):
+    """What the current attempt at a pull has done so far."""
+
+    pages: int
+    """Pages read."""
+    records: int
+    """Records read."""
+    objects: int
+    """Objects written."""
+    bytes_stored: int
+    """Their size as stored."""
+    quota: Quota | None
+    """The quota as last told."""
+    waiting: tuple[str, float] | None
+    """What the pull waits for, and for how many more seconds."""
+    notes: list[str]
+    """What is worth telling a person since the last snapshot."""
+
+
+class Checked(TypedDict):
+    """What a source answered to a check."""
+
+    account: str
+    """The account asked."""
+    seconds: float
+    """Seconds until the answer."""
+    quota: Quota | None
+    """The quota it told."""
+    headroom: float | None
+    """Share of the quota that is left to others."""
+    server_date: str | None
+    """The server's time, RFC 3339."""
+
+
+class Verified(Totals):
+    """What was found when a manifest was read back."""
+
+    run_id: str
+    """The run."""
+    stream: str
+    """`source.endpoint`."""
+    account: str
+    """The account's name."""
+    problems: list[str]
+    """What is wrong, a sentence each; empty if all is well."""
+
+
+class Ledger(TypedDict):
+    """What a run did, over all its attempts."""
+
+    attempts: int
+    """Times it was begun or taken up again."""
+    totals: Totals
+    """What it wrote."""
+    traffic: Traffic
+    """What HTTP cost."""
+    stopped_by: str | None
+    """Why the last attempt ended early."""
+    code_version: str
+    """The version of the code that last worked on it."""
+
+
+class Run(TypedDict):
+    """An entry of the run ledger."""
+
+    stream: str
+    """`source.endpoint`."""
+    account: str
+    """The account's name."""
+    run_id: str
+    """The run."""
+    status: Literal["open", "committed", "abandoned"]
+    """What has become of it."""
+    started_at: str
+    """When it was opened, RFC 3339."""
+    ended_at: str | None
+    """When its last attempt ended."""
+    mode: Mode
+    """How much it asks for."""
+    window: Window
+    """The part of time it asks for."""
+    destination: str
+    """Where its objects go."""
+    manifest: str | None
+    """Key of its index, once there is one."""
+    ledger: Ledger
+    """What it did."""
+
+
+class Setting(TypedDict):
+    """One thing a user configures."""
+
+    env: str
+    """Environment variable it is read from."""
+    about: str
+    """What it is."""
+    secret: bool
+    """Whether it must never be shown or given by flag."""
+
+
+class SourceDefinition(TypedDict):
+    """The part of a source's definition that Python uses."""
+
+    source: str
+    """Name of the source."""
+    title: str
+    """Name as people write it."""
+    docs: NotRequired[str]
+    """Address of the vendor's documentation."""
+    settings: dict[str, Setting]
+    """What a user configures."""
+
+
+class EndpointDefinition(TypedDict):
+    """The part of an endpoint's definition that Python uses."""
+
+    endpoint: str
+    """Name of the endpoint."""
+    about: str
+    """What its records are."""
+    docs: NotRequired[str]
+    """Address of the vendor's documentation."""
+    list: dict[str, object]
+    """The list operation."""
+
+
+class Definition(TypedDict):
+    """A stream's definition."""
+
+    source: SourceDefinition
+    """Its source."""
+    endpoint: EndpointDefinition
+    """Its endpoint."""
