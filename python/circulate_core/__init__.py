@@ -10,12 +10,10 @@ print(report["status"], report["records"])
 ```
 """
 
-from importlib.metadata import version as _version
-
-from circulate_core._core import Stop
+from circulate_core._core import VERSION, Stop
 from circulate_core.api import check, pull, runs, streams, verify
 from circulate_core.exceptions import CirculateError
 
-__version__ = _version("circulate-core")
+__version__ = VERSION
 
 __all__ = ["CirculateError", "Stop", "__version__", "check", "pull", "runs", "streams", "verify"]

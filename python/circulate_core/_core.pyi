@@ -6,7 +6,24 @@ Requests and answers that are `str` are JSON text; their shapes are in `circulat
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any, final
+from typing import Any, Final, final
+
+__all__ = [
+    "VERSION",
+    "Stop",
+    "check",
+    "definition",
+    "json_schemas",
+    "pull",
+    "runs",
+    "source",
+    "span_seconds",
+    "streams",
+    "verify",
+]
+
+VERSION: Final[str]
+"""The version of the package."""
 
 @final
 class Stop:

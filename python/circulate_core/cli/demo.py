@@ -41,7 +41,7 @@ class Org:
 
 def run(args: argparse.Namespace) -> int:
     """Pull, look at what came, compare it with what was sent, and pull again after a change."""
-    lake = args.to or Path(tempfile.mkdtemp(prefix="circulate-demo-"))
+    lake = Path(args.to or tempfile.mkdtemp(prefix="circulate-demo-")).resolve()
     with tempfile.TemporaryDirectory() as scratch, practice_org(args.users, Path(scratch, "log.jsonl")) as org:
         environment = {"OKTA_ORG_URL": org.url, "OKTA_API_TOKEN": org.token}
         pull = ["pull", "okta.users", "--to", str(lake), "--account", "practice"]

@@ -138,6 +138,20 @@ class PracticeOrg:
         """Requests to the API so far, whatever the answer; control routes are not counted."""
         return self._requests_before + (self._server.request_count if self._server else 0)
 
+    def wait_for_requests(self, count: int, *, timeout: float) -> None:
+        """Block until the API was asked so often since the start.
+
+        Args:
+            count: Requests to wait for.
+            timeout: Seconds after which to give up.
+
+        Raises:
+            TimeoutError: If it was not asked so often in time.
+        """
+        if self._server is None or not self._server.wait_for_requests(count, timeout):
+            message = f"fewer than {count} requests within {timeout} s"
+            raise TimeoutError(message)
+
     def change(self, count: int) -> list[str]:
         """Change users and return their ids; see `Directory.change`."""
         return self._directory.change(count)

@@ -57,7 +57,7 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         self.wait = wait
         self.latency = latency
         self.request_count = 0
-        self._count_lock = threading.Lock()
+        self._counted = threading.Condition()
         self._connections: set[socket.socket] = set()
         super().__init__((HOST, port), _Handler)
 
@@ -68,8 +68,14 @@ class PracticeServer(http.server.ThreadingHTTPServer):
 
     def count_request(self) -> None:
         """Count one request of the API."""
-        with self._count_lock:
+        with self._counted:
             self.request_count += 1
+            self._counted.notify_all()
+
+    def wait_for_requests(self, count: int, timeout: float) -> bool:
+        """Block until so many requests were counted; False if they were not in time."""
+        with self._counted:
+            return self._counted.wait_for(lambda: self.request_count >= count, timeout)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
         """Remember the connection, so that it can be ended when the org stops."""

@@ -40,7 +40,8 @@ pub async fn check(source: &Source, account: &Account, transport: Arc<dyn Transp
     let url = account.url(&source.check.path, query);
     let mut request = PageRequest { url, headers: http::HeaderMap::new(), page_size: None };
     let began = Instant::now();
-    let date = client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?;
+    let date =
+        client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?;
     let elapsed: Duration = began.elapsed();
     Ok(Checked {
         account: account.name().to_owned(),

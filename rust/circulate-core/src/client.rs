@@ -124,8 +124,8 @@ impl Client {
         sent.headers.extend(self.headers.clone());
         sent.headers.extend(request.headers.clone());
         self.authorize.apply(&mut sent).await?;
-        self.progress.count_request();
         let attempt = async {
+            self.progress.count_request();
             let response = self.transport.send(sent).await?;
             if let Some(quota) = self.limiter.observe(&response.headers) {
                 self.progress.set_quota(quota);
@@ -134,13 +134,15 @@ impl Client {
             read(response).await.map_err(Failure::from)
         };
         tokio::select! {
-            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow())),
+            // First, so that nothing more is sent once the run is asked to stop.
+            biased;
             reason = self.stop.requested() => Err(stopped(reason).into()),
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow())),
         }
     }
 
     /// A token must never leave for another origin than the account's.
-    fn check_origin(&self, url: &Url) -> Result<()> {
+    pub fn check_origin(&self, url: &Url) -> Result<()> {
         if url.origin() == self.origin.origin() && url.username().is_empty() && url.password().is_none() {
             return Ok(());
         }
@@ -225,3 +227,7 @@ pub fn header_map(headers: &std::collections::BTreeMap<String, String>) -> Resul
     }
     Ok(map)
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use url::Url;
@@ -189,7 +189,7 @@ impl Pull {
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
         let state = self.state();
-        let held = match state.open(&self.wanted()?).await? {
+        let held = match self.open(&state).await? {
             Opening::Held(held) => Arc::new(*held),
             Opening::Busy(busy) => {
                 report_busy(report, busy);
@@ -203,20 +203,19 @@ impl Pull {
 
         // A worker may have died between its index and its commit: then there is nothing left to ask the API.
         if let Some(index) = self.sink.read(&keys.index()).await? {
-            return self.commit(&held, manifest::parse(&keys.index(), &index)?, report).await;
+            let index = manifest::parse(&keys.index(), &index)?;
+            return self.commit(&held, index, &held.position, report).await;
         }
-        let renewal = renew_regularly(Arc::clone(&held), self.options.lease / 3);
+        let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
         let outcome = Attempt::new(self, client, &held, keys).run().await;
-        renewal.abort();
+        renewal.end().await;
         match outcome {
             Ok(Ended::AtTheEnd(position)) => {
                 let index = self.index(&held, &position).await?;
                 self.set_next_cursor(&held, &index).await?;
                 let object = manifest::to_object(self.keys(&held).index(), &index)?;
                 create_same(&*self.sink, object).await?;
-                self.commit(&held, index, report).await?;
-                report.traffic = position.traffic;
-                Ok(())
+                self.commit(&held, index, &position, report).await
             }
             Ok(Ended::Early(reason, position)) => {
                 self.release(&held, reason.as_str(), &position, report).await?;
@@ -235,21 +234,43 @@ impl Pull {
         }
     }
 
+    /// `restart` gives an unfinished run up for a new one, unless its index is there: then readers see it already.
+    async fn open(&self, state: &StreamState) -> Result<Opening> {
+        let mut wanted = self.wanted()?;
+        loop {
+            let opening = state.open(&wanted).await?;
+            let Opening::Held(held) = &opening else { return Ok(opening) };
+            if !(wanted.restart && held.resumed) {
+                return Ok(opening);
+            }
+            let index = self.keys(held).index();
+            match self.sink.read(&index).await? {
+                Some(_) => held.commit(&index).await?,
+                None => held.abandon().await?,
+            }
+            wanted.restart = false;
+        }
+    }
+
     async fn release(&self, held: &Held, why: &str, position: &Position, report: &mut Report) -> Result<()> {
         report.stopped_by = Some(why.to_owned());
         fill(report, position);
         held.release(why, position.traffic.clone()).await
     }
 
-    async fn commit(&self, held: &Held, index: Index, report: &mut Report) -> Result<()> {
+    async fn commit(
+        &self,
+        held: &Held,
+        index: Index,
+        position: &Position,
+        report: &mut Report,
+    ) -> Result<()> {
         let key = self.keys(held).index();
         held.commit(&key).await?;
         report.status = Verdict::Complete;
         report.manifest = Some(key);
         report.next_since = index.cursors.values().next().copied();
-        report.records_without_time = held.position.watermark.without_time;
-        report.traffic = held.position.traffic.clone();
-        report.totals = index.totals;
+        fill(report, position);
         Ok(())
     }
 
@@ -404,15 +425,30 @@ fn fill(report: &mut Report, position: &Position) {
     report.records_without_time = position.watermark.without_time;
 }
 
-/// Keeps the lease alive through long waits. A renewal that fails is tried again; if we were taken over meanwhile,
-/// the next checkpoint says so.
-fn renew_regularly(held: Arc<Held>, interval: Duration) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(interval).await;
-            let _ = held.renew().await;
-        }
-    })
+/// Keeps the lease alive through long waits, until it is ended, or dropped because the run was. A renewal that fails is
+/// tried again; if we were taken over meanwhile, the next checkpoint says so.
+struct Renewal {
+    ending: Arc<Notify>,
+    task: AbortOnDrop,
+}
+
+impl Renewal {
+    fn start(held: Arc<Held>, interval: Duration) -> Self {
+        let ending = Arc::new(Notify::new());
+        let ended = Arc::clone(&ending);
+        let task = tokio::spawn(async move {
+            while tokio::time::timeout(interval, ended.notified()).await.is_err() {
+                let _ = held.renew().await;
+            }
+        });
+        Self { ending, task: AbortOnDrop(task) }
+    }
+
+    /// Lets a renewal that is on its way land: were it cut off, we would not know the version it wrote.
+    async fn end(mut self) {
+        self.ending.notify_one();
+        let _ = (&mut self.task.0).await;
+    }
 }
 
 /// How an attempt ended without an error.
@@ -653,6 +689,8 @@ impl Fetcher {
             records: page.record_count(),
         };
         let next = self.paginator.next(&facts)?;
+        // A page whose link can't be followed is not taken in: the next start asks for it, and for its link, again.
+        next.as_ref().map_or(Ok(()), |next| self.client.check_origin(next))?;
         if let Some(next) = &next
             && !self.guard.step(request.url.as_str(), next.as_str())
         {
@@ -667,3 +705,11 @@ impl Fetcher {
         Ok(Step { page, next, guard: self.guard.clone() })
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "run_recovery_tests.rs"]
+mod recovery_tests;

@@ -1,6 +1,10 @@
 //! Fakes, and one conformance suite per seam: every implementation of [`Sink`] and [`StateStore`] passes the same.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a failed check panics, as tests do")]
 
+mod faulty;
+mod lake;
+mod pages;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -13,12 +17,28 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::account::Account;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response, Transport};
 use crate::sink::{Created, Object, Sink, create_same};
 use crate::spec::{Definition, endpoint_from_yaml, source_from_yaml};
 use crate::state::{Expect, Item, ItemKey, StateStore};
+use crate::stop::{Stop, StopReason};
+
+pub use faulty::Faulty;
+pub use lake::Lake;
+pub use pages::{USERS_URL, after, page, user, user_at, users};
+
+/// The token of [`okta_account`]: where it turns up in a text, a secret has leaked.
+pub const CANARY: &str = "00canary_Tok3n-that-must-never-be-shown";
+
+/// An account of `okta` at `https://acme.okta.com`.
+pub fn okta_account() -> Account {
+    let given = [("org_url", "https://acme.okta.com"), ("api_token", CANARY)];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Account::resolve(&okta_users().source, &given.into(), None).unwrap()
+}
 
 /// The shipped definition of `okta.users`.
 pub fn okta_users() -> Definition {
@@ -62,6 +82,7 @@ pub struct Answer {
     body: Vec<u8>,
     broken: bool,
     delay: Duration,
+    stop: Option<Stop>,
 }
 
 impl Answer {
@@ -73,6 +94,7 @@ impl Answer {
             body: body.into(),
             broken: false,
             delay: Duration::ZERO,
+            stop: None,
         };
         answer.header("date", "Sun, 22 Nov 2026 05:30:00 GMT")
     }
@@ -105,6 +127,12 @@ impl Answer {
     /// The answer takes so long.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Before it comes, somebody asks the run to stop.
+    pub fn interrupting(mut self, stop: &Stop) -> Self {
+        self.stop = Some(stop.clone());
         self
     }
 
@@ -147,6 +175,11 @@ impl Transport for Script {
         Box::pin(async move {
             let gone = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
             let answer = answer.ok_or_else(gone)?;
+            if let Some(stop) = &answer.stop {
+                stop.request(StopReason::Interrupted);
+                // Long enough for the run to notice first.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             tokio::time::sleep(answer.delay).await;
             Ok(answer.response())
         })

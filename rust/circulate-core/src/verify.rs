@@ -104,3 +104,7 @@ fn count_records(format: Format, body: &[u8]) -> Option<u64> {
     }
     splitter.finish().ok().map(|split| split.records.len() as u64)
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -224,7 +224,8 @@ pub(crate) fn definition(py: Python<'_>, catalog: Vec<PathBuf>, stream: &str) ->
         source: Source,
         endpoint: spec::Endpoint,
     }
-    let both = Catalog::new(catalog).stream(stream).map(|Definition { source, endpoint }| Both { source, endpoint });
+    let both =
+        Catalog::new(catalog).stream(stream).map(|Definition { source, endpoint }| Both { source, endpoint });
     finish(py, both)
 }
 

@@ -10,6 +10,12 @@ mod runtime;
 /// Rust engine of `circulate_core`. Private: use the names of the package.
 #[pyo3::pymodule]
 mod _core {
+    /// The version of the package.
     #[pymodule_export]
-    use super::calls::{Stop, check, definition, json_schemas, pull, runs, source, span_seconds, streams, verify};
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use super::calls::{
+        Stop, check, definition, json_schemas, pull, runs, source, span_seconds, streams, verify,
+    };
 }

@@ -63,7 +63,9 @@ pub(crate) fn wait<T: Send + 'static>(
     let receiver = std::sync::Mutex::new(receiver);
     loop {
         let received = py.detach(|| {
-            receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |receiver| receiver.recv_timeout(TICK))
+            receiver
+                .lock()
+                .map_or(Err(RecvTimeoutError::Disconnected), |receiver| receiver.recv_timeout(TICK))
         });
         match received {
             Ok(done) => {

@@ -66,7 +66,7 @@ impl Classifier {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let told = self.vendor_text(&read_start(response).await).map(|text| redactor.text(&text));
+        let told = self.vendor_text(&read_start(response).await, redactor);
         let error = self.error(status, &headers, told.as_deref());
         let verdict = match status.as_u16() {
             429 => Verdict::Throttled(match limiter.throttle(&headers) {
@@ -118,13 +118,15 @@ impl Classifier {
         }
     }
 
-    /// The vendor's code and sentence out of an error body, on one line.
-    fn vendor_text(&self, body: &[u8]) -> Option<String> {
+    /// The vendor's code and sentence out of an error body, on one line. Secrets are hidden before it is cut to length,
+    /// so that no part of one is left at its end.
+    fn vendor_text(&self, body: &[u8], redactor: &Redactor) -> Option<String> {
         let (code, message) = self.error_fields.as_ref()?;
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;
         let field = |pointer: &Pointer| body.pointer(&pointer.to_string())?.as_str().map(str::to_owned);
         let parts: Vec<_> = [field(code), field(message)].into_iter().flatten().collect();
-        let line: String = parts.join(" ").chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
+        let text = redactor.text(&parts.join(" "));
+        let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
         (!line.is_empty()).then_some(line)
     }
 }
@@ -146,3 +148,7 @@ async fn read_start(mut response: Response) -> Vec<u8> {
     }
     start
 }
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;

@@ -52,7 +52,8 @@ impl Transport for Wire {
     }
 }
 
-/// Says what a person would look at first. The URL is left to the caller, who redacts it.
+/// Says what a person would look at first, and the innermost cause: those between repeat each other. The URL is left to
+/// the caller, who redacts it.
 fn network_error(operation: &'static str, error: reqwest::Error) -> Error {
     let message = if error.is_timeout() && error.is_connect() {
         "the API did not accept a connection in time"
@@ -60,10 +61,12 @@ fn network_error(operation: &'static str, error: reqwest::Error) -> Error {
         "the API stopped answering"
     } else if error.is_connect() {
         "cannot connect to the API"
-    } else if error.is_decode() {
-        "the answer's compression is broken"
     } else {
         "the connection broke before the answer was complete"
     };
-    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(error.without_url())
+    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(&error.without_url()))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -4,6 +4,7 @@
 //! errors name the file and the line and show it.
 
 mod catalog;
+mod place;
 mod source;
 mod stream;
 mod template;
@@ -16,3 +17,7 @@ pub use stream::{Endpoint, Incremental, PageSize, PaginatorSpec, StreamSpec};
 pub use template::Template;
 pub use types::{Name, Pointer, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;

@@ -4,23 +4,22 @@ use std::path::Path;
 
 use schemars::schema_for;
 use serde::de::DeserializeOwned;
+use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::place;
 use super::source::{Auth, Source};
 use super::stream::{Endpoint, StreamSpec};
+use super::template::Template;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads and checks a `source.yaml`; `file` is for messages.
 pub fn source_from_yaml(text: &str, file: &Path) -> Result<Source> {
-    let source: Source = parse(text, file)?;
-    check_source(&source).map_err(|message| definition_error(message, file))?;
-    Ok(source)
+    read(text, file, check_source)
 }
 
 /// Reads and checks an endpoint's file; `file` is for messages.
 pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
-    let endpoint: Endpoint = parse(text, file)?;
-    check_stream(&endpoint.list).map_err(|message| definition_error(message, file))?;
-    Ok(endpoint)
+    read(text, file, |endpoint: &Endpoint| check_stream(&endpoint.list))
 }
 
 /// The JSON Schemas of the two kinds of file, by file name, for editors.
@@ -31,64 +30,106 @@ pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
     ]
 }
 
-fn parse<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
-    serde_saphyr::from_str(text).map_err(|error| {
-        let name = file.display().to_string();
-        let mut options = serde_saphyr::RenderOptions::default();
-        options.source_name = Some(&name);
-        definition_error(error.render_with_options(options), file)
-            .hint("the JSON Schemas beside the catalog complete and check definitions in an editor")
-    })
+/// What is wrong with a definition that its types alone do not tell.
+struct Wrong {
+    /// The member it is about, from the outermost in.
+    path: Vec<&'static str>,
+    message: String,
 }
 
-fn definition_error(message: impl Into<String>, file: &Path) -> Error {
-    Error::new(ErrorKind::Definition, "read definition", message).with("file", file.display())
+impl Wrong {
+    /// `path` is written with dots.
+    fn at(path: &'static str, message: String) -> Self {
+        Self { path: path.split('.').collect(), message }
+    }
 }
 
-fn check_source(source: &Source) -> Result<(), String> {
+fn read<T: DeserializeOwned>(text: &str, file: &Path, check: impl Fn(&T) -> Result<(), Wrong>) -> Result<T> {
+    let definition: T = serde_saphyr::from_str(text)
+        .map_err(|error| definition_error(place::show(&in_words(&error), file, text, error.location())))?;
+    check(&definition).map_err(|wrong| {
+        definition_error(place::show(&wrong.message, file, text, place::find(text, &wrong.path)))
+    })?;
+    Ok(definition)
+}
+
+fn definition_error(message: String) -> Error {
+    Error::new(ErrorKind::Definition, "read definition", message)
+        .hint("the JSON Schemas beside the catalog complete and check definitions in an editor")
+}
+
+/// What is wrong, in the words of somebody who writes YAML rather than of somebody who writes Rust.
+fn in_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error as E;
+    match error.without_snippet() {
+        E::SerdeUnknownField { field, expected, .. } => {
+            format!("unknown key `{field}`; the keys here are {}", expected.join(", "))
+        }
+        E::SerdeUnknownVariant { variant, expected, .. } => {
+            format!("unknown value `{variant}`; the values here are {}", expected.join(", "))
+        }
+        E::SerdeMissingField { field, .. } => format!("the key `{field}` is missing beside this one"),
+        E::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is given twice"),
+        E::Unexpected { expected: "string scalar", .. } => "expected a text".to_owned(),
+        E::Unexpected { expected: "sequence start", .. } => "expected a list, such as `[a, b]`".to_owned(),
+        E::Unexpected { expected: "mapping start", .. } => "expected keys and their values".to_owned(),
+        E::InvalidScalar { ty: "boolean", .. } => "expected `true` or `false`".to_owned(),
+        E::InvalidScalar { ty: "floating point", .. } => "expected a number".to_owned(),
+        E::InvalidScalar { ty: "u32", .. } => "expected a whole number that is not negative".to_owned(),
+        other => UserMessageFormatter.format_message(other).into_owned(),
+    }
+}
+
+fn check_source(source: &Source) -> Result<(), Wrong> {
+    let wrong = |why: String| Err(Wrong::at("base_url", why));
     for name in source.base_url.placeholders() {
         match source.settings.iter().find(|(key, _)| key.as_str() == name) {
-            None => return Err(format!("base_url uses `{{{name}}}`, which is not among the settings")),
+            None => return wrong(format!("base_url uses `{{{name}}}`, which is not among the settings")),
             Some((_, setting)) if setting.secret => {
-                return Err(format!("base_url uses `{{{name}}}`, a secret: secrets never go into a URL"));
+                return wrong(format!("base_url uses `{{{name}}}`, a secret: secrets never go into a URL"));
             }
             Some(_) => {}
         }
     }
     let Auth::Header(header) = &source.auth;
+    let wrong = |why: String| Err(Wrong::at("auth.header.secret", why));
     match source.settings.get(&header.secret) {
-        None => Err(format!("auth uses `{}`, which is not among the settings", header.secret)),
+        None => wrong(format!("auth uses `{}`, which is not among the settings", header.secret)),
         Some(setting) if !setting.secret => {
-            Err(format!("auth uses `{}`, which must be marked `secret: true`", header.secret))
+            wrong(format!("auth uses `{}`, which must be marked `secret: true`", header.secret))
         }
         Some(_) => check_path("check.path", &source.check.path),
     }
 }
 
-fn check_stream(stream: &StreamSpec) -> Result<(), String> {
+fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     check_path("list.path", &stream.path)?;
     if stream.primary_key.is_empty() {
-        return Err("list.primary_key is empty: name the members that identify a record".to_owned());
+        let why = "primary_key is empty: name the members that identify a record";
+        return Err(Wrong::at("list.primary_key", why.to_owned()));
     }
     if let Some(size) = &stream.page_size
         && (size.min == 0 || size.min > size.max)
     {
-        return Err(format!("list.page_size: min is {} and max is {}", size.min, size.max));
+        let why = format!("min is {} and max is {}: min is at least 1 and at most max", size.min, size.max);
+        return Err(Wrong::at("list.page_size", why));
     }
-    if let Some(incremental) = &stream.incremental {
-        for (name, template) in [("since", &incremental.since), ("until", &incremental.until)] {
-            if !template.placeholders().eq([name]) {
-                return Err(format!("list.incremental.{name} must use `{{{name}}}` once, and nothing else"));
-            }
-        }
-    }
-    Ok(())
+    let Some(incremental) = &stream.incremental else { return Ok(()) };
+    check_bound("list.incremental.since", "since", &incremental.since)?;
+    check_bound("list.incremental.until", "until", &incremental.until)
 }
 
-fn check_path(field: &str, path: &str) -> Result<(), String> {
-    if path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']) {
+fn check_bound(path: &'static str, name: &str, template: &Template) -> Result<(), Wrong> {
+    if template.placeholders().eq([name]) {
         Ok(())
     } else {
-        Err(format!("{field} `{path}` is not a path: it starts with one `/` and holds no `?` or `#`"))
+        Err(Wrong::at(path, format!("{name} must use `{{{name}}}` once, and no other placeholder")))
     }
+}
+
+fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {
+    if path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']) {
+        return Ok(());
+    }
+    Err(Wrong::at(field, format!("`{path}` is not a path: it starts with one `/` and holds no `?` or `#`")))
 }

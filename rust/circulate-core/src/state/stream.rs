@@ -47,7 +47,7 @@ pub struct Wanted {
     pub spec_hash: String,
     /// Where objects go.
     pub destination: String,
-    /// Give up the open run, if there is one.
+    /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
     pub restart: bool,
 }
 
@@ -121,8 +121,8 @@ impl StreamState {
                 None => None,
             };
             let opening = match (head, run) {
-                (Some(head), Some(run)) if run.doc.status == RunStatus::Open => {
-                    self.take_up(head, run, wanted).await?
+                (Some(_), Some(run)) if run.doc.status == RunStatus::Open => {
+                    self.take_up(run, wanted).await?
                 }
                 (head, run) => self.begin(head, run, wanted).await?,
             };
@@ -141,7 +141,7 @@ impl StreamState {
     }
 
     /// Begins a new run. `ended` is the run that `head` still names as open although it is not: a worker died between
-    /// settling a run and saying so in `head`.
+    /// settling a run and saying so in `head`, or the run was abandoned.
     async fn begin(
         &self,
         head: Option<Versioned<Head>>,
@@ -196,19 +196,14 @@ impl StreamState {
         })
     }
 
-    /// An id that sorts by time and that no other run has: `20261122T053000Z-1a2b3c4d5e6f`.
+    /// An id that sorts by time and that no other run has: `20261122T053000123Z-1a2b3c4d5e`.
     fn run_id(&self, started_at: Timestamp) -> String {
         let mut random = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        format!("{}-{:012x}", started_at.strftime("%Y%m%dT%H%M%SZ"), random.u64(..) >> 16)
+        format!("{}-{:010x}", started_at.strftime("%Y%m%dT%H%M%S%3fZ"), random.u64(..) >> 24)
     }
 
     /// Takes up the open run, if nobody is at it.
-    async fn take_up(
-        &self,
-        head: Versioned<Head>,
-        run: Versioned<RunItem>,
-        wanted: &Wanted,
-    ) -> Result<Option<Opening>> {
+    async fn take_up(&self, run: Versioned<RunItem>, wanted: &Wanted) -> Result<Option<Opening>> {
         let task = self.get::<TaskItem>(&task_key(&run.doc.run_id)).await?;
         let now = self.store.now().await?;
         if let Some(task) = &task
@@ -217,29 +212,11 @@ impl StreamState {
             let (run_id, worker) = (run.doc.run_id, task.doc.worker.clone());
             return Ok(Some(Opening::Busy(Busy { run_id, worker, until })));
         }
-        if wanted.restart {
-            return self.give_up(head, run, task).await;
+        check_destination(Some(&run.doc.destination), &wanted.destination)?;
+        if !wanted.restart {
+            check_same(&run.doc, wanted)?;
         }
-        check_same(&run.doc, wanted)?;
         self.claim(run, task, true).await
-    }
-
-    /// Abandons the open run; the caller looks again and begins a new one.
-    async fn give_up(
-        &self,
-        mut head: Versioned<Head>,
-        run: Versioned<RunItem>,
-        task: Option<Versioned<TaskItem>>,
-    ) -> Result<Option<Opening>> {
-        if let Some(mut task) = task {
-            // Fences off a worker that has outlived its lease.
-            task.doc.fence += 1;
-            self.put(&task_key(&run.doc.run_id), &task.doc, Expect::Version(task.version)).await?;
-        }
-        self.settle(run, RunStatus::Abandoned, Some("given up for a new start")).await?;
-        head.doc.open_run = None;
-        self.put("head", &head.doc, Expect::Version(head.version)).await?;
-        Ok(None)
     }
 
     async fn claim(
@@ -364,7 +341,9 @@ impl Held {
         run.doc.manifest = Some(manifest.to_owned());
         fill_ledger(&mut run.doc, &items.task.doc.position);
         self.state.settle(run, RunStatus::Committed, None).await?;
-        self.say_in_head().await
+        // The run counts from here on, whether or not this succeeds.
+        let _ = self.say_in_head().await;
+        Ok(())
     }
 
     /// Lets go of the run before its end; the next start goes on from the last checkpoint. `traffic` is what HTTP
@@ -377,6 +356,14 @@ impl Held {
         let mut run = items.run.clone();
         fill_ledger(&mut run.doc, &items.task.doc.position);
         self.state.settle(run, RunStatus::Open, Some(why)).await
+    }
+
+    /// Gives the run up for a new one. Its index must not exist; its objects are garbage from here on.
+    pub async fn abandon(&self) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        self.write_task(&mut items).await?;
+        self.state.settle(items.run.clone(), RunStatus::Abandoned, Some("given up for a new start")).await
     }
 
     /// `head` is a convenience for people and the next start, which repairs it if we die before this.
@@ -428,7 +415,6 @@ fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
 
 /// An open run goes on as it was begun, or not at all.
 fn check_same(run: &RunItem, wanted: &Wanted) -> Result<()> {
-    check_destination(Some(&run.destination), &wanted.destination)?;
     let other = |what: &str| {
         Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
             .with("run", &run.run_id)
@@ -469,3 +455,7 @@ fn task_key(run_id: &str) -> String {
 fn cursor_key() -> String {
     format!("cursor#{PARTITION}")
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

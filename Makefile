@@ -1,0 +1,77 @@
+# `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Tests talk to loopback only. These keep every AWS client from looking for real credentials.
+export AWS_ACCESS_KEY_ID ?= practice
+export AWS_SECRET_ACCESS_KEY ?= practice
+export AWS_REGION ?= us-east-1
+export AWS_EC2_METADATA_DISABLED ?= true
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or later is needed: make PYTHON=...'; exit 1; }
+	@command -v cargo > /dev/null || { echo 'Rust is needed: https://rustup.rs'; exit 1; }
+	@echo 'making $(VENV), with the tools of development'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+.PHONY: develop
+develop: $(VENV)/.ready ## build the engine (unoptimised, quick) and install the package into .venv
+	@echo 'building the engine: some minutes the first time'
+	@$(BIN)/maturin develop --quiet > $(VENV)/maturin.log 2>&1 || { cat $(VENV)/maturin.log; exit 1; }
+
+.PHONY: demo
+demo: develop ## watch the main job run: pull 10,000 users from a practice org on this machine
+	@$(BIN)/circulate demo
+
+.PHONY: test
+test: lint test-rust test-python ## everything CI checks
+
+.PHONY: lint
+lint: develop ## formats, lints, types
+	cargo fmt --all --check
+	cargo clippy --locked --quiet --workspace --all-targets -- --deny warnings
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/mypy tests/*.py tests/unit tests/functional tests/bench
+	$(BIN)/mypy tests/practice
+	$(BIN)/python -m mypy.stubtest circulate_core._core
+
+.PHONY: test-rust
+test-rust: ## unit and property tests of the engine
+	cargo test --locked --quiet
+
+.PHONY: test-python
+test-python: develop ## what a user sees, against real servers on loopback
+	$(BIN)/pytest --numprocesses 2
+
+.PHONY: bench
+bench: $(VENV)/.ready ## compare us with a floor and a plain script (release build: minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/maturin develop --release --quiet
+	cargo build --release --quiet --locked --example floor
+	$(BIN)/python tests/bench/bench.py $(BENCH)
+
+.PHONY: deny
+deny: ## licences, sources and duplicate versions of all crates (builds cargo-deny if need be)
+	command -v cargo-deny > /dev/null || cargo install --quiet --locked cargo-deny@^0.20
+	cargo deny --workspace check bans licenses sources
+
+.PHONY: schemas
+schemas: ## write the JSON Schemas of definitions anew
+	UPDATE_SCHEMAS=1 cargo test --locked --quiet schemas
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf target $(VENV) python/circulate_core/*.so

@@ -1,0 +1,295 @@
+//! One request and everything that happens around it, on a paused clock.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::*;
+use crate::error::Status;
+use crate::http::{Jitter, RetryPolicy};
+use crate::testing::{Answer, CANARY, Script, okta_account, okta_users};
+
+const USERS: &str = "https://acme.okta.com/api/v1/users?limit=200";
+
+fn client_with(policy: RetryPolicy, script: &Arc<Script>, stop: &Stop) -> Client {
+    let retry = Retry::new(policy, Jitter::seeded(1));
+    let transport = Arc::clone(script) as _;
+    let source = okta_users().source;
+    Client::new(&source, &okta_account(), transport, retry, Arc::default(), stop.clone()).unwrap()
+}
+
+fn client(script: &Arc<Script>) -> Client {
+    client_with(RetryPolicy::default(), script, &Stop::new(None))
+}
+
+fn request(url: &str) -> PageRequest {
+    let page_size = okta_users().endpoint.list.page_size;
+    PageRequest { url: url.parse().unwrap(), headers: HeaderMap::new(), page_size }
+}
+
+async fn body(mut response: Response) -> Result<String> {
+    let mut text = Vec::new();
+    while let Some(piece) = response.body.next().await {
+        text.extend_from_slice(&piece?);
+    }
+    Ok(String::from_utf8(text).unwrap())
+}
+
+async fn get(client: &Client) -> Result<String> {
+    client.fetch(&mut request(USERS), body).await
+}
+
+fn ok() -> Answer {
+    Answer::new(200, "[]")
+}
+
+fn times(count: usize, answer: &Answer) -> Vec<Answer> {
+    vec![answer.clone(); count]
+}
+
+/// Seconds of the paused clock that `work` takes, and what came of it.
+async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
+    let began = Instant::now();
+    let done = work.await;
+    (began.elapsed().as_secs_f64(), done)
+}
+
+/// Signs in with a number, and the second of the paused clock at which it was asked to.
+#[derive(Debug)]
+struct Numbered {
+    began: Instant,
+    count: AtomicU32,
+}
+
+impl Authorize for Numbered {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
+        let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        let signed = format!("token {number} at {}", self.began.elapsed().as_secs());
+        request.headers.insert("authorization", signed.parse().unwrap());
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_waits_for_the_quota_then_signs_in_anew() {
+    let script = Script::new([Answer::new(503, "").quota(10, 5, 30), ok()]);
+    let mut client = client(&script);
+    client.authorize = Box::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
+    get(&client).await.unwrap();
+    let sent = script.requests.lock().unwrap();
+    let signed: Vec<_> =
+        sent.iter().map(|request| request.headers["authorization"].to_str().unwrap()).collect();
+    assert_eq!(signed, ["token 1 at 0", "token 2 at 31"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quota_of_an_answer_is_shown() {
+    let script = Script::new([ok().quota(600, 599, 30)]);
+    let client = client(&script);
+    get(&client).await.unwrap();
+    let quota = client.progress.snapshot().quota.unwrap();
+    assert_eq!((quota.limit, quota.remaining), (600, 599));
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_the_stream_replace_those_of_the_source() {
+    let script = Script::new([ok()]);
+    let mut asked = request(USERS);
+    asked.headers.insert("accept", "application/json; okta-response=omitCredentials".parse().unwrap());
+    client(&script).fetch(&mut asked, body).await.unwrap();
+    let sent = &script.requests.lock().unwrap()[0].headers;
+    assert_eq!(sent.get_all("accept").iter().count(), 1);
+    assert_eq!(sent["accept"], "application/json; okta-response=omitCredentials");
+    assert_eq!(sent["authorization"], format!("SSWS {CANARY}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_503_is_asked_again_after_a_backoff_within_its_bounds() {
+    let mut answers = times(4, &Answer::new(503, ""));
+    answers.push(ok());
+    let script = Script::new(answers);
+    let (seconds, done) = timed(get(&client(&script))).await;
+    assert_eq!(done.unwrap(), "[]");
+    assert!(seconds > 0.0 && seconds <= 0.5 + 1.0 + 2.0 + 4.0, "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_quota_is_waited_for_by_the_servers_clock() {
+    let script = Script::new([Answer::new(429, "").quota(600, 0, 17), ok()]);
+    let (seconds, done) = timed(get(&client(&script))).await;
+    done.unwrap();
+    assert!((17.0..=19.0).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_at_once_is_not_waited_for_until_the_reset() {
+    let script = Script::new([Answer::new(429, "").quota(0, 0, 60), ok()]);
+    let (seconds, done) = timed(get(&client(&script))).await;
+    done.unwrap();
+    assert!(seconds <= 3.0, "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured() {
+    for status in [429, 503] {
+        let script = Script::new([Answer::new(status, "").header("retry-after", "7"), ok()]);
+        let (seconds, done) = timed(get(&client(&script))).await;
+        done.unwrap();
+        assert!((7.0..=8.0).contains(&seconds), "{status}: {seconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_fail_again_is_not_asked_again() {
+    for (status, kind) in
+        [(401, ErrorKind::Auth), (403, ErrorKind::Auth), (404, ErrorKind::Api), (302, ErrorKind::Api)]
+    {
+        let script = Script::new([Answer::new(status, "").header("location", "https://elsewhere.example/")]);
+        let error = get(&client(&script)).await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (kind, Status::Permanent), "{status}");
+        assert_eq!(script.urls(), [USERS], "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_bounded_and_then_nobody_else_retries() {
+    let script = Script::new(times(10, &Answer::new(503, "")));
+    let error = get(&client(&script)).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Status::Persistent));
+    assert_eq!(script.urls().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_429_ends_as_rate_limited() {
+    let script = Script::new(times(40, &Answer::new(429, "").header("retry-after", "1")));
+    let client = client(&script);
+    let error = get(&client).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimited, Status::Persistent));
+    let traffic = client.progress.traffic();
+    assert_eq!((traffic.requests, traffic.retries, traffic.throttled), (31, 30, 31));
+    assert!((30.0..=60.0).contains(&traffic.seconds_waited), "{traffic:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_is_asked_for_again() {
+    let script = Script::new([Answer::new(200, "[1").broken(), ok()]);
+    assert_eq!(get(&client(&script)).await.unwrap(), "[]");
+    assert_eq!(script.urls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_too_long_is_begun_again() {
+    let script = Script::new([ok().after(Duration::from_secs(3600)), ok()]);
+    let (seconds, done) = timed(get(&client(&script))).await;
+    done.unwrap();
+    assert!((300.0..=301.0).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_500_halves_the_page_and_leaves_the_rest_of_the_url_as_it_is() {
+    let url = |limit| {
+        format!(
+            "https://acme.okta.com/api/v1/users?after=a%2Fb%252B+c|~*%5b%5D&limit={limit}&x=%27&limits=200&y"
+        )
+    };
+    let mut answers = times(4, &Answer::new(500, ""));
+    answers.push(ok());
+    let script = Script::new(answers);
+    let mut asked = request(&url(200));
+    client(&script).fetch(&mut asked, body).await.unwrap();
+    assert_eq!(script.urls(), [200, 200, 100, 50, 25].map(url));
+    assert_eq!(asked.url.as_str(), url(25), "the caller sees what was asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_never_made_smaller_than_its_minimum() {
+    let script = Script::new(times(10, &Answer::new(500, "")));
+    let policy = RetryPolicy { attempts: 10, ..RetryPolicy::default() };
+    let client = client_with(policy, &script, &Stop::new(None));
+    client.fetch(&mut request(USERS), body).await.unwrap_err();
+    let last = script.urls().pop().unwrap();
+    assert_eq!(last, "https://acme.okta.com/api/v1/users?limit=10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_quota_is_left_to_others() {
+    let script = Script::new([ok().quota(10, 7, 30), ok(), ok(), ok()]);
+    let client = client(&script);
+    let three = async {
+        for _ in 0..3 {
+            get(&client).await.unwrap();
+        }
+    };
+    assert!(timed(three).await.0 < 1.0, "5 of 10 are ours");
+    let (seconds, _) = timed(get(&client)).await;
+    assert!((30.0..=32.0).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_ends_a_wait_at_once() {
+    let script = Script::new([Answer::new(429, "").header("retry-after", "60")]);
+    let stop = Stop::new(None);
+    let client = client_with(RetryPolicy::default(), &script, &stop);
+    let interrupt = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stop.request(StopReason::Interrupted);
+    };
+    let (seconds, (done, ())) = timed(async { tokio::join!(get(&client), interrupt) }).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
+    assert!((3.0..3.1).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_ends_an_answer_that_is_on_its_way() {
+    let stop = Stop::new(None);
+    let script = Script::new([ok().after(Duration::from_secs(60)).interrupting(&stop)]);
+    let client = client_with(RetryPolicy::default(), &script, &stop);
+    let (seconds, done) = timed(get(&client)).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
+    assert!(seconds < 1.0, "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_cannot_end_in_time_is_not_begun() {
+    let script = Script::new([Answer::new(429, "").header("retry-after", "60")]);
+    let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
+    let client = client_with(RetryPolicy::default(), &script, &stop);
+    let (seconds, done) = timed(get(&client)).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
+    assert!(seconds < 1.0, "{seconds}");
+    assert!(matches!(stop.reason(), Some(StopReason::Wait(wait)) if wait >= Duration::from_secs(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_leaves_for_another_origin() {
+    for url in [
+        "https://evil.example/api/v1/users",
+        "https://acme.okta.com.evil.example/",
+        "https://acme.okta.com:8443/api/v1/users",
+        "http://acme.okta.com/api/v1/users",
+        "https://me:pw@acme.okta.com/api/v1/users",
+        "https://acme.okta.com@evil.example/",
+        "file:///etc/passwd",
+    ] {
+        let script = Script::new([ok()]);
+        let error = client(&script).fetch(&mut request(url), body).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data, "{url}");
+        assert!(script.urls().is_empty() && !error.to_string().contains("pw"), "{url}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_is_in_no_text() {
+    let told = format!(r#"{{"errorCode":"E1","errorSummary":"Invalid token {CANARY}"}}"#);
+    let script = Script::new([Answer::new(503, told.clone()), Answer::new(401, told)]);
+    let client = client(&script);
+    let mut asked = request(&format!("{USERS}&after=private"));
+    let error = client.fetch(&mut asked, body).await.unwrap_err();
+    let notes = client.progress.snapshot().notes;
+    let sent = &script.requests.lock().unwrap()[0].headers;
+    let shown = format!("{error} {error:?} {client:?} {client:#?} {sent:?} {notes:?}");
+    assert!(shown.contains("Invalid token ***") && shown.contains("limit=200&after=***"), "{error}");
+    assert!(!shown.contains(CANARY) && !shown.contains("private"), "{shown}");
+}

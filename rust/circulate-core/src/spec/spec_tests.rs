@@ -1,0 +1,170 @@
+//! The shipped definitions, and what people are told about definitions that are wrong.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::error::ErrorKind;
+
+/// Not the shipped definitions: the tests count lines.
+const SOURCE: &str = r#"source: okta
+title: Okta
+settings:
+  org_url: {env: OKTA_ORG_URL, about: the address of the org}
+  api_token:
+    env: OKTA_API_TOKEN
+    about: an API token
+    secret: true
+base_url: "{org_url}"
+auth:
+  header: {name: Authorization, prefix: "SSWS ", secret: api_token}
+rate_limit:
+  limit: X-Limit
+  remaining: X-Remaining
+  reset: X-Reset
+  headroom: 0.5
+error_body: {code: /errorCode, message: /errorSummary}
+check: {path: /api/v1/users}
+"#;
+const USERS: &str = r#"endpoint: users
+about: People.
+list:
+  path: /api/v1/users
+  primary_key: [/id]
+  page_size: {param: limit, max: 200, min: 10}
+  paginator: link_header
+  incremental:
+    cursor: /lastUpdated
+    overlap: 5m
+    param: filter
+    since: 'lastUpdated ge "{since}"'
+    until: 'lastUpdated lt "{until}"'
+    join: " and "
+    full_since: 1970-01-01T00:00:00Z
+"#;
+
+fn catalog_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/circulate_core/catalog")
+}
+
+/// What is said about `text` with the first `from` replaced by `to`.
+fn told(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from} is no part of the definition any more");
+    let (broken, file) = (text.replacen(from, to, 1), Path::new("okta.yaml"));
+    let error = if text == SOURCE {
+        source_from_yaml(&broken, file).map(drop).unwrap_err()
+    } else {
+        endpoint_from_yaml(&broken, file).map(drop).unwrap_err()
+    };
+    assert_eq!(error.kind(), ErrorKind::Definition);
+    error.to_string()
+}
+
+/// Each is the text replaced, its replacement, where the error says it stands, and a part of what it says.
+fn assert_told(text: &str, cases: &[(&str, &str, &str, &str)]) {
+    for (from, to, place, part) in cases {
+        let told = told(text, from, to);
+        assert!(told.starts_with(&format!("okta.yaml:{place}: ")), "{from} -> {to}: {told}");
+        assert!(told.contains(part), "{from} -> {to}: {told}");
+    }
+}
+
+#[test]
+fn every_shipped_definition_is_valid() {
+    let catalog = Catalog::new(vec![catalog_folder()]);
+    let streams = catalog.streams().unwrap();
+    assert!(streams.contains(&"okta.users".to_owned()));
+    for name in streams {
+        assert_eq!(catalog.stream(&name).unwrap().name(), name);
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_source_is_told_with_its_line() {
+    assert_told(
+        SOURCE,
+        &[
+            ("title: Okta", "titel: Okta", "2:1", "unknown key `titel`; the keys here are source, title"),
+            ("title: Okta", "title: [1]", "2:8", "expected a text"),
+            ("title: Okta\n", "", "17:1", "the key `title` is missing beside this one"),
+            ("header: {", "headr: {", "11:3", "unknown value `headr`"),
+            ("secret: true", "secret: maybe", "8:13", "expected `true` or `false`"),
+            ("source: okta", "source: Okta", "1:9", "use a-z, 0-9 and _"),
+            ("code: /errorCode", "code: errorCode", "17:20", "not a JSON Pointer: it starts with `/`"),
+            ("headroom: 0.5", "headroom: 1.5", "16:13", "from 0 up to"),
+            ("headroom: 0.5", "headroom: half", "16:13", "expected a number"),
+            ("check:", "title: Twice\ncheck:", "18:1", "the key `title` is given twice"),
+            ("check:", "timeouts: {read: soon}\ncheck:", "18:18", "write it like `30s`"),
+            ("{org_url}", "{org_url", "9:11", "has a lone `{`"),
+            ("{org_url}", "{api_token}", "9:11", "secrets never go into a URL"),
+            ("{org_url}", "{org}", "9:11", "not among the settings"),
+            ("secret: api_token", "secret: org_url", "11:58", "must be marked `secret: true`"),
+            ("path: /api", "path: api", "18:15", "is not a path"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
+    assert_told(
+        USERS,
+        &[
+            ("link_header", "link_heder", "7:14", "the values here are link_header"),
+            ("  paginator: link_header\n", "", "7:3", "the key `paginator` is missing beside this one"),
+            ("[/id]", "/id", "5:16", "expected a list"),
+            ("[/id]", "[]", "5:16", "name the members that identify a record"),
+            ("[/id]", "[id]", "5:17", "it starts with `/`"),
+            ("max: 200", "max: -1", "6:34", "expected a whole number"),
+            ("min: 10", "min: 1000", "6:14", "min is at least 1 and at most max"),
+            ("overlap: 5m", "overlap: 5 moons", "10:14", "`5 moons` is not a length of time"),
+            ("{since}", "then", "12:12", "must use `{since}` once"),
+            ("{until}", "{until} {since}", "13:12", "must use `{until}` once"),
+            ("1970-01", "1970-13", "15:17", "month"),
+            ("endpoint: users", "- endpoint", "1:1", "expected keys and their values"),
+        ],
+    );
+}
+
+#[test]
+fn the_line_is_shown_with_a_mark_under_the_place() {
+    let told = told(USERS, "overlap: 5m", "overlap: 5 moons");
+    let shown: Vec<_> = told.lines().skip(1).collect();
+    assert_eq!(shown, ["   |", "10 |     overlap: 5 moons", "   |              ^"]);
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_suggested() {
+    let catalog = Catalog::new(vec![catalog_folder()]);
+    let error = catalog.stream("okta.user").unwrap_err();
+    assert!(error.hint_text().unwrap().contains("did you mean `okta.users`?"), "{error:?}");
+    assert!(catalog.stream("users").unwrap_err().hint_text().unwrap().contains("`source.endpoint`"));
+}
+
+#[test]
+fn a_definition_is_known_by_what_it_asks_for_and_not_by_its_layout() {
+    let definition = |users: &str, source: &str| Definition {
+        source: source_from_yaml(source, Path::new("source.yaml")).unwrap(),
+        endpoint: endpoint_from_yaml(users, Path::new("users.yaml")).unwrap(),
+    };
+    let hash = |users: &str, source: &str| definition(users, source).spec_hash().unwrap();
+    let shipped = hash(USERS, SOURCE);
+    assert_eq!(hash(&format!("# a comment\n{USERS}"), &SOURCE.replace("0.5", "0.25")), shipped);
+    assert_ne!(hash(&USERS.replace("/api/v1/users", "/api/v1/groups"), SOURCE), shipped);
+}
+
+/// Run with `UPDATE_SCHEMAS=1` to write them.
+#[test]
+fn the_schemas_beside_the_catalog_are_those_of_the_model() {
+    let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
+    for (name, schema) in json_schemas() {
+        let file = catalog_folder().join(name);
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if update {
+            std::fs::write(&file, &text).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&file).is_ok_and(|there| there == text),
+            "{} is not what the model says: run `UPDATE_SCHEMAS=1 cargo test -p circulate-core schemas`",
+            file.display()
+        );
+    }
+}

@@ -1,0 +1,298 @@
+//! Who may work on a stream, where to go on, and what counts.
+
+use super::*;
+use crate::state::MemoryStore;
+use crate::testing::{Faulty, Lake, ManualClock};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+struct Stand {
+    store: Arc<MemoryStore>,
+    clock: ManualClock,
+}
+
+impl Stand {
+    fn new() -> Self {
+        let Lake { store, clock, .. } = Lake::default();
+        Self { store, clock }
+    }
+
+    fn store(&self) -> Arc<dyn StateStore> {
+        Arc::clone(&self.store) as _
+    }
+
+    /// The stream as the `nth` worker sees it.
+    fn worker(&self, nth: u64) -> StreamState {
+        state(self.store(), nth)
+    }
+
+    /// The run as the `nth` worker, who must get it, holds it.
+    async fn held(&self, nth: u64, wanted: &Wanted) -> Held {
+        match self.worker(nth).open(wanted).await.unwrap() {
+            Opening::Held(held) => *held,
+            Opening::Busy(busy) => panic!("{busy:?}"),
+        }
+    }
+
+    async fn run(&self, run_id: &str) -> RunItem {
+        self.worker(0).get::<RunItem>(&run_key(run_id)).await.unwrap().unwrap().doc
+    }
+}
+
+fn state(store: Arc<dyn StateStore>, nth: u64) -> StreamState {
+    StreamState::new(store, ("okta", "acme", "users"), format!("worker-{nth}"), LEASE, Some(nth))
+}
+
+fn incremental() -> Wanted {
+    Wanted {
+        mode: Mode::Incremental,
+        window: Window::default(),
+        full_since: None,
+        spec_hash: "hash".to_owned(),
+        destination: "memory:".to_owned(),
+        restart: false,
+    }
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn at_page(number: u64) -> Position {
+    let url = format!("https://acme.okta.com/{number}");
+    Position { next_url: Some(url), next_sequence: number, ..Position::default() }
+}
+
+#[tokio::test]
+async fn a_first_start_opens_a_run_that_begins_at_the_beginning() {
+    let held = Stand::new().held(1, &incremental()).await;
+    assert!(!held.resumed);
+    assert_eq!((held.fence, &held.position), (1, &Position::default()));
+    assert_eq!((held.run.status, held.run.started_at), (RunStatus::Open, time("2026-11-22T05:30:00Z")));
+}
+
+#[tokio::test]
+async fn while_a_run_is_held_others_are_told_by_whom_and_until_when() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    let Opening::Busy(busy) = stand.worker(2).open(&incremental()).await.unwrap() else { panic!("held") };
+    assert_eq!((&busy.run_id, busy.worker.as_str()), (&held.run.run_id, "worker-1"));
+    assert_eq!(busy.until, time("2026-11-22T05:31:00Z"));
+}
+
+#[tokio::test]
+async fn renewing_extends_the_lease_by_the_stores_clock() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    stand.clock.advance(Duration::from_secs(50));
+    held.renew().await.unwrap();
+    stand.clock.advance(Duration::from_secs(59));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+}
+
+#[tokio::test]
+async fn a_checkpoint_extends_the_lease_too() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    stand.clock.advance(Duration::from_secs(50));
+    held.checkpoint(at_page(2)).await.unwrap();
+    stand.clock.advance(Duration::from_secs(59));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+}
+
+#[tokio::test]
+async fn a_released_run_is_free_at_once_and_goes_on_at_its_checkpoint() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.checkpoint(at_page(3)).await.unwrap();
+    held.release("interrupted", Traffic { requests: 7, ..Traffic::default() }).await.unwrap();
+    assert_eq!(stand.run(&held.run.run_id).await.ledger.stopped_by.as_deref(), Some("interrupted"));
+    let next = stand.held(2, &incremental()).await;
+    assert!(next.resumed && next.run.run_id == held.run.run_id);
+    assert_eq!((next.fence, next.position.next_sequence, next.position.traffic.requests), (2, 3, 7));
+    assert_eq!((next.run.ledger.attempts, &next.run.ledger.stopped_by), (2, &None));
+}
+
+#[tokio::test]
+async fn a_lapsed_lease_is_taken_over_with_the_next_fence() {
+    let stand = Stand::new();
+    let old = stand.held(1, &incremental()).await;
+    old.checkpoint(at_page(5)).await.unwrap();
+    stand.clock.advance(LEASE);
+    let new = stand.held(2, &incremental()).await;
+    assert!(new.resumed && new.run.run_id == old.run.run_id);
+    assert_eq!((new.fence, new.position.next_sequence), (2, 5));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_taken_over_can_write_nothing() {
+    let stand = Stand::new();
+    let old = stand.held(1, &incremental()).await;
+    stand.clock.advance(LEASE);
+    let new = stand.held(2, &incremental()).await;
+    new.checkpoint(at_page(9)).await.unwrap();
+    let writes = [
+        old.checkpoint(at_page(1)).await,
+        old.renew().await,
+        old.commit("index").await,
+        old.release("deadline", Traffic::default()).await,
+        old.abandon().await,
+    ];
+    for write in writes {
+        assert!(write.unwrap_err().to_string().contains("another worker has taken over"));
+    }
+    assert_eq!(stand.run(&new.run.run_id).await.status, RunStatus::Open);
+    new.checkpoint(at_page(10)).await.unwrap();
+    new.commit("index").await.unwrap();
+    assert_eq!(stand.run(&new.run.run_id).await.status, RunStatus::Committed);
+}
+
+#[tokio::test]
+async fn a_cursor_counts_only_once_its_run_is_committed() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(stand.worker(1).cursor().await.unwrap(), None);
+    held.commit("index").await.unwrap();
+    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(time("2026-01-01T00:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_run_begins_at_the_cursor_and_one_that_is_given_up_leaves_it() {
+    let stand = Stand::new();
+    let first = stand.held(1, &incremental()).await;
+    first.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    first.commit("index").await.unwrap();
+    let second = stand.held(2, &incremental()).await;
+    assert_eq!(second.run.window.since, Some(time("2026-01-01T00:00:00Z")));
+    second.set_next_cursor(time("2026-02-02T00:00:00Z")).await.unwrap();
+    second.abandon().await.unwrap();
+    let third = stand.held(3, &incremental()).await;
+    assert!(!third.resumed && third.run.run_id != second.run.run_id);
+    assert_eq!(third.run.from_cursor, Some(time("2026-01-01T00:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_cursor_can_be_set_again_by_the_worker_that_takes_over() {
+    let stand = Stand::new();
+    stand.held(1, &incremental()).await.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    stand.clock.advance(LEASE);
+    let new = stand.held(2, &incremental()).await;
+    new.set_next_cursor(time("2026-01-02T00:00:00Z")).await.unwrap();
+    new.commit("index").await.unwrap();
+    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(time("2026-01-02T00:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_committed_run_is_followed_by_a_new_one() {
+    let stand = Stand::new();
+    let first = stand.held(1, &incremental()).await;
+    first.commit("index").await.unwrap();
+    let second = stand.held(2, &incremental()).await;
+    assert!(!second.resumed && second.run.run_id != first.run.run_id && second.fence == 1);
+    let head: Head = stand.worker(0).get("head").await.unwrap().unwrap().doc;
+    assert_eq!(head.last_complete.as_ref(), Some(&first.run.run_id));
+    assert_eq!(head.last_attempt, Some(second.run.run_id));
+}
+
+#[tokio::test]
+async fn a_head_that_missed_a_commit_is_put_right_by_the_next_start() {
+    let stand = Stand::new();
+    let dying = state(Faulty::dies(stand.store(), "put head", 2), 1);
+    let Opening::Held(first) = dying.open(&incremental()).await.unwrap() else { panic!("held") };
+    first.commit("index").await.unwrap();
+    let second = stand.held(2, &incremental()).await;
+    let head: Head = stand.worker(0).get("head").await.unwrap().unwrap().doc;
+    assert_eq!(
+        (head.last_complete, head.open_run),
+        (Some(first.run.run_id.clone()), Some(second.run.run_id))
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up() {
+    let month = Window { since: Some(time("2026-01-01T00:00:00Z")), until: None };
+    let others = [
+        Wanted { mode: Mode::Full, ..incremental() },
+        Wanted { spec_hash: "other".to_owned(), ..incremental() },
+        Wanted { mode: Mode::Window, window: month, ..incremental() },
+    ];
+    for other in others {
+        let stand = Stand::new();
+        let held = stand.held(1, &incremental()).await;
+        held.release("deadline", Traffic::default()).await.unwrap();
+        let error = stand.worker(2).open(&other).await.unwrap_err();
+        assert!(error.hint_text().unwrap().contains("--restart"), "{error:?}");
+        let restarted = stand.held(2, &Wanted { restart: true, ..other }).await;
+        assert!(restarted.resumed && restarted.run.run_id == held.run.run_id);
+    }
+}
+
+#[tokio::test]
+async fn a_window_goes_on_only_as_the_same_window() {
+    let window = |day: &str| {
+        let since = Some(time(&format!("2026-01-{day}T00:00:00Z")));
+        Wanted { mode: Mode::Window, window: Window { since, until: None }, ..incremental() }
+    };
+    let stand = Stand::new();
+    let held = stand.held(1, &window("01")).await;
+    held.release("deadline", Traffic::default()).await.unwrap();
+    assert!(stand.worker(2).open(&window("02")).await.is_err());
+    assert!(stand.held(2, &window("01")).await.resumed);
+}
+
+#[tokio::test]
+async fn a_state_belongs_to_one_destination() {
+    let stand = Stand::new();
+    stand.held(1, &incremental()).await.commit("index").await.unwrap();
+    let elsewhere = Wanted { destination: "s3://other".to_owned(), ..incremental() };
+    let error = stand.worker(2).open(&elsewhere).await.unwrap_err();
+    assert!(error.hint_text().unwrap().contains("--state"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_starts_at_once_one_gets_the_run() {
+    let stand = Stand::new();
+    let slow = Faulty::slow(stand.store(), Duration::from_millis(3));
+    let starts = (1..=4).map(|nth| {
+        let worker = state(Arc::clone(&slow) as _, nth);
+        async move { worker.open(&incremental()).await }
+    });
+    let opened = futures_util::future::join_all(starts).await;
+    let held = opened.iter().filter(|opening| matches!(opening, Ok(Opening::Held(_)))).count();
+    let busy = opened.iter().filter(|opening| matches!(opening, Ok(Opening::Busy(_)))).count();
+    assert_eq!((held, busy), (1, 3), "{opened:?}");
+}
+
+#[tokio::test]
+async fn streams_do_not_get_in_each_others_way() {
+    let stand = Stand::new();
+    stand.held(1, &incremental()).await;
+    for stream in [("okta", "acme", "groups"), ("okta", "other", "users"), ("duo", "acme", "users")] {
+        let other = StreamState::new(stand.store(), stream, "worker-2".to_owned(), LEASE, Some(1));
+        assert!(matches!(other.open(&incremental()).await.unwrap(), Opening::Held(_)), "{stream:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_lists_the_newest_run_first() {
+    let stand = Stand::new();
+    let first = stand.held(1, &incremental()).await;
+    first.commit("index").await.unwrap();
+    stand.clock.advance(Duration::from_secs(1));
+    let second = stand.held(2, &incremental()).await;
+    let listed = list_runs(&*stand.store, 10).await.unwrap();
+    let ids: Vec<_> = listed.iter().map(|(_, run)| &run.run_id).collect();
+    assert_eq!(ids, [&second.run.run_id, &first.run.run_id]);
+    assert_eq!(listed[0].0, "okta#acme#users");
+}
+
+#[tokio::test]
+async fn an_item_that_is_not_ours_is_explained() {
+    let stand = Stand::new();
+    let key = stand.worker(1).key("head");
+    stand.store.put(&key, serde_json::json!([7]), Expect::Absent).await.unwrap();
+    let error = stand.worker(1).open(&incremental()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::State);
+    assert!(error.to_string().contains("item head"), "{error}");
+}

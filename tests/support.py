@@ -1,0 +1,80 @@
+"""What tests are written with: the command line in a process of its own, and the types of fixtures."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from circulate_core.practice import PracticeOrg
+
+PLENTY = 1_000_000
+"""A quota that no test uses up unless it wants to."""
+
+StartOrg = Callable[..., PracticeOrg]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What it wrote with `--json`."""
+        parsed: dict[str, Any] = json.loads(self.out)
+        return parsed
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs `circulate` with settings for an org, in a folder of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str | Path, **environment: str) -> Done:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def pull(self, *arguments: str | Path) -> Done:
+        """Pull okta.users into `lake` and write the report."""
+        return self("pull", "okta.users", "--to", "lake", "--account", "practice", "--json", *arguments)
+
+    def manifest(self, done: Done) -> Path:
+        """Return the manifest that a pull reported."""
+        return self.folder / "lake" / str(done.report["manifest"])
+
+    @staticmethod
+    def command(*arguments: str | Path) -> list[str]:
+        """Return the command line of a command."""
+        return [sys.executable, "-W", "error", "-m", "circulate_core.cli.main", *map(str, arguments)]
+
+
+CliFor = Callable[[PracticeOrg], Cli]

@@ -1,0 +1,150 @@
+"""The shape of the project, held by tests: what may depend on what, and what must not be loaded."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "rust/circulate-core/src"
+
+# DESIGN: a module uses what stands before it. Modules of one line may use each other.
+ORDER = [
+    ["error"],
+    ["clock", "secrets", "stop", "progress"],
+    ["spec"],
+    ["account", "http", "auth"],
+    ["client"],
+    ["page"],
+    ["cursor"],
+    ["batch"],
+    ["encode"],
+    ["sink"],
+    ["manifest"],
+    ["state"],
+    ["write"],
+    ["run", "check", "verify"],
+]
+RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}
+
+
+def module_of(file: Path) -> str:
+    return file.relative_to(CORE).parts[0].removesuffix(".rs")
+
+
+def product_code(file: Path) -> str:
+    """The file without its tests and comments."""
+    code = file.read_text().split("#[cfg(test)]")[0]
+    return "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("//"))
+
+
+def source_files() -> list[Path]:
+    return [
+        file
+        for file in sorted(CORE.rglob("*.rs"))
+        if module_of(file) not in {"lib", "testing"} and not file.stem.endswith("_tests")
+    ]
+
+
+def test_every_module_has_its_place() -> None:
+    assert {module_of(file) for file in source_files()} - {"run_tests"} == set(RANK)
+
+
+def test_modules_depend_only_leftwards() -> None:
+    wrong = [
+        f"{file.relative_to(CORE)} uses {used}"
+        for file in source_files()
+        for used in re.findall(r"\bcrate::(\w+)", product_code(file))
+        if used in RANK and RANK[used] > RANK[module_of(file)]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("crate", "user"), [("reqwest", "http/wire.rs"), ("rusqlite", "state/sqlite.rs")])
+def test_one_file_uses_the_crate_behind_a_seam(crate: str, user: str) -> None:
+    users = [str(file.relative_to(CORE)) for file in source_files() if re.search(rf"\b{crate}::", product_code(file))]
+    assert users == [user]
+
+
+def dependency_tree(package: str) -> list[str]:
+    """Every crate that is linked into a package, as `name version`."""
+    command = ["cargo", "tree", "--locked", "--package", package, "--edges", "normal", "--prefix", "none"]
+    listed = subprocess.run([*command, "--format", "{p}"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted({" ".join(line.split()[:2]) for line in listed.stdout.splitlines() if line})
+
+
+def test_the_core_links_no_python() -> None:
+    assert [crate for crate in dependency_tree("circulate-core") if crate.startswith("pyo3")] == []
+
+
+@pytest.mark.parametrize("prefix", ["arrow", "hyper", "rustls", "http", "tokio", "pyo3"])
+def test_crates_whose_types_cross_seams_are_linked_once(prefix: str) -> None:
+    names = Counter(crate.split()[0] for crate in dependency_tree("circulate-python"))
+    assert {name: count for name, count in names.items() if name.startswith(prefix) and count > 1} == {}
+
+
+def test_versions_of_wheel_and_crates_are_one() -> None:
+    manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    shown = run_python("import circulate_core; print(circulate_core.__version__)")
+    assert shown.strip() == manifest["workspace"]["package"]["version"]
+
+
+def run_python(code: str, *flags: str) -> str:
+    return subprocess.run([sys.executable, *flags, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+HEAVY = {
+    "argparse",
+    "asyncio",
+    "boto3",
+    "http.client",
+    "IPython",
+    "pandas",
+    "pyarrow",
+    "requests",
+    "ssl",
+    "urllib.request",
+}
+
+
+def test_importing_the_package_loads_nothing_heavy_and_starts_no_thread() -> None:
+    code = "import sys, circulate_core; print(*sys.modules); print(len(__import__('os').listdir('/proc/self/task')))"
+    modules, threads = run_python(code).splitlines()
+    assert HEAVY & set(modules.split()) == set()
+    assert "circulate_core.practice" not in modules
+    assert threads == "1"
+
+
+IMPORT_BUDGET = 40
+"""Modules that importing the package may add to a bare interpreter."""
+
+
+def test_importing_the_package_stays_within_its_budget() -> None:
+    bare = set(run_python("import sys; print(*sys.modules)").split())
+    ours = set(run_python("import sys, circulate_core; print(*sys.modules)").split())
+    assert len(ours - bare) <= IMPORT_BUDGET, sorted(ours - bare)
+
+
+def test_everything_public_is_listed_and_documented() -> None:
+    code = (
+        "import circulate_core as c; assert c.__all__ == sorted(c.__all__, key=lambda n: (n[0].islower(), n));"
+        "assert all(getattr(c, n).__doc__ for n in c.__all__)"
+    )
+    run_python(code)
+
+
+def test_every_error_kind_has_its_exception() -> None:
+    import circulate_core.exceptions as exceptions  # noqa: PLC0415, PLR0402
+
+    binding = (ROOT / "rust/circulate-python/src/errors.rs").read_text()
+    named = set(re.findall(r'=> "(\w+)"', binding))
+    defined = {
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and issubclass(value, exceptions.CirculateError)
+    }
+    assert named == defined - {"CirculateError"}
