@@ -10,7 +10,6 @@ faster does so for all. `make bench` builds what is measured and calls this.
 
 import argparse
 import json
-import mmap
 import os
 import platform
 import resource
@@ -34,7 +33,6 @@ MEMORY_USERS = (10_000, 400_000)
 MEGABYTE = 1_000_000
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 RELEASE_SIZE = 60 * MEGABYTE
-SYMBOLS = b"\0.symtab\0"
 # What `ours` asks for on its first run, so that all three get the same records off the same rendered pages.
 FIRST_PAGE = "/api/v1/users?filter=lastUpdated%20ge%20%221970-01-01T00%3A00%3A00.000Z%22&limit=200"
 
@@ -70,9 +68,10 @@ def main() -> int:
     if not fit_to_measure(options.floor, must_be_release=options.release_check):
         return 2
     with tempfile.TemporaryDirectory(prefix="circulate-bench-") as folder:
+        load = os.getloadavg()[0]
         runs = compare(options, Path(folder))
         say(result_table(runs))
-        say(facts(options, runs))
+        say(facts(options, runs, load_before=load))
         if options.memory:
             say(memory_table(options.latency, Path(folder)))
     return 0
@@ -110,23 +109,18 @@ def fit_to_measure(floor: Path, *, must_be_release: bool) -> bool:
     if not floor.is_file():
         complain("the example `floor` is not built: run `make bench`, or give its place with --floor")
         return False
-    if not release_build(extension()):
+    if not release_build():
         complain("the extension looks like a debug build; `make bench` makes a release build")
         return not must_be_release
     return True
 
 
-def extension() -> Path:
-    """Return the file of the Rust extension, found without loading it into this process."""
-    code = "from circulate_core import _core; print(_core.__file__)"
-    return Path(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip())
-
-
-def release_build(library: Path) -> bool:
-    """Say whether `library` is small and has no symbols, as the release profile makes it and the others do not."""
-    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        unstripped = content.find(SYMBOLS) >= 0
-    return not unstripped and library.stat().st_size <= RELEASE_SIZE
+def release_build() -> bool:
+    """Say whether the extension is small and has no symbols, as the release profile makes it and the others do not."""
+    code = r"import circulate_core._core as m; b = open(m.__file__, 'rb').read(); print(len(b), b'\0.symtab\0' in b)"
+    look = [sys.executable, "-c", code]  # In another process: see `count`.
+    size, unstripped = subprocess.run(look, check=True, capture_output=True, text=True).stdout.split()
+    return int(size) <= RELEASE_SIZE and unstripped == "False"
 
 
 @contextmanager
@@ -227,7 +221,7 @@ def speed(own: Sequence[Run], other: Sequence[Run]) -> float:
     return median(theirs.wall / mine.wall for mine, theirs in zip(own, other, strict=True))
 
 
-def facts(options: argparse.Namespace, runs: Mapping[str, Sequence[Run]]) -> str:
+def facts(options: argparse.Namespace, runs: Mapping[str, Sequence[Run]], *, load_before: float) -> str:
     """Return what the figures depend on, and how to get them again."""
     output = runs[OURS][0].output
     command = ["--users", str(options.users), "--runs", str(options.runs), "--latency", options.latency]
@@ -236,6 +230,7 @@ def facts(options: argparse.Namespace, runs: Mapping[str, Sequence[Run]]) -> str
         f"{options.users:,} users in pages of 200, latency {options.latency}; every contender got {output.records:,}.",
         f"{options.runs} runs each, taking turns, on the machine of the practice org.",
         f"{cores()} cores, {processor()}; {platform.system()} {platform.machine()}, Python {python}.",
+        f"Load average of the last minute: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after the runs.",
         "Memory below that of the measuring process cannot be told apart from it (`≤`).",
         f"Repeat: `make bench`, or `python {RELATIVE} {shlex.join(command)}`.",
     ]

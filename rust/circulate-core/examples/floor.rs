@@ -43,8 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// The target of the first header line that says `rel="next"`.
 fn next_link(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
-    let target = lines.filter_map(|line| line.strip_suffix(r#">; rel="next""#)).next()?;
+    let mut lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
+    let target = lines.find_map(|line| line.strip_suffix(r#">; rel="next""#))?;
     target.strip_prefix('<').map(str::to_owned)
 }
 

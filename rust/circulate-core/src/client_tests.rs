@@ -181,7 +181,7 @@ async fn a_body_that_breaks_off_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_takes_too_long_is_begun_again() {
-    let script = Script::new([ok().after(Duration::from_secs(3600)), ok()]);
+    let script = Script::new([ok().after(Duration::from_hours(1)), ok()]);
     let (seconds, done) = timed(get(&client(&script))).await;
     done.unwrap();
     assert!((300.0..=301.0).contains(&seconds), "{seconds}");
@@ -244,7 +244,7 @@ async fn an_interruption_ends_a_wait_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_interruption_ends_an_answer_that_is_on_its_way() {
     let stop = Stop::new(None);
-    let script = Script::new([ok().after(Duration::from_secs(60)).interrupting(&stop)]);
+    let script = Script::new([ok().after(Duration::from_mins(1)).interrupting(&stop)]);
     let client = client_with(RetryPolicy::default(), &script, &stop);
     let (seconds, done) = timed(get(&client)).await;
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
@@ -259,7 +259,7 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
     let (seconds, done) = timed(get(&client)).await;
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
     assert!(seconds < 1.0, "{seconds}");
-    assert!(matches!(stop.reason(), Some(StopReason::Wait(wait)) if wait >= Duration::from_secs(60)));
+    assert!(matches!(stop.reason(), Some(StopReason::Wait(wait)) if wait >= Duration::from_mins(1)));
 }
 
 #[tokio::test(start_paused = true)]

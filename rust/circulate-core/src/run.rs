@@ -93,7 +93,7 @@ impl Default for PullOptions {
             concurrency: std::thread::available_parallelism().map_or(2, usize::from),
             checkpoint_objects: 50,
             checkpoint_interval: Duration::from_secs(30),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
         }
     }
 }
@@ -614,7 +614,9 @@ impl<'p> Attempt<'p> {
                 objects: chunk.to_vec(),
             };
             self.position.last_part = Some(self.write_part(sequence, &part).await?);
-            chunk.iter().for_each(|object| self.position.totals.add(object));
+            for object in chunk {
+                self.position.totals.add(object);
+            }
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();

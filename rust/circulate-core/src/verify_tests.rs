@@ -79,10 +79,10 @@ fn assert_one_problem(found: &Verified, part: &str, key: &str) {
     assert!(found.problems[0].contains(part) && found.problems[0].contains(key), "{:?}", found.problems);
 }
 
-fn flip(bytes: &Bytes, at: usize) -> Option<Bytes> {
+fn flip(bytes: &Bytes, at: usize) -> Bytes {
     let mut changed = bytes.to_vec();
     changed[at] ^= 1;
-    Some(changed.into())
+    changed.into()
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_changed_byte_is_found_wherever_it_is() {
     let changed = &written.objects[1];
     for at in 0..usize::try_from(changed.bytes).unwrap() {
         let found =
-            written.found(|key, bytes| if key == changed.key { flip(&bytes, at) } else { Some(bytes) }).await;
+            written.found(|key, bytes| Some(if key == changed.key { flip(&bytes, at) } else { bytes })).await;
         assert_one_problem(&found, "the object differs from what was written", &changed.key);
         assert_eq!(found.totals.objects, 2, "the others are read all the same");
     }
@@ -122,7 +122,7 @@ async fn a_missing_object_is_found() {
 async fn a_changed_part_is_found() {
     let written = written().await;
     let part = written.parts().remove(0);
-    let found = written.found(|key, bytes| if key == part { flip(&bytes, 9) } else { Some(bytes) }).await;
+    let found = written.found(|key, bytes| Some(if key == part { flip(&bytes, 9) } else { bytes })).await;
     assert_one_problem(&found, "was changed after it was written", &part);
 }
 

@@ -16,7 +16,7 @@ use crate::spec::RateLimit;
 /// Added to a wait until reset, since both times are told in whole seconds.
 const RESET_MARGIN: Duration = Duration::from_secs(1);
 /// A told wait longer than this is not believed.
-const MAX_TOLD_WAIT: Duration = Duration::from_secs(24 * 3600);
+const MAX_TOLD_WAIT: Duration = Duration::from_hours(24);
 
 /// Learns the quota from answers, and leaves the source's headroom of it to others.
 #[derive(Debug)]

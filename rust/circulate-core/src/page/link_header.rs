@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn the_first_rel_of_a_link_counts() {
         assert_eq!(
-            next(&[r#"</a>; rel=self; rel=next, </b>; rel=next"#]).as_deref(),
+            next(&["</a>; rel=self; rel=next, </b>; rel=next"]).as_deref(),
             Some("https://acme.okta.com/b")
         );
     }

@@ -162,6 +162,7 @@ pub struct Records<'p> {
 
 impl Records<'_> {
     /// The next record.
+    #[expect(clippy::should_implement_trait, reason = "an iterator's items can't borrow from it")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
         let Some(place) = self.page.split.records.get(self.next) else { return Ok(None) };
         let per_record = self.page.fields_per_record;

@@ -147,7 +147,7 @@ enum Digits {
     Fraction,
     Exponent,
     ExponentSign,
-    ExponentDigits,
+    Power,
 }
 
 impl Digits {
@@ -160,15 +160,13 @@ impl Digits {
             (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
             (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
             (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
-                Some(Self::ExponentDigits)
-            }
+            (Self::Exponent | Self::ExponentSign | Self::Power, b'0'..=b'9') => Some(Self::Power),
             _ => None,
         }
     }
 
     fn may_end(self) -> bool {
-        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::Power)
     }
 }
 
@@ -387,7 +385,7 @@ impl<'w> Splitter<'w> {
             return Err(self.error(at, Problem::Markup));
         }
         if self.in_records() {
-            if byte != b'{' {
+            if matches!(byte, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') {
                 return Err(self.error(at, Problem::NotAnObject));
             }
             self.record_start = Some(start);
@@ -455,12 +453,11 @@ impl<'w> Splitter<'w> {
         let depth = self.stack.len();
         while let Some(done) = self.pending.pop_if(|pending| pending.depth == depth) {
             let index = done.bit.trailing_zeros() as usize;
-            let slot = match index.checked_sub(self.watch.record_fields) {
-                Some(page_field) => &mut self.split.page_fields[page_field],
-                None => {
-                    let first = self.split.record_fields.len() - self.watch.record_fields;
-                    &mut self.split.record_fields[first + index]
-                }
+            let slot = if let Some(page_field) = index.checked_sub(self.watch.record_fields) {
+                &mut self.split.page_fields[page_field]
+            } else {
+                let first = self.split.record_fields.len() - self.watch.record_fields;
+                &mut self.split.record_fields[first + index]
             };
             *slot = Some(done.start..end);
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::state::MemoryStore;
 use crate::testing::{Faulty, Lake, ManualClock};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 struct Stand {
     store: Arc<MemoryStore>,

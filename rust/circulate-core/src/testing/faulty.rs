@@ -26,7 +26,7 @@ pub struct Faulty<S: ?Sized> {
     slow: Duration,
 }
 
-impl<S: ?Sized> Faulty<S> {
+impl<S: ?Sized + Send + Sync> Faulty<S> {
     /// Fails once: at the `nth` call (from 1) whose name starts with `call`.
     pub fn fails(inner: Arc<S>, call: &'static str, nth: u32) -> Arc<Self> {
         Self::new(inner, call, nth, false, Duration::ZERO)
@@ -53,7 +53,7 @@ impl<S: ?Sized> Faulty<S> {
         })
     }
 
-    async fn pass<T>(&self, name: String, call: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn pass<T: Send>(&self, name: String, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.dawdle().await;
         if self.dead.load(Ordering::SeqCst) || self.strikes(&name) {
             return Err(Error::new(ErrorKind::Storage, "test", format!("made to fail at `{name}`")));
