@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::batch::BatchLimits;
 use crate::sink::LocalFolder;

@@ -54,23 +54,19 @@ pub(crate) fn wait<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     watcher: &mut dyn Watcher,
 ) -> PyResult<T> {
-    let (sender, receiver) = sync_channel(1);
+    let (sender, mut done) = sync_channel(1);
     let task = runtime()?.spawn(async move {
-        // The receiver is gone only if the caller no longer waits.
+        // The other side is gone only if the caller no longer waits.
         let _ = sender.send(work.await);
     });
     let mut raised = None;
-    let receiver = std::sync::Mutex::new(receiver);
     loop {
-        let received = py.detach(|| {
-            receiver
-                .lock()
-                .map_or(Err(RecvTimeoutError::Disconnected), |receiver| receiver.recv_timeout(TICK))
-        });
-        match received {
-            Ok(done) => {
+        // A unique borrow, since a receiver may move to another thread but not be shared with one.
+        let done = &mut done;
+        match py.detach(move || done.recv_timeout(TICK)) {
+            Ok(result) => {
                 watcher.tick(py)?;
-                return raised.map_or(Ok(done), Err);
+                return raised.map_or(Ok(result), Err);
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the engine's worker ended early; this is a bug"));

@@ -4,6 +4,7 @@ mod link_header;
 mod loop_guard;
 mod read;
 pub mod record;
+mod watch;
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ use crate::spec::{PaginatorSpec, Pointer};
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
 pub use read::{Page, PageLimits, Record, Records, read_page};
-pub use record::Watch;
+pub use watch::Watch;
 
 /// What a page tells about the next one.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use futures_util::StreamExt;
 use http::HeaderMap;
 
-use super::record::{Place, Problem, Split, SplitError, Splitter, Watch};
+use super::Watch;
+use super::record::{Place, Problem, Split, SplitError, Splitter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Response;
 
@@ -63,12 +64,7 @@ pub struct Record<'p> {
 }
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors.
-pub async fn read_page(
-    mut response: Response,
-    watch: &Watch,
-    fields_per_record: usize,
-    limits: PageLimits,
-) -> Result<Page> {
+pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
     let mut splitter = Splitter::new(watch, limits.record, limits.records);
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
     let mut bytes = 0;
@@ -82,8 +78,14 @@ pub async fn read_page(
         body = body.append(&piece, limits.in_memory).map_err(spool_error)?;
     }
     let split = splitter.finish().map_err(|error| refused(&error, limits))?;
-    let mut page =
-        Page { headers: response.headers, bytes, fields: Vec::new(), body, split, fields_per_record };
+    let mut page = Page {
+        headers: response.headers,
+        bytes,
+        fields: Vec::new(),
+        body,
+        split,
+        fields_per_record: watch.record_fields(),
+    };
     page.fields = page.read_fields()?;
     Ok(page)
 }
@@ -271,7 +273,7 @@ mod tests {
 
     async fn read_all(page: &str, in_memory: u64) -> Vec<(String, Option<String>)> {
         let limits = PageLimits { in_memory, ..PageLimits::default() };
-        let page = read_page(response(pieces(page, 7)), &watch(), 1, limits).await.unwrap();
+        let page = read_page(response(pieces(page, 7)), &watch(), limits).await.unwrap();
         let mut records = page.records();
         let mut all = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -293,9 +295,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_breaks_off_is_worth_another_try() {
-        let cut = read_page(response(pieces("[{\"t\":1}", 3)), &watch(), 1, PageLimits::default()).await;
+        let cut = read_page(response(pieces("[{\"t\":1}", 3)), &watch(), PageLimits::default()).await;
         assert_eq!(cut.unwrap_err().status(), crate::error::Status::Temporary);
-        let html = read_page(response(pieces("<html>", 3)), &watch(), 1, PageLimits::default()).await;
+        let html = read_page(response(pieces("<html>", 3)), &watch(), PageLimits::default()).await;
         assert_eq!(html.unwrap_err().status(), crate::error::Status::Permanent);
     }
 
@@ -304,6 +306,6 @@ mod tests {
         let limits = PageLimits { page: 10, ..PageLimits::default() };
         let endless = iter((0..).map(|_| Ok(Bytes::from_static(b"   ")))).boxed();
         let answer = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: endless };
-        assert_eq!(read_page(answer, &watch(), 1, limits).await.unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(read_page(answer, &watch(), limits).await.unwrap_err().kind(), ErrorKind::Limit);
     }
 }

@@ -8,56 +8,10 @@
 
 use std::ops::Range;
 
-use crate::spec::Pointer;
+use super::watch::{RECORDS, Watch};
 
 /// Containers inside containers that a page may have.
 pub const MAX_DEPTH: usize = 1024;
-
-/// Where a page holds its records, and which other values are wanted from it.
-#[derive(Debug, Clone, Default)]
-pub struct Watch {
-    records: Pointer,
-    paths: Vec<WatchedPath>,
-    record_fields: usize,
-}
-
-#[derive(Debug, Clone)]
-struct WatchedPath {
-    pointer: Pointer,
-    /// Relative to each record instead of to the page.
-    in_record: bool,
-}
-
-impl Watch {
-    /// Records in the array at `records`; of each record the members at `record_fields`, and of the page around
-    /// them the members at `page_fields`. At most 31 fields in all.
-    pub fn new(records: Pointer, record_fields: &[Pointer], page_fields: &[Pointer]) -> Self {
-        debug_assert!(record_fields.len() + page_fields.len() < 32, "masks are 32 bits wide");
-        let of = |pointers: &[Pointer], in_record: bool| -> Vec<WatchedPath> {
-            pointers.iter().map(|pointer| WatchedPath { pointer: pointer.clone(), in_record }).collect()
-        };
-        let mut paths = of(record_fields, true);
-        paths.extend(of(page_fields, false));
-        Self { records, paths, record_fields: record_fields.len() }
-    }
-
-    /// A bit for each path that starts at the page, or at a record.
-    fn roots(&self, in_record: bool) -> u32 {
-        let bits = self.paths.iter().enumerate().filter(|(_, path)| path.in_record == in_record);
-        bits.fold(if in_record { 0 } else { RECORDS }, |mask, (index, _)| mask | 1 << index)
-    }
-
-    fn segments(&self, bit: u32) -> &[String] {
-        if bit == RECORDS {
-            self.records.segments()
-        } else {
-            self.paths[bit.trailing_zeros() as usize].pointer.segments()
-        }
-    }
-}
-
-/// The bit of the path that leads to the records.
-const RECORDS: u32 = 1 << 31;
 
 /// Where a value stands in a page, in bytes from its start.
 pub type Place = Range<u64>;
@@ -229,10 +183,7 @@ impl<'w> Splitter<'w> {
             pending: Vec::new(),
             record_start: None,
             seen_records: false,
-            split: Split {
-                page_fields: vec![None; watch.paths.len() - watch.record_fields],
-                ..Split::default()
-            },
+            split: Split { page_fields: vec![None; watch.page_fields()], ..Split::default() },
         }
     }
 
@@ -389,7 +340,9 @@ impl<'w> Splitter<'w> {
                 return Err(self.error(at, Problem::NotAnObject));
             }
             self.record_start = Some(start);
-            self.split.record_fields.resize(self.split.record_fields.len() + self.watch.record_fields, None);
+            self.split
+                .record_fields
+                .resize(self.split.record_fields.len() + self.watch.record_fields(), None);
         }
         let found = self.found_here();
         if found & RECORDS != 0 && (byte != b'[' || self.seen_records) {
@@ -453,10 +406,10 @@ impl<'w> Splitter<'w> {
         let depth = self.stack.len();
         while let Some(done) = self.pending.pop_if(|pending| pending.depth == depth) {
             let index = done.bit.trailing_zeros() as usize;
-            let slot = if let Some(page_field) = index.checked_sub(self.watch.record_fields) {
+            let slot = if let Some(page_field) = index.checked_sub(self.watch.record_fields()) {
                 &mut self.split.page_fields[page_field]
             } else {
-                let first = self.split.record_fields.len() - self.watch.record_fields;
+                let first = self.split.record_fields.len() - self.watch.record_fields();
                 &mut self.split.record_fields[first + index]
             };
             *slot = Some(done.start..end);

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::*;
+use crate::spec::Pointer;
 
 fn pointer(text: &str) -> Pointer {
     Pointer::try_from(text.to_owned()).unwrap()

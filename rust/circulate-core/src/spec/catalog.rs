@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::nearest::nearest;
 use super::source::Source;
 use super::stream::Endpoint;
 use super::yaml::{endpoint_from_yaml, source_from_yaml};
@@ -55,7 +56,7 @@ impl Catalog {
         };
         let streams = self.streams()?;
         if !streams.iter().any(|known| known == name) {
-            let why = match nearest(name, &streams) {
+            let why = match nearest(name, streams.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`? `circulate list` shows them all"),
                 None => "`circulate list` shows them all".to_owned(),
             };
@@ -151,30 +152,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
             .caused_by(error)
             .with("folder", folder.display())
     })
-}
-
-/// The known name closest to `name`, if it is close enough to be a typo.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (edit_distance(name, candidate), candidate.as_str()))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance, a row at a time.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

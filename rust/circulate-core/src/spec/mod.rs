@@ -4,6 +4,7 @@
 //! errors name the file and the line and show it.
 
 mod catalog;
+mod nearest;
 mod place;
 mod source;
 mod stream;

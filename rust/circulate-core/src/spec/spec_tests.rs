@@ -83,7 +83,12 @@ fn what_is_wrong_in_a_source_is_told_with_its_line() {
     assert_told(
         SOURCE,
         &[
-            ("title: Okta", "titel: Okta", "2:1", "unknown key `titel`; the keys here are source, title"),
+            (
+                "title: Okta",
+                "titel: Okta",
+                "2:1",
+                "unknown key `titel` (did you mean `title`?); the keys here are source, title",
+            ),
             ("title: Okta", "title: [1]", "2:8", "expected a text"),
             ("title: Okta\n", "", "17:1", "the key `title` is missing beside this one"),
             ("header: {", "headr: {", "11:3", "unknown value `headr`"),

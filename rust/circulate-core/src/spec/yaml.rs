@@ -6,6 +6,7 @@ use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::nearest::nearest;
 use super::place;
 use super::source::{Auth, Source};
 use super::stream::{Endpoint, StreamSpec};
@@ -62,12 +63,8 @@ fn definition_error(message: String) -> Error {
 fn in_words(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error as E;
     match error.without_snippet() {
-        E::SerdeUnknownField { field, expected, .. } => {
-            format!("unknown key `{field}`; the keys here are {}", expected.join(", "))
-        }
-        E::SerdeUnknownVariant { variant, expected, .. } => {
-            format!("unknown value `{variant}`; the values here are {}", expected.join(", "))
-        }
+        E::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
+        E::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
         E::SerdeMissingField { field, .. } => format!("the key `{field}` is missing beside this one"),
         E::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is given twice"),
         E::Unexpected { expected: "string scalar", .. } => "expected a text".to_owned(),
@@ -78,6 +75,12 @@ fn in_words(error: &serde_saphyr::Error) -> String {
         E::InvalidScalar { ty: "u32", .. } => "expected a whole number that is not negative".to_owned(),
         other => UserMessageFormatter.format_message(other).into_owned(),
     }
+}
+
+fn unknown(what: &str, found: &str, known: &[&'static str]) -> String {
+    let meant = nearest(found, known.iter().copied());
+    let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+    format!("unknown {what} `{found}`{meant}; the {what}s here are {}", known.join(", "))
 }
 
 fn check_source(source: &Source) -> Result<(), Wrong> {

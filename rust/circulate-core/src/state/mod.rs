@@ -4,6 +4,7 @@
 //! one. Everything that makes the commit protocol safe (leases, fences, one writer) is built once on top of that, in
 //! [`StreamState`].
 
+mod held;
 mod items;
 mod memory;
 mod sqlite;
@@ -17,10 +18,11 @@ use serde_json::Value;
 
 use crate::error::Result;
 
+pub use held::Held;
 pub use items::{Cursor, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
-pub use stream::{Busy, Held, Opening, StreamState, Wanted, list_runs};
+pub use stream::{Busy, Opening, StreamState, Wanted, list_runs};
 
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

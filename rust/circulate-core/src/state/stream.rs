@@ -9,14 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
 
-use super::items::{Cursor, Head, Mode, Position, RunItem, RunStatus, TaskItem};
+use super::held::Held;
+use super::items::{Cursor, Head, Mode, RunItem, RunStatus, TaskItem};
 use super::{Expect, ItemKey, StateStore};
 use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Traffic;
 
 /// The one task and the one partition of a stream that is pulled by one worker.
 const TASK: u32 = 0;
@@ -72,30 +71,9 @@ pub struct Busy {
 }
 
 #[derive(Debug, Clone)]
-struct Versioned<T> {
-    doc: T,
-    version: u64,
-}
-
-/// A run that this worker holds.
-#[derive(Debug)]
-pub struct Held {
-    state: StreamState,
-    /// It was begun by an earlier attempt.
-    pub resumed: bool,
-    /// As it was when we took it.
-    pub run: RunItem,
-    /// Our number; part of object keys.
-    pub fence: u64,
-    /// Where to go on.
-    pub position: Position,
-    items: Mutex<Items>,
-}
-
-#[derive(Debug)]
-struct Items {
-    run: Versioned<RunItem>,
-    task: Versioned<TaskItem>,
+pub(super) struct Versioned<T> {
+    pub(super) doc: T,
+    pub(super) version: u64,
 }
 
 impl StreamState {
@@ -244,21 +222,20 @@ impl StreamState {
             return Ok(None);
         };
         run.version = run_version;
-        Ok(Some(Opening::Held(Box::new(Held {
-            state: self.clone(),
-            resumed,
-            fence: task.fence,
-            position: task.position.clone(),
-            run: run.doc.clone(),
-            items: Mutex::new(Items { run, task: Versioned { doc: task, version } }),
-        }))))
+        let task = Versioned { doc: task, version };
+        Ok(Some(Opening::Held(Box::new(Held::new(self.clone(), resumed, run, task)))))
     }
 
-    async fn lease_end(&self) -> Result<Timestamp> {
+    pub(super) async fn lease_end(&self) -> Result<Timestamp> {
         Ok(later(self.store.now().await?, self.lease))
     }
 
-    async fn settle(&self, mut run: Versioned<RunItem>, status: RunStatus, why: Option<&str>) -> Result<()> {
+    pub(super) async fn settle(
+        &self,
+        mut run: Versioned<RunItem>,
+        status: RunStatus,
+        why: Option<&str>,
+    ) -> Result<()> {
         run.doc.status = status;
         run.doc.ended_at = Some(self.store.now().await?);
         run.doc.ledger.stopped_by = why.map(str::to_owned);
@@ -267,7 +244,7 @@ impl StreamState {
     }
 
     /// The bound that counts, and the run that set it: the next one, if the run that wrote it is committed.
-    async fn current(&self, cursor: &Cursor) -> Result<(Option<Timestamp>, Option<String>)> {
+    pub(super) async fn current(&self, cursor: &Cursor) -> Result<(Option<Timestamp>, Option<String>)> {
         if let Some(next_run) = &cursor.next_run
             && let Some(run) = self.get::<RunItem>(&run_key(next_run)).await?
             && run.doc.status == RunStatus::Committed
@@ -277,13 +254,18 @@ impl StreamState {
         Ok((cursor.value, cursor.run.clone()))
     }
 
-    async fn get<T: DeserializeOwned>(&self, sk: &str) -> Result<Option<Versioned<T>>> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, sk: &str) -> Result<Option<Versioned<T>>> {
         let Some(item) = self.store.get(&self.key(sk)).await? else { return Ok(None) };
         let doc = serde_json::from_value(item.doc).map_err(|error| unreadable(sk, error))?;
         Ok(Some(Versioned { doc, version: item.version }))
     }
 
-    async fn put<T: Serialize + Sync>(&self, sk: &str, doc: &T, expect: Expect) -> Result<Option<u64>> {
+    pub(super) async fn put<T: Serialize + Sync>(
+        &self,
+        sk: &str,
+        doc: &T,
+        expect: Expect,
+    ) -> Result<Option<u64>> {
         let doc = serde_json::to_value(doc).map_err(|error| unreadable(sk, error))?;
         self.store.put(&self.key(sk), doc, expect).await
     }
@@ -299,93 +281,6 @@ impl StreamState {
     }
 }
 
-impl Held {
-    /// Extends the lease.
-    pub async fn renew(&self) -> Result<()> {
-        let mut items = self.items.lock().await;
-        items.task.doc.lease_until = Some(self.state.lease_end().await?);
-        self.write_task(&mut items).await
-    }
-
-    /// Writes where to go on, and extends the lease, in one step.
-    pub async fn checkpoint(&self, position: Position) -> Result<()> {
-        let mut items = self.items.lock().await;
-        items.task.doc.position = position;
-        items.task.doc.lease_until = Some(self.state.lease_end().await?);
-        self.write_task(&mut items).await
-    }
-
-    /// Writes where the next run will begin once this one is committed.
-    pub async fn set_next_cursor(&self, value: Timestamp) -> Result<()> {
-        let there = self.state.get::<Cursor>(&cursor_key()).await?;
-        let (value_now, run_now) = match &there {
-            Some(cursor) => self.state.current(&cursor.doc).await?,
-            None => (None, None),
-        };
-        let cursor = Cursor {
-            value: value_now,
-            run: run_now,
-            next_value: Some(value),
-            next_run: Some(self.run.run_id.clone()),
-        };
-        let expect = there.map_or(Expect::Absent, |cursor| Expect::Version(cursor.version));
-        self.state.put(&cursor_key(), &cursor, expect).await?.map(drop).ok_or_else(fenced_off)
-    }
-
-    /// Makes the run and its cursor count. Its index exists already.
-    pub async fn commit(&self, manifest: &str) -> Result<()> {
-        let mut items = self.items.lock().await;
-        items.task.doc.lease_until = None;
-        self.write_task(&mut items).await?;
-        let mut run = items.run.clone();
-        run.doc.manifest = Some(manifest.to_owned());
-        fill_ledger(&mut run.doc, &items.task.doc.position);
-        self.state.settle(run, RunStatus::Committed, None).await?;
-        // The run counts from here on, whether or not this succeeds.
-        let _ = self.say_in_head().await;
-        Ok(())
-    }
-
-    /// Lets go of the run before its end; the next start goes on from the last checkpoint. `traffic` is what HTTP
-    /// cost in all.
-    pub async fn release(&self, why: &str, traffic: Traffic) -> Result<()> {
-        let mut items = self.items.lock().await;
-        items.task.doc.lease_until = None;
-        items.task.doc.position.traffic = traffic;
-        self.write_task(&mut items).await?;
-        let mut run = items.run.clone();
-        fill_ledger(&mut run.doc, &items.task.doc.position);
-        self.state.settle(run, RunStatus::Open, Some(why)).await
-    }
-
-    /// Gives the run up for a new one. Its index must not exist; its objects are garbage from here on.
-    pub async fn abandon(&self) -> Result<()> {
-        let mut items = self.items.lock().await;
-        items.task.doc.lease_until = None;
-        self.write_task(&mut items).await?;
-        self.state.settle(items.run.clone(), RunStatus::Abandoned, Some("given up for a new start")).await
-    }
-
-    /// `head` is a convenience for people and the next start, which repairs it if we die before this.
-    async fn say_in_head(&self) -> Result<()> {
-        let Some(mut head) = self.state.get::<Head>("head").await? else { return Ok(()) };
-        if head.doc.open_run.as_ref() == Some(&self.run.run_id) {
-            head.doc.open_run = None;
-            head.doc.last_complete = Some(self.run.run_id.clone());
-            self.state.put("head", &head.doc, Expect::Version(head.version)).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_task(&self, items: &mut Items) -> Result<()> {
-        let task = &mut items.task;
-        let key = task_key(&self.run.run_id);
-        task.version =
-            self.state.put(&key, &task.doc, Expect::Version(task.version)).await?.ok_or_else(fenced_off)?;
-        Ok(())
-    }
-}
-
 /// The newest runs of one stream or of all, with the stream each belongs to.
 pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
     let items = store.list(None, "run#", most).await?;
@@ -394,11 +289,6 @@ pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(Strin
         Ok((key.pk, run))
     };
     items.into_iter().map(read).collect()
-}
-
-fn fill_ledger(run: &mut RunItem, position: &Position) {
-    run.ledger.totals = position.totals.clone();
-    run.ledger.traffic = position.traffic.clone();
 }
 
 fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
@@ -433,7 +323,7 @@ fn check_same(run: &RunItem, wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-fn fenced_off() -> Error {
+pub(super) fn fenced_off() -> Error {
     Error::new(ErrorKind::State, "write state", "another worker has taken over this run; nothing was changed")
         .hint("this worker was paused or cut off for longer than its lease")
 }
@@ -448,11 +338,11 @@ fn run_key(run_id: &str) -> String {
     format!("run#{run_id}")
 }
 
-fn task_key(run_id: &str) -> String {
+pub(super) fn task_key(run_id: &str) -> String {
     format!("task#{run_id}#{TASK}")
 }
 
-fn cursor_key() -> String {
+pub(super) fn cursor_key() -> String {
     format!("cursor#{PARTITION}")
 }
 

@@ -1,7 +1,9 @@
 //! Who may work on a stream, where to go on, and what counts.
 
 use super::*;
+use crate::progress::Traffic;
 use crate::state::MemoryStore;
+use crate::state::Position;
 use crate::testing::{Faulty, Lake, ManualClock};
 
 const LEASE: Duration = Duration::from_mins(1);

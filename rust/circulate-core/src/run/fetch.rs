@@ -1,0 +1,164 @@
+//! Asks for the pages of a stream, one ahead of the worker that takes them in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::Pull;
+use super::renewal::AbortOnDrop;
+use crate::client::{Client, PageRequest, header_map};
+use crate::clock::rfc3339_millis;
+use crate::cursor::Window;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
+use crate::progress::Progress;
+use crate::spec::{Pointer, StreamSpec};
+use crate::state::Position;
+
+/// Pages that wait to be taken in while the next one is asked for.
+const PAGES_AHEAD: usize = 1;
+
+/// A page and where it leads.
+pub(super) struct Step {
+    pub(super) page: Page,
+    pub(super) next: Option<Url>,
+    pub(super) guard: LoopGuard,
+}
+
+/// The pages from a position on. Dropping it stops the asking.
+pub(super) struct Pages {
+    steps: mpsc::Receiver<Result<Step>>,
+    _fetching: AbortOnDrop,
+}
+
+impl Pages {
+    pub(super) fn start(
+        pull: &Pull,
+        client: Arc<Client>,
+        window: &Window,
+        position: &Position,
+    ) -> Result<Self> {
+        let stream = pull.stream();
+        let request = PageRequest {
+            url: match &position.next_url {
+                Some(url) => stored_url(url)?,
+                None => first_url(pull, window)?,
+            },
+            headers: header_map(&stream.headers)?,
+            page_size: stream.page_size.clone(),
+        };
+        let paginator = paginator(&stream.paginator);
+        let cursor: Vec<Pointer> =
+            stream.incremental.iter().map(|incremental| incremental.cursor.clone()).collect();
+        let watch = Watch::new(stream.records.clone(), &cursor, &paginator.page_fields());
+        let fetcher = Fetcher {
+            client,
+            progress: Arc::clone(&pull.progress),
+            paginator,
+            watch: Arc::new(watch),
+            limits: pull.options.pages,
+            guard: position.guard.clone(),
+        };
+        let (sender, steps) = mpsc::channel(PAGES_AHEAD);
+        Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })
+    }
+
+    /// The next page. After an error, or a page that leads nowhere, there is none.
+    pub(super) async fn next(&mut self) -> Result<Step> {
+        let ended =
+            || Err(Error::new(ErrorKind::Stopped, "request page", "no more pages are being asked for"));
+        self.steps.recv().await.unwrap_or_else(ended)
+    }
+}
+
+fn stored_url(url: &str) -> Result<Url> {
+    Url::parse(url).map_err(|error| {
+        Error::new(ErrorKind::State, "read checkpoint", "the stored page address is not a URL")
+            .caused_by(error)
+    })
+}
+
+/// The first page of a run.
+fn first_url(pull: &Pull, window: &Window) -> Result<Url> {
+    let stream = pull.stream();
+    let mut query: BTreeMap<String, String> = stream.query.clone();
+    query.extend(stream.page_size.as_ref().map(|size| (size.param.clone(), size.max.to_string())));
+    query.extend(window_parameter(stream, window)?);
+    let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(pull.account.url(&stream.path, pairs))
+}
+
+/// The query parameter that asks for a part of time.
+fn window_parameter(stream: &StreamSpec, window: &Window) -> Result<Option<(String, String)>> {
+    let Some(incremental) = &stream.incremental else { return Ok(None) };
+    let mut bounds = Vec::new();
+    for (template, bound) in [(&incremental.since, window.since), (&incremental.until, window.until)] {
+        if let Some(bound) = bound.map(rfc3339_millis) {
+            bounds.push(template.fill(|_| Some(&bound)).map_err(|name| {
+                Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
+            })?);
+        }
+    }
+    let text = bounds.join(&incremental.join);
+    Ok((!text.is_empty()).then(|| (incremental.param.clone(), text)))
+}
+
+struct Fetcher {
+    client: Arc<Client>,
+    progress: Arc<Progress>,
+    paginator: Box<dyn Paginator>,
+    watch: Arc<Watch>,
+    limits: PageLimits,
+    guard: LoopGuard,
+}
+
+impl Fetcher {
+    async fn run(mut self, mut request: PageRequest, steps: mpsc::Sender<Result<Step>>) {
+        loop {
+            let step = self.step(&mut request).await;
+            let next = step.as_ref().ok().and_then(|step| step.next.clone());
+            if steps.send(step).await.is_err() {
+                return;
+            }
+            match next {
+                Some(next) => request.url = next,
+                None => return,
+            }
+        }
+    }
+
+    async fn step(&mut self, request: &mut PageRequest) -> Result<Step> {
+        let (watch, limits) = (&self.watch, self.limits);
+        let page = self
+            .client
+            .fetch(request, |response| {
+                let watch = Arc::clone(watch);
+                async move { read_page(response, &watch, limits).await }
+            })
+            .await?;
+        self.progress.count_page(page.bytes, page.record_count() as u64);
+        let facts = PageFacts {
+            url: &request.url,
+            headers: &page.headers,
+            fields: &page.fields,
+            records: page.record_count(),
+        };
+        let next = self.paginator.next(&facts)?;
+        // A page whose link can't be followed is not taken in: the next start asks for it, and for its link, again.
+        next.as_ref().map_or(Ok(()), |next| self.client.check_origin(next))?;
+        if let Some(next) = &next
+            && !self.guard.step(request.url.as_str(), next.as_str())
+        {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "follow next link",
+                "the list runs in a circle: a page leads back to one before it",
+            )
+            .with("url", self.client.redactor().url(next))
+            .hint("nothing of this run counts; this is a fault of the API or of something between"));
+        }
+        Ok(Step { page, next, guard: self.guard.clone() })
+    }
+}

@@ -1,0 +1,135 @@
+//! What a pull says of itself when it has ended.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Pull;
+use crate::clock::later;
+use crate::cursor::Window;
+use crate::error::Error;
+use crate::manifest::{Index, Totals};
+use crate::progress::Traffic;
+use crate::state::{Busy, Held, Mode, Position};
+use crate::stop::StopReason;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Everything asked for is in the manifest.
+    Complete,
+    /// Stopped at a checkpoint; the next start goes on from there.
+    Partial,
+    /// Another worker is at it.
+    Busy,
+    /// An error ended the attempt; the next start goes on from the last checkpoint.
+    Failed,
+}
+
+/// What a pull did: the Lambda result and the CLI's summary.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The run; of a busy stream the one that is going on.
+    pub run_id: Option<String>,
+    /// How it ended.
+    pub status: Verdict,
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The account.
+    pub account: String,
+    /// Where objects are.
+    pub destination: String,
+    /// `incremental`, `full` or `window`.
+    pub mode: Mode,
+    /// The part of time asked for.
+    pub window: Window,
+    /// The run was begun by an earlier attempt.
+    pub resumed: bool,
+    /// Key of the manifest's index, of a complete run.
+    pub manifest: Option<String>,
+    /// Sums over the whole run up to its last checkpoint.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// What HTTP cost over the whole run.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// Records whose cursor member is missing or no time.
+    pub records_without_time: u64,
+    /// Where the next run begins.
+    pub next_since: Option<Timestamp>,
+    /// The run to go on with, of a partial one.
+    pub continuation: Option<String>,
+    /// Before this time (epoch seconds, by the store's clock) going on is of no use.
+    pub resume_after: Option<i64>,
+    /// Why the run stopped early.
+    pub stopped_by: Option<String>,
+    /// Who holds a busy stream, and until when unless the lease is renewed.
+    pub held_by: Option<(String, Timestamp)>,
+}
+
+/// A report, and the error of a failed run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was done.
+    pub report: Report,
+    /// What went wrong, if the verdict is `failed`.
+    pub error: Option<Error>,
+}
+
+impl Report {
+    /// Before anything is done.
+    pub(super) fn blank(pull: &Pull) -> Self {
+        Self {
+            run_id: None,
+            status: Verdict::Failed,
+            stream: pull.definition.name(),
+            account: pull.account.name().to_owned(),
+            destination: pull.sink.uri(),
+            mode: pull.options.mode,
+            window: pull.options.window.clone(),
+            resumed: false,
+            manifest: None,
+            totals: Totals::default(),
+            traffic: Traffic::default(),
+            records_without_time: 0,
+            next_since: None,
+            continuation: None,
+            resume_after: None,
+            stopped_by: None,
+            held_by: None,
+        }
+    }
+
+    pub(super) fn busy(&mut self, busy: Busy) {
+        self.status = Verdict::Busy;
+        self.run_id = Some(busy.run_id);
+        self.held_by = Some((busy.worker, busy.until));
+    }
+
+    pub(super) fn began(&mut self, held: &Held) {
+        self.run_id = Some(held.run.run_id.clone());
+        self.resumed = held.resumed;
+        self.window = held.run.window.clone();
+    }
+
+    pub(super) fn worked(&mut self, position: &Position) {
+        self.totals = position.totals.clone();
+        self.traffic = position.traffic.clone();
+        self.records_without_time = position.watermark.without_time;
+    }
+
+    pub(super) fn complete(&mut self, index: &Index, key: String) {
+        self.status = Verdict::Complete;
+        self.manifest = Some(key);
+        self.next_since = index.cursors.values().next().copied();
+    }
+
+    pub(super) fn partial(&mut self, reason: StopReason, now: Timestamp) {
+        self.status = Verdict::Partial;
+        self.stopped_by = Some(reason.as_str().to_owned());
+        self.continuation.clone_from(&self.run_id);
+        if let StopReason::Wait(wait) = reason {
+            self.resume_after = Some(later(now, wait).as_second() + 1);
+        }
+    }
+}

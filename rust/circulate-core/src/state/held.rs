@@ -1,0 +1,142 @@
+//! A run that this worker holds: every write of it is conditional on the version that this worker saw last.
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::Expect;
+use super::items::{Cursor, Head, Position, RunItem, RunStatus, TaskItem};
+use super::stream::{StreamState, Versioned, cursor_key, fenced_off, task_key};
+use crate::error::Result;
+use crate::progress::Traffic;
+
+/// A run that this worker holds.
+#[derive(Debug)]
+pub struct Held {
+    state: StreamState,
+    /// It was begun by an earlier attempt.
+    pub resumed: bool,
+    /// As it was when we took it.
+    pub run: RunItem,
+    /// Our number; part of object keys.
+    pub fence: u64,
+    /// Where to go on.
+    pub position: Position,
+    items: Mutex<Items>,
+}
+
+#[derive(Debug)]
+struct Items {
+    run: Versioned<RunItem>,
+    task: Versioned<TaskItem>,
+}
+
+impl Held {
+    pub(super) fn new(
+        state: StreamState,
+        resumed: bool,
+        run: Versioned<RunItem>,
+        task: Versioned<TaskItem>,
+    ) -> Self {
+        Self {
+            state,
+            resumed,
+            run: run.doc.clone(),
+            fence: task.doc.fence,
+            position: task.doc.position.clone(),
+            items: Mutex::new(Items { run, task }),
+        }
+    }
+
+    /// Extends the lease.
+    pub async fn renew(&self) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = Some(self.state.lease_end().await?);
+        self.write_task(&mut items).await
+    }
+
+    /// Writes where to go on, and extends the lease, in one step.
+    pub async fn checkpoint(&self, position: Position) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.position = position;
+        items.task.doc.lease_until = Some(self.state.lease_end().await?);
+        self.write_task(&mut items).await
+    }
+
+    /// Writes where the next run will begin once this one is committed.
+    pub async fn set_next_cursor(&self, value: Timestamp) -> Result<()> {
+        let there = self.state.get::<Cursor>(&cursor_key()).await?;
+        // Between the look and the write we prove that the run is still ours. Whoever takes it over after that has to
+        // write the cursor before a later run can, which makes our version of it an old one.
+        self.renew().await?;
+        let (value_now, run_now) = match &there {
+            Some(cursor) => self.state.current(&cursor.doc).await?,
+            None => (None, None),
+        };
+        let cursor = Cursor {
+            value: value_now,
+            run: run_now,
+            next_value: Some(value),
+            next_run: Some(self.run.run_id.clone()),
+        };
+        let expect = there.map_or(Expect::Absent, |cursor| Expect::Version(cursor.version));
+        self.state.put(&cursor_key(), &cursor, expect).await?.map(drop).ok_or_else(fenced_off)
+    }
+
+    /// Makes the run and its cursor count. Its index exists already.
+    pub async fn commit(&self, manifest: &str) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        self.write_task(&mut items).await?;
+        let mut run = items.run.clone();
+        run.doc.manifest = Some(manifest.to_owned());
+        fill_ledger(&mut run.doc, &items.task.doc.position);
+        self.state.settle(run, RunStatus::Committed, None).await?;
+        // The run counts from here on, whether or not this succeeds.
+        let _ = self.say_in_head().await;
+        Ok(())
+    }
+
+    /// Lets go of the run before its end; the next start goes on from the last checkpoint. `traffic` is what HTTP
+    /// cost in all.
+    pub async fn release(&self, why: &str, traffic: Traffic) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        items.task.doc.position.traffic = traffic;
+        self.write_task(&mut items).await?;
+        let mut run = items.run.clone();
+        fill_ledger(&mut run.doc, &items.task.doc.position);
+        self.state.settle(run, RunStatus::Open, Some(why)).await
+    }
+
+    /// Gives the run up for a new one. Its index must not exist; its objects are garbage from here on.
+    pub async fn abandon(&self) -> Result<()> {
+        let mut items = self.items.lock().await;
+        items.task.doc.lease_until = None;
+        self.write_task(&mut items).await?;
+        self.state.settle(items.run.clone(), RunStatus::Abandoned, Some("given up for a new start")).await
+    }
+
+    /// `head` is a convenience for people and the next start, which repairs it if we die before this.
+    async fn say_in_head(&self) -> Result<()> {
+        let Some(mut head) = self.state.get::<Head>("head").await? else { return Ok(()) };
+        if head.doc.open_run.as_ref() == Some(&self.run.run_id) {
+            head.doc.open_run = None;
+            head.doc.last_complete = Some(self.run.run_id.clone());
+            self.state.put("head", &head.doc, Expect::Version(head.version)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_task(&self, items: &mut Items) -> Result<()> {
+        let task = &mut items.task;
+        let key = task_key(&self.run.run_id);
+        task.version =
+            self.state.put(&key, &task.doc, Expect::Version(task.version)).await?.ok_or_else(fenced_off)?;
+        Ok(())
+    }
+}
+
+fn fill_ledger(run: &mut RunItem, position: &Position) {
+    run.ledger.totals = position.totals.clone();
+    run.ledger.traffic = position.traffic.clone();
+}
