@@ -59,9 +59,10 @@ test-python: develop ## what a user sees, against real servers on loopback
 .PHONY: bench
 bench: $(VENV)/.ready ## compare us with a floor and a plain script (release build: minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check --group bench
-	$(BIN)/maturin develop --release --quiet
+	@echo 'building the engine, optimised: some minutes the first time'
+	@$(BIN)/maturin develop --release --quiet > $(VENV)/maturin.log 2>&1 || { cat $(VENV)/maturin.log; exit 1; }
 	cargo build --release --quiet --locked --example floor
-	$(BIN)/python tests/bench/bench.py $(BENCH)
+	$(BIN)/python tests/bench/bench.py --release-check --memory $(BENCH)
 
 .PHONY: deny
 deny: ## licences, sources and duplicate versions of all crates (builds cargo-deny if need be)

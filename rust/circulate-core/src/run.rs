@@ -70,7 +70,7 @@ pub struct PullOptions {
     pub pages: PageLimits,
     /// Patience with the API.
     pub retry: RetryPolicy,
-    /// Objects on their way at the same time. Default one per core.
+    /// Objects on their way at the same time. Default one more than there are cores, since one waits for the disk.
     pub concurrency: usize,
     /// Objects after which a checkpoint is due. Default 50.
     pub checkpoint_objects: usize,
@@ -89,7 +89,7 @@ impl Default for PullOptions {
             objects: ObjectFormat::default(),
             pages: PageLimits::default(),
             retry: RetryPolicy::default(),
-            concurrency: std::thread::available_parallelism().map_or(2, usize::from),
+            concurrency: std::thread::available_parallelism().map_or(2, usize::from) + 1,
             checkpoint_objects: 50,
             checkpoint_interval: Duration::from_secs(30),
             lease: Duration::from_mins(1),
