@@ -26,9 +26,9 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 .PHONY: develop
-develop: $(VENV)/.ready ## build the engine (unoptimised, quick) and install the package into .venv
+develop: $(VENV)/.ready ## build the engine (unoptimised, with crash points) and install the package into .venv
 	@echo 'building the engine: some minutes the first time'
-	@$(BIN)/maturin develop --quiet > $(VENV)/maturin.log 2>&1 || { cat $(VENV)/maturin.log; exit 1; }
+	@$(BIN)/maturin develop --quiet --features testing > $(VENV)/maturin.log 2>&1 || { cat $(VENV)/maturin.log; exit 1; }
 
 .PHONY: demo
 demo: develop ## watch the main job run: pull 10,000 users from a practice org on this machine

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
-    from circulate_core.types import Checked, Definition, Report, Run, Snapshot, SourceDefinition, Verified
+    from circulate_core.types import (
+        Checked,
+        Collected,
+        Definition,
+        Report,
+        Run,
+        Snapshot,
+        SourceDefinition,
+        StreamState,
+        Verified,
+    )
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
@@ -34,6 +44,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     max_record_bytes: int | None = None,
     state: str | PathLike[str] | None = None,
     deadline: float | None = None,
+    lease: float = 60.0,
+    pending: float | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
     on_progress: Callable[[Snapshot], object] | None = None,
     stop: _core.Stop | None = None,
@@ -56,6 +68,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         max_record_bytes: Largest record taken. Default 16,000,000.
         state: State file. Default `.circulate/state.db` below `to`.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
+        lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
+        pending: Leave a complete run pending for so many seconds, for others to commit or abandon. Default: commit it.
         catalog: Folders of definitions that come before the shipped ones.
         on_progress: Called about ten times a second with what was done so far.
         stop: Lets another thread stop the pull at its next checkpoint.
@@ -85,6 +99,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "batch_bytes": batch_bytes,
         "max_record_bytes": max_record_bytes,
         "deadline_seconds": deadline,
+        "lease_seconds": lease,
+        "pending_seconds": pending,
     }
     callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
     return cast("Report", json.loads(_core.pull(json.dumps(request), callback, stop)))
@@ -119,11 +135,12 @@ def check(
     return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, account, catalog)))))
 
 
-def verify(manifest: str | PathLike[str]) -> Verified:
+def verify(manifest: str | PathLike[str], *, state: str | PathLike[str] | None = None) -> Verified:
     """Read back every object that a manifest names, and compare digests, sizes and counts.
 
     Args:
         manifest: Path of a manifest's index, below the `_circulate` folder of a lake.
+        state: State file that must agree with the manifest, if it is there. Default `.circulate/state.db` in the lake.
 
     Returns:
         Sums of what was read, and `problems`, which is empty if all is well.
@@ -137,7 +154,7 @@ def verify(manifest: str | PathLike[str]) -> Verified:
     if not found:
         message = f"{path} is not below a `_circulate` folder, where manifests are"
         raise ValueError(message)
-    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}")))
+    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}", state or default_state(lake))))
 
 
 def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
@@ -153,11 +170,51 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     Raises:
         StateError: There is no such file, or it is none of ours.
     """
-    listed = []
-    for stream, run in json.loads(_core.runs(state, most)):
-        source, account, endpoint = stream.split("#")
-        listed.append(cast("Run", {"stream": f"{source}.{endpoint}", "account": account, **run}))
-    return listed
+    return [cast("Run", {**_named(stream), **run}) for stream, run in json.loads(_core.runs(state, most))]
+
+
+def gc(
+    to: str | PathLike[str],
+    *,
+    older_than: float = 7 * 86_400.0,
+    dry_run: bool = False,
+    state: str | PathLike[str] | None = None,
+) -> Collected:
+    """Remove what no manifest names: leftovers of workers that died, and all of runs that were given up.
+
+    Args:
+        to: Folder that was pulled to. Only streams that the state knows at this place are touched.
+        older_than: Seconds since it was written. Default 7 days.
+        dry_run: Only tell what would be removed.
+        state: State file. Default `.circulate/state.db` below `to`.
+
+    Returns:
+        What stays, what is too young, and what was removed.
+
+    Raises:
+        CirculateError: The folder or its state could not be used.
+    """
+    lake = os.path.abspath(to)  # noqa: PTH100
+    return cast("Collected", json.loads(_core.gc(lake, state or default_state(lake), older_than, dry_run)))
+
+
+def state_of(state: str | PathLike[str]) -> list[StreamState]:
+    """Return the state of all streams that a state file knows.
+
+    Args:
+        state: State file.
+
+    Raises:
+        StateError: There is no such file, or it is none of ours.
+    """
+    return [
+        cast("StreamState", {**status, **_named(status["stream"])}) for status in json.loads(_core.state_show(state))
+    ]
+
+
+def _named(stream: str) -> dict[str, str]:
+    source, account, endpoint = stream.split("#")
+    return {"stream": f"{source}.{endpoint}", "account": account}
 
 
 def streams(*, catalog: Sequence[str | PathLike[str]] = ()) -> list[Definition]:

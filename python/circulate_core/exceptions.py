@@ -6,7 +6,8 @@ CirculateError
 ├── SettingsError (ValueError)      a setting or argument is missing or wrong
 ├── AuthError (PermissionError)     the API refused our credentials or rights
 ├── RateLimitError                  the API kept asking us to slow down
-├── ApiError                        the API answered with another error
+├── ApiError                        the API answered with an error
+│   └── RefusedError                it refused the request itself
 ├── NetworkError (ConnectionError)  the API was out of reach
 ├── DataError (ValueError)          the API's answer is not what it should be
 ├── LimitError                      a limit of ours was exceeded
@@ -75,7 +76,11 @@ class RateLimitError(CirculateError):
 
 
 class ApiError(CirculateError):
-    """The API answered with an error that is none of the others."""
+    """The API answered with an error that has no class of its own."""
+
+
+class RefusedError(ApiError):
+    """The API refused the request itself (400, 404, 410): a wrong address, or a page it no longer knows."""
 
 
 class NetworkError(CirculateError, ConnectionError):

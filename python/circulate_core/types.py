@@ -68,6 +68,8 @@ class Report(Totals, Traffic):
     """Whether the run was begun by an earlier attempt."""
     manifest: str | None
     """Key of the manifest's index, below the destination; None unless complete."""
+    repeats: int
+    """Records left out because an earlier run delivered the same bytes."""
     records_without_time: int
     """Records whose cursor member is missing or no time; they are delivered all the same."""
     next_since: str | None
@@ -162,7 +164,7 @@ class Run(TypedDict):
     """The account's name."""
     run_id: str
     """The run."""
-    status: Literal["open", "committed", "abandoned"]
+    status: Literal["open", "pending", "committed", "abandoned"]
     """What has become of it."""
     started_at: str
     """When it was opened, RFC 3339."""
@@ -176,8 +178,57 @@ class Run(TypedDict):
     """Where its objects go."""
     manifest: str | None
     """Key of its index, once there is one."""
+    pending_until: str | None
+    """Until when a pending run waits to be committed or abandoned."""
     ledger: Ledger
     """What it did."""
+
+
+class CursorValue(TypedDict):
+    """Where a run begins."""
+
+    since: str
+    """Its lower bound, RFC 3339."""
+    dedup_key: str | None
+    """Key of the set of records after that bound that were delivered already."""
+
+
+class StreamState(TypedDict):
+    """The state of one stream."""
+
+    stream: str
+    """`source.endpoint`."""
+    account: str
+    """The account's name."""
+    destination: str | None
+    """Where its objects go."""
+    cursor: CursorValue | None
+    """Where the next run begins."""
+    last_attempt: Run | None
+    """The newest run, whatever came of it (without stream and account)."""
+    last_complete: Run | None
+    """The newest run that counts."""
+    open_run: Run | None
+    """The run that has begun and not ended, or that is pending."""
+    worker: str | None
+    """Who works on the open run, or did last."""
+    held_until: str | None
+    """Until when nobody else may; None if the run is free."""
+
+
+class Collected(TypedDict):
+    """What a clean-up found."""
+
+    kept: int
+    """Objects that stay."""
+    young: int
+    """Garbage that is too young to be removed."""
+    removed: int
+    """Garbage that was removed, or would be."""
+    removed_bytes: int
+    """Its size."""
+    removed_keys: list[str]
+    """Its keys."""
 
 
 class Setting(TypedDict):

@@ -27,7 +27,7 @@ ORDER = [
     ["manifest"],
     ["state"],
     ["write"],
-    ["run", "check", "verify"],
+    ["run", "check", "verify", "gc"],
 ]
 RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", type=_time, help="only from this time on; the cursor stays")
     parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time; the cursor stays")
     parser.add_argument("--restart", action="store_true", help="give up an unfinished run instead of going on with it")
-    parser.add_argument("--deadline", metavar="SPAN", type=_span, help="stop at a checkpoint after, say, 10m")
+    parser.add_argument("--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after, say, 10m")
     parser.add_argument("--format", choices=["json", "ndjson"], default="json", help="objects (default: json arrays)")
     parser.add_argument(
         "--compression", choices=["gzip", "zstd", "none"], default="gzip", help="of objects (default: gzip, level 6)"
@@ -56,6 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-record-bytes", metavar="N", type=_positive, help="largest record taken (default: 16000000)"
     )
     parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    parser.add_argument(
+        "--lease",
+        metavar="SPAN",
+        type=read_span,
+        default=60.0,
+        help="how long others wait if we die (default: 60s)",
+    )
+    parser.add_argument(
+        "--pending", metavar="SPAN", type=read_span, help="leave the run to be committed by `circulate state commit`"
+    )
     parser.add_argument("--json", action="store_true", help="write the report to stdout as JSON")
     add_account_options(parser)
 
@@ -83,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
                 max_record_bytes=args.max_record_bytes,
                 state=args.state,
                 deadline=args.deadline,
+                lease=args.lease,
+                pending=args.pending,
                 catalog=args.catalog,
                 on_progress=progress.show,
                 stop=stop,
@@ -155,8 +167,10 @@ def _tell_work(report: Report, seconds: float) -> None:
 
 
 def _tell_complete(report: Report) -> None:
-    if report["records"] == 0:
+    if report["records"] == 0 and report["repeats"] == 0:
         say(paint("  no records at all: is that what you expected?", "yellow"))
+    if report["repeats"]:
+        say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
     if report["records_without_time"]:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
     say(f"  manifest  {Path(report['destination'], report['manifest'] or '')}")
@@ -188,7 +202,8 @@ def _time(text: str) -> str:
     return aware.astimezone(UTC).isoformat()
 
 
-def _span(text: str) -> float:
+def read_span(text: str) -> float:
+    """Return the seconds of a length of time such as `10m`."""
     try:
         return _core.span_seconds(text)
     except ValueError as error:

@@ -43,12 +43,18 @@ class Cursors:
     """
 
     def __init__(self, seed: int) -> None:
-        self._key = b"cursors:%d" % seed
+        self._seed = seed
+        self._age = 0
+
+    def expire(self) -> None:
+        """Refuse every cursor that was issued so far."""
+        self._age += 1
 
     def issue(self, position: Position, raw_filter: str) -> str:
         """Return the cursor of `position` as it must stand in a URL, percent-encoding included."""
         packed = _LAYOUT.pack(*position)
-        digest = hashlib.blake2b(packed + raw_filter.encode(), key=self._key, digest_size=_DIGEST_SIZE).digest()
+        key = b"cursors:%d:%d" % (self._seed, self._age)
+        digest = hashlib.blake2b(packed + raw_filter.encode(), key=key, digest_size=_DIGEST_SIZE).digest()
         core = base64.urlsafe_b64encode(packed + digest).decode()[:_CORE_LENGTH]
         return core + _TAIL
 

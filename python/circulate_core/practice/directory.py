@@ -107,12 +107,16 @@ class Directory:
             )
             index += 1
 
-    def change(self, count: int) -> list[str]:
+    def change(self, count: int, *, at: float | None = None) -> list[str]:
         """Change `count` users, all at the same time, and return their ids.
 
         Most are updated. From five on, one in twenty (at least one) becomes DEPROVISIONED, and as many are new.
+
+        Args:
+            count: How many users to change.
+            at: Their new `lastUpdated` in epoch seconds, by default now.
         """
-        now = int(self._clock() * 1000)
+        now = int((self._clock() if at is None else at) * 1000)
         rare = max(1, count // _SHARE_OF_RARE) if count >= _RARE_FROM else 0
         with self._lock:
             self._changes += 1

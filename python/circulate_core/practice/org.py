@@ -95,11 +95,12 @@ class PracticeOrg:
         self._wait = wait
         self._requests_before = 0
         self._directory = Directory(users, seed, clock, nasty=nasty, cache_bytes=cache_bytes)
+        self._cursors = Cursors(seed)
         self._limiter = Limiter(rate_limit, window, concurrency, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
         self._api = Api(
             directory=self._directory,
-            listing=Listing(self._directory, Cursors(seed)),
+            listing=Listing(self._directory, self._cursors),
             limiter=self._limiter,
             faults=FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults),
             maker=AnswerMaker(seed),
@@ -152,9 +153,13 @@ class PracticeOrg:
             message = f"fewer than {count} requests within {timeout} s"
             raise TimeoutError(message)
 
-    def change(self, count: int) -> list[str]:
+    def change(self, count: int, *, at: float | None = None) -> list[str]:
         """Change users and return their ids; see `Directory.change`."""
-        return self._directory.change(count)
+        return self._directory.change(count, at=at)
+
+    def expire_cursors(self) -> None:
+        """Refuse every page address that was given out so far, as an org does after some time."""
+        self._cursors.expire()
 
     def truth(self) -> Iterator[TruthEntry]:
         """Yield id, digest, length, `lastUpdated` and status of the newest version of every user."""

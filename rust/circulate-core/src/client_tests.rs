@@ -144,7 +144,7 @@ async fn retry_after_is_honoured() {
 #[tokio::test(start_paused = true)]
 async fn what_would_fail_again_is_not_asked_again() {
     for (status, kind) in
-        [(401, ErrorKind::Auth), (403, ErrorKind::Auth), (404, ErrorKind::Api), (302, ErrorKind::Api)]
+        [(401, ErrorKind::Auth), (403, ErrorKind::Auth), (404, ErrorKind::Refused), (302, ErrorKind::Api)]
     {
         let script = Script::new([Answer::new(status, "").header("location", "https://elsewhere.example/")]);
         let error = get(&client(&script)).await.unwrap_err();

@@ -1,11 +1,15 @@
 //! The incremental position of a stream: how far it has been read, and where the next run begins. No I/O.
 
+mod overlap;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{earlier, later, truncate_to_millis};
+
+pub use overlap::{Digest, Overlap, Recent};
 
 /// The greatest time seen in the records of a run. Times are compared as times, never as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,12 +21,14 @@ pub struct Watermark {
 }
 
 impl Watermark {
-    /// Takes a record's time in, given as JSON text.
-    pub fn see(&mut self, field: Option<&[u8]>) {
-        match field.and_then(parse_time) {
-            Some(time) => self.greatest = self.greatest.max(Some(time)),
+    /// Takes a record's time in, given as JSON text, and returns it.
+    pub fn see(&mut self, field: Option<&[u8]>) -> Option<Timestamp> {
+        let time = field.and_then(parse_time);
+        match time {
+            Some(_) => self.greatest = self.greatest.max(time),
             None => self.without_time += 1,
         }
+        time
     }
 
     /// The lower bound of the next run: the greatest time seen, but never past `first_server_date` (the server's

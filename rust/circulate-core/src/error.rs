@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Auth,
     /// The API kept asking us to slow down.
     RateLimited,
+    /// The API refused the request itself (400, 404, 410): a wrong address, or a page that it no longer knows.
+    Refused,
     /// The API answered with any other error.
     Api,
     /// The API could not be reached, or the connection broke.

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `clock`, `secrets`,
 //! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`] → [`batch`] →
-//! [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`write`] → [`run`], [`check`], [`verify`]. A test holds it to that.
+//! [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`write`] → [`run`], [`check`], [`verify`], [`gc`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -14,6 +14,7 @@ pub mod clock;
 pub mod cursor;
 pub mod encode;
 pub mod error;
+pub mod gc;
 pub mod http;
 pub mod manifest;
 pub mod page;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
-use crate::cursor::Window;
+use crate::cursor::{Digest, Recent, Window};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sink::{Object, Sink};
@@ -51,6 +51,20 @@ pub struct Part {
     pub previous: Option<PartRef>,
     /// The objects.
     pub objects: Vec<ObjectEntry>,
+    /// Records that the next run may be shown again, as far as was known at this checkpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<Recent>,
+}
+
+/// The records that the next run will be shown again. It leaves them out where they are the same, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DedupSet {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run that was shown them.
+    pub run_id: String,
+    /// Their digests, sorted.
+    pub sha256: Vec<Digest>,
 }
 
 /// A part by key and content.
@@ -120,6 +134,8 @@ pub struct Index {
     pub totals: Totals,
     /// Where each partition's next run begins.
     pub cursors: BTreeMap<String, Timestamp>,
+    /// The set of records that the next run will be shown again.
+    pub dedup_key: Option<String>,
     /// Slices that are missing.
     pub holes: Vec<String>,
     /// Records left out because an earlier run delivered the same bytes.
@@ -166,19 +182,29 @@ pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
     })
 }
 
-/// The chain of parts that ends at `last`, first part first.
-pub async fn chain(sink: &dyn Sink, last: Option<&PartRef>) -> Result<Vec<PartRef>> {
-    let mut parts = Vec::new();
+/// The parts that end at `last`, first part first, with the records that are not before `bound`. One part is in memory
+/// at a time.
+pub async fn chain(
+    sink: &dyn Sink,
+    last: Option<&PartRef>,
+    bound: Option<Timestamp>,
+) -> Result<(Vec<PartRef>, Vec<Digest>)> {
+    let (mut parts, mut recent) = (Vec::new(), Vec::new());
     let mut next = last.cloned();
     while let Some(reference) = next {
-        next = read_part(sink, &reference).await?.previous;
+        let part = read_part(sink, &reference).await?;
+        let again = part.recent.into_iter().filter(|record| bound.is_some_and(|bound| record.time >= bound));
+        recent.extend(again.map(|record| record.sha256));
+        next = part.previous;
         parts.push(reference);
     }
     parts.reverse();
-    Ok(parts)
+    recent.sort_unstable();
+    recent.dedup();
+    Ok((parts, recent))
 }
 
 /// SHA-256 in hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    crate::hex(&Sha256::digest(bytes))
+    crate::hex(&<Sha256 as sha2::Digest>::digest(bytes))
 }

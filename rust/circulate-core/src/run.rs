@@ -7,17 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::account::Account;
 use crate::client::Client;
-use crate::cursor::Window;
+use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy, Transport};
-use crate::manifest::{self, Index, SCHEMA};
+use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
 use crate::page::PageLimits;
 use crate::progress::Progress;
-use crate::sink::{Created, Sink, StreamKeys};
+use crate::sink::{Created, Sink, StreamKeys, create_same};
 use crate::spec::{Definition, StreamSpec};
-use crate::state::{Held, Mode, Opening, Position, StateStore, StreamState, Wanted};
+use crate::state::{CursorValue, Held, Mode, Opening, Position, StateStore, StreamState, Wanted};
 use crate::stop::{Stop, StopReason};
 use crate::write::ObjectFormat;
 
@@ -64,6 +66,8 @@ pub struct PullOptions {
     pub window: Window,
     /// Give up an unfinished run and begin anew.
     pub restart: bool,
+    /// Leave a complete run pending for so long, to be committed or abandoned by others, instead of committing it.
+    pub pending: Option<Duration>,
     /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
     pub objects: ObjectFormat,
     /// Bounds of what is taken in.
@@ -86,6 +90,7 @@ impl Default for PullOptions {
             mode: Mode::Incremental,
             window: Window::default(),
             restart: false,
+            pending: None,
             objects: ObjectFormat::default(),
             pages: PageLimits::default(),
             retry: RetryPolicy::default(),
@@ -97,10 +102,20 @@ impl Default for PullOptions {
     }
 }
 
+/// The most records of the overlap that are remembered: some 16 MB while a run is going on.
+const MAX_DEDUP_SET: usize = 250_000;
+
 /// How an attempt ended without an error.
 enum Ended {
     Published(Box<Index>),
     Early(StopReason),
+    Forgotten(Error),
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Done,
+    StartOver,
 }
 
 impl Pull {
@@ -117,11 +132,17 @@ impl Pull {
 
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
+        // A second time only if the first one was the rest of a run whose page the API has forgotten.
+        while self.one_run(Arc::clone(&client), report).await? == Next::StartOver {}
+        Ok(())
+    }
+
+    async fn one_run(&self, client: Arc<Client>, report: &mut Report) -> Result<Next> {
         let held = match self.open().await? {
             Opening::Held(held) => Arc::new(*held),
             Opening::Busy(busy) => {
                 report.busy(busy);
-                return Ok(());
+                return Ok(Next::Done);
             }
         };
         report.began(&held);
@@ -133,27 +154,35 @@ impl Pull {
                 self.publish(&held, &position).await.map(|index| Ended::Published(Box::new(index)))
             }
             Ok(End::Early(reason)) => Ok(Ended::Early(reason)),
+            Ok(End::PageForgotten(error)) => Ok(Ended::Forgotten(error)),
             Err(error) => Err(error),
         };
         renewal.end().await;
         match ended {
             Ok(Ended::Published(index)) => {
                 let key = self.keys(&held).index();
-                held.commit(&key).await?;
+                match self.options.pending {
+                    None => held.commit(&key).await?,
+                    Some(span) => held.leave_pending(&key, span).await?,
+                }
                 report.complete(&index, key);
-                Ok(())
             }
             Ok(Ended::Early(reason)) => {
                 held.release(reason.as_str(), position.traffic).await?;
                 report.partial(reason, self.store.now().await?);
-                Ok(())
+            }
+            Ok(Ended::Forgotten(error)) => {
+                held.abandon().await?;
+                self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
+                return Ok(Next::StartOver);
             }
             Err(error) => {
                 // If the store is out of reach too, the lease lapses by itself; the first error is the one to tell.
                 let _ = held.release(&error.to_string(), position.traffic).await;
-                Err(error)
+                return Err(error);
             }
         }
+        Ok(Next::Done)
     }
 
     /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
@@ -180,9 +209,12 @@ impl Pull {
     /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
     /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
     async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
-        let index = self.index(held, position).await?;
-        if let Some(bound) = index.cursors.values().next() {
-            held.set_next_cursor(*bound).await?;
+        let since = self.next_bound(held, position);
+        let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
+        let mut index = self.index(held, position, parts, since);
+        if let Some(since) = since {
+            index.dedup_key = self.write_dedup_set(held, recent).await?;
+            held.set_next_cursor(CursorValue { since, dedup_key: index.dedup_key.clone() }).await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {
@@ -191,13 +223,37 @@ impl Pull {
         }
     }
 
-    async fn index(&self, held: &Held, position: &Position) -> Result<Index> {
-        let incremental = self.stream().incremental.as_ref().filter(|_| held.run.mode != Mode::Window);
-        let bound = incremental.and_then(|incremental| {
-            let (old, date) = (held.run.from_cursor, position.first_server_date);
-            position.watermark.next_bound(old, date, incremental.overlap.get())
-        });
-        Ok(Index {
+    /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
+    fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+        let incremental = self.stream().incremental.as_ref().filter(|_| held.run.mode != Mode::Window)?;
+        let old = held.run.from_cursor.as_ref().map(|cursor| cursor.since);
+        position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+    }
+
+    /// Writes the set of records that the next run will be shown again, unless it would be too large to keep in memory:
+    /// then the next run delivers them again.
+    async fn write_dedup_set(&self, held: &Held, sha256: Vec<Digest>) -> Result<Option<String>> {
+        if sha256.len() > MAX_DEDUP_SET {
+            self.progress.note(format!(
+                "{} records lie in the overlap: the next run delivers them again",
+                sha256.len()
+            ));
+            return Ok(None);
+        }
+        let key = self.keys(held).dedup();
+        let set = DedupSet { schema: SCHEMA, run_id: held.run.run_id.clone(), sha256 };
+        create_same(&*self.sink, manifest::to_object(key.clone(), &set)?).await?;
+        Ok(Some(key))
+    }
+
+    fn index(
+        &self,
+        held: &Held,
+        position: &Position,
+        parts: Vec<PartRef>,
+        since: Option<Timestamp>,
+    ) -> Index {
+        Index {
             schema: SCHEMA,
             run_id: held.run.run_id.clone(),
             source: self.definition.source.source.to_string(),
@@ -208,12 +264,13 @@ impl Pull {
             window: held.run.window.clone(),
             started_at: held.run.started_at,
             first_server_date: position.first_server_date,
-            parts: manifest::chain(&*self.sink, position.last_part.as_ref()).await?,
+            parts,
             totals: position.totals.clone(),
-            cursors: bound.into_iter().map(|bound| ("all".to_owned(), bound)).collect(),
+            cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
+            dedup_key: None,
             holes: Vec::new(),
-            repeats: 0,
-        })
+            repeats: position.repeats,
+        }
     }
 
     fn wanted(&self) -> Result<Wanted> {

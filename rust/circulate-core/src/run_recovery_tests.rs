@@ -33,6 +33,13 @@ async fn completes(lake: &Lake, answers: impl IntoIterator<Item = Answer>) -> (R
     (outcome.report, script.urls())
 }
 
+/// Pulls the same users again after a run that was committed: all of them are left out.
+async fn repeats(lake: &Lake) {
+    let outcome = lake.pull(&Script::new([page(&users(0..6))])).run().await;
+    assert_eq!((outcome.report.status, outcome.report.repeats), (Verdict::Complete, 6));
+    assert_eq!(outcome.report.totals.records, 0);
+}
+
 /// A pull of `answers` that ends early, whatever that means for it.
 async fn ends_early(lake: &Lake, answers: impl IntoIterator<Item = Answer>, verdict: Verdict) -> Outcome {
     let outcome = lake.pull(&Script::new(answers)).run().await;
@@ -199,8 +206,11 @@ async fn a_death_anywhere_in_state_leaves_a_run_that_completes() {
         let outcome = Pull { store: dying, ..lake.pull(&script) }.run().await;
         lake.clock.advance(LAPSE);
         let committed = lake.runs().await.iter().any(|run| run.status == RunStatus::Committed);
-        let left = if committed { vec![page(&users(0..6))] } else { three_pages().into() };
-        completes(&lake, left).await;
+        if committed {
+            repeats(&lake).await;
+        } else {
+            completes(&lake, three_pages()).await;
+        }
         assert_eq!(lake.indices().await.len(), 1 + usize::from(committed), "death at call {nth}");
         assert_eq!(committed, outcome.error.is_none(), "death at call {nth}");
     }
@@ -216,14 +226,11 @@ async fn a_death_anywhere_in_the_sink_leaves_a_run_that_completes() {
         let failed = pull.run().await.error.is_some();
         lake.clock.advance(LAPSE);
         let finished = lake.runs().await[0].ledger.totals.pages == 3;
-        let left = if !failed {
-            vec![page(&users(0..6))]
-        } else if finished {
-            vec![]
+        if !failed {
+            repeats(&lake).await;
         } else {
-            three_pages().into()
-        };
-        completes(&lake, left).await;
+            completes(&lake, if finished { vec![] } else { three_pages().into() }).await;
+        }
         assert_eq!(lake.indices().await.len(), if failed { 1 } else { 2 }, "death at call {nth}");
     }
 }

@@ -1,6 +1,8 @@
 //! Fakes, and one conformance suite per seam: every implementation of [`Sink`] and [`StateStore`] passes the same.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a failed check panics, as tests do")]
 
+#[cfg(feature = "testing")]
+pub mod crash;
 mod faulty;
 mod lake;
 mod pages;
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
@@ -206,10 +208,23 @@ pub async fn sink_suite(sink: &dyn Sink) {
         assert_eq!(sink.create(object(key, text)).await.unwrap(), Created::New);
         assert_eq!(sink.read(key).await.unwrap().unwrap(), text);
     }
+    let mut listed = list(sink, "").await;
+    listed.sort();
+    assert_eq!(listed, ["a/b:3", "a/empty:0", "a/x=1/c+d%e&é#f.json:4"]);
+    assert_eq!(list(sink, "a/x=").await, ["a/x=1/c+d%e&é#f.json:4"]);
+    sink.remove("a/empty").await.unwrap();
+    sink.remove("a/empty").await.unwrap();
+    assert_eq!(sink.read("a/empty").await.unwrap(), None);
     let racing = (0..20).map(|n| sink.create(object("race", &n.to_string())));
     let won = futures_util::future::join_all(racing).await;
     let won = won.into_iter().filter(|created| matches!(created, Ok(Created::New))).count();
     assert_eq!(won, 1, "one of many creates of a key wins");
+}
+
+async fn list(sink: &dyn Sink, prefix: &str) -> Vec<String> {
+    let listed =
+        sink.list(prefix).map(|listed| listed.map(|listed| format!("{}:{}", listed.key, listed.bytes)));
+    listed.try_collect().await.unwrap()
 }
 
 /// What every state store must do. `open` opens the same, empty store every time.

@@ -8,6 +8,7 @@ use crate::manifest::{self, Index, ObjectEntry, Part, Totals, read_existing, rea
 use crate::page::Watch;
 use crate::page::record::Splitter;
 use crate::sink::Sink;
+use crate::state::{RunStatus, StateStore, StreamState};
 
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
@@ -26,8 +27,9 @@ pub struct Verified {
 }
 
 /// Reads the index at `key`, its parts and every object: digests, sizes and record counts. Each object is in memory by
-/// itself. Problems are collected; only an index that can't be read is an error.
-pub async fn verify(sink: &dyn Sink, key: &str) -> Result<Verified> {
+/// itself. With a `store` that knows the stream, state and index must agree too. Problems are collected; only an index
+/// that can't be read is an error.
+pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) -> Result<Verified> {
     let Some(bytes) = sink.read(key).await? else {
         return Err(Error::new(ErrorKind::Storage, "verify", "there is no such manifest")
             .with("key", key)
@@ -52,7 +54,36 @@ pub async fn verify(sink: &dyn Sink, key: &str) -> Result<Verified> {
             .problems
             .push(format!("the index tells {:?}, its objects {:?}", index.totals, verified.totals));
     }
+    if let Some(store) = store {
+        verified.problems.extend(disagreement(store, &index, key).await?);
+    }
     Ok(verified)
+}
+
+/// What state says otherwise than the index.
+async fn disagreement(store: &dyn StateStore, index: &Index, key: &str) -> Result<Option<String>> {
+    let pk = format!("{}#{}#{}", index.source, index.account, index.endpoint);
+    if StreamState::head(store, &pk).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(run) = StreamState::run(store, &pk, &index.run_id).await? else {
+        return Ok(Some("state does not know the run of this manifest".to_owned()));
+    };
+    Ok(match run.status {
+        RunStatus::Open => {
+            Some("state says that the run is not finished: the next pull commits it".to_owned())
+        }
+        RunStatus::Abandoned => {
+            Some("state says that the run was abandoned: its manifest does not count".to_owned())
+        }
+        _ if run.manifest.as_deref() != Some(key) => {
+            Some("state names another manifest for this run".to_owned())
+        }
+        _ if run.ledger.totals != index.totals => {
+            Some(format!("state tells {:?}, the index {:?}", run.ledger.totals, index.totals))
+        }
+        _ => None,
+    })
 }
 
 async fn verify_part(sink: &dyn Sink, part: &Part, verified: &mut Verified) {

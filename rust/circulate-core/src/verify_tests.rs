@@ -48,7 +48,7 @@ impl Written {
                 copy.create(object).await.unwrap();
             }
         }
-        verify(&copy, &self.index).await.unwrap()
+        verify(&copy, &self.index, None).await.unwrap()
     }
 
     /// What is found when the manifest's part, and the index that names it, say something else.
@@ -171,7 +171,7 @@ async fn an_index_whose_sums_are_not_those_of_its_objects_is_found() {
 #[tokio::test]
 async fn a_manifest_that_is_not_there_or_not_ours_is_an_error() {
     let sink = MemorySink::default();
-    assert_eq!(verify(&sink, "none.json").await.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(verify(&sink, "none.json", None).await.unwrap_err().kind(), ErrorKind::Storage);
     sink.create(crate::testing::object("odd.json", "{}")).await.unwrap();
-    assert_eq!(verify(&sink, "odd.json").await.unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(verify(&sink, "odd.json", None).await.unwrap_err().kind(), ErrorKind::Mismatch);
 }

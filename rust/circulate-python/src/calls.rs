@@ -1,7 +1,7 @@
 //! The functions of the module.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use circulate_core::http::Wire;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::run::{Outcome, Pull, PullOptions};
-use circulate_core::sink::LocalFolder;
+use circulate_core::sink::{LocalFolder, Sink};
 use circulate_core::spec::{Catalog, Definition, Source, Span};
-use circulate_core::state::{Mode, SqliteStore, list_runs};
+use circulate_core::state::{self as core_state, Mode, SqliteStore, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::write::ObjectFormat;
-use circulate_core::{check as core_check, spec, verify as core_verify};
+use circulate_core::{check as core_check, gc as core_gc, spec, verify as core_verify};
 use jiff::Timestamp;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -57,6 +57,8 @@ struct PullRequest {
     batch_bytes: usize,
     max_record_bytes: Option<u64>,
     deadline_seconds: Option<f64>,
+    lease_seconds: f64,
+    pending_seconds: Option<f64>,
 }
 
 /// Lets another thread or a signal handler stop a pull at its next checkpoint.
@@ -148,18 +150,23 @@ fn prepare(request: PullRequest) -> Result<Pull> {
     pages.record = request.max_record_bytes.unwrap_or(pages.record);
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
     let deadline = request.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let (sink, store): (Arc<dyn Sink>, Arc<dyn StateStore>) = (Arc::new(sink), Arc::new(store));
+    #[cfg(feature = "testing")]
+    let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {
         transport: Arc::new(Wire::new(&definition.source.timeouts)?),
         definition,
         account,
-        sink: Arc::new(sink),
-        store: Arc::new(store),
+        sink,
+        store,
         options: PullOptions {
             mode: request.mode,
             window: Window { since: request.since, until: request.until },
             restart: request.restart,
             objects: ObjectFormat { format: request.format, compression: request.compression, batch },
             pages,
+            lease: Duration::from_secs_f64(request.lease_seconds),
+            pending: request.pending_seconds.map(Duration::from_secs_f64),
             ..defaults
         },
         worker: request.worker,
@@ -191,23 +198,75 @@ pub(crate) fn check(py: Python<'_>, source: &str, request: &str) -> PyResult<Str
 
 /// Read everything a manifest names and compare it; see `circulate_core.verify`.
 #[pyfunction]
-pub(crate) fn verify(py: Python<'_>, destination: PathBuf, key: String) -> PyResult<String> {
-    let work = async move { core_verify::verify(&LocalFolder::new(destination), &key).await };
+pub(crate) fn verify(py: Python<'_>, destination: PathBuf, key: String, state: PathBuf) -> PyResult<String> {
+    let work = async move {
+        let sink = LocalFolder::new(destination);
+        let store = state.exists().then(|| SqliteStore::open(&state, Clock::system())).transpose()?;
+        let store = store.as_ref().map(|store| store as &dyn StateStore);
+        core_verify::verify(&sink, &key, store).await
+    };
     finish(py, wait(py, work, &mut Plain)?)
 }
 
 /// The newest runs that a state file knows, each with its stream.
 #[pyfunction]
 pub(crate) fn runs(py: Python<'_>, state: PathBuf, most: usize) -> PyResult<String> {
+    let work = async move { list_runs(&existing(&state)?, most).await };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// The state of all streams that a state file knows.
+#[pyfunction]
+pub(crate) fn state_show(py: Python<'_>, state: PathBuf) -> PyResult<String> {
+    let work = async move { core_state::show(&existing(&state)?).await };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Forget where the next run of a stream would begin, and give an unfinished run up.
+#[pyfunction]
+pub(crate) fn state_reset(py: Python<'_>, state: PathBuf, stream: String) -> PyResult<()> {
+    let work = async move { core_state::reset(&existing(&state)?, &stream).await };
+    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+}
+
+/// Commit a pending run, or abandon it.
+#[pyfunction]
+pub(crate) fn state_decide(
+    py: Python<'_>,
+    state: PathBuf,
+    stream: String,
+    run_id: String,
+    commit: bool,
+) -> PyResult<()> {
+    let work = async move { core_state::decide(&existing(&state)?, &stream, &run_id, commit).await };
+    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+}
+
+/// Remove what no manifest names; see `circulate_core.gc`.
+#[pyfunction]
+pub(crate) fn gc(
+    py: Python<'_>,
+    destination: PathBuf,
+    state: PathBuf,
+    older_than_seconds: f64,
+    dry_run: bool,
+) -> PyResult<String> {
     let work = async move {
-        if !state.exists() {
-            return Err(Error::new(ErrorKind::State, "read state", "there is no state file")
-                .with("file", state.display())
-                .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)"));
-        }
-        list_runs(&SqliteStore::open(&state, Clock::system())?, most).await
+        let store = existing(&state)?;
+        let older_than = Duration::from_secs_f64(older_than_seconds);
+        core_gc::gc(&LocalFolder::new(destination), &store, older_than, dry_run).await
     };
     finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Opens a state file that must be there.
+fn existing(state: &Path) -> Result<SqliteStore> {
+    if state.exists() {
+        return SqliteStore::open(state, Clock::system());
+    }
+    Err(Error::new(ErrorKind::State, "read state", "there is no state file")
+        .with("file", state.display())
+        .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)"))
 }
 
 /// Names of all streams in the catalog folders.

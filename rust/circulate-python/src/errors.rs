@@ -30,6 +30,7 @@ fn class_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Settings => "SettingsError",
         ErrorKind::Auth => "AuthError",
         ErrorKind::RateLimited => "RateLimitError",
+        ErrorKind::Refused => "RefusedError",
         ErrorKind::Api => "ApiError",
         ErrorKind::Network => "NetworkError",
         ErrorKind::Data => "DataError",

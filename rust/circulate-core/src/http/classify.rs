@@ -102,10 +102,13 @@ impl Classifier {
                 Some(format!("use the address it leads to{}", redirect_target(headers))),
             ),
             404 => (
-                ErrorKind::Api,
+                ErrorKind::Refused,
                 format!("{title} does not know this address (404){said}"),
                 Some("check the base URL: it is the API's host, without a path".to_owned()),
             ),
+            400 | 410 | 422 => {
+                (ErrorKind::Refused, format!("{title} refused the request ({number}){said}"), None)
+            }
             _ => (ErrorKind::Api, format!("{title} answered {number}{said}"), None),
         };
         let mut error = Error::new(kind, "request page", message);

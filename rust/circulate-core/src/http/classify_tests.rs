@@ -81,7 +81,7 @@ async fn each_status_has_its_kind_and_a_hint_that_helps() {
     for (status, kind, hint) in [
         (401, ErrorKind::Auth, Some("OKTA_API_TOKEN")),
         (403, ErrorKind::Auth, Some("OKTA_API_TOKEN")),
-        (404, ErrorKind::Api, Some("check the base URL")),
+        (404, ErrorKind::Refused, Some("check the base URL")),
         (302, ErrorKind::Api, Some("https://acme.oktapreview.com")),
         (429, ErrorKind::RateLimited, None),
         (503, ErrorKind::Api, None),
@@ -98,13 +98,20 @@ async fn each_status_has_its_kind_and_a_hint_that_helps() {
 async fn the_vendors_words_and_request_id_are_told_on_one_line() {
     let body = vendor_error("Too\nmany\u{1b}[31m requests");
     let error = failure(answer(400, &[("x-okta-request-id", "reqAb1")], &body)).await.error;
-    assert_eq!(error.to_string(), "Okta answered 400: E0000047 Toomany[31m requests — request reqAb1");
+    assert_eq!(
+        error.to_string(),
+        "Okta refused the request (400): E0000047 Toomany[31m requests — request reqAb1"
+    );
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_vendor_error_is_not_shown() {
     for body in ["", "<html>private</html>", "{\"errorSummary\":7}", "[1"] {
-        assert_eq!(failure(answer(400, &[], body)).await.error.to_string(), "Okta answered 400", "{body}");
+        assert_eq!(
+            failure(answer(400, &[], body)).await.error.to_string(),
+            "Okta refused the request (400)",
+            "{body}"
+        );
     }
 }
 
@@ -122,5 +129,5 @@ async fn a_secret_is_hidden_even_where_the_text_is_cut() {
 async fn an_endless_error_body_is_not_read_to_its_end() {
     let endless = iter((0..).map(|_| Ok(Bytes::from_static(&[b' '; 1000])))).boxed();
     let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: endless };
-    assert_eq!(failure(response).await.error.to_string(), "Okta answered 400");
+    assert_eq!(failure(response).await.error.to_string(), "Okta refused the request (400)");
 }

@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::Pull;
 use super::fetch::{Pages, Step};
 use crate::client::Client;
-use crate::error::{ErrorKind, Result};
+use crate::cursor::{Digest, Overlap, Recent};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
-use crate::manifest::{self, MAX_OBJECTS_PER_PART, Part, PartRef, SCHEMA, sha256_hex};
+use crate::manifest::{self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, SCHEMA, sha256_hex};
 use crate::progress::Traffic;
 use crate::sink::{StreamKeys, create_same};
-use crate::state::{Held, Position};
+use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
 use crate::write::ObjectWriter;
 
@@ -33,6 +34,8 @@ pub(super) enum End {
     OfTheList,
     /// Something asked the run to stop.
     Early(StopReason),
+    /// The API no longer knows the page where an earlier attempt stopped.
+    PageForgotten(Error),
 }
 
 /// One worker's go at a run: from its position to the end of the list, or to whatever stops it.
@@ -46,6 +49,7 @@ pub(super) struct Attempt<'p> {
     position: Position,
     /// Up to the last checkpoint.
     saved: Position,
+    overlap: Overlap,
     earlier_traffic: Traffic,
     checkpoint_at: Instant,
 }
@@ -71,6 +75,7 @@ impl<'p> Attempt<'p> {
             keys,
             writer,
             saved: position.clone(),
+            overlap: Overlap::default(),
             earlier_traffic: position.traffic.clone(),
             position,
             checkpoint_at: Instant::now() + pull.options.checkpoint_interval,
@@ -84,11 +89,13 @@ impl<'p> Attempt<'p> {
     }
 
     async fn take_pages(&mut self) -> Result<End> {
+        self.overlap = Overlap::new(self.delivered_before().await?);
         let mut pages =
             Pages::start(self.pull, Arc::clone(&self.client), &self.held.run.window, &self.position)?;
         while !self.position.finished {
             match pages.next().await {
                 Ok(step) => self.take_in(step).await?,
+                Err(error) if self.is_forgotten(&error) => return Ok(End::PageForgotten(error)),
                 Err(error) => {
                     // What was read up to here is good: the next start need not ask for it again.
                     self.checkpoint().await?;
@@ -112,16 +119,27 @@ impl<'p> Attempt<'p> {
         Ok(End::OfTheList)
     }
 
+    /// Page addresses hold cursors that an API forgets after a while. Ours was taken from a checkpoint, not from a page
+    /// just read, and is refused as it stands.
+    fn is_forgotten(&self, error: &Error) -> bool {
+        let stored = self.held.position.next_url.as_ref();
+        error.kind() == ErrorKind::Refused && stored.is_some() && stored == self.position.next_url.as_ref()
+    }
+
     async fn take_in(&mut self, step: Step) -> Result<()> {
         let date = server_date(&step.page.headers);
         self.position.first_server_date = self.position.first_server_date.or(date);
         let has_cursor = self.pull.stream().incremental.is_some();
+        let moves_cursor = has_cursor && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            if has_cursor {
-                self.position.watermark.see(record.field);
+            let time = if has_cursor { self.position.watermark.see(record.field) } else { None };
+            let bound = if moves_cursor { self.pull.next_bound(self.held, &self.position) } else { None };
+            if self.overlap.repeats(record.bytes, time, bound) {
+                self.position.repeats += 1;
+            } else {
+                self.writer.push(record.bytes).await?;
             }
-            self.writer.push(record.bytes).await?;
         }
         drop(records);
         self.position.totals.pages += 1;
@@ -136,25 +154,34 @@ impl<'p> Attempt<'p> {
             || Instant::now() >= self.checkpoint_at
     }
 
+    /// The records of the overlap that the run before this one delivered. A full refresh leaves nothing out.
+    async fn delivered_before(&self) -> Result<Vec<Digest>> {
+        let run = &self.held.run;
+        let key = run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.as_ref());
+        match key.filter(|_| run.mode == Mode::Incremental) {
+            None => Ok(Vec::new()),
+            Some(key) => {
+                let set: DedupSet =
+                    manifest::parse(key, &manifest::read_existing(&*self.pull.sink, key).await?)?;
+                Ok(set.sha256)
+            }
+        }
+    }
+
     /// At a page boundary: closes the open batch, lists the new objects in a manifest part, and only then writes where
     /// to go on.
     async fn checkpoint(&mut self) -> Result<()> {
-        let first_sequence = self.saved.next_sequence;
         let objects = self.writer.finish().await?;
-        for (index, chunk) in objects.chunks(MAX_OBJECTS_PER_PART).enumerate() {
-            let sequence = first_sequence + (index * MAX_OBJECTS_PER_PART) as u64;
-            let part = Part {
-                schema: SCHEMA,
-                run_id: self.held.run.run_id.clone(),
-                format: self.pull.options.objects.format,
-                compression: self.pull.options.objects.compression,
-                previous: self.position.last_part.take(),
-                objects: chunk.to_vec(),
-            };
-            self.position.last_part = Some(self.write_part(sequence, &part).await?);
-            for object in chunk {
-                self.position.totals.add(object);
-            }
+        let recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
+        let mut chunks: Vec<_> =
+            objects.chunks(MAX_OBJECTS_PER_PART).map(|chunk| (chunk, Vec::new())).collect();
+        match chunks.last_mut() {
+            Some((_, with_last)) => *with_last = recent,
+            None if recent.is_empty() => {}
+            None => chunks.push((&[], recent)),
+        }
+        for (chunk, recent) in chunks {
+            self.list_in_part(chunk, recent).await?;
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
@@ -164,8 +191,26 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    async fn write_part(&self, sequence: u64, part: &Part) -> Result<PartRef> {
-        let key = self.keys.part(TASK, self.held.fence, sequence);
+    async fn list_in_part(&mut self, objects: &[ObjectEntry], recent: Vec<Recent>) -> Result<()> {
+        let part = Part {
+            schema: SCHEMA,
+            run_id: self.held.run.run_id.clone(),
+            format: self.pull.options.objects.format,
+            compression: self.pull.options.objects.compression,
+            previous: self.position.last_part.take(),
+            objects: objects.to_vec(),
+            recent,
+        };
+        self.position.last_part = Some(self.write_part(self.position.next_part, &part).await?);
+        self.position.next_part += 1;
+        for object in objects {
+            self.position.totals.add(object);
+        }
+        Ok(())
+    }
+
+    async fn write_part(&self, number: u64, part: &Part) -> Result<PartRef> {
+        let key = self.keys.part(TASK, self.held.fence, number);
         let object = manifest::to_object(key.clone(), part)?;
         let sha256 = sha256_hex(&object.bytes);
         create_same(&*self.pull.sink, object).await?;

@@ -53,6 +53,8 @@ pub struct Report {
     /// What HTTP cost over the whole run.
     #[serde(flatten)]
     pub traffic: Traffic,
+    /// Records left out because an earlier run delivered the same bytes.
+    pub repeats: u64,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
     /// Where the next run begins.
@@ -91,6 +93,7 @@ impl Report {
             manifest: None,
             totals: Totals::default(),
             traffic: Traffic::default(),
+            repeats: 0,
             records_without_time: 0,
             next_since: None,
             continuation: None,
@@ -115,6 +118,7 @@ impl Report {
     pub(super) fn worked(&mut self, position: &Position) {
         self.totals = position.totals.clone();
         self.traffic = position.traffic.clone();
+        self.repeats = position.repeats;
         self.records_without_time = position.watermark.without_time;
     }
 

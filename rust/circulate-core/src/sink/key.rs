@@ -25,9 +25,14 @@ impl StreamKeys {
         format!("{}/{}/{}-{task}-{fence:04}-{sequence:08}{suffix}", self.stream, self.hour, self.run_id)
     }
 
-    /// A part of the manifest, named after the first object it lists.
-    pub fn part(&self, task: u32, fence: u64, sequence: u64) -> String {
-        format!("_circulate/{}/{}/{task}-{fence:04}-{sequence:08}.json", self.stream, self.run_id)
+    /// A part of the manifest.
+    pub fn part(&self, task: u32, fence: u64, number: u64) -> String {
+        format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+    }
+
+    /// The digests of the records that the next run will be shown again.
+    pub fn dedup(&self) -> String {
+        format!("_circulate/{}/{}/dedup.json", self.stream, self.run_id)
     }
 
     /// The manifest's index.

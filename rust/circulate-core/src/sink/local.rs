@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 
-use super::{Created, Object, Sink};
+use super::{Created, Listed, Object, Sink};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Objects as files below a folder, which is made when the first one is written.
@@ -53,9 +55,70 @@ impl Sink for LocalFolder {
         }))
     }
 
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {
+        // Folders yet to be looked into, the next one last.
+        let pending = vec![self.root.clone()];
+        let folders = stream::try_unfold(pending, move |mut pending| async move {
+            let Some(folder) = pending.pop() else { return Ok(None) };
+            let (mut below, files) = self.look_into(folder, prefix).await?;
+            below.reverse();
+            pending.append(&mut below);
+            Ok(Some((stream::iter(files.into_iter().map(Ok)), pending)))
+        });
+        folders.try_flatten().boxed()
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        let path = self.root.join(key);
+        let root = self.root.clone();
+        Box::pin(blocking(move || match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(storage_error("remove object", "cannot remove the object", error, &path))
+            }
+            _ => {
+                // A folder that still holds something refuses to go.
+                let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
+                while folders.next().is_some_and(|folder| std::fs::remove_dir(folder).is_ok()) {}
+                Ok(())
+            }
+        }))
+    }
+
     fn uri(&self) -> String {
         self.root.display().to_string()
     }
+}
+
+impl LocalFolder {
+    /// The folders and files in `folder` that may lie below `prefix`, sorted.
+    async fn look_into(&self, folder: PathBuf, prefix: &str) -> Result<(Vec<PathBuf>, Vec<Listed>)> {
+        let (root, prefix) = (self.root.clone(), prefix.to_owned());
+        blocking(move || {
+            look_into(&root, &folder, &prefix)
+                .map_err(|error| storage_error("list objects", "cannot list the folder", error, &folder))
+        })
+        .await
+    }
+}
+
+fn look_into(root: &Path, folder: &Path, prefix: &str) -> io::Result<(Vec<PathBuf>, Vec<Listed>)> {
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let key = path.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default().to_owned();
+        // A folder may be on the way to the prefix as well as below it.
+        if key.starts_with(prefix) && entry.file_type()?.is_file() {
+            let data = entry.metadata()?;
+            let written = Timestamp::try_from(data.modified()?).unwrap_or(Timestamp::MAX);
+            files.push(Listed { key, bytes: data.len(), written });
+        } else if entry.file_type()?.is_dir() && (key.starts_with(prefix) || prefix.starts_with(&key)) {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    files.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok((folders, files))
 }
 
 /// Runs file work where it may block.

@@ -1,15 +1,18 @@
 //! A sink in memory, for tests and samples.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use jiff::Timestamp;
 
-use super::{Created, Object, Sink};
+use super::{Created, Listed, Object, Sink};
 use crate::error::Result;
 
-/// Objects by key.
+/// Objects by key. It keeps no times: everything was written long ago.
 #[derive(Debug, Default)]
 pub struct MemorySink {
     objects: Mutex<BTreeMap<String, Bytes>>,
@@ -40,6 +43,20 @@ impl Sink for MemorySink {
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
         Box::pin(async move { Ok(self.objects().get(key).cloned()) })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {
+        let listed = |(key, bytes): (&String, &Bytes)| {
+            Ok(Listed { key: key.clone(), bytes: bytes.len() as u64, written: Timestamp::UNIX_EPOCH })
+        };
+        let objects = self.objects();
+        let below: Vec<_> = objects.iter().filter(|(key, _)| key.starts_with(prefix)).map(listed).collect();
+        stream::iter(below).boxed()
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.objects().remove(key);
+        Box::pin(ready(Ok(())))
     }
 
     fn uri(&self) -> String {

@@ -8,6 +8,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,6 +40,17 @@ pub enum Created {
     Exists,
 }
 
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// When it was written, by the store's clock.
+    pub written: Timestamp,
+}
+
 /// A store of immutable objects. Nothing is ever overwritten.
 pub trait Sink: Send + Sync + fmt::Debug {
     /// Stores an object unless its key is taken. After `Ok` it is durable and whole; a failure leaves nothing that
@@ -46,6 +59,12 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
     /// Reads an object; `None` if there is none.
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>>;
+
+    /// Lists what lies below `prefix`, in no particular order. What is removed meanwhile may or may not be listed.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>>;
+
+    /// Removes an object; that there is none is fine. Only garbage is ever removed.
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
 
     /// The place as a person writes it; state refuses to go on with another one.
     fn uri(&self) -> String;

@@ -1,11 +1,14 @@
 //! A run that this worker holds: every write of it is conditional on the version that this worker saw last.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::Expect;
-use super::items::{Cursor, Head, Position, RunItem, RunStatus, TaskItem};
+use super::items::{Cursor, CursorValue, Position, RunItem, RunStatus, TaskItem};
 use super::stream::{StreamState, Versioned, cursor_key, fenced_off, task_key};
+use crate::clock::later;
 use crate::error::Result;
 use crate::progress::Traffic;
 
@@ -63,7 +66,7 @@ impl Held {
     }
 
     /// Writes where the next run will begin once this one is committed.
-    pub async fn set_next_cursor(&self, value: Timestamp) -> Result<()> {
+    pub async fn set_next_cursor(&self, value: CursorValue) -> Result<()> {
         let there = self.state.get::<Cursor>(&cursor_key()).await?;
         // Between the look and the write we prove that the run is still ours. Whoever takes it over after that has to
         // write the cursor before a later run can, which makes our version of it an old one.
@@ -84,16 +87,32 @@ impl Held {
 
     /// Makes the run and its cursor count. Its index exists already.
     pub async fn commit(&self, manifest: &str) -> Result<()> {
+        self.finish(manifest, RunStatus::Committed, None).await?;
+        // The run counts from here on, whether or not this succeeds.
+        let _ = self.state.say_in_head(&self.run.run_id, RunStatus::Committed).await;
+        Ok(())
+    }
+
+    /// Leaves the run, whose index exists already, to be committed or abandoned by others within `span`.
+    pub async fn leave_pending(&self, manifest: &str, span: Duration) -> Result<()> {
+        let until = later(self.state.now().await?, span);
+        self.finish(manifest, RunStatus::Pending, Some(until)).await
+    }
+
+    async fn finish(
+        &self,
+        manifest: &str,
+        status: RunStatus,
+        pending_until: Option<Timestamp>,
+    ) -> Result<()> {
         let mut items = self.items.lock().await;
         items.task.doc.lease_until = None;
         self.write_task(&mut items).await?;
         let mut run = items.run.clone();
         run.doc.manifest = Some(manifest.to_owned());
+        run.doc.pending_until = pending_until;
         fill_ledger(&mut run.doc, &items.task.doc.position);
-        self.state.settle(run, RunStatus::Committed, None).await?;
-        // The run counts from here on, whether or not this succeeds.
-        let _ = self.say_in_head().await;
-        Ok(())
+        self.state.settle(run, status, None).await
     }
 
     /// Lets go of the run before its end; the next start goes on from the last checkpoint. `traffic` is what HTTP
@@ -114,17 +133,6 @@ impl Held {
         items.task.doc.lease_until = None;
         self.write_task(&mut items).await?;
         self.state.settle(items.run.clone(), RunStatus::Abandoned, Some("given up for a new start")).await
-    }
-
-    /// `head` is a convenience for people and the next start, which repairs it if we die before this.
-    async fn say_in_head(&self) -> Result<()> {
-        let Some(mut head) = self.state.get::<Head>("head").await? else { return Ok(()) };
-        if head.doc.open_run.as_ref() == Some(&self.run.run_id) {
-            head.doc.open_run = None;
-            head.doc.last_complete = Some(self.run.run_id.clone());
-            self.state.put("head", &head.doc, Expect::Version(head.version)).await?;
-        }
-        Ok(())
     }
 
     async fn write_task(&self, items: &mut Items) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The content of items.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +53,23 @@ impl Mode {
 pub enum RunStatus {
     /// Begun and not ended; goes on from its last checkpoint.
     Open,
+    /// Complete and visible; its cursors count once somebody commits it.
+    Pending,
     /// Complete, and its cursors count.
     Committed,
     /// Given up.
     Abandoned,
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Committed => "committed",
+            Self::Abandoned => "abandoned",
+        })
+    }
 }
 
 /// `run#{run_id}`: one run and what it has done.
@@ -73,13 +88,16 @@ pub struct RunItem {
     /// The part of time it asks for.
     pub window: Window,
     /// The cursor it began from.
-    pub from_cursor: Option<Timestamp>,
+    pub from_cursor: Option<CursorValue>,
     /// The definition it was begun with.
     pub spec_hash: String,
     /// Where its objects go.
     pub destination: String,
     /// Its index, once there is one.
     pub manifest: Option<String>,
+    /// A pending run that is neither committed nor abandoned by then is abandoned by the next start.
+    #[serde(default)]
+    pub pending_until: Option<Timestamp>,
     /// What it did.
     #[serde(default)]
     pub ledger: Ledger,
@@ -122,10 +140,15 @@ pub struct Position {
     pub finished: bool,
     /// The number of the next object.
     pub next_sequence: u64,
+    /// The number of the next manifest part.
+    pub next_part: u64,
     /// The last manifest part written.
     pub last_part: Option<PartRef>,
     /// Sums up to here.
     pub totals: Totals,
+    /// Records left out up to here, because an earlier run delivered the same bytes.
+    #[serde(default)]
+    pub repeats: u64,
     /// The greatest time seen up to here.
     pub watermark: Watermark,
     /// The server's `Date` at the first answer of the run.
@@ -136,15 +159,24 @@ pub struct Position {
     pub guard: LoopGuard,
 }
 
+/// Where a run begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorValue {
+    /// Its lower bound.
+    pub since: Timestamp,
+    /// Key of the set of records after that bound that were delivered already.
+    pub dedup_key: Option<String>,
+}
+
 /// `cursor#{partition}`: where the next run begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Lower bound of the next run.
-    pub value: Option<Timestamp>,
+    /// Where the next run begins.
+    pub value: Option<CursorValue>,
     /// The run that set it.
     pub run: Option<String>,
-    /// The bound that counts once `next_run` is committed.
-    pub next_value: Option<Timestamp>,
+    /// What counts once `next_run` is committed.
+    pub next_value: Option<CursorValue>,
     /// The run that wrote it.
     pub next_run: Option<String>,
 }

@@ -4,6 +4,7 @@
 //! one. Everything that makes the commit protocol safe (leases, fences, one writer) is built once on top of that, in
 //! [`StreamState`].
 
+mod admin;
 mod held;
 mod items;
 mod memory;
@@ -18,8 +19,9 @@ use serde_json::Value;
 
 use crate::error::Result;
 
+pub use admin::{StreamStatus, decide, reset, show};
 pub use held::Held;
-pub use items::{Cursor, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
+pub use items::{Cursor, CursorValue, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 pub use stream::{Busy, Opening, StreamState, Wanted, list_runs};

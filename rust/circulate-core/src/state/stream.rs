@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::held::Held;
-use super::items::{Cursor, Head, Mode, RunItem, RunStatus, TaskItem};
+use super::items::{Cursor, CursorValue, Head, Mode, RunItem, RunStatus, TaskItem};
 use super::{Expect, ItemKey, StateStore};
 use crate::clock::later;
 use crate::cursor::Window;
@@ -102,6 +102,7 @@ impl StreamState {
                 (Some(_), Some(run)) if run.doc.status == RunStatus::Open => {
                     self.take_up(run, wanted).await?
                 }
+                (Some(_), Some(run)) if run.doc.status == RunStatus::Pending => self.pending(run).await?,
                 (head, run) => self.begin(head, run, wanted).await?,
             };
             if let Some(opening) = opening {
@@ -112,10 +113,25 @@ impl StreamState {
             .temporary())
     }
 
-    /// The bound the next run begins from.
-    pub async fn cursor(&self) -> Result<Option<Timestamp>> {
-        let Some(cursor) = self.get::<Cursor>(&cursor_key()).await? else { return Ok(None) };
-        Ok(self.current(&cursor.doc).await?.0)
+    /// Where the next run begins.
+    pub async fn cursor(&self) -> Result<Option<CursorValue>> {
+        Self::current_cursor(&*self.store, &self.pk).await
+    }
+
+    /// The `head` item of a stream.
+    pub async fn head(store: &dyn StateStore, pk: &str) -> Result<Option<Head>> {
+        get(store, pk, "head").await.map(|head| head.map(|head| head.doc))
+    }
+
+    /// One run of a stream.
+    pub async fn run(store: &dyn StateStore, pk: &str, run_id: &str) -> Result<Option<RunItem>> {
+        get(store, pk, &run_key(run_id)).await.map(|run| run.map(|run| run.doc))
+    }
+
+    /// Where the next run of a stream begins.
+    pub async fn current_cursor(store: &dyn StateStore, pk: &str) -> Result<Option<CursorValue>> {
+        let Some(cursor) = get::<Cursor>(store, pk, &cursor_key()).await? else { return Ok(None) };
+        Ok(current(store, pk, &cursor.doc).await?.0)
     }
 
     /// Begins a new run. `ended` is the run that `head` still names as open although it is not: a worker died between
@@ -153,7 +169,10 @@ impl StreamState {
         let window = match wanted.mode {
             Mode::Window => wanted.window.clone(),
             Mode::Full => Window { since: wanted.full_since, until: None },
-            Mode::Incremental => Window { since: from_cursor.or(wanted.full_since), until: None },
+            Mode::Incremental => {
+                let since = from_cursor.as_ref().map(|cursor| cursor.since);
+                Window { since: since.or(wanted.full_since), until: None }
+            }
         };
         let started_at = self.store.now().await?;
         Ok(RunItem {
@@ -167,6 +186,7 @@ impl StreamState {
             spec_hash: wanted.spec_hash.clone(),
             destination: wanted.destination.clone(),
             manifest: None,
+            pending_until: None,
             ledger: super::Ledger {
                 code_version: env!("CARGO_PKG_VERSION").to_owned(),
                 ..Default::default()
@@ -195,6 +215,22 @@ impl StreamState {
             check_same(&run.doc, wanted)?;
         }
         self.claim(run, task, true).await
+    }
+
+    /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again.
+    async fn pending(&self, run: Versioned<RunItem>) -> Result<Option<Opening>> {
+        let until = run.doc.pending_until.unwrap_or(Timestamp::MIN);
+        if until > self.store.now().await? {
+            let worker = "a pending run, which waits to be committed or abandoned,".to_owned();
+            return Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id, worker, until })));
+        }
+        self.settle(run, RunStatus::Abandoned, Some("was pending for too long")).await?;
+        Ok(None)
+    }
+
+    /// See [`say_in_head`].
+    pub(super) async fn say_in_head(&self, run_id: &str, status: RunStatus) -> Result<()> {
+        say_in_head(&*self.store, &self.pk, run_id, status).await
     }
 
     async fn claim(
@@ -226,6 +262,10 @@ impl StreamState {
         Ok(Some(Opening::Held(Box::new(Held::new(self.clone(), resumed, run, task)))))
     }
 
+    pub(super) async fn now(&self) -> Result<Timestamp> {
+        self.store.now().await
+    }
+
     pub(super) async fn lease_end(&self) -> Result<Timestamp> {
         Ok(later(self.store.now().await?, self.lease))
     }
@@ -243,21 +283,12 @@ impl StreamState {
         written.map(drop).ok_or_else(fenced_off)
     }
 
-    /// The bound that counts, and the run that set it: the next one, if the run that wrote it is committed.
-    pub(super) async fn current(&self, cursor: &Cursor) -> Result<(Option<Timestamp>, Option<String>)> {
-        if let Some(next_run) = &cursor.next_run
-            && let Some(run) = self.get::<RunItem>(&run_key(next_run)).await?
-            && run.doc.status == RunStatus::Committed
-        {
-            return Ok((cursor.next_value, cursor.next_run.clone()));
-        }
-        Ok((cursor.value, cursor.run.clone()))
+    pub(super) async fn current(&self, cursor: &Cursor) -> Result<(Option<CursorValue>, Option<String>)> {
+        current(&*self.store, &self.pk, cursor).await
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, sk: &str) -> Result<Option<Versioned<T>>> {
-        let Some(item) = self.store.get(&self.key(sk)).await? else { return Ok(None) };
-        let doc = serde_json::from_value(item.doc).map_err(|error| unreadable(sk, error))?;
-        Ok(Some(Versioned { doc, version: item.version }))
+        get(&*self.store, &self.pk, sk).await
     }
 
     pub(super) async fn put<T: Serialize + Sync>(
@@ -281,11 +312,64 @@ impl StreamState {
     }
 }
 
+/// What counts, and the run that set it: the next value, if the run that wrote it is committed.
+async fn current(
+    store: &dyn StateStore,
+    pk: &str,
+    cursor: &Cursor,
+) -> Result<(Option<CursorValue>, Option<String>)> {
+    if let Some(next_run) = &cursor.next_run
+        && let Some(run) = StreamState::run(store, pk, next_run).await?
+        && run.status == RunStatus::Committed
+    {
+        return Ok((cursor.next_value.clone(), cursor.next_run.clone()));
+    }
+    Ok((cursor.value.clone(), cursor.run.clone()))
+}
+
+async fn get<T: DeserializeOwned>(
+    store: &dyn StateStore,
+    pk: &str,
+    sk: &str,
+) -> Result<Option<Versioned<T>>> {
+    let Some(item) = store.get(&ItemKey { pk: pk.to_owned(), sk: sk.to_owned() }).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Versioned { doc: read(sk, item.doc)?, version: item.version }))
+}
+
+/// Takes a settled run out of `head`. That is a convenience for people and the next start, which repairs it if we die
+/// before this.
+pub(super) async fn say_in_head(
+    store: &dyn StateStore,
+    pk: &str,
+    run_id: &str,
+    status: RunStatus,
+) -> Result<()> {
+    let Some(mut head) = get::<Head>(store, pk, "head").await? else { return Ok(()) };
+    if head.doc.open_run.as_deref() == Some(run_id) {
+        head.doc.open_run = None;
+        if status == RunStatus::Committed {
+            head.doc.last_complete = Some(run_id.to_owned());
+        }
+        let doc = serde_json::to_value(&head.doc).map_err(|error| unreadable("head", error))?;
+        store
+            .put(&ItemKey { pk: pk.to_owned(), sk: "head".to_owned() }, doc, Expect::Version(head.version))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Reads the content of an item.
+pub(super) fn read<T: DeserializeOwned>(sk: &str, doc: serde_json::Value) -> Result<T> {
+    serde_json::from_value(doc).map_err(|error| unreadable(sk, error))
+}
+
 /// The newest runs of one stream or of all, with the stream each belongs to.
 pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
     let items = store.list(None, "run#", most).await?;
     let read = |(key, item): (ItemKey, super::Item)| {
-        let run = serde_json::from_value(item.doc).map_err(|error| unreadable(&key.sk, error))?;
+        let run = read(&key.sk, item.doc)?;
         Ok((key.pk, run))
     };
     items.into_iter().map(read).collect()
@@ -334,7 +418,7 @@ fn unreadable(sk: &str, error: serde_json::Error) -> Error {
         .with("item", sk)
 }
 
-fn run_key(run_id: &str) -> String {
+pub(super) fn run_key(run_id: &str) -> String {
     format!("run#{run_id}")
 }
 

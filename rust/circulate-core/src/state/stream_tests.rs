@@ -60,6 +60,10 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+fn cursor(since: &str) -> CursorValue {
+    CursorValue { since: time(since), dedup_key: None }
+}
+
 fn at_page(number: u64) -> Position {
     let url = format!("https://acme.okta.com/{number}");
     Position { next_url: Some(url), next_sequence: number, ..Position::default() }
@@ -153,36 +157,36 @@ async fn a_worker_that_was_taken_over_can_write_nothing() {
 async fn a_cursor_counts_only_once_its_run_is_committed() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;
-    held.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    held.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
     assert_eq!(stand.worker(1).cursor().await.unwrap(), None);
     held.commit("index").await.unwrap();
-    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(time("2026-01-01T00:00:00Z")));
+    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(cursor("2026-01-01T00:00:00Z")));
 }
 
 #[tokio::test]
 async fn a_run_begins_at_the_cursor_and_one_that_is_given_up_leaves_it() {
     let stand = Stand::new();
     let first = stand.held(1, &incremental()).await;
-    first.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    first.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
     first.commit("index").await.unwrap();
     let second = stand.held(2, &incremental()).await;
     assert_eq!(second.run.window.since, Some(time("2026-01-01T00:00:00Z")));
-    second.set_next_cursor(time("2026-02-02T00:00:00Z")).await.unwrap();
+    second.set_next_cursor(cursor("2026-02-02T00:00:00Z")).await.unwrap();
     second.abandon().await.unwrap();
     let third = stand.held(3, &incremental()).await;
     assert!(!third.resumed && third.run.run_id != second.run.run_id);
-    assert_eq!(third.run.from_cursor, Some(time("2026-01-01T00:00:00Z")));
+    assert_eq!(third.run.from_cursor, Some(cursor("2026-01-01T00:00:00Z")));
 }
 
 #[tokio::test]
 async fn a_cursor_can_be_set_again_by_the_worker_that_takes_over() {
     let stand = Stand::new();
-    stand.held(1, &incremental()).await.set_next_cursor(time("2026-01-01T00:00:00Z")).await.unwrap();
+    stand.held(1, &incremental()).await.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
     stand.clock.advance(LEASE);
     let new = stand.held(2, &incremental()).await;
-    new.set_next_cursor(time("2026-01-02T00:00:00Z")).await.unwrap();
+    new.set_next_cursor(cursor("2026-01-02T00:00:00Z")).await.unwrap();
     new.commit("index").await.unwrap();
-    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(time("2026-01-02T00:00:00Z")));
+    assert_eq!(stand.worker(1).cursor().await.unwrap(), Some(cursor("2026-01-02T00:00:00Z")));
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sink::{Created, Object, Sink};
+use crate::sink::{Created, Listed, Object, Sink};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 
 /// A [`Sink`] or [`StateStore`] that passes calls on until the one it was told to fail at. Calls are named by what they
@@ -92,6 +93,14 @@ impl Sink for Faulty<dyn Sink> {
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
         Box::pin(self.pass(format!("read {key}"), self.inner.read(key)))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {
+        self.inner.list(prefix)
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.inner.remove(key)
     }
 
     fn uri(&self) -> String {

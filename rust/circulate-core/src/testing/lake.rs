@@ -80,7 +80,7 @@ impl Lake {
 
     /// The objects that the index at `key` names, in order. Everything it names must be as it was written.
     pub async fn objects(&self, key: &str) -> Vec<ObjectEntry> {
-        let verified = verify(&*self.sink, key).await.unwrap();
+        let verified = verify(&*self.sink, key, Some(&*self.store)).await.unwrap();
         assert_eq!(verified.problems, Vec::<String>::new());
         let index: Index = manifest::parse(key, &read_existing(&*self.sink, key).await.unwrap()).unwrap();
         let mut objects = Vec::new();

@@ -1,0 +1,133 @@
+"""`circulate state` and `circulate gc`: what people do by hand around runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import circulate_core
+from circulate_core import _core, api
+from circulate_core.cli.console import counted, moment, paint, say, size
+from circulate_core.cli.pull import lake_state, read_span
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from circulate_core.types import StreamState
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands of `circulate state`."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    show = commands.add_parser("show", help="cursors, open and pending runs, and who holds them")
+    show.add_argument("--json", action="store_true", help="write the state as JSON")
+    show.set_defaults(state_command=_show)
+    reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
+    reset.add_argument("stream", metavar="STREAM", help="such as okta.users")
+    reset.add_argument("--account", metavar="NAME", help="which account, if there are several")
+    reset.set_defaults(state_command=_reset)
+    for name, about in (("commit", "make a pending run and its cursor count"), ("abandon", "give a pending run up")):
+        decide = commands.add_parser(name, help=about)
+        decide.add_argument("run_id", metavar="RUN", help="the run, as `circulate runs --json` shows it")
+        decide.set_defaults(state_command=_decide, commit=name == "commit")
+    for command in commands.choices.values():
+        _add_place(command)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of them."""
+    return int(args.state_command(args, lake_state(args.to, args.state)))
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="DIR", help="folder that was pulled to (default: this one)")
+    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+
+
+def _show(args: argparse.Namespace, path: str) -> int:
+    streams = api.state_of(path)
+    if args.json:
+        print(json.dumps(streams))
+        return 0
+    for stream in streams:
+        _show_stream(stream)
+    return 0
+
+
+def _show_stream(stream: StreamState) -> None:
+    print(f"{stream['stream']} of {stream['account']}")
+    print(f"  destination    {stream['destination'] or 'none yet'}")
+    cursor = stream["cursor"]
+    begins = f"from {moment(cursor['since'])}" if cursor else "takes everything"
+    print(f"  next run       {begins}")
+    for label, run in (("last attempt", stream["last_attempt"]), ("last complete", stream["last_complete"])):
+        if run:
+            records = counted(run["ledger"]["totals"]["records"], "record")
+            print(
+                f"  {label:<14} {moment(run['started_at'])}  {run['status']}  {run['mode']}  {records}  {run['run_id']}"
+            )
+    if unsettled := stream["open_run"]:
+        print(f"  {unsettled['status']:<14} {unsettled['run_id']}  {_holder(stream)}")
+
+
+def _holder(stream: StreamState) -> str:
+    run, until = stream["open_run"], stream["held_until"]
+    if run and run["status"] == "pending":
+        return f"waits to be committed or abandoned until {moment(run['pending_until'] or '')}"
+    if until:
+        return f"held by {stream['worker']} until {moment(until)}"
+    why = run["ledger"]["stopped_by"] if run else None
+    return f"free: the next pull goes on ({why or 'its worker died'})"
+
+
+def _reset(args: argparse.Namespace, path: str) -> int:
+    accounts = [s["account"] for s in api.state_of(path) if s["stream"] == args.stream]
+    account = args.account or (accounts[0] if len(accounts) == 1 else None)
+    if account not in accounts:
+        message = f"{args.stream} has {counted(len(accounts), 'account')} in this state"
+        raise SettingsError(message, hint=f"name one with --account: {', '.join(accounts)}" if accounts else None)
+    source, _, endpoint = args.stream.partition(".")
+    _core.state_reset(path, f"{source}#{account}#{endpoint}")
+    say(f"{paint('✓', 'green')} {args.stream} of {account} is reset: the next pull takes everything")
+    return 0
+
+
+def _decide(args: argparse.Namespace, path: str) -> int:
+    found = [run for run in circulate_core.runs(path, most=1_000_000) if run["run_id"] == args.run_id]
+    if not found:
+        message = f"this state knows no run `{args.run_id}`"
+        raise SettingsError(message, hint="`circulate runs --json` shows them")
+    source, _, endpoint = found[0]["stream"].partition(".")
+    _core.state_decide(path, f"{source}#{found[0]['account']}#{endpoint}", args.run_id, args.commit)
+    say(f"{paint('✓', 'green')} run {args.run_id} is {'committed' if args.commit else 'abandoned'}")
+    return 0
+
+
+def add_gc_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate gc`."""
+    _add_place(parser)
+    parser.add_argument(
+        "--older-than", metavar="SPAN", type=read_span, default=7 * 86_400.0, help="age of what goes (default: 7d)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    parser.add_argument("--json", action="store_true", help="write what was found as JSON")
+
+
+def run_gc(args: argparse.Namespace) -> int:
+    """Remove what no manifest names."""
+    lake = os.path.abspath(args.to or ".")  # noqa: PTH100 - as in the API
+    collected = circulate_core.gc(
+        lake, older_than=args.older_than, dry_run=args.dry_run, state=lake_state(args.to, args.state)
+    )
+    if args.json:
+        print(json.dumps(collected))
+    for key in collected["removed_keys"]:
+        say(paint(f"  {key}", "dim"))
+    verb = "would be removed" if args.dry_run else "removed"
+    say(
+        f"{paint('✓', 'green')} {counted(collected['removed'], 'object')} {verb} ({size(collected['removed_bytes'])}),"
+        f" {collected['kept']:,} kept, {collected['young']:,} too young"
+    )
+    return 0

@@ -1,0 +1,153 @@
+//! Looking at the state of streams, and setting it back: what people do by hand.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::items::{Cursor, CursorValue, Head, RunItem, RunStatus, TaskItem};
+use super::stream::{StreamState, cursor_key, read, run_key, say_in_head, task_key};
+use super::{Expect, ItemKey, StateStore};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The state of one stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct StreamStatus {
+    /// `source#account#endpoint`.
+    pub stream: String,
+    /// Where its objects go.
+    pub destination: Option<String>,
+    /// Where the next run begins.
+    pub cursor: Option<CursorValue>,
+    /// The newest run, whatever came of it.
+    pub last_attempt: Option<RunItem>,
+    /// The newest run that counts.
+    pub last_complete: Option<RunItem>,
+    /// The run that has begun and not ended, or that is pending.
+    pub open_run: Option<RunItem>,
+    /// Who works on the open run.
+    pub worker: Option<String>,
+    /// Until when nobody else may; `None` if the run is free.
+    pub held_until: Option<Timestamp>,
+}
+
+/// The state of all streams that a store knows, sorted.
+pub async fn show(store: &dyn StateStore) -> Result<Vec<StreamStatus>> {
+    let mut heads = store.list(None, "head", usize::MAX).await?;
+    heads.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut shown = Vec::new();
+    for (key, item) in heads {
+        shown.push(status(store, &key.pk, read(&key.sk, item.doc)?).await?);
+    }
+    Ok(shown)
+}
+
+async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamStatus> {
+    let now = store.now().await?;
+    let run = async |run_id: Option<&String>| match run_id {
+        Some(run_id) => StreamState::run(store, pk, run_id).await,
+        None => Ok(None),
+    };
+    let unsettled = |run: &RunItem| matches!(run.status, RunStatus::Open | RunStatus::Pending);
+    let open_run = run(head.open_run.as_ref()).await?.filter(unsettled);
+    let task = match &open_run {
+        Some(run) => item::<TaskItem>(store, pk, &task_key(&run.run_id)).await?.map(|(task, _)| task),
+        None => None,
+    };
+    let lease = task.as_ref().and_then(|task| task.lease_until);
+    let pending = open_run.as_ref().and_then(|run| run.pending_until);
+    Ok(StreamStatus {
+        stream: pk.to_owned(),
+        destination: head.destination,
+        cursor: StreamState::current_cursor(store, pk).await?,
+        last_attempt: run(head.last_attempt.as_ref()).await?,
+        last_complete: run(head.last_complete.as_ref()).await?,
+        worker: task.map(|task| task.worker).filter(|_| open_run.is_some()),
+        held_until: lease.or(pending).filter(|until| *until > now),
+        open_run,
+    })
+}
+
+/// Forgets where the next run of a stream would begin, and gives an unfinished run up. Refused while a worker is at it.
+pub async fn reset(store: &dyn StateStore, pk: &str) -> Result<()> {
+    let key = |sk: &str| ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
+    let Some((mut head, head_version)) = item::<Head>(store, pk, "head").await? else {
+        return Err(Error::new(ErrorKind::State, "reset state", "there is no state of this stream")
+            .with("stream", pk));
+    };
+    if let Some(run_id) = &head.open_run {
+        give_up(store, pk, run_id).await?;
+    }
+    if let Some((_, version)) = item::<Cursor>(store, pk, &cursor_key()).await? {
+        let doc = to_doc(&Cursor::default())?;
+        written(store.put(&key(&cursor_key()), doc, Expect::Version(version)).await?)?;
+    }
+    head.open_run = None;
+    // The destination belongs to what was delivered there, which no longer counts.
+    head.destination = None;
+    written(store.put(&key("head"), to_doc(&head)?, Expect::Version(head_version)).await?)
+}
+
+/// Commits a pending run, so that it and its cursor count, or abandons it. Doing so again changes nothing.
+pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, commit: bool) -> Result<()> {
+    let wrong = |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", pk);
+    let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else {
+        return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
+    };
+    let status = if commit { RunStatus::Committed } else { RunStatus::Abandoned };
+    if run.status == RunStatus::Pending {
+        run.status = status;
+        run.ended_at = Some(store.now().await?);
+        let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+        written(store.put(&key, to_doc(&run)?, Expect::Version(version)).await?)?;
+    } else if run.status != status {
+        return Err(wrong(format!("the run is {}, not pending", run.status)).with("run", run_id));
+    }
+    say_in_head(store, pk, run_id, status).await
+}
+
+/// Abandons a run, and fences its worker off.
+async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str) -> Result<()> {
+    let key = |sk: String| ItemKey { pk: pk.to_owned(), sk };
+    let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else { return Ok(()) };
+    if !matches!(run.status, RunStatus::Open | RunStatus::Pending) {
+        return Ok(());
+    }
+    let now = store.now().await?;
+    if let Some((mut task, version)) = item::<TaskItem>(store, pk, &task_key(run_id)).await? {
+        if let Some(until) = task.lease_until.filter(|until| *until > now) {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                "reset state",
+                format!("{} is pulling this stream", task.worker),
+            )
+            .with("until", until)
+            .hint("stop it first; if it is dead, its lease lapses by itself"));
+        }
+        task.fence += 1;
+        written(store.put(&key(task_key(run_id)), to_doc(&task)?, Expect::Version(version)).await?)?;
+    }
+    run.status = RunStatus::Abandoned;
+    run.ended_at = Some(now);
+    run.ledger.stopped_by = Some("state was reset".to_owned());
+    written(store.put(&key(run_key(run_id)), to_doc(&run)?, Expect::Version(version)).await?)
+}
+
+async fn item<T: serde::de::DeserializeOwned>(
+    store: &dyn StateStore,
+    pk: &str,
+    sk: &str,
+) -> Result<Option<(T, u64)>> {
+    let key = ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
+    let item = store.get(&key).await?;
+    item.map(|item| Ok((read(sk, item.doc)?, item.version))).transpose()
+}
+
+fn to_doc<T: Serialize>(doc: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(doc)
+        .map_err(|error| Error::new(ErrorKind::State, "write state", "cannot write JSON").caused_by(error))
+}
+
+fn written(version: Option<u64>) -> Result<()> {
+    version
+        .map(drop)
+        .ok_or_else(|| Error::new(ErrorKind::Busy, "reset state", "the state changed meanwhile; look again"))
+}

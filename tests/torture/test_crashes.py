@@ -1,0 +1,163 @@
+"""Kill the worker with SIGKILL at every point of the protocol while the org keeps changing, and count what is lost.
+
+`make test` kills at each point a few times; `make torture` at least 20 times. The seed of every case is in its name.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from oracle import Finding, judge, missed_versions
+from support import Cli, CliFor, StartOrg
+
+from circulate_core.practice import PracticeOrg
+
+POINTS = [
+    f"{when}-{what}"
+    for what in (
+        "open",
+        "head",
+        "claim",
+        "attempt",
+        "object",
+        "part",
+        "checkpoint",
+        "dedup-set",
+        "cursor",
+        "index",
+        "lease-freed",
+        "commit",
+        "head-freed",
+    )
+    for when in ("before", "after")
+]
+REPEATS = int(os.environ.get("TORTURE", "2"))
+USERS = 900
+PULL = ("--lease", "100ms", "--batch-records", "150")
+WELL = Finding(lost=0, repeated=0, stray=0)
+
+
+def pull_until_complete(cli: Cli, org: PracticeOrg, crashes: list[str], chance: random.Random) -> int:
+    """Pull with one crash after the other, then without; returns how many workers were killed."""
+    killed = 0
+    for crash in crashes:
+        done = cli.pull(*PULL, CIRCULATE_CRASH=crash, CIRCULATE_CRASH_LOG=str(cli.folder / "points"))
+        killed += done.code == -signal.SIGKILL
+        org.change(chance.randrange(1, 8))
+    while (done := cli.pull(*PULL)).code == 4:
+        pass  # the lease of the last one killed has not lapsed yet
+    assert done.code == 0, done.err
+    return killed
+
+
+def check_quiet(cli: Cli, org: PracticeOrg) -> None:
+    """After one more pull of an org at rest, the lake equals the org."""
+    assert cli.pull(*PULL).code == 0
+    assert cli("gc", "--to", "lake", "--older-than", "0s").code == 0
+    assert judge(cli.folder / "lake", org) == WELL
+    for manifest in (cli.folder / "lake/_circulate").glob("*/*/*/*.json"):
+        assert cli("verify", manifest).code == 0
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_killed_at_any_point_loses_and_repeats_nothing(
+    start_org: StartOrg, cli_for: CliFor, point: str
+) -> None:
+    killed = 0
+    for seed in range(REPEATS):
+        chance = random.Random(f"{point}-{seed}")  # noqa: S311 - a test's choice
+        org = start_org(users=USERS, seed=seed)
+        cli = in_folder(cli_for(org), f"seed-{seed}")
+        if chance.random() < 0.5:
+            assert cli.pull(*PULL).code == 0
+        valid = {entry["id"]: entry["sha256"] for entry in org.truth()}
+        org.change(chance.randrange(1, 30))
+        still_valid = {entry["id"] for entry in org.truth() if valid.get(entry["id"]) == entry["sha256"]}
+        crash = f"{point}#{chance.randrange(1, 4)}"
+        killed += pull_until_complete(cli, org, [f"{point}#1", crash], chance)
+        unchanged = {entry["id"]: entry["sha256"] for entry in org.truth() if entry["id"] in still_valid}
+        unchanged = {key: digest for key, digest in unchanged.items() if valid[key] == digest}
+        assert missed_versions(cli.folder / "lake", unchanged) == set(), f"seed {seed}"
+        check_quiet(cli, org)
+        org.stop()
+    assert killed >= REPEATS, f"{point} was reached {killed} times"
+
+
+def test_workers_killed_at_random_moments_lose_and_repeat_nothing(start_org: StartOrg, cli_for: CliFor) -> None:
+    for seed in range(REPEATS):
+        chance = random.Random(seed)  # noqa: S311 - a test's choice
+        org = start_org(users=USERS, seed=seed, latency=0.01)
+        cli = in_folder(cli_for(org), f"seed-{seed}")
+        for _ in range(3):
+            asked = org.request_count
+            with cli.start("pull", "okta.users", "--to", "lake", "--account", "practice", *PULL) as pull:
+                wait_for_more_requests(org, asked + chance.randrange(1, 6))
+                org.change(chance.randrange(1, 20))
+                pull.kill()
+                pull.communicate(timeout=30)
+        pull_until_complete(cli, org, [], chance)
+        check_quiet(cli, org)
+        org.stop()
+
+
+def wait_for_more_requests(org: PracticeOrg, count: int) -> None:
+    """Wait until the org was asked so often, or long enough for a pull that had less to ask."""
+    try:
+        org.wait_for_requests(count, timeout=2)
+    except TimeoutError:
+        return
+
+
+def in_folder(cli: Cli, name: str) -> Cli:
+    folder = cli.folder / name
+    folder.mkdir()
+    return Cli(folder, cli.environment)
+
+
+def test_a_worker_that_sleeps_past_its_lease_changes_nothing(start_org: StartOrg, cli_for: CliFor) -> None:
+    for point in ("before-checkpoint", "before-index", "before-commit", "before-cursor", "before-part"):
+        org = start_org(users=USERS)
+        cli = in_folder(cli_for(org), point)
+        cli.environment["CIRCULATE_PAUSE"] = f"{point}#1"
+        with cli.start("pull", "okta.users", "--to", "lake", "--account", "practice", *PULL) as sleeper:
+            os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED)
+            del cli.environment["CIRCULATE_PAUSE"]
+            while cli.pull(*PULL).code == 4:
+                pass  # until the sleeper's lease lapses
+            org.change(10)
+            assert cli.pull(*PULL).code == 0
+            before = digests(cli.folder / "lake")
+            sleeper.send_signal(signal.SIGCONT)
+            _, err = sleeper.communicate(timeout=30)
+        assert sleeper.returncode == 1, f"{point}: {err}"
+        assert "another worker has taken over" in err
+        after = digests(cli.folder / "lake")
+        assert {key: after.get(key) for key in before} == before, point
+        check_quiet(cli, org)
+        org.stop()
+
+
+def digests(lake: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in lake.rglob("*") if path.is_file() and ".circulate" not in path.parts}
+
+
+@pytest.mark.parametrize("starters", [2, 8])
+def test_of_many_starters_one_runs_and_the_others_say_who(start_org: StartOrg, cli_for: CliFor, starters: int) -> None:
+    org = start_org(users=USERS, latency=0.1)
+    cli = cli_for(org)
+    command = ("pull", "okta.users", "--to", "lake", "--account", "practice", "--json")
+    started = [cli.start(*command) for _ in range(starters)]
+    ended = [process.communicate(timeout=60) for process in started]
+    codes = sorted(process.returncode for process in started)
+    assert codes == [0, *[4] * (starters - 1)]
+    worker = next(process.pid for process in started if process.returncode == 0)
+    for process, (out, err) in zip(started, ended, strict=True):
+        if process.returncode == 4:
+            assert json.loads(out)["status"] == "busy"
+            assert re.search(rf"process {worker} on .* is pulling it", err)
+    check_quiet(cli, org)
+    assert len(org.log) <= USERS / 200 + 2, "only one of them asked the org"
