@@ -44,7 +44,7 @@ lint: develop ## formats, lints, types
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/mypy tests/*.py tests/unit tests/functional tests/bench
+	$(BIN)/mypy tests/*.py tests/unit tests/functional tests/torture tests/bench
 	$(BIN)/mypy tests/practice
 	$(BIN)/python -m mypy.stubtest circulate_core._core
 
@@ -55,6 +55,10 @@ test-rust: ## unit and property tests of the engine
 .PHONY: test-python
 test-python: develop ## what a user sees, against real servers on loopback
 	$(BIN)/pytest --numprocesses 2
+
+.PHONY: torture
+torture: develop ## kill the worker at least 20 times at every point of the protocol, and more (some 20 minutes)
+	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
 .PHONY: bench
 bench: $(VENV)/.ready ## compare us with a floor and a plain script (release build: minutes)

@@ -63,9 +63,9 @@ class Cli:
             text=True,
         )
 
-    def pull(self, *arguments: str | Path) -> Done:
+    def pull(self, *arguments: str | Path, **environment: str) -> Done:
         """Pull okta.users into `lake` and write the report."""
-        return self("pull", "okta.users", "--to", "lake", "--account", "practice", "--json", *arguments)
+        return self("pull", "okta.users", "--to", "lake", "--account", "practice", "--json", *arguments, **environment)
 
     def manifest(self, done: Done) -> Path:
         """Return the manifest that a pull reported."""

@@ -226,10 +226,10 @@ async fn a_death_anywhere_in_the_sink_leaves_a_run_that_completes() {
         let failed = pull.run().await.error.is_some();
         lake.clock.advance(LAPSE);
         let finished = lake.runs().await[0].ledger.totals.pages == 3;
-        if !failed {
-            repeats(&lake).await;
-        } else {
+        if failed {
             completes(&lake, if finished { vec![] } else { three_pages().into() }).await;
+        } else {
+            repeats(&lake).await;
         }
         assert_eq!(lake.indices().await.len(), if failed { 1 } else { 2 }, "death at call {nth}");
     }

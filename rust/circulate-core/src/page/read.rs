@@ -18,7 +18,7 @@ use crate::http::Response;
 /// Bounds of what is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimits {
-    /// Pages over this go to a temporary file. Default 16 MB.
+    /// Pages over this go to a temporary file: up to three are held at a time. Default 4 MB.
     pub in_memory: u64,
     /// The largest page, decompressed. Default 1 GB.
     pub page: u64,
@@ -30,7 +30,7 @@ pub struct PageLimits {
 
 impl Default for PageLimits {
     fn default() -> Self {
-        Self { in_memory: 16_000_000, page: 1_000_000_000, record: 16_000_000, records: 1_000_000 }
+        Self { in_memory: 4_000_000, page: 1_000_000_000, record: 16_000_000, records: 1_000_000 }
     }
 }
 
@@ -211,7 +211,7 @@ fn index(offset: u64) -> usize {
 fn spool_error(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Storage, "spool page", "cannot keep a large page in a temporary file")
         .caused_by(error)
-        .hint("pages over 16 MB pass through the temporary folder (TMPDIR): is it full or not writable?")
+        .hint("pages over 4 MB pass through the temporary folder (TMPDIR): is it full or not writable?")
 }
 
 fn too_large(limit: u64) -> Error {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -27,6 +28,7 @@ pub fn armed(sink: Arc<dyn Sink>, store: Arc<dyn StateStore>) -> (Arc<dyn Sink>,
         pause: target("CIRCULATE_PAUSE"),
         log: std::env::var("CIRCULATE_CRASH_LOG").ok(),
         hits: Mutex::default(),
+        quiet: tokio::sync::Mutex::default(),
     });
     if points.crash.is_none() && points.pause.is_none() && points.log.is_none() {
         return (sink, store);
@@ -50,10 +52,12 @@ struct Points {
     pause: Option<(String, u64)>,
     log: Option<String>,
     hits: Mutex<HashMap<String, u64>>,
+    /// Held during every write of state: a process stopped in the middle of one would keep SQLite's lock.
+    quiet: tokio::sync::Mutex<()>,
 }
 
 impl Points {
-    fn at(&self, when: &str, what: &str) {
+    async fn at(&self, when: &str, what: &str) {
         let name = format!("{when}-{what}");
         let hit = {
             let mut hits = self.hits.lock().unwrap();
@@ -70,7 +74,10 @@ impl Points {
             kill_process(getpid(), Signal::KILL).unwrap();
         }
         if self.pause.as_ref() == Some(&here) {
+            let _quiet = self.quiet.lock().await;
             kill_process(getpid(), Signal::STOP).unwrap();
+            // The signal reaches this thread a moment later.
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }
@@ -94,9 +101,9 @@ impl Sink for CrashingSink {
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
             let kind = kind_of(&object.key);
-            self.points.at("before", kind);
+            self.points.at("before", kind).await;
             let created = self.sink.create(object).await;
-            self.points.at("after", kind);
+            self.points.at("after", kind).await;
             created
         })
     }
@@ -168,9 +175,12 @@ impl StateStore for CrashingStore {
     fn put<'a>(&'a self, key: &'a ItemKey, doc: Value, expect: Expect) -> BoxFuture<'a, Result<Option<u64>>> {
         Box::pin(async move {
             let meaning = self.meaning(&key.sk, &doc);
-            self.points.at("before", meaning);
-            let written = self.store.put(key, doc, expect).await;
-            self.points.at("after", meaning);
+            self.points.at("before", meaning).await;
+            let written = {
+                let _quiet = self.points.quiet.lock().await;
+                self.store.put(key, doc, expect).await
+            };
+            self.points.at("after", meaning).await;
             written
         })
     }
