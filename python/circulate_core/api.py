@@ -44,6 +44,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     max_record_bytes: int | None = None,
     state: str | PathLike[str] | None = None,
     deadline: float | None = None,
+    max_wait: float | None = None,
     lease: float = 60.0,
     pending: float | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
@@ -68,6 +69,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         max_record_bytes: Largest record taken. Default 16,000,000.
         state: State file. Default `.circulate/state.db` below `to`.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
+        max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
+            tells when to come back. Default: wait.
         lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
         pending: Leave a complete run pending for so many seconds, for others to commit or abandon. Default: commit it.
         catalog: Folders of definitions that come before the shipped ones.
@@ -99,6 +102,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "batch_bytes": batch_bytes,
         "max_record_bytes": max_record_bytes,
         "deadline_seconds": deadline,
+        "max_wait_seconds": max_wait,
         "lease_seconds": lease,
         "pending_seconds": pending,
     }

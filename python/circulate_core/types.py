@@ -191,6 +191,8 @@ class CursorValue(TypedDict):
     """Its lower bound, RFC 3339."""
     dedup_key: str | None
     """Key of the set of records after that bound that were delivered already."""
+    spec_hash: str
+    """The definition of the run that set it."""
 
 
 class StreamState(TypedDict):

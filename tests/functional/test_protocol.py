@@ -1,12 +1,15 @@
 """The commit protocol around a single pull: dedup, pending, forgotten pages, gc, state."""
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 from support import Cli, CliFor, StartOrg
 
 import circulate_core
+from circulate_core.api import SHIPPED_CATALOG
 from circulate_core.practice.compare import objects, records
 
 
@@ -69,6 +72,28 @@ def test_an_abandoned_pending_run_leaves_the_cursor(start_org: StartOrg, cli_for
     assert "was abandoned" in cli("verify", cli.folder / "lake" / pending["manifest"]).err
     again = cli.pull().report
     assert (again["records"], again["window"]["since"]) == (250, "1970-01-01T00:00:00Z")
+
+
+def test_a_definition_that_changed_needs_a_full_pull(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=60))
+    cli.pull()
+    shutil.copytree(SHIPPED_CATALOG, cli.folder / "catalog")
+    file = cli.folder / "catalog/okta/users.yaml"
+    file.write_text(file.read_text().replace("overlap: 5m", "overlap: 10m"))
+    refused = cli.pull("--catalog", "catalog")
+    assert (refused.code, "definition has changed" in refused.err, "--full" in refused.err) == (1, True, True)
+    assert cli.pull("--catalog", "catalog", "--full").code == 0
+    assert cli.pull("--catalog", "catalog").code == 0
+
+
+def test_a_wait_that_is_too_long_is_left_to_others(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=900, rate_limit=4, window=60.0)
+    cli = cli_for(org)
+    done = cli.pull("--max-wait", "30s")
+    assert (done.code, done.report["status"], done.report["stopped_by"]) == (3, "partial", "wait")
+    assert done.report["records"] == 400
+    assert 50 <= done.report["resume_after"] - time.time() <= 65
+    assert "the API asked us to wait" in done.err
 
 
 def test_gc_removes_what_no_manifest_names(start_org: StartOrg, cli_for: CliFor) -> None:

@@ -94,7 +94,19 @@ def run_runs(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(runs))
         return 0
-    heading = ["STARTED", "STREAM", "ACCOUNT", "MODE", "STATUS", "RECORDS", "OBJECTS", "STORED", "REQUESTS", "TOOK"]
+    heading = [
+        "STARTED",
+        "STREAM",
+        "ACCOUNT",
+        "MODE",
+        "STATUS",
+        "RECORDS",
+        "OBJECTS",
+        "STORED",
+        "REQUESTS",
+        "WAITED",
+        "TOOK",
+    ]
     print(table([heading, *(_row(run) for run in runs)]))
     for run in runs:
         if run["status"] == "open" and run["ledger"]["stopped_by"]:
@@ -114,6 +126,7 @@ def _row(run: Run) -> list[str]:
         f"{totals['objects']:,}",
         size(totals["bytes"]),
         f"{traffic['requests']:,}",
+        span(traffic["seconds_waited"]),
         _took(run),
     ]
 

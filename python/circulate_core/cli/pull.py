@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
     parser.add_argument(
+        "--max-wait", metavar="SPAN", type=read_span, help="rather stop than wait for the API for longer at a time"
+    )
+    parser.add_argument(
         "--lease",
         metavar="SPAN",
         type=read_span,
@@ -93,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
                 max_record_bytes=args.max_record_bytes,
                 state=args.state,
                 deadline=args.deadline,
+                max_wait=args.max_wait,
                 lease=args.lease,
                 pending=args.pending,
                 catalog=args.catalog,

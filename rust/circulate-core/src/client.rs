@@ -36,6 +36,9 @@ pub struct Client {
     stop: Stop,
 }
 
+/// When to come back to an API that kept asking us to slow down and did not say for how long.
+const UNTOLD_WAIT: Duration = Duration::from_secs(30);
+
 /// A page to ask for.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
@@ -98,6 +101,9 @@ impl Client {
                 self.progress.count_throttled();
             }
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
+                if let Verdict::Throttled(told) = failure.verdict {
+                    self.stop.request(StopReason::Wait(told.unwrap_or(UNTOLD_WAIT)));
+                }
                 return Err(error.persistent());
             };
             server_errors += u32::from(failure.page_too_big);

@@ -214,7 +214,8 @@ impl Pull {
         let mut index = self.index(held, position, parts, since);
         if let Some(since) = since {
             index.dedup_key = self.write_dedup_set(held, recent).await?;
-            held.set_next_cursor(CursorValue { since, dedup_key: index.dedup_key.clone() }).await?;
+            let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash }).await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {

@@ -13,7 +13,7 @@ pub enum StopReason {
     Deadline,
     /// Somebody asked: Ctrl-C, SIGTERM, a cancelled call.
     Interrupted,
-    /// The API asked for a wait that would have outlasted the deadline.
+    /// The API asked for a wait that would have outlasted the deadline or our patience.
     Wait(Duration),
 }
 
@@ -33,12 +33,18 @@ impl StopReason {
 pub struct Stop {
     asked: Arc<watch::Sender<Option<StopReason>>>,
     deadline: Option<Instant>,
+    max_wait: Option<Duration>,
 }
 
 impl Stop {
     /// A run that may take as long as it needs, or has until `deadline`.
     pub fn new(deadline: Option<Instant>) -> Self {
-        Self { asked: Arc::new(watch::Sender::new(None)), deadline }
+        Self { asked: Arc::new(watch::Sender::new(None)), deadline, max_wait: None }
+    }
+
+    /// Rather stops than waits for longer than `span` at a time: where waiting is billed, somebody else can do it.
+    pub fn waiting_at_most(self, span: Option<Duration>) -> Self {
+        Self { max_wait: span, ..self }
     }
 
     /// Asks the run to stop; the first reason is the one that counts.
@@ -72,9 +78,10 @@ impl Stop {
         }
     }
 
-    /// Whether a wait of `span` ends before the deadline.
+    /// Whether a wait of `span` ends before the deadline and is not longer than waits may be.
     pub fn allows(&self, span: Duration) -> bool {
-        self.deadline.is_none_or(|deadline| Instant::now() + span < deadline)
+        self.max_wait.is_none_or(|most| span <= most)
+            && self.deadline.is_none_or(|deadline| Instant::now() + span < deadline)
     }
 }
 
@@ -89,6 +96,12 @@ mod tests {
         stop.request(StopReason::Interrupted);
         stop.request(StopReason::Wait(Duration::ZERO));
         assert_eq!(stop.requested().await, StopReason::Interrupted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_may_have_a_bound_of_their_own() {
+        let stop = Stop::new(None).waiting_at_most(Some(Duration::from_secs(30)));
+        assert!(stop.allows(Duration::from_secs(30)) && !stop.allows(Duration::from_secs(31)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -57,6 +57,7 @@ struct PullRequest {
     batch_bytes: usize,
     max_record_bytes: Option<u64>,
     deadline_seconds: Option<f64>,
+    max_wait_seconds: Option<f64>,
     lease_seconds: f64,
     pending_seconds: Option<f64>,
 }
@@ -171,7 +172,8 @@ fn prepare(request: PullRequest) -> Result<Pull> {
         },
         worker: request.worker,
         progress: Arc::new(Progress::default()),
-        stop: stop::Stop::new(deadline),
+        stop: stop::Stop::new(deadline)
+            .waiting_at_most(request.max_wait_seconds.map(Duration::from_secs_f64)),
         seed: None,
     })
 }

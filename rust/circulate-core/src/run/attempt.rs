@@ -1,7 +1,6 @@
 //! One worker's go at a run: pages in, objects out, a checkpoint now and then.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -99,12 +98,10 @@ impl<'p> Attempt<'p> {
                 Err(error) => {
                     // What was read up to here is good: the next start need not ask for it again.
                     self.checkpoint().await?;
-                    return match self.pull.stop.reason() {
-                        Some(reason) if error.kind() == ErrorKind::Stopped => Ok(End::Early(reason)),
-                        _ if error.kind() == ErrorKind::RateLimited => {
-                            Ok(End::Early(StopReason::Wait(Duration::ZERO)))
-                        }
-                        _ => Err(error),
+                    let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
+                    return match self.pull.stop.reason().filter(|_| ends_early) {
+                        Some(reason) => Ok(End::Early(reason)),
+                        None => Err(error),
                     };
                 }
             }

@@ -166,6 +166,8 @@ pub struct CursorValue {
     pub since: Timestamp,
     /// Key of the set of records after that bound that were delivered already.
     pub dedup_key: Option<String>,
+    /// The definition of the run that set it: by another one it would mean something else.
+    pub spec_hash: String,
 }
 
 /// `cursor#{partition}`: where the next run begins.

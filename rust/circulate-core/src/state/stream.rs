@@ -166,6 +166,9 @@ impl StreamState {
 
     async fn new_run(&self, wanted: &Wanted) -> Result<RunItem> {
         let from_cursor = self.cursor().await?;
+        if wanted.mode == Mode::Incremental {
+            check_definition(from_cursor.as_ref(), wanted)?;
+        }
         let window = match wanted.mode {
             Mode::Window => wanted.window.clone(),
             Mode::Full => Window { since: wanted.full_since, until: None },
@@ -383,6 +386,19 @@ fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
                 .with("asked for", wanted)
                 .hint("pull to that destination, or give this one a state of its own with --state"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// A cursor says what was delivered by the definition it was set with, and nothing about another one.
+fn check_definition(cursor: Option<&CursorValue>, wanted: &Wanted) -> Result<()> {
+    match cursor {
+        Some(cursor) if cursor.spec_hash != wanted.spec_hash => Err(Error::new(
+            ErrorKind::State,
+            "open run",
+            "the stream's definition has changed since its cursor was set",
+        )
+        .hint("pull once with --full: it takes everything by the new definition and sets the cursor anew")),
         _ => Ok(()),
     }
 }

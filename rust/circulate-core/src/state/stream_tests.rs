@@ -61,7 +61,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn cursor(since: &str) -> CursorValue {
-    CursorValue { since: time(since), dedup_key: None }
+    CursorValue { since: time(since), dedup_key: None, spec_hash: "hash".to_owned() }
 }
 
 fn at_page(number: u64) -> Position {
@@ -301,4 +301,17 @@ async fn an_item_that_is_not_ours_is_explained() {
     let error = stand.worker(1).open(&incremental()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
     assert!(error.to_string().contains("item head"), "{error}");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_definition_is_refused_with_a_way_out() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
+    held.commit("index").await.unwrap();
+    let changed = Wanted { spec_hash: "other".to_owned(), ..incremental() };
+    let error = stand.worker(2).open(&changed).await.unwrap_err();
+    assert!(error.hint_text().unwrap().contains("--full"), "{error:?}");
+    let full = Wanted { mode: Mode::Full, ..changed };
+    assert!(matches!(stand.worker(2).open(&full).await.unwrap(), Opening::Held(_)));
 }
