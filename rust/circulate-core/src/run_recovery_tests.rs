@@ -236,6 +236,16 @@ async fn a_death_anywhere_in_the_sink_leaves_a_run_that_completes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_whose_worker_died_before_it_began_is_listed_as_abandoned() {
+    let lake = Lake::default();
+    let mut pull = lake.pull(&Script::new(three_pages()));
+    pull.store = Faulty::dies(lake.as_store(), "put head", 1);
+    pull.run().await;
+    let statuses: Vec<_> = lake.runs().await.iter().map(|run| run.status).collect();
+    assert_eq!(statuses, [RunStatus::Abandoned]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_death_between_commit_and_head_leaves_a_committed_run() {
     let lake = Lake::default();
     let mut pull = lake.pull(&Script::new(three_pages()));

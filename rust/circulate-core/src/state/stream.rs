@@ -368,14 +368,22 @@ pub(super) fn read<T: DeserializeOwned>(sk: &str, doc: serde_json::Value) -> Res
     serde_json::from_value(doc).map_err(|error| unreadable(sk, error))
 }
 
-/// The newest runs of one stream or of all, with the stream each belongs to.
+/// The newest runs of all streams, with the stream each belongs to. A run that no `head` ever named is shown as abandoned:
+/// its worker died before it began, and nobody will take it up.
 pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
-    let items = store.list(None, "run#", most).await?;
-    let read = |(key, item): (ItemKey, super::Item)| {
-        let run = read(&key.sk, item.doc)?;
-        Ok((key.pk, run))
-    };
-    items.into_iter().map(read).collect()
+    let mut runs = Vec::new();
+    for (key, item) in store.list(None, "run#", most).await? {
+        let mut run: RunItem = read(&key.sk, item.doc)?;
+        if run.status == RunStatus::Open {
+            let open_run = StreamState::head(store, &key.pk).await?.and_then(|head| head.open_run);
+            if open_run.as_ref() != Some(&run.run_id) {
+                run.status = RunStatus::Abandoned;
+                run.ledger.stopped_by = Some("its worker died before it began".to_owned());
+            }
+        }
+        runs.push((key.pk, run));
+    }
+    Ok(runs)
 }
 
 fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
