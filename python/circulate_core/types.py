@@ -80,8 +80,8 @@ class Report(Totals, Traffic):
     """Epoch seconds before which going on is of no use."""
     stopped_by: str | None
     """Why it ended early."""
-    held_by: tuple[str, str] | None
-    """Who holds a busy stream, and until when unless the lease is renewed."""
+    held_by: tuple[str | None, str] | None
+    """Who holds a busy stream (None, if a run is pending), and until when unless the lease is renewed."""
 
 
 class Quota(TypedDict):

@@ -56,7 +56,7 @@ def test_a_pending_run_counts_once_it_is_committed(start_org: StartOrg, cli_for:
     pending = cli.pull("--pending", "1h").report
     assert pending["status"] == "complete"
     waiting = cli.pull()
-    assert (waiting.code, "waits to be committed or abandoned" in waiting.err) == (4, True)
+    assert (waiting.code, f"circulate state commit {pending['run_id']}" in waiting.err) == (4, True)
     assert "waits to be committed or abandoned until" in cli("state", "show", "--to", "lake").out
     assert cli("state", "commit", pending["run_id"], "--to", "lake").code == 0
     assert cli("state", "commit", pending["run_id"], "--to", "lake").code == 0

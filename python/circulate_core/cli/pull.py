@@ -109,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
             write_json(args, error.report)
         raise
     tell(report, time.monotonic() - began)
+    if args.pending and report["status"] == "complete":
+        _tell_ways_to_settle(report)
     write_json(args, report)
     return INTERRUPTED if report["stopped_by"] == "interrupted" else EXIT_CODES[report["status"]]
 
@@ -192,8 +194,16 @@ def _tell_way_on(report: Report) -> None:
 
 def _tell_holder(report: Report) -> None:
     worker, until = report["held_by"] or ("another worker", "")
+    if worker is None:
+        say(f"  run {report['run_id']} is pending until {moment(until)}")
+        _tell_ways_to_settle(report)
+        return
     say(f"  {worker} is pulling it (run {report['run_id']}), until {moment(until)} unless it renews its lease")
     say("  pull again when it is done; if that process is dead, its lease lapses by itself")
+
+
+def _tell_ways_to_settle(report: Report) -> None:
+    say(f"  settle it: `circulate state commit {report['run_id']}`, or `abandon` instead of `commit`")
 
 
 def _time(text: str) -> str:

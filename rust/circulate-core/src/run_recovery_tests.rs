@@ -130,6 +130,7 @@ async fn of_two_starts_at_once_one_runs_and_the_other_names_it() {
     assert_eq!((ran.report.status, refused.report.status), (Verdict::Complete, Verdict::Busy));
     assert_eq!(refused.report.run_id, ran.report.run_id);
     let (holder, _) = refused.report.held_by.unwrap();
+    let holder = holder.unwrap();
     assert!(holder == "worker-1" || holder == "worker-2", "{holder}");
     assert_eq!(lake.records(&ran.report.manifest.unwrap()).await, users(0..6));
 }

@@ -65,8 +65,8 @@ pub struct Report {
     pub resume_after: Option<i64>,
     /// Why the run stopped early.
     pub stopped_by: Option<String>,
-    /// Who holds a busy stream, and until when unless the lease is renewed.
-    pub held_by: Option<(String, Timestamp)>,
+    /// Who holds a busy stream (nobody, if a run is pending), and until when unless the lease is renewed.
+    pub held_by: Option<(Option<String>, Timestamp)>,
 }
 
 /// A report, and the error of a failed run.

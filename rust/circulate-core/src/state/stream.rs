@@ -64,8 +64,8 @@ pub enum Opening {
 pub struct Busy {
     /// The open run.
     pub run_id: String,
-    /// Its worker.
-    pub worker: String,
+    /// Its worker; `None` if the run is pending.
+    pub worker: Option<String>,
     /// Until when, by the store's clock, unless the worker renews it.
     pub until: Timestamp,
 }
@@ -210,7 +210,7 @@ impl StreamState {
         if let Some(task) = &task
             && let Some(until) = task.doc.lease_until.filter(|until| *until > now)
         {
-            let (run_id, worker) = (run.doc.run_id, task.doc.worker.clone());
+            let (run_id, worker) = (run.doc.run_id, Some(task.doc.worker.clone()));
             return Ok(Some(Opening::Busy(Busy { run_id, worker, until })));
         }
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
@@ -224,8 +224,7 @@ impl StreamState {
     async fn pending(&self, run: Versioned<RunItem>) -> Result<Option<Opening>> {
         let until = run.doc.pending_until.unwrap_or(Timestamp::MIN);
         if until > self.store.now().await? {
-            let worker = "a pending run, which waits to be committed or abandoned,".to_owned();
-            return Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id, worker, until })));
+            return Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id, worker: None, until })));
         }
         self.settle(run, RunStatus::Abandoned, Some("was pending for too long")).await?;
         Ok(None)

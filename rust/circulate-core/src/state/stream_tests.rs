@@ -82,7 +82,7 @@ async fn while_a_run_is_held_others_are_told_by_whom_and_until_when() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;
     let Opening::Busy(busy) = stand.worker(2).open(&incremental()).await.unwrap() else { panic!("held") };
-    assert_eq!((&busy.run_id, busy.worker.as_str()), (&held.run.run_id, "worker-1"));
+    assert_eq!((&busy.run_id, busy.worker.as_deref().unwrap()), (&held.run.run_id, "worker-1"));
     assert_eq!(busy.until, time("2026-11-22T05:31:00Z"));
 }
 
