@@ -1,5 +1,8 @@
 """Every fault at every page: what is delivered in the end is complete and exact."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from oracle import Finding, judge
 from support import CliFor, StartOrg
@@ -41,3 +44,36 @@ def test_a_fault_at_any_page_loses_and_repeats_nothing(start_org: StartOrg, cli_
     assert cli.pull().code == 0
     assert cli("gc", "--to", "lake", "--older-than", "0s").code == 0
     assert judge(cli.folder / "lake", org) == WELL
+
+
+def test_a_disk_that_is_full_again_and_again_loses_and_repeats_nothing(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=USERS)
+    cli = cli_for(org)
+    disk = cli.folder / "lake"
+    disk.mkdir()
+    kilobytes = 150
+    if not mount(disk, f"size={kilobytes}k"):
+        pytest.skip("a small disk takes the right to mount one")
+    try:
+        full = 0
+        while (done := cli.pull("--batch-records", "10", "--lease", "200ms")).code != 0:
+            assert done.code in {1, 4}, done.err
+            if done.code == 1:
+                assert full < 20
+                assert "full" in done.err or "No space left" in done.err
+                full += 1
+                kilobytes *= 2
+                assert mount(disk, f"remount,size={kilobytes}k")
+        assert full >= 2
+        assert mount(disk, "remount,size=50m")
+        assert cli.pull().code == 0
+        assert cli("gc", "--to", "lake", "--older-than", "0s").code == 0
+        assert judge(disk, org) == WELL
+    finally:
+        subprocess.run(["umount", disk], check=True)  # noqa: S607
+
+
+def mount(folder: Path, options: str) -> bool:
+    """Mount a small disk on a folder, or make it larger; returns whether that is allowed here."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
