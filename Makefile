@@ -57,7 +57,7 @@ test-python: develop ## what a user sees, against real servers on loopback
 	$(BIN)/pytest --numprocesses 2
 
 .PHONY: torture
-torture: develop ## kill the worker at least 20 times at every point of the protocol, and more (some 20 minutes)
+torture: develop ## kill the worker at least 20 times at every point of the protocol, and more (some 10 minutes)
 	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
 .PHONY: bench
