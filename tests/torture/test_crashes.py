@@ -12,7 +12,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -185,11 +187,17 @@ def digests(lake: Path) -> dict[Path, bytes]:
 
 @pytest.mark.parametrize("starters", [2, 8])
 def test_of_many_starters_one_runs_and_the_others_say_who(start_org: StartOrg, cli_for: CliFor, starters: int) -> None:
-    org = start_org(users=USERS, latency=0.1)
+    others_have_ended = threading.Event()
+    org = start_org(users=USERS, faults=["stall:60@2"], wait=others_have_ended.wait)
     cli = cli_for(org)
     command = ("pull", "okta.users", "--to", "lake", "--account", "practice", "--json")
     started = [cli.start(*command) for _ in range(starters)]
-    ended = [process.communicate(timeout=60) for process in started]
+    with ThreadPoolExecutor(starters) as pool:
+        waiting = [pool.submit(process.communicate, timeout=60) for process in started]
+        for _ in islice(as_completed(waiting), starters - 1):
+            pass
+        others_have_ended.set()
+        ended = [future.result() for future in waiting]
     codes = sorted(process.returncode for process in started)
     assert codes == [0, *[4] * (starters - 1)]
     worker = next(process.pid for process in started if process.returncode == 0)
