@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 from support import Cli, CliFor, Done, StartOrg
@@ -197,7 +196,7 @@ def test_verify_finds_every_kind_of_damage(start_org: StartOrg, cli_for: CliFor)
     done = cli("verify", manifest)
     assert (done.code, done.err.count("✗")) == (1, 4)
     assert "missing" in done.err
-    assert str(Path("okta")) in done.err
+    assert all(damaged.name in done.err for damaged in (first, second, third))
 
 
 def test_verify_of_something_else_is_a_usage_error(cli: Cli) -> None:

@@ -193,6 +193,15 @@ async fn a_death_before_the_index_costs_no_request_either() {
     assert!(urls.is_empty());
 }
 
+/// With threads of its own a runtime begins at once what is spawned, also what is aborted a moment later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_was_read_to_its_end_is_never_asked_for_again() {
+    for _ in 0..100 {
+        let (_, urls) = after_death("put cursor#", 1, []).await;
+        assert!(urls.is_empty());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_death_before_the_checkpoint_begins_the_pages_again() {
     let (report, urls) = after_death("put task#", 2, three_pages()).await;

@@ -88,6 +88,10 @@ impl<'p> Attempt<'p> {
     }
 
     async fn take_pages(&mut self) -> Result<End> {
+        // An earlier attempt read the list to its end: there is nothing left to ask the API.
+        if self.position.finished {
+            return Ok(End::OfTheList);
+        }
         self.overlap = Overlap::new(self.delivered_before().await?);
         let mut pages =
             Pages::start(self.pull, Arc::clone(&self.client), &self.held.run.window, &self.position)?;
