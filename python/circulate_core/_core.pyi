@@ -20,6 +20,7 @@ __all__ = [
     "source",
     "span_seconds",
     "state_decide",
+    "state_init",
     "state_reset",
     "state_show",
     "streams",
@@ -47,22 +48,25 @@ def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: St
 def check(source: str, request: str) -> str:
     """Ask a source once, without retries; see `circulate_core.check`."""
 
-def verify(destination: str | PathLike[str], key: str, state: str | PathLike[str]) -> str:
+def verify(destination: str, key: str, state: str | None, s3: str) -> str:
     """Read everything a manifest names and compare it; see `circulate_core.verify`."""
 
-def runs(state: str | PathLike[str], most: int) -> str:
-    """Return the newest runs that a state file knows, each with its stream."""
+def runs(state: str, most: int) -> str:
+    """Return the newest runs that a state knows, each with its stream."""
 
-def state_show(state: str | PathLike[str]) -> str:
-    """Return the state of all streams that a state file knows."""
+def state_show(state: str) -> str:
+    """Return the state of all streams that a state knows."""
 
-def state_reset(state: str | PathLike[str], stream: str) -> None:
+def state_init(state: str) -> bool:
+    """Make a state; return whether there was none."""
+
+def state_reset(state: str, stream: str) -> None:
     """Forget where the next run of a stream would begin, and give an unfinished run up."""
 
-def state_decide(state: str | PathLike[str], stream: str, run_id: str, commit: bool) -> None:
+def state_decide(state: str, stream: str, run_id: str, commit: bool) -> None:
     """Commit a pending run, or abandon it."""
 
-def gc(destination: str | PathLike[str], state: str | PathLike[str], older_than_seconds: float, dry_run: bool) -> str:
+def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> str:
     """Remove what no manifest names; see `circulate_core.gc`."""
 
 def streams(catalog: Sequence[str | PathLike[str]]) -> list[str]:

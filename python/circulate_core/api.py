@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
+from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         Definition,
         Report,
         Run,
+        S3Options,
         Snapshot,
         SourceDefinition,
         StreamState,
@@ -47,15 +49,19 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     max_wait: float | None = None,
     lease: float = 60.0,
     pending: float | None = None,
+    s3: S3Options | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
     on_progress: Callable[[Snapshot], object] | None = None,
     stop: _core.Stop | None = None,
 ) -> Report:
-    """Bring a stream up to date in a folder.
+    """Bring a stream up to date in a folder or a bucket.
+
+    AWS region, credentials and endpoints are found as every AWS tool finds them: `AWS_*` variables, then the profile,
+    then the roles of containers and instances.
 
     Args:
         stream: `source.endpoint`, such as `okta.users`.
-        to: Folder for objects and manifests; made if need be.
+        to: Folder for objects and manifests, made if need be, or `s3://bucket/prefix`.
         settings: Settings of the source by name, such as `org_url` and `api_token`.
         account: Name of the account in keys and state. Default: the host of its address.
         mode: `incremental` (what changed since the last complete run; everything on the first) or `full`.
@@ -67,12 +73,13 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         batch_records: Most records of an object. Default 1,000.
         batch_bytes: Most bytes of an object before compression. Default 3,000,000.
         max_record_bytes: Largest record taken. Default 16,000,000.
-        state: State file. Default `.circulate/state.db` below `to`.
+        state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
         max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
             tells when to come back. Default: wait.
         lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
         pending: Leave a complete run pending for so many seconds, for others to commit or abandon. Default: commit it.
+        s3: How a bucket is used: encryption, and the account that must own it.
         catalog: Folders of definitions that come before the shipped ones.
         on_progress: Called about ten times a second with what was done so far.
         stop: Lets another thread stop the pull at its next checkpoint.
@@ -85,12 +92,13 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             goes on from the last checkpoint.
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
-    destination = os.path.abspath(to)  # noqa: PTH100 - see above
+    destination = place(to)
     request = {
         "stream": stream,
         "from": _account(settings, account, catalog),
         "destination": destination,
-        "state": default_state(destination) if state is None else os.path.abspath(state),  # noqa: PTH100
+        "state": state_of_lake(destination, state),
+        "s3": s3 or {},
         "worker": f"process {os.getpid()} on {os.uname().nodename}",
         "mode": "window" if since or until else mode,
         "since": since,
@@ -110,9 +118,29 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     return cast("Report", json.loads(_core.pull(json.dumps(request), callback, stop)))
 
 
-def default_state(destination: str) -> str:
-    """Return the path of the state file that belongs to a folder."""
-    return os.path.join(destination, ".circulate", "state.db")  # noqa: PTH118
+def place(to: str | PathLike[str]) -> str:
+    """Return a place in full: the absolute path of a folder or file, or a URI as it is."""
+    text = os.fspath(to)
+    return text if "://" in text else os.path.abspath(text)  # noqa: PTH100 - see above
+
+
+def state_of_lake(lake: str, state: str | PathLike[str] | None) -> str:
+    """Return where the state of a lake is.
+
+    Args:
+        lake: Absolute path of a folder, or a URI.
+        state: Where it is by the user's word.
+
+    Raises:
+        SettingsError: A bucket has no state by default.
+    """
+    if state is not None:
+        return place(state)
+    if "://" in lake:
+        message = f"the state of {lake} must be named"
+        hint = "give dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine pulls to it"
+        raise SettingsError(message, hint=hint)
+    return os.path.join(lake, ".circulate", "state.db")  # noqa: PTH118 - see above
 
 
 def check(
@@ -139,12 +167,16 @@ def check(
     return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, account, catalog)))))
 
 
-def verify(manifest: str | PathLike[str], *, state: str | PathLike[str] | None = None) -> Verified:
+def verify(
+    manifest: str | PathLike[str], *, state: str | PathLike[str] | None = None, s3: S3Options | None = None
+) -> Verified:
     """Read back every object that a manifest names, and compare digests, sizes and counts.
 
     Args:
-        manifest: Path of a manifest's index, below the `_circulate` folder of a lake.
-        state: State file that must agree with the manifest, if it is there. Default `.circulate/state.db` in the lake.
+        manifest: Path or `s3://` URI of a manifest's index, below the `_circulate` folder of a lake.
+        state: State file or `dynamodb://table` that must agree with the manifest; a file that is not there is left out.
+            Default: `.circulate/state.db` in the lake, if that is a folder.
+        s3: How a bucket is used.
 
     Returns:
         Sums of what was read, and `problems`, which is empty if all is well.
@@ -153,19 +185,20 @@ def verify(manifest: str | PathLike[str], *, state: str | PathLike[str] | None =
         StorageError: There is no such manifest.
         ValueError: The path is not below a `_circulate` folder.
     """
-    path = os.path.abspath(manifest)  # noqa: PTH100
-    lake, found, key = path.rpartition(f"{os.sep}_circulate{os.sep}")
+    path = place(manifest)
+    lake, found, key = path.rpartition("/_circulate/")
     if not found:
         message = f"{path} is not below a `_circulate` folder, where manifests are"
         raise ValueError(message)
-    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}", state or default_state(lake))))
+    known = None if state is None and "://" in lake else state_of_lake(lake, state)
+    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}", known, json.dumps(s3 or {}))))
 
 
 def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     """List the newest runs, newest first.
 
     Args:
-        state: State file.
+        state: State file, or `dynamodb://table`.
         most: The most runs to return.
 
     Returns:
@@ -174,7 +207,7 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     Raises:
         StateError: There is no such file, or it is none of ours.
     """
-    return [cast("Run", {**_named(stream), **run}) for stream, run in json.loads(_core.runs(state, most))]
+    return [cast("Run", {**_named(stream), **run}) for stream, run in json.loads(_core.runs(place(state), most))]
 
 
 def gc(
@@ -183,14 +216,17 @@ def gc(
     older_than: float = 7 * 86_400.0,
     dry_run: bool = False,
     state: str | PathLike[str] | None = None,
+    s3: S3Options | None = None,
 ) -> Collected:
     """Remove what no manifest names: leftovers of workers that died, and all of runs that were given up.
 
     Args:
-        to: Folder that was pulled to. Only streams that the state knows at this place are touched.
+        to: Folder or `s3://bucket/prefix` that was pulled to. Only streams are touched that the state knows at this
+            place.
         older_than: Seconds since it was written. Default 7 days.
         dry_run: Only tell what would be removed.
-        state: State file. Default `.circulate/state.db` below `to`.
+        state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
+        s3: How a bucket is used.
 
     Returns:
         What stays, what is too young, and what was removed.
@@ -198,21 +234,23 @@ def gc(
     Raises:
         CirculateError: The folder or its state could not be used.
     """
-    lake = os.path.abspath(to)  # noqa: PTH100
-    return cast("Collected", json.loads(_core.gc(lake, state or default_state(lake), older_than, dry_run)))
+    lake = place(to)
+    known = state_of_lake(lake, state)
+    return cast("Collected", json.loads(_core.gc(lake, known, older_than, dry_run, json.dumps(s3 or {}))))
 
 
 def state_of(state: str | PathLike[str]) -> list[StreamState]:
-    """Return the state of all streams that a state file knows.
+    """Return the state of all streams that a state knows.
 
     Args:
-        state: State file.
+        state: State file, or `dynamodb://table`.
 
     Raises:
         StateError: There is no such file, or it is none of ours.
     """
     return [
-        cast("StreamState", {**status, **_named(status["stream"])}) for status in json.loads(_core.state_show(state))
+        cast("StreamState", {**status, **_named(status["stream"])})
+        for status in json.loads(_core.state_show(place(state)))
     ]
 
 

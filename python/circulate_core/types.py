@@ -8,6 +8,17 @@ Verdict = Literal["complete", "partial", "busy", "failed"]
 Mode = Literal["incremental", "full", "window"]
 
 
+class S3Options(TypedDict, total=False):
+    """How a bucket is used; named as in the AWS command line."""
+
+    sse: Literal["AES256", "aws:kms"]
+    """How S3 encrypts objects. Default: as the bucket says."""
+    sse_kms_key_id: str
+    """Id or ARN of the KMS key. Default: the account's own key for S3."""
+    expected_bucket_owner: str
+    """The AWS account that must own the bucket; requests fail if it is another one."""
+
+
 class Window(TypedDict):
     """The part of time a run asks for."""
 

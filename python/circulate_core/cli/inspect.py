@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import api
 from circulate_core.cli.console import counted, moment, paint, say, size, span, table, tell_mistake
-from circulate_core.cli.options import add_account_options, add_catalog_option, gather_settings
-from circulate_core.cli.pull import lake_state
+from circulate_core.cli.options import (
+    add_account_options,
+    add_catalog_option,
+    add_s3_options,
+    gather_settings,
+    s3_options,
+)
+from circulate_core.cli.pull import add_state_option, lake_state
 
 if TYPE_CHECKING:
     import argparse
@@ -82,15 +87,15 @@ def _say_checked(checked: Checked) -> None:
 
 def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate runs`."""
-    parser.add_argument("--to", metavar="DIR", help="folder that was pulled to (default: this one)")
-    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
+    add_state_option(parser)
     parser.add_argument("--most", metavar="N", type=int, default=20, help="most runs to show (default: 20)")
     parser.add_argument("--json", action="store_true", help="write the runs as JSON")
 
 
 def run_runs(args: argparse.Namespace) -> int:
     """Write what earlier runs did."""
-    runs = circulate_core.runs(lake_state(args.to, args.state), most=args.most)
+    runs = circulate_core.runs(lake_state(args), most=args.most)
     if args.json:
         print(json.dumps(runs))
         return 0
@@ -140,14 +145,18 @@ def _took(run: Run) -> str:
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate verify`."""
-    parser.add_argument("manifest", metavar="MANIFEST", type=Path, help="a manifest's index: LAKE/_circulate/....json")
+    parser.add_argument("manifest", metavar="MANIFEST", help="a manifest's index: LAKE/_circulate/....json")
+    parser.add_argument(
+        "--state", metavar="PLACE", help="state that must agree (default: .circulate/state.db, if the lake is a folder)"
+    )
+    add_s3_options(parser)
     parser.add_argument("--json", action="store_true", help="write what was found as JSON")
 
 
 def run_verify(args: argparse.Namespace) -> int:
     """Read back everything a manifest names."""
     try:
-        verified = circulate_core.verify(args.manifest)
+        verified = circulate_core.verify(args.manifest, state=args.state, s3=s3_options(args))
     except ValueError as error:
         tell_mistake(str(error))
         return 2

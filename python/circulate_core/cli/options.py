@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from circulate_core.cli.settings import Configured, configured
 
 if TYPE_CHECKING:
     import argparse
 
-    from circulate_core.types import SourceDefinition
+    from circulate_core.types import S3Options, SourceDefinition
 
 
 def add_catalog_option(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,21 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
     )
     add_catalog_option(parser)
+
+
+def add_s3_options(parser: argparse.ArgumentParser, *, writes: bool = False) -> None:
+    """Declare the options that say how a bucket is used; they are named as in the AWS command line."""
+    if writes:
+        parser.add_argument("--sse", choices=["AES256", "aws:kms"], help="encryption in S3 (default: the bucket's)")
+        parser.add_argument("--sse-kms-key-id", metavar="KEY", help="KMS key (default: the account's own for S3)")
+    parser.add_argument("--expected-bucket-owner", metavar="ACCOUNT", help="AWS account that must own the bucket")
+
+
+def s3_options(args: argparse.Namespace) -> S3Options:
+    """Return what flags say about how a bucket is used."""
+    names = ("sse", "sse_kms_key_id", "expected_bucket_owner")
+    given = {name: value for name in names if (value := getattr(args, name, None))}
+    return cast("S3Options", given)
 
 
 def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Configured:

@@ -1,21 +1,19 @@
-"""`circulate pull`: bring streams up to date in a folder."""
+"""`circulate pull`: bring streams up to date in a folder or a bucket."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import _core, api
 from circulate_core.cli.console import counted, moment, paint, say, size, span
-from circulate_core.cli.options import add_account_options, gather_settings
+from circulate_core.cli.options import add_account_options, add_s3_options, gather_settings, s3_options
 from circulate_core.cli.progress import Progress
 from circulate_core.exceptions import CirculateError
 
@@ -32,7 +30,9 @@ INTERRUPTED = 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate pull`."""
     parser.add_argument("stream", metavar="STREAM", help="what to pull, such as okta.users")
-    parser.add_argument("--to", metavar="DIR", required=True, help="folder for objects and manifests")
+    parser.add_argument(
+        "--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for objects and manifests"
+    )
     parser.add_argument("--full", action="store_true", help="everything, not only what changed since the last run")
     parser.add_argument("--since", metavar="TIME", type=_time, help="only from this time on; the cursor stays")
     parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time; the cursor stays")
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-record-bytes", metavar="N", type=_positive, help="largest record taken (default: 16000000)"
     )
-    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    add_state_option(parser)
     parser.add_argument(
         "--max-wait", metavar="SPAN", type=read_span, help="rather stop than wait for the API for longer at a time"
     )
@@ -70,7 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pending", metavar="SPAN", type=read_span, help="leave the run to be committed by `circulate state commit`"
     )
     parser.add_argument("--json", action="store_true", help="write the report to stdout as JSON")
+    add_s3_options(parser, writes=True)
     add_account_options(parser)
+
+
+def add_state_option(parser: argparse.ArgumentParser) -> None:
+    """Declare `--state`."""
+    parser.add_argument(
+        "--state",
+        metavar="PLACE",
+        help="state file or dynamodb://table (default: .circulate/state.db in the folder; needed for a bucket)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -99,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
                 max_wait=args.max_wait,
                 lease=args.lease,
                 pending=args.pending,
+                s3=s3_options(args),
                 catalog=args.catalog,
                 on_progress=progress.show,
                 stop=stop,
@@ -179,7 +190,7 @@ def _tell_complete(report: Report) -> None:
         say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
     if report["records_without_time"]:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
-    say(f"  manifest  {Path(report['destination'], report['manifest'] or '')}")
+    say(f"  manifest  {report['destination']}/{report['manifest']}")
     if report["mode"] != "window" and (since := report["next_since"]):
         say(f"  next run  asks for what changed since {moment(since)}")
 
@@ -232,6 +243,6 @@ def _positive(text: str) -> int:
     return number
 
 
-def lake_state(to: str | None, state: str | None) -> str:
-    """Return the state file that `--to` and `--state` name."""
-    return state or api.default_state(os.path.abspath(to or "."))  # noqa: PTH100 - as in the API
+def lake_state(args: argparse.Namespace) -> str:
+    """Return the state that `--to` and `--state` name."""
+    return api.state_of_lake(api.place(args.to or "."), args.state)

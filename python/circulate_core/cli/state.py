@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import _core, api
 from circulate_core.cli.console import counted, moment, paint, say, size
-from circulate_core.cli.pull import lake_state, read_span
+from circulate_core.cli.options import add_s3_options, s3_options
+from circulate_core.cli.pull import add_state_option, lake_state, read_span
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help="cursors, open and pending runs, and who holds them")
     show.add_argument("--json", action="store_true", help="write the state as JSON")
     show.set_defaults(state_command=_show)
+    init = commands.add_parser("init", help="make the state: a file, or a DynamoDB table")
+    init.set_defaults(state_command=_init)
     reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
     reset.add_argument("stream", metavar="STREAM", help="such as okta.users")
     reset.add_argument("--account", metavar="NAME", help="which account, if there are several")
@@ -38,12 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one of them."""
-    return int(args.state_command(args, lake_state(args.to, args.state)))
+    return int(args.state_command(args, lake_state(args)))
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", metavar="DIR", help="folder that was pulled to (default: this one)")
-    parser.add_argument("--state", metavar="FILE", help="state file (default: DIR/.circulate/state.db)")
+    parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
+    add_state_option(parser)
+
+
+def _init(_args: argparse.Namespace, path: str) -> int:
+    made = _core.state_init(path)
+    say(f"{paint('✓', 'green')} {path} {'is made' if made else 'was there already'}")
+    return 0
 
 
 def _show(args: argparse.Namespace, path: str) -> int:
@@ -111,15 +119,15 @@ def add_gc_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than", metavar="SPAN", type=read_span, default=7 * 86_400.0, help="age of what goes (default: 7d)"
     )
+    add_s3_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     parser.add_argument("--json", action="store_true", help="write what was found as JSON")
 
 
 def run_gc(args: argparse.Namespace) -> int:
     """Remove what no manifest names."""
-    lake = os.path.abspath(args.to or ".")  # noqa: PTH100 - as in the API
     collected = circulate_core.gc(
-        lake, older_than=args.older_than, dry_run=args.dry_run, state=lake_state(args.to, args.state)
+        args.to or ".", older_than=args.older_than, dry_run=args.dry_run, state=args.state, s3=s3_options(args)
     )
     if args.json:
         print(json.dumps(collected))

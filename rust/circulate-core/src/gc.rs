@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clock::earlier;
 use crate::error::Result;
 use crate::manifest::{self, Index, read_part};
 use crate::sink::Sink;
-use crate::state::{RunStatus, StateStore, StreamState};
+use crate::state::{RunStatus, StateStore, StreamState, streams};
 
 /// What was found, and what became of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -39,8 +40,28 @@ pub async fn gc(
 ) -> Result<Collected> {
     let before = earlier(store.now().await?, older_than);
     let mut collected = Collected::default();
-    let mut names = Names { sink, store, run: None };
-    let mut listing = sink.list("");
+    for pk in streams(store).await? {
+        let head = StreamState::head(store, &pk).await?;
+        if head.and_then(|head| head.destination).is_some_and(|destination| destination == sink.uri()) {
+            let stream = pk.replace('#', "/");
+            for prefix in [format!("{stream}/"), format!("_circulate/{stream}/")] {
+                let mut names = Names { sink, store, pk: &pk, run: None };
+                collect(&mut names, &prefix, before, dry_run, &mut collected).await?;
+            }
+        }
+    }
+    Ok(collected)
+}
+
+async fn collect(
+    names: &mut Names<'_>,
+    prefix: &str,
+    before: Timestamp,
+    dry_run: bool,
+    collected: &mut Collected,
+) -> Result<()> {
+    let sink = names.sink;
+    let mut listing = sink.list(prefix);
     while let Some(listed) = listing.next().await {
         let listed = listed?;
         let garbage = match Owner::of(&listed.key) {
@@ -60,7 +81,7 @@ pub async fn gc(
             collected.removed_keys.push(listed.key);
         }
     }
-    Ok(collected)
+    Ok(())
 }
 
 /// The run that an object belongs to, as its key tells.
@@ -98,6 +119,8 @@ impl Owner {
 struct Names<'g> {
     sink: &'g dyn Sink,
     store: &'g dyn StateStore,
+    /// The stream.
+    pk: &'g str,
     run: Option<(Owner, Named)>,
 }
 
@@ -121,12 +144,7 @@ impl Names<'_> {
     }
 
     async fn named_by(&self, owner: &Owner) -> Result<Named> {
-        let pk = owner.stream.replace('/', "#");
-        let Some(head) = StreamState::head(self.store, &pk).await? else { return Ok(Named::All) };
-        if head.destination.as_deref() != Some(self.sink.uri().as_str()) {
-            return Ok(Named::All);
-        }
-        match StreamState::run(self.store, &pk, &owner.run_id).await?.map(|run| run.status) {
+        match StreamState::run(self.store, self.pk, &owner.run_id).await?.map(|run| run.status) {
             Some(RunStatus::Open) => Ok(Named::All),
             Some(RunStatus::Abandoned) => Ok(Named::These(HashSet::new())),
             Some(RunStatus::Pending | RunStatus::Committed) | None => self.named_by_index(owner).await,

@@ -1,12 +1,14 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
-//! Data flows one way, and a module uses only what stands before it in this list: `error`, `clock`, `secrets`,
-//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`] → [`batch`] →
-//! [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`write`] → [`run`], [`check`], [`verify`], [`gc`]. A test holds it to that.
+//! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`,
+//! `secrets`, `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`] → [`batch`] →
+//! [`encode`] → [`sink`] → [`manifest`] → [`state`] →
+//! [`location`], [`write`] → [`run`], [`check`], [`verify`], [`gc`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
 pub mod account;
 pub mod auth;
+pub mod aws;
 pub mod batch;
 pub mod check;
 pub mod client;
@@ -16,6 +18,7 @@ pub mod encode;
 pub mod error;
 pub mod gc;
 pub mod http;
+pub mod location;
 pub mod manifest;
 pub mod page;
 pub mod progress;

@@ -1,23 +1,23 @@
 //! The functions of the module.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use circulate_core::account::Account;
 use circulate_core::batch::BatchLimits;
-use circulate_core::clock::Clock;
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::http::Wire;
+use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::run::{Outcome, Pull, PullOptions};
-use circulate_core::sink::{LocalFolder, Sink};
+use circulate_core::sink::{Encryption, S3Options};
 use circulate_core::spec::{Catalog, Definition, Source, Span};
-use circulate_core::state::{self as core_state, Mode, SqliteStore, StateStore, list_runs};
+use circulate_core::state::{self as core_state, Mode, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::write::ObjectFormat;
 use circulate_core::{check as core_check, gc as core_gc, spec, verify as core_verify};
@@ -39,13 +39,43 @@ struct AccountRequest {
     account: Option<String>,
 }
 
+/// How a bucket is used; named as in the AWS command line.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct S3Request {
+    sse: Option<String>,
+    sse_kms_key_id: Option<String>,
+    expected_bucket_owner: Option<String>,
+}
+
+impl S3Request {
+    fn locations(self) -> Result<Locations> {
+        let wrong = |message: String| Err(Error::new(ErrorKind::Settings, "read settings", message));
+        let encryption = match (self.sse.as_deref(), self.sse_kms_key_id) {
+            (None, None) => None,
+            (Some("AES256"), None) => Some(Encryption::Aes256),
+            (None | Some("aws:kms"), key) => Some(Encryption::Kms(key)),
+            (Some("AES256"), Some(_)) => return wrong("AES256 takes no KMS key: give `aws:kms`".to_owned()),
+            (Some(other), _) => return wrong(format!("`{other}` is no encryption: AES256 or aws:kms")),
+        };
+        let bucket_owner = self.expected_bucket_owner;
+        if let Some(owner) =
+            bucket_owner.as_ref().filter(|o| o.len() != 12 || !o.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return wrong(format!("`{owner}` is no AWS account: it has 12 digits"));
+        }
+        Ok(Locations::new(S3Options { encryption, bucket_owner }))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PullRequest {
     stream: String,
     from: AccountRequest,
-    destination: PathBuf,
-    state: PathBuf,
+    destination: String,
+    state: String,
+    s3: S3Request,
     worker: String,
     mode: Mode,
     since: Option<Timestamp>,
@@ -124,15 +154,20 @@ pub(crate) fn pull(
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
     let request: PullRequest = from_json(request)?;
-    let pull = py.detach(|| prepare(request)).map_err(|error| to_python(py, &error, None))?;
+    let deadline = request.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let asked_to_stop =
+        stop::Stop::new(deadline).waiting_at_most(request.max_wait_seconds.map(Duration::from_secs_f64));
+    let progress = Arc::new(Progress::default());
     let mut watcher = PullWatcher {
-        progress: Arc::clone(&pull.progress),
-        stop: pull.stop.clone(),
+        progress: Arc::clone(&progress),
+        stop: asked_to_stop.clone(),
         asked: stop,
         on_progress,
         interrupted: false,
     };
-    let Outcome { report, error } = wait(py, async move { pull.run().await }, &mut watcher)?;
+    let work = async move { Ok(prepare(request, progress, asked_to_stop).await?.run().await) };
+    let Outcome { report, error } =
+        wait(py, work, &mut watcher)?.map_err(|error| to_python(py, &error, None))?;
     let report = to_json(&report)?;
     match error {
         None => Ok(report),
@@ -140,18 +175,17 @@ pub(crate) fn pull(
     }
 }
 
-fn prepare(request: PullRequest) -> Result<Pull> {
+async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Pull> {
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
     let account = request.from.resolve(&definition.source)?;
-    let sink = LocalFolder::new(request.destination);
-    sink.probe()?;
-    let store = SqliteStore::open(&request.state, Clock::system())?;
+    let locations = request.s3.locations()?;
+    let sink = locations.sink(&request.destination).await?;
+    sink.probe().await?;
+    let store = locations.state(&request.state).await?;
     let defaults = PullOptions::default();
     let mut pages = PageLimits::default();
     pages.record = request.max_record_bytes.unwrap_or(pages.record);
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
-    let deadline = request.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
-    let (sink, store): (Arc<dyn Sink>, Arc<dyn StateStore>) = (Arc::new(sink), Arc::new(store));
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {
@@ -171,9 +205,8 @@ fn prepare(request: PullRequest) -> Result<Pull> {
             ..defaults
         },
         worker: request.worker,
-        progress: Arc::new(Progress::default()),
-        stop: stop::Stop::new(deadline)
-            .waiting_at_most(request.max_wait_seconds.map(Duration::from_secs_f64)),
+        progress,
+        stop,
         seed: None,
     })
 }
@@ -200,34 +233,51 @@ pub(crate) fn check(py: Python<'_>, source: &str, request: &str) -> PyResult<Str
 
 /// Read everything a manifest names and compare it; see `circulate_core.verify`.
 #[pyfunction]
-pub(crate) fn verify(py: Python<'_>, destination: PathBuf, key: String, state: PathBuf) -> PyResult<String> {
+pub(crate) fn verify(
+    py: Python<'_>,
+    destination: String,
+    key: String,
+    state: Option<String>,
+    s3: &str,
+) -> PyResult<String> {
+    let s3: S3Request = from_json(s3)?;
     let work = async move {
-        let sink = LocalFolder::new(destination);
-        let store = state.exists().then(|| SqliteStore::open(&state, Clock::system())).transpose()?;
-        let store = store.as_ref().map(|store| store as &dyn StateStore);
-        core_verify::verify(&sink, &key, store).await
+        let locations = s3.locations()?;
+        let sink = locations.sink(&destination).await?;
+        let store = match state {
+            Some(state) => locations.existing_state(&state).await?,
+            None => None,
+        };
+        core_verify::verify(&*sink, &key, store.as_deref()).await
     };
     finish(py, wait(py, work, &mut Plain)?)
 }
 
-/// The newest runs that a state file knows, each with its stream.
+/// The newest runs that a state knows, each with its stream.
 #[pyfunction]
-pub(crate) fn runs(py: Python<'_>, state: PathBuf, most: usize) -> PyResult<String> {
-    let work = async move { list_runs(&existing(&state)?, most).await };
+pub(crate) fn runs(py: Python<'_>, state: String, most: usize) -> PyResult<String> {
+    let work = async move { list_runs(&*existing(&state).await?, most).await };
     finish(py, wait(py, work, &mut Plain)?)
 }
 
-/// The state of all streams that a state file knows.
+/// The state of all streams that a state knows.
 #[pyfunction]
-pub(crate) fn state_show(py: Python<'_>, state: PathBuf) -> PyResult<String> {
-    let work = async move { core_state::show(&existing(&state)?).await };
+pub(crate) fn state_show(py: Python<'_>, state: String) -> PyResult<String> {
+    let work = async move { core_state::show(&*existing(&state).await?).await };
     finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Make a state; returns whether there was none.
+#[pyfunction]
+pub(crate) fn state_init(py: Python<'_>, state: String) -> PyResult<bool> {
+    let work = async move { Locations::default().make_state(&state).await };
+    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Forget where the next run of a stream would begin, and give an unfinished run up.
 #[pyfunction]
-pub(crate) fn state_reset(py: Python<'_>, state: PathBuf, stream: String) -> PyResult<()> {
-    let work = async move { core_state::reset(&existing(&state)?, &stream).await };
+pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String) -> PyResult<()> {
+    let work = async move { core_state::reset(&*existing(&state).await?, &stream).await };
     wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 
@@ -235,12 +285,12 @@ pub(crate) fn state_reset(py: Python<'_>, state: PathBuf, stream: String) -> PyR
 #[pyfunction]
 pub(crate) fn state_decide(
     py: Python<'_>,
-    state: PathBuf,
+    state: String,
     stream: String,
     run_id: String,
     commit: bool,
 ) -> PyResult<()> {
-    let work = async move { core_state::decide(&existing(&state)?, &stream, &run_id, commit).await };
+    let work = async move { core_state::decide(&*existing(&state).await?, &stream, &run_id, commit).await };
     wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 
@@ -248,27 +298,28 @@ pub(crate) fn state_decide(
 #[pyfunction]
 pub(crate) fn gc(
     py: Python<'_>,
-    destination: PathBuf,
-    state: PathBuf,
+    destination: String,
+    state: String,
     older_than_seconds: f64,
     dry_run: bool,
+    s3: &str,
 ) -> PyResult<String> {
+    let s3: S3Request = from_json(s3)?;
     let work = async move {
-        let store = existing(&state)?;
-        let older_than = Duration::from_secs_f64(older_than_seconds);
-        core_gc::gc(&LocalFolder::new(destination), &store, older_than, dry_run).await
+        let store = existing(&state).await?;
+        let sink = s3.locations()?.sink(&destination).await?;
+        core_gc::gc(&*sink, &*store, Duration::from_secs_f64(older_than_seconds), dry_run).await
     };
     finish(py, wait(py, work, &mut Plain)?)
 }
 
-/// Opens a state file that must be there.
-fn existing(state: &Path) -> Result<SqliteStore> {
-    if state.exists() {
-        return SqliteStore::open(state, Clock::system());
-    }
-    Err(Error::new(ErrorKind::State, "read state", "there is no state file")
-        .with("file", state.display())
-        .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)"))
+/// Opens a state that must be there.
+async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
+    Locations::default().existing_state(state).await?.ok_or_else(|| {
+        Error::new(ErrorKind::State, "read state", "there is no state file")
+            .with("file", state)
+            .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)")
+    })
 }
 
 /// Names of all streams in the catalog folders.

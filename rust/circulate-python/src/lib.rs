@@ -17,6 +17,6 @@ mod _core {
     #[pymodule_export]
     use super::calls::{
         Stop, check, definition, gc, json_schemas, pull, runs, source, span_seconds, state_decide,
-        state_reset, state_show, streams, verify,
+        state_init, state_reset, state_show, streams, verify,
     };
 }

@@ -27,14 +27,6 @@ impl LocalFolder {
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
-
-    /// Makes sure objects can be written: creates the folder, and a file in it. For a clear error before any request.
-    pub fn probe(&self) -> Result<()> {
-        let path = self.root.join(".circulate-probe");
-        make_folders(&self.root)
-            .and_then(|()| tempfile::Builder::new().prefix(".probe-").tempfile_in(&self.root).map(drop))
-            .map_err(|error| storage_error("prepare folder", "cannot write into the folder", error, &path))
-    }
 }
 
 impl Sink for LocalFolder {
@@ -81,6 +73,17 @@ impl Sink for LocalFolder {
                 while folders.next().is_some_and(|folder| std::fs::remove_dir(folder).is_ok()) {}
                 Ok(())
             }
+        }))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<()>> {
+        let root = self.root.clone();
+        Box::pin(blocking(move || {
+            make_folders(&root)
+                .and_then(|()| tempfile::Builder::new().prefix(".probe-").tempfile_in(&root).map(drop))
+                .map_err(|error| {
+                    storage_error("prepare folder", "cannot write into the folder", error, &root)
+                })
         }))
     }
 
@@ -195,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_in_the_way_is_explained() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = LocalFolder::new(file.path().join("lake")).probe().unwrap_err();
+        let error = LocalFolder::new(file.path().join("lake")).probe().await.unwrap_err();
         assert_eq!(error.hint_text(), Some("a part of this path is a file"));
     }
 }

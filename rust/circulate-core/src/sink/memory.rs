@@ -59,6 +59,10 @@ impl Sink for MemorySink {
         Box::pin(ready(Ok(())))
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(ready(Ok(())))
+    }
+
     fn uri(&self) -> String {
         "memory:".to_owned()
     }

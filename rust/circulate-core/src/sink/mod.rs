@@ -3,6 +3,7 @@
 mod key;
 mod local;
 mod memory;
+mod s3;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub use key::StreamKeys;
 pub use local::LocalFolder;
 pub(crate) use local::make_folders;
 pub use memory::MemorySink;
+pub use s3::{Encryption, S3Bucket, S3Options};
 
 /// An object to store.
 #[derive(Debug, Clone)]
@@ -65,6 +67,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
     /// Removes an object; that there is none is fine. Only garbage is ever removed.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Makes sure that objects can be written, for a clear error before anything is asked of an API.
+    fn probe(&self) -> BoxFuture<'_, Result<()>>;
 
     /// The place as a person writes it; state refuses to go on with another one.
     fn uri(&self) -> String;

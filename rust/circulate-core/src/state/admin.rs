@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::items::{Cursor, CursorValue, Head, RunItem, RunStatus, TaskItem};
-use super::stream::{StreamState, cursor_key, read, run_key, say_in_head, task_key};
+use super::stream::{StreamState, cursor_key, read, run_key, say_in_head, streams, task_key};
 use super::{Expect, ItemKey, StateStore};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,11 +31,12 @@ pub struct StreamStatus {
 
 /// The state of all streams that a store knows, sorted.
 pub async fn show(store: &dyn StateStore) -> Result<Vec<StreamStatus>> {
-    let mut heads = store.list(None, "head", usize::MAX).await?;
-    heads.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut shown = Vec::new();
-    for (key, item) in heads {
-        shown.push(status(store, &key.pk, read(&key.sk, item.doc)?).await?);
+    for pk in streams(store).await? {
+        // A start that died before its first write to `head` leaves none.
+        if let Some(head) = StreamState::head(store, &pk).await? {
+            shown.push(status(store, &pk, head).await?);
+        }
     }
     Ok(shown)
 }

@@ -54,12 +54,12 @@ impl StateStore for MemoryStore {
 
     fn list<'a>(
         &'a self,
-        pk: Option<&'a str>,
+        pk: &'a str,
         prefix: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
         Box::pin(async move {
-            let wanted = |key: &ItemKey| key.sk.starts_with(prefix) && pk.is_none_or(|pk| pk == key.pk);
+            let wanted = |key: &ItemKey| key.sk.starts_with(prefix) && pk == key.pk;
             let items = self.items();
             let mut found: Vec<_> = items
                 .iter()

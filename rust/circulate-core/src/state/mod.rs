@@ -5,6 +5,7 @@
 //! [`StreamState`].
 
 mod admin;
+mod dynamodb;
 mod held;
 mod items;
 mod memory;
@@ -20,11 +21,14 @@ use serde_json::Value;
 use crate::error::Result;
 
 pub use admin::{StreamStatus, decide, reset, show};
+pub use dynamodb::DynamoTable;
 pub use held::Held;
 pub use items::{Cursor, CursorValue, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
-pub use stream::{Busy, Opening, StreamState, Wanted, list_runs};
+#[cfg(feature = "testing")]
+pub(crate) use stream::STREAMS;
+pub use stream::{Busy, Opening, StreamState, Wanted, list_runs, streams};
 
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,10 +68,10 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     /// Writes an item if `expect` holds, in one step. Returns the new version, or `None` if it does not hold.
     fn put<'a>(&'a self, key: &'a ItemKey, doc: Value, expect: Expect) -> BoxFuture<'a, Result<Option<u64>>>;
 
-    /// Reads the items whose sort key starts with `prefix`, of one partition key or of all, greatest sort key first.
+    /// Reads the items of a partition key whose sort key starts with `prefix`, greatest sort key first.
     fn list<'a>(
         &'a self,
-        pk: Option<&'a str>,
+        pk: &'a str,
         prefix: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>>;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +22,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// The one task and the one partition of a stream that is pulled by one worker.
 const TASK: u32 = 0;
 const PARTITION: &str = "all";
+/// How a run id tells its time.
+const RUN_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
+/// The partition key under which every stream is listed.
+pub(crate) const STREAMS: &str = "streams";
 /// Times a start looks again when another start got in between.
 const LOOKS: u32 = 5;
 
@@ -150,7 +156,11 @@ impl StreamState {
         if let Some(ended) = ended.filter(|run| run.doc.status == RunStatus::Committed) {
             head.last_complete = Some(ended.doc.run_id);
         }
-        let run = self.new_run(wanted).await?;
+        if expect == Expect::Absent {
+            let listed = ItemKey { pk: STREAMS.to_owned(), sk: self.pk.clone() };
+            self.store.put(&listed, serde_json::json!({}), Expect::Absent).await?;
+        }
+        let run = self.new_run(wanted, head.last_attempt.as_deref()).await?;
         let run_version = self.put_new(&run_key(&run.run_id), &run).await?;
         head.open_run = Some(run.run_id.clone());
         head.last_attempt = Some(run.run_id.clone());
@@ -164,7 +174,7 @@ impl StreamState {
         self.claim(run, None, false).await
     }
 
-    async fn new_run(&self, wanted: &Wanted) -> Result<RunItem> {
+    async fn new_run(&self, wanted: &Wanted, last_attempt: Option<&str>) -> Result<RunItem> {
         let from_cursor = self.cursor().await?;
         if wanted.mode == Mode::Incremental {
             check_definition(from_cursor.as_ref(), wanted)?;
@@ -179,7 +189,7 @@ impl StreamState {
         };
         let started_at = self.store.now().await?;
         Ok(RunItem {
-            run_id: self.run_id(started_at),
+            run_id: self.run_id(started_at, last_attempt),
             status: RunStatus::Open,
             started_at,
             ended_at: None,
@@ -197,10 +207,13 @@ impl StreamState {
         })
     }
 
-    /// An id that sorts by time and that no other run has: `20261122T053000123Z-1a2b3c4d5e`.
-    fn run_id(&self, started_at: Timestamp) -> String {
+    /// An id that no other run has and that sorts after the stream's last one, even if both began in the same second of
+    /// the store's clock: `20261122T053000123Z-1a2b3c4d5e`.
+    fn run_id(&self, started_at: Timestamp, last_attempt: Option<&str>) -> String {
         let mut random = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        format!("{}-{:010x}", started_at.strftime("%Y%m%dT%H%M%S%3fZ"), random.u64(..) >> 24)
+        let after_last = last_attempt.and_then(time_of_run).map(|last| later(last, Duration::from_millis(1)));
+        let time = after_last.map_or(started_at, |after| after.max(started_at));
+        format!("{}-{:010x}", time.strftime(RUN_TIME), random.u64(..) >> 24)
     }
 
     /// Takes up the open run, if nobody is at it.
@@ -320,13 +333,19 @@ async fn current(
     pk: &str,
     cursor: &Cursor,
 ) -> Result<(Option<CursorValue>, Option<String>)> {
-    if let Some(next_run) = &cursor.next_run
-        && let Some(run) = StreamState::run(store, pk, next_run).await?
-        && run.status == RunStatus::Committed
-    {
-        return Ok((cursor.next_value.clone(), cursor.next_run.clone()));
-    }
-    Ok((cursor.value.clone(), cursor.run.clone()))
+    let Some(next_run) = &cursor.next_run else { return Ok((cursor.value.clone(), cursor.run.clone())) };
+    let committed = match StreamState::run(store, pk, next_run).await? {
+        Some(run) => run.status == RunStatus::Committed,
+        // A store may forget runs of long ago; `head` remembers the last one that counts.
+        None => {
+            StreamState::head(store, pk).await?.and_then(|head| head.last_complete).as_ref() == Some(next_run)
+        }
+    };
+    Ok(if committed {
+        (cursor.next_value.clone(), cursor.next_run.clone())
+    } else {
+        (cursor.value.clone(), cursor.run.clone())
+    })
 }
 
 async fn get<T: DeserializeOwned>(
@@ -367,22 +386,36 @@ pub(super) fn read<T: DeserializeOwned>(sk: &str, doc: serde_json::Value) -> Res
     serde_json::from_value(doc).map_err(|error| unreadable(sk, error))
 }
 
+/// Every stream that a store knows, as `source#account#endpoint`, sorted.
+pub async fn streams(store: &dyn StateStore) -> Result<Vec<String>> {
+    let listed = store.list(STREAMS, "", usize::MAX).await?;
+    Ok(listed.into_iter().rev().map(|(key, _)| key.sk).collect())
+}
+
 /// The newest runs of all streams, with the stream each belongs to. A run that no `head` ever named is shown as abandoned:
 /// its worker died before it began, and nobody will take it up.
 pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
     let mut runs = Vec::new();
-    for (key, item) in store.list(None, "run#", most).await? {
-        let mut run: RunItem = read(&key.sk, item.doc)?;
-        if run.status == RunStatus::Open {
-            let open_run = StreamState::head(store, &key.pk).await?.and_then(|head| head.open_run);
-            if open_run.as_ref() != Some(&run.run_id) {
+    for pk in streams(store).await? {
+        let open_run = StreamState::head(store, &pk).await?.and_then(|head| head.open_run);
+        for (key, item) in store.list(&pk, "run#", most).await? {
+            let mut run: RunItem = read(&key.sk, item.doc)?;
+            if run.status == RunStatus::Open && open_run.as_ref() != Some(&run.run_id) {
                 run.status = RunStatus::Abandoned;
                 run.ledger.stopped_by = Some("its worker died before it began".to_owned());
             }
+            runs.push((pk.clone(), run));
         }
-        runs.push((key.pk, run));
     }
+    runs.sort_by(|(_, a), (_, b)| b.run_id.cmp(&a.run_id));
+    runs.truncate(most);
     Ok(runs)
+}
+
+/// The time in a run id.
+fn time_of_run(run_id: &str) -> Option<Timestamp> {
+    let (time, _) = run_id.split_once('-')?;
+    DateTime::strptime(RUN_TIME, time).ok()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
 }
 
 fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {

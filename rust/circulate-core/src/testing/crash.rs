@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::sink::{Created, Listed, Object, Sink};
-use crate::state::{Expect, Item, ItemKey, StateStore};
+use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
 /// Puts crash points around every write, if the environment asks for them.
 pub fn armed(sink: Arc<dyn Sink>, store: Arc<dyn StateStore>) -> (Arc<dyn Sink>, Arc<dyn StateStore>) {
@@ -120,6 +120,10 @@ impl Sink for CrashingSink {
         self.sink.remove(key)
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<()>> {
+        self.sink.probe()
+    }
+
     fn uri(&self) -> String {
         self.sink.uri()
     }
@@ -135,8 +139,11 @@ struct CrashingStore {
 
 impl CrashingStore {
     /// What a write means in the protocol.
-    fn meaning(&self, sk: &str, doc: &Value) -> &'static str {
+    fn meaning(&self, key: &ItemKey, doc: &Value) -> &'static str {
+        let sk = &key.sk;
         match sk.split('#').next() {
+            // Made known right before its first head is written.
+            _ if key.pk == STREAMS => "head",
             Some("head") if doc["open_run"].is_null() => "head-freed",
             Some("head") => "head",
             Some("cursor") => "cursor",
@@ -174,7 +181,7 @@ impl StateStore for CrashingStore {
 
     fn put<'a>(&'a self, key: &'a ItemKey, doc: Value, expect: Expect) -> BoxFuture<'a, Result<Option<u64>>> {
         Box::pin(async move {
-            let meaning = self.meaning(&key.sk, &doc);
+            let meaning = self.meaning(key, &doc);
             self.points.at("before", meaning).await;
             let written = {
                 let _quiet = self.points.quiet.lock().await;
@@ -187,7 +194,7 @@ impl StateStore for CrashingStore {
 
     fn list<'a>(
         &'a self,
-        pk: Option<&'a str>,
+        pk: &'a str,
         prefix: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {

@@ -103,6 +103,10 @@ impl Sink for Faulty<dyn Sink> {
         self.inner.remove(key)
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.probe()
+    }
+
     fn uri(&self) -> String {
         self.inner.uri()
     }
@@ -123,7 +127,7 @@ impl StateStore for Faulty<dyn StateStore> {
 
     fn list<'a>(
         &'a self,
-        pk: Option<&'a str>,
+        pk: &'a str,
         prefix: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {

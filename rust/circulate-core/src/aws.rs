@@ -1,0 +1,232 @@
+//! What all AWS services have in common: region, credentials and endpoints as every AWS tool finds them, and refusals
+//! told in words.
+//!
+//! The order is that of the AWS SDKs: `AWS_*` variables, then the profile (`AWS_PROFILE`), then what the machine offers
+//! (container and instance roles). `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` name other endpoints;
+//! `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured. Calls are retried by the SDK and by nobody else.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Attempts at a call, unless `AWS_MAX_ATTEMPTS` or the profile says otherwise: a pull of hours meets more trouble than
+/// the three attempts get over that the SDK would make.
+const MAX_ATTEMPTS: u32 = 8;
+/// How long a service may take to begin its answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Region, credentials and endpoints.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    region: String,
+}
+
+impl Aws {
+    /// Finds region, credentials and endpoints. Credentials are only used, and told to be missing, at the first call.
+    pub async fn load() -> Result<Self> {
+        Self::from_config(&aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await)
+    }
+
+    /// The same with all services at `endpoint`.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn at(endpoint: &str) -> Result<Self> {
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).endpoint_url(endpoint);
+        Self::from_config(&loader.load().await)
+    }
+
+    fn from_config(config: &SdkConfig) -> Result<Self> {
+        let Some(region) = config.region().map(ToString::to_string).filter(|region| !region.is_empty())
+        else {
+            return Err(Error::new(ErrorKind::Settings, "prepare AWS", "no AWS region is set")
+                .hint("set AWS_REGION, or `region` in the AWS profile"));
+        };
+        let mut builder = config.to_builder();
+        // The SDK's own default can't be told from a choice of three attempts in a profile; that is read as the default.
+        let chosen = std::env::var_os("AWS_MAX_ATTEMPTS").is_some();
+        if let Some(retry) = config.retry_config().filter(|retry| !chosen && retry.max_attempts() == 3) {
+            builder.set_retry_config(Some(retry.clone().with_max_attempts(MAX_ATTEMPTS)));
+        } else if config.retry_config().is_none() {
+            builder.set_retry_config(Some(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)));
+        }
+        let timeouts = TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build();
+        let timeouts = match config.timeout_config() {
+            Some(given) => given.clone().take_defaults_from(&timeouts).clone(),
+            None => timeouts,
+        };
+        builder.set_timeout_config(Some(timeouts));
+        Ok(Self { config: builder.build(), region })
+    }
+
+    /// The configuration, for the clients of services.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// The region that is asked.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Whether another endpoint than AWS's own is asked, for all services or for the one whose id is written like this
+    /// in `AWS_ENDPOINT_URL_<SERVICE>`.
+    pub(crate) fn endpoint(&self, service: &str) -> Option<String> {
+        let own = std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok();
+        own.or_else(|| self.config.endpoint_url().map(ToOwned::to_owned))
+    }
+}
+
+/// A call of an AWS service, as errors tell of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    /// `S3`, `DynamoDB`, `Secrets Manager`.
+    pub(crate) service: &'static str,
+    /// What its failure is.
+    pub(crate) kind: ErrorKind,
+    /// A short verb phrase: `create object`.
+    pub(crate) operation: &'static str,
+    /// The permissions it takes: `s3:PutObject`.
+    pub(crate) permissions: &'a str,
+    /// The ARN that these are needed on.
+    pub(crate) resource: String,
+    /// The region that was asked.
+    pub(crate) region: &'a str,
+}
+
+impl Call<'_> {
+    /// Tells what went wrong and what to do about it.
+    pub(crate) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> Error
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        match error {
+            SdkError::ServiceError(answer) => self.refused(answer.err(), answer.raw()),
+            SdkError::ResponseError(answer) => self
+                .error(format!("{} gave an answer that can't be read", self.service))
+                .caused_by(innermost(error))
+                .with("status", answer.raw().status())
+                .temporary()
+                .persistent(),
+            _ if mentions_credentials(error) => self
+                .error(format!("no AWS credentials for {}", self.service))
+                .caused_by(innermost(error).trim_end_matches(" Attempted:").to_owned())
+                .hint(
+                    "set AWS_PROFILE (and sign in with `aws sso login`), or AWS_ACCESS_KEY_ID and \
+                     AWS_SECRET_ACCESS_KEY",
+                ),
+            _ => self
+                .error(format!("cannot reach {}", self.service))
+                .caused_by(innermost(error))
+                .temporary()
+                .persistent()
+                .hint("is the network up, and are AWS_ENDPOINT_URL and HTTPS_PROXY right, if they are set?"),
+        }
+    }
+
+    fn refused<E: ProvideErrorMetadata>(&self, error: &E, answer: &HttpResponse) -> Error {
+        let status = answer.status().as_u16();
+        // Answers to HEAD, and redirects, have no code.
+        let code = error.code().unwrap_or(match status {
+            301 => "PermanentRedirect",
+            403 => "AccessDenied",
+            404 => "NotFound",
+            _ => "no code",
+        });
+        let told = error.message().map_or_else(String::new, |message| format!(": {message}"));
+        let failed = self.error(format!("{} refused to {} ({code}){told}", self.service, self.operation));
+        let failed = match error.meta().extra("aws_request_id") {
+            Some(id) => failed.with("request", id),
+            None => failed,
+        };
+        let Self { resource, permissions, region, .. } = self;
+        match code {
+            "SlowDown"
+            | "ServiceUnavailable"
+            | "InternalError"
+            | "InternalServerError"
+            | "InternalServiceError"
+            | "RequestTimeout"
+            | "ThrottlingException"
+            | "Throttling"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded" => failed.temporary().persistent().hint(format!(
+                "{} stayed busy over all attempts; pull again later: nothing is lost",
+                self.service
+            )),
+            "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => {
+                let kms =
+                    if told.contains("kms:") { ", and on the KMS key what the message names" } else { "" };
+                failed.hint(format!("allow {permissions} on {resource}{kms}"))
+            }
+            "NoSuchBucket" => failed.hint("make the bucket first, or correct its name"),
+            "NoSuchUpload" => failed.temporary(),
+            "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException"
+            | "IncorrectEndpoint" => {
+                match answer.headers().get("x-amz-bucket-region").or(quoted_region(error.message())) {
+                    Some(there) => {
+                        failed.hint(format!("it is in {there}, not in {region}: set AWS_REGION={there}"))
+                    }
+                    None => {
+                        failed.hint(format!("it seems to be in another region than {region}: set AWS_REGION"))
+                    }
+                }
+            }
+            "ResourceNotFoundException" if self.service == "DynamoDB" => failed.hint(format!(
+                "there is no such table in {region}: make it with `circulate state init`, or set AWS_REGION"
+            )),
+            "ResourceNotFoundException" => failed.hint(format!("there is no such secret in {region}")),
+            "InvalidAccessKeyId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "InvalidClientTokenId" => {
+                failed.hint("the AWS credentials are wrong: check AWS_PROFILE or AWS_ACCESS_KEY_ID")
+            }
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
+                failed.hint("the AWS credentials have expired: sign in anew")
+            }
+            "RequestTimeTooSkewed" => failed.hint("this machine's clock is wrong"),
+            _ if status >= 500 => failed.temporary().persistent(),
+            _ => failed,
+        }
+    }
+
+    fn error(&self, message: String) -> Error {
+        Error::new(self.kind, self.operation, message).with("on", &self.resource)
+    }
+}
+
+/// The region in a message such as "the region 'us-east-1' is wrong; expecting 'eu-west-1'".
+fn quoted_region(message: Option<&str>) -> Option<&str> {
+    message?.split_once("expecting '")?.1.split('\'').next()
+}
+
+fn mentions_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if text.contains("credential") || text.contains("identity") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The first line of the innermost cause: those between repeat each other, and a chain of credential providers tells of
+/// each of its links on a line of its own.
+fn innermost(error: &dyn StdError) -> String {
+    error.source().map_or_else(|| error.to_string().lines().next().unwrap_or_default().to_owned(), innermost)
+}
