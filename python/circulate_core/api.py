@@ -33,7 +33,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     stream: str,
     *,
     to: str | PathLike[str],
-    settings: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
+    secret: str | None = None,
     account: str | None = None,
     mode: Literal["incremental", "full"] = "incremental",
     since: str | None = None,
@@ -63,6 +64,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         stream: `source.endpoint`, such as `okta.users`.
         to: Folder for objects and manifests, made if need be, or `s3://bucket/prefix`.
         settings: Settings of the source by name, such as `org_url` and `api_token`.
+        secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given: a JSON object such
+            as `{"org_url": "https://acme.okta.com", "api_token": "00a..."}`. It is read once in a process, and again if
+            the API refuses what it holds.
         account: Name of the account in keys and state. Default: the host of its address.
         mode: `incremental` (what changed since the last complete run; everything on the first) or `full`.
         since: Inclusive lower bound, RFC 3339. With `since` or `until` the cursor is neither used nor moved.
@@ -95,7 +99,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     destination = place(to)
     request = {
         "stream": stream,
-        "from": _account(settings, account, catalog),
+        "from": _account(settings, secret, account, catalog),
         "destination": destination,
         "state": state_of_lake(destination, state),
         "s3": s3 or {},
@@ -146,7 +150,8 @@ def state_of_lake(lake: str, state: str | PathLike[str] | None) -> str:
 def check(
     source: str,
     *,
-    settings: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
+    secret: str | None = None,
     account: str | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
 ) -> Checked:
@@ -155,6 +160,7 @@ def check(
     Args:
         source: Name of the source, such as `okta`.
         settings: Settings of the source by name.
+        secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account. Default: the host of its address.
         catalog: Folders of definitions that come before the shipped ones.
 
@@ -164,7 +170,7 @@ def check(
     Raises:
         CirculateError: What is wrong and what to do about it.
     """
-    return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, account, catalog)))))
+    return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, secret, account, catalog)))))
 
 
 def verify(
@@ -289,6 +295,9 @@ def _folders(catalog: Sequence[str | PathLike[str]]) -> list[str]:
 
 
 def _account(
-    settings: Mapping[str, str], account: str | None, catalog: Sequence[str | PathLike[str]]
+    settings: Mapping[str, str] | None,
+    secret: str | None,
+    account: str | None,
+    catalog: Sequence[str | PathLike[str]],
 ) -> dict[str, Any]:
-    return {"catalog": _folders(catalog), "settings": dict(settings), "account": account}
+    return {"catalog": _folders(catalog), "settings": dict(settings or {}), "secret": secret, "account": account}

@@ -29,7 +29,6 @@ def test_a_wrong_token_is_told_and_never_shown(start_org: StartOrg, cli_for: Cli
 @pytest.mark.parametrize(
     ("url", "parts"),
     [
-        ("acme.okta.com", ["no scheme", "did you mean `https://acme.okta.com`?"]),
         ("http://acme.okta.com", ["plain http"]),
         ("https://user:canary@acme.okta.com", ["user name or password"]),
         ("https://acme okta.com", ["not an address"]),

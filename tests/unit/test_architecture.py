@@ -72,6 +72,7 @@ def test_modules_depend_only_leftwards() -> None:
         ("rusqlite", ["state/sqlite.rs"]),
         ("aws_config", ["aws.rs"]),
         ("aws_sdk_s3", ["sink/s3.rs"]),
+        ("aws_sdk_secretsmanager", ["secrets/stored.rs"]),
         ("aws_sdk_dynamodb", ["state/dynamodb/table.rs", "state/dynamodb.rs"]),
     ],
 )

@@ -10,6 +10,7 @@ import circulate_core
 from circulate_core import api
 from circulate_core.cli.console import counted, moment, paint, say, size, span, table, tell_mistake
 from circulate_core.cli.options import (
+    account_arguments,
     add_account_options,
     add_catalog_option,
     add_s3_options,
@@ -57,9 +58,7 @@ def run_check(args: argparse.Namespace) -> int:
     source = api.source_definition(args.source, catalog=args.catalog)
     settings = gather_settings(args, source)
     _say_settings(source, settings)
-    checked = circulate_core.check(
-        args.source, settings=settings.texts(), account=settings.account, catalog=args.catalog
-    )
+    checked = circulate_core.check(args.source, **account_arguments(args, settings))
     _say_checked(checked)
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {args.source}.<stream> --to ./lake")
     return 0
@@ -69,7 +68,8 @@ def _say_settings(source: SourceDefinition, settings: Configured) -> None:
     say(paint(source["title"], "bold"))
     for name, setting in source["settings"].items():
         value = settings.values.get(name)
-        shown = "not set" if value is None else f"{'set' if setting['secret'] else value.text}, {value.origin}"
+        elsewhere = f"in the secret {settings.secret.text}" if settings.secret else "not set"
+        shown = elsewhere if value is None else f"{'set' if setting['secret'] else value.text}, {value.origin}"
         say(f"  {name:<10} {shown}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from circulate_core.cli.settings import Configured, configured
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     import argparse
 
     from circulate_core.types import S3Options, SourceDefinition
+
+
+class AccountArguments(TypedDict):
+    """What the functions of the package take to know an account."""
+
+    settings: dict[str, str]
+    secret: str | None
+    account: str | None
+    catalog: list[str]
 
 
 def add_catalog_option(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +34,9 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", metavar="NAME", help="name of the account in keys (default: its host)")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of the source; never a secret"
+    )
+    parser.add_argument(
+        "--secret", metavar="NAME", help="secret in AWS Secrets Manager that holds the settings that are not given"
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
@@ -47,6 +59,16 @@ def s3_options(args: argparse.Namespace) -> S3Options:
     return cast("S3Options", given)
 
 
+def account_arguments(args: argparse.Namespace, settings: Configured) -> AccountArguments:
+    """Return what the functions of the package take to know an account."""
+    return {
+        "settings": settings.texts(),
+        "secret": settings.secret.text if settings.secret else None,
+        "account": settings.account,
+        "catalog": args.catalog,
+    }
+
+
 def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Configured:
     """Return what flags, environment and config file say about a source."""
-    return configured(source, flags=args.set, config=args.config, account=args.account)
+    return configured(source, flags=args.set, config=args.config, secret=args.secret, account=args.account)

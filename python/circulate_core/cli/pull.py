@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import circulate_core
 from circulate_core import _core, api
 from circulate_core.cli.console import counted, moment, paint, say, size, span
-from circulate_core.cli.options import add_account_options, add_s3_options, gather_settings, s3_options
+from circulate_core.cli.options import (
+    account_arguments,
+    add_account_options,
+    add_s3_options,
+    gather_settings,
+    s3_options,
+)
 from circulate_core.cli.progress import Progress
 from circulate_core.exceptions import CirculateError
 
@@ -93,8 +99,7 @@ def run(args: argparse.Namespace) -> int:
             report = circulate_core.pull(
                 args.stream,
                 to=args.to,
-                settings=settings.texts(),
-                account=settings.account,
+                **account_arguments(args, settings),
                 mode="full" if args.full else "incremental",
                 since=args.since,
                 until=args.until,
@@ -110,7 +115,6 @@ def run(args: argparse.Namespace) -> int:
                 lease=args.lease,
                 pending=args.pending,
                 s3=s3_options(args),
-                catalog=args.catalog,
                 on_progress=progress.show,
                 stop=stop,
             )

@@ -33,6 +33,8 @@ class Configured:
     """What is configured for one source."""
 
     values: dict[str, Value]
+    secret: Value | None
+    """Name of the stored secret that holds the rest."""
     account: str | None
 
     def texts(self) -> dict[str, str]:
@@ -41,7 +43,12 @@ class Configured:
 
 
 def configured(
-    source: SourceDefinition, *, flags: Sequence[str] = (), config: Path | None = None, account: str | None = None
+    source: SourceDefinition,
+    *,
+    flags: Sequence[str] = (),
+    config: Path | None = None,
+    secret: str | None = None,
+    account: str | None = None,
 ) -> Configured:
     """Gather the settings of a source.
 
@@ -49,6 +56,7 @@ def configured(
         source: Its definition.
         flags: `KEY=VALUE` texts of `--set`.
         config: A config file; by default `circulate.toml` in this folder, else in the user's config folder.
+        secret: Name of a stored secret given by flag.
         account: Name of the account given by flag.
 
     Raises:
@@ -58,6 +66,7 @@ def configured(
     path = config or _find_config()
     section = _section(path, name) if path else {}
     named = section.pop("account", None)
+    stored = _stored_secret(name, secret, section.pop("secret", None), path)
     known = source["settings"]
     _refuse_unknown(section, source, f"in {path}")
     values = {key: Value(text, f"from {path}") for key, text in section.items()}
@@ -65,7 +74,14 @@ def configured(
         if text := os.environ.get(setting["env"]):
             values[key] = Value(text, f"from {setting['env']}")
     values |= _from_flags(flags, source)
-    return Configured(values, account or named)
+    return Configured(values, stored, account or named)
+
+
+def _stored_secret(source: str, flag: str | None, in_file: str | None, path: Path | None) -> Value | None:
+    variable = f"{source.upper()}_SECRET"
+    in_environment = os.environ.get(variable)
+    origins = ((flag, "--secret"), (in_environment, variable), (in_file, str(path)))
+    return next((Value(text, f"from {origin}") for text, origin in origins if text), None)
 
 
 def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, Value]:

@@ -5,44 +5,52 @@ use std::collections::BTreeMap;
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::secrets::Secret;
-use crate::spec::{Name, Source};
+use crate::secrets::{Secret, StoredSecret};
+use crate::spec::{Name, Setting, Source};
 
 /// One tenant of a source, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Account {
     name: String,
     base_url: Url,
-    secrets: BTreeMap<Name, Secret>,
+    secrets: BTreeMap<Name, Origin>,
+    stored: Option<StoredSecret>,
+}
+
+/// Where the value of a secret setting comes from.
+#[derive(Debug, Clone)]
+enum Origin {
+    Given(Secret),
+    /// A field of the stored secret.
+    Stored(String),
 }
 
 impl Account {
-    /// Resolves the settings of `source` from `given` (by setting name). The account is named `name`, or after the
-    /// host of its address. No request is made.
-    pub fn resolve(source: &Source, given: &BTreeMap<String, String>, name: Option<&str>) -> Result<Self> {
+    /// Resolves the settings of `source` from `given` (by setting name), and what is not given there from the `stored`
+    /// secret. The account is named `name`, or after the host of its address. No request is made.
+    pub fn resolve(
+        source: &Source,
+        given: &BTreeMap<String, String>,
+        stored: Option<StoredSecret>,
+        name: Option<&str>,
+    ) -> Result<Self> {
         refuse_unknown(source, given)?;
+        let mut values = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         for (key, setting) in &source.settings {
-            let Some(value) =
-                given.get(key.as_str()).map(|value| value.trim()).filter(|value| !value.is_empty())
-            else {
-                return Err(Error::new(
-                    ErrorKind::Settings,
-                    "read settings",
-                    format!("{} needs `{key}`: {}", source.title, setting.about),
-                )
-                .hint(how_to_set(source, key, setting.secret, &setting.env)));
-            };
+            let (value, origin) = find(key, setting, given, stored.as_ref())
+                .ok_or_else(|| missing(source, key, setting, stored.as_ref()))?;
             if setting.secret {
-                secrets.insert(key.clone(), Secret::new(value));
+                secrets.insert(key.clone(), origin);
             }
+            values.insert(key.as_str(), value);
         }
-        let base_url = base_url(source, given)?;
+        let base_url = base_url(source, &values)?;
         let name = match name {
             Some(name) => checked_name(name)?,
             None => name_of(&base_url),
         };
-        Ok(Self { name, base_url, secrets })
+        Ok(Self { name, base_url, secrets, stored })
     }
 
     /// The account's name, safe in an object key.
@@ -55,16 +63,30 @@ impl Account {
         &self.base_url
     }
 
-    /// The value of a secret setting.
-    pub fn secret(&self, name: &Name) -> Result<&Secret> {
-        self.secrets.get(name).ok_or_else(|| {
-            Error::new(ErrorKind::Definition, "read settings", format!("`{name}` is not a secret setting"))
-        })
+    /// The value of a secret setting, as it is known now.
+    pub fn secret(&self, name: &Name) -> Result<Secret> {
+        let unknown = |what| Error::new(ErrorKind::Definition, "read settings", format!("`{name}` {what}"));
+        match self.secrets.get(name) {
+            None => Err(unknown("is not a secret setting")),
+            Some(Origin::Given(secret)) => Ok(secret.clone()),
+            Some(Origin::Stored(field)) => {
+                let found = self.stored.as_ref().and_then(|stored| stored.field([field.as_str()]));
+                found.map(|(_, secret)| secret).ok_or_else(|| unknown("is no longer in the stored secret"))
+            }
+        }
     }
 
-    /// All secrets, for the redactor.
+    /// All secrets as they are known now, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
-        self.secrets.values().cloned()
+        self.secrets.keys().filter_map(|name| self.secret(name).ok())
+    }
+
+    /// Reads the stored secret anew, if the setting comes from it.
+    pub async fn read_again(&self, name: &Name) -> Result<()> {
+        match (self.secrets.get(name), &self.stored) {
+            (Some(Origin::Stored(_)), Some(stored)) => stored.read_again().await,
+            _ => Ok(()),
+        }
     }
 
     /// `path` below the base URL with `query`.
@@ -80,6 +102,36 @@ impl Account {
             url.set_query(None);
         }
         url
+    }
+}
+
+/// The value of a setting and where it comes from.
+fn find(
+    key: &Name,
+    setting: &Setting,
+    given: &BTreeMap<String, String>,
+    stored: Option<&StoredSecret>,
+) -> Option<(String, Origin)> {
+    let filled = |value: &str| Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+    if let Some(value) = given.get(key.as_str()).and_then(|value| filled(value)) {
+        return Some((value.clone(), Origin::Given(Secret::new(value))));
+    }
+    let names = std::iter::once(key.as_str()).chain(setting.aliases.iter().map(String::as_str));
+    let (field, secret) = stored?.field(names)?;
+    Some((filled(secret.expose())?, Origin::Stored(field.to_owned())))
+}
+
+fn missing(source: &Source, key: &Name, setting: &Setting, stored: Option<&StoredSecret>) -> Error {
+    let error = Error::new(
+        ErrorKind::Settings,
+        "read settings",
+        format!("{} needs `{key}`: {}", source.title, setting.about),
+    );
+    match stored {
+        None => error.hint(how_to_set(source, key, setting.secret, &setting.env)),
+        Some(stored) => error
+            .with("secret", stored.id())
+            .hint(format!("the secret has no field `{key}`; its fields: {}", stored.names().join(", "))),
     }
 }
 
@@ -104,17 +156,16 @@ fn refuse_unknown(source: &Source, given: &BTreeMap<String, String>) -> Result<(
     }
 }
 
-fn base_url(source: &Source, given: &BTreeMap<String, String>) -> Result<Url> {
+fn base_url(source: &Source, values: &BTreeMap<&str, String>) -> Result<Url> {
     let wrong = |text: &str, why: &str| {
         Error::new(ErrorKind::Settings, "read settings", format!("`{text}` is not an address to ask: {why}"))
     };
     let text = source
         .base_url
-        .fill(|name| given.get(name).map(|value| value.trim()))
+        .fill(|name| values.get(name).map(String::as_str))
         .map_err(|name| wrong(&source.base_url.to_string(), &format!("`{name}` is not set")))?;
-    if !text.contains("://") {
-        return Err(wrong(&text, "it has no scheme").hint(format!("did you mean `https://{text}`?")));
-    }
+    // A bare host is what people call their domain.
+    let text = if text.contains("://") { text } else { format!("https://{text}") };
     let url = Url::parse(&text).map_err(|error| wrong(&text, &error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("(not shown)", "it holds a user name or password"));
@@ -164,12 +215,13 @@ mod tests {
 
     fn resolve(org_url: &str) -> Result<Account> {
         let given = [("org_url", org_url), ("api_token", "t")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        Account::resolve(&testing::okta_users().source, &given.into(), None)
+        Account::resolve(&testing::okta_users().source, &given.into(), None, None)
     }
 
     #[test]
     fn the_host_names_the_account() {
         assert_eq!(resolve("https://acme.okta.com/").unwrap().name(), "acme.okta.com");
+        assert_eq!(resolve("acme.okta.com").unwrap().base_url().as_str(), "https://acme.okta.com/");
         assert_eq!(resolve("http://127.0.0.1:8080").unwrap().name(), "127.0.0.1-8080");
         assert_eq!(resolve("http://[::1]:8080").unwrap().name(), "1--8080");
     }
@@ -185,7 +237,6 @@ mod tests {
     #[test]
     fn addresses_that_would_leak_or_fail_are_refused() {
         for (address, part) in [
-            ("acme.okta.com", "no scheme"),
             ("http://acme.okta.com", "plain http"),
             ("ftp://acme.okta.com", "not https"),
             ("https://me:pw@acme.okta.com", "password"),
@@ -203,7 +254,7 @@ mod tests {
     fn unknown_settings_and_account_names_are_refused() {
         let source = testing::okta_users().source;
         let given = [("org_ulr".to_owned(), "x".to_owned())];
-        let error = Account::resolve(&source, &given.into(), None).unwrap_err();
+        let error = Account::resolve(&source, &given.into(), None, None).unwrap_err();
         assert!(error.hint_text().unwrap().contains("api_token, org_url"));
         assert!(checked_name("../x").is_err() && checked_name("acme-prod.1").is_ok());
     }

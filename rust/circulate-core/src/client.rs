@@ -23,7 +23,7 @@ use crate::stop::{Stop, StopReason};
 /// A polite client of one account.
 #[derive(Debug)]
 pub struct Client {
-    origin: Url,
+    account: Account,
     headers: HeaderMap,
     transport: Arc<dyn Transport>,
     authorize: Box<dyn Authorize>,
@@ -62,10 +62,10 @@ impl Client {
     ) -> Result<Self> {
         let Auth::Header(header) = &source.auth;
         Ok(Self {
-            origin: account.base_url().clone(),
+            account: account.clone(),
             headers: header_map(&source.headers)?,
             transport,
-            authorize: Box::new(StaticHeader::new(header, account.secret(&header.secret)?)?),
+            authorize: Box::new(StaticHeader::new(header, account)?),
             limiter: RateLimiter::new(source.rate_limit.clone()),
             classifier: Classifier::new(source),
             retry,
@@ -87,9 +87,11 @@ impl Client {
         self.check_origin(&request.url)?;
         let mut tally = Tally::default();
         let mut server_errors = 0;
+        let mut signed = HeaderMap::new();
+        let mut renewed = false;
         loop {
             self.wait_for_quota().await?;
-            let failure = match self.attempt(request, &read).await {
+            let failure = match self.attempt(request, &read, &mut signed).await {
                 Ok(done) => {
                     self.retry.succeeded();
                     return Ok(done);
@@ -99,6 +101,16 @@ impl Client {
             let error = failure.error.with("url", self.redactor.url(&request.url));
             if matches!(failure.verdict, Verdict::Throttled(_)) {
                 self.progress.count_throttled();
+            }
+            if failure.verdict == Verdict::Renew && !renewed {
+                match self.renew(&signed).await {
+                    Ok(true) => {
+                        renewed = true;
+                        continue;
+                    }
+                    Ok(false) => {}
+                    Err(why) => return Err(error.with("not renewed", why)),
+                }
             }
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
                 if let Verdict::Throttled(told) = failure.verdict {
@@ -121,7 +133,13 @@ impl Client {
         &self.redactor
     }
 
-    async fn attempt<T, F, Fut>(&self, request: &PageRequest, read: &F) -> Result<T, Failure>
+    /// One go at a request. `signed` is left with the headers that were sent.
+    async fn attempt<T, F, Fut>(
+        &self,
+        request: &PageRequest,
+        read: &F,
+        signed: &mut HeaderMap,
+    ) -> Result<T, Failure>
     where
         F: Fn(Response) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
@@ -130,6 +148,7 @@ impl Client {
         sent.headers.extend(self.headers.clone());
         sent.headers.extend(request.headers.clone());
         self.authorize.apply(&mut sent).await?;
+        signed.clone_from(&sent.headers);
         let attempt = async {
             self.progress.count_request();
             let response = self.transport.send(sent).await?;
@@ -147,9 +166,22 @@ impl Client {
         }
     }
 
+    /// Whether there are other credentials than those that were refused.
+    async fn renew(&self, refused: &HeaderMap) -> Result<bool> {
+        let renewed = self.authorize.renew(refused).await?;
+        if renewed {
+            self.redactor.hide(self.account.secrets());
+            self.progress.count_retry();
+            self.progress
+                .note("the credentials were refused, and have changed since they were read: asking again");
+        }
+        Ok(renewed)
+    }
+
     /// A token must never leave for another origin than the account's.
     pub fn check_origin(&self, url: &Url) -> Result<()> {
-        if url.origin() == self.origin.origin() && url.username().is_empty() && url.password().is_none() {
+        let origin = self.account.base_url().origin();
+        if url.origin() == origin && url.username().is_empty() && url.password().is_none() {
             return Ok(());
         }
         Err(Error::new(
@@ -158,7 +190,7 @@ impl Client {
             "the next page is on another origin; it was not asked for",
         )
         .with("next", self.redactor.url(url))
-        .with("expected", self.origin.origin().ascii_serialization())
+        .with("expected", origin.ascii_serialization())
         .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
     }
 

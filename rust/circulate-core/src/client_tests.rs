@@ -1,5 +1,6 @@
 //! One request and everything that happens around it, on a paused clock.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::StreamExt;
@@ -9,7 +10,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::error::Status;
 use crate::http::{Jitter, RetryPolicy};
-use crate::testing::{Answer, CANARY, Script, okta_account, okta_users};
+use crate::secrets::StoredSecret;
+use crate::testing::{Answer, CANARY, Script, okta_account, okta_users, put_secret};
 
 const USERS: &str = "https://acme.okta.com/api/v1/users?limit=200";
 
@@ -70,6 +72,38 @@ impl Authorize for Numbered {
         request.headers.insert("authorization", signed.parse().unwrap());
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(std::future::ready(Ok(true)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
+    for (refusals, answered) in [(1, true), (2, false)] {
+        let script = Script::new([times(refusals, &Answer::new(401, "")), vec![ok()]].concat());
+        let mut client = client(&script);
+        client.authorize = Box::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
+        let (seconds, done) = timed(get(&client)).await;
+        assert_eq!(done.is_ok(), answered);
+        assert!(seconds.abs() < f64::EPSILON, "there is nothing to wait for");
+        let sent: Vec<_> = script
+            .requests
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|sent| sent.headers["authorization"].clone())
+            .collect();
+        assert_eq!(sent, ["token 1 at 0", "token 2 at 0"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_do_not_change_are_not_asked_for_twice() {
+    let script = Script::new([Answer::new(401, ""), ok()]);
+    let error = get(&client(&script)).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
+    assert_eq!(script.urls().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,6 +116,27 @@ async fn every_attempt_waits_for_the_quota_then_signs_in_anew() {
     let signed: Vec<_> =
         sent.iter().map(|request| request.headers["authorization"].to_str().unwrap()).collect();
     assert_eq!(signed, ["token 1 at 0", "token 2 at 31"]);
+}
+
+#[tokio::test]
+#[ignore = "needs stand-ins for AWS: make test-rust"]
+async fn a_secret_that_was_rotated_while_we_worked_is_read_again() {
+    let id = format!("okta-{:08x}", fastrand::u32(..));
+    let aws = put_secret(&id, r#"{"okta_domain": "acme.okta.com", "okta_api_key": "old"}"#).await;
+    let stored = StoredSecret::open(&aws, &id).await.unwrap();
+    let source = okta_users().source;
+    let account = Account::resolve(&source, &BTreeMap::new(), Some(stored), None).unwrap();
+    let script =
+        Script::new([Answer::new(401, ""), Answer::new(400, r#"{"errorSummary": "not new-token"}"#)]);
+    let retry = Retry::new(RetryPolicy::default(), Jitter::seeded(1));
+    let (transport, stop) = (Arc::clone(&script) as _, Stop::new(None));
+    let client = Client::new(&source, &account, transport, retry, Arc::default(), stop).unwrap();
+    put_secret(&id, r#"{"okta_domain": "acme.okta.com", "okta_api_key": "new-token"}"#).await;
+    let error = get(&client).await.unwrap_err();
+    assert!(error.to_string().contains("not ***"), "the new one is hidden too: {error}");
+    let sent = script.requests.lock().unwrap();
+    let signed: Vec<_> = sent.iter().map(|request| request.headers["authorization"].clone()).collect();
+    assert_eq!(signed, ["SSWS old", "SSWS new-token"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Where data and state lie, as a person writes it: a folder or `s3://bucket/prefix`, a file or `dynamodb://table`.
+//! Where data, state and secrets lie, as a person writes it: a folder or `s3://bucket/prefix`, a file or `dynamodb://table`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use tokio::sync::OnceCell;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::StoredSecret;
 use crate::sink::{LocalFolder, S3Bucket, S3Options, Sink};
 use crate::state::{DynamoTable, SqliteStore, StateStore};
 
-/// Opens sinks and states. AWS is prepared once, and only if something of it is named.
+/// Opens sinks, states and secrets. AWS is prepared once, and only if something of it is named.
 #[derive(Debug, Default)]
 pub struct Locations {
     s3: S3Options,
@@ -73,6 +74,11 @@ impl Locations {
             }
             StateAt::DynamoDb { table } => DynamoTable::new(self.aws().await?, &table).create().await,
         }
+    }
+
+    /// The secret of this name or ARN in Secrets Manager.
+    pub async fn secret(&self, id: &str) -> Result<StoredSecret> {
+        StoredSecret::open(self.aws().await?, id).await
     }
 
     async fn aws(&self) -> Result<&Aws> {

@@ -34,7 +34,7 @@ pub use faulty::Faulty;
 pub use lake::Lake;
 pub use pages::{USERS_URL, after, page, user, user_at, users};
 #[cfg(test)]
-pub(crate) use stand_in::stand_in;
+pub(crate) use stand_in::{put_secret, stand_in};
 
 /// The token of [`okta_account`]: where it turns up in a text, a secret has leaked.
 pub const CANARY: &str = "00canary_Tok3n-that-must-never-be-shown";
@@ -43,7 +43,7 @@ pub const CANARY: &str = "00canary_Tok3n-that-must-never-be-shown";
 pub fn okta_account() -> Account {
     let given = [("org_url", "https://acme.okta.com"), ("api_token", CANARY)];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Account::resolve(&okta_users().source, &given.into(), None).unwrap()
+    Account::resolve(&okta_users().source, &given.into(), None, None).unwrap()
 }
 
 /// The shipped definition of `okta.users`.

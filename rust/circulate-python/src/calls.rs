@@ -36,6 +36,8 @@ use crate::runtime::{Plain, Watcher, wait};
 struct AccountRequest {
     catalog: Vec<PathBuf>,
     settings: BTreeMap<String, String>,
+    /// Name or ARN of a stored secret.
+    secret: Option<String>,
     account: Option<String>,
 }
 
@@ -177,8 +179,8 @@ pub(crate) fn pull(
 
 async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Pull> {
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
-    let account = request.from.resolve(&definition.source)?;
     let locations = request.s3.locations()?;
+    let account = request.from.resolve(&definition.source, &locations).await?;
     let sink = locations.sink(&request.destination).await?;
     sink.probe().await?;
     let store = locations.state(&request.state).await?;
@@ -212,8 +214,12 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
 }
 
 impl AccountRequest {
-    fn resolve(&self, source: &Source) -> Result<Account> {
-        Account::resolve(source, &self.settings, self.account.as_deref())
+    async fn resolve(&self, source: &Source, locations: &Locations) -> Result<Account> {
+        let stored = match &self.secret {
+            Some(id) => Some(locations.secret(id).await?),
+            None => None,
+        };
+        Account::resolve(source, &self.settings, stored, self.account.as_deref())
     }
 }
 
@@ -224,7 +230,7 @@ pub(crate) fn check(py: Python<'_>, source: &str, request: &str) -> PyResult<Str
     let source = source.to_owned();
     let work = async move {
         let (source, _) = Catalog::new(request.catalog.clone()).source(&source)?;
-        let account = request.resolve(&source)?;
+        let account = request.resolve(&source, &Locations::default()).await?;
         let transport = Arc::new(Wire::new(&source.timeouts)?);
         core_check::check(&source, &account, transport).await
     };

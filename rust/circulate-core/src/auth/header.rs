@@ -1,26 +1,26 @@
 //! A fixed header, such as Okta's `Authorization: SSWS 00a...`.
 
-use std::future::ready;
-
 use futures_util::future::BoxFuture;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Authorize;
+use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Request;
-use crate::secrets::Secret;
-use crate::spec::HeaderAuth;
+use crate::spec::{HeaderAuth, Name};
 
-/// The same header on every request.
+/// The same header on every request, as long as its secret stays the same.
 #[derive(Debug)]
 pub struct StaticHeader {
     name: HeaderName,
-    value: HeaderValue,
+    prefix: String,
+    secret: Name,
+    account: Account,
 }
 
 impl StaticHeader {
-    /// Puts `secret` into the header `spec` describes; refuses what no header can hold, such as a line break.
-    pub fn new(spec: &HeaderAuth, secret: &Secret) -> Result<Self> {
+    /// Puts a secret of `account` into the header `spec` describes; refuses what no header can hold, such as a line break.
+    pub fn new(spec: &HeaderAuth, account: &Account) -> Result<Self> {
         let name = spec.name.parse().map_err(|error: http::header::InvalidHeaderName| {
             Error::new(
                 ErrorKind::Definition,
@@ -29,22 +29,42 @@ impl StaticHeader {
             )
             .caused_by(error)
         })?;
-        let mut value: HeaderValue = format!("{}{}", spec.prefix, secret.expose()).parse().map_err(|_| {
+        let (prefix, secret) = (spec.prefix.clone(), spec.secret.clone());
+        let header = Self { name, prefix, secret, account: account.clone() };
+        header.value().map(|_| header)
+    }
+
+    fn value(&self) -> Result<HeaderValue> {
+        let secret = self.account.secret(&self.secret)?;
+        let mut value: HeaderValue = format!("{}{}", self.prefix, secret.expose()).parse().map_err(|_| {
             Error::new(
                 ErrorKind::Settings,
                 "prepare credentials",
-                format!("`{}` has characters that no header can hold", spec.secret),
+                format!("`{}` has characters that no header can hold", self.secret),
             )
             .hint("it may have been copied with a line break or typographic quotes")
         })?;
         value.set_sensitive(true);
-        Ok(Self { name, value })
+        Ok(value)
     }
 }
 
 impl Authorize for StaticHeader {
     fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
-        request.headers.insert(self.name.clone(), self.value.clone());
-        Box::pin(ready(Ok(())))
+        Box::pin(async {
+            request.headers.insert(self.name.clone(), self.value()?);
+            Ok(())
+        })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        let differs = || Ok(refused.get(&self.name) != Some(&self.value()?));
+        Box::pin(async move {
+            // Another request may have been refused before this one.
+            if !differs()? {
+                self.account.read_again(&self.secret).await?;
+            }
+            differs()
+        })
     }
 }

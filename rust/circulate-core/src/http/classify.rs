@@ -73,10 +73,12 @@ impl Classifier {
                 Throttle::Until(wait) => Some(wait),
                 Throttle::Concurrency | Throttle::Unknown => None,
             }),
+            401 => Verdict::Renew,
             408 | 500 | 502 | 503 | 504 => retry_after(&headers).map_or(Verdict::Backoff, Verdict::After),
             _ => Verdict::Fail,
         };
-        let error = if verdict == Verdict::Fail { error } else { error.temporary() };
+        let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew);
+        let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
     }
 

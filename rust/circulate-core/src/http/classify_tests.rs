@@ -40,7 +40,7 @@ async fn a_success_is_passed_on() {
 async fn a_status_decides_whether_to_try_again() {
     for (status, verdict) in [
         (400, Verdict::Fail),
-        (401, Verdict::Fail),
+        (401, Verdict::Renew),
         (403, Verdict::Fail),
         (404, Verdict::Fail),
         (410, Verdict::Fail),
@@ -56,7 +56,7 @@ async fn a_status_decides_whether_to_try_again() {
         let failure = failure(answer(status, &[], "")).await;
         assert_eq!(failure.verdict, verdict, "{status}");
         let temporary = failure.error.status() == Status::Temporary;
-        assert_eq!(temporary, verdict != Verdict::Fail, "{status}");
+        assert_eq!(temporary, !matches!(verdict, Verdict::Fail | Verdict::Renew), "{status}");
     }
 }
 

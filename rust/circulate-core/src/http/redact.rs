@@ -1,13 +1,15 @@
 //! Texts for people without what must stay private: secrets, and what URLs carry in their query.
 
+use std::sync::{PoisonError, RwLock};
+
 use url::Url;
 
 use crate::secrets::Secret;
 
 /// Hides the secrets it was told of, wherever they turn up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Redactor {
-    secrets: Vec<Secret>,
+    secrets: RwLock<Vec<Secret>>,
 }
 
 /// Query parameters whose values say what was asked for and nothing about anyone.
@@ -16,12 +18,21 @@ const PLAIN_PARAMETERS: [&str; 6] = ["limit", "filter", "since", "until", "sortO
 impl Redactor {
     /// Hides `secrets`. Empty ones are ignored.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        Self { secrets: secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect() }
+        let redactor = Self::default();
+        redactor.hide(secrets);
+        redactor
+    }
+
+    /// Hides these too.
+    pub fn hide(&self, secrets: impl IntoIterator<Item = Secret>) {
+        let mut hidden = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        hidden.extend(secrets.into_iter().filter(|secret| !secret.expose().is_empty()));
     }
 
     /// `text` with every secret replaced by `***`.
     pub fn text(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"))
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"))
     }
 
     /// The URL without user info and fragment, and with `***` for the values of unknown query parameters.

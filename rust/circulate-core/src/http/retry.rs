@@ -36,6 +36,8 @@ impl Default for RetryPolicy {
 pub enum Verdict {
     /// It will fail again.
     Fail,
+    /// The credentials were refused: it will fail again unless there are others.
+    Renew,
     /// Try again after a backoff.
     Backoff,
     /// Try again after the time the API told.
@@ -98,7 +100,7 @@ impl Retry {
     /// The wait before the next attempt, or `None` to give up.
     pub fn wait(&self, verdict: Verdict, tally: &mut Tally) -> Option<Duration> {
         match verdict {
-            Verdict::Fail => None,
+            Verdict::Fail | Verdict::Renew => None,
             Verdict::Throttled(told) => {
                 tally.throttled += 1;
                 let backoff = || self.backoff(tally.throttled);

@@ -55,6 +55,9 @@ pub struct Setting {
     /// Whether it must never be shown or given by flag.
     #[serde(default)]
     pub secret: bool,
+    /// Other names that it may have in a stored secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
 /// How requests are signed in.

@@ -11,3 +11,10 @@ pub(crate) async fn stand_in(name: &str) -> Aws {
 pub(crate) fn url(name: &str) -> String {
     std::env::var(format!("CIRCULATE_TEST_{name}")).expect("`make test-rust` starts the stand-ins for AWS")
 }
+
+/// Makes a secret in Secrets Manager, or gives it another text.
+pub(crate) async fn put_secret(name: &str, text: &str) -> Aws {
+    let aws = stand_in("MINISTACK").await;
+    crate::secrets::put_secret(&aws, name, text).await;
+    aws
+}

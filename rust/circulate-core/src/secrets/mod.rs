@@ -1,6 +1,12 @@
-//! Values that must never be shown.
+//! Values that must never be shown, and where they are kept.
+
+mod stored;
 
 use std::fmt;
+
+pub use stored::StoredSecret;
+#[cfg(test)]
+pub(crate) use stored::put_secret;
 
 /// A secret value. It has no `Display`, and `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]

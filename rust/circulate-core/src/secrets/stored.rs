@@ -1,0 +1,190 @@
+//! Settings kept in AWS Secrets Manager: the only user of aws-sdk-secretsmanager.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_secretsmanager::Client;
+use serde_json::Value;
+
+use super::Secret;
+use crate::aws::{Aws, Call};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A secret that is a JSON object of texts, such as `{"org_url": "https://acme.okta.com", "api_token": "00a..."}`.
+///
+/// It is read once in a process, so that a warm Lambda function does not ask for it with every invocation, and again
+/// when the API refuses what it holds.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    client: Client,
+    region: String,
+    id: String,
+    fields: Arc<Mutex<Fields>>,
+}
+
+type Fields = BTreeMap<String, Secret>;
+/// Fields by endpoint, region and id of the secret.
+type Known = BTreeMap<[String; 3], Arc<Mutex<Fields>>>;
+
+/// What was read in this process.
+static READ: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
+impl StoredSecret {
+    /// The secret of this name or ARN.
+    pub async fn open(aws: &Aws, id: &str) -> Result<Self> {
+        let endpoint = aws.endpoint("SECRETS_MANAGER").unwrap_or_default();
+        refuse_plain_http(&endpoint)?;
+        let place = [endpoint, aws.region().to_owned(), id.to_owned()];
+        let known = locked(&READ).get(&place).map(Arc::clone);
+        let (client, region, id) = (Client::new(aws.config()), aws.region().to_owned(), id.to_owned());
+        if let Some(fields) = known {
+            return Ok(Self { client, region, id, fields });
+        }
+        let stored = Self { client, region, id, fields: Arc::default() };
+        stored.read_again().await?;
+        locked(&READ).insert(place, Arc::clone(&stored.fields));
+        Ok(stored)
+    }
+
+    /// Its name or ARN.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The first field that has one of these names, and its name.
+    pub fn field<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Option<(&'n str, Secret)> {
+        let fields = locked(&self.fields);
+        names.into_iter().find_map(|name| Some((name, fields.get(name)?.clone())))
+    }
+
+    /// The names of its fields.
+    pub fn names(&self) -> Vec<String> {
+        locked(&self.fields).keys().cloned().collect()
+    }
+
+    /// Reads it anew: it may have been rotated.
+    pub async fn read_again(&self) -> Result<()> {
+        let sent = self.client.get_secret_value().secret_id(&self.id).send().await;
+        let answer = sent.map_err(|error| self.call().failed(&error))?;
+        let text = answer.secret_string.map(Secret::new).ok_or_else(|| self.wrong("is binary, not text"))?;
+        *locked(&self.fields) = self.parse(&text)?;
+        Ok(())
+    }
+
+    fn parse(&self, text: &Secret) -> Result<Fields> {
+        // What serde says of a syntax error could hold a piece of the text.
+        let object: BTreeMap<String, Value> =
+            serde_json::from_str(text.expose()).map_err(|_| self.wrong("is not a JSON object"))?;
+        let field = |(name, value)| match value {
+            Value::String(text) => Ok((name, Secret::new(text))),
+            _ => Err(self.wrong(&format!("has a field `{name}` that is not a text"))),
+        };
+        object.into_iter().map(field).collect()
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Settings, "read secret", format!("the secret `{}` {what}", self.id)).hint(
+            r#"it must be a JSON object of texts, such as {"org_url": "https://...", "api_token": "..."}"#,
+        )
+    }
+
+    fn call(&self) -> Call<'_> {
+        let resource = if self.id.starts_with("arn:") {
+            self.id.clone()
+        } else {
+            format!("arn:aws:secretsmanager:{}:*:secret:{}-*", self.region, self.id)
+        };
+        Call {
+            service: "Secrets Manager",
+            kind: ErrorKind::Settings,
+            operation: "read secret",
+            permissions: "secretsmanager:GetSecretValue",
+            resource,
+            region: &self.region,
+        }
+    }
+}
+
+/// Makes a secret of this text, or gives it another one.
+#[cfg(test)]
+pub(crate) async fn put_secret(aws: &Aws, name: &str, text: &str) {
+    let client = Client::new(aws.config());
+    if client.create_secret().name(name).secret_string(text).send().await.is_err() {
+        client.put_secret_value().secret_id(name).secret_string(text).send().await.unwrap();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The answer holds the secret as it is.
+fn refuse_plain_http(endpoint: &str) -> Result<()> {
+    let Some(rest) = endpoint.strip_prefix("http://") else { return Ok(()) };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Settings,
+        "read secret",
+        "the endpoint of Secrets Manager is plain http, which would show the secret to the network",
+    )
+    .with("endpoint", endpoint)
+    .hint("use https; http is for loopback addresses only"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{put_secret, stand_in};
+
+    fn name() -> String {
+        format!("okta-{:08x}", fastrand::u32(..))
+    }
+
+    #[tokio::test]
+    #[ignore = "needs stand-ins for AWS: make test-rust"]
+    async fn a_secret_is_read_once_and_again_when_asked_to() {
+        let name = name();
+        let aws = put_secret(&name, r#"{"api_token": "old"}"#).await;
+        let one = StoredSecret::open(&aws, &name).await.unwrap();
+        put_secret(&name, r#"{"api_token": "new", "okta_domain": "acme.okta.com"}"#).await;
+        let other = StoredSecret::open(&aws, &name).await.unwrap();
+        let token = |stored: &StoredSecret| stored.field(["okta_api_key", "api_token"]);
+        assert_eq!(token(&other), Some(("api_token", Secret::new("old"))), "from memory");
+        other.read_again().await.unwrap();
+        assert_eq!(token(&one), Some(("api_token", Secret::new("new"))), "all of the process see it");
+        assert_eq!(one.names(), ["api_token", "okta_domain"]);
+    }
+
+    #[tokio::test]
+    #[ignore = "needs stand-ins for AWS: make test-rust"]
+    async fn what_can_not_be_used_is_explained_and_not_shown() {
+        for (text, part) in [
+            ("canary-token", "is not a JSON object"),
+            (r#"["canary-token"]"#, "is not a JSON object"),
+            (r#"{"api_token": {"value": "canary-token"}}"#, "has a field `api_token` that is not a text"),
+        ] {
+            let name = name();
+            let error = StoredSecret::open(&put_secret(&name, text).await, &name).await.unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        }
+        let error = StoredSecret::open(&stand_in("MINISTACK").await, "missing").await.unwrap_err();
+        assert_eq!(error.hint_text(), Some("there is no such secret in us-east-1"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_read_over_plain_http() {
+        for endpoint in
+            ["", "https://x.example", "http://127.0.0.1:4566", "http://localhost:1/", "http://[::1]:1"]
+        {
+            refuse_plain_http(endpoint).unwrap();
+        }
+        for endpoint in ["http://x.example", "http://x.example:80/", "http://10.0.0.1:4566"] {
+            assert!(refuse_plain_http(endpoint).is_err(), "{endpoint}");
+        }
+    }
+}
