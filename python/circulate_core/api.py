@@ -45,6 +45,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     batch_records: int = 1_000,
     batch_bytes: int = 3_000_000,
     max_record_bytes: int | None = None,
+    memory: int = 64_000_000,
     state: str | PathLike[str] | None = None,
     deadline: float | None = None,
     max_wait: float | None = None,
@@ -77,6 +78,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         batch_records: Most records of an object. Default 1,000.
         batch_bytes: Most bytes of an object before compression. Default 3,000,000.
         max_record_bytes: Largest record taken. Default 16,000,000.
+        memory: Bytes that pages and objects on their way may hold; the process takes some 25 MB more. Default
+            64,000,000; at least four times `batch_bytes`.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
         max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
@@ -113,6 +116,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "batch_records": batch_records,
         "batch_bytes": batch_bytes,
         "max_record_bytes": max_record_bytes,
+        "memory": memory,
         "deadline_seconds": deadline,
         "max_wait_seconds": max_wait,
         "lease_seconds": lease,

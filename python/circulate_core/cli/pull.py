@@ -61,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-record-bytes", metavar="N", type=_positive, help="largest record taken (default: 16000000)"
     )
+    parser.add_argument(
+        "--memory",
+        metavar="N",
+        type=_positive,
+        default=64_000_000,
+        help="bytes that data on its way may take (default: 64000000)",
+    )
     add_state_option(parser)
     parser.add_argument(
         "--max-wait", metavar="SPAN", type=read_span, help="rather stop than wait for the API for longer at a time"
@@ -109,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
                 batch_records=args.batch_records,
                 batch_bytes=args.batch_bytes,
                 max_record_bytes=args.max_record_bytes,
+                memory=args.memory,
                 state=args.state,
                 deadline=args.deadline,
                 max_wait=args.max_wait,

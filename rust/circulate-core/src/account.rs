@@ -76,6 +76,11 @@ impl Account {
         }
     }
 
+    /// The name or ARN of the stored secret that holds settings of this account.
+    pub fn stored_in(&self) -> Option<&str> {
+        self.stored.as_ref().map(StoredSecret::id)
+    }
+
     /// All secrets as they are known now, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         self.secrets.keys().filter_map(|name| self.secret(name).ok())

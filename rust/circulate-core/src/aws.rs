@@ -122,12 +122,16 @@ impl Call<'_> {
                     "set AWS_PROFILE (and sign in with `aws sso login`), or AWS_ACCESS_KEY_ID and \
                      AWS_SECRET_ACCESS_KEY",
                 ),
-            _ => self
-                .error(format!("cannot reach {}", self.service))
-                .caused_by(innermost(error))
-                .temporary()
-                .persistent()
-                .hint("is the network up, and are AWS_ENDPOINT_URL and HTTPS_PROXY right, if they are set?"),
+            _ => {
+                let why = innermost(error);
+                let hint = if why.contains("certificate") {
+                    "set SSL_CERT_FILE to a PEM file with the certificate of your CA (AWS_CA_BUNDLE is not read)"
+                } else {
+                    "is the network up, and are AWS_ENDPOINT_URL and HTTPS_PROXY right, if they are set?"
+                };
+                let failed = self.error(format!("cannot reach {}", self.service)).caused_by(why);
+                failed.temporary().persistent().hint(hint)
+            }
         }
     }
 

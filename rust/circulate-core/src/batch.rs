@@ -1,4 +1,6 @@
-//! When a batch is full. No I/O.
+//! When a batch is full, and how much of everything may be in memory. No I/O.
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// How large a batch may become. A batch never exceeds either bound, except that one record larger than the
 /// size bound makes a batch of its own.
@@ -25,5 +27,64 @@ impl BatchLimits {
     /// Whether a batch of `records` with finished size `bytes` should be closed without looking at the next record.
     pub fn full(&self, records: usize, bytes: usize) -> bool {
         records >= self.records || bytes >= self.bytes
+    }
+}
+
+/// The one setting that bounds the memory of a pull: what pages and objects on their way may hold. The process itself,
+/// with interpreter and TLS, takes some 25 MB more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory(u64);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(64_000_000)
+    }
+}
+
+impl Memory {
+    /// `bytes` for a pull with such batches; refuses what they do not fit in. Default 64,000,000.
+    pub fn new(bytes: u64, batch: BatchLimits) -> Result<Self> {
+        // One batch fills while one is packed, and its packed form waits to be stored: that leaves a share for pages.
+        let least = (batch.bytes as u64).saturating_mul(4).max(16_000_000);
+        if bytes >= least {
+            return Ok(Self(bytes));
+        }
+        Err(Error::new(
+            ErrorKind::Settings,
+            "read settings",
+            format!("objects of up to {} bytes do not fit in {bytes} bytes of memory", batch.bytes),
+        )
+        .hint(format!("give at least {least} bytes (--memory), or make objects smaller (--batch-bytes)")))
+    }
+
+    /// Pages larger than this go to a temporary file; up to three are held at a time.
+    pub fn for_page(self) -> u64 {
+        self.0 / 16
+    }
+
+    /// Objects that are packed side by side: one more than there are cores, since one waits for its turn to be stored.
+    pub fn objects_packed_at_once(self, batch: BatchLimits) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let fitting = self.0 / 4 / (batch.bytes as u64).max(1);
+        usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, cores + 1)
+    }
+
+    /// What objects may hold that are being stored.
+    pub fn for_storing(self) -> u64 {
+        self.0 / 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_do_not_fit_in_memory_are_refused_with_the_way_out() {
+        let batch = BatchLimits { bytes: 20_000_000, ..BatchLimits::default() };
+        let error = Memory::new(64_000_000, batch).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("at least 80000000 bytes"), "{error:?}");
+        assert_eq!(Memory::new(80_000_000, batch).unwrap().objects_packed_at_once(batch), 1);
+        assert!(Memory::new(1_000_000, BatchLimits::default()).is_err());
     }
 }

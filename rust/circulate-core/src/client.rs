@@ -108,7 +108,7 @@ impl Client {
                         renewed = true;
                         continue;
                     }
-                    Ok(false) => {}
+                    Ok(false) => return Err(self.tell_secret(error)),
                     Err(why) => return Err(error.with("not renewed", why)),
                 }
             }
@@ -163,6 +163,15 @@ impl Client {
             biased;
             reason = self.stop.requested() => Err(stopped(reason).into()),
             done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow())),
+        }
+    }
+
+    fn tell_secret(&self, error: Error) -> Error {
+        match self.account.stored_in() {
+            Some(id) => {
+                error.hint(format!("correct what the secret `{id}` holds; it was read again just now"))
+            }
+            None => error,
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::batch::Memory;
 use crate::client::Client;
 use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
@@ -74,8 +75,8 @@ pub struct PullOptions {
     pub pages: PageLimits,
     /// Patience with the API.
     pub retry: RetryPolicy,
-    /// Objects on their way at the same time. Default one more than there are cores, since one waits for the disk.
-    pub concurrency: usize,
+    /// What pages and objects on their way may hold. Default 64 MB.
+    pub memory: Memory,
     /// Objects after which a checkpoint is due. Default 50.
     pub checkpoint_objects: usize,
     /// Time after which a checkpoint is due. Default 30 s.
@@ -94,7 +95,7 @@ impl Default for PullOptions {
             objects: ObjectFormat::default(),
             pages: PageLimits::default(),
             retry: RetryPolicy::default(),
-            concurrency: std::thread::available_parallelism().map_or(2, usize::from) + 1,
+            memory: Memory::default(),
             checkpoint_objects: 50,
             checkpoint_interval: Duration::from_secs(30),
             lease: Duration::from_mins(1),

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use crate::batch::BatchLimits;
+use crate::batch::{BatchLimits, Memory};
 use crate::encode::{Compression, Encoder, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ObjectEntry, sha256_hex};
@@ -41,14 +42,14 @@ pub struct ObjectWriter {
     encoder: Box<dyn Encoder>,
     records: usize,
     next_sequence: u64,
-    most_running: usize,
+    room: Arc<Room>,
     running: VecDeque<JoinHandle<Result<ObjectEntry>>>,
     stored: Vec<ObjectEntry>,
     progress: Arc<Progress>,
 }
 
 impl ObjectWriter {
-    /// Writes objects of `task` from number `next_sequence` on, at most `most_running` of them at the same time.
+    /// Writes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows.
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
     pub fn new(
         sink: Arc<dyn Sink>,
@@ -57,7 +58,7 @@ impl ObjectWriter {
         fence: u64,
         looks: ObjectFormat,
         next_sequence: u64,
-        most_running: usize,
+        memory: Memory,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
@@ -69,7 +70,7 @@ impl ObjectWriter {
             encoder: looks.format.encoder(),
             records: 0,
             next_sequence,
-            most_running: most_running.max(1),
+            room: Arc::new(Room::new(memory, looks.batch)),
             running: VecDeque::new(),
             stored: Vec::new(),
             progress,
@@ -114,14 +115,22 @@ impl ObjectWriter {
         if self.records == 0 {
             return Ok(());
         }
-        while self.running.len() >= self.most_running {
-            self.collect_one().await?;
-        }
+        self.collect_what_is_stored().await?;
+        let packing = self.room.packing().await?;
         let records = std::mem::take(&mut self.records) as u64;
         let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
         self.next_sequence += 1;
         let body = self.encoder.finish();
-        self.running.push_back(tokio::spawn(store(Arc::clone(&self.sink), key, records, body, self.looks)));
+        let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
+        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records, body, looks)));
+        Ok(())
+    }
+
+    /// So that a failure is noticed soon, and not only when all is closed.
+    async fn collect_what_is_stored(&mut self) -> Result<()> {
+        while self.running.front().is_some_and(JoinHandle::is_finished) {
+            self.collect_one().await?;
+        }
         Ok(())
     }
 
@@ -143,8 +152,51 @@ impl Drop for ObjectWriter {
     }
 }
 
+/// Bounds what objects on their way hold: a few that are being packed, and a budget of bytes for those that are being
+/// stored.
+#[derive(Debug)]
+struct Room {
+    packing: Arc<Semaphore>,
+    /// In units of [`UNIT`].
+    storing: Arc<Semaphore>,
+    units: u32,
+}
+
+/// Bytes per permit.
+const UNIT: u64 = 4096;
+/// The most objects that are being stored at the same time.
+const STORED_AT_ONCE: u32 = 16;
+
+impl Room {
+    fn new(memory: Memory, batch: BatchLimits) -> Self {
+        let units = u32::try_from(memory.for_storing() / UNIT).unwrap_or(u32::MAX / 2).max(STORED_AT_ONCE);
+        Self {
+            packing: Arc::new(Semaphore::new(memory.objects_packed_at_once(batch))),
+            storing: Arc::new(Semaphore::new(units as usize)),
+            units,
+        }
+    }
+
+    async fn packing(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.packing).acquire_owned().await.map_err(closed)
+    }
+
+    /// Room for an object of this size. One that is larger than all the room waits until it is alone.
+    async fn storing(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = units.clamp(self.units / STORED_AT_ONCE, self.units);
+        Arc::clone(&self.storing).acquire_many_owned(units).await.map_err(closed)
+    }
+}
+
+fn closed(error: AcquireError) -> Error {
+    Error::new(ErrorKind::Storage, "store object", "objects are no longer stored").caused_by(error)
+}
+
 async fn store(
     sink: Arc<dyn Sink>,
+    room: Arc<Room>,
+    packing: OwnedSemaphorePermit,
     key: String,
     records: u64,
     body: Vec<u8>,
@@ -161,6 +213,8 @@ async fn store(
             .caused_by(error)
     })??;
     let bytes = stored.len() as u64;
+    let _storing = room.storing(bytes).await?;
+    drop(packing);
     let object = Object {
         key: key.clone(),
         bytes: stored.into(),

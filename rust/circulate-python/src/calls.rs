@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circulate_core::account::Account;
-use circulate_core::batch::BatchLimits;
+use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
@@ -88,6 +88,7 @@ struct PullRequest {
     batch_records: usize,
     batch_bytes: usize,
     max_record_bytes: Option<u64>,
+    memory: u64,
     deadline_seconds: Option<f64>,
     max_wait_seconds: Option<f64>,
     lease_seconds: f64,
@@ -179,6 +180,8 @@ pub(crate) fn pull(
 
 async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Pull> {
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
+    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
+    let memory = Memory::new(request.memory, batch)?;
     let locations = request.s3.locations()?;
     let account = request.from.resolve(&definition.source, &locations).await?;
     let sink = locations.sink(&request.destination).await?;
@@ -186,8 +189,8 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     let store = locations.state(&request.state).await?;
     let defaults = PullOptions::default();
     let mut pages = PageLimits::default();
+    pages.in_memory = memory.for_page();
     pages.record = request.max_record_bytes.unwrap_or(pages.record);
-    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {
@@ -202,6 +205,7 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
             restart: request.restart,
             objects: ObjectFormat { format: request.format, compression: request.compression, batch },
             pages,
+            memory,
             lease: Duration::from_secs_f64(request.lease_seconds),
             pending: request.pending_seconds.map(Duration::from_secs_f64),
             ..defaults

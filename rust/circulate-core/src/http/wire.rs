@@ -64,7 +64,13 @@ fn network_error(operation: &'static str, error: reqwest::Error) -> Error {
     } else {
         "the connection broke before the answer was complete"
     };
-    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(&error.without_url()))
+    let why = innermost(&error.without_url());
+    let untrusted = why.contains("certificate");
+    let error = Error::new(ErrorKind::Network, operation, message).temporary().caused_by(why);
+    if untrusted {
+        return error.hint("set SSL_CERT_FILE to a PEM file with the certificate of your CA");
+    }
+    error
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

@@ -64,7 +64,7 @@ impl<'p> Attempt<'p> {
             held.fence,
             pull.options.objects,
             position.next_sequence,
-            pull.options.concurrency,
+            pull.options.memory,
             Arc::clone(&pull.progress),
         );
         Self {
