@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::account::Account;
 use crate::client::{Client, PageRequest};
 use crate::error::Result;
-use crate::http::{Jitter, Retry, RetryPolicy, Transport, server_date};
+use crate::http::{Jitter, Pacing, Retry, RetryPolicy, Transport, server_date};
 use crate::progress::{Progress, Quota};
 use crate::spec::Source;
 use crate::stop::Stop;
@@ -35,7 +35,15 @@ pub async fn check(source: &Source, account: &Account, transport: Arc<dyn Transp
     let progress = Arc::new(Progress::default());
     let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
     let (retry, stop) = (Retry::new(once, Jitter::random()), Stop::new(None));
-    let client = Client::new(source, account, transport, retry, Arc::clone(&progress), stop)?;
+    let client = Client::new(
+        source,
+        account,
+        transport,
+        Arc::new(Pacing::new(source)),
+        retry,
+        Arc::clone(&progress),
+        stop,
+    )?;
     let query = source.check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let url = account.url(&source.check.path, query);
     let mut request = PageRequest { url, headers: http::HeaderMap::new(), page_size: None };

@@ -1,6 +1,6 @@
 //! Everything that happens around one request, in the one place that says in which order.
 //!
-//! An attempt is: wait for the quota → sign in → send → learn the quota → classify the status → read the body to its
+//! An attempt is: wait for a place and the quota → sign in → send → learn the quota → classify the status → read the body to its
 //! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::auth::{Authorize, StaticHeader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
-    Classifier, Failure, RateLimiter, Redactor, Request, Response, Retry, Tally, Transport, Verdict,
+    Classifier, Failure, Pacing, Pass, Redactor, Request, Response, Retry, Slot, Tally, Transport, Verdict,
 };
 use crate::progress::Progress;
 use crate::spec::{Auth, PageSize, Source};
@@ -27,7 +27,7 @@ pub struct Client {
     headers: HeaderMap,
     transport: Arc<dyn Transport>,
     authorize: Box<dyn Authorize>,
-    limiter: RateLimiter,
+    pacing: Arc<Pacing>,
     classifier: Classifier,
     retry: Retry,
     redactor: Redactor,
@@ -51,11 +51,13 @@ pub struct PageRequest {
 }
 
 impl Client {
-    /// A client that asks `account` of `source` through `transport`.
+    /// A client that asks `account` of `source` through `transport`, and keeps to its limits together with all that share
+    /// `pacing`.
     pub fn new(
         source: &Source,
         account: &Account,
         transport: Arc<dyn Transport>,
+        pacing: Arc<Pacing>,
         retry: Retry,
         progress: Arc<Progress>,
         stop: Stop,
@@ -66,7 +68,7 @@ impl Client {
             headers: header_map(&source.headers)?,
             transport,
             authorize: Box::new(StaticHeader::new(header, account)?),
-            limiter: RateLimiter::new(source.rate_limit.clone()),
+            pacing,
             classifier: Classifier::new(source),
             retry,
             redactor: Redactor::new(account.secrets()),
@@ -90,14 +92,20 @@ impl Client {
         let mut signed = HeaderMap::new();
         let mut renewed = false;
         loop {
-            self.wait_for_quota().await?;
-            let failure = match self.attempt(request, &read, &mut signed).await {
+            let slot = self.slot().await?;
+            let pass = self.pass(request.url.path()).await?;
+            let failure = match self.attempt(request, &read, &pass, &mut signed).await {
                 Ok(done) => {
                     self.retry.succeeded();
+                    slot.succeeded();
                     return Ok(done);
                 }
                 Err(failure) => failure,
             };
+            if failure.verdict == Verdict::Throttled(None) {
+                slot.crowded();
+            }
+            drop((pass, slot));
             let error = failure.error.with("url", self.redactor.url(&request.url));
             if matches!(failure.verdict, Verdict::Throttled(_)) {
                 self.progress.count_throttled();
@@ -138,6 +146,7 @@ impl Client {
         &self,
         request: &PageRequest,
         read: &F,
+        pass: &Pass<'_>,
         signed: &mut HeaderMap,
     ) -> Result<T, Failure>
     where
@@ -152,10 +161,10 @@ impl Client {
         let attempt = async {
             self.progress.count_request();
             let response = self.transport.send(sent).await?;
-            if let Some(quota) = self.limiter.observe(&response.headers) {
+            if let Some(quota) = pass.observe(&response.headers) {
                 self.progress.set_quota(quota);
             }
-            let response = self.classifier.check(response, &self.limiter, &self.redactor).await?;
+            let response = self.classifier.check(response, &self.pacing.limiter, &self.redactor).await?;
             read(response).await.map_err(Failure::from)
         };
         tokio::select! {
@@ -203,11 +212,25 @@ impl Client {
         .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
     }
 
-    async fn wait_for_quota(&self) -> Result<()> {
-        while let Some(wait) = self.limiter.pace() {
-            self.pause("leaving the rest of the quota to others until it is reset", wait).await?;
+    /// Waits for a place among the requests that are on their way.
+    async fn slot(&self) -> Result<Slot<'_>> {
+        tokio::select! {
+            biased;
+            reason = self.stop.requested() => Err(stopped(reason)),
+            slot = self.pacing.slots.take() => Ok(slot),
         }
-        Ok(())
+    }
+
+    /// Waits for the quota.
+    async fn pass(&self, path: &str) -> Result<Pass<'_>> {
+        loop {
+            match self.pacing.limiter.admit(path) {
+                Ok(pass) => return Ok(pass),
+                Err(wait) => {
+                    self.pause("leaving the rest of the quota to others until it is reset", wait).await?;
+                }
+            }
+        }
     }
 
     /// Waits, unless the wait could not end in time or the run is asked to stop.

@@ -19,7 +19,16 @@ fn client_with(policy: RetryPolicy, script: &Arc<Script>, stop: &Stop) -> Client
     let retry = Retry::new(policy, Jitter::seeded(1));
     let transport = Arc::clone(script) as _;
     let source = okta_users().source;
-    Client::new(&source, &okta_account(), transport, retry, Arc::default(), stop.clone()).unwrap()
+    Client::new(
+        &source,
+        &okta_account(),
+        transport,
+        Arc::new(Pacing::new(&source)),
+        retry,
+        Arc::default(),
+        stop.clone(),
+    )
+    .unwrap()
 }
 
 fn client(script: &Arc<Script>) -> Client {
@@ -130,7 +139,16 @@ async fn a_secret_that_was_rotated_while_we_worked_is_read_again() {
         Script::new([Answer::new(401, ""), Answer::new(400, r#"{"errorSummary": "not new-token"}"#)]);
     let retry = Retry::new(RetryPolicy::default(), Jitter::seeded(1));
     let (transport, stop) = (Arc::clone(&script) as _, Stop::new(None));
-    let client = Client::new(&source, &account, transport, retry, Arc::default(), stop).unwrap();
+    let client = Client::new(
+        &source,
+        &account,
+        transport,
+        Arc::new(Pacing::new(&source)),
+        retry,
+        Arc::default(),
+        stop,
+    )
+    .unwrap();
     put_secret(&id, r#"{"okta_domain": "acme.okta.com", "okta_api_key": "new-token"}"#).await;
     let error = get(&client).await.unwrap_err();
     assert!(error.to_string().contains("not ***"), "the new one is hidden too: {error}");

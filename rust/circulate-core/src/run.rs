@@ -14,7 +14,7 @@ use crate::batch::Memory;
 use crate::client::Client;
 use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Jitter, Retry, RetryPolicy, Transport};
+use crate::http::{Jitter, Pacing, Retry, RetryPolicy, Transport};
 use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
 use crate::page::PageLimits;
 use crate::progress::Progress;
@@ -42,6 +42,8 @@ pub struct Pull {
     pub account: Account,
     /// By what way.
     pub transport: Arc<dyn Transport>,
+    /// Within which limits; shared by all pulls of the account.
+    pub pacing: Arc<Pacing>,
     /// Where to.
     pub sink: Arc<dyn Sink>,
     /// Where to remember it.
@@ -305,6 +307,7 @@ impl Pull {
             &self.definition.source,
             &self.account,
             Arc::clone(&self.transport),
+            Arc::clone(&self.pacing),
             Retry::new(self.options.retry, jitter),
             Arc::clone(&self.progress),
             self.stop.clone(),

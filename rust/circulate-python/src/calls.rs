@@ -10,7 +10,7 @@ use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
-use circulate_core::http::Wire;
+use circulate_core::http::{Pacing, Wire};
 use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
@@ -195,6 +195,7 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {
         transport: Arc::new(Wire::new(&definition.source.timeouts)?),
+        pacing: Arc::new(Pacing::new(&definition.source)),
         definition,
         account,
         sink,

@@ -4,9 +4,11 @@
 //! (credentials, pacing, retries) is put together in [`crate::client`].
 
 mod classify;
+mod pacing;
 mod rate_limit;
 mod redact;
 mod retry;
+mod slots;
 mod wire;
 
 use std::fmt;
@@ -20,9 +22,11 @@ use url::Url;
 use crate::error::Result;
 
 pub use classify::{Classifier, Failure};
-pub use rate_limit::{RateLimiter, server_date};
+pub use pacing::Pacing;
+pub use rate_limit::{Pass, RateLimiter, server_date};
 pub use redact::Redactor;
 pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
+pub use slots::{Slot, Slots};
 pub use wire::Wire;
 
 /// A request, complete but for its credentials.

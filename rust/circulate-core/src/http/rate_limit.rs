@@ -2,6 +2,7 @@
 //!
 //! The server's clock counts, not ours: a wait is the reset time less the `Date` of the same answer.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,20 +16,33 @@ use crate::spec::RateLimit;
 
 /// Added to a wait until reset, since both times are told in whole seconds.
 const RESET_MARGIN: Duration = Duration::from_secs(1);
+/// The length of a window whose end no answer has told yet.
+const UNTOLD_WINDOW: Duration = Duration::from_mins(1);
 /// A told wait longer than this is not believed.
 const MAX_TOLD_WAIT: Duration = Duration::from_hours(24);
 
-/// Learns the quota from answers, and leaves the source's headroom of it to others.
+/// Learns the quota from answers, and leaves the source's headroom of it to others. Quotas are counted by bucket: some paths
+/// share one.
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: Option<RateLimit>,
-    window: Mutex<Option<Window>>,
+    buckets: Mutex<BTreeMap<String, Bucket>>,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    window: Option<Window>,
+    /// Requests that are on their way.
+    in_flight: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Window {
+    /// As told, less what was sent since.
     quota: Quota,
-    resets: Instant,
+    /// When it ends by the server's clock, in epoch seconds.
+    reset: u64,
+    ends: Instant,
 }
 
 /// What a 429 asks for.
@@ -45,35 +59,39 @@ pub enum Throttle {
 impl RateLimiter {
     /// Follows `rules`; without them only `Retry-After` is understood.
     pub fn new(rules: Option<RateLimit>) -> Self {
-        Self { rules, window: Mutex::new(None) }
+        Self { rules, buckets: Mutex::default() }
     }
 
-    /// How long to wait before the next request so that the headroom is left to others; `None` if not at all.
-    /// The request is counted, as the API will count it.
-    pub fn pace(&self) -> Option<Duration> {
-        let headroom = self.rules.as_ref()?.headroom.get();
-        let mut window = self.window();
-        let current = window.as_mut()?;
-        let now = Instant::now();
-        if current.resets <= now {
-            *window = None;
-            return None;
+    /// Lets a request for `path` go and counts it, as the API will; or tells how long to wait first, so that the headroom
+    /// is left to others.
+    pub fn admit(&self, path: &str) -> Result<Pass<'_>, Duration> {
+        let bucket_name = self.bucket_of(path);
+        let mut buckets = self.buckets();
+        let bucket = buckets.entry(bucket_name.clone()).or_default();
+        if let (Some(rules), Some(window)) = (&self.rules, &mut bucket.window) {
+            let now = Instant::now();
+            if window.ends <= now {
+                // The next window has begun, with all of the quota. When it ends is told by the first answer.
+                window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
+                window.ends = now + UNTOLD_WINDOW;
+                window.reset = 0;
+            }
+            if share_of(window.quota.limit, rules.headroom.get()) >= window.quota.remaining {
+                return Err(window.ends - now);
+            }
+            window.quota.remaining -= 1;
         }
-        if share_of(current.quota.limit, headroom) >= current.quota.remaining {
-            return Some(current.resets - now);
-        }
-        current.quota.remaining -= 1;
-        None
+        bucket.in_flight += 1;
+        Ok(Pass { limiter: self, bucket: bucket_name })
     }
 
-    /// Learns from an answer; returns the quota if it told one.
-    pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
-        let rules = self.rules.as_ref()?;
-        let quota = quota(rules, headers).filter(|quota| quota.limit > 0)?;
-        if let Some(wait) = until_reset(rules, headers) {
-            *self.window() = Some(Window { quota, resets: Instant::now() + wait });
-        }
-        Some(quota)
+    fn bucket_of(&self, path: &str) -> String {
+        let named = self.rules.iter().flat_map(|rules| &rules.buckets);
+        named
+            .filter(|bucket| covers(bucket, path))
+            .max_by_key(|bucket| bucket.len())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Reads the headers of a 429.
@@ -88,8 +106,52 @@ impl RateLimiter {
         until_reset(rules, headers).map_or(Throttle::Unknown, Throttle::Until)
     }
 
-    fn window(&self) -> MutexGuard<'_, Option<Window>> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buckets(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a bucket counts requests for `path`: those for its own path and what lies below. One written with a slash at
+/// its end counts only what lies below.
+fn covers(bucket: &str, path: &str) -> bool {
+    path.strip_prefix(bucket)
+        .is_some_and(|rest| rest.is_empty() || bucket.ends_with('/') || rest.starts_with('/'))
+}
+
+/// A request that was let go, until it is answered.
+#[derive(Debug)]
+pub struct Pass<'l> {
+    limiter: &'l RateLimiter,
+    bucket: String,
+}
+
+impl Pass<'_> {
+    /// Learns from the answer; returns the quota if it told one.
+    pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
+        let rules = self.limiter.rules.as_ref()?;
+        let told = quota(rules, headers).filter(|quota| quota.limit > 0)?;
+        if let (Some(reset), Some(wait)) = (least(headers, &rules.reset), until_reset(rules, headers)) {
+            let mut buckets = self.limiter.buckets();
+            let bucket = buckets.entry(self.bucket.clone()).or_default();
+            // Others of ours that are on their way may not have been counted when this answer was made.
+            let others = bucket.in_flight.saturating_sub(1);
+            let counted = bucket.window.filter(|window| window.reset == reset || window.reset == 0);
+            let remaining = match counted {
+                Some(window) => window.quota.remaining.min(told.remaining),
+                None => told.remaining.saturating_sub(others),
+            };
+            let quota = Quota { remaining, limit: told.limit };
+            bucket.window = Some(Window { quota, reset, ends: Instant::now() + wait });
+        }
+        Some(told)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.limiter.buckets().get_mut(&self.bucket) {
+            bucket.in_flight -= 1;
+        }
     }
 }
 
@@ -156,7 +218,7 @@ mod tests {
     fn okta() -> RateLimiter {
         let rules = serde_saphyr::from_str(
             "{limit: X-Rate-Limit-Limit, remaining: X-Rate-Limit-Remaining, reset: X-Rate-Limit-Reset, \
-             zero_limit_means_concurrency: true}",
+             zero_limit_means_concurrency: true, buckets: [/apps, /users, /users/]}",
         );
         RateLimiter::new(Some(rules.unwrap()))
     }
@@ -184,10 +246,10 @@ mod tests {
         assert_eq!(okta().throttle(&told(600, 0, 0)), Throttle::Until(Duration::from_secs(1)));
     }
 
-    #[test]
-    fn limit_zero_is_concurrency_and_its_reset_is_not_waited_for() {
+    #[tokio::test]
+    async fn limit_zero_is_concurrency_and_its_reset_is_not_waited_for() {
         assert_eq!(okta().throttle(&told(0, 0, 60)), Throttle::Concurrency);
-        assert!(okta().observe(&told(0, 0, 60)).is_none());
+        assert!(okta().admit("/apps").unwrap().observe(&told(0, 0, 60)).is_none());
     }
 
     #[test]
@@ -210,22 +272,66 @@ mod tests {
         assert_eq!(RateLimiter::new(None).throttle(&date), Throttle::Until(Duration::from_secs(10)));
     }
 
-    #[test]
-    fn the_tightest_of_several_quotas_binds() {
+    #[tokio::test]
+    async fn the_tightest_of_several_quotas_binds() {
         let mut headers = told(600, 400, 10);
         headers.append("x-rate-limit-remaining", "3".parse().unwrap());
-        assert_eq!(okta().observe(&headers), Some(Quota { remaining: 3, limit: 600 }));
+        assert_eq!(okta().admit("/").unwrap().observe(&headers), Some(Quota { remaining: 3, limit: 600 }));
+    }
+
+    fn wait(limiter: &RateLimiter, path: &str) -> Option<Duration> {
+        limiter.admit(path).err()
     }
 
     #[tokio::test(start_paused = true)]
     async fn half_the_quota_is_left_to_others() {
         let limiter = okta();
-        assert_eq!(limiter.pace(), None, "nothing is known before the first answer");
-        limiter.observe(&told(10, 7, 20));
-        assert_eq!(limiter.pace(), None);
-        assert_eq!(limiter.pace(), None);
-        assert_eq!(limiter.pace(), Some(Duration::from_secs(21)), "5 of 10 are left");
+        limiter.admit("/users").unwrap().observe(&told(10, 7, 20));
+        assert_eq!((wait(&limiter, "/users"), wait(&limiter, "/users")), (None, None));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(21)), "5 of 10 are left");
         tokio::time::advance(Duration::from_secs(21)).await;
-        assert_eq!(limiter.pace(), None, "the window has passed");
+        assert_eq!(wait(&limiter, "/users"), None, "the window has passed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_window_is_not_overrun_before_its_first_answer() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        tokio::time::advance(Duration::from_secs(21)).await;
+        let on_their_way: Vec<_> = (0..10).map_while(|_| limiter.admit("/apps/1/users").ok()).collect();
+        assert_eq!(on_their_way.len(), 5, "half of the new quota");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_on_its_way_counts_although_no_answer_has_told_of_it() {
+        let limiter = okta();
+        let first = limiter.admit("/apps").unwrap();
+        let others = [limiter.admit("/apps").unwrap(), limiter.admit("/apps").unwrap()];
+        first.observe(&told(10, 9, 20));
+        drop((first, others));
+        let more = (0..10).map_while(|_| limiter.admit("/apps").ok()).count();
+        assert_eq!(more, 2, "9 told, less two on their way, less the five that are left to others");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_answer_does_not_give_back_what_was_sent_since() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 9, 20));
+        let second = limiter.admit("/apps").unwrap();
+        let third = limiter.admit("/apps").unwrap();
+        third.observe(&told(10, 7, 20));
+        second.observe(&told(10, 8, 20));
+        assert_eq!((0..10).map_while(|_| limiter.admit("/apps").ok()).count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paths_of_one_bucket_share_its_quota_and_others_have_their_own() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        assert!(wait(&limiter, "/apps/0oa1/users").is_some());
+        assert_eq!(wait(&limiter, "/applications"), None);
+        limiter.admit("/users").unwrap().observe(&told(10, 5, 20));
+        assert_eq!(wait(&limiter, "/users/00u1"), None, "a user has another bucket than the list");
+        assert!(wait(&limiter, "/users").is_some());
     }
 }

@@ -94,6 +94,13 @@ pub struct RateLimit {
     /// Whether a 429 with limit 0 means "too many at once" rather than "quota used up".
     #[serde(default)]
     pub zero_limit_means_concurrency: bool,
+    /// Paths whose requests, and those for what lies below them, are counted together; the longest one that fits a request
+    /// counts it. One with a slash at its end counts only what lies below. All other requests are counted together.
+    #[serde(default)]
+    pub buckets: Vec<String>,
+    /// The most requests that are on their way at the same time. Default 8.
+    #[serde(default = "RateLimit::default_in_flight")]
+    pub in_flight: u32,
     /// Share of the quota that is left to other clients of the account. Default 0.5.
     #[serde(default = "RateLimit::default_headroom")]
     pub headroom: Share,
@@ -102,6 +109,10 @@ pub struct RateLimit {
 impl RateLimit {
     fn default_headroom() -> Share {
         Share::HALF
+    }
+
+    pub(crate) fn default_in_flight() -> u32 {
+        8
     }
 }
 

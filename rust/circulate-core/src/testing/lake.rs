@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{ManualClock, Script, okta_account, okta_users};
+use crate::http::Pacing;
 use crate::manifest::{self, Index, ObjectEntry, read_existing, read_part};
 use crate::page::Watch;
 use crate::page::record::Splitter;
@@ -42,6 +43,7 @@ impl Lake {
             definition: okta_users(),
             account: okta_account(),
             transport: Arc::clone(script) as _,
+            pacing: Arc::new(Pacing::new(&okta_users().source)),
             sink: Arc::clone(&self.sink) as _,
             store: Arc::clone(&self.store) as _,
             options: PullOptions::default(),

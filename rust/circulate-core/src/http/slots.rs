@@ -1,0 +1,115 @@
+//! How many requests are on their way at the same time: more while all goes well, half when the API finds it too many.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Places for requests. Their number grows by one with every success, up to a bound, and is halved when the API says that
+/// there were too many at once (additive increase, multiplicative decrease).
+#[derive(Debug)]
+pub struct Slots {
+    most: usize,
+    state: Mutex<State>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    allowed: usize,
+    used: usize,
+}
+
+impl Slots {
+    /// One place at first, and never more than `most`.
+    pub fn new(most: usize) -> Self {
+        Self { most: most.max(1), state: Mutex::new(State { allowed: 1, used: 0 }), freed: Notify::new() }
+    }
+
+    /// Waits for a place.
+    pub async fn take(&self) -> Slot<'_> {
+        loop {
+            let freed = self.freed.notified();
+            if let Some(slot) = self.try_take() {
+                return slot;
+            }
+            freed.await;
+        }
+    }
+
+    /// How many requests may be on their way now.
+    pub fn allowed(&self) -> usize {
+        self.state().allowed
+    }
+
+    fn try_take(&self) -> Option<Slot<'_>> {
+        let mut state = self.state();
+        (state.used < state.allowed).then(|| {
+            state.used += 1;
+            Slot { slots: self }
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place for one request; dropping it makes room for the next.
+#[derive(Debug)]
+pub struct Slot<'s> {
+    slots: &'s Slots,
+}
+
+impl Slot<'_> {
+    /// The request succeeded: one more may be on its way from now on.
+    pub fn succeeded(&self) {
+        let mut state = self.slots.state();
+        state.allowed = (state.allowed + 1).min(self.slots.most);
+    }
+
+    /// There were too many at once.
+    pub fn crowded(&self) {
+        let mut state = self.slots.state();
+        state.allowed = (state.allowed / 2).max(1);
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.slots.state().used -= 1;
+        // A success makes room for two, a crowd for none: whoever wakes looks again.
+        self.slots.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn places_grow_by_one_with_every_success_and_are_halved_by_a_crowd() {
+        let slots = Slots::new(5);
+        for allowed in [1, 2, 3, 4, 5, 5] {
+            assert_eq!(slots.allowed(), allowed);
+            slots.take().await.succeeded();
+        }
+        for allowed in [2, 1, 1] {
+            slots.take().await.crowded();
+            assert_eq!(slots.allowed(), allowed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_freed_is_taken_by_who_waits() {
+        let slots = Slots::new(5);
+        let held = slots.take().await;
+        let waiting = async { slots.take().await.succeeded() };
+        let freeing = async {
+            tokio::task::yield_now().await;
+            assert!(slots.try_take().is_none());
+            drop(held);
+        };
+        tokio::join!(waiting, freeing);
+        assert_eq!(slots.allowed(), 2);
+    }
+}
