@@ -39,6 +39,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     mode: Literal["incremental", "full"] = "incremental",
     since: str | None = None,
     until: str | None = None,
+    parents: str | None = None,
     restart: bool = False,
     format: Literal["json", "ndjson"] = "json",  # noqa: A002 - the field's term
     compression: Literal["gzip", "zstd", "none"] = "gzip",
@@ -72,6 +73,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         mode: `incremental` (what changed since the last complete run; everything on the first) or `full`.
         since: Inclusive lower bound, RFC 3339. With `since` or `until` the cursor is neither used nor moved.
         until: Exclusive upper bound, RFC 3339.
+        parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
+            place. Its records are asked for their children, instead of those of a list that is read again.
         restart: Give up an unfinished run instead of going on with it.
         format: `json` (an array per object) or `ndjson` (a record per line).
         compression: `gzip` (level 6), `zstd` (level 3) or `none`.
@@ -102,6 +105,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     destination = place(to)
     request = {
         "stream": stream,
+        "parents": parents,
         "from": _account(settings, secret, account, catalog),
         "destination": destination,
         "state": state_of_lake(destination, state),

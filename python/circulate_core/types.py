@@ -58,6 +58,17 @@ class Traffic(TypedDict):
     """Bytes of pages, after decompression."""
 
 
+class ParentCounts(TypedDict):
+    """How many parents were asked for their children, by what came of it."""
+
+    complete: int
+    """All of their children are there."""
+    gone: int
+    """Gone (404), and their children with them."""
+    refused: int
+    """Refused (403): their children are missing."""
+
+
 class Report(Totals, Traffic):
     """What a pull did. Totals and traffic are of the whole run, earlier attempts included."""
 
@@ -81,6 +92,10 @@ class Report(Totals, Traffic):
     """Key of the manifest's index, below the destination; None unless complete."""
     repeats: int
     """Records left out because an earlier run delivered the same bytes."""
+    parents: ParentCounts | None
+    """How many parents were asked, of a child stream."""
+    holes: list[str]
+    """Parents whose children are missing because the API refused, up to 1,000."""
     records_without_time: int
     """Records whose cursor member is missing or no time; they are delivered all the same."""
     next_since: str | None
@@ -268,6 +283,28 @@ class SourceDefinition(TypedDict):
     """What a user configures."""
 
 
+class Parent(TypedDict):
+    """The stream whose records a child stream is asked for."""
+
+    endpoint: str
+    """Its endpoint, of the same source."""
+    fields: dict[str, str]
+    """Members of its records that identify the parent, by the name they have in child records."""
+    incremental: NotRequired[dict[str, object]]
+    """How parents whose children may have changed are told apart by time."""
+
+
+class ListOperation(TypedDict):
+    """The part of a list operation's definition that Python uses."""
+
+    path: str
+    """Path below the base URL."""
+    parent: NotRequired[Parent]
+    """The parent of a child stream."""
+    incremental: NotRequired[dict[str, object]]
+    """How records are told apart by time."""
+
+
 class EndpointDefinition(TypedDict):
     """The part of an endpoint's definition that Python uses."""
 
@@ -277,7 +314,7 @@ class EndpointDefinition(TypedDict):
     """What its records are."""
     docs: NotRequired[str]
     """Address of the vendor's documentation."""
-    list: dict[str, object]
+    list: ListOperation
     """The list operation."""
 
 

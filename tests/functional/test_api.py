@@ -118,7 +118,9 @@ def test_a_forked_process_is_told_to_spawn(start_org: StartOrg) -> None:
 
 
 def test_definitions_are_listed(tmp_path: Path) -> None:
-    (definition,) = circulate_core.streams()
+    definitions = {definition["endpoint"]["endpoint"]: definition for definition in circulate_core.streams()}
+    assert definitions["application_users"]["endpoint"]["list"]["parent"]["endpoint"] == "applications"
+    definition = definitions["users"]
     assert definition["source"]["settings"]["api_token"]["secret"] is True
     with pytest.raises(CirculateError, match="cannot read the catalog folder"):
         circulate_core.streams(catalog=[tmp_path / "missing"])

@@ -15,7 +15,11 @@ def test_list_shows_streams_on_stdout(cli: Cli) -> None:
     done = cli("list")
     assert done.code == 0
     assert re.search(r"^okta\.users +incremental +People of the org", done.out, re.MULTILINE)
-    assert json.loads(cli("list", "--json").out)[0]["endpoint"]["endpoint"] == "users"
+    assert re.search(r"^okta\.application_users +full +Who is assigned", done.out, re.MULTILINE)
+    assert re.search(r"^okta\.group_members +incremental +Who is in each group", done.out, re.MULTILINE)
+    listed = [definition["endpoint"]["endpoint"] for definition in json.loads(cli("list", "--json").out)]
+    assert listed == sorted(listed)
+    assert "users" in listed
 
 
 def test_check_shows_settings_without_secrets(start_org: StartOrg, cli_for: CliFor) -> None:

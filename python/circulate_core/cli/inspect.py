@@ -41,7 +41,9 @@ def run_list(args: argparse.Namespace) -> int:
     rows = [["STREAM", "PULLS", "WHAT"]]
     for definition in definitions:
         name = f"{definition['source']['source']}.{definition['endpoint']['endpoint']}"
-        how = "incremental" if definition["endpoint"]["list"].get("incremental") else "full"
+        listed = definition["endpoint"]["list"]
+        parent = listed.get("parent")
+        how = "incremental" if (parent or listed).get("incremental") else "full"
         rows.append([name, how, definition["endpoint"]["about"]])
     print(table(rows))
     return 0

@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"circulate {circulate_core.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, about, add_arguments, run in (
-        ("pull", "bring a stream up to date in a folder or a bucket", pull.add_arguments, pull.run),
+        ("pull", "bring streams up to date in a folder or a bucket", pull.add_arguments, pull.run),
         ("list", "the streams there are", inspect.add_list_arguments, inspect.run_list),
         ("check", "are the settings of a source right?", inspect.add_check_arguments, inspect.run_check),
         ("runs", "what earlier runs did", inspect.add_runs_arguments, inspect.run_runs),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import _core, api
-from circulate_core.cli.console import counted, moment, paint, say, size, span
+from circulate_core.cli.console import counted, moment, paint, say, size, span, tell_error
 from circulate_core.cli.options import (
     account_arguments,
     add_account_options,
@@ -27,15 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from circulate_core.types import Report
+    from circulate_core.cli.settings import Configured
+    from circulate_core.types import Definition, ParentCounts, Report
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
+SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
+"""Exit codes from the best to the worst."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate pull`."""
-    parser.add_argument("stream", metavar="STREAM", help="what to pull, such as okta.users")
+    parser.add_argument("streams", metavar="STREAM", nargs="+", help="what to pull, such as okta.users")
     parser.add_argument(
         "--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for objects and manifests"
     )
@@ -82,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pending", metavar="SPAN", type=read_span, help="leave the run to be committed by `circulate state commit`"
     )
-    parser.add_argument("--json", action="store_true", help="write the report to stdout as JSON")
+    parser.add_argument("--json", action="store_true", help="write each report to stdout as a line of JSON")
     add_s3_options(parser, writes=True)
     add_account_options(parser)
 
@@ -97,19 +100,73 @@ def add_state_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pull, show how it goes, and say what came of it."""
-    settings = gather_settings(args, api.stream_definition(args.stream, catalog=args.catalog)["source"])
+    """Pull one stream after the other, parents before their children, and return the worst exit code."""
+    definitions = parents_first([api.stream_definition(name, catalog=args.catalog) for name in args.streams])
+    settings = [gather_settings(args, definition["source"]) for definition in definitions]
     began = time.monotonic()
     stop = circulate_core.Stop()
+    codes: list[int] = []
+    manifests: dict[str, str] = {}
+    with stopping_on_signals(stop):
+        for definition, configured in zip(definitions, settings, strict=True):
+            name, parent = stream_name(definition), parent_name(definition)
+            left = None if args.deadline is None else args.deadline - (time.monotonic() - began)
+            if stop.requested or (left is not None and left <= 0):
+                say(f"{paint('◐', 'yellow')} {paint(name, 'bold')} was not begun")
+                codes.append(EXIT_CODES["partial"])
+                continue
+            try:
+                report = _pull(args, name, configured, stop, deadline=left, parents=manifests.get(parent or ""))
+            except CirculateError as error:
+                if len(definitions) == 1:
+                    raise
+                tell_error(error)
+                codes.append(EXIT_CODES["failed"])
+                continue
+            if report["status"] == "complete" and report["manifest"]:
+                manifests[name] = report["manifest"]
+            codes.append(EXIT_CODES[report["status"]])
+    return INTERRUPTED if stop.requested else max(codes, key=SEVERITY.index)
+
+
+def parents_first(definitions: list[Definition]) -> list[Definition]:
+    """Return each definition once, parents before their children, otherwise in the order given."""
+    unique = list({stream_name(definition): definition for definition in definitions}.values())
+    return sorted(unique, key=lambda definition: parent_name(definition) is not None)
+
+
+def stream_name(definition: Definition) -> str:
+    """Return `source.endpoint`."""
+    return f"{definition['source']['source']}.{definition['endpoint']['endpoint']}"
+
+
+def parent_name(definition: Definition) -> str | None:
+    """Return `source.endpoint` of the parent of a child stream."""
+    parent = definition["endpoint"]["list"].get("parent")
+    return f"{definition['source']['source']}.{parent['endpoint']}" if parent else None
+
+
+def _pull(  # noqa: PLR0913 - each is a different thing, given once
+    args: argparse.Namespace,
+    name: str,
+    settings: Configured,
+    stop: circulate_core.Stop,
+    *,
+    deadline: float | None,
+    parents: str | None,
+) -> Report:
+    """Pull one stream, show how it goes, and say what came of it."""
+    began = time.monotonic()
     try:
-        with stopping_on_signals(stop), Progress(args.stream) as progress:
+        with Progress(name) as progress:
             report = circulate_core.pull(
-                args.stream,
+                name,
                 to=args.to,
                 **account_arguments(args, settings),
                 mode="full" if args.full else "incremental",
                 since=args.since,
                 until=args.until,
+                parents=parents,
                 restart=args.restart,
                 format=args.format,
                 compression=args.compression,
@@ -118,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
                 max_record_bytes=args.max_record_bytes,
                 memory=args.memory,
                 state=args.state,
-                deadline=args.deadline,
+                deadline=deadline,
                 max_wait=args.max_wait,
                 lease=args.lease,
                 pending=args.pending,
@@ -135,7 +192,7 @@ def run(args: argparse.Namespace) -> int:
     if args.pending and report["status"] == "complete":
         _tell_ways_to_settle(report)
     write_json(args, report)
-    return INTERRUPTED if report["stopped_by"] == "interrupted" else EXIT_CODES[report["status"]]
+    return report
 
 
 def write_json(args: argparse.Namespace, report: Report) -> None:
@@ -176,7 +233,9 @@ def tell(report: Report, seconds: float) -> None:
         return
     if report["run_id"] is not None:
         _tell_work(report, seconds)
-    if report["status"] == "complete":
+    if parents := report["parents"]:
+        _tell_parents(parents)
+    if report["manifest"]:
         _tell_complete(report)
     elif report["run_id"] is not None:
         _tell_way_on(report)
@@ -193,6 +252,13 @@ def _tell_work(report: Report, seconds: float) -> None:
         f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} sent again"
         f" · {report['throttled']:,} throttled · {span(report['seconds_waited'])} waited"
     )
+
+
+def _tell_parents(parents: ParentCounts) -> None:
+    gone = f", {parents['gone']:,} gone meanwhile" if parents["gone"] else ""
+    say(f"  {counted(parents['complete'], 'parent')} asked{gone}")
+    if refused := parents["refused"]:
+        say(paint(f"  {counted(refused, 'parent')} refused: their children are missing", "yellow"))
 
 
 def _tell_complete(report: Report) -> None:

@@ -216,9 +216,12 @@ async fn retry_after_is_honoured() {
 
 #[tokio::test(start_paused = true)]
 async fn what_would_fail_again_is_not_asked_again() {
-    for (status, kind) in
-        [(401, ErrorKind::Auth), (403, ErrorKind::Auth), (404, ErrorKind::Refused), (302, ErrorKind::Api)]
-    {
+    for (status, kind) in [
+        (401, ErrorKind::Auth),
+        (403, ErrorKind::Forbidden),
+        (404, ErrorKind::NotFound),
+        (302, ErrorKind::Api),
+    ] {
         let script = Script::new([Answer::new(status, "").header("location", "https://elsewhere.example/")]);
         let error = get(&client(&script)).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Status::Permanent), "{status}");

@@ -21,9 +21,9 @@ pub struct Watermark {
 }
 
 impl Watermark {
-    /// Takes a record's time in, given as JSON text, and returns it.
-    pub fn see(&mut self, field: Option<&[u8]>) -> Option<Timestamp> {
-        let time = field.and_then(parse_time);
+    /// Takes a record's time in, the greatest of its watched members given as JSON text, and returns it.
+    pub fn see<'f>(&mut self, fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<Timestamp> {
+        let time = fields.into_iter().flatten().filter_map(parse_time).max();
         match time {
             Some(_) => self.greatest = self.greatest.max(time),
             None => self.without_time += 1,
@@ -81,7 +81,7 @@ mod tests {
     fn seen(seconds: &[i64]) -> Watermark {
         let mut watermark = Watermark::default();
         for second in seconds {
-            watermark.see(Some(format!("\"{}\"", time(*second)).as_bytes()));
+            watermark.see([Some(format!("\"{}\"", time(*second)).as_bytes())]);
         }
         watermark
     }
@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn times_are_compared_as_times() {
         let mut watermark = Watermark::default();
-        watermark.see(Some(br#""2026-01-01T23:30:00+02:00""#));
-        watermark.see(Some(br#""2026-01-01T22:00:00.5Z""#));
+        watermark.see([Some(&br#""2026-01-01T23:30:00+02:00""#[..]), None]);
+        watermark.see([Some(&br#""2026-01-01T20:00:00Z""#[..]), Some(br#""2026-01-01T22:00:00.5Z""#)]);
         let bound = watermark.next_bound(None, Some(Timestamp::MAX), Duration::ZERO);
         assert_eq!(bound, Some("2026-01-01T22:00:00.5Z".parse().unwrap()));
     }
@@ -99,7 +99,7 @@ mod tests {
     fn records_without_a_time_are_counted_and_move_nothing() {
         let mut watermark = seen(&[100]);
         for field in [None, Some(&b"null"[..]), Some(b"7"), Some(b"\"soon\"")] {
-            watermark.see(field);
+            watermark.see([field]);
         }
         assert_eq!(watermark.without_time, 4);
         assert_eq!(watermark.next_bound(None, Some(time(200)), Duration::ZERO), Some(time(100)));

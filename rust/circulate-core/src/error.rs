@@ -16,12 +16,16 @@ pub enum ErrorKind {
     Definition,
     /// A setting, flag or argument is missing or wrong.
     Settings,
-    /// The API refused our credentials (401) or our rights (403).
+    /// The API refused our credentials (401).
     Auth,
+    /// The API refused our rights (403).
+    Forbidden,
     /// The API kept asking us to slow down.
     RateLimited,
-    /// The API refused the request itself (400, 404, 410): a wrong address, or a page that it no longer knows.
+    /// The API refused the request itself (400, 410): a wrong one, or a page that it no longer knows.
     Refused,
+    /// The API does not know the address (404).
+    NotFound,
     /// The API answered with any other error.
     Api,
     /// The API could not be reached, or the connection broke.

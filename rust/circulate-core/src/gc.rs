@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::clock::earlier;
 use crate::error::Result;
-use crate::manifest::{self, Index, read_part};
+use crate::manifest::{self, Index, Part, PlanPart, read_part};
 use crate::sink::Sink;
 use crate::state::{RunStatus, StateStore, StreamState, streams};
 
@@ -157,9 +157,14 @@ impl Names<'_> {
         if let Some(bytes) = self.sink.read(&key).await? {
             let index: Index = manifest::parse(&key, &bytes)?;
             for reference in &index.parts {
-                let part = read_part(self.sink, reference).await?;
+                let part: Part = read_part(self.sink, reference).await?;
                 keys.extend(part.objects.into_iter().map(|object| object.key));
                 keys.insert(reference.key.clone());
+            }
+            let mut next = index.plan;
+            while let Some(reference) = next {
+                next = read_part::<PlanPart>(self.sink, &reference).await?.previous;
+                keys.insert(reference.key);
             }
             keys.extend(index.dedup_key);
             keys.insert(key);

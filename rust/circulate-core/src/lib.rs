@@ -1,9 +1,9 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
-//! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`,
-//! `secrets`, `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`] → [`batch`] →
-//! [`encode`] → [`sink`] → [`manifest`] → [`state`] →
-//! [`location`], [`write`] → [`run`], [`check`], [`verify`], [`gc`]. A test holds it to that.
+//! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
+//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`plan`], [`cursor`] →
+//! [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`verify`],
+//! [`gc`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -21,6 +21,7 @@ pub mod http;
 pub mod location;
 pub mod manifest;
 pub mod page;
+pub mod plan;
 pub mod progress;
 pub mod run;
 pub mod secrets;

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use crate::cursor::{Digest, Recent, Window};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Partition;
 use crate::sink::{Object, Sink};
 
 /// The version of the two file formats.
@@ -54,6 +55,67 @@ pub struct Part {
     /// Records that the next run may be shown again, as far as was known at this checkpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<Recent>,
+    /// Parents that were done with since the part before, of a child stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentEntry>,
+}
+
+/// A parent that was asked for its children.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentEntry {
+    /// The parent.
+    pub parent: Partition,
+    /// What came of it.
+    pub outcome: ParentOutcome,
+    /// Records of its children.
+    pub records: u64,
+}
+
+/// What came of asking a parent for its children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParentOutcome {
+    /// All of its children are there.
+    Complete,
+    /// It is gone (404), and its children with it.
+    Gone,
+    /// The API refused (403): its children are missing.
+    Refused,
+}
+
+/// How many parents were asked, by what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentCounts {
+    /// All of their children are there.
+    pub complete: u64,
+    /// Gone.
+    pub gone: u64,
+    /// Refused: their children are missing.
+    pub refused: u64,
+}
+
+impl ParentCounts {
+    /// Counts one.
+    pub fn add(&mut self, outcome: ParentOutcome) {
+        *match outcome {
+            ParentOutcome::Complete => &mut self.complete,
+            ParentOutcome::Gone => &mut self.gone,
+            ParentOutcome::Refused => &mut self.refused,
+        } += 1;
+    }
+}
+
+/// Parents that are to be asked for their children, as they were listed when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPart {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// The part written before this one. Parts are worked on from the last to the first.
+    pub previous: Option<PartRef>,
+    /// The parents.
+    pub parents: Vec<Partition>,
 }
 
 /// The records that the next run will be shown again. It leaves them out where they are the same, byte for byte.
@@ -118,7 +180,7 @@ pub struct Index {
     pub account: String,
     /// Its endpoint.
     pub endpoint: String,
-    /// `complete`; nothing else gets an index as yet.
+    /// `complete`, or `partial` if there are holes.
     pub verdict: String,
     /// `incremental` or `full`.
     pub mode: String,
@@ -136,8 +198,14 @@ pub struct Index {
     pub cursors: BTreeMap<String, Timestamp>,
     /// The set of records that the next run will be shown again.
     pub dedup_key: Option<String>,
-    /// Slices that are missing.
+    /// Parents whose children are missing because the API refused, up to 1,000; the parts name them all.
     pub holes: Vec<String>,
+    /// How many parents were asked, of a child stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parents: Option<ParentCounts>,
+    /// The last part of the plan that says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PartRef>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
 }
@@ -160,8 +228,8 @@ pub fn parse<T: for<'de> Deserialize<'de>>(key: &str, bytes: &[u8]) -> Result<T>
     })
 }
 
-/// Reads the part that `reference` names, and checks that it is the one that was written.
-pub async fn read_part(sink: &dyn Sink, reference: &PartRef) -> Result<Part> {
+/// Reads the part of a manifest or plan that `reference` names, and checks that it is the one that was written.
+pub async fn read_part<T: for<'de> Deserialize<'de>>(sink: &dyn Sink, reference: &PartRef) -> Result<T> {
     let bytes = read_existing(sink, &reference.key).await?;
     if sha256_hex(&bytes) != reference.sha256 {
         return Err(Error::new(
@@ -182,6 +250,22 @@ pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
     })
 }
 
+/// Reads an object and takes it out of its compression; both forms must be as they were written.
+pub async fn read_body(sink: &dyn Sink, compression: Compression, object: &ObjectEntry) -> Result<Vec<u8>> {
+    let wrong = |what: &str| Error::new(ErrorKind::Mismatch, "read object", what).with("key", &object.key);
+    let stored = read_existing(sink, &object.key).await?;
+    if sha256_hex(&stored) != object.sha256 {
+        return Err(wrong("the object differs from what was written"));
+    }
+    let size =
+        usize::try_from(object.body_bytes).map_err(|_| wrong("the object is too large for this machine"))?;
+    let body = compression.decompress(&stored, size).map_err(|error| error.with("key", &object.key))?;
+    if sha256_hex(&body) != object.body_sha256 {
+        return Err(wrong("the object's content differs from what was written"));
+    }
+    Ok(body)
+}
+
 /// The parts that end at `last`, first part first, with the records that are not before `bound`. One part is in memory
 /// at a time.
 pub async fn chain(
@@ -192,7 +276,7 @@ pub async fn chain(
     let (mut parts, mut recent) = (Vec::new(), Vec::new());
     let mut next = last.cloned();
     while let Some(reference) = next {
-        let part = read_part(sink, &reference).await?;
+        let part: Part = read_part(sink, &reference).await?;
         let again = part.recent.into_iter().filter(|record| bound.is_some_and(|bound| record.time >= bound));
         recent.extend(again.map(|record| record.sha256));
         next = part.previous;

@@ -25,6 +25,7 @@ use crate::stop::{Stop, StopReason};
 use crate::write::ObjectFormat;
 
 mod attempt;
+mod children;
 mod fetch;
 mod renewal;
 mod report;
@@ -48,6 +49,9 @@ pub struct Pull {
     pub sink: Arc<dyn Sink>,
     /// Where to remember it.
     pub store: Arc<dyn StateStore>,
+    /// Key of the index of a run of the parent that has just been committed to the same place: its records are taken
+    /// instead of listing the parents again.
+    pub parents_from: Option<String>,
     /// How.
     pub options: PullOptions,
     /// Who we are, for people who find the stream held.
@@ -229,7 +233,10 @@ impl Pull {
 
     /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
     fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
-        let incremental = self.stream().incremental.as_ref().filter(|_| held.run.mode != Mode::Window)?;
+        let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
+        // A run with holes leaves the cursor where it is, so that the next one asks for them again.
+        let incremental =
+            self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window && !refused)?;
         let old = held.run.from_cursor.as_ref().map(|cursor| cursor.since);
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
     }
@@ -257,13 +264,15 @@ impl Pull {
         parts: Vec<PartRef>,
         since: Option<Timestamp>,
     ) -> Index {
+        let plan = position.plan.as_ref();
+        let holes = plan.map(|plan| plan.holes.clone()).unwrap_or_default();
         Index {
             schema: SCHEMA,
             run_id: held.run.run_id.clone(),
             source: self.definition.source.source.to_string(),
             account: self.account.name().to_owned(),
             endpoint: self.definition.endpoint.endpoint.to_string(),
-            verdict: "complete".to_owned(),
+            verdict: if holes.is_empty() { "complete" } else { "partial" }.to_owned(),
             mode: held.run.mode.as_str().to_owned(),
             window: held.run.window.clone(),
             started_at: held.run.started_at,
@@ -272,14 +281,16 @@ impl Pull {
             totals: position.totals.clone(),
             cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
             dedup_key: None,
-            holes: Vec::new(),
+            holes,
+            parents: plan.map(|plan| plan.counts.clone()),
+            plan: plan.and_then(|plan| plan.last.clone()),
             repeats: position.repeats,
         }
     }
 
     fn wanted(&self) -> Result<Wanted> {
         let options = &self.options;
-        let incremental = self.stream().incremental.as_ref();
+        let incremental = self.stream().cursor_rule();
         if options.mode == Mode::Window && incremental.is_none() {
             return Err(Error::new(
                 ErrorKind::Settings,
@@ -338,3 +349,7 @@ mod tests;
 #[cfg(test)]
 #[path = "run_recovery_tests.rs"]
 mod recovery_tests;
+
+#[cfg(test)]
+#[path = "run_children_tests.rs"]
+mod children_tests;

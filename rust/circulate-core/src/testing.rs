@@ -6,11 +6,11 @@ pub mod crash;
 mod faulty;
 mod lake;
 mod pages;
+mod routes;
 #[cfg(test)]
 mod stand_in;
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,13 +26,14 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response, Transport};
 use crate::sink::{Created, Object, Sink, create_same};
-use crate::spec::{Definition, endpoint_from_yaml, source_from_yaml};
+use crate::spec::{Catalog, Definition};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 use crate::stop::{Stop, StopReason};
 
 pub use faulty::Faulty;
 pub use lake::Lake;
 pub use pages::{USERS_URL, after, page, user, user_at, users};
+pub use routes::Routes;
 #[cfg(test)]
 pub(crate) use stand_in::{put_secret, stand_in};
 
@@ -48,13 +49,13 @@ pub fn okta_account() -> Account {
 
 /// The shipped definition of `okta.users`.
 pub fn okta_users() -> Definition {
-    let read = |text, file| (text, Path::new(file));
-    let (source, file) =
-        read(include_str!("../../../python/circulate_core/catalog/okta/source.yaml"), "source.yaml");
-    let source = source_from_yaml(source, file).unwrap();
-    let (endpoint, file) =
-        read(include_str!("../../../python/circulate_core/catalog/okta/users.yaml"), "users.yaml");
-    Definition { source, endpoint: endpoint_from_yaml(endpoint, file).unwrap() }
+    okta("users")
+}
+
+/// The shipped definition of a stream of `okta`.
+pub fn okta(endpoint: &str) -> Definition {
+    let catalog = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python/circulate_core/catalog");
+    Catalog::new(vec![catalog.into()]).stream(&format!("okta.{endpoint}")).unwrap()
 }
 
 /// A clock that is moved by hand.
@@ -142,6 +143,20 @@ impl Answer {
         self
     }
 
+    /// What a transport gives, when it is time.
+    async fn arrive(self) -> Result<Response> {
+        if let Some(stop) = &self.stop {
+            stop.request(StopReason::Interrupted);
+            // Long enough for the run to notice first.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // A sleep of no time would still wait for the next tick.
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        Ok(self.response())
+    }
+
     fn response(self) -> Response {
         let mut pieces: Vec<Result<Bytes>> =
             self.body.chunks(1000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
@@ -180,14 +195,7 @@ impl Transport for Script {
         let answer = self.answers.lock().unwrap().pop_front();
         Box::pin(async move {
             let gone = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
-            let answer = answer.ok_or_else(gone)?;
-            if let Some(stop) = &answer.stop {
-                stop.request(StopReason::Interrupted);
-                // Long enough for the run to notice first.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            tokio::time::sleep(answer.delay).await;
-            Ok(answer.response())
+            answer.ok_or_else(gone)?.arrive().await
         })
     }
 }

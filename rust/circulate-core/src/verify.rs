@@ -2,11 +2,9 @@
 
 use serde::Serialize;
 
-use crate::encode::Format;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Index, ObjectEntry, Part, Totals, read_existing, read_part, sha256_hex};
-use crate::page::Watch;
-use crate::page::record::Splitter;
+use crate::manifest::{self, Index, ObjectEntry, Part, Totals, read_body, read_part};
+use crate::page::{Record, Watch};
 use crate::sink::Sink;
 use crate::state::{RunStatus, StateStore, StreamState};
 
@@ -44,7 +42,7 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
         problems: Vec::new(),
     };
     for reference in &index.parts {
-        match read_part(sink, reference).await {
+        match read_part::<Part>(sink, reference).await {
             Ok(part) => verify_part(sink, &part, &mut verified).await,
             Err(error) => verified.problems.push(error.to_string()),
         }
@@ -96,44 +94,20 @@ async fn verify_part(sink: &dyn Sink, part: &Part, verified: &mut Verified) {
 }
 
 async fn verify_object(sink: &dyn Sink, part: &Part, object: &ObjectEntry) -> Result<()> {
-    let wrong = |what: &str| Error::new(ErrorKind::Mismatch, "verify", what).with("key", &object.key);
-    let stored = read_existing(sink, &object.key).await?;
-    if sha256_hex(&stored) != object.sha256 {
-        return Err(wrong("the object differs from what was written"));
-    }
-    let size =
-        usize::try_from(object.body_bytes).map_err(|_| wrong("the object is too large for this machine"))?;
-    let body = part.compression.decompress(&stored, size).map_err(|error| error.with("key", &object.key))?;
-    if sha256_hex(&body) != object.body_sha256 {
-        return Err(wrong("the object's content differs from what was written"));
-    }
-    let records = count_records(part.format, &body).ok_or_else(|| wrong("the object is not valid JSON"))?;
+    let body = read_body(sink, part.compression, object).await?;
+    let mut records = 0;
+    let count = |_: &Record<'_>| {
+        records += 1;
+        Ok(())
+    };
+    part.format
+        .for_each_record(&body, &Watch::default(), count)
+        .map_err(|error| error.with("key", &object.key))?;
     if records != object.records {
-        return Err(wrong(&format!(
-            "the object holds {records} records, the manifest says {}",
-            object.records
-        )));
+        let message = format!("the object holds {records} records, the manifest says {}", object.records);
+        return Err(Error::new(ErrorKind::Mismatch, "verify", message).with("key", &object.key));
     }
     Ok(())
-}
-
-fn count_records(format: Format, body: &[u8]) -> Option<u64> {
-    let watch = Watch::default();
-    let mut splitter = Splitter::new(&watch, u64::MAX, usize::MAX);
-    match format {
-        Format::Json => splitter.feed(body).ok()?,
-        Format::Ndjson => {
-            splitter.feed(b"[").ok()?;
-            for (index, line) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
-                if index > 0 {
-                    splitter.feed(b",").ok()?;
-                }
-                splitter.feed(line).ok()?;
-            }
-            splitter.feed(b"]").ok()?;
-        }
-    }
-    splitter.finish().ok().map(|split| split.records.len() as u64)
 }
 
 #[cfg(test)]

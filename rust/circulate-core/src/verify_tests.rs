@@ -1,5 +1,7 @@
 //! Whatever differs from what was written is found and named.
 
+use crate::encode::Format;
+use crate::manifest::sha256_hex;
 use bytes::Bytes;
 use serde_json::Value;
 

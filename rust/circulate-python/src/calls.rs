@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use circulate_core::account::Account;
@@ -74,6 +74,7 @@ impl S3Request {
 #[serde(deny_unknown_fields)]
 struct PullRequest {
     stream: String,
+    parents: Option<String>,
     from: AccountRequest,
     destination: String,
     state: String,
@@ -193,13 +194,15 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     pages.record = request.max_record_bytes.unwrap_or(pages.record);
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
+    let Connection { transport, pacing } = connection(&definition.source, &account)?;
     Ok(Pull {
-        transport: Arc::new(Wire::new(&definition.source.timeouts)?),
-        pacing: Arc::new(Pacing::new(&definition.source)),
+        transport,
+        pacing,
         definition,
         account,
         sink,
         store,
+        parents_from: request.parents,
         options: PullOptions {
             mode: request.mode,
             window: Window { since: request.since, until: request.until },
@@ -216,6 +219,29 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
         stop,
         seed: None,
     })
+}
+
+/// What all pulls of an account share in this process: connections, and what is known of its quota.
+#[derive(Clone)]
+struct Connection {
+    transport: Arc<Wire>,
+    pacing: Arc<Pacing>,
+}
+
+/// Connections by base URL and the rules of the source.
+static CONNECTIONS: LazyLock<Mutex<BTreeMap<(String, String), Connection>>> = LazyLock::new(Mutex::default);
+
+fn connection(source: &Source, account: &Account) -> Result<Connection> {
+    let rules = format!("{:?} {:?}", source.rate_limit, source.timeouts);
+    let mut connections = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (account.base_url().to_string(), rules);
+    if let Some(known) = connections.get(&key) {
+        return Ok(known.clone());
+    }
+    let transport = Arc::new(Wire::new(&source.timeouts)?);
+    let made = Connection { transport, pacing: Arc::new(Pacing::new(source)) };
+    connections.insert(key, made.clone());
+    Ok(made)
 }
 
 impl AccountRequest {
@@ -347,8 +373,9 @@ pub(crate) fn definition(py: Python<'_>, catalog: Vec<PathBuf>, stream: &str) ->
         source: Source,
         endpoint: spec::Endpoint,
     }
-    let both =
-        Catalog::new(catalog).stream(stream).map(|Definition { source, endpoint }| Both { source, endpoint });
+    let both = Catalog::new(catalog)
+        .stream(stream)
+        .map(|Definition { source, endpoint, .. }| Both { source, endpoint });
     finish(py, both)
 }
 

@@ -28,9 +28,9 @@ fn class_of(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Definition => "DefinitionError",
         ErrorKind::Settings => "SettingsError",
-        ErrorKind::Auth => "AuthError",
+        ErrorKind::Auth | ErrorKind::Forbidden => "AuthError",
         ErrorKind::RateLimited => "RateLimitError",
-        ErrorKind::Refused => "RefusedError",
+        ErrorKind::Refused | ErrorKind::NotFound => "RefusedError",
         ErrorKind::Api => "ApiError",
         ErrorKind::Network => "NetworkError",
         ErrorKind::Data => "DataError",

@@ -1,6 +1,7 @@
-//! Records in, bytes of an object out. One file per format, and compression.
+//! Records in, bytes of an object out, and back. One file per format, and compression.
 
 mod compress;
+mod decode;
 mod json;
 
 use std::fmt;

@@ -93,7 +93,7 @@ impl Classifier {
                 Some(format!("check {}; it may be wrong, expired or revoked", self.credential_hint)),
             ),
             403 => (
-                ErrorKind::Auth,
+                ErrorKind::Forbidden,
                 format!("{title} refused access (403){said}"),
                 Some(format!("the credentials lack the rights for this: see {}", self.credential_hint)),
             ),
@@ -104,7 +104,7 @@ impl Classifier {
                 Some(format!("use the address it leads to{}", redirect_target(headers))),
             ),
             404 => (
-                ErrorKind::Refused,
+                ErrorKind::NotFound,
                 format!("{title} does not know this address (404){said}"),
                 Some("check the base URL: it is the API's host, without a path".to_owned()),
             ),

@@ -80,8 +80,8 @@ async fn only_a_500_may_be_the_fault_of_the_page_size() {
 async fn each_status_has_its_kind_and_a_hint_that_helps() {
     for (status, kind, hint) in [
         (401, ErrorKind::Auth, Some("OKTA_API_TOKEN")),
-        (403, ErrorKind::Auth, Some("OKTA_API_TOKEN")),
-        (404, ErrorKind::Refused, Some("check the base URL")),
+        (403, ErrorKind::Forbidden, Some("OKTA_API_TOKEN")),
+        (404, ErrorKind::NotFound, Some("check the base URL")),
         (302, ErrorKind::Api, Some("https://acme.oktapreview.com")),
         (429, ErrorKind::RateLimited, None),
         (503, ErrorKind::Api, None),

@@ -55,12 +55,25 @@ enum Body {
 }
 
 /// One record of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Record<'p> {
     /// Its bytes as received.
     pub bytes: &'p [u8],
-    /// Its first watched member, as JSON text.
-    pub field: Option<&'p [u8]>,
+    start: u64,
+    fields: &'p [Option<Place>],
+}
+
+impl<'p> Record<'p> {
+    /// The record at `place` of `body`, with its watched members.
+    pub(crate) fn new(body: &'p [u8], place: &Place, fields: &'p [Option<Place>]) -> Self {
+        Self { bytes: &body[index(place.start)..index(place.end)], start: place.start, fields }
+    }
+
+    /// Its watched member of this number, as JSON text.
+    pub fn field(&self, number: usize) -> Option<&'p [u8]> {
+        let place = self.fields.get(number)?.as_ref()?;
+        Some(&self.bytes[index(place.start - self.start)..index(place.end - self.start)])
+    }
 }
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors.
@@ -168,7 +181,7 @@ impl Records<'_> {
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
         let Some(place) = self.page.split.records.get(self.next) else { return Ok(None) };
         let per_record = self.page.fields_per_record;
-        let field = self.page.split.record_fields.get(self.next * per_record).filter(|_| per_record > 0);
+        let fields = self.page.split.record_fields.get(self.next * per_record..(self.next + 1) * per_record);
         self.next += 1;
         let bytes = match (&self.page.body, &mut self.file) {
             (Body::Memory(buffer), _) => &buffer[index(place.start)..index(place.end)],
@@ -178,10 +191,7 @@ impl Records<'_> {
             }
             (Body::File(_), None) => unreachable!("`records` opens a reader for a spooled page"),
         };
-        let field = field.and_then(Option::as_ref);
-        let field =
-            field.map(|field| &bytes[index(field.start - place.start)..index(field.end - place.start)]);
-        Ok(Some(Record { bytes, field }))
+        Ok(Some(Record { bytes, start: place.start, fields: fields.unwrap_or_default() }))
     }
 }
 
@@ -278,7 +288,7 @@ mod tests {
         let mut all = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         while let Some(record) = records.next().unwrap() {
-            all.push((text(record.bytes), record.field.map(text)));
+            all.push((text(record.bytes), record.field(0).map(text)));
         }
         all
     }

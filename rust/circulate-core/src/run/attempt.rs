@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Pull;
-use super::fetch::{Pages, Step};
+use super::fetch::{Pages, Step, first_url, stored_url};
 use crate::client::Client;
 use crate::cursor::{Digest, Overlap, Recent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
-use crate::manifest::{self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, SCHEMA, sha256_hex};
+use crate::manifest::{
+    self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, ParentEntry, Part, PartRef, PlanPart, SCHEMA,
+    sha256_hex,
+};
+use crate::plan::Partition;
 use crate::progress::Traffic;
 use crate::sink::{StreamKeys, create_same};
 use crate::state::{Held, Mode, Position};
@@ -39,16 +44,20 @@ pub(super) enum End {
 
 /// One worker's go at a run: from its position to the end of the list, or to whatever stops it.
 pub(super) struct Attempt<'p> {
-    pull: &'p Pull,
-    client: Arc<Client>,
-    held: &'p Held,
+    pub(super) pull: &'p Pull,
+    pub(super) client: Arc<Client>,
+    pub(super) held: &'p Held,
     keys: StreamKeys,
-    writer: ObjectWriter,
+    pub(super) writer: ObjectWriter,
     /// Up to the last page taken in.
-    position: Position,
+    pub(super) position: Position,
     /// Up to the last checkpoint.
     saved: Position,
     overlap: Overlap,
+    /// Parents to be written to the plan with the next checkpoint.
+    pub(super) planned: Vec<Partition>,
+    /// Parents done with since the last checkpoint.
+    pub(super) parents_done: Vec<ParentEntry>,
     earlier_traffic: Traffic,
     checkpoint_at: Instant,
 }
@@ -75,6 +84,8 @@ impl<'p> Attempt<'p> {
             writer,
             saved: position.clone(),
             overlap: Overlap::default(),
+            planned: Vec::new(),
+            parents_done: Vec::new(),
             earlier_traffic: position.traffic.clone(),
             position,
             checkpoint_at: Instant::now() + pull.options.checkpoint_interval,
@@ -82,7 +93,10 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn run(mut self) -> Attempted {
-        let end = self.take_pages().await;
+        let end = match &self.pull.definition.parent {
+            None => self.take_pages().await,
+            Some(parent) => self.take_children(parent).await,
+        };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
     }
@@ -93,20 +107,26 @@ impl<'p> Attempt<'p> {
             return Ok(End::OfTheList);
         }
         self.overlap = Overlap::new(self.delivered_before().await?);
-        let mut pages =
-            Pages::start(self.pull, Arc::clone(&self.client), &self.held.run.window, &self.position)?;
+        let stream = self.pull.stream();
+        let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
+        let url = match &self.position.next_url {
+            Some(url) => stored_url(url)?,
+            None => first_url(
+                self.pull,
+                stream,
+                &stream.path.to_string(),
+                stream.incremental.as_ref(),
+                &self.held.run.window,
+            )?,
+        };
+        let client = Arc::clone(&self.client);
+        let mut pages = Pages::start(self.pull, client, stream, watched, url, &self.position.guard)?;
         while !self.position.finished {
             match pages.next().await {
                 Ok(step) => self.take_in(step).await?,
-                Err(error) if self.is_forgotten(&error) => return Ok(End::PageForgotten(error)),
                 Err(error) => {
-                    // What was read up to here is good: the next start need not ask for it again.
-                    self.checkpoint().await?;
-                    let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
-                    return match self.pull.stop.reason().filter(|_| ends_early) {
-                        Some(reason) => Ok(End::Early(reason)),
-                        None => Err(error),
-                    };
+                    let url = self.position.next_url.clone();
+                    return self.end_by(error, url.as_deref()).await;
                 }
             }
             if self.position.finished || self.checkpoint_is_due() {
@@ -120,21 +140,40 @@ impl<'p> Attempt<'p> {
         Ok(End::OfTheList)
     }
 
-    /// Page addresses hold cursors that an API forgets after a while. Ours was taken from a checkpoint, not from a page
+    /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
+    /// not ask for it again.
+    pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<End> {
+        if self.is_forgotten(&error, url) {
+            return Ok(End::PageForgotten(error));
+        }
+        self.checkpoint().await?;
+        let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
+        match self.pull.stop.reason().filter(|_| ends_early) {
+            Some(reason) => Ok(End::Early(reason)),
+            None => Err(error),
+        }
+    }
+
+    /// Page addresses hold cursors that an API forgets after a while. This one was taken from a checkpoint, not from a page
     /// just read, and is refused as it stands.
-    fn is_forgotten(&self, error: &Error) -> bool {
-        let stored = self.held.position.next_url.as_ref();
-        error.kind() == ErrorKind::Refused && stored.is_some() && stored == self.position.next_url.as_ref()
+    fn is_forgotten(&self, error: &Error, url: Option<&str>) -> bool {
+        let held = &self.held.position;
+        let open = held.plan.iter().flat_map(|plan| &plan.open);
+        let mut stored = open.map(|open| &open.next_url).chain([&held.next_url]);
+        matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound)
+            && url.is_some()
+            && stored.any(|stored| stored.as_deref() == url)
     }
 
     async fn take_in(&mut self, step: Step) -> Result<()> {
         let date = server_date(&step.page.headers);
         self.position.first_server_date = self.position.first_server_date.or(date);
-        let has_cursor = self.pull.stream().incremental.is_some();
-        let moves_cursor = has_cursor && self.held.run.mode != Mode::Window;
+        let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        let moves_cursor = times > 0 && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            let time = if has_cursor { self.position.watermark.see(record.field) } else { None };
+            let fields = (0..times).map(|number| record.field(number));
+            let time = if times > 0 { self.position.watermark.see(fields) } else { None };
             let bound = if moves_cursor { self.pull.next_bound(self.held, &self.position) } else { None };
             if self.overlap.repeats(record.bytes, time, bound) {
                 self.position.repeats += 1;
@@ -150,7 +189,7 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    fn checkpoint_is_due(&self) -> bool {
+    pub(super) fn checkpoint_is_due(&self) -> bool {
         self.writer.unreported() >= self.pull.options.checkpoint_objects
             || Instant::now() >= self.checkpoint_at
     }
@@ -171,18 +210,22 @@ impl<'p> Attempt<'p> {
 
     /// At a page boundary: closes the open batch, lists the new objects in a manifest part, and only then writes where
     /// to go on.
-    async fn checkpoint(&mut self) -> Result<()> {
+    pub(super) async fn checkpoint(&mut self) -> Result<()> {
+        self.write_plan().await?;
         let objects = self.writer.finish().await?;
+        let parents = std::mem::take(&mut self.parents_done);
         let recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
-        let mut chunks: Vec<_> =
-            objects.chunks(MAX_OBJECTS_PER_PART).map(|chunk| (chunk, Vec::new())).collect();
-        match chunks.last_mut() {
-            Some((_, with_last)) => *with_last = recent,
-            None if recent.is_empty() => {}
-            None => chunks.push((&[], recent)),
+        let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
+        if chunks.is_empty() && !(recent.is_empty() && parents.is_empty()) {
+            chunks.push(&[]);
         }
-        for (chunk, recent) in chunks {
-            self.list_in_part(chunk, recent).await?;
+        // All that is no object goes with the last of them.
+        let last = chunks.pop();
+        for chunk in chunks {
+            self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
+        }
+        if let Some(chunk) = last {
+            self.list_in_part(chunk, recent, parents).await?;
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
@@ -192,7 +235,12 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    async fn list_in_part(&mut self, objects: &[ObjectEntry], recent: Vec<Recent>) -> Result<()> {
+    async fn list_in_part(
+        &mut self,
+        objects: &[ObjectEntry],
+        recent: Vec<Recent>,
+        parents: Vec<ParentEntry>,
+    ) -> Result<()> {
         let part = Part {
             schema: SCHEMA,
             run_id: self.held.run.run_id.clone(),
@@ -201,8 +249,11 @@ impl<'p> Attempt<'p> {
             previous: self.position.last_part.take(),
             objects: objects.to_vec(),
             recent,
+            parents,
         };
-        self.position.last_part = Some(self.write_part(self.position.next_part, &part).await?);
+        let key = self.keys.part(TASK, self.held.fence, self.position.next_part);
+        let (written, records) = (objects.len(), objects.iter().map(|object| object.records).sum());
+        self.position.last_part = Some(self.write_part(key, &part, written, records).await?);
         self.position.next_part += 1;
         for object in objects {
             self.position.totals.add(object);
@@ -210,13 +261,35 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    async fn write_part(&self, number: u64, part: &Part) -> Result<PartRef> {
-        let key = self.keys.part(TASK, self.held.fence, number);
+    /// Writes the parents listed since the last checkpoint into the plan.
+    async fn write_plan(&mut self) -> Result<()> {
+        let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
+        if !self.planned.is_empty() {
+            let part = PlanPart {
+                schema: SCHEMA,
+                run_id: self.held.run.run_id.clone(),
+                previous: plan.last.take(),
+                parents: std::mem::take(&mut self.planned),
+            };
+            let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
+            plan.last = Some(self.write_part(key, &part, part.parents.len(), 0).await?);
+            plan.next_part += 1;
+        }
+        self.position.plan = Some(plan);
+        Ok(())
+    }
+
+    async fn write_part<T: Serialize + Sync>(
+        &self,
+        key: String,
+        part: &T,
+        objects: usize,
+        records: u64,
+    ) -> Result<PartRef> {
         let object = manifest::to_object(key.clone(), part)?;
         let sha256 = sha256_hex(&object.bytes);
         create_same(&*self.pull.sink, object).await?;
-        let records = part.objects.iter().map(|object| object.records).sum();
-        Ok(PartRef { key, sha256, objects: part.objects.len() as u64, records })
+        Ok(PartRef { key, sha256, objects: objects as u64, records })
     }
 
     fn traffic(&self) -> Traffic {

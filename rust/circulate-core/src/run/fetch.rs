@@ -14,8 +14,7 @@ use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
 use crate::progress::Progress;
-use crate::spec::{Pointer, StreamSpec};
-use crate::state::Position;
+use crate::spec::{Incremental, Pointer, StreamSpec};
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -34,32 +33,26 @@ pub(super) struct Pages {
 }
 
 impl Pages {
+    /// The pages of `stream` from `url` on. The members at `watched` are found in each record.
     pub(super) fn start(
         pull: &Pull,
         client: Arc<Client>,
-        window: &Window,
-        position: &Position,
+        stream: &StreamSpec,
+        watched: &[Pointer],
+        url: Url,
+        guard: &LoopGuard,
     ) -> Result<Self> {
-        let stream = pull.stream();
-        let request = PageRequest {
-            url: match &position.next_url {
-                Some(url) => stored_url(url)?,
-                None => first_url(pull, window)?,
-            },
-            headers: header_map(&stream.headers)?,
-            page_size: stream.page_size.clone(),
-        };
+        let request =
+            PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
         let paginator = paginator(&stream.paginator);
-        let cursor: Vec<Pointer> =
-            stream.incremental.iter().map(|incremental| incremental.cursor.clone()).collect();
-        let watch = Watch::new(stream.records.clone(), &cursor, &paginator.page_fields());
+        let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
         let fetcher = Fetcher {
             client,
             progress: Arc::clone(&pull.progress),
             paginator,
             watch: Arc::new(watch),
             limits: pull.options.pages,
-            guard: position.guard.clone(),
+            guard: guard.clone(),
         };
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })
@@ -73,26 +66,33 @@ impl Pages {
     }
 }
 
-fn stored_url(url: &str) -> Result<Url> {
+/// The URL of a page as state holds it.
+pub(super) fn stored_url(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|error| {
         Error::new(ErrorKind::State, "read checkpoint", "the stored page address is not a URL")
             .caused_by(error)
     })
 }
 
-/// The first page of a run.
-fn first_url(pull: &Pull, window: &Window) -> Result<Url> {
-    let stream = pull.stream();
+/// The first page of `stream`, which lies at `path`, for the part of time that `rule` can ask for.
+pub(super) fn first_url(
+    pull: &Pull,
+    stream: &StreamSpec,
+    path: &str,
+    rule: Option<&Incremental>,
+    window: &Window,
+) -> Result<Url> {
     let mut query: BTreeMap<String, String> = stream.query.clone();
     query.extend(stream.page_size.as_ref().map(|size| (size.param.clone(), size.max.to_string())));
-    query.extend(window_parameter(stream, window)?);
+    if let Some(rule) = rule {
+        query.extend(window_parameter(rule, window)?);
+    }
     let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(pull.account.url(&stream.path, pairs))
+    Ok(pull.account.url(path, pairs))
 }
 
 /// The query parameter that asks for a part of time.
-fn window_parameter(stream: &StreamSpec, window: &Window) -> Result<Option<(String, String)>> {
-    let Some(incremental) = &stream.incremental else { return Ok(None) };
+fn window_parameter(incremental: &Incremental, window: &Window) -> Result<Option<(String, String)>> {
     let mut bounds = Vec::new();
     for (template, bound) in [(&incremental.since, window.since), (&incremental.until, window.until)] {
         if let Some(bound) = bound.map(rfc3339_millis) {

@@ -7,7 +7,7 @@ use super::Pull;
 use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::Error;
-use crate::manifest::{Index, Totals};
+use crate::manifest::{Index, ParentCounts, Totals};
 use crate::progress::Traffic;
 use crate::state::{Busy, Held, Mode, Position};
 use crate::stop::StopReason;
@@ -18,7 +18,7 @@ use crate::stop::StopReason;
 pub enum Verdict {
     /// Everything asked for is in the manifest.
     Complete,
-    /// Stopped at a checkpoint; the next start goes on from there.
+    /// Stopped at a checkpoint, and the next start goes on from there; or committed with holes.
     Partial,
     /// Another worker is at it.
     Busy,
@@ -55,6 +55,10 @@ pub struct Report {
     pub traffic: Traffic,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
+    /// How many parents were asked, of a child stream.
+    pub parents: Option<ParentCounts>,
+    /// Parents whose children are missing because the API refused, up to 1,000.
+    pub holes: Vec<String>,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
     /// Where the next run begins.
@@ -94,6 +98,8 @@ impl Report {
             totals: Totals::default(),
             traffic: Traffic::default(),
             repeats: 0,
+            parents: None,
+            holes: Vec::new(),
             records_without_time: 0,
             next_since: None,
             continuation: None,
@@ -119,11 +125,15 @@ impl Report {
         self.totals = position.totals.clone();
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
+        if let Some(plan) = &position.plan {
+            self.parents = Some(plan.counts.clone());
+            self.holes.clone_from(&plan.holes);
+        }
         self.records_without_time = position.watermark.without_time;
     }
 
     pub(super) fn complete(&mut self, index: &Index, key: String) {
-        self.status = Verdict::Complete;
+        self.status = if index.holes.is_empty() { Verdict::Complete } else { Verdict::Partial };
         self.manifest = Some(key);
         self.next_since = index.cursors.values().next().copied();
     }

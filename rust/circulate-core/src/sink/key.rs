@@ -30,6 +30,11 @@ impl StreamKeys {
         format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
     }
 
+    /// A part of the plan.
+    pub fn plan(&self, task: u32, fence: u64, number: u64) -> String {
+        format!("_circulate/{}/{}/plan-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+    }
+
     /// The digests of the records that the next run will be shown again.
     pub fn dedup(&self) -> String {
         format!("_circulate/{}/{}/dedup.json", self.stream, self.run_id)

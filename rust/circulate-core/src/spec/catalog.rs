@@ -18,6 +18,8 @@ pub struct Definition {
     pub source: Source,
     /// The endpoint.
     pub endpoint: Endpoint,
+    /// The endpoint whose records it is asked for, if it is a child.
+    pub parent: Option<Endpoint>,
 }
 
 impl Definition {
@@ -29,7 +31,11 @@ impl Definition {
     /// SHA-256 of what the stream asks for and how, in hex. Comments and layout of the file do not count, nor
     /// do settings such as timeouts that change nothing in what is collected.
     pub fn spec_hash(&self) -> Result<String> {
-        let text = serde_json::to_vec(&(&self.source.base_url, &self.endpoint.list)).map_err(|error| {
+        let text = match &self.parent {
+            None => serde_json::to_vec(&(&self.source.base_url, &self.endpoint.list)),
+            Some(parent) => serde_json::to_vec(&(&self.source.base_url, &self.endpoint.list, &parent.list)),
+        };
+        let text = text.map_err(|error| {
             Error::new(ErrorKind::Definition, "hash definition", "cannot write the definition as JSON")
                 .caused_by(error)
         })?;
@@ -63,10 +69,12 @@ impl Catalog {
             return Err(self.unknown(name, &why));
         }
         let (source, folder) = self.source(source_name)?;
-        let file = folder.join(format!("{endpoint_name}.yaml"));
-        let endpoint = endpoint_from_yaml(&read(&file)?, &file)?;
-        require_same(endpoint.endpoint.as_str(), endpoint_name, "endpoint", &file)?;
-        Ok(Definition { source, endpoint })
+        let endpoint = endpoint(&folder, endpoint_name)?;
+        let parent = match &endpoint.list.parent {
+            None => None,
+            Some(parent) => Some(parent_endpoint(&folder, endpoint_name, parent.endpoint.as_str())?),
+        };
+        Ok(Definition { source, endpoint, parent })
     }
 
     /// Finds a source, and the folder it was read from.
@@ -122,6 +130,32 @@ impl Catalog {
             .with("catalog", folders.join(", "))
             .hint(hint)
     }
+}
+
+fn endpoint(folder: &Path, name: &str) -> Result<Endpoint> {
+    let file = folder.join(format!("{name}.yaml"));
+    let endpoint = endpoint_from_yaml(&read(&file)?, &file)?;
+    require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
+    Ok(endpoint)
+}
+
+fn parent_endpoint(folder: &Path, child: &str, name: &str) -> Result<Endpoint> {
+    let wrong = |why: &str| {
+        Error::new(
+            ErrorKind::Definition,
+            "read definition",
+            format!("the parent `{name}` of `{child}` {why}"),
+        )
+        .with("file", folder.join(format!("{child}.yaml")).display())
+    };
+    if !folder.join(format!("{name}.yaml")).is_file() {
+        return Err(wrong("is no endpoint of this source"));
+    }
+    let parent = endpoint(folder, name)?;
+    if parent.list.parent.is_some() {
+        return Err(wrong("is a child itself"));
+    }
+    Ok(parent)
 }
 
 fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {

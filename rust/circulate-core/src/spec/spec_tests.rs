@@ -121,8 +121,8 @@ fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
             ("max: 200", "max: -1", "6:34", "expected a whole number"),
             ("min: 10", "min: 1000", "6:14", "min is at least 1 and at most max"),
             ("overlap: 5m", "overlap: 5 moons", "10:14", "`5 moons` is not a length of time"),
-            ("{since}", "then", "12:12", "must use `{since}` once"),
-            ("{until}", "{until} {since}", "13:12", "must use `{until}` once"),
+            ("{since}", "then", "12:12", "must use `{since}`, and"),
+            ("{until}", "{until} {since}", "13:12", "must use `{until}`, and"),
             ("1970-01", "1970-13", "15:17", "month"),
             ("endpoint: users", "- endpoint", "1:1", "expected keys and their values"),
         ],
@@ -149,6 +149,7 @@ fn a_definition_is_known_by_what_it_asks_for_and_not_by_its_layout() {
     let definition = |users: &str, source: &str| Definition {
         source: source_from_yaml(source, Path::new("source.yaml")).unwrap(),
         endpoint: endpoint_from_yaml(users, Path::new("users.yaml")).unwrap(),
+        parent: None,
     };
     let hash = |users: &str, source: &str| definition(users, source).spec_hash().unwrap();
     let shipped = hash(USERS, SOURCE);

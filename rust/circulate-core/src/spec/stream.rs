@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
-use super::types::{Name, Pointer, Span};
+use super::types::{Name, Pointer, Pointers, Span};
 
 /// One API resource of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,8 +28,11 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSpec {
-    /// Path below the base URL.
-    pub path: String,
+    /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`.
+    pub path: Template,
+    /// The stream whose records this one is asked for, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// Fixed query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -47,6 +50,26 @@ pub struct StreamSpec {
     /// How one page leads to the next.
     pub paginator: PaginatorSpec,
     /// How records are told apart by time; without it every pull is a full one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<Incremental>,
+}
+
+impl StreamSpec {
+    /// What moves its cursor: times of its own records, or of its parents'.
+    pub fn cursor_rule(&self) -> Option<&Incremental> {
+        self.incremental.as_ref().or_else(|| self.parent.as_ref()?.incremental.as_ref())
+    }
+}
+
+/// The stream whose records a child stream is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parent {
+    /// Its endpoint, of the same source.
+    pub endpoint: Name,
+    /// Members of its records that identify the parent in paths and in child records, by the name they have there.
+    pub fields: BTreeMap<Name, Pointer>,
+    /// How parents whose children may have changed are told apart by time; without it every pull asks all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
 }
@@ -82,8 +105,8 @@ pub enum PaginatorSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Incremental {
-    /// The member that holds a record's time (RFC 3339).
-    pub cursor: Pointer,
+    /// The member that holds a record's time (RFC 3339); of several the greatest counts.
+    pub cursor: Pointers,
     /// Taken off the next lower bound, for changes the API shows late. Default 5m.
     #[serde(default = "Incremental::default_overlap")]
     pub overlap: Span,

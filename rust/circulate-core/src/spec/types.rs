@@ -120,6 +120,59 @@ impl JsonSchema for Pointer {
     }
 }
 
+/// One member or several, written as a pointer or a list of pointers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OneOrMore", into = "OneOrMore")]
+pub struct Pointers(Vec<Pointer>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(Pointer),
+    More(Vec<Pointer>),
+}
+
+impl Pointers {
+    /// The members, at least one.
+    pub fn as_slice(&self) -> &[Pointer] {
+        &self.0
+    }
+}
+
+impl TryFrom<OneOrMore> for Pointers {
+    type Error = String;
+
+    fn try_from(given: OneOrMore) -> Result<Self, String> {
+        match given {
+            OneOrMore::One(pointer) => Ok(Self(vec![pointer])),
+            OneOrMore::More(pointers) if pointers.is_empty() => {
+                Err("expected at least one member".to_owned())
+            }
+            OneOrMore::More(pointers) => Ok(Self(pointers)),
+        }
+    }
+}
+
+impl From<Pointers> for OneOrMore {
+    fn from(Pointers(mut pointers): Pointers) -> Self {
+        match pointers.pop() {
+            Some(only) if pointers.is_empty() => Self::One(only),
+            last => Self::More(pointers.into_iter().chain(last).collect()),
+        }
+    }
+}
+
+impl JsonSchema for Pointers {
+    fn schema_name() -> Cow<'static, str> {
+        "Pointers".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Pointer>();
+        json_schema!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
+    }
+}
+
 /// A length of time written as a person would: `30s`, `5m`, `1h 30m`, `250ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -11,6 +11,7 @@ use super::place;
 use super::source::{Auth, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
+use super::types::Name;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads and checks a `source.yaml`; `file` is for messages.
@@ -106,7 +107,8 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
 }
 
 fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
-    check_path("list.path", &stream.path)?;
+    check_path("list.path", &stream.path.to_string())?;
+    check_parent(stream)?;
     if stream.primary_key.is_empty() {
         let why = "primary_key is empty: name the members that identify a record";
         return Err(Wrong::at("list.primary_key", why.to_owned()));
@@ -117,16 +119,40 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
         let why = format!("min is {} and max is {}: min is at least 1 and at most max", size.min, size.max);
         return Err(Wrong::at("list.page_size", why));
     }
-    let Some(incremental) = &stream.incremental else { return Ok(()) };
-    check_bound("list.incremental.since", "since", &incremental.since)?;
-    check_bound("list.incremental.until", "until", &incremental.until)
+    if let Some(incremental) = &stream.incremental {
+        check_bound("list.incremental.since", "since", &incremental.since)?;
+        check_bound("list.incremental.until", "until", &incremental.until)?;
+    }
+    if let Some(incremental) = stream.parent.as_ref().and_then(|parent| parent.incremental.as_ref()) {
+        check_bound("list.parent.incremental.since", "since", &incremental.since)?;
+        check_bound("list.parent.incremental.until", "until", &incremental.until)?;
+    }
+    Ok(())
+}
+
+/// A child's path names its parent, and only a child's path names anything.
+fn check_parent(stream: &StreamSpec) -> Result<(), Wrong> {
+    let fields: Vec<_> =
+        stream.parent.iter().flat_map(|parent| parent.fields.keys()).map(Name::as_str).collect();
+    let wrong = |why: String| Err(Wrong::at("list.path", why));
+    if let Some(name) = stream.path.placeholders().find(|name| !fields.contains(name)) {
+        return wrong(format!("path uses `{{{name}}}`, which is not among the fields of a parent"));
+    }
+    if stream.parent.is_some() && stream.path.placeholders().next().is_none() {
+        return wrong("the path of a child must use a field of its parent, such as `{id}`".to_owned());
+    }
+    if stream.parent.is_some() && stream.incremental.is_some() {
+        let why = "a child goes by the times of its parents: move `incremental` into `parent`";
+        return Err(Wrong::at("list.incremental", why.to_owned()));
+    }
+    Ok(())
 }
 
 fn check_bound(path: &'static str, name: &str, template: &Template) -> Result<(), Wrong> {
-    if template.placeholders().eq([name]) {
+    if template.placeholders().next().is_some() && template.placeholders().all(|used| used == name) {
         Ok(())
     } else {
-        Err(Wrong::at(path, format!("{name} must use `{{{name}}}` once, and no other placeholder")))
+        Err(Wrong::at(path, format!("{name} must use `{{{name}}}`, and no other placeholder")))
     }
 }
 

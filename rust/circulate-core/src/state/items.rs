@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Watermark, Window};
-use crate::manifest::{PartRef, Totals};
+use crate::manifest::{ParentCounts, PartRef, Totals};
 use crate::page::LoopGuard;
+use crate::plan::Partition;
 use crate::progress::Traffic;
 
 /// `head`: what a stream is doing.
@@ -155,6 +156,43 @@ pub struct Position {
     pub first_server_date: Option<Timestamp>,
     /// What HTTP cost up to here.
     pub traffic: Traffic,
+    /// Notices circles.
+    pub guard: LoopGuard,
+    /// Where a child stream stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanPosition>,
+}
+
+/// Where a child stream stands: first all parents are listed in a plan, then each of them is asked for its children.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanPosition {
+    /// All parents are in the plan.
+    pub complete: bool,
+    /// The last part of the plan.
+    pub last: Option<PartRef>,
+    /// The number of the next part.
+    pub next_part: u64,
+    /// The part whose parents are being asked.
+    pub current: Option<PartRef>,
+    /// How many of its parents were begun.
+    pub begun: usize,
+    /// Parents that were begun and are not done with.
+    pub open: Vec<OpenPartition>,
+    /// How many were done with.
+    pub counts: ParentCounts,
+    /// The first parents that refused.
+    pub holes: Vec<String>,
+}
+
+/// A parent that is being asked for its children.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenPartition {
+    /// The parent.
+    pub parent: Partition,
+    /// The next page; `None` before the first one.
+    pub next_url: Option<String>,
+    /// Records of its children up to here.
+    pub records: u64,
     /// Notices circles.
     pub guard: LoopGuard,
 }

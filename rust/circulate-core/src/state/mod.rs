@@ -23,7 +23,10 @@ use crate::error::Result;
 pub use admin::{StreamStatus, decide, reset, show};
 pub use dynamodb::DynamoTable;
 pub use held::Held;
-pub use items::{Cursor, CursorValue, Head, Ledger, Mode, Position, RunItem, RunStatus, TaskItem};
+pub use items::{
+    Cursor, CursorValue, Head, Ledger, Mode, OpenPartition, PlanPosition, Position, RunItem, RunStatus,
+    TaskItem,
+};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 #[cfg(feature = "testing")]

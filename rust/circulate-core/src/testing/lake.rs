@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{ManualClock, Script, okta_account, okta_users};
-use crate::http::Pacing;
-use crate::manifest::{self, Index, ObjectEntry, read_existing, read_part};
+use super::{ManualClock, Script, okta, okta_account};
+use crate::http::{Pacing, Transport};
+use crate::manifest::{self, Index, ObjectEntry, Part, read_existing, read_part};
 use crate::page::Watch;
 use crate::page::record::Splitter;
 use crate::progress::Progress;
 use crate::run::{Pull, PullOptions};
 use crate::sink::{MemorySink, Sink};
+use crate::spec::Definition;
 use crate::state::{MemoryStore, RunItem, StateStore, list_runs};
 use crate::stop::Stop;
 use crate::verify::verify;
@@ -38,14 +39,20 @@ impl Default for Lake {
 impl Lake {
     /// A pull of `okta.users` that `script` answers. Every pull has a seed of its own, the same in each test.
     pub fn pull(&self, script: &Arc<Script>) -> Pull {
+        self.pull_of(okta("users"), Arc::clone(script) as _)
+    }
+
+    /// A pull of any stream of `okta` through `transport`.
+    pub fn pull_of(&self, definition: Definition, transport: Arc<dyn Transport>) -> Pull {
         let nth = self.pulls.fetch_add(1, Ordering::SeqCst) + 1;
         Pull {
-            definition: okta_users(),
+            pacing: Arc::new(Pacing::new(&definition.source)),
+            definition,
             account: okta_account(),
-            transport: Arc::clone(script) as _,
-            pacing: Arc::new(Pacing::new(&okta_users().source)),
+            transport,
             sink: Arc::clone(&self.sink) as _,
             store: Arc::clone(&self.store) as _,
+            parents_from: None,
             options: PullOptions::default(),
             worker: format!("worker-{nth}"),
             progress: Arc::default(),
@@ -87,7 +94,7 @@ impl Lake {
         let index: Index = manifest::parse(key, &read_existing(&*self.sink, key).await.unwrap()).unwrap();
         let mut objects = Vec::new();
         for part in &index.parts {
-            objects.extend(read_part(&*self.sink, part).await.unwrap().objects);
+            objects.extend(read_part::<Part>(&*self.sink, part).await.unwrap().objects);
         }
         objects
     }

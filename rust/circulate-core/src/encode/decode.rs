@@ -1,0 +1,45 @@
+//! Bytes of an object in, its records out.
+
+use super::Format;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::record::{SplitError, Splitter};
+use crate::page::{Record, Watch};
+
+impl Format {
+    /// Goes through the records of an object, with what `watch` watches of each.
+    pub fn for_each_record(
+        self,
+        body: &[u8],
+        watch: &Watch,
+        mut each: impl FnMut(&Record<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Json => array(body, watch, &mut each),
+            Self::Ndjson => {
+                let mut line_as_array = Vec::new();
+                body.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+                    line_as_array.clear();
+                    line_as_array.push(b'[');
+                    line_as_array.extend_from_slice(line);
+                    line_as_array.push(b']');
+                    array(&line_as_array, watch, &mut each)
+                })
+            }
+        }
+    }
+}
+
+fn array(body: &[u8], watch: &Watch, each: &mut impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
+    let mut splitter = Splitter::new(watch, u64::MAX, usize::MAX);
+    splitter.feed(body).map_err(|error| not_json(&error))?;
+    let split = splitter.finish().map_err(|error| not_json(&error))?;
+    split.records.iter().enumerate().try_for_each(|(number, place)| {
+        let per_record = watch.record_fields();
+        let fields = split.record_fields.get(number * per_record..(number + 1) * per_record);
+        each(&Record::new(body, place, fields.unwrap_or_default()))
+    })
+}
+
+fn not_json(error: &SplitError) -> Error {
+    Error::new(ErrorKind::Mismatch, "read object", "the object is not valid JSON").with("byte", error.offset)
+}

@@ -1,0 +1,347 @@
+//! Child streams: all parents are listed in a plan first, then several of them at a time are asked for their children.
+//!
+//! The plan makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is
+//! found gone, and no address of a page of that list has to outlive hours of asking for children. Neither all parents nor
+//! all children are ever in memory; of the parents only a digest each, while the plan is written.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use url::Url;
+
+use super::attempt::{Attempt, End};
+use super::fetch::{Pages, Step, first_url, stored_url};
+use crate::cursor::Window;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::server_date;
+use crate::manifest::{
+    self, Index, ParentEntry, ParentOutcome, Part, PartRef, PlanPart, read_body, read_existing, read_part,
+};
+use crate::page::{LoopGuard, Record, Watch};
+use crate::plan::Partition;
+use crate::spec::{Endpoint, Incremental, Parent, Pointer};
+use crate::state::{Mode, OpenPartition, PlanPosition};
+
+/// Parents in a part of the plan.
+const PARENTS_PER_PART: usize = 1000;
+/// Parents that are asked at the same time, as far as the quota and the API bear it.
+const PARENTS_AT_ONCE: usize = 8;
+/// Parents that may refuse before one has answered; if so many do, all will.
+const MAX_REFUSED_AT_FIRST: u64 = 10;
+/// Refused parents that are named in the index; the parts name them all.
+const MAX_HOLES_NAMED: usize = 1000;
+
+/// The pages of one parent's children, with what the next one is.
+type Asking = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
+
+impl Attempt<'_> {
+    pub(super) async fn take_children(&mut self, parent: &Endpoint) -> Result<End> {
+        if self.position.finished {
+            return Ok(End::OfTheList);
+        }
+        if !self.plan().complete
+            && let Some(end) = self.make_plan(parent).await?
+        {
+            return Ok(end);
+        }
+        self.ask_parents().await
+    }
+
+    /// Where the plan stands; a run that begins has an empty one.
+    fn plan(&mut self) -> &mut PlanPosition {
+        self.position.plan.get_or_insert_default()
+    }
+
+    /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
+    async fn make_plan(&mut self, parent: &Endpoint) -> Result<Option<End>> {
+        let Some(rule) = &self.pull.stream().parent else {
+            return Err(Error::new(ErrorKind::Definition, "plan", "the stream has no parent"));
+        };
+        let mut known = self.known_parents().await?;
+        let incremental = rule.incremental.as_ref();
+        if self.position.next_url.is_none()
+            && let Some(index) = self.run_of_parents(parent, incremental).await?
+        {
+            self.plan_run(&index, rule, &mut known).await?;
+            return Ok(None);
+        }
+        let watched = watched(rule);
+        let path = parent.list.path.to_string();
+        let url = match &self.position.next_url {
+            Some(url) => stored_url(url)?,
+            None => first_url(self.pull, &parent.list, &path, incremental, &self.held.run.window)?,
+        };
+        let client = Arc::clone(&self.client);
+        let mut pages = Pages::start(self.pull, client, &parent.list, &watched, url, &self.position.guard)?;
+        while !self.plan().complete {
+            match pages.next().await {
+                Ok(step) => self.plan_page(step, rule, &mut known)?,
+                Err(error) => {
+                    let url = self.position.next_url.clone();
+                    return self.end_by(error, url.as_deref()).await.map(Some);
+                }
+            }
+            if self.plan().complete || self.planned.len() >= PARENTS_PER_PART || self.checkpoint_is_due() {
+                self.checkpoint().await?;
+            }
+            if let Some(reason) = self.pull.stop.reason() {
+                self.checkpoint().await?;
+                return Ok(Some(End::Early(reason)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The run whose records are the parents to ask, if there is one that holds them all.
+    async fn run_of_parents(&self, parent: &Endpoint, rule: Option<&Incremental>) -> Result<Option<Index>> {
+        let Some(key) = &self.pull.parents_from else { return Ok(None) };
+        let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
+        let theirs = (&*index.source, &*index.account, &*index.endpoint);
+        let source = self.pull.definition.source.source.to_string();
+        let same = theirs == (&*source, self.pull.account.name(), parent.endpoint.as_str());
+        let asked = &self.held.run.window;
+        let since = asked.since.filter(|_| rule.is_some());
+        let whole = index.window.until.is_none()
+            && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
+            // Records that it left out as repeats are parents too.
+            && (index.repeats == 0 || rule.is_none());
+        Ok((same && whole && index.verdict == "complete" && asked.until.is_none()).then_some(index))
+    }
+
+    /// Lists the records of a run in the plan: those that the API would have listed.
+    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
+        let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
+        let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
+        self.position.first_server_date = index.first_server_date;
+        for reference in &index.parts {
+            let part: Part = read_part(&*self.pull.sink, reference).await?;
+            for object in &part.objects {
+                let body = read_body(&*self.pull.sink, part.compression, object).await?;
+                part.format
+                    .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
+                if self.planned.len() >= PARENTS_PER_PART {
+                    self.checkpoint().await?;
+                }
+            }
+        }
+        self.plan().complete = true;
+        self.checkpoint().await
+    }
+
+    /// Digests of the parents that an earlier attempt put into the plan.
+    async fn known_parents(&mut self) -> Result<HashSet<[u8; 16]>> {
+        let mut known = HashSet::new();
+        let mut next = self.plan().last.clone();
+        while let Some(reference) = next {
+            let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
+            known.extend(part.parents.iter().map(Partition::digest));
+            next = part.previous;
+        }
+        Ok(known)
+    }
+
+    fn plan_page(&mut self, step: Step, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
+        self.see_date(&step);
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            self.plan_record(&record, rule, None, known)?;
+        }
+        drop(records);
+        self.position.totals.pages += 1;
+        self.position.guard = step.guard;
+        self.plan().complete = step.next.is_none();
+        self.position.next_url = step.next.map(String::from);
+        Ok(())
+    }
+
+    /// Lists a parent in the plan, once, unless its time is before `since`.
+    fn plan_record(
+        &mut self,
+        record: &Record<'_>,
+        rule: &Parent,
+        since: Option<Timestamp>,
+        known: &mut HashSet<[u8; 16]>,
+    ) -> Result<()> {
+        let times = rule.incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        if times > 0 {
+            let time = self.position.watermark.see((0..times).map(|number| record.field(number)));
+            if time < since && time.is_some() {
+                return Ok(());
+            }
+        }
+        let parent = Partition::of(rule, record, times)?;
+        if known.insert(parent.digest()) {
+            self.planned.push(parent);
+        }
+        Ok(())
+    }
+
+    /// Asks all parents of the plan for their children, several at a time.
+    async fn ask_parents(&mut self) -> Result<End> {
+        let mut asking = Asking::new();
+        for open in self.plan().open.clone() {
+            asking.push(next_page(open.parent.clone(), self.pages_of(&open)?));
+        }
+        let mut waiting = Waiting::new(self).await?;
+        loop {
+            while asking.len() < PARENTS_AT_ONCE
+                && let Some(parent) = waiting.next(self).await?
+            {
+                let open = OpenPartition { parent, next_url: None, records: 0, guard: LoopGuard::default() };
+                asking.push(next_page(open.parent.clone(), self.pages_of(&open)?));
+                self.plan().open.push(open);
+            }
+            let Some((parent, pages, step)) = asking.next().await else { break };
+            match step {
+                Ok(step) => {
+                    if self.take_in_child(&parent, step).await? {
+                        asking.push(next_page(parent, pages));
+                    }
+                }
+                Err(error) => {
+                    if let Some(end) = self.settle_without_children(&parent, error).await? {
+                        return Ok(end);
+                    }
+                }
+            }
+            if self.checkpoint_is_due() {
+                self.checkpoint().await?;
+            }
+            if let Some(reason) = self.pull.stop.reason() {
+                self.checkpoint().await?;
+                return Ok(End::Early(reason));
+            }
+        }
+        self.position.finished = true;
+        self.checkpoint().await?;
+        Ok(End::OfTheList)
+    }
+
+    fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
+        let stream = self.pull.stream();
+        let url: Url = match &open.next_url {
+            Some(url) => stored_url(url)?,
+            None => first_url(self.pull, stream, &open.parent.path(&stream.path)?, None, &Window::default())?,
+        };
+        Pages::start(self.pull, Arc::clone(&self.client), stream, &[], url, &open.guard)
+    }
+
+    /// Takes a page of children in; returns whether their parent has more.
+    async fn take_in_child(&mut self, parent: &Partition, step: Step) -> Result<bool> {
+        self.see_date(&step);
+        let mut marked = Vec::new();
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            parent.mark(record.bytes, &mut marked)?;
+            self.writer.push(&marked).await?;
+        }
+        drop(records);
+        self.position.totals.pages += 1;
+        let more = step.next.is_some();
+        if let Some(open) = self.plan().open.iter_mut().find(|open| open.parent == *parent) {
+            open.records += step.page.record_count() as u64;
+            open.next_url = step.next.map(String::from);
+            open.guard = step.guard;
+        }
+        if !more {
+            self.settle(parent, ParentOutcome::Complete);
+        }
+        Ok(more)
+    }
+
+    /// A parent that is gone takes its children with it; one that refuses leaves a hole. Any other error ends the attempt.
+    async fn settle_without_children(&mut self, parent: &Partition, error: Error) -> Result<Option<End>> {
+        let open = self.plan().open.iter().find(|open| open.parent == *parent);
+        let url = open.and_then(|open| open.next_url.clone());
+        let outcome = match error.kind() {
+            ErrorKind::NotFound => ParentOutcome::Gone,
+            ErrorKind::Forbidden => {
+                let counts = &self.plan().counts;
+                if counts.complete + counts.gone == 0 && counts.refused >= MAX_REFUSED_AT_FIRST {
+                    let hint = "every parent asked so far refused: give the credentials the right to read this, then pull \
+                                with --restart";
+                    return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
+                }
+                self.pull.progress.note(format!("the children of {parent} are missing: {error}"));
+                ParentOutcome::Refused
+            }
+            _ => return self.end_by(error, url.as_deref()).await.map(Some),
+        };
+        self.settle(parent, outcome);
+        Ok(None)
+    }
+
+    /// Notes what came of a parent.
+    fn settle(&mut self, parent: &Partition, outcome: ParentOutcome) {
+        let plan = self.plan();
+        let Some(at) = plan.open.iter().position(|open| open.parent == *parent) else { return };
+        let OpenPartition { parent, records, .. } = plan.open.remove(at);
+        plan.counts.add(outcome);
+        if outcome == ParentOutcome::Refused && plan.holes.len() < MAX_HOLES_NAMED {
+            plan.holes.push(parent.to_string());
+        }
+        self.parents_done.push(ParentEntry { parent, outcome, records });
+    }
+
+    fn see_date(&mut self, step: &Step) {
+        let date = server_date(&step.page.headers);
+        self.position.first_server_date = self.position.first_server_date.or(date);
+    }
+}
+
+/// The members of a parent that are looked at: its times first, then what identifies it.
+fn watched(rule: &Parent) -> Vec<Pointer> {
+    let times = rule.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
+    times.iter().chain(rule.fields.values()).cloned().collect()
+}
+
+fn next_page(parent: Partition, mut pages: Pages) -> BoxFuture<'static, (Partition, Pages, Result<Step>)> {
+    Box::pin(async move {
+        let step = pages.next().await;
+        (parent, pages, step)
+    })
+}
+
+/// The parents of the plan that were not begun, a part at a time.
+struct Waiting {
+    parents: std::vec::IntoIter<Partition>,
+    /// The part before the one whose parents are at hand.
+    previous: Option<PartRef>,
+}
+
+impl Waiting {
+    async fn new(attempt: &mut Attempt<'_>) -> Result<Self> {
+        let plan = attempt.plan();
+        if let Some(current) = plan.current.clone() {
+            let begun = plan.begun;
+            return Self::of_part(attempt, &current, begun).await;
+        }
+        let previous = plan.last.clone();
+        Ok(Self { parents: Vec::new().into_iter(), previous })
+    }
+
+    /// The parents of a part, without those that were begun.
+    async fn of_part(attempt: &Attempt<'_>, reference: &PartRef, begun: usize) -> Result<Self> {
+        let mut part: PlanPart = read_part(&*attempt.pull.sink, reference).await?;
+        part.parents.drain(..begun.min(part.parents.len()));
+        Ok(Self { parents: part.parents.into_iter(), previous: part.previous })
+    }
+
+    /// The next parent, which counts as begun.
+    async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<Partition>> {
+        loop {
+            if let Some(parent) = self.parents.next() {
+                attempt.plan().begun += 1;
+                return Ok(Some(parent));
+            }
+            let Some(reference) = self.previous.take() else { return Ok(None) };
+            *self = Self::of_part(attempt, &reference, 0).await?;
+            let plan = attempt.plan();
+            plan.current = Some(reference);
+            plan.begun = 0;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! An API that answers by what it is asked, for streams whose requests come in no fixed order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use super::Answer;
+use crate::error::Result;
+use crate::http::{Request, Response, Transport};
+
+/// A transport with an answer for every URL; it remembers what it was asked.
+#[derive(Debug, Default)]
+pub struct Routes {
+    answers: Mutex<BTreeMap<String, Answer>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Routes {
+    /// Answers requests for these paths with their queries. Any other is 404.
+    pub fn new<'r>(answers: impl IntoIterator<Item = (&'r str, Answer)>) -> Arc<Self> {
+        let routes = Self::default();
+        for (path, answer) in answers {
+            routes.set(path, answer);
+        }
+        Arc::new(routes)
+    }
+
+    /// Gives another answer from now on.
+    pub fn set(&self, path: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// The paths asked for since this was last called, sorted.
+    pub fn asked(&self) -> Vec<String> {
+        let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.sort();
+        asked
+    }
+}
+
+impl Transport for Routes {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        let path = request.url[url::Position::BeforePath..].to_owned();
+        let answer = self.answers.lock().unwrap().get(&path).cloned();
+        self.asked.lock().unwrap().push(path);
+        Box::pin(async { answer.unwrap_or_else(|| Answer::new(404, "{}")).arrive().await })
+    }
+}
