@@ -260,12 +260,18 @@ impl Client {
 }
 
 impl PageRequest {
+    /// How many records its URL asks for.
+    pub fn asked_for(&self) -> Option<usize> {
+        let prefix = format!("{}=", self.page_size.as_ref()?.param);
+        self.url.query()?.split('&').find_map(|pair| pair.strip_prefix(&prefix))?.parse().ok()
+    }
+
     /// Halves the page size in the URL, leaving the rest of it as it is; returns the new size if there is one.
     fn make_smaller(&mut self) -> Option<u32> {
         let size = self.page_size.as_ref()?;
         let query = self.url.query()?;
         let prefix = format!("{}=", size.param);
-        let asked: u32 = query.split('&').find_map(|pair| pair.strip_prefix(&prefix))?.parse().ok()?;
+        let asked = u32::try_from(self.asked_for()?).ok()?;
         let smaller = (asked / 2).max(size.min);
         if smaller >= asked {
             return None;

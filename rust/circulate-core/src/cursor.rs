@@ -21,9 +21,14 @@ pub struct Watermark {
 }
 
 impl Watermark {
+    /// The greatest time seen.
+    pub fn greatest(&self) -> Option<Timestamp> {
+        self.greatest
+    }
+
     /// Takes a record's time in, the greatest of its watched members given as JSON text, and returns it.
     pub fn see<'f>(&mut self, fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<Timestamp> {
-        let time = fields.into_iter().flatten().filter_map(parse_time).max();
+        let time = greatest_time(fields);
         match time {
             Some(_) => self.greatest = self.greatest.max(time),
             None => self.without_time += 1,
@@ -57,10 +62,28 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether `time` lies in it.
+    pub fn holds(&self, time: Timestamp) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+
+    /// It with `margin` more on either side, for an API that does not say whether its bounds belong to it.
+    pub fn widened(&self, margin: Duration) -> Self {
+        Self {
+            since: self.since.map(|since| earlier(since, margin)),
+            until: self.until.map(|until| later(until, margin)),
+        }
+    }
+
     /// Whether it holds any time at all.
     pub fn is_empty(&self) -> bool {
         matches!((self.since, self.until), (Some(since), Some(until)) if later(since, Duration::ZERO) >= until)
     }
+}
+
+/// The greatest of a record's watched members that are times, given as JSON text.
+pub fn greatest_time<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<Timestamp> {
+    fields.into_iter().flatten().filter_map(parse_time).max()
 }
 
 fn parse_time(json: &[u8]) -> Option<Timestamp> {

@@ -1,8 +1,8 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
-//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`plan`], [`cursor`] →
-//! [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`verify`],
+//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
+//! [`plan`] → [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`verify`],
 //! [`gc`]. A test holds it to that.
 #![forbid(unsafe_code)]
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Record;
 use crate::spec::{Parent, Template};
@@ -29,6 +31,18 @@ impl Partition {
             Ok((name.to_string(), value))
         });
         fields.collect::<Result<_>>().map(Self)
+    }
+
+    /// A window of time, from `since` up to but without `until`.
+    pub fn of_window(since: Timestamp, until: Timestamp) -> Self {
+        let bounds = [("since", since), ("until", until)];
+        Self(bounds.map(|(name, time)| (name.to_owned(), time.to_string())).into())
+    }
+
+    /// The window of time that it is, if it is one.
+    pub fn window(&self) -> Option<Window> {
+        let bound = |name| self.0.get(name)?.parse().ok();
+        Some(Window { since: Some(bound("since")?), until: Some(bound("until")?) })
     }
 
     /// A path of the child, with the fields put in as path segments.

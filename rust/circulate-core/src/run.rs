@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::account::Account;
 use crate::batch::Memory;
 use crate::client::Client;
+use crate::clock::{earlier, later};
 use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Pacing, Retry, RetryPolicy, Transport};
@@ -26,6 +27,7 @@ use crate::write::ObjectFormat;
 
 mod attempt;
 mod children;
+mod endless;
 mod fetch;
 mod renewal;
 mod report;
@@ -112,6 +114,9 @@ impl Default for PullOptions {
 /// The most records of the overlap that are remembered: some 16 MB while a run is going on.
 const MAX_DEDUP_SET: usize = 250_000;
 
+/// How far a clock may be off before a time is said to lie in the future.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
+
 /// How an attempt ended without an error.
 enum Ended {
     Published(Box<Index>),
@@ -173,6 +178,9 @@ impl Pull {
                     Some(span) => held.leave_pending(&key, span).await?,
                 }
                 report.complete(&index, key);
+                if let Some(reason) = self.stop.reason().filter(|_| self.stream().endless.is_some()) {
+                    report.stopped_early(reason, self.store.now().await?);
+                }
             }
             Ok(Ended::Early(reason)) => {
                 held.release(reason.as_str(), position.traffic).await?;
@@ -197,6 +205,7 @@ impl Pull {
     async fn open(&self) -> Result<Opening> {
         let state = self.state();
         let mut wanted = self.wanted()?;
+        self.check_history().await?;
         loop {
             let opening = state.open(&wanted).await?;
             let Opening::Held(held) = &opening else { return Ok(opening) };
@@ -216,13 +225,14 @@ impl Pull {
     /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
     /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
     async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
-        let since = self.next_bound(held, position);
+        let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
         let mut index = self.index(held, position, parts, since);
         if let Some(since) = since {
-            index.dedup_key = self.write_dedup_set(held, recent).await?;
+            index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
-            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash }).await?;
+            let url = position.next_url.clone().filter(|_| self.stream().endless.is_some());
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, url }).await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {
@@ -241,9 +251,27 @@ impl Pull {
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
     }
 
+    /// An endless list has a cursor even if it has shown no record yet.
+    fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
+        let polled = held.run.mode != Mode::Window;
+        polled.then(|| earlier(position.first_server_date.unwrap_or(held.run.started_at), rule.overlap.get()))
+    }
+
     /// Writes the set of records that the next run will be shown again, unless it would be too large to keep in memory:
     /// then the next run delivers them again.
-    async fn write_dedup_set(&self, held: &Held, sha256: Vec<Digest>) -> Result<Option<String>> {
+    async fn write_dedup_set(
+        &self,
+        held: &Held,
+        position: &Position,
+        sha256: Vec<Digest>,
+    ) -> Result<Option<String>> {
+        let earlier = held.run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
+        let previous =
+            earlier.filter(|_| self.stream().endless.is_some() && held.run.mode == Mode::Incremental);
+        if sha256.is_empty() && previous.is_some() {
+            return Ok(previous);
+        }
         if sha256.len() > MAX_DEDUP_SET {
             self.progress.note(format!(
                 "{} records lie in the overlap: the next run delivers them again",
@@ -252,7 +280,8 @@ impl Pull {
             return Ok(None);
         }
         let key = self.keys(held).dedup();
-        let set = DedupSet { schema: SCHEMA, run_id: held.run.run_id.clone(), sha256 };
+        let greatest = position.watermark.greatest().filter(|_| self.stream().endless.is_some());
+        let set = DedupSet { schema: SCHEMA, run_id: held.run.run_id.clone(), sha256, greatest, previous };
         create_same(&*self.sink, manifest::to_object(key.clone(), &set)?).await?;
         Ok(Some(key))
     }
@@ -312,6 +341,29 @@ impl Pull {
         })
     }
 
+    /// A part of time that an endless list can't be asked for is refused before a run is opened.
+    async fn check_history(&self) -> Result<()> {
+        let Some(endless) = self.stream().endless.as_ref().filter(|_| self.options.mode == Mode::Window)
+        else {
+            return Ok(());
+        };
+        let now = self.store.now().await?;
+        let (oldest, since) = (earlier(now, endless.oldest.get()), self.options.window.since);
+        let wrong = |what: &str| Err(Error::new(ErrorKind::Settings, "open run", what.to_owned()));
+        if since.is_some_and(|since| since < oldest) {
+            return wrong("the API refuses to look so far back").map_err(|error: Error| {
+                error.hint(format!(
+                    "give a --since after {oldest}; it keeps what is after {}",
+                    earlier(now, endless.history.get())
+                ))
+            });
+        }
+        if since.is_some_and(|since| since > later(now, CLOCK_TOLERANCE)) {
+            return wrong("--since lies in the future");
+        }
+        Ok(())
+    }
+
     fn client(&self) -> Result<Client> {
         let jitter = self.seed.map_or_else(Jitter::random, Jitter::seeded);
         Client::new(
@@ -353,3 +405,7 @@ mod recovery_tests;
 #[cfg(test)]
 #[path = "run_children_tests.rs"]
 mod children_tests;
+
+#[cfg(test)]
+#[path = "run_endless_tests.rs"]
+mod endless_tests;

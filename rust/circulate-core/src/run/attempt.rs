@@ -53,8 +53,8 @@ pub(super) struct Attempt<'p> {
     pub(super) position: Position,
     /// Up to the last checkpoint.
     saved: Position,
-    overlap: Overlap,
-    /// Parents to be written to the plan with the next checkpoint.
+    pub(super) overlap: Overlap,
+    /// Partitions to be written to the plan with the next checkpoint.
     pub(super) planned: Vec<Partition>,
     /// Parents done with since the last checkpoint.
     pub(super) parents_done: Vec<ParentEntry>,
@@ -93,9 +93,12 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn run(mut self) -> Attempted {
-        let end = match &self.pull.definition.parent {
-            None => self.take_pages().await,
-            Some(parent) => self.take_children(parent).await,
+        let (parent, endless) = (&self.pull.definition.parent, &self.pull.stream().endless);
+        let end = match (parent, endless) {
+            (Some(parent), _) => self.take_children(parent).await,
+            (None, Some(endless)) if self.held.run.mode == Mode::Window => self.take_windows(endless).await,
+            (None, Some(endless)) => self.poll(endless).await,
+            (None, None) => self.take_pages().await,
         };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
@@ -165,7 +168,7 @@ impl<'p> Attempt<'p> {
             && stored.any(|stored| stored.as_deref() == url)
     }
 
-    async fn take_in(&mut self, step: Step) -> Result<()> {
+    pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
         let date = server_date(&step.page.headers);
         self.position.first_server_date = self.position.first_server_date.or(date);
         let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
@@ -183,7 +186,7 @@ impl<'p> Attempt<'p> {
         }
         drop(records);
         self.position.totals.pages += 1;
-        self.position.finished = step.next.is_none();
+        self.position.finished = step.last;
         self.position.next_url = step.next.map(String::from);
         self.position.guard = step.guard;
         Ok(())

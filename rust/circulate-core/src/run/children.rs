@@ -1,4 +1,4 @@
-//! Child streams: all parents are listed in a plan first, then several of them at a time are asked for their children.
+//! Child streams, and others that are pulled in partitions: all parents are listed in a plan first, then several of them at a time are asked for their children.
 //!
 //! The plan makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is
 //! found gone, and no address of a page of that list has to outlive hours of asking for children. Neither all parents nor
@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -14,7 +15,7 @@ use url::Url;
 
 use super::attempt::{Attempt, End};
 use super::fetch::{Pages, Step, first_url, stored_url};
-use crate::cursor::Window;
+use crate::cursor::{Window, greatest_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
 use crate::manifest::{
@@ -29,6 +30,8 @@ use crate::state::{Mode, OpenPartition, PlanPosition};
 const PARENTS_PER_PART: usize = 1000;
 /// Parents that are asked at the same time, as far as the quota and the API bear it.
 const PARENTS_AT_ONCE: usize = 8;
+/// How much more than a window of time is asked for on either side.
+const WINDOW_MARGIN: Duration = Duration::from_secs(1);
 /// Parents that may refuse before one has answered; if so many do, all will.
 const MAX_REFUSED_AT_FIRST: u64 = 10;
 /// Refused parents that are named in the index; the parts name them all.
@@ -47,11 +50,11 @@ impl Attempt<'_> {
         {
             return Ok(end);
         }
-        self.ask_parents().await
+        self.ask_partitions().await
     }
 
     /// Where the plan stands; a run that begins has an empty one.
-    fn plan(&mut self) -> &mut PlanPosition {
+    pub(super) fn plan(&mut self) -> &mut PlanPosition {
         self.position.plan.get_or_insert_default()
     }
 
@@ -179,8 +182,8 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Asks all parents of the plan for their children, several at a time.
-    async fn ask_parents(&mut self) -> Result<End> {
+    /// Asks for all partitions of the plan, several at a time.
+    pub(super) async fn ask_partitions(&mut self) -> Result<End> {
         let mut asking = Asking::new();
         for open in self.plan().open.clone() {
             asking.push(next_page(open.parent.clone(), self.pages_of(&open)?));
@@ -222,41 +225,69 @@ impl Attempt<'_> {
 
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
         let stream = self.pull.stream();
+        let rule = stream.incremental.as_ref();
+        let window = open.parent.window().unwrap_or_default().widened(WINDOW_MARGIN);
         let url: Url = match &open.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, stream, &open.parent.path(&stream.path)?, None, &Window::default())?,
+            None => first_url(self.pull, stream, &open.parent.path(&stream.path)?, rule, &window)?,
         };
-        Pages::start(self.pull, Arc::clone(&self.client), stream, &[], url, &open.guard)
+        let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
+        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &open.guard)
     }
 
-    /// Takes a page of children in; returns whether their parent has more.
-    async fn take_in_child(&mut self, parent: &Partition, step: Step) -> Result<bool> {
+    /// Takes a page of a partition in; returns whether there are more.
+    async fn take_in_child(&mut self, partition: &Partition, step: Step) -> Result<bool> {
         self.see_date(&step);
+        let taken = match partition.window() {
+            Some(window) => self.take_window_page(&window, &step).await?,
+            None => self.take_children_page(partition, &step).await?,
+        };
+        self.position.totals.pages += 1;
+        let more = !step.last;
+        if let Some(open) = self.plan().open.iter_mut().find(|open| open.parent == *partition) {
+            open.records += taken;
+            open.next_url = step.next.map(String::from);
+            open.guard = step.guard;
+        }
+        if !more {
+            self.settle(partition, ParentOutcome::Complete);
+        }
+        Ok(more)
+    }
+
+    async fn take_children_page(&mut self, parent: &Partition, step: &Step) -> Result<u64> {
         let mut marked = Vec::new();
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             parent.mark(record.bytes, &mut marked)?;
             self.writer.push(&marked).await?;
         }
-        drop(records);
-        self.position.totals.pages += 1;
-        let more = step.next.is_some();
-        if let Some(open) = self.plan().open.iter_mut().find(|open| open.parent == *parent) {
-            open.records += step.page.record_count() as u64;
-            open.next_url = step.next.map(String::from);
-            open.guard = step.guard;
+        Ok(step.page.record_count() as u64)
+    }
+
+    /// The window was asked for with a margin, of which nothing is kept: its neighbours deliver that.
+    async fn take_window_page(&mut self, window: &Window, step: &Step) -> Result<u64> {
+        let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        let mut taken = 0;
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            let time = greatest_time((0..times).map(|number| record.field(number)));
+            if time.is_none_or(|time| window.holds(time)) {
+                self.position.watermark.see((0..times).map(|number| record.field(number)));
+                self.writer.push(record.bytes).await?;
+                taken += 1;
+            }
         }
-        if !more {
-            self.settle(parent, ParentOutcome::Complete);
-        }
-        Ok(more)
+        Ok(taken)
     }
 
     /// A parent that is gone takes its children with it; one that refuses leaves a hole. Any other error ends the attempt.
     async fn settle_without_children(&mut self, parent: &Partition, error: Error) -> Result<Option<End>> {
         let open = self.plan().open.iter().find(|open| open.parent == *parent);
         let url = open.and_then(|open| open.next_url.clone());
+        let has_parent = self.pull.definition.parent.is_some();
         let outcome = match error.kind() {
+            _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
             ErrorKind::NotFound => ParentOutcome::Gone,
             ErrorKind::Forbidden => {
                 let counts = &self.plan().counts;

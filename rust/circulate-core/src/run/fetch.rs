@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -14,7 +15,8 @@ use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
 use crate::progress::Progress;
-use crate::spec::{Incremental, Pointer, StreamSpec};
+use crate::spec::{Incremental, Pointer, StreamSpec, Template};
+use crate::state::Mode;
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -23,6 +25,8 @@ const PAGES_AHEAD: usize = 1;
 pub(super) struct Step {
     pub(super) page: Page,
     pub(super) next: Option<Url>,
+    /// There is no more to ask for now: the list is at its end, or an endless one has no more as yet.
+    pub(super) last: bool,
     pub(super) guard: LoopGuard,
 }
 
@@ -53,6 +57,8 @@ impl Pages {
             watch: Arc::new(watch),
             limits: pull.options.pages,
             guard: guard.clone(),
+            // Bounded by time, an endless list has an end.
+            polling: stream.endless.is_some() && pull.options.mode != Mode::Window,
         };
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })
@@ -85,24 +91,32 @@ pub(super) fn first_url(
     let mut query: BTreeMap<String, String> = stream.query.clone();
     query.extend(stream.page_size.as_ref().map(|size| (size.param.clone(), size.max.to_string())));
     if let Some(rule) = rule {
-        query.extend(window_parameter(rule, window)?);
+        query.extend(window_parameters(rule, window)?);
     }
     let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     Ok(pull.account.url(path, pairs))
 }
 
-/// The query parameter that asks for a part of time.
-fn window_parameter(incremental: &Incremental, window: &Window) -> Result<Option<(String, String)>> {
-    let mut bounds = Vec::new();
-    for (template, bound) in [(&incremental.since, window.since), (&incremental.until, window.until)] {
-        if let Some(bound) = bound.map(rfc3339_millis) {
-            bounds.push(template.fill(|_| Some(&bound)).map_err(|name| {
-                Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
-            })?);
+/// The query parameters that ask for a part of time.
+fn window_parameters(rule: &Incremental, window: &Window) -> Result<BTreeMap<String, String>> {
+    let fill = |template: &Template, bound: Option<Timestamp>| {
+        let Some(bound) = bound.map(rfc3339_millis) else { return Ok(None) };
+        template.fill(|_| Some(&bound)).map(Some).map_err(|name| {
+            Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
+        })
+    };
+    let (since, until) = (fill(&rule.since, window.since)?, fill(&rule.until, window.until)?);
+    let mut parameters = BTreeMap::new();
+    if let Some(param) = &rule.until_param {
+        parameters.extend(since.map(|since| (rule.param.clone(), since)));
+        parameters.extend(until.map(|until| (param.clone(), until)));
+    } else {
+        let bounds: Vec<_> = [since, until].into_iter().flatten().collect();
+        if !bounds.is_empty() {
+            parameters.insert(rule.param.clone(), bounds.join(&rule.join));
         }
     }
-    let text = bounds.join(&incremental.join);
-    Ok((!text.is_empty()).then(|| (incremental.param.clone(), text)))
+    Ok(parameters)
 }
 
 struct Fetcher {
@@ -112,13 +126,14 @@ struct Fetcher {
     watch: Arc<Watch>,
     limits: PageLimits,
     guard: LoopGuard,
+    polling: bool,
 }
 
 impl Fetcher {
     async fn run(mut self, mut request: PageRequest, steps: mpsc::Sender<Result<Step>>) {
         loop {
             let step = self.step(&mut request).await;
-            let next = step.as_ref().ok().and_then(|step| step.next.clone());
+            let next = step.as_ref().ok().filter(|step| !step.last).and_then(|step| step.next.clone());
             if steps.send(step).await.is_err() {
                 return;
             }
@@ -148,7 +163,9 @@ impl Fetcher {
         let next = self.paginator.next(&facts)?;
         // A page whose link can't be followed is not taken in: the next start asks for it, and for its link, again.
         next.as_ref().map_or(Ok(()), |next| self.client.check_origin(next))?;
+        let caught_up = self.polling && request.asked_for().is_none_or(|asked| page.record_count() < asked);
         if let Some(next) = &next
+            && !(caught_up && page.record_count() == 0)
             && !self.guard.step(request.url.as_str(), next.as_str())
         {
             return Err(Error::new(
@@ -159,6 +176,7 @@ impl Fetcher {
             .with("url", self.client.redactor().url(next))
             .hint("nothing of this run counts; this is a fault of the API or of something between"));
         }
-        Ok(Step { page, next, guard: self.guard.clone() })
+        let last = next.is_none() || caught_up;
+        Ok(Step { page, next, last, guard: self.guard.clone() })
     }
 }

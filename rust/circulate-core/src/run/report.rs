@@ -140,8 +140,13 @@ impl Report {
 
     pub(super) fn partial(&mut self, reason: StopReason, now: Timestamp) {
         self.status = Verdict::Partial;
-        self.stopped_by = Some(reason.as_str().to_owned());
         self.continuation.clone_from(&self.run_id);
+        self.stopped_early(reason, now);
+    }
+
+    /// Something stopped it; of an endless list it is complete all the same, up to there.
+    pub(super) fn stopped_early(&mut self, reason: StopReason, now: Timestamp) {
+        self.stopped_by = Some(reason.as_str().to_owned());
         if let StopReason::Wait(wait) = reason {
             self.resume_after = Some(later(now, wait).as_second() + 1);
         }

@@ -52,6 +52,21 @@ pub struct StreamSpec {
     /// How records are told apart by time; without it every pull is a full one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
+    /// The list has no end: it always leads to a next page, whose address can be kept and polled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endless: Option<Endless>,
+}
+
+/// What an endless list keeps, and how a part of its time is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endless {
+    /// How far back the API keeps records; the first pull begins there.
+    pub history: Span,
+    /// How far back it may be asked at all.
+    pub oldest: Span,
+    /// A part of time is asked for in windows of this length, side by side.
+    pub window: Span,
 }
 
 impl StreamSpec {
@@ -117,7 +132,11 @@ pub struct Incremental {
     /// Its text for the upper bound (exclusive); `{until}` is the time.
     pub until: Template,
     /// What joins the two.
+    #[serde(default)]
     pub join: String,
+    /// The query parameter of the upper bound, if it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_param: Option<String>,
     /// The lower bound of a full refresh. Without it a full refresh sends none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

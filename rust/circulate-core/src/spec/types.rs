@@ -173,7 +173,7 @@ impl JsonSchema for Pointers {
     }
 }
 
-/// A length of time written as a person would: `30s`, `5m`, `1h 30m`, `250ms`.
+/// A length of time written as a person would: `30s`, `5m`, `1h 30m`, `250ms`, `7d`. A day has 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(Duration);
@@ -194,8 +194,10 @@ impl TryFrom<String> for Span {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a length of time: write it like `30s`, `10m` or `1h 30m`");
-        let signed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+        let wrong =
+            || format!("`{text}` is not a length of time: write it like `30s`, `10m`, `1h 30m` or `7d`");
+        let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+        let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         Duration::try_from(signed).map(Self).map_err(|_| wrong())
     }
 }
@@ -221,7 +223,7 @@ impl JsonSchema for Span {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "A length of time, such as 30s, 10m or 1h 30m" })
+        json_schema!({ "type": "string", "description": "A length of time, such as 30s, 10m, 1h 30m or 7d" })
     }
 }
 

@@ -141,6 +141,10 @@ fn check_parent(stream: &StreamSpec) -> Result<(), Wrong> {
     if stream.parent.is_some() && stream.path.placeholders().next().is_none() {
         return wrong("the path of a child must use a field of its parent, such as `{id}`".to_owned());
     }
+    if stream.endless.is_some() && stream.incremental.is_none() {
+        let why = "an endless list needs `incremental` beside `endless`, to be asked for by time";
+        return Err(Wrong::at("list.endless", why.to_owned()));
+    }
     if stream.parent.is_some() && stream.incremental.is_some() {
         let why = "a child goes by the times of its parents: move `incremental` into `parent`";
         return Err(Wrong::at("list.incremental", why.to_owned()));

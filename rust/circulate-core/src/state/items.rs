@@ -206,6 +206,9 @@ pub struct CursorValue {
     pub dedup_key: Option<String>,
     /// The definition of the run that set it: by another one it would mean something else.
     pub spec_hash: String,
+    /// The page to go on with, of an endless list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// `cursor#{partition}`: where the next run begins.

@@ -1,0 +1,162 @@
+//! Endless lists, such as an audit log that is polled: there is always a next page, and its address is a durable cursor.
+//!
+//! A run reads until it has caught up (a page that is not full) or is asked to stop, and is complete up to there: the next
+//! run goes on with that very address. If the API refuses it, the run begins by time instead, a little before the newest
+//! record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked for in windows,
+//! side by side.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use url::Url;
+
+use super::attempt::{Attempt, End};
+use super::fetch::{Pages, first_url, stored_url};
+use crate::client::PageRequest;
+use crate::clock::{earlier, later};
+use crate::cursor::{Digest, Overlap, Window};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::server_date;
+use crate::manifest::{self, DedupSet, read_existing};
+use crate::plan::Partition;
+use crate::spec::Endless;
+use crate::state::Mode;
+use crate::stop::StopReason;
+
+/// Windows of one run: more would mean that the definition's windows are far too short.
+const MAX_WINDOWS: usize = 10_000;
+
+impl Attempt<'_> {
+    /// The pages of an endless list from where the last run stopped.
+    pub(super) async fn poll(&mut self, endless: &Endless) -> Result<End> {
+        if self.position.finished {
+            return Ok(End::OfTheList);
+        }
+        let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
+        let cursor = cursor.and_then(|cursor| cursor.url.clone());
+        let stored = self.position.next_url.clone();
+        let mut pages = match stored.as_ref().or(cursor.as_ref()) {
+            Some(url) => self.pages_from(stored_url(url)?)?,
+            None => self.pages_by_time(endless).await?,
+        };
+        while !self.position.finished {
+            match pages.next().await {
+                Ok(step) => self.take_in(step).await?,
+                Err(error) if cursor.is_some() && self.position.next_url.is_none() && is_refused(&error) => {
+                    self.pull.progress.note(format!(
+                        "the API no longer knows where the last run stopped ({error}): beginning by time instead"
+                    ));
+                    self.overlap = Overlap::new(self.delivered_lately().await?);
+                    pages = self.pages_by_time(endless).await?;
+                }
+                Err(error) => {
+                    let url = self.position.next_url.clone();
+                    return match self.end_by(error, url.as_deref()).await? {
+                        End::Early(reason) => self.complete_up_to_here(reason).await,
+                        end => Ok(end),
+                    };
+                }
+            }
+            if self.position.finished || self.checkpoint_is_due() {
+                self.checkpoint().await?;
+            }
+            if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
+                return self.complete_up_to_here(reason).await;
+            }
+        }
+        Ok(End::OfTheList)
+    }
+
+    /// What was read is complete up to a durable cursor, unless nothing was.
+    async fn complete_up_to_here(&mut self, reason: StopReason) -> Result<End> {
+        self.position.finished = self.position.next_url.is_some();
+        self.checkpoint().await?;
+        Ok(if self.position.finished { End::OfTheList } else { End::Early(reason) })
+    }
+
+    fn pages_from(&self, url: Url) -> Result<Pages> {
+        let stream = self.pull.stream();
+        let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
+        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &self.position.guard)
+    }
+
+    /// From the run's lower bound on; the first run takes what the API still has.
+    async fn pages_by_time(&self, endless: &Endless) -> Result<Pages> {
+        let stream = self.pull.stream();
+        let since = match self.held.run.window.since {
+            Some(since) => since,
+            None => earlier(self.server_time().await?, endless.history.get()),
+        };
+        let window = Window { since: Some(since), until: None };
+        let rule = stream.incremental.as_ref();
+        self.pages_from(first_url(self.pull, stream, &stream.path.to_string(), rule, &window)?)
+    }
+
+    /// The server's time, of which it tells with any answer.
+    async fn server_time(&self) -> Result<Timestamp> {
+        let check = &self.pull.definition.source.check;
+        let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let url = self.pull.account.url(&check.path, query);
+        let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
+        let date =
+            self.client.fetch(&mut request, |answer| async move { Ok(server_date(&answer.headers)) }).await?;
+        match date {
+            Some(date) => Ok(date),
+            None => self.pull.store.now().await,
+        }
+    }
+
+    /// What earlier runs delivered of the time that is asked for again: each run's set names the one before it.
+    async fn delivered_lately(&self) -> Result<Vec<Digest>> {
+        let run = &self.held.run;
+        let mut delivered = Vec::new();
+        let mut next = run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
+        while let Some(key) = next {
+            let set: DedupSet = manifest::parse(&key, &read_existing(&*self.pull.sink, &key).await?)?;
+            delivered.extend(set.sha256);
+            let older = set.greatest < run.window.since;
+            next = set.previous.filter(|_| !older);
+        }
+        Ok(delivered)
+    }
+
+    /// Asks for a part of time in windows, side by side.
+    pub(super) async fn take_windows(&mut self, endless: &Endless) -> Result<End> {
+        if self.position.finished {
+            return Ok(End::OfTheList);
+        }
+        if !self.plan().complete {
+            self.plan_windows(endless).await?;
+        }
+        self.ask_partitions().await
+    }
+
+    async fn plan_windows(&mut self, endless: &Endless) -> Result<()> {
+        let now = self.server_time().await?;
+        let kept_since = earlier(now, endless.history.get());
+        let asked = self.held.run.window.clone();
+        let until = asked.until.map_or(now, |until| until.min(now));
+        let mut since = asked.since.unwrap_or(kept_since);
+        if since < kept_since {
+            self.plan().holes.push(format!("before {kept_since}, which the API no longer keeps"));
+            since = kept_since;
+        }
+        let step = endless.window.get();
+        while since < until && self.planned.len() < MAX_WINDOWS {
+            let end = later(since, step).min(until);
+            self.planned.push(Partition::of_window(since, end));
+            since = end;
+        }
+        if since < until {
+            return Err(Error::new(ErrorKind::Settings, "plan", "the part of time is too long")
+                .hint("ask for it in pieces, with --since and --until"));
+        }
+        self.plan().complete = true;
+        self.checkpoint().await
+    }
+}
+
+fn is_refused(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound)
+}

@@ -1,0 +1,177 @@
+//! Endless lists: polled by a durable cursor, begun by time when that is refused, and asked for in windows.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::testing::{Answer, Lake, Routes, okta, page};
+
+/// What the org is asked first: by the server's date, as far back as it keeps events.
+const FIRST: &str = "/api/v1/logs?limit=2&since=2026-08-24T05%3A30%3A00.000Z&sortOrder=ASCENDING";
+const CHECK: &str = "/api/v1/users?limit=1";
+
+fn at(cursor: u32) -> String {
+    format!("/api/v1/logs?after={cursor}&limit=2&sortOrder=ASCENDING")
+}
+
+fn event(number: u32) -> String {
+    format!(r#"{{"uuid":"{number}", "published":"2026-11-22T05:{number:02}:00.000Z"}}"#)
+}
+
+fn events(numbers: &[u32], cursor: u32) -> Answer {
+    let events: Vec<_> = numbers.iter().map(|number| event(*number)).collect();
+    page(&events).next(&format!("https://acme.okta.com{}", at(cursor)))
+}
+
+/// A log with three events on two pages, and nothing after them.
+fn org() -> Arc<Routes> {
+    Routes::new([
+        (CHECK, page(&[])),
+        (FIRST, events(&[1, 2], 1)),
+        (&at(1), events(&[3], 2)),
+        (&at(2), events(&[], 2)),
+    ])
+}
+
+fn pull(lake: &Lake, org: &Arc<Routes>) -> Pull {
+    let mut definition = okta("system_log");
+    definition.endpoint.list.page_size.as_mut().unwrap().max = 2;
+    lake.pull_of(definition, Arc::clone(org) as _)
+}
+
+async fn poll(lake: &Lake, org: &Arc<Routes>) -> (Report, Vec<String>) {
+    let outcome = pull(lake, org).run().await;
+    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    assert_eq!(outcome.report.status, Verdict::Complete);
+    let records = lake.records(outcome.report.manifest.as_ref().unwrap()).await;
+    (outcome.report, records)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
+    let (lake, org) = (Lake::default(), org());
+    assert_eq!(poll(&lake, &org).await.1, [event(1), event(2), event(3)]);
+    assert_eq!(
+        org.asked(),
+        [at(1), FIRST.to_owned(), CHECK.to_owned()],
+        "a page that is not full is the last for now"
+    );
+    assert_eq!(
+        poll(&lake, &org).await.1,
+        [""; 0],
+        "a page that leads to itself is no circle when it is empty"
+    );
+    assert_eq!(org.asked(), [at(2)]);
+    org.set(&at(2), events(&[4, 5], 3));
+    org.set(&at(3), events(&[6], 4));
+    assert_eq!(poll(&lake, &org).await.1, [event(4), event(5), event(6)]);
+    assert_eq!(org.asked(), [at(2), at(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    // Two more runs, the last of which finds nothing: what is delivered is remembered across them.
+    org.set(&at(2), events(&[4], 3));
+    org.set(&at(3), events(&[], 3));
+    poll(&lake, &org).await;
+    poll(&lake, &org).await;
+    org.asked();
+    org.set(&at(3), Answer::new(400, "{}"));
+    let by_time = "/api/v1/logs?limit=2&since=2026-11-22T04%3A54%3A00.000Z&sortOrder=ASCENDING";
+    org.set(by_time, events(&[1, 2], 11));
+    org.set(&at(11), events(&[4, 3], 12));
+    org.set(&at(12), events(&[5], 13));
+    org.set(&at(13), events(&[], 13));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!((records, report.repeats), (vec![event(5)], 4));
+    assert_eq!(poll(&lake, &org).await.1, [""; 0]);
+    assert_eq!(org.asked().last().unwrap(), by_time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_stopped_is_complete_up_to_there() {
+    let (lake, org) = (Lake::default(), org());
+    let stop = Stop::new(None);
+    org.set(&at(1), events(&[3], 2).interrupting(&stop));
+    let report = Pull { stop, ..pull(&lake, &org) }.run().await.report;
+    assert_eq!((report.status, report.stopped_by.as_deref()), (Verdict::Complete, Some("interrupted")));
+    assert_eq!(lake.records(report.manifest.as_ref().unwrap()).await, [event(1), event(2)]);
+    org.set(&at(1), events(&[3], 2));
+    assert_eq!(poll(&lake, &org).await.1, [event(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_fails_goes_on_from_its_checkpoint() {
+    let (lake, org) = (Lake::default(), org());
+    org.set(&at(1), Answer::new(200, "<html>"));
+    assert_eq!(pull(&lake, &org).run().await.report.status, Verdict::Failed);
+    org.set(&at(1), events(&[3], 2));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!((records, report.resumed), (vec![event(1), event(2), event(3)], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_poll_without_any_event_has_a_cursor_all_the_same() {
+    let (lake, org) = (Lake::default(), org());
+    org.set(FIRST, events(&[], 7));
+    assert_eq!(poll(&lake, &org).await.1, [""; 0]);
+    org.set(&at(7), events(&[8], 9));
+    assert_eq!(poll(&lake, &org).await.1, [event(8)]);
+}
+
+fn windowed(lake: &Lake, org: &Arc<Routes>, since: &str, until: &str) -> Pull {
+    let mut pull = pull(lake, org);
+    pull.options.mode = Mode::Window;
+    let time = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+    pull.options.window = Window { since: time(since), until: time(until) };
+    pull
+}
+
+fn between(since: &str, until: &str) -> String {
+    let time = |text: &str| text.replace(':', "%3A");
+    format!("/api/v1/logs?limit=2&since={}&sortOrder=ASCENDING&until={}", time(since), time(until))
+}
+
+fn published(uuid: u32, time: &str) -> String {
+    format!(r#"{{"uuid":"{uuid}","published":"{time}"}}"#)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_time_is_asked_for_in_windows_that_share_no_event() {
+    let (lake, org) = (Lake::default(), org());
+    let noon = published(2, "2026-11-20T12:00:00.000Z");
+    let (before, after) =
+        (published(1, "2026-11-20T11:59:59.999Z"), published(3, "2026-11-21T11:59:59.000Z"));
+    let first = between("2026-11-19T11:59:59.000Z", "2026-11-20T12:00:01.000Z");
+    let rest = "https://acme.okta.com/api/v1/logs?after=w&limit=2";
+    org.set(&first, page(std::slice::from_ref(&before)).next(rest));
+    org.set("/api/v1/logs?after=w&limit=2", page(std::slice::from_ref(&noon)));
+    org.set(
+        &between("2026-11-20T11:59:59.000Z", "2026-11-21T12:00:01.000Z"),
+        page(&[before.clone(), noon.clone(), after.clone()]),
+    );
+    let outcome = windowed(&lake, &org, "2026-11-19T12:00:00Z", "2026-11-21T12:00:00Z").run().await;
+    assert_eq!(outcome.report.status, Verdict::Complete, "{:?}", outcome.error);
+    let mut records = lake.records(outcome.report.manifest.as_ref().unwrap()).await;
+    records.sort();
+    assert_eq!(records, [before, noon, after]);
+    assert_eq!(poll(&lake, &org).await.1.len(), 3, "the cursor was left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_api_no_longer_keeps_is_a_hole_and_what_it_refuses_is_told_at_once() {
+    let (lake, org) = (Lake::default(), org());
+    let kept = between("2026-08-24T05:29:59.000Z", "2026-08-24T12:00:01.000Z");
+    org.set(&kept, page(&[]));
+    let outcome = windowed(&lake, &org, "2026-07-01T00:00:00Z", "2026-08-24T12:00:00Z").run().await;
+    assert_eq!(outcome.report.status, Verdict::Partial, "{:?}", outcome.error);
+    assert_eq!(outcome.report.holes, ["before 2026-08-24T05:30:00Z, which the API no longer keeps"]);
+    org.asked();
+    for (since, part) in [("2026-01-01T00:00:00Z", "so far back"), ("2027-01-01T00:00:00Z", "in the future")]
+    {
+        let error = windowed(&lake, &org, since, "").run().await.error.unwrap();
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(org.asked(), [""; 0]);
+}
