@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from places import Place
+
 from circulate_core.practice import PracticeOrg
 
 PLENTY = 1_000_000
@@ -37,6 +39,8 @@ class Cli:
 
     folder: Path
     environment: dict[str, str]
+    place: Place
+    """Where it pulls to."""
 
     def __call__(self, *arguments: str | Path, **environment: str) -> Done:
         """Run a command to its end."""
@@ -64,12 +68,24 @@ class Cli:
         )
 
     def pull(self, *arguments: str | Path, **environment: str) -> Done:
-        """Pull okta.users into `lake` and write the report."""
-        return self("pull", "okta.users", "--to", "lake", "--account", "practice", "--json", *arguments, **environment)
+        """Pull okta.users to the place and write the report."""
+        return self(*self.pulling(*arguments), **environment)
+
+    def start_pull(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the same and leave it running."""
+        return self.start(*self.pulling(*arguments))
+
+    def pulling(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        """Return the arguments of a pull."""
+        return ("pull", "okta.users", *self.place.arguments, "--account", "practice", "--json", *arguments)
+
+    def collect(self) -> Done:
+        """Remove what no manifest names."""
+        return self("gc", *self.place.arguments, "--older-than", "0s", "--json")
 
     def manifest(self, done: Done) -> Path:
         """Return the manifest that a pull reported."""
-        return self.folder / "lake" / str(done.report["manifest"])
+        return self.place.lake() / str(done.report["manifest"])
 
     @staticmethod
     def command(*arguments: str | Path) -> list[str]:
@@ -77,4 +93,5 @@ class Cli:
         return [sys.executable, "-W", "error", "-m", "circulate_core.cli.main", *map(str, arguments)]
 
 
-CliFor = Callable[[PracticeOrg], Cli]
+CliFor = Callable[..., Cli]
+"""Takes an org, and a name if a test makes several."""
