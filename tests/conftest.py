@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from places import Bucket, Folder
-from stand_ins import ministack
-from support import PLENTY, Cli, CliFor, StartOrg
+from stand_ins import microburst, ministack
+from support import PLENTY, Bursts, Cli, CliFor, StartOrg
 
 from circulate_core.practice import PracticeOrg
 
@@ -75,6 +75,21 @@ def aws(aws_server: str) -> Iterator[str]:
     """Give the URL of a stand-in for AWS, which forgets everything when the test ends."""
     yield aws_server
     urllib.request.urlopen(urllib.request.Request(f"{aws_server}/_ministack/reset", method="POST")).close()
+
+
+@pytest.fixture(scope="session")
+def microburst_server(aws_server: str) -> Iterator[str]:
+    """Start a proxy in front of the stand-in for AWS."""
+    with microburst(aws_server) as url:
+        yield url
+
+
+@pytest.fixture
+def bursts(microburst_server: str) -> Iterator[Bursts]:
+    """Give a proxy that makes the faults it is told to, until the test ends."""
+    bursts = Bursts(microburst_server)
+    yield bursts
+    bursts.make()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ class Cli:
         """Remove what no manifest names."""
         return self("gc", *self.place.arguments, "--older-than", "0s", "--json")
 
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs of the place, newest first."""
+        listed: list[dict[str, Any]] = json.loads(
+            self("runs", *self.place.arguments, "--most", "1000000", "--json").out
+        )
+        return listed
+
     def manifest(self, done: Done) -> Path:
         """Return the manifest that a pull reported."""
         return self.place.lake() / str(done.report["manifest"])
@@ -91,6 +99,25 @@ class Cli:
     def command(*arguments: str | Path) -> list[str]:
         """Return the command line of a command."""
         return [sys.executable, "-W", "error", "-m", "circulate_core.cli.main", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """A proxy in front of AWS that makes faults, by rules of microburst."""
+
+    url: str
+
+    def make(self, *rules: dict[str, Any]) -> None:
+        """Make these faults from now on, and no others."""
+        self._ask("rules", json.dumps(rules).encode())
+
+    def made(self) -> int:
+        """Return how many faults of the rules were made."""
+        return sum(rule["fired_count"] for rule in self._ask("rules"))
+
+    def _ask(self, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
+        with urllib.request.urlopen(f"{self.url}/_microburst/{path}", data=body) as answer:
+            return json.load(answer)
 
 
 CliFor = Callable[..., Cli]

@@ -29,8 +29,7 @@ WELL = Finding(lost=0, repeated=0, stray=0)
 
 def committed_manifests(cli: Cli, lake: Path) -> list[Path]:
     """Return the manifests of committed runs, oldest first."""
-    listed = json.loads(cli("runs", *cli.place.arguments, "--most", "1000000", "--json").out)
-    return [lake / str(run["manifest"]) for run in reversed(listed) if run["status"] == "committed"]
+    return [lake / run["manifest"] for run in reversed(cli.runs()) if run["status"] == "committed"]
 
 
 def judge(cli: Cli, org: PracticeOrg) -> Finding:
@@ -49,7 +48,7 @@ def judge(cli: Cli, org: PracticeOrg) -> Finding:
     return Finding(
         lost=sum(newest.get(key) != digest for key, digest in truth.items()),
         repeated=sum(count - 1 for count in delivered.values()),
-        stray=len(set(lake.glob("okta/**/*.gz")) - named),
+        stray=len({path for path in lake.glob("okta/**/*") if path.is_file()} - named),
     )
 
 
