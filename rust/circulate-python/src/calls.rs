@@ -179,6 +179,7 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
     let account = request.from.resolve(&definition.source)?;
     let locations = request.s3.locations()?;
+    Locations::check(&request.destination, &request.state)?;
     let sink = locations.sink(&request.destination).await?;
     sink.probe().await?;
     let store = locations.state(&request.state).await?;
