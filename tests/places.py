@@ -46,7 +46,7 @@ class Bucket:
     def new(cls, endpoint: str, copies: Path, prefix: str = "lake") -> "Bucket":
         """Make a bucket, and a name for its table."""
         unique = uuid.uuid4().hex
-        s3_client(endpoint).create_bucket(Bucket=f"lake-{unique}")
+        client("s3", endpoint).create_bucket(Bucket=f"lake-{unique}")
         return cls(endpoint, f"lake-{unique}", prefix, f"state-{unique}", copies)
 
     @property
@@ -68,21 +68,21 @@ class Bucket:
         """Return what `circulate verify` is given for a manifest, named by its key."""
         return (f"{self.uri}/{manifest}", *self.state)
 
-    def keys(self) -> list[str]:
+    def stored_keys(self) -> list[str]:
         """Return the keys of all objects of the bucket."""
-        pages = s3_client(self.endpoint).get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        pages = client("s3", self.endpoint).get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def read(self, key: str) -> bytes:
         """Return an object, read by AWS's own client for Python."""
-        body: bytes = s3_client(self.endpoint).get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        body: bytes = client("s3", self.endpoint).get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return body
 
     def lake(self) -> Path:
         """Return what is there, as a folder that is made anew each time."""
         copy = self.copies / self.bucket
         shutil.rmtree(copy, ignore_errors=True)
-        for key in self.keys():
+        for key in self.stored_keys():
             file = copy / key
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self.read(key))
@@ -93,8 +93,8 @@ Place = Folder | Bucket
 
 
 @cache
-def s3_client(endpoint: str) -> Any:  # noqa: ANN401 - boto3 has no types
+def client(service: str, endpoint: str) -> Any:  # noqa: ANN401 - boto3 has no types
     """Return AWS's own client for Python."""
     import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few tests need it
 
-    return boto3.client("s3", endpoint_url=endpoint)
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1")
