@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,7 @@ BUSY = {
         400, body=b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'
     ),
 }
+WRITES_TO_BEGIN = len(("the stream is listed", "open", "head", "claim", "attempt"))
 BURST = 3 if "TORTURE" in os.environ else 1
 FAULTS: dict[str, dict[str, Any]] = {
     "busy": {"error": {"code": "SlowDown", "status": 503}},
@@ -96,6 +98,25 @@ def test_a_write_that_happened_although_its_answer_was_lost_counts_once(
     (run,) = cli.runs()
     assert run["ledger"]["attempts"] == 1, "no worker took itself for fenced off"
     org.change(50)
+    check_quiet(cli, org, *OPTIONS)
+
+
+def test_a_renewal_that_was_never_confirmed_does_not_end_the_pull(
+    start_org: StartOrg, aws_cli_for: CliFor, aws: str
+) -> None:
+    written, goes_on = count(1), threading.Event()
+
+    def first_renewal(request: Handler) -> Fate:
+        number = next(written) if request.writes else 0
+        if number > WRITES_TO_BEGIN + 1:
+            goes_on.set()
+        return Fate.UNANSWERED if number == WRITES_TO_BEGIN + 1 else Fate.ANSWERED
+
+    org = start_org(users=USERS, faults=["stall:60@2"], wait=goes_on.wait)
+    cli = aws_cli_for(org)
+    with proxy(aws, first_renewal) as lossy:
+        done = cli.pull(*OPTIONS, AWS_ENDPOINT_URL_DYNAMODB=lossy.url, AWS_MAX_ATTEMPTS="1")
+    assert done.code == 0, done.err
     check_quiet(cli, org, *OPTIONS)
 
 
