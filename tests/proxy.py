@@ -55,7 +55,8 @@ class Handler(BaseHTTPRequestHandler):
     @property
     def writes(self) -> bool:
         """Whether it is a write of S3 or DynamoDB."""
-        return self.command == "PUT" or self.headers.get("X-Amz-Target", "").endswith(".PutItem")
+        puts_item = self.headers.get("X-Amz-Target", "").endswith(".PutItem")
+        return self.command == "PUT" or puts_item or (self.command == "POST" and "upload" in self.path)
 
     def answer(self) -> None:
         """Do what the rule says."""

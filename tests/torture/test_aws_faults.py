@@ -1,8 +1,10 @@
 """Trouble between us and AWS: what is delivered in the end is complete and exact, and what can't go on says why."""
 
+import json
 import os
 import signal
 import threading
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 from oracle import check_quiet
 from proxy import Answer, Fate, Handler, proxy
 from support import Bursts, Cli, CliFor, Done, StartOrg
+
+from circulate_core.practice.compare import records
 
 USERS = 900
 # Uncompressed, since microburst unpacks what says that it is compressed before it hands it on.
@@ -73,32 +77,54 @@ def test_trouble_that_passes_is_not_noticed(
     assert bursts.made() == BURST
 
 
+class FirstAnswers:
+    """Loses the first answer to every write."""
+
+    def __init__(self) -> None:
+        self.lost: set[tuple[str, str | None]] = set()
+
+    def __call__(self, request: Handler) -> Fate:
+        """Decide on a request."""
+        # The client sends a request again under the same id.
+        sent = (request.path, request.headers.get("amz-sdk-invocation-id"))
+        if not request.writes or sent in self.lost:
+            return Fate.ANSWERED
+        self.lost.add(sent)
+        return Fate.UNANSWERED
+
+
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_a_write_that_happened_although_its_answer_was_lost_counts_once(
     start_org: StartOrg, aws_cli_for: CliFor, aws: str, service: str
 ) -> None:
-    lost: set[tuple[str, str | None]] = set()
-
-    def first_of_each(request: Handler) -> Fate:
-        # The client sends a request again under the same id.
-        request_id = (request.path, request.headers.get("amz-sdk-invocation-id"))
-        if not request.writes or request_id in lost:
-            return Fate.ANSWERED
-        lost.add(request_id)
-        return Fate.UNANSWERED
-
     org = start_org(users=USERS)
     cli = aws_cli_for(org)
-    with proxy(aws, first_of_each) as lossy:
+    first_answers = FirstAnswers()
+    with proxy(aws, first_answers) as lossy:
         cli.environment[f"AWS_ENDPOINT_URL_{service.upper()}"] = lossy.url
         done = cli.pull(*OPTIONS)
         assert (done.code, done.report["records"]) == (0, USERS), done.err
-    assert len(lost) >= {"s3": 6, "dynamodb": 12}[service]
+    assert len(first_answers.lost) >= {"s3": 6, "dynamodb": 12}[service]
     del cli.environment[f"AWS_ENDPOINT_URL_{service.upper()}"]
     (run,) = cli.runs()
     assert run["ledger"]["attempts"] == 1, "no worker took itself for fenced off"
     org.change(50)
     check_quiet(cli, org, *OPTIONS)
+
+
+def test_a_large_object_whose_answers_were_lost_counts_once(start_org: StartOrg, aws_cli_for: CliFor, aws: str) -> None:
+    org = start_org(users=450, faults=["big-record:15000000"])
+    cli = aws_cli_for(org)
+    first_answers = FirstAnswers()
+    with proxy(aws, first_answers) as lossy:
+        done = cli.pull("--batch-bytes", "100000000", "--compression", "none", AWS_ENDPOINT_URL_S3=lossy.url)
+    assert (done.code, done.report["records"], done.report["objects"]) == (0, 450, 1), done.err
+    assert len([path for path, _ in first_answers.lost if "partNumber=" in path]) >= 6
+    assert [path for path, _ in first_answers.lost if "partNumber=" not in path and "uploadId=" in path]
+    verified = cli("verify", *cli.place.verify(done.report["manifest"]))
+    assert verified.code == 0, verified.err
+    written = Counter(record["id"] for record in map(json.loads, records(cli.manifest(done))))
+    assert written == Counter(entry["id"] for entry in org.truth())
 
 
 def test_a_renewal_that_was_never_confirmed_does_not_end_the_pull(
