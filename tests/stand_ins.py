@@ -69,11 +69,11 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextmanager
-def ministack() -> Iterator[str]:
-    """S3, DynamoDB, Secrets Manager and more, in Python."""
+def ministack(**environment: str) -> Iterator[str]:
+    """S3, DynamoDB, Secrets Manager and more, in Python. With `AUTH="true"` it judges keys and policies."""
     port = free_port()
     settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": "us-east-1"}
-    with started([str(BIN / "ministack")], port, **settings) as url:
+    with started([str(BIN / "ministack")], port, **settings, **environment) as url:
         yield url
 
 

@@ -150,7 +150,10 @@ def state_of_lake(lake: str, state: str | PathLike[str] | None) -> str:
         return place(state)
     if "://" in lake:
         message = f"the state of {lake} must be named"
-        hint = "give dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine pulls to it"
+        hint = (
+            "name it with --state: dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine"
+            " pulls there"
+        )
         raise SettingsError(message, hint=hint)
     return os.path.join(lake, ".circulate", "state.db")  # noqa: PTH118 - see above
 

@@ -81,6 +81,12 @@ impl Locations {
         StoredSecret::open(self.aws().await?, id).await
     }
 
+    /// Whether these can name a lake and a state; asks nobody.
+    pub fn check(destination: &str, state: &str) -> Result<()> {
+        lake(destination)?;
+        state_at(state).map(drop)
+    }
+
     async fn aws(&self) -> Result<&Aws> {
         self.aws.get_or_try_init(Aws::load).await
     }
@@ -91,12 +97,14 @@ fn lake(text: &str) -> Result<Lake> {
         None => Ok(Lake::Folder(Path::new(text).to_owned())),
         Some(("s3", rest)) => {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-            checked(text, "bucket", bucket, 63, |b| {
+            let hint = "give s3://bucket/prefix: a bucket's name has 3 to 63 lower-case letters, digits, `-` and `.`";
+            checked(text, "bucket", bucket, 63, hint, |b| {
                 b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.'
             })?;
             let prefix = prefix.trim_matches('/');
             if prefix.split('/').any(|part| matches!(part, "." | "..")) || prefix.contains("//") {
-                return Err(wrong(text, "its prefix has a part that is empty, `.` or `..`"));
+                return Err(wrong(text, "its prefix has a part that is empty, `.` or `..`")
+                    .hint("give s3://bucket/prefix with one slash between parts"));
             }
             Ok(Lake::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
         }
@@ -109,7 +117,8 @@ fn state_at(text: &str) -> Result<StateAt> {
     match text.split_once("://") {
         None => Ok(StateAt::File(Path::new(text).to_owned())),
         Some(("dynamodb", table)) => {
-            checked(text, "table", table, 255, |b| {
+            let hint = "give dynamodb://table: a table's name has 3 to 255 letters, digits, `-`, `_` and `.`";
+            checked(text, "table", table, 255, hint, |b| {
                 b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')
             })?;
             Ok(StateAt::DynamoDb { table: table.to_owned() })
@@ -122,11 +131,18 @@ fn state_at(text: &str) -> Result<StateAt> {
 /// The rules of names that buckets and tables share:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>,
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
-fn checked(text: &str, what: &str, name: &str, most: usize, allowed: impl Fn(u8) -> bool) -> Result<()> {
+fn checked(
+    text: &str,
+    what: &str,
+    name: &str,
+    most: usize,
+    hint: &str,
+    allowed: impl Fn(u8) -> bool,
+) -> Result<()> {
     if (3..=most).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }
-    Err(wrong(text, &format!("`{name}` can't name a {what}")))
+    Err(wrong(text, &format!("`{name}` can't name a {what}")).hint(hint))
 }
 
 fn wrong(text: &str, why: &str) -> Error {
@@ -161,6 +177,7 @@ mod tests {
         ] {
             let error = lake(text).unwrap_err();
             assert!(error.to_string().contains(part), "{text}: {error}");
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("s3://bucket/prefix")), "{text}");
         }
         for (text, part) in [
             ("dynamodb://", "can't name a table"),
@@ -169,6 +186,7 @@ mod tests {
         ] {
             let error = state_at(text).unwrap_err();
             assert!(error.to_string().contains(part), "{text}: {error}");
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("dynamodb://table")), "{text}");
         }
     }
 }

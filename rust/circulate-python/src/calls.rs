@@ -184,6 +184,7 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
     let memory = Memory::new(request.memory, batch)?;
     let locations = request.s3.locations()?;
+    Locations::check(&request.destination, &request.state)?;
     let account = request.from.resolve(&definition.source, &locations).await?;
     let sink = locations.sink(&request.destination).await?;
     sink.probe().await?;

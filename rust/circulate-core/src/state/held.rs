@@ -138,8 +138,15 @@ impl Held {
     async fn write_task(&self, items: &mut Items) -> Result<()> {
         let task = &mut items.task;
         let key = task_key(&self.run.run_id);
-        task.version =
-            self.state.put(&key, &task.doc, Expect::Version(task.version)).await?.ok_or_else(fenced_off)?;
+        let mut written = self.state.put(&key, &task.doc, Expect::Version(task.version)).await?;
+        if written.is_none() {
+            // An earlier write of ours may have happened although we were never told: under our fence nobody else writes.
+            let there = self.state.get::<TaskItem>(&key).await?;
+            if let Some(there) = there.filter(|there| there.doc.fence == self.fence) {
+                written = self.state.put(&key, &task.doc, Expect::Version(there.version)).await?;
+            }
+        }
+        task.version = written.ok_or_else(fenced_off)?;
         Ok(())
     }
 }

@@ -31,9 +31,12 @@ impl SqliteStore {
     /// Opens `path`, and makes the file (0600) and its folder (0700) if need be. The file's own machine tells the
     /// time, by `clock`.
     pub fn open(path: &Path, clock: Clock) -> Result<Self> {
-        if let Some(folder) = path.parent() {
-            crate::sink::make_folders(folder).map_err(|error| failed(path, error))?;
-        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        crate::sink::make_folders(folder).map_err(|error| failed(path, error))?;
+        // Of two that make the same file at once, SQLite would refuse one without waiting. Where folders can't be locked,
+        // that is told as an error.
+        let folder = std::fs::File::open(folder);
+        let _making = folder.and_then(|folder| folder.lock().map(|()| folder));
         // SQLite gives its own files the mode of the database.
         std::fs::OpenOptions::new()
             .append(true)
@@ -176,6 +179,21 @@ mod tests {
         let path = folder.path().join("new/state.db");
         testing::time_suite(|clock| SqliteStore::open(&path, clock).unwrap()).await;
         testing::state_suite(|| SqliteStore::open(&path, Clock::system()).unwrap()).await;
+    }
+
+    #[test]
+    fn many_may_make_the_same_file_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("new/state.db");
+            std::thread::scope(|scope| {
+                let opening: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| SqliteStore::open(&path, Clock::system()))).collect();
+                for opened in opening {
+                    opened.join().unwrap().unwrap();
+                }
+            });
+        }
     }
 
     #[test]

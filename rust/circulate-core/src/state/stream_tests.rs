@@ -154,6 +154,30 @@ async fn a_worker_that_was_taken_over_can_write_nothing() {
 }
 
 #[tokio::test]
+async fn a_write_whose_answer_was_lost_does_not_fence_its_worker_off() {
+    let stand = Stand::new();
+    let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
+    let Opening::Held(held) = state(lossy, 1).open(&incremental()).await.unwrap() else { panic!("free") };
+    held.renew().await.unwrap_err();
+    held.checkpoint(at_page(3)).await.unwrap();
+    held.release("deadline", Traffic::default()).await.unwrap();
+    assert_eq!(stand.held(2, &incremental()).await.position, at_page(3));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_taken_over_after_a_lost_answer_can_write_nothing() {
+    let stand = Stand::new();
+    let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
+    let Opening::Held(held) = state(lossy, 1).open(&incremental()).await.unwrap() else { panic!("free") };
+    held.renew().await.unwrap_err();
+    stand.clock.advance(LEASE);
+    let next = stand.held(2, &incremental()).await;
+    let error = held.checkpoint(at_page(9)).await.unwrap_err();
+    assert!(error.to_string().contains("another worker has taken over"), "{error}");
+    next.checkpoint(at_page(4)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_cursor_counts_only_once_its_run_is_committed() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;

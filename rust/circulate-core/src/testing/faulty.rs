@@ -23,6 +23,8 @@ pub struct Faulty<S: ?Sized> {
     /// Calls that start with `call` and are still let through.
     left: AtomicU32,
     for_good: bool,
+    /// The call happens all the same.
+    only_answer: bool,
     dead: AtomicBool,
     slow: Duration,
 }
@@ -30,33 +32,42 @@ pub struct Faulty<S: ?Sized> {
 impl<S: ?Sized + Send + Sync> Faulty<S> {
     /// Fails once: at the `nth` call (from 1) whose name starts with `call`.
     pub fn fails(inner: Arc<S>, call: &'static str, nth: u32) -> Arc<Self> {
-        Self::new(inner, call, nth, false, Duration::ZERO)
+        Arc::new(Self::new(inner, call, nth))
+    }
+
+    /// Loses an answer once: the `nth` call whose name starts with `call` happens, and fails.
+    pub fn loses(inner: Arc<S>, call: &'static str, nth: u32) -> Arc<Self> {
+        Arc::new(Self { only_answer: true, ..Self::new(inner, call, nth) })
     }
 
     /// Fails at the `nth` call whose name starts with `call` and at every call after it, as if the worker had died.
     pub fn dies(inner: Arc<S>, call: &'static str, nth: u32) -> Arc<Self> {
-        Self::new(inner, call, nth, true, Duration::ZERO)
+        Arc::new(Self { for_good: true, ..Self::new(inner, call, nth) })
     }
 
     /// Never fails, but takes `slow` before each call and after it, so that calls of others come in between.
     pub fn slow(inner: Arc<S>, slow: Duration) -> Arc<Self> {
-        Self::new(inner, "", u32::MAX, false, slow)
+        Arc::new(Self { slow, ..Self::new(inner, "", u32::MAX) })
     }
 
-    fn new(inner: Arc<S>, call: &'static str, nth: u32, for_good: bool, slow: Duration) -> Arc<Self> {
-        Arc::new(Self {
+    fn new(inner: Arc<S>, call: &'static str, nth: u32) -> Self {
+        Self {
             inner,
             call,
             left: AtomicU32::new(nth - 1),
-            for_good,
+            for_good: false,
+            only_answer: false,
             dead: AtomicBool::new(false),
-            slow,
-        })
+            slow: Duration::ZERO,
+        }
     }
 
     async fn pass<T: Send>(&self, name: String, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.dawdle().await;
         if self.dead.load(Ordering::SeqCst) || self.strikes(&name) {
+            if self.only_answer {
+                call.await?;
+            }
             return Err(Error::new(ErrorKind::Storage, "test", format!("made to fail at `{name}`")));
         }
         let done = call.await;
