@@ -23,7 +23,9 @@ def test_the_token_can_be_chosen(serve: Serve) -> None:
     assert client.get(token="practice-token").status == 401
 
 
-@pytest.mark.parametrize("target", ["/", "/api/v1/groups", "/api/v1/users/", "/api/v1/users/a/roles", "/api/v1/usersx"])
+@pytest.mark.parametrize(
+    "target", ["/", "/api/v1/zones", "/api/v1/app_users", "/api/v1/users/", "/api/v1/users/a/roles", "/api/v1/usersx"]
+)
 def test_an_unknown_path_is_not_found(serve: Serve, target: str) -> None:
     _, client = serve(users=5)
     reply = client.get(target)

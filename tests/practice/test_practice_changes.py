@@ -107,8 +107,20 @@ def test_changes_come_by_themselves_on_a_timer(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"users": -1}, {"rate_limit": 0}, {"window": 0}, {"change_every": 0}, {"port": 70000}]
+    "settings",
+    [
+        {"users": -1},
+        {"apps": -1},
+        {"app_users": -1},
+        {"app_groups": (3, 1)},
+        {"groups": -1},
+        {"group_members": (-1, 1)},
+        {"rate_limit": 0},
+        {"window": 0},
+        {"change_every": 0},
+        {"port": 70000},
+    ],
 )
-def test_numbers_out_of_range_are_refused(serve: Serve, settings: dict[str, float]) -> None:
+def test_numbers_out_of_range_are_refused(serve: Serve, settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         serve(**settings)

@@ -27,6 +27,8 @@ def parsed(*flags: str) -> argparse.Namespace:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> None:
     flags = ["--users", "12", "--token", "abc", "--log", str(tmp_path / "log"), "--fault", "pretty", "--gzip"]
+    flags += ["--apps", "3", "--app-users", "0-3", "--app-groups", "1", "--groups", "2", "--group-members", "2"]
+    flags += ["--bucket-limit", "/api/v1/apps=7"]
     with subprocess.Popen(
         [sys.executable, "-m", "circulate_core.practice", *flags],
         stdout=subprocess.PIPE,
@@ -61,6 +63,12 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
         (["--window", "0s"], "window"),
         (["--change-every", "x"], "duration"),
         (["--users", "-1"], "users"),
+        (["--apps", "-1"], "apps"),
+        (["--app-users", "3-1"], "app_users"),
+        (["--group-members", "few"], "0-3"),
+        (["--bucket-limit", "/api/v1/apps"], "/api/v1/apps=100"),
+        (["--bucket-limit", "/api/v1/zones=3"], "/api/v1/zones"),
+        (["--fault", "zones/429"], "app_users"),
         (["--port", "70000"], "port"),
     ],
 )

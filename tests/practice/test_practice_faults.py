@@ -1,6 +1,7 @@
 """Faults: how they are written, when they are due, and that each does what it says."""
 
 import gzip
+import hashlib
 import http.client
 import json
 import math
@@ -9,7 +10,7 @@ import re
 import pytest
 from practice_client import LIST, Client, Clock, Reply, Serve, records_of
 
-from circulate_core.practice import KINDS, Fault, FaultError
+from circulate_core.practice import KINDS, LISTS, Fault, FaultError, PracticeOrg
 from circulate_core.practice.faults import FaultPlan
 
 TWO_PAGES = f"{LIST}?limit=20"
@@ -25,6 +26,7 @@ TWO_PAGES = f"{LIST}?limit=20"
         ("stall:250ms", Fault("stall", 0.25)),
         ("slow-body:1.5@1", Fault("slow-body", 1.5, page=1, times=1)),
         ("big-record:1000000@2", Fault("big-record", 1_000_000, page=2, times=1)),
+        ("app_users/503@2*3", Fault("503", page=2, times=3, collection="app_users")),
     ],
 )
 def test_faults_are_written_as_text(text: str, fault: Fault) -> None:
@@ -32,7 +34,7 @@ def test_faults_are_written_as_text(text: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "418", "429@", "429@0", "429*0", "429@x", "stall", "stall:x", "bom:1", "big-page"]
+    "text", ["", "418", "429@", "429@0", "429*0", "429@x", "stall", "stall:x", "bom:1", "big-page", "zones/429", "/429"]
 )
 def test_what_is_no_fault_is_refused_with_what_could_be(text: str) -> None:
     with pytest.raises(FaultError) as caught:
@@ -48,7 +50,7 @@ def test_an_unknown_kind_is_answered_with_all_kinds() -> None:
 
 def taken(plan: FaultPlan, *pages: int) -> list[str | None]:
     """Return the names of the faults that requests for these pages meet."""
-    return [plan.take(page, 200).name for page in pages]
+    return [plan.take("users", page, 200).name for page in pages]
 
 
 def test_a_fault_of_a_page_happens_once_and_one_of_all_pages_always() -> None:
@@ -61,6 +63,12 @@ def test_a_fault_of_a_page_happens_once_and_one_of_all_pages_always() -> None:
 def test_a_page_fault_waits_while_another_answer_takes_the_page_s_place() -> None:
     plan = FaultPlan([Fault.parse(text) for text in ("pretty@1", "500@1", "429@1", "no-date@1")])
     assert taken(plan, 1, 1, 1, 1) == ["500+no-date", "429", "pretty", None]
+
+
+def test_a_fault_concerns_the_list_it_names_and_the_users_without_one() -> None:
+    plan = FaultPlan([Fault.parse(text) for text in ("apps/500@1", "503@1")])
+    names = [plan.take(name, 1, 20).name for name in ("app_users", "apps", "apps", "users", "users")]
+    assert names == [None, "500", None, "503", None]
 
 
 def one(serve: Serve, *faults: str, target: str = TWO_PAGES, **settings: object) -> Reply:
@@ -260,3 +268,54 @@ def test_faults_concern_compressed_pages_too(serve: Serve) -> None:
     with pytest.raises(http.client.IncompleteRead):
         client.get(headers={"Accept-Encoding": "gzip"})
     client.close()
+
+
+FULL = dict.fromkeys(("users", "apps", "groups", "app_users", "app_groups", "group_members"), 80)
+
+
+def targets(org: PracticeOrg) -> dict[str, str]:
+    """Return a list of every kind, that of the first parent where there are several."""
+    app, group = (next(iter(org.truth(name)))["id"] for name in ("apps", "groups"))
+    return {
+        "users": "/api/v1/users",
+        "apps": "/api/v1/apps",
+        "app_users": f"/api/v1/apps/{app}/users",
+        "app_groups": f"/api/v1/apps/{app}/groups",
+        "groups": "/api/v1/groups",
+        "group_members": f"/api/v1/groups/{group}/users",
+    }
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_kind_works_for_every_list(serve: Serve, name: str) -> None:
+    for kind, (_, unit) in KINDS.items():
+        fault = f"{name}/{kind}:5000@1" if unit.value != "no value" else f"{name}/{kind}@1"
+        org, client = serve(
+            **FULL,
+            faults=[fault],
+            wait=lambda _: None,
+        )
+        try:
+            client.get(f"{targets(org)[name]}?limit=30")
+        except (http.client.HTTPException, ConnectionResetError):
+            client.close()
+        expected = None if kind == "big-page" else kind
+        assert [(entry["collection"], entry["fault"]) for entry in org.log] == [(name, expected)]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_faults_that_leave_a_page_right_leave_it_in_the_log(serve: Serve, name: str) -> None:
+    faults = [f"{name}/big-record:50000@1", f"{name}/empty-page@2", f"{name}/503@2", f"{name}/pretty@3"]
+    org, client = serve(**FULL, faults=faults)
+    received: list[str] = []
+    target: str | None = f"{targets(org)[name]}?limit=20"
+    while target:
+        reply = client.get(target)
+        if reply.status == 200:
+            received += [hashlib.sha256(record).hexdigest() for record in records_of(reply.body)]
+            target = reply.next_target
+    logged = [record for entry in org.log if entry["complete"] for record in entry["records"]]
+    assert [record["sha256"] for record in logged] == received
+    assert max(record["bytes"] for record in logged) == 50_000
+    parents = {record.get("parent") for record in logged}
+    assert parents == ({targets(org)[name].split("/")[4]} if targets(org)[name].count("/") > 3 else {None})

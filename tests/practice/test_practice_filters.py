@@ -4,21 +4,23 @@ from array import array
 
 import pytest
 
-from circulate_core.practice.filters import Columns, FilterError, compile_filter
-from circulate_core.practice.ids import UserIds
+from circulate_core.practice.filters import FilterError, compile_filter, id_in, name_in, time_in
+from circulate_core.practice.ids import USER, Ids
 from circulate_core.practice.stamps import parse_stamp
 from circulate_core.practice.users import STATUSES
 
 DAYS = ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.001Z")
 NAMES = ("ACTIVE", "STAGED", "DEPROVISIONED", "ACTIVE")
-IDS = UserIds(1)
+IDS = Ids(1, USER)
 
 
 def matches(text: str) -> list[int]:
     """Return which of the four users above match."""
     updated = array("q", [parse_stamp(day) or 0 for day in DAYS])
     status = array("B", [STATUSES.index(name) for name in NAMES])
-    match = compile_filter(text, Columns(updated, status, IDS))
+    match = compile_filter(
+        text, {"lastUpdated": time_in(updated), "status": name_in(status, STATUSES), "id": id_in(IDS)}
+    )
     return [index for index in range(4) if match(index)]
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 
+import pytest
 from practice_client import Client, Clock, Serve
 
 from circulate_core.practice import Window
@@ -81,3 +82,62 @@ def test_windows_can_be_asked_for_over_http(serve: Serve, clock: Clock) -> None:
     client.get()
     reply = client.get("/_practice/windows", token="none needed")
     assert json.loads(reply.body) == [{"start": clock.now, "count": 2, "rejected": 1}]
+
+
+def test_every_bucket_has_a_quota_of_its_own_and_apps_share_theirs_with_all_below(serve: Serve, clock: Clock) -> None:
+    org, client = serve(apps=1, groups=1, rate_limit=2, rate_limits={"/api/v1/apps": 3})
+    app, group = (next(iter(org.truth(name)))["id"] for name in ("apps", "groups"))
+    targets = {
+        "/api/v1/apps": [
+            "/api/v1/apps",
+            f"/api/v1/apps/{app}",
+            f"/api/v1/apps/{app}/users",
+            f"/api/v1/apps/{app}/groups",
+        ],
+        "/api/v1/users": ["/api/v1/users", "/api/v1/users?limit=1", "/api/v1/users"],
+        "/api/v1/groups": ["/api/v1/groups", "/api/v1/groups?limit=1", "/api/v1/groups"],
+        "/api/v1/groups/{id}": [f"/api/v1/groups/{group}", f"/api/v1/groups/{group}/users", "/api/v1/groups/00g1"],
+        "/api/v1": ["/api/v1/users/00u1", "/nowhere", "/api/v1/users/00u1"],
+    }
+    for bucket, paths in targets.items():
+        replies = [client.get(path) for path in paths]
+        limit = "3" if bucket == "/api/v1/apps" else "2"
+        assert [reply.header("X-Rate-Limit-Limit") for reply in replies] == [limit] * len(replies)
+        assert [reply.status == 429 for reply in replies] == [False] * (len(replies) - 1) + [True]
+        assert org.windows_of(bucket) == [Window(clock.now, len(paths), 1)]
+    assert len(org.windows) == len(targets)
+
+
+def test_windows_of_one_bucket_can_be_asked_for_over_http(serve: Serve, clock: Clock) -> None:
+    _, client = serve()
+    client.get()
+    client.get("/api/v1/apps")
+    client.get("/api/v1/apps")
+    reply = client.get("/_practice/windows?bucket=/api/v1/apps")
+    assert json.loads(reply.body) == [{"start": clock.now, "count": 2, "rejected": 0}]
+    assert len(client.get("/_practice/windows").json) == 2
+
+
+def test_too_many_requests_at_once_count_whatever_their_bucket(serve: Serve) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def hold(_: float) -> None:
+        arrived.set()
+        release.wait(10)
+
+    org, second = serve(users=5, concurrency=1, faults=["stall:1*1"], wait=hold)
+    first = Client(org)
+    held = threading.Thread(target=first.get)
+    held.start()
+    assert arrived.wait(10)
+    reply = second.get("/api/v1/apps")
+    release.set()
+    held.join()
+    first.close()
+    assert (reply.status, reply.header("X-Rate-Limit-Limit")) == (429, "0")
+
+
+@pytest.mark.parametrize("limits", [{"/api/v1/apps": 0}, {"/api/v1/zones": 5}])
+def test_a_limit_of_no_bucket_or_below_1_is_refused(serve: Serve, limits: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="rate_limits"):
+        serve(rate_limits=limits)

@@ -7,6 +7,7 @@ these tests are skipped. Nasty attributes need no exception: the description all
 
 import gzip
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from practice_client import LIST, Client, Serve
 
-from circulate_core.practice.listing import DEFAULT_LIMIT, NOT_SERVED
+from circulate_core.practice import LISTS
 from circulate_core.practice.users import STATUSES
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -29,6 +30,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+RECORDS = ("Application", "AppUser", "ApplicationGroupAssignment", "Group")
+
+
 @pytest.fixture(scope="module")
 def description() -> dict[str, Any]:
     """Return Okta's description of its management API, parsed once."""
@@ -40,13 +44,20 @@ def description() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def check(description: dict[str, Any]) -> Any:  # noqa: ANN401 - a function; its library has no types
     """Return a function that lists where a value breaks the schema an operation declares for a status."""
-    components = {"components": reachable(description, {"User", "Error", "UserGetSingleton"})}
+    kinds = (ref.rpartition("/")[2] for ref in discriminator(description).values())
+    components = {"components": reachable(description, {"User", "Error", "UserGetSingleton", *RECORDS, *kinds})}
 
     def errors(schema: dict[str, Any], value: object) -> list[str]:
         validator = validators.OAS30Validator(schema | components, format_checker=validators.oas30_format_checker)
         return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(value)]
 
     return errors
+
+
+def discriminator(description: dict[str, Any]) -> dict[str, str]:
+    """Return where the description has the apps of each sign-on mode."""
+    mapping: dict[str, str] = description["components"]["schemas"]["Application"]["discriminator"]["mapping"]
+    return mapping
 
 
 def reachable(description: dict[str, Any], names: set[str]) -> dict[str, Any]:
@@ -75,9 +86,9 @@ def declared(description: dict[str, Any], path: str, status: int) -> dict[str, A
     return schema
 
 
-def parameters(description: dict[str, Any]) -> dict[str, Any]:
-    """Return the query parameters of the user list by name."""
-    listed = description["paths"][LIST]["get"]["parameters"]
+def parameters(description: dict[str, Any], path: str = LIST) -> dict[str, Any]:
+    """Return the query parameters of a list by name."""
+    listed = description["paths"][path]["get"]["parameters"]
     resolved = [
         description["components"]["parameters"][entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry
         for entry in listed
@@ -85,9 +96,27 @@ def parameters(description: dict[str, Any]) -> dict[str, Any]:
     return {entry["name"]: entry for entry in resolved if entry["in"] == "query"}
 
 
-def test_every_parameter_okta_lists_is_served_or_refused(description: dict[str, Any]) -> None:
-    assert {"after", "limit", "filter"} | NOT_SERVED == parameters(description).keys()
-    assert parameters(description)["limit"]["schema"]["default"] == DEFAULT_LIMIT
+PATHS = {
+    "users": LIST,
+    "apps": "/api/v1/apps",
+    "app_users": "/api/v1/apps/{appId}/users",
+    "app_groups": "/api/v1/apps/{appId}/groups",
+    "groups": "/api/v1/groups",
+    "group_members": "/api/v1/groups/{groupId}/users",
+}
+"""Where the description has each list."""
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_parameter_okta_lists_is_served_or_refused(description: dict[str, Any], name: str) -> None:
+    declared_here = parameters(description, PATHS[name])
+    without_effect = {"includeNonDeleted"} if name == "apps" else set()
+    assert declared_here.keys() - {"after", "limit", "filter"} - without_effect == LISTS[name].not_served - {"filter"}
+    assert ("filter" in declared_here) == ("filter" not in LISTS[name].not_served)
+    limit = declared_here["limit"]["schema"]
+    assert limit.get("default", -1) in {-1, LISTS[name].default}
+    assert limit.get("maximum", LISTS[name].most) == LISTS[name].most
+    assert limit.get("minimum", LISTS[name].least) == LISTS[name].least
 
 
 def test_the_example_filters_of_the_description_are_understood(description: dict[str, Any], serve: Serve) -> None:
@@ -109,6 +138,56 @@ def test_a_list_answer_fits_the_description(
     _, client = serve(users=600)
     schema = declared(description, LIST, 200)
     assert [error for page in client.pages(EVERYONE) for error in check(schema, page.json)] == []
+
+
+@pytest.mark.parametrize("name", ["apps", "app_users", "app_groups", "groups", "group_members"])
+def test_every_list_fits_the_description_and_every_change_of_it(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+    name: str,
+) -> None:
+    org, client = serve(users=80, apps=30, groups=30, app_users=40, app_groups=5, group_members=20)
+    schema = declared(description, PATHS[name], 200)
+    top = PATHS[name].split("/{")[0]
+    for parent in client.get(top).json:
+        org.rename(parent["id"])
+        if name in {"app_users", "app_groups"}:
+            org.change_children(name, parent["id"], add=3, update=3)
+        target = re.sub(r"\{\w+\}", parent["id"], PATHS[name])
+        assert [error for page in client.pages(target) for error in check(schema, page.json)] == []
+
+
+def test_every_app_fits_what_its_sign_on_mode_declares(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    _, client = serve(apps=100)
+    apps = [app for page in client.pages(PATHS["apps"]) for app in page.json]
+    assert {app["signOnMode"] for app in apps} >= {"SAML_2_0", "OPENID_CONNECT", "BOOKMARK", "BROWSER_PLUGIN"}
+    kinds = discriminator(description)
+    assert [error for app in apps for error in check({"$ref": kinds[app["signOnMode"]]}, app)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PATHS if name != "users"])
+def test_errors_of_every_list_fit_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+    name: str,
+) -> None:
+    org, client = serve(apps=1, groups=1, faults=[f"{name}/403@1", f"{name}/429@1"])
+    path = PATHS[name]
+    parent = "" if "{" not in path else next(iter(org.truth(path.split("/")[3])))["id"]
+    target = re.sub(r"\{\w+\}", parent, path)
+    for status in (403, 429):
+        assert check(declared(description, path, status), client.get(target).json) == []
+    if parent:
+        org.delete(parent)
+        missing = client.get(target)
+        assert missing.status == 404
+        assert check(declared(description, path, 404), missing.json) == []
 
 
 def test_a_changed_user_fits_the_description(

@@ -7,17 +7,19 @@ import pytest
 
 from circulate_core.practice.columns import StartingValues, newest_start
 from circulate_core.practice.directory import Directory
-from circulate_core.practice.ids import UserIds
+from circulate_core.practice.fragments import ORG_URL, padded
+from circulate_core.practice.ids import USER, Ids
 from circulate_core.practice.nasty import NASTY
+from circulate_core.practice.pages import PageCache
 from circulate_core.practice.stamps import parse_stamp, stamp
-from circulate_core.practice.users import ORG_URL, STATUSES, Row, UserWriter, padded
+from circulate_core.practice.users import STATUSES, Row, UserWriter
 
 NOW = 1_782_900_000.0
 
 
 def records(count: int, seed: int = 1, *, nasty: bool = True) -> list[bytes]:
     """Return the first users of an org, DEPROVISIONED ones included."""
-    directory = Directory(count, seed, lambda: NOW, nasty=nasty, cache_bytes=10**9)
+    directory = Directory(count, seed, lambda: NOW, nasty=nasty, cache=PageCache(10**9))
     page = directory.page('lastUpdated ge "1970-01-01T00:00:00.000Z"', 0, count)
     return [record.body for record in page.records()]
 
@@ -31,7 +33,7 @@ def test_another_seed_gives_other_users() -> None:
 
 
 def test_a_new_version_has_other_bytes() -> None:
-    writer = UserWriter(1, UserIds(1))
+    writer = UserWriter(1, Ids(1, USER))
     row = Row(7, 0, 0, 1_700_000_000_000, 1_600_000_000_000)
     assert writer.record(row) == writer.record(row)
     assert writer.record(row) != writer.record(row._replace(version=1))
@@ -89,14 +91,14 @@ def test_dates_of_a_user_are_in_order() -> None:
 
 
 def test_a_million_users_hold_only_columns() -> None:
-    directory = Directory(1_000_000, 1, lambda: NOW, nasty=True, cache_bytes=10**9)
+    directory = Directory(1_000_000, 1, lambda: NOW, nasty=True, cache=PageCache(10**9))
     assert len(directory) == 1_000_000
     assert directory.page("", 999_900, 200).stop == 1_000_000
 
 
 @pytest.mark.parametrize("index", [0, 1, 61, 62, 3843, 400_000, 10**7])
 def test_ids_look_like_okta_ids_and_can_be_read_back(index: int) -> None:
-    ids = UserIds(5)
+    ids = Ids(5, USER)
     user_id = ids.id_of(index)
     assert len(user_id) == 20
     assert user_id.startswith(b"00u")
@@ -106,11 +108,11 @@ def test_ids_look_like_okta_ids_and_can_be_read_back(index: int) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"00u", b"me", b"00u" + b"*" * 17, b"01u" + b"0" * 17])
 def test_what_is_no_id_of_the_org_is_not_read(text: bytes) -> None:
-    assert UserIds(5).index_of(text) is None
+    assert Ids(5, USER).index_of(text) is None
 
 
 def test_ids_are_unique() -> None:
-    ids = UserIds(5)
+    ids = Ids(5, USER)
     assert len({ids.id_of(index) for index in range(50_000)}) == 50_000
 
 

@@ -4,10 +4,24 @@ Its digest log says what was really handed over, byte for byte, which makes it t
 compare a data lake with. It uses the standard library only and nothing of the engine.
 """
 
-from circulate_core.practice.directory import TruthEntry
+from circulate_core.practice.children import Changed
+from circulate_core.practice.collection import TruthEntry
 from circulate_core.practice.faults import KINDS, Fault, FaultError
 from circulate_core.practice.limits import Window
 from circulate_core.practice.log import LogEntry, LoggedRecord
 from circulate_core.practice.org import PracticeOrg
+from circulate_core.practice.routes import BUCKETS, LISTS
 
-__all__ = ["KINDS", "Fault", "FaultError", "LogEntry", "LoggedRecord", "PracticeOrg", "TruthEntry", "Window"]
+__all__ = [
+    "BUCKETS",
+    "KINDS",
+    "LISTS",
+    "Changed",
+    "Fault",
+    "FaultError",
+    "LogEntry",
+    "LoggedRecord",
+    "PracticeOrg",
+    "TruthEntry",
+    "Window",
+]

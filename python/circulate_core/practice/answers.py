@@ -19,7 +19,7 @@ JSON_TYPE: Final = "application/json"
 _SUMMARIES: Final = {
     "E0000001": "Api validation failed: {}",
     "E0000006": "You do not have permission to perform the requested action",
-    "E0000007": "Not found: Resource not found: {} (User)",
+    "E0000007": "Not found: Resource not found: {}",
     "E0000008": "The requested path was not found",
     "E0000009": "Internal Server Error",
     "E0000010": "Service is in read only mode",
@@ -39,7 +39,8 @@ class Answer:
         body: Bytes of the body, after content encoding.
         headers: All headers but Content-Length and Connection.
         log_records: JSON array the log shows as `records`.
-        page: Page of the user list it answers, for the log.
+        collection: List it answers for, for the log.
+        page: Page of that list, for the log.
         fault: Names of the faults in it, for the log.
         whole: False when the body is not what the list really holds; the log never calls it complete then.
         cut: Send only that many bytes of the body, then close; None sends all.
@@ -52,6 +53,7 @@ class Answer:
     body: bytes = b""
     headers: Headers = field(default_factory=list)
     log_records: bytes = NO_RECORDS
+    collection: str | None = None
     page: int | None = None
     fault: str | None = None
     whole: bool = True

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from circulate_core.practice.answers import Answer, AnswerMaker, Headers, Refusal, drop_headers
+from circulate_core.practice.content import Content
 from circulate_core.practice.cursors import Position
 from circulate_core.practice.damage import LOGIN_PAGE, render
-from circulate_core.practice.directory import Directory
 from circulate_core.practice.faults import Due, FaultPlan
-from circulate_core.practice.limits import Excess, Limiter, RateState
-from circulate_core.practice.listing import PATH, Links, Listing, ListQuery
+from circulate_core.practice.filters import FilterError
+from circulate_core.practice.limits import Excess, Limiter
+from circulate_core.practice.listing import Links, Listing, ListQuery, Pages
+from circulate_core.practice.pages import Page
+from circulate_core.practice.routes import LISTS, Place, bucket_of, place_of
 
 _GATEWAY_PAGE: Final = b"<html><head><title>%d</title></head><body>upstream unavailable</body></html>\n"
 _FAULT_ERRORS: Final = {
@@ -42,14 +45,47 @@ class Request:
     authorization: str = ""
     takes_gzip: bool = False
 
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request of a list, understood.
+
+    Attributes:
+        request: The request.
+        query: Its query.
+        position: Where in the list that is.
+        pages: What gives the pages of the list.
+    """
+
+    request: Request
+    query: ListQuery
+    position: Position
+    pages: Pages
+
+    def page(self) -> Page:
+        """Return the page asked for.
+
+        Raises:
+            Refusal: If the filter is not one the list understands.
+        """
+        try:
+            return self.pages(self.query, self.position.start)
+        except FilterError as error:
+            raise Refusal(400, "E0000031", cause=str(error)) from error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """Answer requests.
 
     Attributes:
-        directory: The users.
-        listing: Pages of the user list.
+        content: What there is to be asked for.
+        listing: Positions in lists.
         limiter: Rate and concurrency limits.
         faults: Faults to show.
         maker: Headers and error bodies.
@@ -58,7 +94,7 @@ class Api:
         gzip: Whether to compress for clients that take it.
     """
 
-    directory: Directory
+    content: Content
     listing: Listing
     limiter: Limiter
     faults: FaultPlan
@@ -74,46 +110,42 @@ class Api:
             request: The request.
             in_flight: Requests being answered at this moment, this one included.
         """
+        bucket, place = bucket_of(request.path), place_of(request.path)
         excess = Excess.NONE
         try:
             self._authorise(request)
-            excess = self.limiter.admit(in_flight)
-            answer = self._route(request) if excess is Excess.NONE else self.maker.error(Refusal(429, "E0000047"))
+            excess = self.limiter.admit(bucket, in_flight)
+            answer = (
+                self._route(request, place) if excess is Excess.NONE else self.maker.error(Refusal(429, "E0000047"))
+            )
         except Refusal as refusal:
             answer = self.maker.error(refusal)
         if not answer.headers:
-            answer.headers = self._headers(self._rate(excess))
+            answer.headers = self._headers(request, excess)
+        if place is not None and not place.single:
+            answer.collection = place.collection
         return answer
 
     def _authorise(self, request: Request) -> None:
         if request.authorization != f"SSWS {self.token}":
             raise Refusal(401, "E0000011")
 
-    def _route(self, request: Request) -> Answer:
-        path, _, query = request.target.partition("?")
-        user_id = path.removeprefix(PATH + "/")
-        single = user_id != path and user_id and "/" not in user_id
-        if path != PATH and not single:
+    def _route(self, request: Request, place: Place | None) -> Answer:
+        if place is None:
             raise Refusal(404, "E0000008")
         if request.method != "GET":
             raise Refusal(405, "E0000022")
-        return self._user(user_id) if single else self._list(request, query)
+        if place.single:
+            return Answer(status=200, body=self.content.single(place).body)
+        return self._list(request, place)
 
-    def _user(self, user_id: str) -> Answer:
-        record = self.directory.user(user_id)
-        if record is None:
-            raise Refusal(404, "E0000007", user_id)
-        return Answer(status=200, body=record.body)
-
-    def _list(self, request: Request, raw_query: str) -> Answer:
-        query = ListQuery.parse(raw_query)
+    def _list(self, request: Request, place: Place) -> Answer:
+        pages = self.content.pages(place)
+        query = ListQuery.parse(request.target, LISTS[place.collection])
         position = self.listing.position(query)
-        due = self.faults.take(position.page, query.limit, after_empty=position.after_empty)
-        answer = (
-            self._page(request, query, position, due)
-            if due.instead is None
-            else self._instead(request, query, position, due)
-        )
+        due = self.faults.take(place.collection, position.page, query.limit, after_empty=position.after_empty)
+        asked = _Asked(request, query, position, pages)
+        answer = self._page(asked, due) if due.instead is None else self._instead(asked, due.instead.kind)
         answer.page, answer.fault = position.page, due.name
         answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
         if due.has("no-date"):
@@ -122,11 +154,11 @@ class Api:
             answer.headers = drop_headers(answer.headers, "X-Rate-Limit-")
         return answer
 
-    def _page(self, request: Request, query: ListQuery, position: Position, due: Due) -> Answer:
-        page = self.listing.page(query, position)
+    def _page(self, asked: _Asked, due: Due) -> Answer:
+        request, page = asked.request, asked.page()
         altered = render(page, due, compress=self.gzip and request.takes_gzip)
-        links = Links(request.host, request.target, self.listing.following(query, position, page))
-        headers = self._headers(self.limiter.state()) + links.headers(due)
+        links = Links(request.host, request.target, self.listing.following(asked.query, asked.position, page))
+        headers = self._headers(request) + links.headers(due)
         if self.gzip:
             headers.append(("Vary", "Accept-Encoding"))
         if altered.zipped:
@@ -140,38 +172,33 @@ class Api:
             cut=altered.cut,
         )
 
-    def _instead(self, request: Request, query: ListQuery, position: Position, due: Due) -> Answer:
+    def _instead(self, asked: _Asked, kind: str) -> Answer:
         """Return the answer that a fault puts in the place of the page."""
-        kind = due.instead.kind if due.instead else ""
-        links = Links(request.host, request.target, self.listing.same_after_empty(query, position))
-        answer = self._faked(kind, links)
+        request = asked.request
+        links = Links(request.host, request.target, self.listing.same_after_empty(asked.query, asked.position))
+        answer = self._faked(kind, request, links)
         if not answer.headers:
-            answer.headers = self._headers(self._rate(_excess_of(kind)))
+            answer.headers = self._headers(request, _excess_of(kind))
         if kind in {"html", "502", "504"}:
             answer.headers = [*drop_headers(answer.headers, "Content-Type"), ("Content-Type", "text/html")]
         return answer
 
-    def _faked(self, kind: str, links: Links) -> Answer:
+    def _faked(self, kind: str, request: Request, links: Links) -> Answer:
         if kind == "reset":
             return Answer(status=0, reset=True, whole=False)
         if kind == "html":
             return Answer(status=200, body=LOGIN_PAGE, whole=False)
         if kind == "empty-page":
-            return Answer(status=200, body=b"[]", headers=self._headers(self.limiter.state()) + links.headers(Due()))
+            return Answer(status=200, body=b"[]", headers=self._headers(request) + links.headers(Due()))
         if kind == "redirect":
-            headers = [*self._headers(self.limiter.state()), ("Location", links.elsewhere())]
+            headers = [*self._headers(request), ("Location", links.elsewhere())]
             return Answer(status=302, headers=headers)
         if kind in {"502", "504"}:
             return Answer(status=int(kind), body=_GATEWAY_PAGE % int(kind))
         return self.maker.error(Refusal(*_FAULT_ERRORS[kind]))
 
-    def _headers(self, rate: RateState) -> Headers:
-        return self.maker.headers(self.clock(), rate)
-
-    def _rate(self, excess: Excess) -> RateState:
-        if excess is Excess.CONCURRENCY:
-            return self.limiter.crowded()
-        return self.limiter.exhausted() if excess is Excess.RATE else self.limiter.state()
+    def _headers(self, request: Request, excess: Excess = Excess.NONE) -> Headers:
+        return self.maker.headers(self.clock(), self.limiter.state(bucket_of(request.path), excess))
 
 
 def _excess_of(kind: str) -> Excess:

@@ -1,6 +1,6 @@
-"""Starting values of every user: when it was created and last updated, and its status.
+"""Starting values of every record of a list: when it was created and last updated, and its status.
 
-They come from one extendable digest a block of users, so that a million users start in well under a second, user 7 is
+They come from one extendable digest a block of records, so that a million users start in well under a second, user 7 is
 the same in an org of ten and in one of a million, and users can be added at the end.
 """
 
@@ -45,26 +45,31 @@ def newest_start(now: float) -> int:
 
 
 class StartingValues:
-    """The starting columns of one org.
+    """The starting columns of one list of an org.
 
     Args:
         seed: Number the whole org follows from.
         newest: Latest value a time may have, in epoch milliseconds; see `newest_start`.
+        kind: Sets the columns of one list apart from those of another; empty for users.
     """
 
-    def __init__(self, seed: int, newest: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, newest: int, kind: str = "") -> None:
+        self._name = b"%b%d" % (kind.encode(), seed)
         self._newest = newest
 
     def statuses(self, count: int) -> "array[int]":
         """Return the status of users 0 to `count`, as positions in `STATUSES`."""
+        return self.choices(count, _STATUS_OF_BYTE)
+
+    def choices(self, count: int, table: bytes) -> "array[int]":
+        """Return one of the 256 values of `table` for each of the records 0 to `count`."""
         column = array("B")
         for words in self._blocks(count):
-            column.frombytes(bytes([word & 255 for word in words]).translate(_STATUS_OF_BYTE))
+            column.frombytes(bytes([word & 255 for word in words]).translate(table))
         return column[:count]
 
     def updates(self, count: int) -> "array[int]":
-        """Return `lastUpdated` of users 0 to `count`, in epoch milliseconds; one in eight shares it with others."""
+        """Return `lastUpdated` of records 0 to `count`, in epoch milliseconds; one in eight shares it with others."""
         newest, span, step = self._newest, _UPDATED_SPAN_MS, _SHARED_STEP_MS
         column = array("q")
         for words in self._blocks(count):
@@ -73,13 +78,13 @@ class StartingValues:
         return column[:count]
 
     def created(self, index: int) -> int:
-        """Return when a user that was there at the start was created, in epoch milliseconds."""
-        digest = hashlib.blake2b(b"created:%d:%d" % (self._seed, index), digest_size=8).digest()
+        """Return when a record that was there at the start was created, in epoch milliseconds."""
+        digest = hashlib.blake2b(b"created:%b:%d" % (self._name, index), digest_size=8).digest()
         return self._newest - _CREATED_BEFORE_MS - int.from_bytes(digest, "big") % _CREATED_SPAN_MS
 
     def _blocks(self, count: int) -> Iterator["array[int]"]:
         for block in range(-(-count // _BLOCK)):
-            words = array("Q", hashlib.shake_128(b"block:%d:%d" % (self._seed, block)).digest(_BLOCK * 8))
+            words = array("Q", hashlib.shake_128(b"block:%b:%d" % (self._name, block)).digest(_BLOCK * 8))
             if sys.byteorder == "big":
                 words.byteswap()
             yield words

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from circulate_core.practice.durations import parse_duration
 from circulate_core.practice.faults import KINDS
 from circulate_core.practice.org import DEFAULT_TOKEN, PracticeOrg
+from circulate_core.practice.routes import BUCKETS, LISTS
+from circulate_core.practice.sizes import parse_sizes
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,10 +24,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     add = parser.add_argument
     add("--users", type=int, default=1000, help="users at the start (default: 1000)")
+    add("--apps", type=int, default=20, help="apps at the start (default: 20)")
+    add("--app-users", default="0-60", metavar="N[-N]", help="users of each app (default: 0-60)")
+    add("--app-groups", default="0-6", metavar="N[-N]", help="groups of each app (default: 0-6)")
+    add("--groups", type=int, default=10, help="groups at the start (default: 10)")
+    add("--group-members", default="0-40", metavar="N[-N]", help="members of each group (default: 0-40)")
     add("--seed", type=int, default=1, help="number that everything follows from (default: 1)")
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default: 0)")
     add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
     add("--rate-limit", type=int, default=600, metavar="N", help="requests allowed in a window (default: 600)")
+    add(
+        "--bucket-limit",
+        action="append",
+        default=[],
+        metavar="BUCKET=N",
+        help=f"another rate limit for one bucket of paths; repeatable. Buckets: {', '.join(BUCKETS)}",
+    )
     add("--window", default="60s", metavar="TIME", help="length of a rate-limit window (default: 60s)")
     add("--concurrency", type=int, default=75, metavar="N", help="requests allowed at the same time (default: 75)")
     add("--latency", default="0s", metavar="TIME", help="hold every answer back (default: 0s)")
@@ -33,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fault",
         action="append",
         default=[],
-        metavar="KIND[:VALUE][@PAGE][*TIMES]",
-        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}",
+        metavar="[LIST/]KIND[:VALUE][@PAGE][*TIMES]",
+        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}",
     )
     add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
     add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
@@ -70,10 +84,16 @@ def run(args: argparse.Namespace) -> int:
 def _org(args: argparse.Namespace) -> PracticeOrg:
     return PracticeOrg(
         users=args.users,
+        apps=args.apps,
+        app_users=parse_sizes(args.app_users),
+        app_groups=parse_sizes(args.app_groups),
+        groups=args.groups,
+        group_members=parse_sizes(args.group_members),
         seed=args.seed,
         token=args.token,
         port=args.port,
         rate_limit=args.rate_limit,
+        rate_limits=dict(map(_bucket_limit, args.bucket_limit)),
         window=parse_duration(args.window),
         concurrency=args.concurrency,
         latency=parse_duration(args.latency),
@@ -85,6 +105,14 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         log=args.log,
         keep_log=False,
     )
+
+
+def _bucket_limit(text: str) -> tuple[str, int]:
+    bucket, _, limit = text.rpartition("=")
+    if not (limit.isascii() and limit.isdigit()):
+        message = f'"{text}" is no limit of a bucket; write /api/v1/apps=100'
+        raise ValueError(message)
+    return bucket, int(limit)
 
 
 @contextmanager

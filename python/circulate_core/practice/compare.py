@@ -2,6 +2,10 @@
 
 The digests of the org's log come from the bytes it put on the socket. The records of objects are cut out here, by
 Python's own JSON decoder, so that the engine is judged by nothing of its own.
+
+A record of a list below a parent is written with one member in front that the API never sent, which names the parent.
+It is taken off as text, so that what is left can be compared byte for byte, and the parent is compared as well: it is
+part of the key of the record.
 """
 
 import gzip
@@ -12,7 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from circulate_core.practice.collection import TruthEntry
+from circulate_core.practice.log import LoggedRecord
+
 _DECODER = json.JSONDecoder()
+_MEMBER = b'{"_circulate":'
 
 
 @dataclass(frozen=True)
@@ -30,28 +38,59 @@ class Comparison:
 
 
 def compare(manifest: Path, sent: Iterable[str]) -> Comparison:
-    """Compare the records of a run with the digests of the records that were sent.
+    """Compare the records of a run with the keys of the records that were sent.
 
     Args:
         manifest: The run's manifest index.
-        sent: SHA-256 of each record sent, as often as it was sent.
+        sent: Key of each record sent, as often as it was sent; for a list without a parent that is its SHA-256.
 
     Returns:
         The comparison, counting repeated records as often as they occur.
     """
-    written = Counter(hashlib.sha256(record).hexdigest() for record in records(manifest))
+    written = Counter(_key(*without_parent(record)) for record in records(manifest))
     expected = Counter(sent)
     same = (written & expected).total()
     return Comparison(same, (expected - written).total(), (written - expected).total())
 
 
-def sent_by(log: Path, *, after: int = 0) -> Iterator[str]:
-    """Yield the digest of every record of every complete list answer in a log file, but for the first `after` lines."""
+def key_of(record: LoggedRecord | TruthEntry) -> str:
+    """Return the key of a record in the org's log or truth: its digest, behind the id of its parent if it has one."""
+    return " ".join(filter(None, (record.get("parent"), record["sha256"])))
+
+
+def sent_by(log: Path, *, after: int = 0, collection: str | None = None) -> Iterator[str]:
+    """Yield the key of every record of every complete list answer in a log file.
+
+    Args:
+        log: The log file.
+        after: How many lines at the start to leave out.
+        collection: Name of the only list to look at; None for all.
+    """
     with log.open(encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
-            if entry["complete"] and entry["seq"] > after:
-                yield from (record["sha256"] for record in entry["records"])
+            if entry["complete"] and entry["seq"] > after and collection in {None, entry["collection"]}:
+                yield from map(key_of, entry["records"])
+
+
+def without_parent(record: bytes) -> tuple[str | None, bytes]:
+    """Return the id of the parent that a written record names, and the record as it was received.
+
+    Example:
+        >>> without_parent(b'{"_circulate":{"parent":{"id":"0oa1"}},"id":"00u1"}')
+        ('0oa1', b'{"id":"00u1"}')
+        >>> without_parent(b'{"id":"0oa1"}')
+        (None, b'{"id":"0oa1"}')
+    """
+    if not record.startswith(_MEMBER):
+        return None, record
+    text = record.decode()
+    member, end = _DECODER.raw_decode(text, len(_MEMBER))
+    return str(member["parent"]["id"]), ("{" + text[end:].removeprefix(",")).encode()
+
+
+def _key(parent: str | None, record: bytes) -> str:
+    return " ".join(filter(None, (parent, hashlib.sha256(record).hexdigest())))
 
 
 def records(manifest: Path) -> Iterator[bytes]:

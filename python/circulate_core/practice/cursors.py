@@ -1,8 +1,9 @@
 """The opaque `after` values that continue a list.
 
-A cursor names the next user, carries a keyed digest and ends in characters that a client changes as soon as it decodes
-the next URL and encodes it again, or splits a Link header at commas: percent-encoded `=`, `+` and `-`, and a bare `;`
-and `,`. Only the text that was handed out, byte for byte, together with the filter it was handed out for, is accepted.
+A cursor names the next record, carries a keyed digest and ends in characters that a client changes as soon as it
+decodes the next URL and encodes it again, or splits a Link header at commas: percent-encoded `=`, `+` and `-`, and a
+bare `;` and `,`. Only the text that was handed out, byte for byte, for the list and the filter it was handed out for,
+is accepted.
 """
 
 import base64
@@ -18,14 +19,14 @@ _TAIL: Final = "%3D%3D%2B;0,%2D"
 
 
 class CursorError(ValueError):
-    """The text is not a cursor of this org and this filter, or was altered on the way."""
+    """The text is not a cursor of this org, list and filter, or was altered on the way."""
 
 
 class Position(NamedTuple):
     """Where in a list a request stands.
 
     Attributes:
-        start: First user to look at.
+        start: First record to look at.
         page: Number of the page, from 1.
         after_empty: Whether an additional empty page was served in front of this one.
     """
@@ -50,19 +51,24 @@ class Cursors:
         """Refuse every cursor that was issued so far."""
         self._age += 1
 
-    def issue(self, position: Position, raw_filter: str) -> str:
-        """Return the cursor of `position` as it must stand in a URL, percent-encoding included."""
+    def issue(self, position: Position, scope: str) -> str:
+        """Return the cursor of `position` as it must stand in a URL, percent-encoding included.
+
+        Args:
+            position: Where the page begins.
+            scope: The list and what it was asked for; the cursor holds for nothing else.
+        """
         packed = _LAYOUT.pack(*position)
         key = b"cursors:%d:%d" % (self._seed, self._age)
-        digest = hashlib.blake2b(packed + raw_filter.encode(), key=key, digest_size=_DIGEST_SIZE).digest()
+        digest = hashlib.blake2b(packed + scope.encode(), key=key, digest_size=_DIGEST_SIZE).digest()
         core = base64.urlsafe_b64encode(packed + digest).decode()[:_CORE_LENGTH]
         return core + _TAIL
 
-    def read(self, raw: str, raw_filter: str) -> Position:
+    def read(self, raw: str, scope: str) -> Position:
         """Return the position that `raw`, the text between `after=` and the next `&`, stands for.
 
         Raises:
-            CursorError: If it is anything but a cursor issued for `raw_filter`, unchanged.
+            CursorError: If it is anything but a cursor issued for `scope`, unchanged.
         """
         try:
             packed = base64.urlsafe_b64decode(raw[:_CORE_LENGTH] + "==")[: _LAYOUT.size]
@@ -70,6 +76,6 @@ class Cursors:
         except (ValueError, binascii.Error, struct.error) as error:
             raise CursorError from error
         position = Position(start, page, bool(after_empty))
-        if self.issue(position, raw_filter) != raw:
+        if self.issue(position, scope) != raw:
             raise CursorError
         return position

@@ -14,8 +14,8 @@ from typing import Final
 
 from circulate_core.practice.answers import NO_RECORDS
 from circulate_core.practice.faults import Due
+from circulate_core.practice.fragments import padded
 from circulate_core.practice.pages import Page, Record, log_text
-from circulate_core.practice.users import padded
 
 LOGIN_PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Sign In</title></head><body><form>...</form></body></html>\n"
 

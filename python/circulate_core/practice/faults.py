@@ -1,7 +1,8 @@
 """Faults the practice org can be told to show, and which of them are due for a request.
 
-A fault is written `KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` answers the first two requests of page 3 with 429. Without a
-page it concerns every page of the user list; without times it happens once if it names a page and always if not.
+A fault is written `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` answers the first two requests of page 3 of the users
+with 429, `app_users/429@3*2` the first two requests of a page 3 of the users of any app. Without a list it concerns the
+users, without a page every page; without times it happens once if it names a page and always if not.
 
 One request may meet several faults. At most one of those that put another answer in the page's place happens, the first
 in the order given; then the ones that change a page wait for the request that gets it. Faults of headers and of timing
@@ -38,8 +39,9 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from circulate_core.practice.durations import parse_duration
+from circulate_core.practice.routes import LISTS
 
-_SHAPE: Final = re.compile(r"([a-z0-9-]+)(?::([^@*]+))?(?:@(\d+))?(?:\*(\d+))?", re.ASCII)
+_SHAPE: Final = re.compile(r"(?:([a-z_]+)/)?([a-z0-9-]+)(?::([^@*]+))?(?:@(\d+))?(?:\*(\d+))?", re.ASCII)
 
 
 class Group(Enum):
@@ -94,12 +96,14 @@ class Fault:
         value: Seconds, bytes or a number, by kind; 0 for kinds without a value.
         page: Page it concerns, from 1, or None for all.
         times: How often it happens, or None for always.
+        collection: Name of the list it concerns.
     """
 
     kind: str
     value: float = 0.0
     page: int | None = None
     times: int | None = None
+    collection: str = "users"
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -110,18 +114,28 @@ class Fault:
 
         Example:
             >>> Fault.parse("stall:2s@3")
-            Fault(kind='stall', value=2.0, page=3, times=1)
+            Fault(kind='stall', value=2.0, page=3, times=1, collection='users')
         """
         found = _SHAPE.fullmatch(text)
-        if found is None or found[1] not in KINDS:
-            message = f'unknown fault "{text}"; write KIND[:VALUE][@PAGE][*TIMES] with KIND one of {", ".join(KINDS)}'
+        if found is None or found[2] not in KINDS:
+            forms = "[LIST/]KIND[:VALUE][@PAGE][*TIMES]"
+            message = f'unknown fault "{text}"; write {forms} with KIND one of {", ".join(KINDS)}'
             raise FaultError(message)
-        kind, value, page, times = found.groups()
+        collection, kind, value, page, times = found.groups()
+        if collection not in {None, *LISTS}:
+            message = f'fault "{text}": no list "{collection}"; there are {", ".join(LISTS)}'
+            raise FaultError(message)
         if page == "0" or times == "0":
             message = f'fault "{text}": pages and times count from 1'
             raise FaultError(message)
         once = 1 if page else None
-        return cls(kind, _value(text, kind, value), int(page) if page else None, int(times) if times else once)
+        return cls(
+            kind,
+            _value(text, kind, value),
+            int(page) if page else None,
+            int(times) if times else once,
+            collection or "users",
+        )
 
 
 def _value(text: str, kind: str, value: str | None) -> float:
@@ -175,10 +189,11 @@ class FaultPlan:
         self._left = [fault.times for fault in self._faults]
         self._lock = threading.Lock()
 
-    def take(self, page: int, limit: int, *, after_empty: bool = False) -> Due:
+    def take(self, collection: str, page: int, limit: int, *, after_empty: bool = False) -> Due:
         """Return the faults for one request of `page` with `limit`, and use each of them up once.
 
         Args:
+            collection: Name of the list.
             page: Number of the page, from 1.
             limit: Records asked for.
             after_empty: Whether an additional empty page was already served in front of this one.
@@ -188,6 +203,7 @@ class FaultPlan:
                 at
                 for at, fault in enumerate(self._faults)
                 if self._left[at] != 0
+                and fault.collection == collection
                 and fault.page in {None, page}
                 and not (fault.kind == "big-page" and limit <= fault.value)
                 and not (fault.kind == "empty-page" and after_empty)

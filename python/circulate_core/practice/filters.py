@@ -1,7 +1,7 @@
-"""The filter expressions Okta takes for users, compiled to a test of one user's columns.
+"""The filter expressions Okta takes for lists, compiled to a test of one record's columns.
 
-`lastUpdated gt "2026-01-01T00:00:00.000Z" and (status eq "ACTIVE" or status eq "STAGED")`: the attributes `lastUpdated`
-(`eq`, `gt`, `ge`, `lt`, `le`), `status` and `id` (`eq`), combined with `and`, `or` and parentheses; `and` binds
+`lastUpdated gt "2026-01-01T00:00:00.000Z" and (status eq "ACTIVE" or status eq "STAGED")`: the attributes of the list,
+times with `eq`, `gt`, `ge`, `lt` and `le`, all else with `eq`, combined with `and`, `or` and parentheses; `and` binds
 tighter.
 Attribute names and values are case-sensitive, operators are not. `not`, other attributes and other operators are
 refused, as Okta refuses them.
@@ -9,15 +9,17 @@ refused, as Okta refuses them.
 
 import operator
 import re
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from circulate_core.practice.ids import UserIds
+from circulate_core.practice.ids import Ids
 from circulate_core.practice.stamps import parse_stamp
-from circulate_core.practice.users import STATUSES
 
 Match = Callable[[int], bool]
-"""Tells of a user, by its index, whether it belongs to the answer."""
+"""Tells of a record, by its index, whether it belongs to the answer."""
+
+Attribute = Callable[[str, str], Match | None]
+"""Compiles the comparison of one attribute with a value; gives None when the list does not offer it."""
 
 _TOKEN: Final = re.compile(r'\s*(?:(?P<paren>[()])|(?P<word>[A-Za-z.]+)|"(?P<text>(?:[^"\\]|\\.)*)")')
 _COMPARISONS: Final = {"eq": operator.eq, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
@@ -27,21 +29,49 @@ class FilterError(ValueError):
     """The expression is not one this org understands; the message says where."""
 
 
-class Columns(NamedTuple):
-    """What a filter can look at; the columns are shared, so a filter always sees the newest values."""
+def time_in(column: Sequence[int]) -> Attribute:
+    """Return the attribute whose times, in epoch milliseconds, `column` holds."""
 
-    updated: Sequence[int]
-    status: Sequence[int]
-    ids: UserIds
+    def compiled(comparison: str, value: str) -> Match | None:
+        bound = parse_stamp(value)
+        if bound is None:
+            message = f'"{value}" is not a time like 2026-01-01T00:00:00.000Z'
+            raise FilterError(message)
+        holds = _COMPARISONS.get(comparison)
+        return None if holds is None else lambda index: bool(holds(column[index], bound))
+
+    return compiled
 
 
-def compile_filter(text: str, columns: Columns) -> Match:
+def name_in(column: Sequence[int], names: Sequence[str]) -> Attribute:
+    """Return the attribute whose values `column` holds as positions in `names`."""
+
+    def compiled(comparison: str, value: str) -> Match | None:
+        if comparison != "eq" or value not in names:
+            return None
+        wanted = names.index(value)
+        return lambda index: column[index] == wanted
+
+    return compiled
+
+
+def id_in(ids: Ids) -> Attribute:
+    """Return the attribute that is the id of the record."""
+
+    def compiled(comparison: str, value: str) -> Match | None:
+        wanted = ids.index_of(value.encode())
+        return (lambda index: index == wanted) if comparison == "eq" else None
+
+    return compiled
+
+
+def compile_filter(text: str, attributes: Mapping[str, Attribute]) -> Match:
     """Return the test that `text` stands for.
 
     Raises:
-        FilterError: If `text` is not a filter expression, or uses what Okta's users do not offer.
+        FilterError: If `text` is not a filter expression, or uses what is not among `attributes`.
     """
-    parser = _Parser(_tokens(text), columns)
+    parser = _Parser(_tokens(text), attributes)
     match = parser.alternatives()
     parser.expect_end()
     return match
@@ -62,9 +92,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 class _Parser:
     """Recursive descent over the tokens, one method a rule of the grammar."""
 
-    def __init__(self, tokens: list[tuple[str, str]], columns: Columns) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], attributes: Mapping[str, Attribute]) -> None:
         self._tokens = tokens
-        self._columns = columns
+        self._attributes = attributes
         self._at = 0
 
     def alternatives(self) -> Match:
@@ -95,23 +125,12 @@ class _Parser:
 
     def _comparison(self, attribute: str, comparison: str, text: str) -> Match:
         value = re.sub(r"\\(.)", r"\1", text)
-        if comparison in _COMPARISONS and attribute == "lastUpdated":
-            return self._updated(comparison, value)
-        if comparison == "eq" and attribute == "status" and value in STATUSES:
-            return _equals(self._columns.status, STATUSES.index(value))
-        if comparison == "eq" and attribute == "id":
-            wanted = self._columns.ids.index_of(value.encode())
-            return lambda index: index == wanted
-        message = f'"{attribute} {comparison}" with value "{value}" is not supported'
-        raise FilterError(message)
-
-    def _updated(self, comparison: str, value: str) -> Match:
-        bound = parse_stamp(value)
-        if bound is None:
-            message = f'"{value}" is not a time like 2026-01-01T00:00:00.000Z'
+        attribute_of = self._attributes.get(attribute)
+        match = None if attribute_of is None else attribute_of(comparison, value)
+        if match is None:
+            message = f'"{attribute} {comparison}" with value "{value}" is not supported'
             raise FilterError(message)
-        holds, updated = _COMPARISONS[comparison], self._columns.updated
-        return lambda index: holds(updated[index], bound)
+        return match
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -140,7 +159,3 @@ def _either(first: Match, second: Match) -> Match:
 
 def _both(first: Match, second: Match) -> Match:
     return lambda index: first(index) and second(index)
-
-
-def _equals(column: Sequence[int], value: int) -> Match:
-    return lambda index: column[index] == value

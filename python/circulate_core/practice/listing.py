@@ -1,23 +1,19 @@
-"""`GET /api/v1/users`: the query, the page it names, and the links to this page and the next."""
+"""Lists: the query, the page it names, and the links to this page and the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from circulate_core.practice.answers import Refusal
 from circulate_core.practice.cursors import CursorError, Cursors, Position
-from circulate_core.practice.directory import Directory
 from circulate_core.practice.faults import Due
-from circulate_core.practice.filters import FilterError
 from circulate_core.practice.pages import Page
-
-PATH: Final = "/api/v1/users"
-DEFAULT_LIMIT: Final = 200
-MAX_LIMIT: Final = 200
-NOT_SERVED: Final = frozenset({"search", "q", "sortBy", "sortOrder", "fields", "expand"})
-"""Parameters Okta knows and the practice org does not; refused, because ignoring them would change the answer."""
+from circulate_core.practice.routes import Rules
 
 _OTHER_HOST: Final = "127.0.0.2"
+_TIED: Final = frozenset({"filter"})
+"""Parameters that a cursor holds for."""
 
 
 class RawParameter(NamedTuple):
@@ -33,39 +29,53 @@ class ListQuery:
     """The query of a list request.
 
     Attributes:
+        path: Path of the list.
         parameters: All parameters, as received.
         limit: Records asked for.
-        raw_filter: The filter as received, percent-encoding included; empty without one.
         raw_after: The cursor as received; None for the first page.
     """
 
+    path: str
     parameters: tuple[RawParameter, ...]
     limit: int
-    raw_filter: str
     raw_after: str | None
 
     @classmethod
-    def parse(cls, raw_query: str) -> "ListQuery":
-        """Return the query in `raw_query`, the text after the question mark.
+    def parse(cls, target: str, rules: Rules) -> "ListQuery":
+        """Return the query in `target`, path and query as received.
 
         Raises:
             Refusal: If a parameter is out of range or not served.
         """
+        path, _, raw_query = target.partition("?")
         parameters = tuple(_parameter(text) for text in raw_query.split("&") if text)
         values = {parameter.name: parameter.value for parameter in parameters}
-        refused = NOT_SERVED & values.keys()
+        refused = rules.not_served & values.keys()
         if len(values) < len(parameters) or refused:
             cause = f"not served here: {', '.join(sorted(refused))}" if refused else "a parameter is repeated"
             raise Refusal(400, "E0000001", "query", cause)
-        limit = _limit(values.get("limit", str(DEFAULT_LIMIT)))
-        return cls(parameters, limit, values.get("filter", ""), values.get("after"))
+        return cls(path, parameters, _limit(values.get("limit", str(rules.default)), rules), values.get("after"))
+
+    @property
+    def scope(self) -> str:
+        """The list and what it was asked for, which a cursor holds for."""
+        return "&".join([self.path, *(parameter.text for parameter in self.parameters if parameter.name in _TIED)])
+
+    def value(self, name: str) -> str:
+        """Return the value of a parameter, decoded; empty without one."""
+        raw = (parameter.value for parameter in self.parameters if parameter.name == name)
+        return unquote_plus(next(raw, ""))
 
     def continued(self, cursor: str) -> str:
         """Return the path and query of the page at `cursor`, every other parameter as it was received."""
         kept = [parameter.text for parameter in self.parameters if parameter.name != "after"]
         if all(parameter.name != "limit" for parameter in self.parameters):
             kept.append(f"limit={self.limit}")
-        return f"{PATH}?" + "&".join([f"after={cursor}", *kept])
+        return f"{self.path}?" + "&".join([f"after={cursor}", *kept])
+
+
+Pages = Callable[[ListQuery, int], Page]
+"""Gives the page of a query that starts at a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,50 +114,37 @@ class Links:
 
 
 class Listing:
-    """Find pages of the user list.
+    """Find where in its list a query stands, and what comes after it.
 
     Args:
-        directory: The users.
         cursors: The cursors of the org.
     """
 
-    def __init__(self, directory: Directory, cursors: Cursors) -> None:
-        self._directory = directory
+    def __init__(self, cursors: Cursors) -> None:
         self._cursors = cursors
 
     def position(self, query: ListQuery) -> Position:
         """Return where in the list `query` stands.
 
         Raises:
-            Refusal: If its cursor is not one that was issued for its filter, unchanged.
+            Refusal: If its cursor is not one that was issued for its list and filter, unchanged.
         """
         if query.raw_after is None:
             return Position()
         try:
-            return self._cursors.read(query.raw_after, query.raw_filter)
+            return self._cursors.read(query.raw_after, query.scope)
         except CursorError as error:
             raise Refusal(400, "E0000001", "after", "after: The cursor is not valid.") from error
-
-    def page(self, query: ListQuery, position: Position) -> Page:
-        """Return the page of `query` at `position`.
-
-        Raises:
-            Refusal: If the filter is not one this org understands.
-        """
-        try:
-            return self._directory.page(unquote_plus(query.raw_filter), position.start, query.limit)
-        except FilterError as error:
-            raise Refusal(400, "E0000031", cause=str(error)) from error
 
     def following(self, query: ListQuery, position: Position, page: Page) -> str | None:
         """Return path and query of the page after `page`, or None when it is the last."""
         if not page.more:
             return None
-        return query.continued(self._cursors.issue(Position(page.stop, position.page + 1), query.raw_filter))
+        return query.continued(self._cursors.issue(Position(page.stop, position.page + 1), query.scope))
 
     def same_after_empty(self, query: ListQuery, position: Position) -> str:
         """Return path and query of the page at `position` itself, to be asked for after an additional empty one."""
-        return query.continued(self._cursors.issue(position._replace(after_empty=True), query.raw_filter))
+        return query.continued(self._cursors.issue(position._replace(after_empty=True), query.scope))
 
 
 def _parameter(text: str) -> RawParameter:
@@ -155,10 +152,10 @@ def _parameter(text: str) -> RawParameter:
     return RawParameter(unquote_plus(name), value, text)
 
 
-def _limit(text: str) -> int:
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT:
+def _limit(text: str, rules: Rules) -> int:
+    if text.isascii() and text.isdigit() and rules.least <= int(text[:9]) <= rules.most:
         return int(text)
-    raise Refusal(400, "E0000001", "limit", f"limit: The limit must be between 1 and {MAX_LIMIT}.")
+    raise Refusal(400, "E0000001", "limit", f"limit: The limit must be between {rules.least} and {rules.most}.")
 
 
 def _other_host(host: str) -> str:

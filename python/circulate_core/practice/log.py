@@ -7,14 +7,19 @@ the log. The texts of the records are shared with the cached pages; keeping the 
 import json
 import threading
 from pathlib import Path
-from typing import IO, TypedDict
+from typing import IO, NotRequired, TypedDict
 
 from circulate_core.practice.answers import NO_RECORDS
 
 
 class LoggedRecord(TypedDict):
-    """One record of a logged page; `bytes` is its length and `sha256` the digest of its bytes as sent."""
+    """One record of a logged page; `bytes` is its length and `sha256` the digest of its bytes as sent.
 
+    `parent` is the id of the app or group that the list belongs to, and missing where there is none. Events of the
+    system log have their `uuid` as `id` and `published` as `lastUpdated`.
+    """
+
+    parent: NotRequired[str]
     id: str
     sha256: str
     bytes: int
@@ -25,8 +30,9 @@ class LogFacts(TypedDict):
     """What the log says of an answer, besides its records.
 
     `time` is in epoch seconds, `target` is path and query as received, `status` is 0 for a connection that was reset,
-    `fault` names the faults it met, `page` counts from 1 and is None for anything but the user list. `complete` says
-    that the whole body was handed over and that a client may take the records from it.
+    `fault` names the faults it met. `collection` names the list that was asked for, None for anything but a list, and
+    `page` counts from 1 in it. `complete` says that the whole body was handed over and that a client may take the
+    records from it.
     """
 
     time: float
@@ -34,6 +40,7 @@ class LogFacts(TypedDict):
     target: str
     status: int
     fault: str | None
+    collection: str | None
     page: int | None
     complete: bool
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -10,14 +10,18 @@ from typing import Self
 
 from circulate_core.practice.answers import AnswerMaker
 from circulate_core.practice.api import Api
+from circulate_core.practice.children import Changed
+from circulate_core.practice.collection import TruthEntry
+from circulate_core.practice.content import Amounts, Content
 from circulate_core.practice.control import Control
 from circulate_core.practice.cursors import Cursors
-from circulate_core.practice.directory import Directory, TruthEntry
 from circulate_core.practice.faults import Fault, FaultPlan
 from circulate_core.practice.limits import Limiter, Window
 from circulate_core.practice.listing import Listing
 from circulate_core.practice.log import LogEntry, RequestLog
+from circulate_core.practice.routes import BUCKETS
 from circulate_core.practice.server import HOST, PracticeServer
+from circulate_core.practice.sizes import Sizes
 
 DEFAULT_TOKEN = "practice-token"  # noqa: S105 - protects nothing
 _MAX_PORT = 65535
@@ -25,21 +29,28 @@ _POLL_S = 0.02
 
 
 class PracticeOrg:
-    """An Okta-shaped org on loopback, with made-up users and, on demand, faults.
+    """An Okta-shaped org on loopback, with made-up users, apps and groups and, on demand, faults.
 
-    The same seed gives the same users, cursors and changes. Use it as a context manager, or call `start` and `stop`.
-    After `stop` it can be started again and listens at the same port, with the users as they were.
+    The same seed gives the same records, cursors and changes. Use it as a context manager, or call `start` and `stop`.
+    After `stop` it can be started again and listens at the same port, with everything as it was.
 
     Args:
         users: How many users there are at the start; a million starts in about a second.
+        apps: How many apps there are at the start.
+        app_users: How many users each app has at the start, or the least and the most, to be drawn from; 50 apps with
+            20,000 each cost no more to start than 5,000 with none.
+        app_groups: How many groups each app has at the start, or the least and the most.
+        groups: How many groups there are at the start.
+        group_members: How many members each group has at the start, or the least and the most; never more than users.
         seed: Number everything follows from.
         token: API token to accept.
         port: Port to listen at; 0 takes a free one.
-        rate_limit: Requests allowed in a window.
+        rate_limit: Requests allowed in a window, in each bucket.
+        rate_limits: Other limits for some of the buckets, by name: `{"/api/v1/apps": 100}`.
         window: Length of a rate-limit window, in seconds.
         concurrency: Requests allowed at the same time.
         latency: Seconds that every answer is held back.
-        faults: Faults to show, as `Fault` or as text, `KIND[:VALUE][@PAGE][*TIMES]`.
+        faults: Faults to show, as `Fault` or as text, `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`.
         change_every: Seconds between changes made by themselves, or None for no such changes.
         change_count: Users touched by each of them.
         gzip: Whether to compress answers for clients that take it.
@@ -63,10 +74,16 @@ class PracticeOrg:
         self,
         *,
         users: int = 1000,
+        apps: int = 20,
+        app_users: int | tuple[int, int] = (0, 60),
+        app_groups: int | tuple[int, int] = (0, 6),
+        groups: int = 10,
+        group_members: int | tuple[int, int] = (0, 40),
         seed: int = 1,
         token: str = DEFAULT_TOKEN,
         port: int = 0,
         rate_limit: int = 600,
+        rate_limits: Mapping[str, int] | None = None,
         window: float = 60.0,
         concurrency: int = 75,
         latency: float = 0.0,
@@ -81,7 +98,8 @@ class PracticeOrg:
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        _check_at_least(0, users=users, seed=seed, port=port, latency=latency, change_count=change_count)
+        _check_at_least(0, users=users, apps=apps, groups=groups, seed=seed, port=port)
+        _check_at_least(0, latency=latency, change_count=change_count)
         _check_at_least(1, rate_limit=rate_limit, concurrency=concurrency, cache_bytes=cache_bytes)
         if port > _MAX_PORT:
             message = f"port must be at most {_MAX_PORT}, not {port}"
@@ -94,13 +112,21 @@ class PracticeOrg:
         self._change_count = change_count
         self._wait = wait
         self._requests_before = 0
-        self._directory = Directory(users, seed, clock, nasty=nasty, cache_bytes=cache_bytes)
+        amounts = Amounts(
+            users=users,
+            apps=apps,
+            app_users=Sizes.of("app_users", app_users),
+            app_groups=Sizes.of("app_groups", app_groups),
+            groups=groups,
+            group_members=Sizes.of("group_members", group_members),
+        )
+        self._content = Content(amounts, seed, clock, nasty=nasty, cache_bytes=cache_bytes)
         self._cursors = Cursors(seed)
-        self._limiter = Limiter(rate_limit, window, concurrency, clock)
+        self._limiter = Limiter(_limits(rate_limit, rate_limits or {}), window, concurrency, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
         self._api = Api(
-            directory=self._directory,
-            listing=Listing(self._directory, self._cursors),
+            content=self._content,
+            listing=Listing(self._cursors),
             limiter=self._limiter,
             faults=FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults),
             maker=AnswerMaker(seed),
@@ -131,8 +157,16 @@ class PracticeOrg:
 
     @property
     def windows(self) -> list[Window]:
-        """Rate-limit windows so far, oldest first, with how many requests came in each."""
+        """Rate-limit windows of all buckets so far, oldest first, with how many requests came in each."""
         return self._limiter.windows
+
+    def windows_of(self, bucket: str) -> list[Window]:
+        """Return the rate-limit windows of one bucket so far, oldest first; `BUCKETS` names all.
+
+        Raises:
+            KeyError: If there is no such bucket.
+        """
+        return self._limiter.windows_of(bucket)
 
     @property
     def request_count(self) -> int:
@@ -155,15 +189,73 @@ class PracticeOrg:
 
     def change(self, count: int, *, at: float | None = None) -> list[str]:
         """Change users and return their ids; see `Directory.change`."""
-        return self._directory.change(count, at=at)
+        return self._content.users.change(count, at=at)
+
+    def add_app(self, *, users: int = 0, groups: int = 0) -> str:
+        """Add an app with so many users and groups and return its id."""
+        return self._content.add_app(users=users, groups=groups)
+
+    def add_group(self, *, members: int = 0) -> str:
+        """Add a group with so many members, if there are so many users, and return its id."""
+        return self._content.add_group(members=members)
+
+    def delete(self, record_id: str) -> None:
+        """Delete an app or a group: it and the lists below it are not found from now on.
+
+        Raises:
+            LookupError: If there is no app and no group with that id.
+        """
+        self._content.delete(record_id)
+
+    def rename(self, record_id: str) -> None:
+        """Rename an app or a group, which moves its `lastUpdated`; raises as `delete` does."""
+        self._content.rename(record_id)
+
+    def forbid(self, record_id: str) -> None:
+        """Answer 403 for the lists below an app or a group from now on; raises as `delete` does."""
+        self._content.forbid(record_id)
+
+    def allow(self, record_id: str) -> None:
+        """Serve the lists below an app or a group again; raises as `delete` does."""
+        self._content.allow(record_id)
+
+    def change_children(
+        self, collection: str, parent_id: str, *, add: int = 0, update: int = 0, remove: int = 0
+    ) -> Changed:
+        """Change the users or groups of an app (`app_users`, `app_groups`) or the members of a group (`group_members`).
+
+        Args:
+            collection: Name of the list.
+            parent_id: Id of the app or group.
+            add: How many to add.
+            update: How many to give new content; not for members, whose content changes with the users.
+            remove: How many to take away.
+
+        Returns:
+            Ids of those it did it to.
+
+        Raises:
+            LookupError: If there is no such list or no such parent.
+        """
+        return self._content.change_children(collection, parent_id, add=add, update=update, remove=remove)
 
     def expire_cursors(self) -> None:
         """Refuse every page address that was given out so far, as an org does after some time."""
         self._cursors.expire()
 
-    def truth(self) -> Iterator[TruthEntry]:
-        """Yield id, digest, length, `lastUpdated` and status of the newest version of every user."""
-        return self._directory.truth()
+    def truth(self, collection: str = "users") -> Iterator[TruthEntry]:
+        """Yield id, digest, length and `lastUpdated` of the newest version of every record of a list.
+
+        Users and apps have their status too, children the id of their parent. Deleted records are left out, forbidden
+        ones are not.
+
+        Args:
+            collection: Name of the list; `LISTS` names all.
+
+        Raises:
+            LookupError: If there is no such list.
+        """
+        return self._content.truth(collection)
 
     def start(self) -> Self:
         """Start to serve.
@@ -183,7 +275,7 @@ class PracticeOrg:
         server = PracticeServer(
             self._port,
             self._api,
-            Control(self._directory, self._limiter),
+            Control(self._content, self._limiter),
             log=self._log,
             wait=wait,
             latency=self._latency,
@@ -213,7 +305,7 @@ class PracticeOrg:
 
     def _keep_changing(self, seconds: float) -> None:
         while not self._stopping.wait(seconds):
-            self._directory.change(self._change_count)
+            self._content.users.change(self._change_count)
 
     def __enter__(self) -> Self:
         """Start the org."""
@@ -238,3 +330,12 @@ def _check_positive(**seconds: float) -> None:
         if number <= 0:
             message = f"{name} must be longer than 0 seconds"
             raise ValueError(message)
+
+
+def _limits(rate_limit: int, others: Mapping[str, int]) -> dict[str, int]:
+    unknown = others.keys() - set(BUCKETS)
+    if unknown:
+        message = f"rate_limits: no bucket {', '.join(sorted(unknown))}; there are {', '.join(BUCKETS)}"
+        raise ValueError(message)
+    _check_at_least(1, **{f"rate_limits of {name}": limit for name, limit in others.items()})
+    return dict.fromkeys(BUCKETS, rate_limit) | dict(others)

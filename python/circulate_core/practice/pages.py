@@ -1,31 +1,33 @@
 """A page: the body of one list answer together with what the log says about its records.
 
 A page keeps its body, the sizes of its records and the log text, all as bytes, so that serving it a second time costs
-no rendering and no hashing. It also knows which range of users it was made from, by which the cache can tell whether a
-later change touched it.
+no rendering and no hashing. It also knows which range of records it was made from, by which the cache can tell whether
+a later change touched it.
 """
 
 import gzip
 import hashlib
 import json
+import threading
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-PageKey = tuple[str, int, int]
-"""Filter text as sent, first user and limit."""
+PageKey = tuple[str, str, int, int]
+"""List, what of it (the filter text as sent, or the number of the parent), first record and limit."""
 
 _GZIP_LEVEL = 5
 
 
 class Record(NamedTuple):
-    """One record as it goes on the wire, with the two values the log repeats."""
+    """One record as it goes on the wire, with the values the log repeats; `parent` is empty for what has none."""
 
-    user_id: bytes
+    id: bytes
     updated: bytes
     body: bytes
+    parent: bytes = b""
 
     @property
     def sha256(self) -> str:
@@ -41,10 +43,10 @@ class Page:
         body: JSON array as sent, before any content encoding.
         log_text: JSON array that the log shows as `records`.
         sizes: Length of each record in `body`, in bytes.
-        start: First user the page was made from.
-        stop: User at which the next page starts.
+        start: First record the page was made from.
+        stop: Record at which the next page starts.
         more: Whether there is a next page.
-        stamp: Number of changes the org had seen when the page was last known to be current.
+        stamp: Number of changes the list had seen when the page was last known to be current.
     """
 
     body: bytes
@@ -79,23 +81,29 @@ class Page:
         bodies = [self.body[at : at + size] for at, size in zip(starts, self.sizes, strict=False)]
         facts = json.loads(self.log_text)
         return [
-            Record(fact["id"].encode(), fact["lastUpdated"].encode(), body)
+            Record(fact["id"].encode(), fact["lastUpdated"].encode(), body, fact.get("parent", "").encode())
             for fact, body in zip(facts, bodies, strict=True)
         ]
 
 
 def log_text(records: Sequence[Record]) -> bytes:
-    """Return `records` as the log shows them: id, digest, length and `lastUpdated` of each."""
+    """Return `records` as the log shows them: parent if any, id, digest, length and `lastUpdated` of each."""
     lines = [
-        b'{"id":"%b","sha256":"%b","bytes":%d,"lastUpdated":"%b"}'
-        % (record.user_id, record.sha256.encode(), len(record.body), record.updated)
+        b'{%b"id":"%b","sha256":"%b","bytes":%d,"lastUpdated":"%b"}'
+        % (
+            b'"parent":"%b",' % record.parent if record.parent else b"",
+            record.id,
+            record.sha256.encode(),
+            len(record.body),
+            record.updated,
+        )
         for record in records
     ]
     return b"[%b]" % b",".join(lines)
 
 
 class PageCache:
-    """Rendered pages by key, up to a total size.
+    """Rendered pages of all lists by key, up to a total size; safe to use from several threads.
 
     When it is full the page put in last gives way: pulls read the list from front to back, so whatever was kept from
     the front is read again by the next pull, while dropping the oldest would leave nothing that is ever hit.
@@ -109,22 +117,27 @@ class PageCache:
         self._pages: dict[PageKey, Page] = {}
         self._sizes: dict[PageKey, int] = {}
         self._total = 0
+        self._lock = threading.Lock()
 
     def get(self, key: PageKey, current: Callable[[Page], bool]) -> Page | None:
         """Return the page of `key` if it is there and `current` says that it still holds; drop it otherwise."""
-        page = self._pages.get(key)
-        if page is None or current(page):
-            return page
-        self._drop(key)
-        return None
+        with self._lock:
+            page = self._pages.get(key)
+            if page is None or current(page):
+                return page
+            self._drop(key)
+            return None
 
     def put(self, key: PageKey, page: Page) -> None:
-        """Keep `page`, which must not be in the cache yet."""
-        while self._pages and self._total + page.size > self._limit:
-            self._drop(next(reversed(self._pages)))
-        self._pages[key] = page
-        self._sizes[key] = page.size
-        self._total += page.size
+        """Keep `page`."""
+        with self._lock:
+            if key in self._pages:
+                self._drop(key)
+            while self._pages and self._total + page.size > self._limit:
+                self._drop(next(reversed(self._pages)))
+            self._pages[key] = page
+            self._sizes[key] = page.size
+            self._total += page.size
 
     def _drop(self, key: PageKey) -> None:
         del self._pages[key]

@@ -116,7 +116,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with self.server.api.limiter.slot() as in_flight:
             answer = self.server.api.answer(self._request(), in_flight)
             self._wait(self.server.latency + answer.stall)
-            self._deliver(answer)
+            last = self._deliver(answer)
+        self._send(last)  # whoever has all of an answer finds its place among the simultaneous requests free
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names from the base class
 
@@ -140,12 +141,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.rfile.read(int(length))
 
-    def _deliver(self, answer: Answer) -> None:
-        """Send `answer` as it says, and log it before its last byte leaves."""
+    def _deliver(self, answer: Answer) -> bytes:
+        """Send `answer` as it says but for its last byte, log it, and return that byte; nothing after a reset."""
         if answer.reset:
             self._log(answer, complete=False)
             self._reset()
-            return
+            return b""
         head, body = self._head(answer), answer.body[: answer.cut]
         if not body or self.command == "HEAD":
             head, body = head[:-1], head[-1:]
@@ -156,8 +157,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._log(answer, complete=False)
             raise
         self._log(answer, complete=answer.whole)
-        self._send(body[-1:])
         self.close_connection |= answer.cut is not None
+        return body[-1:]
 
     def _head(self, answer: Answer) -> bytes:
         headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
@@ -168,7 +169,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _send(self, data: bytes | memoryview) -> None:
-        self.connection.sendall(data)
+        if data:
+            self.connection.sendall(data)
 
     def _send_slowly(self, data: memoryview, seconds: float) -> None:
         step = len(data) // _SLICES + 1 if seconds else max(len(data), 1)
@@ -193,6 +195,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             target=self.path,
             status=answer.status,
             fault=answer.fault,
+            collection=answer.collection,
             page=answer.page,
             complete=complete,
         )

@@ -6,12 +6,10 @@ depends on the seed and on the `Row` alone, so a page can be rendered at any tim
 """
 
 import hashlib
-from collections.abc import Callable
-from operator import itemgetter
 from typing import Final, NamedTuple
 
-from circulate_core.practice.ids import UserIds
-from circulate_core.practice.nasty import NASTY
+from circulate_core.practice.fragments import ORG_URL, Extras, rearrangements
+from circulate_core.practice.ids import Ids
 from circulate_core.practice.stamps import stamp
 from circulate_core.practice.vocabulary import FIRST_NAMES, JOBS, LAST_NAMES, PLACES, PROVIDERS, QUESTIONS
 
@@ -29,10 +27,6 @@ STATUSES: Final = (
 
 STAGED: Final = STATUSES.index("STAGED")
 DEPROVISIONED: Final = STATUSES.index("DEPROVISIONED")
-ORG_URL: Final = b"https://practice-org.example.com"
-"""Org named in `_links`; it is not where the server listens, so that records do not depend on the port."""
-
-_PAD_OVERHEAD: Final = len(b'"practicePadding":"",')
 
 
 class Row(NamedTuple):
@@ -45,13 +39,12 @@ class Row(NamedTuple):
     created: int
 
 
-def _rearrangements(size: int) -> tuple[Callable[[tuple[bytes, ...]], tuple[bytes, ...]], ...]:
-    """Return ways to order `size` members; the first keeps the order Okta uses and is taken most often."""
-    usual = list(range(size))
-    turned = usual[size // 2 :] + usual[: size // 2]
-    woven = usual[::2] + usual[1::2]
-    orders = (usual, usual, usual, turned, woven, usual[::-1], usual, turned[::-1])
-    return tuple(itemgetter(*order) for order in orders)
+class Person(NamedTuple):
+    """Whom a user record is about, as JSON text."""
+
+    first: bytes
+    last: bytes
+    login: bytes
 
 
 class UserWriter:
@@ -60,24 +53,22 @@ class UserWriter:
     Args:
         seed: Number the whole org follows from.
         ids: The ids of the org.
-        nasty: Whether profiles carry attributes of the kinds in `NASTY`; without them every common reader
-            (DuckDB, Arrow) takes the records.
+        nasty: Whether profiles carry attributes of the kinds in `NASTY`.
     """
 
-    _ORDERS = _rearrangements(12)
-    _PROFILE_ORDERS = _rearrangements(9)
+    _ORDERS = rearrangements(12)
+    _PROFILE_ORDERS = rearrangements(9)
 
-    def __init__(self, seed: int, ids: UserIds, *, nasty: bool = True) -> None:
+    def __init__(self, seed: int, ids: Ids, *, nasty: bool = True) -> None:
         self._ids = ids
         self._key = b"user:%d" % seed
-        self._kinds = tuple(NASTY.values()) if nasty else (b'"favouriteColour":"blue"',)
         digest = hashlib.blake2b(self._key).digest()
-        self._first_kind = digest[0]
+        self._extras = Extras(digest[0], nasty=nasty)
         self._types = tuple(b'{"id":"oty%b"}' % digest[at : at + 4].hex().encode().ljust(17, b"X") for at in (8, 12))
 
     def record(self, row: Row) -> bytes:
         """Return the record of `row` as compact JSON, 1.2 to 2.5 KB."""
-        noise = hashlib.blake2b(b"%d" % row.number, key=self._key, digest_size=16).digest()
+        noise = self._noise(row.number)
         user_id = self._ids.id_of(row.number)
         members = (
             b'"id":"%b"' % user_id,
@@ -91,11 +82,17 @@ class UserWriter:
         )
         return b"{%b}" % b",".join(self._ORDERS[noise[4] & 7](members))
 
+    def person(self, number: int) -> Person:
+        """Return the name and login of user `number`, whether or not there is one yet."""
+        return _person(number, self._noise(number))
+
+    def _noise(self, number: int) -> bytes:
+        return hashlib.blake2b(b"%d" % number, key=self._key, digest_size=16).digest()
+
     def _profile(self, row: Row, noise: bytes) -> bytes:
         number, version = row.number, row.version
-        first, first_plain = FIRST_NAMES[noise[5] & 15]
-        last, last_plain = LAST_NAMES[noise[6] & 15]
-        login = b"%b.%b.%d@example.com" % (first_plain, last_plain, number)
+        first, last, login = _person(number, noise)
+        first_plain = FIRST_NAMES[noise[5] & 15][1]
         changing = (noise[7] + version) & 255
         members = (
             b'"firstName":"%b","lastName":"%b","displayName":"%b %b"' % (first, last, first, last),
@@ -115,16 +112,15 @@ class UserWriter:
             % (number, changing % 40, self._ids.id_of(number // 9), LAST_NAMES[noise[13] & 15][0]),
             b'"badgeRevision":%d,"profileUrl":"https://people.example.com/%b.%d","nickName":null'
             % (version, first_plain, number),
-            self._extras(number, noise[14]),
+            self._extras.of(number, noise[14]),
         )
         return b",".join(self._PROFILE_ORDERS[noise[15] & 7](members))
 
-    def _extras(self, number: int, noise: int) -> bytes:
-        """Return one or two of the nasty kinds: the first in turn, so that none is missing, the other by chance."""
-        kinds = self._kinds
-        turn = (number + self._first_kind) % len(kinds)
-        other = (turn + noise) % len(kinds)
-        return kinds[turn] if other == turn else kinds[turn] + b"," + kinds[other]
+
+def _person(number: int, noise: bytes) -> Person:
+    first, first_plain = FIRST_NAMES[noise[5] & 15]
+    last, last_plain = LAST_NAMES[noise[6] & 15]
+    return Person(first, last, b"%b.%b.%d@example.com" % (first_plain, last_plain, number))
 
 
 def _dates(row: Row, noise: int) -> tuple[bytes, ...]:
@@ -144,9 +140,3 @@ def _dates(row: Row, noise: int) -> tuple[bytes, ...]:
         b'"lastUpdated":"%b"' % stamp(updated),
         b'"passwordChanged":' + changed,
     )
-
-
-def padded(record: bytes, size: int) -> bytes:
-    """Return `record` with a padding attribute in front that brings it to `size` bytes, or as it is if it is larger."""
-    missing = size - len(record) - _PAD_OVERHEAD
-    return record if missing < 0 else b'{"practicePadding":"%b",%b' % (b"x" * missing, record[1:])
