@@ -1,8 +1,7 @@
 """Where tests pull to: a folder with its SQLite file, or a bucket with a DynamoDB table."""
 
-import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,8 @@ class Bucket:
     copies: Path
     lease: str = "1s"
     """DynamoDB tells its time in whole seconds."""
+    known: dict[str, str] = field(default_factory=dict)
+    """Keys and ETags of what was copied."""
 
     @classmethod
     def new(cls, endpoint: str, copies: Path, prefix: str = "lake") -> "Bucket":
@@ -68,10 +69,10 @@ class Bucket:
         """Return what `circulate verify` is given for a manifest, named by its key."""
         return (f"{self.uri}/{manifest}", *self.state)
 
-    def stored_keys(self) -> list[str]:
-        """Return the keys of all objects of the bucket."""
+    def stored(self) -> dict[str, str]:
+        """Return the keys of all objects of the bucket, with their ETags."""
         pages = client("s3", self.endpoint).get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
 
     def read(self, key: str) -> bytes:
         """Return an object, read by AWS's own client for Python."""
@@ -79,13 +80,16 @@ class Bucket:
         return body
 
     def lake(self) -> Path:
-        """Return what is there, as a folder that is made anew each time."""
-        copy = self.copies / self.bucket
-        shutil.rmtree(copy, ignore_errors=True)
-        for key in self.stored_keys():
+        """Return what is there, as a folder. What is as it was the last time is not read again."""
+        copy, stored = self.copies / self.bucket, self.stored()
+        for key in self.known.keys() - stored.keys():
+            (copy / key).unlink()
+        for key in (key for key, tag in stored.items() if self.known.get(key) != tag):
             file = copy / key
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self.read(key))
+        self.known.clear()
+        self.known.update(stored)
         return copy / self.prefix
 
 

@@ -62,14 +62,14 @@ def test_a_bucket_is_pulled_to_looked_at_and_cleaned_like_a_folder(org: Practice
     client("s3", place.endpoint).put_object(Bucket=place.bucket, Key=lost, Body=b"of no run")
     collected = json.loads(aws_cli.collect().out)
     assert collected["removed_keys"] == [lost.removeprefix(f"{place.prefix}/")]
-    assert lost not in place.stored_keys()
+    assert lost not in place.stored()
     assert aws_cli.pull().report["records"] == 0
 
 
 def test_an_object_that_was_changed_in_the_bucket_is_found(aws_cli: Cli) -> None:
     place = place_of(aws_cli)
     manifest = aws_cli.pull().report["manifest"]
-    (key,) = (key for key in place.stored_keys() if key.endswith(".gz"))
+    (key,) = (key for key in place.stored() if key.endswith(".gz"))
     client("s3", place.endpoint).put_object(Bucket=place.bucket, Key=key, Body=b"something else")
     done = aws_cli("verify", *place.verify(manifest))
     assert (done.code, "differs from what was written" in done.err) == (1, True)
@@ -86,13 +86,13 @@ def test_a_prefix_may_hold_any_character(org: PracticeOrg, aws_cli_for: CliFor) 
         pass
     assert done.code == 0, done.err
     assert compare(cli.manifest(done), [entry["sha256"] for entry in org.truth()]).identical
-    assert all(key.startswith(f"{place.prefix}/") for key in place.stored_keys())
+    assert all(key.startswith(f"{place.prefix}/") for key in place.stored())
     verified = cli("verify", *place.verify(done.report["manifest"]))
     assert verified.code == 0, verified.err
-    before = set(place.stored_keys())
+    before = set(place.stored())
     removed = json.loads(cli.collect().out)["removed_keys"]
     assert removed
-    assert before - set(place.stored_keys()) == {f"{place.prefix}/{key}" for key in removed}
+    assert before - set(place.stored()) == {f"{place.prefix}/{key}" for key in removed}
     assert cli("verify", *place.verify(done.report["manifest"])).code == 0
 
 
@@ -108,10 +108,10 @@ def test_objects_are_encrypted_as_asked(aws_cli: Cli) -> None:
     s3 = client("s3", place.endpoint)
     kms = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
     assert aws_cli.pull("--sse", "aws:kms", "--sse-kms-key-id", kms).code == 0
-    for key in place.stored_keys():
+    for key in place.stored():
         head = s3.head_object(Bucket=place.bucket, Key=key)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", kms)
-    (data,) = (key for key in place.stored_keys() if key.endswith(".json.gz"))
+    (data,) = (key for key in place.stored() if key.endswith(".json.gz"))
     head = s3.head_object(Bucket=place.bucket, Key=data)
     assert (head["ContentType"], head["ContentEncoding"]) == ("application/json", "gzip")
 
