@@ -66,13 +66,25 @@ test-python: develop $(S3S_FS) ## what a user sees, against real servers on loop
 torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (some 10 minutes)
 	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
-.PHONY: bench
-bench: $(VENV)/.ready ## compare us with a floor and a plain script (release build: minutes)
-	$(BIN)/pip install --quiet --disable-pip-version-check --group bench
+.PHONY: release
+release: $(VENV)/.ready ## build the engine, optimised, and install the package into .venv
 	@echo 'building the engine, optimised: some minutes the first time'
 	@$(BIN)/maturin develop --release --quiet > $(VENV)/maturin.log 2>&1 || { cat $(VENV)/maturin.log; exit 1; }
+
+.PHONY: bench
+bench: release ## compare us with a floor and a plain script (release build: minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check --group bench
 	cargo build --release --quiet --locked --example floor
 	$(BIN)/python tests/bench/bench.py --release-check --memory $(BENCH)
+
+.PHONY: bench-aws
+bench-aws: release $(S3S_FS) ## compare first calls with boto3, and S3 with a folder (release build: minutes)
+	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/cold_start.py $(BENCH_COLD)
+	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/lake.py $(BENCH_LAKE)
+
+.PHONY: size
+size: $(VENV)/.ready ## say what the bytes of the extension and of the wheel are (links a release build twice: minutes)
+	@$(BIN)/python tests/bench/size.py
 
 .PHONY: deny
 deny: ## licences, sources and duplicate versions of all crates (builds cargo-deny if need be)

@@ -2,13 +2,13 @@
 //! the next batch fills, and reported in order.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::batch::{BatchLimits, Memory};
-use crate::encode::{Compression, Encoder, Format};
+use crate::encode::{Compression, Encoder, Format, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ObjectEntry, sha256_hex};
 use crate::progress::Progress;
@@ -160,6 +160,8 @@ struct Room {
     /// In units of [`UNIT`].
     storing: Arc<Semaphore>,
     units: u32,
+    /// One for each object that was packed at the same time.
+    scratch: Mutex<Vec<Scratch>>,
 }
 
 /// Bytes per permit.
@@ -174,6 +176,7 @@ impl Room {
             packing: Arc::new(Semaphore::new(memory.objects_packed_at_once(batch))),
             storing: Arc::new(Semaphore::new(units as usize)),
             units,
+            scratch: Mutex::default(),
         }
     }
 
@@ -186,6 +189,14 @@ impl Room {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let units = units.clamp(self.units / STORED_AT_ONCE, self.units);
         Arc::clone(&self.storing).acquire_many_owned(units).await.map_err(closed)
+    }
+
+    fn take_scratch(&self) -> Scratch {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn keep_scratch(&self, scratch: Scratch) {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 }
 
@@ -203,9 +214,16 @@ async fn store(
     looks: ObjectFormat,
 ) -> Result<ObjectEntry> {
     let body_bytes = body.len() as u64;
+    let shared = Arc::clone(&room);
     let pack = move || {
         let body_sha256 = sha256_hex(&body);
-        let stored = looks.compression.compress(body)?;
+        // What a single huge record took is not kept.
+        let keep = body.len() <= looks.batch.bytes;
+        let mut scratch = shared.take_scratch();
+        let stored = looks.compression.compress(body, &mut scratch)?;
+        if keep {
+            shared.keep_scratch(scratch);
+        }
         Ok::<_, Error>((body_sha256, sha256_hex(&stored), stored))
     };
     let (body_sha256, sha256, stored) = tokio::task::spawn_blocking(pack).await.map_err(|error| {

@@ -1,5 +1,7 @@
 //! Compression of finished objects. The same body gives the same bytes, so that a retry writes what is there.
 
+use std::fmt;
+
 use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +43,9 @@ impl Compression {
     }
 
     /// Compresses a whole body.
-    pub fn compress(self, body: Vec<u8>) -> Result<Vec<u8>> {
+    pub fn compress(self, body: Vec<u8>, scratch: &mut Scratch) -> Result<Vec<u8>> {
         match self {
-            Self::Gzip => gzip(&body),
+            Self::Gzip => scratch.gzip(&body),
             Self::Zstd => zstd(&body).map_err(|error| failed("cannot compress the object").caused_by(error)),
             Self::None => Ok(body),
         }
@@ -70,17 +72,40 @@ impl Compression {
     }
 }
 
-fn gzip(body: &[u8]) -> Result<Vec<u8>> {
-    let level =
-        CompressionLvl::new(GZIP_LEVEL).map_err(|_| failed("libdeflate does not know the gzip level"))?;
-    let mut compressor = Compressor::new(level);
-    let mut stored = vec![0; compressor.gzip_compress_bound(body.len())];
-    let size = compressor
-        .gzip_compress(body, &mut stored)
-        .map_err(|error| failed("cannot compress the object").caused_by(error))?;
-    stored.truncate(size);
-    stored.shrink_to_fit();
-    Ok(stored)
+/// What compression works with, for one body after the other: 2 MB and more that would otherwise be allocated for every
+/// object, on whatever thread compresses it, and stay with the allocator of each of these threads.
+#[derive(Default)]
+pub struct Scratch {
+    compressor: Option<Compressor>,
+    room: Vec<u8>,
+}
+
+impl Scratch {
+    fn gzip(&mut self, body: &[u8]) -> Result<Vec<u8>> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => {
+                let level = CompressionLvl::new(GZIP_LEVEL)
+                    .map_err(|_| failed("libdeflate does not know the gzip level"))?;
+                none.insert(Compressor::new(level))
+            }
+        };
+        let bound = compressor.gzip_compress_bound(body.len());
+        if self.room.len() < bound {
+            self.room.reserve_exact(bound - self.room.len());
+            self.room.resize(bound, 0);
+        }
+        let size = compressor
+            .gzip_compress(body, &mut self.room)
+            .map_err(|error| failed("cannot compress the object").caused_by(error))?;
+        Ok(self.room[..size].to_vec())
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("room", &self.room.len()).finish_non_exhaustive()
+    }
 }
 
 fn zstd(body: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -100,13 +125,15 @@ mod tests {
     #[test]
     fn bodies_come_back_and_gzip_has_a_fixed_header() {
         let body: Vec<u8> = (0..200_000u32).flat_map(|n| (n % 977).to_le_bytes()).collect();
+        let mut scratch = Scratch::default();
         for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
-            let stored = compression.compress(body.clone()).unwrap();
+            let stored = compression.compress(body.clone(), &mut scratch).unwrap();
             assert_eq!(compression.decompress(&stored, body.len()).unwrap(), body);
             assert!(compression.decompress(&stored, body.len() - 1).is_err());
-            assert_eq!(compression.compress(body.clone()).unwrap(), stored);
+            assert_eq!(compression.compress(body.clone(), &mut scratch).unwrap(), stored);
+            assert_eq!(compression.compress(body.clone(), &mut Scratch::default()).unwrap(), stored);
         }
-        let gzip = Compression::Gzip.compress(body).unwrap();
+        let gzip = Compression::Gzip.compress(body, &mut scratch).unwrap();
         assert_eq!(gzip[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0], "no flags, no name, mtime 0");
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use compress::Compression;
+pub use compress::{Compression, Scratch};
 pub use json::{JsonArray, Ndjson};
 
 /// The format of objects.
