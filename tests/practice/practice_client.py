@@ -50,8 +50,12 @@ class Reply:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the users in a list answer."""
-        return [user["id"] for user in self.json]
+        """The ids of the records in a list answer."""
+        return self.ids_of("id")
+
+    def ids_of(self, name: str) -> list[str]:
+        """Return one member of every record in a list answer."""
+        return [record[name] for record in self.json]
 
 
 class Client:

@@ -115,6 +115,7 @@ def test_changes_come_by_themselves_on_a_timer(serve: Serve) -> None:
         {"app_groups": (3, 1)},
         {"groups": -1},
         {"group_members": (-1, 1)},
+        {"events": -1},
         {"rate_limit": 0},
         {"window": 0},
         {"change_every": 0},

@@ -270,7 +270,7 @@ def test_faults_concern_compressed_pages_too(serve: Serve) -> None:
     client.close()
 
 
-FULL = dict.fromkeys(("users", "apps", "groups", "app_users", "app_groups", "group_members"), 80)
+FULL = dict.fromkeys(("users", "apps", "groups", "app_users", "app_groups", "group_members", "events"), 80)
 
 
 def targets(org: PracticeOrg) -> dict[str, str]:
@@ -283,6 +283,7 @@ def targets(org: PracticeOrg) -> dict[str, str]:
         "app_groups": f"/api/v1/apps/{app}/groups",
         "groups": "/api/v1/groups",
         "group_members": f"/api/v1/groups/{group}/users",
+        "logs": "/api/v1/logs",
     }
 
 
@@ -296,7 +297,7 @@ def test_every_kind_works_for_every_list(serve: Serve, name: str) -> None:
             wait=lambda _: None,
         )
         try:
-            client.get(f"{targets(org)[name]}?limit=30")
+            client.get(f"{targets(org)[name]}?until=2026-07-02T00:00:00.000Z&limit=30")
         except (http.client.HTTPException, ConnectionResetError):
             client.close()
         expected = None if kind == "big-page" else kind
@@ -308,7 +309,7 @@ def test_faults_that_leave_a_page_right_leave_it_in_the_log(serve: Serve, name: 
     faults = [f"{name}/big-record:50000@1", f"{name}/empty-page@2", f"{name}/503@2", f"{name}/pretty@3"]
     org, client = serve(**FULL, faults=faults)
     received: list[str] = []
-    target: str | None = f"{targets(org)[name]}?limit=20"
+    target: str | None = f"{targets(org)[name]}?until=2026-07-02T00:00:00.000Z&limit=20"
     while target:
         reply = client.get(target)
         if reply.status == 200:

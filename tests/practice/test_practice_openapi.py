@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-RECORDS = ("Application", "AppUser", "ApplicationGroupAssignment", "Group")
+RECORDS = ("Application", "AppUser", "ApplicationGroupAssignment", "Group", "LogEvent")
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def reachable(description: dict[str, Any], names: set[str]) -> dict[str, Any]:
         node = waiting.pop()
         if isinstance(node, dict):
             waiting += node.values()
-            name = str(node.get("$ref", "")).rpartition("/")[2]
-            if name and name not in schemas:
+            kind, _, name = str(node.get("$ref", "")).rpartition("/")
+            if kind == "#/components/schemas" and name not in schemas:
                 schemas[name] = description["components"]["schemas"][name]
                 waiting.append(schemas[name])
         elif isinstance(node, list):
@@ -103,16 +103,23 @@ PATHS = {
     "app_groups": "/api/v1/apps/{appId}/groups",
     "groups": "/api/v1/groups",
     "group_members": "/api/v1/groups/{groupId}/users",
+    "logs": "/api/v1/logs",
 }
 """Where the description has each list."""
+
+SERVED = {
+    "users": {"filter"},
+    "apps": {"filter", "includeNonDeleted"},  # the second without effect: apps that are not deleted are always listed
+    "groups": {"filter"},
+    "logs": {"since", "until", "sortOrder"},
+}
+"""What each list takes besides what all take."""
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_parameter_okta_lists_is_served_or_refused(description: dict[str, Any], name: str) -> None:
     declared_here = parameters(description, PATHS[name])
-    without_effect = {"includeNonDeleted"} if name == "apps" else set()
-    assert declared_here.keys() - {"after", "limit", "filter"} - without_effect == LISTS[name].not_served - {"filter"}
-    assert ("filter" in declared_here) == ("filter" not in LISTS[name].not_served)
+    assert declared_here.keys() - LISTS[name].not_served == {"after", "limit"} | SERVED.get(name, set())
     limit = declared_here["limit"]["schema"]
     assert limit.get("default", -1) in {-1, LISTS[name].default}
     assert limit.get("maximum", LISTS[name].most) == LISTS[name].most
@@ -168,6 +175,28 @@ def test_every_app_fits_what_its_sign_on_mode_declares(
     assert {app["signOnMode"] for app in apps} >= {"SAML_2_0", "OPENID_CONNECT", "BOOKMARK", "BROWSER_PLUGIN"}
     kinds = discriminator(description)
     assert [error for app in apps for error in check({"$ref": kinds[app["signOnMode"]]}, app)] == []
+
+
+def test_events_fit_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    _, client = serve(events=500)
+    page = client.get("/api/v1/logs?limit=1000")
+    assert len(page.json) == 500
+    assert check(declared(description, "/api/v1/logs", 200), page.json) == []
+
+
+def test_a_refused_query_of_events_fits_the_description(
+    description: dict[str, Any],
+    check: Any,  # noqa: ANN401
+    serve: Serve,
+) -> None:
+    _, client = serve()
+    refused = client.get("/api/v1/logs?since=2020-01-01T00:00:00.000Z")
+    assert refused.status == 400
+    assert check(declared(description, "/api/v1/logs", 400), refused.json) == []
 
 
 @pytest.mark.parametrize("name", [name for name in PATHS if name != "users"])

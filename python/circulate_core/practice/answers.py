@@ -26,6 +26,7 @@ _SUMMARIES: Final = {
     "E0000011": "Invalid token provided",
     "E0000022": "The endpoint does not support the provided HTTP method",
     "E0000031": "Invalid search criteria.",
+    "E0000053": "Invalid filter '{}': The value is more than 180 days ago.",
     "E0000047": "API call exceeded rate limit due to too many requests.",
 }
 

@@ -11,7 +11,7 @@ from circulate_core.practice.damage import LOGIN_PAGE, render
 from circulate_core.practice.faults import Due, FaultPlan
 from circulate_core.practice.filters import FilterError
 from circulate_core.practice.limits import Excess, Limiter
-from circulate_core.practice.listing import Links, Listing, ListQuery, Pages
+from circulate_core.practice.listing import Links, Listing, ListQuery, Source
 from circulate_core.practice.pages import Page
 from circulate_core.practice.routes import LISTS, Place, bucket_of, place_of
 
@@ -59,13 +59,13 @@ class _Asked:
         request: The request.
         query: Its query.
         position: Where in the list that is.
-        pages: What gives the pages of the list.
+        source: What gives the pages of the list.
     """
 
     request: Request
     query: ListQuery
     position: Position
-    pages: Pages
+    source: Source
 
     def page(self) -> Page:
         """Return the page asked for.
@@ -74,7 +74,7 @@ class _Asked:
             Refusal: If the filter is not one the list understands.
         """
         try:
-            return self.pages(self.query, self.position.start)
+            return self.source.page(self.query, self.position.start)
         except FilterError as error:
             raise Refusal(400, "E0000031", cause=str(error)) from error
 
@@ -140,11 +140,11 @@ class Api:
         return self._list(request, place)
 
     def _list(self, request: Request, place: Place) -> Answer:
-        pages = self.content.pages(place)
+        source = self.content.source(place)
         query = ListQuery.parse(request.target, LISTS[place.collection])
-        position = self.listing.position(query)
+        position = self.listing.position(query, source)
         due = self.faults.take(place.collection, position.page, query.limit, after_empty=position.after_empty)
-        asked = _Asked(request, query, position, pages)
+        asked = _Asked(request, query, position, source)
         answer = self._page(asked, due) if due.instead is None else self._instead(asked, due.instead.kind)
         answer.page, answer.fault = position.page, due.name
         answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0

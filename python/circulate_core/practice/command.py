@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--app-groups", default="0-6", metavar="N[-N]", help="groups of each app (default: 0-6)")
     add("--groups", type=int, default=10, help="groups at the start (default: 10)")
     add("--group-members", default="0-40", metavar="N[-N]", help="members of each group (default: 0-40)")
+    add("--events", type=int, default=500, help="events in the system log at the start (default: 500)")
     add("--seed", type=int, default=1, help="number that everything follows from (default: 1)")
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default: 0)")
     add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
@@ -89,6 +90,7 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         app_groups=parse_sizes(args.app_groups),
         groups=args.groups,
         group_members=parse_sizes(args.group_members),
+        events=args.events,
         seed=args.seed,
         token=args.token,
         port=args.port,

@@ -11,13 +11,15 @@ from circulate_core.practice.apps import Apps
 from circulate_core.practice.children import Changed, Children
 from circulate_core.practice.collection import Clock, Collection, TruthEntry
 from circulate_core.practice.directory import Directory
+from circulate_core.practice.events import EventWriter
 from circulate_core.practice.groups import Groups
-from circulate_core.practice.listing import Pages
+from circulate_core.practice.listing import Source
 from circulate_core.practice.members import Members
 from circulate_core.practice.pages import PageCache, Record
 from circulate_core.practice.parents import Parents
 from circulate_core.practice.routes import Place
 from circulate_core.practice.sizes import Sizes
+from circulate_core.practice.system_log import SystemLog
 
 
 class Amounts(NamedTuple):
@@ -29,6 +31,7 @@ class Amounts(NamedTuple):
     app_groups: Sizes
     groups: int
     group_members: Sizes
+    events: int
 
 
 class Content:
@@ -48,6 +51,7 @@ class Content:
         self.users = Directory(amounts.users, seed, clock, nasty=nasty, cache=cache)
         self.apps = Apps(amounts.apps, seed, clock, nasty=nasty, cache=cache)
         self.groups = Groups(amounts.groups, seed, clock, nasty=nasty, cache=cache)
+        self.events = SystemLog(amounts.events, seed, clock, EventWriter(seed, amounts.users, nasty=nasty))
         self._tops: dict[str, Collection] = {"users": self.users, "apps": self.apps, "groups": self.groups}
         self._below: dict[str, Children] = {
             "app_users": AppUsers(
@@ -59,22 +63,24 @@ class Content:
             "group_members": Members(self.groups, self.users, amounts.group_members, seed, clock=clock, cache=cache),
         }
 
-    def pages(self, place: Place) -> Pages:
+    def source(self, place: Place) -> Source:
         """Return what gives the pages of the list at `place`.
 
         Raises:
             Refusal: If its parent is not there, or closed to the token.
         """
+        if place.collection == "logs":
+            return Source(self.events.page, self.events.first)
         children = self._below.get(place.collection)
         if children is None:
             collection = self._tops[place.collection]
-            return lambda query, start: collection.page(query.value("filter"), start, query.limit)
+            return Source(lambda query, start: collection.page(query.value("filter"), start, query.limit))
         parent = children.parents.index_of(place.record_id)
         if parent is None:
             raise Refusal(404, "E0000007", f"{place.record_id} ({children.parents.kind})")
         if children.parents.is_forbidden(parent):
             raise Refusal(403, "E0000006")
-        return lambda query, start: children.page(parent, start, query.limit)
+        return Source(lambda query, start: children.page(parent, start, query.limit))
 
     def single(self, place: Place) -> Record:
         """Return the record at `place`.
@@ -94,7 +100,7 @@ class Content:
         Raises:
             LookupError: If there is no such list.
         """
-        lists: dict[str, Collection | Children] = {**self._tops, **self._below}
+        lists: dict[str, Collection | Children | SystemLog] = {**self._tops, **self._below, "logs": self.events}
         if name not in lists:
             message = f'no list "{name}"; there are {", ".join(lists)}'
             raise LookupError(message)

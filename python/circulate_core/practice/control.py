@@ -8,6 +8,7 @@ They need no token, count against no limit and are not in the log.
 | `GET windows?bucket=PATH` | tells how many requests came when, of one bucket or of all |
 | `POST change?count=N` | changes N users |
 | `POST add_app?users=N&groups=N`, `POST add_group?members=N` | adds an app or a group |
+| `POST add_events?count=N&late=TIME` | adds events to the system log, published that long ago |
 | `POST delete?id=ID`, `POST rename?id=ID` | deletes or renames an app or a group |
 | `POST forbid?id=ID`, `POST allow?id=ID` | refuses the lists below an app or a group; serves them again |
 | `POST change_children?of=LIST&parent=ID&add=N&update=N&remove=N` | changes a list below an app or a group |
@@ -23,6 +24,7 @@ from urllib.parse import parse_qsl
 from circulate_core.practice.answers import JSON_TYPE, Answer
 from circulate_core.practice.collection import TruthEntry
 from circulate_core.practice.content import Content
+from circulate_core.practice.durations import parse_duration
 from circulate_core.practice.limits import Limiter, Window
 
 PREFIX: Final = "/_practice/"
@@ -46,6 +48,9 @@ class Control:
                 "id": content.add_app(users=given.number("users"), groups=given.number("groups"))
             },
             "add_group": lambda given: {"id": content.add_group(members=given.number("members"))},
+            "add_events": lambda given: {
+                "uuids": content.events.add(given.number("count", 1), late=parse_duration(given.get("late", "0s")))
+            },
             "delete": lambda given: content.delete(given["id"]),
             "rename": lambda given: content.rename(given["id"]),
             "forbid": lambda given: content.forbid(given["id"]),

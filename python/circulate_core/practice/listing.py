@@ -12,8 +12,10 @@ from circulate_core.practice.pages import Page
 from circulate_core.practice.routes import Rules
 
 _OTHER_HOST: Final = "127.0.0.2"
-_TIED: Final = frozenset({"filter"})
+_TIED: Final = frozenset({"filter", "until"})
 """Parameters that a cursor holds for."""
+_REPLACED: Final = frozenset({"after", "since"})
+"""Parameters whose place the cursor of the next page takes."""
 
 
 class RawParameter(NamedTuple):
@@ -68,14 +70,22 @@ class ListQuery:
 
     def continued(self, cursor: str) -> str:
         """Return the path and query of the page at `cursor`, every other parameter as it was received."""
-        kept = [parameter.text for parameter in self.parameters if parameter.name != "after"]
+        kept = [parameter.text for parameter in self.parameters if parameter.name not in _REPLACED]
         if all(parameter.name != "limit" for parameter in self.parameters):
             kept.append(f"limit={self.limit}")
         return f"{self.path}?" + "&".join([f"after={cursor}", *kept])
 
 
-Pages = Callable[[ListQuery, int], Page]
-"""Gives the page of a query that starts at a record."""
+class Source(NamedTuple):
+    """What gives the pages of a list.
+
+    Attributes:
+        page: Gives the page of a query that starts at a record.
+        first: Gives the record at which a query without a cursor starts.
+    """
+
+    page: Callable[[ListQuery, int], Page]
+    first: Callable[[ListQuery], int] = lambda _: 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +133,28 @@ class Listing:
     def __init__(self, cursors: Cursors) -> None:
         self._cursors = cursors
 
-    def position(self, query: ListQuery) -> Position:
-        """Return where in the list `query` stands.
+    def position(self, query: ListQuery, source: Source) -> Position:
+        """Return where in the list that `source` gives `query` stands.
 
         Raises:
             Refusal: If its cursor is not one that was issued for its list and filter, unchanged.
         """
         if query.raw_after is None:
-            return Position()
+            return Position(source.first(query))
         try:
             return self._cursors.read(query.raw_after, query.scope)
         except CursorError as error:
             raise Refusal(400, "E0000001", "after", "after: The cursor is not valid.") from error
 
     def following(self, query: ListQuery, position: Position, page: Page) -> str | None:
-        """Return path and query of the page after `page`, or None when it is the last."""
+        """Return path and query of the page after `page`, or None when it is the last.
+
+        Where a list goes on that has nothing new yet, that is the page itself.
+        """
         if not page.more:
             return None
-        return query.continued(self._cursors.issue(Position(page.stop, position.page + 1), query.scope))
+        onward = position if page.stop == position.start else Position(page.stop, position.page + 1)
+        return query.continued(self._cursors.issue(onward, query.scope))
 
     def same_after_empty(self, query: ListQuery, position: Position) -> str:
         """Return path and query of the page at `position` itself, to be asked for after an additional empty one."""

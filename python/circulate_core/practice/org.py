@@ -42,6 +42,7 @@ class PracticeOrg:
         app_groups: How many groups each app has at the start, or the least and the most.
         groups: How many groups there are at the start.
         group_members: How many members each group has at the start, or the least and the most; never more than users.
+        events: How many events the system log holds at the start, one a minute up to then.
         seed: Number everything follows from.
         token: API token to accept.
         port: Port to listen at; 0 takes a free one.
@@ -79,6 +80,7 @@ class PracticeOrg:
         app_groups: int | tuple[int, int] = (0, 6),
         groups: int = 10,
         group_members: int | tuple[int, int] = (0, 40),
+        events: int = 500,
         seed: int = 1,
         token: str = DEFAULT_TOKEN,
         port: int = 0,
@@ -98,7 +100,7 @@ class PracticeOrg:
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        _check_at_least(0, users=users, apps=apps, groups=groups, seed=seed, port=port)
+        _check_at_least(0, users=users, apps=apps, groups=groups, events=events, seed=seed, port=port)
         _check_at_least(0, latency=latency, change_count=change_count)
         _check_at_least(1, rate_limit=rate_limit, concurrency=concurrency, cache_bytes=cache_bytes)
         if port > _MAX_PORT:
@@ -119,6 +121,7 @@ class PracticeOrg:
             app_groups=Sizes.of("app_groups", app_groups),
             groups=groups,
             group_members=Sizes.of("group_members", group_members),
+            events=events,
         )
         self._content = Content(amounts, seed, clock, nasty=nasty, cache_bytes=cache_bytes)
         self._cursors = Cursors(seed)
@@ -239,6 +242,15 @@ class PracticeOrg:
         """
         return self._content.change_children(collection, parent_id, add=add, update=update, remove=remove)
 
+    def add_events(self, count: int, *, late: float = 0.0) -> list[str]:
+        """Add events that are persisted now, and return their uuids.
+
+        Args:
+            count: How many.
+            late: How many seconds ago they were published; others published since may have been served by now.
+        """
+        return self._content.events.add(count, late=late)
+
     def expire_cursors(self) -> None:
         """Refuse every page address that was given out so far, as an org does after some time."""
         self._cursors.expire()
@@ -246,6 +258,7 @@ class PracticeOrg:
     def truth(self, collection: str = "users") -> Iterator[TruthEntry]:
         """Yield id, digest, length and `lastUpdated` of the newest version of every record of a list.
 
+        Events have their `uuid` as id and `published` as `lastUpdated`, and come in the order they were persisted.
         Users and apps have their status too, children the id of their parent. Deleted records are left out, forbidden
         ones are not.
 

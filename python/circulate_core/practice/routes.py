@@ -43,6 +43,7 @@ LISTS: Final = {
     "app_groups": Rules(default=20, least=20, most=200, not_served=frozenset({"q", "expand", "filter"})),
     "groups": Rules(default=200, most=10_000, not_served=frozenset({"search", "q", "expand", "sortBy", "sortOrder"})),
     "group_members": Rules(default=1000, most=1000, not_served=frozenset({"filter"})),
+    "logs": Rules(default=100, least=0, most=1000, not_served=frozenset({"filter", "q"})),
 }
 """Every list by name."""
 
@@ -51,7 +52,8 @@ _CHILDREN: Final = {
     ("apps", "groups"): "app_groups",
     ("groups", "users"): "group_members",
 }
-_WITHOUT_PARENT: Final = ("users", "apps", "groups")
+_SINGLE: Final = ("users", "apps", "groups")
+_TOP: Final = (*_SINGLE, "logs")
 
 
 class Place(NamedTuple):
@@ -77,9 +79,9 @@ def place_of(path: str) -> Place | None:
     """
     first, *rest = path.removeprefix(_ROOT).split("/") if path.startswith(_ROOT) else [""]
     match rest:
-        case [] if first in _WITHOUT_PARENT:
+        case [] if first in _TOP:
             return Place(first)
-        case [record_id] if record_id and first in _WITHOUT_PARENT:
+        case [record_id] if record_id and first in _SINGLE:
             return Place(first, record_id, single=True)
         case [parent_id, below] if parent_id and (first, below) in _CHILDREN:
             return Place(_CHILDREN[first, below], parent_id)
