@@ -58,15 +58,17 @@ class Traffic(TypedDict):
     """Bytes of pages, after decompression."""
 
 
-class ParentCounts(TypedDict):
-    """How many parents were asked for their children, by what came of it."""
+class PartitionCounts(TypedDict):
+    """How many partitions were pulled (such as the users of one application), by what came of it."""
 
     complete: int
-    """All of their children are there."""
+    """All of their records are there."""
     gone: int
-    """Gone (404), and their children with them."""
+    """Their parents are gone (404), and their records with them."""
     refused: int
-    """Refused (403): their children are missing."""
+    """Refused (403): their records are missing."""
+    unavailable: int
+    """The account lacks the feature."""
 
 
 class Report(Totals, Traffic):
@@ -92,10 +94,12 @@ class Report(Totals, Traffic):
     """Key of the manifest's index, below the destination; None unless complete."""
     repeats: int
     """Records left out because an earlier run delivered the same bytes."""
-    parents: ParentCounts | None
-    """How many parents were asked, of a child stream."""
+    unavailable: str | None
+    """What the API said to an account that lacks the feature; then there are no records to have."""
+    partitions: PartitionCounts | None
+    """How many partitions were pulled, of a stream that is pulled in partitions."""
     holes: list[str]
-    """Parents whose children are missing because the API refused, up to 1,000."""
+    """What is missing because the API refused it or no longer has it, up to 1,000."""
     records_without_time: int
     """Records whose cursor member is missing or no time; they are delivered all the same."""
     next_since: str | None

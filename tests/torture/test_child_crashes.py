@@ -79,7 +79,7 @@ def test_thousands_of_applications_with_a_few_users_each(start_org: StartOrg, cl
     assert done.code == 0, done.err
     reports = {report["stream"]: report for report in map(json.loads, done.out.splitlines())}
     assert_exact(cli.folder / "lake" / reports["okta.application_users"]["manifest"], org)
-    assert reports["okta.application_users"]["parents"]["complete"] == apps
+    assert reports["okta.application_users"]["partitions"]["complete"] == apps
     assert reports["okta.application_groups"]["requests"] == apps, "the list of applications was read once"
 
 

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from circulate_core.cli.settings import Configured
-    from circulate_core.types import Definition, ParentCounts, Report
+    from circulate_core.types import Definition, PartitionCounts, Report
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
+HOLES_SHOWN = 10
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
 
@@ -233,8 +234,8 @@ def tell(report: Report, seconds: float) -> None:
         return
     if report["run_id"] is not None:
         _tell_work(report, seconds)
-    if parents := report["parents"]:
-        _tell_parents(parents)
+    if partitions := report["partitions"]:
+        _tell_partitions(partitions, report["holes"])
     if report["manifest"]:
         _tell_complete(report)
     elif report["run_id"] is not None:
@@ -254,15 +255,22 @@ def _tell_work(report: Report, seconds: float) -> None:
     )
 
 
-def _tell_parents(parents: ParentCounts) -> None:
-    gone = f", {parents['gone']:,} gone meanwhile" if parents["gone"] else ""
-    say(f"  {counted(parents['complete'], 'parent')} asked{gone}")
-    if refused := parents["refused"]:
-        say(paint(f"  {counted(refused, 'parent')} refused: their children are missing", "yellow"))
+def _tell_partitions(partitions: PartitionCounts, holes: list[str]) -> None:
+    others = [
+        f"{partitions['gone']:,} gone meanwhile" if partitions["gone"] else "",
+        f"{partitions['unavailable']:,} that this account lacks" if partitions["unavailable"] else "",
+    ]
+    say(f"  {', '.join([counted(partitions['complete'], 'partition'), *filter(None, others)])}")
+    for hole in holes[:HOLES_SHOWN]:
+        say(paint(f"  missing: {hole}", "yellow"))
+    if len(holes) > HOLES_SHOWN:
+        say(paint(f"  and {len(holes) - HOLES_SHOWN:,} more, which the manifest names", "yellow"))
 
 
 def _tell_complete(report: Report) -> None:
-    if report["records"] == 0 and report["repeats"] == 0:
+    if unavailable := report["unavailable"]:
+        say(paint(f"  this account lacks the feature: {unavailable}", "yellow"))
+    elif report["records"] == 0 and report["repeats"] == 0:
         say(paint("  no records at all: is that what you expected?", "yellow"))
     if report["repeats"]:
         say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")

@@ -67,6 +67,7 @@ struct Inner {
     message: String,
     context: Vec<(&'static str, String)>,
     hint: Option<String>,
+    answer: Option<(u16, Option<String>)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -80,6 +81,7 @@ impl Error {
             message: message.into(),
             context: Vec::new(),
             hint: None,
+            answer: None,
             source: None,
         }))
     }
@@ -108,6 +110,17 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Keeps which answer of the API it is about: the HTTP status, and the vendor's code.
+    pub fn answered(mut self, status: u16, code: Option<String>) -> Self {
+        self.0.answer = Some((status, code));
+        self
+    }
+
+    /// The HTTP status and the vendor's code of the answer it is about.
+    pub fn answer(&self) -> Option<(u16, Option<&str>)> {
+        self.0.answer.as_ref().map(|(status, code)| (*status, code.as_deref()))
     }
 
     /// Keeps the underlying error. Its text is part of the message shown.

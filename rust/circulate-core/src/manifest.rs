@@ -55,57 +55,63 @@ pub struct Part {
     /// Records that the next run may be shown again, as far as was known at this checkpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<Recent>,
-    /// Parents that were done with since the part before, of a child stream.
+    /// Partitions that were done with since the part before, of a stream that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<ParentEntry>,
+    pub partitions: Vec<PartitionEntry>,
 }
 
-/// A parent that was asked for its children.
+/// A partition that was pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParentEntry {
-    /// The parent.
-    pub parent: Partition,
+pub struct PartitionEntry {
+    /// The partition.
+    pub partition: Partition,
     /// What came of it.
-    pub outcome: ParentOutcome,
-    /// Records of its children.
+    pub outcome: PartitionOutcome,
+    /// Its records.
     pub records: u64,
 }
 
-/// What came of asking a parent for its children.
+/// What came of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ParentOutcome {
-    /// All of its children are there.
+pub enum PartitionOutcome {
+    /// All of its records are there.
     Complete,
-    /// It is gone (404), and its children with it.
+    /// Its parent is gone (404), and its records with it.
     Gone,
-    /// The API refused (403): its children are missing.
+    /// The API refused (403): its records are missing.
     Refused,
+    /// The account lacks the feature: there is nothing to have.
+    Unavailable,
 }
 
-/// How many parents were asked, by what came of it.
+/// How many partitions were pulled, by what came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParentCounts {
-    /// All of their children are there.
+pub struct PartitionCounts {
+    /// All of their records are there.
     pub complete: u64,
-    /// Gone.
+    /// Their parents are gone.
     pub gone: u64,
-    /// Refused: their children are missing.
+    /// Refused: their records are missing.
     pub refused: u64,
+    /// The account lacks the feature.
+    #[serde(default)]
+    pub unavailable: u64,
 }
 
-impl ParentCounts {
+impl PartitionCounts {
     /// Counts one.
-    pub fn add(&mut self, outcome: ParentOutcome) {
+    pub fn add(&mut self, outcome: PartitionOutcome) {
         *match outcome {
-            ParentOutcome::Complete => &mut self.complete,
-            ParentOutcome::Gone => &mut self.gone,
-            ParentOutcome::Refused => &mut self.refused,
+            PartitionOutcome::Complete => &mut self.complete,
+            PartitionOutcome::Gone => &mut self.gone,
+            PartitionOutcome::Refused => &mut self.refused,
+            PartitionOutcome::Unavailable => &mut self.unavailable,
         } += 1;
     }
 }
 
-/// Parents that are to be asked for their children, as they were listed when the run began.
+/// Partitions that are to be pulled, as they were listed when the run began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanPart {
     /// Version of this format.
@@ -114,8 +120,8 @@ pub struct PlanPart {
     pub run_id: String,
     /// The part written before this one. Parts are worked on from the last to the first.
     pub previous: Option<PartRef>,
-    /// The parents.
-    pub parents: Vec<Partition>,
+    /// The partitions.
+    pub partitions: Vec<Partition>,
 }
 
 /// The records that the next run will be shown again. It leaves them out where they are the same, byte for byte.
@@ -204,11 +210,14 @@ pub struct Index {
     pub cursors: BTreeMap<String, Timestamp>,
     /// The set of records that the next run will be shown again.
     pub dedup_key: Option<String>,
-    /// Parents whose children are missing because the API refused, up to 1,000; the parts name them all.
+    /// What is missing because the API refused it or no longer has it, up to 1,000; the parts name all partitions.
     pub holes: Vec<String>,
-    /// How many parents were asked, of a child stream.
+    /// What the API said to an account that lacks the feature: then there are no records to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parents: Option<ParentCounts>,
+    pub unavailable: Option<String>,
+    /// How many partitions were pulled, of a stream that is pulled in partitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartitionCounts>,
     /// The last part of the plan that says which.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PartRef>,

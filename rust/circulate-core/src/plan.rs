@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Record;
-use crate::spec::{Parent, Template};
+use crate::spec::{Name, Parent, Template};
 
-/// A parent, by the members that identify it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Partition(BTreeMap<String, String>);
 
 impl Partition {
@@ -33,6 +33,11 @@ impl Partition {
         fields.collect::<Result<_>>().map(Self)
     }
 
+    /// The slice for a value.
+    pub fn of_value(name: &Name, value: &str) -> Self {
+        Self(BTreeMap::from([(name.to_string(), value.to_owned())]))
+    }
+
     /// A window of time, from `since` up to but without `until`.
     pub fn of_window(since: Timestamp, until: Timestamp) -> Self {
         let bounds = [("since", since), ("until", until)];
@@ -49,9 +54,12 @@ impl Partition {
     pub fn path(&self, template: &Template) -> Result<String> {
         let segments: BTreeMap<_, _> =
             self.0.iter().map(|(name, value)| (name.as_str(), path_segment(value))).collect();
-        template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| {
-            Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
-        })
+        template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| no_value(&name))
+    }
+
+    /// A text with the fields put in.
+    pub fn fill(&self, template: &Template) -> Result<String> {
+        template.fill(|name| self.0.get(name).map(String::as_str)).map_err(|name| no_value(&name))
     }
 
     /// Writes a child's record with its parent in front, as one more member; everything else stays as received.
@@ -93,6 +101,10 @@ impl fmt::Display for Partition {
         }
         Ok(())
     }
+}
+
+fn no_value(name: &str) -> Error {
+    Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
 }
 
 /// The text of a JSON string or number; an id that is empty can't be asked for.

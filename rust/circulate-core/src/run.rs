@@ -311,7 +311,8 @@ impl Pull {
             cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
             dedup_key: None,
             holes,
-            parents: plan.map(|plan| plan.counts.clone()),
+            unavailable: position.unavailable.clone(),
+            partitions: plan.map(|plan| plan.counts.clone()),
             plan: plan.and_then(|plan| plan.last.clone()),
             repeats: position.repeats,
         }

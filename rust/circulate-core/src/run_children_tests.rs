@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::batch::BatchLimits;
-use crate::manifest::ParentOutcome::{Complete, Gone, Refused};
+use crate::manifest::PartitionOutcome::{Complete, Gone, Refused};
 use crate::manifest::{Part, PlanPart, read_part};
 use crate::testing::{Answer, Faulty, Lake, Routes, okta, page};
 
@@ -87,7 +87,7 @@ async fn every_parent_is_asked_once_and_its_children_are_delivered_with_it() {
     let (lake, org) = (Lake::default(), org());
     let report = completes(&lake, &org).await;
     assert_eq!(records(&lake, &report).await, all());
-    let counts = report.parents.unwrap();
+    let counts = report.partitions.unwrap();
     assert_eq!((counts.complete, counts.gone, counts.refused), (4, 0, 0));
     let asked = org.asked();
     assert_eq!(asked.len(), 7, "two pages of applications, five of users: {asked:?}");
@@ -108,14 +108,14 @@ async fn the_manifest_says_what_came_of_every_parent() {
     for reference in &index.parts {
         let part: Part = read_part(&*lake.sink, reference).await.unwrap();
         outcomes.extend(
-            part.parents.into_iter().map(|done| (done.parent.to_string(), done.outcome, done.records)),
+            part.partitions.into_iter().map(|done| (done.partition.to_string(), done.outcome, done.records)),
         );
     }
     outcomes.sort_by(|a, b| a.0.cmp(&b.0));
     let expected = [("id a", Complete, 2), ("id b", Gone, 0), ("id c", Complete, 1), ("id d", Refused, 0)];
     assert_eq!(outcomes, expected.map(|(id, outcome, records)| (id.to_owned(), outcome, records)));
     let plan: PlanPart = read_part(&*lake.sink, index.plan.as_ref().unwrap()).await.unwrap();
-    assert_eq!(plan.parents.len(), 4);
+    assert_eq!(plan.partitions.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,4 +245,66 @@ async fn a_hole_keeps_the_cursor_where_it_is() {
     routes.set(&members("g"), page(&[user("1")]));
     let next = members_of(&lake).run().await.report;
     assert_eq!((next.status, next.totals.records), (Verdict::Complete, 2), "everything is asked for again");
+}
+
+const E15: &str =
+    r#"{"errorCode":"E0000015","errorSummary":"You do not have permission to access the feature"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_told() {
+    let lake = Lake::default();
+    let policies = okta("policies");
+    let routes = Routes::new([]);
+    for kind in &policies.endpoint.list.partitions.as_ref().unwrap().values {
+        routes.set(&format!("/api/v1/policies?type={kind}"), page(&[user(kind)]));
+    }
+    routes.set("/api/v1/policies?type=ENTITY_RISK", Answer::new(401, E15));
+    let report = lake.pull_of(policies, Arc::clone(&routes) as _).run().await.report;
+    assert_eq!(report.status, Verdict::Complete);
+    let counts = report.partitions.clone().unwrap();
+    assert_eq!((counts.complete, counts.unavailable), (11, 1));
+    let found = records(&lake, &report).await;
+    assert_eq!(found.len(), 11);
+    assert!(found.contains(&user("PASSWORD")), "records are as received");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_lacks_a_feature_is_complete_without_records() {
+    for (status, body) in [(404, "{}"), (401, E15)] {
+        let lake = Lake::default();
+        let routes = Routes::new([("/api/v1/devices?limit=200", Answer::new(status, body))]);
+        let report = lake.pull_of(okta("devices"), routes).run().await.report;
+        assert_eq!((report.status, report.totals.records), (Verdict::Complete, 0));
+        assert!(report.unavailable.unwrap().contains(&status.to_string()));
+        assert!(lake.indices().await[0].unavailable.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_says_nothing_of_a_feature_fails() {
+    let routes = Routes::new([("/api/v1/devices?limit=200", Answer::new(403, "{}"))]);
+    let error = Lake::default().pull_of(okta("devices"), routes).run().await.error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parents_whose_pages_name_the_next_one_are_all_asked() {
+    let lake = Lake::default();
+    let assignees = "/api/v1/iam/assignees/users";
+    let next = link(&format!("{assignees}?after=x&limit=100"));
+    let routes = Routes::new([
+        (
+            "/api/v1/iam/assignees/users?limit=100",
+            Answer::new(
+                200,
+                format!(r#"{{"_links":{{"next":{{"href":"{next}"}}}},"value":[{{"id":"a"}}]}}"#),
+            ),
+        ),
+        ("/api/v1/iam/assignees/users?after=x&limit=100", Answer::new(200, r#"{"value":[{"id":"b"}]}"#)),
+        ("/api/v1/users/a/roles", page(&[user("1")])),
+        ("/api/v1/users/b/roles", page(&[])),
+    ]);
+    let report = lake.pull_of(okta("user_roles"), routes).run().await.report;
+    assert_eq!(records(&lake, &report).await, [delivered("a", "1")]);
+    assert_eq!(report.partitions.unwrap().complete, 2);
 }

@@ -66,8 +66,10 @@ impl Classifier {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let told = self.vendor_text(&read_start(response).await, redactor);
-        let error = self.error(status, &headers, told.as_deref());
+        let (code, message) = self.vendor_fields(&read_start(response).await, redactor);
+        let told: Vec<_> = [&code, &message].into_iter().flatten().map(String::as_str).collect();
+        let told = Some(told.join(" ")).filter(|told| !told.is_empty());
+        let error = self.error(status, &headers, told.as_deref()).answered(status.as_u16(), code);
         let verdict = match status.as_u16() {
             429 => Verdict::Throttled(match limiter.throttle(&headers) {
                 Throttle::Until(wait) => Some(wait),
@@ -123,16 +125,17 @@ impl Classifier {
         }
     }
 
-    /// The vendor's code and sentence out of an error body, on one line. Secrets are hidden before it is cut to length,
-    /// so that no part of one is left at its end.
-    fn vendor_text(&self, body: &[u8], redactor: &Redactor) -> Option<String> {
-        let (code, message) = self.error_fields.as_ref()?;
-        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let field = |pointer: &Pointer| body.pointer(&pointer.to_string())?.as_str().map(str::to_owned);
-        let parts: Vec<_> = [field(code), field(message)].into_iter().flatten().collect();
-        let text = redactor.text(&parts.join(" "));
-        let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
-        (!line.is_empty()).then_some(line)
+    /// The vendor's code and sentence out of an error body, each on one line. Secrets are hidden before it is cut to
+    /// length, so that no part of one is left at its end.
+    fn vendor_fields(&self, body: &[u8], redactor: &Redactor) -> (Option<String>, Option<String>) {
+        let Some((code, message)) = &self.error_fields else { return (None, None) };
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return (None, None) };
+        let field = |pointer: &Pointer| {
+            let text = redactor.text(body.pointer(&pointer.to_string())?.as_str()?);
+            let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
+            (!line.is_empty()).then_some(line)
+        };
+        (field(code), field(message))
     }
 }
 

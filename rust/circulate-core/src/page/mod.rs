@@ -1,5 +1,6 @@
 //! Pages: which one comes next, and which records one holds.
 
+mod body_link;
 mod link_header;
 mod loop_guard;
 mod read;
@@ -14,6 +15,7 @@ use url::Url;
 use crate::error::Result;
 use crate::spec::{PaginatorSpec, Pointer};
 
+pub use body_link::BodyLink;
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
 pub use read::{Page, PageLimits, Record, Records, read_page};
@@ -43,9 +45,21 @@ pub trait Paginator: Send + Sync + fmt::Debug {
     fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>>;
 }
 
+/// The list is one page.
+#[derive(Debug)]
+struct OnePage;
+
+impl Paginator for OnePage {
+    fn next(&self, _: &PageFacts<'_>) -> Result<Option<Url>> {
+        Ok(None)
+    }
+}
+
 /// The paginator a definition asks for.
 pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
     match spec {
+        PaginatorSpec::None => Box::new(OnePage),
         PaginatorSpec::LinkHeader => Box::new(LinkHeader),
+        PaginatorSpec::BodyLink(pointer) => Box::new(BodyLink(pointer.clone())),
     }
 }

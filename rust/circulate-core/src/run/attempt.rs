@@ -12,12 +12,13 @@ use crate::cursor::{Digest, Overlap, Recent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
 use crate::manifest::{
-    self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, ParentEntry, Part, PartRef, PlanPart, SCHEMA,
+    self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
     sha256_hex,
 };
 use crate::plan::Partition;
 use crate::progress::Traffic;
 use crate::sink::{StreamKeys, create_same};
+use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
 use crate::write::ObjectWriter;
@@ -56,8 +57,8 @@ pub(super) struct Attempt<'p> {
     pub(super) overlap: Overlap,
     /// Partitions to be written to the plan with the next checkpoint.
     pub(super) planned: Vec<Partition>,
-    /// Parents done with since the last checkpoint.
-    pub(super) parents_done: Vec<ParentEntry>,
+    /// Partitions done with since the last checkpoint.
+    pub(super) partitions_done: Vec<PartitionEntry>,
     earlier_traffic: Traffic,
     checkpoint_at: Instant,
 }
@@ -85,7 +86,7 @@ impl<'p> Attempt<'p> {
             saved: position.clone(),
             overlap: Overlap::default(),
             planned: Vec::new(),
-            parents_done: Vec::new(),
+            partitions_done: Vec::new(),
             earlier_traffic: position.traffic.clone(),
             position,
             checkpoint_at: Instant::now() + pull.options.checkpoint_interval,
@@ -95,10 +96,15 @@ impl<'p> Attempt<'p> {
     pub(super) async fn run(mut self) -> Attempted {
         let (parent, endless) = (&self.pull.definition.parent, &self.pull.stream().endless);
         let end = match (parent, endless) {
-            (Some(parent), _) => self.take_children(parent).await,
-            (None, Some(endless)) if self.held.run.mode == Mode::Window => self.take_windows(endless).await,
-            (None, Some(endless)) => self.poll(endless).await,
-            (None, None) => self.take_pages().await,
+            (Some(parent), _) => Box::pin(self.take_children(parent)).await,
+            (None, Some(endless)) if self.held.run.mode == Mode::Window => {
+                Box::pin(self.take_windows(endless)).await
+            }
+            (None, Some(endless)) => Box::pin(self.poll(endless)).await,
+            (None, None) => match &self.pull.stream().partitions {
+                Some(partitions) => Box::pin(self.take_partitions(partitions)).await,
+                None => Box::pin(self.take_pages()).await,
+            },
         };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
@@ -114,19 +120,16 @@ impl<'p> Attempt<'p> {
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
         let url = match &self.position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(
-                self.pull,
-                stream,
-                &stream.path.to_string(),
-                stream.incremental.as_ref(),
-                &self.held.run.window,
-            )?,
+            None => first_url(self.pull, stream, None, stream.incremental.as_ref(), &self.held.run.window)?,
         };
         let client = Arc::clone(&self.client);
         let mut pages = Pages::start(self.pull, client, stream, watched, url, &self.position.guard)?;
         while !self.position.finished {
             match pages.next().await {
                 Ok(step) => self.take_in(step).await?,
+                Err(error) if self.position.next_url.is_none() && is_unavailable(stream, &error) => {
+                    return self.end_unavailable(&error).await;
+                }
                 Err(error) => {
                     let url = self.position.next_url.clone();
                     return self.end_by(error, url.as_deref()).await;
@@ -140,6 +143,14 @@ impl<'p> Attempt<'p> {
                 return Ok(End::Early(reason));
             }
         }
+        Ok(End::OfTheList)
+    }
+
+    /// The account lacks the feature: there is nothing to have, and the run is complete.
+    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<End> {
+        self.position.unavailable = Some(error.to_string());
+        self.position.finished = true;
+        self.checkpoint().await?;
         Ok(End::OfTheList)
     }
 
@@ -216,10 +227,10 @@ impl<'p> Attempt<'p> {
     pub(super) async fn checkpoint(&mut self) -> Result<()> {
         self.write_plan().await?;
         let objects = self.writer.finish().await?;
-        let parents = std::mem::take(&mut self.parents_done);
+        let partitions = std::mem::take(&mut self.partitions_done);
         let recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
         let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
-        if chunks.is_empty() && !(recent.is_empty() && parents.is_empty()) {
+        if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
             chunks.push(&[]);
         }
         // All that is no object goes with the last of them.
@@ -228,7 +239,7 @@ impl<'p> Attempt<'p> {
             self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
         }
         if let Some(chunk) = last {
-            self.list_in_part(chunk, recent, parents).await?;
+            self.list_in_part(chunk, recent, partitions).await?;
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
@@ -242,7 +253,7 @@ impl<'p> Attempt<'p> {
         &mut self,
         objects: &[ObjectEntry],
         recent: Vec<Recent>,
-        parents: Vec<ParentEntry>,
+        partitions: Vec<PartitionEntry>,
     ) -> Result<()> {
         let part = Part {
             schema: SCHEMA,
@@ -252,7 +263,7 @@ impl<'p> Attempt<'p> {
             previous: self.position.last_part.take(),
             objects: objects.to_vec(),
             recent,
-            parents,
+            partitions,
         };
         let key = self.keys.part(TASK, self.held.fence, self.position.next_part);
         let (written, records) = (objects.len(), objects.iter().map(|object| object.records).sum());
@@ -264,7 +275,7 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    /// Writes the parents listed since the last checkpoint into the plan.
+    /// Writes the partitions listed since the last checkpoint into the plan.
     async fn write_plan(&mut self) -> Result<()> {
         let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
         if !self.planned.is_empty() {
@@ -272,10 +283,10 @@ impl<'p> Attempt<'p> {
                 schema: SCHEMA,
                 run_id: self.held.run.run_id.clone(),
                 previous: plan.last.take(),
-                parents: std::mem::take(&mut self.planned),
+                partitions: std::mem::take(&mut self.planned),
             };
             let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
-            plan.last = Some(self.write_part(key, &part, part.parents.len(), 0).await?);
+            plan.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
             plan.next_part += 1;
         }
         self.position.plan = Some(plan);
@@ -298,4 +309,10 @@ impl<'p> Attempt<'p> {
     fn traffic(&self) -> Traffic {
         self.earlier_traffic.plus(&self.pull.progress.traffic())
     }
+}
+
+/// Whether an error is how the API says that the account lacks the feature.
+pub(super) fn is_unavailable(stream: &StreamSpec, error: &Error) -> bool {
+    let (Some(rule), Some((status, code))) = (&stream.unavailable, error.answer()) else { return false };
+    rule.statuses.contains(&status) || code.is_some_and(|code| rule.codes.iter().any(|known| known == code))
 }

@@ -13,17 +13,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use url::Url;
 
-use super::attempt::{Attempt, End};
+use super::attempt::{Attempt, End, is_unavailable};
 use super::fetch::{Pages, Step, first_url, stored_url};
 use crate::cursor::{Window, greatest_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
 use crate::manifest::{
-    self, Index, ParentEntry, ParentOutcome, Part, PartRef, PlanPart, read_body, read_existing, read_part,
+    self, Index, Part, PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_body, read_existing,
+    read_part,
 };
 use crate::page::{LoopGuard, Record, Watch};
 use crate::plan::Partition;
-use crate::spec::{Endpoint, Incremental, Parent, Pointer};
+use crate::spec::{Endpoint, Incremental, Parent, Partitions, Pointer};
 use crate::state::{Mode, OpenPartition, PlanPosition};
 
 /// Parents in a part of the plan.
@@ -53,6 +54,20 @@ impl Attempt<'_> {
         self.ask_partitions().await
     }
 
+    /// Asks for the values of a list one by one.
+    pub(super) async fn take_partitions(&mut self, partitions: &Partitions) -> Result<End> {
+        if self.position.finished {
+            return Ok(End::OfTheList);
+        }
+        if !self.plan().complete {
+            let values = partitions.values.iter();
+            self.planned = values.map(|value| Partition::of_value(&partitions.name, value)).collect();
+            self.plan().complete = true;
+            self.checkpoint().await?;
+        }
+        self.ask_partitions().await
+    }
+
     /// Where the plan stands; a run that begins has an empty one.
     pub(super) fn plan(&mut self) -> &mut PlanPosition {
         self.position.plan.get_or_insert_default()
@@ -72,16 +87,18 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let watched = watched(rule);
-        let path = parent.list.path.to_string();
         let url = match &self.position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, &parent.list, &path, incremental, &self.held.run.window)?,
+            None => first_url(self.pull, &parent.list, None, incremental, &self.held.run.window)?,
         };
         let client = Arc::clone(&self.client);
         let mut pages = Pages::start(self.pull, client, &parent.list, &watched, url, &self.position.guard)?;
         while !self.plan().complete {
             match pages.next().await {
                 Ok(step) => self.plan_page(step, rule, &mut known)?,
+                Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
+                    return self.end_unavailable(&error).await.map(Some);
+                }
                 Err(error) => {
                     let url = self.position.next_url.clone();
                     return self.end_by(error, url.as_deref()).await.map(Some);
@@ -140,7 +157,7 @@ impl Attempt<'_> {
         let mut next = self.plan().last.clone();
         while let Some(reference) = next {
             let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
-            known.extend(part.parents.iter().map(Partition::digest));
+            known.extend(part.partitions.iter().map(Partition::digest));
             next = part.previous;
         }
         Ok(known)
@@ -186,15 +203,20 @@ impl Attempt<'_> {
     pub(super) async fn ask_partitions(&mut self) -> Result<End> {
         let mut asking = Asking::new();
         for open in self.plan().open.clone() {
-            asking.push(next_page(open.parent.clone(), self.pages_of(&open)?));
+            asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
         }
         let mut waiting = Waiting::new(self).await?;
         loop {
             while asking.len() < PARENTS_AT_ONCE
                 && let Some(parent) = waiting.next(self).await?
             {
-                let open = OpenPartition { parent, next_url: None, records: 0, guard: LoopGuard::default() };
-                asking.push(next_page(open.parent.clone(), self.pages_of(&open)?));
+                let open = OpenPartition {
+                    partition: parent,
+                    next_url: None,
+                    records: 0,
+                    guard: LoopGuard::default(),
+                };
+                asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
                 self.plan().open.push(open);
             }
             let Some((parent, pages, step)) = asking.next().await else { break };
@@ -226,10 +248,10 @@ impl Attempt<'_> {
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
         let stream = self.pull.stream();
         let rule = stream.incremental.as_ref();
-        let window = open.parent.window().unwrap_or_default().widened(WINDOW_MARGIN);
+        let window = open.partition.window().unwrap_or_default().widened(WINDOW_MARGIN);
         let url: Url = match &open.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, stream, &open.parent.path(&stream.path)?, rule, &window)?,
+            None => first_url(self.pull, stream, Some(&open.partition), rule, &window)?,
         };
         let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
         Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &open.guard)
@@ -238,29 +260,34 @@ impl Attempt<'_> {
     /// Takes a page of a partition in; returns whether there are more.
     async fn take_in_child(&mut self, partition: &Partition, step: Step) -> Result<bool> {
         self.see_date(&step);
-        let taken = match partition.window() {
-            Some(window) => self.take_window_page(&window, &step).await?,
-            None => self.take_children_page(partition, &step).await?,
+        let taken = match (partition.window(), &self.pull.definition.parent) {
+            (Some(window), None) => self.take_window_page(&window, &step).await?,
+            (_, parent) => self.take_partition_page(partition, parent.is_some(), &step).await?,
         };
         self.position.totals.pages += 1;
         let more = !step.last;
-        if let Some(open) = self.plan().open.iter_mut().find(|open| open.parent == *partition) {
+        if let Some(open) = self.plan().open.iter_mut().find(|open| open.partition == *partition) {
             open.records += taken;
             open.next_url = step.next.map(String::from);
             open.guard = step.guard;
         }
         if !more {
-            self.settle(partition, ParentOutcome::Complete);
+            self.settle(partition, PartitionOutcome::Complete);
         }
         Ok(more)
     }
 
-    async fn take_children_page(&mut self, parent: &Partition, step: &Step) -> Result<u64> {
+    /// Children are written with their parent; records of another partition as they are.
+    async fn take_partition_page(&mut self, partition: &Partition, mark: bool, step: &Step) -> Result<u64> {
         let mut marked = Vec::new();
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            parent.mark(record.bytes, &mut marked)?;
-            self.writer.push(&marked).await?;
+            if mark {
+                partition.mark(record.bytes, &mut marked)?;
+                self.writer.push(&marked).await?;
+            } else {
+                self.writer.push(record.bytes).await?;
+            }
         }
         Ok(step.page.record_count() as u64)
     }
@@ -283,12 +310,13 @@ impl Attempt<'_> {
 
     /// A parent that is gone takes its children with it; one that refuses leaves a hole. Any other error ends the attempt.
     async fn settle_without_children(&mut self, parent: &Partition, error: Error) -> Result<Option<End>> {
-        let open = self.plan().open.iter().find(|open| open.parent == *parent);
+        let open = self.plan().open.iter().find(|open| open.partition == *parent);
         let url = open.and_then(|open| open.next_url.clone());
         let has_parent = self.pull.definition.parent.is_some();
         let outcome = match error.kind() {
+            _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
-            ErrorKind::NotFound => ParentOutcome::Gone,
+            ErrorKind::NotFound => PartitionOutcome::Gone,
             ErrorKind::Forbidden => {
                 let counts = &self.plan().counts;
                 if counts.complete + counts.gone == 0 && counts.refused >= MAX_REFUSED_AT_FIRST {
@@ -297,7 +325,7 @@ impl Attempt<'_> {
                     return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
                 }
                 self.pull.progress.note(format!("the children of {parent} are missing: {error}"));
-                ParentOutcome::Refused
+                PartitionOutcome::Refused
             }
             _ => return self.end_by(error, url.as_deref()).await.map(Some),
         };
@@ -306,15 +334,15 @@ impl Attempt<'_> {
     }
 
     /// Notes what came of a parent.
-    fn settle(&mut self, parent: &Partition, outcome: ParentOutcome) {
+    fn settle(&mut self, parent: &Partition, outcome: PartitionOutcome) {
         let plan = self.plan();
-        let Some(at) = plan.open.iter().position(|open| open.parent == *parent) else { return };
-        let OpenPartition { parent, records, .. } = plan.open.remove(at);
+        let Some(at) = plan.open.iter().position(|open| open.partition == *parent) else { return };
+        let OpenPartition { partition, records, .. } = plan.open.remove(at);
         plan.counts.add(outcome);
-        if outcome == ParentOutcome::Refused && plan.holes.len() < MAX_HOLES_NAMED {
-            plan.holes.push(parent.to_string());
+        if outcome == PartitionOutcome::Refused && plan.holes.len() < MAX_HOLES_NAMED {
+            plan.holes.push(partition.to_string());
         }
-        self.parents_done.push(ParentEntry { parent, outcome, records });
+        self.partitions_done.push(PartitionEntry { partition, outcome, records });
     }
 
     fn see_date(&mut self, step: &Step) {
@@ -338,7 +366,7 @@ fn next_page(parent: Partition, mut pages: Pages) -> BoxFuture<'static, (Partiti
 
 /// The parents of the plan that were not begun, a part at a time.
 struct Waiting {
-    parents: std::vec::IntoIter<Partition>,
+    partitions: std::vec::IntoIter<Partition>,
     /// The part before the one whose parents are at hand.
     previous: Option<PartRef>,
 }
@@ -351,20 +379,20 @@ impl Waiting {
             return Self::of_part(attempt, &current, begun).await;
         }
         let previous = plan.last.clone();
-        Ok(Self { parents: Vec::new().into_iter(), previous })
+        Ok(Self { partitions: Vec::new().into_iter(), previous })
     }
 
     /// The parents of a part, without those that were begun.
     async fn of_part(attempt: &Attempt<'_>, reference: &PartRef, begun: usize) -> Result<Self> {
         let mut part: PlanPart = read_part(&*attempt.pull.sink, reference).await?;
-        part.parents.drain(..begun.min(part.parents.len()));
-        Ok(Self { parents: part.parents.into_iter(), previous: part.previous })
+        part.partitions.drain(..begun.min(part.partitions.len()));
+        Ok(Self { partitions: part.partitions.into_iter(), previous: part.previous })
     }
 
     /// The next parent, which counts as begun.
     async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<Partition>> {
         loop {
-            if let Some(parent) = self.parents.next() {
+            if let Some(parent) = self.partitions.next() {
                 attempt.plan().begun += 1;
                 return Ok(Some(parent));
             }

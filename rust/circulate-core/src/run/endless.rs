@@ -90,7 +90,7 @@ impl Attempt<'_> {
         };
         let window = Window { since: Some(since), until: None };
         let rule = stream.incremental.as_ref();
-        self.pages_from(first_url(self.pull, stream, &stream.path.to_string(), rule, &window)?)
+        self.pages_from(first_url(self.pull, stream, None, rule, &window)?)
     }
 
     /// The server's time, of which it tells with any answer.

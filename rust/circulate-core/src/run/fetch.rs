@@ -14,6 +14,7 @@ use crate::clock::rfc3339_millis;
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
+use crate::plan::Partition;
 use crate::progress::Progress;
 use crate::spec::{Incremental, Pointer, StreamSpec, Template};
 use crate::state::Mode;
@@ -80,21 +81,26 @@ pub(super) fn stored_url(url: &str) -> Result<Url> {
     })
 }
 
-/// The first page of `stream`, which lies at `path`, for the part of time that `rule` can ask for.
+/// The first page of `stream`, or of a partition of it, for the part of time that `rule` can ask for.
 pub(super) fn first_url(
     pull: &Pull,
     stream: &StreamSpec,
-    path: &str,
+    partition: Option<&Partition>,
     rule: Option<&Incremental>,
     window: &Window,
 ) -> Result<Url> {
-    let mut query: BTreeMap<String, String> = stream.query.clone();
+    let whole = Partition::default();
+    let partition = partition.unwrap_or(&whole);
+    let mut query = BTreeMap::new();
+    for (name, template) in &stream.query {
+        query.insert(name.clone(), partition.fill(template)?);
+    }
     query.extend(stream.page_size.as_ref().map(|size| (size.param.clone(), size.max.to_string())));
     if let Some(rule) = rule {
         query.extend(window_parameters(rule, window)?);
     }
     let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(pull.account.url(path, pairs))
+    Ok(pull.account.url(&partition.path(&stream.path)?, pairs))
 }
 
 /// The query parameters that ask for a part of time.

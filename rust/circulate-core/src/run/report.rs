@@ -7,7 +7,7 @@ use super::Pull;
 use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::Error;
-use crate::manifest::{Index, ParentCounts, Totals};
+use crate::manifest::{Index, PartitionCounts, Totals};
 use crate::progress::Traffic;
 use crate::state::{Busy, Held, Mode, Position};
 use crate::stop::StopReason;
@@ -55,9 +55,11 @@ pub struct Report {
     pub traffic: Traffic,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
-    /// How many parents were asked, of a child stream.
-    pub parents: Option<ParentCounts>,
-    /// Parents whose children are missing because the API refused, up to 1,000.
+    /// What the API said to an account that lacks the feature.
+    pub unavailable: Option<String>,
+    /// How many partitions were pulled, of a stream that is pulled in partitions.
+    pub partitions: Option<PartitionCounts>,
+    /// What is missing because the API refused it or no longer has it, up to 1,000.
     pub holes: Vec<String>,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
@@ -98,7 +100,8 @@ impl Report {
             totals: Totals::default(),
             traffic: Traffic::default(),
             repeats: 0,
-            parents: None,
+            unavailable: None,
+            partitions: None,
             holes: Vec::new(),
             records_without_time: 0,
             next_since: None,
@@ -125,8 +128,9 @@ impl Report {
         self.totals = position.totals.clone();
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
+        self.unavailable.clone_from(&position.unavailable);
         if let Some(plan) = &position.plan {
-            self.parents = Some(plan.counts.clone());
+            self.partitions = Some(plan.counts.clone());
             self.holes.clone_from(&plan.holes);
         }
         self.records_without_time = position.watermark.without_time;

@@ -14,7 +14,9 @@ mod yaml;
 
 pub use catalog::{Catalog, Definition};
 pub use source::{Auth, Check, ErrorBody, HeaderAuth, RateLimit, Setting, Source, Timeouts};
-pub use stream::{Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, StreamSpec};
+pub use stream::{
+    Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, StreamSpec, Unavailable,
+};
 pub use template::Template;
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};

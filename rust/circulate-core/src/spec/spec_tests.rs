@@ -113,7 +113,7 @@ fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
     assert_told(
         USERS,
         &[
-            ("link_header", "link_heder", "7:14", "the values here are link_header"),
+            ("link_header", "link_heder", "7:14", "the values here are none, link_header, body_link"),
             ("  paginator: link_header\n", "", "7:3", "the key `paginator` is missing beside this one"),
             ("[/id]", "/id", "5:16", "expected a list"),
             ("[/id]", "[]", "5:16", "name the members that identify a record"),

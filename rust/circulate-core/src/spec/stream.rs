@@ -33,9 +33,15 @@ pub struct StreamSpec {
     /// The stream whose records this one is asked for, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
-    /// Fixed query parameters.
+    /// Query parameters. They may use what the path may.
     #[serde(default)]
-    pub query: BTreeMap<String, String>,
+    pub query: BTreeMap<String, Template>,
+    /// Values that the list is asked for one by one; `path` or `query` uses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Partitions>,
+    /// Answers that mean that the account lacks the feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<Unavailable>,
     /// Headers sent beside those of the source, and instead of a header of the same name.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -112,8 +118,34 @@ impl PageSize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaginatorSpec {
+    /// The list is one page.
+    None,
     /// The `Link` response header with `rel="next"` (RFC 8288); its absence ends the list.
     LinkHeader,
+    /// A member of the page with the next one's URL; its absence ends the list.
+    BodyLink(Pointer),
+}
+
+/// Values that a list must be asked for one by one, such as the types of policies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partitions {
+    /// The name by which `path` and `query` use a value.
+    pub name: Name,
+    /// The values.
+    pub values: Vec<String>,
+}
+
+/// Answers that mean that an account lacks the feature, rather than that something is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unavailable {
+    /// HTTP statuses.
+    #[serde(default)]
+    pub statuses: Vec<u16>,
+    /// Codes of the vendor.
+    #[serde(default)]
+    pub codes: Vec<String>,
 }
 
 /// How records are told apart by time.

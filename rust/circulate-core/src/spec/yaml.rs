@@ -108,7 +108,7 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
 
 fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     check_path("list.path", &stream.path.to_string())?;
-    check_parent(stream)?;
+    check_partitions(stream)?;
     if stream.primary_key.is_empty() {
         let why = "primary_key is empty: name the members that identify a record";
         return Err(Wrong::at("list.primary_key", why.to_owned()));
@@ -130,24 +130,40 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A child's path names its parent, and only a child's path names anything.
-fn check_parent(stream: &StreamSpec) -> Result<(), Wrong> {
-    let fields: Vec<_> =
-        stream.parent.iter().flat_map(|parent| parent.fields.keys()).map(Name::as_str).collect();
-    let wrong = |why: String| Err(Wrong::at("list.path", why));
-    if let Some(name) = stream.path.placeholders().find(|name| !fields.contains(name)) {
-        return wrong(format!("path uses `{{{name}}}`, which is not among the fields of a parent"));
+/// What a path and a query use must be there, and what is there to be used must be.
+fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
+    let fields = stream.parent.iter().flat_map(|parent| parent.fields.keys());
+    let fields: Vec<_> = fields.chain(stream.partitions.iter().map(|p| &p.name)).map(Name::as_str).collect();
+    let wrong = |at: &'static str, why: &str| Err(Wrong::at(at, why.to_owned()));
+    let in_query = stream.query.values().flat_map(Template::placeholders);
+    for (at, name) in
+        stream.path.placeholders().map(|p| ("list.path", p)).chain(in_query.map(|p| ("list.query", p)))
+    {
+        if !fields.contains(&name) {
+            let why = format!("`{{{name}}}` is neither a field of a parent nor the name of partitions");
+            return Err(Wrong::at(at, why));
+        }
     }
+    let used = |name: &str| {
+        let in_query = stream.query.values().flat_map(Template::placeholders);
+        stream.path.placeholders().chain(in_query).any(|used| used == name)
+    };
     if stream.parent.is_some() && stream.path.placeholders().next().is_none() {
-        return wrong("the path of a child must use a field of its parent, such as `{id}`".to_owned());
+        return wrong("list.path", "the path of a child must use a field of its parent, such as `{id}`");
+    }
+    if stream.partitions.as_ref().is_some_and(|partitions| !used(partitions.name.as_str())) {
+        return wrong("list.partitions", "neither path nor query uses the name of the partitions");
+    }
+    if stream.partitions.is_some() && (stream.parent.is_some() || stream.incremental.is_some()) {
+        return wrong("list.partitions", "a list with partitions has neither `parent` nor `incremental`");
     }
     if stream.endless.is_some() && stream.incremental.is_none() {
         let why = "an endless list needs `incremental` beside `endless`, to be asked for by time";
-        return Err(Wrong::at("list.endless", why.to_owned()));
+        return wrong("list.endless", why);
     }
     if stream.parent.is_some() && stream.incremental.is_some() {
         let why = "a child goes by the times of its parents: move `incremental` into `parent`";
-        return Err(Wrong::at("list.incremental", why.to_owned()));
+        return wrong("list.incremental", why);
     }
     Ok(())
 }

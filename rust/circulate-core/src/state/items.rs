@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Watermark, Window};
-use crate::manifest::{ParentCounts, PartRef, Totals};
+use crate::manifest::{PartRef, PartitionCounts, Totals};
 use crate::page::LoopGuard;
 use crate::plan::Partition;
 use crate::progress::Traffic;
@@ -158,40 +158,43 @@ pub struct Position {
     pub traffic: Traffic,
     /// Notices circles.
     pub guard: LoopGuard,
-    /// Where a child stream stands.
+    /// What the API said to an account that lacks the feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
+    /// Where a stream stands that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanPosition>,
 }
 
-/// Where a child stream stands: first all parents are listed in a plan, then each of them is asked for its children.
+/// Where a stream stands that is pulled in partitions: first all of them are listed in a plan, then each is pulled.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanPosition {
-    /// All parents are in the plan.
+    /// All partitions are in the plan.
     pub complete: bool,
     /// The last part of the plan.
     pub last: Option<PartRef>,
     /// The number of the next part.
     pub next_part: u64,
-    /// The part whose parents are being asked.
+    /// The part whose partitions are being pulled.
     pub current: Option<PartRef>,
-    /// How many of its parents were begun.
+    /// How many of its partitions were begun.
     pub begun: usize,
-    /// Parents that were begun and are not done with.
+    /// Partitions that were begun and are not done with.
     pub open: Vec<OpenPartition>,
     /// How many were done with.
-    pub counts: ParentCounts,
-    /// The first parents that refused.
+    pub counts: PartitionCounts,
+    /// The first of what is missing.
     pub holes: Vec<String>,
 }
 
-/// A parent that is being asked for its children.
+/// A partition that is being pulled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenPartition {
-    /// The parent.
-    pub parent: Partition,
+    /// The partition.
+    pub partition: Partition,
     /// The next page; `None` before the first one.
     pub next_url: Option<String>,
-    /// Records of its children up to here.
+    /// Its records up to here.
     pub records: u64,
     /// Notices circles.
     pub guard: LoopGuard,
