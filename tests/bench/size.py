@@ -57,9 +57,9 @@ def main() -> int:
         folder = Path(name)
         link_map = folder / "map"
         extra = ["--", "-C", "strip=none", "-C", f"link-arg=-Wl,-Map={link_map}"]
-        subprocess.run([*MATURIN, "--out", str(folder / "with-map"), *extra], check=True)
+        subprocess.run([*MATURIN, "--out", str(folder / "with-map"), *extra], check=True, stdout=sys.stderr)
         # Last, so that it is what stays in the target folder.
-        subprocess.run([*MATURIN, "--out", str(folder)], check=True)
+        subprocess.run([*MATURIN, "--out", str(folder)], check=True, stdout=sys.stderr)
         (wheel,) = folder.glob("*.whl")
         say(sizes(wheel))
         crates = Counter[str]()
