@@ -26,9 +26,10 @@ use crate::stop::{Stop, StopReason};
 use crate::write::ObjectFormat;
 
 mod attempt;
-mod children;
 mod endless;
 mod fetch;
+mod partitions;
+mod planning;
 mod renewal;
 mod report;
 

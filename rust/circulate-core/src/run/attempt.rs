@@ -94,17 +94,14 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn run(mut self) -> Attempted {
-        let (parent, endless) = (&self.pull.definition.parent, &self.pull.stream().endless);
-        let end = match (parent, endless) {
-            (Some(parent), _) => Box::pin(self.take_children(parent)).await,
-            (None, Some(endless)) if self.held.run.mode == Mode::Window => {
-                Box::pin(self.take_windows(endless)).await
-            }
-            (None, Some(endless)) => Box::pin(self.poll(endless)).await,
-            (None, None) => match &self.pull.stream().partitions {
-                Some(partitions) => Box::pin(self.take_partitions(partitions)).await,
-                None => Box::pin(self.take_pages()).await,
-            },
+        let StreamSpec { parent, endless, partitions, .. } = self.pull.stream();
+        let windowed = self.held.run.mode == Mode::Window;
+        let end = match (&self.pull.definition.parent, parent, endless, partitions) {
+            (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
+            (_, _, Some(endless), _) if windowed => Box::pin(self.take_windows(endless)).await,
+            (_, _, Some(endless), _) => Box::pin(self.poll(endless)).await,
+            (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
+            _ => Box::pin(self.take_pages()).await,
         };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
@@ -123,7 +120,15 @@ impl<'p> Attempt<'p> {
             None => first_url(self.pull, stream, None, stream.incremental.as_ref(), &self.held.run.window)?,
         };
         let client = Arc::clone(&self.client);
-        let mut pages = Pages::start(self.pull, client, stream, watched, url, &self.position.guard)?;
+        let mut pages = Pages::start(
+            self.pull,
+            client,
+            stream,
+            watched,
+            url,
+            &self.position.guard,
+            self.pull.options.pages,
+        )?;
         while !self.position.finished {
             match pages.next().await {
                 Ok(step) => self.take_in(step).await?,
@@ -180,8 +185,7 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
-        let date = server_date(&step.page.headers);
-        self.position.first_server_date = self.position.first_server_date.or(date);
+        self.see_date(&step);
         let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
         let moves_cursor = times > 0 && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
@@ -201,6 +205,12 @@ impl<'p> Attempt<'p> {
         self.position.next_url = step.next.map(String::from);
         self.position.guard = step.guard;
         Ok(())
+    }
+
+    /// Notes the server's time at the first answer of the run.
+    pub(super) fn see_date(&mut self, step: &Step) {
+        let date = server_date(&step.page.headers);
+        self.position.first_server_date = self.position.first_server_date.or(date);
     }
 
     pub(super) fn checkpoint_is_due(&self) -> bool {

@@ -78,7 +78,15 @@ impl Attempt<'_> {
     fn pages_from(&self, url: Url) -> Result<Pages> {
         let stream = self.pull.stream();
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &self.position.guard)
+        Pages::start(
+            self.pull,
+            Arc::clone(&self.client),
+            stream,
+            watched,
+            url,
+            &self.position.guard,
+            self.pull.options.pages,
+        )
     }
 
     /// From the run's lower bound on; the first run takes what the API still has.

@@ -46,6 +46,7 @@ impl Pages {
         watched: &[Pointer],
         url: Url,
         guard: &LoopGuard,
+        limits: PageLimits,
     ) -> Result<Self> {
         let request =
             PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
@@ -56,7 +57,7 @@ impl Pages {
             progress: Arc::clone(&pull.progress),
             paginator,
             watch: Arc::new(watch),
-            limits: pull.options.pages,
+            limits,
             guard: guard.clone(),
             // Bounded by time, an endless list has an end.
             polling: stream.endless.is_some() && pull.options.mode != Mode::Window,

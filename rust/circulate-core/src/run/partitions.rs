@@ -1,53 +1,46 @@
-//! Child streams, and others that are pulled in partitions: all parents are listed in a plan first, then several of them at a time are asked for their children.
-//!
-//! The plan makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is
-//! found gone, and no address of a page of that list has to outlive hours of asking for children. Neither all parents nor
-//! all children are ever in memory; of the parents only a digest each, while the plan is written.
+//! Streams that are pulled in partitions: the children of each parent, values, windows of time. Several are asked for at a
+//! time; where each of them stands is in the checkpoint.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
 use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
 use super::fetch::{Pages, Step, first_url, stored_url};
 use crate::cursor::{Window, greatest_time};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::server_date;
-use crate::manifest::{
-    self, Index, Part, PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_body, read_existing,
-    read_part,
-};
-use crate::page::{LoopGuard, Record, Watch};
+use crate::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
+use crate::page::LoopGuard;
 use crate::plan::Partition;
-use crate::spec::{Endpoint, Incremental, Parent, Partitions, Pointer};
-use crate::state::{Mode, OpenPartition, PlanPosition};
+use crate::spec::{Endpoint, Parent, Partitions};
+use crate::state::{OpenPartition, PlanPosition};
 
-/// Parents in a part of the plan.
-const PARENTS_PER_PART: usize = 1000;
-/// Parents that are asked at the same time, as far as the quota and the API bear it.
-const PARENTS_AT_ONCE: usize = 8;
+/// Partitions that are asked for at the same time, as far as the quota and the API bear it.
+const PARTITIONS_AT_ONCE: usize = 8;
+/// What of a page may be in memory, as a part of what it may where one list is read: of each partition one page waits while
+/// another is read.
+const SHARE_OF_PAGE: u64 = 4;
 /// How much more than a window of time is asked for on either side.
 const WINDOW_MARGIN: Duration = Duration::from_secs(1);
 /// Parents that may refuse before one has answered; if so many do, all will.
 const MAX_REFUSED_AT_FIRST: u64 = 10;
-/// Refused parents that are named in the index; the parts name them all.
+/// Holes that are named in the index; the parts name them all.
 const MAX_HOLES_NAMED: usize = 1000;
 
-/// The pages of one parent's children, with what the next one is.
+/// Partitions whose next page is on its way.
 type Asking = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
 
 impl Attempt<'_> {
-    pub(super) async fn take_children(&mut self, parent: &Endpoint) -> Result<End> {
+    /// Asks each parent for its children.
+    pub(super) async fn take_children(&mut self, parent: &Endpoint, rule: &Parent) -> Result<End> {
         if self.position.finished {
             return Ok(End::OfTheList);
         }
         if !self.plan().complete
-            && let Some(end) = self.make_plan(parent).await?
+            && let Some(end) = self.make_plan(parent, rule).await?
         {
             return Ok(end);
         }
@@ -73,132 +66,6 @@ impl Attempt<'_> {
         self.position.plan.get_or_insert_default()
     }
 
-    /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
-    async fn make_plan(&mut self, parent: &Endpoint) -> Result<Option<End>> {
-        let Some(rule) = &self.pull.stream().parent else {
-            return Err(Error::new(ErrorKind::Definition, "plan", "the stream has no parent"));
-        };
-        let mut known = self.known_parents().await?;
-        let incremental = rule.incremental.as_ref();
-        if self.position.next_url.is_none()
-            && let Some(index) = self.run_of_parents(parent, incremental).await?
-        {
-            self.plan_run(&index, rule, &mut known).await?;
-            return Ok(None);
-        }
-        let watched = watched(rule);
-        let url = match &self.position.next_url {
-            Some(url) => stored_url(url)?,
-            None => first_url(self.pull, &parent.list, None, incremental, &self.held.run.window)?,
-        };
-        let client = Arc::clone(&self.client);
-        let mut pages = Pages::start(self.pull, client, &parent.list, &watched, url, &self.position.guard)?;
-        while !self.plan().complete {
-            match pages.next().await {
-                Ok(step) => self.plan_page(step, rule, &mut known)?,
-                Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
-                    return self.end_unavailable(&error).await.map(Some);
-                }
-                Err(error) => {
-                    let url = self.position.next_url.clone();
-                    return self.end_by(error, url.as_deref()).await.map(Some);
-                }
-            }
-            if self.plan().complete || self.planned.len() >= PARENTS_PER_PART || self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason() {
-                self.checkpoint().await?;
-                return Ok(Some(End::Early(reason)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The run whose records are the parents to ask, if there is one that holds them all.
-    async fn run_of_parents(&self, parent: &Endpoint, rule: Option<&Incremental>) -> Result<Option<Index>> {
-        let Some(key) = &self.pull.parents_from else { return Ok(None) };
-        let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
-        let theirs = (&*index.source, &*index.account, &*index.endpoint);
-        let source = self.pull.definition.source.source.to_string();
-        let same = theirs == (&*source, self.pull.account.name(), parent.endpoint.as_str());
-        let asked = &self.held.run.window;
-        let since = asked.since.filter(|_| rule.is_some());
-        let whole = index.window.until.is_none()
-            && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
-            // Records that it left out as repeats are parents too.
-            && (index.repeats == 0 || rule.is_none());
-        Ok((same && whole && index.verdict == "complete" && asked.until.is_none()).then_some(index))
-    }
-
-    /// Lists the records of a run in the plan: those that the API would have listed.
-    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
-        let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
-        let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
-        self.position.first_server_date = index.first_server_date;
-        for reference in &index.parts {
-            let part: Part = read_part(&*self.pull.sink, reference).await?;
-            for object in &part.objects {
-                let body = read_body(&*self.pull.sink, part.compression, object).await?;
-                part.format
-                    .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
-                if self.planned.len() >= PARENTS_PER_PART {
-                    self.checkpoint().await?;
-                }
-            }
-        }
-        self.plan().complete = true;
-        self.checkpoint().await
-    }
-
-    /// Digests of the parents that an earlier attempt put into the plan.
-    async fn known_parents(&mut self) -> Result<HashSet<[u8; 16]>> {
-        let mut known = HashSet::new();
-        let mut next = self.plan().last.clone();
-        while let Some(reference) = next {
-            let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
-            known.extend(part.partitions.iter().map(Partition::digest));
-            next = part.previous;
-        }
-        Ok(known)
-    }
-
-    fn plan_page(&mut self, step: Step, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
-        self.see_date(&step);
-        let mut records = step.page.records();
-        while let Some(record) = records.next()? {
-            self.plan_record(&record, rule, None, known)?;
-        }
-        drop(records);
-        self.position.totals.pages += 1;
-        self.position.guard = step.guard;
-        self.plan().complete = step.next.is_none();
-        self.position.next_url = step.next.map(String::from);
-        Ok(())
-    }
-
-    /// Lists a parent in the plan, once, unless its time is before `since`.
-    fn plan_record(
-        &mut self,
-        record: &Record<'_>,
-        rule: &Parent,
-        since: Option<Timestamp>,
-        known: &mut HashSet<[u8; 16]>,
-    ) -> Result<()> {
-        let times = rule.incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
-        if times > 0 {
-            let time = self.position.watermark.see((0..times).map(|number| record.field(number)));
-            if time < since && time.is_some() {
-                return Ok(());
-            }
-        }
-        let parent = Partition::of(rule, record, times)?;
-        if known.insert(parent.digest()) {
-            self.planned.push(parent);
-        }
-        Ok(())
-    }
-
     /// Asks for all partitions of the plan, several at a time.
     pub(super) async fn ask_partitions(&mut self) -> Result<End> {
         let mut asking = Asking::new();
@@ -207,7 +74,7 @@ impl Attempt<'_> {
         }
         let mut waiting = Waiting::new(self).await?;
         loop {
-            while asking.len() < PARENTS_AT_ONCE
+            while asking.len() < PARTITIONS_AT_ONCE
                 && let Some(parent) = waiting.next(self).await?
             {
                 let open = OpenPartition {
@@ -254,7 +121,9 @@ impl Attempt<'_> {
             None => first_url(self.pull, stream, Some(&open.partition), rule, &window)?,
         };
         let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
-        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &open.guard)
+        let mut limits = self.pull.options.pages;
+        limits.in_memory /= SHARE_OF_PAGE;
+        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &open.guard, limits)
     }
 
     /// Takes a page of a partition in; returns whether there are more.
@@ -344,17 +213,6 @@ impl Attempt<'_> {
         }
         self.partitions_done.push(PartitionEntry { partition, outcome, records });
     }
-
-    fn see_date(&mut self, step: &Step) {
-        let date = server_date(&step.page.headers);
-        self.position.first_server_date = self.position.first_server_date.or(date);
-    }
-}
-
-/// The members of a parent that are looked at: its times first, then what identifies it.
-fn watched(rule: &Parent) -> Vec<Pointer> {
-    let times = rule.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-    times.iter().chain(rule.fields.values()).cloned().collect()
 }
 
 fn next_page(parent: Partition, mut pages: Pages) -> BoxFuture<'static, (Partition, Pages, Result<Step>)> {

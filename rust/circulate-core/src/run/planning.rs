@@ -1,0 +1,161 @@
+//! The plan of a child stream: all parents, listed before the first of them is asked for its children.
+//!
+//! It makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is found
+//! gone, and no address of a page of that list has to outlive hours of asking for children. The parents are never all in
+//! memory; of each only a digest is, while the plan is written.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::attempt::{Attempt, End, is_unavailable};
+use super::fetch::{Pages, Step, first_url, stored_url};
+use crate::error::Result;
+use crate::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
+use crate::page::{Record, Watch};
+use crate::plan::Partition;
+use crate::spec::{Endpoint, Incremental, Parent, Pointer};
+use crate::state::Mode;
+
+/// Parents in a part of the plan.
+const PARENTS_PER_PART: usize = 1000;
+
+impl Attempt<'_> {
+    /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
+    pub(super) async fn make_plan(&mut self, parent: &Endpoint, rule: &Parent) -> Result<Option<End>> {
+        let mut known = self.known_parents().await?;
+        let incremental = rule.incremental.as_ref();
+        if self.position.next_url.is_none()
+            && let Some(index) = self.run_of_parents(parent, incremental).await?
+        {
+            self.plan_run(&index, rule, &mut known).await?;
+            return Ok(None);
+        }
+        let watched = watched(rule);
+        let url = match &self.position.next_url {
+            Some(url) => stored_url(url)?,
+            None => first_url(self.pull, &parent.list, None, incremental, &self.held.run.window)?,
+        };
+        let client = Arc::clone(&self.client);
+        let mut pages = Pages::start(
+            self.pull,
+            client,
+            &parent.list,
+            &watched,
+            url,
+            &self.position.guard,
+            self.pull.options.pages,
+        )?;
+        while !self.plan().complete {
+            match pages.next().await {
+                Ok(step) => self.plan_page(step, rule, &mut known)?,
+                Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
+                    return self.end_unavailable(&error).await.map(Some);
+                }
+                Err(error) => {
+                    let url = self.position.next_url.clone();
+                    return self.end_by(error, url.as_deref()).await.map(Some);
+                }
+            }
+            if self.plan().complete || self.planned.len() >= PARENTS_PER_PART || self.checkpoint_is_due() {
+                self.checkpoint().await?;
+            }
+            if let Some(reason) = self.pull.stop.reason() {
+                self.checkpoint().await?;
+                return Ok(Some(End::Early(reason)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The run whose records are the parents to ask, if there is one that holds them all.
+    async fn run_of_parents(&self, parent: &Endpoint, rule: Option<&Incremental>) -> Result<Option<Index>> {
+        let Some(key) = &self.pull.parents_from else { return Ok(None) };
+        let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
+        let theirs = (&*index.source, &*index.account, &*index.endpoint);
+        let source = self.pull.definition.source.source.to_string();
+        let same = theirs == (&*source, self.pull.account.name(), parent.endpoint.as_str());
+        let asked = &self.held.run.window;
+        let since = asked.since.filter(|_| rule.is_some());
+        let whole = index.window.until.is_none()
+            && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
+            // Records that it left out as repeats are parents too.
+            && (index.repeats == 0 || rule.is_none());
+        Ok((same && whole && index.verdict == "complete" && asked.until.is_none()).then_some(index))
+    }
+
+    /// Lists the records of a run in the plan: those that the API would have listed.
+    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
+        let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
+        let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
+        self.position.first_server_date = index.first_server_date;
+        for reference in &index.parts {
+            let part: Part = read_part(&*self.pull.sink, reference).await?;
+            for object in &part.objects {
+                let body = read_body(&*self.pull.sink, part.compression, object).await?;
+                part.format
+                    .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
+                if self.planned.len() >= PARENTS_PER_PART {
+                    self.checkpoint().await?;
+                }
+            }
+        }
+        self.plan().complete = true;
+        self.checkpoint().await
+    }
+
+    /// Digests of the parents that an earlier attempt put into the plan.
+    async fn known_parents(&mut self) -> Result<HashSet<[u8; 16]>> {
+        let mut known = HashSet::new();
+        let mut next = self.plan().last.clone();
+        while let Some(reference) = next {
+            let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
+            known.extend(part.partitions.iter().map(Partition::digest));
+            next = part.previous;
+        }
+        Ok(known)
+    }
+
+    fn plan_page(&mut self, step: Step, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
+        self.see_date(&step);
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            self.plan_record(&record, rule, None, known)?;
+        }
+        drop(records);
+        self.position.totals.pages += 1;
+        self.position.guard = step.guard;
+        self.plan().complete = step.next.is_none();
+        self.position.next_url = step.next.map(String::from);
+        Ok(())
+    }
+
+    /// Lists a parent in the plan, once, unless its time is before `since`.
+    fn plan_record(
+        &mut self,
+        record: &Record<'_>,
+        rule: &Parent,
+        since: Option<Timestamp>,
+        known: &mut HashSet<[u8; 16]>,
+    ) -> Result<()> {
+        let times = rule.incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        if times > 0 {
+            let time = self.position.watermark.see((0..times).map(|number| record.field(number)));
+            if time < since && time.is_some() {
+                return Ok(());
+            }
+        }
+        let parent = Partition::of(rule, record, times)?;
+        if known.insert(parent.digest()) {
+            self.planned.push(parent);
+        }
+        Ok(())
+    }
+}
+
+/// The members of a parent that are looked at: its times first, then what identifies it.
+fn watched(rule: &Parent) -> Vec<Pointer> {
+    let times = rule.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
+    times.iter().chain(rule.fields.values()).cloned().collect()
+}
