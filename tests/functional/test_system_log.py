@@ -23,7 +23,7 @@ def polled(cli: Cli, *arguments: str) -> Done:
 
 
 def delivered(cli: Cli, dones: list[Done], org: PracticeOrg) -> tuple[int, int, int]:
-    """How many events the org has that were delivered, that were not, and what was delivered too often or is not of it."""
+    """How many of the org's events were delivered and how many not, and how many came too often."""
     truth = [key_of(entry) for entry in org.truth("logs")]
     same = extra = 0
     for done in dones:

@@ -18,10 +18,10 @@ LIMIT = 90_000
 PULL = """
 import json, sys
 import circulate_core
-org_url, to, state = sys.argv[1:]
+stream, org_url, to, state = sys.argv[1:]
 settings = {"org_url": org_url, "api_token": "practice-token"}
 try:
-    report = circulate_core.pull("okta.users", to=to, state=state or None, settings=settings)
+    report = circulate_core.pull(stream, to=to, state=state or None, settings=settings)
     told = ""
 except circulate_core.CirculateError as error:
     report, told = error.report, str(error)
@@ -30,10 +30,10 @@ print(json.dumps([int(peak), report, told]))
 """
 
 
-def pull(cli: Cli, org: PracticeOrg) -> tuple[int, dict[str, Any], str]:
+def pull(cli: Cli, org: PracticeOrg, stream: str = "okta.users") -> tuple[int, dict[str, Any], str]:
     """Pull in a process of its own; returns its peak RSS in KB, the report, and what went wrong."""
     _, to, *state = cli.place.arguments
-    arguments = [org.url, to, state[1] if state else ""]
+    arguments = [stream, org.url, to, state[1] if state else ""]
     done = subprocess.run(
         [sys.executable, "-c", PULL, *arguments], env=cli.environment, check=True, capture_output=True, text=True
     )
@@ -68,6 +68,22 @@ def test_a_record_of_15_mb_is_taken_in(start_org: StartOrg, cli_for_place: CliFo
     peak, report, told = pull(cli_for_place(org), org)
     assert (report["status"], report["records"]) == ("complete", 500), told
     assert peak <= LIMIT
+
+
+def test_many_children_at_once_take_no_more(start_org: StartOrg, cli_for_place: CliFor) -> None:
+    # Pages of 200 members are some 350 KB each, and eight groups are asked at the same time.
+    org = start_org(users=4000, groups=30, group_members=2000, keep_log=False)
+    peak, report, told = pull(cli_for_place(org), org, "okta.group_members")
+    assert (report["status"], report["records"]) == ("complete", 60_000), told
+    assert peak <= LIMIT
+
+
+def test_huge_records_of_many_parents_stay_within_twice_as_much(start_org: StartOrg, cli_for: CliFor) -> None:
+    faults = [f"app_users/big-record:14000000@{page}*3" for page in (1, 2)]
+    org = start_org(apps=12, app_users=600, keep_log=False, faults=faults)
+    peak, report, told = pull(cli_for(org), org, "okta.application_users")
+    assert report["status"] == "complete", told
+    assert peak <= 2 * LIMIT, "the C library keeps blocks of 14 MB for each of its arenas"
 
 
 @pytest.mark.skipif("TORTURE" not in os.environ, reason="a million users take minutes: make torture")

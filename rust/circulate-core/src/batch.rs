@@ -62,11 +62,14 @@ impl Memory {
         self.0 / 16
     }
 
-    /// Objects that are packed side by side: one more than there are cores, since one waits for its turn to be stored.
-    pub fn objects_packed_at_once(self, batch: BatchLimits) -> usize {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let fitting = self.0 / 4 / (batch.bytes as u64).max(1);
-        usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, cores + 1)
+    /// What objects may hold that are being packed.
+    pub fn for_packing(self) -> u64 {
+        self.0 / 4
+    }
+
+    /// The most objects that are packed side by side: one more than there are cores, since one waits to be stored.
+    pub fn packed_at_once() -> u32 {
+        u32::try_from(std::thread::available_parallelism().map_or(2, usize::from)).unwrap_or(1) + 1
     }
 
     /// What objects may hold that are being stored.
@@ -84,7 +87,7 @@ mod tests {
         let batch = BatchLimits { bytes: 20_000_000, ..BatchLimits::default() };
         let error = Memory::new(64_000_000, batch).unwrap_err();
         assert!(error.hint_text().unwrap().contains("at least 80000000 bytes"), "{error:?}");
-        assert_eq!(Memory::new(80_000_000, batch).unwrap().objects_packed_at_once(batch), 1);
+        assert!(Memory::new(80_000_000, batch).unwrap().for_packing() >= 20_000_000);
         assert!(Memory::new(1_000_000, BatchLimits::default()).is_err());
     }
 }

@@ -70,7 +70,7 @@ impl ObjectWriter {
             encoder: looks.format.encoder(),
             records: 0,
             next_sequence,
-            room: Arc::new(Room::new(memory, looks.batch)),
+            room: Arc::new(Room::new(memory)),
             running: VecDeque::new(),
             stored: Vec::new(),
             progress,
@@ -116,11 +116,11 @@ impl ObjectWriter {
             return Ok(());
         }
         self.collect_what_is_stored().await?;
-        let packing = self.room.packing().await?;
         let records = std::mem::take(&mut self.records) as u64;
         let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
         self.next_sequence += 1;
         let body = self.encoder.finish();
+        let packing = self.room.packing.take(body.len() as u64).await?;
         let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
         self.running.push_back(tokio::spawn(store(sink, room, packing, key, records, body, looks)));
         Ok(())
@@ -152,43 +152,25 @@ impl Drop for ObjectWriter {
     }
 }
 
-/// Bounds what objects on their way hold: a few that are being packed, and a budget of bytes for those that are being
-/// stored.
+/// Bounds what objects on their way hold.
 #[derive(Debug)]
 struct Room {
-    packing: Arc<Semaphore>,
-    /// In units of [`UNIT`].
-    storing: Arc<Semaphore>,
-    units: u32,
+    packing: Budget,
+    storing: Budget,
     /// One for each object that was packed at the same time.
     scratch: Mutex<Vec<Scratch>>,
 }
 
-/// Bytes per permit.
-const UNIT: u64 = 4096;
 /// The most objects that are being stored at the same time.
 const STORED_AT_ONCE: u32 = 16;
 
 impl Room {
-    fn new(memory: Memory, batch: BatchLimits) -> Self {
-        let units = u32::try_from(memory.for_storing() / UNIT).unwrap_or(u32::MAX / 2).max(STORED_AT_ONCE);
+    fn new(memory: Memory) -> Self {
         Self {
-            packing: Arc::new(Semaphore::new(memory.objects_packed_at_once(batch))),
-            storing: Arc::new(Semaphore::new(units as usize)),
-            units,
+            packing: Budget::new(memory.for_packing(), Memory::packed_at_once()),
+            storing: Budget::new(memory.for_storing(), STORED_AT_ONCE),
             scratch: Mutex::default(),
         }
-    }
-
-    async fn packing(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.packing).acquire_owned().await.map_err(closed)
-    }
-
-    /// Room for an object of this size. One that is larger than all the room waits until it is alone.
-    async fn storing(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let units = units.clamp(self.units / STORED_AT_ONCE, self.units);
-        Arc::clone(&self.storing).acquire_many_owned(units).await.map_err(closed)
     }
 
     fn take_scratch(&self) -> Scratch {
@@ -197,6 +179,30 @@ impl Room {
 
     fn keep_scratch(&self, scratch: Scratch) {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+}
+
+/// Bytes that may be held, by so many holders at the most.
+#[derive(Debug)]
+struct Budget {
+    left: Arc<Semaphore>,
+    units: u32,
+    least: u32,
+}
+
+/// Bytes per permit.
+const UNIT: u64 = 4096;
+
+impl Budget {
+    fn new(bytes: u64, holders: u32) -> Self {
+        let units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX / 2).max(holders);
+        Self { left: Arc::new(Semaphore::new(units as usize)), units, least: units / holders.max(1) }
+    }
+
+    /// Waits until there are so many. Who wants more than there are at all waits until nobody holds any.
+    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(self.least, self.units);
+        Arc::clone(&self.left).acquire_many_owned(units).await.map_err(closed)
     }
 }
 
@@ -231,7 +237,7 @@ async fn store(
             .caused_by(error)
     })??;
     let bytes = stored.len() as u64;
-    let _storing = room.storing(bytes).await?;
+    let _storing = room.storing.take(bytes).await?;
     drop(packing);
     let object = Object {
         key: key.clone(),
