@@ -63,7 +63,7 @@ test-python: develop $(S3S_FS) ## what a user sees, against real servers on loop
 	$(BIN)/pytest --numprocesses 2
 
 .PHONY: torture
-torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (some 10 minutes)
+torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (half an hour)
 	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
 .PHONY: release

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from oracle import check_quiet, missed_versions
+from places import Bucket
 from support import Cli, CliFor, StartOrg
 
 from circulate_core.practice import PracticeOrg
@@ -100,8 +101,11 @@ def test_a_worker_killed_at_any_point_loses_and_repeats_nothing(
         org.change(chance.randrange(1, 30))
         still_valid = {entry["id"] for entry in org.truth() if valid.get(entry["id"]) == entry["sha256"]}
         crash = f"{point}#{chance.randrange(1, 4)}"
+        crashes = [f"{point}#1", crash]
+        if REPEATS == 1 and isinstance(cli.place, Bucket):
+            crashes.pop()  # for speed: its leases take up to a second to lapse
         with changing(org):
-            killed += pull_until_complete(cli, org, [f"{point}#1", crash], chance)
+            killed += pull_until_complete(cli, org, crashes, chance)
         unchanged = {entry["id"]: entry["sha256"] for entry in org.truth() if entry["id"] in still_valid}
         unchanged = {key: digest for key, digest in unchanged.items() if valid[key] == digest}
         assert missed_versions(cli, unchanged) == set(), f"seed {seed}"
