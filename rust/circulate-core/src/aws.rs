@@ -76,6 +76,11 @@ impl Aws {
         &self.region
     }
 
+    /// How calls are retried.
+    pub(crate) fn retry(&self) -> RetryConfig {
+        self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard)
+    }
+
     /// Whether another endpoint than AWS's own is asked, for all services or for the one whose id is written like this
     /// in `AWS_ENDPOINT_URL_<SERVICE>`.
     pub(crate) fn endpoint(&self, service: &str) -> Option<String> {
@@ -95,8 +100,10 @@ pub(crate) struct Call<'a> {
     pub(crate) operation: &'static str,
     /// The permissions it takes: `s3:PutObject`.
     pub(crate) permissions: &'a str,
-    /// The ARN that these are needed on.
+    /// The ARN that it is about.
     pub(crate) resource: String,
+    /// The ARN that the permissions are needed on.
+    pub(crate) allow_on: String,
     /// The region that was asked.
     pub(crate) region: &'a str,
 }
@@ -150,7 +157,7 @@ impl Call<'_> {
             Some(id) => failed.with("request", id),
             None => failed,
         };
-        let Self { resource, permissions, region, .. } = self;
+        let Self { allow_on, permissions, region, .. } = self;
         match code {
             "SlowDown"
             | "ServiceUnavailable"
@@ -168,7 +175,7 @@ impl Call<'_> {
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => {
                 let kms =
                     if told.contains("kms:") { ", and on the KMS key what the message names" } else { "" };
-                failed.hint(format!("allow {permissions} on {resource}{kms}"))
+                failed.hint(format!("allow {permissions} on {allow_on}{kms}"))
             }
             "NoSuchBucket" => failed.hint("make the bucket first, or correct its name"),
             "NoSuchUpload" => failed.temporary(),

@@ -99,6 +99,7 @@ impl StoredSecret {
             kind: ErrorKind::Settings,
             operation: "read secret",
             permissions: "secretsmanager:GetSecretValue",
+            allow_on: resource.clone(),
             resource,
             region: &self.region,
         }

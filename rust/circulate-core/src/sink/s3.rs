@@ -36,6 +36,8 @@ const MAX_PARTS: usize = 10_000;
 /// Parts of one object on their way at the same time.
 const PARTS_AT_ONCE: usize = 4;
 
+/// Attempts of [`Sink::probe`] at a call.
+const PROBE_ATTEMPTS: u32 = 3;
 /// What [`Sink::probe`] writes.
 const ABOUT: &[u8] =
     b"{\"schema\":1,\"about\":\"Data pulled by Circulate Core. Only what a manifest below _circulate/ \
@@ -63,6 +65,8 @@ pub enum Encryption {
 #[derive(Debug, Clone)]
 pub struct S3Bucket {
     client: Client,
+    /// Gives up sooner: a person waits for it.
+    probing: Client,
     region: String,
     bucket: String,
     /// Empty, or with a slash at its end.
@@ -80,8 +84,12 @@ impl S3Bucket {
         config.set_force_path_style(other.then_some(true));
         let policy = RetryPolicy { base: Duration::from_millis(100), ..RetryPolicy::default() };
         let prefix = prefix.trim_matches('/');
+        let retry = aws.retry();
+        let attempts = retry.max_attempts().min(PROBE_ATTEMPTS);
+        let probing = config.clone().retry_config(retry.with_max_attempts(attempts));
         Self {
             client: Client::from_conf(config.build()),
+            probing: Client::from_conf(probing.build()),
             region: aws.region().to_owned(),
             bucket: bucket.to_owned(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
@@ -95,9 +103,10 @@ impl S3Bucket {
     }
 
     fn call(&self, operation: &'static str, permissions: &'static str, below: &str) -> Call<'_> {
-        let resource = match below {
-            "" => format!("arn:aws:s3:::{}", self.bucket),
-            _ => format!("arn:aws:s3:::{}/{}", self.bucket, self.key(below)),
+        let bucket = format!("arn:aws:s3:::{}", self.bucket);
+        let (resource, allow_on) = match below {
+            "" => (bucket.clone(), bucket),
+            _ => (format!("{bucket}/{}", self.key(below)), format!("{bucket}/{}*", self.prefix)),
         };
         Call {
             service: "S3",
@@ -105,6 +114,7 @@ impl S3Bucket {
             operation,
             permissions,
             resource,
+            allow_on,
             region: &self.region,
         }
     }
@@ -403,7 +413,8 @@ impl Sink for S3Bucket {
                 content_type: "application/json",
                 content_encoding: None,
             };
-            self.create(about).await.map(drop)
+            let probing = Self { client: self.probing.clone(), ..self.clone() };
+            probing.create(about).await.map(drop)
         })
     }
 

@@ -64,6 +64,7 @@ impl DynamoTable {
             kind: ErrorKind::State,
             operation,
             permissions,
+            allow_on: resource.clone(),
             resource,
             region: &self.region,
         }
