@@ -30,7 +30,10 @@ class Reply:
 
     @property
     def next_url(self) -> str | None:
-        """The URL of the next page, as received."""
+        """The URL of the next page, as received in a header or, where the body is an object, in the body."""
+        if self.body.startswith(b"{"):
+            url: str | None = self.json["_links"].get("next", {}).get("href")
+            return url
         return next((line[1 : line.index(">")] for line in self.lines("Link") if line.endswith('rel="next"')), None)
 
     @property
@@ -55,7 +58,7 @@ class Reply:
 
     def ids_of(self, name: str) -> list[str]:
         """Return one member of every record in a list answer."""
-        return [record[name] for record in self.json]
+        return [record[name] for record in (self.json["value"] if self.body.startswith(b"{") else self.json)]
 
 
 class Client:

@@ -24,7 +24,7 @@ def test_the_token_can_be_chosen(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/api/v1/zones", "/api/v1/app_users", "/api/v1/users/", "/api/v1/users/a/roles", "/api/v1/usersx"]
+    "target", ["/", "/api/v1/idps", "/api/v1/app_users", "/api/v1/users/", "/api/v1/users/a/grants", "/api/v1/usersx"]
 )
 def test_an_unknown_path_is_not_found(serve: Serve, target: str) -> None:
     _, client = serve(users=5)

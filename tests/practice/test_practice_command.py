@@ -68,7 +68,7 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
         (["--group-members", "few"], "0-3"),
         (["--bucket-limit", "/api/v1/apps"], "/api/v1/apps=100"),
         (["--bucket-limit", "/api/v1/zones=3"], "/api/v1/zones"),
-        (["--fault", "zones/429"], "app_users"),
+        (["--fault", "idps/429"], "app_users"),
         (["--port", "70000"], "port"),
     ],
 )

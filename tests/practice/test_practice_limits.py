@@ -97,7 +97,9 @@ def test_every_bucket_has_a_quota_of_its_own_and_apps_share_theirs_with_all_belo
         "/api/v1/users": ["/api/v1/users", "/api/v1/users?limit=1", "/api/v1/users"],
         "/api/v1/groups": ["/api/v1/groups", "/api/v1/groups?limit=1", "/api/v1/groups"],
         "/api/v1/groups/{id}": [f"/api/v1/groups/{group}", f"/api/v1/groups/{group}/users", "/api/v1/groups/00g1"],
-        "/api/v1": ["/api/v1/users/00u1", "/nowhere", "/api/v1/users/00u1"],
+        "/api/v1/users/{id}": ["/api/v1/users/00u1", "/api/v1/users/00u1/factors", "/api/v1/users/00u1/roles"],
+        "/api/v1/devices": ["/api/v1/devices", "/api/v1/devices?limit=1", "/api/v1/devices"],
+        "/api/v1": ["/api/v1/zones", "/nowhere", "/api/v1/policies?type=PASSWORD"],
     }
     for bucket, paths in targets.items():
         replies = [client.get(path) for path in paths]

@@ -18,12 +18,14 @@ NO_RECORDS: Final = b"[]"
 JSON_TYPE: Final = "application/json"
 _SUMMARIES: Final = {
     "E0000001": "Api validation failed: {}",
+    "E0000002": "The request was not valid: {}",
     "E0000006": "You do not have permission to perform the requested action",
     "E0000007": "Not found: Resource not found: {}",
     "E0000008": "The requested path was not found",
     "E0000009": "Internal Server Error",
     "E0000010": "Service is in read only mode",
     "E0000011": "Invalid token provided",
+    "E0000015": "You do not have permission to access the feature you are requesting",
     "E0000022": "The endpoint does not support the provided HTTP method",
     "E0000031": "Invalid search criteria.",
     "E0000053": "Invalid filter '{}': The value is more than 180 days ago.",

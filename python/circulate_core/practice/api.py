@@ -13,7 +13,7 @@ from circulate_core.practice.filters import FilterError
 from circulate_core.practice.limits import Excess, Limiter
 from circulate_core.practice.listing import Links, Listing, ListQuery, Source
 from circulate_core.practice.pages import Page
-from circulate_core.practice.routes import LISTS, Place, bucket_of, place_of
+from circulate_core.practice.routes import LISTS, Paging, Place, bucket_of, place_of
 
 _GATEWAY_PAGE: Final = b"<html><head><title>%d</title></head><body>upstream unavailable</body></html>\n"
 _FAULT_ERRORS: Final = {
@@ -60,12 +60,14 @@ class _Asked:
         query: Its query.
         position: Where in the list that is.
         source: What gives the pages of the list.
+        paging: Where the list says what the next page is.
     """
 
     request: Request
     query: ListQuery
     position: Position
     source: Source
+    paging: Paging
 
     def page(self) -> Page:
         """Return the page asked for.
@@ -140,11 +142,12 @@ class Api:
         return self._list(request, place)
 
     def _list(self, request: Request, place: Place) -> Answer:
-        source = self.content.source(place)
-        query = ListQuery.parse(request.target, LISTS[place.collection])
+        rules = LISTS[place.collection]
+        query = ListQuery.parse(request.target, rules)
+        source = self.content.source(place, query)
         position = self.listing.position(query, source)
         due = self.faults.take(place.collection, position.page, query.limit, after_empty=position.after_empty)
-        asked = _Asked(request, query, position, source)
+        asked = _Asked(request, query, position, source, rules.paging)
         answer = self._page(asked, due) if due.instead is None else self._instead(asked, due.instead.kind)
         answer.page, answer.fault = position.page, due.name
         answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
@@ -156,8 +159,9 @@ class Api:
 
     def _page(self, asked: _Asked, due: Due) -> Answer:
         request, page = asked.request, asked.page()
-        altered = render(page, due, compress=self.gzip and request.takes_gzip)
-        links = Links(request.host, request.target, self.listing.following(asked.query, asked.position, page))
+        following = self.listing.following(asked.query, asked.position, page)
+        links = Links(request.host, request.target, following, asked.paging)
+        altered = render(page, due, compress=self.gzip and request.takes_gzip, frame=links.frame(due))
         headers = self._headers(request) + links.headers(due)
         if self.gzip:
             headers.append(("Vary", "Accept-Encoding"))
@@ -175,7 +179,8 @@ class Api:
     def _instead(self, asked: _Asked, kind: str) -> Answer:
         """Return the answer that a fault puts in the place of the page."""
         request = asked.request
-        links = Links(request.host, request.target, self.listing.same_after_empty(asked.query, asked.position))
+        following = self.listing.same_after_empty(asked.query, asked.position)
+        links = Links(request.host, request.target, following, asked.paging)
         answer = self._faked(kind, request, links)
         if not answer.headers:
             answer.headers = self._headers(request, _excess_of(kind))
@@ -189,7 +194,8 @@ class Api:
         if kind == "html":
             return Answer(status=200, body=LOGIN_PAGE, whole=False)
         if kind == "empty-page":
-            return Answer(status=200, body=b"[]", headers=self._headers(request) + links.headers(Due()))
+            body = b"[]".join(links.frame(Due()))
+            return Answer(status=200, body=body, headers=self._headers(request) + links.headers(Due()))
         if kind == "redirect":
             headers = [*self._headers(request), ("Location", links.elsewhere())]
             return Answer(status=302, headers=headers)

@@ -4,11 +4,11 @@ import hashlib
 from typing import Final, NamedTuple
 
 from circulate_core.practice.collection import Clock, TruthEntry
+from circulate_core.practice.editable import Editable
 from circulate_core.practice.filters import Attribute, Match, id_in, name_in
 from circulate_core.practice.fragments import ORG_URL, Extras, rearrangements
 from circulate_core.practice.ids import APP, Ids
 from circulate_core.practice.pages import PageCache
-from circulate_core.practice.parents import Parents
 from circulate_core.practice.stamps import stamp
 
 NAME: Final = "apps"
@@ -88,7 +88,7 @@ _KINDS: Final = (
 _NAMES: Final = tuple(kind.name for kind in _KINDS)
 
 
-class Apps(Parents):
+class Apps(Editable):
     """All apps of one org. They take no filter of time, as Okta's do not.
 
     Args:

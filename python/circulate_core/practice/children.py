@@ -1,4 +1,4 @@
-"""Lists below a parent: users and groups of an app, members of a group.
+"""Lists below a parent: users and groups of an app, members of a group, factors and roles of a user.
 
 How many children a parent has, and which, follows from the seed; nothing is held for a parent until its children
 change, so a million of them cost nothing to start with. Children keep their position for good and new ones are added at
@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from circulate_core.practice.collection import Clock, TruthEntry, truth_of
+from circulate_core.practice.collection import Clock, Collection, TruthEntry, truth_of
 from circulate_core.practice.columns import newest_start
 from circulate_core.practice.pages import Page, PageCache, Record
-from circulate_core.practice.parents import Parents
 from circulate_core.practice.sizes import Sizes
 
 _TRUTH_BATCH: Final = 200
@@ -67,7 +66,7 @@ class Children(ABC):
     def __init__(  # noqa: PLR0913 - what all child lists share
         self,
         name: str,
-        parents: Parents,
+        parents: Collection,
         sizes: Sizes,
         pool: int,
         seed: int,

@@ -71,6 +71,7 @@ class Collection(ABC):
         self._changed = array("I", bytes(4 * count))
         self._changes = 0
         self._born: dict[int, int] = {}
+        self._forbidden: set[int] = set()
         self._lock = threading.RLock()
         self._compiled = lru_cache(maxsize=64)(self._compile)
 
@@ -126,6 +127,22 @@ class Collection(ABC):
         """Tell whether record `index` is still there."""
         return True
 
+    def id_of(self, index: int) -> bytes:
+        """Return the id of record `index`, whether or not there is one yet."""
+        return self._ids.id_of(index)
+
+    def forbid(self, index: int) -> None:
+        """Refuse the lists below a record from now on."""
+        self._forbidden.add(index)
+
+    def allow(self, index: int) -> None:
+        """Serve the lists below a record again."""
+        self._forbidden.discard(index)
+
+    def is_forbidden(self, index: int) -> bool:
+        """Tell whether the lists below a record are refused."""
+        return index in self._forbidden
+
     def created(self, index: int) -> int:
         """Return when a record was created, in epoch milliseconds."""
         return self._start.created(index) if index < self._start_count else self._born[index]
@@ -139,9 +156,9 @@ class Collection(ABC):
     def _body(self, index: int) -> bytes:
         """Return the bytes of the newest version of record `index`."""
 
-    @abstractmethod
     def _attributes(self) -> dict[str, Attribute]:
         """Return what filters can look at."""
+        return {}
 
     @abstractmethod
     def _listed(self, index: int) -> bool:

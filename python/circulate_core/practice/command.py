@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[LIST/]KIND[:VALUE][@PAGE][*TIMES]",
         help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}",
     )
+    add(
+        "--lacks",
+        action="append",
+        default=[],
+        metavar="LIST[:STATUS]",
+        help="do not have a list, or policies/TYPE, and answer 401 (types of policies: 400) or STATUS; repeatable",
+    )
     add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
     add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
     add("--gzip", action="store_true", help="compress answers for clients that take it")
@@ -91,6 +98,7 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         groups=args.groups,
         group_members=parse_sizes(args.group_members),
         events=args.events,
+        lacks=args.lacks,
         seed=args.seed,
         token=args.token,
         port=args.port,

@@ -8,10 +8,11 @@ They need no token, count against no limit and are not in the log.
 | `GET windows?bucket=PATH` | tells how many requests came when, of one bucket or of all |
 | `POST change?count=N` | changes N users |
 | `POST add_app?users=N&groups=N`, `POST add_group?members=N` | adds an app or a group |
+| `POST add?of=LIST` | adds a record to any other list whose records can be added |
 | `POST add_events?count=N&late=TIME` | adds events to the system log, published that long ago |
-| `POST delete?id=ID`, `POST rename?id=ID` | deletes or renames an app or a group |
-| `POST forbid?id=ID`, `POST allow?id=ID` | refuses the lists below an app or a group; serves them again |
-| `POST change_children?of=LIST&parent=ID&add=N&update=N&remove=N` | changes a list below an app or a group |
+| `POST delete?id=ID`, `POST rename?id=ID` | deletes or renames a record of any such list |
+| `POST forbid?id=ID`, `POST allow?id=ID` | refuses the lists below a user, an app or a group; serves them again |
+| `POST change_children?of=LIST&parent=ID&add=N&update=N&remove=N` | changes a list below a user, an app or a group |
 """
 
 import json
@@ -48,6 +49,7 @@ class Control:
                 "id": content.add_app(users=given.number("users"), groups=given.number("groups"))
             },
             "add_group": lambda given: {"id": content.add_group(members=given.number("members"))},
+            "add": lambda given: {"id": content.add(given["of"])},
             "add_events": lambda given: {
                 "uuids": content.events.add(given.number("count", 1), late=parse_duration(given.get("late", "0s")))
             },

@@ -15,7 +15,7 @@ from typing import Final
 from circulate_core.practice.answers import NO_RECORDS
 from circulate_core.practice.faults import Due
 from circulate_core.practice.fragments import padded
-from circulate_core.practice.pages import Page, Record, log_text
+from circulate_core.practice.pages import NO_FRAME, Frame, Page, Record, log_text
 
 LOGIN_PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Sign In</title></head><body><form>...</form></body></html>\n"
 
@@ -45,13 +45,13 @@ class Altered:
     zipped: bool
 
 
-def render(page: Page, due: Due, *, compress: bool) -> Altered:
-    """Return the body of `page` with the faults in `due`, compressed if `compress` says so."""
+def render(page: Page, due: Due, *, compress: bool, frame: Frame = NO_FRAME) -> Altered:
+    """Return the body of `page` inside `frame` with the faults in `due`, compressed if `compress` says so."""
     whole = not due.has(*_DESTRUCTIVE)
-    if not due.has(*_KINDS, *_DESTRUCTIVE):
+    if frame == NO_FRAME and not due.has(*_KINDS, *_DESTRUCTIVE):
         return Altered(page.zipped() if compress else page.body, page.log_text, whole, None, compress)
     records = _records(page, due)
-    body = _body(records, due)
+    body = _body(records, due, frame)
     bomb = due.value("gzip-bomb")
     if bomb is not None:
         body = _bomb(body, int(bomb))
@@ -112,10 +112,11 @@ def _spoil(records: list[Record], member: bytes) -> None:
     records[len(records) // 2] = middle._replace(body=b"{%b,%b" % (member, middle.body[1:]))
 
 
-def _body(records: Sequence[Record], due: Due) -> bytes:
+def _body(records: Sequence[Record], due: Due, frame: Frame) -> bytes:
     """Return the document that holds `records`, before content encoding."""
     gap = _newline(due) and _newline(due) + _INDENT
-    body = b"[%b%b%b]" % (gap, (b"," + gap).join([record.body for record in records]), _newline(due))
+    array = b"[%b%b%b]" % (gap, (b"," + gap).join([record.body for record in records]), _newline(due))
+    body = array.join(frame)
     if due.has("not-array"):
         body = b'{"users":%b}' % body
     if due.has("bom"):

@@ -54,10 +54,6 @@ class Directory(Collection):
                     self._status[index] = DEPROVISIONED
             return [self._ids.id_of(index).decode() for index in known + [self._add(now) for _ in range(rare)]]
 
-    def id_of(self, number: int) -> bytes:
-        """Return the id of user `number`, whether or not there is one yet."""
-        return self._ids.id_of(number)
-
     def person(self, number: int) -> Person:
         """Return the name and login of user `number`, whether or not there is one yet."""
         return self._writer.person(number)

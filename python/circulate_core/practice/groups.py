@@ -5,11 +5,11 @@ from array import array
 from typing import Final
 
 from circulate_core.practice.collection import Clock
+from circulate_core.practice.editable import Editable
 from circulate_core.practice.filters import Attribute, id_in, name_in, time_in
 from circulate_core.practice.fragments import ORG_URL, Extras, rearrangements
 from circulate_core.practice.ids import APP, GROUP, Ids
 from circulate_core.practice.pages import PageCache
-from circulate_core.practice.parents import Parents
 from circulate_core.practice.stamps import stamp
 
 NAME: Final = "groups"
@@ -27,7 +27,7 @@ _TOPICS: Final = (
 )
 
 
-class Groups(Parents):
+class Groups(Editable):
     """All groups of one org. Other members move `lastMembershipUpdated`, another name moves `lastUpdated`.
 
     Args:

@@ -20,6 +20,13 @@ _KIND_STEP = 0x9E3779B97F4A7C15  # sets kinds apart: user 5 and app 5 differ in 
 USER = b"00u"
 APP = b"0oa"
 GROUP = b"00g"
+DEVICE = b"guo"
+POLICY = b"00p"
+ZONE = b"nzo"
+API_TOKEN = b"00T"
+SERVER = b"aus"
+FACTOR = b"ufs"
+ROLE = b"irb"
 
 
 class Ids:
@@ -27,7 +34,7 @@ class Ids:
 
     Args:
         seed: Number that sets this org's ids apart from those of another seed.
-        kind: The first three characters: `USER`, `APP` or `GROUP`.
+        kind: The first three characters, such as `USER`.
 
     Example:
         >>> ids = Ids(seed=1, kind=USER)

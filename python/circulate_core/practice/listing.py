@@ -1,5 +1,6 @@
 """Lists: the query, the page it names, and the links to this page and the next."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -8,11 +9,11 @@ from urllib.parse import unquote_plus
 from circulate_core.practice.answers import Refusal
 from circulate_core.practice.cursors import CursorError, Cursors, Position
 from circulate_core.practice.faults import Due
-from circulate_core.practice.pages import Page
-from circulate_core.practice.routes import Rules
+from circulate_core.practice.pages import NO_FRAME, Frame, Page
+from circulate_core.practice.routes import Paging, Rules
 
 _OTHER_HOST: Final = "127.0.0.2"
-_TIED: Final = frozenset({"filter", "until"})
+_TIED: Final = frozenset({"filter", "search", "type", "until"})
 """Parameters that a cursor holds for."""
 _REPLACED: Final = frozenset({"after", "since"})
 """Parameters whose place the cursor of the next page takes."""
@@ -56,6 +57,8 @@ class ListQuery:
         if len(values) < len(parameters) or refused:
             cause = f"not served here: {', '.join(sorted(refused))}" if refused else "a parameter is repeated"
             raise Refusal(400, "E0000001", "query", cause)
+        if rules.paging is Paging.NONE:
+            return cls(path, parameters, rules.default, None)
         return cls(path, parameters, _limit(values.get("limit", str(rules.default)), rules), values.get("after"))
 
     @property
@@ -96,14 +99,18 @@ class Links:
         host: Host and port the client asked for.
         here: Path and query of this page, as received.
         there: Path and query of the next page, or None on the last.
+        paging: Where the list says so.
     """
 
     host: str
     here: str
     there: str | None
+    paging: Paging
 
     def headers(self, due: Due) -> list[tuple[str, str]]:
         """Return the `Link` headers, one line a relation unless a fault wants it otherwise."""
+        if self.paging is not Paging.HEADER:
+            return []
         this = f'<http://{self.host}{self.here}>; rel="self"'
         if self.there is None:
             return [("Link", this)]
@@ -111,6 +118,13 @@ class Links:
         if due.has("next-joined"):
             return [("Link", f"{this}, {following}")]
         return [("Link", this), ("Link", following)]
+
+    def frame(self, due: Due) -> Frame:
+        """Return the text in front of and behind the array of records."""
+        if self.paging is not Paging.BODY:
+            return NO_FRAME
+        links = {} if self.there is None else {"next": {"href": self._next_url(self.there, due)}}
+        return b'{"value":', b',"_links":%b}' % json.dumps(links, separators=(",", ":")).encode()
 
     def elsewhere(self) -> str:
         """Return the URL of this page at another origin."""

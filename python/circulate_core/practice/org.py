@@ -16,6 +16,7 @@ from circulate_core.practice.content import Amounts, Content
 from circulate_core.practice.control import Control
 from circulate_core.practice.cursors import Cursors
 from circulate_core.practice.faults import Fault, FaultPlan
+from circulate_core.practice.lacks import Lacks
 from circulate_core.practice.limits import Limiter, Window
 from circulate_core.practice.listing import Listing
 from circulate_core.practice.log import LogEntry, RequestLog
@@ -43,6 +44,16 @@ class PracticeOrg:
         groups: How many groups there are at the start.
         group_members: How many members each group has at the start, or the least and the most; never more than users.
         events: How many events the system log holds at the start, one a minute up to then.
+        devices: How many devices there are at the start.
+        policies: How many policies there are of each type at the start.
+        user_factors: How many factors each user has at the start, or the least and the most.
+        role_assignees: How many users have roles at the start; never more than users.
+        user_roles: How many roles each of them has at the start, or the least and the most.
+        api_tokens: How many API tokens the org tells of at the start.
+        zones: How many network zones there are at the start.
+        authorization_servers: How many authorization servers there are at the start.
+        lacks: Lists and types of policies that the org does not have: `devices`, `policies/ENTITY_RISK`. Asked for one,
+            it answers 401 for a list and 400 for a type of policies, or what stands behind a colon: `devices:404`.
         seed: Number everything follows from.
         token: API token to accept.
         port: Port to listen at; 0 takes a free one.
@@ -81,6 +92,15 @@ class PracticeOrg:
         groups: int = 10,
         group_members: int | tuple[int, int] = (0, 40),
         events: int = 500,
+        devices: int = 12,
+        policies: int = 2,
+        user_factors: int | tuple[int, int] = (0, 3),
+        role_assignees: int = 7,
+        user_roles: int | tuple[int, int] = (1, 3),
+        api_tokens: int = 5,
+        zones: int = 8,
+        authorization_servers: int = 5,
+        lacks: Iterable[str] = (),
         seed: int = 1,
         token: str = DEFAULT_TOKEN,
         port: int = 0,
@@ -101,6 +121,8 @@ class PracticeOrg:
         wait: Callable[[float], object] | None = None,
     ) -> None:
         _check_at_least(0, users=users, apps=apps, groups=groups, events=events, seed=seed, port=port)
+        _check_at_least(0, devices=devices, policies=policies, role_assignees=role_assignees, api_tokens=api_tokens)
+        _check_at_least(0, zones=zones, authorization_servers=authorization_servers)
         _check_at_least(0, latency=latency, change_count=change_count)
         _check_at_least(1, rate_limit=rate_limit, concurrency=concurrency, cache_bytes=cache_bytes)
         if port > _MAX_PORT:
@@ -122,8 +144,16 @@ class PracticeOrg:
             groups=groups,
             group_members=Sizes.of("group_members", group_members),
             events=events,
+            devices=devices,
+            policies=policies,
+            user_factors=Sizes.of("user_factors", user_factors),
+            role_assignees=role_assignees,
+            user_roles=Sizes.of("user_roles", user_roles),
+            api_tokens=api_tokens,
+            zones=zones,
+            authorization_servers=authorization_servers,
         )
-        self._content = Content(amounts, seed, clock, nasty=nasty, cache_bytes=cache_bytes)
+        self._content = Content(amounts, Lacks(lacks), seed, clock, nasty=nasty, cache_bytes=cache_bytes)
         self._cursors = Cursors(seed)
         self._limiter = Limiter(_limits(rate_limit, rate_limits or {}), window, concurrency, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
@@ -202,34 +232,46 @@ class PracticeOrg:
         """Add a group with so many members, if there are so many users, and return its id."""
         return self._content.add_group(members=members)
 
-    def delete(self, record_id: str) -> None:
-        """Delete an app or a group: it and the lists below it are not found from now on.
+    def add(self, collection: str) -> str:
+        """Add a record to a list of records that have no children and return its id.
+
+        Args:
+            collection: `devices`, `policies` (of the type whose turn it is), `api_tokens`, `zones` or
+                `authorization_servers`.
 
         Raises:
-            LookupError: If there is no app and no group with that id.
+            LookupError: If it is none of these.
+        """
+        return self._content.add(collection)
+
+    def delete(self, record_id: str) -> None:
+        """Delete a record, but no user: it and the lists below it are not found from now on.
+
+        Raises:
+            LookupError: If there is no such record with that id.
         """
         self._content.delete(record_id)
 
     def rename(self, record_id: str) -> None:
-        """Rename an app or a group, which moves its `lastUpdated`; raises as `delete` does."""
+        """Rename a record, but no user, which moves its `lastUpdated`; raises as `delete` does."""
         self._content.rename(record_id)
 
     def forbid(self, record_id: str) -> None:
-        """Answer 403 for the lists below an app or a group from now on; raises as `delete` does."""
+        """Answer 403 for the lists below a user, an app or a group from now on; raises as `delete` does."""
         self._content.forbid(record_id)
 
     def allow(self, record_id: str) -> None:
-        """Serve the lists below an app or a group again; raises as `delete` does."""
+        """Serve the lists below a user, an app or a group again; raises as `delete` does."""
         self._content.allow(record_id)
 
     def change_children(
         self, collection: str, parent_id: str, *, add: int = 0, update: int = 0, remove: int = 0
     ) -> Changed:
-        """Change the users or groups of an app (`app_users`, `app_groups`) or the members of a group (`group_members`).
+        """Change a list below a user, an app or a group.
 
         Args:
-            collection: Name of the list.
-            parent_id: Id of the app or group.
+            collection: Name of the list: `app_users`, `app_groups`, `group_members`, `user_factors` or `user_roles`.
+            parent_id: Id of the user, app or group.
             add: How many to add.
             update: How many to give new content; not for members, whose content changes with the users.
             remove: How many to take away.
@@ -259,8 +301,8 @@ class PracticeOrg:
         """Yield id, digest, length and `lastUpdated` of the newest version of every record of a list.
 
         Events have their `uuid` as id and `published` as `lastUpdated`, and come in the order they were persisted.
-        Users and apps have their status too, children the id of their parent. Deleted records are left out, forbidden
-        ones are not.
+        Users and apps have their status too, children the id of their parent; users with roles have no `lastUpdated`.
+        Deleted records are left out, forbidden ones are not. A list that the org lacks is empty.
 
         Args:
             collection: Name of the list; `LISTS` names all.

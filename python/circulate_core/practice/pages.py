@@ -13,11 +13,15 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 PageKey = tuple[str, str, int, int]
 """List, what of it (the filter text as sent, or the number of the parent), first record and limit."""
 
+Frame = tuple[bytes, bytes]
+"""What stands in front of and behind the array of records in a body."""
+
+NO_FRAME: Final[Frame] = (b"", b"")
 _GZIP_LEVEL = 5
 
 

@@ -1,15 +1,37 @@
 """The paths of the API: which list or record each stands for, what each list takes, and whose quota a path uses up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final, NamedTuple
 
 _ROOT: Final = "/api/v1/"
 _OTHERS: Final = "/api/v1"
 _BELOW_APPS: Final = "/api/v1/apps"
-_BELOW_GROUPS: Final = "/api/v1/groups/{id}"
+_BELOW: Final = {
+    "/api/v1/apps/": _BELOW_APPS,
+    "/api/v1/groups/": "/api/v1/groups/{id}",
+    "/api/v1/users/": "/api/v1/users/{id}",
+}
 
-BUCKETS: Final = (_BELOW_APPS, "/api/v1/users", "/api/v1/groups", _BELOW_GROUPS, "/api/v1/logs", _OTHERS)
+BUCKETS: Final = (
+    _BELOW_APPS,
+    "/api/v1/users",
+    "/api/v1/users/{id}",
+    "/api/v1/groups",
+    "/api/v1/groups/{id}",
+    "/api/v1/logs",
+    "/api/v1/devices",
+    _OTHERS,
+)
 """Buckets of paths with a rate limit of their own. Everything below apps is in one, as it is at Okta."""
+
+
+class Paging(Enum):
+    """Where a list says what its next page is."""
+
+    HEADER = "in Link headers"
+    BODY = "in the body, which is an object around the records"
+    NONE = "nowhere, it comes whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +42,7 @@ class Rules:
         default: Records of a page when the query does not say.
         most: Largest `limit`.
         least: Smallest `limit`.
+        paging: Where it says what the next page is; one that comes whole takes no limit.
         not_served: Parameters Okta knows and the practice org does not; refused, because ignoring them would change the
             answer.
     """
@@ -27,7 +50,11 @@ class Rules:
     default: int
     most: int
     least: int = 1
-    not_served: frozenset[str]
+    paging: Paging = Paging.HEADER
+    not_served: frozenset[str] = frozenset()
+
+
+_WHOLE: Final = Rules(default=1_000_000, most=1_000_000, paging=Paging.NONE)
 
 
 LISTS: Final = {
@@ -44,6 +71,14 @@ LISTS: Final = {
     "groups": Rules(default=200, most=10_000, not_served=frozenset({"search", "q", "expand", "sortBy", "sortOrder"})),
     "group_members": Rules(default=1000, most=1000, not_served=frozenset({"filter"})),
     "logs": Rules(default=100, least=0, most=1000, not_served=frozenset({"filter", "q"})),
+    "devices": Rules(default=200, most=200, not_served=frozenset({"expand"})),
+    "policies": Rules(default=20, most=200, not_served=frozenset({"status", "q", "expand", "sortBy", "resourceId"})),
+    "user_factors": _WHOLE,
+    "user_roles": replace(_WHOLE, not_served=frozenset({"expand"})),
+    "role_assignees": Rules(default=100, most=100, paging=Paging.BODY),
+    "api_tokens": _WHOLE,
+    "zones": Rules(default=20, most=200, not_served=frozenset({"filter"})),
+    "authorization_servers": Rules(default=200, most=200, not_served=frozenset({"q"})),
 }
 """Every list by name."""
 
@@ -51,9 +86,16 @@ _CHILDREN: Final = {
     ("apps", "users"): "app_users",
     ("apps", "groups"): "app_groups",
     ("groups", "users"): "group_members",
+    ("users", "factors"): "user_factors",
+    ("users", "roles"): "user_roles",
 }
 _SINGLE: Final = ("users", "apps", "groups")
-_TOP: Final = (*_SINGLE, "logs")
+_TOP: Final = {
+    **{name: name for name in (*_SINGLE, "logs", "devices", "policies", "zones")},
+    "api-tokens": "api_tokens",
+    "authorizationServers": "authorization_servers",
+    "iam/assignees/users": "role_assignees",
+}
 
 
 class Place(NamedTuple):
@@ -77,21 +119,21 @@ def place_of(path: str) -> Place | None:
         >>> place_of("/api/v1/apps/0oa1/users")
         Place(collection='app_users', record_id='0oa1', single=False)
     """
-    first, *rest = path.removeprefix(_ROOT).split("/") if path.startswith(_ROOT) else [""]
+    below = path.removeprefix(_ROOT) if path.startswith(_ROOT) else ""
+    if below in _TOP:
+        return Place(_TOP[below])
+    first, *rest = below.split("/")
     match rest:
-        case [] if first in _TOP:
-            return Place(first)
         case [record_id] if record_id and first in _SINGLE:
             return Place(first, record_id, single=True)
-        case [parent_id, below] if parent_id and (first, below) in _CHILDREN:
-            return Place(_CHILDREN[first, below], parent_id)
+        case [parent_id, last] if parent_id and (first, last) in _CHILDREN:
+            return Place(_CHILDREN[first, last], parent_id)
     return None
 
 
 def bucket_of(path: str) -> str:
     """Return the bucket whose quota a request of `path` uses up."""
-    if path.startswith(_BELOW_APPS + "/"):
-        return _BELOW_APPS
-    if path.startswith("/api/v1/groups/"):
-        return _BELOW_GROUPS
+    for start, bucket in _BELOW.items():
+        if path.startswith(start):
+            return bucket
     return path if path in BUCKETS else _OTHERS

@@ -1,4 +1,4 @@
-"""Records that have children: apps and groups. They can be added, deleted, renamed, and closed to the token."""
+"""Lists whose records can be added, deleted and renamed: all but the users, which change in their own way."""
 
 from circulate_core.practice.collection import Clock, Collection
 from circulate_core.practice.columns import StartingValues, newest_start
@@ -7,8 +7,8 @@ from circulate_core.practice.ids import Ids
 from circulate_core.practice.pages import PageCache
 
 
-class Parents(Collection):
-    """The apps, or the groups, of one org.
+class Editable(Collection):
+    """One such list of one org.
 
     Args:
         name: Name of the list.
@@ -20,17 +20,12 @@ class Parents(Collection):
         cache: Where rendered pages are kept.
     """
 
-    def __init__(  # noqa: PLR0913 - what both kinds share
+    def __init__(  # noqa: PLR0913 - what all of them share
         self, name: str, kind: str, count: int, ids: Ids, seed: int, *, clock: Clock, cache: PageCache
     ) -> None:
         start = StartingValues(seed, newest_start(clock()), name)
         super().__init__(name, kind, count, ids, start, clock=clock, cache=cache)
         self._gone: set[int] = set()
-        self._forbidden: set[int] = set()
-
-    def id_of(self, index: int) -> bytes:
-        """Return the id of record `index`, whether or not there is one yet."""
-        return self._ids.id_of(index)
 
     def add(self) -> int:
         """Add a record, created now, and return its index."""
@@ -51,18 +46,6 @@ class Parents(Collection):
             self._changes += 1
             self._touch(index)
             self._updated[index] = self._now()
-
-    def forbid(self, index: int) -> None:
-        """Refuse the children of a record from now on."""
-        self._forbidden.add(index)
-
-    def allow(self, index: int) -> None:
-        """Serve the children of a record again."""
-        self._forbidden.discard(index)
-
-    def is_forbidden(self, index: int) -> bool:
-        """Tell whether the children of a record are refused."""
-        return index in self._forbidden
 
     def exists(self, index: int) -> bool:
         """Tell whether record `index` was not deleted."""
