@@ -93,9 +93,8 @@ def test_a_run_that_was_killed_goes_on_where_it_stood(start_org: StartOrg, cli_f
             pass
         assert done.code == 0, done.err
     runs = [run for run in reversed(cli.runs()) if run["status"] == "committed"]
-    done = [Done(0, json.dumps({"manifest": run["manifest"]}), "") for run in runs]
-    polled_last = polled(cli)
-    assert delivered(cli, [*done, polled_last], org) == (6030, 0, 0)
+    committed = [Done(0, json.dumps({"manifest": run["manifest"]}), "") for run in runs]
+    assert delivered(cli, [*committed, polled(cli)], org) == (6030, 0, 0)
 
 
 def test_a_deadline_makes_a_poll_complete_up_to_there(start_org: StartOrg, cli_for: CliFor) -> None:

@@ -8,14 +8,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
 use super::fetch::{Pages, Step, first_url, stored_url};
+use crate::cursor::Window;
 use crate::error::Result;
 use crate::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::page::{Record, Watch};
 use crate::plan::Partition;
-use crate::spec::{Endpoint, Incremental, Parent, Pointer};
+use crate::spec::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::state::Mode;
 
 /// Parents in a part of the plan.
@@ -35,7 +37,7 @@ impl Attempt<'_> {
         let watched = watched(rule);
         let url = match &self.position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, &parent.list, None, incremental, &self.held.run.window)?,
+            None => self.first_url_of_parents(&parent.list, incremental)?,
         };
         let client = Arc::clone(&self.client);
         let mut pages = Pages::start(
@@ -67,6 +69,16 @@ impl Attempt<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Parents whose children may have changed; or all of them, as a full refresh would ask for them.
+    fn first_url_of_parents(&self, parents: &StreamSpec, rule: Option<&Incremental>) -> Result<Url> {
+        if rule.is_some() {
+            return first_url(self.pull, parents, None, rule, &self.held.run.window);
+        }
+        let rule = parents.incremental.as_ref();
+        let all = Window { since: rule.and_then(|rule| rule.full_since), until: None };
+        first_url(self.pull, parents, None, rule, &all)
     }
 
     /// The run whose records are the parents to ask, if there is one that holds them all.
