@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from places import Bucket, client
-from proxy import Answer, proxy
+from proxy import Answer, Fate, Handler, proxy
 from stand_ins import HERE, free_port, ministack, s3s
 from support import Cli, CliFor, Done, StartOrg
 
@@ -269,4 +269,73 @@ def test_a_key_id_that_nobody_has_is_told(org: PracticeOrg, strict_cli: Cli) -> 
     strict_cli.environment["AWS_ACCESS_KEY_ID"] = "AKIANOBODYHASTHIS000"
     assert_told(strict_cli.pull(), 1, "InvalidAccessKeyId", "check AWS_PROFILE or AWS_ACCESS_KEY_ID")
     assert_told(strict_cli("runs", *place_of(strict_cli).state), 1, "UnrecognizedClient", "credentials are wrong")
+    assert org.request_count == 0
+
+
+def test_a_profile_says_all_there_is_to_know(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
+    keys = {"Version": 1, "AccessKeyId": "practice", "SecretAccessKey": f"{CANARY}-of-aws"}
+    (aws_cli.folder / "keys.json").write_text(json.dumps(keys))
+    (aws_cli.folder / ".aws").mkdir()
+    profile = ["[profile work]", "region = us-east-1", f"endpoint_url = {aws}"]
+    profile.append(f"credential_process = cat {aws_cli.folder}/keys.json")
+    (aws_cli.folder / ".aws/config").write_text("\n".join(profile))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL"):
+        del aws_cli.environment[name]
+    done = aws_cli.pull(AWS_PROFILE="work")
+    assert done.code == 0, done.err
+    assert CANARY not in done.err + done.out
+    assert aws_cli("runs", *place_of(aws_cli).state, AWS_PROFILE="work").code == 0
+    assert org.request_count == 2
+
+
+def test_every_request_to_a_bucket_names_the_owner_it_must_have(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
+    place = place_of(aws_cli)
+    owner = ("--expected-bucket-owner", "123456789012")
+    named: list[str | None] = []
+
+    def look(request: Handler) -> Fate:
+        named.append(request.headers.get("x-amz-expected-bucket-owner"))
+        return Fate.ANSWERED
+
+    with proxy(aws, look) as seen:
+        through = {"AWS_ENDPOINT_URL_S3": seen.url}
+        done = aws_cli.pull(*owner, "--compression", "none", "--batch-bytes", "3000000", **through)
+        assert done.code == 0, done.err
+        manifest = f"{place.uri}/{done.report['manifest']}"
+        assert aws_cli("verify", manifest, *place.state, *owner, **through).code == 0
+        collected = aws_cli("gc", *place.arguments, "--older-than", "0s", *owner, **through)
+        assert collected.code == 0, collected.err
+    assert len(named) > 5
+    assert set(named) == {"123456789012"}
+    assert org.request_count == 2
+
+
+def test_the_token_may_be_kept_in_secrets_manager(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
+    secret = {"okta_domain": org.url, "okta_api_key": org.token}
+    client("secretsmanager", aws).create_secret(Name="prod/okta", SecretString=json.dumps(secret))
+    del aws_cli.environment["OKTA_ORG_URL"], aws_cli.environment["OKTA_API_TOKEN"]
+    checked = aws_cli("check", "okta", "--secret", "prod/okta")
+    assert (checked.code, "in the secret prod/okta" in checked.err) == (0, True)
+    done = aws_cli.pull(OKTA_SECRET="prod/okta")
+    assert done.code == 0, done.err
+    assert CANARY not in checked.err + done.err + done.out
+
+
+@pytest.mark.parametrize(
+    ("secret", "parts"),
+    [
+        ({"org_url": "https://acme.okta.com"}, ["Okta needs `api_token`", "its fields: org_url"]),
+        ({"org_url": "https://acme.okta.com", "api_token": 7}, ["a field `api_token` that is not a text"]),
+        (f"00{CANARY}", ["is not a JSON object"]),
+        (None, ["there is no such secret in us-east-1"]),
+    ],
+)
+def test_a_secret_that_can_not_be_used_is_told(
+    org: PracticeOrg, aws_cli: Cli, aws: str, secret: object, parts: list[str]
+) -> None:
+    if secret is not None:
+        text = secret if isinstance(secret, str) else json.dumps(secret)
+        client("secretsmanager", aws).create_secret(Name="prod/okta", SecretString=text)
+    del aws_cli.environment["OKTA_API_TOKEN"], aws_cli.environment["OKTA_ORG_URL"]
+    assert_told(aws_cli.pull("--secret", "prod/okta"), 2, *parts)
     assert org.request_count == 0
