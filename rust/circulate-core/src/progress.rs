@@ -26,6 +26,9 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Live {
     wait: Option<(String, Instant)>,
+    /// How many requests wait, and since when at least one does.
+    waiting: usize,
+    waiting_since: Option<Instant>,
     quota: Option<Quota>,
     notes: VecDeque<String>,
 }
@@ -135,11 +138,15 @@ impl Progress {
         live.notes.push_back(text.into());
     }
 
-    /// Marks that the run waits for `why`, until the returned guard is dropped; the time is counted.
+    /// Marks that a request waits for `why`, until the returned guard is dropped. The time is counted once, however many
+    /// wait at the same time.
     pub fn waiting(&self, why: impl Into<String>, span: Duration) -> Waiting<'_> {
         let began = Instant::now();
-        self.live().wait = Some((why.into(), began + span));
-        Waiting { progress: self, began }
+        let mut live = self.live();
+        live.wait = Some((why.into(), began + span));
+        live.waiting += 1;
+        live.waiting_since.get_or_insert(began);
+        Waiting { progress: self }
     }
 
     /// What HTTP cost so far.
@@ -180,13 +187,35 @@ impl Progress {
 #[derive(Debug)]
 pub struct Waiting<'p> {
     progress: &'p Progress,
-    began: Instant,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.progress.waited_ms.fetch_add(millis, Ordering::Relaxed);
-        self.progress.live().wait = None;
+        let mut live = self.progress.live();
+        live.waiting -= 1;
+        if live.waiting == 0 {
+            live.wait = None;
+            let waited = live.waiting_since.take().map(|since| since.elapsed()).unwrap_or_default();
+            let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            self.progress.waited_ms.fetch_add(millis, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_is_counted_once_however_many_wait() {
+        let progress = Progress::default();
+        let wait = async || {
+            let _waiting = progress.waiting("for a test", Duration::from_secs(3));
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        };
+        tokio::join!(wait(), wait(), wait());
+        wait().await;
+        assert!((progress.traffic().seconds_waited - 6.0).abs() < 0.1);
+        assert_eq!(progress.snapshot().waiting, None);
     }
 }

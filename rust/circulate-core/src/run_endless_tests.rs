@@ -90,6 +90,23 @@ async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_comes_twice_either_if_the_run_that_began_by_time_is_taken_up_again() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    org.set(&at(2), Answer::new(400, "{}"));
+    org.set(
+        "/api/v1/logs?limit=2&since=2026-11-22T04%3A53%3A00.000Z&sortOrder=ASCENDING",
+        events(&[1, 4], 11),
+    );
+    org.set(&at(11), Answer::new(200, "<html>"));
+    assert_eq!(pull(&lake, &org).run().await.report.status, Verdict::Failed);
+    org.set(&at(11), events(&[2, 3], 12));
+    org.set(&at(12), events(&[5], 13));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!((records, report.repeats, report.resumed), (vec![event(4), event(5)], 3, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_is_stopped_is_complete_up_to_there() {
     let (lake, org) = (Lake::default(), org());
     let stop = Stop::new(None);

@@ -36,6 +36,10 @@ impl Attempt<'_> {
         let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
         let cursor = cursor.and_then(|cursor| cursor.url.clone());
         let stored = self.position.next_url.clone();
+        if stored.is_some() {
+            // An earlier attempt may have begun by time, and been shown again what was delivered.
+            self.overlap = Overlap::new(self.delivered_lately().await?);
+        }
         let mut pages = match stored.as_ref().or(cursor.as_ref()) {
             Some(url) => self.pages_from(stored_url(url)?)?,
             None => self.pages_by_time(endless).await?,
