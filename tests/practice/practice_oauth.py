@@ -12,8 +12,6 @@ from joserfc.jwk import import_key
 from joserfc.jws import serialize_compact
 from practice_client import Client, Reply
 
-from circulate_core.practice import PracticeOrg
-
 TOKEN = "/oauth2/v1/token"  # noqa: S105 - a path
 FORM = "application/x-www-form-urlencoded"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -30,10 +28,10 @@ def signed(key: Mapping[str, Any], header: Mapping[str, Any], claims: Mapping[st
     )
 
 
-def assertion(org: PracticeOrg, key: Mapping[str, Any], now: float, **other: Any) -> str:  # noqa: ANN401 - any claim
-    """Return an assertion of client `0oa1`; `other` replaces claims, and `kid` that of the header."""
+def assertion(url: str, key: Mapping[str, Any], now: float, **other: Any) -> str:  # noqa: ANN401 - any claim
+    """Return an assertion of `0oa1` for the org at `url`; `other` replaces claims, and `kid` that of the header."""
     header = {"alg": key["alg"], "kid": other.pop("kid", key["kid"])}
-    claims = {"iss": "0oa1", "sub": "0oa1", "aud": org.url + TOKEN, "iat": int(now), "exp": int(now) + 300}
+    claims = {"iss": "0oa1", "sub": "0oa1", "aud": url + TOKEN, "iat": int(now), "exp": int(now) + 300}
     return signed(key, header, claims | {"jti": f"jti-{next(_numbers)}"} | other)
 
 

@@ -34,7 +34,7 @@ def refusal(reply: Reply) -> tuple[int, str]:
 def test_an_assertion_by_any_algorithm_of_okta_gets_a_token(serve: Serve, clock: Clock, algorithm: str) -> None:
     key = make_key(algorithm)
     org, client = serve(clients=[OAuthClient(client_id="0oa1", scopes=SCOPES, keys=[make_key("ES256"), key])])
-    reply = ask(client, by_assertion(assertion(org, key, clock.now), scope=" ".join(SCOPES)))
+    reply = ask(client, by_assertion(assertion(org.url, key, clock.now), scope=" ".join(SCOPES)))
     assert reply.status == 200
     assert reply.json | {"access_token": ""} == {
         "token_type": "Bearer",
@@ -84,29 +84,29 @@ def test_an_assertion_with_one_thing_wrong_is_refused(serve: Serve, clock: Clock
     org, client = serve(clients=[BY_KEY])
     clock.now = 1_782_900_000.0
     timed = {name: clock.now + value for name, value in wrong.items() if type(value) is int and name in {"exp", "iat"}}
-    reply = ask(client, by_assertion(assertion(org, KEY, clock.now, **(wrong | timed))))
+    reply = ask(client, by_assertion(assertion(org.url, KEY, clock.now, **(wrong | timed))))
     assert refusal(reply) == (401, "invalid_client")
-    assert ask(client, by_assertion(assertion(org, KEY, clock.now, exp=clock.now + 3600))).status == 200
+    assert ask(client, by_assertion(assertion(org.url, KEY, clock.now, exp=clock.now + 3600))).status == 200
 
 
 def test_the_text_exp_of_an_assertion_is_refused_with_the_reason(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
-    reply = ask(client, by_assertion(assertion(org, KEY, clock.now, exp=str(int(clock.now) + 300))))
+    reply = ask(client, by_assertion(assertion(org.url, KEY, clock.now, exp=str(int(clock.now) + 300))))
     assert "exp claim is missing or no number" in reply.json["error_description"]
 
 
 @pytest.mark.parametrize("spoilt", ["signature", "claims", "other key", "none", "HS256", "rubbish", "two parts"])
 def test_an_assertion_that_nobody_signed_is_refused(serve: Serve, clock: Clock, spoilt: str) -> None:
     org, client = serve(clients=[BY_KEY])
-    good = assertion(org, KEY, clock.now)
+    good = assertion(org.url, KEY, clock.now)
     head, claims, signature = good.split(".")
     packed = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": KEY["kid"]}).encode()).rstrip(b"=").decode()
     secret = {"kty": "oct", "k": "A" * 43}
     other = make_key("ES256") | {"kid": KEY["kid"]}
     texts = {
         "signature": f"{head}.{claims}.{signature[::-1]}",
-        "claims": f"{head}.{assertion(org, KEY, clock.now).split('.')[1]}.{signature}",
-        "other key": assertion(org, other, clock.now),
+        "claims": f"{head}.{assertion(org.url, KEY, clock.now).split('.')[1]}.{signature}",
+        "other key": assertion(org.url, other, clock.now),
         "none": f"{packed}.{claims}.",
         "HS256": signed(secret, {"alg": "HS256", "kid": KEY["kid"]}, {"sub": "0oa1"}),
         "rubbish": "rubbish",
@@ -118,7 +118,7 @@ def test_an_assertion_that_nobody_signed_is_refused(serve: Serve, clock: Clock, 
 
 def test_an_assertion_is_good_once(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
-    text = assertion(org, KEY, clock.now)
+    text = assertion(org.url, KEY, clock.now)
     assert ask(client, by_assertion(text)).status == 200
     again = ask(client, by_assertion(text))
     assert refusal(again) == (401, "invalid_client")
@@ -127,26 +127,26 @@ def test_an_assertion_is_good_once(serve: Serve, clock: Clock) -> None:
 
 def test_an_assertion_is_used_up_by_an_answer_that_a_fault_spoilt(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY], faults=["token/503@1"])
-    text = assertion(org, KEY, clock.now)
+    text = assertion(org.url, KEY, clock.now)
     assert ask(client, by_assertion(text)).status == 503
     assert refusal(ask(client, by_assertion(text))) == (401, "invalid_client")
-    assert ask(client, by_assertion(assertion(org, KEY, clock.now))).status == 200
+    assert ask(client, by_assertion(assertion(org.url, KEY, clock.now))).status == 200
 
 
 def test_the_clock_of_the_org_decides_and_its_date_says_so(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
     here = clock.now
     clock.now += 7200
-    late = ask(client, by_assertion(assertion(org, KEY, here)))
+    late = ask(client, by_assertion(assertion(org.url, KEY, here)))
     assert refusal(late) == (401, "invalid_client")
     assert late.header("Date") == client.get().header("Date")
-    assert ask(client, by_assertion(assertion(org, KEY, clock.now))).status == 200
+    assert ask(client, by_assertion(assertion(org.url, KEY, clock.now))).status == 200
 
 
 def test_a_client_id_beside_an_assertion_has_to_be_the_same(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
-    assert ask(client, by_assertion(assertion(org, KEY, clock.now), client_id="0oa1")).status == 200
-    other = ask(client, by_assertion(assertion(org, KEY, clock.now), client_id="0oa2"))
+    assert ask(client, by_assertion(assertion(org.url, KEY, clock.now), client_id="0oa1")).status == 200
+    other = ask(client, by_assertion(assertion(org.url, KEY, clock.now), client_id="0oa2"))
     assert refusal(other) == (400, "invalid_request")
 
 
@@ -189,7 +189,7 @@ def test_a_client_has_to_use_the_method_it_is_registered_with(serve: Serve, cloc
     registered = {"private_key_jwt": BY_KEY, "client_secret_basic": BY_BASIC, "client_secret_post": BY_POST}
     org, client = serve(clients=[registered[method]])
     replies = {
-        "private_key_jwt": ask(client, by_assertion(assertion(org, KEY, clock.now))),
+        "private_key_jwt": ask(client, by_assertion(assertion(org.url, KEY, clock.now))),
         "client_secret_basic": ask(client, GRANT, headers=basic("0oa1", "s3cr3t")),
         "client_secret_post": ask(client, by_secret("s3cr3t")),
     }
@@ -201,7 +201,7 @@ def test_more_than_one_way_of_authentication_is_refused(serve: Serve, clock: Clo
     org, client = serve(clients=[BY_BASIC])
     both = [
         ask(client, by_secret("s3cr3t"), headers=basic("0oa1", "s3cr3t")),
-        ask(client, by_assertion(assertion(org, KEY, clock.now)), headers=basic("0oa1", "s3cr3t")),
+        ask(client, by_assertion(assertion(org.url, KEY, clock.now)), headers=basic("0oa1", "s3cr3t")),
         ask(client, by_secret("s3cr3t") | {"client_assertion_type": ASSERTION_TYPE}),
     ]
     assert [refusal(reply) for reply in both] == [(400, "invalid_request")] * 3
@@ -281,8 +281,8 @@ def test_keys_are_rotated(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
     newer = make_key("RS256")
     org.set_client(OAuthClient(client_id="0oa1", scopes=SCOPES, keys=[newer]))
-    assert refusal(ask(client, by_assertion(assertion(org, KEY, clock.now)))) == (401, "invalid_client")
-    assert ask(client, by_assertion(assertion(org, newer, clock.now))).status == 200
+    assert refusal(ask(client, by_assertion(assertion(org.url, KEY, clock.now)))) == (401, "invalid_client")
+    assert ask(client, by_assertion(assertion(org.url, newer, clock.now))).status == 200
 
 
 def test_a_revoked_client_gets_no_token_and_its_tokens_are_refused(serve: Serve) -> None:
@@ -301,7 +301,7 @@ def test_a_revoked_client_gets_no_token_and_its_tokens_are_refused(serve: Serve)
 
 def test_requests_of_tokens_are_logged_without_secrets(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY])
-    text = assertion(org, KEY, clock.now, jti="one")
+    text = assertion(org.url, KEY, clock.now, jti="one")
     for form in (by_assertion(text), by_assertion(text), by_secret("s3cr3t", client_id="0oa7"), GRANT):
         ask(client, form)
     assert org.token_requests == [
