@@ -8,7 +8,7 @@ import pytest
 from practice_client import LIST, Clock, Serve
 
 
-@pytest.mark.parametrize("header", ["", "SSWS wrong", "Bearer practice-token", "ssws practice-token", "practice-token"])
+@pytest.mark.parametrize("header", ["", "SSWS wrong", "Basic practice-token", "ssws practice-token", "practice-token"])
 def test_a_wrong_token_is_refused(serve: Serve, header: str) -> None:
     org, client = serve(users=5)
     reply = client.get(headers={"Authorization": header})

@@ -1,16 +1,21 @@
 """The command: what it prints, how it ends, and what it says to wrong flags."""
 
 import argparse
+import http.client
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from practice_oauth import FORM, TOKEN, assertion, by_assertion
 
 from circulate_core.practice import KINDS
 from circulate_core.practice.command import add_arguments, run
@@ -70,6 +75,9 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
         (["--bucket-limit", "/api/v1/zones=3"], "/api/v1/zones"),
         (["--fault", "idps/429"], "app_users"),
         (["--port", "70000"], "port"),
+        (["--oauth-client", "0oa1"], "--oauth-key"),
+        (["--dpop"], "--oauth-client"),
+        (["--lacks", "idps"], "authorization_servers"),
     ],
 )
 def test_a_wrong_value_is_one_line_and_exit_code_2(
@@ -79,6 +87,49 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(
     out, errors = capsys.readouterr()
     assert (out, errors.count("\n")) == ("", 1)
     assert word in errors
+
+
+@pytest.mark.parametrize(("flags", "answer"), [([], "Bearer"), (["--dpop"], "invalid_dpop_proof")])
+def test_an_oauth_client_asks_for_tokens_with_the_key_in_the_file(
+    tmp_path: Path, flags: list[str], answer: str
+) -> None:
+    file = tmp_path / "key.json"
+    for _ in range(2):  # the second finds the key
+        with subprocess.Popen(
+            [sys.executable, "-m", "circulate_core.practice", "--oauth-client", "0oa1", "--oauth-key", file, *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[2]
+            key = json.loads(file.read_bytes())
+            form = by_assertion(assertion(url, key, time.time()), scope="okta.users.read okta.roles.read")
+            connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+            connection.request("POST", TOKEN, body=urlencode(form), headers={"Content-Type": FORM})
+            received = json.load(connection.getresponse())
+            connection.close()
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=10)
+        assert answer in {received.get("token_type"), received.get("error")}
+        assert f"OAuth client: 0oa1  key: {file}" in errors.splitlines()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "-----BEGIN PRIVATE KEY-----"])
+def test_a_file_that_holds_no_key_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(text)
+    assert run(parsed("--oauth-client", "0oa1", "--oauth-key", str(file))) == 2
+    assert f"{file} holds no JWK" in capsys.readouterr().err
+    assert file.read_text() == text
+
+
+def test_a_key_that_cannot_be_written_is_one_line_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(parsed("--oauth-client", "0oa1", "--oauth-key", str(tmp_path / "nowhere" / "key.json"))) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

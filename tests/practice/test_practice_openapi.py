@@ -173,6 +173,12 @@ def test_the_example_filters_of_the_description_are_understood(description: dict
             assert client.get(f"{LIST}?filter={quote(example['value'])}").status == 200
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_needs_the_scope_that_the_description_names(description: dict[str, Any], name: str) -> None:
+    security = description["paths"][PATHS[name]]["get"]["security"]
+    assert {"oauth2": [LISTS[name].scope]} in security
+
+
 def test_the_statuses_are_those_okta_has(description: dict[str, Any]) -> None:
     assert set(STATUSES) == set(description["components"]["schemas"]["UserStatus"]["enum"])
 

@@ -40,7 +40,8 @@ class Answer:
     Attributes:
         status: HTTP status.
         body: Bytes of the body, after content encoding.
-        headers: All headers but Content-Length and Connection.
+        headers: All headers but Content-Length and Connection; empty for those that every answer carries.
+        more_headers: Headers to add to those.
         log_records: JSON array the log shows as `records`.
         collection: List it answers for, for the log.
         page: Page of that list, for the log.
@@ -55,6 +56,7 @@ class Answer:
     status: int
     body: bytes = b""
     headers: Headers = field(default_factory=list)
+    more_headers: Headers = field(default_factory=list)
     log_records: bytes = NO_RECORDS
     collection: str | None = None
     page: int | None = None

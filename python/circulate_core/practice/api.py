@@ -4,16 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from circulate_core.practice.access import Access, Challenge
 from circulate_core.practice.answers import Answer, AnswerMaker, Headers, Refusal, drop_headers
 from circulate_core.practice.content import Content
 from circulate_core.practice.cursors import Position
-from circulate_core.practice.damage import LOGIN_PAGE, render
-from circulate_core.practice.faults import Due, FaultPlan
+from circulate_core.practice.damage import LOGIN_PAGE, render, spoil
+from circulate_core.practice.faults import TOKEN, Due, FaultPlan
 from circulate_core.practice.filters import FilterError
 from circulate_core.practice.limits import Excess, Limiter
 from circulate_core.practice.listing import Links, Listing, ListQuery, Source
 from circulate_core.practice.pages import Page
-from circulate_core.practice.routes import LISTS, Paging, Place, bucket_of, place_of
+from circulate_core.practice.requests import Request
+from circulate_core.practice.routes import LISTS, TOKEN_PATH, Paging, Place, bucket_of, place_of
+from circulate_core.practice.token_endpoint import TokenEndpoint
 
 _GATEWAY_PAGE: Final = b"<html><head><title>%d</title></head><body>upstream unavailable</body></html>\n"
 _FAULT_ERRORS: Final = {
@@ -25,30 +28,6 @@ _FAULT_ERRORS: Final = {
     "429": (429, "E0000047"),
     "429-concurrency": (429, "E0000047"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the API looks at in a request.
-
-    Attributes:
-        method: HTTP method.
-        target: Path and query as received.
-        host: Host and port the client asked for.
-        authorization: The header's value, or empty.
-        takes_gzip: Whether the client accepts compressed bodies.
-    """
-
-    method: str
-    target: str
-    host: str
-    authorization: str = ""
-    takes_gzip: bool = False
-
-    @property
-    def path(self) -> str:
-        """The path without the query."""
-        return self.target.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +71,8 @@ class Api:
         faults: Faults to show.
         maker: Headers and error bodies.
         clock: Server time in epoch seconds.
-        token: API token to accept.
+        access: Who may ask.
+        tokens: What gives out access tokens.
         gzip: Whether to compress for clients that take it.
     """
 
@@ -102,7 +82,8 @@ class Api:
     faults: FaultPlan
     maker: AnswerMaker
     clock: Callable[[], float]
-    token: str
+    access: Access
+    tokens: TokenEndpoint
     gzip: bool
 
     def answer(self, request: Request, in_flight: int) -> Answer:
@@ -112,25 +93,40 @@ class Api:
             request: The request.
             in_flight: Requests being answered at this moment, this one included.
         """
-        bucket, place = bucket_of(request.path), place_of(request.path)
+        place = place_of(request.path)
+        scope = None if place is None else LISTS[place.collection].scope
+        wants_token = request.path == TOKEN_PATH
         excess = Excess.NONE
         try:
-            self._authorise(request)
-            excess = self.limiter.admit(bucket, in_flight)
-            answer = (
-                self._route(request, place) if excess is Excess.NONE else self.maker.error(Refusal(429, "E0000047"))
-            )
+            if not wants_token:
+                self.access.check(request, scope)
+            excess = self.limiter.admit(bucket_of(request.path), in_flight)
+            if excess is not Excess.NONE:
+                answer = self.maker.error(Refusal(429, "E0000047"))
+            else:
+                answer = self._token(request) if wants_token else self._route(request, place)
         except Refusal as refusal:
             answer = self.maker.error(refusal)
+        except Challenge as challenge:
+            answer = challenge.answer(request, scope)
         if not answer.headers:
-            answer.headers = self._headers(request, excess)
+            answer.headers = self._headers(request, excess) + answer.more_headers
         if place is not None and not place.single:
             answer.collection = place.collection
         return answer
 
-    def _authorise(self, request: Request) -> None:
-        if request.authorization != f"SSWS {self.token}":
-            raise Refusal(401, "E0000011")
+    def _token(self, request: Request) -> Answer:
+        """Answer a request of a token. A fault shows after it was served, so that whatever is good once is used up."""
+        answer, number = self.tokens.answer(request)
+        due = self.faults.take(TOKEN, number, 0)
+        if due.instead is not None:
+            links = Links(request.host, request.target, None, Paging.NONE)
+            answer = self._instead(due.instead.kind, request, links)
+        else:
+            spoil(answer, due)
+        if not answer.headers:
+            answer.headers = self._headers(request) + answer.more_headers
+        return _finished(answer, due)
 
     def _route(self, request: Request, place: Place | None) -> Answer:
         if place is None:
@@ -148,14 +144,9 @@ class Api:
         position = self.listing.position(query, source)
         due = self.faults.take(place.collection, position.page, query.limit, after_empty=position.after_empty)
         asked = _Asked(request, query, position, source, rules.paging)
-        answer = self._page(asked, due) if due.instead is None else self._instead(asked, due.instead.kind)
-        answer.page, answer.fault = position.page, due.name
-        answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
-        if due.has("no-date"):
-            answer.headers = drop_headers(answer.headers, "Date")
-        if due.has("no-rate-headers"):
-            answer.headers = drop_headers(answer.headers, "X-Rate-Limit-")
-        return answer
+        answer = self._page(asked, due) if due.instead is None else self._instead_of_page(asked, due.instead.kind)
+        answer.page = position.page
+        return _finished(answer, due)
 
     def _page(self, asked: _Asked, due: Due) -> Answer:
         request, page = asked.request, asked.page()
@@ -176,11 +167,13 @@ class Api:
             cut=altered.cut,
         )
 
-    def _instead(self, asked: _Asked, kind: str) -> Answer:
-        """Return the answer that a fault puts in the place of the page."""
-        request = asked.request
+    def _instead_of_page(self, asked: _Asked, kind: str) -> Answer:
         following = self.listing.same_after_empty(asked.query, asked.position)
-        links = Links(request.host, request.target, following, asked.paging)
+        links = Links(asked.request.host, asked.request.target, following, asked.paging)
+        return self._instead(kind, asked.request, links)
+
+    def _instead(self, kind: str, request: Request, links: Links) -> Answer:
+        """Return the answer that a fault puts in the place of the one the request would have had."""
         answer = self._faked(kind, request, links)
         if not answer.headers:
             answer.headers = self._headers(request, _excess_of(kind))
@@ -205,6 +198,17 @@ class Api:
 
     def _headers(self, request: Request, excess: Excess = Excess.NONE) -> Headers:
         return self.maker.headers(self.clock(), self.limiter.state(bucket_of(request.path), excess))
+
+
+def _finished(answer: Answer, due: Due) -> Answer:
+    """Return `answer` with what faults in `due` do to any answer."""
+    answer.fault = due.name
+    answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
+    if due.has("no-date"):
+        answer.headers = drop_headers(answer.headers, "Date")
+    if due.has("no-rate-headers"):
+        answer.headers = drop_headers(answer.headers, "X-Rate-Limit-")
+    return answer
 
 
 def _excess_of(kind: str) -> Excess:

@@ -6,9 +6,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from circulate_core.practice.durations import parse_duration
-from circulate_core.practice.faults import KINDS
+from circulate_core.practice.faults import KINDS, TOKEN
+from circulate_core.practice.key_file import key_in
+from circulate_core.practice.oauth_clients import OAuthClient
 from circulate_core.practice.org import DEFAULT_TOKEN, PracticeOrg
 from circulate_core.practice.routes import BUCKETS, LISTS
 from circulate_core.practice.sizes import parse_sizes
@@ -33,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, help="number that everything follows from (default: 1)")
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default: 0)")
     add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
+    add("--oauth-client", default=None, metavar="ID", help="have an OAuth client too, with all scopes that lists need")
+    add("--oauth-key", default=None, metavar="FILE", help="its private key, a JWK; made if there is no such file")
+    add("--dpop", action="store_true", help="let that client prove possession of a key with every request")
     add("--rate-limit", type=int, default=600, metavar="N", help="requests allowed in a window (default: 600)")
     add(
         "--bucket-limit",
@@ -49,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[LIST/]KIND[:VALUE][@PAGE][*TIMES]",
-        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}",
+        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}",
     )
     add(
         "--lacks",
@@ -78,12 +84,14 @@ def run(args: argparse.Namespace) -> int:
         org = _org(args)
     except ValueError as error:
         return _complain(error, 2)
+    except (OSError, RuntimeError) as error:
+        return _complain(error, 1)
     with _signalled() as signalled:
         try:
             org.start()
         except OSError as error:
             return _complain(error, 1)
-        _announce(org, args.users)
+        _announce(org, args)
         signalled.wait()
         org.stop()
     return 0
@@ -101,6 +109,7 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         lacks=args.lacks,
         seed=args.seed,
         token=args.token,
+        clients=_clients(args),
         port=args.port,
         rate_limit=args.rate_limit,
         rate_limits=dict(map(_bucket_limit, args.bucket_limit)),
@@ -115,6 +124,17 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         log=args.log,
         keep_log=False,
     )
+
+
+def _clients(args: argparse.Namespace) -> list[OAuthClient]:
+    if not args.oauth_client and not args.oauth_key and not args.dpop:
+        return []
+    if not args.oauth_client or not args.oauth_key:
+        message = "--oauth-client and --oauth-key go together, and --dpop with them"
+        raise ValueError(message)
+    scopes = {rules.scope for rules in LISTS.values()}
+    key = key_in(Path(args.oauth_key))
+    return [OAuthClient(client_id=args.oauth_client, scopes=scopes, keys=[key], dpop=args.dpop)]
 
 
 def _bucket_limit(text: str) -> tuple[str, int]:
@@ -137,8 +157,10 @@ def _signalled() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _announce(org: PracticeOrg, users: int) -> None:
-    print(f"practice org: {org.url}  token: {org.token}  users: {users}", flush=True)  # noqa: T201
+def _announce(org: PracticeOrg, args: argparse.Namespace) -> None:
+    print(f"practice org: {org.url}  token: {org.token}  users: {args.users}", flush=True)  # noqa: T201
+    if args.oauth_client:
+        print(f"OAuth client: {args.oauth_client}  key: {args.oauth_key}", file=sys.stderr)  # noqa: T201
     print(f"export OKTA_ORG_URL={org.url} OKTA_API_TOKEN={org.token}", file=sys.stderr)  # noqa: T201
     print("circulate pull okta.users --to ./lake", file=sys.stderr, flush=True)  # noqa: T201
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from circulate_core.practice.answers import NO_RECORDS
+from circulate_core.practice.answers import NO_RECORDS, Answer
 from circulate_core.practice.faults import Due
 from circulate_core.practice.fragments import padded
 from circulate_core.practice.pages import NO_FRAME, Frame, Page, Record, log_text
@@ -62,6 +62,17 @@ def render(page: Page, due: Due, *, compress: bool, frame: Frame = NO_FRAME) -> 
     if due.has("truncate"):
         cut = len(body) // 2 if zipped else _middle(records, body)
     return Altered(body, log_text(records) if whole else NO_RECORDS, whole, cut, zipped)
+
+
+def spoil(answer: Answer, due: Due) -> None:
+    """Do to an answer that is no page what the faults in `due` do to a body."""
+    size = due.value("big-record")
+    if size is not None:
+        answer.body = padded(answer.body, int(size))
+    if due.has("truncate-json"):
+        answer.body = answer.body[: len(answer.body) // 2]
+    if due.has("truncate"):
+        answer.cut = len(answer.body) // 2
 
 
 def pretty(text: bytes, newline: bytes, depth: int = 0) -> bytes:

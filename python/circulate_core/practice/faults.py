@@ -3,6 +3,7 @@
 A fault is written `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` answers the first two requests of page 3 of the users
 with 429, `app_users/429@3*2` the first two requests of a page 3 of the users of any app. Without a list it concerns the
 users, without a page every page; without times it happens once if it names a page and always if not.
+`token/500@2` concerns the requests of access tokens, which count as pages: the second of them gets 500.
 
 One request may meet several faults. At most one of those that put another answer in the page's place happens, the first
 in the order given; then the ones that change a page wait for the request that gets it. Faults of headers and of timing
@@ -83,6 +84,17 @@ KINDS: Final[dict[str, Kind]] = {
 """Every kind by name."""
 
 
+TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint
+"""What a fault names in the place of a list to concern the requests of access tokens."""
+
+_TOKEN_KINDS: Final = frozenset(
+    {
+        *("429", "429-concurrency", "500", "502", "503", "504", "reset", "html", "redirect"),
+        *("truncate", "truncate-json", "big-record", "no-date", "no-rate-headers", "slow-body", "stall"),
+    }
+)
+
+
 class FaultError(ValueError):
     """The text does not describe a fault; the message says what it could be."""
 
@@ -96,7 +108,7 @@ class Fault:
         value: Seconds, bytes or a number, by kind; 0 for kinds without a value.
         page: Page it concerns, from 1, or None for all.
         times: How often it happens, or None for always.
-        collection: Name of the list it concerns.
+        collection: Name of the list it concerns, or `token`.
     """
 
     kind: str
@@ -122,8 +134,11 @@ class Fault:
             message = f'unknown fault "{text}"; write {forms} with KIND one of {", ".join(KINDS)}'
             raise FaultError(message)
         collection, kind, value, page, times = found.groups()
-        if collection not in {None, *LISTS}:
-            message = f'fault "{text}": no list "{collection}"; there are {", ".join(LISTS)}'
+        if collection not in {None, TOKEN, *LISTS}:
+            message = f'fault "{text}": no list "{collection}"; there are {", ".join(LISTS)}, and {TOKEN}'
+            raise FaultError(message)
+        if collection == TOKEN and kind not in _TOKEN_KINDS:
+            message = f'fault "{text}": not for {TOKEN}, which takes {", ".join(sorted(_TOKEN_KINDS))}'
             raise FaultError(message)
         if page == "0" or times == "0":
             message = f'fault "{text}": pages and times count from 1'

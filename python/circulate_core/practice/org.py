@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from circulate_core.practice.access import Access
 from circulate_core.practice.answers import AnswerMaker
 from circulate_core.practice.api import Api
 from circulate_core.practice.children import Changed
@@ -15,14 +16,18 @@ from circulate_core.practice.collection import TruthEntry
 from circulate_core.practice.content import Amounts, Content
 from circulate_core.practice.control import Control
 from circulate_core.practice.cursors import Cursors
+from circulate_core.practice.dpop import Proofs
 from circulate_core.practice.faults import Fault, FaultPlan
+from circulate_core.practice.grants import Grants
 from circulate_core.practice.lacks import Lacks
 from circulate_core.practice.limits import Limiter, Window
 from circulate_core.practice.listing import Listing
 from circulate_core.practice.log import LogEntry, RequestLog
+from circulate_core.practice.oauth_clients import OAuthClient
 from circulate_core.practice.routes import BUCKETS
 from circulate_core.practice.server import HOST, PracticeServer
 from circulate_core.practice.sizes import Sizes
+from circulate_core.practice.token_endpoint import TokenEndpoint, TokenRequest
 
 DEFAULT_TOKEN = "practice-token"  # noqa: S105 - protects nothing
 _MAX_PORT = 65535
@@ -56,6 +61,7 @@ class PracticeOrg:
             it answers 401 for a list and 400 for a type of policies, or what stands behind a colon: `devices:404`.
         seed: Number everything follows from.
         token: API token to accept.
+        clients: OAuth clients that can get access tokens at `/oauth2/v1/token`.
         port: Port to listen at; 0 takes a free one.
         rate_limit: Requests allowed in a window, in each bucket.
         rate_limits: Other limits for some of the buckets, by name: `{"/api/v1/apps": 100}`.
@@ -103,6 +109,7 @@ class PracticeOrg:
         lacks: Iterable[str] = (),
         seed: int = 1,
         token: str = DEFAULT_TOKEN,
+        clients: Iterable[OAuthClient] = (),
         port: int = 0,
         rate_limit: int = 600,
         rate_limits: Mapping[str, int] | None = None,
@@ -156,6 +163,8 @@ class PracticeOrg:
         self._content = Content(amounts, Lacks(lacks), seed, clock, nasty=nasty, cache_bytes=cache_bytes)
         self._cursors = Cursors(seed)
         self._limiter = Limiter(_limits(rate_limit, rate_limits or {}), window, concurrency, clock)
+        self._grants, self._proofs = Grants(seed, clock), Proofs(seed, clock)
+        self._tokens = TokenEndpoint(clients, self._grants, self._proofs, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
         self._api = Api(
             content=self._content,
@@ -164,7 +173,8 @@ class PracticeOrg:
             faults=FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults),
             maker=AnswerMaker(seed),
             clock=clock,
-            token=token,
+            access=Access(token, self._grants, self._proofs),
+            tokens=self._tokens,
             gzip=gzip,
         )
         self._stopping = threading.Event()
@@ -292,6 +302,35 @@ class PracticeOrg:
             late: How many seconds ago they were published; others published since may have been served by now.
         """
         return self._content.events.add(count, late=late)
+
+    @property
+    def token_requests(self) -> list[TokenRequest]:
+        """Every request of an access token so far, oldest first, but those that the rate limit rejected."""
+        return self._tokens.requests
+
+    def expire_tokens(self) -> None:
+        """Accept none of the access tokens that were given out so far."""
+        self._grants.expire()
+
+    def expire_nonces(self) -> None:
+        """Accept none of the nonces for proofs that were given out so far."""
+        self._proofs.expire_nonces()
+
+    def set_client(self, client: OAuthClient) -> None:
+        """Add an OAuth client, or put it in the place of the one with its id: with other keys, secret or scopes.
+
+        Access tokens given out before stay what they are.
+        """
+        self._tokens.clients.set(client)
+
+    def revoke_client(self, client_id: str) -> None:
+        """Accept neither an OAuth client nor the access tokens it has.
+
+        Raises:
+            LookupError: If there is none with that id.
+        """
+        self._tokens.clients.remove(client_id)
+        self._grants.revoke(client_id)
 
     def expire_cursors(self) -> None:
         """Refuse every page address that was given out so far, as an org does after some time."""

@@ -1,12 +1,13 @@
 """The paths of the API: which list or record each stands for, what each list takes, and whose quota a path uses up."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
 _ROOT: Final = "/api/v1/"
 _OTHERS: Final = "/api/v1"
 _BELOW_APPS: Final = "/api/v1/apps"
+TOKEN_PATH: Final = "/oauth2/v1/token"  # noqa: S105 - a path
 _BELOW: Final = {
     "/api/v1/apps/": _BELOW_APPS,
     "/api/v1/groups/": "/api/v1/groups/{id}",
@@ -21,6 +22,7 @@ BUCKETS: Final = (
     "/api/v1/groups/{id}",
     "/api/v1/logs",
     "/api/v1/devices",
+    TOKEN_PATH,
     _OTHERS,
 )
 """Buckets of paths with a rate limit of their own. Everything below apps is in one, as it is at Okta."""
@@ -43,42 +45,66 @@ class Rules:
         most: Largest `limit`.
         least: Smallest `limit`.
         paging: Where it says what the next page is; one that comes whole takes no limit.
+        scope: Scope that an access token needs for it.
         not_served: Parameters Okta knows and the practice org does not; refused, because ignoring them would change the
             answer.
     """
 
     default: int
     most: int
+    scope: str
     least: int = 1
     paging: Paging = Paging.HEADER
     not_served: frozenset[str] = frozenset()
 
 
-_WHOLE: Final = Rules(default=1_000_000, most=1_000_000, paging=Paging.NONE)
+_ALL: Final = 1_000_000
+
+
+def _whole(scope: str, *not_served: str) -> Rules:
+    return Rules(default=_ALL, most=_ALL, paging=Paging.NONE, scope=scope, not_served=frozenset(not_served))
 
 
 LISTS: Final = {
     "users": Rules(
-        default=200, most=200, not_served=frozenset({"search", "q", "sortBy", "sortOrder", "fields", "expand"})
+        scope="okta.users.read",
+        default=200,
+        most=200,
+        not_served=frozenset({"search", "q", "sortBy", "sortOrder", "fields", "expand"}),
     ),
     "apps": Rules(
+        scope="okta.apps.read",
         default=20,
         most=200,
         not_served=frozenset({"q", "useOptimization", "alwaysIncludeVpnSettings", "expand"}),
     ),
-    "app_users": Rules(default=50, most=500, not_served=frozenset({"q", "expand", "filter"})),
-    "app_groups": Rules(default=20, least=20, most=200, not_served=frozenset({"q", "expand", "filter"})),
-    "groups": Rules(default=200, most=10_000, not_served=frozenset({"search", "q", "expand", "sortBy", "sortOrder"})),
-    "group_members": Rules(default=1000, most=1000, not_served=frozenset({"filter"})),
-    "logs": Rules(default=100, least=0, most=1000, not_served=frozenset({"filter", "q"})),
-    "devices": Rules(default=200, most=200, not_served=frozenset({"expand"})),
-    "policies": Rules(default=20, most=200, not_served=frozenset({"status", "q", "expand", "sortBy", "resourceId"})),
-    "user_factors": _WHOLE,
-    "user_roles": replace(_WHOLE, not_served=frozenset({"expand"})),
-    "role_assignees": Rules(default=100, most=100, paging=Paging.BODY),
-    "api_tokens": _WHOLE,
-    "zones": Rules(default=20, most=200, not_served=frozenset({"filter"})),
-    "authorization_servers": Rules(default=200, most=200, not_served=frozenset({"q"})),
+    "app_users": Rules(scope="okta.apps.read", default=50, most=500, not_served=frozenset({"q", "expand", "filter"})),
+    "app_groups": Rules(
+        scope="okta.apps.read", default=20, least=20, most=200, not_served=frozenset({"q", "expand", "filter"})
+    ),
+    "groups": Rules(
+        scope="okta.groups.read",
+        default=200,
+        most=10_000,
+        not_served=frozenset({"search", "q", "expand", "sortBy", "sortOrder"}),
+    ),
+    "group_members": Rules(scope="okta.groups.read", default=1000, most=1000, not_served=frozenset({"filter"})),
+    "logs": Rules(scope="okta.logs.read", default=100, least=0, most=1000, not_served=frozenset({"filter", "q"})),
+    "devices": Rules(scope="okta.devices.read", default=200, most=200, not_served=frozenset({"expand"})),
+    "policies": Rules(
+        scope="okta.policies.read",
+        default=20,
+        most=200,
+        not_served=frozenset({"status", "q", "expand", "sortBy", "resourceId"}),
+    ),
+    "user_factors": _whole("okta.users.read"),
+    "user_roles": _whole("okta.roles.read", "expand"),
+    "role_assignees": Rules(scope="okta.roles.read", default=100, most=100, paging=Paging.BODY),
+    "api_tokens": _whole("okta.apiTokens.read"),
+    "zones": Rules(scope="okta.networkZones.read", default=20, most=200, not_served=frozenset({"filter"})),
+    "authorization_servers": Rules(
+        scope="okta.authorizationServers.read", default=200, most=200, not_served=frozenset({"q"})
+    ),
 }
 """Every list by name."""
 

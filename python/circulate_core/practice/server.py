@@ -17,9 +17,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from circulate_core.practice.answers import Answer
-from circulate_core.practice.api import Api, Request
+from circulate_core.practice.api import Api
 from circulate_core.practice.control import PREFIX, Control
 from circulate_core.practice.log import LogFacts, RequestLog
+from circulate_core.practice.requests import Request
+from circulate_core.practice.routes import TOKEN_PATH
 
 HOST: Final = "127.0.0.1"
 _SLICES: Final = 20
@@ -108,13 +110,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request, whatever its method."""
-        self._discard_body()
+        body = self._body()
         if self.path.startswith(PREFIX):
             self._control()
             return
         self.server.count_request()
         with self.server.api.limiter.slot() as in_flight:
-            answer = self.server.api.answer(self._request(), in_flight)
+            answer = self.server.api.answer(self._request(body), in_flight)
             self._wait(self.server.latency + answer.stall)
             last = self._deliver(answer)
         self._send(last)  # whoever has all of an answer finds its place among the simultaneous requests free
@@ -124,22 +126,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Write nothing to stderr."""
 
-    def _request(self) -> Request:
+    def _request(self, body: bytes) -> Request:
         encodings = [item.strip() for item in self.headers.get("Accept-Encoding", "").lower().split(",")]
         return Request(
             method=self.command,
             target=self.path,
             host=self.headers.get("Host", f"{HOST}:{self.server.server_port}"),
             authorization=self.headers.get("Authorization", ""),
+            proofs=tuple(self.headers.get_all("DPoP", ())),
+            content_type=self.headers.get_content_type(),
+            body=body,
             takes_gzip=any(item.partition(";")[0] == "gzip" and not item.endswith("q=0") for item in encodings),
         )
 
-    def _discard_body(self) -> None:
+    def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > _MAX_REQUEST_BODY:
             self.close_connection = True
-        else:
-            self.rfile.read(int(length))
+            return b""
+        return self.rfile.read(int(length))
 
     def _deliver(self, answer: Answer) -> bytes:
         """Send `answer` as it says but for its last byte, log it, and return that byte; nothing after a reset."""
@@ -192,7 +197,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         facts = LogFacts(
             time=self.server.api.clock(),
             method=self.command,
-            target=self.path,
+            target=TOKEN_PATH if self.path.startswith(TOKEN_PATH) else self.path,  # a query of it may hold a secret
             status=answer.status,
             fault=answer.fault,
             collection=answer.collection,

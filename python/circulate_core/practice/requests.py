@@ -1,0 +1,43 @@
+"""What the practice org looks at in a request."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request.
+
+    Attributes:
+        method: HTTP method.
+        target: Path and query as received.
+        host: Host and port the client asked for.
+        authorization: The header's value, or empty.
+        takes_gzip: Whether the client accepts compressed bodies.
+        proofs: The values of its `DPoP` headers.
+        content_type: Media type of the body, without parameters.
+        body: The body.
+    """
+
+    method: str
+    target: str
+    host: str
+    authorization: str = ""
+    takes_gzip: bool = False
+    proofs: tuple[str, ...] = ()
+    content_type: str = ""
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port the client asked for."""
+        return f"http://{self.host}"
+
+    @property
+    def url(self) -> str:
+        """The URL without the query."""
+        return self.origin + self.path
