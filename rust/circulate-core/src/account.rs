@@ -76,9 +76,10 @@ impl Account {
         }
     }
 
-    /// The name or ARN of the stored secret that holds settings of this account.
+    /// The name or ARN of the stored secret, if secrets of this account come from it.
     pub fn stored_in(&self) -> Option<&str> {
-        self.stored.as_ref().map(StoredSecret::id)
+        let from_there = self.secrets.values().any(|origin| matches!(origin, Origin::Stored(_)));
+        self.stored.as_ref().filter(|_| from_there).map(StoredSecret::id)
     }
 
     /// All secrets as they are known now, for the redactor.
@@ -171,12 +172,14 @@ fn base_url(source: &Source, values: &BTreeMap<&str, String>) -> Result<Url> {
         .map_err(|name| wrong(&source.base_url.to_string(), &format!("`{name}` is not set")))?;
     // A bare host is what people call their domain.
     let text = if text.contains("://") { text } else { format!("https://{text}") };
-    let url = Url::parse(&text).map_err(|error| wrong(&text, &error.to_string()))?;
+    // What follows an `@` or `?` may be private.
+    let shown = if text.contains(['@', '?', '#']) { "(not shown)" } else { &text };
+    let url = Url::parse(&text).map_err(|error| wrong(shown, &error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("(not shown)", "it holds a user name or password"));
+        return Err(wrong(shown, "it holds a user name or password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(&text, "it has a `?` or `#`").hint("give scheme and host only"));
+        return Err(wrong(shown, "it has a `?` or `#`").hint("give scheme and host only"));
     }
     match url.scheme() {
         "https" => Ok(url),

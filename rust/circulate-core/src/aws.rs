@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Attempts at a call, unless `AWS_MAX_ATTEMPTS` or the profile says otherwise: a pull of hours meets more trouble than
 /// the three attempts get over that the SDK would make.
 const MAX_ATTEMPTS: u32 = 8;
-/// How long a service may take to begin its answer.
+/// How long a call may take until its answer begins; that of S3 includes the upload.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Region, credentials and endpoints.

@@ -1,6 +1,6 @@
 //! Everything that happens around one request, in the one place that says in which order.
 //!
-//! An attempt is: wait for a place and the quota → sign in → send → learn the quota → classify the status → read the body to its
+//! An attempt is: wait for the quota and a place → sign in → send → learn the quota → classify the status → read the body to its
 //! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
@@ -92,8 +92,9 @@ impl Client {
         let mut signed = HeaderMap::new();
         let mut renewed = false;
         loop {
-            let slot = self.slot().await?;
+            // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.url.path()).await?;
+            let slot = self.slot().await?;
             let failure = match self.attempt(request, &read, &pass, &mut signed).await {
                 Ok(done) => {
                     self.retry.succeeded();
@@ -158,6 +159,8 @@ impl Client {
         sent.headers.extend(request.headers.clone());
         self.authorize.apply(&mut sent).await?;
         signed.clone_from(&sent.headers);
+        // Another client of this account may have renewed them.
+        self.redactor.hide(self.account.secrets());
         let attempt = async {
             self.progress.count_request();
             let response = self.transport.send(sent).await?;
@@ -188,7 +191,6 @@ impl Client {
     async fn renew(&self, refused: &HeaderMap) -> Result<bool> {
         let renewed = self.authorize.renew(refused).await?;
         if renewed {
-            self.redactor.hide(self.account.secrets());
             self.progress.count_retry();
             self.progress
                 .note("the credentials were refused, and have changed since they were read: asking again");

@@ -37,8 +37,9 @@ impl Watermark {
     }
 
     /// The lower bound of the next run: the greatest time seen, but never past `first_server_date` (the server's
-    /// `Date` at the first answer of the run), less `overlap`. A run that saw no time keeps the `old` bound, and so
-    /// does one whose server told no date.
+    /// `Date` at the first answer of the run), less `overlap`. It never moves back before the `old` one, unless that lies
+    /// in the future: what was delivered before it is remembered nowhere. A run that saw no time keeps the `old` bound,
+    /// and so does one whose server told no date.
     pub fn next_bound(
         &self,
         old: Option<Timestamp>,
@@ -46,7 +47,11 @@ impl Watermark {
         overlap: Duration,
     ) -> Option<Timestamp> {
         match (self.greatest, first_server_date) {
-            (Some(greatest), Some(date)) => Some(truncate_to_millis(earlier(greatest.min(date), overlap))),
+            (Some(greatest), Some(date)) => {
+                let new = earlier(greatest.min(date), overlap);
+                let least = old.map(|old| old.min(earlier(date, overlap)));
+                Some(truncate_to_millis(least.map_or(new, |least| least.max(new))))
+            }
             _ => old,
         }
     }
@@ -133,6 +138,15 @@ mod tests {
         let far = "2099-01-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second();
         let bound = seen(&[50, far]).next_bound(None, Some(time(200)), Duration::from_secs(10));
         assert_eq!(bound, Some(time(190)));
+    }
+
+    #[test]
+    fn the_bound_never_moves_back_but_out_of_the_future() {
+        let bound =
+            |old: i64| seen(&[50]).next_bound(Some(time(old)), Some(time(200)), Duration::from_secs(10));
+        assert_eq!(bound(30), Some(time(40)));
+        assert_eq!(bound(60), Some(time(60)), "the newest record is gone since");
+        assert_eq!(bound(500), Some(time(190)));
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub struct DedupSet {
     pub run_id: String,
     /// Their digests, sorted.
     pub sha256: Vec<Digest>,
-    /// The greatest time in the run, of an endless list.
+    /// The greatest time in this run and those before it, of an endless list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greatest: Option<Timestamp>,
     /// The set of the run before, of an endless list: a run is shown nothing twice, so its own set is not all.

@@ -107,22 +107,22 @@ fn no_value(name: &str) -> Error {
     Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
 }
 
-/// The text of a JSON string or number; an id that is empty can't be asked for.
+/// The text of a JSON string or number, if it can be a path segment.
 fn text_of(json: &[u8]) -> Option<String> {
     let text = match serde_json::from_slice(json).ok()? {
         serde_json::Value::String(text) => text,
         serde_json::Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    (!text.is_empty()).then_some(text)
+    // URLs take these for steps up and down, however they are written.
+    let is_step = matches!(text.as_str(), "." | "..");
+    (!text.is_empty() && !is_step).then_some(text)
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986, so that an id never leaves its segment.
 fn path_segment(text: &str) -> String {
-    // A segment of dots alone would be taken for a step up.
-    let dots = text.bytes().all(|byte| byte == b'.');
     text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') || (byte == b'.' && !dots) {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'.') {
             segment.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.
@@ -162,11 +162,18 @@ mod tests {
         for (id, path) in [
             ("0oa1", "/apps/0oa1/users"),
             ("a/b?c#d%e é", "/apps/a%2Fb%3Fc%23d%25e%20%C3%A9/users"),
-            ("..", "/apps/%2E%2E/users"),
             ("a.b", "/apps/a.b/users"),
         ] {
             assert_eq!(partition(id).path(&template).unwrap(), path);
         }
+    }
+
+    #[test]
+    fn what_is_no_path_segment_is_no_id() {
+        for json in ["\"\"", "\".\"", "\"..\"", "null", "{}", "true"] {
+            assert_eq!(text_of(json.as_bytes()), None, "{json}");
+        }
+        assert_eq!(text_of(b"17").as_deref(), Some("17"));
     }
 
     proptest! {

@@ -21,7 +21,7 @@ use crate::page::PageLimits;
 use crate::progress::Progress;
 use crate::sink::{Created, Sink, StreamKeys, create_same};
 use crate::spec::{Definition, StreamSpec};
-use crate::state::{CursorValue, Held, Mode, Opening, Position, StateStore, StreamState, Wanted};
+use crate::state::{CursorValue, Held, Mode, Opening, PollCursor, Position, StateStore, StreamState, Wanted};
 use crate::stop::{Stop, StopReason};
 use crate::write::ObjectFormat;
 
@@ -215,7 +215,11 @@ impl Pull {
             }
             if held.position.finished {
                 self.publish(held, &held.position).await?;
-                held.commit(&self.keys(held).index()).await?;
+                let index = self.keys(held).index();
+                match self.options.pending {
+                    None => held.commit(&index).await?,
+                    Some(span) => held.leave_pending(&index, span).await?,
+                }
             } else {
                 held.abandon().await?;
             }
@@ -232,8 +236,8 @@ impl Pull {
         if let Some(since) = since {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
-            let url = position.next_url.clone().filter(|_| self.stream().endless.is_some());
-            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, url }).await?;
+            let poll = self.poll_cursor(held, position);
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll }).await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {
@@ -244,19 +248,31 @@ impl Pull {
 
     /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
     fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+        // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
         let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
-        // A run with holes leaves the cursor where it is, so that the next one asks for them again.
-        let incremental =
-            self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window && !refused)?;
-        let old = held.run.from_cursor.as_ref().map(|cursor| cursor.since);
+        let stays = held.run.mode == Mode::Window || refused || position.unavailable.is_some();
+        let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
+        let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
+        let old = old.map(|cursor| cursor.since);
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
     }
 
     /// An endless list has a cursor even if it has shown no record yet.
     fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
         let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
-        let polled = held.run.mode != Mode::Window;
+        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
         polled.then(|| earlier(position.first_server_date.unwrap_or(held.run.started_at), rule.overlap.get()))
+    }
+
+    /// Where the next run of an endless list goes on.
+    fn poll_cursor(&self, held: &Held, position: &Position) -> Option<PollCursor> {
+        self.stream().endless.as_ref()?;
+        let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
+        Some(PollCursor {
+            url: position.next_url.clone(),
+            read_at: position.first_server_date.unwrap_or(held.run.started_at),
+            greatest: position.watermark.greatest().max(before.and_then(|poll| poll.greatest)),
+        })
     }
 
     /// Writes the set of records that the next run will be shown again, unless it would be too large to keep in memory:
@@ -281,7 +297,7 @@ impl Pull {
             return Ok(None);
         }
         let key = self.keys(held).dedup();
-        let greatest = position.watermark.greatest().filter(|_| self.stream().endless.is_some());
+        let greatest = self.poll_cursor(held, position).and_then(|poll| poll.greatest);
         let set = DedupSet { schema: SCHEMA, run_id: held.run.run_id.clone(), sha256, greatest, previous };
         create_same(&*self.sink, manifest::to_object(key.clone(), &set)?).await?;
         Ok(Some(key))
@@ -295,7 +311,7 @@ impl Pull {
         since: Option<Timestamp>,
     ) -> Index {
         let plan = position.plan.as_ref();
-        let holes = plan.map(|plan| plan.holes.clone()).unwrap_or_default();
+        let holes = position.holes();
         Index {
             schema: SCHEMA,
             run_id: held.run.run_id.clone(),

@@ -131,6 +131,13 @@ async fn when_all_parents_refuse_the_run_fails_instead_of_asking_thousands() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_no_parent_is_found_the_run_fails_instead_of_being_complete_and_empty() {
+    let apps: Vec<_> = (0..10).map(|n| app(&format!("app{n}"))).collect();
+    let outcome = run(&Lake::default(), &Routes::new([(APPS, page(&apps))])).await;
+    assert_eq!(outcome.error.unwrap().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_failed_at_one_parent_asks_the_others_only_once() {
     let (lake, org) = (Lake::default(), org());
     org.set(&users_of("c"), Answer::new(400, "{}"));

@@ -13,13 +13,17 @@ fn at(cursor: u32) -> String {
     format!("/api/v1/logs?after={cursor}&limit=2&sortOrder=ASCENDING")
 }
 
+fn link(path: &str) -> String {
+    format!("https://acme.okta.com{path}")
+}
+
 fn event(number: u32) -> String {
     format!(r#"{{"uuid":"{number}", "published":"2026-11-22T05:{number:02}:00.000Z"}}"#)
 }
 
 fn events(numbers: &[u32], cursor: u32) -> Answer {
     let events: Vec<_> = numbers.iter().map(|number| event(*number)).collect();
-    page(&events).next(&format!("https://acme.okta.com{}", at(cursor)))
+    page(&events).next(&link(&at(cursor)))
 }
 
 /// A log with three events on two pages, and nothing after them.
@@ -87,6 +91,65 @@ async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() 
     assert_eq!((records, report.repeats), (vec![event(5)], 4));
     assert_eq!(poll(&lake, &org).await.1, [""; 0]);
     assert_eq!(org.asked().last().unwrap(), by_time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_refuses_to_begin_by_time_too_is_not_asked_for_ever() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    org.asked();
+    org.set(&at(2), Answer::new(400, "{}"));
+    let error = pull(&lake, &org).run().await.error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(org.asked().len(), 2, "the address, and the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_before_a_late_event_is_remembered() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    org.set(&at(2), page(&[published(9, "2026-11-22T03:00:00.000Z")]).next(&link(&at(3))));
+    org.set(&at(3), events(&[4], 4));
+    poll(&lake, &org).await;
+    poll(&lake, &org).await;
+    org.set(&at(4), Answer::new(400, "{}"));
+    org.set(
+        "/api/v1/logs?limit=2&since=2026-11-22T04%3A54%3A00.000Z&sortOrder=ASCENDING",
+        events(&[1, 2], 11),
+    );
+    org.set(&at(11), events(&[3, 4], 12));
+    org.set(&at(12), events(&[5], 13));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!((records, report.repeats), (vec![event(5)], 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_by_time_that_is_stopped_is_not_complete_before_it_has_caught_up() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    org.set(&at(2), Answer::new(400, "{}"));
+    let stop = Stop::new(None);
+    org.set(
+        "/api/v1/logs?limit=2&since=2026-11-22T04%3A53%3A00.000Z&sortOrder=ASCENDING",
+        events(&[1, 2], 11),
+    );
+    org.set(&at(11), events(&[3, 4], 12).interrupting(&stop));
+    let report = Pull { stop, ..pull(&lake, &org) }.run().await.report;
+    assert_eq!(report.status, Verdict::Partial);
+    org.set(&at(11), events(&[3, 4], 12));
+    org.set(&at(12), events(&[5], 13));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!((records, report.repeats), (vec![event(4), event(5)], 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_not_read_for_too_long_has_a_hole() {
+    let (lake, org) = (Lake::default(), org());
+    poll(&lake, &org).await;
+    lake.clock.advance(Duration::from_hours(100 * 24));
+    let report = pull(&lake, &org).run().await.report;
+    assert_eq!(report.status, Verdict::Partial);
+    assert!(report.holes[0].contains("which the API no longer keeps"), "{:?}", report.holes);
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,9 +158,12 @@ pub(crate) fn pull(
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
     let request: PullRequest = from_json(request)?;
-    let deadline = request.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
-    let asked_to_stop =
-        stop::Stop::new(deadline).waiting_at_most(request.max_wait_seconds.map(Duration::from_secs_f64));
+    let deadline =
+        request.deadline_seconds.map(|given| Ok(Instant::now() + seconds("deadline", given.max(0.0))?));
+    let deadline = told(py, deadline.transpose())?;
+    let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
+    let max_wait = told(py, max_wait.transpose())?;
+    let asked_to_stop = stop::Stop::new(deadline).waiting_at_most(max_wait);
     let progress = Arc::new(Progress::default());
     let mut watcher = PullWatcher {
         progress: Arc::clone(&progress),
@@ -211,8 +214,8 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
             objects: ObjectFormat { format: request.format, compression: request.compression, batch },
             pages,
             memory,
-            lease: Duration::from_secs_f64(request.lease_seconds),
-            pending: request.pending_seconds.map(Duration::from_secs_f64),
+            lease: seconds("lease", request.lease_seconds)?,
+            pending: request.pending_seconds.map(|given| seconds("pending", given)).transpose()?,
             ..defaults
         },
         worker: request.worker,
@@ -346,7 +349,7 @@ pub(crate) fn gc(
     let work = async move {
         let store = existing(&state).await?;
         let sink = s3.locations()?.sink(&destination).await?;
-        core_gc::gc(&*sink, &*store, Duration::from_secs_f64(older_than_seconds), dry_run).await
+        core_gc::gc(&*sink, &*store, seconds("older_than", older_than_seconds)?, dry_run).await
     };
     finish(py, wait(py, work, &mut Plain)?)
 }
@@ -397,6 +400,21 @@ pub(crate) fn json_schemas() -> PyResult<String> {
 pub(crate) fn span_seconds(text: &str) -> PyResult<f64> {
     let span = Span::try_from(text.to_owned()).map_err(PyValueError::new_err)?;
     Ok(span.get().as_secs_f64())
+}
+
+/// A length of time as Python gives it.
+fn seconds(name: &str, given: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(given).map_err(|_| {
+        Error::new(
+            ErrorKind::Settings,
+            "read settings",
+            format!("`{name}` is no length of time: {given} seconds"),
+        )
+    })
+}
+
+fn told<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
+    result.map_err(|error| to_python(py, &error, None))
 }
 
 fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {

@@ -76,7 +76,9 @@ impl RateLimiter {
                 window.ends = now + UNTOLD_WINDOW;
                 window.reset = 0;
             }
-            if share_of(window.quota.limit, rules.headroom.get()) >= window.quota.remaining {
+            // However small the quota is, one request of it is ours.
+            let others = share_of(window.quota.limit, rules.headroom.get());
+            if others.min(window.quota.limit.saturating_sub(1)) >= window.quota.remaining {
                 return Err(window.ends - now);
             }
             window.quota.remaining -= 1;
@@ -291,6 +293,15 @@ mod tests {
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(21)), "5 of 10 are left");
         tokio::time::advance(Duration::from_secs(21)).await;
         assert_eq!(wait(&limiter, "/users"), None, "the window has passed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_the_smallest_quota_one_request_is_ours() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(1, 0, 20));
+        assert!(wait(&limiter, "/apps").is_some());
+        tokio::time::advance(Duration::from_secs(21)).await;
+        assert_eq!(wait(&limiter, "/apps"), None);
     }
 
     #[tokio::test(start_paused = true)]

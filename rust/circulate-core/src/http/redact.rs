@@ -25,8 +25,12 @@ impl Redactor {
 
     /// Hides these too.
     pub fn hide(&self, secrets: impl IntoIterator<Item = Secret>) {
-        let mut hidden = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        hidden.extend(secrets.into_iter().filter(|secret| !secret.expose().is_empty()));
+        for secret in secrets.into_iter().filter(|secret| !secret.expose().is_empty()) {
+            let known = self.secrets.read().unwrap_or_else(PoisonError::into_inner).contains(&secret);
+            if !known {
+                self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+            }
+        }
     }
 
     /// `text` with every secret replaced by `***`.

@@ -175,7 +175,7 @@ impl<'p> Attempt<'p> {
 
     /// Page addresses hold cursors that an API forgets after a while. This one was taken from a checkpoint, not from a page
     /// just read, and is refused as it stands.
-    fn is_forgotten(&self, error: &Error, url: Option<&str>) -> bool {
+    pub(super) fn is_forgotten(&self, error: &Error, url: Option<&str>) -> bool {
         let held = &self.held.position;
         let open = held.plan.iter().flat_map(|plan| &plan.open);
         let mut stored = open.map(|open| &open.next_url).chain([&held.next_url]);

@@ -34,25 +34,40 @@ impl Attempt<'_> {
             return Ok(End::OfTheList);
         }
         let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
-        let cursor = cursor.and_then(|cursor| cursor.url.clone());
-        let stored = self.position.next_url.clone();
-        if stored.is_some() {
-            // An earlier attempt may have begun by time, and been shown again what was delivered.
+        let cursor = cursor.and_then(|cursor| cursor.poll.clone());
+        let kept = self.position.next_url.clone().or_else(|| cursor.as_ref()?.url.clone());
+        if let Some(poll) = cursor.filter(|_| self.position.next_url.is_none()) {
+            self.note_lapse(poll.read_at, endless).await?;
+        }
+        if self.position.by_time {
+            // An earlier attempt began by time.
             self.overlap = Overlap::new(self.delivered_lately().await?);
         }
-        let mut pages = match stored.as_ref().or(cursor.as_ref()) {
+        let mut may_begin_by_time = self.position.next_url.is_none();
+        let mut pages = match &kept {
             Some(url) => self.pages_from(stored_url(url)?)?,
-            None => self.pages_by_time(endless).await?,
+            None => match self.pages_by_time(endless).await {
+                Ok(pages) => pages,
+                Err(error) => return self.end_by(error, None).await,
+            },
         };
         while !self.position.finished {
             match pages.next().await {
-                Ok(step) => self.take_in(step).await?,
-                Err(error) if cursor.is_some() && self.position.next_url.is_none() && is_refused(&error) => {
+                Ok(step) => {
+                    may_begin_by_time = false;
+                    self.take_in(step).await?;
+                }
+                Err(error) if may_begin_by_time && kept.is_some() && is_refused(&error) => {
+                    may_begin_by_time = false;
                     self.pull.progress.note(format!(
                         "the API no longer knows where the last run stopped ({error}): beginning by time instead"
                     ));
                     self.overlap = Overlap::new(self.delivered_lately().await?);
-                    pages = self.pages_by_time(endless).await?;
+                    self.position.by_time = true;
+                    pages = match self.pages_by_time(endless).await {
+                        Ok(pages) => pages,
+                        Err(error) => return self.end_by(error, None).await,
+                    };
                 }
                 Err(error) => {
                     let url = self.position.next_url.clone();
@@ -72,11 +87,21 @@ impl Attempt<'_> {
         Ok(End::OfTheList)
     }
 
-    /// What was read is complete up to a durable cursor, unless nothing was.
+    /// What was read is complete up to a durable cursor, unless nothing was, or what is shown again is not yet behind us.
     async fn complete_up_to_here(&mut self, reason: StopReason) -> Result<End> {
-        self.position.finished = self.position.next_url.is_some();
+        self.position.finished = self.position.next_url.is_some() && !self.position.by_time;
         self.checkpoint().await?;
         Ok(if self.position.finished { End::OfTheList } else { End::Early(reason) })
+    }
+
+    /// A list that was not read for longer than the API keeps records has lost some.
+    async fn note_lapse(&mut self, read_at: Timestamp, endless: &Endless) -> Result<()> {
+        let kept_since = earlier(self.pull.store.now().await?, endless.history.get());
+        if read_at < kept_since {
+            let lapsed = format!("from {read_at} to {kept_since}, which the API no longer keeps");
+            self.position.lapsed = Some(lapsed);
+        }
+        Ok(())
     }
 
     fn pages_from(&self, url: Url) -> Result<Pages> {
@@ -96,7 +121,8 @@ impl Attempt<'_> {
     /// From the run's lower bound on; the first run takes what the API still has.
     async fn pages_by_time(&self, endless: &Endless) -> Result<Pages> {
         let stream = self.pull.stream();
-        let since = match self.held.run.window.since {
+        let kept_since = earlier(self.pull.store.now().await?, endless.history.get());
+        let since = match self.held.run.window.since.filter(|since| *since >= kept_since) {
             Some(since) => since,
             None => earlier(self.server_time().await?, endless.history.get()),
         };
@@ -138,8 +164,10 @@ impl Attempt<'_> {
         if self.position.finished {
             return Ok(End::OfTheList);
         }
-        if !self.plan().complete {
-            self.plan_windows(endless).await?;
+        if !self.plan().complete
+            && let Err(error) = self.plan_windows(endless).await
+        {
+            return self.end_by(error, None).await;
         }
         self.ask_partitions().await
     }

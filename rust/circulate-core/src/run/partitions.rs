@@ -25,7 +25,7 @@ const PARTITIONS_AT_ONCE: usize = 8;
 const SHARE_OF_PAGE: u64 = 4;
 /// How much more than a window of time is asked for on either side.
 const WINDOW_MARGIN: Duration = Duration::from_secs(1);
-/// Parents that may refuse before one has answered; if so many do, all will.
+/// If so many parents refuse or are not found before one has answered, all will.
 const MAX_REFUSED_AT_FIRST: u64 = 10;
 /// Holes that are named in the index; the parts name them all.
 const MAX_HOLES_NAMED: usize = 1000;
@@ -182,17 +182,19 @@ impl Attempt<'_> {
         let open = self.plan().open.iter().find(|open| open.partition == *parent);
         let url = open.and_then(|open| open.next_url.clone());
         let has_parent = self.pull.definition.parent.is_some();
+        if self.is_forgotten(&error, url.as_deref()) {
+            return Ok(Some(End::PageForgotten(error)));
+        }
         let outcome = match error.kind() {
             _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
+            ErrorKind::NotFound | ErrorKind::Forbidden if self.nobody_answers() => {
+                let hint = "no parent asked so far has answered: give the credentials the right to read this, or correct \
+                            the path, then pull with --restart";
+                return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
+            }
             ErrorKind::NotFound => PartitionOutcome::Gone,
             ErrorKind::Forbidden => {
-                let counts = &self.plan().counts;
-                if counts.complete + counts.gone == 0 && counts.refused >= MAX_REFUSED_AT_FIRST {
-                    let hint = "every parent asked so far refused: give the credentials the right to read this, then pull \
-                                with --restart";
-                    return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
-                }
                 self.pull.progress.note(format!("the children of {parent} are missing: {error}"));
                 PartitionOutcome::Refused
             }
@@ -200,6 +202,12 @@ impl Attempt<'_> {
         };
         self.settle(parent, outcome);
         Ok(None)
+    }
+
+    /// Whether this is the last of the first parents, none of which has answered.
+    fn nobody_answers(&mut self) -> bool {
+        let counts = &self.plan().counts;
+        counts.complete == 0 && counts.refused + counts.gone + 1 >= MAX_REFUSED_AT_FIRST
     }
 
     /// Notes what came of a parent.

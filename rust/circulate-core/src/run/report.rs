@@ -129,9 +129,9 @@ impl Report {
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
         self.unavailable.clone_from(&position.unavailable);
+        self.holes = position.holes();
         if let Some(plan) = &position.plan {
             self.partitions = Some(plan.counts.clone());
-            self.holes.clone_from(&plan.holes);
         }
         self.records_without_time = position.watermark.without_time;
     }

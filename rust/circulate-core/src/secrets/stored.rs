@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use serde_json::Value;
+use url::{Host, Url};
 
 use super::Secret;
 use crate::aws::{Aws, Call};
@@ -23,8 +24,8 @@ pub struct StoredSecret {
 }
 
 type Fields = BTreeMap<String, Secret>;
-/// Fields by endpoint, region and id of the secret.
-type Known = BTreeMap<[String; 3], Arc<Mutex<Fields>>>;
+/// Fields by endpoint, region, id of the secret, and who asked.
+type Known = BTreeMap<[String; 4], Arc<Mutex<Fields>>>;
 
 /// What was read in this process.
 static READ: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
@@ -34,7 +35,10 @@ impl StoredSecret {
     pub async fn open(aws: &Aws, id: &str) -> Result<Self> {
         let endpoint = aws.endpoint("SECRETS_MANAGER").unwrap_or_default();
         refuse_plain_http(&endpoint)?;
-        let place = [endpoint, aws.region().to_owned(), id.to_owned()];
+        // Another identity may have another secret of that name.
+        let identity =
+            ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"].map(|name| std::env::var(name).unwrap_or_default());
+        let place = [endpoint, aws.region().to_owned(), id.to_owned(), identity.join(" ")];
         let known = locked(&READ).get(&place).map(Arc::clone);
         let (client, region, id) = (Client::new(aws.config()), aws.region().to_owned(), id.to_owned());
         if let Some(fields) = known {
@@ -121,10 +125,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The answer holds the secret as it is.
 fn refuse_plain_http(endpoint: &str) -> Result<()> {
-    let Some(rest) = endpoint.strip_prefix("http://") else { return Ok(()) };
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
+    let Ok(url) = Url::parse(endpoint) else { return Ok(()) };
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() != "http" || loopback {
         return Ok(());
     }
     Err(Error::new(
@@ -184,7 +192,9 @@ mod tests {
         {
             refuse_plain_http(endpoint).unwrap();
         }
-        for endpoint in ["http://x.example", "http://x.example:80/", "http://10.0.0.1:4566"] {
+        for endpoint in
+            ["http://x.example", "http://x.example:80/", "http://10.0.0.1:4566", "HTTP://127.evil.example"]
+        {
             assert!(refuse_plain_http(endpoint).is_err(), "{endpoint}");
         }
     }

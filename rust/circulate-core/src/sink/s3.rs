@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::{
@@ -36,6 +37,8 @@ const MAX_PARTS: usize = 10_000;
 /// Parts of one object on their way at the same time.
 const PARTS_AT_ONCE: usize = 4;
 
+/// How long a part may take to be sent, and answered; a dead connection is noticed much sooner, by its stalling.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
 /// Attempts of [`Sink::probe`] at a call.
 const PROBE_ATTEMPTS: u32 = 3;
 /// What [`Sink::probe`] writes.
@@ -84,6 +87,8 @@ impl S3Bucket {
         config.set_force_path_style(other.then_some(true));
         let policy = RetryPolicy { base: Duration::from_millis(100), ..RetryPolicy::default() };
         let prefix = prefix.trim_matches('/');
+        let uploads = TimeoutConfig::builder().read_timeout(UPLOAD_TIMEOUT);
+        config.set_timeout_config(Some(uploads.build()));
         let retry = aws.retry();
         let attempts = retry.max_attempts().min(PROBE_ATTEMPTS);
         let probing = config.clone().retry_config(retry.with_max_attempts(attempts));

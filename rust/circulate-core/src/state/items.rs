@@ -161,9 +161,23 @@ pub struct Position {
     /// What the API said to an account that lacks the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
+    /// A poll was begun by time, and may be shown again what was delivered.
+    #[serde(default)]
+    pub by_time: bool,
+    /// What the API no longer had when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<String>,
     /// Where a stream stands that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanPosition>,
+}
+
+impl Position {
+    /// What is missing, as far as the index names it.
+    pub fn holes(&self) -> Vec<String> {
+        let of_plan = self.plan.iter().flat_map(|plan| &plan.holes);
+        self.lapsed.iter().chain(of_plan).cloned().collect()
+    }
 }
 
 /// Where a stream stands that is pulled in partitions: first all of them are listed in a plan, then each is pulled.
@@ -209,9 +223,20 @@ pub struct CursorValue {
     pub dedup_key: Option<String>,
     /// The definition of the run that set it: by another one it would mean something else.
     pub spec_hash: String,
-    /// The page to go on with, of an endless list.
+    /// Where to go on, of an endless list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollCursor>,
+}
+
+/// Where the next run of an endless list goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollCursor {
+    /// The page to go on with.
     pub url: Option<String>,
+    /// When the list was read up to there, by the server's clock.
+    pub read_at: Timestamp,
+    /// The greatest time that was ever seen.
+    pub greatest: Option<Timestamp>,
 }
 
 /// `cursor#{partition}`: where the next run begins.

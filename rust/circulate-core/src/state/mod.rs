@@ -24,8 +24,8 @@ pub use admin::{StreamStatus, decide, reset, show};
 pub use dynamodb::DynamoTable;
 pub use held::Held;
 pub use items::{
-    Cursor, CursorValue, Head, Ledger, Mode, OpenPartition, PlanPosition, Position, RunItem, RunStatus,
-    TaskItem,
+    Cursor, CursorValue, Head, Ledger, Mode, OpenPartition, PlanPosition, PollCursor, Position, RunItem,
+    RunStatus, TaskItem,
 };
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

@@ -61,7 +61,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn cursor(since: &str) -> CursorValue {
-    CursorValue { since: time(since), dedup_key: None, spec_hash: "hash".to_owned(), url: None }
+    CursorValue { since: time(since), dedup_key: None, spec_hash: "hash".to_owned(), poll: None }
 }
 
 fn at_page(number: u64) -> Position {

@@ -4,8 +4,9 @@ use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
-    ScalarAttributeType, TableStatus, TimeToLiveSpecification,
+    PointInTimeRecoveryStatus, ScalarAttributeType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::time::Duration;
 
 use super::DynamoTable;
@@ -47,8 +48,11 @@ impl DynamoTable {
             },
         };
         self.wait_until_active().await?;
-        if new {
+        // An earlier making may have got no further than the table.
+        if !self.items_expire().await? {
             self.expire_items().await?;
+        }
+        if !self.backups_are_kept().await? {
             self.keep_backups().await?;
         }
         Ok(new)
@@ -83,6 +87,25 @@ impl DynamoTable {
         Ok(table.table_status == Some(TableStatus::Active))
     }
 
+    async fn items_expire(&self) -> Result<bool> {
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let described = described
+            .map_err(|error| self.call("look at table", "dynamodb:DescribeTimeToLive").failed(&error))?;
+        let status = described.time_to_live_description.and_then(|described| described.time_to_live_status);
+        Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
+    }
+
+    async fn backups_are_kept(&self) -> Result<bool> {
+        let described = self.client.describe_continuous_backups().table_name(&self.table).send().await;
+        let described = described.map_err(|error| {
+            self.call("look at table", "dynamodb:DescribeContinuousBackups").failed(&error)
+        })?;
+        let backups = described.continuous_backups_description;
+        let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description);
+        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status);
+        Ok(status == Some(PointInTimeRecoveryStatus::Enabled))
+    }
+
     async fn expire_items(&self) -> Result<()> {
         let rule = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build();
         let rule = rule.map_err(|error| self.error("cannot describe the table").caused_by(error))?;
@@ -95,11 +118,20 @@ impl DynamoTable {
     async fn keep_backups(&self) -> Result<()> {
         let rule = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
         let rule = rule.map_err(|error| self.error("cannot describe the table").caused_by(error))?;
-        let set = self.client.update_continuous_backups().table_name(&self.table);
-        let set = set.point_in_time_recovery_specification(rule).send().await;
-        set.map(drop).map_err(|error| {
-            self.call("turn on point-in-time recovery", "dynamodb:UpdateContinuousBackups").failed(&error)
-        })
+        let mut looks = 0;
+        loop {
+            let set = self.client.update_continuous_backups().table_name(&self.table);
+            let set = set.point_in_time_recovery_specification(rule.clone()).send().await;
+            let Err(error) = set else { return Ok(()) };
+            // A new table's backups are turned on a moment after the table is there.
+            let not_yet = error.code() == Some("ContinuousBackupsUnavailableException");
+            if !not_yet || looks == LOOKS {
+                let call = self.call("turn on point-in-time recovery", "dynamodb:UpdateContinuousBackups");
+                return Err(call.failed(&error));
+            }
+            looks += 1;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     fn error(&self, message: &str) -> Error {
