@@ -24,7 +24,13 @@ def entry() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
-    args = build_parser().parse_args(arguments)
+    parser = build_parser()
+    args, left = parser.parse_known_args(arguments)
+    if left:
+        # Streams after an option are not taken for streams by `argparse`, and "unrecognized" would not say why.
+        streams = args.run is pull.run and not any(word.startswith("-") for word in left)
+        why = "name all streams before the options: " if streams else "unrecognized arguments: "
+        parser.error(why + " ".join(left))
     try:
         return int(args.run(args))
     except (DefinitionError, SettingsError) as error:
