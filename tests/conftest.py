@@ -22,7 +22,8 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 for name in (
-    *("OKTA_ORG_URL", "OKTA_API_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    *(name for name in os.environ if name.startswith("OKTA_")),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
     *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS"),
     *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")),
 ):

@@ -45,7 +45,7 @@ class Stop:
 def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Pull one stream; see `circulate_core.pull`."""
 
-def check(source: str, request: str) -> str:
+def check(source: str, streams: Sequence[str], request: str) -> str:
     """Ask a source once, without retries; see `circulate_core.check`."""
 
 def verify(destination: str, key: str, state: str | None, s3: str) -> str:

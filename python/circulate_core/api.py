@@ -158,9 +158,10 @@ def state_of_lake(lake: str, state: str | PathLike[str] | None) -> str:
     return os.path.join(lake, ".circulate", "state.db")  # noqa: PTH118 - see above
 
 
-def check(
+def check(  # noqa: PLR0913 - how to know an account, and what to check
     source: str,
     *,
+    streams: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     secret: str | None = None,
     account: str | None = None,
@@ -170,18 +171,21 @@ def check(
 
     Args:
         source: Name of the source, such as `okta`.
+        streams: Streams of it that are to be pulled, such as `okta.users`: an account that signs in by OAuth gets an
+            access token with the scopes that they need. Default: with the scopes of the check itself.
         settings: Settings of the source by name.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account. Default: the host of its address.
         catalog: Folders of definitions that come before the shipped ones.
 
     Returns:
-        What it answered: account, seconds, quota, server time.
+        What it answered: account, seconds, scopes, quota, server time.
 
     Raises:
         CirculateError: What is wrong and what to do about it.
     """
-    return cast("Checked", json.loads(_core.check(source, json.dumps(_account(settings, secret, account, catalog)))))
+    request = json.dumps(_account(settings, secret, account, catalog))
+    return cast("Checked", json.loads(_core.check(source, list(streams), request)))
 
 
 def verify(

@@ -149,6 +149,12 @@ class Checked(TypedDict):
     """The account asked."""
     seconds: float
     """Seconds until the answer."""
+    oauth: bool
+    """Whether it signed in by OAuth."""
+    scopes: list[str] | None
+    """OAuth scopes that the streams need; an access token was got for them if it signed in so."""
+    asked: bool
+    """Whether the API itself was asked. It is not, if that would take a scope that the streams do not need."""
     quota: Quota | None
     """The quota it told."""
     headroom: float | None

@@ -47,7 +47,9 @@ def test_an_address_nobody_answers_at_is_told(cli: Cli) -> None:
 
 
 def test_missing_settings_are_named_with_the_ways_to_set_them(cli: Cli) -> None:
-    assert_told(cli("check", "okta"), 2, "needs `api_token`", "OKTA_API_TOKEN", "circulate.toml")
+    assert_told(cli("check", "okta"), 2, "needs `org_url`", "OKTA_ORG_URL", "circulate.toml")
+    done = cli("check", "okta", OKTA_ORG_URL="https://acme.okta.com")
+    assert_told(done, 2, "needs `api_token` or `client_id`", "OKTA_API_TOKEN", "OKTA_CLIENT_ID", "circulate.toml")
 
 
 def test_secrets_are_not_taken_from_flags(cli: Cli) -> None:
@@ -62,7 +64,7 @@ def test_settings_come_from_flag_before_environment_before_file(cli: Cli, start_
     config.write_text(f'[okta]\norg_url = "https://file.invalid"\napi_token = "{org.token}"\naccount = "named"\n')
     config.chmod(0o600)
     done = cli("check", "okta", "--set", f"org_url={org.url}", OKTA_ORG_URL="https://environment.invalid")
-    assert (done.code, "reached    named" in done.err) == (0, True), done.err
+    assert (done.code, "reached       named" in done.err) == (0, True), done.err
     assert "can be read by others" not in done.err
     config.chmod(0o644)
     assert "can be read by others: chmod 600" in cli("check", "okta", "--set", f"org_url={org.url}").err

@@ -18,9 +18,11 @@ from circulate_core.cli.options import (
     s3_options,
 )
 from circulate_core.cli.pull import add_state_option, lake_state
+from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from circulate_core.cli.settings import Configured
     from circulate_core.types import Checked, Run, SourceDefinition
@@ -51,40 +53,66 @@ def run_list(args: argparse.Namespace) -> int:
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate check`."""
-    parser.add_argument("source", metavar="SOURCE", help="what to check, such as okta")
+    parser.add_argument(
+        "names", metavar="SOURCE|STREAM", nargs="+", help="what to check, such as okta, or okta.users okta.groups"
+    )
     add_account_options(parser)
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Show the settings of a source, and ask it whether they are right."""
-    source = api.source_definition(args.source, catalog=args.catalog)
+    name, streams = _source_and_streams(args.names)
+    source = api.source_definition(name, catalog=args.catalog)
     settings = gather_settings(args, source)
     _say_settings(source, settings)
-    checked = circulate_core.check(args.source, **account_arguments(args, settings))
+    checked = circulate_core.check(name, streams=streams, **account_arguments(args, settings))
     _say_checked(checked)
-    say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {args.source}.<stream> --to ./lake")
+    if streams or checked["oauth"]:
+        _say_scopes(checked, source)
+    pulled = " ".join(streams) or f"{name}.<stream>"
+    say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
     return 0
+
+
+def _source_and_streams(names: Sequence[str]) -> tuple[str, list[str]]:
+    sources = {name.partition(".")[0]: None for name in names}
+    if len(sources) > 1:
+        message = f"one source at a time: these are {' and '.join(sources)}"
+        raise SettingsError(message)
+    return next(iter(sources)), [name for name in names if "." in name]
 
 
 def _say_settings(source: SourceDefinition, settings: Configured) -> None:
     say(paint(source["title"], "bold"))
     for name, setting in source["settings"].items():
-        value = settings.values.get(name)
-        elsewhere = f"in the secret {settings.secret.text}" if settings.secret else "not set"
-        shown = elsewhere if value is None else f"{'set' if setting['secret'] else value.text}, {value.origin}"
-        say(f"  {name:<10} {shown}")
+        if value := settings.values.get(name):
+            _say_fact(name, f"{'set' if setting['secret'] else value.text}, {value.origin}")
+    if secret := settings.secret:
+        _say_fact("the rest", f"in the secret {secret.text}, {secret.origin}")
+
+
+def _say_fact(name: str, fact: str) -> None:
+    say(f"  {name:<13} {fact}")
+
+
+def _say_scopes(checked: Checked, source: SourceDefinition) -> None:
+    granted = f"granted by {source['title']}" if checked["oauth"] else "what an OAuth app would need"
+    if scopes := checked["scopes"]:
+        _say_fact("scopes", f"{' '.join(scopes)} ({granted})")
 
 
 def _say_checked(checked: Checked) -> None:
-    say(f"  {'reached':<10} {checked['account']} in {span(checked['seconds'])}")
+    how = "signed in to" if checked["oauth"] and not checked["asked"] else "reached"
+    _say_fact(how, f"{checked['account']} in {span(checked['seconds'])}")
     if quota := checked["quota"]:
         left_to_others = (checked["headroom"] or 0) * 100
-        say(
-            f"  {'quota':<10} {quota['remaining']:,} of {quota['limit']:,} requests left in this window;"
-            f" pulls leave {left_to_others:.0f} % to others"
+        _say_fact(
+            "quota",
+            f"{quota['remaining']:,} of {quota['limit']:,} requests left in this window;"
+            f" pulls leave {left_to_others:.0f} % to others",
         )
     if date := checked["server_date"]:
-        say(f"  {'its clock':<10} {moment(date)}")
+        _say_fact("its clock", moment(date))
 
 
 def add_runs_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,18 +1,27 @@
 //! One account of a source: its address, its name, and its secrets, out of what a user configured.
 
+mod address;
+mod found;
+
 use std::collections::BTreeMap;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::{Secret, StoredSecret};
-use crate::spec::{Name, Setting, Source};
+use crate::spec::{Auth, Name, Setting, Source, Template};
+
+use address::{address, value};
+use found::Found;
 
 /// One tenant of a source, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Account {
     name: String,
     base_url: Url,
+    auth: Auth,
+    /// Settings that are no secrets.
+    values: BTreeMap<Name, String>,
     secrets: BTreeMap<Name, Origin>,
     stored: Option<StoredSecret>,
 }
@@ -38,19 +47,30 @@ impl Account {
         let mut values = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         for (key, setting) in &source.settings {
-            let (value, origin) = find(key, setting, given, stored.as_ref())
-                .ok_or_else(|| missing(source, key, setting, stored.as_ref()))?;
+            let Some((value, origin)) = find(key, setting, given, stored.as_ref()) else { continue };
             if setting.secret {
                 secrets.insert(key.clone(), origin);
+            } else {
+                values.insert(key.clone(), value);
             }
-            values.insert(key.as_str(), value);
         }
-        let base_url = base_url(source, &values)?;
+        let found =
+            Found { source, names: values.keys().chain(secrets.keys()).collect(), stored: stored.as_ref() };
+        found.need(source.base_url.placeholders())?;
+        let auth = found.way_to_sign_in()?.clone();
+        for (key, setting) in &source.settings {
+            let default = setting.default.as_ref().filter(|_| !values.contains_key(key));
+            if let Some(default) = default.and_then(|default| default.fill(|name| value(&values, name)).ok())
+            {
+                values.insert(key.clone(), default);
+            }
+        }
+        let base_url = address(&source.base_url, &values)?;
         let name = match name {
             Some(name) => checked_name(name)?,
             None => name_of(&base_url),
         };
-        Ok(Self { name, base_url, secrets, stored })
+        Ok(Self { name, base_url, auth, values, secrets, stored })
     }
 
     /// The account's name, safe in an object key.
@@ -61,6 +81,42 @@ impl Account {
     /// The start of every URL, without a slash at its end.
     pub fn base_url(&self) -> &Url {
         &self.base_url
+    }
+
+    /// The way in which it signs in.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// The value of a setting that is no secret.
+    pub fn value(&self, name: &Name) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Whether a setting is there.
+    pub fn is_set(&self, name: &Name) -> bool {
+        self.secrets.contains_key(name) || self.values.contains_key(name)
+    }
+
+    /// The address where tokens are got. One that a setting says must be on the account's own origin: whoever gets our
+    /// credentials is named by the definition, or is the API itself.
+    pub fn token_url(&self, template: &Template) -> Result<Url> {
+        let mut url = address(template, &self.values)?;
+        // An address that ends in a slash, and a path that begins with one.
+        while url.path().contains("//") {
+            url.set_path(&url.path().replace("//", "/"));
+        }
+        if template.starts_with_placeholder() && url.origin() != self.base_url.origin() {
+            return Err(Error::new(
+                ErrorKind::Settings,
+                "read settings",
+                "the token URL is on another host than the API; credentials are not sent there",
+            )
+            .with("token URL", url.origin().ascii_serialization())
+            .with("API", self.base_url.origin().ascii_serialization())
+            .hint("correct the token URL, or leave it out"));
+        }
+        Ok(url)
     }
 
     /// The value of a secret setting, as it is known now.
@@ -127,28 +183,6 @@ fn find(
     Some((filled(secret.expose())?, Origin::Stored(field.to_owned())))
 }
 
-fn missing(source: &Source, key: &Name, setting: &Setting, stored: Option<&StoredSecret>) -> Error {
-    let error = Error::new(
-        ErrorKind::Settings,
-        "read settings",
-        format!("{} needs `{key}`: {}", source.title, setting.about),
-    );
-    match stored {
-        None => error.hint(how_to_set(source, key, setting.secret, &setting.env)),
-        Some(stored) => error
-            .with("secret", stored.id())
-            .hint(format!("the secret has no field `{key}`; its fields: {}", stored.names().join(", "))),
-    }
-}
-
-fn how_to_set(source: &Source, key: &Name, secret: bool, env: &str) -> String {
-    let flag = if secret { String::new() } else { format!(", or `--set {key}=...`") };
-    format!(
-        "set the environment variable {env}, or `{key}` below [{}] in circulate.toml{flag}",
-        source.source
-    )
-}
-
 fn refuse_unknown(source: &Source, given: &BTreeMap<String, String>) -> Result<()> {
     let known: Vec<_> = source.settings.keys().map(Name::as_str).collect();
     match given.keys().find(|key| !known.contains(&key.as_str())) {
@@ -159,43 +193,6 @@ fn refuse_unknown(source: &Source, given: &BTreeMap<String, String>) -> Result<(
             format!("{} has no setting `{key}`", source.title),
         )
         .hint(format!("its settings: {}", known.join(", ")))),
-    }
-}
-
-fn base_url(source: &Source, values: &BTreeMap<&str, String>) -> Result<Url> {
-    let wrong = |text: &str, why: &str| {
-        Error::new(ErrorKind::Settings, "read settings", format!("`{text}` is not an address to ask: {why}"))
-    };
-    let text = source
-        .base_url
-        .fill(|name| values.get(name).map(String::as_str))
-        .map_err(|name| wrong(&source.base_url.to_string(), &format!("`{name}` is not set")))?;
-    // A bare host is what people call their domain.
-    let text = if text.contains("://") { text } else { format!("https://{text}") };
-    // What follows an `@` or `?` may be private.
-    let shown = if text.contains(['@', '?', '#']) { "(not shown)" } else { &text };
-    let url = Url::parse(&text).map_err(|error| wrong(shown, &error.to_string()))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(shown, "it holds a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(shown, "it has a `?` or `#`").hint("give scheme and host only"));
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(wrong(&text, "plain http would show the credentials to the network")
-            .hint("use https; http is for loopback addresses only")),
-        _ => Err(wrong(&text, "its scheme is not https")),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -263,7 +260,7 @@ mod tests {
         let source = testing::okta_users().source;
         let given = [("org_ulr".to_owned(), "x".to_owned())];
         let error = Account::resolve(&source, &given.into(), None, None).unwrap_err();
-        assert!(error.hint_text().unwrap().contains("api_token, org_url"));
+        assert!(error.hint_text().unwrap().contains("api_token, client_id"));
         assert!(checked_name("../x").is_err() && checked_name("acme-prod.1").is_ok());
     }
 }

@@ -1,18 +1,21 @@
 //! One cheap request that shows whether address and credentials are right.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::account::Account;
+use crate::auth::{Connection, sign_in};
 use crate::client::{Client, PageRequest};
 use crate::error::Result;
-use crate::http::{Jitter, Pacing, Retry, RetryPolicy, Transport, server_date};
+use crate::http::{Jitter, Request, Retry, RetryPolicy, server_date};
 use crate::progress::{Progress, Quota};
-use crate::spec::Source;
+use crate::spec::{Auth, Definition, Source};
 use crate::stop::Stop;
 
 /// What the API answered.
@@ -22,6 +25,13 @@ pub struct Checked {
     pub account: String,
     /// Seconds until the answer.
     pub seconds: f64,
+    /// Whether it signed in by OAuth.
+    pub oauth: bool,
+    /// The OAuth scopes that the streams need, which an access token was got for if it signed in so; `None` if their
+    /// definitions do not tell.
+    pub scopes: Option<BTreeSet<String>>,
+    /// Whether the API itself was asked. It is not, if the check would need a scope that the streams do not.
+    pub asked: bool,
     /// The quota it told.
     pub quota: Option<Quota>,
     /// Share of the quota that is left to others.
@@ -30,30 +40,47 @@ pub struct Checked {
     pub server_date: Option<Timestamp>,
 }
 
-/// Asks once, without retries.
-pub async fn check(source: &Source, account: &Account, transport: Arc<dyn Transport>) -> Result<Checked> {
+/// Asks once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it.
+pub async fn check(
+    source: &Source,
+    account: &Account,
+    connection: &Connection,
+    streams: &[Definition],
+) -> Result<Checked> {
+    let needed: BTreeSet<_> = source.check.scopes.iter().cloned().collect();
+    let scopes = match streams {
+        [] => Some(needed.clone()),
+        _ => streams
+            .iter()
+            .map(Definition::scopes)
+            .collect::<Option<Vec<_>>>()
+            .map(|sets| sets.into_iter().flatten().collect()),
+    };
+    let authorize = sign_in(source, account, connection, scopes.as_ref())?;
+    let oauth = matches!(account.auth(), Auth::Oauth2(_));
+    let asked = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
+    let began = Instant::now();
     let progress = Arc::new(Progress::default());
-    let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
-    let (retry, stop) = (Retry::new(once, Jitter::random()), Stop::new(None));
-    let client = Client::new(
-        source,
-        account,
-        transport,
-        Arc::new(Pacing::new(source)),
-        retry,
-        Arc::clone(&progress),
-        stop,
-    )?;
     let query = source.check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let url = account.url(&source.check.path, query);
-    let mut request = PageRequest { url, headers: http::HeaderMap::new(), page_size: None };
-    let began = Instant::now();
-    let date =
-        client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?;
+    let date = if asked {
+        let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
+        let retry = Retry::new(once, Jitter::random());
+        let stop = Stop::new(None);
+        let client = Client::new(source, account, connection, authorize, retry, Arc::clone(&progress), stop)?;
+        let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
+        client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
+    } else {
+        authorize.apply(&mut Request::get(url)).await.map_err(|failure| failure.error)?;
+        None
+    };
     let elapsed: Duration = began.elapsed();
     Ok(Checked {
         account: account.name().to_owned(),
         seconds: elapsed.as_secs_f64(),
+        oauth,
+        scopes,
+        asked,
         quota: progress.snapshot().quota,
         headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
         server_date: date,

@@ -11,13 +11,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::account::Account;
-use crate::auth::{Authorize, StaticHeader};
+use crate::auth::{Authorize, Connection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
     Classifier, Failure, Pacing, Pass, Redactor, Request, Response, Retry, Slot, Tally, Transport, Verdict,
 };
 use crate::progress::Progress;
-use crate::spec::{Auth, PageSize, Source};
+use crate::spec::{PageSize, Source};
 use crate::stop::{Stop, StopReason};
 
 /// A polite client of one account.
@@ -26,7 +26,7 @@ pub struct Client {
     account: Account,
     headers: HeaderMap,
     transport: Arc<dyn Transport>,
-    authorize: Box<dyn Authorize>,
+    authorize: Arc<dyn Authorize>,
     pacing: Arc<Pacing>,
     classifier: Classifier,
     retry: Retry,
@@ -51,27 +51,26 @@ pub struct PageRequest {
 }
 
 impl Client {
-    /// A client that asks `account` of `source` through `transport`, and keeps to its limits together with all that share
-    /// `pacing`.
+    /// A client that asks `account` of `source`, signed in by `authorize`, and keeps to its limits together with all that
+    /// share the `connection`.
     pub fn new(
         source: &Source,
         account: &Account,
-        transport: Arc<dyn Transport>,
-        pacing: Arc<Pacing>,
+        connection: &Connection,
+        authorize: Arc<dyn Authorize>,
         retry: Retry,
         progress: Arc<Progress>,
         stop: Stop,
     ) -> Result<Self> {
-        let Auth::Header(header) = &source.auth;
         Ok(Self {
             account: account.clone(),
             headers: header_map(&source.headers)?,
-            transport,
-            authorize: Box::new(StaticHeader::new(header, account)?),
-            pacing,
-            classifier: Classifier::new(source),
+            transport: Arc::clone(&connection.transport),
+            redactor: Redactor::new(authorize.secrets()),
+            authorize,
+            pacing: Arc::clone(&connection.pacing),
+            classifier: Classifier::new(source, account),
             retry,
-            redactor: Redactor::new(account.secrets()),
             total_timeout: source.timeouts.total.get(),
             progress,
             stop,
@@ -157,11 +156,11 @@ impl Client {
         let mut sent = Request::get(request.url.clone());
         sent.headers.extend(self.headers.clone());
         sent.headers.extend(request.headers.clone());
-        self.authorize.apply(&mut sent).await?;
-        signed.clone_from(&sent.headers);
-        // Another client of this account may have renewed them.
-        self.redactor.hide(self.account.secrets());
         let attempt = async {
+            self.authorize.apply(&mut sent).await?;
+            signed.clone_from(&sent.headers);
+            // There may be others than before.
+            self.redactor.hide(self.authorize.secrets());
             self.progress.count_request();
             let response = self.transport.send(sent).await?;
             if let Some(quota) = pass.observe(&response.headers) {

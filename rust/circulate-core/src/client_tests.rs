@@ -8,27 +8,23 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::*;
+use crate::auth::sign_in;
 use crate::error::Status;
 use crate::http::{Jitter, RetryPolicy};
-use crate::secrets::StoredSecret;
-use crate::testing::{Answer, CANARY, Script, okta_account, okta_users, put_secret};
+use crate::secrets::{Secret, StoredSecret};
+use crate::testing::{Answer, CANARY, Script, connection, okta_account, okta_users, put_secret};
 
 const USERS: &str = "https://acme.okta.com/api/v1/users?limit=200";
 
+fn client_of(account: &Account, policy: RetryPolicy, script: &Arc<Script>, stop: &Stop) -> Client {
+    let (source, retry) = (okta_users().source, Retry::new(policy, Jitter::seeded(1)));
+    let connection = connection(&source, Arc::clone(script) as _);
+    let authorize = sign_in(&source, account, &connection, None).unwrap();
+    Client::new(&source, account, &connection, authorize, retry, Arc::default(), stop.clone()).unwrap()
+}
+
 fn client_with(policy: RetryPolicy, script: &Arc<Script>, stop: &Stop) -> Client {
-    let retry = Retry::new(policy, Jitter::seeded(1));
-    let transport = Arc::clone(script) as _;
-    let source = okta_users().source;
-    Client::new(
-        &source,
-        &okta_account(),
-        transport,
-        Arc::new(Pacing::new(&source)),
-        retry,
-        Arc::default(),
-        stop.clone(),
-    )
-    .unwrap()
+    client_of(&okta_account(), policy, script, stop)
 }
 
 fn client(script: &Arc<Script>) -> Client {
@@ -75,7 +71,7 @@ struct Numbered {
 }
 
 impl Authorize for Numbered {
-    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         let signed = format!("token {number} at {}", self.began.elapsed().as_secs());
         request.headers.insert("authorization", signed.parse().unwrap());
@@ -85,6 +81,10 @@ impl Authorize for Numbered {
     fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
         Box::pin(std::future::ready(Ok(true)))
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +92,7 @@ async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
     for (refusals, answered) in [(1, true), (2, false)] {
         let script = Script::new([times(refusals, &Answer::new(401, "")), vec![ok()]].concat());
         let mut client = client(&script);
-        client.authorize = Box::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
+        client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
         let (seconds, done) = timed(get(&client)).await;
         assert_eq!(done.is_ok(), answered);
         assert!(seconds.abs() < f64::EPSILON, "there is nothing to wait for");
@@ -119,7 +119,7 @@ async fn credentials_that_do_not_change_are_not_asked_for_twice() {
 async fn every_attempt_waits_for_the_quota_then_signs_in_anew() {
     let script = Script::new([Answer::new(503, "").quota(10, 5, 30), ok()]);
     let mut client = client(&script);
-    client.authorize = Box::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
+    client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
     get(&client).await.unwrap();
     let sent = script.requests.lock().unwrap();
     let signed: Vec<_> =
@@ -137,18 +137,7 @@ async fn a_secret_that_was_rotated_while_we_worked_is_read_again() {
     let account = Account::resolve(&source, &BTreeMap::new(), Some(stored), None).unwrap();
     let script =
         Script::new([Answer::new(401, ""), Answer::new(400, r#"{"errorSummary": "not new-token"}"#)]);
-    let retry = Retry::new(RetryPolicy::default(), Jitter::seeded(1));
-    let (transport, stop) = (Arc::clone(&script) as _, Stop::new(None));
-    let client = Client::new(
-        &source,
-        &account,
-        transport,
-        Arc::new(Pacing::new(&source)),
-        retry,
-        Arc::default(),
-        stop,
-    )
-    .unwrap();
+    let client = client_of(&account, RetryPolicy::default(), &script, &Stop::new(None));
     put_secret(&id, r#"{"okta_domain": "acme.okta.com", "okta_api_key": "new-token"}"#).await;
     let error = get(&client).await.unwrap_err();
     assert!(error.to_string().contains("not ***"), "the new one is hidden too: {error}");
@@ -361,11 +350,11 @@ async fn the_token_is_in_no_text() {
     let told = format!(r#"{{"errorCode":"E1","errorSummary":"Invalid token {CANARY}"}}"#);
     let script = Script::new([Answer::new(503, told.clone()), Answer::new(401, told)]);
     let client = client(&script);
-    let mut asked = request(&format!("{USERS}&after=private"));
+    let mut asked = request(&format!("{USERS}&after=00uprivate"));
     let error = client.fetch(&mut asked, body).await.unwrap_err();
     let notes = client.progress.snapshot().notes;
     let sent = &script.requests.lock().unwrap()[0].headers;
     let shown = format!("{error} {error:?} {client:?} {client:#?} {sent:?} {notes:?}");
     assert!(shown.contains("Invalid token ***") && shown.contains("limit=200&after=***"), "{error}");
-    assert!(!shown.contains(CANARY) && !shown.contains("private"), "{shown}");
+    assert!(!shown.contains(CANARY) && !shown.contains("00uprivate"), "{shown}");
 }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::auth::{Authorize, Connection};
 use crate::batch::Memory;
 use crate::client::Client;
 use crate::clock::{earlier, later};
 use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Jitter, Pacing, Retry, RetryPolicy, Transport};
+use crate::http::{Jitter, Retry, RetryPolicy};
 use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
 use crate::page::PageLimits;
 use crate::progress::Progress;
@@ -45,9 +46,9 @@ pub struct Pull {
     /// From whom.
     pub account: Account,
     /// By what way.
-    pub transport: Arc<dyn Transport>,
-    /// Within which limits; shared by all pulls of the account.
-    pub pacing: Arc<Pacing>,
+    pub connection: Connection,
+    /// Signed in by what.
+    pub authorize: Arc<dyn Authorize>,
     /// Where to.
     pub sink: Arc<dyn Sink>,
     /// Where to remember it.
@@ -387,8 +388,8 @@ impl Pull {
         Client::new(
             &self.definition.source,
             &self.account,
-            Arc::clone(&self.transport),
-            Arc::clone(&self.pacing),
+            &self.connection,
+            Arc::clone(&self.authorize),
             Retry::new(self.options.retry, jitter),
             Arc::clone(&self.progress),
             self.stop.clone(),

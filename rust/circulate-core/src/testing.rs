@@ -22,11 +22,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::account::Account;
+use crate::auth::{Connection, Tokens};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Request, Response, Transport};
+use crate::http::{Pacing, Request, Response, Transport};
 use crate::sink::{Created, Object, Sink, create_same};
-use crate::spec::{Catalog, Definition};
+use crate::spec::{Catalog, Definition, Source};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 use crate::stop::{Stop, StopReason};
 
@@ -45,6 +46,12 @@ pub fn okta_account() -> Account {
     let given = [("org_url", "https://acme.okta.com"), ("api_token", CANARY)];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Account::resolve(&okta_users().source, &given.into(), None, None).unwrap()
+}
+
+/// A connection of its own.
+pub fn connection(source: &Source, transport: Arc<dyn Transport>) -> Connection {
+    let tokens = Arc::new(Tokens::new(Clock::system()));
+    Connection { transport, pacing: Arc::new(Pacing::new(source)), tokens }
 }
 
 /// The shipped definition of `okta.users`.

@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use circulate_core::account::Account;
+use circulate_core::auth::{Connection, Tokens, sign_in};
 use circulate_core::batch::{BatchLimits, Memory};
+use circulate_core::clock::Clock;
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
@@ -189,6 +191,8 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     let locations = request.s3.locations()?;
     Locations::check(&request.destination, &request.state)?;
     let account = request.from.resolve(&definition.source, &locations).await?;
+    let connection = connection(&definition.source, &account)?;
+    let authorize = sign_in(&definition.source, &account, &connection, definition.scopes().as_ref())?;
     let sink = locations.sink(&request.destination).await?;
     sink.probe().await?;
     let store = locations.state(&request.state).await?;
@@ -198,10 +202,9 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     pages.record = request.max_record_bytes.unwrap_or(pages.record);
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
-    let Connection { transport, pacing } = connection(&definition.source, &account)?;
     Ok(Pull {
-        transport,
-        pacing,
+        connection,
+        authorize,
         definition,
         account,
         sink,
@@ -225,13 +228,6 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
     })
 }
 
-/// What all pulls of an account share in this process: connections, and what is known of its quota.
-#[derive(Clone)]
-struct Connection {
-    transport: Arc<Wire>,
-    pacing: Arc<Pacing>,
-}
-
 /// Connections by base URL and the rules of the source.
 static CONNECTIONS: LazyLock<Mutex<BTreeMap<(String, String), Connection>>> = LazyLock::new(Mutex::default);
 
@@ -242,8 +238,11 @@ fn connection(source: &Source, account: &Account) -> Result<Connection> {
     if let Some(known) = connections.get(&key) {
         return Ok(known.clone());
     }
-    let transport = Arc::new(Wire::new(&source.timeouts)?);
-    let made = Connection { transport, pacing: Arc::new(Pacing::new(source)) };
+    let made = Connection {
+        transport: Arc::new(Wire::new(&source.timeouts)?),
+        pacing: Arc::new(Pacing::new(source)),
+        tokens: Arc::new(Tokens::new(Clock::system())),
+    };
     connections.insert(key, made.clone());
     Ok(made)
 }
@@ -260,14 +259,16 @@ impl AccountRequest {
 
 /// Ask a source once, without retries; see `circulate_core.check`.
 #[pyfunction]
-pub(crate) fn check(py: Python<'_>, source: &str, request: &str) -> PyResult<String> {
+pub(crate) fn check(py: Python<'_>, source: &str, streams: Vec<String>, request: &str) -> PyResult<String> {
     let request: AccountRequest = from_json(request)?;
     let source = source.to_owned();
     let work = async move {
-        let (source, _) = Catalog::new(request.catalog.clone()).source(&source)?;
+        let catalog = Catalog::new(request.catalog.clone());
+        let (source, _) = catalog.source(&source)?;
+        let streams = streams.iter().map(|name| catalog.stream(name)).collect::<Result<Vec<_>>>()?;
         let account = request.resolve(&source, &Locations::default()).await?;
-        let transport = Arc::new(Wire::new(&source.timeouts)?);
-        core_check::check(&source, &account, transport).await
+        let connection = connection(&source, &account)?;
+        core_check::check(&source, &account, &connection, &streams).await
     };
     finish(py, wait(py, work, &mut Plain)?)
 }

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::Authorize;
 use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Request;
+use crate::http::{Failure, Request};
+use crate::secrets::Secret;
 use crate::spec::{HeaderAuth, Name};
 
 /// The same header on every request, as long as its secret stays the same.
@@ -50,7 +51,7 @@ impl StaticHeader {
 }
 
 impl Authorize for StaticHeader {
-    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async {
             request.headers.insert(self.name.clone(), self.value()?);
             Ok(())
@@ -66,5 +67,9 @@ impl Authorize for StaticHeader {
             }
             differs()
         })
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.account.secrets().collect()
     }
 }

@@ -4,10 +4,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
 
+use super::challenge::challenge;
 use super::rate_limit::{RateLimiter, Throttle, retry_after};
 use super::{Redactor, Response, Verdict};
+use crate::account::Account;
 use crate::error::{Error, ErrorKind, Status};
-use crate::spec::{Pointer, Source};
+use crate::spec::{ErrorBody, Pointer, Source};
 
 /// A failed attempt: the error to report and whether another attempt may help.
 #[derive(Debug)]
@@ -32,9 +34,26 @@ impl From<Error> for Failure {
 #[derive(Debug)]
 pub struct Classifier {
     title: String,
-    error_fields: Option<(Pointer, Pointer)>,
+    error_body: Option<ErrorBody>,
     request_id: Option<String>,
-    credential_hint: String,
+    /// What the credentials are, for hints.
+    credentials: String,
+}
+
+/// What the vendor says, as far as it can be shown.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+    scope: Option<String>,
+}
+
+impl Told {
+    /// Code and sentence after a colon, or nothing.
+    pub(crate) fn after_colon(&self) -> String {
+        let said: Vec<_> = [&self.code, &self.message].into_iter().flatten().map(String::as_str).collect();
+        if said.is_empty() { String::new() } else { format!(": {}", said.join(" ")) }
+    }
 }
 
 /// The most of an error answer that is read.
@@ -43,15 +62,16 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const MAX_ERROR_TEXT: usize = 300;
 
 impl Classifier {
-    /// The rules of `source`.
-    pub fn new(source: &Source) -> Self {
-        let secrets = source.settings.values().filter(|setting| setting.secret);
-        let names: Vec<_> = secrets.map(|setting| format!("{} ({})", setting.env, setting.about)).collect();
+    /// The rules of `source`, for an account that signs in as `account` does.
+    pub fn new(source: &Source, account: &Account) -> Self {
+        let named =
+            |name| source.settings.get(name).map(|setting| format!("{} ({})", setting.env, setting.about));
+        let used = account.auth().settings().filter(|name| account.is_set(name)).filter_map(named);
         Self {
             title: source.title.clone(),
-            error_fields: source.error_body.as_ref().map(|body| (body.code.clone(), body.message.clone())),
+            error_body: source.error_body.clone(),
             request_id: source.request_id.clone(),
-            credential_hint: names.join(", "),
+            credentials: used.collect::<Vec<_>>().join(", "),
         }
     }
 
@@ -66,38 +86,61 @@ impl Classifier {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let (code, message) = self.vendor_fields(&read_start(response).await, redactor);
-        let told: Vec<_> = [&code, &message].into_iter().flatten().map(String::as_str).collect();
-        let told = Some(told.join(" ")).filter(|told| !told.is_empty());
-        let error = self.error(status, &headers, told.as_deref()).answered(status.as_u16(), code);
+        let told = self.told(response, redactor).await;
+        // Said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more scopes.
+        let lacks_scope = told.code.as_deref() == Some("insufficient_scope");
         let verdict = match status.as_u16() {
-            429 => Verdict::Throttled(match limiter.throttle(&headers) {
-                Throttle::Until(wait) => Some(wait),
-                Throttle::Concurrency | Throttle::Unknown => None,
-            }),
-            401 => Verdict::Renew,
+            429 => throttled(limiter, &headers),
+            401 if !lacks_scope => Verdict::Renew,
             408 | 500 | 502 | 503 | 504 => retry_after(&headers).map_or(Verdict::Backoff, Verdict::After),
             _ => Verdict::Fail,
         };
+        let error = if lacks_scope { self.scope_error(&told) } else { self.error(status, &headers, &told) };
+        let error = self.with_request_id(error, &headers).answered(status.as_u16(), told.code);
         let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew);
         let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
     }
 
-    fn error(&self, status: StatusCode, headers: &HeaderMap, told: Option<&str>) -> Error {
+    /// It says something about the token and nothing about what was asked for: no other request would fare better.
+    fn scope_error(&self, told: &Told) -> Error {
+        let scope = told.scope.as_deref().unwrap_or("another");
+        let message = format!("{} refused the access token: this needs the scope {scope}", self.title);
+        let hint = self.hint_for("insufficient_scope").unwrap_or("let the client have this scope");
+        Error::new(ErrorKind::Auth, "request page", message).hint(hint)
+    }
+
+    /// What the settings are that the account signs in with.
+    pub(crate) fn credentials(&self) -> &str {
+        &self.credentials
+    }
+
+    /// What the definition knows of an error.
+    pub(crate) fn hint_for(&self, code: &str) -> Option<&str> {
+        self.error_body.as_ref()?.hints.get(code).map(String::as_str)
+    }
+
+    fn with_request_id(&self, error: Error, headers: &HeaderMap) -> Error {
+        match self.request_id.as_ref().and_then(|name| headers.get(name)?.to_str().ok()) {
+            Some(id) => error.with("request", id),
+            None => error,
+        }
+    }
+
+    fn error(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Error {
         let title = &self.title;
-        let said = told.map(|text| format!(": {text}")).unwrap_or_default();
+        let said = told.after_colon();
         let number = status.as_u16();
         let (kind, message, hint) = match number {
             401 => (
                 ErrorKind::Auth,
                 format!("{title} refused the credentials (401){said}"),
-                Some(format!("check {}; it may be wrong, expired or revoked", self.credential_hint)),
+                Some(format!("check {}; it may be wrong, expired or revoked", self.credentials)),
             ),
             403 => (
                 ErrorKind::Forbidden,
                 format!("{title} refused access (403){said}"),
-                Some(format!("the credentials lack the rights for this: see {}", self.credential_hint)),
+                Some(format!("the credentials lack the rights for this: see {}", self.credentials)),
             ),
             429 => (ErrorKind::RateLimited, format!("{title} asked us to slow down (429){said}"), None),
             300..=399 => (
@@ -115,28 +158,49 @@ impl Classifier {
             }
             _ => (ErrorKind::Api, format!("{title} answered {number}{said}"), None),
         };
-        let mut error = Error::new(kind, "request page", message);
-        if let Some(id) = self.request_id.as_ref().and_then(|name| headers.get(name)?.to_str().ok()) {
-            error = error.with("request", id);
-        }
-        match hint {
+        let error = Error::new(kind, "request page", message);
+        let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
+        match known.or(hint) {
             Some(hint) => error.hint(hint),
             None => error,
         }
     }
 
-    /// The vendor's code and sentence out of an error body, each on one line. Secrets are hidden before it is cut to
-    /// length, so that no part of one is left at its end.
-    fn vendor_fields(&self, body: &[u8], redactor: &Redactor) -> (Option<String>, Option<String>) {
-        let Some((code, message)) = &self.error_fields else { return (None, None) };
-        let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return (None, None) };
-        let field = |pointer: &Pointer| {
-            let text = redactor.text(body.pointer(&pointer.to_string())?.as_str()?);
+    /// The vendor's code and sentences out of an error body, or else out of a challenge, each on one line. Secrets are hidden
+    /// before it is cut to length, so that no part of one is left at its end.
+    pub(crate) async fn told(&self, response: Response, redactor: &Redactor) -> Told {
+        let challenge = challenge(&response.headers);
+        let line = |text: &str| {
+            let text = redactor.text(text);
             let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
             (!line.is_empty()).then_some(line)
         };
-        (field(code), field(message))
+        let body = read_start(response).await;
+        let body = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+        let text = |pointer: &str| line(body.pointer(pointer)?.as_str()?);
+        let at = |pointer: Option<&Pointer>| pointer.and_then(|pointer| text(&pointer.to_string()));
+        let fields = self.error_body.as_ref();
+        let code = at(fields.map(|fields| &fields.code)).or_else(|| text("/error"));
+        let message = at(fields.map(|fields| &fields.message)).or_else(|| text("/error_description"));
+        let message = match (message, at(fields.and_then(|fields| fields.detail.as_ref()))) {
+            (Some(message), Some(detail)) => Some(format!("{message} ({detail})")),
+            (message, detail) => message.or(detail),
+        };
+        let Some(challenge) = challenge else { return Told { code, message, scope: None } };
+        Told {
+            code: code.or_else(|| line(&challenge.error)),
+            message: message.or_else(|| line(&challenge.description?)),
+            scope: challenge.scope.as_deref().and_then(line),
+        }
     }
+}
+
+/// What a 429 asks for.
+pub(crate) fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> Verdict {
+    Verdict::Throttled(match limiter.throttle(headers) {
+        Throttle::Until(wait) => Some(wait),
+        Throttle::Concurrency | Throttle::Unknown => None,
+    })
 }
 
 /// The host a redirect leads to; its path and query may be private.

@@ -6,7 +6,7 @@ use futures_util::stream::{StreamExt, iter};
 
 use super::*;
 use crate::secrets::Secret;
-use crate::testing::{CANARY, okta_users};
+use crate::testing::{CANARY, okta_account, okta_users};
 
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
     let mut map = HeaderMap::new();
@@ -21,7 +21,7 @@ async fn failure(response: Response) -> Failure {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone());
     let redactor = Redactor::new([Secret::new(CANARY)]);
-    Classifier::new(&source).check(response, &limiter, &redactor).await.unwrap_err()
+    Classifier::new(&source, &okta_account()).check(response, &limiter, &redactor).await.unwrap_err()
 }
 
 fn vendor_error(summary: &str) -> String {
@@ -32,7 +32,9 @@ fn vendor_error(summary: &str) -> String {
 async fn a_success_is_passed_on() {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone());
-    let passed = Classifier::new(&source).check(answer(200, &[], "[]"), &limiter, &Redactor::default()).await;
+    let passed = Classifier::new(&source, &okta_account())
+        .check(answer(200, &[], "[]"), &limiter, &Redactor::default())
+        .await;
     assert_eq!(passed.unwrap().status, StatusCode::OK);
 }
 

@@ -3,6 +3,7 @@
 //! [`Transport`] is the seam: [`wire`] sends for real, tests answer from memory. What happens around a request
 //! (credentials, pacing, retries) is put together in [`crate::client`].
 
+mod challenge;
 mod classify;
 mod pacing;
 mod rate_limit;
@@ -16,13 +17,16 @@ use std::fmt;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
 use crate::error::Result;
 
 pub use classify::{Classifier, Failure};
+pub(crate) use classify::{Told, throttled};
 pub use pacing::Pacing;
+pub(crate) use rate_limit::retry_after;
 pub use rate_limit::{Pass, RateLimiter, server_date};
 pub use redact::Redactor;
 pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
@@ -30,7 +34,7 @@ pub use slots::{Slot, Slots};
 pub use wire::Wire;
 
 /// A request, complete but for its credentials.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -38,12 +42,32 @@ pub struct Request {
     pub url: Url,
     /// The headers.
     pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
 }
 
 impl Request {
     /// A GET of `url` without headers.
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new() }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// A POST of these fields to `url`, as `application/x-www-form-urlencoded`.
+    pub fn post_form<'f>(url: Url, fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+        Self { method: Method::POST, url, headers, body: body.into() }
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Without its body, which may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -158,7 +158,7 @@ impl Drop for Pass<'_> {
 }
 
 /// The wait that `Retry-After` (RFC 9110 section 10.2.3) asks for, in either of its forms.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -34,6 +34,7 @@ impl Wire {
             .0
             .request(request.method, request.url)
             .headers(request.headers)
+            .body(request.body)
             .send()
             .await
             .map_err(|error| network_error("send request", error))?;

@@ -1,6 +1,6 @@
 //! Folders of definitions, and looking a stream up in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -26,6 +26,14 @@ impl Definition {
     /// `source.endpoint`, as people name it.
     pub fn name(&self) -> String {
         format!("{}.{}", self.source.source, self.endpoint.endpoint)
+    }
+
+    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not tell.
+    pub fn scopes(&self) -> Option<BTreeSet<String>> {
+        let of = |endpoint: &Endpoint| endpoint.scopes.clone();
+        let own = of(&self.endpoint)?;
+        let parents = self.parent.as_ref().map_or(Some(Vec::new()), of)?;
+        Some(own.into_iter().chain(parents).collect())
     }
 
     /// SHA-256 of what the stream asks for and how, in hex. Comments and layout of the file do not count, nor

@@ -13,7 +13,9 @@ mod types;
 mod yaml;
 
 pub use catalog::{Catalog, Definition};
-pub use source::{Auth, Check, ErrorBody, HeaderAuth, RateLimit, Setting, Source, Timeouts};
+pub use source::{
+    Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, SendSecret, Setting, Source, Timeouts,
+};
 pub use stream::{
     Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, StreamSpec, Unavailable,
 };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-/// Where the value at `path` (member names from the outermost in) stands in `text`, or the closest there is above it.
-pub(super) fn find(text: &str, path: &[&str]) -> Option<Location> {
+/// Where the value at `path` (member names, and numbers of items, from the outermost in) stands in `text`, or the closest there is above it.
+pub(super) fn find(text: &str, path: &[String]) -> Option<Location> {
     let mut node: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
     for name in path {
-        match node.value.0.remove(*name) {
+        match node.value.0.remove(name) {
             Some(member) => node = member,
             None => break,
         }
@@ -41,7 +41,7 @@ fn line_at(text: &str, place: Location) -> Option<&str> {
     text.lines().nth(index).filter(|_| place.column() > 0)
 }
 
-/// The members of a mapping; of anything else none.
+/// The members of a mapping, or the items of a list by their number; of anything else none.
 #[derive(Debug, Default)]
 struct Node(BTreeMap<String, Spanned<Self>>);
 
@@ -69,8 +69,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Node::default())
+        let mut members = BTreeMap::new();
+        while let Some(item) = items.next_element()? {
+            members.insert(members.len().to_string(), item);
+        }
+        Ok(Node(members))
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Node, E> {

@@ -23,8 +23,8 @@ pub struct Source {
     pub settings: BTreeMap<Name, Setting>,
     /// Start of every URL; may use settings, such as `{org_url}`. `https`, or `http` on loopback.
     pub base_url: Template,
-    /// How requests are signed in.
-    pub auth: Auth,
+    /// The ways in which requests can be signed in. The one whose settings are given is used.
+    pub auth: Vec<Auth>,
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -58,14 +58,33 @@ pub struct Setting {
     /// Other names that it may have in a stored secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// What it is if it is not configured; may use other settings that are not secret and have no default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Template>,
 }
 
-/// How requests are signed in.
+/// A way in which requests are signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// A fixed header, such as `Authorization: SSWS 00a...`.
     Header(HeaderAuth),
+    /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
+    Oauth2(OAuth2),
+}
+
+impl Auth {
+    /// The settings that are of use in this way only, the ones that name or prove who asks first.
+    pub fn settings(&self) -> impl Iterator<Item = &Name> {
+        let (first, more) = match self {
+            Self::Header(header) => (&header.secret, [None, None, None]),
+            Self::Oauth2(oauth) => {
+                let more = [&oauth.private_key, &oauth.client_secret, &oauth.key_id];
+                (&oauth.client_id, more.map(Option::as_ref))
+            }
+        };
+        std::iter::once(first).chain(more.into_iter().flatten())
+    }
 }
 
 /// A fixed header with a secret in it.
@@ -79,6 +98,43 @@ pub struct HeaderAuth {
     pub prefix: String,
     /// The setting that holds the secret.
     pub secret: Name,
+}
+
+/// Access tokens of OAuth 2.0, got by client credentials. The client proves who it is by a key or by a secret, whichever
+/// is configured; a token is bound to a key of ours (DPoP, RFC 9449) where the server asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth2 {
+    /// Where tokens are got. If it begins with a setting, it must be on the origin of the base URL.
+    pub token_url: Template,
+    /// The setting that holds the client's id.
+    pub client_id: Name,
+    /// The setting that holds its private key, which signs who it is (`private_key_jwt`, RFC 7523): a JWK, PEM text, or the
+    /// path of a file with either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<Name>,
+    /// The setting that holds the key's id, for keys that do not hold it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<Name>,
+    /// The setting that holds its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Name>,
+    /// How the secret is sent. Default `basic`.
+    #[serde(default)]
+    pub send_secret: SendSecret,
+}
+
+/// How a client's secret is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SendSecret {
+    /// `Authorization: Basic`, id and secret form-encoded first (RFC 6749, section 2.3.1).
+    #[default]
+    Basic,
+    /// `Authorization: Basic` without that encoding, as many servers expect it.
+    BasicRaw,
+    /// In the body.
+    Body,
 }
 
 /// The response headers that tell the quota, and how much of it is left to others.
@@ -116,7 +172,7 @@ impl RateLimit {
     }
 }
 
-/// Where an error answer says what went wrong.
+/// Where an error answer says what went wrong. `error` and `error_description` (RFC 6749, section 5.2) are looked at too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
@@ -124,6 +180,12 @@ pub struct ErrorBody {
     pub code: Pointer,
     /// The vendor's sentence.
     pub message: Pointer,
+    /// What it adds to its sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Pointer>,
+    /// What a person can do about an error, by code; codes of the token endpoint too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hints: BTreeMap<String, String>,
 }
 
 /// How long to wait for the API. A timeout is a temporary error and retried.
@@ -153,4 +215,7 @@ pub struct Check {
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// The OAuth scopes it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }

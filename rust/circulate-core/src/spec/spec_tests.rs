@@ -16,7 +16,7 @@ settings:
     secret: true
 base_url: "{org_url}"
 auth:
-  header: {name: Authorization, prefix: "SSWS ", secret: api_token}
+- header: {name: Authorization, prefix: "SSWS ", secret: api_token}
 rate_limit:
   limit: X-Limit
   remaining: X-Remaining
@@ -103,6 +103,45 @@ fn what_is_wrong_in_a_source_is_told_with_its_line() {
             ("{org_url}", "{api_token}", "9:11", "secrets never go into a URL"),
             ("{org_url}", "{org}", "9:11", "not among the settings"),
             ("secret: api_token", "secret: org_url", "11:58", "must be marked `secret: true`"),
+            ("secret: api_token", "secret: apitoken", "11:58", "`apitoken`, which is not among the settings"),
+            (
+                "auth:\n- header: {name: Authorization, prefix: \"SSWS \", secret: api_token}",
+                "auth: []",
+                "10:7",
+                "name at least one way to sign in",
+            ),
+            (
+                "  api_token:",
+                "  more: {env: M, about: m}\n  api_token:",
+                "5:9",
+                "nothing uses the setting `more`",
+            ),
+            ("about: the address", "default: '{api_token}', about: the address", "4:41", "a secret"),
+            ("about: the address", "default: '{org_url}', about: the address", "4:41", "a default itself"),
+            (
+                "auth:",
+                "auth:\n- oauth2: {token_url: '{x}', client_id: org_url}",
+                "11:23",
+                "`{x}` is not among",
+            ),
+            (
+                "auth:",
+                "auth:\n- oauth2: {token_url: '{org_url}', client_id: org_url}",
+                "11:47",
+                "needs `private_key`",
+            ),
+            (
+                "auth:",
+                "auth:\n- oauth2: {token_url: '{org_url}', client_id: api_token, client_secret: api_token}",
+                "11:47",
+                "is marked as a secret",
+            ),
+            (
+                "auth:",
+                "auth:\n- oauth2: {token_url: '{org_url}', client_id: org_url, client_secret: api_token, send_secret: url}",
+                "11:95",
+                "unknown value `url`",
+            ),
             ("path: /api", "path: api", "18:15", "is not a path"),
         ],
     );

@@ -20,6 +20,9 @@ pub struct Endpoint {
     /// Address of the vendor's documentation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
+    /// The OAuth scopes that reading it needs: as few as will do. An empty list says that it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     /// The list operation.
     pub list: StreamSpec,
 }

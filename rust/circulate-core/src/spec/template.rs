@@ -29,6 +29,11 @@ impl Template {
         })
     }
 
+    /// Whether a placeholder stands at its start.
+    pub fn starts_with_placeholder(&self) -> bool {
+        matches!(self.pieces.first(), Some(Piece::Placeholder(_)))
+    }
+
     /// Fills the placeholders by `value`; the error names the first one it has no value for.
     pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Result<String, String> {
         let mut filled = String::with_capacity(self.text.len());

@@ -35,14 +35,14 @@ pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
 /// What is wrong with a definition that its types alone do not tell.
 struct Wrong {
     /// The member it is about, from the outermost in.
-    path: Vec<&'static str>,
+    path: Vec<String>,
     message: String,
 }
 
 impl Wrong {
     /// `path` is written with dots.
-    fn at(path: &'static str, message: String) -> Self {
-        Self { path: path.split('.').collect(), message }
+    fn at(path: &str, message: String) -> Self {
+        Self { path: path.split('.').map(str::to_owned).collect(), message }
     }
 }
 
@@ -85,25 +85,86 @@ fn unknown(what: &str, found: &str, known: &[&'static str]) -> String {
 }
 
 fn check_source(source: &Source) -> Result<(), Wrong> {
-    let wrong = |why: String| Err(Wrong::at("base_url", why));
-    for name in source.base_url.placeholders() {
+    let wrong = |at: &str, why: String| Err(Wrong::at(at, why));
+    check_uses(source, "base_url", &source.base_url)?;
+    for (name, setting) in &source.settings {
+        let Some(default) = &setting.default else { continue };
+        let at = format!("settings.{name}.default");
+        check_uses(source, &at, default)?;
+        let known = |used: &str| source.settings.iter().find(|(key, _)| key.as_str() == used);
+        if default.placeholders().filter_map(known).any(|(_, used)| used.default.is_some()) {
+            return wrong(&at, format!("the default of `{name}` uses a setting that has a default itself"));
+        }
+    }
+    if source.auth.is_empty() {
+        return wrong("auth", "auth is empty: name at least one way to sign in".to_owned());
+    }
+    for (number, way) in source.auth.iter().enumerate() {
+        check_auth(source, &format!("auth.{number}"), way)?;
+    }
+    if let Some(unused) = source.settings.keys().find(|name| !is_used(source, name)) {
+        return wrong(&format!("settings.{unused}"), format!("nothing uses the setting `{unused}`"));
+    }
+    check_path("check.path", &source.check.path)
+}
+
+fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
+    match way {
+        Auth::Header(header) => check_setting(source, &format!("{at}.header.secret"), &header.secret, true),
+        Auth::Oauth2(oauth) => {
+            let at = |key: &str| format!("{at}.oauth2.{key}");
+            check_uses(source, &at("token_url"), &oauth.token_url)?;
+            if oauth.private_key.is_none() && oauth.client_secret.is_none() {
+                let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
+                return Err(Wrong::at(&at("client_id"), why.to_owned()));
+            }
+            check_setting(source, &at("client_id"), &oauth.client_id, false)?;
+            for (key, name, secret) in [
+                ("private_key", &oauth.private_key, true),
+                ("key_id", &oauth.key_id, false),
+                ("client_secret", &oauth.client_secret, true),
+            ] {
+                name.iter().try_for_each(|name| check_setting(source, &at(key), name, secret))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn check_setting(source: &Source, at: &str, name: &Name, secret: bool) -> Result<(), Wrong> {
+    let wrong = |why: &str| Err(Wrong::at(at, format!("auth uses `{name}`, which {why}")));
+    match source.settings.get(name) {
+        None => wrong("is not among the settings"),
+        Some(setting) if setting.secret != secret => {
+            wrong(if secret { "must be marked `secret: true`" } else { "is marked as a secret" })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// What a URL is made of must be there, and must not be secret.
+fn check_uses(source: &Source, at: &str, template: &Template) -> Result<(), Wrong> {
+    let wrong = |why: String| Err(Wrong::at(at, why));
+    for name in template.placeholders() {
         match source.settings.iter().find(|(key, _)| key.as_str() == name) {
-            None => return wrong(format!("base_url uses `{{{name}}}`, which is not among the settings")),
+            None => return wrong(format!("`{{{name}}}` is not among the settings")),
             Some((_, setting)) if setting.secret => {
-                return wrong(format!("base_url uses `{{{name}}}`, a secret: secrets never go into a URL"));
+                return wrong(format!("{at} uses `{{{name}}}`, a secret: secrets never go into a URL"));
             }
             Some(_) => {}
         }
     }
-    let Auth::Header(header) = &source.auth;
-    let wrong = |why: String| Err(Wrong::at("auth.header.secret", why));
-    match source.settings.get(&header.secret) {
-        None => wrong(format!("auth uses `{}`, which is not among the settings", header.secret)),
-        Some(setting) if !setting.secret => {
-            wrong(format!("auth uses `{}`, which must be marked `secret: true`", header.secret))
-        }
-        Some(_) => check_path("check.path", &source.check.path),
-    }
+    Ok(())
+}
+
+fn is_used(source: &Source, name: &Name) -> bool {
+    let token_urls = source.auth.iter().filter_map(|way| match way {
+        Auth::Oauth2(oauth) => Some(&oauth.token_url),
+        Auth::Header(_) => None,
+    });
+    let mut templates = std::iter::once(&source.base_url).chain(token_urls);
+    templates.any(|template| template.placeholders().any(|used| used == name.as_str()))
+        || source.auth.iter().any(|way| way.settings().any(|used| used == name))
 }
 
 fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{ManualClock, Script, okta, okta_account};
-use crate::http::{Pacing, Transport};
+use super::{ManualClock, Script, connection, okta, okta_account};
+use crate::auth::sign_in;
+use crate::http::Transport;
 use crate::manifest::{self, Index, ObjectEntry, Part, read_existing, read_part};
 use crate::page::Watch;
 use crate::page::record::Splitter;
@@ -45,11 +46,13 @@ impl Lake {
     /// A pull of any stream of `okta` through `transport`.
     pub fn pull_of(&self, definition: Definition, transport: Arc<dyn Transport>) -> Pull {
         let nth = self.pulls.fetch_add(1, Ordering::SeqCst) + 1;
+        let (account, connection) = (okta_account(), connection(&definition.source, transport));
+        let scopes = definition.scopes();
         Pull {
-            pacing: Arc::new(Pacing::new(&definition.source)),
+            authorize: sign_in(&definition.source, &account, &connection, scopes.as_ref()).unwrap(),
+            connection,
             definition,
-            account: okta_account(),
-            transport,
+            account,
             sink: Arc::clone(&self.sink) as _,
             store: Arc::clone(&self.store) as _,
             parents_from: None,

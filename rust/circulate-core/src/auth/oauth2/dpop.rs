@@ -1,0 +1,48 @@
+//! Proofs of possession (DPoP, RFC 9449): with every request a signed note that says who holds the key of the token.
+
+use http::{HeaderValue, Method};
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::jws::{encoded, signed, unique};
+use super::key::SigningKey;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::Secret;
+
+/// What a proof is for.
+pub(super) struct Proof<'p> {
+    pub(super) method: &'p Method,
+    pub(super) url: &'p Url,
+    pub(super) now: Timestamp,
+    /// What the server gave for its next proof.
+    pub(super) nonce: Option<&'p str>,
+    /// The token that goes with it.
+    pub(super) token: Option<&'p Secret>,
+}
+
+/// The value of a `DPoP` header (section 4.2).
+pub(super) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result<HeaderValue> {
+    let header = json!({"typ": "dpop+jwt", "alg": key.algorithm(), "jwk": key.public_jwk()});
+    let mut url = about.url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let mut claims = json!({
+        "htm": about.method.as_str(),
+        "htu": url.as_str(),
+        "iat": about.now.as_second(),
+        "jti": unique()?,
+    });
+    if let Some(nonce) = about.nonce {
+        claims["nonce"] = nonce.into();
+    }
+    if let Some(token) = about.token {
+        claims["ath"] = encoded(Sha256::digest(token.expose())).into();
+    }
+    let mut value: HeaderValue = signed(key, &header, &claims)?
+        .parse()
+        .map_err(|_| Error::new(ErrorKind::Auth, "sign in", "the proof of possession is no header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,306 @@
+//! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server asks for it, bound to a
+//! key of ours (RFC 9449).
+
+mod credential;
+mod dpop;
+mod granted;
+mod jws;
+mod key;
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
+
+use self::credential::{Credential, Settings};
+use self::dpop::{Proof, proof};
+use self::granted::granted;
+use self::key::SigningKey;
+use self::tokens::{Basis, Client, Token};
+use super::{Authorize, Connection};
+use crate::account::Account;
+use crate::clock::{Clock, earlier, later};
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::http::{
+    Classifier, Failure, Pacing, Redactor, Request, Response, Told, Transport, Verdict, retry_after,
+    server_date, throttled,
+};
+use crate::secrets::Secret;
+use crate::spec::{OAuth2, Source};
+
+pub use self::tokens::Tokens;
+
+/// How long a token endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A clock that is further off may be why a signed note was refused.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Signs requests in with an access token.
+#[derive(Debug)]
+pub struct AccessToken {
+    title: String,
+    account: Account,
+    settings: Settings,
+    token_url: Url,
+    /// Separated by spaces.
+    scope: String,
+    client: Arc<Client>,
+    clock: Clock,
+    transport: Arc<dyn Transport>,
+    pacing: Arc<Pacing>,
+    classifier: Classifier,
+}
+
+/// What was done about refusals, each at most once.
+#[derive(Default)]
+struct Tried {
+    nonce: bool,
+    clock: bool,
+    secret: bool,
+}
+
+impl AccessToken {
+    /// Tokens for `scopes` by what `spec` says, out of `tokens` as far as they are there. A key that can't be used is refused
+    /// here, before any request.
+    pub fn new(
+        source: &Source,
+        account: &Account,
+        spec: &OAuth2,
+        scopes: &BTreeSet<String>,
+        connection: &Connection,
+    ) -> Result<Self> {
+        let settings = Settings::of(account, spec)?;
+        let token_url = account.token_url(&spec.token_url)?;
+        settings.credential(account)?;
+        let credential = Credential::digest(account, &settings)?;
+        Ok(Self {
+            title: source.title.clone(),
+            client: connection.tokens.client(token_url.as_str(), &settings.client_id, &credential),
+            account: account.clone(),
+            settings,
+            token_url,
+            scope: scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            clock: connection.tokens.clock().clone(),
+            transport: Arc::clone(&connection.transport),
+            pacing: Arc::clone(&connection.pacing),
+            classifier: Classifier::new(source, account),
+        })
+    }
+
+    /// A token that is valid, got if need be. One asks; the others wait for it, or go on with what they have as long as that
+    /// is valid.
+    async fn token(&self) -> Result<Arc<Token>, Failure> {
+        let (client, scope) = (&self.client, self.scope.as_str());
+        if let Some(token) = client.ready(scope, self.clock.now()) {
+            return Ok(token);
+        }
+        let _asking = match client.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(_) => match client.valid(scope, self.clock.now()) {
+                Some(token) => return Ok(token),
+                None => client.asking.lock().await,
+            },
+        };
+        let now = self.clock.now();
+        if let Some(token) = client.ready(scope, now) {
+            return Ok(token);
+        }
+        let credential = Credential::digest(&self.account, &self.settings)?;
+        if let Some(error) = client.refused(scope, &credential, now) {
+            return Err(error.into());
+        }
+        match self.get().await {
+            Ok(token) => {
+                let token = Arc::new(token);
+                client.keep(scope, &token);
+                Ok(token)
+            }
+            Err(failure) if failure.error.status() == Status::Temporary => match client.valid(scope, now) {
+                Some(token) => {
+                    client.put_off(scope, now);
+                    Ok(token)
+                }
+                None => Err(failure),
+            },
+            Err(failure) => {
+                client.refuse(scope, credential, &failure.error, now);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Gets a token. Asks again where the answer says what was missing; what may go away by itself is left to the caller.
+    async fn get(&self) -> Result<Token, Failure> {
+        let mut tried = Tried::default();
+        loop {
+            let credential = self.settings.credential(&self.account)?;
+            let basis = self.client.basis();
+            let asked = self.clock.now();
+            let request = self.request(&credential, &basis, asked)?;
+            let redactor = Redactor::new(secrets_of(&request).chain(self.account.secrets()));
+            let response = self.send(request).await?;
+            let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
+            self.client.learn(ahead, text(&response, "dpop-nonce"));
+            if response.status.is_success() {
+                let granted = granted(response).await?;
+                let key = basis.key.filter(|_| granted.bound);
+                if granted.bound && key.is_none() {
+                    let what = "the token endpoint bound the token to a key that we did not name";
+                    return Err(Error::new(ErrorKind::Data, "get access token", what).into());
+                }
+                return Ok(Token::new(granted.token, key, asked, granted.lifetime));
+            }
+            let (status, headers) = (response.status, response.headers.clone());
+            let told = self.classifier.told(response, &redactor).await;
+            if !self.amend(&told, &basis, &mut tried).await? {
+                return Err(self.failure(status, &headers, &told));
+            }
+        }
+    }
+
+    fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
+        let now = server_time(now, basis.ahead);
+        let mut request = credential.request(&self.settings.client_id, &self.token_url, &self.scope, now)?;
+        if let Some(key) = &basis.key {
+            let nonce = basis.nonce.as_deref();
+            let about = Proof { method: &request.method, url: &request.url, now, nonce, token: None };
+            request.headers.insert(DPOP, proof(key, &about)?);
+        }
+        Ok(request)
+    }
+
+    async fn send(&self, request: Request) -> Result<Response> {
+        let too_slow = |_| {
+            let message = format!("the token endpoint did not answer within {} s", PATIENCE.as_secs());
+            Error::new(ErrorKind::Network, "get access token", message).temporary()
+        };
+        let sent = tokio::time::timeout(PATIENCE, self.transport.send(request)).await;
+        sent.map_err(too_slow).flatten().map_err(|error| error.with("token URL", &self.token_url))
+    }
+
+    /// Does what a refusal asks for; returns whether there is a point in asking again.
+    async fn amend(&self, told: &Told, basis: &Basis, tried: &mut Tried) -> Result<bool> {
+        let code = told.code.as_deref().unwrap_or_default();
+        let first = |tried: &mut bool| !std::mem::replace(tried, true);
+        if basis.key.is_none() && matches!(code, "invalid_dpop_proof" | "use_dpop_nonce") {
+            self.client.bind(SigningKey::generate()?);
+            return Ok(true);
+        }
+        let now = self.client.basis();
+        if code == "use_dpop_nonce" {
+            return Ok(now.nonce != basis.nonce && first(&mut tried.nonce));
+        }
+        // What is signed says when; a clock that is off makes it expired, or not yet valid.
+        let dated =
+            matches!(code, "invalid_client" | "invalid_grant" | "invalid_request" | "invalid_dpop_proof");
+        if dated && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+            return Ok(true);
+        }
+        if code == "invalid_client" && first(&mut tried.secret) {
+            let before = Credential::digest(&self.account, &self.settings)?;
+            self.account.read_again(&self.settings.proof).await?;
+            return Ok(Credential::digest(&self.account, &self.settings)? != before);
+        }
+        Ok(false)
+    }
+
+    fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Failure {
+        let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
+        let verdict = match number {
+            429 => throttled(&self.pacing.limiter, headers),
+            408 | 500 | 502 | 503 | 504 => retry_after(headers).map_or(Verdict::Backoff, Verdict::After),
+            _ => Verdict::Fail,
+        };
+        let (kind, message) = match number {
+            429 => (
+                ErrorKind::RateLimited,
+                format!("{title}'s token endpoint asked us to slow down (429){said}"),
+            ),
+            300..=399 => (
+                ErrorKind::Auth,
+                format!(
+                    "{title}'s token endpoint answered with a redirect ({number}), which is never followed"
+                ),
+            ),
+            400..=499 => (ErrorKind::Auth, format!("{title} gave no access token ({number}){said}")),
+            _ => (ErrorKind::Api, format!("{title}'s token endpoint answered {number}{said}")),
+        };
+        let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
+        let hint = known.map_or_else(|| format!("check {}", self.classifier.credentials()), str::to_owned);
+        let error = Error::new(kind, "get access token", message)
+            .with("token URL", &self.token_url)
+            .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope })
+            .answered(number, told.code.clone());
+        let error = if verdict == Verdict::Fail { error.hint(hint) } else { error.temporary() };
+        Failure { error, verdict, page_too_big: false }
+    }
+
+    fn header(token: &Token) -> Result<HeaderValue> {
+        let kind = if token.key.is_some() { "DPoP" } else { "Bearer" };
+        let value = format!("{kind} {}", token.secret.expose()).parse();
+        let mut value: HeaderValue = value.map_err(|_| {
+            Error::new(ErrorKind::Data, "sign in", "the access token is nothing a header can hold")
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Authorize for AccessToken {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            let token = self.token().await?;
+            request.headers.insert(AUTHORIZATION, Self::header(&token)?);
+            if let Some(key) = &token.key {
+                let now = server_time(self.clock.now(), self.client.basis().ahead);
+                let (method, url) = (&request.method, &request.url);
+                let about = Proof { method, url, now, nonce: None, token: Some(&token.secret) };
+                request.headers.insert(DPOP, proof(key, &about)?);
+            }
+            Ok(())
+        })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        let refused = refused.get(AUTHORIZATION);
+        // The next attempt gets another one, unless somebody did so already.
+        self.client.forget(&self.scope, |token| Self::header(token).ok().as_ref() == refused);
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let token = self.client.valid(&self.scope, Timestamp::MIN).map(|token| token.secret.clone());
+        self.account.secrets().chain(token).collect()
+    }
+}
+
+const DPOP: &str = "dpop";
+
+fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
+    let span = ahead.unsigned_abs();
+    if ahead.is_negative() { earlier(now, span) } else { later(now, span) }
+}
+
+fn text<'r>(response: &'r Response, header: &str) -> Option<&'r str> {
+    response.headers.get(header)?.to_str().ok()
+}
+
+/// What a request of a token holds that no answer should make us show.
+fn secrets_of(request: &Request) -> impl Iterator<Item = Secret> {
+    let basic = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let basic = basic.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned);
+    let sent = ["client_assertion", "client_secret"];
+    let form = url::form_urlencoded::parse(&request.body).filter(|(name, _)| sent.contains(&&**name));
+    let form: Vec<_> = form.map(|(_, value)| value.into_owned()).collect();
+    basic.into_iter().chain(form).map(Secret::new)
+}
+
+#[cfg(test)]
+#[path = "oauth2_tests.rs"]
+mod tests;

@@ -1,0 +1,190 @@
+//! Access tokens that are at hand, and what is known of the servers they come from.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::key::SigningKey;
+use crate::clock::{Clock, earlier, later};
+use crate::error::{Error, ErrorKind};
+use crate::secrets::Secret;
+
+/// A token is got anew when a tenth of its life is left, but not more than five minutes before its end.
+const MARGIN: Duration = Duration::from_mins(5);
+/// How long a client that was refused is not asked for again with the same credential: servers lock clients out.
+const REFUSED_FOR: Duration = Duration::from_mins(1);
+/// How long a server that did not give a new token is left alone while the old one is valid.
+const PUT_OFF: Duration = Duration::from_secs(10);
+
+/// The tokens of a process, shared by all pulls.
+#[derive(Debug)]
+pub struct Tokens {
+    clock: Clock,
+    clients: Mutex<BTreeMap<[String; 3], Arc<Client>>>,
+}
+
+impl Tokens {
+    /// None yet. Expiry goes by the wall clock: others stand still while a Lambda function is frozen.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, clients: Mutex::default() }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What is known of a client: of one id and credential at one token URL.
+    pub(super) fn client(&self, token_url: &str, client_id: &str, credential: &str) -> Arc<Client> {
+        let key = [token_url, client_id, credential].map(str::to_owned);
+        Arc::clone(locked(&self.clients).entry(key).or_default())
+    }
+}
+
+/// An access token.
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    /// The key it is bound to.
+    pub(super) key: Option<Arc<SigningKey>>,
+    renew_at: Timestamp,
+    expires: Timestamp,
+}
+
+impl Token {
+    pub(super) fn new(
+        secret: Secret,
+        key: Option<Arc<SigningKey>>,
+        asked: Timestamp,
+        lifetime: Duration,
+    ) -> Self {
+        let expires = later(asked, lifetime);
+        Self { secret, key, renew_at: earlier(expires, MARGIN.min(lifetime / 10)), expires }
+    }
+}
+
+/// What is known of a client.
+#[derive(Default)]
+pub(super) struct Client {
+    /// Held by the one who asks for a token.
+    pub(super) asking: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The server's clock less ours.
+    ahead: SignedDuration,
+    /// The key that tokens are bound to, once the server asked for that.
+    key: Option<Arc<SigningKey>>,
+    /// What the server gave for the next proof; the same is taken for a day or more.
+    nonce: Option<String>,
+    tokens: BTreeMap<String, Slot>,
+}
+
+/// Of one scope.
+#[derive(Default)]
+struct Slot {
+    token: Option<Arc<Token>>,
+    put_off: Option<Timestamp>,
+    refused: Option<Refused>,
+}
+
+/// For good, as far as the credential goes.
+struct Refused {
+    until: Timestamp,
+    credential: String,
+    message: String,
+    hint: Option<String>,
+}
+
+/// What a request of a token is made with.
+#[derive(Clone)]
+pub(super) struct Basis {
+    pub(super) ahead: SignedDuration,
+    pub(super) key: Option<Arc<SigningKey>>,
+    pub(super) nonce: Option<String>,
+}
+
+impl Client {
+    /// The token for `scope` if it is not due, or if getting another one was put off and it is still valid.
+    pub(super) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+        let known = self.known();
+        let slot = known.tokens.get(scope)?;
+        let put_off = slot.put_off.is_some_and(|until| now < until);
+        let good = |token: &&Arc<Token>| now < token.renew_at || put_off && now < token.expires;
+        slot.token.as_ref().filter(good).map(Arc::clone)
+    }
+
+    /// The token for `scope` if it is valid.
+    pub(super) fn valid(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+        let known = self.known();
+        known.tokens.get(scope)?.token.as_ref().filter(|token| now < token.expires).map(Arc::clone)
+    }
+
+    /// Why it is not worth to ask again yet.
+    pub(super) fn refused(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Error> {
+        let known = self.known();
+        let refused = known.tokens.get(scope)?.refused.as_ref()?;
+        let error = Error::new(ErrorKind::Auth, "get access token", refused.message.clone());
+        let error = refused.hint.iter().fold(error, Error::hint);
+        (refused.credential == credential && now < refused.until).then_some(error)
+    }
+
+    pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
+        let slot = Slot { token: Some(Arc::clone(token)), put_off: None, refused: None };
+        self.known().tokens.insert(scope.to_owned(), slot);
+    }
+
+    pub(super) fn put_off(&self, scope: &str, now: Timestamp) {
+        self.known().tokens.entry(scope.to_owned()).or_default().put_off = Some(later(now, PUT_OFF));
+    }
+
+    pub(super) fn refuse(&self, scope: &str, credential: String, why: &Error, now: Timestamp) {
+        let (message, hint) = (why.to_string(), why.hint_text().map(str::to_owned));
+        let refused = Refused { until: later(now, REFUSED_FOR), credential, message, hint };
+        self.known().tokens.entry(scope.to_owned()).or_default().refused = Some(refused);
+    }
+
+    /// Forgets the token for `scope`, if it is still the one that the API refused.
+    pub(super) fn forget(&self, scope: &str, is_it: impl Fn(&Token) -> bool) {
+        if let Some(slot) = self.known().tokens.get_mut(scope)
+            && slot.token.as_ref().is_some_and(|token| is_it(token))
+        {
+            slot.token = None;
+        }
+    }
+
+    pub(super) fn basis(&self) -> Basis {
+        let known = self.known();
+        Basis { ahead: known.ahead, key: known.key.clone(), nonce: known.nonce.clone() }
+    }
+
+    /// From now on tokens are bound to `key`, unless there is one already.
+    pub(super) fn bind(&self, key: SigningKey) {
+        self.known().key.get_or_insert_with(|| Arc::new(key));
+    }
+
+    /// Learns from an answer what time the server has, and what it wants in the next proof.
+    pub(super) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
+        let mut known = self.known();
+        known.ahead = date.unwrap_or(known.ahead);
+        if let Some(nonce) = nonce {
+            known.nonce = Some(nonce.to_owned());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        locked(&self.known)
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
