@@ -150,6 +150,19 @@ def test_with_another_token_each_stream_asks_only_for_the_scopes_it_needs(
     assert_told(done, 1, "Okta gave no access token (400): invalid_scope", "okta.groups.read", "Okta API Scopes")
 
 
+def test_every_stream_can_be_pulled_with_the_scopes_that_it_asks_for(
+    start_org: StartOrg, oauth_cli: Callable[..., Cli]
+) -> None:
+    org = start_org(users=20, apps=5, app_users=2, groups=4, events=50, clients=[by_key()])
+    cli = oauth_cli(org)
+    streams = [f"okta.{definition['endpoint']['endpoint']}" for definition in circulate_core.streams()]
+    done = cli("pull", *streams, *cli.place.arguments, "--json")
+    assert done.code == 0, done.err
+    reports = [json.loads(line) for line in done.out.splitlines()]
+    assert sorted(report["stream"] for report in reports) == sorted(streams)
+    assert all(report["records"] for report in reports)
+
+
 def pulled(org: PracticeOrg, lake: Path, key: dict[str, Any] = KEY, **options: Any) -> Any:  # noqa: ANN401 - a report
     settings = {"org_url": org.url, "client_id": "0oa1", "private_key": as_text(key)}
     return circulate_core.pull("okta.users", to=lake, settings=settings, account="practice", **options)

@@ -131,11 +131,14 @@ impl Attempt<'_> {
         self.pages_from(first_url(self.pull, stream, None, rule, &window)?)
     }
 
-    /// The server's time, of which it tells with any answer.
+    /// The server's time, of which it tells with any answer. It is asked for a small page of the stream: nothing else needs to
+    /// be within our rights.
     async fn server_time(&self) -> Result<Timestamp> {
-        let check = &self.pull.definition.source.check;
-        let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let url = self.pull.account.url(&check.path, query);
+        let mut small = self.pull.stream().clone();
+        if let Some(size) = &mut small.page_size {
+            size.max = size.min;
+        }
+        let url = first_url(self.pull, &small, None, None, &Window::default())?;
         let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
         let date =
             self.client.fetch(&mut request, |answer| async move { Ok(server_date(&answer.headers)) }).await?;
