@@ -41,6 +41,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     until: str | None = None,
     parents: str | None = None,
     restart: bool = False,
+    continuation: str | None = None,
+    request: str | None = None,
     format: Literal["json", "ndjson"] = "json",  # noqa: A002 - the field's term
     compression: Literal["gzip", "zstd", "none"] = "gzip",
     batch_records: int = 1_000,
@@ -49,6 +51,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     memory: int = 64_000_000,
     state: str | PathLike[str] | None = None,
     deadline: float | None = None,
+    worker_ends: float | None = None,
     max_wait: float | None = None,
     lease: float = 60.0,
     pending: float | None = None,
@@ -76,6 +79,10 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
             place. Its records are asked for their children, instead of those of a list that is read again.
         restart: Give up an unfinished run instead of going on with it.
+        continuation: Go on with this run, in the mode and for the part of time that it was begun with. One that was brought to
+            its end meanwhile is reported as it ended.
+        request: What asked for the pull, such as a request id: if a run was brought to its end for the same, it is
+            reported again, and nothing is pulled.
         format: `json` (an array per object) or `ndjson` (a record per line).
         compression: `gzip` (level 6), `zstd` (level 3) or `none`.
         batch_records: Most records of an object. Default 1,000.
@@ -85,6 +92,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             64,000,000; at least four times `batch_bytes`.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
+        worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and others
+            need not wait for it. Default: not known.
         max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
             tells when to come back. Default: wait.
         lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
@@ -115,6 +124,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "since": since,
         "until": until,
         "restart": restart,
+        "continuation": continuation,
+        "request": request,
         "format": format,
         "compression": compression,
         "batch_records": batch_records,
@@ -122,6 +133,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "max_record_bytes": max_record_bytes,
         "memory": memory,
         "deadline_seconds": deadline,
+        "worker_ends_seconds": worker_ends,
         "max_wait_seconds": max_wait,
         "lease_seconds": lease,
         "pending_seconds": pending,

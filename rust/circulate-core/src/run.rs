@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::account::Account;
 use crate::auth::{Authorize, Connection};
@@ -22,7 +23,9 @@ use crate::page::PageLimits;
 use crate::progress::Progress;
 use crate::sink::{Created, Sink, StreamKeys, create_same};
 use crate::spec::{Definition, StreamSpec};
-use crate::state::{CursorValue, Held, Mode, Opening, PollCursor, Position, StateStore, StreamState, Wanted};
+use crate::state::{
+    CursorValue, Held, Lease, Mode, Opening, PollCursor, Position, RunItem, StateStore, StreamState, Wanted,
+};
 use crate::stop::{Stop, StopReason};
 use crate::write::ObjectFormat;
 
@@ -77,6 +80,10 @@ pub struct PullOptions {
     pub window: Window,
     /// Give up an unfinished run and begin anew.
     pub restart: bool,
+    /// Go on with this run, in the mode and for the part of time that it was begun with.
+    pub continuation: Option<String>,
+    /// What asked for the run: if that was done already, it is reported again.
+    pub request: Option<String>,
     /// Leave a complete run pending for so long, to be committed or abandoned by others, instead of committing it.
     pub pending: Option<Duration>,
     /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
@@ -93,6 +100,8 @@ pub struct PullOptions {
     pub checkpoint_interval: Duration,
     /// How long others keep away from a run whose worker says nothing. Default 60 s.
     pub lease: Duration,
+    /// When this worker will be stopped for certain, whatever it does.
+    pub worker_ends: Option<Instant>,
 }
 
 impl Default for PullOptions {
@@ -101,6 +110,8 @@ impl Default for PullOptions {
             mode: Mode::Incremental,
             window: Window::default(),
             restart: false,
+            continuation: None,
+            request: None,
             pending: None,
             objects: ObjectFormat::default(),
             pages: PageLimits::default(),
@@ -109,6 +120,7 @@ impl Default for PullOptions {
             checkpoint_objects: 50,
             checkpoint_interval: Duration::from_secs(30),
             lease: Duration::from_mins(1),
+            worker_ends: None,
         }
     }
 }
@@ -126,10 +138,10 @@ enum Ended {
     Forgotten(Error),
 }
 
-#[derive(PartialEq, Eq)]
 enum Next {
     Done,
-    StartOver,
+    /// As this run was begun.
+    StartOver(Box<RunItem>),
 }
 
 impl Pull {
@@ -146,16 +158,28 @@ impl Pull {
 
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
+        let mut wanted = self.wanted()?;
         // A second time only if the first one was the rest of a run whose page the API has forgotten.
-        while self.one_run(Arc::clone(&client), report).await? == Next::StartOver {}
+        while let Next::StartOver(run) = self.one_run(Arc::clone(&client), &wanted, report).await? {
+            (wanted.mode, wanted.continuation) = (run.mode, None);
+            if run.mode == Mode::Window {
+                wanted.window = run.window;
+            }
+        }
         Ok(())
     }
 
-    async fn one_run(&self, client: Arc<Client>, report: &mut Report) -> Result<Next> {
-        let held = match self.open().await? {
+    async fn one_run(&self, client: Arc<Client>, wanted: &Wanted, report: &mut Report) -> Result<Next> {
+        let held = match self.open(wanted.clone()).await? {
             Opening::Held(held) => Arc::new(*held),
             Opening::Busy(busy) => {
                 report.busy(busy);
+                return Ok(Next::Done);
+            }
+            Opening::Done(run) => {
+                let key = run.manifest.clone().unwrap_or_else(|| self.stream_keys(&run).index());
+                let index: Index = manifest::parse(&key, &manifest::read_existing(&*self.sink, &key).await?)?;
+                report.done_before(&run, &index, key);
                 return Ok(Next::Done);
             }
         };
@@ -191,7 +215,7 @@ impl Pull {
             Ok(Ended::Forgotten(error)) => {
                 held.abandon().await?;
                 self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
-                return Ok(Next::StartOver);
+                return Ok(Next::StartOver(Box::new(held.run.clone())));
             }
             Err(error) => {
                 // If the store is out of reach too, the lease lapses by itself; the first error is the one to tell.
@@ -204,9 +228,8 @@ impl Pull {
 
     /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
     /// already, or become so by a worker that still believes in it, so that one is brought to its end instead.
-    async fn open(&self) -> Result<Opening> {
+    async fn open(&self, mut wanted: Wanted) -> Result<Opening> {
         let state = self.state();
-        let mut wanted = self.wanted()?;
         self.check_history().await?;
         loop {
             let opening = state.open(&wanted).await?;
@@ -357,6 +380,8 @@ impl Pull {
             spec_hash: self.definition.spec_hash()?,
             destination: self.sink.uri(),
             restart: options.restart,
+            continuation: options.continuation.clone(),
+            request: options.request.clone(),
         })
     }
 
@@ -399,12 +424,16 @@ impl Pull {
     fn state(&self) -> StreamState {
         let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
         let stream = (source.as_str(), self.account.name(), endpoint.as_str());
-        StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), self.options.lease, self.seed)
+        let lease = Lease { span: self.options.lease, worker_ends: self.options.worker_ends };
+        StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), lease, self.seed)
     }
 
     fn keys(&self, held: &Held) -> StreamKeys {
+        self.stream_keys(&held.run)
+    }
+
+    fn stream_keys(&self, run: &RunItem) -> StreamKeys {
         let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
-        let run = &held.run;
         StreamKeys::new(source.as_str(), self.account.name(), endpoint.as_str(), &run.run_id, run.started_at)
     }
 

@@ -86,6 +86,8 @@ struct PullRequest {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     restart: bool,
+    continuation: Option<String>,
+    request: Option<String>,
     format: Format,
     compression: Compression,
     batch_records: usize,
@@ -93,6 +95,7 @@ struct PullRequest {
     max_record_bytes: Option<u64>,
     memory: u64,
     deadline_seconds: Option<f64>,
+    worker_ends_seconds: Option<f64>,
     max_wait_seconds: Option<f64>,
     lease_seconds: f64,
     pending_seconds: Option<f64>,
@@ -160,8 +163,7 @@ pub(crate) fn pull(
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
     let request: PullRequest = from_json(request)?;
-    let deadline =
-        request.deadline_seconds.map(|given| Ok(Instant::now() + seconds("deadline", given.max(0.0))?));
+    let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
     let deadline = told(py, deadline.transpose())?;
     let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
     let max_wait = told(py, max_wait.transpose())?;
@@ -174,7 +176,7 @@ pub(crate) fn pull(
         on_progress,
         interrupted: false,
     };
-    let work = async move { Ok(prepare(request, progress, asked_to_stop).await?.run().await) };
+    let work = async move { Ok(Box::pin(prepare(request, progress, asked_to_stop)).await?.run().await) };
     let Outcome { report, error } =
         wait(py, work, &mut watcher)?.map_err(|error| to_python(py, &error, None))?;
     let report = to_json(&report)?;
@@ -214,10 +216,16 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
             mode: request.mode,
             window: Window { since: request.since, until: request.until },
             restart: request.restart,
+            continuation: request.continuation,
+            request: request.request,
             objects: ObjectFormat { format: request.format, compression: request.compression, batch },
             pages,
             memory,
             lease: seconds("lease", request.lease_seconds)?,
+            worker_ends: request
+                .worker_ends_seconds
+                .map(|given| in_seconds("worker_ends", given))
+                .transpose()?,
             pending: request.pending_seconds.map(|given| seconds("pending", given)).transpose()?,
             ..defaults
         },
@@ -412,6 +420,12 @@ fn seconds(name: &str, given: f64) -> Result<Duration> {
             format!("`{name}` is no length of time: {given} seconds"),
         )
     })
+}
+
+/// So many seconds from now.
+fn in_seconds(name: &str, given: f64) -> Result<Instant> {
+    let wrong = || Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is too far off"));
+    Instant::now().checked_add(seconds(name, given.max(0.0))?).ok_or_else(wrong)
 }
 
 fn told<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Pull;
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::client::Client;
 use crate::cursor::{Digest, Overlap, Recent};
 use crate::error::{Error, ErrorKind, Result};
@@ -119,16 +119,9 @@ impl<'p> Attempt<'p> {
             Some(url) => stored_url(url)?,
             None => first_url(self.pull, stream, None, stream.incremental.as_ref(), &self.held.run.window)?,
         };
-        let client = Arc::clone(&self.client);
-        let mut pages = Pages::start(
-            self.pull,
-            client,
-            stream,
-            watched,
-            url,
-            &self.position.guard,
-            self.pull.options.pages,
-        )?;
+        let (guard, limits) = (&self.position.guard, self.pull.options.pages);
+        let first = First { stream, watched, url, guard, limits, polling: false };
+        let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.position.finished {
             match pages.next().await {
                 Ok(step) => self.take_in(step).await?,

@@ -5,14 +5,12 @@
 //! record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked for in windows,
 //! side by side.
 
-use std::sync::Arc;
-
 use http::HeaderMap;
 use jiff::Timestamp;
 use url::Url;
 
 use super::attempt::{Attempt, End};
-use super::fetch::{Pages, first_url, stored_url};
+use super::fetch::{First, Pages, first_url, stored_url};
 use crate::client::PageRequest;
 use crate::clock::{earlier, later};
 use crate::cursor::{Digest, Overlap, Window};
@@ -107,15 +105,8 @@ impl Attempt<'_> {
     fn pages_from(&self, url: Url) -> Result<Pages> {
         let stream = self.pull.stream();
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-        Pages::start(
-            self.pull,
-            Arc::clone(&self.client),
-            stream,
-            watched,
-            url,
-            &self.position.guard,
-            self.pull.options.pages,
-        )
+        let (guard, limits) = (&self.position.guard, self.pull.options.pages);
+        Pages::start(self.pull, &self.client, First { stream, watched, url, guard, limits, polling: true })
     }
 
     /// From the run's lower bound on; the first run takes what the API still has.

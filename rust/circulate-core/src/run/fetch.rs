@@ -17,7 +17,6 @@ use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, pagi
 use crate::plan::Partition;
 use crate::progress::Progress;
 use crate::spec::{Incremental, Pointer, StreamSpec, Template};
-use crate::state::Mode;
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -31,6 +30,18 @@ pub(super) struct Step {
     pub(super) guard: LoopGuard,
 }
 
+/// Where pages begin, and how they are read.
+pub(super) struct First<'f> {
+    pub(super) stream: &'f StreamSpec,
+    /// Members that are found in each record.
+    pub(super) watched: &'f [Pointer],
+    pub(super) url: Url,
+    pub(super) guard: &'f LoopGuard,
+    pub(super) limits: PageLimits,
+    /// The list has no end: it is read until it has no more for now.
+    pub(super) polling: bool,
+}
+
 /// The pages from a position on. Dropping it stops the asking.
 pub(super) struct Pages {
     steps: mpsc::Receiver<Result<Step>>,
@@ -38,29 +49,21 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The pages of `stream` from `url` on. The members at `watched` are found in each record.
-    pub(super) fn start(
-        pull: &Pull,
-        client: Arc<Client>,
-        stream: &StreamSpec,
-        watched: &[Pointer],
-        url: Url,
-        guard: &LoopGuard,
-        limits: PageLimits,
-    ) -> Result<Self> {
+    /// Begins to ask.
+    pub(super) fn start(pull: &Pull, client: &Arc<Client>, first: First<'_>) -> Result<Self> {
+        let First { stream, watched, url, guard, limits, polling } = first;
         let request =
             PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
         let paginator = paginator(&stream.paginator);
         let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
         let fetcher = Fetcher {
-            client,
+            client: Arc::clone(client),
             progress: Arc::clone(&pull.progress),
             paginator,
             watch: Arc::new(watch),
             limits,
             guard: guard.clone(),
-            // Bounded by time, an endless list has an end.
-            polling: stream.endless.is_some() && pull.options.mode != Mode::Window,
+            polling,
         };
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })

@@ -1,7 +1,6 @@
 //! Streams that are pulled in partitions: the children of each parent, values, windows of time. Several are asked for at a
 //! time; where each of them stands is in the checkpoint.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -9,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::cursor::{Window, greatest_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
@@ -123,7 +122,8 @@ impl Attempt<'_> {
         let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
-        Pages::start(self.pull, Arc::clone(&self.client), stream, watched, url, &open.guard, limits)
+        let first = First { stream, watched, url, guard: &open.guard, limits, polling: false };
+        Pages::start(self.pull, &self.client, first)
     }
 
     /// Takes a page of a partition in; returns whether there are more.

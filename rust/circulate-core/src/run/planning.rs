@@ -5,13 +5,12 @@
 //! memory; of each only a digest is, while the plan is written.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::cursor::Window;
 use crate::error::Result;
 use crate::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
@@ -39,16 +38,9 @@ impl Attempt<'_> {
             Some(url) => stored_url(url)?,
             None => self.first_url_of_parents(&parent.list, incremental)?,
         };
-        let client = Arc::clone(&self.client);
-        let mut pages = Pages::start(
-            self.pull,
-            client,
-            &parent.list,
-            &watched,
-            url,
-            &self.position.guard,
-            self.pull.options.pages,
-        )?;
+        let (stream, guard, limits) = (&parent.list, &self.position.guard, self.pull.options.pages);
+        let first = First { stream, watched: &watched, url, guard, limits, polling: false };
+        let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.plan().complete {
             match pages.next().await {
                 Ok(step) => self.plan_page(step, rule, &mut known)?,

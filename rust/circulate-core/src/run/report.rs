@@ -9,7 +9,7 @@ use crate::cursor::Window;
 use crate::error::Error;
 use crate::manifest::{Index, PartitionCounts, Totals};
 use crate::progress::Traffic;
-use crate::state::{Busy, Held, Mode, Position};
+use crate::state::{Busy, Held, Mode, Position, RunItem};
 use crate::stop::StopReason;
 
 /// How a run ended.
@@ -115,13 +115,28 @@ impl Report {
     pub(super) fn busy(&mut self, busy: Busy) {
         self.status = Verdict::Busy;
         self.run_id = Some(busy.run_id);
+        self.resume_after = Some(busy.until.as_second() + 1);
         self.held_by = Some((busy.worker, busy.until));
+    }
+
+    /// What was asked for was done by an earlier attempt.
+    pub(super) fn done_before(&mut self, run: &RunItem, index: &Index, key: String) {
+        self.run_id = Some(run.run_id.clone());
+        self.resumed = true;
+        (self.mode, self.window) = (run.mode, run.window.clone());
+        self.totals = index.totals.clone();
+        self.traffic = run.ledger.traffic.clone();
+        self.repeats = index.repeats;
+        self.unavailable.clone_from(&index.unavailable);
+        self.partitions.clone_from(&index.partitions);
+        self.holes.clone_from(&index.holes);
+        self.complete(index, key);
     }
 
     pub(super) fn began(&mut self, held: &Held) {
         self.run_id = Some(held.run.run_id.clone());
         self.resumed = held.resumed;
-        self.window = held.run.window.clone();
+        (self.mode, self.window) = (held.run.mode, held.run.window.clone());
     }
 
     pub(super) fn worked(&mut self, position: &Position) {

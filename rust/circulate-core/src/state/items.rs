@@ -99,6 +99,9 @@ pub struct RunItem {
     /// A pending run that is neither committed nor abandoned by then is abandoned by the next start.
     #[serde(default)]
     pub pending_until: Option<Timestamp>,
+    /// What asked for it, such as a request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// What it did.
     #[serde(default)]
     pub ledger: Ledger,

@@ -31,7 +31,7 @@ pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 #[cfg(feature = "testing")]
 pub(crate) use stream::STREAMS;
-pub use stream::{Busy, Opening, StreamState, Wanted, list_runs, streams};
+pub use stream::{Busy, Lease, Opening, StreamState, Wanted, list_runs, streams};
 
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

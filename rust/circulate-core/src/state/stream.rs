@@ -11,6 +11,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::held::Held;
 use super::items::{Cursor, CursorValue, Head, Mode, RunItem, RunStatus, TaskItem};
@@ -35,8 +36,17 @@ pub struct StreamState {
     store: Arc<dyn StateStore>,
     pk: String,
     worker: String,
-    lease: Duration,
+    lease: Lease,
     seed: Option<u64>,
+}
+
+/// For how long others keep away from a run whose worker says nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    /// How long at most.
+    pub span: Duration,
+    /// When the worker is gone for certain, if that is known: a Lambda function is stopped when its time is up.
+    pub worker_ends: Option<Instant>,
 }
 
 /// What a start wants.
@@ -54,6 +64,10 @@ pub struct Wanted {
     pub destination: String,
     /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
     pub restart: bool,
+    /// Go on with this run as it was begun, and begin no other.
+    pub continuation: Option<String>,
+    /// What asked for the run, such as a request id: asked for the same once more, a run is not begun again.
+    pub request: Option<String>,
 }
 
 /// What came of a start.
@@ -63,6 +77,8 @@ pub enum Opening {
     Held(Box<Held>),
     /// Another worker holds it.
     Busy(Busy),
+    /// What was asked for has been done already.
+    Done(Box<RunItem>),
 }
 
 /// Who holds a stream.
@@ -89,7 +105,7 @@ impl StreamState {
         store: Arc<dyn StateStore>,
         (source, account, endpoint): (&str, &str, &str),
         worker: String,
-        lease: Duration,
+        lease: Lease,
         seed: Option<u64>,
     ) -> Self {
         Self { store, pk: format!("{source}#{account}#{endpoint}"), worker, lease, seed }
@@ -99,6 +115,9 @@ impl StreamState {
     pub async fn open(&self, wanted: &Wanted) -> Result<Opening> {
         for _ in 0..LOOKS {
             let head = self.get::<Head>("head").await?;
+            if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), wanted).await? {
+                return Ok(Opening::Done(Box::new(done)));
+            }
             let open_run = head.as_ref().and_then(|head| head.doc.open_run.clone());
             let run = match &open_run {
                 Some(run_id) => self.get::<RunItem>(&run_key(run_id)).await?,
@@ -117,6 +136,39 @@ impl StreamState {
         }
         Err(Error::new(ErrorKind::State, "open run", "other starts of this stream kept getting in between")
             .temporary())
+    }
+
+    /// The run that is all that is wanted, if it was brought to its end before.
+    async fn done(&self, head: Option<&Head>, wanted: &Wanted) -> Result<Option<RunItem>> {
+        let is_done = |run: &RunItem| matches!(run.status, RunStatus::Committed | RunStatus::Pending);
+        if let Some(continuation) = &wanted.continuation {
+            let wrong = |what: &str| {
+                Error::new(ErrorKind::Settings, "open run", format!("there is nothing to go on with: {what}"))
+                    .with("run", continuation)
+                    .hint("start without a continuation")
+            };
+            return match self.run_of(Some(continuation)).await? {
+                None => Err(wrong("no run of this stream has this id")),
+                Some(run) if is_done(&run) => Ok(Some(run)),
+                Some(run)
+                    if run.status == RunStatus::Open
+                        && head.is_some_and(|head| head.open_run == wanted.continuation) =>
+                {
+                    Ok(None)
+                }
+                Some(_) => Err(wrong("the run was given up")),
+            };
+        }
+        let Some(head) = head.filter(|_| wanted.request.is_some()) else { return Ok(None) };
+        let last = self.run_of(head.last_attempt.as_deref()).await?;
+        Ok(last.filter(|run| is_done(run) && run.request == wanted.request))
+    }
+
+    async fn run_of(&self, run_id: Option<&str>) -> Result<Option<RunItem>> {
+        match run_id {
+            Some(run_id) => Self::run(&*self.store, &self.pk, run_id).await,
+            None => Ok(None),
+        }
     }
 
     /// Where the next run begins.
@@ -200,6 +252,7 @@ impl StreamState {
             destination: wanted.destination.clone(),
             manifest: None,
             pending_until: None,
+            request: wanted.request.clone(),
             ledger: super::Ledger {
                 code_version: env!("CARGO_PKG_VERSION").to_owned(),
                 ..Default::default()
@@ -282,7 +335,8 @@ impl StreamState {
     }
 
     pub(super) async fn lease_end(&self) -> Result<Timestamp> {
-        Ok(later(self.store.now().await?, self.lease))
+        let left = self.lease.worker_ends.map(|end| end.saturating_duration_since(Instant::now()));
+        Ok(later(self.store.now().await?, left.map_or(self.lease.span, |left| left.min(self.lease.span))))
     }
 
     pub(super) async fn settle(
@@ -453,6 +507,9 @@ fn check_same(run: &RunItem, wanted: &Wanted) -> Result<()> {
     };
     if run.spec_hash != wanted.spec_hash {
         return Err(other("definition"));
+    }
+    if wanted.continuation.is_some() {
+        return Ok(());
     }
     if run.mode != wanted.mode {
         return Err(other("mode"));

@@ -6,7 +6,7 @@ use crate::state::MemoryStore;
 use crate::state::Position;
 use crate::testing::{Faulty, Lake, ManualClock};
 
-const LEASE: Duration = Duration::from_mins(1);
+const LEASE: Lease = Lease { span: Duration::from_mins(1), worker_ends: None };
 
 struct Stand {
     store: Arc<MemoryStore>,
@@ -32,7 +32,7 @@ impl Stand {
     async fn held(&self, nth: u64, wanted: &Wanted) -> Held {
         match self.worker(nth).open(wanted).await.unwrap() {
             Opening::Held(held) => *held,
-            Opening::Busy(busy) => panic!("{busy:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -53,6 +53,8 @@ fn incremental() -> Wanted {
         spec_hash: "hash".to_owned(),
         destination: "memory:".to_owned(),
         restart: false,
+        continuation: None,
+        request: None,
     }
 }
 
@@ -124,7 +126,7 @@ async fn a_lapsed_lease_is_taken_over_with_the_next_fence() {
     let stand = Stand::new();
     let old = stand.held(1, &incremental()).await;
     old.checkpoint(at_page(5)).await.unwrap();
-    stand.clock.advance(LEASE);
+    stand.clock.advance(LEASE.span);
     let new = stand.held(2, &incremental()).await;
     assert!(new.resumed && new.run.run_id == old.run.run_id);
     assert_eq!((new.fence, new.position.next_sequence), (2, 5));
@@ -134,7 +136,7 @@ async fn a_lapsed_lease_is_taken_over_with_the_next_fence() {
 async fn a_worker_that_was_taken_over_can_write_nothing() {
     let stand = Stand::new();
     let old = stand.held(1, &incremental()).await;
-    stand.clock.advance(LEASE);
+    stand.clock.advance(LEASE.span);
     let new = stand.held(2, &incremental()).await;
     new.checkpoint(at_page(9)).await.unwrap();
     let writes = [
@@ -170,7 +172,7 @@ async fn a_worker_that_was_taken_over_after_a_lost_answer_can_write_nothing() {
     let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
     let Opening::Held(held) = state(lossy, 1).open(&incremental()).await.unwrap() else { panic!("free") };
     held.renew().await.unwrap_err();
-    stand.clock.advance(LEASE);
+    stand.clock.advance(LEASE.span);
     let next = stand.held(2, &incremental()).await;
     let error = held.checkpoint(at_page(9)).await.unwrap_err();
     assert!(error.to_string().contains("another worker has taken over"), "{error}");
@@ -206,7 +208,7 @@ async fn a_run_begins_at_the_cursor_and_one_that_is_given_up_leaves_it() {
 async fn a_cursor_can_be_set_again_by_the_worker_that_takes_over() {
     let stand = Stand::new();
     stand.held(1, &incremental()).await.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
-    stand.clock.advance(LEASE);
+    stand.clock.advance(LEASE.span);
     let new = stand.held(2, &incremental()).await;
     new.set_next_cursor(cursor("2026-01-02T00:00:00Z")).await.unwrap();
     new.commit("index").await.unwrap();
@@ -338,4 +340,68 @@ async fn a_cursor_of_another_definition_is_refused_with_a_way_out() {
     assert!(error.hint_text().unwrap().contains("--full"), "{error:?}");
     let full = Wanted { mode: Mode::Full, ..changed };
     assert!(matches!(stand.worker(2).open(&full).await.unwrap(), Opening::Held(_)));
+}
+
+#[tokio::test]
+async fn a_continuation_goes_on_with_its_run_whatever_mode_it_has_and_begins_no_other() {
+    let stand = Stand::new();
+    let full = Wanted { mode: Mode::Full, ..incremental() };
+    let first = stand.held(1, &full).await;
+    first.release("deadline", Traffic::default()).await.unwrap();
+    let run_id = first.run.run_id.clone();
+    let go_on = Wanted { continuation: Some(run_id.clone()), ..incremental() };
+    let second = stand.held(2, &go_on).await;
+    assert_eq!(
+        (second.run.run_id.as_str(), second.run.mode, second.resumed),
+        (run_id.as_str(), Mode::Full, true)
+    );
+    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Opening::Busy(_)));
+    second.commit("index.json").await.unwrap();
+    for _ in 0..2 {
+        let Opening::Done(done) = stand.worker(4).open(&go_on).await.unwrap() else { panic!("it is done") };
+        assert_eq!((done.run_id, done.manifest.as_deref()), (run_id.clone(), Some("index.json")));
+    }
+    for (run, part) in [("20261122T053000000Z-0", "no run of this stream has this id")] {
+        let wanted = Wanted { continuation: Some(run.to_owned()), ..incremental() };
+        let error = stand.worker(5).open(&wanted).await.unwrap_err();
+        assert!(error.to_string().contains(part) && error.kind() == ErrorKind::Settings, "{error}");
+    }
+    let given_up = stand.held(6, &incremental()).await;
+    given_up.abandon().await.unwrap();
+    let wanted = Wanted { continuation: Some(given_up.run.run_id), ..incremental() };
+    let error = stand.worker(7).open(&wanted).await.unwrap_err();
+    assert!(error.to_string().contains("the run was given up"), "{error}");
+    let changed = Wanted { spec_hash: "other".to_owned(), ..go_on };
+    assert!(matches!(stand.worker(8).open(&changed).await.unwrap(), Opening::Done(_)));
+}
+
+#[tokio::test]
+async fn the_same_request_once_more_begins_no_second_run() {
+    let stand = Stand::new();
+    let asked = |request: &str| Wanted { request: Some(request.to_owned()), ..incremental() };
+    let first = stand.held(1, &asked("a")).await;
+    first.release("deadline", Traffic::default()).await.unwrap();
+    let again = stand.held(2, &asked("a")).await;
+    assert_eq!(again.run.run_id, first.run.run_id, "it was not at its end yet");
+    again.commit("index.json").await.unwrap();
+    let Opening::Done(done) = stand.worker(3).open(&asked("a")).await.unwrap() else { panic!("it is done") };
+    assert_eq!(done.run_id, first.run.run_id);
+    let other = stand.held(4, &asked("b")).await;
+    assert_ne!(other.run.run_id, first.run.run_id);
+    other.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
+    assert!(matches!(stand.worker(5).open(&asked("b")).await.unwrap(), Opening::Done(_)));
+    assert!(matches!(stand.worker(6).open(&asked("c")).await.unwrap(), Opening::Busy(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_ends_with_the_worker_if_that_is_known() {
+    let stand = Stand::new();
+    let stream = ("okta", "acme", "users");
+    let lease = Lease { worker_ends: Some(Instant::now() + Duration::from_secs(20)), ..LEASE };
+    let doomed = StreamState::new(stand.store(), stream, "worker-1".to_owned(), lease, Some(1));
+    assert!(matches!(doomed.open(&incremental()).await.unwrap(), Opening::Held(_)));
+    stand.clock.advance(Duration::from_secs(19));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+    stand.clock.advance(Duration::from_secs(1));
+    assert!(stand.held(2, &incremental()).await.resumed);
 }
