@@ -78,6 +78,9 @@ def definition(catalog: Sequence[str | PathLike[str]], stream: str) -> str:
 def source(catalog: Sequence[str | PathLike[str]], name: str) -> str:
     """Return the definition of a source."""
 
+def lambda_functions(folder: str | PathLike[str]) -> str:
+    """Return the Lambda functions below a folder."""
+
 def json_schemas() -> str:
     """Return the JSON Schemas of definitions, by file name."""
 

@@ -79,8 +79,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
             place. Its records are asked for their children, instead of those of a list that is read again.
         restart: Give up an unfinished run instead of going on with it.
-        continuation: Go on with this run, in the mode and for the part of time that it was begun with. One that was brought to
-            its end meanwhile is reported as it ended.
+        continuation: Go on with this run, in the mode and for the part of time that it was begun with. One that was
+            brought to its end meanwhile is reported as it ended.
         request: What asked for the pull, such as a request id: if a run was brought to its end for the same, it is
             reported again, and nothing is pulled.
         format: `json` (an array per object) or `ndjson` (a record per line).
@@ -92,8 +92,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             64,000,000; at least four times `batch_bytes`.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
-        worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and others
-            need not wait for it. Default: not known.
+        worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and
+            others need not wait for it. Default: not known.
         max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
             tells when to come back. Default: wait.
         lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
@@ -112,7 +112,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
     destination = place(to)
-    request = {
+    wanted = {
         "stream": stream,
         "parents": parents,
         "from": _account(settings, secret, account, catalog),
@@ -139,7 +139,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "pending_seconds": pending,
     }
     callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
-    return cast("Report", json.loads(_core.pull(json.dumps(request), callback, stop)))
+    return cast("Report", json.loads(_core.pull(json.dumps(wanted), callback, stop)))
 
 
 def place(to: str | PathLike[str]) -> str:

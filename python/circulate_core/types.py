@@ -126,6 +126,8 @@ class Quota(TypedDict):
 class Snapshot(Traffic):
     """What the current attempt at a pull has done so far."""
 
+    run_id: str | None
+    """The run, once it is open."""
     pages: int
     """Pages read."""
     records: int

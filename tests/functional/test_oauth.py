@@ -291,6 +291,25 @@ def test_what_can_not_sign_in_is_told_before_anything_is_asked(
     assert (org.request_count, (cli.folder / "lake").exists()) == (0, False)
 
 
+@pytest.mark.parametrize("stream", ["okta.policies", "okta.devices", "okta.authorization_servers"])
+@pytest.mark.parametrize("why", ["scope", "address"])
+def test_a_token_that_is_refused_is_not_taken_for_a_feature_that_is_lacking(
+    start_org: StartOrg, oauth_cli: Callable[..., Cli], stream: str, why: str
+) -> None:
+    org = start_org(users=5, clients=[by_key(scopes=["okta.users.read"] if why == "scope" else ALL_SCOPES)])
+    cli = oauth_cli(org)
+    wrong = {"OKTA_TOKEN_URL": f"{org.url}/nothing/here"} if why == "address" else {}
+    for _ in range(2):
+        done = cli("pull", stream, *cli.place.arguments, **wrong)
+        assert_told(done, 1, "gave no access token (40", "invalid_scope" if why == "scope" else "check the token URL")
+    org.set_client(by_key())
+    done = cli("pull", stream, *cli.place.arguments, "--json")
+    truth = {"okta.policies": "policies", "okta.devices": "devices"}.get(stream, "authorization_servers")
+    assert (done.report["status"], done.report["records"]) == ("complete", sum(1 for _ in org.truth(truth)))
+    assert done.report["unavailable"] is None
+    assert not (done.report["partitions"] or {}).get("unavailable")
+
+
 def test_check_tells_the_scopes_that_streams_need_and_gets_a_token_for_them(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], cli_for: CliFor
 ) -> None:
@@ -319,12 +338,21 @@ def test_an_endpoint_without_scopes_is_told(start_org: StartOrg, oauth_cli: Call
     assert org.request_count == 0
 
 
+@pytest.mark.parametrize("form", ["jwk", "pem"])
 def test_a_key_that_is_rotated_in_secrets_manager_is_read_again(
-    start_org: StartOrg, tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+    start_org: StartOrg, tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     org = start_org(users=50, clients=[by_key()])
-    held = {"okta_domain": org.url, "okta_client_id": "0oa1", "okta_private_key": as_text(KEY)}
+
+    def fields(key: dict[str, Any]) -> dict[str, str]:
+        if form == "jwk":
+            return {"okta_private_key": as_text(key)}
+        imported = import_key(key)
+        assert isinstance(imported, RSAKey | ECKey)
+        return {"okta_private_key": imported.as_pem(private=True).decode(), "okta_key_id": key["kid"]}
+
+    held = {"okta_domain": org.url, "okta_client_id": "0oa1"} | fields(KEY)
     name, secrets = f"okta-{tmp_path.name}", client("secretsmanager", aws)
     secrets.create_secret(Name=name, SecretString=json.dumps(held))
 
@@ -335,7 +363,7 @@ def test_a_key_that_is_rotated_in_secrets_manager_is_read_again(
     other = make_key("RS256")
     org.set_client(by_key(other))
     org.expire_tokens()
-    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(held | {"okta_private_key": as_text(other)}))
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(held | fields(other)))
     assert pull()["records"] == 50
     assert outcomes(org) == ["issued", "invalid_client", "issued"]
     org.revoke_client("0oa1")

@@ -3,7 +3,7 @@
 mod address;
 mod found;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -20,13 +20,14 @@ pub struct Account {
     name: String,
     base_url: Url,
     auth: Auth,
-    /// Settings that are no secrets.
+    /// Settings that are no secrets, as they were when the account was resolved.
     values: BTreeMap<Name, String>,
-    secrets: BTreeMap<Name, Origin>,
+    origins: BTreeMap<Name, Origin>,
+    secrets: BTreeSet<Name>,
     stored: Option<StoredSecret>,
 }
 
-/// Where the value of a secret setting comes from.
+/// Where the value of a setting comes from.
 #[derive(Debug, Clone)]
 enum Origin {
     Given(Secret),
@@ -44,18 +45,17 @@ impl Account {
         name: Option<&str>,
     ) -> Result<Self> {
         refuse_unknown(source, given)?;
-        let mut values = BTreeMap::new();
-        let mut secrets = BTreeMap::new();
+        let (mut values, mut origins, mut secrets) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for (key, setting) in &source.settings {
             let Some((value, origin)) = find(key, setting, given, stored.as_ref()) else { continue };
+            origins.insert(key.clone(), origin);
             if setting.secret {
-                secrets.insert(key.clone(), origin);
+                secrets.insert(key.clone());
             } else {
                 values.insert(key.clone(), value);
             }
         }
-        let found =
-            Found { source, names: values.keys().chain(secrets.keys()).collect(), stored: stored.as_ref() };
+        let found = Found { source, names: origins.keys().collect(), stored: stored.as_ref() };
         found.need(source.base_url.placeholders())?;
         let auth = found.way_to_sign_in()?.clone();
         for (key, setting) in &source.settings {
@@ -70,7 +70,7 @@ impl Account {
             Some(name) => checked_name(name)?,
             None => name_of(&base_url),
         };
-        Ok(Self { name, base_url, auth, values, secrets, stored })
+        Ok(Self { name, base_url, auth, values, origins, secrets, stored })
     }
 
     /// The account's name, safe in an object key.
@@ -88,14 +88,21 @@ impl Account {
         &self.auth
     }
 
-    /// The value of a setting that is no secret.
-    pub fn value(&self, name: &Name) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+    /// The value of a setting as it is known now: a stored secret may have been read again.
+    pub fn current(&self, name: &Name) -> Option<Secret> {
+        match self.origins.get(name)? {
+            Origin::Given(value) => Some(value.clone()),
+            Origin::Stored(field) => self
+                .stored
+                .as_ref()?
+                .field([field.as_str()])
+                .map(|(_, value)| Secret::new(value.expose().trim())),
+        }
     }
 
     /// Whether a setting is there.
     pub fn is_set(&self, name: &Name) -> bool {
-        self.secrets.contains_key(name) || self.values.contains_key(name)
+        self.origins.contains_key(name)
     }
 
     /// The address where tokens are got. One that a setting says must be on the account's own origin: whoever gets our
@@ -106,7 +113,7 @@ impl Account {
         while url.path().contains("//") {
             url.set_path(&url.path().replace("//", "/"));
         }
-        if template.starts_with_placeholder() && url.origin() != self.base_url.origin() {
+        if !template.fixes_origin() && url.origin() != self.base_url.origin() {
             return Err(Error::new(
                 ErrorKind::Settings,
                 "read settings",
@@ -122,30 +129,26 @@ impl Account {
     /// The value of a secret setting, as it is known now.
     pub fn secret(&self, name: &Name) -> Result<Secret> {
         let unknown = |what| Error::new(ErrorKind::Definition, "read settings", format!("`{name}` {what}"));
-        match self.secrets.get(name) {
-            None => Err(unknown("is not a secret setting")),
-            Some(Origin::Given(secret)) => Ok(secret.clone()),
-            Some(Origin::Stored(field)) => {
-                let found = self.stored.as_ref().and_then(|stored| stored.field([field.as_str()]));
-                found.map(|(_, secret)| secret).ok_or_else(|| unknown("is no longer in the stored secret"))
-            }
+        if !self.secrets.contains(name) {
+            return Err(unknown("is not a secret setting"));
         }
+        self.current(name).ok_or_else(|| unknown("is no longer in the stored secret"))
     }
 
     /// The name or ARN of the stored secret, if secrets of this account come from it.
     pub fn stored_in(&self) -> Option<&str> {
-        let from_there = self.secrets.values().any(|origin| matches!(origin, Origin::Stored(_)));
-        self.stored.as_ref().filter(|_| from_there).map(StoredSecret::id)
+        let stored = |name: &Name| matches!(self.origins.get(name), Some(Origin::Stored(_)));
+        self.stored.as_ref().filter(|_| self.secrets.iter().any(stored)).map(StoredSecret::id)
     }
 
     /// All secrets as they are known now, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
-        self.secrets.keys().filter_map(|name| self.secret(name).ok())
+        self.secrets.iter().filter_map(|name| self.current(name))
     }
 
     /// Reads the stored secret anew, if the setting comes from it.
     pub async fn read_again(&self, name: &Name) -> Result<()> {
-        match (self.secrets.get(name), &self.stored) {
+        match (self.origins.get(name), &self.stored) {
             (Some(Origin::Stored(_)), Some(stored)) => stored.read_again().await,
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::account::Account;
 use crate::auth::{Connection, sign_in};
 use crate::client::{Client, PageRequest};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Request, Retry, RetryPolicy, server_date};
 use crate::progress::{Progress, Quota};
 use crate::spec::{Auth, Definition, Source};
@@ -71,7 +71,9 @@ pub async fn check(
         let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
         client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
     } else {
-        authorize.apply(&mut Request::get(url)).await.map_err(|failure| failure.error)?;
+        let mut request = Request::get(url);
+        let signed_in = tokio::time::timeout(source.timeouts.total.get(), authorize.apply(&mut request));
+        signed_in.await.map_err(|_| too_slow())?.map_err(|failure| failure.error)?;
         None
     };
     let elapsed: Duration = began.elapsed();
@@ -85,4 +87,8 @@ pub async fn check(
         headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
         server_date: date,
     })
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Network, "sign in", "signing in took too long")
 }

@@ -5,6 +5,7 @@
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -156,12 +157,14 @@ impl Client {
         let mut sent = Request::get(request.url.clone());
         sent.headers.extend(self.headers.clone());
         sent.headers.extend(request.headers.clone());
+        let asked = AtomicBool::new(false);
         let attempt = async {
             self.authorize.apply(&mut sent).await?;
             signed.clone_from(&sent.headers);
             // There may be others than before.
             self.redactor.hide(self.authorize.secrets());
             self.progress.count_request();
+            asked.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
             if let Some(quota) = pass.observe(&response.headers) {
                 self.progress.set_quota(quota);
@@ -173,7 +176,7 @@ impl Client {
             // First, so that nothing more is sent once the run is asked to stop.
             biased;
             reason = self.stop.requested() => Err(stopped(reason).into()),
-            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow())),
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(asked.load(Ordering::Relaxed)))),
         }
     }
 
@@ -253,10 +256,11 @@ impl Client {
         }
     }
 
-    fn too_slow(&self) -> Failure {
+    /// Signing in may have taken the time, before the page was `asked` for.
+    fn too_slow(&self, asked: bool) -> Failure {
         let message = format!("the answer took longer than {} s", self.total_timeout.as_secs());
         let error = Error::new(ErrorKind::Network, "read answer", message).temporary();
-        Failure { error, verdict: Verdict::Backoff, page_too_big: true }
+        Failure { error, verdict: Verdict::Backoff, page_too_big: asked }
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Progress {
 
 #[derive(Debug, Default)]
 struct Live {
+    run_id: Option<String>,
     wait: Option<(String, Instant)>,
     /// How many requests wait, and since when at least one does.
     waiting: usize,
@@ -73,6 +74,8 @@ impl Traffic {
 /// A reading of [`Progress`].
 #[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
+    /// The run, once it is open.
+    pub run_id: Option<String>,
     /// Pages read in this attempt.
     pub pages: u64,
     /// Records read in this attempt.
@@ -161,12 +164,18 @@ impl Progress {
         }
     }
 
+    /// A run was opened or taken up.
+    pub fn set_run(&self, run_id: &str) {
+        self.live().run_id = Some(run_id.to_owned());
+    }
+
     /// Reads everything, and takes the notes.
     pub fn snapshot(&self) -> Snapshot {
         let traffic = self.traffic();
         let mut live = self.live();
         let left = |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64();
         Snapshot {
+            run_id: live.run_id.clone(),
             pages: self.pages.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
             objects: self.objects.load(Ordering::Relaxed),

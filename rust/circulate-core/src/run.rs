@@ -184,6 +184,7 @@ impl Pull {
             }
         };
         report.began(&held);
+        self.progress.set_run(&held.run.run_id);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
         let Attempted { position, end } = Attempt::new(self, client, &held).run().await;
         report.worked(&position);

@@ -398,6 +398,13 @@ pub(crate) fn source(py: Python<'_>, catalog: Vec<PathBuf>, name: &str) -> PyRes
     finish(py, Catalog::new(catalog).source(name).map(|(source, _)| source))
 }
 
+/// The Lambda functions below a folder.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
+pub(crate) fn lambda_functions(py: Python<'_>, folder: PathBuf) -> PyResult<String> {
+    finish(py, spec::lambda_functions(&folder))
+}
+
 /// The JSON Schemas of definitions, by file name.
 #[pyfunction]
 pub(crate) fn json_schemas() -> PyResult<String> {

@@ -44,7 +44,8 @@ impl<'s> Found<'s> {
         if !first.is_empty() {
             return Err(self.missing(&first));
         }
-        let Auth::Oauth2(OAuth2 { private_key, client_secret, .. }) = way else { return Ok(()) };
+        let Auth::Oauth2(OAuth2 { private_key, client_secret, token_url, .. }) = way else { return Ok(()) };
+        self.need(token_url.placeholders())?;
         let proofs: Vec<_> = [private_key, client_secret].into_iter().flatten().collect();
         match proofs.iter().filter(|key| self.names.contains(*key)).count() {
             0 => Err(self.missing(&proofs)),

@@ -44,7 +44,9 @@ pub struct Classifier {
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) code: Option<String>,
-    pub(crate) message: Option<String>,
+    message: Option<String>,
+    /// The token lacks a scope, whatever the code says.
+    lacks_scope: bool,
     scope: Option<String>,
 }
 
@@ -56,6 +58,8 @@ impl Told {
     }
 }
 
+/// RFC 6750, section 3.1.
+pub(crate) const LACKS_SCOPE: &str = "insufficient_scope";
 /// The most of an error answer that is read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 /// The most of a vendor's sentence that is shown.
@@ -88,15 +92,16 @@ impl Classifier {
         let (status, headers) = (response.status, response.headers.clone());
         let told = self.told(response, redactor).await;
         // Said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more scopes.
-        let lacks_scope = told.code.as_deref() == Some("insufficient_scope");
         let verdict = match status.as_u16() {
             429 => throttled(limiter, &headers),
-            401 if !lacks_scope => Verdict::Renew,
+            401 if !told.lacks_scope => Verdict::Renew,
             408 | 500 | 502 | 503 | 504 => retry_after(&headers).map_or(Verdict::Backoff, Verdict::After),
             _ => Verdict::Fail,
         };
-        let error = if lacks_scope { self.scope_error(&told) } else { self.error(status, &headers, &told) };
-        let error = self.with_request_id(error, &headers).answered(status.as_u16(), told.code);
+        let error =
+            if told.lacks_scope { self.scope_error(&told) } else { self.error(status, &headers, &told) };
+        let code = if told.lacks_scope { Some(LACKS_SCOPE.to_owned()) } else { told.code };
+        let error = self.with_request_id(error, &headers).answered(status.as_u16(), code);
         let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew);
         let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
@@ -106,7 +111,7 @@ impl Classifier {
     fn scope_error(&self, told: &Told) -> Error {
         let scope = told.scope.as_deref().unwrap_or("another");
         let message = format!("{} refused the access token: this needs the scope {scope}", self.title);
-        let hint = self.hint_for("insufficient_scope").unwrap_or("let the client have this scope");
+        let hint = self.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope");
         Error::new(ErrorKind::Auth, "request page", message).hint(hint)
     }
 
@@ -186,8 +191,10 @@ impl Classifier {
             (Some(message), Some(detail)) => Some(format!("{message} ({detail})")),
             (message, detail) => message.or(detail),
         };
-        let Some(challenge) = challenge else { return Told { code, message, scope: None } };
+        let lacks_scope = code.as_deref() == Some(LACKS_SCOPE);
+        let Some(challenge) = challenge else { return Told { code, message, lacks_scope, scope: None } };
         Told {
+            lacks_scope: lacks_scope || challenge.error == LACKS_SCOPE,
             code: code.or_else(|| line(&challenge.error)),
             message: message.or_else(|| line(&challenge.description?)),
             scope: challenge.scope.as_deref().and_then(line),

@@ -133,3 +133,47 @@ async fn an_endless_error_body_is_not_read_to_its_end() {
     let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: endless };
     assert_eq!(failure(response).await.error.to_string(), "Okta refused the request (400)");
 }
+
+#[tokio::test]
+async fn a_missing_scope_is_seen_whatever_the_status_and_the_body_say() {
+    let challenge =
+        [("www-authenticate", r#"Bearer realm="x", error="insufficient_scope", scope="okta.apps.read""#)];
+    for (status, body) in [(403, String::new()), (401, String::new()), (403, vendor_error("No permission"))] {
+        let failure = failure(answer(status, &challenge, &body)).await;
+        assert_eq!(
+            (failure.verdict, failure.error.kind()),
+            (Verdict::Fail, ErrorKind::Auth),
+            "{status} {body}"
+        );
+        assert!(failure.error.to_string().contains("needs the scope okta.apps.read"), "{}", failure.error);
+        assert_eq!(failure.error.answer(), Some((status, Some("insufficient_scope"))));
+    }
+}
+
+#[tokio::test]
+async fn errors_of_all_shapes_are_told_with_what_to_do() {
+    let bearer =
+        [("www-authenticate", r#"Bearer error="invalid_token", error_description="The token expired.""#)];
+    let oauth = r#"{"error":"access_denied","error_description":"Policy evaluation failed."}"#;
+    let causes = r#"{"errorCode":"E0000001","errorSummary":"Api validation failed: filter","errorCauses":[{"errorSummary":"bad"}]}"#;
+    for (response, message, hint) in [
+        (answer(401, &bearer, ""), "(401): invalid_token The token expired.", "OKTA_API_TOKEN"),
+        (
+            answer(403, &[], oauth),
+            "(403): access_denied Policy evaluation failed.",
+            "a policy of the authorization server",
+        ),
+        (
+            answer(403, &[], r#"{"errorCode":"E0000006","errorSummary":"No."}"#),
+            "(403): E0000006 No.",
+            "an admin role",
+        ),
+        (answer(403, &[], ""), "refused access (403)", "OKTA_API_TOKEN"),
+        (answer(400, &[], causes), "(400): E0000001 Api validation failed: filter (bad)", ""),
+        (answer(400, &[], r#"{"error":{"message":"x"}}"#), "refused the request (400)", ""),
+    ] {
+        let error = failure(response).await.error;
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.hint_text().unwrap_or_default().contains(hint), "{error:?}");
+    }
+}

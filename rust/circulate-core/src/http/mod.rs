@@ -24,7 +24,7 @@ use url::Url;
 use crate::error::Result;
 
 pub use classify::{Classifier, Failure};
-pub(crate) use classify::{Told, throttled};
+pub(crate) use classify::{LACKS_SCOPE, Told, throttled};
 pub use pacing::Pacing;
 pub(crate) use rate_limit::retry_after;
 pub use rate_limit::{Pass, RateLimiter, server_date};

@@ -28,7 +28,10 @@ impl Redactor {
         for secret in secrets.into_iter().filter(|secret| !secret.expose().is_empty()) {
             let known = self.secrets.read().unwrap_or_else(PoisonError::into_inner).contains(&secret);
             if !known {
-                self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+                let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+                secrets.push(secret);
+                // One may be a part of another.
+                secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
             }
         }
     }

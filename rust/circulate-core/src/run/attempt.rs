@@ -10,7 +10,7 @@ use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::client::Client;
 use crate::cursor::{Digest, Overlap, Recent};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::server_date;
+use crate::http::{LACKS_SCOPE, server_date};
 use crate::manifest::{
     self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
     sha256_hex,
@@ -318,7 +318,7 @@ impl<'p> Attempt<'p> {
 pub(super) fn is_unavailable(stream: &StreamSpec, error: &Error) -> bool {
     let (Some(rule), Some((status, code))) = (&stream.unavailable, error.answer()) else { return false };
     // What a token lacks says nothing of what the account has.
-    if code == Some("insufficient_scope") {
+    if code == Some(LACKS_SCOPE) {
         return false;
     }
     rule.statuses.contains(&status) || code.is_some_and(|code| rule.codes.iter().any(|known| known == code))

@@ -166,7 +166,7 @@ fn parent_endpoint(folder: &Path, child: &str, name: &str) -> Result<Endpoint> {
     Ok(parent)
 }
 
-fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {
+pub(super) fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {
     if inside == outside {
         return Ok(());
     }
@@ -178,7 +178,7 @@ fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<
     .with("file", file.display()))
 }
 
-fn read(file: &Path) -> Result<String> {
+pub(super) fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| {
         Error::new(ErrorKind::Definition, "read definition", "cannot read the definition")
             .caused_by(error)
@@ -186,11 +186,11 @@ fn read(file: &Path) -> Result<String> {
     })
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let listing =
         std::fs::read_dir(folder).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect());
     listing.map_err(|error| {
-        Error::new(ErrorKind::Definition, "read catalog", "cannot read the catalog folder")
+        Error::new(ErrorKind::Definition, "read catalog", "cannot read the folder")
             .caused_by(error)
             .with("folder", folder.display())
     })

@@ -4,6 +4,7 @@
 //! errors name the file and the line and show it.
 
 mod catalog;
+mod lambda;
 mod nearest;
 mod place;
 mod source;
@@ -13,6 +14,9 @@ mod types;
 mod yaml;
 
 pub use catalog::{Catalog, Definition};
+pub use lambda::{
+    Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, Runtime, lambda_functions,
+};
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, SendSecret, Setting, Source, Timeouts,
 };

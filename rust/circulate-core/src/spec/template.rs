@@ -29,9 +29,10 @@ impl Template {
         })
     }
 
-    /// Whether a placeholder stands at its start.
-    pub fn starts_with_placeholder(&self) -> bool {
-        matches!(self.pieces.first(), Some(Piece::Placeholder(_)))
+    /// Whether it is a URL whose scheme and host are the same whatever the placeholders stand for.
+    pub fn fixes_origin(&self) -> bool {
+        let Some(Piece::Text(start)) = self.pieces.first() else { return false };
+        start.split_once("://").is_some_and(|(_, rest)| self.pieces.len() == 1 || rest.contains('/'))
     }
 
     /// Fills the placeholders by `value`; the error names the first one it has no value for.

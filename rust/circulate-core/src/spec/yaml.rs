@@ -1,11 +1,13 @@
 //! YAML in, checked definitions out, with errors that show the line; and the JSON Schemas editors complete by.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::lambda::{FunctionFile, LambdaDefaults, LambdaFile};
 use super::nearest::nearest;
 use super::place;
 use super::source::{Auth, Source};
@@ -21,12 +23,32 @@ pub fn source_from_yaml(text: &str, file: &Path) -> Result<Source> {
 
 /// Reads and checks an endpoint's file; `file` is for messages.
 pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
-    read(text, file, |endpoint: &Endpoint| check_stream(&endpoint.list))
+    read(text, file, |endpoint: &Endpoint| {
+        check_scopes("scopes", endpoint.scopes.iter().flatten())?;
+        check_stream(&endpoint.list)
+    })
 }
 
-/// The JSON Schemas of the two kinds of file, by file name, for editors.
-pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
+/// Reads and checks a `lambda.yaml`; `file` is for messages.
+pub(super) fn lambda_from_yaml(text: &str, file: &Path) -> Result<LambdaFile> {
+    read(text, file, |lambda: &LambdaFile| {
+        lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))
+    })
+}
+
+/// Reads and checks a `defaults.yaml` of lambdas; `file` is for messages.
+pub(super) fn lambda_defaults_from_yaml(text: &str, file: &Path) -> Result<LambdaDefaults> {
+    read(text, file, |defaults: &LambdaDefaults| {
+        check_limits("", Some(defaults.memory_mb), Some(defaults.timeout_s), Some(defaults.ephemeral_mb))?;
+        check_environment("environment", &defaults.environment)
+    })
+}
+
+/// The JSON Schemas of the kinds of file, by file name, for editors.
+pub fn json_schemas() -> [(&'static str, serde_json::Value); 4] {
     [
+        ("lambda.schema.json", schema_for!(LambdaFile).into()),
+        ("lambda-defaults.schema.json", schema_for!(LambdaDefaults).into()),
         ("source.schema.json", schema_for!(Source).into()),
         ("endpoint.schema.json", schema_for!(Endpoint).into()),
     ]
@@ -90,6 +112,10 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
     for (name, setting) in &source.settings {
         let Some(default) = &setting.default else { continue };
         let at = format!("settings.{name}.default");
+        if setting.secret || source.auth.iter().any(|way| way.settings().any(|used| used == name)) {
+            let why = "what signs in has no default: it is known by what is configured".to_owned();
+            return wrong(&at, why);
+        }
         check_uses(source, &at, default)?;
         let known = |used: &str| source.settings.iter().find(|(key, _)| key.as_str() == used);
         if default.placeholders().filter_map(known).any(|(_, used)| used.default.is_some()) {
@@ -102,10 +128,31 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
     for (number, way) in source.auth.iter().enumerate() {
         check_auth(source, &format!("auth.{number}"), way)?;
     }
+    for (number, way) in source.auth.iter().enumerate() {
+        let mut others = source.auth[..number].iter().flat_map(Auth::settings);
+        if let Some(shared) = others.find(|other| way.settings().any(|used| used == *other)) {
+            let why = format!(
+                "two ways to sign in use the setting `{shared}`: nothing would tell which one is meant"
+            );
+            return wrong(&format!("auth.{number}"), why);
+        }
+    }
     if let Some(unused) = source.settings.keys().find(|name| !is_used(source, name)) {
         return wrong(&format!("settings.{unused}"), format!("nothing uses the setting `{unused}`"));
     }
+    check_scopes("check.scopes", source.check.scopes.iter())?;
     check_path("check.path", &source.check.path)
+}
+
+/// RFC 6749, section 3.3.
+fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> Result<(), Wrong> {
+    let plain = |scope: &str| {
+        !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    match scopes.find(|scope| !plain(scope)) {
+        None => Ok(()),
+        Some(scope) => Err(Wrong::at(at, format!("`{scope}` is no OAuth scope: it has no spaces"))),
+    }
 }
 
 fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
@@ -236,6 +283,72 @@ fn check_bound(path: &'static str, name: &str, template: &Template) -> Result<()
         Err(Wrong::at(path, format!("{name} must use `{{{name}}}`, and no other placeholder")))
     }
 }
+
+fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong> {
+    let at = |key: &str| format!("functions.{operation}.{key}");
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !part.as_bytes()[0].is_ascii_digit()
+    };
+    if function.handler.split('.').count() != 2 || !function.handler.split('.').all(is_name) {
+        let why = format!(
+            "`{}` is no handler: write module and function, such as `handler.list`",
+            function.handler
+        );
+        return Err(Wrong::at(&at("handler"), why));
+    }
+    check_limits(&at(""), function.memory_mb, function.timeout_s, function.ephemeral_mb)?;
+    check_environment(&at("environment"), &function.environment)
+}
+
+/// The limits of Lambda.
+fn check_limits(
+    at: &str,
+    memory: Option<u32>,
+    timeout: Option<u32>,
+    ephemeral: Option<u32>,
+) -> Result<(), Wrong> {
+    for (key, given, least, most) in [
+        ("memory_mb", memory, 128, 10_240),
+        ("timeout_s", timeout, 1, 900),
+        ("ephemeral_mb", ephemeral, 512, 10_240),
+    ] {
+        if given.is_some_and(|given| given < least || given > most) {
+            return Err(Wrong::at(&format!("{at}{key}"), format!("Lambda allows {least} to {most}")));
+        }
+    }
+    Ok(())
+}
+
+/// Names that Lambda takes and does not keep for itself.
+fn check_environment(at: &str, environment: &BTreeMap<String, String>) -> Result<(), Wrong> {
+    for name in environment.keys() {
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !plain || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            let why = format!("`{name}` is no name of a variable: letters, digits and _, a letter first");
+            return Err(Wrong::at(at, why));
+        }
+        if name.starts_with("AWS_LAMBDA_") || RESERVED.contains(&name.as_str()) {
+            return Err(Wrong::at(at, format!("`{name}` is set by Lambda itself")));
+        }
+    }
+    Ok(())
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+const RESERVED: [&str; 10] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_TASK_ROOT",
+];
 
 fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {
     if path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']) {

@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::jws::{signed, unique};
+use super::jws::{backdated, signed, unique};
 use super::key::SigningKey;
 use crate::account::Account;
 use crate::clock::later;
@@ -30,45 +30,76 @@ pub(super) enum Credential {
     Secret(Secret, SendSecret),
 }
 
-/// The settings a credential comes from.
+/// The settings a client is known by, each read when it is needed: a stored secret may have been rotated, a file replaced.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    pub(super) client_id: String,
-    /// Of the key, or of the secret.
-    pub(super) proof: Name,
+    account: Account,
+    client_id: Name,
+    /// The key, or the secret.
+    proof: Name,
     by_key: bool,
-    key_id: Option<String>,
+    key_id: Option<Name>,
     send_secret: SendSecret,
 }
 
 impl Settings {
     /// Those that `account` has.
     pub(super) fn of(account: &Account, spec: &OAuth2) -> Result<Self> {
-        let missing =
-            || Error::new(ErrorKind::Settings, "read settings", "the OAuth client is not configured");
         let key = spec.private_key.clone().filter(|name| account.is_set(name));
         let by_key = key.is_some();
         Ok(Self {
-            client_id: account.value(&spec.client_id).ok_or_else(missing)?.to_owned(),
-            proof: key.or_else(|| spec.client_secret.clone()).ok_or_else(missing)?,
+            account: account.clone(),
+            client_id: spec.client_id.clone(),
+            proof: key.or_else(|| spec.client_secret.clone()).ok_or_else(not_configured)?,
             by_key,
-            key_id: spec.key_id.as_ref().and_then(|name| account.value(name)).map(str::to_owned),
+            key_id: spec.key_id.clone(),
             send_secret: spec.send_secret,
         })
     }
 
-    /// The credential as it is now: a stored secret may have been rotated, a file replaced.
-    pub(super) fn credential(&self, account: &Account) -> Result<Credential> {
-        let secret = account.secret(&self.proof)?;
+    /// The client's id.
+    pub(super) fn client_id(&self) -> Result<String> {
+        let id = self.account.current(&self.client_id).ok_or_else(not_configured)?;
+        Ok(id.expose().to_owned())
+    }
+
+    /// What proves who the client is.
+    pub(super) fn credential(&self) -> Result<Credential> {
         if !self.by_key {
-            return Ok(Credential::Secret(secret, self.send_secret));
+            return Ok(Credential::Secret(self.account.secret(&self.proof)?, self.send_secret));
         }
-        let text = key_text(&secret).ok_or_else(|| {
-            self.unusable("it is neither a JWK, nor PEM text, nor the path of a file that can be read")
-        })?;
-        let key =
-            SigningKey::read(text.expose(), self.key_id.as_deref()).map_err(|why| self.unusable(&why))?;
+        let (text, id) = (self.proof_text()?, self.key_id());
+        let id = id.as_ref().map(Secret::expose);
+        let key = SigningKey::read(text.expose(), id).map_err(|why| self.unusable(&why))?;
         Ok(Credential::Key(key))
+    }
+
+    /// A digest that tells one client or credential from another.
+    pub(super) fn digest(&self) -> Result<String> {
+        let key_id = self.key_id().map_or_else(String::new, |id| id.expose().to_owned());
+        let all = [self.client_id()?, key_id, self.proof_text()?.expose().to_owned()];
+        Ok(crate::hex(&Sha256::digest(all.join("\0"))))
+    }
+
+    /// Reads what comes from a stored secret anew.
+    pub(super) async fn read_again(&self) -> Result<()> {
+        self.account.read_again(&self.proof).await
+    }
+
+    fn key_id(&self) -> Option<Secret> {
+        self.key_id.as_ref().and_then(|name| self.account.current(name))
+    }
+
+    /// The secret; of a key what the setting holds, or the file it names.
+    fn proof_text(&self) -> Result<Secret> {
+        let setting = self.account.secret(&self.proof)?;
+        let text = setting.expose().trim_start();
+        if !self.by_key || text.starts_with('{') || text.starts_with("-----BEGIN") {
+            return Ok(setting);
+        }
+        std::fs::read_to_string(text).map(Secret::new).map_err(|_| {
+            self.unusable("it is neither a JWK, nor PEM text, nor the path of a file that can be read")
+        })
     }
 
     fn unusable(&self, why: &str) -> Error {
@@ -77,19 +108,14 @@ impl Settings {
     }
 }
 
-/// What a private key's setting holds, or the file it names.
-fn key_text(setting: &Secret) -> Option<Secret> {
-    let text = setting.expose().trim_start();
-    if text.starts_with('{') || text.starts_with("-----BEGIN") {
-        return Some(setting.clone());
-    }
-    std::fs::read_to_string(text).ok().map(Secret::new)
+fn not_configured() -> Error {
+    Error::new(ErrorKind::Settings, "read settings", "the OAuth client is no longer configured")
 }
 
 impl Credential {
-    /// A digest that tells one from another.
-    pub(super) fn digest(account: &Account, settings: &Settings) -> Result<String> {
-        account.secret(&settings.proof).map(|secret| crate::hex(&Sha256::digest(secret.expose())))
+    /// Whether it signs something that says when.
+    pub(super) fn is_key(&self) -> bool {
+        matches!(self, Self::Key(_))
     }
 
     /// A request of an access token for `scope`, with this credential. A fresh one for each attempt: an assertion may be used
@@ -131,7 +157,7 @@ fn assertion(key: &SigningKey, client_id: &str, url: &Url, now: Timestamp) -> Re
         "iss": client_id,
         "sub": client_id,
         "aud": url.as_str(),
-        "iat": now.as_second(),
+        "iat": backdated(now),
         "exp": later(now, ASSERTION_LIFETIME).as_second(),
         "jti": unique()?,
     });

@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::jws::{encoded, signed, unique};
+use super::jws::{backdated, encoded, signed, unique};
 use super::key::SigningKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
@@ -31,7 +31,7 @@ pub(super) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result<HeaderValue> 
     let mut claims = json!({
         "htm": about.method.as_str(),
         "htu": url.as_str(),
-        "iat": about.now.as_second(),
+        "iat": backdated(about.now),
         "jti": unique()?,
     });
     if let Some(nonce) = about.nonce {

@@ -17,6 +17,8 @@ pub(super) struct Granted {
     /// Whether it is bound to the key that was proved.
     pub(super) bound: bool,
     pub(super) lifetime: Duration,
+    /// What it is for, if the answer says so: it need not be all that was asked for.
+    pub(super) scope: Option<String>,
 }
 
 /// The most that an answer may take.
@@ -30,6 +32,8 @@ struct Answer {
     token_type: String,
     #[serde(default)]
     expires_in: Value,
+    #[serde(default)]
+    scope: Option<String>,
 }
 
 /// Reads a success.
@@ -56,7 +60,9 @@ pub(super) async fn granted(mut response: Response) -> Result<Granted> {
     if !bound && !answer.token_type.eq_ignore_ascii_case("bearer") {
         return Err(wrong("with a token that is neither of the type Bearer nor DPoP"));
     }
-    Ok(Granted { token: Secret::new(answer.access_token), bound, lifetime: lifetime(&answer.expires_in) })
+    let lifetime = lifetime(&answer.expires_in);
+    let scope = answer.scope.filter(|scope| !scope.trim().is_empty());
+    Ok(Granted { token: Secret::new(answer.access_token), bound, lifetime, scope })
 }
 
 /// Seconds as a number, or as the text that some servers send.

@@ -20,16 +20,16 @@ use url::Url;
 
 use self::credential::{Credential, Settings};
 use self::dpop::{Proof, proof};
-use self::granted::granted;
+use self::granted::{Granted, granted};
 use self::key::SigningKey;
 use self::tokens::{Basis, Client, Token};
 use super::{Authorize, Connection};
 use crate::account::Account;
 use crate::clock::{Clock, earlier, later};
-use crate::error::{Error, ErrorKind, Result, Status};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
-    Classifier, Failure, Pacing, Redactor, Request, Response, Told, Transport, Verdict, retry_after,
-    server_date, throttled,
+    Classifier, Failure, LACKS_SCOPE, Pacing, Redactor, Request, Response, Told, Transport, Verdict,
+    retry_after, server_date, throttled,
 };
 use crate::secrets::Secret;
 use crate::spec::{OAuth2, Source};
@@ -39,7 +39,7 @@ pub use self::tokens::Tokens;
 /// How long a token endpoint may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A clock that is further off may be why a signed note was refused.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
 
 /// Signs requests in with an access token.
 #[derive(Debug)]
@@ -55,6 +55,25 @@ pub struct AccessToken {
     transport: Arc<dyn Transport>,
     pacing: Arc<Pacing>,
     classifier: Classifier,
+}
+
+/// What a token endpoint says.
+enum Answer {
+    Granted(Granted),
+    Refused(StatusCode, HeaderMap, Told),
+}
+
+/// No token.
+struct Refusal {
+    failure: Failure,
+    /// The client itself is refused: asking again soon may lock it out.
+    of_client: bool,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { failure: error.into(), of_client: false }
+    }
 }
 
 /// What was done about refusals, each at most once.
@@ -77,11 +96,10 @@ impl AccessToken {
     ) -> Result<Self> {
         let settings = Settings::of(account, spec)?;
         let token_url = account.token_url(&spec.token_url)?;
-        settings.credential(account)?;
-        let credential = Credential::digest(account, &settings)?;
+        settings.credential()?;
         Ok(Self {
             title: source.title.clone(),
-            client: connection.tokens.client(token_url.as_str(), &settings.client_id, &credential),
+            client: connection.tokens.client(token_url.as_str(), &settings.digest()?),
             account: account.clone(),
             settings,
             token_url,
@@ -93,13 +111,14 @@ impl AccessToken {
         })
     }
 
-    /// A token that is valid, got if need be. One asks; the others wait for it, or go on with what they have as long as that
-    /// is valid.
+    /// A token that is valid, got if need be. One asks; the others wait for what comes of it, or go on with what they have as
+    /// long as that is valid.
     async fn token(&self) -> Result<Arc<Token>, Failure> {
         let (client, scope) = (&self.client, self.scope.as_str());
         if let Some(token) = client.ready(scope, self.clock.now()) {
             return Ok(token);
         }
+        let seen = client.asked(scope);
         let _asking = match client.asking.try_lock() {
             Ok(asking) => asking,
             Err(_) => match client.valid(scope, self.clock.now()) {
@@ -107,13 +126,13 @@ impl AccessToken {
                 None => client.asking.lock().await,
             },
         };
-        let now = self.clock.now();
-        if let Some(token) = client.ready(scope, now) {
+        if let Some(token) = client.ready(scope, self.clock.now()) {
             return Ok(token);
         }
-        let credential = Credential::digest(&self.account, &self.settings)?;
-        if let Some(error) = client.refused(scope, &credential, now) {
-            return Err(error.into());
+        let digest = self.settings.digest()?;
+        let held_off = client.held_off(scope, &digest, self.clock.now());
+        if let Some(failure) = client.failed_since(scope, seen).or(held_off) {
+            return Err(failure);
         }
         match self.get().await {
             Ok(token) => {
@@ -121,52 +140,74 @@ impl AccessToken {
                 client.keep(scope, &token);
                 Ok(token)
             }
-            Err(failure) if failure.error.status() == Status::Temporary => match client.valid(scope, now) {
-                Some(token) => {
-                    client.put_off(scope, now);
-                    Ok(token)
-                }
-                None => Err(failure),
-            },
-            Err(failure) => {
-                client.refuse(scope, credential, &failure.error, now);
-                Err(failure)
+            Err(Refusal { failure, of_client }) => {
+                let now = self.clock.now();
+                client.fail(scope, self.settings.digest()?, &failure, of_client, now);
+                client.valid(scope, now).ok_or(failure)
             }
         }
     }
 
     /// Gets a token. Asks again where the answer says what was missing; what may go away by itself is left to the caller.
-    async fn get(&self) -> Result<Token, Failure> {
+    async fn get(&self) -> Result<Token, Refusal> {
         let mut tried = Tried::default();
         loop {
-            let credential = self.settings.credential(&self.account)?;
+            let credential = self.settings.credential()?;
             let basis = self.client.basis();
             let asked = self.clock.now();
             let request = self.request(&credential, &basis, asked)?;
-            let redactor = Redactor::new(secrets_of(&request).chain(self.account.secrets()));
-            let response = self.send(request).await?;
-            let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
-            self.client.learn(ahead, text(&response, "dpop-nonce"));
-            if response.status.is_success() {
-                let granted = granted(response).await?;
-                let key = basis.key.filter(|_| granted.bound);
-                if granted.bound && key.is_none() {
-                    let what = "the token endpoint bound the token to a key that we did not name";
-                    return Err(Error::new(ErrorKind::Data, "get access token", what).into());
+            let redactor = Redactor::new(secrets_of(&request, &self.account));
+            let answer = tokio::time::timeout(PATIENCE, self.ask(request, &redactor)).await;
+            match answer.map_err(|_| self.too_slow()).flatten()? {
+                Answer::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
+                Answer::Refused(status, headers, told) => {
+                    if !self.amend(&told, &credential, &basis, &mut tried).await {
+                        let of_client =
+                            matches!(told.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
+                        return Err(Refusal { failure: self.failure(status, &headers, &told), of_client });
+                    }
                 }
-                return Ok(Token::new(granted.token, key, asked, granted.lifetime));
-            }
-            let (status, headers) = (response.status, response.headers.clone());
-            let told = self.classifier.told(response, &redactor).await;
-            if !self.amend(&told, &basis, &mut tried).await? {
-                return Err(self.failure(status, &headers, &told));
             }
         }
     }
 
+    async fn ask(&self, request: Request, redactor: &Redactor) -> Result<Answer> {
+        let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
+        let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
+        self.client.learn(ahead, text(&response, "dpop-nonce"));
+        if response.status.is_success() {
+            return granted(response).await.map(Answer::Granted).map_err(|error| self.at_token_url(error));
+        }
+        let (status, headers) = (response.status, response.headers.clone());
+        Ok(Answer::Refused(status, headers, self.classifier.told(response, redactor).await))
+    }
+
+    fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
+        let key = basis.key.filter(|_| granted.bound);
+        if granted.bound && key.is_none() {
+            let what = "the token endpoint bound the token to a key that we did not name";
+            return Err(self.at_token_url(Error::new(ErrorKind::Data, "get access token", what)));
+        }
+        // RFC 6749, section 5.1: told if it is not what was asked for.
+        let lacks = |scope: &str, told: &str| !told.split([' ', ',']).any(|granted| granted == scope);
+        let missing: Vec<_> = match &granted.scope {
+            Some(told) => {
+                self.scope.split(' ').filter(|scope| !scope.is_empty() && lacks(scope, told)).collect()
+            }
+            None => Vec::new(),
+        };
+        if missing.is_empty() {
+            return Ok(Token::new(granted.token, key, asked, granted.lifetime));
+        }
+        let what = format!("{} gave an access token without the scope {}", self.title, missing.join(" "));
+        let error = self.at_token_url(Error::new(ErrorKind::Auth, "get access token", what));
+        Err(error.hint(self.classifier.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope")))
+    }
+
     fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
         let now = server_time(now, basis.ahead);
-        let mut request = credential.request(&self.settings.client_id, &self.token_url, &self.scope, now)?;
+        let mut request =
+            credential.request(&self.settings.client_id()?, &self.token_url, &self.scope, now)?;
         if let Some(key) = &basis.key {
             let nonce = basis.nonce.as_deref();
             let about = Proof { method: &request.method, url: &request.url, now, nonce, token: None };
@@ -175,39 +216,40 @@ impl AccessToken {
         Ok(request)
     }
 
-    async fn send(&self, request: Request) -> Result<Response> {
-        let too_slow = |_| {
-            let message = format!("the token endpoint did not answer within {} s", PATIENCE.as_secs());
-            Error::new(ErrorKind::Network, "get access token", message).temporary()
-        };
-        let sent = tokio::time::timeout(PATIENCE, self.transport.send(request)).await;
-        sent.map_err(too_slow).flatten().map_err(|error| error.with("token URL", &self.token_url))
+    fn too_slow(&self) -> Error {
+        let message = format!("the token endpoint did not answer within {} s", PATIENCE.as_secs());
+        self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
+    }
+
+    fn at_token_url(&self, error: Error) -> Error {
+        error.with("token URL", &self.token_url)
     }
 
     /// Does what a refusal asks for; returns whether there is a point in asking again.
-    async fn amend(&self, told: &Told, basis: &Basis, tried: &mut Tried) -> Result<bool> {
+    async fn amend(&self, told: &Told, credential: &Credential, basis: &Basis, tried: &mut Tried) -> bool {
         let code = told.code.as_deref().unwrap_or_default();
         let first = |tried: &mut bool| !std::mem::replace(tried, true);
         if basis.key.is_none() && matches!(code, "invalid_dpop_proof" | "use_dpop_nonce") {
-            self.client.bind(SigningKey::generate()?);
-            return Ok(true);
+            return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         let now = self.client.basis();
         if code == "use_dpop_nonce" {
-            return Ok(now.nonce != basis.nonce && first(&mut tried.nonce));
+            return now.nonce != basis.nonce && first(&mut tried.nonce);
         }
         // What is signed says when; a clock that is off makes it expired, or not yet valid.
+        let signed = credential.is_key() || basis.key.is_some();
         let dated =
             matches!(code, "invalid_client" | "invalid_grant" | "invalid_request" | "invalid_dpop_proof");
-        if dated && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
-            return Ok(true);
+        if signed && dated && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+            return true;
         }
-        if code == "invalid_client" && first(&mut tried.secret) {
-            let before = Credential::digest(&self.account, &self.settings)?;
-            self.account.read_again(&self.settings.proof).await?;
-            return Ok(Credential::digest(&self.account, &self.settings)? != before);
-        }
-        Ok(false)
+        code == "invalid_client" && first(&mut tried.secret) && self.reads_another_secret().await
+    }
+
+    /// Whether the stored secret holds something else by now. What keeps us from knowing is no news beside the refusal.
+    async fn reads_another_secret(&self) -> bool {
+        let before = self.settings.digest().ok();
+        self.settings.read_again().await.is_ok() && self.settings.digest().ok() != before
     }
 
     fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Failure {
@@ -232,11 +274,14 @@ impl AccessToken {
             _ => (ErrorKind::Api, format!("{title}'s token endpoint answered {number}{said}")),
         };
         let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
-        let hint = known.map_or_else(|| format!("check {}", self.classifier.credentials()), str::to_owned);
-        let error = Error::new(kind, "get access token", message)
-            .with("token URL", &self.token_url)
-            .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope })
-            .answered(number, told.code.clone());
+        let hint = match known {
+            Some(hint) => hint.to_owned(),
+            None => format!("check the token URL, {}", self.classifier.credentials()),
+        };
+        // Not told as an answer of the API: that a token is refused says nothing of what the account has.
+        let error = self
+            .at_token_url(Error::new(kind, "get access token", message))
+            .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope });
         let error = if verdict == Verdict::Fail { error.hint(hint) } else { error.temporary() };
         Failure { error, verdict, page_too_big: false }
     }
@@ -291,14 +336,19 @@ fn text<'r>(response: &'r Response, header: &str) -> Option<&'r str> {
     response.headers.get(header)?.to_str().ok()
 }
 
-/// What a request of a token holds that no answer should make us show.
-fn secrets_of(request: &Request) -> impl Iterator<Item = Secret> {
-    let basic = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let basic = basic.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned);
-    let sent = ["client_assertion", "client_secret"];
-    let form = url::form_urlencoded::parse(&request.body).filter(|(name, _)| sent.contains(&&**name));
+/// What no answer to this request should make us show, in every form in which it might hold it.
+fn secrets_of(request: &Request, account: &Account) -> Vec<Secret> {
+    let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let basic = header("authorization").and_then(|value| Some(value.strip_prefix("Basic ")?.to_owned()));
+    let form = url::form_urlencoded::parse(&request.body).filter(|(name, _)| name == "client_assertion");
     let form: Vec<_> = form.map(|(_, value)| value.into_owned()).collect();
-    basic.into_iter().chain(form).map(Secret::new)
+    let configured = account.secrets().map(|secret| secret.expose().to_owned());
+    let plain = form.into_iter().chain(basic).chain(header(DPOP)).chain(configured);
+    let forms = plain.flat_map(|text| {
+        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        [encoded.replace('+', "%20"), encoded, text]
+    });
+    forms.map(Secret::new).collect()
 }
 
 #[cfg(test)]

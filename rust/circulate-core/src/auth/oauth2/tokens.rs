@@ -8,21 +8,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::key::SigningKey;
 use crate::clock::{Clock, earlier, later};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Status};
+use crate::http::{Failure, Verdict};
 use crate::secrets::Secret;
 
 /// A token is got anew when a tenth of its life is left, but not more than five minutes before its end.
 const MARGIN: Duration = Duration::from_mins(5);
 /// How long a client that was refused is not asked for again with the same credential: servers lock clients out.
 const REFUSED_FOR: Duration = Duration::from_mins(1);
-/// How long a server that did not give a new token is left alone while the old one is valid.
+/// How long at least a server that did not give a new token is left alone while the old one is valid.
 const PUT_OFF: Duration = Duration::from_secs(10);
 
 /// The tokens of a process, shared by all pulls.
 #[derive(Debug)]
 pub struct Tokens {
     clock: Clock,
-    clients: Mutex<BTreeMap<[String; 3], Arc<Client>>>,
+    clients: Mutex<BTreeMap<[String; 2], Arc<Client>>>,
 }
 
 impl Tokens {
@@ -35,9 +36,9 @@ impl Tokens {
         &self.clock
     }
 
-    /// What is known of a client: of one id and credential at one token URL.
-    pub(super) fn client(&self, token_url: &str, client_id: &str, credential: &str) -> Arc<Client> {
-        let key = [token_url, client_id, credential].map(str::to_owned);
+    /// What is known of a client: of one id and credential, whose `digest` this is, at one token URL.
+    pub(super) fn client(&self, token_url: &str, digest: &str) -> Arc<Client> {
+        let key = [token_url, digest].map(str::to_owned);
         Arc::clone(locked(&self.clients).entry(key).or_default())
     }
 }
@@ -87,15 +88,30 @@ struct Known {
 struct Slot {
     token: Option<Arc<Token>>,
     put_off: Option<Timestamp>,
-    refused: Option<Refused>,
+    /// How often a token was asked for.
+    asked: u64,
+    failed: Option<Failed>,
 }
 
-/// For good, as far as the credential goes.
-struct Refused {
-    until: Timestamp,
+/// Why the last request brought no token.
+struct Failed {
     credential: String,
+    since: Timestamp,
+    until: Timestamp,
+    kind: ErrorKind,
+    status: Status,
+    verdict: Verdict,
     message: String,
     hint: Option<String>,
+}
+
+impl Failed {
+    fn failure(&self) -> Failure {
+        let error = Error::new(self.kind, "get access token", self.message.clone());
+        let error = self.hint.iter().fold(error, Error::hint);
+        let error = if self.status == Status::Temporary { error.temporary() } else { error };
+        Failure { error, verdict: self.verdict, page_too_big: false }
+    }
 }
 
 /// What a request of a token is made with.
@@ -122,28 +138,59 @@ impl Client {
         known.tokens.get(scope)?.token.as_ref().filter(|token| now < token.expires).map(Arc::clone)
     }
 
-    /// Why it is not worth to ask again yet.
-    pub(super) fn refused(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Error> {
+    /// How often a token for `scope` was asked for.
+    pub(super) fn asked(&self, scope: &str) -> u64 {
+        self.known().tokens.get(scope).map_or(0, |slot| slot.asked)
+    }
+
+    /// What came of a request that ended while we waited for it: of the ones after the `seen` first.
+    pub(super) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
         let known = self.known();
-        let refused = known.tokens.get(scope)?.refused.as_ref()?;
-        let error = Error::new(ErrorKind::Auth, "get access token", refused.message.clone());
-        let error = refused.hint.iter().fold(error, Error::hint);
-        (refused.credential == credential && now < refused.until).then_some(error)
+        let slot = known.tokens.get(scope).filter(|slot| slot.asked > seen)?;
+        slot.failed.as_ref().map(Failed::failure)
+    }
+
+    /// Why it is no use, or not polite, to ask again yet.
+    pub(super) fn held_off(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Failure> {
+        let known = self.known();
+        let failed = known.tokens.get(scope)?.failed.as_ref()?;
+        // A clock that was set back tells nothing.
+        let holds = failed.credential == credential && failed.since <= now && now < failed.until;
+        holds.then(|| {
+            let left = failed.until.duration_since(now);
+            let mut failure = failed.failure();
+            failure.error = failure.error.with("not asked again for", format!("{left:#}"));
+            failure
+        })
     }
 
     pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
-        let slot = Slot { token: Some(Arc::clone(token)), put_off: None, refused: None };
+        let asked = self.asked(scope) + 1;
+        let slot = Slot { token: Some(Arc::clone(token)), asked, ..Slot::default() };
         self.known().tokens.insert(scope.to_owned(), slot);
     }
 
-    pub(super) fn put_off(&self, scope: &str, now: Timestamp) {
-        self.known().tokens.entry(scope.to_owned()).or_default().put_off = Some(later(now, PUT_OFF));
-    }
-
-    pub(super) fn refuse(&self, scope: &str, credential: String, why: &Error, now: Timestamp) {
-        let (message, hint) = (why.to_string(), why.hint_text().map(str::to_owned));
-        let refused = Refused { until: later(now, REFUSED_FOR), credential, message, hint };
-        self.known().tokens.entry(scope.to_owned()).or_default().refused = Some(refused);
+    /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
+    pub(super) fn fail(&self, scope: &str, credential: String, why: &Failure, refused: bool, now: Timestamp) {
+        let told = match why.verdict {
+            Verdict::After(told) | Verdict::Throttled(Some(told)) => told,
+            _ if refused => REFUSED_FOR,
+            _ => Duration::ZERO,
+        };
+        let mut known = self.known();
+        let slot = known.tokens.entry(scope.to_owned()).or_default();
+        slot.asked += 1;
+        slot.put_off = Some(later(now, told.max(PUT_OFF)));
+        slot.failed = Some(Failed {
+            credential,
+            since: now,
+            until: later(now, told),
+            kind: why.error.kind(),
+            status: why.error.status(),
+            verdict: why.verdict,
+            message: why.error.to_string(),
+            hint: why.error.hint_text().map(str::to_owned),
+        });
     }
 
     /// Forgets the token for `scope`, if it is still the one that the API refused.

@@ -1,0 +1,16 @@
+"""Running on AWS Lambda.
+
+A function is a few lines:
+
+```python
+from circulate_core.aws import puller
+
+list = puller("okta.users")
+```
+
+`circulate_core.aws.local` runs such functions on this machine as Lambda would; functions themselves never import it.
+"""
+
+from circulate_core.aws.handler import puller
+
+__all__ = ["puller"]

@@ -1,0 +1,79 @@
+"""What a function is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from circulate_core.exceptions import SettingsError
+
+KEYS = ("account", "mode", "since", "until", "continuation", "commit")
+CHOICES = {"mode": ("incremental", "full"), "commit": ("auto", "pending")}
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that was read. A continuation is a reference; where to go on is in state.
+
+    Attributes:
+        account: Which account to pull, of a function that serves several.
+        mode: How much to ask for.
+        since: Inclusive lower bound, RFC 3339.
+        until: Exclusive upper bound, RFC 3339.
+        continuation: The run to go on with.
+        commit: Whether a complete run is committed at once, or left to be decided.
+    """
+
+    account: str | None = None
+    mode: Literal["incremental", "full"] = "incremental"
+    since: str | None = None
+    until: str | None = None
+    continuation: str | None = None
+    commit: Literal["auto", "pending"] = "auto"
+
+    @classmethod
+    def read(cls, event: object) -> Event:
+        """Check an event.
+
+        Args:
+            event: The JSON value that the function was invoked with; null and an object without keys ask for an
+                incremental pull.
+
+        Raises:
+            SettingsError: It is no such event.
+        """
+        if event is None:
+            return cls()
+        given = {key: value for key, value in event.items() if value is not None} if isinstance(event, dict) else {}
+        problem = _problem(given) if isinstance(event, dict) else f"the event is no JSON object but {_kind(event)}"
+        if problem:
+            raise SettingsError(problem, operation="read event", hint=f"its keys are {', '.join(KEYS)}, all optional")
+        return cls(**cast("Any", given))
+
+
+def _problem(given: dict[str, Any]) -> str | None:
+    for key, value in given.items():
+        if key not in KEYS:
+            return f"the event has an unknown key `{key}`"
+        if not isinstance(value, str):
+            return f"`{key}` of the event must be a text, not {_kind(value)}"
+    for key, choices in CHOICES.items():
+        if given.get(key, choices[0]) not in choices:
+            return f"`{key}` of the event is `{given[key]}`: it is {' or '.join(choices)}"
+    if given.get("mode") == "full" and given.keys() & {"since", "until"}:
+        return "the event has `since` or `until` beside `mode: full`, which asks for everything"
+    if "continuation" in given and given.keys() & {"mode", "since", "until"}:
+        return "the event has `mode`, `since` or `until` beside `continuation`, which goes on as it was begun"
+    return None
+
+
+def _kind(value: object) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), "null")

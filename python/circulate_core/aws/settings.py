@@ -1,0 +1,121 @@
+"""What a function is set up with: its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from circulate_core.types import S3Options, SourceDefinition
+
+TO, STATE = "CIRCULATE_TO", "CIRCULATE_STATE"
+OBJECTS = {"format": "CIRCULATE_FORMAT", "compression": "CIRCULATE_COMPRESSION"}
+S3 = {
+    "sse": "CIRCULATE_SSE",
+    "sse_kms_key_id": "CIRCULATE_SSE_KMS_KEY_ID",
+    "expected_bucket_owner": "CIRCULATE_EXPECTED_BUCKET_OWNER",
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to know an account.
+
+    Attributes:
+        name: Its name in keys; None for its host.
+        settings: Settings of the source that are given.
+        secret: Name of the stored secret with the others.
+    """
+
+    name: str | None
+    settings: dict[str, str]
+    secret: str | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        to: The bucket.
+        state: The table.
+        s3: How the bucket is used.
+        objects: How objects look.
+        given: Settings of the source.
+        secret: Name of the stored secret; with several accounts it holds `{account}`.
+        accounts: Names of the accounts that the function serves; empty if there is one without a name.
+    """
+
+    to: str
+    state: str
+    s3: S3Options
+    objects: dict[str, Any]
+    given: dict[str, str]
+    secret: str | None
+    accounts: tuple[str, ...]
+
+    @classmethod
+    def read(cls, source: SourceDefinition, environment: Mapping[str, str]) -> Settings:
+        """Read them.
+
+        Args:
+            source: The source that is pulled from; its settings name their variables.
+            environment: The environment.
+
+        Raises:
+            SettingsError: Something that is needed is missing, or what is there does not fit together.
+        """
+        prefix = source["source"].upper()
+        accounts = environment.get(f"{prefix}_ACCOUNTS") or environment.get(f"{prefix}_ACCOUNT") or ""
+        settings = cls(
+            to=_needed(environment, TO, "where to pull to, such as s3://acme-lake/raw"),
+            state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
+            s3=_given(environment, S3),  # type: ignore[arg-type]
+            objects=_given(environment, OBJECTS),
+            given=_given(environment, {name: setting["env"] for name, setting in source["settings"].items()}),
+            secret=environment.get(f"{prefix}_SECRET") or None,
+            accounts=tuple(name.strip() for name in accounts.split(",") if name.strip()),
+        )
+        if len(settings.accounts) > 1 and "{account}" not in (settings.secret or ""):
+            message = (
+                f"{prefix}_ACCOUNTS names several accounts, but {prefix}_SECRET does not say which secret is whose"
+            )
+            raise SettingsError(
+                message, hint=f"write {prefix}_SECRET with a placeholder, such as circulate/{{account}}"
+            )
+        return settings
+
+    def account(self, asked: str | None) -> Account:
+        """Return how to know the account that an event asks for.
+
+        Args:
+            asked: Its name; None for the only one.
+
+        Raises:
+            SettingsError: The function does not serve it, or serves several and none is named.
+        """
+        if asked is None and len(self.accounts) > 1:
+            message = "the event names no account, and this function serves several"
+            raise SettingsError(message, hint=f"add `account`: {', '.join(self.accounts)}")
+        if asked is not None and asked not in self.accounts:
+            known = ", ".join(self.accounts) or "one without a name"
+            message = f"this function knows no account `{asked}`"
+            raise SettingsError(message, hint=f"it serves {known}")
+        name = asked or next(iter(self.accounts), None)
+        secret = self.secret.replace("{account}", name) if self.secret and name else self.secret
+        return Account(name, self.given, secret)
+
+
+def _needed(environment: Mapping[str, str], variable: str, about: str) -> str:
+    if value := environment.get(variable):
+        return value
+    message = f"the environment variable {variable} is not set"
+    raise SettingsError(message, hint=f"it says {about}")
+
+
+def _given(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, variable in variables.items() if (value := environment.get(variable))}

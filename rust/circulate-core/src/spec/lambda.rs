@@ -1,0 +1,191 @@
+//! The model of `lambda.yaml`: the functions of an endpoint, and what each is given to run with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::Name;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The functions of an endpoint. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LambdaFile {
+    /// Name of the source; equals its folder.
+    pub source: Name,
+    /// Name of the endpoint; equals its folder.
+    pub endpoint: Name,
+    /// Python that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// Processor that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// The functions, by operation: `list` pulls the stream.
+    pub functions: BTreeMap<Name, FunctionFile>,
+}
+
+/// One function. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionFile {
+    /// Module and function, such as `handler.list`.
+    pub handler: String,
+    /// Memory in MB, 128 to 10240; CPU comes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: Option<u32>,
+    /// How long an invocation may take in seconds, 1 to 900.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 900))]
+    pub timeout_s: Option<u32>,
+    /// Size of `/tmp` in MB, 512 to 10240.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 512, max = 10240))]
+    pub ephemeral_mb: Option<u32>,
+    /// Environment variables, besides those of `defaults.yaml`. Never a secret: whoever may look at the function sees them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// `defaults.yaml`: what functions have that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LambdaDefaults {
+    /// Python that runs them.
+    pub runtime: Runtime,
+    /// Processor that runs them.
+    pub architecture: Architecture,
+    /// Memory in MB, 128 to 10240.
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: u32,
+    /// How long an invocation may take in seconds, 1 to 900.
+    #[schemars(range(min = 1, max = 900))]
+    pub timeout_s: u32,
+    /// Size of `/tmp` in MB, 512 to 10240.
+    #[schemars(range(min = 512, max = 10240))]
+    pub ephemeral_mb: u32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A Python of Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Runtime {
+    /// Python 3.11.
+    #[serde(rename = "python3.11")]
+    Python311,
+    /// Python 3.12.
+    #[serde(rename = "python3.12")]
+    Python312,
+    /// Python 3.13.
+    #[serde(rename = "python3.13")]
+    Python313,
+}
+
+/// A processor of Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86,
+    /// Graviton.
+    #[serde(rename = "arm64")]
+    Arm,
+}
+
+/// A function with everything it is given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LambdaFunction {
+    /// Its source.
+    pub source: Name,
+    /// Its endpoint.
+    pub endpoint: Name,
+    /// What it does with the endpoint.
+    pub operation: Name,
+    /// Folder of its code.
+    pub folder: PathBuf,
+    /// Python that runs it.
+    pub runtime: Runtime,
+    /// Processor that runs it.
+    pub architecture: Architecture,
+    /// Module and function.
+    pub handler: String,
+    /// Memory in MB.
+    pub memory_mb: u32,
+    /// How long an invocation may take in seconds.
+    pub timeout_s: u32,
+    /// Size of `/tmp` in MB.
+    pub ephemeral_mb: u32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The most that the environment of a function may take, names and values together.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_ENVIRONMENT: usize = 4096;
+
+/// All functions below a folder of `{source}/{endpoint}/lambda.yaml`, with its `defaults.yaml`, sorted by name.
+pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
+    let defaults_file = folder.join("defaults.yaml");
+    if !defaults_file.is_file() {
+        return Err(Error::new(ErrorKind::Definition, "read lambdas", "this is no folder of lambdas: it has no defaults.yaml")
+            .with("folder", folder.display())
+            .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas; in this project it is lambdas/lib"));
+    }
+    let defaults =
+        super::yaml::lambda_defaults_from_yaml(&super::catalog::read(&defaults_file)?, &defaults_file)?;
+    let mut functions = Vec::new();
+    for source in super::catalog::entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
+        for endpoint in super::catalog::entries(&source)? {
+            let file = endpoint.join("lambda.yaml");
+            if file.is_file() {
+                functions.extend(functions_of(&file, &defaults)?);
+            }
+        }
+    }
+    functions
+        .sort_by(|a, b| (&a.source, &a.endpoint, &a.operation).cmp(&(&b.source, &b.endpoint, &b.operation)));
+    Ok(functions)
+}
+
+fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunction>> {
+    let read = super::yaml::lambda_from_yaml(&super::catalog::read(file)?, file)?;
+    let folder = file.parent().unwrap_or(file);
+    let named = |path: Option<&Path>| {
+        path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
+    };
+    super::catalog::require_same(read.source.as_str(), &named(folder.parent()), "source", file)?;
+    super::catalog::require_same(read.endpoint.as_str(), &named(Some(folder)), "endpoint", file)?;
+    let function = |(operation, given): (Name, FunctionFile)| {
+        let mut environment = defaults.environment.clone();
+        environment.extend(given.environment);
+        let size: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if size > MAX_ENVIRONMENT {
+            let what = format!(
+                "the environment of `{operation}` takes {size} bytes; Lambda allows {MAX_ENVIRONMENT}"
+            );
+            return Err(Error::new(ErrorKind::Definition, "read lambdas", what).with("file", file.display()));
+        }
+        Ok(LambdaFunction {
+            source: read.source.clone(),
+            endpoint: read.endpoint.clone(),
+            operation,
+            folder: folder.to_owned(),
+            runtime: read.runtime.unwrap_or(defaults.runtime),
+            architecture: read.architecture.unwrap_or(defaults.architecture),
+            handler: given.handler,
+            memory_mb: given.memory_mb.unwrap_or(defaults.memory_mb),
+            timeout_s: given.timeout_s.unwrap_or(defaults.timeout_s),
+            ephemeral_mb: given.ephemeral_mb.unwrap_or(defaults.ephemeral_mb),
+            environment,
+        })
+    };
+    read.functions.into_iter().map(function).collect()
+}
+
+#[cfg(test)]
+#[path = "lambda_tests.rs"]
+mod tests;

@@ -1,0 +1,53 @@
+//! Functions that are as their files say, and files that are refused.
+
+use super::*;
+
+const DEFAULTS: &str = "runtime: python3.13\narchitecture: x86_64\nmemory_mb: 256\ntimeout_s: 900\nephemeral_mb: 512\nenvironment: {LEVEL: info}\n";
+const USERS: &str = "source: okta\nendpoint: users\nfunctions:\n  list:\n    handler: handler.list\n    memory_mb: 512\n    environment: {A: b}\n";
+
+fn folder(defaults: &str, lambda: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("okta/users")).unwrap();
+    std::fs::write(folder.path().join("defaults.yaml"), defaults).unwrap();
+    std::fs::write(folder.path().join("okta/users/lambda.yaml"), lambda).unwrap();
+    folder
+}
+
+#[test]
+fn what_a_function_does_not_say_is_as_the_defaults_say() {
+    let folder = folder(DEFAULTS, USERS);
+    let functions = lambda_functions(folder.path()).unwrap();
+    let [function] = &functions[..] else { panic!("{functions:?}") };
+    assert_eq!((function.memory_mb, function.timeout_s, function.runtime), (512, 900, Runtime::Python313));
+    assert_eq!(
+        function.environment.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(),
+        ["A=b", "LEVEL=info"]
+    );
+    assert_eq!(function.folder, folder.path().join("okta/users"));
+}
+
+#[test]
+fn what_lambda_would_refuse_is_refused_with_its_line() {
+    let long = format!("environment: {{A: {}}}", "x".repeat(5000));
+    for (from, to, part) in [
+        ("memory_mb: 512", "memory_mb: 64", "lambda.yaml:6:16: Lambda allows 128 to 10240"),
+        ("memory_mb: 512", "timeout_s: 901", "lambda.yaml:6:16: Lambda allows 1 to 900"),
+        ("memory_mb: 512", "ephemeral_mb: 1", "lambda.yaml:6:19: Lambda allows 512 to 10240"),
+        ("handler.list", "list", "lambda.yaml:5:14: `list` is no handler"),
+        ("handler.list", "a.b.c", "`a.b.c` is no handler"),
+        ("{A: b}", "{AWS_REGION: b}", "lambda.yaml:7:18: `AWS_REGION` is set by Lambda itself"),
+        ("{A: b}", "{_A: b}", "`_A` is no name of a variable"),
+        ("{A: b}", "{A: [b]}", "expected a text"),
+        ("endpoint: users", "endpoint: groups", "differs from its endpoint name on disk, `users`"),
+        ("source: okta", "source: github", "differs from its source name on disk, `okta`"),
+        ("source: okta", "sauce: okta", "unknown key `sauce` (did you mean `source`?)"),
+        ("environment: {A: b}", &long, "takes 5010 bytes; Lambda allows 4096"),
+    ] {
+        let error = lambda_functions(folder(DEFAULTS, &USERS.replace(from, to)).path()).unwrap_err();
+        assert!(error.to_string().contains(part), "{to}: {error}");
+    }
+    let error = lambda_functions(folder(&DEFAULTS.replace("256", "1"), USERS).path()).unwrap_err();
+    assert!(error.to_string().contains("defaults.yaml:3:12: Lambda allows"), "{error}");
+    let error = lambda_functions(tempfile::tempdir().unwrap().path()).unwrap_err();
+    assert!(error.to_string().contains("it has no defaults.yaml"), "{error}");
+}
