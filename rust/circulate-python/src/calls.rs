@@ -83,8 +83,8 @@ struct PullRequest {
     s3: S3Request,
     worker: String,
     mode: Mode,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
+    since: Option<String>,
+    until: Option<String>,
     restart: bool,
     continuation: Option<String>,
     request: Option<String>,
@@ -162,7 +162,7 @@ pub(crate) fn pull(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
-    let request: PullRequest = from_json(request)?;
+    let request: PullRequest = from_json(py, request)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
     let deadline = told(py, deadline.transpose())?;
     let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
@@ -188,6 +188,7 @@ pub(crate) fn pull(
 
 async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Pull> {
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
+    let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
     let memory = Memory::new(request.memory, batch)?;
     let locations = request.s3.locations()?;
@@ -214,7 +215,7 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
         parents_from: request.parents,
         options: PullOptions {
             mode: request.mode,
-            window: Window { since: request.since, until: request.until },
+            window,
             restart: request.restart,
             continuation: request.continuation,
             request: request.request,
@@ -268,7 +269,7 @@ impl AccountRequest {
 /// Ask a source once, without retries; see `circulate_core.check`.
 #[pyfunction]
 pub(crate) fn check(py: Python<'_>, source: &str, streams: Vec<String>, request: &str) -> PyResult<String> {
-    let request: AccountRequest = from_json(request)?;
+    let request: AccountRequest = from_json(py, request)?;
     let source = source.to_owned();
     let work = async move {
         let catalog = Catalog::new(request.catalog.clone());
@@ -290,7 +291,7 @@ pub(crate) fn verify(
     state: Option<String>,
     s3: &str,
 ) -> PyResult<String> {
-    let s3: S3Request = from_json(s3)?;
+    let s3: S3Request = from_json(py, s3)?;
     let work = async move {
         let locations = s3.locations()?;
         let sink = locations.sink(&destination).await?;
@@ -354,7 +355,7 @@ pub(crate) fn gc(
     dry_run: bool,
     s3: &str,
 ) -> PyResult<String> {
-    let s3: S3Request = from_json(s3)?;
+    let s3: S3Request = from_json(py, s3)?;
     let work = async move {
         let store = existing(&state).await?;
         let sink = s3.locations()?.sink(&destination).await?;
@@ -429,6 +430,14 @@ fn seconds(name: &str, given: f64) -> Result<Duration> {
     })
 }
 
+fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
+    let Some(text) = text else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is no time: {text}"))
+            .hint("write it like 2026-01-31T00:00:00Z")
+    })
+}
+
 /// So many seconds from now.
 fn in_seconds(name: &str, given: f64) -> Result<Instant> {
     let wrong = || Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is too far off"));
@@ -443,8 +452,14 @@ fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
     result.map_err(|error| to_python(py, &error, None)).and_then(|value| to_json(&value))
 }
 
-fn from_json<T: for<'de> Deserialize<'de>>(text: &str) -> PyResult<T> {
-    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("malformed request: {error}")))
+/// Arguments as Python gives them. What is wrong with one is told without its place in our JSON, which nobody has seen.
+fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
+    let wrong = |error: serde_json::Error| {
+        let told = error.to_string();
+        let told = told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told);
+        Error::new(ErrorKind::Settings, "read arguments", format!("an argument is wrong: {told}"))
+    };
+    serde_json::from_str(text).map_err(|error| to_python(py, &wrong(error), None))
 }
 
 fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
