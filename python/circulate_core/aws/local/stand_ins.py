@@ -1,0 +1,147 @@
+"""What functions talk to on this machine instead of AWS and Okta: ministack and a practice org."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
+
+from circulate_core import _core
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HERE = "127.0.0.1"
+REGION = "us-east-1"
+BUCKET, TABLE, SECRET = "lake", "circulate", "circulate/okta"
+TO, STATE = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}"
+PATIENCE_S = 30.0
+
+
+@contextmanager
+def practice_org(users: int) -> Iterator[dict[str, str]]:
+    """Run a practice org until the block ends.
+
+    Args:
+        users: How many users it has.
+
+    Yields:
+        Its address and token, as settings of a stored secret.
+    """
+    command = [sys.executable, "-m", "circulate_core.practice", "--users", str(users)]
+    with _running(command, {}, stdout=subprocess.PIPE) as process:
+        # A line of a fixed form: `practice org: URL  token: TOKEN  ...`.
+        words = process.stdout.readline().decode().split() if process.stdout else []
+        if not words:
+            message = "the practice org did not start"
+            raise SettingsError(message, hint="`circulate practice-org` says why")
+        yield {"org_url": words[2], "api_token": words[4]}
+
+
+@contextmanager
+def ministack() -> Iterator[str]:
+    """Run a stand-in for S3, DynamoDB and Secrets Manager until the block ends; gives its URL.
+
+    Raises:
+        SettingsError: It is not installed, or does not start.
+    """
+    program = Path(sys.executable).with_name("ministack")
+    if not program.is_file():
+        message = "ministack, which stands in for AWS, is not installed"
+        raise SettingsError(message, hint="pip install 'circulate-core[local]', or use AWS itself with --aws env")
+    port = _free_port()
+    settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": REGION}
+    with _running([str(program)], settings, stdout=subprocess.DEVNULL) as process:
+        _wait_for(process, port)
+        yield f"http://{HERE}:{port}"
+
+
+def furnish(endpoint: str, secret: Mapping[str, str] | None) -> None:
+    """Make the bucket, the table and, if it has something to hold, the secret that functions are wired to.
+
+    Args:
+        endpoint: URL of the stand-in.
+        secret: What the secret holds.
+    """
+    _ask(Request(f"{endpoint}/{BUCKET}", method="PUT"))  # noqa: S310 - loopback
+    with _environment(AWS_ENDPOINT_URL=endpoint, AWS_REGION=REGION, **credentials()):
+        _core.state_init(STATE)
+    if secret:
+        body = json.dumps({"Name": SECRET, "SecretString": json.dumps(secret)}).encode()
+        target = {"X-Amz-Target": "secretsmanager.CreateSecret", "Content-Type": "application/x-amz-json-1.1"}
+        _ask(Request(endpoint, data=body, headers=target))  # noqa: S310 - loopback
+
+
+def credentials() -> dict[str, str]:
+    """Return credentials for the stand-in, which takes any."""
+    return {"AWS_ACCESS_KEY_ID": "practice", "AWS_SECRET_ACCESS_KEY": "practice"}
+
+
+def _ask(request: Request) -> None:
+    with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback
+        answer.read()
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set these variables until the block ends; the engine finds AWS by them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _running(command: list[str], settings: dict[str, str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+    # A group of its own, so that Ctrl-C at the terminal leaves it to us to stop it.
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, env={**os.environ, **settings}, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.create_server((HERE, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((HERE, port), timeout=1).close()
+        except OSError:
+            try:
+                process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        else:
+            return
+    message = f"{Path(str(process.args[0])).name} did not start"  # type: ignore[index]
+    raise SettingsError(message)

@@ -1,0 +1,277 @@
+"""`circulate local`: Lambda functions on this machine, as AWS runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circulate_core import _core, api
+from circulate_core.cli.console import paint, say, span
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from circulate_core.aws.local import Function, LocalLambda
+
+LAMBDAS = Path("lambdas/lib")
+EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
+FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `circulate local` and its commands."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    about = "invoke a function once, or until its run is complete"
+    invoke = commands.add_parser("invoke", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    invoke.add_argument("function", metavar="FUNCTION", help="source.endpoint, or the name of the function")
+    invoke.add_argument("--event", metavar="FILE", help="the event, a JSON file; - reads it from standard input")
+    invoke.add_argument(
+        "--until-complete", action="store_true", help="follow continuations, and wait when the result says so"
+    )
+    invoke.set_defaults(run_local=_invoke)
+    about = "answer Lambda's Invoke API on loopback until Ctrl-C"
+    start = commands.add_parser("start", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    start.add_argument("--port", metavar="N", type=int, default=0, help="port to listen on (default: a free one)")
+    start.set_defaults(run_local=_start)
+    for command in (invoke, start):
+        _add_surroundings(command)
+
+
+def _add_surroundings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"functions (default: {LAMBDAS})")
+    parser.add_argument(
+        "--org",
+        choices=["practice", "env"],
+        default="practice",
+        help="pull from a practice org that is started for you (the default), or from the org of this environment",
+    )
+    parser.add_argument("--users", metavar="N", type=int, default=1_000, help="users of the practice org (default: 1000)")
+    parser.add_argument(
+        "--aws",
+        choices=["ministack", "env"],
+        default="ministack",
+        help="S3, DynamoDB and Secrets Manager: a stand-in that is started for you (the default), or this environment's",
+    )
+    parser.add_argument("--to", metavar="PLACE", help="s3://bucket/prefix to pull to; needed with --aws env")
+    parser.add_argument("--state", metavar="PLACE", help="dynamodb://table for state; needed with --aws env")
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="a variable of the functions; may be repeated"
+    )
+    parser.add_argument("--timeout", metavar="S", type=int, help="time limit (default: lambda.yaml's)")
+    parser.add_argument("--memory", metavar="MB", type=int, help="memory limit (default: lambda.yaml's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one command of `circulate local`."""
+    return int(args.run_local(args))
+
+
+def _invoke(args: argparse.Namespace) -> int:
+    event = _event(args.event)
+    described = [_find(_described(args), args.function)]
+    with ExitStack() as stack:
+        local = _surrounded(stack, args, described)
+        name = next(iter(local.functions))
+        if args.until_complete:
+            return _until_complete(local, name, event)
+        return _show(_once(local, name, event))
+
+
+def _start(args: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        local = _surrounded(stack, args, _described(args), port=args.port)
+        say(f"{paint('✓', 'green')} Lambda is at {paint(local.url, 'bold')} with {len(local.functions)} functions:")
+        for name in local.functions:
+            say(f"  {name}")
+        name = next(iter(local.functions))
+        say(f"$ aws lambda invoke --endpoint-url {local.url} --function-name {name} /dev/stdout")
+        stack.enter_context(_until_interrupted())
+    return 0
+
+
+class _until_interrupted:  # noqa: N801 - reads as what it does
+    """Waits for Ctrl-C or SIGTERM."""
+
+    def __enter__(self) -> None:
+        import signal  # noqa: PLC0415 - only here
+        import threading  # noqa: PLC0415 - only here
+
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int:
+    """Do what the state machine does."""
+    while True:
+        answer = _once(local, name, event)
+        if answer is None or not _to_be_continued(answer):
+            return _show(answer)
+        if (after := answer.get("resume_after")) and (left := after - time.time()) > 0:
+            say(paint(f"— to be continued in {span(left)}", "bold"))
+            time.sleep(left)
+        if continuation := answer.get("continuation"):
+            event = {"continuation": continuation} | {key: event[key] for key in ("account", "commit") if key in event}
+
+
+def _to_be_continued(answer: Mapping[str, Any]) -> bool:
+    return "continuation" in answer or answer["status"] == "busy"
+
+
+def _once(local: LocalLambda, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
+    """Invoke a function; returns its answer, or nothing if it failed, which was shown."""
+    invocation = local.invoke(name, json.dumps(event).encode())
+    payload = json.loads(invocation.payload)
+    if invocation.function_error:
+        message = payload.get("errorMessage", invocation.payload.decode())
+        say(f"{paint('error:', 'red')} {payload.get('errorType', 'error')}: {message}")
+        return None
+    return dict(payload)
+
+
+def _show(answer: dict[str, Any] | None) -> int:
+    if answer is None:
+        return FAILED
+    print(json.dumps(answer, indent=2))
+    return EXIT_CODES[answer["status"]]
+
+
+def _event(source: str | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        event = json.loads(text)
+    except OSError as error:
+        message = f"cannot read the event {source}: {error.strerror}"
+        raise SettingsError(message) from None
+    except ValueError as error:
+        message = f"the event {source} is no JSON: {error}"
+        raise SettingsError(message) from None
+    if not isinstance(event, dict):
+        message = f"the event {source} is no JSON object"
+        raise SettingsError(message)
+    return event
+
+
+def _described(args: argparse.Namespace) -> list[dict[str, Any]]:
+    functions: list[dict[str, Any]] = json.loads(_core.lambda_functions(os.fspath(args.lambdas)))
+    if not functions:
+        message = f"there is no lambda.yaml below {args.lambdas}"
+        raise SettingsError(message)
+    return functions
+
+
+def _name(described: Mapping[str, str]) -> str:
+    return "circulate-{source}-{endpoint}-{operation}".format_map(described)
+
+
+def _find(functions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+    for function in functions:
+        short = f"{function['source']}.{function['endpoint']}"
+        if asked in {short, f"{short}.{function['operation']}", _name(function)}:
+            return function
+    known = ", ".join(f"{function['source']}.{function['endpoint']}" for function in functions)
+    message = f"no function is named `{asked}`"
+    raise SettingsError(message, hint=f"there are {known}")
+
+
+def _surrounded(
+    stack: ExitStack, args: argparse.Namespace, described: list[dict[str, Any]], *, port: int = 0
+) -> LocalLambda:
+    """Start what functions need, and the runner with them, until the stack is closed."""
+    from circulate_core.aws.local import Credentials, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
+
+    environment = _variables(args.env)
+    secret = stack.enter_context(stand_ins.practice_org(args.users)) if args.org == "practice" else None
+    if args.aws == "ministack":
+        endpoint = stack.enter_context(stand_ins.ministack())
+        stand_ins.furnish(endpoint, secret)
+        environment = {"AWS_ENDPOINT_URL": endpoint, "OKTA_SECRET": stand_ins.SECRET if secret else ""} | environment
+        credentials = stand_ins.credentials()
+    else:
+        credentials = _credentials_of_environment()
+        environment = _named("AWS_ENDPOINT_URL") | environment
+        if secret:
+            environment = {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]} | environment
+    if args.org == "env":
+        environment = _settings_of_environment(described) | environment
+    environment |= _places(args, stand_ins)
+    functions = [_function(args, each, environment) for each in described]
+    keys = Credentials(
+        credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], credentials.get("AWS_SESSION_TOKEN")
+    )
+    return stack.enter_context(LocalLambda(functions, log=_log, credentials=keys, port=port))
+
+
+def _places(args: argparse.Namespace, stand_ins: Any) -> dict[str, str]:  # noqa: ANN401 - a module
+    by_default = (stand_ins.TO, stand_ins.STATE) if args.aws == "ministack" else (None, None)
+    to, state = args.to or by_default[0], args.state or by_default[1]
+    if not to or not state:
+        message = "--aws env needs --to and --state"
+        raise SettingsError(message, hint="such as --to s3://acme-lake/raw --state dynamodb://circulate")
+    return {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
+
+
+def _function(args: argparse.Namespace, described: Mapping[str, Any], environment: Mapping[str, str]) -> Function:
+    from circulate_core.aws.local import Function  # noqa: PLC0415 - an extra
+
+    return Function(
+        name=_name(described),
+        task_root=Path(described["folder"]).resolve(),
+        handler=described["handler"],
+        timeout_s=args.timeout or described["timeout_s"],
+        memory_mb=args.memory or described["memory_mb"],
+        ephemeral_mb=described["ephemeral_mb"],
+        runtime=described["runtime"],
+        environment={name: value for name, value in {**described["environment"], **environment}.items() if value},
+        region=os.environ.get("AWS_REGION", "us-east-1") if args.aws == "env" else "us-east-1",
+    )
+
+
+def _variables(given: list[str]) -> dict[str, str]:
+    variables = {}
+    for text in given:
+        name, found, value = text.partition("=")
+        if not found or not name:
+            message = f"`--env {text}` is not NAME=VALUE"
+            raise SettingsError(message)
+        variables[name] = value
+    return variables
+
+
+def _settings_of_environment(described: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the settings of the sources that this environment has, and nothing else of it."""
+    names = set()
+    for source in {each["source"] for each in described}:
+        settings = api.source_definition(source)["settings"]
+        names |= {setting["env"] for setting in settings.values()}
+        names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
+    return _named(*names)
+
+
+def _credentials_of_environment() -> dict[str, str]:
+    found = _named("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    if "AWS_ACCESS_KEY_ID" not in found or "AWS_SECRET_ACCESS_KEY" not in found:
+        message = "--aws env needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which a function is given on AWS too"
+        raise SettingsError(message, hint='`eval "$(aws configure export-credentials --format env)"` sets them')
+    return found
+
+
+def _named(*names: str) -> dict[str, str]:
+    return {name: value for name in names if (value := os.environ.get(name))}
+
+
+def _log(line: str) -> None:
+    say(paint(line, "dim"))
