@@ -1,0 +1,1 @@
+"""What runs on AWS: Lambda handlers, and what runs them on this machine."""
