@@ -43,26 +43,32 @@ def _register(life: Life, function: Function, request: Request) -> Answer:
     except ValueError as error:
         return _error("InvalidRequestFormat", str(error))
     with life.changed:
-        extension = next((known for known in life.extensions if known.name == name), None)
-        external = extension is not None and extension.external
-        for event in events:
-            if event not in _EVENTS[external]:
-                return _error("Extension.InvalidEventType", f"{event}: ErrorInvalidEventType")
-        if not life.registration_open:
-            return _error("Extension.RegistrationClosed", "Extension registration closed already")
-        if extension is None:
-            if len(life.extensions) >= MOST_EXTENSIONS:
-                return _error("Extension.TooManyExtensions", f"Extension limit ({MOST_EXTENSIONS}) reached")
-            extension = Participant(name, external=False)
-            life.extensions.append(extension)
-        if extension.state != "Started":
-            return _refuse_state(extension, "Registered")
+        known = next((extension for extension in life.extensions if extension.name == name), None)
+        extension = known or Participant(name, external=False)
+        if refusal := _refusal(life, extension, events):
+            return refusal
         extension.state, extension.events = "Registered", frozenset(events)
+        if not known:
+            life.extensions.append(extension)
         life.changed.notify_all()
     described = {"functionName": function.name, "functionVersion": "$LATEST", "handler": function.handler}
     if "accountId" in [asked.strip() for asked in request.header("Lambda-Extension-Accept-Feature").split(",")]:
         described["accountId"] = function.account_id
     return json_answer(200, described, (_IDENTIFIER, extension.identifier))
+
+
+def _refusal(life: Life, extension: Participant, events: list[str]) -> Answer | None:
+    """Return why an extension may not register, if it may not."""
+    for event in events:
+        if event not in _EVENTS[extension.external]:
+            return _error("Extension.InvalidEventType", f"{event}: ErrorInvalidEventType")
+    if not life.registration_open:
+        return _error("Extension.RegistrationClosed", "Extension registration closed already")
+    if extension.state != "Started":
+        return _refuse_state(extension, "Registered")
+    if sum(known.state != "Started" for known in life.extensions) >= MOST_EXTENSIONS:
+        return _error("Extension.TooManyExtensions", f"Extension limit ({MOST_EXTENSIONS}) reached")
+    return None
 
 
 def _events(request: Request) -> list[str]:

@@ -96,7 +96,8 @@ class InvokeApi:
         if not function:
             raise not_found(unquote(given))
         if qualifier not in {None, _LATEST}:
-            raise not_found(f"{function.arn}:{qualifier}")
+            qualified = f"{function.arn}:{qualifier}"
+            raise not_found(qualified)
         return function
 
     def _invoke(self, function: Function, request: Request) -> Answer:
