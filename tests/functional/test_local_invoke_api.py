@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_the_client_context_reaches_the_function(client: Any) -> None:  # noqa: 
     context = base64.b64encode(json.dumps({"custom": {"a": "1"}, "env": {"b": "2"}}).encode()).decode()
     answer = client.invoke(FunctionName="toy", Payload=b'"context"', ClientContext=context)
     assert json.load(answer["Payload"]) == [{"a": "1"}, {"b": "2"}]
+
+
+def test_a_client_context_that_is_malformed_is_refused(local: LocalLambda) -> None:
+    url = f"{local.url}/2015-03-31/functions/toy/invocations"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, b"1", {"X-Amz-Client-Context": "?"}), timeout=PATIENCE)
+    with refused.value as answer:
+        assert (answer.code, answer.headers["x-amzn-ErrorType"]) == (400, "InvalidParameterValueException")
 
 
 def test_a_dry_run_runs_nothing(client: Any, lines: list[str]) -> None:  # noqa: ANN401

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import pytest
 from toys import PATIENCE, error, processes_with, result, running, toy
@@ -113,6 +114,18 @@ def test_only_tmp_can_be_written_and_it_has_a_size(tmp_path: Path) -> None:
     with running(toy(tmp_path, code, timeout_s=30, memory_mb=256)) as call:
         cwd, read_only, fits, full = result(call())
     assert (cwd, set(read_only), fits, full) == ("/var/task", {30}, None, 28)
+
+
+def test_a_process_has_as_many_files_as_on_aws(tmp_path: Path) -> None:
+    code = "import resource\ndef handler(event, context): return resource.getrlimit(resource.RLIMIT_NOFILE)"
+    with running(toy(tmp_path, code)) as call:
+        assert result(call()) == [1024, 1024]
+
+
+def test_a_warm_call_never_waits_for_packets_to_fill(tmp_path: Path) -> None:
+    with running(toy(tmp_path, ECHO)) as call:
+        call()
+        assert median(call().duration_ms for _ in range(20)) < 40
 
 
 def test_layers_lie_below_opt_the_later_over_the_earlier(tmp_path: Path) -> None:
@@ -407,6 +420,7 @@ def test_runtime_and_response_ids_are_checked(tmp_path: Path) -> None:
             ask("POST", "invocation/unknown/error", b"1"),
             ask("GET", "invocation/next"),
             ask("POST", "init/error", b"{}"),
+            ask("GET", "restore/next"),
             ask("GET", "nowhere"),
         ]
 
@@ -417,12 +431,12 @@ def test_runtime_and_response_ids_are_checked(tmp_path: Path) -> None:
     """
     function = toy(tmp_path, code)
     with running(function) as call:
-        unknown, unknown_error, early_next, late_init_error, nowhere = result(call())
+        unknown, unknown_error, early_next, late_init_error, no_snapstart, nowhere = result(call())
     invalid_id = [400, {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"}]
     assert (unknown, unknown_error) == (invalid_id, invalid_id)
     assert (early_next[0], early_next[1]["errorType"]) == (403, "InvalidStateTransition")
     assert (late_init_error[0], late_init_error[1]["errorType"]) == (403, "InvalidStateTransition")
-    assert nowhere[0] == 404
+    assert (no_snapstart[0], nowhere[0]) == (404, 404)
     with running(replace(function, handler="toy.twice")) as call:
         invocation = call()
     assert result(invocation) == "first"
@@ -479,6 +493,7 @@ def test_no_process_is_left_however_the_program_ends(tmp_path: Path, number: sig
     program = f"""
 import sys
 from pathlib import Path
+from statistics import median
 from circulate_core.aws.local import Function, LocalLambda
 function = Function(name={name!r}, task_root=Path({str(function.task_root)!r}), handler="toy.handler", timeout_s=900)
 with LocalLambda([function], log=lambda line: print(line, flush=True)) as local:
@@ -508,6 +523,7 @@ def test_without_namespaces_a_function_gets_a_tmpdir_and_the_log_says_so(tmp_pat
     function = toy(tmp_path, code, timeout_s=1)
     program = f"""
 from pathlib import Path
+from statistics import median
 from circulate_core.aws.local import Function, LocalLambda
 function = Function(name="toy", task_root=Path({str(function.task_root)!r}), handler="toy.handler", timeout_s=1)
 lines = []
@@ -556,3 +572,8 @@ def test_settings_beyond_the_limits_of_aws_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)):
         Function(**{"name": "toy", "task_root": tmp_path, "handler": "toy.handler", **settings})  # type: ignore[arg-type]
+
+
+def test_two_functions_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="two functions have the name 'toy'"):
+        LocalLambda([toy(tmp_path, ECHO), toy(tmp_path, ECHO)])

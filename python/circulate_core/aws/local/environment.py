@@ -67,7 +67,6 @@ class Environment:
         self._function = function
         self._journal = Journal(log)
         self._new = True
-        self._aborted: FailedError | None = None
         root = plan_root(function, unpacked, folder) if namespaces else None
         self._sandbox = Sandbox(root, memory_mb=function.memory_mb, exited=self._exited)
         self._server = LoopbackServer(self._answer).start()
@@ -123,9 +122,7 @@ class Environment:
 
     def abort(self) -> None:
         """End the call that runs, or comes next, as a failure; may be called from any thread."""
-        self._aborted = FailedError("Sandbox.Failure", "the environment was closed")
-        if life := self._phases.life:
-            life.fail(self._aborted)
+        self._phases.abort(FailedError("Sandbox.Failure", "the environment was closed"))
 
     def close(self) -> None:
         """Shut down and end all processes."""
@@ -139,8 +136,6 @@ class Environment:
         Raises:
             FailedError: The environment has to shut down.
         """
-        if self._aborted:
-            raise self._aborted
         limit = self._function.timeout_s
         deadline = course.started + limit
         life = self._phases.life or self._phases.init(deadline, limit)

@@ -19,6 +19,7 @@ from circulate_core.aws.local.refusals import (
     check_payload,
     invalid,
     not_found,
+    service_failed,
     unknown_operation,
 )
 
@@ -105,8 +106,7 @@ class InvokeApi:
         if kind not in MOST_BYTES:
             message = f"no invocation type: {kind}"
             raise invalid(message)
-        context = request.header("X-Amz-Client-Context")
-        call = Call(request.body or b"{}", base64.b64decode(context).decode() if context else None)
+        call = Call(request.body or b"{}", _client_context(request))
         check_payload(call.payload, kind)
         if kind == "DryRun":
             return Answer(204, headers=_headers(call))
@@ -124,6 +124,9 @@ class InvokeApi:
                 results.put(self._run(function.name, call, (lambda _: None) if tail else results.put))
             except InvokeError as error:
                 results.put(error)
+            except Exception:
+                results.put(service_failed())
+                raise
 
         self._in_background(run)
         result = results.get()
@@ -153,6 +156,22 @@ class InvokeApi:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self._threads = [known for known in self._threads if known.is_alive()] + [thread]
+
+
+def _client_context(request: Request) -> str | None:
+    """Return what the caller says of itself.
+
+    Raises:
+        InvokeError: It is malformed.
+    """
+    encoded = request.header("X-Amz-Client-Context")
+    if not encoded:
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True).decode("ascii")
+    except ValueError:
+        message = "the client context is not ASCII in base64"
+        raise invalid(message) from None
 
 
 def _headers(call: Call) -> tuple[tuple[str, str], ...]:

@@ -62,7 +62,7 @@ class LocalLambda:
             message = "awslambdaric, AWS's runtime client, is not installed"
             hint = "pip install 'circulate-core[local]'"
             raise SettingsError(message, operation="run functions", hint=hint)
-        self.functions = {function.name: function for function in functions}
+        self.functions = _by_name(functions)
         self._log = log
         self._log_lock = threading.Lock()
         self._credentials = credentials
@@ -70,20 +70,20 @@ class LocalLambda:
         self._retry_delays = retry_delays
         self._namespaces = True
         self._count = itertools.count(1)
-        self._pools: dict[str, Pool] = {}
-        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Start the Invoke API."""
-        self._folder = Path(tempfile.mkdtemp(prefix="circulate-lambda-"))
-        self._stack.callback(shutil.rmtree, self._folder)
-        self._pools = {function.name: self._pool(function) for function in self.functions.values()}
-        self._api = InvokeApi(self.functions, self.run, self._retry_delays)
-        # Undone in reverse: nothing new comes in, what runs is ended, and then nobody waits for it any more.
-        self._stack.callback(self._api.join)
-        for pool in self._pools.values():
-            self._stack.callback(pool.close)
-        self._stack.callback(self._api.close)
+        with ExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(prefix="circulate-lambda-"))
+            stack.callback(shutil.rmtree, folder)
+            self._pools = {name: self._pool(function, folder / name) for name, function in self.functions.items()}
+            self._api = InvokeApi(self.functions, self.run, self._retry_delays)
+            # Undone in reverse: nothing new comes in, what runs is ended, and then nobody waits for it any more.
+            stack.callback(self._api.join)
+            for pool in self._pools.values():
+                stack.callback(pool.close)
+            stack.callback(self._api.close)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,8 +120,7 @@ class LocalLambda:
         with self._log_lock:
             self._log(line)
 
-    def _pool(self, function: Function) -> Pool:
-        folder = self._folder / function.name
+    def _pool(self, function: Function, folder: Path) -> Pool:
         unpacked = unpack(function, folder)
 
         def make() -> Environment:
@@ -139,3 +138,12 @@ class LocalLambda:
             return environment(namespaces=False)
 
         return Pool(make, self._concurrency)
+
+
+def _by_name(functions: Iterable[Function]) -> dict[str, Function]:
+    named: dict[str, Function] = {}
+    for function in functions:
+        if named.setdefault(function.name, function) is not function:
+            message = f"two functions have the name {function.name!r}"
+            raise SettingsError(message, operation="run functions", context={"function": function.name})
+    return named

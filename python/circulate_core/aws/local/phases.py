@@ -42,6 +42,7 @@ class Phases:
         journal: Journal,
     ) -> None:
         self.life: Life | None = None
+        self._aborted: FailedError | None = None
         self._function = function
         self._extensions = extensions
         self._places = places
@@ -76,6 +77,8 @@ class Phases:
             FailedError: It failed, or took longer than the limit.
         """
         life = self.life = Life(self._extensions)
+        if self._aborted:
+            life.fail(self._aborted)
         for name in self._extensions:
             variables = extension_variables(self._variables, self._function)
             self._start(life, Command(name, (f"{self._places.opt}/extensions/{name}",), variables, "/"))
@@ -106,10 +109,16 @@ class Phases:
         self._journal.close_pipes()
         self.life = None
 
+    def abort(self, failure: FailedError) -> None:
+        """Fail this life and all later ones; may be called from any thread."""
+        self._aborted = failure
+        if life := self.life:
+            life.fail(failure)
+
     def exited(self, name: str, how: str) -> None:
         """Take note of a process that ended."""
-        if self.life:
-            self.life.exited(name, how)
+        if life := self.life:
+            life.exited(name, how)
 
     def _start(self, life: Life, command: Command) -> None:
         life.started(command.name)

@@ -40,6 +40,11 @@ def invalid(message: str) -> InvokeError:
     return InvokeError("InvalidParameterValueException", HTTPStatus.BAD_REQUEST, message)
 
 
+def service_failed() -> InvokeError:
+    """Return the refusal of a call that we failed to run."""
+    return InvokeError("ServiceException", HTTPStatus.INTERNAL_SERVER_ERROR, "the local runner failed; see its log")
+
+
 def unknown_operation(path: str) -> InvokeError:
     """Return the refusal of what is not served here."""
     return InvokeError("UnknownOperationException", HTTPStatus.NOT_FOUND, f"no operation at {path}")

@@ -1,11 +1,14 @@
 """The processes of an execution environment: to start, signal, measure and end them."""
 
 import os
+import resource
 import signal
 from contextlib import suppress
 from typing import Final
 
 _KIB: Final = 1024
+_MOST_FILES: Final = 1024
+"""Files a process may have open on AWS."""
 
 
 class Processes:
@@ -134,6 +137,7 @@ def _execute(argv: list[str], env: dict[str, str], cwd: str, output: int, failur
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.chdir(cwd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
         os.execve(argv[0], argv, env)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(failure, str(error.errno).encode())
