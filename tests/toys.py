@@ -2,16 +2,26 @@
 
 import json
 import os
+import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from circulate_core.aws.local import Function, Invocation, LocalLambda
 
 PATIENCE = 30
 """Seconds a test waits for what comes at once."""
+
+_MOUNT = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+
+needs_namespaces = pytest.mark.skipif(
+    subprocess.run(_MOUNT, check=False, capture_output=True).returncode != 0,
+    reason="this system does not let us make namespaces",
+)
 
 _HANDLER = """
 import json, os, subprocess, sys, threading, time, urllib.request

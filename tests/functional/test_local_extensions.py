@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import PATIENCE, add_extension, error, processes_with, result, running, toy
+from toys import PATIENCE, add_extension, error, needs_namespaces, processes_with, result, running, toy
 
 from circulate_core.aws.local import Invocation, LocalLambda
+
+pytestmark = needs_namespaces
 
 ECHO = "def handler(event, context): return event"
 LOYAL = """

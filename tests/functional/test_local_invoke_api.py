@@ -14,9 +14,11 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
-from toys import PATIENCE, toy
+from toys import PATIENCE, needs_namespaces, toy
 
 from circulate_core.aws.local import LocalLambda
+
+pytestmark = needs_namespaces
 
 CODE = """
 def handler(event, context):

@@ -13,10 +13,12 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from toys import PATIENCE, error, processes_with, result, running, toy
+from toys import PATIENCE, error, needs_namespaces, processes_with, result, running, toy
 
 from circulate_core.aws.local import Credentials, Function, InvokeError, LocalLambda
 from circulate_core.exceptions import SettingsError
+
+pytestmark = needs_namespaces
 
 ECHO = "def handler(event, context): return event"
 
@@ -477,30 +479,35 @@ def test_calls_at_once_have_environments_of_their_own_up_to_the_concurrency(tmp_
     assert last_used == results[-1]
 
 
+PLAIN = [
+    *("unshare", "--user", "--map-root-user", "sh", "-c"),
+    *('echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"),
+]
+"""Runs a command in a user namespace that allows no further ones."""
+
+
+@pytest.mark.parametrize("wrapper", [[], PLAIN], ids=["namespaces", "plain"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_is_left_however_the_program_ends(tmp_path: Path, number: signal.Signals) -> None:
-    name = f"left-{number.name}-{os.getpid()}"
-    function = toy(
-        tmp_path,
-        """
-        def handler(event, context):
-            subprocess.Popen(["sleep", "1000"], start_new_session=True)
-            if event: print("busy"); time.sleep(1000)
-        """,
-        name=name,
-        timeout_s=900,
-    )
+def test_no_process_is_left_however_the_program_ends(
+    tmp_path: Path, number: signal.Signals, wrapper: list[str]
+) -> None:
+    name = f"left-{number.name}-{len(wrapper)}-{os.getpid()}"
+    code = f"""
+    def handler(event, context):
+        subprocess.Popen(["sleep", "1000"], start_new_session={not wrapper})
+        if event: print("busy"); time.sleep(1000)
+    """
+    function = toy(tmp_path, code, name=name)
     program = f"""
-import sys
 from pathlib import Path
-from statistics import median
 from circulate_core.aws.local import Function, LocalLambda
 function = Function(name={name!r}, task_root=Path({str(function.task_root)!r}), handler="toy.handler", timeout_s=900)
 with LocalLambda([function], log=lambda line: print(line, flush=True)) as local:
     local.invoke({name!r}, b"0")
     local.invoke({name!r}, b"1")
 """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = [*wrapper, sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert b"busy\n" in iter(process.stdout.readline, b"")
         assert len(processes_with(name)) >= 4
@@ -532,15 +539,8 @@ with LocalLambda([function], log=lines.append) as local:
         print(local.invoke("toy", event).payload.decode())
 print(*[line for line in lines if "TMPDIR" in line], sep="\\n")
 """
-    # A user namespace whose limit of further ones is none.
-    command = ["unshare", "--user", "--map-root-user", "sh", "-c"]
-    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
     done = subprocess.run(
-        [*command, script, "sh", sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
+        [*PLAIN, sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.stderr == ""
     first, late, again, said = done.stdout.splitlines()

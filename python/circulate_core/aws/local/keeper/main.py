@@ -34,7 +34,12 @@ def main() -> None:
             return
     processes = Processes(alone=bool(settings["root"]), limit=settings["memory_bytes"])
     _send(connection, {"ready": True})
-    _Keeper(connection, processes).serve()
+    try:
+        _Keeper(connection, processes).serve()
+    except ConnectionError:
+        pass  # whoever we served has gone
+    finally:
+        processes.clear()
 
 
 def _become_first_process(connection: socket.socket) -> None:
@@ -57,7 +62,11 @@ class _Keeper:
         self._frozen = False
 
     def serve(self) -> None:
-        """Serve until the socket closes."""
+        """Serve until the socket closes.
+
+        Raises:
+            ConnectionError: It was.
+        """
         wake, child_ended = socket.socketpair()
         wake.settimeout(0)
         child_ended.settimeout(0)
@@ -68,21 +77,21 @@ class _Keeper:
             readable, _, _ = select.select([self._connection, wake], [], [], _POLL_SECONDS if watching else None)
             if wake in readable:
                 wake.recv(4096)
-            if watching:
+            if not readable:
                 self._processes.hold_to_limit()
             self._report_exits()
-            if self._connection in readable and not self._obey():
-                self._processes.clear()
-                return
+            if self._connection in readable:
+                self._obey()
 
-    def _obey(self) -> bool:
-        """Do what one message says; False if the socket was closed."""
-        try:
-            data, descriptors, _, _ = socket.recv_fds(self._connection, _MOST, 1)
-        except ConnectionError:
-            return False
+    def _obey(self) -> None:
+        """Do what one message says.
+
+        Raises:
+            ConnectionError: The socket was closed.
+        """
+        data, descriptors, _, _ = socket.recv_fds(self._connection, _MOST, 1)
         if not data:
-            return False
+            raise ConnectionResetError
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the standard library has it
         message = json.loads(data)
@@ -103,7 +112,6 @@ class _Keeper:
                 self._frozen = False
                 self._processes.clear()
                 _send(self._connection, {"cleared": True})
-        return True
 
     def _start(self, message: dict[str, Any], output: int) -> None:
         try:
