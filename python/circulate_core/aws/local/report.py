@@ -37,8 +37,7 @@ def init_start(function: Function) -> str:
 
 def init_report(milliseconds: float, failure: FailedError) -> str:
     """Return the line of an init that failed."""
-    line = f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: init\t{_status(failure)}"
-    return line.rstrip()
+    return f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: init\t{_status(failure)}"
 
 
 def extension(participant: Participant) -> str:

@@ -100,7 +100,10 @@ class Processes:
         return self._peak
 
     def hold_to_limit(self) -> None:
-        """Kill the largest process if all together use more than the limit, as the kernel does on AWS."""
+        """Kill the largest process if all together have used more than the limit.
+
+        Called again it kills the next one, so that the environment never survives it.
+        """
         usages = _usages(self._pids())
         self._peak = max(self._peak, self._in_use(usages))
         if self._peak > self._limit and usages:
