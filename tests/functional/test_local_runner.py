@@ -508,7 +508,8 @@ with LocalLambda([function], log=lambda line: print(line, flush=True)) as local:
     local.invoke({name!r}, b"1")
 """
     command = [*wrapper, sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    here = {**os.environ, "TMPDIR": str(tmp_path)}  # what is killed leaves its folder
+    with subprocess.Popen(command, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert b"busy\n" in iter(process.stdout.readline, b"")
         assert len(processes_with(name)) >= 4
