@@ -1,0 +1,121 @@
+"""A small HTTP server on loopback, for the APIs that Lambda has towards functions and callers.
+
+An answer goes out in one write and without Nagle's delay: runtime clients lose 80 ms a call otherwise.
+"""
+
+import http.server
+import json
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+HOST: Final = "127.0.0.1"
+JSON_TYPE: Final = ("Content-Type", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return a header's value, or nothing."""
+        return self.headers.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = (JSON_TYPE,)
+
+
+def json_answer(status: int, value: object, *headers: tuple[str, str]) -> Answer:
+    """Return an answer whose body is JSON."""
+    return Answer(status, json.dumps(value, separators=(",", ":")).encode(), (JSON_TYPE, *headers))
+
+
+class LoopbackServer(http.server.ThreadingHTTPServer):
+    """Serve at a free port, a thread a connection, until closed.
+
+    Args:
+        answer: Answers requests, from many threads; None hangs up.
+    """
+
+    request_queue_size = 128
+
+    def __init__(self, answer: Callable[[Request], Answer | None]) -> None:
+        self.answer = answer
+        super().__init__((HOST, 0), _Handler)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    def start(self) -> Self:
+        """Serve in a thread of its own."""
+        self._thread.start()
+        return self
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{HOST}:{self.server_port}"
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self.shutdown()
+        self._thread.join()
+        with suppress(OSError):
+            self.socket.close()
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for the name of this machine."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Report errors of ours; a client that went away is none."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LoopbackServer
+
+    def do_GET(self) -> None:
+        """Answer a request, whatever its method."""
+        answer = self.server.answer(Request(self.command, self.path, self.headers, self._body()))
+        if answer is None:
+            self.close_connection = True
+            return
+        lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        lines += [f"Content-Length: {len(answer.body)}", "", ""]
+        self.connection.sendall("\r\n".join(lines).encode("latin-1") + answer.body)
+
+    do_POST = do_PUT = do_GET  # noqa: N815 - names from the base class
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing to stderr."""
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(iter(self._chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+
+    def _chunk(self) -> bytes:
+        chunk = self.rfile.read(int(self.rfile.readline().partition(b";")[0], 16))
+        self.rfile.readline()
+        return chunk
