@@ -73,7 +73,7 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
 def _pull(stream: str, event: Event, settings: Settings, context: Context, attempt: _Attempt) -> Report:
     left = context.get_remaining_time_in_millis() / 1000
     account = settings.account(event.account)
-    attempt.log.about(account=account.name or "default")
+    attempt.log.about(account=account.name)
     attempt.log.info("pull started", mode=event.mode, continuation=event.continuation, seconds_left=round(left, 1))
     return api.pull(
         stream,
@@ -154,6 +154,9 @@ class _Attempt:
     def failed(self, error: CirculateError) -> None:
         if error.report:
             self.log.about(account=error.report["account"], run_id=error.report["run_id"])
+        else:
+            # Metrics have it as a dimension.
+            self.log.about(account="unknown")
         self.log.error(
             "pull failed",
             metrics=Metrics("failed", self.did),

@@ -43,8 +43,9 @@ class Metrics:
     def fields(self) -> dict[str, object]:
         """Return the values, and what makes CloudWatch take them."""
         values: dict[str, float] = {verdict: int(verdict == self.verdict) for verdict in VERDICTS}
-        for name in UNITS.keys() - VERDICTS:
-            values[name] = self.did[name] if self.did else 0  # type: ignore[literal-required]
+        for name in UNITS:
+            if name not in VERDICTS:
+                values[name] = self.did[name] if self.did else 0  # type: ignore[literal-required]
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [["stream", "account"]],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,7 @@ from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from circulate_core.aws.local import Function, LocalLambda
 
@@ -52,12 +54,15 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
         default="practice",
         help="pull from a practice org that is started for you (the default), or from the org of this environment",
     )
-    parser.add_argument("--users", metavar="N", type=int, default=1_000, help="users of the practice org (default: 1000)")
+    parser.add_argument(
+        "--users", metavar="N", type=int, default=1_000, help="users of the practice org (default: 1000)"
+    )
     parser.add_argument(
         "--aws",
         choices=["ministack", "env"],
         default="ministack",
-        help="S3, DynamoDB and Secrets Manager: a stand-in that is started for you (the default), or this environment's",
+        help="stand-ins for S3, DynamoDB and Secrets Manager that are started for you (the default), or AWS as this"
+        " environment says",
     )
     parser.add_argument("--to", metavar="PLACE", help="s3://bucket/prefix to pull to; needed with --aws env")
     parser.add_argument("--state", metavar="PLACE", help="dynamodb://table for state; needed with --aws env")
@@ -92,24 +97,11 @@ def _start(args: argparse.Namespace) -> int:
             say(f"  {name}")
         name = next(iter(local.functions))
         say(f"$ aws lambda invoke --endpoint-url {local.url} --function-name {name} /dev/stdout")
-        stack.enter_context(_until_interrupted())
-    return 0
-
-
-class _until_interrupted:  # noqa: N801 - reads as what it does
-    """Waits for Ctrl-C or SIGTERM."""
-
-    def __enter__(self) -> None:
-        import signal  # noqa: PLC0415 - only here
-        import threading  # noqa: PLC0415 - only here
-
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
         ended.wait()
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    return 0
 
 
 def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int:

@@ -15,6 +15,8 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any, Final, Self
 
+from circulate_core.exceptions import SettingsError
+
 HOST: Final = "127.0.0.1"
 JSON_TYPE: Final = ("Content-Type", "application/json")
 
@@ -48,17 +50,25 @@ def json_answer(status: int, value: object, *headers: tuple[str, str]) -> Answer
 
 
 class LoopbackServer(http.server.ThreadingHTTPServer):
-    """Serve at a free port, a thread a connection, until closed.
+    """Serve, a thread a connection, until closed.
 
     Args:
         answer: Answers requests, from many threads; None hangs up.
+        port: Where to listen; 0 is any that is free.
+
+    Raises:
+        SettingsError: The port is taken, or not ours to take.
     """
 
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Request], Answer | None]) -> None:
+    def __init__(self, answer: Callable[[Request], Answer | None], port: int = 0) -> None:
         self.answer = answer
-        super().__init__((HOST, 0), _Handler)
+        try:
+            super().__init__((HOST, port), _Handler)
+        except (OSError, OverflowError) as error:
+            message = f"cannot listen on port {port}: {getattr(error, 'strerror', error)}"
+            raise SettingsError(message, operation="start a server") from None
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     def start(self) -> Self:

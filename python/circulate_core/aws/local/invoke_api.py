@@ -36,21 +36,27 @@ _NAME: Final = re.compile(
 
 
 class InvokeApi:
-    """Serve the API at a free port.
+    """Serve the API.
 
     Args:
         functions: The functions by name.
         run: Runs calls.
         retry_delays: Seconds before a failed asynchronous call is tried again.
+        port: Where to listen; 0 is any that is free.
+
+    Raises:
+        SettingsError: The port is taken, or not ours to take.
     """
 
-    def __init__(self, functions: Mapping[str, Function], run: Run, retry_delays: tuple[float, ...]) -> None:
+    def __init__(
+        self, functions: Mapping[str, Function], run: Run, retry_delays: tuple[float, ...], port: int = 0
+    ) -> None:
         self._functions = functions
         self._run = run
         self._retry_delays = retry_delays
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._server = LoopbackServer(self._answer).start()
+        self._server = LoopbackServer(self._answer, port).start()
 
     @property
     def url(self) -> str:

@@ -37,6 +37,7 @@ class LocalLambda:
         concurrency: How many calls of one function may run at once, as a reserved concurrency would say.
         retry_delays: Seconds before a failed asynchronous call is tried again, the first and the second time. AWS
             waits one and two minutes.
+        port: Where the Invoke API listens; 0 is any port that is free.
 
     Example:
         ```python
@@ -46,7 +47,7 @@ class LocalLambda:
         ```
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has its default
         self,
         functions: Iterable[Function],
         *,
@@ -54,6 +55,7 @@ class LocalLambda:
         credentials: Credentials | None = None,
         concurrency: int = 10,
         retry_delays: tuple[float, ...] = (1, 2),
+        port: int = 0,
     ) -> None:
         if sys.platform != "linux":
             message = "functions run on Linux only"
@@ -68,6 +70,7 @@ class LocalLambda:
         self._credentials = credentials
         self._concurrency = concurrency
         self._retry_delays = retry_delays
+        self._port = port
         self._namespaces = True
         self._count = itertools.count(1)
 
@@ -77,7 +80,7 @@ class LocalLambda:
             folder = Path(tempfile.mkdtemp(prefix="circulate-lambda-"))
             stack.callback(shutil.rmtree, folder)
             self._pools = {name: self._pool(function, folder / name) for name, function in self.functions.items()}
-            self._api = InvokeApi(self.functions, self.run, self._retry_delays)
+            self._api = InvokeApi(self.functions, self.run, self._retry_delays, self._port)
             # Undone in reverse: nothing new comes in, what runs is ended, and then nobody waits for it any more.
             stack.callback(self._api.join)
             for pool in self._pools.values():
