@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circulate_core import _core, api
+from circulate_core import api
 from circulate_core.cli.console import paint, say, span
 from circulate_core.exceptions import SettingsError
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from circulate_core.aws.local import Function, LocalLambda
+    from circulate_core.aws.local import LocalLambda
+    from circulate_core.aws.local.project import Described
 
 LAMBDAS = Path("lambdas/lib")
 EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
@@ -80,9 +81,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _invoke(args: argparse.Namespace) -> int:
     event = _event(args.event)
-    described = [_find(_described(args), args.function)]
+    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+
+    function = _find(project.described(args.lambdas), args.function)
     with ExitStack() as stack:
-        local = _surrounded(stack, args, described)
+        local = _surrounded(stack, args, [function])
         name = next(iter(local.functions))
         if args.until_complete:
             return _until_complete(local, name, event)
@@ -90,8 +93,10 @@ def _invoke(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace) -> int:
+    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+
     with ExitStack() as stack:
-        local = _surrounded(stack, args, _described(args), port=args.port)
+        local = _surrounded(stack, args, project.described(args.lambdas), port=args.port)
         say(f"{paint('✓', 'green')} Lambda is at {paint(local.url, 'bold')} with {len(local.functions)} functions:")
         for name in local.functions:
             say(f"  {name}")
@@ -157,30 +162,17 @@ def _event(source: str | None) -> dict[str, Any]:
     return event
 
 
-def _described(args: argparse.Namespace) -> list[dict[str, Any]]:
-    functions: list[dict[str, Any]] = json.loads(_core.lambda_functions(os.fspath(args.lambdas)))
-    if not functions:
-        message = f"there is no lambda.yaml below {args.lambdas}"
-        raise SettingsError(message)
-    return functions
-
-
-def _name(described: Mapping[str, str]) -> str:
-    return "circulate-{source}-{endpoint}-{operation}".format_map(described)
-
-
-def _find(functions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+def _find(functions: list[Described], name: str) -> Described:
     for function in functions:
-        short = f"{function['source']}.{function['endpoint']}"
-        if asked in {short, f"{short}.{function['operation']}", _name(function)}:
+        if function.is_called(name):
             return function
-    known = ", ".join(f"{function['source']}.{function['endpoint']}" for function in functions)
-    message = f"no function is named `{asked}`"
+    known = ", ".join(f"{function.source}.{function.endpoint}" for function in functions)
+    message = f"no function is named `{name}`"
     raise SettingsError(message, hint=f"there are {known}")
 
 
 def _surrounded(
-    stack: ExitStack, args: argparse.Namespace, described: list[dict[str, Any]], *, port: int = 0
+    stack: ExitStack, args: argparse.Namespace, described: list[Described], *, port: int = 0
 ) -> LocalLambda:
     """Start what functions need, and the runner with them, until the stack is closed."""
     from circulate_core.aws.local import Credentials, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
@@ -200,7 +192,9 @@ def _surrounded(
     if args.org == "env":
         environment = _settings_of_environment(described) | environment
     environment |= _places(args, stand_ins)
-    functions = [_function(args, each, environment) for each in described]
+    region = os.environ.get("AWS_REGION", stand_ins.REGION) if args.aws == "env" else stand_ins.REGION
+    limits = {"timeout_s": args.timeout, "memory_mb": args.memory, "region": region}
+    functions = [each.function(environment, **limits) for each in described]
     keys = Credentials(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], credentials.get("AWS_SESSION_TOKEN")
     )
@@ -216,22 +210,6 @@ def _places(args: argparse.Namespace, stand_ins: Any) -> dict[str, str]:  # noqa
     return {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
 
 
-def _function(args: argparse.Namespace, described: Mapping[str, Any], environment: Mapping[str, str]) -> Function:
-    from circulate_core.aws.local import Function  # noqa: PLC0415 - an extra
-
-    return Function(
-        name=_name(described),
-        task_root=Path(described["folder"]).resolve(),
-        handler=described["handler"],
-        timeout_s=args.timeout or described["timeout_s"],
-        memory_mb=args.memory or described["memory_mb"],
-        ephemeral_mb=described["ephemeral_mb"],
-        runtime=described["runtime"],
-        environment={name: value for name, value in {**described["environment"], **environment}.items() if value},
-        region=os.environ.get("AWS_REGION", "us-east-1") if args.aws == "env" else "us-east-1",
-    )
-
-
 def _variables(given: list[str]) -> dict[str, str]:
     variables = {}
     for text in given:
@@ -243,10 +221,10 @@ def _variables(given: list[str]) -> dict[str, str]:
     return variables
 
 
-def _settings_of_environment(described: list[dict[str, Any]]) -> dict[str, str]:
+def _settings_of_environment(described: list[Described]) -> dict[str, str]:
     """Return the settings of the sources that this environment has, and nothing else of it."""
     names = set()
-    for source in {each["source"] for each in described}:
+    for source in {each.source for each in described}:
         settings = api.source_definition(source)["settings"]
         names |= {setting["env"] for setting in settings.values()}
         names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}

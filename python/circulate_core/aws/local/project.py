@@ -1,0 +1,92 @@
+"""The functions of a project: what its `lambda.yaml` files describe."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circulate_core import _core
+from circulate_core.aws.local.function import Function
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+PREFIX = "circulate"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A function as its `lambda.yaml` describes it, the defaults filled in.
+
+    Attributes:
+        source: Its source.
+        endpoint: Its endpoint.
+        operation: What it does with the endpoint.
+        settings: The rest, by the names of `lambda.yaml`, and the `folder` of its code.
+    """
+
+    source: str
+    endpoint: str
+    operation: str
+    settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return f"{PREFIX}-{self.source}-{self.endpoint}-{self.operation}"
+
+    def is_called(self, name: str) -> bool:
+        """Return whether it is meant by a name: its own, `source.endpoint.operation`, or without the operation."""
+        short = f"{self.source}.{self.endpoint}"
+        return name in {self.name, short, f"{short}.{self.operation}"}
+
+    def function(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_s: int | None = None,
+        memory_mb: int | None = None,
+        region: str = "us-east-1",
+    ) -> Function:
+        """Return it as the runner takes it.
+
+        Args:
+            environment: Variables besides its own. Empty ones are left out.
+            timeout_s: Another time limit.
+            memory_mb: Another memory limit.
+            region: The AWS region.
+        """
+        variables = {**self.settings["environment"], **environment}
+        return Function(
+            name=self.name,
+            task_root=Path(self.settings["folder"]).resolve(),
+            handler=self.settings["handler"],
+            timeout_s=timeout_s or self.settings["timeout_s"],
+            memory_mb=memory_mb or self.settings["memory_mb"],
+            ephemeral_mb=self.settings["ephemeral_mb"],
+            runtime=self.settings["runtime"],
+            environment={name: value for name, value in variables.items() if value},
+            region=region,
+        )
+
+
+def described(folder: str | PathLike[str]) -> list[Described]:
+    """Return the functions below a folder of `{source}/{endpoint}/lambda.yaml`.
+
+    Raises:
+        SettingsError: There are none.
+        DefinitionError: A file is wrong.
+    """
+    functions = [
+        Described(each.pop("source"), each.pop("endpoint"), each.pop("operation"), each)
+        for each in json.loads(_core.lambda_functions(os.fspath(folder)))
+    ]
+    if not functions:
+        message = f"there is no lambda.yaml below {os.fspath(folder)}"
+        raise SettingsError(message)
+    return functions
