@@ -6,15 +6,19 @@ Requests and answers that are `str` are JSON text; their shapes are in `circulat
 
 from collections.abc import Callable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final, final
 
 __all__ = [
     "VERSION",
     "Stop",
     "check",
+    "clear_tokens",
     "definition",
     "gc",
     "json_schemas",
+    "lambda_functions",
+    "mint",
     "pull",
     "runs",
     "source",
@@ -24,6 +28,7 @@ __all__ = [
     "state_reset",
     "state_show",
     "streams",
+    "token",
     "verify",
 ]
 
@@ -47,6 +52,15 @@ def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: St
 
 def check(source: str, streams: Sequence[str], request: str) -> str:
     """Ask a source once, without retries; see `circulate_core.check`."""
+
+def mint(request: str) -> str:
+    """See to it that a profile's token file holds a token that is not due; return what may be shown of it."""
+
+def token(profile: str, refused: str | None) -> str:
+    """Return the token of a profile, as its file has it; other than the one with the digest `refused`."""
+
+def clear_tokens() -> Path:
+    """Make the folder of token files, empty it, and return where the one who writes tokens can be asked."""
 
 def verify(destination: str, key: str, state: str | None, s3: str) -> str:
     """Read everything a manifest names and compare it; see `circulate_core.verify`."""

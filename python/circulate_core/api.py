@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Snapshot,
         SourceDefinition,
         StreamState,
+        Token,
         Verified,
     )
 
@@ -198,6 +200,32 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     """
     request = json.dumps(_account(settings, secret, account, catalog))
     return cast("Checked", json.loads(_core.check(source, list(streams), request)))
+
+
+def token(profile: str = "default", *, refused: str | None = None) -> Token:
+    """Return the access token that the token extension of a Lambda function keeps.
+
+    A token that has ended, as after the function was frozen for long, is asked and waited for, up to ten seconds or so.
+
+    Args:
+        profile: Which credentials' token, by the name that the extension is given.
+        refused: The `access_token` that an API just refused: the extension gets another one.
+
+    Returns:
+        What its file holds. With a token of the type `DPoP`, every request needs a proof made with `dpop_jwk`
+        (RFC 9449).
+
+    Raises:
+        AuthError: There is no valid token, or its file is not what only the extension writes.
+
+    Example:
+        ```python
+        token = circulate_core.token("okta-read")
+        headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
+        ```
+    """
+    digest = hashlib.sha256(refused.encode()).hexdigest() if refused else None
+    return cast("Token", json.loads(_core.token(profile, digest)))
 
 
 def verify(

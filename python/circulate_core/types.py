@@ -165,6 +165,29 @@ class Checked(TypedDict):
     """The server's time, RFC 3339."""
 
 
+class Token(TypedDict):
+    """An access token in a file. Times are epoch seconds by the wall clock."""
+
+    schema: int
+    """Version of the form."""
+    profile: str
+    """Which credentials it is of."""
+    instance: str
+    """Who wrote it."""
+    access_token: str
+    """The token."""
+    token_type: str
+    """`Bearer` or `DPoP`."""
+    scope: str
+    """What it is for, separated by spaces."""
+    obtained_at: int
+    """When it was asked for."""
+    expires_at: int
+    """When it ends."""
+    dpop_jwk: NotRequired[dict[str, str]]
+    """The private key that a `DPoP` token is bound to."""
+
+
 class Verified(Totals):
     """What was found when a manifest was read back."""
 

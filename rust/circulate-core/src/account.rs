@@ -88,6 +88,11 @@ impl Account {
         &self.auth
     }
 
+    /// The value of a setting that is no secret, as it was when the account was resolved.
+    pub fn value(&self, name: &Name) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
     /// The value of a setting as it is known now: a stored secret may have been read again.
     pub fn current(&self, name: &Name) -> Option<Secret> {
         match self.origins.get(name)? {

@@ -1,18 +1,18 @@
 //! The functions of the module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use circulate_core::account::Account;
-use circulate_core::auth::{Connection, Tokens, sign_in};
+use circulate_core::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
 use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::clock::Clock;
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
-use circulate_core::http::{Pacing, Wire};
+use circulate_core::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
 use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
@@ -280,6 +280,55 @@ pub(crate) fn check(py: Python<'_>, source: &str, streams: Vec<String>, request:
         core_check::check(&source, &account, &connection, &streams).await
     };
     finish(py, wait(py, work, &mut Plain)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MintRequest {
+    source: String,
+    from: AccountRequest,
+    scopes: BTreeSet<String>,
+    profile: String,
+    instance: String,
+    refused: Option<String>,
+    seconds: f64,
+}
+
+/// See to it that a profile's token file holds a token that is not due; returns what may be shown of it.
+#[pyfunction]
+pub(crate) fn mint(py: Python<'_>, request: &str) -> PyResult<String> {
+    let request: MintRequest = from_json(py, request)?;
+    let work = async move {
+        let (source, _) = Catalog::new(request.from.catalog.clone()).source(&request.source)?;
+        let account = request.from.resolve(&source, &Locations::default()).await?;
+        let connection = connection(&source, &account)?;
+        let retry = Retry::new(RetryPolicy::default(), Jitter::random());
+        let names = (request.profile.as_str(), request.instance.as_str());
+        let folder = TokenFolder::standard();
+        let minter = Minter::new((&source, &account, &connection), &request.scopes, names, folder, retry)?;
+        minter.mint(request.refused.as_deref(), seconds("seconds", request.seconds)?).await
+    };
+    finish(py, wait(py, Box::pin(work), &mut Plain)?)
+}
+
+/// The token of a profile, as its file has it; other than the one with the digest `refused`.
+#[pyfunction]
+pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) -> PyResult<String> {
+    let work = async move {
+        let reader = FileToken::new(&profile, TokenFolder::standard(), Clock::system());
+        match refused {
+            None => reader.current().await,
+            Some(refused) => reader.other_than(&refused).await,
+        }
+    };
+    finish(py, wait(py, work, &mut Plain)?)
+}
+
+/// Make the folder of token files, empty it, and return where the one who writes tokens can be asked.
+#[pyfunction]
+pub(crate) fn clear_tokens(py: Python<'_>) -> PyResult<PathBuf> {
+    let folder = TokenFolder::standard();
+    folder.clear().map(|()| folder.socket()).map_err(|error| to_python(py, &error, None))
 }
 
 /// Read everything a manifest names and compare it; see `circulate_core.verify`.

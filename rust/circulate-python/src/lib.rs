@@ -16,7 +16,7 @@ mod _core {
 
     #[pymodule_export]
     use super::calls::{
-        Stop, check, definition, gc, json_schemas, lambda_functions, pull, runs, source, span_seconds,
-        state_decide, state_init, state_reset, state_show, streams, verify,
+        Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, runs, source,
+        span_seconds, state_decide, state_init, state_reset, state_show, streams, token, verify,
     };
 }

@@ -2,6 +2,7 @@
 
 mod header;
 mod oauth2;
+mod token_file;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::spec::{Auth, Source};
 
 pub use header::StaticHeader;
 pub use oauth2::{AccessToken, Tokens};
+pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
 /// Puts credentials on a request, once per attempt, so that a retry never carries an old token.
 pub trait Authorize: Send + Sync + fmt::Debug {
@@ -52,6 +54,10 @@ pub fn sign_in(
 ) -> Result<Arc<dyn Authorize>> {
     match account.auth() {
         Auth::Header(header) => Ok(Arc::new(StaticHeader::new(header, account)?)),
+        Auth::TokenFile(file) => {
+            let profile = account.value(&file.profile).unwrap_or_default();
+            Ok(Arc::new(FileToken::new(profile, TokenFolder::standard(), connection.tokens.clock().clone())))
+        }
         Auth::Oauth2(oauth) => {
             let untold = || {
                 let what = "the definition does not tell which OAuth scopes this needs";

@@ -19,6 +19,7 @@ pub use lambda::{
 };
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, SendSecret, Setting, Source, Timeouts,
+    TokenFileAuth,
 };
 pub use stream::{
     Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, StreamSpec, Unavailable,

@@ -71,6 +71,8 @@ pub enum Auth {
     Header(HeaderAuth),
     /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
     Oauth2(OAuth2),
+    /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
+    TokenFile(TokenFileAuth),
 }
 
 impl Auth {
@@ -78,6 +80,7 @@ impl Auth {
     pub fn settings(&self) -> impl Iterator<Item = &Name> {
         let (first, more) = match self {
             Self::Header(header) => (&header.secret, [None, None, None]),
+            Self::TokenFile(file) => (&file.profile, [None, None, None]),
             Self::Oauth2(oauth) => {
                 let more = [&oauth.private_key, &oauth.client_secret, &oauth.key_id];
                 (&oauth.client_id, more.map(Option::as_ref))
@@ -98,6 +101,14 @@ pub struct HeaderAuth {
     pub prefix: String,
     /// The setting that holds the secret.
     pub secret: Name,
+}
+
+/// Access tokens in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFileAuth {
+    /// The setting that holds the name of the profile, which names the file.
+    pub profile: Name,
 }
 
 /// Access tokens of OAuth 2.0, got by client credentials. The client proves who it is by a key or by a secret, whichever

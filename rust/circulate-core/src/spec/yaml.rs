@@ -158,6 +158,9 @@ fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> R
 fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
     match way {
         Auth::Header(header) => check_setting(source, &format!("{at}.header.secret"), &header.secret, true),
+        Auth::TokenFile(file) => {
+            check_setting(source, &format!("{at}.token_file.profile"), &file.profile, false)
+        }
         Auth::Oauth2(oauth) => {
             let at = |key: &str| format!("{at}.oauth2.{key}");
             check_uses(source, &at("token_url"), &oauth.token_url)?;
@@ -207,7 +210,7 @@ fn check_uses(source: &Source, at: &str, template: &Template) -> Result<(), Wron
 fn is_used(source: &Source, name: &Name) -> bool {
     let token_urls = source.auth.iter().filter_map(|way| match way {
         Auth::Oauth2(oauth) => Some(&oauth.token_url),
-        Auth::Header(_) => None,
+        Auth::Header(_) | Auth::TokenFile(_) => None,
     });
     let mut templates = std::iter::once(&source.base_url).chain(token_urls);
     templates.any(|template| template.placeholders().any(|used| used == name.as_str()))

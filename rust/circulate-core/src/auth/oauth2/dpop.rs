@@ -11,19 +11,22 @@ use super::key::SigningKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
+/// The header of a proof.
+pub(in crate::auth) const DPOP: &str = "dpop";
+
 /// What a proof is for.
-pub(super) struct Proof<'p> {
-    pub(super) method: &'p Method,
-    pub(super) url: &'p Url,
-    pub(super) now: Timestamp,
+pub(in crate::auth) struct Proof<'p> {
+    pub(in crate::auth) method: &'p Method,
+    pub(in crate::auth) url: &'p Url,
+    pub(in crate::auth) now: Timestamp,
     /// What the server gave for its next proof.
-    pub(super) nonce: Option<&'p str>,
+    pub(in crate::auth) nonce: Option<&'p str>,
     /// The token that goes with it.
-    pub(super) token: Option<&'p Secret>,
+    pub(in crate::auth) token: Option<&'p Secret>,
 }
 
 /// The value of a `DPoP` header (section 4.2).
-pub(super) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result<HeaderValue> {
+pub(in crate::auth) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result<HeaderValue> {
     let header = json!({"typ": "dpop+jwt", "alg": key.algorithm(), "jwk": key.public_jwk()});
     let mut url = about.url.clone();
     url.set_query(None);

@@ -1,5 +1,6 @@
 //! Keys that sign: RSA and the three NIST curves, as a JWK (RFC 7517) or as PEM. The cryptography is AWS-LC's.
 
+use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
 use aws_lc_rs::signature::{
@@ -19,7 +20,7 @@ use super::jws::{encoded, no_random_numbers};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A private key with the algorithm it signs by (RFC 7518, section 3.1).
-pub(super) struct SigningKey {
+pub(in crate::auth) struct SigningKey {
     pair: Pair,
     algorithm: &'static str,
     id: Option<String>,
@@ -56,7 +57,7 @@ type Unusable = String;
 
 impl SigningKey {
     /// The key in `text`, a JWK or PEM. `id` is told to the server if the key does not hold one itself.
-    pub(super) fn read(text: &str, id: Option<&str>) -> Result<Self, Unusable> {
+    pub(in crate::auth) fn read(text: &str, id: Option<&str>) -> Result<Self, Unusable> {
         let mut key = if text.trim_start().starts_with('{') { from_jwk(text)? } else { from_pem(text)? };
         key.id = key.id.or_else(|| id.map(str::to_owned));
         Ok(key)
@@ -85,6 +86,15 @@ impl SigningKey {
         // Uncompressed: 4, then x and y (SEC 1, section 2.3.3).
         let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(curve.bytes)?;
         Some(json!({"kty": "EC", "crv": curve.name, "x": encoded(x), "y": encoded(y)}))
+    }
+
+    /// The same with the private number.
+    pub(super) fn private_jwk(&self) -> Option<Value> {
+        let Pair::Ec(pair, _) = &self.pair else { return None };
+        let number: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().ok()?;
+        let mut jwk = self.public_jwk()?;
+        jwk["d"] = encoded(number.as_ref()).into();
+        Some(jwk)
     }
 
     /// The signature of `message`.

@@ -2,10 +2,10 @@
 //! key of ours (RFC 9449).
 
 mod credential;
-mod dpop;
+pub(super) mod dpop;
 mod granted;
 mod jws;
-mod key;
+pub(super) mod key;
 mod tokens;
 
 use std::collections::BTreeSet;
@@ -16,14 +16,15 @@ use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::credential::{Credential, Settings};
-use self::dpop::{Proof, proof};
+use self::dpop::{DPOP, Proof, proof};
 use self::granted::{Granted, granted};
 use self::key::SigningKey;
 use self::tokens::{Basis, Client, Token};
-use super::{Authorize, Connection};
+use super::{Authorize, Connection, TokenFile};
 use crate::account::Account;
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,6 +109,27 @@ impl AccessToken {
             transport: Arc::clone(&connection.transport),
             pacing: Arc::clone(&connection.pacing),
             classifier: Classifier::new(source, account),
+        })
+    }
+
+    /// A token for a file: one that is not due, and not the one with the digest `refused`. The file's profile and writer are
+    /// left to the caller.
+    pub(super) async fn issue(&self, refused: Option<&str>) -> Result<TokenFile, Failure> {
+        if let Some(refused) = refused {
+            let digest = |token: &Token| crate::hex(&Sha256::digest(token.secret.expose()));
+            self.client.forget(&self.scope, |token| digest(token) == refused);
+        }
+        let token = self.token().await?;
+        Ok(TokenFile {
+            schema: 0,
+            profile: String::new(),
+            instance: String::new(),
+            access_token: token.secret.expose().to_owned(),
+            token_type: if token.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
+            scope: self.scope.clone(),
+            obtained_at: token.obtained.as_second(),
+            expires_at: token.expires.as_second(),
+            dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
         })
     }
 
@@ -324,8 +346,6 @@ impl Authorize for AccessToken {
         self.account.secrets().chain(token).collect()
     }
 }
-
-const DPOP: &str = "dpop";
 
 fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
     let span = ahead.unsigned_abs();

@@ -32,7 +32,7 @@ impl Tokens {
         Self { clock, clients: Mutex::default() }
     }
 
-    pub(super) fn clock(&self) -> &Clock {
+    pub(in crate::auth) fn clock(&self) -> &Clock {
         &self.clock
     }
 
@@ -48,8 +48,9 @@ pub(super) struct Token {
     pub(super) secret: Secret,
     /// The key it is bound to.
     pub(super) key: Option<Arc<SigningKey>>,
+    pub(super) obtained: Timestamp,
+    pub(super) expires: Timestamp,
     renew_at: Timestamp,
-    expires: Timestamp,
 }
 
 impl Token {
@@ -60,7 +61,7 @@ impl Token {
         lifetime: Duration,
     ) -> Self {
         let expires = later(asked, lifetime);
-        Self { secret, key, renew_at: earlier(expires, MARGIN.min(lifetime / 10)), expires }
+        Self { secret, key, obtained: asked, expires, renew_at: earlier(expires, MARGIN.min(lifetime / 10)) }
     }
 }
 

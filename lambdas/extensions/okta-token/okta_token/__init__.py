@@ -1,0 +1,1 @@
+"""The token extension: gets access tokens, so that functions only read them."""

@@ -1,0 +1,38 @@
+"""Lets functions ask for a new token: a Unix socket beside the files, in a folder that only this user may enter."""
+
+import json
+import socketserver
+import threading
+
+from okta_token.keeper import Keeper
+from okta_token.trouble import Trouble
+
+PATIENCE_S = 7.0
+"""What is spent on a token that somebody waits for. Readers wait a little longer."""
+MAX_QUESTION = 4096
+
+
+def serve(keeper: Keeper) -> None:
+    """Answer from now on, in a thread of its own."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        timeout = 2
+
+        def handle(self) -> None:
+            self.wfile.write(json.dumps(_answer(keeper, self.rfile.readline(MAX_QUESTION))).encode())
+
+    server = socketserver.ThreadingUnixStreamServer(str(keeper.socket), Handler)
+    keeper.socket.chmod(0o600)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def _answer(keeper: Keeper, line: bytes) -> dict[str, str]:
+    try:
+        question = json.loads(line)
+        keeper.renew(question["profile"], question["refused"], PATIENCE_S)
+    except (ValueError, LookupError, TypeError):
+        return {"error": "the question is not understood"}
+    except Trouble as trouble:
+        return {"error": trouble.message}
+    return {}

@@ -1,0 +1,93 @@
+"""What the extension is set up with: the environment of the function, which it sees too."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from okta_token.trouble import CONFIG_INVALID, Trouble
+
+SETTINGS = {
+    "client_id": "client_id",
+    "client_secret": "client_secret",
+    "private_key": "private_key",
+    "key_id": "key_id",
+    "token_url": "okta_token_url",
+    "org_url": "okta_org_url",
+}
+"""Settings of the engine, and the variables they come from."""
+_PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One client whose tokens are kept.
+
+    Attributes:
+        name: Names the token file.
+        settings: Settings of the engine.
+        secret: Name or ARN of a secret in Secrets Manager with those that are not given.
+        scopes: What tokens are for.
+    """
+
+    name: str
+    settings: dict[str, str]
+    secret: str | None
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything.
+
+    Attributes:
+        profiles: The clients.
+        fail_open: Whether the function starts without a token, to try again when events come.
+        snapshot: Whether this environment is going to be a snapshot (SnapStart).
+    """
+
+    profiles: tuple[Profile, ...]
+    fail_open: bool
+    snapshot: bool
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Config":
+        """Read it. Every variable may be written in capitals.
+
+        Raises:
+            Trouble: Something is missing or wrong.
+        """
+        variables = {name.lower(): value for name, value in environment.items() if value}
+        names = [name.strip() for name in variables.get("okta_token_profiles", "").split(",") if name.strip()]
+        for name in names:
+            if not _PROFILE.fullmatch(name):
+                raise Trouble(
+                    CONFIG_INVALID, f"`{name}` can't name a profile: use letters, digits, - and _, at most 64"
+                )
+        profiles = [_profile(name, "_" + name.replace("-", "_").lower(), variables) for name in names]
+        return cls(
+            profiles=tuple(profiles) or (_profile("default", "", variables),),
+            fail_open=variables.get("okta_token_fail_open", "").lower() in {"1", "true", "yes"},
+            snapshot=variables.get("aws_lambda_initialization_type") == "snap-start",
+        )
+
+
+def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:
+    settings = {setting: value for setting, variable in SETTINGS.items() if (value := variables.get(variable + suffix))}
+    secret = variables.get("okta_token_secret" + suffix)
+    scopes = tuple(variables.get("okta_token_scopes" + suffix, "").replace(",", " ").split())
+    if not scopes:
+        raise Trouble(
+            CONFIG_INVALID,
+            f"okta_token_scopes{suffix} is not set: Okta gives no token without scopes, such as okta.users.read",
+        )
+    if not secret and not settings:
+        raise Trouble(
+            CONFIG_INVALID,
+            f"neither okta_token_secret{suffix}, the name of a secret, nor client_id{suffix}, client_secret{suffix} and"
+            f" okta_token_url{suffix} are set",
+        )
+    if "token_url" in settings and "org_url" not in settings and not secret:
+        url = urlsplit(settings["token_url"])
+        settings["org_url"] = f"{url.scheme}://{url.netloc}"
+    return Profile(name, settings, secret, scopes)

@@ -1,0 +1,67 @@
+"""The life of the extension, from before the function starts to the end of its environment.
+
+Lambda starts the function once extensions have registered, not once they asked for their first event: so the token is
+there before we register. Everything stands still while the function waits for its next event, so nothing is left to
+timers: a token that is due is renewed when an event comes.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from okta_token.ask import serve
+from okta_token.config import Config
+from okta_token.extensions_api import ExtensionsApi
+from okta_token.keeper import Keeper
+from okta_token.log import error, info
+from okta_token.trouble import Trouble
+
+NAME = "okta-token"
+INIT_S = 8.0
+"""What is spent on tokens before the function starts. Lambda allows ten seconds for everything."""
+INVOKE_S = 5.0
+"""What is spent on tokens when an event comes."""
+
+
+def main() -> int:
+    """Run until the environment ends; returns the exit code."""
+    keeper, trouble = _prepare()
+    if keeper:
+        serve(keeper)
+    api = ExtensionsApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api.register(NAME)
+    if trouble and not (keeper and keeper.config.fail_open):
+        api.init_error(trouble.kind, trouble.message)
+        return 1
+    while True:
+        event = api.next_event()
+        if event["eventType"] == "SHUTDOWN":
+            if keeper:
+                keeper.forget()
+            info("shut down", reason=event.get("shutdownReason"))
+            return 0
+        if keeper:
+            left = event["deadlineMs"] / 1000 - time.time()
+            keeper.renew_all(min(INVOKE_S, max(left - 1, 0.5)))
+
+
+def _prepare() -> tuple[Keeper | None, Trouble | None]:
+    """Read the configuration and get the first tokens; what goes wrong is told once there is somebody to tell."""
+    try:
+        config = Config.read(os.environ)
+        keeper = Keeper(config)
+    except Trouble as trouble:
+        error("not configured", kind=trouble.kind, message=trouble.message)
+        return None, trouble
+    if config.snapshot:
+        # Whatever is in memory or in /tmp now would be shared by all environments that are restored from the snapshot.
+        info("no token yet: it would be part of the snapshot")
+        return keeper, None
+    return keeper, keeper.renew_all(INIT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+//! Asking the one who writes tokens for a new one, over a Unix socket beside the files: a line of JSON each way.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::TokenFolder;
+
+/// How long an answer may take. The token endpoint is asked meanwhile.
+const PATIENCE: Duration = Duration::from_secs(8);
+const MAX_ANSWER: u64 = 64 * 1024;
+
+#[derive(Serialize)]
+struct Question<'q> {
+    profile: &'q str,
+    /// Digest of the token that the API refused.
+    refused: Option<&'q str>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    /// Why there is no other token.
+    error: Option<String>,
+}
+
+/// What came of it.
+pub(super) enum Asked {
+    /// The file is as new as it can be.
+    Written,
+    /// There is no other token, and why.
+    Refused(String),
+    /// Nobody is there to ask.
+    Nobody,
+}
+
+/// Asks for a token of `profile`, other than the one that was `refused`.
+pub(super) async fn ask(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> Asked {
+    match tokio::time::timeout(PATIENCE, exchange(folder, profile, refused)).await {
+        Ok(asked) => asked.unwrap_or(Asked::Nobody),
+        Err(_) => Asked::Refused(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+async fn exchange(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> std::io::Result<Asked> {
+    let mut stream = UnixStream::connect(folder.socket()).await?;
+    let mut line = serde_json::to_vec(&Question { profile, refused })?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut text = Vec::new();
+    (&mut stream).take(MAX_ANSWER).read_to_end(&mut text).await?;
+    let answer: Answer = serde_json::from_slice(&text)?;
+    Ok(answer.error.map_or(Asked::Written, Asked::Refused))
+}

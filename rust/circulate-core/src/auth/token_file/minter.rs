@@ -1,0 +1,106 @@
+//! Getting tokens for others, who read them from files.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{SCHEMA, TokenFile, TokenFolder};
+use crate::account::Account;
+use crate::auth::{AccessToken, Connection};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Retry, Tally};
+use crate::spec::{Auth, Source};
+
+/// Gets the token of a profile and keeps its file up to date.
+#[derive(Debug)]
+pub struct Minter {
+    profile: String,
+    instance: String,
+    folder: TokenFolder,
+    token: AccessToken,
+    retry: Retry,
+}
+
+/// A token that was written, as it may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Minted {
+    /// `Bearer` or `DPoP`.
+    pub token_type: String,
+    /// What it is for.
+    pub scope: String,
+    /// When it was asked for.
+    pub obtained_at: i64,
+    /// When it ends.
+    pub expires_at: i64,
+    /// Whether the file holds another token than before.
+    pub renewed: bool,
+}
+
+impl Minter {
+    /// For the tokens of `account`, which signs in by OAuth, with these scopes; `instance` tells whose files they are.
+    pub fn new(
+        (source, account, connection): (&Source, &Account, &Connection),
+        scopes: &BTreeSet<String>,
+        (profile, instance): (&str, &str),
+        folder: TokenFolder,
+        retry: Retry,
+    ) -> Result<Self> {
+        let wrong = |what: &str, hint: &str| {
+            Error::new(ErrorKind::Settings, "read settings", what.to_owned()).hint(hint)
+        };
+        let Auth::Oauth2(oauth) = account.auth() else {
+            return Err(wrong(
+                "only an OAuth client can get tokens",
+                "give a client id, and its key or secret",
+            ));
+        };
+        if scopes.is_empty() {
+            return Err(wrong("no scopes are given", "`circulate check` tells which ones the streams need"));
+        }
+        Ok(Self {
+            profile: profile.to_owned(),
+            instance: instance.to_owned(),
+            token: AccessToken::new(source, account, oauth, scopes, connection)?,
+            folder,
+            retry,
+        })
+    }
+
+    /// Sees to it that the file holds a token that is not due, and not the one that was `refused`; gives up after `span`.
+    pub async fn mint(&self, refused: Option<&str>, span: Duration) -> Result<Minted> {
+        let too_long = |_| {
+            let message = format!("there was no access token within {:.1} s", span.as_secs_f64());
+            Error::new(ErrorKind::Network, "get access token", message).temporary().persistent()
+        };
+        let token = tokio::time::timeout(span, self.token(refused)).await.map_err(too_long).flatten()?;
+        // A file of a life before, or of another writer, is not ours to leave there.
+        let there = self.folder.read(&self.profile).ok().flatten();
+        let renewed = there.as_ref() != Some(&token);
+        if renewed {
+            self.folder.write(&token)?;
+        }
+        let TokenFile { token_type, scope, obtained_at, expires_at, .. } = token;
+        Ok(Minted { token_type, scope, obtained_at, expires_at, renewed })
+    }
+
+    async fn token(&self, refused: Option<&str>) -> Result<TokenFile> {
+        let mut tally = Tally::default();
+        loop {
+            let file = |issued| TokenFile {
+                schema: SCHEMA,
+                profile: self.profile.clone(),
+                instance: self.instance.clone(),
+                ..issued
+            };
+            let failure = match self.token.issue(refused).await {
+                Ok(issued) => return Ok(file(issued)),
+                Err(failure) => failure,
+            };
+            let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
+                return Err(failure.error.persistent());
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+}

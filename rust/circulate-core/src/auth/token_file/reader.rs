@@ -1,0 +1,137 @@
+//! Signing in with a token that somebody else gets.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::ask::{Asked, ask};
+use super::{TokenFile, TokenFolder};
+use crate::auth::Authorize;
+use crate::auth::oauth2::dpop::{DPOP, Proof, proof};
+use crate::auth::oauth2::key::SigningKey;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Failure, Request};
+use crate::secrets::Secret;
+
+/// How long a file is waited for if nobody can be asked.
+const WAIT: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The token of a profile, as its file has it.
+#[derive(Debug)]
+pub struct FileToken {
+    profile: String,
+    folder: TokenFolder,
+    clock: Clock,
+}
+
+impl FileToken {
+    /// The token of `profile` in `folder`; nothing is read yet.
+    pub fn new(profile: &str, folder: TokenFolder, clock: Clock) -> Self {
+        Self { profile: profile.to_owned(), folder, clock }
+    }
+
+    /// A token that has not ended. If there is none, as after a function was frozen for long, it is asked and waited for, but
+    /// not for longer than ten seconds or so.
+    pub async fn current(&self) -> Result<TokenFile> {
+        match self.valid()? {
+            Some(token) => Ok(token),
+            None => self.after_asking(None).await,
+        }
+    }
+
+    /// A token other than the one with this digest, which the API refused.
+    pub async fn other_than(&self, refused: &str) -> Result<TokenFile> {
+        match self.valid()?.filter(|token| token.digest() != refused) {
+            Some(token) => Ok(token),
+            None => self.after_asking(Some(refused)).await,
+        }
+    }
+
+    async fn after_asking(&self, refused: Option<&str>) -> Result<TokenFile> {
+        let wanted = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
+        let why = match ask(&self.folder, &self.profile, refused).await {
+            Asked::Written => None,
+            Asked::Refused(why) => Some(why),
+            Asked::Nobody => self.wait_for(&wanted).await?,
+        };
+        self.valid()?.filter(wanted).ok_or_else(|| self.missing(why))
+    }
+
+    /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
+    async fn wait_for(&self, wanted: &impl Fn(&TokenFile) -> bool) -> Result<Option<String>> {
+        let end = tokio::time::Instant::now() + WAIT;
+        while tokio::time::Instant::now() < end {
+            if self.valid()?.is_some_and(|token| wanted(&token)) {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(Some("nobody is there to be asked for one".to_owned()))
+    }
+
+    fn valid(&self) -> Result<Option<TokenFile>> {
+        let now = self.clock.now().as_second();
+        Ok(self.folder.read(&self.profile)?.filter(|token| token.expires_at > now))
+    }
+
+    fn missing(&self, why: Option<String>) -> Error {
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let message = format!("there is no valid access token of the profile `{}`{why}", self.profile);
+        Error::new(ErrorKind::Auth, "sign in", message)
+            .hint("is the token extension attached to the function, and does it know this profile? Its log says more")
+    }
+
+    fn sign(&self, request: &mut Request, token: &TokenFile) -> Result<()> {
+        request.headers.insert(AUTHORIZATION, token.header()?);
+        if let Some(jwk) = token.dpop_jwk.as_ref().filter(|_| token.is_bound()) {
+            let key = SigningKey::read(&jwk.to_string(), None).map_err(|why| {
+                Error::new(
+                    ErrorKind::Auth,
+                    "sign in",
+                    format!("the key in the token file can't be used: {why}"),
+                )
+            })?;
+            let secret = Secret::new(token.access_token.clone());
+            let (method, url) = (&request.method, &request.url);
+            let about = Proof { method, url, now: self.clock.now(), nonce: None, token: Some(&secret) };
+            request.headers.insert(DPOP, proof(&key, &about)?);
+        }
+        Ok(())
+    }
+}
+
+/// The digest of the token in an `Authorization` header.
+fn digest_in(header: &HeaderValue) -> Option<String> {
+    let (_, token) = header.to_str().ok()?.split_once(' ')?;
+    Some(crate::hex(&Sha256::digest(token)))
+}
+
+impl Authorize for FileToken {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            let token = self.current().await?;
+            Ok(self.sign(request, &token)?)
+        })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async {
+            let Some(digest) = refused.get(AUTHORIZATION).and_then(|header| digest_in(header)) else {
+                return Ok(false);
+            };
+            self.other_than(&digest).await.map(|_| true)
+        })
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let token = self.folder.read(&self.profile).ok().flatten();
+        let key = |token: &TokenFile| Some(token.dpop_jwk.as_ref()?.get("d")?.as_str()?.to_owned());
+        let secrets = token.iter().flat_map(|token| [Some(token.access_token.clone()), key(token)]);
+        secrets.flatten().map(Secret::new).collect()
+    }
+}

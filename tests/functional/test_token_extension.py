@@ -1,0 +1,322 @@
+"""The token extension beside functions in the local runner: real processes, a strict token endpoint, and trouble."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from places import Bucket, client
+from support import StartOrg
+
+import circulate_core
+from circulate_core import _core
+from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
+from circulate_core.aws.local.project import described
+from circulate_core.practice import OAuthClient, PracticeOrg, make_key
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = make_key("ES256")
+SECRET = "canary/secret+1"  # noqa: S105 - of a practice org
+SCOPES = ["okta.users.read", "okta.groups.read"]
+BEARER = "Bearer"
+
+READER = """
+import json, os, pathlib, stat
+import circulate_core
+
+def list(event, context):
+    folder = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / "circulate"
+    if "write" in event:
+        path = folder / "default.token.json"
+        path.unlink(missing_ok=True)
+        path.write_text(event["write"])
+        path.chmod(event.get("mode", 0o600))
+    if "change" in event:
+        path = folder / "default.token.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | event["change"]))
+    if "files" in event:
+        return sorted((file.name, stat.S_IMODE(file.lstat().st_mode)) for file in folder.iterdir())
+    token = circulate_core.token(event.get("profile", "default"), refused=event.get("refused"))
+    return {name: token[name] for name in ("token_type", "scope", "instance", "expires_at")} | {
+        "digest": __import__("hashlib").sha256(token["access_token"].encode()).hexdigest()[:12],
+        "token": token["access_token"] if event.get("show") else None,
+    }
+"""
+
+
+def layer(folder: Path) -> Path:
+    """Lay the extension out as its layer does."""
+    source = ROOT / "lambdas/extensions/okta-token"
+    (folder / "extensions").mkdir(parents=True)
+    shutil.copy(source / "okta-token", folder / "extensions/okta-token")
+    (folder / "okta-token").mkdir()
+    shutil.copytree(
+        source / "okta_token", folder / "okta-token/okta_token", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (folder / "okta-token/circulate_core").symlink_to(Path(circulate_core.__file__).parent)
+    return folder
+
+
+@dataclass
+class Stage:
+    """Functions with the extension."""
+
+    stack: ExitStack
+    folder: Path
+    layer: Path
+    log: list[str] = field(default_factory=list)
+
+    def reader(self, org: PracticeOrg, **environment: str) -> Function:
+        """A function that reads tokens."""
+        root = self.folder / "reader"
+        if not root.exists():
+            root.mkdir()
+            (root / "handler.py").write_text(READER)
+        by_secret = {"client_id": "0oa1", "client_secret": SECRET, "okta_token_url": f"{org.url}/oauth2/v1/token"}
+        wired = by_secret | {"okta_token_scopes": "okta.users.read okta.groups.read"} | environment
+        return Function(
+            name="reader",
+            task_root=root,
+            handler="handler.list",
+            timeout_s=20,
+            environment={name: value for name, value in wired.items() if value},
+            layers=(self.layer,),
+            extensions=self.layer / "extensions",
+        )
+
+    def start(self, *functions: Function) -> LocalLambda:
+        """Run functions until the test ends."""
+        credentials = Credentials("practice", "practice")
+        return self.stack.enter_context(LocalLambda(functions, log=self.log.append, credentials=credentials))
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """What the extension logged of a kind."""
+        lines = [json.loads(line) for line in self.log if '"extension": "okta-token"' in line]
+        return [line for line in lines if line["event"] == event]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        stage = Stage(stack, tmp_path, layer(tmp_path / "layer"))
+        yield stage
+    shown = "\n".join(stage.log)
+    assert "canary" not in shown
+    assert KEY["d"] not in shown
+    assert "access_token" not in shown
+
+
+def by_secret(**options: Any) -> OAuthClient:  # noqa: ANN401 - passed on
+    return OAuthClient(client_id="0oa1", scopes=SCOPES, method="client_secret_basic", secret=SECRET, **options)
+
+
+def result(invocation: Invocation) -> Any:  # noqa: ANN401 - JSON
+    assert invocation.function_error is None, invocation.payload
+    return json.loads(invocation.payload)
+
+
+def call(local: LocalLambda, **event: Any) -> Any:  # noqa: ANN401 - JSON
+    return result(local.invoke("reader", json.dumps(event).encode()))
+
+
+def outcomes(org: PracticeOrg) -> list[str]:
+    return [request.outcome for request in org.token_requests]
+
+
+def test_six_steps_from_the_event_to_the_resource(
+    start_org: StartOrg, stage: Stage, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Client invokes, extension reads its configuration, asks, writes; the function reads, and calls the resource."""
+    org = start_org(users=120, clients=[OAuthClient(client_id="0oa1", scopes=SCOPES, keys=[KEY], dpop=True)])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    place = Bucket.new(aws, tmp_path, "raw")
+    _core.state_init(place.state[1])
+    secret = {"okta_domain": org.url, "okta_client_id": "0oa1", "okta_private_key": json.dumps(KEY)}
+    client("secretsmanager", aws).create_secret(Name=place.table, SecretString=json.dumps(secret))
+    environment = {
+        "AWS_ENDPOINT_URL": aws,
+        "CIRCULATE_TO": place.uri,
+        "CIRCULATE_STATE": place.state[1],
+        "OKTA_ORG_URL": org.url,
+        "OKTA_TOKEN_PROFILE": "okta-read",
+        "okta_token_profiles": "okta-read",
+        "okta_token_secret_okta_read": place.table,
+        "okta_token_scopes_okta_read": "okta.users.read",
+    }
+    (users,) = (each.function(environment) for each in described(ROOT / "lambdas/lib") if each.endpoint == "users")
+    local = stage.start(replace(users, layers=(stage.layer,), extensions=stage.layer / "extensions"))
+    for _ in range(3):
+        answer = result(local.invoke(users.name))
+        assert answer["status"] == "complete"
+    assert outcomes(org) == ["invalid_dpop_proof", "use_dpop_nonce", "issued"]
+    (written,) = stage.told("token written")
+    assert (written["profile"], written["type"], written["scopes"]) == ("okta-read", "DPoP", 1)
+    assert not any("okta_private_key" in line for line in stage.log)
+
+
+def test_the_token_is_there_before_the_function_is_imported(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    function = stage.reader(org)
+    (function.task_root / "handler.py").write_text(
+        "import circulate_core\nFIRST = circulate_core.token()\ndef list(event, context): return FIRST['token_type']\n"
+    )
+    local = stage.start(function)
+    assert [call(local) for _ in range(2)] == ["Bearer", "Bearer"]
+    assert outcomes(org) == ["issued"]
+
+
+def test_files_are_for_this_user_alone_and_gone_when_the_environment_ends(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    function = stage.reader(org)
+    with LocalLambda([function], log=stage.log.append, credentials=None) as local:
+        assert call(local, files=True) == [["default.token.json", 0o600], ["tokens.sock", 0o600]]
+        token = call(local)
+    assert token["scope"] == "okta.groups.read okta.users.read"
+    assert stage.told("shut down")
+
+
+def test_a_token_that_ended_while_all_stood_still_is_renewed_with_the_next_event(
+    start_org: StartOrg, stage: Stage
+) -> None:
+    # Valid for a second, which the event after it can't be sure to meet; what counts is that readers get one that is.
+    org = start_org(clients=[by_secret(lifetime=1.0)])
+    local = stage.start(stage.reader(org))
+    seen = [call(local, change={"expires_at": 1}) for _ in range(3)]
+    assert all(token["expires_at"] > 1 for token in seen)
+
+
+def test_a_file_that_says_it_has_ended_is_asked_about(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    local = stage.start(stage.reader(org))
+    first = call(local)
+    assert call(local, change={"expires_at": 1})["digest"] == first["digest"], "what the extension holds is valid still"
+    assert outcomes(org) == ["issued"]
+
+
+def test_a_token_that_the_api_refused_is_replaced(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    local = stage.start(stage.reader(org))
+    first = call(local, show=True)
+    second = call(local, refused=first["token"])
+    assert second["digest"] != first["digest"]
+    assert call(local, refused=first["token"])["digest"] == second["digest"], "it was replaced already"
+    assert outcomes(org) == ["issued", "issued"]
+
+
+@pytest.mark.parametrize(
+    ("written", "mode", "part"),
+    [
+        ('{"schema": 1}', 0o600, "no token file of a form we know"),
+        ("canary", 0o600, "no token file of a form we know"),
+        ('{"schema": 1}', 0o644, "can be read by others"),
+    ],
+)
+def test_a_planted_file_is_refused_and_replaced_with_the_next_event(
+    start_org: StartOrg, stage: Stage, written: str, mode: int, part: str
+) -> None:
+    local = stage.start(stage.reader(start_org(clients=[by_secret()])))
+    call(local)
+    invocation = local.invoke("reader", json.dumps({"write": written, "mode": mode}).encode())
+    error = json.loads(invocation.payload)
+    assert (error["errorType"], part in error["errorMessage"]) == ("AuthError", True), error
+    assert call(local)["token_type"] == BEARER
+
+
+def test_two_profiles_have_their_own_tokens(start_org: StartOrg, stage: Stage) -> None:
+    other = OAuthClient(client_id="0oa2", scopes=SCOPES, method="client_secret_basic", secret=SECRET)
+    org = start_org(clients=[by_secret(), other])
+    url = f"{org.url}/oauth2/v1/token"
+    environment = {
+        "okta_token_profiles": "read, write-1",
+        **{f"client_id_{name}": client_id for name, client_id in (("read", "0oa1"), ("write_1", "0oa2"))},
+        **{f"client_secret_{name}": SECRET for name in ("read", "write_1")},
+        **{f"OKTA_TOKEN_URL_{name}".upper(): url for name in ("read", "write_1")},
+        "okta_token_scopes_read": "okta.users.read",
+        "okta_token_scopes_write_1": "okta.groups.read",
+        "client_id": "",
+    }
+    local = stage.start(stage.reader(org, **environment))
+    assert call(local, profile="read")["scope"] == "okta.users.read"
+    assert call(local, profile="write-1")["scope"] == "okta.groups.read"
+    assert {request.client_id for request in org.token_requests} == {"0oa1", "0oa2"}
+    error = json.loads(local.invoke("reader", b'{"profile": "admin"}').payload)
+    assert "the extension has no profile `admin`: read, write-1" in error["errorMessage"]
+
+
+INIT_FAULTS = {
+    "down": ({"fault": "token/reset"}, "TokenEndpointUnavailable"),
+    "500": ({"fault": "token/500"}, "TokenEndpointUnavailable"),
+    "429": ({"fault": "token/429"}, "TokenEndpointUnavailable"),
+    "slow": ({"fault": "token/stall:30s"}, "TokenEndpointUnavailable"),
+    "huge": ({"fault": "token/big-record:300000"}, "TokenEndpointUnavailable"),
+    "redirecting": ({"fault": "token/redirect"}, "TokenEndpointDenied"),
+    "html": ({"fault": "token/html"}, "TokenEndpointUnavailable"),
+    "401": ({"client_secret": "canary-wrong"}, "TokenEndpointDenied"),
+    "400": ({"okta_token_scopes": "okta.apps.read"}, "TokenEndpointDenied"),
+    "no scopes": ({"okta_token_scopes": ""}, "ConfigInvalid"),
+    "nothing set": ({"client_id": "", "client_secret": "", "okta_token_url": ""}, "ConfigInvalid"),
+    "plain http": ({"okta_token_url": "http://acme.okta.com/token"}, "ConfigInvalid"),
+    "bad profile": ({"okta_token_profiles": "../x"}, "ConfigInvalid"),
+}
+
+
+@pytest.mark.parametrize("name", INIT_FAULTS)
+def test_what_keeps_the_first_token_away_is_told_to_lambda_by_type(
+    start_org: StartOrg, stage: Stage, name: str
+) -> None:
+    given, kind = INIT_FAULTS[name]
+    environment = dict(given)
+    fault = environment.pop("fault", None)
+    org = start_org(clients=[by_secret()], faults=[fault] if fault else [], window=2.0)
+    invocation = stage.start(replace(stage.reader(org, **environment), timeout_s=25)).invoke("reader")
+    assert invocation.function_error
+    error = json.loads(invocation.payload)
+    assert error["errorType"] == "Extension.InitError"
+    assert error["errorMessage"].endswith(f"Error: Extension.{kind}"), error
+    assert stage.told("no token") or stage.told("not configured")
+
+
+def test_a_function_may_start_without_a_token_and_get_it_later(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()], faults=["token/500*6"])
+    local = stage.start(stage.reader(org, okta_token_fail_open="true"))
+    for _ in range(10):
+        invocation = local.invoke("reader", b"{}")
+        if not invocation.function_error:
+            break
+    assert result(invocation)["token_type"] == BEARER
+    assert stage.told("no token")
+
+
+def test_a_snapshot_holds_no_token(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    # The runner starts on demand only, so the type is given to the extension in a wrapper, as SnapStart would give it.
+    wrapper = stage.layer / "extensions/okta-token"
+    wrapper.write_text(wrapper.read_text().replace("exec ", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start exec "))
+    local = stage.start(stage.reader(org))
+    assert call(local)["token_type"] == BEARER
+    events = [json.loads(line)["event"] for line in stage.log if '"extension": "okta-token"' in line]
+    assert events[:2] == ["no token yet: it would be part of the snapshot", "token written"]
+
+
+def test_a_secret_that_is_missing_or_rotated(start_org: StartOrg, stage: Stage, aws: str, tmp_path: Path) -> None:
+    org = start_org(clients=[by_secret()])
+    secrets, name = client("secretsmanager", aws), f"okta-{tmp_path.name}"
+    environment = {
+        **dict.fromkeys(("client_id", "client_secret", "okta_token_url"), ""),
+        "AWS_ENDPOINT_URL": aws,
+        "okta_token_secret": name,
+    }
+    error = json.loads(stage.start(replace(stage.reader(org, **environment), name="reader")).invoke("reader").payload)
+    assert error["errorMessage"].endswith("Error: Extension.SecretNotFound")
+    held = {"org_url": org.url, "client_id": "0oa1", "client_secret": SECRET}
+    secrets.create_secret(Name=name, SecretString=json.dumps(held))
+    local = stage.start(stage.reader(org, **environment))
+    first = call(local, show=True)
+    org.set_client(OAuthClient(client_id="0oa1", scopes=SCOPES, method="client_secret_basic", secret="canary-2"))
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(held | {"client_secret": "canary-2"}))
+    assert call(local, refused=first["token"])["digest"] != first["digest"]
+    assert outcomes(org) == ["issued", "invalid_client", "issued"]
