@@ -43,6 +43,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     until: str | None = None,
     parents: str | None = None,
     restart: bool = False,
+    unattended: bool = False,
     continuation: str | None = None,
     request: str | None = None,
     format: Literal["json", "ndjson"] = "json",  # noqa: A002 - the field's term
@@ -81,6 +82,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
             place. Its records are asked for their children, instead of those of a list that is read again.
         restart: Give up an unfinished run instead of going on with it.
+        unattended: Bring an unfinished run of another mode or part of time to its end first, and give one up whose
+            definition has changed, instead of asking for a decision.
         continuation: Go on with this run, in the mode and for the part of time that it was begun with. One that was
             brought to its end meanwhile is reported as it ended.
         request: What asked for the pull, such as a request id: if a run was brought to its end for the same, it is
@@ -126,6 +129,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "since": since,
         "until": until,
         "restart": restart,
+        "unattended": unattended,
         "continuation": continuation,
         "request": request,
         "format": format,

@@ -44,12 +44,12 @@ def test_an_event_comes_from_a_file_or_standard_input(cli: Cli) -> None:
 
 
 def test_continuations_are_followed_until_the_run_is_complete(cli_for: CliFor, start_org: StartOrg) -> None:
-    cli = cli_for(start_org(users=3_000, latency=0.1))
+    cli = cli_for(start_org(users=6_000, latency=0.1))
     arguments = ("local", "invoke", "okta.users", *LAMBDAS, "--org", "env", "--timeout", "2")
     first = cli(*arguments)
     assert (first.code, json.loads(first.out)["status"]) == (3, "partial")
     done = cli(*arguments, "--until-complete")
-    assert (done.code, json.loads(done.out)["records"]) == (0, 3_000), done.err
+    assert (done.code, json.loads(done.out)["records"]) == (0, 6_000), done.err
     assert done.err.count("START RequestId") >= 3
     assert done.err.count("INIT_START") == 1, "the environment stays warm"
 

@@ -9,7 +9,7 @@ from circulate_core import api
 from circulate_core.aws.events import Event
 from circulate_core.aws.log import Log, Metrics
 from circulate_core.aws.settings import Settings
-from circulate_core.exceptions import CirculateError
+from circulate_core.exceptions import CirculateError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ MAX_WAIT_S = 30.0
 """Waiting is billed: a longer wait ends the invocation, and the result says when to come back."""
 PENDING_S = 24 * 3600.0
 """How long a pending run is kept for the pipeline to decide. Always shorter than the bucket's retention."""
+LEAST_TIME_S = 0.5
 LEAST_MARGIN_S, MOST_MARGIN_S = 1.5, 20.0
 """What is left of an invocation's time to bring the last page home and to write the checkpoint."""
 MB = 1_000_000
@@ -64,6 +65,9 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
             attempt.failed(error)
             # Lambda prints where an error was raised; what helps is in its text.
             raise _told(error).with_traceback(None) from None
+        except Exception as error:
+            attempt.failed(CirculateError(f"{type(error).__name__}: {error}; this is a bug"))
+            raise
         attempt.ended(report)
         return result(report)
 
@@ -74,6 +78,9 @@ def _pull(stream: str, event: Event, settings: Settings, context: Context, attem
     left = context.get_remaining_time_in_millis() / 1000
     account = settings.account(event.account)
     attempt.log.about(account=account.name)
+    if left < LEAST_TIME_S:
+        message = f"only {left:.1f} s are left of this invocation, too little to do anything"
+        raise SettingsError(message, hint="give the function a longer timeout")
     attempt.log.info("pull started", mode=event.mode, continuation=event.continuation, seconds_left=round(left, 1))
     return api.pull(
         stream,
@@ -86,6 +93,7 @@ def _pull(stream: str, event: Event, settings: Settings, context: Context, attem
         mode=event.mode,
         since=event.since,
         until=event.until,
+        unattended=True,
         continuation=event.continuation,
         request=context.aws_request_id,
         pending=PENDING_S if event.commit == "pending" else None,
@@ -100,7 +108,7 @@ def _pull(stream: str, event: Event, settings: Settings, context: Context, attem
 
 def margin(left: float) -> float:
     """Return how many of the seconds that are left are kept for the end of the invocation."""
-    return min(max(left * 0.15, LEAST_MARGIN_S), MOST_MARGIN_S)
+    return min(max(left * 0.15, LEAST_MARGIN_S), MOST_MARGIN_S, left / 2)
 
 
 def _memory(limit_mb: int) -> int:
@@ -121,6 +129,9 @@ def result(report: Report) -> dict[str, Any]:
     for name in ("continuation", "resume_after"):
         if report[name] is not None:
             answer[name] = report[name]
+    if report["status"] == "complete" and report["stopped_by"]:
+        # An endless list is complete up to where it was read.
+        answer["more"] = True
     return answer
 
 
@@ -148,13 +159,17 @@ class _Attempt:
     def ended(self, report: Report) -> None:
         self.log.about(account=report["account"], run_id=report["run_id"])
         self.log.info(
-            "pull ended", metrics=Metrics(report["status"], self.did), result=result(report), holes=len(report["holes"])
+            "pull ended",
+            metrics=Metrics(report["status"], self.did),
+            result=result(report),
+            stopped_by=report["stopped_by"],
+            holes=len(report["holes"]),
         )
 
     def failed(self, error: CirculateError) -> None:
         if error.report:
             self.log.about(account=error.report["account"], run_id=error.report["run_id"])
-        else:
+        elif not self.log.knows("account"):
             # Metrics have it as a dimension.
             self.log.about(account="unknown")
         self.log.error(

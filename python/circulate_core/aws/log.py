@@ -69,6 +69,10 @@ class Log:
         """Say this in every line from now on."""
         self._fields.update(fields)
 
+    def knows(self, name: str) -> bool:
+        """Return whether lines say this."""
+        return self._fields.get(name) is not None
+
     def info(self, event: str, *, metrics: Metrics | None = None, **fields: object) -> None:
         """Write a line about something that is as it should be."""
         self._write("info", event, metrics, fields)
@@ -84,5 +88,5 @@ class Log:
         line = {name: value for name, value in line.items() if value is not None}
         if metrics:
             line |= metrics.fields()
-        sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
         sys.stdout.flush()

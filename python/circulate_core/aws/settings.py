@@ -87,6 +87,10 @@ class Settings:
             raise SettingsError(
                 message, hint=f"write {prefix}_SECRET with a placeholder, such as circulate/{{account}}"
             )
+        if len(settings.accounts) > 1 and settings.given:
+            given = ", ".join(source["settings"][name]["env"] for name in settings.given)
+            message = f"{given} would be the same for all of the accounts in {prefix}_ACCOUNTS"
+            raise SettingsError(message, hint="keep settings of accounts in their secrets")
         return settings
 
     def account(self, asked: str | None) -> Account:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LAMBDAS = Path("lambdas/lib")
 EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
 FAILED = 1
+ROUNDS_WITHOUT_PROGRESS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +77,9 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one command of `circulate local`."""
+    # Whatever ends us, what we started is ended in good order.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     return int(args.run_local(args))
 
 
@@ -102,28 +106,36 @@ def _start(args: argparse.Namespace) -> int:
             say(f"  {name}")
         name = next(iter(local.functions))
         say(f"$ aws lambda invoke --endpoint-url {local.url} --function-name {name} /dev/stdout")
-        ended = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
-        ended.wait()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
     return 0
 
 
 def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int:
     """Do what the state machine does."""
+    kept: dict[str, Any] = {key: event[key] for key in ("account", "commit") if key in event}
+    standing, done = 0, ("", 0, 0)
     while True:
         answer = _once(local, name, event)
         if answer is None or not _to_be_continued(answer):
             return _show(answer)
-        if (after := answer.get("resume_after")) and (left := after - time.time()) > 0:
+        before, done = done, (answer["run_id"], answer["records"], answer["objects"])
+        standing = standing + 1 if done == before and "resume_after" not in answer else 0
+        if standing == ROUNDS_WITHOUT_PROGRESS:
+            message = f"{standing} invocations in a row got nowhere"
+            raise SettingsError(message, hint="give the function more time, by --timeout or in its lambda.yaml")
+        if after := answer.get("resume_after"):
+            left = max(after - time.time(), 1)
             say(paint(f"— to be continued in {span(left)}", "bold"))
             time.sleep(left)
         if continuation := answer.get("continuation"):
-            event = {"continuation": continuation} | {key: event[key] for key in ("account", "commit") if key in event}
+            event = {"continuation": continuation} | kept
+        elif "more" in answer:
+            event = kept
 
 
 def _to_be_continued(answer: Mapping[str, Any]) -> bool:
-    return "continuation" in answer or answer["status"] == "busy"
+    return "continuation" in answer or "more" in answer or answer["status"] == "busy"
 
 
 def _once(local: LocalLambda, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
@@ -177,24 +189,25 @@ def _surrounded(
     """Start what functions need, and the runner with them, until the stack is closed."""
     from circulate_core.aws.local import Credentials, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
 
-    environment = _variables(args.env)
+    environment = _settings_of_environment(described)
     secret = stack.enter_context(stand_ins.practice_org(args.users)) if args.org == "practice" else None
+    if secret:
+        # Nothing of a real org: neither what functions are set up with, nor the name it has in a lake.
+        environment = dict.fromkeys(_settings_of(described), "") | {"OKTA_ACCOUNT": "practice"}
     if args.aws == "ministack":
         endpoint = stack.enter_context(stand_ins.ministack())
         stand_ins.furnish(endpoint, secret)
-        environment = {"AWS_ENDPOINT_URL": endpoint, "OKTA_SECRET": stand_ins.SECRET if secret else ""} | environment
-        credentials = stand_ins.credentials()
+        environment |= {"AWS_ENDPOINT_URL": endpoint} | ({"OKTA_SECRET": stand_ins.SECRET} if secret else {})
+        credentials, region = stand_ins.credentials(), stand_ins.REGION
     else:
-        credentials = _credentials_of_environment()
-        environment = _named("AWS_ENDPOINT_URL") | environment
+        credentials, region = _credentials_of_environment(), _region_of_environment()
+        environment |= _named("AWS_ENDPOINT_URL")
         if secret:
-            environment = {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]} | environment
-    if args.org == "env":
-        environment = _settings_of_environment(described) | environment
-    environment |= _places(args, stand_ins)
-    region = os.environ.get("AWS_REGION", stand_ins.REGION) if args.aws == "env" else stand_ins.REGION
-    limits = {"timeout_s": args.timeout, "memory_mb": args.memory, "region": region}
-    functions = [each.function(environment, **limits) for each in described]
+            environment |= {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]}
+    environment |= _places(args, stand_ins) | _variables(args.env)
+    functions = [
+        each.function(environment, timeout_s=args.timeout, memory_mb=args.memory, region=region) for each in described
+    ]
     keys = Credentials(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], credentials.get("AWS_SESSION_TOKEN")
     )
@@ -221,14 +234,26 @@ def _variables(given: list[str]) -> dict[str, str]:
     return variables
 
 
-def _settings_of_environment(described: list[Described]) -> dict[str, str]:
-    """Return the settings of the sources that this environment has, and nothing else of it."""
+def _settings_of(described: list[Described]) -> set[str]:
+    """Return the variables that say which account functions pull from, and how they sign in."""
     names = set()
     for source in {each.source for each in described}:
         settings = api.source_definition(source)["settings"]
         names |= {setting["env"] for setting in settings.values()}
         names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
-    return _named(*names)
+    return names
+
+
+def _settings_of_environment(described: list[Described]) -> dict[str, str]:
+    """Return those that this environment has, and nothing else of it."""
+    return _named(*_settings_of(described))
+
+
+def _region_of_environment() -> str:
+    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return region
+    message = "--aws env needs AWS_REGION"
+    raise SettingsError(message, hint="such as AWS_REGION=eu-west-1")
 
 
 def _credentials_of_environment() -> dict[str, str]:

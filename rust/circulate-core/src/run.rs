@@ -80,6 +80,9 @@ pub struct PullOptions {
     pub window: Window,
     /// Give up an unfinished run and begin anew.
     pub restart: bool,
+    /// Bring an unfinished run of another mode or part of time to its end first, and give one of another definition up: for
+    /// starts that nobody looks at.
+    pub unattended: bool,
     /// Go on with this run, in the mode and for the part of time that it was begun with.
     pub continuation: Option<String>,
     /// What asked for the run: if that was done already, it is reported again.
@@ -110,6 +113,7 @@ impl Default for PullOptions {
             mode: Mode::Incremental,
             window: Window::default(),
             restart: false,
+            unattended: false,
             continuation: None,
             request: None,
             pending: None,
@@ -140,6 +144,8 @@ enum Ended {
 
 enum Next {
     Done,
+    /// It was not the run that was asked for.
+    Another,
     /// As this run was begun.
     StartOver(Box<RunItem>),
 }
@@ -159,14 +165,22 @@ impl Pull {
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
         let mut wanted = self.wanted()?;
-        // A second time only if the first one was the rest of a run whose page the API has forgotten.
-        while let Next::StartOver(run) = self.one_run(Arc::clone(&client), &wanted, report).await? {
-            (wanted.mode, wanted.continuation) = (run.mode, None);
-            if run.mode == Mode::Window {
-                wanted.window = run.window;
+        loop {
+            match self.one_run(Arc::clone(&client), &wanted, report).await? {
+                Next::Done => return Ok(()),
+                // What was unfinished is done with; now what was asked for.
+                Next::Another => {}
+                // The API has forgotten the page where the unfinished run stood.
+                Next::StartOver(run) => {
+                    (wanted.mode, wanted.continuation) = (run.mode, None);
+                    wanted.pending = run.pending_seconds.map(Duration::from_secs);
+                    if run.mode == Mode::Window {
+                        wanted.window = run.window;
+                    }
+                    wanted.instead_of = Some(run.run_id);
+                }
             }
         }
-        Ok(())
     }
 
     async fn one_run(&self, client: Arc<Client>, wanted: &Wanted, report: &mut Report) -> Result<Next> {
@@ -183,6 +197,11 @@ impl Pull {
                 return Ok(Next::Done);
             }
         };
+        if held.run.spec_hash != wanted.spec_hash && !held.position.finished {
+            held.begin_anew().await?;
+            self.progress.note("the unfinished run is of another definition: beginning anew".to_owned());
+            return Ok(Next::StartOver(Box::new(held.run.clone())));
+        }
         report.began(&held);
         self.progress.set_run(&held.run.run_id);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
@@ -200,11 +219,17 @@ impl Pull {
         match ended {
             Ok(Ended::Published(index)) => {
                 let key = self.keys(&held).index();
-                match self.options.pending {
-                    None => held.commit(&key).await?,
-                    Some(span) => held.leave_pending(&key, span).await?,
-                }
+                settle(&held, &key).await?;
                 report.complete(&index, key);
+                let other = held.run.mode != wanted.mode
+                    || held.run.mode == Mode::Window && held.run.window != wanted.window;
+                if other && wanted.continuation.is_none() && self.stop.reason().is_none() {
+                    self.progress.note(format!(
+                        "the unfinished {} run is complete: now what was asked for",
+                        held.run.mode.as_str()
+                    ));
+                    return Ok(Next::Another);
+                }
                 if let Some(reason) = self.stop.reason().filter(|_| self.stream().endless.is_some()) {
                     report.stopped_early(reason, self.store.now().await?);
                 }
@@ -214,7 +239,7 @@ impl Pull {
                 report.partial(reason, self.store.now().await?);
             }
             Ok(Ended::Forgotten(error)) => {
-                held.abandon().await?;
+                held.begin_anew().await?;
                 self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
                 return Ok(Next::StartOver(Box::new(held.run.clone())));
             }
@@ -240,11 +265,7 @@ impl Pull {
             }
             if held.position.finished {
                 self.publish(held, &held.position).await?;
-                let index = self.keys(held).index();
-                match self.options.pending {
-                    None => held.commit(&index).await?,
-                    Some(span) => held.leave_pending(&index, span).await?,
-                }
+                settle(held, &self.keys(held).index()).await?;
             } else {
                 held.abandon().await?;
             }
@@ -381,6 +402,9 @@ impl Pull {
             spec_hash: self.definition.spec_hash()?,
             destination: self.sink.uri(),
             restart: options.restart,
+            adopt: options.unattended,
+            pending: options.pending,
+            instead_of: None,
             continuation: options.continuation.clone(),
             request: options.request.clone(),
         })
@@ -440,6 +464,14 @@ impl Pull {
 
     fn stream(&self) -> &StreamSpec {
         &self.definition.endpoint.list
+    }
+}
+
+/// Commits a run, or leaves it to be decided, as it was begun for.
+async fn settle(held: &Held, index: &str) -> Result<()> {
+    match held.run.pending_seconds {
+        None => held.commit(index).await,
+        Some(seconds) => held.leave_pending(index, Duration::from_secs(seconds)).await,
     }
 }
 

@@ -174,9 +174,9 @@ async fn after_death(
     small_objects(&mut pull);
     pull.sink = Faulty::dies(lake.as_sink(), call, nth);
     pull.store = Faulty::dies(lake.as_store(), call, nth);
-    pull.run().await;
+    Box::pin(pull.run()).await;
     lake.clock.advance(LAPSE);
-    completes(&lake, again).await
+    Box::pin(completes(&lake, again)).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,9 @@ pub fn okta_account() -> Account {
 /// A connection of its own.
 pub fn connection(source: &Source, transport: Arc<dyn Transport>) -> Connection {
     let tokens = Arc::new(Tokens::new(Clock::system()));
-    Connection { transport, pacing: Arc::new(Pacing::new(source)), tokens }
+    // Waits are told by tokio's clock, which tests can pause.
+    let wall = ManualClock::new("2026-11-22T05:30:00Z").clock();
+    Connection { transport, pacing: Arc::new(Pacing::new(source, wall)), tokens }
 }
 
 /// The shipped definition of `okta.users`.

@@ -86,6 +86,7 @@ struct PullRequest {
     since: Option<String>,
     until: Option<String>,
     restart: bool,
+    unattended: bool,
     continuation: Option<String>,
     request: Option<String>,
     format: Format,
@@ -167,6 +168,8 @@ pub(crate) fn pull(
     let deadline = told(py, deadline.transpose())?;
     let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
     let max_wait = told(py, max_wait.transpose())?;
+    let worker_ends = request.worker_ends_seconds.map(|given| in_seconds("worker_ends", given));
+    let worker_ends = told(py, worker_ends.transpose())?;
     let asked_to_stop = stop::Stop::new(deadline).waiting_at_most(max_wait);
     let progress = Arc::new(Progress::default());
     let mut watcher = PullWatcher {
@@ -176,7 +179,9 @@ pub(crate) fn pull(
         on_progress,
         interrupted: false,
     };
-    let work = async move { Ok(Box::pin(prepare(request, progress, asked_to_stop)).await?.run().await) };
+    let work = async move {
+        Ok(Box::pin(prepare(request, worker_ends, progress, asked_to_stop)).await?.run().await)
+    };
     let Outcome { report, error } =
         wait(py, work, &mut watcher)?.map_err(|error| to_python(py, &error, None))?;
     let report = to_json(&report)?;
@@ -186,7 +191,12 @@ pub(crate) fn pull(
     }
 }
 
-async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Pull> {
+async fn prepare(
+    request: PullRequest,
+    worker_ends: Option<Instant>,
+    progress: Arc<Progress>,
+    stop: stop::Stop,
+) -> Result<Pull> {
     let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
     let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
@@ -217,16 +227,14 @@ async fn prepare(request: PullRequest, progress: Arc<Progress>, stop: stop::Stop
             mode: request.mode,
             window,
             restart: request.restart,
+            unattended: request.unattended,
             continuation: request.continuation,
             request: request.request,
             objects: ObjectFormat { format: request.format, compression: request.compression, batch },
             pages,
             memory,
             lease: seconds("lease", request.lease_seconds)?,
-            worker_ends: request
-                .worker_ends_seconds
-                .map(|given| in_seconds("worker_ends", given))
-                .transpose()?,
+            worker_ends,
             pending: request.pending_seconds.map(|given| seconds("pending", given)).transpose()?,
             ..defaults
         },
@@ -249,7 +257,7 @@ fn connection(source: &Source, account: &Account) -> Result<Connection> {
     }
     let made = Connection {
         transport: Arc::new(Wire::new(&source.timeouts)?),
-        pacing: Arc::new(Pacing::new(source)),
+        pacing: Arc::new(Pacing::new(source, Clock::system())),
         tokens: Arc::new(Tokens::new(Clock::system())),
     };
     connections.insert(key, made.clone());

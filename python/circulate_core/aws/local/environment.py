@@ -126,9 +126,11 @@ class Environment:
 
     def close(self) -> None:
         """Shut down and end all processes."""
-        self._phases.shut_down("spindown")
-        self._sandbox.close()
-        self._server.close()
+        try:
+            self._phases.shut_down("spindown")
+        finally:
+            self._sandbox.close()
+            self._server.close()
 
     def _run(self, call: Call, course: _Course, respond: Respond) -> None:
         """Take a call to the point where all are ready for the next one.
@@ -140,7 +142,9 @@ class Environment:
         deadline = course.started + limit
         life = self._phases.life or self._phases.init(deadline, limit)
         self._sandbox.thaw()
-        life.begin(call.request_id, lambda participant: call.event_for(participant, self._function))
+        # An init that was part of this call has taken its share.
+        left = deadline - time.monotonic()
+        life.begin(call.request_id, lambda participant: call.event_for(participant, self._function, left))
         life.wait(life.responded, deadline, limit)
         course.memory_mb = self._memory_within_limit()
         self._journal.drain()

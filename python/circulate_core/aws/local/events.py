@@ -32,9 +32,9 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     trace: str = field(default_factory=_new_trace)
 
-    def event_for(self, participant: Participant, function: Function) -> Answer:
-        """Return what a participant is told of it."""
-        deadline = _milliseconds_from_now(function.timeout_s)
+    def event_for(self, participant: Participant, function: Function, left_s: float) -> Answer:
+        """Return what a participant is told of it, with so many seconds left."""
+        deadline = _milliseconds_from_now(left_s)
         if participant.name == RUNTIME:
             return Answer(200, self.payload, self._headers(deadline, function))
         event = {

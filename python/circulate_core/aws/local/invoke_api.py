@@ -1,6 +1,7 @@
 """Lambda's API for callers, as far as calling goes: AWS's command line, SDKs and Step Functions emulators use it."""
 
 import base64
+import json
 import queue
 import re
 import threading
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from circulate_core.aws.local.environment import Respond
 from circulate_core.aws.local.events import Call
 from circulate_core.aws.local.function import Function
-from circulate_core.aws.local.http_server import JSON_TYPE, Answer, LoopbackServer, Request, json_answer
+from circulate_core.aws.local.http_server import HOST, JSON_TYPE, Answer, LoopbackServer, Request, json_answer
 from circulate_core.aws.local.invocation import Invocation, Response
 from circulate_core.aws.local.refusals import (
     MOST_BYTES,
@@ -19,6 +20,7 @@ from circulate_core.aws.local.refusals import (
     check_payload,
     invalid,
     not_found,
+    not_from_here,
     service_failed,
     unknown_operation,
 )
@@ -74,6 +76,8 @@ class InvokeApi:
             thread.join(_JOIN_SECONDS)
 
     def _answer(self, request: Request) -> Answer:
+        if not _is_from_here(request):
+            return _refusal(not_from_here())
         url = urlsplit(request.path)
         name, _, action = url.path.removeprefix(_PREFIX).strip("/").rpartition("/")
         try:
@@ -174,14 +178,22 @@ def _client_context(request: Request) -> str | None:
     if not encoded:
         return None
     try:
-        return base64.b64decode(encoded, validate=True).decode("ascii")
+        decoded = base64.b64decode(encoded, validate=True).decode("ascii")
+        # It becomes a header, which is one line.
+        return json.dumps(json.loads(decoded))
     except ValueError:
-        message = "the client context is not ASCII in base64"
+        message = "the client context is not JSON in base64"
         raise invalid(message) from None
 
 
 def _headers(call: Call) -> tuple[tuple[str, str], ...]:
     return (JSON_TYPE, ("x-amzn-RequestId", call.request_id), ("X-Amzn-Trace-Id", call.trace))
+
+
+def _is_from_here(request: Request) -> bool:
+    """Return whether no web page sent it: one names another host, or says where it is from."""
+    host = request.header("Host").rpartition(":")[0] or request.header("Host")
+    return host in {HOST, "localhost"} and not request.header("Origin")
 
 
 def _refusal(error: InvokeError) -> Answer:
@@ -199,7 +211,8 @@ def _described(function: Function) -> dict[str, object]:
         "Timeout": function.timeout_s,
         "MemorySize": function.memory_mb,
         "EphemeralStorage": {"Size": function.ephemeral_mb},
-        "Environment": {"Variables": dict(function.environment)},
+        # On AWS a permission guards these; here whoever reaches the port would see secrets.
+        "Environment": {"Variables": dict.fromkeys(function.environment, "***")},
         "Version": _LATEST,
         "PackageType": "Zip",
         "State": "Active",

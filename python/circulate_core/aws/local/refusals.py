@@ -45,6 +45,12 @@ def service_failed() -> InvokeError:
     return InvokeError("ServiceException", HTTPStatus.INTERNAL_SERVER_ERROR, "the local runner failed; see its log")
 
 
+def not_from_here() -> InvokeError:
+    """Return the refusal of a request that a web page may have sent."""
+    message = "only programs on this machine may call functions here, by 127.0.0.1 or localhost"
+    return InvokeError("AccessDeniedException", HTTPStatus.FORBIDDEN, message)
+
+
 def unknown_operation(path: str) -> InvokeError:
     """Return the refusal of what is not served here."""
     return InvokeError("UnknownOperationException", HTTPStatus.NOT_FOUND, f"no operation at {path}")

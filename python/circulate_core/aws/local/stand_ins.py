@@ -24,6 +24,7 @@ REGION = "us-east-1"
 BUCKET, TABLE, SECRET = "lake", "circulate", "circulate/okta"
 TO, STATE = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}"
 PATIENCE_S = 30.0
+_ENDS_WITH_INPUT = '"$@" </dev/null & server=$!; exec >&-; read -r _; kill "$server"; wait "$server"'
 
 
 @contextmanager
@@ -59,8 +60,8 @@ def ministack() -> Iterator[str]:
         raise SettingsError(message, hint="pip install 'circulate-core[local]', or use AWS itself with --aws env")
     port = _free_port()
     settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": REGION}
-    with _running([str(program)], settings, stdout=subprocess.DEVNULL) as process:
-        _wait_for(process, port)
+    with _running([str(program)], settings, stdout=subprocess.DEVNULL):
+        _wait_for(port)
         yield f"http://{HERE}:{port}"
 
 
@@ -107,19 +108,22 @@ def _environment(**values: str) -> Iterator[None]:
 
 @contextmanager
 def _running(command: list[str], settings: dict[str, str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
-    # A group of its own, so that Ctrl-C at the terminal leaves it to us to stop it.
+    # A group of its own, so that Ctrl-C at the terminal leaves it to us to stop it. It ends when its standard input
+    # does: with us, whatever ends us.
     process = subprocess.Popen(  # noqa: S603 - our own command
-        command, env={**os.environ, **settings}, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True
+        ["/bin/sh", "-c", _ENDS_WITH_INPUT, "sh", *command],
+        env={**os.environ, **settings},
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process.stdin:
+            process.stdin.close()
+        process.wait()
         if process.stdout:
             process.stdout.close()
 
@@ -130,18 +134,14 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for(port: int) -> None:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
             socket.create_connection((HERE, port), timeout=1).close()
         except OSError:
-            try:
-                process.wait(timeout=0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            break
+            time.sleep(0.02)
         else:
             return
-    message = f"{Path(str(process.args[0])).name} did not start"  # type: ignore[index]
+    message = "ministack, which stands in for AWS, did not start"
     raise SettingsError(message)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{StreamExt, iter};
 
 use super::*;
+use crate::clock::Clock;
 use crate::secrets::Secret;
 use crate::testing::{CANARY, okta_account, okta_users};
 
@@ -19,7 +20,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response
 
 async fn failure(response: Response) -> Failure {
     let source = okta_users().source;
-    let limiter = RateLimiter::new(source.rate_limit.clone());
+    let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let redactor = Redactor::new([Secret::new(CANARY)]);
     Classifier::new(&source, &okta_account()).check(response, &limiter, &redactor).await.unwrap_err()
 }
@@ -31,7 +32,7 @@ fn vendor_error(summary: &str) -> String {
 #[tokio::test]
 async fn a_success_is_passed_on() {
     let source = okta_users().source;
-    let limiter = RateLimiter::new(source.rate_limit.clone());
+    let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let passed = Classifier::new(&source, &okta_account())
         .check(answer(200, &[], "[]"), &limiter, &Redactor::default())
         .await;

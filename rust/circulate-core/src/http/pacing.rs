@@ -1,6 +1,7 @@
 //! What all clients of one account share, so that together they keep to its limits.
 
 use super::{RateLimiter, Slots};
+use crate::clock::Clock;
 use crate::spec::{RateLimit, Source};
 
 /// The quota and the places for requests of one account.
@@ -13,12 +14,12 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// By the rules of `source`.
-    pub fn new(source: &Source) -> Self {
+    /// By the rules of `source`. `clock` is the one on the wall.
+    pub fn new(source: &Source, clock: Clock) -> Self {
         let most =
             source.rate_limit.as_ref().map_or_else(RateLimit::default_in_flight, |rules| rules.in_flight);
         Self {
-            limiter: RateLimiter::new(source.rate_limit.clone()),
+            limiter: RateLimiter::new(source.rate_limit.clone(), clock),
             slots: Slots::new(usize::try_from(most).unwrap_or(1)),
         }
     }

@@ -11,6 +11,7 @@ use http::header::{DATE, RETRY_AFTER};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::clock::{Clock, later};
 use crate::progress::Quota;
 use crate::spec::RateLimit;
 
@@ -26,6 +27,7 @@ const MAX_TOLD_WAIT: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: Option<RateLimit>,
+    clock: Clock,
     buckets: Mutex<BTreeMap<String, Bucket>>,
 }
 
@@ -42,7 +44,27 @@ struct Window {
     quota: Quota,
     /// When it ends by the server's clock, in epoch seconds.
     reset: u64,
-    ends: Instant,
+    ends: End,
+}
+
+/// When a window ends, by two clocks: the one for waits stands still while a Lambda function is frozen, the one on the wall may
+/// be set back. It has ended when either says so.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: Instant,
+    by_the_wall: Timestamp,
+}
+
+impl End {
+    fn in_time(span: Duration, clock: &Clock) -> Self {
+        Self { at: Instant::now() + span, by_the_wall: later(clock.now(), span) }
+    }
+
+    fn left(self, clock: &Clock) -> Duration {
+        let by_the_wall = self.by_the_wall.duration_since(clock.now());
+        let by_the_wall = Duration::try_from(by_the_wall).unwrap_or_default();
+        self.at.saturating_duration_since(Instant::now()).min(by_the_wall)
+    }
 }
 
 /// What a 429 asks for.
@@ -57,9 +79,9 @@ pub enum Throttle {
 }
 
 impl RateLimiter {
-    /// Follows `rules`; without them only `Retry-After` is understood.
-    pub fn new(rules: Option<RateLimit>) -> Self {
-        Self { rules, buckets: Mutex::default() }
+    /// Follows `rules`; without them only `Retry-After` is understood. `clock` is the one on the wall.
+    pub fn new(rules: Option<RateLimit>, clock: Clock) -> Self {
+        Self { rules, clock, buckets: Mutex::default() }
     }
 
     /// Lets a request for `path` go and counts it, as the API will; or tells how long to wait first, so that the headroom
@@ -69,17 +91,16 @@ impl RateLimiter {
         let mut buckets = self.buckets();
         let bucket = buckets.entry(bucket_name.clone()).or_default();
         if let (Some(rules), Some(window)) = (&self.rules, &mut bucket.window) {
-            let now = Instant::now();
-            if window.ends <= now {
+            if window.ends.left(&self.clock).is_zero() {
                 // The next window has begun, with all of the quota. When it ends is told by the first answer.
                 window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
-                window.ends = now + UNTOLD_WINDOW;
+                window.ends = End::in_time(UNTOLD_WINDOW, &self.clock);
                 window.reset = 0;
             }
             // However small the quota is, one request of it is ours.
             let others = share_of(window.quota.limit, rules.headroom.get());
             if others.min(window.quota.limit.saturating_sub(1)) >= window.quota.remaining {
-                return Err(window.ends - now);
+                return Err(window.ends.left(&self.clock));
             }
             window.quota.remaining -= 1;
         }
@@ -143,7 +164,8 @@ impl Pass<'_> {
                 None => told.remaining.saturating_sub(others),
             };
             let quota = Quota { remaining, limit: told.limit };
-            bucket.window = Some(Window { quota, reset, ends: Instant::now() + wait });
+            let ends = End::in_time(wait, &self.limiter.clock);
+            bucket.window = Some(Window { quota, reset, ends });
         }
         Some(told)
     }
@@ -213,16 +235,21 @@ fn share_of(limit: u64, share: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::ManualClock;
 
     const DATE_TEXT: &str = "Sun, 22 Nov 2026 05:30:00 GMT";
     const DATE_EPOCH: u64 = 1_795_325_400;
 
     fn okta() -> RateLimiter {
+        by(&ManualClock::new("2026-11-22T05:30:00Z"))
+    }
+
+    fn by(wall: &ManualClock) -> RateLimiter {
         let rules = serde_saphyr::from_str(
             "{limit: X-Rate-Limit-Limit, remaining: X-Rate-Limit-Remaining, reset: X-Rate-Limit-Reset, \
              zero_limit_means_concurrency: true, buckets: [/apps, /users, /users/]}",
         );
-        RateLimiter::new(Some(rules.unwrap()))
+        RateLimiter::new(Some(rules.unwrap()), wall.clock())
     }
 
     fn headers(lines: &[(&'static str, String)]) -> HeaderMap {
@@ -271,7 +298,10 @@ mod tests {
             ("date", DATE_TEXT.to_owned()),
             ("retry-after", "Sun, 22 Nov 2026 05:30:09 GMT".to_owned()),
         ]);
-        assert_eq!(RateLimiter::new(None).throttle(&date), Throttle::Until(Duration::from_secs(10)));
+        assert_eq!(
+            RateLimiter::new(None, Clock::system()).throttle(&date),
+            Throttle::Until(Duration::from_secs(10))
+        );
     }
 
     #[tokio::test]
@@ -283,6 +313,18 @@ mod tests {
 
     fn wait(limiter: &RateLimiter, path: &str) -> Option<Duration> {
         limiter.admit(path).err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_ends_by_the_wall_while_all_else_stands_still() {
+        let wall = ManualClock::new("2026-11-22T05:30:00Z");
+        let limiter = by(&wall);
+        limiter.admit("/users").unwrap().observe(&told(10, 5, 45));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(46)));
+        wall.advance(Duration::from_secs(40));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(6)));
+        wall.advance(Duration::from_secs(6));
+        assert_eq!(wait(&limiter, "/users"), None, "the function was frozen until then");
     }
 
     #[tokio::test(start_paused = true)]

@@ -129,10 +129,21 @@ impl Held {
 
     /// Gives the run up for a new one. Its index must not exist; its objects are garbage from here on.
     pub async fn abandon(&self) -> Result<()> {
+        self.give_up(false).await
+    }
+
+    /// The same, for a run that does what this one was to do: who goes on with this one is led to that.
+    pub async fn begin_anew(&self) -> Result<()> {
+        self.give_up(true).await
+    }
+
+    async fn give_up(&self, begun_anew: bool) -> Result<()> {
         let mut items = self.items.lock().await;
         items.task.doc.lease_until = None;
         self.write_task(&mut items).await?;
-        self.state.settle(items.run.clone(), RunStatus::Abandoned, Some("given up for a new start")).await
+        let mut run = items.run.clone();
+        run.doc.begun_anew = begun_anew;
+        self.state.settle(run, RunStatus::Abandoned, Some("given up for a new start")).await
     }
 
     async fn write_task(&self, items: &mut Items) -> Result<()> {

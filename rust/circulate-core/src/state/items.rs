@@ -99,6 +99,15 @@ pub struct RunItem {
     /// A pending run that is neither committed nor abandoned by then is abandoned by the next start.
     #[serde(default)]
     pub pending_until: Option<Timestamp>,
+    /// Leave it pending for so many seconds once it is complete, instead of committing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_seconds: Option<u64>,
+    /// The run that it was begun in the place of, because the API no longer knew the page where that one stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+    /// Given up for another run that does the same.
+    #[serde(default)]
+    pub begun_anew: bool,
     /// What asked for it, such as a request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,

@@ -27,6 +27,8 @@ const PARTITION: &str = "all";
 const RUN_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 /// The partition key under which every stream is listed.
 pub(crate) const STREAMS: &str = "streams";
+/// How many of the newest runs are looked through for one that was begun in the place of another.
+const LOOKED_THROUGH: usize = 50;
 /// Times a start looks again when another start got in between.
 const LOOKS: u32 = 5;
 
@@ -64,7 +66,13 @@ pub struct Wanted {
     pub destination: String,
     /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
     pub restart: bool,
-    /// Go on with this run as it was begun, and begin no other.
+    /// Take up an unfinished run whatever it was begun for: the caller sees to the rest.
+    pub adopt: bool,
+    /// Leave a run that is begun pending for so long once it is complete.
+    pub pending: Option<Duration>,
+    /// The run that one is begun in the place of.
+    pub instead_of: Option<String>,
+    /// Go on with this run as it was begun, and begin no other; but the one that was begun in its place.
     pub continuation: Option<String>,
     /// What asked for the run, such as a request id: asked for the same once more, a run is not begun again.
     pub request: Option<String>,
@@ -113,6 +121,7 @@ impl StreamState {
 
     /// Opens a run, takes up one that was left, or says who is at it.
     pub async fn open(&self, wanted: &Wanted) -> Result<Opening> {
+        let wanted = &self.follow(wanted.clone()).await?;
         for _ in 0..LOOKS {
             let head = self.get::<Head>("head").await?;
             if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), wanted).await? {
@@ -136,6 +145,29 @@ impl StreamState {
         }
         Err(Error::new(ErrorKind::State, "open run", "other starts of this stream kept getting in between")
             .temporary())
+    }
+
+    /// Leads a continuation of a run that was begun anew to the run in its place, or to the beginning of one.
+    async fn follow(&self, mut wanted: Wanted) -> Result<Wanted> {
+        while let Some(run) = self.run_of(wanted.continuation.as_deref()).await? {
+            if run.status != RunStatus::Abandoned || !run.begun_anew {
+                break;
+            }
+            let mut newest = Vec::new();
+            for (key, item) in self.store.list(&self.pk, "run#", LOOKED_THROUGH).await? {
+                newest.push(read::<RunItem>(&key.sk, item.doc)?);
+            }
+            let instead = newest.into_iter().find(|newer| newer.instead_of.as_ref() == Some(&run.run_id));
+            wanted.continuation = instead.map(|run| run.run_id);
+            if wanted.continuation.is_none() {
+                (wanted.mode, wanted.instead_of) = (run.mode, Some(run.run_id));
+                wanted.pending = run.pending_seconds.map(Duration::from_secs);
+                if run.mode == Mode::Window {
+                    wanted.window = run.window;
+                }
+            }
+        }
+        Ok(wanted)
     }
 
     /// The run that is all that is wanted, if it was brought to its end before.
@@ -252,6 +284,9 @@ impl StreamState {
             destination: wanted.destination.clone(),
             manifest: None,
             pending_until: None,
+            pending_seconds: wanted.pending.map(|span| span.as_secs()),
+            instead_of: wanted.instead_of.clone(),
+            begun_anew: false,
             request: wanted.request.clone(),
             ledger: super::Ledger {
                 code_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -280,7 +315,7 @@ impl StreamState {
             return Ok(Some(Opening::Busy(Busy { run_id, worker, until })));
         }
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
-        if !wanted.restart {
+        if !wanted.restart && !wanted.adopt {
             check_same(&run.doc, wanted)?;
         }
         self.claim(run, task, true).await

@@ -53,6 +53,9 @@ fn incremental() -> Wanted {
         spec_hash: "hash".to_owned(),
         destination: "memory:".to_owned(),
         restart: false,
+        adopt: false,
+        pending: None,
+        instead_of: None,
         continuation: None,
         request: None,
     }

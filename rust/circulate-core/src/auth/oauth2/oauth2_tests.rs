@@ -42,7 +42,7 @@ fn access_token(script: &Arc<Script>, tokens: &Arc<Tokens>, account: &Account) -
     let Auth::Oauth2(spec) = account.auth() else { panic!("{account:?}") };
     let connection = Connection {
         transport: Arc::clone(script) as _,
-        pacing: Arc::new(Pacing::new(&source)),
+        pacing: Arc::new(Pacing::new(&source, Clock::system())),
         tokens: Arc::clone(tokens),
     };
     AccessToken::new(&source, account, spec, &[SCOPE.to_owned()].into(), &connection)

@@ -63,7 +63,7 @@ impl FileToken {
     }
 
     /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
-    async fn wait_for(&self, wanted: &impl Fn(&TokenFile) -> bool) -> Result<Option<String>> {
+    async fn wait_for(&self, wanted: &(impl Fn(&TokenFile) -> bool + Sync)) -> Result<Option<String>> {
         let end = tokio::time::Instant::now() + WAIT;
         while tokio::time::Instant::now() < end {
             if self.valid()?.is_some_and(|token| wanted(&token)) {
@@ -121,7 +121,7 @@ impl Authorize for FileToken {
 
     fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async {
-            let Some(digest) = refused.get(AUTHORIZATION).and_then(|header| digest_in(header)) else {
+            let Some(digest) = refused.get(AUTHORIZATION).and_then(digest_in) else {
                 return Ok(false);
             };
             self.other_than(&digest).await.map(|_| true)

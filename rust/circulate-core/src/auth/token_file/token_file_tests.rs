@@ -182,7 +182,7 @@ async fn a_token_that_has_ended_is_asked_for() {
     folder.write(&token("okta-read", "t1")).unwrap();
     let reader = reader(&folder, &clock);
     assert_eq!(signed(&reader).await.unwrap()["authorization"], "Bearer t1");
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     let renewed = TokenFile { expires_at: token("", "").expires_at + 3600, ..token("okta-read", "t2") };
     let write = || folder.write(&renewed).unwrap();
     let (question, headers) = tokio::join!(answering(&folder, json!({}), write), signed(&reader));
@@ -256,8 +256,8 @@ async fn what_is_minted_is_what_a_reader_signs_with() {
         Minter::new((&source, &account, &connection), &scopes, ("okta-read", "i1"), folder.clone(), retry())
             .unwrap();
     let span = Duration::from_secs(8);
-    let minted = minter.mint(None, span).await.unwrap();
-    assert_eq!((minted.renewed, minted.token_type.as_str(), script.urls().len()), (true, "DPoP", 3));
+    let first = minter.mint(None, span).await.unwrap();
+    assert_eq!((first.renewed, first.token_type.as_str(), script.urls().len()), (true, "DPoP", 3));
     assert!(!minter.mint(None, span).await.unwrap().renewed, "it is not due");
     let reader = FileToken::new("okta-read", folder.clone(), Clock::system());
     let headers = signed(&reader).await.unwrap();
