@@ -16,7 +16,8 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
 PROGRAM, REST = stat.S_IFREG | 0o755, stat.S_IFREG | 0o644
 """Lambda runs functions as a user that owns nothing, so all files can be read by all."""
-LEVEL = 9
+LEVEL = 6
+"""The best would save 0.6 % of the engine and take three times as long."""
 
 
 @dataclass(frozen=True, slots=True)

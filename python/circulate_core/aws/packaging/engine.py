@@ -29,7 +29,7 @@ def build_wheel(folder: Path, architecture: str) -> Path:
         CirculateError: It could not be built.
     """
     _check_what_is_needed()
-    command = [sys.executable, "-m", "maturin", "build", "--release", "--locked"]
+    command = [sys.executable, "-m", "maturin", "build", "--release"]
     command += ["--zig", "--compatibility", "manylinux2014", "--target", TARGETS[architecture], "--out", str(folder)]
     # Or Zig would be looked for beside whatever `python3` is.
     environment = os.environ | {"CARGO_ZIGBUILD_PYTHON_PATH": sys.executable}
