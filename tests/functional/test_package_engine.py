@@ -35,8 +35,11 @@ def wheel(tmp_path: Path) -> Path:
         ("circulate_core-0.1.0-cp311-abi3-musllinux_1_2_x86_64.whl", ["is for musllinux_1_2_x86_64"]),
         ("circulate_core-0.1.0-cp311-abi3-macosx_11_0_arm64.whl", ["architecture is x86_64"]),
         ("circulate_core-0.1.0-cp311-abi3-manylinux2014_aarch64.whl", ["is for manylinux2014_aarch64", "x86_64"]),
-        ("circulate_core-0.1.0-cp311-cp311-manylinux2014_x86_64.whl", ["is for one Python (cp311-cp311)"]),
-        ("circulate_core-0.1.0-cp312-abi3-manylinux2014_x86_64.whl", ["not for all from 3.11 on"]),
+        (
+            "circulate_core-0.1.0-cp311-cp311-manylinux2014_x86_64.whl",
+            ["is for cp311-cp311, not for every Python from 3.11 on"],
+        ),
+        ("circulate_core-0.1.0-cp312-abi3-manylinux2014_x86_64.whl", ["is for cp312-abi3"]),
         ("other-0.1.0-cp311-abi3-manylinux2014_x86_64.whl", ["is not named as a wheel of circulate_core is"]),
         ("circulate_core-0.1.0.tar.gz", ["is not named as a wheel of circulate_core is"]),
     ],

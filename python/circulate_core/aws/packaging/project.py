@@ -35,9 +35,9 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
         SettingsError: Something is missing, or the wheel does not fit.
         LimitError: Lambda would not take what was made.
     """
-    described_functions = described(lambdas)
-    architecture = _architecture(described_functions)
-    functions = [_function_package(each) for each in described_functions]
+    functions = described(lambdas)
+    architecture = _architecture(functions)
+    codes = [_function_package(each) for each in functions]
     extensions = {folder.name: extension_files(folder) for folder in _folders(lambdas.parent / "extensions")}
     core = _core(wheel, architecture)
     # Extensions are not given the path where layers have Python packages, so each has the package beside its own.
@@ -45,7 +45,7 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
         name: [*files, *(file.below(name) for file in core)] for name, files in extensions.items()
     }
     packages = Packages(
-        architecture=architecture, functions=functions, layers=[_layer_package(*each) for each in layers.items()]
+        architecture=architecture, functions=codes, layers=[_layer_package(*each) for each in layers.items()]
     )
     packages.check_limits()
     _write(packages, out)

@@ -55,7 +55,7 @@ def _problem(name: str, architecture: str) -> str | None:
     if not tags:
         return "is not named as a wheel of circulate_core is"
     if tags["abi"] != "abi3" or not any(map(_is_old_enough, tags["python"].split("."))):
-        return f"is for one Python ({tags['python']}-{tags['abi']}), not for all from {_dotted(PYTHON)} on"
+        return f"is for {tags['python']}-{tags['abi']}, not for every Python from {_dotted(PYTHON)} on (abi3)"
     platforms = tags["platform"].split(".")
     machine = MACHINES[architecture]
     if not any(platform.endswith(f"_{machine}") for platform in platforms):
