@@ -10,12 +10,11 @@ import pytest
 from packages import PACKAGE, ROOT, assert_told, for_all_files, make_project, make_wheel, modes, names, write
 from support import Cli
 
+from circulate_core.aws.local.project import described
 from circulate_core.aws.packaging import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
 from circulate_core.exceptions import LimitError
 
-FUNCTIONS = [
-    f"circulate-{folder.parent.name}-{folder.name}-list" for folder in sorted((ROOT / "lambdas/lib/okta").iterdir())
-]
+FUNCTIONS = [each.name for each in described(ROOT / "lambdas/lib")]
 CORE = [
     "circulate_core-0.1.0.dist-info/METADATA",
     "circulate_core-0.1.0.dist-info/licenses/LICENSE",
