@@ -86,6 +86,11 @@ bench-aws: release $(S3S_FS) ## compare first calls with boto3, and S3 with a fo
 bench-lambda: release ## time Lambda functions under the local runner, cold and warm, beside boto3 (release build: minutes)
 	@$(BIN)/python tests/bench/lambdas.py
 
+.PHONY: package
+package: develop ## make what goes to AWS: zips of functions and layers (release build: minutes)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group package
+	@$(BIN)/circulate package
+
 .PHONY: size
 size: $(VENV)/.ready ## say what the bytes of the extension and of the wheel are (links a release build twice: minutes)
 	@$(BIN)/python tests/bench/size.py

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 import circulate_core
-from circulate_core.cli import demo, inspect, local, pull, state
+from circulate_core.cli import demo, inspect, local, package, pull, state
 from circulate_core.cli.console import tell_error
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
@@ -63,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("state", "look at state, set it back, settle pending runs", state.add_arguments, state.run),
         ("gc", "remove what no manifest names", state.add_gc_arguments, state.run_gc),
         ("local", "run Lambda functions on this machine as AWS runs them", local.add_arguments, local.run),
+        ("package", "make zips of Lambda functions and layers", package.add_arguments, package.run),
         ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
     ):
         command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")

@@ -1,0 +1,85 @@
+"""Wheels of this package: whether Lambda can load one, and what is in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from circulate_core.aws.packaging.archive import File
+from circulate_core.aws.packaging.contents import ENGINE
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""What wheels call the architectures of Lambda."""
+PYTHON = (3, 11)
+"""The oldest that functions may have."""
+GLIBC = (2, 17)
+"""The one of manylinux2014. Lambda's Python 3.11 has 2.26, later ones have 2.34."""
+NAMED_GLIBC = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": GLIBC}
+HOW = "leave out --wheel, or build one: maturin build --release --zig --compatibility manylinux2014"
+# https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
+NAME = re.compile(r"circulate_core-[^-]+(-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl")
+
+
+def read_wheel(wheel: Path, architecture: str) -> list[File]:
+    """Return the files of a wheel.
+
+    Args:
+        wheel: The wheel.
+        architecture: What functions run on, as Lambda calls it.
+
+    Raises:
+        SettingsError: It is no wheel of this package, or functions could not load it.
+    """
+    problem = _problem(wheel.name, architecture)
+    if problem:
+        raise _error(wheel, problem)
+    try:
+        with ZipFile(wheel) as archive:
+            files = [File(name, archive.read(name)) for name in archive.namelist() if not name.endswith("/")]
+    except OSError as error:
+        raise _error(wheel, f"cannot be read: {error.strerror}") from None
+    except BadZipFile:
+        raise _error(wheel, "is damaged: it is no zip") from None
+    if ENGINE not in {file.name for file in files}:
+        raise _error(wheel, f"has no {ENGINE}")
+    return files
+
+
+def _problem(name: str, architecture: str) -> str | None:
+    tags = NAME.fullmatch(name)
+    if not tags:
+        return "is not named as a wheel of circulate_core is"
+    if tags["abi"] != "abi3" or not any(map(_is_old_enough, tags["python"].split("."))):
+        return f"is for {tags['python']}-{tags['abi']}, not for every Python from {_dotted(PYTHON)} on (abi3)"
+    platforms = tags["platform"].split(".")
+    machine = MACHINES[architecture]
+    if not any(platform.endswith(f"_{machine}") for platform in platforms):
+        return f"is for {tags['platform']}, but the functions' architecture is {architecture}"
+    if not any(glibc and glibc <= GLIBC for glibc in (_glibc(platform, machine) for platform in platforms)):
+        return f"is for {tags['platform']}, and Lambda needs manylinux2014 or older (glibc {_dotted(GLIBC)})"
+    return None
+
+
+def _is_old_enough(python: str) -> bool:
+    found = re.fullmatch(r"cp3(\d+)", python)
+    return found is not None and (3, int(found[1])) <= PYTHON
+
+
+def _glibc(platform: str, machine: str) -> tuple[int, int] | None:
+    """Return the version of glibc that a platform tag asks for."""
+    name = platform.removesuffix(f"_{machine}")
+    found = re.fullmatch(r"manylinux_(\d+)_(\d+)", name)
+    return (int(found[1]), int(found[2])) if found else NAMED_GLIBC.get(name)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _error(wheel: Path, problem: str) -> SettingsError:
+    return SettingsError(f"{wheel} {problem}", operation="package", hint=HOW)

@@ -1,0 +1,87 @@
+"""`circulate package`: what AWS Lambda takes, made of this project."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circulate_core.cli.console import size, table
+from circulate_core.cli.local import LAMBDAS
+
+if TYPE_CHECKING:
+    import argparse
+
+    from circulate_core.aws.packaging import Package, Packages
+
+RUNTIMES = ("python3.11", "python3.12", "python3.13")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate package`."""
+    parser.add_argument(
+        "--lambdas",
+        metavar="DIR",
+        type=Path,
+        default=LAMBDAS,
+        help=f"functions; the folder `extensions` is beside it (default: {LAMBDAS})",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="where to write (default: `.build` beside functions)")
+    parser.add_argument(
+        "--wheel", metavar="FILE", type=Path, help="manylinux2014 wheel to make layers of (default: built, in minutes)"
+    )
+    parser.add_argument("--json", action="store_true", help="write what was made as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the packages; tell their sizes and how layers are published."""
+    from circulate_core.aws.packaging import package  # noqa: PLC0415 - much that no other command needs
+
+    out = args.out or args.lambdas.parent / ".build"
+    packages = package(args.lambdas, out, wheel=args.wheel)
+    if args.json:
+        print(json.dumps(_report(packages, out)))
+        return 0
+    print(_sizes(packages, out))
+    print("\nlayers are published by")
+    for layer in packages.layers:
+        print(shlex.join(_publish(layer, out, packages.architecture)))
+    return 0
+
+
+def _sizes(packages: Packages, out: Path) -> str:
+    from circulate_core.aws.packaging import MOST_UNZIPPED, MOST_ZIPPED  # noqa: PLC0415 - as above
+
+    rows = [["FILE", "ZIPPED", "UNZIPPED"]]
+    rows += [[str(out / each.file), size(each.zipped), size(each.unzipped)] for each in packages.all]
+    rows += [["the largest function with all layers", "", size(packages.largest_unzipped)]]
+    rows += [["what Lambda takes", size(MOST_ZIPPED), size(MOST_UNZIPPED)]]
+    return table(rows)
+
+
+def _report(packages: Packages, out: Path) -> dict[str, Any]:
+    return {
+        "architecture": packages.architecture,
+        "largest_unzipped": packages.largest_unzipped,
+        "packages": [
+            {
+                "file": str(out / each.file),
+                "layer": each.layer,
+                "zipped": each.zipped,
+                "unzipped": each.unzipped,
+                "sha256": each.sha256,
+            }
+            for each in packages.all
+        ],
+        "publish": [_publish(layer, out, packages.architecture) for layer in packages.layers],
+    }
+
+
+def _publish(layer: Package, out: Path, architecture: str) -> list[str]:
+    """Return the command that publishes a layer."""
+    return [
+        *("aws", "lambda", "publish-layer-version", "--layer-name", str(layer.layer)),
+        *("--zip-file", f"fileb://{out / layer.file}"),
+        *("--compatible-runtimes", *RUNTIMES, "--compatible-architectures", architecture),
+    ]
