@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::batch::BatchLimits;
 use crate::sink::LocalFolder;
-use crate::state::RunStatus;
+use crate::state::{RunStatus, list_runs};
 use crate::testing::{Answer, Faulty, Lake, Script, after, page, users};
 
 /// Longer than a lease: a worker that died no longer holds its run.
@@ -425,4 +425,89 @@ async fn a_pull_that_is_dropped_no_longer_renews_its_lease() {
         lake.clock.advance(Duration::from_secs(25));
     }
     completes(&lake, three_pages()).await;
+}
+
+/// A full run that stopped after its first page, and what it reported.
+async fn stopped_full_run(lake: &Lake, change: impl Fn(&mut Pull)) -> Report {
+    let stop = Stop::new(None);
+    let [first, second, _] = three_pages();
+    let mut pull = lake.pull(&Script::new([first, second.interrupting(&stop)]));
+    small_objects(&mut pull);
+    (pull.options.mode, pull.stop) = (Mode::Full, stop);
+    change(&mut pull);
+    let report = Box::pin(pull.run()).await.report;
+    assert_eq!((report.status, report.continuation.as_ref()), (Verdict::Partial, report.run_id.as_ref()));
+    report
+}
+
+fn unattended(lake: &Lake, answers: impl IntoIterator<Item = Answer>, continuation: Option<&str>) -> Pull {
+    let mut pull = lake.pull(&Script::new(answers));
+    pull.options.unattended = true;
+    pull.options.continuation = continuation.map(str::to_owned);
+    pull
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unattended_start_of_another_mode_ends_the_open_run_first() {
+    let lake = Lake::default();
+    let full = stopped_full_run(&lake, |_| ()).await;
+    let [_, second, third] = three_pages();
+    let rest = [second, third, page(&users(0..6))];
+    let outcome = Box::pin(unattended(&lake, rest, None).run()).await;
+    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    let report = outcome.report;
+    assert_eq!((report.status, report.mode, report.repeats), (Verdict::Complete, Mode::Incremental, 6));
+    assert_ne!(report.run_id, full.run_id);
+    let runs = list_runs(&*lake.store, 9).await.unwrap();
+    let modes: Vec<_> = runs.iter().map(|(_, run)| (run.mode, run.status)).collect();
+    assert_eq!(modes, [(Mode::Incremental, RunStatus::Committed), (Mode::Full, RunStatus::Committed)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_continuation_of_a_run_that_was_begun_anew_goes_on_with_the_one_in_its_place() {
+    let lake = Lake::default();
+    let run_id = stopped_full_run(&lake, |_| ()).await.run_id.unwrap();
+    // The API has forgotten the page; the run in its place is stopped too, or its worker dies before it begins.
+    let stop = Stop::new(None);
+    let gone = Answer::new(410, "");
+    let [first, second, third] = three_pages();
+    let mut again = unattended(&lake, [gone, first, second.clone().interrupting(&stop)], Some(&run_id));
+    small_objects(&mut again);
+    again.stop = stop;
+    let report = Box::pin(again.run()).await.report;
+    assert_eq!((report.status, report.mode), (Verdict::Partial, Mode::Full));
+    assert_ne!(report.run_id.as_ref(), Some(&run_id));
+    // The event comes a second time, and so does the third once all is done.
+    for answers in [vec![second, third], vec![]] {
+        let done = Box::pin(unattended(&lake, answers, Some(&run_id)).run()).await;
+        assert!(done.error.is_none(), "{:?}", done.error);
+        assert_eq!(
+            (done.report.status, done.report.mode, &done.report.run_id),
+            (Verdict::Complete, Mode::Full, &report.run_id)
+        );
+        assert_eq!(lake.records(done.report.manifest.as_ref().unwrap()).await, users(0..6));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_run_of_another_definition_is_begun_anew_when_nobody_looks() {
+    let lake = Lake::default();
+    let run_id =
+        stopped_full_run(&lake, |pull| pull.definition.endpoint.list.page_size = None).await.run_id.unwrap();
+    let done = Box::pin(unattended(&lake, three_pages(), Some(&run_id)).run()).await;
+    assert!(done.error.is_none(), "{:?}", done.error);
+    assert_eq!((done.report.status, done.report.mode), (Verdict::Complete, Mode::Full));
+    assert_eq!(lake.records(done.report.manifest.as_ref().unwrap()).await, users(0..6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_run_is_left_pending_is_decided_when_it_begins() {
+    let lake = Lake::default();
+    let pending = |pull: &mut Pull| pull.options.pending = Some(Duration::from_hours(1));
+    let run_id = stopped_full_run(&lake, pending).await.run_id.unwrap();
+    let [_, second, third] = three_pages();
+    let done = Box::pin(unattended(&lake, [second, third], Some(&run_id)).run()).await;
+    assert_eq!(done.report.status, Verdict::Complete);
+    let runs = list_runs(&*lake.store, 9).await.unwrap();
+    assert_eq!(runs[0].1.status, RunStatus::Pending);
 }
