@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from places import Bucket, client
-from support import StartOrg
+from support import CliFor, StartOrg
+from toys import needs_namespaces
 
-import circulate_core
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
-from circulate_core.aws.local.project import described
+from circulate_core.aws.local.project import described, lay_out
 from circulate_core.practice import OAuthClient, PracticeOrg, make_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,19 +46,6 @@ def list(event, context):
         "token": token["access_token"] if event.get("show") else None,
     }
 """
-
-
-def layer(folder: Path) -> Path:
-    """Lay the extension out as its layer does."""
-    source = ROOT / "lambdas/extensions/okta-token"
-    (folder / "extensions").mkdir(parents=True)
-    shutil.copy(source / "okta-token", folder / "extensions/okta-token")
-    (folder / "okta-token").mkdir()
-    shutil.copytree(
-        source / "okta_token", folder / "okta-token/okta_token", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    (folder / "okta-token/circulate_core").symlink_to(Path(circulate_core.__file__).parent)
-    return folder
 
 
 @dataclass
@@ -102,7 +89,7 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
-        stage = Stage(stack, tmp_path, layer(tmp_path / "layer"))
+        stage = Stage(stack, tmp_path, lay_out(ROOT / "lambdas/extensions/okta-token", tmp_path / "layer"))
         yield stage
     shown = "\n".join(stage.log)
     assert "canary" not in shown
@@ -147,8 +134,9 @@ def test_six_steps_from_the_event_to_the_resource(
         "okta_token_secret_okta_read": place.table,
         "okta_token_scopes_okta_read": "okta.users.read",
     }
-    (users,) = (each.function(environment) for each in described(ROOT / "lambdas/lib") if each.endpoint == "users")
-    local = stage.start(replace(users, layers=(stage.layer,), extensions=stage.layer / "extensions"))
+    (described_users,) = (each for each in described(ROOT / "lambdas/lib") if each.endpoint == "users")
+    users = described_users.function(environment, layer=stage.layer)
+    local = stage.start(users)
     for _ in range(3):
         answer = result(local.invoke(users.name))
         assert answer["status"] == "complete"
@@ -320,3 +308,66 @@ def test_a_secret_that_is_missing_or_rotated(start_org: StartOrg, stage: Stage, 
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(held | {"client_secret": "canary-2"}))
     assert call(local, refused=first["token"])["digest"] != first["digest"]
     assert outcomes(org) == ["issued", "invalid_client", "issued"]
+
+
+FULL = """
+import os
+import circulate_core
+
+def list(event, context):
+    first = circulate_core.token()
+    fill = open("/tmp/fill", "wb", buffering=0)
+    try:
+        while True:
+            os.posix_fallocate(fill.fileno(), os.fstat(fill.fileno()).st_size, 1 << 20)
+    except OSError:
+        pass
+    try:
+        while True:
+            fill.write(bytes(512))
+    except OSError:
+        pass
+    try:
+        circulate_core.token(refused=first["access_token"])
+        told = None
+    except circulate_core.CirculateError as error:
+        told = str(error)
+    kept = circulate_core.token() == first
+    os.unlink("/tmp/fill")
+    fill.close()
+    return [told, kept, circulate_core.token(refused=first["access_token"]) != first]
+"""
+
+
+@needs_namespaces
+def test_a_full_tmp_is_told_and_the_token_before_is_kept(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()])
+    function = stage.reader(org)
+    (function.task_root / "handler.py").write_text(FULL)
+    told, kept, renewed = call(stage.start(function))
+    assert "cannot write the token file: No space left on device" in told
+    assert "make room" in told
+    assert (kept, renewed) == (True, True)
+
+
+def test_a_lambda_yaml_may_name_the_extension(start_org: StartOrg, cli_for: CliFor, tmp_path: Path) -> None:
+    org = start_org(users=70, clients=[by_secret()])
+    lambdas = tmp_path / "lambdas"
+    shutil.copytree(ROOT / "lambdas", lambdas, ignore=shutil.ignore_patterns(".build", "__pycache__"))
+    file = lambdas / "lib/okta/users/lambda.yaml"
+    file.write_text(file.read_text() + "    extension: okta-token\n    environment: {OKTA_TOKEN_PROFILE: default}\n")
+    cli = cli_for(org)
+    variables = {
+        "client_id": "0oa1",
+        "client_secret": SECRET,
+        "okta_token_url": f"{org.url}/oauth2/v1/token",
+        "okta_token_scopes": "okta.users.read",
+    }
+    given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    done = cli("local", "invoke", "okta.users", "--lambdas", lambdas / "lib", "--org", "env", *given, OKTA_API_TOKEN="")
+    assert (done.code, json.loads(done.out)["records"]) == (0, 70), done.err
+    assert '"event": "token written"' in done.err
+    assert "canary" not in done.err
+    file.write_text(file.read_text().replace("okta-token", "okta-tokens"))
+    done = cli("local", "invoke", "okta.users", "--lambdas", lambdas / "lib")
+    assert (done.code, "there is no extension `okta-tokens`" in done.err) == (2, True)

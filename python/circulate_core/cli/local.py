@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -205,13 +206,32 @@ def _surrounded(
         if secret:
             environment |= {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]}
     environment |= _places(args, stand_ins) | _variables(args.env)
+    layers = _layers(stack, args.lambdas.parent / "extensions", {each.extension for each in described})
     functions = [
-        each.function(environment, timeout_s=args.timeout, memory_mb=args.memory, region=region) for each in described
+        each.function(
+            environment,
+            layer=layers.get(each.extension),
+            timeout_s=args.timeout,
+            memory_mb=args.memory,
+            region=region,
+        )
+        for each in described
     ]
     keys = Credentials(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], credentials.get("AWS_SESSION_TOKEN")
     )
     return stack.enter_context(LocalLambda(functions, log=_log, credentials=keys, port=port))
+
+
+def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str | None, Path]:
+    """Lay out the extensions that functions have beside them."""
+    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+
+    layers: dict[str | None, Path] = {}
+    for name in names - {None}:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circulate-layer-")))
+        layers[name] = project.lay_out(folder / str(name), place)
+    return layers
 
 
 def _places(args: argparse.Namespace, stand_ins: Any) -> dict[str, str]:  # noqa: ANN401 - a module

@@ -45,6 +45,9 @@ pub struct FunctionFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 512, max = 10240))]
     pub ephemeral_mb: Option<u32>,
+    /// The extension beside it, such as `okta-token`, a folder of `lambdas/extensions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
     /// Environment variables, besides those of `defaults.yaml`. Never a secret: whoever may look at the function sees them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -119,6 +122,8 @@ pub struct LambdaFunction {
     pub timeout_s: u32,
     /// Size of `/tmp` in MB.
     pub ephemeral_mb: u32,
+    /// The extension beside it.
+    pub extension: Option<String>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
 }
@@ -180,6 +185,7 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             memory_mb: given.memory_mb.unwrap_or(defaults.memory_mb),
             timeout_s: given.timeout_s.unwrap_or(defaults.timeout_s),
             ephemeral_mb: given.ephemeral_mb.unwrap_or(defaults.ephemeral_mb),
+            extension: given.extension,
             environment,
         })
     };

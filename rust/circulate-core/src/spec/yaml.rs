@@ -301,8 +301,16 @@ fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong
         );
         return Err(Wrong::at(&at("handler"), why));
     }
+    if let Some(extension) = function.extension.as_ref().filter(|name| !is_file_name(name)) {
+        let why = format!("`{extension}` can't name an extension: use letters, digits, `-` and `_`");
+        return Err(Wrong::at(&at("extension"), why));
+    }
     check_limits(&at(""), function.memory_mb, function.timeout_s, function.ephemeral_mb)?;
     check_environment(&at("environment"), &function.environment)
+}
+
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// The limits of Lambda.
