@@ -211,3 +211,24 @@ def test_functions_are_described(client: Any) -> None:  # noqa: ANN401
     assert [function["FunctionName"] for function in listed] == ["toy"]
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function_configuration(FunctionName="other")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "rebound.example"}, {"Host": "127.0.0.1.example:80"}, {"Origin": "https://page.example"}]
+)
+def test_a_web_page_can_call_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
+    function = toy(tmp_path, "def handler(event, context): return 1", environment={"TOKEN": "canary"})
+    with LocalLambda([function]) as local:
+        url = f"{local.url}/2015-03-31/functions/toy"
+        for request in (
+            urllib.request.Request(f"{url}/invocations", data=b"{}", headers=headers),
+            urllib.request.Request(f"{url}/configuration", headers=headers),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request)
+            with refused.value:
+                assert refused.value.code == 403
+        with urllib.request.urlopen(f"{url}/configuration") as answer:
+            described = answer.read()
+    assert b"canary" not in described
+    assert b"TOKEN" in described

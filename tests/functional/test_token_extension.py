@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -371,3 +372,16 @@ def test_a_lambda_yaml_may_name_the_extension(start_org: StartOrg, cli_for: CliF
     file.write_text(file.read_text().replace("okta-token", "okta-tokens"))
     done = cli("local", "invoke", "okta.users", "--lambdas", lambdas / "lib")
     assert (done.code, "there is no extension `okta-tokens`" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "told", "counts_for"), [(60.0, "number", 60), (600.0, "string", 600), (600.0, "absent", 300)]
+)
+def test_a_lifetime_may_be_short_or_a_text_or_untold(
+    start_org: StartOrg, stage: Stage, lifetime: float, told: str, counts_for: int
+) -> None:
+    org = start_org(clients=[by_secret(lifetime=lifetime, expires_in=told)])
+    began = time.time()
+    token = call(stage.start(stage.reader(org)))
+    assert counts_for - 5 < token["expires_at"] - began < counts_for + 5
+    assert outcomes(org) == ["issued"]

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "rust/circulate-core/src"
@@ -159,3 +160,18 @@ def test_every_error_kind_has_its_exception() -> None:
         if isinstance(value, type) and issubclass(value, exceptions.CirculateError)
     }
     assert named == defined - {"CirculateError"}
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_workflows_are_pinned_and_have_the_permissions_they_need(workflow: Path) -> None:
+    described = yaml.safe_load(workflow.read_text())
+    assert described["permissions"] == {}
+    for job in described["jobs"].values():
+        assert set(job["permissions"].values()) <= {"read", "write"}
+        assert job["permissions"].get("contents", "read") == "read"
+        assert "timeout-minutes" in job
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", step.get("uses", "a/b@" + "0" * 40)), step
+            assert "${{" not in step.get("run", ""), "a value in a script is a way in for others' words"
+    signing = [name for name, job in described["jobs"].items() if "id-token" in job["permissions"]]
+    assert signing == ["publish"]
