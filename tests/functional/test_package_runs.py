@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packages import PACKAGE, make_project, make_wheel, unpack
+from packages import PACKAGE, ROOT, make_project, make_wheel, names, unpack
 from places import Bucket, client
 from support import Cli, StartOrg
 from toys import needs_namespaces, result
@@ -20,7 +20,7 @@ from toys import needs_namespaces, result
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, LocalLambda
 from circulate_core.aws.local.project import described
-from circulate_core.practice import PracticeOrg
+from circulate_core.practice import OAuthClient, PracticeOrg, make_key
 from circulate_core.practice.compare import compare, key_of
 
 USERS = "circulate-okta-users-list"
@@ -45,8 +45,8 @@ from circulate_core.aws.local import Credentials, Function, LocalLambda
 
 given = json.load(sys.stdin)
 function = Function(
-    name="users", task_root=Path(given["task"]), layers=(Path(given["layer"]),), handler="handler.list", timeout_s=60,
-    memory_mb=256, environment=given["environment"],
+    name="users", task_root=Path(given["task"]), layers=tuple(map(Path, given["layer"])), handler="handler.list",
+    timeout_s=60, memory_mb=256, environment=given["environment"],
 )
 log = lambda line: print(line, file=sys.stderr)
 with LocalLambda([function], log=log, credentials=Credentials("practice", "practice")) as local:
@@ -88,10 +88,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("project")
     lambdas = make_project(folder)
     (lambdas / "okta/users/handler.py").write_text(TELLING)
+    shutil.copytree(ROOT / "lambdas/extensions/okta-token", lambdas.parent / "extensions/okta-token")
     command = Cli.command("package", "--wheel", make_wheel(folder, engine=None), "--json")
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     made = Made(lambdas, json.loads(done.stdout), folder / "unpacked")
-    for name in (USERS, "core-layer", "toy-extension-layer"):
+    for name in (USERS, "core-layer", "toy-extension-layer", "okta-token-layer"):
         unpack(made.zip(name), made.unpacked / name)
     return made
 
@@ -131,6 +132,7 @@ def account(aws: str, tmp_path: Path, start_org: StartOrg, monkeypatch: pytest.M
     [
         ("core-layer", "python", ["circulate_core"]),
         ("toy-extension-layer", "toy-extension", ["circulate_core", "toy_extension"]),
+        ("okta-token-layer", "okta-token", ["circulate_core", "okta_token"]),
     ],
 )
 def test_all_modules_of_a_layer_can_be_imported_without_what_was_left_out(
@@ -161,7 +163,7 @@ def test_a_function_and_an_extension_use_what_is_in_their_layers(made: Made, acc
 
 @needs_namespaces
 def test_a_function_needs_nothing_but_the_runtime_and_the_layer(made: Made, account: Account, tmp_path: Path) -> None:
-    given = {"task": made.unpacked / USERS, "layer": made.unpacked / "core-layer", "environment": account.environment}
+    given = {"task": made.unpacked / USERS, "layer": [made.unpacked / "core-layer"], "environment": account.environment}
     done = subprocess.run(
         [bare_python(tmp_path / "bare"), "-c", INVOKE],
         input=json.dumps(given, default=str),
@@ -179,6 +181,42 @@ def test_a_function_needs_nothing_but_the_runtime_and_the_layer(made: Made, acco
         if not file.startswith(("/var/task/", "/opt/python/")) and name.partition(".")[0] not in sys.stdlib_module_names
     }
     assert foreign <= {"__main__", "awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"}
+
+
+@needs_namespaces
+def test_the_token_extension_runs_from_its_layer_with_nothing_else_installed(
+    made: Made, account: Account, start_org: StartOrg, tmp_path: Path
+) -> None:
+    key = make_key("ES256")
+    org = start_org(
+        users=90, clients=[OAuthClient(client_id="0oa1", scopes=["okta.users.read"], keys=[key], dpop=True)]
+    )
+    signed_in = {
+        "OKTA_API_TOKEN": "",
+        "OKTA_ORG_URL": org.url,
+        "OKTA_TOKEN_PROFILE": "default",
+        "client_id": "0oa1",
+        "private_key": json.dumps(key),
+        "okta_org_url": org.url,
+        "okta_token_scopes": "okta.users.read",
+    }
+    environment = {name: value for name, value in (account.environment | signed_in).items() if value}
+    layers = [made.unpacked / "core-layer", made.unpacked / "okta-token-layer"]
+    given = {"task": made.unpacked / USERS, "layer": layers, "environment": environment}
+    done = subprocess.run(
+        [bare_python(tmp_path / "bare"), "-c", INVOKE],
+        input=json.dumps(given, default=str),
+        env={"PYTHONPATH": str(PACKAGE.parent)},  # of the runner; neither functions nor extensions see it
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    answer = json.loads(done.stdout)
+    assert (answer["status"], answer["records"]) == ("complete", 90), done.stderr
+    assert '"event": "token written"' in done.stderr
+    assert key["d"] not in done.stderr
+    assert [request.outcome for request in org.token_requests][-1] == "issued"
+    assert "okta-token/README.md" not in names(made.zip("okta-token-layer"))
 
 
 def bare_python(folder: Path) -> Path:

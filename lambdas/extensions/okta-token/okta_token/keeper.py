@@ -1,8 +1,8 @@
 """Keeps the token files up to date. Tokens themselves never reach Python: the engine gets and writes them."""
 
 import json
+import os
 import threading
-import uuid
 from pathlib import Path
 
 from circulate_core import _core
@@ -25,7 +25,7 @@ class Keeper:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.instance = uuid.uuid4().hex
+        self.instance = os.urandom(16).hex()
         self._profiles = {profile.name: profile for profile in config.profiles}
         self._lock = threading.Lock()
         try:

@@ -45,7 +45,13 @@ def main() -> int:
             return 0
         if keeper:
             left = event["deadlineMs"] / 1000 - time.time()
-            keeper.renew_all(min(INVOKE_S, max(left - 1, 0.5)))
+            try:
+                keeper.renew_all(min(INVOKE_S, max(left - 1, 0.5)))
+            except Exception as bug:
+                error("failed", message=f"{type(bug).__name__}: this is a bug")
+                if not keeper.config.fail_open:
+                    api.exit_error("Extension.Failed", type(bug).__name__)
+                    raise
 
 
 def _prepare() -> tuple[Keeper | None, Trouble | None]:
