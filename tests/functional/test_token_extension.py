@@ -39,6 +39,12 @@ def list(event, context):
     if "change" in event:
         path = folder / "default.token.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | event["change"]))
+    if "link" in event:
+        path = folder / "default.token.json"
+        path.rename(folder / "elsewhere")
+        path.symlink_to(folder / "elsewhere")
+    if "text" in event:
+        return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
     if "files" in event:
         return sorted((file.name, stat.S_IMODE(file.lstat().st_mode)) for file in folder.iterdir())
     token = circulate_core.token(event.get("profile", "default"), refused=event.get("refused"))
@@ -164,6 +170,9 @@ def test_files_are_for_this_user_alone_and_gone_when_the_environment_ends(start_
     with LocalLambda([function], log=stage.log.append, credentials=None) as local:
         assert call(local, files=True) == [["default.token.json", 0o600], ["tokens.sock", 0o600]]
         token = call(local)
+        ((name, text),) = call(local, text=True).items()
+        assert name == "default.token.json"
+        assert "canary" not in text
     assert token["scope"] == "okta.groups.read okta.users.read"
     assert stage.told("shut down")
 
@@ -212,6 +221,14 @@ def test_a_planted_file_is_refused_and_replaced_with_the_next_event(
     invocation = local.invoke("reader", json.dumps({"write": written, "mode": mode}).encode())
     error = json.loads(invocation.payload)
     assert (error["errorType"], part in error["errorMessage"]) == ("AuthError", True), error
+    assert call(local)["token_type"] == BEARER
+
+
+def test_a_link_in_the_place_of_the_file_is_refused_and_replaced(start_org: StartOrg, stage: Stage) -> None:
+    local = stage.start(stage.reader(start_org(clients=[by_secret()])))
+    call(local)
+    error = json.loads(local.invoke("reader", b'{"link": true}').payload)
+    assert "can't be opened, or is a link" in error["errorMessage"]
     assert call(local)["token_type"] == BEARER
 
 

@@ -92,6 +92,12 @@ fn what_others_could_have_put_there_is_refused() {
     std::fs::write(&path, &whole).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(told().contains("can be read by others"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        rustix::fs::chown(&path, Some(rustix::fs::Uid::from_raw(1)), None).unwrap();
+        assert!(told().contains("belongs to somebody else"));
+        rustix::fs::chown(&path, Some(rustix::fs::Uid::ROOT), None).unwrap();
+    }
     let elsewhere = parent.path().join("elsewhere");
     std::fs::rename(&path, &elsewhere).unwrap();
     std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o600)).unwrap();
