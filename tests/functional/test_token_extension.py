@@ -206,30 +206,24 @@ def test_a_token_that_the_api_refused_is_replaced(start_org: StartOrg, stage: St
 
 
 @pytest.mark.parametrize(
-    ("written", "mode", "part"),
+    "planted",
     [
-        ('{"schema": 1}', 0o600, "no token file of a form we know"),
-        ("canary", 0o600, "no token file of a form we know"),
-        ('{"schema": 1}', 0o644, "can be read by others"),
+        {"write": '{"schema": 1}'},
+        {"write": "canary"},
+        {"write": '{"schema": 1}', "mode": 0o644},
+        {"change": {"schema": 2}},
+        {"change": {"profile": "other"}},
+        {"change": {"access_token": "canary", "expires_at": 1}},
+        {"link": True},
     ],
 )
-def test_a_planted_file_is_refused_and_replaced_with_the_next_event(
-    start_org: StartOrg, stage: Stage, written: str, mode: int, part: str
-) -> None:
-    local = stage.start(stage.reader(start_org(clients=[by_secret()])))
-    call(local)
-    invocation = local.invoke("reader", json.dumps({"write": written, "mode": mode}).encode())
-    error = json.loads(invocation.payload)
-    assert (error["errorType"], part in error["errorMessage"]) == ("AuthError", True), error
-    assert call(local)["token_type"] == BEARER
-
-
-def test_a_link_in_the_place_of_the_file_is_refused_and_replaced(start_org: StartOrg, stage: Stage) -> None:
-    local = stage.start(stage.reader(start_org(clients=[by_secret()])))
-    call(local)
-    error = json.loads(local.invoke("reader", b'{"link": true}').payload)
-    assert "can't be opened, or is a link" in error["errorMessage"]
-    assert call(local)["token_type"] == BEARER
+def test_a_planted_file_is_not_read_but_replaced(start_org: StartOrg, stage: Stage, planted: dict[str, Any]) -> None:
+    org = start_org(clients=[by_secret()])
+    local = stage.start(stage.reader(org))
+    first = call(local)
+    assert call(local, **planted) == first
+    assert call(local, files=True)[0] == ["default.token.json", 0o600]
+    assert outcomes(org) == ["issued"]
 
 
 def test_two_profiles_have_their_own_tokens(start_org: StartOrg, stage: Stage) -> None:

@@ -35,12 +35,12 @@ impl FileToken {
         Self { profile: profile.to_owned(), folder, clock }
     }
 
-    /// A token that has not ended. If there is none, as after a function was frozen for long, it is asked and waited for, but
-    /// not for longer than ten seconds or so.
+    /// A token that has not ended. If there is none, as after a function was frozen for long, or if the file is not to be
+    /// trusted, it is asked and waited for, but not for longer than ten seconds or so.
     pub async fn current(&self) -> Result<TokenFile> {
-        match self.valid()? {
-            Some(token) => Ok(token),
-            None => self.after_asking(None).await,
+        match self.valid() {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) | Err(_) => self.after_asking(None).await,
         }
     }
 
@@ -66,7 +66,7 @@ impl FileToken {
     async fn wait_for(&self, wanted: &(impl Fn(&TokenFile) -> bool + Sync)) -> Result<Option<String>> {
         let end = tokio::time::Instant::now() + WAIT;
         while tokio::time::Instant::now() < end {
-            if self.valid()?.is_some_and(|token| wanted(&token)) {
+            if self.valid().is_ok_and(|token| token.is_some_and(|token| wanted(&token))) {
                 return Ok(None);
             }
             tokio::time::sleep(LOOK_EVERY).await;
