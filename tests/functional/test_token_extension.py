@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -43,6 +44,12 @@ def list(event, context):
         path = folder / "default.token.json"
         path.rename(folder / "elsewhere")
         path.symlink_to(folder / "elsewhere")
+    if "burst" in event:
+        from concurrent.futures import ThreadPoolExecutor
+        first = circulate_core.token()["access_token"]
+        with ThreadPoolExecutor(event["burst"]) as threads:
+            tokens = threads.map(lambda _: circulate_core.token(refused=first)["access_token"], range(event["burst"]))
+            return len(set(tokens) - {first})
     if "text" in event:
         return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
     if "files" in event:
@@ -261,6 +268,7 @@ INIT_FAULTS = {
     "nothing set": ({"client_id": "", "client_secret": "", "okta_token_url": ""}, "ConfigInvalid"),
     "plain http": ({"okta_token_url": "http://acme.okta.com/token"}, "ConfigInvalid"),
     "bad profile": ({"okta_token_profiles": "../x"}, "ConfigInvalid"),
+    "profiles alike": ({"okta_token_profiles": "a-b,A_B"}, "ConfigInvalid"),
 }
 
 
@@ -396,3 +404,29 @@ def test_a_lifetime_may_be_short_or_a_text_or_untold(
     token = call(stage.start(stage.reader(org)))
     assert counts_for - 5 < token["expires_at"] - began < counts_for + 5
     assert outcomes(org) == ["issued"]
+
+
+def test_many_readers_at_once_get_one_new_token(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret()], latency=0.3)
+    assert call(stage.start(stage.reader(org)), burst=24) == 1
+    assert outcomes(org) == ["issued", "issued"]
+
+
+@pytest.mark.parametrize("trouble", ["no scopes", "stalling secrets"])
+def test_a_function_that_may_start_without_a_token_does_so_whatever_is_wrong(
+    start_org: StartOrg, stage: Stage, trouble: str
+) -> None:
+    org = start_org(clients=[by_secret()])
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        given = {
+            "no scopes": {"okta_token_scopes": ""},
+            "stalling secrets": {
+                **dict.fromkeys(("client_id", "client_secret", "okta_token_url"), ""),
+                "okta_token_secret": "x",
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            },
+        }[trouble]
+        local = stage.start(stage.reader(org, okta_token_fail_open="true", **given))
+        error = json.loads(local.invoke("reader").payload)
+        assert error["errorType"] == "AuthError", error
+        assert "there is no valid access token of the profile `default`" in error["errorMessage"]

@@ -164,26 +164,34 @@ impl Pull {
 
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
-        let mut wanted = self.wanted()?;
+        let asked = self.wanted()?;
+        let mut wanted = asked.clone();
         loop {
-            match self.one_run(Arc::clone(&client), &wanted, report).await? {
+            wanted = match self.one_run(Arc::clone(&client), &wanted, &asked, report).await? {
                 Next::Done => return Ok(()),
                 // What was unfinished is done with; now what was asked for.
-                Next::Another => {}
+                Next::Another => asked.clone(),
                 // The API has forgotten the page where the unfinished run stood.
-                Next::StartOver(run) => {
-                    (wanted.mode, wanted.continuation) = (run.mode, None);
-                    wanted.pending = run.pending_seconds.map(Duration::from_secs);
-                    if run.mode == Mode::Window {
-                        wanted.window = run.window;
-                    }
-                    wanted.instead_of = Some(run.run_id);
-                }
+                Next::StartOver(run) => Wanted {
+                    mode: run.mode,
+                    window: if run.mode == Mode::Window { run.window } else { asked.window.clone() },
+                    pending: run.pending_seconds.map(Duration::from_secs),
+                    request: asked.request.clone().filter(|_| run.request == asked.request),
+                    instead_of: Some(run.run_id),
+                    continuation: None,
+                    ..asked.clone()
+                },
             }
         }
     }
 
-    async fn one_run(&self, client: Arc<Client>, wanted: &Wanted, report: &mut Report) -> Result<Next> {
+    async fn one_run(
+        &self,
+        client: Arc<Client>,
+        wanted: &Wanted,
+        asked: &Wanted,
+        report: &mut Report,
+    ) -> Result<Next> {
         let held = match self.open(wanted.clone()).await? {
             Opening::Held(held) => Arc::new(*held),
             Opening::Busy(busy) => {
@@ -221,9 +229,9 @@ impl Pull {
                 let key = self.keys(&held).index();
                 settle(&held, &key).await?;
                 report.complete(&index, key);
-                let other = held.run.mode != wanted.mode
-                    || held.run.mode == Mode::Window && held.run.window != wanted.window;
-                if other && wanted.continuation.is_none() && self.stop.reason().is_none() {
+                let other = held.run.mode != asked.mode
+                    || held.run.mode == Mode::Window && held.run.window != asked.window;
+                if other && asked.continuation.is_none() && self.stop.reason().is_none() {
                     self.progress.note(format!(
                         "the unfinished {} run is complete: now what was asked for",
                         held.run.mode.as_str()

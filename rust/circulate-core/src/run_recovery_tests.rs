@@ -511,3 +511,30 @@ async fn whether_a_run_is_left_pending_is_decided_when_it_begins() {
     let runs = list_runs(&*lake.store, 9).await.unwrap();
     assert_eq!(runs[0].1.status, RunStatus::Pending);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_adopted_run_that_is_begun_anew_is_not_taken_for_what_was_asked_for() {
+    let lake = Lake::default();
+    let part = |pull: &mut Pull| {
+        pull.options.mode = Mode::Window;
+        pull.options.window = Window { since: Some("2026-01-01T00:00:00Z".parse().unwrap()), until: None };
+    };
+    stopped_full_run(&lake, part).await;
+    let gone = Answer::new(410, "");
+    let answers = [vec![gone], three_pages().to_vec(), vec![page(&users(0..6))]].concat();
+    let mut pull = unattended(&lake, answers, None);
+    pull.options.request = Some("b".to_owned());
+    let outcome = Box::pin(pull.run()).await;
+    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    assert_eq!((outcome.report.status, outcome.report.mode), (Verdict::Complete, Mode::Incremental));
+    let runs = list_runs(&*lake.store, 9).await.unwrap();
+    let kinds: Vec<_> = runs.iter().map(|(_, run)| (run.mode, run.status, run.request.as_deref())).collect();
+    assert_eq!(
+        kinds,
+        [
+            (Mode::Incremental, RunStatus::Committed, Some("b")),
+            (Mode::Window, RunStatus::Committed, None),
+            (Mode::Window, RunStatus::Abandoned, None),
+        ]
+    );
+}

@@ -307,16 +307,25 @@ struct MintRequest {
 pub(crate) fn mint(py: Python<'_>, request: &str) -> PyResult<String> {
     let request: MintRequest = from_json(py, request)?;
     let work = async move {
+        let (span, began) = (seconds("seconds", request.seconds)?, Instant::now());
         let (source, _) = Catalog::new(request.from.catalog.clone()).source(&request.source)?;
-        let account = request.from.resolve(&source, &Locations::default()).await?;
+        let locations = Locations::default();
+        // Reading a stored secret has a patience of its own, which is longer than an extension may have.
+        let account = tokio::time::timeout(span, request.from.resolve(&source, &locations)).await;
+        let account = account.map_err(|_| secret_too_slow(span))??;
         let connection = connection(&source, &account)?;
         let retry = Retry::new(RetryPolicy::default(), Jitter::random());
         let names = (request.profile.as_str(), request.instance.as_str());
         let folder = TokenFolder::standard();
         let minter = Minter::new((&source, &account, &connection), &request.scopes, names, folder, retry)?;
-        minter.mint(request.refused.as_deref(), seconds("seconds", request.seconds)?).await
+        minter.mint(request.refused.as_deref(), span.saturating_sub(began.elapsed())).await
     };
     finish(py, wait(py, Box::pin(work), &mut Plain)?)
+}
+
+fn secret_too_slow(span: Duration) -> Error {
+    let message = format!("the secret could not be read within {:.1} s", span.as_secs_f64());
+    Error::new(ErrorKind::Network, "read secret", message).temporary().persistent()
 }
 
 /// The token of a profile, as its file has it; other than the one with the digest `refused`.

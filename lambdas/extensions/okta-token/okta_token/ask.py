@@ -5,7 +5,7 @@ import socketserver
 import threading
 
 from okta_token.keeper import Keeper
-from okta_token.trouble import Trouble
+from okta_token.trouble import UNAVAILABLE, UNWRITABLE, Trouble
 
 PATIENCE_S = 7.0
 """What is spent on a token that somebody waits for. Readers wait a little longer."""
@@ -13,7 +13,11 @@ MAX_QUESTION = 4096
 
 
 def serve(keeper: Keeper) -> None:
-    """Answer from now on, in a thread of its own."""
+    """Answer from now on, in a thread of its own.
+
+    Raises:
+        Trouble: There can be no socket.
+    """
 
     class Handler(socketserver.StreamRequestHandler):
         timeout = 2
@@ -21,18 +25,25 @@ def serve(keeper: Keeper) -> None:
         def handle(self) -> None:
             self.wfile.write(json.dumps(_answer(keeper, self.rfile.readline(MAX_QUESTION))).encode())
 
-    server = socketserver.ThreadingUnixStreamServer(str(keeper.socket), Handler)
-    keeper.socket.chmod(0o600)
-    server.daemon_threads = True
+    class Server(socketserver.ThreadingUnixStreamServer):
+        # All requests of a pull may find at once that their token has ended.
+        request_queue_size = 128
+        daemon_threads = True
+
+    try:
+        server = Server(str(keeper.socket), Handler)
+        keeper.socket.chmod(0o600)
+    except OSError as wrong:
+        raise Trouble(UNWRITABLE, f"cannot listen at {keeper.socket}: {wrong.strerror or wrong}") from None
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def _answer(keeper: Keeper, line: bytes) -> dict[str, str]:
+def _answer(keeper: Keeper, line: bytes) -> dict[str, object]:
     try:
         question = json.loads(line)
         keeper.renew(question["profile"], question["refused"], PATIENCE_S)
     except (ValueError, LookupError, TypeError):
         return {"error": "the question is not understood"}
     except Trouble as trouble:
-        return {"error": trouble.message}
+        return {"error": trouble.message, "retryable": trouble.kind == UNAVAILABLE}
     return {}

@@ -42,12 +42,10 @@ class Config:
 
     Attributes:
         profiles: The clients.
-        fail_open: Whether the function starts without a token, to try again when events come.
         snapshot: Whether this environment is going to be a snapshot (SnapStart).
     """
 
     profiles: tuple[Profile, ...]
-    fail_open: bool
     snapshot: bool
 
     @classmethod
@@ -64,12 +62,20 @@ class Config:
                 raise Trouble(
                     CONFIG_INVALID, f"`{name}` can't name a profile: use letters, digits, - and _, at most 64"
                 )
-        profiles = [_profile(name, "_" + name.replace("-", "_").lower(), variables) for name in names]
+        suffixes = {name: "_" + name.replace("-", "_").lower() for name in names}
+        if len(set(suffixes.values())) < len(names):
+            raise Trouble(CONFIG_INVALID, f"two of the profiles {', '.join(names)} have the same variables")
+        profiles = [_profile(name, suffix, variables) for name, suffix in suffixes.items()]
         return cls(
             profiles=tuple(profiles) or (_profile("default", "", variables),),
-            fail_open=variables.get("okta_token_fail_open", "").lower() in {"1", "true", "yes"},
             snapshot=variables.get("aws_lambda_initialization_type") == "snap-start",
         )
+
+
+def fails_open(environment: Mapping[str, str]) -> bool:
+    """Return whether the function starts without a token, to try again when events come."""
+    variables = {name.lower(): value for name, value in environment.items()}
+    return variables.get("okta_token_fail_open", "").lower() in {"1", "true", "yes"}
 
 
 def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:

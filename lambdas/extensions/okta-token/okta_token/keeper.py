@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 from circulate_core import _core
@@ -11,6 +12,9 @@ from circulate_core.exceptions import AuthError, CirculateError, SettingsError
 from okta_token.config import Config, Profile
 from okta_token.log import error, info
 from okta_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UNAVAILABLE, UNWRITABLE, Trouble
+
+LAST_MOMENT_S = 1.0
+"""What is left to a token that is on its way when the environment ends."""
 
 
 class Keeper:
@@ -27,7 +31,9 @@ class Keeper:
         self.config = config
         self.instance = os.urandom(16).hex()
         self._profiles = {profile.name: profile for profile in config.profiles}
-        self._lock = threading.Lock()
+        self._locks = {profile.name: threading.Lock() for profile in config.profiles}
+        self._last: dict[str, tuple[int, Trouble | None]] = {profile.name: (0, None) for profile in config.profiles}
+        self._closed = False
         try:
             self.socket: Path = Path(_core.clear_tokens())
         except CirculateError as wrong:
@@ -63,23 +69,42 @@ class Keeper:
         """
         if name not in self._profiles:
             raise Trouble(CONFIG_INVALID, f"the extension has no profile `{name}`: {', '.join(self._profiles)}")
-        request = self._request(self._profiles[name], refused, seconds)
+        began, (seen, _) = time.monotonic(), self._last[name]
+        # One at a time, so that a file is never older than what is known.
+        if not self._locks[name].acquire(timeout=seconds):
+            raise Trouble(UNAVAILABLE, "a token has been asked for, and has not come yet")
         try:
-            # One at a time, so that a file is never older than what is known.
-            with self._lock:
-                minted = json.loads(_core.mint(json.dumps(request)))
+            tries, trouble = self._last[name]
+            # Who waited for a request that failed is told the same, instead of asking once more.
+            if not (trouble and tries > seen):
+                left = max(seconds - (time.monotonic() - began), 0.1)
+                trouble = self._mint(self._profiles[name], refused, left)
+                self._last[name] = (tries + 1, trouble)
+        finally:
+            self._locks[name].release()
+        if trouble:
+            raise trouble
+
+    def _mint(self, profile: Profile, refused: str | None, seconds: float) -> Trouble | None:
+        if self._closed:
+            return Trouble(UNAVAILABLE, "the environment is being shut down")
+        try:
+            minted = json.loads(_core.mint(json.dumps(self._request(profile, refused, seconds))))
         except CirculateError as wrong:
             trouble = Trouble(_kind(wrong), _told(wrong))
-            error("no token", profile=name, kind=trouble.kind, message=trouble.message)
-            raise trouble from None
+            error("no token", profile=profile.name, kind=trouble.kind, message=trouble.message)
+            return trouble
         if minted["renewed"]:
-            scopes = len(minted["scope"].split())
-            info(
-                "token written", profile=name, type=minted["token_type"], expires_at=minted["expires_at"], scopes=scopes
-            )
+            facts = {"type": minted["token_type"], "expires_at": minted["expires_at"]}
+            info("token written", profile=profile.name, scopes=len(minted["scope"].split()), **facts)
+        return None
 
     def forget(self) -> None:
-        """Remove all files."""
+        """Remove all files, and write no more."""
+        self._closed = True
+        for lock in self._locks.values():
+            # A token that is on its way has a moment to be written first; Lambda gives us two seconds.
+            lock.acquire(timeout=LAST_MOMENT_S / len(self._locks))
         _core.clear_tokens()
 
     def _request(self, profile: Profile, refused: str | None, seconds: float) -> dict[str, object]:

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from okta_token.ask import serve
-from okta_token.config import Config
+from okta_token.config import Config, fails_open
 from okta_token.extensions_api import ExtensionsApi
 from okta_token.keeper import Keeper
 from okta_token.log import error, info
@@ -29,27 +29,26 @@ INVOKE_S = 5.0
 def main() -> int:
     """Run until the environment ends; returns the exit code."""
     keeper, trouble = _prepare()
-    if keeper:
-        serve(keeper)
     api = ExtensionsApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     api.register(NAME)
-    if trouble and not (keeper and keeper.config.fail_open):
+    if trouble and not fails_open(os.environ):
         api.init_error(trouble.kind, trouble.message)
         return 1
     while True:
         event = api.next_event()
         if event["eventType"] == "SHUTDOWN":
+            info("shut down", reason=event.get("shutdownReason"))
             if keeper:
                 keeper.forget()
-            info("shut down", reason=event.get("shutdownReason"))
-            return 0
+            # At once: threads that wait for a token must not keep us.
+            os._exit(0)
         if keeper:
             left = event["deadlineMs"] / 1000 - time.time()
             try:
                 keeper.renew_all(min(INVOKE_S, max(left - 1, 0.5)))
             except Exception as bug:
                 error("failed", message=f"{type(bug).__name__}: this is a bug")
-                if not keeper.config.fail_open:
+                if not fails_open(os.environ):
                     api.exit_error("Extension.Failed", type(bug).__name__)
                     raise
 
@@ -59,6 +58,7 @@ def _prepare() -> tuple[Keeper | None, Trouble | None]:
     try:
         config = Config.read(os.environ)
         keeper = Keeper(config)
+        serve(keeper)
     except Trouble as trouble:
         error("not configured", kind=trouble.kind, message=trouble.message)
         return None, trouble

@@ -157,7 +157,16 @@ impl StreamState {
             for (key, item) in self.store.list(&self.pk, "run#", LOOKED_THROUGH).await? {
                 newest.push(read::<RunItem>(&key.sk, item.doc)?);
             }
-            let instead = newest.into_iter().find(|newer| newer.instead_of.as_ref() == Some(&run.run_id));
+            let open = self.get::<Head>("head").await?.and_then(|head| head.doc.open_run);
+            // One whose worker died, or lost a race, before anybody saw it leads nowhere.
+            let lived = |newer: &RunItem| match newer.status {
+                RunStatus::Open => open.as_ref() == Some(&newer.run_id),
+                RunStatus::Abandoned => newer.begun_anew,
+                RunStatus::Pending | RunStatus::Committed => true,
+            };
+            let instead = newest
+                .into_iter()
+                .find(|newer| newer.instead_of.as_ref() == Some(&run.run_id) && lived(newer));
             wanted.continuation = instead.map(|run| run.run_id);
             if wanted.continuation.is_none() {
                 (wanted.mode, wanted.instead_of) = (run.mode, Some(run.run_id));

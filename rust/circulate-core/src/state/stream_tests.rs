@@ -408,3 +408,23 @@ async fn a_lease_ends_with_the_worker_if_that_is_known() {
     stand.clock.advance(Duration::from_secs(1));
     assert!(stand.held(2, &incremental()).await.resumed);
 }
+
+#[tokio::test]
+async fn a_continuation_is_not_led_to_a_run_that_nobody_ever_saw() {
+    let stand = Stand::new();
+    let first = stand.held(1, &incremental()).await;
+    first.begin_anew().await.unwrap();
+    let run_id = first.run.run_id.clone();
+    // Its worker died before `head` named it.
+    let unseen =
+        RunItem { run_id: format!("{}z", &run_id), instead_of: Some(run_id.clone()), ..first.run.clone() };
+    let unseen = RunItem { status: RunStatus::Open, ..unseen };
+    let key = ItemKey { pk: "okta#acme#users".to_owned(), sk: run_key(&unseen.run_id) };
+    stand.store.put(&key, serde_json::to_value(&unseen).unwrap(), Expect::Absent).await.unwrap();
+    let go_on = Wanted { continuation: Some(run_id.clone()), ..incremental() };
+    let second = stand.held(2, &go_on).await;
+    assert_eq!(second.run.instead_of.as_ref(), Some(&run_id));
+    assert_ne!(second.run.run_id, unseen.run_id);
+    second.commit("index.json").await.unwrap();
+    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Opening::Done(_)));
+}

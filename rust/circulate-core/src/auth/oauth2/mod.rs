@@ -119,8 +119,18 @@ impl AccessToken {
             let digest = |token: &Token| crate::hex(&Sha256::digest(token.secret.expose()));
             self.client.forget(&self.scope, |token| digest(token) == refused);
         }
-        let token = self.token().await?;
-        Ok(TokenFile {
+        Ok(self.issued(&*self.token().await?))
+    }
+
+    /// After the caller had no more patience: leaves the server alone for a while, and gives the token that is still valid.
+    pub(super) fn after_stall(&self) -> Result<Option<TokenFile>> {
+        let (now, failure) = (self.clock.now(), Failure::from(self.too_slow()));
+        self.client.fail(&self.scope, self.settings.digest()?, &failure, false, now);
+        Ok(self.client.valid(&self.scope, now).map(|token| self.issued(&token)))
+    }
+
+    fn issued(&self, token: &Token) -> TokenFile {
+        TokenFile {
             schema: 0,
             profile: String::new(),
             instance: String::new(),
@@ -130,7 +140,7 @@ impl AccessToken {
             obtained_at: token.obtained.as_second(),
             expires_at: token.expires.as_second(),
             dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
-        })
+        }
     }
 
     /// A token that is valid, got if need be. One asks; the others wait for what comes of it, or go on with what they have as

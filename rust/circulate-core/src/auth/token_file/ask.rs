@@ -23,23 +23,29 @@ struct Question<'q> {
 struct Answer {
     /// Why there is no other token.
     error: Option<String>,
+    /// Whether there may be one a little later.
+    #[serde(default)]
+    retryable: bool,
 }
 
 /// What came of it.
 pub(super) enum Asked {
     /// The file is as new as it can be.
     Written,
-    /// There is no other token, and why.
-    Refused(String),
+    /// There is no other token, and why; and whether there may be one a little later.
+    Refused(String, bool),
     /// Nobody is there to ask.
     Nobody,
 }
 
 /// Asks for a token of `profile`, other than the one that was `refused`.
 pub(super) async fn ask(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> Asked {
+    if !folder.is_ours() {
+        return Asked::Nobody;
+    }
     match tokio::time::timeout(PATIENCE, exchange(folder, profile, refused)).await {
         Ok(asked) => asked.unwrap_or(Asked::Nobody),
-        Err(_) => Asked::Refused(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Asked::Refused(format!("no answer within {} s", PATIENCE.as_secs()), true),
     }
 }
 
@@ -51,5 +57,5 @@ async fn exchange(folder: &TokenFolder, profile: &str, refused: Option<&str>) ->
     let mut text = Vec::new();
     (&mut stream).take(MAX_ANSWER).read_to_end(&mut text).await?;
     let answer: Answer = serde_json::from_slice(&text)?;
-    Ok(answer.error.map_or(Asked::Written, Asked::Refused))
+    Ok(answer.error.map_or(Asked::Written, |why| Asked::Refused(why, answer.retryable)))
 }

@@ -61,6 +61,13 @@ impl TokenFolder {
         Ok(())
     }
 
+    /// Whether nobody else could have put something there.
+    pub(super) fn is_ours(&self) -> bool {
+        std::fs::symlink_metadata(&self.0).is_ok_and(|found| {
+            found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0
+        })
+    }
+
     /// Removes what is left of a life before: token files, half-written ones, the socket; what they lead to is left alone.
     pub fn clear(&self) -> Result<()> {
         self.secure()?;
@@ -69,10 +76,14 @@ impl TokenFolder {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.ends_with(SUFFIX) || name.starts_with(".token") || name == SOCKET {
-                match std::fs::symlink_metadata(&path) {
-                    Ok(found) if found.is_dir() => std::fs::remove_dir_all(&path).map_err(failed)?,
-                    _ => std::fs::remove_file(&path).map_err(failed)?,
-                }
+                let removed = match std::fs::symlink_metadata(&path) {
+                    Ok(found) if found.is_dir() => std::fs::remove_dir_all(&path),
+                    _ => std::fs::remove_file(&path),
+                };
+                // A writer may have given it its name meanwhile, and another pass finds it under that.
+                removed
+                    .or_else(|error| (error.kind() == io::ErrorKind::NotFound).then_some(()).ok_or(error))
+                    .map_err(failed)?;
             }
         }
         Ok(())
@@ -103,8 +114,15 @@ impl TokenFolder {
     /// is refused.
     pub fn read(&self, profile: &str) -> Result<Option<TokenFile>> {
         let path = self.path(profile)?;
-        let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let file = match OpenOptions::new().read(true).custom_flags(nofollow).open(&path) {
+        if self.0.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        if !self.is_ours() {
+            return Err(refused(&self.0, "lies in a folder that others may change"));
+        }
+        // Neither a link nor something that keeps us waiting.
+        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(refused(&path, "can't be opened, or is a link").caused_by(error)),

@@ -69,11 +69,14 @@ impl Minter {
 
     /// Sees to it that the file holds a token that is not due, and not the one that was `refused`; gives up after `span`.
     pub async fn mint(&self, refused: Option<&str>, span: Duration) -> Result<Minted> {
-        let too_long = |_| {
+        let too_long = || {
             let message = format!("there was no access token within {:.1} s", span.as_secs_f64());
             Error::new(ErrorKind::Network, "get access token", message).temporary().persistent()
         };
-        let token = tokio::time::timeout(span, self.token(refused)).await.map_err(too_long).flatten()?;
+        let token = match tokio::time::timeout(span, self.token(refused)).await {
+            Ok(token) => token?,
+            Err(_) => self.token.after_stall()?.map(|issued| self.file(issued)).ok_or_else(too_long)?,
+        };
         // A file of a life before, or of another writer, is not ours to leave there.
         let there = self.folder.read(&self.profile).ok().flatten();
         let renewed = there.as_ref() != Some(&token);
@@ -84,17 +87,15 @@ impl Minter {
         Ok(Minted { token_type, scope, obtained_at, expires_at, renewed })
     }
 
+    fn file(&self, issued: TokenFile) -> TokenFile {
+        TokenFile { schema: SCHEMA, profile: self.profile.clone(), instance: self.instance.clone(), ..issued }
+    }
+
     async fn token(&self, refused: Option<&str>) -> Result<TokenFile> {
         let mut tally = Tally::default();
         loop {
-            let file = |issued| TokenFile {
-                schema: SCHEMA,
-                profile: self.profile.clone(),
-                instance: self.instance.clone(),
-                ..issued
-            };
             let failure = match self.token.issue(refused).await {
-                Ok(issued) => return Ok(file(issued)),
+                Ok(issued) => return Ok(self.file(issued)),
                 Err(failure) => failure,
             };
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {

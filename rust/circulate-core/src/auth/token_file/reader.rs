@@ -46,7 +46,7 @@ impl FileToken {
 
     /// A token other than the one with this digest, which the API refused.
     pub async fn other_than(&self, refused: &str) -> Result<TokenFile> {
-        match self.valid()?.filter(|token| token.digest() != refused) {
+        match self.valid().ok().flatten().filter(|token| token.digest() != refused) {
             Some(token) => Ok(token),
             None => self.after_asking(Some(refused)).await,
         }
@@ -54,12 +54,13 @@ impl FileToken {
 
     async fn after_asking(&self, refused: Option<&str>) -> Result<TokenFile> {
         let wanted = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
-        let why = match ask(&self.folder, &self.profile, refused).await {
-            Asked::Written => None,
-            Asked::Refused(why) => Some(why),
-            Asked::Nobody => self.wait_for(&wanted).await?,
+        let (why, retryable) = match ask(&self.folder, &self.profile, refused).await {
+            Asked::Written => (None, false),
+            Asked::Refused(why, retryable) => (Some(why), retryable),
+            Asked::Nobody => (self.wait_for(&wanted).await?, false),
         };
-        self.valid()?.filter(wanted).ok_or_else(|| self.missing(why))
+        let missing = || if retryable { self.missing(why).temporary() } else { self.missing(why) };
+        self.valid()?.filter(wanted).ok_or_else(missing)
     }
 
     /// Waits for a file that somebody may be about to write; returns what to say if nobody did.

@@ -111,6 +111,27 @@ fn what_others_could_have_put_there_is_refused() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_could_have_made_is_neither_read_nor_asked() {
+    let ((parent, folder), clock) = (folder(), ManualClock::new(NOW));
+    folder.write(&token("okta-read", "t1")).unwrap();
+    let path = parent.path().join("circulate");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(folder.read("okta-read").unwrap_err().to_string().contains("in a folder that others may change"));
+    let _listening = UnixListener::bind(folder.socket()).unwrap();
+    let error = signed(&reader(&folder, &clock)).await.unwrap_err();
+    assert!(error.to_string().contains("others may change"), "{error}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::remove_file(path.join("okta-read.token.json")).unwrap();
+    let pipe =
+        std::process::Command::new("mkfifo").arg("-m600").arg(path.join("okta-read.token.json")).status();
+    assert!(pipe.unwrap().success());
+    assert!(
+        folder.read("okta-read").unwrap_err().to_string().contains("belongs to somebody else"),
+        "and it keeps nobody waiting"
+    );
+}
+
 #[test]
 fn a_folder_that_is_not_ours_alone_is_closed_or_refused() {
     let (parent, folder) = folder();
@@ -283,4 +304,47 @@ async fn what_is_minted_is_what_a_reader_signs_with() {
     let no_scopes =
         Minter::new((&source, &account, &connection), &[].into(), ("a", "i"), folder.clone(), retry());
     assert!(no_scopes.unwrap_err().to_string().contains("no scopes are given"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_stalls_costs_a_valid_token_nothing_and_is_left_alone_for_a_while() {
+    let (_parent, folder) = folder();
+    let (account, _, _) = client();
+    let grant = |token: &str| {
+        Answer::new(200, format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":600}}"#))
+    };
+    let script = Script::new([grant("t1"), grant("t2").after(Duration::from_mins(10)), grant("t3")]);
+    let clock = ManualClock::new(NOW);
+    let mut connection = connection(&okta("users").source, Arc::clone(&script) as _);
+    connection.tokens = Arc::new(crate::auth::Tokens::new(clock.clock()));
+    let retry = Retry::new(RetryPolicy::default(), Jitter::seeded(1));
+    let (source, scopes) = (okta("users").source, ["okta.users.read".to_owned()].into());
+    let minter =
+        Minter::new((&source, &account, &connection), &scopes, ("okta-read", "i1"), folder.clone(), retry)
+            .unwrap();
+    let span = Duration::from_secs(5);
+    assert!(minter.mint(None, span).await.unwrap().renewed);
+    clock.advance(Duration::from_secs(560));
+    folder.clear().unwrap();
+    assert!(minter.mint(None, span).await.unwrap().renewed, "the file is written again");
+    assert!(!minter.mint(None, span).await.unwrap().renewed);
+    assert_eq!(
+        (folder.read("okta-read").unwrap().unwrap().access_token.as_str(), script.urls().len()),
+        ("t1", 2)
+    );
+    clock.advance(Duration::from_secs(10));
+    assert!(minter.mint(None, span).await.unwrap().renewed);
+    assert_eq!(folder.read("okta-read").unwrap().unwrap().access_token, "t3");
+}
+
+#[tokio::test]
+async fn a_reader_tries_again_later_if_there_may_be_a_token_then() {
+    for retryable in [false, true] {
+        let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
+        folder.secure().unwrap();
+        let answer = json!({"error": "no answer", "retryable": retryable});
+        let reader = reader(&folder, &clock);
+        let (_, headers) = tokio::join!(answering(&folder, answer, || ()), signed(&reader));
+        assert_eq!(headers.unwrap_err().status() == Status::Temporary, retryable);
+    }
 }
