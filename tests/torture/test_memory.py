@@ -78,12 +78,13 @@ def test_many_children_at_once_take_no_more(start_org: StartOrg, cli_for_place: 
     assert peak <= LIMIT
 
 
-def test_huge_records_of_many_parents_stay_within_twice_as_much(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_huge_records_of_many_parents_take_little_more(start_org: StartOrg, cli_for: CliFor) -> None:
     faults = [f"app_users/big-record:14000000@{page}*3" for page in (1, 2)]
     org = start_org(apps=12, app_users=600, keep_log=False, faults=faults)
     peak, report, told = pull(cli_for(org), org, "okta.application_users")
     assert report["status"] == "complete", told
-    assert peak <= 2 * LIMIT, "the C library keeps blocks of 14 MB for each of its arenas"
+    # Two of 14 MB, as received and as stored, beside all else.
+    assert peak <= 1.4 * LIMIT
 
 
 @pytest.mark.skipif("TORTURE" not in os.environ, reason="a million users take minutes: make torture")

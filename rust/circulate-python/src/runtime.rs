@@ -21,6 +21,7 @@ static RUNTIME: OnceLock<Started> = OnceLock::new();
 /// The runtime, started at the first use. It does not survive a fork, since its threads do not.
 fn runtime() -> PyResult<&'static Runtime> {
     if RUNTIME.get().is_none() {
+        give_large_blocks_back();
         let runtime = Builder::new_multi_thread()
             .enable_all()
             .thread_name("circulate")
@@ -37,6 +38,18 @@ fn runtime() -> PyResult<&'static Runtime> {
     }
     Ok(&started.runtime)
 }
+
+/// The C library would learn from the first large page to keep blocks of its size, one for each of its arenas. Blocks of
+/// more than 4 MB, which only rare pages need, are given back to the system instead.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "a setting of the C library, by the one function there is for it")]
+fn give_large_blocks_back() {
+    // SAFETY: mallopt takes two numbers, may be called at any time, and changes nothing but what later calls do.
+    let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_large_blocks_back() {}
 
 /// What a waiting thread does besides waiting.
 pub(crate) trait Watcher {
