@@ -183,7 +183,7 @@ def test_invocations_that_are_killed_anywhere_are_continued_and_nothing_is_lost_
 def test_two_at_once_are_one_run_and_one_that_is_busy(
     start_org: StartOrg, account_of: Callable[..., Account], event: dict[str, str]
 ) -> None:
-    account = account_of(start_org(users=2_000, latency=0.1, token=CANARY))
+    account = account_of(start_org(users=2_000, latency=0.4, token=CANARY))
     local = account.start(account.function())
     with ThreadPoolExecutor(2) as threads:
         payload = json.dumps(event).encode()
