@@ -66,7 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
         ("package", "make zips of Lambda functions and layers", package.add_arguments, package.run),
         ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
     ):
-        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        end = "" if about.endswith("?") else "."
+        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}{end}")
         add_arguments(command)
         command.set_defaults(run=run)
     _add_practice_org(commands)

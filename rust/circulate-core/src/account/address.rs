@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::is_loopback;
 use crate::spec::{Name, Template};
 
 /// The value of a setting by its name.
@@ -37,14 +38,5 @@ pub(super) fn address(template: &Template, values: &BTreeMap<Name, String>) -> R
         "http" => Err(wrong(&text, "plain http would show the credentials to the network")
             .hint("use https; http is for loopback addresses only")),
         _ => Err(wrong(&text, "its scheme is not https")),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }

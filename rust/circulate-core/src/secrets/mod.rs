@@ -4,6 +4,8 @@ mod stored;
 
 use std::fmt;
 
+use url::{Host, Url};
+
 pub use stored::StoredSecret;
 #[cfg(test)]
 pub(crate) use stored::put_secret;
@@ -21,6 +23,16 @@ impl Secret {
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether what is sent to `url` stays on this machine, so that plain http shows it to nobody.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

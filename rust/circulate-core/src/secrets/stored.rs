@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
-use super::Secret;
+use super::{Secret, is_loopback};
 use crate::aws::{Aws, Call};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -126,13 +126,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The answer holds the secret as it is.
 fn refuse_plain_http(endpoint: &str) -> Result<()> {
     let Ok(url) = Url::parse(endpoint) else { return Ok(()) };
-    let loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() != "http" || loopback {
+    if url.scheme() != "http" || is_loopback(&url) {
         return Ok(());
     }
     Err(Error::new(

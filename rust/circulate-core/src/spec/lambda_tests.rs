@@ -36,6 +36,7 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
         ("handler.list", "list", "lambda.yaml:5:14: `list` is no handler"),
         ("handler.list", "a.b.c", "`a.b.c` is no handler"),
         ("{A: b}", "{AWS_REGION: b}", "lambda.yaml:7:18: `AWS_REGION` is set by Lambda itself"),
+        ("{A: b}", "{LAMBDA_RUNTIME_DIR: b}", "`LAMBDA_RUNTIME_DIR` is set by Lambda itself"),
         ("{A: b}", "{_A: b}", "`_A` is no name of a variable"),
         ("{A: b}", "{A: [b]}", "expected a text"),
         ("memory_mb: 512", "extension: ../x", "lambda.yaml:6:16: `../x` can't name an extension"),

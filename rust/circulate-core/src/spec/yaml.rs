@@ -348,7 +348,7 @@ fn check_environment(at: &str, environment: &BTreeMap<String, String>) -> Result
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
     "AWS_ACCESS_KEY",
@@ -358,6 +358,7 @@ const RESERVED: [&str; 10] = [
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
 ];
 
