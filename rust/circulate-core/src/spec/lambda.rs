@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schedule::Schedule;
 use super::types::Name;
+use crate::encode::Format;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The functions of an endpoint. What is left out is as `defaults.yaml` says.
@@ -25,6 +27,9 @@ pub struct LambdaFile {
     pub architecture: Option<Architecture>,
     /// The functions, by operation: `list` pulls the stream.
     pub functions: BTreeMap<Name, FunctionFile>,
+    /// Runs the `list` function by a schedule, until what it pulls is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PipelineFile>,
 }
 
 /// One function. What is left out is as `defaults.yaml` says.
@@ -45,12 +50,65 @@ pub struct FunctionFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 512, max = 10240))]
     pub ephemeral_mb: Option<u32>,
-    /// The extension beside it, such as `okta-token`, a folder of `lambdas/extensions`.
+    /// The extension beside it, such as `okta-token`, a folder of `lambdas/extensions`; or `none`, as by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
+    /// Whose credentials it may read, such as `okta-read`: with this, those of each account in a secret of its own. `none` of
+    /// anybody's. Default: `{source}-read` for `list` and `get`, `{source}-write` for all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<String>,
     /// Environment variables, besides those of `defaults.yaml`. Never a secret: whoever may look at the function sees them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+}
+
+/// A schedule, and what becomes of what is pulled. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineFile {
+    /// When to pull.
+    pub schedule: Schedule,
+    /// When to pull everything again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_refresh: Option<Schedule>,
+    /// What to pull by `schedule`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PipelineMode>,
+    /// The format of objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Raise an alarm if no run was complete for so many hours, 1 to 168.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 168))]
+    pub stale_after_h: Option<u32>,
+}
+
+/// What a pipeline pulls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineMode {
+    /// What changed.
+    Incremental,
+    /// Everything.
+    Full,
+}
+
+/// What pipelines have that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineDefaults {
+    /// What to pull by the schedule.
+    pub mode: PipelineMode,
+    /// The format of objects.
+    pub format: Format,
+    /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
+    pub target: String,
+    /// Raise an alarm if no run was complete for so many hours, 1 to 168.
+    #[schemars(range(min = 1, max = 168))]
+    pub stale_after_h: u32,
 }
 
 /// `defaults.yaml`: what functions have that do not say otherwise.
@@ -72,6 +130,8 @@ pub struct LambdaDefaults {
     pub ephemeral_mb: u32,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
+    /// Pipelines.
+    pub pipeline: PipelineDefaults,
 }
 
 /// A Python of Lambda.
@@ -124,9 +184,22 @@ pub struct LambdaFunction {
     pub ephemeral_mb: u32,
     /// The extension beside it.
     pub extension: Option<String>,
+    /// Whose credentials it may read.
+    pub auth: Option<String>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
+    /// Its schedule, with everything that the defaults say.
+    pub pipeline: Option<PipelineFile>,
 }
+
+/// What says that there is nothing of a kind.
+const NONE: &str = "none";
+/// Operations that change nothing.
+const READS: [&str; 2] = ["list", "get"];
+/// What functions are called by default, before their source.
+const PREFIX: &str = "circulate";
+/// The most characters of a function's name: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
+const MAX_NAME: usize = 64;
 
 /// The most that the environment of a function may take, names and values together.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -153,6 +226,7 @@ pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
     }
     functions
         .sort_by(|a, b| (&a.source, &a.endpoint, &a.operation).cmp(&(&b.source, &b.endpoint, &b.operation)));
+    check_credentials(&functions)?;
     Ok(functions)
 }
 
@@ -164,7 +238,28 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
     };
     super::catalog::require_same(read.source.as_str(), &named(folder.parent()), "source", file)?;
     super::catalog::require_same(read.endpoint.as_str(), &named(Some(folder)), "endpoint", file)?;
-    let function = |(operation, given): (Name, FunctionFile)| {
+    let wrong = |what: String| {
+        Err(Error::new(ErrorKind::Definition, "read lambdas", what).with("file", file.display()))
+    };
+    let pipeline = read.pipeline.map(|given| with_defaults(given, &defaults.pipeline));
+    if let Some(target) = pipeline.as_ref().and_then(|pipeline| pipeline.target.as_ref())
+        && let Some(lib) = folder.parent().and_then(Path::parent)
+        && !lib.join("targets").join(target).join("lambda.yaml").is_file()
+    {
+        return wrong(format!(
+            "the target `{target}` of the pipeline has no folder in {}",
+            lib.join("targets").display()
+        ));
+    }
+    let mut functions = Vec::new();
+    for (operation, given) in read.functions {
+        let name = format!("{PREFIX}-{}-{}-{operation}", read.source, read.endpoint);
+        if name.len() > MAX_NAME {
+            return wrong(format!(
+                "the name `{name}` has {} characters; Lambda allows {MAX_NAME}",
+                name.len()
+            ));
+        }
         let mut environment = defaults.environment.clone();
         environment.extend(given.environment);
         let size: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -172,12 +267,12 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             let what = format!(
                 "the environment of `{operation}` takes {size} bytes; Lambda allows {MAX_ENVIRONMENT}"
             );
-            return Err(Error::new(ErrorKind::Definition, "read lambdas", what).with("file", file.display()));
+            return wrong(what);
         }
-        Ok(LambdaFunction {
+        let is_list = operation.as_str() == "list";
+        functions.push(LambdaFunction {
             source: read.source.clone(),
             endpoint: read.endpoint.clone(),
-            operation,
             folder: folder.to_owned(),
             runtime: read.runtime.unwrap_or(defaults.runtime),
             architecture: read.architecture.unwrap_or(defaults.architecture),
@@ -185,11 +280,53 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             memory_mb: given.memory_mb.unwrap_or(defaults.memory_mb),
             timeout_s: given.timeout_s.unwrap_or(defaults.timeout_s),
             ephemeral_mb: given.ephemeral_mb.unwrap_or(defaults.ephemeral_mb),
-            extension: given.extension,
+            extension: given.extension.filter(|name| name != NONE),
+            auth: Some(given.auth.unwrap_or_else(|| usual_auth(&read.source, &operation)))
+                .filter(|name| name != NONE),
             environment,
-        })
-    };
-    read.functions.into_iter().map(function).collect()
+            pipeline: pipeline.clone().filter(|_| is_list),
+            operation,
+        });
+    }
+    Ok(functions)
+}
+
+/// Readers and writers have credentials of their own, so that a function that lists can never change anything.
+fn usual_auth(source: &Name, operation: &Name) -> String {
+    let right = if READS.contains(&operation.as_str()) { "read" } else { "write" };
+    format!("{source}-{right}")
+}
+
+fn with_defaults(given: PipelineFile, defaults: &PipelineDefaults) -> PipelineFile {
+    PipelineFile {
+        mode: given.mode.or(Some(defaults.mode)),
+        format: given.format.or(Some(defaults.format)),
+        target: given.target.or_else(|| Some(defaults.target.clone())).filter(|name| name != NONE),
+        stale_after_h: given.stale_after_h.or(Some(defaults.stale_after_h)),
+        ..given
+    }
+}
+
+/// Credentials that can write must not be within the reach of a function that reads.
+fn check_credentials(functions: &[LambdaFunction]) -> Result<()> {
+    let reads = |function: &LambdaFunction| READS.contains(&function.operation.as_str());
+    for reader in functions.iter().filter(|function| reads(function) && function.auth.is_some()) {
+        if let Some(writer) = functions.iter().find(|other| !reads(other) && other.auth == reader.auth) {
+            let name = |function: &LambdaFunction| {
+                format!("{}.{}.{}", function.source, function.endpoint, function.operation)
+            };
+            let what = format!(
+                "`{}` reads and `{}` writes with the same credentials, `auth: {}`",
+                name(reader),
+                name(writer),
+                reader.auth.as_deref().unwrap_or(NONE)
+            );
+            return Err(Error::new(ErrorKind::Definition, "read lambdas", what)
+                .with("file", writer.folder.join("lambda.yaml").display())
+                .hint("give those that write credentials of their own"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

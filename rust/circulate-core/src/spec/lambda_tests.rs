@@ -2,8 +2,9 @@
 
 use super::*;
 
-const DEFAULTS: &str = "runtime: python3.13\narchitecture: x86_64\nmemory_mb: 256\ntimeout_s: 900\nephemeral_mb: 512\nenvironment: {LEVEL: info}\n";
+const DEFAULTS: &str = "runtime: python3.13\narchitecture: x86_64\nmemory_mb: 256\ntimeout_s: 900\nephemeral_mb: 512\nenvironment: {LEVEL: info}\npipeline: {mode: incremental, format: json, target: none, stale_after_h: 26}\n";
 const USERS: &str = "source: okta\nendpoint: users\nfunctions:\n  list:\n    handler: handler.list\n    memory_mb: 512\n    environment: {A: b}\n";
+const PIPELINE: &str = "pipeline:\n  schedule: rate(1 hour)\n";
 
 fn folder(defaults: &str, lambda: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -48,8 +49,51 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
         let error = lambda_functions(folder(DEFAULTS, &USERS.replace(from, to)).path()).unwrap_err();
         assert!(error.to_string().contains(part), "{to}: {error}");
     }
+    for (pipeline, part) in [
+        ("schedule: hourly", "lambda.yaml:9:13: `hourly` is no schedule: write `rate(15 minutes)`"),
+        ("{}", "missing"),
+        (
+            "schedule: rate(1 hour)\n  stale_after_h: 169",
+            "lambda.yaml:10:18: an alarm can look back for 1 to 168",
+        ),
+        ("schedule: rate(1 hour)\n  target: ../x", "lambda.yaml:10:11: `../x` can't name a target"),
+        ("schedule: rate(1 hour)\n  target: s3", "the target `s3` of the pipeline has no folder in"),
+        ("schedule: rate(1 hour)\n  mode: window", "mode"),
+    ] {
+        let text = format!("{USERS}pipeline:\n  {pipeline}\n");
+        let error = lambda_functions(folder(DEFAULTS, &text).path()).unwrap_err();
+        assert!(error.to_string().contains(part), "{pipeline}: {error}");
+    }
+    let no_list = format!("{}{PIPELINE}", USERS.replace("list:", "get:"));
+    let error = lambda_functions(folder(DEFAULTS, &no_list).path()).unwrap_err();
+    assert!(error.to_string().contains("lambda.yaml:9:3: a pipeline runs `list`"), "{error}");
+    let long = USERS.replace("  list:", &format!("  {}:", "x".repeat(50)));
+    let error = lambda_functions(folder(DEFAULTS, &long).path()).unwrap_err();
+    assert!(error.to_string().contains("has 71 characters; Lambda allows 64"), "{error}");
     let error = lambda_functions(folder(&DEFAULTS.replace("256", "1"), USERS).path()).unwrap_err();
     assert!(error.to_string().contains("defaults.yaml:3:12: Lambda allows"), "{error}");
     let error = lambda_functions(tempfile::tempdir().unwrap().path()).unwrap_err();
     assert!(error.to_string().contains("it has no defaults.yaml"), "{error}");
+}
+
+#[test]
+fn a_pipeline_has_what_the_defaults_say() {
+    let folder = folder(DEFAULTS, &format!("{USERS}{PIPELINE}"));
+    let functions = lambda_functions(folder.path()).unwrap();
+    let pipeline = functions[0].pipeline.as_ref().unwrap();
+    assert_eq!((pipeline.mode, pipeline.stale_after_h), (Some(PipelineMode::Incremental), Some(26)));
+    assert_eq!((pipeline.target.as_ref(), pipeline.format), (None, Some(Format::Json)));
+}
+
+#[test]
+fn who_reads_has_other_credentials_than_who_writes() {
+    let more = |auth: &str| format!("{USERS}  suspend:\n    handler: handler.suspend\n{auth}");
+    let functions = lambda_functions(folder(DEFAULTS, &more("")).path()).unwrap();
+    let auth: Vec<_> = functions.iter().map(|function| function.auth.as_deref().unwrap()).collect();
+    assert_eq!(auth, ["okta-read", "okta-write"]);
+    let functions = lambda_functions(folder(DEFAULTS, &more("    auth: none\n")).path()).unwrap();
+    assert_eq!(functions[1].auth, None);
+    let error = lambda_functions(folder(DEFAULTS, &more("    auth: okta-read\n")).path()).unwrap_err();
+    let part = "`okta.users.list` reads and `okta.users.suspend` writes with the same credentials, `auth: okta-read`";
+    assert!(error.to_string().contains(part), "{error}");
 }

@@ -7,6 +7,7 @@ mod catalog;
 mod lambda;
 mod nearest;
 mod place;
+mod schedule;
 mod source;
 mod stream;
 mod template;
@@ -15,8 +16,10 @@ mod yaml;
 
 pub use catalog::{Catalog, Definition};
 pub use lambda::{
-    Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, Runtime, lambda_functions,
+    Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
+    PipelineMode, Runtime, lambda_functions,
 };
+pub use schedule::Schedule;
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, SendSecret, Setting, Source, Timeouts,
     TokenFileAuth,

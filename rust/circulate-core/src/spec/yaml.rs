@@ -32,7 +32,19 @@ pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
 /// Reads and checks a `lambda.yaml`; `file` is for messages.
 pub(super) fn lambda_from_yaml(text: &str, file: &Path) -> Result<LambdaFile> {
     read(text, file, |lambda: &LambdaFile| {
-        lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))
+        lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))?;
+        let Some(pipeline) = &lambda.pipeline else { return Ok(()) };
+        if !lambda.functions.keys().any(|operation| operation.as_str() == "list") {
+            return Err(Wrong::at(
+                "pipeline",
+                "a pipeline runs `list`, and there is no such function".to_owned(),
+            ));
+        }
+        if let Some(target) = pipeline.target.as_ref().filter(|name| !is_file_name(name)) {
+            let why = format!("`{target}` can't name a target: use letters, digits, `-` and `_`");
+            return Err(Wrong::at("pipeline.target", why));
+        }
+        check_stale(pipeline.stale_after_h)
     })
 }
 
@@ -40,7 +52,8 @@ pub(super) fn lambda_from_yaml(text: &str, file: &Path) -> Result<LambdaFile> {
 pub(super) fn lambda_defaults_from_yaml(text: &str, file: &Path) -> Result<LambdaDefaults> {
     read(text, file, |defaults: &LambdaDefaults| {
         check_limits("", Some(defaults.memory_mb), Some(defaults.timeout_s), Some(defaults.ephemeral_mb))?;
-        check_environment("environment", &defaults.environment)
+        check_environment("environment", &defaults.environment)?;
+        check_stale(Some(defaults.pipeline.stale_after_h))
     })
 }
 
@@ -305,12 +318,26 @@ fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong
         let why = format!("`{extension}` can't name an extension: use letters, digits, `-` and `_`");
         return Err(Wrong::at(&at("extension"), why));
     }
+    if let Some(auth) = function.auth.as_ref().filter(|name| !is_file_name(name)) {
+        let why = format!("`{auth}` can't name credentials: use letters, digits, `-` and `_`");
+        return Err(Wrong::at(&at("auth"), why));
+    }
     check_limits(&at(""), function.memory_mb, function.timeout_s, function.ephemeral_mb)?;
     check_environment(&at("environment"), &function.environment)
 }
 
 fn is_file_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// CloudWatch looks back for at most a week: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>.
+fn check_stale(hours: Option<u32>) -> Result<(), Wrong> {
+    match hours {
+        Some(hours) if !(1..=168).contains(&hours) => {
+            Err(Wrong::at("pipeline.stale_after_h", "an alarm can look back for 1 to 168 hours".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The limits of Lambda.
