@@ -35,7 +35,7 @@ demo: develop ## watch the main job run: pull 10,000 users from a practice org o
 	@$(BIN)/circulate demo
 
 .PHONY: test
-test: lint test-rust test-python ## everything CI checks
+test: lint lint-iac test-rust test-python ## everything CI checks
 
 .PHONY: lint
 lint: develop ## formats, lints, types
@@ -46,7 +46,19 @@ lint: develop ## formats, lints, types
 	$(BIN)/mypy
 	$(BIN)/mypy tests/*.py tests/unit tests/functional tests/torture tests/bench
 	$(BIN)/mypy tests/practice
+	MYPYPATH=tests $(BIN)/mypy tests/deploy
 	$(BIN)/python -m mypy.stubtest circulate_core._core
+
+# In a place of its own, since it wants exact versions of much that others use too.
+CHECKOV := .tools/checkov
+$(CHECKOV)/bin/checkov:
+	@echo 'installing checkov, which judges Terraform'
+	@$(PYTHON) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov==3.3.30'
+
+.PHONY: lint-iac
+lint-iac: $(CHECKOV)/bin/checkov ## what a security review of the Terraform would ask first
+	@$(CHECKOV)/bin/checkov --directory lambdas/iac --framework terraform --skip-download --compact --quiet
 
 # An S3 that checks signatures, as a second opinion. 0.14.1 is the newest that the Rust of this project compiles.
 S3S_FS := .tools/bin/s3s-fs
@@ -60,7 +72,11 @@ test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, an
 
 .PHONY: test-python
 test-python: develop $(S3S_FS) ## what a user sees, against real servers on loopback
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+.PHONY: deploy-local
+deploy-local: develop ## make everything with Terraform, in stand-ins for AWS, and try it (needs terraform; minutes)
+	@$(BIN)/pytest --quiet --capture no tests/deploy/test_deployment.py
 
 .PHONY: torture
 torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (half an hour)

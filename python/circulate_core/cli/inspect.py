@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import api
+from circulate_core.cli import lambdas
 from circulate_core.cli.console import counted, moment, paint, say, size, span, table, tell_mistake
+from circulate_core.cli.local import LAMBDAS
 from circulate_core.cli.options import (
     account_arguments,
     add_account_options,
@@ -54,13 +57,21 @@ def run_list(args: argparse.Namespace) -> int:
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate check`."""
     parser.add_argument(
-        "names", metavar="SOURCE|STREAM", nargs="+", help="what to check, such as okta, or okta.users okta.groups"
+        "names",
+        metavar="SOURCE|STREAM",
+        nargs="+",
+        help="what to check, such as okta, or okta.users okta.groups; `lambdas` checks Lambda functions instead",
+    )
+    parser.add_argument(
+        "--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"where functions are (default: {LAMBDAS})"
     )
     add_account_options(parser)
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Show the settings of a source, and ask it whether they are right."""
+    """Show the settings of a source, and ask it whether they are right; or check functions."""
+    if args.names == ["lambdas"]:
+        return lambdas.check(args)
     name, streams = _source_and_streams(args.names)
     source = api.source_definition(name, catalog=args.catalog)
     settings = gather_settings(args, source)

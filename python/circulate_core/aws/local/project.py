@@ -42,6 +42,16 @@ class Described:
         """The name of the function."""
         return f"{PREFIX}-{self.source}-{self.endpoint}-{self.operation}"
 
+    @property
+    def folder(self) -> Path:
+        """The folder of its code."""
+        return Path(self.settings["folder"])
+
+    @property
+    def file(self) -> Path:
+        """The file that describes it."""
+        return self.folder / "lambda.yaml"
+
     def is_called(self, name: str) -> bool:
         """Return whether it is meant by a name: its own, `source.endpoint.operation`, or without the operation."""
         short = f"{self.source}.{self.endpoint}"
@@ -74,7 +84,7 @@ class Described:
         variables = {**self.settings["environment"], **environment}
         return Function(
             name=self.name,
-            task_root=Path(self.settings["folder"]).resolve(),
+            task_root=self.folder.resolve(),
             handler=self.settings["handler"],
             timeout_s=timeout_s or self.settings["timeout_s"],
             memory_mb=memory_mb or self.settings["memory_mb"],

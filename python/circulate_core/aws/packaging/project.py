@@ -62,7 +62,7 @@ def _architecture(functions: Sequence[Described]) -> str:
 
 
 def _function_package(function: Described) -> Package:
-    return Package.of(f"{function.name}.zip", function_files(function, Path(function.settings["folder"])))
+    return Package.of(f"{function.name}.zip", function_files(function, function.folder))
 
 
 def _layer_package(name: str, files: Sequence[File]) -> Package:

@@ -1,0 +1,59 @@
+# The functions there are: every lambda.yaml below lambdas/lib. Adding a folder there adds its functions, and nothing here has to change.
+
+locals {
+  lib   = "${path.module}/../lib"
+  build = "${path.module}/../.build"
+
+  defaults = yamldecode(file("${local.lib}/defaults.yaml"))
+  files    = { for file in fileset(local.lib, "**/lambda.yaml") : dirname(file) => yamldecode(file("${local.lib}/${file}")) }
+
+  # What a function does not say is as the defaults say; `none` says that there is nothing.
+  functions = merge([
+    for folder, file in local.files : {
+      for operation, given in file.functions : "${file.source}-${file.endpoint}-${operation}" => {
+        source       = file.source
+        endpoint     = file.endpoint
+        operation    = operation
+        folder       = folder
+        zip          = "${local.build}/circulate-${file.source}-${file.endpoint}-${operation}.zip"
+        handler      = given.handler
+        runtime      = try(file.runtime, local.defaults.runtime)
+        architecture = try(file.architecture, local.defaults.architecture)
+        memory_mb    = try(given.memory_mb, local.defaults.memory_mb)
+        timeout_s    = try(given.timeout_s, local.defaults.timeout_s)
+        ephemeral_mb = try(given.ephemeral_mb, local.defaults.ephemeral_mb)
+        extension    = try(given.extension, "none")
+        auth         = try(given.auth, "${file.source}-${contains(["list", "get"], operation) ? "read" : "write"}")
+        environment  = merge(local.defaults.environment, try(given.environment, {}))
+        is_target    = file.source == "targets"
+      }
+    }
+  ]...)
+
+  # Those that a schedule runs, by the name of their function.
+  pipelines = {
+    for folder, file in local.files : "${file.source}-${file.endpoint}-list" => {
+      name          = "${file.source}-${file.endpoint}"
+      stream        = "${file.source}.${file.endpoint}"
+      source        = file.source
+      schedule      = file.pipeline.schedule
+      full_refresh  = try(file.pipeline.full_refresh, null)
+      mode          = try(file.pipeline.mode, local.defaults.pipeline.mode)
+      format        = try(file.pipeline.format, local.defaults.pipeline.format)
+      target        = try(file.pipeline.target, local.defaults.pipeline.target)
+      stale_after_h = try(file.pipeline.stale_after_h, local.defaults.pipeline.stale_after_h)
+    } if can(file.pipeline.schedule)
+  }
+
+  # The credentials that some function reads: a secret for each account.
+  secrets = merge([
+    for auth in distinct([for name, function in local.functions : "${function.auth} ${function.source}" if function.auth != "none"]) : {
+      for account in lookup(var.accounts, split(" ", auth)[1], []) : "${split(" ", auth)[0]}/${account}" => {
+        source  = split(" ", auth)[1]
+        account = account
+      }
+    }
+  ]...)
+
+  extensions = toset([for function in values(local.functions) : function.extension if function.extension != "none"])
+}

@@ -1,0 +1,114 @@
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+
+locals {
+  secret_arns = "arn:${data.aws_partition.this.partition}:secretsmanager:${var.region}:${data.aws_caller_identity.this.account_id}:secret"
+  integration = "s3://${local.integration_bucket}"
+  data        = "s3://${local.data_bucket}"
+  state       = "dynamodb://${aws_dynamodb_table.state.name}"
+
+  # All of it is known before anything is made, so a plan shows it. By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket.
+  environments = {
+    for name, function in local.functions : name => merge(
+      { CIRCULATE_STATE = local.state },
+      function.is_target ? {
+        CIRCULATE_FROM    = local.integration
+        CIRCULATE_TO      = local.data
+        CIRCULATE_COMPACT = tostring(var.compact)
+        } : {
+        CIRCULATE_TO                         = local.integration
+        CIRCULATE_FORMAT                     = try(local.pipelines[name].format, local.defaults.pipeline.format)
+        "${upper(function.source)}_ACCOUNTS" = join(",", lookup(var.accounts, function.source, []))
+      },
+      # The extension reads the credentials instead of the function.
+      function.auth == "none" ? {} : function.extension == "none" ? {
+        "${upper(function.source)}_SECRET" = "${var.prefix}/${function.auth}/{account}"
+        } : {
+        "${replace(function.extension, "-", "_")}_secret" = "${var.prefix}/${function.auth}/${join(",", lookup(var.accounts, function.source, []))}"
+        "${upper(function.source)}_TOKEN_PROFILE"         = "default"
+      },
+      function.environment,
+    )
+  }
+}
+
+resource "aws_lambda_layer_version" "core" {
+  layer_name               = "${var.prefix}-core"
+  description              = "circulate_core: what handlers import, the engine and the definitions of all sources"
+  filename                 = "${local.build}/core-layer.zip"
+  source_code_hash         = try(filebase64sha256("${local.build}/core-layer.zip"), null)
+  compatible_runtimes      = ["python3.11", "python3.12", "python3.13"]
+  compatible_architectures = [local.defaults.architecture]
+  license_info             = "Apache-2.0"
+
+  lifecycle {
+    create_before_destroy = true
+    precondition {
+      condition     = fileexists("${local.build}/core-layer.zip")
+      error_message = "lambdas/.build/core-layer.zip is not there: run `make package` or `circulate package` first."
+    }
+    precondition {
+      condition     = alltrue([for function in values(local.functions) : function.architecture == local.defaults.architecture])
+      error_message = "Layers are made for one architecture, that of lambdas/lib/defaults.yaml, and a lambda.yaml says another."
+    }
+  }
+}
+
+resource "aws_lambda_layer_version" "extension" {
+  for_each = local.extensions
+
+  layer_name               = "${var.prefix}-${each.key}"
+  description              = "The extension ${each.key}"
+  filename                 = "${local.build}/${each.key}-layer.zip"
+  source_code_hash         = try(filebase64sha256("${local.build}/${each.key}-layer.zip"), null)
+  compatible_runtimes      = ["python3.11", "python3.12", "python3.13"]
+  compatible_architectures = [local.defaults.architecture]
+  license_info             = "Apache-2.0"
+
+  lifecycle {
+    create_before_destroy = true
+    precondition {
+      condition     = fileexists("${local.build}/${each.key}-layer.zip")
+      error_message = "lambdas/.build/${each.key}-layer.zip is not there: is there a folder lambdas/extensions/${each.key}? Then run `make package` or `circulate package`."
+    }
+  }
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = local.functions
+
+  name         = "${var.prefix}-${each.key}"
+  source_name  = each.value.source
+  endpoint     = each.value.endpoint
+  operation    = each.value.operation
+  folder       = each.value.folder
+  lib          = local.lib
+  zip          = each.value.zip
+  handler      = each.value.handler
+  runtime      = each.value.runtime
+  architecture = each.value.architecture
+  memory_mb    = each.value.memory_mb
+  timeout_s    = each.value.timeout_s
+  ephemeral_mb = each.value.ephemeral_mb
+  environment  = local.environments[each.key]
+
+  layers = concat(
+    [aws_lambda_layer_version.core.arn],
+    each.value.extension == "none" ? [] : [aws_lambda_layer_version.extension[each.value.extension].arn],
+  )
+
+  permissions        = each.value.is_target ? local.target_permissions : local.puller_permissions[each.key]
+  kms_key_arn        = local.kms_key_arn
+  log_retention_days = var.log_retention_days
+  alarm_actions      = var.alarm_actions
+  # A pipeline tries again, and has an alarm of its own.
+  alarm_on_errors = !contains(keys(local.pipelines), each.key) && !each.value.is_target
+
+  accounts      = each.value.auth == "none" ? null : lookup(var.accounts, each.value.source, [])
+  has_extension = each.value.extension != "none"
+  # Credentials that can change something are never within the reach of a function that reads.
+  shared_with_writer = contains(["list", "get"], each.value.operation) && each.value.auth != "none" && anytrue([
+    for other in values(local.functions) : other.auth == each.value.auth && !contains(["list", "get"], other.operation)
+  ])
+}

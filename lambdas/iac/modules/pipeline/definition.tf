@@ -1,0 +1,120 @@
+# Only references go from state to state, never data: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+#
+#   Begin ─▶ Pull ─▶ Pulled? ── complete ─────────▶ Promote ─▶ Promoted? ─▶ Done
+#             ▲        │  │                          ▲              │
+#             │     partial└─ a run waits for it ────┘     more, or a run waited
+#             └─ Wait ◀┴────────────────────────────────────────────┘
+
+locals {
+  # What the functions answer with, and what went wrong in between. Settings, definitions and credentials are not better the second time.
+  retry = [
+    {
+      ErrorEquals     = ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+      IntervalSeconds = 2
+      MaxAttempts     = 6
+      BackoffRate     = 2
+      JitterStrategy  = "FULL"
+    },
+    {
+      ErrorEquals     = ["RateLimitError", "NetworkError", "ApiError", "StorageError", "StateError", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"]
+      IntervalSeconds = 60
+      MaxAttempts     = 4
+      BackoffRate     = 3
+      MaxDelaySeconds = 900
+      JitterStrategy  = "FULL"
+    },
+  ]
+
+  invoke     = "arn:${data.aws_partition.this.partition}:states:::lambda:invoke"
+  has_target = var.target != "none"
+  # What is to be brought to a target is committed by it: not before it is there.
+  commit = local.has_target ? "pending" : "auto"
+
+  definition = {
+    Comment        = "Pulls ${var.stream} until it is complete${local.has_target ? ", and brings it to its target" : ""}"
+    QueryLanguage  = "JSONata"
+    StartAt        = "Begin"
+    TimeoutSeconds = 86400
+    States = { for name, state in {
+      Begin = {
+        Type = "Pass"
+        Assign = {
+          event = "{% $merge([$states.input, {'commit': '${local.commit}'}]) %}"
+          kept  = "{% $merge([$sift($states.input, function($v, $k) { $k = 'account' }), {'commit': '${local.commit}'}]) %}"
+        }
+        Next = "Pull"
+      }
+      Pull = {
+        Type      = "Task"
+        Resource  = local.invoke
+        Arguments = { FunctionName = var.function_arn, Payload = "{% $event %}" }
+        Assign    = { run = "{% $states.result.Payload %}" }
+        Output    = "{% $states.result.Payload %}"
+        Retry     = local.retry
+        Next      = "Pulled?"
+      }
+      "Pulled?" = {
+        Type = "Choice"
+        Choices = concat(
+          [
+            {
+              Condition = "{% $run.status = 'partial' and $exists($run.continuation) %}"
+              Assign    = { event = "{% $merge([$kept, {'continuation': $run.continuation}]) %}" }
+              Next      = "Wait?"
+            },
+          ],
+          [for choice in [
+            {
+              # A run of before, that was not brought to its target, is in the way.
+              Condition = "{% $run.status = 'busy' and $exists($run.manifest) and $run.manifest != null %}"
+              Assign    = { promote = "{% {'manifest': $run.manifest} %}" }
+              Next      = "Promote"
+            },
+            {
+              Condition = "{% $run.status != 'busy' and $exists($run.manifest) and $run.manifest != null %}"
+              Assign    = { promote = "{% {'manifest': $run.manifest} %}", event = "{% $kept %}" }
+              Next      = "Promote"
+            },
+          ] : choice if local.has_target],
+          [for choice in [
+            {
+              Condition = "{% $exists($run.more) and $run.more %}"
+              Assign    = { event = "{% $kept %}" }
+              Next      = "Wait?"
+            },
+          ] : choice if !local.has_target],
+        )
+        Default = "Done"
+      }
+      "Wait?" = {
+        Type    = "Choice"
+        Choices = [{ Condition = "{% $exists($run.resume_after) %}", Next = "Wait" }]
+        Default = "Pull"
+      }
+      Wait = {
+        Type      = "Wait"
+        Timestamp = "{% $fromMillis($run.resume_after * 1000) %}"
+        Next      = "Pull"
+      }
+      Promote = {
+        Type      = "Task"
+        Resource  = local.invoke
+        Arguments = { FunctionName = var.target_arn, Payload = "{% $promote %}" }
+        Assign    = { promotion = "{% $states.result.Payload %}" }
+        Output    = "{% $states.result.Payload %}"
+        Retry     = local.retry
+        Next      = "Promoted?"
+      }
+      "Promoted?" = {
+        Type = "Choice"
+        Choices = [
+          { Condition = "{% $promotion.status = 'partial' and $exists($promotion.continuation) %}", Next = "Promote" },
+          { Condition = "{% $run.status = 'busy' %}", Next = "Pull" },
+          { Condition = "{% $exists($run.more) and $run.more %}", Next = "Wait?" },
+        ]
+        Default = "Done"
+      }
+      Done = { Type = "Succeed" }
+    } : name => state if local.has_target || !startswith(name, "Promote") }
+  }
+}

@@ -1,0 +1,32 @@
+output "functions" {
+  description = "ARNs of the functions, by name."
+  value       = { for name, function in module.function : function.name => function.arn }
+}
+
+output "pipelines" {
+  description = "The state machines, and when they are started."
+  value       = { for name, pipeline in module.pipeline : name => { arn = pipeline.arn, schedules = pipeline.schedules } }
+}
+
+output "integration_bucket" {
+  description = "The bucket that is pulled into."
+  value       = module.integration_bucket.name
+}
+
+output "data_bucket" {
+  description = "The bucket to read from."
+  value       = module.data_bucket.name
+}
+
+output "state" {
+  description = "The state, as the command line takes it."
+  value       = local.state
+}
+
+output "secrets_to_fill" {
+  description = "Commands that put the credentials of each account into its secret, once."
+  value = [
+    for secret in aws_secretsmanager_secret.credentials :
+    "aws secretsmanager put-secret-value --region ${var.region} --secret-id ${secret.name} --secret-string file://credentials.json"
+  ]
+}

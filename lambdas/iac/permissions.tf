@@ -1,0 +1,72 @@
+# What each function may do, computed from what it touches. Each list becomes the policy of one role.
+
+locals {
+  table_actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+
+  # A function reaches the secrets of its own credentials, and one that pulls the objects, manifests and state of its own stream.
+  puller_permissions = {
+    for name, function in local.functions : name => concat(
+      [for permission in [
+        {
+          sid     = "Objects"
+          actions = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"]
+          resources = [
+            "${module.integration_bucket.arn}/${function.source}/*/${function.endpoint}/*",
+            "${module.integration_bucket.arn}/_circulate/${function.source}/*/${function.endpoint}/*",
+            "${module.integration_bucket.arn}/_circulate/about.json",
+          ]
+          keys = []
+        },
+        {
+          # Without it S3 says 403 instead of 404 of an object that is not there.
+          sid       = "Missing"
+          actions   = ["s3:ListBucket"]
+          resources = [module.integration_bucket.arn]
+          keys      = []
+        },
+        {
+          sid       = "State"
+          actions   = local.table_actions
+          resources = [aws_dynamodb_table.state.arn]
+          # Its stream, the list of all streams, and an item that is asked for to be told the time.
+          keys = ["${function.source}#*#${function.endpoint}", "streams", "clock"]
+        },
+      ] : permission if function.operation == "list"],
+      [for accounts in [lookup(var.accounts, function.source, [])] : {
+        sid     = "Credentials"
+        actions = ["secretsmanager:GetSecretValue"]
+        # Secrets Manager puts six characters of its own behind a name.
+        resources = [for account in accounts : "${local.secret_arns}:${var.prefix}/${function.auth}/${account}-??????"]
+        keys      = []
+      } if function.auth != "none" && length(accounts) > 0],
+    ) if !function.is_target
+  }
+
+  # A target reads what was pulled, writes what is read by people, and settles pending runs. It never removes anything.
+  target_permissions = [
+    {
+      sid       = "Pulled"
+      actions   = ["s3:GetObject"]
+      resources = ["${module.integration_bucket.arn}/*"]
+      keys      = []
+    },
+    {
+      sid       = "Data"
+      actions   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"]
+      resources = ["${module.data_bucket.arn}/*"]
+      keys      = []
+    },
+    {
+      sid       = "Missing"
+      actions   = ["s3:ListBucket"]
+      resources = [module.integration_bucket.arn, module.data_bucket.arn]
+      keys      = []
+    },
+    {
+      sid       = "State"
+      actions   = local.table_actions
+      resources = [aws_dynamodb_table.state.arn]
+      keys      = []
+    },
+  ]
+}

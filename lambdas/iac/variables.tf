@@ -1,0 +1,104 @@
+variable "region" {
+  description = "AWS region that everything is made in."
+  type        = string
+}
+
+variable "prefix" {
+  description = "What the names of all resources begin with. Two deployments in one AWS account need two."
+  type        = string
+  default     = "circulate"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,23}$", var.prefix)) && !endswith(var.prefix, "-") && !strcontains(var.prefix, "--")
+    error_message = "The prefix has 2 to 24 lower-case letters, digits and single hyphens, a letter first and no hyphen last: it begins the names of buckets."
+  }
+}
+
+variable "accounts" {
+  description = "Names of the accounts to pull from, by source: { okta = [\"acme\", \"emea\"] }. Each has a secret, and a part of the lake of its own."
+  type        = map(list(string))
+
+  validation {
+    condition     = alltrue(flatten([for names in values(var.accounts) : [for name in names : can(regex("^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$", name))]]))
+    error_message = "The name of an account has 1 to 63 letters, digits, dots and hyphens, a letter or digit first."
+  }
+
+  validation {
+    condition     = alltrue([for names in values(var.accounts) : length(names) == length(distinct(names))])
+    error_message = "The accounts of a source have different names."
+  }
+}
+
+variable "integration_bucket" {
+  description = "Name of the bucket that is pulled into. Default: {prefix}-integration-{AWS account}-{region}."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.integration_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.integration_bucket)) && !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.integration_bucket))
+    error_message = "The name of a bucket has 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and none of the prefixes and suffixes that S3 keeps for itself. (Dots are allowed by S3, but break TLS.)"
+  }
+}
+
+variable "data_bucket" {
+  description = "Name of the bucket that complete runs are brought to, and that people read. Default: {prefix}-data-{AWS account}-{region}."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.data_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.data_bucket)) && !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.data_bucket))
+    error_message = "The name of a bucket has 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and none of the prefixes and suffixes that S3 keeps for itself. (Dots are allowed by S3, but break TLS.)"
+  }
+}
+
+variable "integration_retention_days" {
+  description = "Days after which what was pulled is removed from the integration bucket. Manifests stay. A run that takes longer loses its first objects; a pending run is given up after one day."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.integration_retention_days >= 2 && floor(var.integration_retention_days) == var.integration_retention_days
+    error_message = "What was pulled must be kept for at least 2 whole days: a pending run may wait for one."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept for; one of the periods that CloudWatch Logs has."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether the state table refuses to be deleted, and buckets that hold something too. Without state, everything is pulled again."
+  type        = bool
+  default     = true
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts everything. Its policy must allow what kms.tf allows. Default: one is made."
+  type        = string
+  default     = null
+}
+
+variable "alarm_actions" {
+  description = "ARNs that alarms are sent to, such as an SNS topic's."
+  type        = list(string)
+  default     = []
+}
+
+variable "compact" {
+  description = "Whether the data bucket gets objects of 64 to 128 MB, a record a line, instead of copies of what was pulled."
+  type        = bool
+  default     = false
+}
+
+variable "tags" {
+  description = "Tags of everything."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,119 @@
+"""`circulate check lambdas`: would AWS and Terraform take what the `lambda.yaml` files say?"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from circulate_core import api
+from circulate_core.cli.console import counted, paint, say, table, tell_mistake
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from circulate_core.aws.local.project import Described
+
+TARGETS = "targets"
+OF_TARGETS = ("promote",)
+WRONG = 2
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check all functions; show them, or what is wrong with them."""
+    from circulate_core.aws.local.project import described  # noqa: PLC0415 - much that no other check needs
+
+    functions = described(args.lambdas)
+    problems = [*misplaced(args.lambdas), *wrong_handlers(functions), *unknown_operations(functions, args.catalog)]
+    problems += missing_extensions(functions, args.lambdas.parent / "extensions")
+    if problems:
+        for problem in problems:
+            tell_mistake(problem)
+        return WRONG
+    print(_table(functions))
+    scheduled = sum(1 for each in functions if each.settings["pipeline"])
+    say(f"{paint('✓', 'green')} {counted(len(functions), 'function')}, {scheduled} of them by a schedule")
+    return 0
+
+
+def misplaced(lambdas: Path) -> Iterator[str]:
+    """Tell of files that Terraform would find and nothing else."""
+    for file in sorted(lambdas.rglob("lambda.yaml")):
+        depth = len(file.relative_to(lambdas).parts) - 1
+        if depth != len(("source", "endpoint")):
+            yield f"{file} is not in a folder {{source}}/{{endpoint}} of {lambdas}"
+
+
+def wrong_handlers(functions: Sequence[Described]) -> Iterator[str]:
+    """Tell of handlers that are not in the code. The code is read, not run."""
+    for function in functions:
+        module, _, name = function.settings["handler"].partition(".")
+        file = function.folder / f"{module}.py"
+        if not file.is_file():
+            yield f"{function.file}: there is no {file.name} for the handler `{function.settings['handler']}`"
+            continue
+        try:
+            names = set(_names(ast.parse(file.read_text(encoding="utf-8"))))
+        except (SyntaxError, ValueError) as error:
+            yield f"{file} is no Python: {error}"
+            continue
+        if name not in names:
+            yield f"{function.file}: {file.name} defines no `{name}` for the handler `{function.settings['handler']}`"
+
+
+def _names(module: ast.Module) -> Iterator[str]:
+    """Return the names that a module has once it is imported."""
+    for statement in module.body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from (alias.asname or alias.name for alias in names)
+            case ast.Assign() | ast.AnnAssign():
+                yield from (node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and _is_set(node))
+
+
+def _is_set(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
+
+
+def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -> Iterator[str]:
+    """Tell of functions for what the definitions do not have."""
+    streams = {f"{each['source']['source']}.{each['endpoint']['endpoint']}" for each in api.streams(catalog=catalog)}
+    for function in functions:
+        endpoint = f"{function.source}.{function.endpoint}"
+        if function.source == TARGETS:
+            known: tuple[str, ...] = OF_TARGETS
+        elif endpoint in streams:
+            known = ("list",)
+        else:
+            yield f"{function.file}: no source defines `{endpoint}`; `circulate list` shows what is defined"
+            continue
+        if function.operation not in known:
+            yield f"{function.file}: `{endpoint}` has no operation `{function.operation}`; it has {', '.join(known)}"
+
+
+def missing_extensions(functions: Sequence[Described], extensions: Path) -> Iterator[str]:
+    """Tell of extensions that are named and not there."""
+    for function in functions:
+        name = function.extension
+        if name and not (extensions / name / name).is_file():
+            yield f"{function.file}: there is no extension `{name}`; it would be {extensions / name / name}"
+
+
+def _table(functions: Sequence[Described]) -> str:
+    rows = [["FUNCTION", "MEMORY", "TIMEOUT", "CREDENTIALS", "SCHEDULE", "FULL REFRESH", "TARGET"]]
+    for function in functions:
+        settings = function.settings
+        pipeline = settings["pipeline"] or {}
+        rows.append(
+            [
+                function.name,
+                f"{settings['memory_mb']} MB",
+                f"{settings['timeout_s']} s",
+                settings["auth"] or "—",
+                *(pipeline.get(key) or "—" for key in ("schedule", "full_refresh", "target")),
+            ]
+        )
+    return table(rows)

@@ -1,0 +1,31 @@
+"""What tests of the deployment share: Terraform, where it is there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployment import Deployment, Servers, servers, tools
+
+
+@pytest.fixture(scope="session")
+def stand_ins() -> Iterator[Servers]:
+    """Start stand-ins for AWS that judge by policies; without Terraform there is nothing to test them with."""
+    missing = tools()
+    if isinstance(missing, str):
+        pytest.skip(missing)
+    with servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def initialised(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Make a folder to plan in, with an engine that is none: nothing is run."""
+    made = Deployment(tmp_path_factory.mktemp("deployment"), stand_ins, engine=b"engine")
+    made.init()
+    return made
+
+
+@pytest.fixture
+def deployment(initialised: Deployment, tmp_path: Path) -> Deployment:
+    """Give each test a folder of its own."""
+    return initialised.copy(tmp_path)

@@ -1,0 +1,201 @@
+"""What Terraform would make: of functions that it finds by itself, and of values that are wrong."""
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from deployment import ROOT, Deployment, TerraformError, Tools, changes, tools
+
+FILE = "lambda.yaml"
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plan")]
+
+
+def resources(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return everything a plan would make, by address."""
+    return {
+        change["address"]: change["change"]["after"]
+        for change in plan["resource_changes"]
+        if change["change"]["actions"] != ["read"]
+    }
+
+
+def test_the_files_are_formatted() -> None:
+    found = tools()
+    if not isinstance(found, Tools):
+        pytest.skip(found)
+    command = [found.terraform, "fmt", "-check", "-recursive", "-diff", ROOT / "lambdas/iac"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_folder_more_is_one_function_more_and_changes_nothing_else(deployment: Deployment) -> None:
+    assert "valid" in deployment.run("validate", "-no-color")
+    before = resources(deployment.plan())
+    folder = deployment.add_function("okta", "devices")
+    deployment.package()
+    after = resources(deployment.plan())
+    new = {address: value for address, value in after.items() if address not in before}
+    assert {address for address in before if after.get(address) != before[address]} == set()
+    assert {address.split("]")[0] + "]" for address in new} == {
+        'module.function["okta-devices-list"]',
+        'module.pipeline["okta-devices-list"]',
+    }
+    assert new['module.function["okta-devices-list"].aws_lambda_function.this']["handler"] == "handler.list"
+    shutil.rmtree(folder)
+    assert resources(deployment.plan()) == before
+
+
+def test_functions_are_as_their_lambda_yaml_says(deployment: Deployment) -> None:
+    folder = deployment.add_function("okta", "devices")
+    text = (folder / "lambda.yaml").read_text()
+    given = "memory_mb: 1024\n    timeout_s: 60\n    ephemeral_mb: 2048\n    environment: {OKTA_X: y}"
+    text = text.replace("handler: handler.list", f"handler: handler.list\n    {given}")
+    (folder / "lambda.yaml").write_text(f"runtime: python3.12\n{text}  format: ndjson\n  target: none\n")
+    deployment.package()
+    plan = resources(deployment.plan())
+    function = plan['module.function["okta-devices-list"].aws_lambda_function.this']
+    assert (function["function_name"], function["runtime"]) == ("circulate-dev-okta-devices-list", "python3.12")
+    assert (function["memory_size"], function["timeout"]) == (1024, 60)
+    assert function["ephemeral_storage"] == [{"size": 2048}]
+    assert plan['module.function["okta-users-list"].aws_lambda_function.this']["memory_size"] == 256
+
+
+def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: Deployment) -> None:
+    users = deployment.lambdas / "lib/okta/users/lambda.yaml"
+    users.write_text(users.read_text().replace("handler.list", "handler.list\n    extension: okta-token"))
+    plan = deployment.plan()
+    made = resources(plan)
+    assert 'aws_lambda_layer_version.extension["okta-token"]' in made
+    (call,) = plan["configuration"]["root_module"]["module_calls"]["function"]["expressions"]["layers"]["references"][
+        :1
+    ]
+    assert call.startswith("aws_lambda_layer_version")
+    with pytest.raises(TerraformError, match="an extension signs in to one account, and `accounts` names 2"):
+        deployment.plan(accounts='{okta=["a","b"]}')
+
+
+def test_several_accounts_have_schedules_secrets_and_alarms_of_their_own(deployment: Deployment) -> None:
+    made = resources(deployment.plan(accounts='{okta=["acme","emea.okta.com"]}'))
+    secrets = {value["name"] for address, value in made.items() if "aws_secretsmanager_secret" in address}
+    assert secrets == {"circulate-dev/okta-read/acme", "circulate-dev/okta-read/emea.okta.com"}
+    schedules = {
+        value["name"]: json.loads(value["target"][0]["input"])
+        for address, value in made.items()
+        if "aws_scheduler_schedule.this" in address and value["name"].startswith("okta-users-") and "arn" not in address
+        if value["target"][0].get("input")
+    }
+    assert schedules == {
+        "okta-users-acme-incremental": {"account": "acme", "mode": "incremental"},
+        "okta-users-acme-refresh": {"account": "acme", "mode": "full"},
+        "okta-users-emea.okta.com-incremental": {"account": "emea.okta.com", "mode": "incremental"},
+        "okta-users-emea.okta.com-refresh": {"account": "emea.okta.com", "mode": "full"},
+    }
+    stale = made['module.pipeline["okta-users-list"].aws_cloudwatch_metric_alarm.stale["acme"]']
+    assert stale["dimensions"] == {"account": "acme", "stream": "okta.users"}
+
+
+HANDLER = "handler: handler.list"
+HOURLY = "rate(1 hour)"
+LONG = "x" * 4100
+
+
+WRONG_FUNCTIONS = {
+    "memory": (HANDLER, f"{HANDLER}\n    memory_mb: 64", "memory_mb is 64; Lambda allows 128 to 10240"),
+    "timeout": (HANDLER, f"{HANDLER}\n    timeout_s: 901", "timeout_s is 901; Lambda allows 1 to 900"),
+    "disk": (HANDLER, f"{HANDLER}\n    ephemeral_mb: 1", "ephemeral_mb is 1; Lambda allows 512 to 10240"),
+    "handler": (HANDLER, "handler: handler.lst", "there is no handler `handler.lst`"),
+    "module": (HANDLER, "handler: hanlder.list", "there is no handler `hanlder.list`"),
+    "folder": ("endpoint: folder", "endpoint: people", "endpoint `people` differ from its folder"),
+    "source": ("source: okta", "source: github", "source `github` and endpoint `source` differ from its folder"),
+    "nobody": ("source: okta", "source: github", "no account of `github` is named"),
+    "variables": (HANDLER, f"{HANDLER}\n    environment: {{A: {LONG}}}", "the environment takes 4"),
+    "unpacked": (HANDLER, HANDLER, "circulate-okta-unpacked-list.zip is not there: run `make package`"),
+    "writer": (
+        "functions:",
+        f"functions:\n  suspend: {{{HANDLER}, auth: okta-read}}",
+        "`list` only reads, but has the same `auth` as a function that writes",
+    ),
+}
+WRONG_PIPELINES = {
+    "rate": (HOURLY, "rate(1 hours)", "`rate(1 hours)` is no schedule"),
+    "cron": (HOURLY, "cron(0 3 * * *)", "`cron(0 3 * * *)` is no schedule"),
+    "mode": ("schedule:", "mode: window\n  schedule:", "mode is `window`"),
+}
+WRONG_TARGETS = {"target": ("schedule:", "target: moon\n  schedule:", "there is no target `moon`")}
+
+
+@pytest.mark.parametrize("wrong", [WRONG_FUNCTIONS, WRONG_PIPELINES, WRONG_TARGETS])
+def test_whatever_is_wrong_is_refused_all_at_once(
+    deployment: Deployment, wrong: dict[str, tuple[str, str, str]]
+) -> None:
+    for endpoint, (old, new, _) in wrong.items():
+        deployment.add_function("okta", endpoint, **{old: new})
+        if endpoint != "unpacked":
+            shutil.copy(deployment.zip("okta-users-list"), deployment.zip(f"okta-{endpoint}-list"))
+    with pytest.raises(TerraformError) as refused:
+        deployment.plan()
+    for endpoint, (_, _, message) in wrong.items():
+        assert message in str(refused.value), endpoint
+
+
+def test_a_name_that_is_too_long_is_refused(deployment: Deployment) -> None:
+    deployment.add_function("okta", "x" * 48)
+    with pytest.raises(TerraformError, match="The name of a function, its prefix included, has at most 64 characters"):
+        deployment.plan()
+
+
+def test_wrong_variables_are_refused_all_at_once(deployment: Deployment) -> None:
+    for values in (
+        {
+            "prefix": ("Circulate", "The prefix has 2 to 24 lower-case"),
+            "data_bucket": ("My_Bucket", "The name of a bucket has 3 to 63"),
+            "integration_retention_days": ("1", "at least 2 whole days"),
+            "log_retention_days": ("15", "CloudWatch Logs keeps logs for"),
+            "accounts": ('{okta=["a b"]}', "The name of an account has 1 to 63"),
+        },
+        {
+            "prefix": ("a-name-that-is-too-long-by-one", "The prefix has 2 to 24"),
+            "integration_bucket": ("lake-s3alias", "The name of a bucket has 3 to 63"),
+            "accounts": ('{okta=["a","a"]}', "have different names"),
+        },
+    ):
+        with pytest.raises(TerraformError) as refused:
+            deployment.plan(**{name: value for name, (value, _) in values.items()})
+        for name, (_, message) in values.items():
+            assert message in str(refused.value), name
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (f"lib/okta/users/{FILE}", HANDLER, f"{HANDLER}\n    extension: absent", "absent-layer.zip is not there"),
+        (f"lib/okta/users/{FILE}", "functions:", "architecture: arm64\nfunctions:", "made for one architecture"),
+        ("iac/functions.tf", "[aws_lambda_layer_version.core.arn],", '["a","b","c","d","e","f"],', "has 6 layers"),
+        ("iac/dev.tfvars", '"practice"', f'"{"a" * 60}"', "the name of the schedule for the account"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_before(
+    deployment: Deployment, file: str, old: str, new: str, message: str
+) -> None:
+    text = (deployment.lambdas / file).read_text()
+    assert old in text
+    (deployment.lambdas / file).write_text(text.replace(old, new))
+    with pytest.raises(TerraformError) as refused:
+        deployment.plan()
+    assert message in str(refused.value)
+
+
+def test_layers_that_were_not_packaged_are_told(deployment: Deployment) -> None:
+    shutil.rmtree(deployment.lambdas / ".build")
+    with pytest.raises(TerraformError, match=r"core-layer.zip is not there: run `make package`"):
+        deployment.plan()
+
+
+def test_no_value_of_a_secret_is_in_the_plan(deployment: Deployment) -> None:
+    plan = deployment.plan()
+    assert {kind["type"] for kind in plan["resource_changes"] if "secret" in kind["type"]} == {
+        "aws_secretsmanager_secret"
+    }
+    assert all("aws_secretsmanager_secret_version" not in address for address in changes(plan))
