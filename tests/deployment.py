@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3  # type: ignore[import-untyped]
+import trustme
 from packages import make_wheel
-from stand_ins import HERE, free_port, moto, started
+from stand_ins import HERE, LOOPBACK, free_port, moto, started
 
 from circulate_core.aws.packaging import package
 
@@ -22,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAMBDAS = ROOT / "lambdas"
 REGION = "us-east-1"
 VARIABLES = "dev.tfvars"
+ROOT_KEY = ("test", "test")
+"""What ministack takes for the key of an account's root."""
 PROVIDER = "*/hashicorp/aws/*/*/terraform-provider-aws*"
 PROVIDERS_LIE_IN = (
     "~/.terraform.d/plugins",
@@ -64,23 +68,59 @@ class Servers:
     """Stand-ins for AWS.
 
     Attributes:
-        aws: Where everything is but alarms.
+        aws: Where everything is but alarms. It speaks TLS, judges by policies, and runs functions as their roles.
         alarms: Where alarms are: ministack forgets half of what an alarm is when it is asked as Terraform asks.
+        authority: The certificate of who vouches for it, a PEM file.
     """
 
     aws: str
     alarms: str
+    authority: Path
+
+    def client(self, service: str, key: tuple[str, str] = ROOT_KEY) -> Any:  # noqa: ANN401 - boto3 has no types
+        """Return a client for a service.
+
+        Args:
+            service: As boto3 calls it.
+            key: Whose key to use: its id and itself. Default: the account's root's.
+        """
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.aws,
+            verify=str(self.authority),
+            aws_access_key_id=key[0],
+            aws_secret_access_key=key[1],
+        )
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Run stand-ins for AWS that judge by policies, until the block ends."""
+def servers(folder: Path) -> Iterator[Servers]:
+    """Run stand-ins for AWS until the block ends; `folder` is for their certificates."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert(HERE, "localhost")
+    files = {name: folder / f"{name}.pem" for name in ("authority", "certificate", "key")}
+    authority.cert_pem.write_to_path(str(files["authority"]))
+    for pem in certificate.cert_chain_pems:
+        pem.write_to_path(str(files["certificate"]), append=True)
+    certificate.private_key_pem.write_to_path(str(files["key"]))
     port = free_port()
-    settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": REGION}
+    settings = {
+        **LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "USE_SSL": "true",
+        "MINISTACK_SSL_CERT": str(files["certificate"]),
+        "MINISTACK_SSL_KEY": str(files["key"]),
+        # Functions run with its environment.
+        "SSL_CERT_FILE": str(files["authority"]),
+    }
     command = [sys.executable, str(ROOT / "tests/whole_aws.py")]
     with ExitStack() as stack:
         alarms = stack.enter_context(moto())
-        yield Servers(stack.enter_context(started(command, port, AUTH="true", **settings)), alarms)
+        stack.enter_context(started(command, port, **settings))
+        yield Servers(f"https://{HERE}:{port}", alarms, files["authority"])
 
 
 class TerraformError(Exception):
@@ -104,7 +144,9 @@ class Deployment:
         shutil.copytree(LAMBDAS, self.lambdas, ignore=ignored)
         self.wheel = make_wheel(folder, engine=engine)
         self.package()
-        (self.iac / "stand_ins_override.tf").write_text(OVERRIDE.format(region=REGION, **vars(servers)))
+        (self.iac / "stand_ins_override.tf").write_text(
+            OVERRIDE.format(region=REGION, aws=servers.aws, alarms=servers.alarms)
+        )
         found = tools()
         assert isinstance(found, Tools), found
         self.terraform = found.terraform
@@ -117,9 +159,10 @@ class Deployment:
             "TF_CLI_CONFIG_FILE": str(settings),
             "TF_IN_AUTOMATION": "true",
             "CHECKPOINT_DISABLE": "true",
-            # The keys of the root of an account, to ministack.
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
+            # The provider does not look at SSL_CERT_FILE.
+            "AWS_CA_BUNDLE": str(servers.authority),
         }
 
     def copy(self, folder: Path) -> "Deployment":

@@ -17,6 +17,8 @@ from pathlib import Path
 HERE = "127.0.0.1"
 S3S_FS = Path(__file__).resolve().parents[1] / ".tools/bin/s3s-fs"
 BIN = Path(sys.executable).parent
+LOOPBACK = {"BIND_HOST": HERE, "MINISTACK_HOST": HERE, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+"""What keeps ministack on loopback: it would answer MQTT and SFTP on every interface."""
 
 
 def free_port() -> int:
@@ -72,7 +74,7 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
 def ministack(**environment: str) -> Iterator[str]:
     """S3, DynamoDB, Secrets Manager and more, in Python. With `AUTH="true"` it judges keys and policies."""
     port = free_port()
-    settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": "us-east-1"}
+    settings = {**LOOPBACK, "GATEWAY_PORT": str(port), "MINISTACK_REGION": "us-east-1"}
     with started([str(BIN / "ministack")], port, **settings, **environment) as url:
         yield url
 

@@ -1,7 +1,8 @@
-"""Runs ministack with what it forgets of the things that Terraform makes, so that a second plan tells the truth."""
+"""Runs ministack so that Terraform can work with it, and a second plan tells the truth."""
 
 from typing import Any
 
+from hypercorn.config import Config
 from ministack.app import main  # type: ignore[import-untyped]
 from ministack.services import stepfunctions  # type: ignore[import-untyped]
 
@@ -16,6 +17,8 @@ def keeping_tracing(data: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer of
 
 
 if __name__ == "__main__":
+    # Terraform's provider waits for ever for what it asked by HTTP/2.
+    Config.alpn_protocols = ["http/1.1"]
     _create = stepfunctions._create_state_machine  # noqa: SLF001 - as above
     stepfunctions._create_state_machine = keeping_tracing  # noqa: SLF001 - as above
     main()

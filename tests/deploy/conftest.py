@@ -8,12 +8,12 @@ from deployment import Deployment, Servers, servers, tools
 
 
 @pytest.fixture(scope="session")
-def stand_ins() -> Iterator[Servers]:
-    """Start stand-ins for AWS that judge by policies; without Terraform there is nothing to test them with."""
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start stand-ins for AWS; without Terraform there is nothing to test them with."""
     missing = tools()
     if isinstance(missing, str):
         pytest.skip(missing)
-    with servers() as running:
+    with servers(tmp_path_factory.mktemp("certificates")) as running:
         yield running
 
 

@@ -25,7 +25,7 @@ def test_the_files_are_formatted() -> None:
     found = tools()
     if not isinstance(found, Tools):
         pytest.skip(found)
-    command = [found.terraform, "fmt", "-check", "-recursive", "-diff", ROOT / "lambdas/iac"]
+    command = [found.terraform, "fmt", "-check", "-recursive", "-diff", str(ROOT / "lambdas/iac")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -1,0 +1,267 @@
+"""Everything that Terraform makes, made in stand-ins for AWS: it works, it may do what it must, and nothing more."""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from deployment import ROOT, Deployment, Servers, changes
+
+from circulate_core.aws.local.project import described
+from circulate_core.practice import PracticeOrg
+from circulate_core.practice.compare import compare, key_of
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("deployment")]
+
+PREFIX = "circulate-dev"
+SECRET = f"{PREFIX}/okta-read/practice"
+# Each after its parent.
+LISTS = {
+    "users": "users",
+    "groups": "groups",
+    "group_members": "group_members",
+    "applications": "apps",
+    "application_users": "app_users",
+    "application_groups": "app_groups",
+    "system_log": "logs",
+}
+
+
+def say(text: str) -> None:
+    """Write a line of the transcript that `make deploy-local` shows."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Applied:
+    """What was made."""
+
+    deployment: Deployment
+    servers: Servers
+    outputs: dict[str, Any]
+    org: PracticeOrg
+    folder: Path
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function; it has the permissions of its role and no others."""
+        name = f"{PREFIX}-{function}"
+        answer = self.servers.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        payload: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    def execute(self, pipeline: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Run a state machine to its end; return what it ended with."""
+        states = self.servers.client("stepfunctions")
+        arn = self.outputs["pipelines"][f"{pipeline}-list"]["arn"]
+        execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event), name=f"run-{time.time_ns()}")
+        for _ in range(600):
+            described = states.describe_execution(executionArn=execution["executionArn"])
+            if described["status"] != "RUNNING":
+                assert described["status"] == "SUCCEEDED", described
+                ended: dict[str, Any] = json.loads(described["output"])
+                return ended
+            time.sleep(0.1)
+        pytest.fail(f"{pipeline} does not end")
+
+    def download(self, bucket: str) -> Path:
+        """Copy a bucket to a folder."""
+        s3, folder = self.servers.client("s3"), self.folder / bucket
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                file = folder / item["Key"]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(bucket, item["Key"], str(file))
+        return folder
+
+    def is_exact(self, manifest: str, name: str) -> bool:
+        """Compare what a manifest names with what the org has."""
+        bucket, _, key = manifest.removeprefix("s3://").partition("/")
+        file = self.download(bucket) / key
+        return compare(file, map(key_of, self.org.truth(name))).identical
+
+
+@pytest.fixture(scope="module")
+def applied(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
+    """Make everything, and fill the secret."""
+    deployment = Deployment(tmp_path_factory.mktemp("applied"), stand_ins)
+    say("\n$ terraform init")
+    say(deployment.init().strip().splitlines()[0])
+    say("$ terraform validate")
+    say(deployment.run("validate", "-no-color").strip())
+    say("$ terraform plan -var-file=dev.tfvars")
+    for line in summary(deployment.plan()):
+        say(f"  {line}")
+    say("$ terraform apply -var-file=dev.tfvars")
+    say(next(line for line in deployment.apply().splitlines() if line.startswith("Apply complete")))
+    options: dict[str, Any] = {"users": 300, "apps": 12, "app_users": (0, 4), "app_groups": (0, 3), "groups": 6}
+    with PracticeOrg(**options, events=700, rate_limit=1_000_000, keep_log=True) as org:
+        secret = json.dumps({"org_url": org.url, "api_token": org.token})
+        stand_ins.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
+        yield Applied(deployment, stand_ins, deployment.outputs(), org, tmp_path_factory.mktemp("buckets"))
+
+
+def summary(plan: dict[str, Any]) -> list[str]:
+    """Return how many of each type a plan makes, as lines."""
+    kinds: dict[str, int] = {}
+    for address in changes(plan):
+        kind = address.split("[")[0] if address.startswith("aws_") else address.rsplit("aws_", 1)[1]
+        kind = "aws_" + kind.removeprefix("aws_").split(".")[0]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return [f"{count:4} {kind}" for kind, count in sorted(kinds.items())]
+
+
+def test_a_second_plan_is_empty(applied: Applied) -> None:
+    assert changes(applied.deployment.plan()) == {}
+    say("$ terraform plan -var-file=dev.tfvars\nNo changes.")
+
+
+def test_functions_are_configured_as_their_lambda_yaml_says(applied: Applied) -> None:
+    api = applied.servers.client("lambda")
+    functions = described(ROOT / "lambdas/lib")
+    for function in functions:
+        name = function.name.replace("circulate", PREFIX, 1)
+        made, said = api.get_function_configuration(FunctionName=name), function.settings
+        assert (made["Runtime"], made["Handler"]) == (said["runtime"], said["handler"])
+        assert made["Architectures"] == [said["architecture"]]
+        assert (made["MemorySize"], made["Timeout"]) == (said["memory_mb"], said["timeout_s"])
+        assert made["EphemeralStorage"] == {"Size": said["ephemeral_mb"]}
+        assert said["environment"].items() <= made["Environment"]["Variables"].items()
+        assert len(made["Layers"]) == 1 + bool(function.extension)
+        assert made["Role"].endswith(f":role/{name}")
+    assert {name.removeprefix(PREFIX) for name in applied.outputs["functions"]} == {
+        function.name.removeprefix("circulate") for function in functions
+    }
+    say(f"✓ {len(functions)} functions are configured as their lambda.yaml says")
+
+
+def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(applied: Applied) -> None:
+    for endpoint, name in LISTS.items():
+        answer = applied.invoke(f"okta-{endpoint}-list", {"account": "practice", "mode": "incremental"})
+        assert answer["status"] == "complete", answer
+        assert applied.is_exact(answer["manifest"], name), endpoint
+    say(f"✓ {len(LISTS)} functions pulled their streams, each as its role, byte-identical to what the org has")
+
+
+def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: Applied) -> None:
+    ended = applied.execute("okta-users", {"account": "practice", "mode": "full"})
+    assert ended["status"] == "complete", ended
+    assert ended["manifest"].startswith(f"s3://{applied.outputs['data_bucket']}/_circulate/okta/practice/users/")
+    assert applied.is_exact(ended["manifest"], "users")
+    say("✓ the pipeline of okta.users pulled, promoted and committed a full refresh")
+
+
+def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied: Applied) -> None:
+    left = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full", "commit": "pending"})
+    busy = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full", "commit": "pending"})
+    assert (busy["status"], busy["manifest"]) == ("busy", left["manifest"])
+    ended = applied.execute("okta-groups", {"account": "practice", "mode": "full"})
+    assert ended["status"] == "complete"
+    data = applied.download(applied.outputs["data_bucket"]) / "_circulate/okta/practice/groups"
+    indexes = sorted(file.stem for file in data.glob("*.json"))
+    assert left["run_id"] in indexes
+    assert len(indexes) == 2
+    say("✓ a pending run that a pipeline had left behind was promoted before the next")
+
+
+@pytest.fixture(scope="module")
+def key_of_role(applied: Applied) -> Iterator[Any]:
+    """Give keys that have the permissions of a role: a user's, with a copy of its policy."""
+    iam, users = applied.servers.client("iam"), []
+
+    def make(role: str) -> tuple[str, str]:
+        policy = iam.get_role_policy(RoleName=role, PolicyName="permissions")["PolicyDocument"]
+        user = f"as-{role}"
+        iam.create_user(UserName=user)
+        users.append(user)
+        iam.put_user_policy(UserName=user, PolicyName="permissions", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    yield make
+    for user in users:
+        for key in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName=user, PolicyName="permissions")
+        iam.delete_user(UserName=user)
+
+
+DENIED = {"AccessDenied", "AccessDeniedException"}
+
+
+def test_a_function_that_pulls_may_touch_nothing_of_others(applied: Applied, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
+    key = key_of_role(f"{PREFIX}-okta-users-list")
+    integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
+    root = applied.servers.client("secretsmanager")
+    root.create_secret(Name=f"{PREFIX}/okta-write/practice", SecretString="{}")
+    root.create_secret(Name=f"{SECRET}-of-somebody-else", SecretString="{}")
+    client = {name: applied.servers.client(name, key) for name in ("s3", "secretsmanager", "dynamodb", "lambda", "iam")}
+    s3, table = client["s3"], {"TableName": PREFIX}
+    item = {"pk": {"S": "okta#practice#users"}, "sk": {"S": "head"}}
+
+    assert json.loads(client["secretsmanager"].get_secret_value(SecretId=SECRET)["SecretString"])
+    s3.put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x")
+    client["dynamodb"].get_item(**table, Key=item)
+    for call in (
+        lambda: s3.put_object(Bucket=integration, Key="okta/practice/groups/x", Body=b"x"),
+        lambda: s3.put_object(Bucket=integration, Key="_circulate/okta/practice/groups/x", Body=b"x"),
+        lambda: s3.get_object(Bucket=integration, Key="okta/practice/groups/x"),
+        lambda: s3.delete_object(Bucket=integration, Key="okta/practice/users/x"),
+        lambda: s3.put_object(Bucket=data, Key="okta/practice/users/x", Body=b"x"),
+        lambda: s3.list_objects_v2(Bucket=data),
+        lambda: s3.delete_bucket_policy(Bucket=integration),
+        lambda: client["secretsmanager"].get_secret_value(SecretId=f"{PREFIX}/okta-write/practice"),
+        lambda: client["secretsmanager"].get_secret_value(SecretId=f"{SECRET}-of-somebody-else"),
+        lambda: client["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString="{}"),
+        lambda: client["dynamodb"].delete_item(**table, Key=item),
+        lambda: client["dynamodb"].scan(**table),
+        lambda: client["dynamodb"].delete_table(**table),
+        lambda: client["lambda"].invoke(FunctionName=f"{PREFIX}-okta-users-list"),
+        client["iam"].list_users,
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()  # type: ignore[no-untyped-call]
+        assert refused.value.response["Error"]["Code"] in DENIED
+    say("✓ a function that pulls can read its own secret and write its own stream, and nothing else")
+
+
+def test_a_target_may_remove_nothing_and_reads_no_secret(applied: Applied, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
+    key = key_of_role(f"{PREFIX}-targets-s3-promote")
+    integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
+    s3, secrets = applied.servers.client("s3", key), applied.servers.client("secretsmanager", key)
+    s3.put_object(Bucket=data, Key="okta/practice/users/x", Body=b"x")
+    for call in (
+        lambda: s3.put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x"),
+        lambda: s3.delete_object(Bucket=integration, Key="okta/practice/users/x"),
+        lambda: s3.delete_object(Bucket=data, Key="okta/practice/users/x"),
+        lambda: secrets.get_secret_value(SecretId=SECRET),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()  # type: ignore[no-untyped-call]
+        assert refused.value.response["Error"]["Code"] in DENIED
+    say("✓ the target can read what was pulled and add to the data bucket, and nothing else")
+
+
+def test_a_folder_more_and_less_is_one_function_more_and_less(applied: Applied) -> None:
+    deployment = applied.deployment
+    folder = deployment.add_function("okta", "devices")
+    deployment.package()
+    planned = changes(deployment.plan())
+    of_it = ('module.function["okta-devices-list"].', 'module.pipeline["okta-devices-list"].')
+    assert all(address.startswith(of_it) for address in planned), planned
+    assert {tuple(actions) for actions in planned.values()} == {("create",)}
+    deployment.apply()
+    assert changes(deployment.plan()) == {}
+    shutil.rmtree(folder)
+    removed = changes(deployment.plan())
+    assert removed == {address: ["delete"] for address in planned}
+    deployment.apply()
+    assert changes(deployment.plan()) == {}
+    say(f"✓ one folder more: {len(planned)} resources more, nothing else changed; removed: these and no others")
