@@ -91,7 +91,8 @@ class Report(Totals, Traffic):
     resumed: bool
     """Whether the run was begun by an earlier attempt."""
     manifest: str | None
-    """Key of the manifest's index, below the destination; None unless complete."""
+    """Key of the manifest's index, below the destination, of a complete run or of the pending one that keeps a stream
+    busy; else None."""
     repeats: int
     """Records left out because an earlier run delivered the same bytes."""
     unavailable: str | None
