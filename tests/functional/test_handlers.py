@@ -13,7 +13,7 @@ from places import Bucket
 from support import StartOrg
 
 from circulate_core import _core, exceptions
-from circulate_core.aws.handler import margin
+from circulate_core.aws.invocation import margin
 from circulate_core.practice import PracticeOrg
 from circulate_core.practice.compare import compare
 

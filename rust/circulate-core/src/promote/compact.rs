@@ -18,7 +18,7 @@ use crate::encode::{Compression, Format, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex};
 use crate::page::{Record, Watch};
-use crate::sink::{Created, Object, another, create_same};
+use crate::sink::{Created, Object, Sink, another, create_same};
 use crate::write::Budget;
 
 impl Promotion {
@@ -154,21 +154,16 @@ impl<'p> Compaction<'p> {
     /// Reads the objects of a group and packs them side by side, and puts them together in order.
     async fn pack(&self, group: &Group) -> Result<Packed> {
         let (format, compression) = (group.format, group.compression);
-        let members = stream::iter(&group.objects).map(|object| self.member(format, compression, object));
+        let members = stream::iter(group.objects.clone()).map(|object| {
+            let (packer, from) = (Arc::clone(&self.packer), Arc::clone(&self.promotion.from));
+            packer.member(from, format, compression, object)
+        });
         let mut members = members.buffered(Memory::packed_at_once() as usize);
         let mut packed = Packed::default();
         while let Some(member) = members.try_next().await? {
             packed = on_a_thread(move || packed.with(member)).await?;
         }
         Ok(packed)
-    }
-
-    async fn member(&self, format: Format, compression: Compression, object: &ObjectEntry) -> Result<Member> {
-        // As it is stored, as it was received, and as lines.
-        let room = self.packer.room.take(object.bytes + 2 * object.body_bytes).await?;
-        let body = read_body(&*self.promotion.from, compression, object).await?;
-        let (packer, object) = (Arc::clone(&self.packer), object.clone());
-        on_a_thread(move || packer.member(format, compression, &object, &body, room)).await?
     }
 
     /// Stores a group, unless an earlier try of ours did; another version of us may have compressed it to other bytes.
@@ -225,7 +220,20 @@ struct Member {
 }
 
 impl Packer {
-    fn member(
+    async fn member(
+        self: Arc<Self>,
+        from: Arc<dyn Sink>,
+        format: Format,
+        compression: Compression,
+        object: ObjectEntry,
+    ) -> Result<Member> {
+        // As it is stored, as it was received, and as lines, twice while they are packed.
+        let room = self.room.take(object.bytes + 3 * object.body_bytes).await?;
+        let body = read_body(&*from, compression, &object).await?;
+        on_a_thread(move || self.packed(format, compression, &object, &body, room)).await?
+    }
+
+    fn packed(
         &self,
         format: Format,
         compression: Compression,

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use tokio::task::{JoinError, JoinSet};
+use futures_util::stream::{self, StreamExt};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::{COPIED_AT_ONCE, PARTS_AT_ONCE, Promotion, Run, Tally};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,9 +39,11 @@ impl Promotion {
     pub(super) async fn copied(&self, run: &Run, tally: &Tally) -> Result<Option<(Vec<PartRef>, Totals)>> {
         run.index.parts.iter().try_for_each(|part| run.check_part(part))?;
         let room = Budget::new(self.memory, COPIED_AT_ONCE);
-        let mut found = stream::iter(&run.index.parts).map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
+        let parts = stream::iter(run.index.parts.iter().cloned());
+        let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
         let mut open = VecDeque::new();
-        while let Some(found) = found.try_next().await? {
+        while let Some(found) = found.next().await {
+            let found = found.map_err(ended_early)??;
             if found.there {
                 found
                     .part
@@ -79,9 +81,9 @@ impl Promotion {
     }
 
     /// Finds a part on a task of its own: it is not to wait while we wait for room.
-    async fn find(&self, reference: &PartRef) -> Result<Found> {
-        let (from, to, reference) = (Arc::clone(&self.from), Arc::clone(&self.to), reference.clone());
-        tokio::spawn(async move { find(&*from, &*to, reference).await }).await.map_err(ended_early)?
+    fn find(&self, reference: PartRef) -> JoinHandle<Result<Found>> {
+        let (from, to) = (Arc::clone(&self.from), Arc::clone(&self.to));
+        tokio::spawn(async move { find(&*from, &*to, reference).await })
     }
 
     /// Begins to copy what a part lists, as far as there is time.
