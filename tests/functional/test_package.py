@@ -26,7 +26,7 @@ CORE = [
     "circulate_core/aws/handler.py",
     "circulate_core/aws/invocation.py",
     "circulate_core/aws/log.py",
-    "circulate_core/aws/promoter.py",
+    "circulate_core/aws/promotion.py",
     "circulate_core/aws/settings.py",
     *sorted(f"circulate_core/{file.relative_to(PACKAGE)}" for file in PACKAGE.glob("catalog/*/*.yaml")),
     "circulate_core/exceptions.py",

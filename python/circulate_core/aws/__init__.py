@@ -12,6 +12,6 @@ list = puller("okta.users")
 """
 
 from circulate_core.aws.handler import puller
-from circulate_core.aws.promoter import promoter
+from circulate_core.aws.promotion import promoter
 
 __all__ = ["promoter", "puller"]
