@@ -98,6 +98,10 @@ bench-aws: release $(S3S_FS) ## compare first calls with boto3, and S3 with a fo
 	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/cold_start.py $(BENCH_COLD)
 	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/lake.py $(BENCH_LAKE)
 
+.PHONY: bench-promote
+bench-promote: release $(S3S_FS) ## time promotions of 100,000 tiny objects (release build: minutes)
+	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/promote.py $(BENCH_PROMOTE)
+
 .PHONY: bench-lambda
 bench-lambda: release ## time Lambda functions under the local runner, cold and warm, beside boto3 (release build: minutes)
 	@$(BIN)/python tests/bench/lambdas.py

@@ -53,6 +53,11 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     @property
+    def copies(self) -> bool:
+        """Whether S3 is told to copy."""
+        return "x-amz-copy-source" in self.headers
+
+    @property
     def writes(self) -> bool:
         """Whether it is a write of S3 or DynamoDB."""
         puts_item = self.headers.get("X-Amz-Target", "").endswith(".PutItem")
@@ -71,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response_only(answer.status)
-        for name, value in (answer.headers | {"Content-Length": str(len(answer.body))}).items():
+        for name, value in ({"Content-Length": str(len(answer.body))} | answer.headers).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
@@ -82,13 +87,15 @@ class Handler(BaseHTTPRequestHandler):
         try:
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()
-            left_out = ("connection", "transfer-encoding", "content-length")
+            left_out = {"connection", "transfer-encoding", "content-length"}
+            if self.command == "HEAD":
+                left_out.remove("content-length")  # of what is not sent
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
             return Answer(answer.status, headers, answer.read())
         finally:
             connection.close()
 
-    do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - names of the standard library
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - names of the standard library
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""

@@ -11,9 +11,21 @@ print(report["status"], report["records"])
 """
 
 from circulate_core._core import VERSION, Stop
-from circulate_core.api import check, gc, pull, runs, streams, token, verify
+from circulate_core.api import check, gc, promote, pull, runs, streams, token, verify
 from circulate_core.exceptions import CirculateError
 
 __version__ = VERSION
 
-__all__ = ["CirculateError", "Stop", "__version__", "check", "gc", "pull", "runs", "streams", "token", "verify"]
+__all__ = [
+    "CirculateError",
+    "Stop",
+    "__version__",
+    "check",
+    "gc",
+    "promote",
+    "pull",
+    "runs",
+    "streams",
+    "token",
+    "verify",
+]

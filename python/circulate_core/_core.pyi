@@ -19,6 +19,7 @@ __all__ = [
     "json_schemas",
     "lambda_functions",
     "mint",
+    "promote",
     "pull",
     "runs",
     "source",
@@ -37,11 +38,11 @@ VERSION: Final[str]
 
 @final
 class Stop:
-    """Lets another thread or a signal handler stop a pull at its next checkpoint."""
+    """Lets another thread or a signal handler stop a pull or a promotion where the next one can go on."""
 
     def __new__(cls) -> Stop: ...
     def request(self) -> None:
-        """Ask the pull to stop."""
+        """Ask it to stop."""
 
     @property
     def requested(self) -> bool:
@@ -49,6 +50,9 @@ class Stop:
 
 def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Pull one stream; see `circulate_core.pull`."""
+
+def promote(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
+    """Copy a run into a place for readers; see `circulate_core.promote`."""
 
 def check(source: str, streams: Sequence[str], request: str) -> str:
     """Ask a source once, without retries; see `circulate_core.check`."""

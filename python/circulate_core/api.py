@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Checked,
         Collected,
         Definition,
+        Promoted,
         Report,
         Run,
         S3Options,
@@ -248,15 +249,80 @@ def verify(
 
     Raises:
         StorageError: There is no such manifest.
-        ValueError: The path is not below a `_circulate` folder.
+        SettingsError: The path is not below a `_circulate` folder.
     """
+    lake, key = _lake_and_key(manifest)
+    known = None if state is None and "://" in lake else state_of_lake(lake, state)
+    return cast("Verified", json.loads(_core.verify(lake, key, known, json.dumps(s3 or {}))))
+
+
+def promote(  # noqa: PLR0913 - every option of a promotion, each with its default
+    manifest: str | PathLike[str],
+    *,
+    to: str | PathLike[str],
+    state: str | PathLike[str] | None = None,
+    compact: bool = False,
+    memory: int = 64_000_000,
+    deadline: float | None = None,
+    s3: S3Options | None = None,
+    on_progress: Callable[[Snapshot], object] | None = None,
+    stop: _core.Stop | None = None,
+) -> Promoted:
+    """Copy a committed or pending run into a place for readers, and commit a pending one.
+
+    What the manifest names appears there and nothing else, each object whole and as it was written; the run's own
+    manifest there comes last. From bucket to bucket S3 copies by itself. Done again, it changes nothing; stopped at any
+    point, the next call for the same manifest goes on.
+
+    Args:
+        manifest: Path or `s3://` URI of the manifest's index, below the `_circulate` folder of the place that the run
+            was pulled to.
+        to: Folder, made if need be, or `s3://bucket/prefix`.
+        state: State file, or `dynamodb://table`, that the run was pulled with. Default `.circulate/state.db` in the
+            place that it was pulled to, if that is a folder; needed for a bucket.
+        compact: Put the objects together in NDJSON objects of 64 to 128 MB as they are stored. A promotion that was
+            begun goes on as it was begun.
+        memory: Bytes that objects on their way may hold. Compaction needs room for one large object, up to 128 MB,
+            besides. Default 64,000,000.
+        deadline: Seconds after which nothing more is begun. Default: none.
+        s3: How buckets are used: encryption of what is written, and the account that must own them.
+        on_progress: Called about ten times a second with what was done so far.
+        stop: Lets another thread stop the promotion where the next one can go on.
+
+    Returns:
+        What was done. Its `status` is `complete`, or `partial` with a `continuation`.
+
+    Raises:
+        MismatchError: An object or part is missing or not as it was written, or something else is in its place in the
+            target. Nothing was overwritten.
+        StateError: The run is not finished (`retryable`), was abandoned, or is not known to the state.
+        StorageError: There is no such manifest, or a place could not be used.
+        SettingsError: The path is not below a `_circulate` folder, or the target is the place itself.
+        KeyboardInterrupt: After Ctrl-C, once what was begun has ended.
+    """
+    lake, key = _lake_and_key(manifest)
+    wanted = {
+        "from": lake,
+        "manifest": key,
+        "to": place(to),
+        "state": state_of_lake(lake, state),
+        "s3": s3 or {},
+        "compact": compact,
+        "memory": memory,
+        "deadline_seconds": deadline,
+    }
+    callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
+    return cast("Promoted", json.loads(_core.promote(json.dumps(wanted), callback, stop)))
+
+
+def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
+    """Return the place that a manifest is in, and its key there."""
     path = place(manifest)
     lake, found, key = path.rpartition("/_circulate/")
     if not found:
         message = f"{path} is not below a `_circulate` folder, where manifests are"
-        raise ValueError(message)
-    known = None if state is None and "://" in lake else state_of_lake(lake, state)
-    return cast("Verified", json.loads(_core.verify(lake, f"_circulate/{key}", known, json.dumps(s3 or {}))))
+        raise SettingsError(message)
+    return lake, f"_circulate/{key}"
 
 
 def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:

@@ -91,7 +91,8 @@ class Report(Totals, Traffic):
     resumed: bool
     """Whether the run was begun by an earlier attempt."""
     manifest: str | None
-    """Key of the manifest's index, below the destination; None unless complete."""
+    """Key of the manifest's index, below the destination, of a complete run or of the pending one that keeps a stream
+    busy; else None."""
     repeats: int
     """Records left out because an earlier run delivered the same bytes."""
     unavailable: str | None
@@ -124,14 +125,14 @@ class Quota(TypedDict):
 
 
 class Snapshot(Traffic):
-    """What the current attempt at a pull has done so far."""
+    """What the current attempt at a pull or promotion has done so far."""
 
     run_id: str | None
     """The run, once it is open."""
     pages: int
     """Pages read."""
     records: int
-    """Records read."""
+    """Records read, or copied."""
     objects: int
     """Objects written."""
     bytes_stored: int
@@ -199,6 +200,37 @@ class Verified(Totals):
     """The account's name."""
     problems: list[str]
     """What is wrong, a sentence each; empty if all is well."""
+
+
+class Promoted(TypedDict):
+    """What a promotion did."""
+
+    run_id: str
+    """The run."""
+    status: Literal["complete", "partial"]
+    """Whether all of it is in the target, or the next promotion is to go on."""
+    stream: str
+    """`source.endpoint`."""
+    account: str
+    """The account's name."""
+    manifest: str
+    """Key of the run's index in the target; it is there if the promotion is complete."""
+    destination: str
+    """The target."""
+    objects: int
+    """Objects of the run that are known to be in the target."""
+    records: int
+    """Records in them."""
+    bytes: int
+    """Their size as stored."""
+    copied: int
+    """Objects that this promotion brought there."""
+    skipped: int
+    """Objects that it found there."""
+    continuation: str | None
+    """The run to go on with, of a partial promotion."""
+    stopped_by: str | None
+    """Why it ended early: `deadline` or `interrupted`."""
 
 
 class Ledger(TypedDict):

@@ -13,7 +13,7 @@ from places import Bucket
 from support import StartOrg
 
 from circulate_core import _core, exceptions
-from circulate_core.aws.handler import margin
+from circulate_core.aws.invocation import margin
 from circulate_core.practice import PracticeOrg
 from circulate_core.practice.compare import compare
 
@@ -135,6 +135,7 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
     assert answer["status"] == "complete"
     busy = function({}, aws_request_id="b")
     assert (busy["status"], busy["run_id"]) == ("busy", answer["run_id"])
+    assert busy["manifest"] == answer["manifest"], "a pipeline can promote it first"
     assert busy["resume_after"] > 0
     _core.state_decide(function.place.state[1], "okta#practice#users", answer["run_id"], True)  # noqa: FBT003
     assert function({}, aws_request_id="c")["status"] == "complete"

@@ -87,7 +87,7 @@ def served(cli: Cli) -> Iterator[str]:
     with subprocess.Popen(command, cwd=cli.folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         url = process.stderr.readline().split("Lambda is at ")[1].split()[0]
-        assert "aws lambda invoke" in "".join(process.stderr.readline() for _ in range(8))
+        assert "aws lambda invoke" in "".join(process.stderr.readline() for _ in range(9))
         yield url
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" not in process.stderr.read()

@@ -12,5 +12,6 @@ list = puller("okta.users")
 """
 
 from circulate_core.aws.handler import puller
+from circulate_core.aws.promotion import promoter
 
-__all__ = ["puller"]
+__all__ = ["promoter", "puller"]

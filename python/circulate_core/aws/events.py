@@ -8,6 +8,8 @@ from typing import Any, Literal, cast
 from circulate_core.exceptions import SettingsError
 
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
+PROMOTION_KEYS = ("manifest", "continuation")
+MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
 CHOICES = {"mode": ("incremental", "full"), "commit": ("auto", "pending")}
 
 
@@ -51,12 +53,71 @@ class Event:
         return cls(**cast("Any", given))
 
 
+@dataclass(frozen=True)
+class PromotionEvent:
+    """An event that asks for a promotion. How far an earlier one came is in the target.
+
+    Attributes:
+        manifest: URI of the manifest's index, as the result of a pull has it.
+        continuation: The run to go on with; always the manifest's.
+        stream: `source.endpoint` of the run.
+        account: Its account.
+        run_id: The run.
+    """
+
+    manifest: str
+    continuation: str | None
+    stream: str
+    account: str
+    run_id: str
+
+    @classmethod
+    def read(cls, event: object, origin: str) -> PromotionEvent:
+        """Check an event.
+
+        Args:
+            event: The JSON value that the function was invoked with.
+            origin: The place that runs were pulled to: the event can't name a manifest elsewhere.
+
+        Raises:
+            SettingsError: It is no such event.
+        """
+        if problem := _problem_of_promotion(event, origin):
+            hint = f"its keys are {' and '.join(PROMOTION_KEYS)}; the second is optional"
+            raise SettingsError(problem, operation="read event", hint=hint)
+        given = cast("dict[str, str | None]", event)
+        manifest = given["manifest"] or ""
+        source, account, endpoint, run_id = _names(manifest, origin)
+        return cls(manifest, given.get("continuation"), f"{source}.{endpoint}", account, run_id)
+
+
+def _problem_of_promotion(event: object, origin: str) -> str | None:
+    if not isinstance(event, dict):
+        return f"the event is no JSON object but {_kind(event)}"
+    if problem := _problem_of_keys({key: value for key, value in event.items() if value is not None}, PROMOTION_KEYS):
+        return problem
+    manifest, continuation = event.get("manifest"), event.get("continuation")
+    if manifest is None:
+        return "the event has no `manifest`"
+    names = _names(manifest, origin)
+    if len(names) != len(MANIFEST_NAMES) or {"", ".", ".."} & set(names):
+        return f"`manifest` of the event is no manifest of {origin}: {manifest}"
+    if continuation not in {None, names[-1]}:
+        return f"`continuation` of the event is not the manifest's run: {continuation}"
+    return None
+
+
+def _names(manifest: str, origin: str) -> list[str]:
+    """Return what the URI of a manifest in a place is made of; nothing if it is elsewhere."""
+    below = f"{origin.rstrip('/')}/_circulate/"
+    if not (manifest.startswith(below) and manifest.endswith(".json")):
+        return []
+    return manifest.removeprefix(below).removesuffix(".json").split("/")
+
+
 def _problem(given: dict[str, Any]) -> str | None:
-    for key, value in given.items():
-        if key not in KEYS:
-            return f"the event has an unknown key `{key}`"
-        if not isinstance(value, str):
-            return f"`{key}` of the event must be a text, not {_kind(value)}"
+    if problem := _problem_of_keys(given, KEYS):
+        return problem
     for key, choices in CHOICES.items():
         if given.get(key, choices[0]) not in choices:
             return f"`{key}` of the event is `{given[key]}`: it is {' or '.join(choices)}"
@@ -64,6 +125,15 @@ def _problem(given: dict[str, Any]) -> str | None:
         return "the event has `since` or `until` beside `mode: full`, which asks for everything"
     if "continuation" in given and given.keys() & {"mode", "since", "until"}:
         return "the event has `mode`, `since` or `until` beside `continuation`, which goes on as it was begun"
+    return None
+
+
+def _problem_of_keys(given: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    for key, value in given.items():
+        if key not in keys:
+            return f"the event has an unknown key `{key}`"
+        if not isinstance(value, str):
+            return f"`{key}` of the event must be a text, not {_kind(value)}"
     return None
 
 

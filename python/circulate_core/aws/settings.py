@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from circulate_core.types import S3Options, SourceDefinition
 
-TO, STATE = "CIRCULATE_TO", "CIRCULATE_STATE"
+FROM, TO, STATE, COMPACT = "CIRCULATE_FROM", "CIRCULATE_TO", "CIRCULATE_STATE", "CIRCULATE_COMPACT"
 OBJECTS = {"format": "CIRCULATE_FORMAT", "compression": "CIRCULATE_COMPRESSION"}
 S3 = {
     "sse": "CIRCULATE_SSE",
@@ -112,6 +112,44 @@ class Settings:
         name = asked or next(iter(self.accounts), None)
         secret = self.secret.replace("{account}", name) if self.secret and name else self.secret
         return Account(name, self.given, secret)
+
+
+@dataclass(frozen=True)
+class PromotionSettings:
+    """What the environment of a function says that promotes runs.
+
+    Attributes:
+        origin: The bucket that runs were pulled to.
+        to: The bucket for readers.
+        state: The table.
+        s3: How the buckets are used.
+        compact: Whether objects are put together in larger ones.
+    """
+
+    origin: str
+    to: str
+    state: str
+    s3: S3Options
+    compact: bool
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> PromotionSettings:
+        """Read them.
+
+        Raises:
+            SettingsError: Something that is needed is missing, or is not what it can be.
+        """
+        compact = environment.get(COMPACT) or "false"
+        if compact not in {"true", "false"}:
+            message = f"the environment variable {COMPACT} is `{compact}`"
+            raise SettingsError(message, hint="it is true or false")
+        return cls(
+            origin=_needed(environment, FROM, "where runs were pulled to, such as s3://acme-lake/raw"),
+            to=_needed(environment, TO, "where readers look, such as s3://acme-data"),
+            state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
+            s3=_given(environment, S3),  # type: ignore[arg-type]
+            compact=compact == "true",
+        )
 
 
 def _needed(environment: Mapping[str, str], variable: str, about: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import circulate_core
 from circulate_core import api
 from circulate_core.cli import lambdas
-from circulate_core.cli.console import counted, moment, paint, say, size, span, table, tell_mistake
+from circulate_core.cli.console import counted, moment, paint, say, size, span, table
 from circulate_core.cli.local import LAMBDAS
 from circulate_core.cli.options import (
     account_arguments,
@@ -196,11 +196,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Read back everything a manifest names."""
-    try:
-        verified = circulate_core.verify(args.manifest, state=args.state, s3=s3_options(args))
-    except ValueError as error:
-        tell_mistake(str(error))
-        return 2
+    verified = circulate_core.verify(args.manifest, state=args.state, s3=s3_options(args))
     if args.json:
         print(json.dumps(verified))
     problems = verified["problems"]

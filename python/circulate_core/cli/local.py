@@ -114,7 +114,7 @@ def _start(args: argparse.Namespace) -> int:
 
 def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int:
     """Do what the state machine does."""
-    kept: dict[str, Any] = {key: event[key] for key in ("account", "commit") if key in event}
+    kept: dict[str, Any] = {key: event[key] for key in ("account", "commit", "manifest") if key in event}
     standing, done = 0, ("", 0, 0)
     while True:
         answer = _once(local, name, event)
@@ -205,11 +205,16 @@ def _surrounded(
         environment |= _named("AWS_ENDPOINT_URL")
         if secret:
             environment |= {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]}
-    environment |= _places(args, stand_ins) | _variables(args.env)
+    to, state = _places(args, stand_ins)
+    pulling = environment | {"CIRCULATE_TO": to, "CIRCULATE_STATE": state} | _variables(args.env)
+    # What was pulled is promoted from there; where to, AWS does not know by itself.
+    data = stand_ins.DATA if args.aws == "ministack" else ""
+    places = {"CIRCULATE_FROM": to, "CIRCULATE_TO": data, "CIRCULATE_STATE": state}
+    promoting = _only("AWS_", environment) | places | _variables(args.env)
     layers = _layers(stack, args.lambdas.parent / "extensions", {each.extension for each in described})
     functions = [
         each.function(
-            environment,
+            promoting if each.is_target else pulling,
             layer=layers.get(each.extension),
             timeout_s=args.timeout,
             memory_mb=args.memory,
@@ -234,13 +239,13 @@ def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str 
     return layers
 
 
-def _places(args: argparse.Namespace, stand_ins: Any) -> dict[str, str]:  # noqa: ANN401 - a module
+def _places(args: argparse.Namespace, stand_ins: Any) -> tuple[str, str]:  # noqa: ANN401 - a module
     by_default = (stand_ins.TO, stand_ins.STATE) if args.aws == "ministack" else (None, None)
     to, state = args.to or by_default[0], args.state or by_default[1]
     if not to or not state:
         message = "--aws env needs --to and --state"
         raise SettingsError(message, hint="such as --to s3://acme-lake/raw --state dynamodb://circulate")
-    return {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
+    return to, state
 
 
 def _variables(given: list[str]) -> dict[str, str]:
@@ -257,7 +262,7 @@ def _variables(given: list[str]) -> dict[str, str]:
 def _settings_of(described: list[Described]) -> set[str]:
     """Return the variables that say which account functions pull from, and how they sign in."""
     names = set()
-    for source in {each.source for each in described}:
+    for source in {each.source for each in described if not each.is_target}:
         settings = api.source_definition(source)["settings"]
         names |= {setting["env"] for setting in settings.values()}
         names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
@@ -286,6 +291,10 @@ def _credentials_of_environment() -> dict[str, str]:
 
 def _named(*names: str) -> dict[str, str]:
     return {name: value for name in names if (value := os.environ.get(name))}
+
+
+def _only(prefix: str, environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(prefix)}
 
 
 def _log(line: str) -> None:

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 import circulate_core
-from circulate_core.cli import demo, inspect, local, package, pull, state
+from circulate_core.cli import demo, inspect, local, package, promote, pull, state
 from circulate_core.cli.console import tell_error
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("check", "are the settings of a source right?", inspect.add_check_arguments, inspect.run_check),
         ("runs", "what earlier runs did", inspect.add_runs_arguments, inspect.run_runs),
         ("verify", "read back every object of a manifest", inspect.add_verify_arguments, inspect.run_verify),
+        ("promote", "copy a run into a place for readers", promote.add_arguments, promote.run),
         ("state", "look at state, set it back, settle pending runs", state.add_arguments, state.run),
         ("gc", "remove what no manifest names", state.add_gc_arguments, state.run_gc),
         ("local", "run Lambda functions on this machine as AWS runs them", local.add_arguments, local.run),

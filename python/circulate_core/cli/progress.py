@@ -24,7 +24,7 @@ class Progress:
     """Shows snapshots of a pull on stderr while the `with` block lasts."""
 
     def __init__(self, title: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._title = title
+        self.title = title
         self._clock = clock
         self._began = self._last_plain = clock()
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -55,14 +55,18 @@ class Progress:
             self._last_plain = self._clock()
             say(line)
 
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return max(self._clock() - self._began, 0.001)
+
     def _line(self, snapshot: Snapshot) -> str:
-        seconds = max(self._clock() - self._began, 0.001)
         parts = [
-            self._title,
+            self.title,
             counted(snapshot["pages"], "page"),
             counted(snapshot["records"], "record"),
             size(snapshot["bytes_received"]),
-            f"{snapshot['records'] / seconds:,.0f}/s",
+            f"{snapshot['records'] / self.seconds:,.0f}/s",
         ]
         if quota := snapshot["quota"]:
             parts.append(f"quota {quota['remaining']:,} of {quota['limit']:,} left")

@@ -53,22 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compression", choices=["gzip", "zstd", "none"], default="gzip", help="of objects (default: gzip, level 6)"
     )
     parser.add_argument(
-        "--batch-records", metavar="N", type=_positive, default=1_000, help="most records of an object (default: 1000)"
+        "--batch-records", metavar="N", type=positive, default=1_000, help="most records of an object (default: 1000)"
     )
     parser.add_argument(
         "--batch-bytes",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=3_000_000,
         help="most bytes of an object before compression (default: 3000000)",
     )
     parser.add_argument(
-        "--max-record-bytes", metavar="N", type=_positive, help="largest record taken (default: 16000000)"
+        "--max-record-bytes", metavar="N", type=positive, help="largest record taken (default: 16000000)"
     )
     parser.add_argument(
         "--memory",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=64_000_000,
         help="bytes that data on its way may take (default: 64000000)",
     )
@@ -321,7 +321,8 @@ def read_span(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Return a number of 1 or more."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         message = f"`{text}` is not a number of 1 or more"

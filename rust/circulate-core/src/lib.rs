@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
 //! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
 //! [`plan`] → [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`verify`],
-//! [`gc`]. A test holds it to that.
+//! [`gc`], [`promote`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -23,6 +23,7 @@ pub mod manifest;
 pub mod page;
 pub mod plan;
 pub mod progress;
+pub mod promote;
 pub mod run;
 pub mod secrets;
 pub mod sink;

@@ -13,7 +13,7 @@ use crate::cursor::{Digest, Recent, Window};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Partition;
-use crate::sink::{Object, Sink};
+use crate::sink::{Known, Object, Sink, differs, missing};
 
 /// The version of the two file formats.
 pub const SCHEMA: u32 = 1;
@@ -35,6 +35,19 @@ pub struct ObjectEntry {
     pub body_bytes: u64,
     /// SHA-256 of its bytes before compression, in hex.
     pub body_sha256: String,
+}
+
+impl ObjectEntry {
+    /// It as an object that can be copied, if it is of this format and compression.
+    pub fn known(&self, format: Format, compression: Compression) -> Known {
+        Known {
+            key: self.key.clone(),
+            bytes: self.bytes,
+            sha256: self.sha256.clone(),
+            content_type: format.content_type(),
+            content_encoding: compression.content_encoding(),
+        }
+    }
 }
 
 /// Up to 1,000 objects, in order.
@@ -223,6 +236,20 @@ pub struct Index {
     pub plan: Option<PartRef>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
+    /// The manifest that this one was promoted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_from: Option<PromotedFrom>,
+}
+
+/// The manifest that another one was promoted from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotedFrom {
+    /// The place it is in.
+    pub place: String,
+    /// The key of its index.
+    pub key: String,
+    /// SHA-256 of its index, in hex.
+    pub sha256: String,
 }
 
 /// A manifest file as an object.
@@ -245,33 +272,28 @@ pub fn parse<T: for<'de> Deserialize<'de>>(key: &str, bytes: &[u8]) -> Result<T>
 
 /// Reads the part of a manifest or plan that `reference` names, and checks that it is the one that was written.
 pub async fn read_part<T: for<'de> Deserialize<'de>>(sink: &dyn Sink, reference: &PartRef) -> Result<T> {
+    parse(&reference.key, &read_part_file(sink, reference).await?)
+}
+
+/// The same part as the bytes that were written.
+pub async fn read_part_file(sink: &dyn Sink, reference: &PartRef) -> Result<Bytes> {
     let bytes = read_existing(sink, &reference.key).await?;
-    if sha256_hex(&bytes) != reference.sha256 {
-        return Err(Error::new(
-            ErrorKind::Mismatch,
-            "read manifest",
-            "the manifest part was changed after it was written",
-        )
-        .with("key", &reference.key));
+    if sha256_hex(&bytes) == reference.sha256 {
+        return Ok(bytes);
     }
-    parse(&reference.key, &bytes)
+    let changed = "the manifest part was changed after it was written";
+    Err(Error::new(ErrorKind::Mismatch, "read manifest", changed).with("key", &reference.key))
 }
 
 /// Reads an object that must be there.
 pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
-    sink.read(key).await?.ok_or_else(|| {
-        Error::new(ErrorKind::Mismatch, "read object", "an object that the manifest names is missing")
-            .with("key", key)
-    })
+    sink.read(key).await?.ok_or_else(|| missing(key))
 }
 
 /// Reads an object and takes it out of its compression; both forms must be as they were written.
 pub async fn read_body(sink: &dyn Sink, compression: Compression, object: &ObjectEntry) -> Result<Vec<u8>> {
     let wrong = |what: &str| Error::new(ErrorKind::Mismatch, "read object", what).with("key", &object.key);
-    let stored = read_existing(sink, &object.key).await?;
-    if sha256_hex(&stored) != object.sha256 {
-        return Err(wrong("the object differs from what was written"));
-    }
+    let stored = read_stored(sink, object).await?;
     let size =
         usize::try_from(object.body_bytes).map_err(|_| wrong("the object is too large for this machine"))?;
     let body = compression.decompress(&stored, size).map_err(|error| error.with("key", &object.key))?;
@@ -279,6 +301,12 @@ pub async fn read_body(sink: &dyn Sink, compression: Compression, object: &Objec
         return Err(wrong("the object's content differs from what was written"));
     }
     Ok(body)
+}
+
+/// Reads an object as it is stored, which must be as it was written.
+pub async fn read_stored(sink: &dyn Sink, object: &ObjectEntry) -> Result<Bytes> {
+    let stored = read_existing(sink, &object.key).await?;
+    if sha256_hex(&stored) == object.sha256 { Ok(stored) } else { Err(differs(&object.key)) }
 }
 
 /// The parts that end at `last`, first part first, with the records that are not before `bound`. One part is in memory

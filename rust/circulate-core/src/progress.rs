@@ -127,6 +127,12 @@ impl Progress {
         self.stored.fetch_add(stored, Ordering::Relaxed);
     }
 
+    /// An object of so many stored bytes and records was copied.
+    pub fn count_copied(&self, stored: u64, records: u64) {
+        self.count_object(stored);
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
     /// The API told its quota.
     pub fn set_quota(&self, quota: Quota) {
         self.live().quota = Some(quota);

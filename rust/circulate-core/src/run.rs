@@ -386,6 +386,7 @@ impl Pull {
             partitions: plan.map(|plan| plan.counts.clone()),
             plan: plan.and_then(|plan| plan.last.clone()),
             repeats: position.repeats,
+            promoted_from: None,
         }
     }
 

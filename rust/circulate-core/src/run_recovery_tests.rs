@@ -510,6 +510,8 @@ async fn whether_a_run_is_left_pending_is_decided_when_it_begins() {
     assert_eq!(done.report.status, Verdict::Complete);
     let runs = list_runs(&*lake.store, 9).await.unwrap();
     assert_eq!(runs[0].1.status, RunStatus::Pending);
+    let busy = lake.pull(&Script::new([])).run().await.report;
+    assert_eq!((busy.status, busy.manifest), (Verdict::Busy, done.report.manifest), "what waits is named");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ use crate::auth::{Connection, Tokens};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Pacing, Request, Response, Transport};
-use crate::sink::{Created, Object, Sink, create_same};
+use crate::sink::{Created, Known, Object, Sink, create_same};
 use crate::spec::{Catalog, Definition, Source};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 use crate::stop::{Stop, StopReason};
@@ -252,6 +252,53 @@ pub async fn racing_suite(sink: &dyn Sink) {
     assert_eq!(won, 1, "one of many creates of a key wins");
 }
 
+/// What every pair of sinks must do for copies.
+pub async fn copying_suite(from: &dyn Sink, to: &dyn Sink) {
+    for key in ["c/plain", "c/a b/50%+ü/é&#?=x", "c/empty"] {
+        let text = if key.ends_with("empty") { "" } else { "text" };
+        from.create(object(key, text)).await.unwrap();
+        assert_eq!(to.copy_from(from, &known(key, text)).await.unwrap(), Created::New);
+        assert_eq!(to.read(key).await.unwrap().unwrap(), text);
+        assert_eq!(to.copy_from(from, &known(key, text)).await.unwrap(), Created::Exists);
+    }
+    from.remove("c/plain").await.unwrap();
+    assert_eq!(to.copy_from(from, &known("c/plain", "text")).await.unwrap(), Created::Exists, "it is here");
+    for (here, there, hint) in [
+        (None, None, "removed"),
+        (None, Some("other"), "wrote under this key"),
+        (None, Some("longer"), "wrote under this key"),
+        (Some("other"), Some("known"), "never overwritten"),
+        (Some("longer"), None, "never overwritten"),
+    ] {
+        let key = format!("c/{here:?}-{there:?}");
+        for (sink, text) in [(to, here), (from, there)] {
+            if let Some(text) = text {
+                sink.create(object(&key, text)).await.unwrap();
+            }
+        }
+        let error = to.copy_from(from, &known(&key, "known")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Mismatch, "{key}: {error}");
+        assert!(error.hint_text().unwrap().contains(hint) && error.to_string().contains(&key), "{error:?}");
+        assert_eq!(to.read(&key).await.unwrap().as_deref(), here.map(str::as_bytes), "nothing was written");
+    }
+    let (key, texts) = ("c/race", ["one", "two"]);
+    from.create(object(key, texts[0])).await.unwrap();
+    let wanted = known(key, texts[0]);
+    let copies = futures_util::future::join_all((0..8).map(|_| to.copy_from(from, &wanted))).await;
+    assert!(copies.into_iter().all(|copied| copied.is_ok()), "many at once do no harm");
+    assert_eq!(to.read(key).await.unwrap().unwrap(), texts[0]);
+}
+
+fn known(key: &str, text: &str) -> Known {
+    Known {
+        key: key.to_owned(),
+        bytes: text.len() as u64,
+        sha256: crate::manifest::sha256_hex(text.as_bytes()),
+        content_type: "application/json",
+        content_encoding: None,
+    }
+}
+
 async fn list(sink: &dyn Sink, prefix: &str) -> Vec<String> {
     let listed =
         sink.list(prefix).map(|listed| listed.map(|listed| format!("{}:{}", listed.key, listed.bytes)));
@@ -325,6 +372,11 @@ mod tests {
     #[tokio::test]
     async fn memory_passes_the_sink_suite() {
         sink_suite(&MemorySink::default()).await;
+    }
+
+    #[tokio::test]
+    async fn memory_passes_the_copying_suite() {
+        copying_suite(&MemorySink::default(), &MemorySink::default()).await;
     }
 
     #[tokio::test]

@@ -184,7 +184,7 @@ impl Room {
 
 /// Bytes that may be held, by so many holders at the most.
 #[derive(Debug)]
-struct Budget {
+pub(crate) struct Budget {
     left: Arc<Semaphore>,
     units: u32,
     least: u32,
@@ -194,13 +194,13 @@ struct Budget {
 const UNIT: u64 = 4096;
 
 impl Budget {
-    fn new(bytes: u64, holders: u32) -> Self {
+    pub(crate) fn new(bytes: u64, holders: u32) -> Self {
         let units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX / 2).max(holders);
         Self { left: Arc::new(Semaphore::new(units as usize)), units, least: units / holders.max(1) }
     }
 
     /// Waits until there are so many. Who wants more than there are at all waits until nobody holds any.
-    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
+    pub(crate) async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(self.least, self.units);
         Arc::clone(&self.left).acquire_many_owned(units).await.map_err(closed)
     }

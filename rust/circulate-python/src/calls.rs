@@ -46,14 +46,14 @@ struct AccountRequest {
 /// How a bucket is used; named as in the AWS command line.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-struct S3Request {
+pub(crate) struct S3Request {
     sse: Option<String>,
     sse_kms_key_id: Option<String>,
     expected_bucket_owner: Option<String>,
 }
 
 impl S3Request {
-    fn locations(self) -> Result<Locations> {
+    pub(crate) fn locations(self) -> Result<Locations> {
         let wrong = |message: String| Err(Error::new(ErrorKind::Settings, "read settings", message));
         let encryption = match (self.sse.as_deref(), self.sse_kms_key_id) {
             (None, None) => None,
@@ -102,7 +102,7 @@ struct PullRequest {
     pending_seconds: Option<f64>,
 }
 
-/// Lets another thread or a signal handler stop a pull at its next checkpoint.
+/// Lets another thread or a signal handler stop a pull or a promotion where the next one can go on.
 #[pyclass(frozen, module = "circulate_core._core")]
 #[derive(Default)]
 pub(crate) struct Stop {
@@ -116,7 +116,7 @@ impl Stop {
         Self::default()
     }
 
-    /// Ask the pull to stop.
+    /// Ask it to stop.
     fn request(&self) {
         self.asked.store(true, std::sync::atomic::Ordering::Relaxed);
     }
@@ -128,8 +128,8 @@ impl Stop {
     }
 }
 
-/// Shows progress, and hands requests to stop on to the run.
-struct PullWatcher {
+/// Shows progress, and hands requests to stop on to the work.
+pub(crate) struct WorkWatcher {
     progress: Arc<Progress>,
     stop: stop::Stop,
     asked: Option<Py<Stop>>,
@@ -137,7 +137,18 @@ struct PullWatcher {
     interrupted: bool,
 }
 
-impl Watcher for PullWatcher {
+impl WorkWatcher {
+    pub(crate) fn new(
+        progress: &Arc<Progress>,
+        stop: &stop::Stop,
+        asked: Option<Py<Stop>>,
+        on_progress: Option<Py<PyAny>>,
+    ) -> Self {
+        Self { progress: Arc::clone(progress), stop: stop.clone(), asked, on_progress, interrupted: false }
+    }
+}
+
+impl Watcher for WorkWatcher {
     fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
         if self.asked.as_ref().is_some_and(|asked| asked.get().requested()) {
             self.stop.request(stop::StopReason::Interrupted);
@@ -172,13 +183,7 @@ pub(crate) fn pull(
     let worker_ends = told(py, worker_ends.transpose())?;
     let asked_to_stop = stop::Stop::new(deadline).waiting_at_most(max_wait);
     let progress = Arc::new(Progress::default());
-    let mut watcher = PullWatcher {
-        progress: Arc::clone(&progress),
-        stop: asked_to_stop.clone(),
-        asked: stop,
-        on_progress,
-        interrupted: false,
-    };
+    let mut watcher = WorkWatcher::new(&progress, &asked_to_stop, stop, on_progress);
     let work = async move {
         Ok(Box::pin(prepare(request, worker_ends, progress, asked_to_stop)).await?.run().await)
     };
@@ -431,7 +436,7 @@ pub(crate) fn gc(
 }
 
 /// Opens a state that must be there.
-async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
+pub(crate) async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
     Locations::default().existing_state(state).await?.ok_or_else(|| {
         Error::new(ErrorKind::State, "read state", "there is no state file")
             .with("file", state)
@@ -505,21 +510,21 @@ fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
 }
 
 /// So many seconds from now.
-fn in_seconds(name: &str, given: f64) -> Result<Instant> {
+pub(crate) fn in_seconds(name: &str, given: f64) -> Result<Instant> {
     let wrong = || Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is too far off"));
     Instant::now().checked_add(seconds(name, given.max(0.0))?).ok_or_else(wrong)
 }
 
-fn told<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
+pub(crate) fn told<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
     result.map_err(|error| to_python(py, &error, None))
 }
 
-fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
+pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
     result.map_err(|error| to_python(py, &error, None)).and_then(|value| to_json(&value))
 }
 
 /// Arguments as Python gives them. What is wrong with one is told without its place in our JSON, which nobody has seen.
-fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
+pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
     let wrong = |error: serde_json::Error| {
         let told = error.to_string();
         let told = told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told);

@@ -5,6 +5,7 @@
 
 mod calls;
 mod errors;
+mod promote;
 mod runtime;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
@@ -19,4 +20,6 @@ mod _core {
         Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, runs, source,
         span_seconds, state_decide, state_init, state_reset, state_show, streams, token, verify,
     };
+    #[pymodule_export]
+    use super::promote::promote;
 }

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
 PREFIX = "circulate"
+TARGETS = "targets"
+"""The source of functions that pull nothing: they bring what was pulled to readers."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Described:
         """Return whether it is meant by a name: its own, `source.endpoint.operation`, or without the operation."""
         short = f"{self.source}.{self.endpoint}"
         return name in {self.name, short, f"{short}.{self.operation}"}
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it brings what was pulled to readers."""
+        return self.source == TARGETS
 
     @property
     def extension(self) -> str | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HERE = "127.0.0.1"
 REGION = "us-east-1"
 BUCKET, TABLE, SECRET = "lake", "circulate", "circulate/okta"
-TO, STATE = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}"
+TO, STATE, DATA = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}", f"s3://{BUCKET}/data"
 PATIENCE_S = 30.0
 _ENDS_WITH_INPUT = '"$@" </dev/null & server=$!; exec >&-; read -r _; kill "$server"; wait "$server"'
 

@@ -1,7 +1,9 @@
 //! Compression of finished objects. The same body gives the same bytes, so that a retry writes what is there.
 
 use std::fmt;
+use std::io::{BufRead, BufReader, Read};
 
+use flate2::read::MultiGzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
 
@@ -51,16 +53,20 @@ impl Compression {
         }
     }
 
-    /// Undoes [`compress`](Self::compress) for a body known to have `size` bytes.
+    /// Undoes [`compress`](Self::compress) for a body known to have `size` bytes, also of several bodies one after the other.
     pub fn decompress(self, stored: &[u8], size: usize) -> Result<Vec<u8>> {
-        let broken = || failed("the stored object cannot be decompressed to the size its manifest tells");
         let body = match self {
             Self::Gzip => {
                 let mut body = vec![0; size];
                 let written = libdeflater::Decompressor::new()
                     .gzip_decompress(stored, &mut body)
                     .map_err(|error| broken().caused_by(error))?;
-                body.truncate(written);
+                if written < size {
+                    // It is the first of several.
+                    let mut rest = self.reader(stored)?.take(size as u64 + 1);
+                    body.clear();
+                    rest.read_to_end(&mut body).map_err(|error| broken().caused_by(error))?;
+                }
                 body
             }
             Self::Zstd => {
@@ -70,6 +76,22 @@ impl Compression {
         };
         if body.len() == size { Ok(body) } else { Err(broken()) }
     }
+
+    /// Undoes it bit by bit, for what is too large to be held.
+    pub fn reader(self, stored: &[u8]) -> Result<Box<dyn BufRead + '_>> {
+        Ok(match self {
+            Self::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(stored))),
+            Self::Zstd => {
+                let decoder = ::zstd::stream::read::Decoder::with_buffer(stored);
+                Box::new(BufReader::new(decoder.map_err(|error| broken().caused_by(error))?))
+            }
+            Self::None => Box::new(stored),
+        })
+    }
+}
+
+fn broken() -> Error {
+    failed("the stored object cannot be decompressed to the size its manifest tells")
 }
 
 /// What compression works with, for one body after the other: 2 MB and more that would otherwise be allocated for every
@@ -121,6 +143,31 @@ fn failed(message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_bodies_in_one_come_back_as_one() {
+        let mut scratch = Scratch::default();
+        for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
+            let bodies = [&b"one\n"[..], b"", b"three\n"];
+            let stored: Vec<u8> = bodies
+                .iter()
+                .flat_map(|body| compression.compress(body.to_vec(), &mut scratch).unwrap())
+                .collect();
+            assert_eq!(compression.decompress(&stored, 10).unwrap(), bodies.concat());
+            let mut read = Vec::new();
+            compression.reader(&stored).unwrap().read_to_end(&mut read).unwrap();
+            assert_eq!(read, bodies.concat());
+            for size in [9, 11] {
+                assert!(compression.decompress(&stored, size).is_err(), "{compression:?} {size}");
+            }
+            if compression != Compression::None {
+                let cut = &stored[..stored.len() - 3];
+                assert!(compression.decompress(cut, 10).is_err(), "{compression:?}");
+                let mut reader = compression.reader(cut).unwrap();
+                assert!(reader.read_to_end(&mut Vec::new()).is_err(), "{compression:?}");
+            }
+        }
+    }
 
     #[test]
     fn bodies_come_back_and_gzip_has_a_fixed_header() {

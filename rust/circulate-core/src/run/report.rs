@@ -45,7 +45,7 @@ pub struct Report {
     pub window: Window,
     /// The run was begun by an earlier attempt.
     pub resumed: bool,
-    /// Key of the manifest's index, of a complete run.
+    /// Key of the manifest's index, of a complete run or of the pending one that keeps a stream busy.
     pub manifest: Option<String>,
     /// Sums over the whole run up to its last checkpoint.
     #[serde(flatten)]
@@ -116,6 +116,7 @@ impl Report {
         self.status = Verdict::Busy;
         self.run_id = Some(busy.run_id);
         self.resume_after = Some(busy.until.as_second() + 1);
+        self.manifest = busy.manifest;
         self.held_by = Some((busy.worker, busy.until));
     }
 

@@ -40,6 +40,31 @@ impl StreamKeys {
         format!("_circulate/{}/{}/dedup.json", self.stream, self.run_id)
     }
 
+    /// How the run is promoted, in the place it is promoted to.
+    pub fn promotion(&self) -> String {
+        format!("_circulate/{}/{}/promotion.json", self.stream, self.run_id)
+    }
+
+    /// An object that many were put into, in the folder they are in; `suffix` includes its dots.
+    pub fn group_object(&self, folder: &str, number: usize, suffix: &str) -> String {
+        format!("{folder}/{}-c-{number:08}{suffix}", self.run_id)
+    }
+
+    /// The part of the manifest that lists it.
+    pub fn group_part(&self, number: usize) -> String {
+        format!("{}c-{number:08}.json", self.parts())
+    }
+
+    /// What keys of objects of the stream begin with.
+    pub fn objects(&self) -> String {
+        format!("{}/", self.stream)
+    }
+
+    /// What keys of parts of the run begin with.
+    pub fn parts(&self) -> String {
+        format!("_circulate/{}/{}/", self.stream, self.run_id)
+    }
+
     /// The manifest's index.
     pub fn index(&self) -> String {
         format!("_circulate/{}/{}.json", self.stream, self.run_id)

@@ -185,6 +185,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn folders_pass_the_copying_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("lake"), folder.path().join("data"));
+        testing::copying_suite(&LocalFolder::new(from), &LocalFolder::new(to)).await;
+    }
+
+    #[tokio::test]
     async fn files_are_private_and_no_temporary_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let sink = LocalFolder::new(folder.path().join("lake"));

@@ -15,10 +15,16 @@ use crate::error::Result;
 /// Objects by key. It keeps no times: everything was written long ago.
 #[derive(Debug, Default)]
 pub struct MemorySink {
+    name: &'static str,
     objects: Mutex<BTreeMap<String, Bytes>>,
 }
 
 impl MemorySink {
+    /// One that can be told from others.
+    pub fn named(name: &'static str) -> Self {
+        Self { name, ..Self::default() }
+    }
+
     /// All keys, sorted.
     pub fn keys(&self) -> Vec<String> {
         self.objects().keys().cloned().collect()
@@ -64,6 +70,6 @@ impl Sink for MemorySink {
     }
 
     fn uri(&self) -> String {
-        "memory:".to_owned()
+        format!("memory:{}", self.name)
     }
 }

@@ -1,5 +1,6 @@
 //! Where objects go.
 
+mod copy;
 mod key;
 mod local;
 mod memory;
@@ -12,12 +13,15 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
+pub use copy::{Known, copy_by_reading};
+pub(crate) use copy::{another, differs, missing};
 pub use key::StreamKeys;
 pub use local::LocalFolder;
 pub(crate) use local::make_folders;
 pub use memory::MemorySink;
+pub(crate) use s3::PIECE;
 pub use s3::{Encryption, S3Bucket, S3Options};
 
 /// An object to store.
@@ -62,6 +66,17 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Reads an object; `None` if there is none.
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>>;
 
+    /// Creates the object that `from` has under the same key and that must be as it is `known`, unless it is here already.
+    /// What is not as known, there or here, is a mismatch.
+    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+        Box::pin(copy_by_reading(self, from, known))
+    }
+
+    /// It as a bucket, if it is one: a bucket copies from another one without sending us the bytes.
+    fn as_bucket(&self) -> Option<&S3Bucket> {
+        None
+    }
+
     /// Lists what lies below `prefix`, in no particular order. What is removed meanwhile may or may not be listed.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>>;
 
@@ -83,7 +98,5 @@ pub async fn create_same(sink: &dyn Sink, object: Object) -> Result<()> {
     {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Mismatch, "create object", "another object is stored under this key")
-        .with("key", key)
-        .hint("objects are never overwritten; did something else write into this folder?"))
+    Err(another(&key))
 }

@@ -23,10 +23,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Listed, Object, Sink};
+use super::{Created, Known, Listed, Object, Sink};
 use crate::aws::{Aws, Call};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy, Tally, Verdict};
+
+mod copy;
+
+pub(crate) use copy::PIECE;
 
 /// Objects above this go up in parts. One PUT takes up to 5 GB, but begins again from its first byte when it fails.
 const MULTIPART_ABOVE: usize = 16 * 1024 * 1024;
@@ -107,7 +111,7 @@ impl S3Bucket {
         format!("{}{key}", self.prefix)
     }
 
-    fn call(&self, operation: &'static str, permissions: &'static str, below: &str) -> Call<'_> {
+    fn call<'a>(&'a self, operation: &'static str, permissions: &'a str, below: &str) -> Call<'a> {
         let bucket = format!("arn:aws:s3:::{}", self.bucket);
         let (resource, allow_on) = match below {
             "" => (bucket.clone(), bucket),
@@ -163,6 +167,8 @@ impl S3Bucket {
             .bucket(&self.bucket)
             .key(self.key(&object.key))
             .if_none_match("*")
+            // Kept with the object, so that what is there can be told without reading it.
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .body(object.bytes.clone().into())
             .content_type(object.content_type)
             .set_content_encoding(object.content_encoding.map(str::to_owned))
@@ -189,37 +195,56 @@ impl S3Bucket {
         }
     }
 
-    /// Stores a large object in parts. If that fails, what went up is thrown away; if even that fails, it costs storage
-    /// until the bucket's lifecycle rule for unfinished uploads removes it.
+    /// Stores a large object in parts.
     async fn upload(&self, object: &Object) -> Result<Created, Attempt> {
+        let upload = self.begin_upload(&object.key, object.content_type, object.content_encoding).await?;
+        let parts = self.upload_parts(object, &upload).await;
+        self.end_upload(&object.key, &upload, parts.map_err(Attempt::from)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        key: &str,
+        content_type: &str,
+        content_encoding: Option<&str>,
+    ) -> Result<String> {
         let (encryption, kms_key, bucket_key) = self.encryption();
         let begun = self
             .client
             .create_multipart_upload()
             .bucket(&self.bucket)
-            .key(self.key(&object.key))
+            .key(self.key(key))
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .content_type(object.content_type)
-            .set_content_encoding(object.content_encoding.map(str::to_owned))
+            .content_type(content_type)
+            .set_content_encoding(content_encoding.map(str::to_owned))
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(kms_key)
             .set_bucket_key_enabled(bucket_key)
             .set_expected_bucket_owner(self.options.bucket_owner.clone())
             .send()
             .await
-            .map_err(|error| self.call("begin upload", PUT, &object.key).failed(&error))?;
-        let upload = begun.upload_id.ok_or_else(|| {
-            Error::new(ErrorKind::Storage, "begin upload", "S3 gave the upload no id")
-                .with("key", &object.key)
-        })?;
-        let created = match self.upload_parts(object, &upload).await {
-            Ok(parts) => self.complete(object, &upload, parts).await,
-            Err(error) => Err(error.into()),
+            .map_err(|error| self.call("begin upload", PUT, key).failed(&error))?;
+        begun.upload_id.ok_or_else(|| {
+            Error::new(ErrorKind::Storage, "begin upload", "S3 gave the upload no id").with("key", key)
+        })
+    }
+
+    /// Makes the object of its parts. If that fails, what went up is thrown away; if even that fails, it costs storage
+    /// until the bucket's lifecycle rule for unfinished uploads removes it.
+    async fn end_upload(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: Result<Vec<CompletedPart>, Attempt>,
+    ) -> Result<Created, Attempt> {
+        let created = match parts {
+            Ok(parts) => self.complete(key, upload, parts).await,
+            Err(error) => Err(error),
         };
         if !matches!(created, Ok(Created::New)) {
-            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(self.key(&object.key));
+            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(self.key(key));
             let abort = abort.set_expected_bucket_owner(self.options.bucket_owner.clone());
-            let _ = abort.upload_id(&upload).send().await;
+            let _ = abort.upload_id(upload).send().await;
         }
         created
     }
@@ -255,18 +280,13 @@ impl S3Bucket {
             .build())
     }
 
-    async fn complete(
-        &self,
-        object: &Object,
-        upload: &str,
-        parts: Vec<CompletedPart>,
-    ) -> Result<Created, Attempt> {
+    async fn complete(&self, key: &str, upload: &str, parts: Vec<CompletedPart>) -> Result<Created, Attempt> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let sent = self
             .client
             .complete_multipart_upload()
             .bucket(&self.bucket)
-            .key(self.key(&object.key))
+            .key(self.key(key))
             .upload_id(upload)
             .multipart_upload(parts)
             .if_none_match("*")
@@ -277,9 +297,9 @@ impl S3Bucket {
             // The upload was completed or thrown away meanwhile. If it was an earlier attempt of ours whose answer got
             // lost, the object is there, and the next upload finds it.
             Err(error) if code(error) == Some("NoSuchUpload") => {
-                Err(Attempt::Again(self.call("complete upload", PUT, &object.key).failed(error)))
+                Err(Attempt::Again(self.call("complete upload", PUT, key).failed(error)))
             }
-            _ => self.created(sent, &object.key),
+            _ => self.created(sent, key),
         }
     }
 
@@ -369,6 +389,17 @@ fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&s
 }
 
 impl Sink for S3Bucket {
+    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+        match from.as_bucket() {
+            Some(from) => Box::pin(self.copy(from, known)),
+            None => Box::pin(super::copy_by_reading(self, from, known)),
+        }
+    }
+
+    fn as_bucket(&self) -> Option<&S3Bucket> {
+        Some(self)
+    }
+
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
             if object.bytes.len() > MULTIPART_ABOVE {

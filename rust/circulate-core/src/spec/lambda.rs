@@ -25,7 +25,7 @@ pub struct LambdaFile {
     /// Processor that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// The functions, by operation: `list` pulls the stream.
+    /// The functions, by operation: `list` pulls the stream, `promote` copies runs into a place for readers.
     pub functions: BTreeMap<Name, FunctionFile>,
     /// Runs the `list` function by a schedule, until what it pulls is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -98,6 +98,8 @@ pub struct Busy {
     pub worker: Option<String>,
     /// Until when, by the store's clock, unless the worker renews it.
     pub until: Timestamp,
+    /// Its index, if the run is pending: somebody may want to bring it to its end first.
+    pub manifest: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -321,7 +323,7 @@ impl StreamState {
             && let Some(until) = task.doc.lease_until.filter(|until| *until > now)
         {
             let (run_id, worker) = (run.doc.run_id, Some(task.doc.worker.clone()));
-            return Ok(Some(Opening::Busy(Busy { run_id, worker, until })));
+            return Ok(Some(Opening::Busy(Busy { run_id, worker, until, manifest: None })));
         }
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
         if !wanted.restart && !wanted.adopt {
@@ -334,7 +336,8 @@ impl StreamState {
     async fn pending(&self, run: Versioned<RunItem>) -> Result<Option<Opening>> {
         let until = run.doc.pending_until.unwrap_or(Timestamp::MIN);
         if until > self.store.now().await? {
-            return Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id, worker: None, until })));
+            let (run_id, manifest) = (run.doc.run_id, run.doc.manifest);
+            return Ok(Some(Opening::Busy(Busy { run_id, worker: None, until, manifest })));
         }
         self.settle(run, RunStatus::Abandoned, Some("was pending for too long")).await?;
         Ok(None)

@@ -18,7 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::sink::{Created, Listed, Object, Sink};
+use crate::sink::{Created, Known, Listed, Object, S3Bucket, Sink};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
 /// Puts crash points around every write, if the environment asks for them.
@@ -92,6 +92,7 @@ fn kind_of(key: &str) -> &'static str {
     match key.strip_prefix("_circulate/") {
         None => "object",
         Some(_) if key.ends_with("/dedup.json") => "dedup-set",
+        Some(_) if key.ends_with("/promotion.json") => "promotion",
         Some(rest) if rest.split('/').count() == 5 => "part",
         Some(_) => "index",
     }
@@ -110,6 +111,19 @@ impl Sink for CrashingSink {
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
         self.sink.read(key)
+    }
+
+    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+        Box::pin(async move {
+            self.points.at("before", "copy").await;
+            let created = self.sink.copy_from(from, known).await;
+            self.points.at("after", "copy").await;
+            created
+        })
+    }
+
+    fn as_bucket(&self) -> Option<&S3Bucket> {
+        self.sink.as_bucket()
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {

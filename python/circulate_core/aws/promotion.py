@@ -1,0 +1,74 @@
+"""The handler of a function that promotes runs: event in, result out, log lines and metrics on the way."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from circulate_core import api
+from circulate_core.aws.events import PromotionEvent
+from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
+from circulate_core.aws.log import Log
+from circulate_core.aws.settings import PromotionSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from circulate_core.aws.invocation import Context
+    from circulate_core.types import Promoted
+
+
+def promoter() -> Callable[[object, Context], dict[str, Any]]:
+    """Make the handler of a function that copies runs from the place they were pulled to into the place for readers.
+
+    Both places come from the environment, and an event can only name a manifest in the first; see
+    `python/docs/targets.md`.
+
+    Returns:
+        A handler. It returns the result of a promotion that is complete or partial, and raises the error of one that
+        failed; the error's class, such as `MismatchError`, is what `Retry` and `Catch` of a state machine match.
+    """
+
+    def handle(event: object, context: Context) -> dict[str, Any]:
+        log = Log(request_id=context.aws_request_id, function=context.function_name)
+        attempt = Attempt("promotion", log)
+        promoted = attempt.made(lambda: _promote(event, context, attempt))
+        answer = promotion_result(promoted)
+        counts = {"copied": promoted["copied"], "skipped": promoted["skipped"]}
+        attempt.ended(promoted["status"], answer, stopped_by=promoted["stopped_by"], **counts)
+        return answer
+
+    return handle
+
+
+def _promote(given: object, context: Context, attempt: Attempt) -> Promoted:
+    settings = PromotionSettings.read(os.environ)
+    event = PromotionEvent.read(given, settings.origin)
+    attempt.log.about(stream=event.stream, account=event.account, run_id=event.run_id)
+    left = seconds_left(context)
+    attempt.began(manifest=event.manifest, continuation=event.continuation, seconds_left=round(left, 1))
+    return api.promote(
+        event.manifest,
+        to=settings.to,
+        state=settings.state,
+        compact=settings.compact,
+        s3=settings.s3,
+        memory=memory(context),
+        deadline=left - margin(left),
+        on_progress=attempt.progressed,
+    )
+
+
+def promotion_result(promoted: Promoted) -> dict[str, Any]:
+    """Return what the function answers: less than 2 KB, whatever the size of the run."""
+    answer: dict[str, Any] = {
+        "run_id": promoted["run_id"],
+        "status": promoted["status"],
+        "manifest": f"{promoted['destination'].rstrip('/')}/{promoted['manifest']}",
+        "objects": promoted["objects"],
+        "records": promoted["records"],
+        "bytes": promoted["bytes"],
+    }
+    if promoted["continuation"] is not None:
+        answer["continuation"] = promoted["continuation"]
+    return answer

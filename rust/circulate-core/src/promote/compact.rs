@@ -1,0 +1,313 @@
+//! Promotion into fewer, larger objects: a record a line, the objects of a group one after the other in one. What was one
+//! object is one gzip member (RFC 1952, 2.2) or zstd frame (RFC 8878, 3.1), so they are packed side by side, and whoever
+//! reads the formats reads them all.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::groups::{Group, Grouper, Limits};
+use super::{Promotion, Run, Tally};
+use crate::batch::Memory;
+use crate::encode::{Compression, Format, Scratch};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex};
+use crate::page::{Record, Watch};
+use crate::sink::{Created, Object, Sink, another, create_same};
+use crate::write::Budget;
+
+impl Promotion {
+    /// Writes all groups, each with its part; `None` if it was stopped before the end.
+    pub(super) async fn compacted(
+        &self,
+        run: &Run,
+        limits: Limits,
+        tally: &Tally,
+    ) -> Result<Option<(Vec<PartRef>, Totals)>> {
+        let mut compaction = Compaction::new(self, run, tally);
+        let mut grouper = Grouper::new(limits);
+        for reference in &run.index.parts {
+            run.check_part(reference)?;
+            let part: Part = read_part(&*self.from, reference).await?;
+            for object in part.objects {
+                run.check_object(&object)?;
+                if let Some(group) = grouper.push(part.format, part.compression, object)
+                    && !compaction.add(group).await?
+                {
+                    return Ok(None);
+                }
+            }
+            grouper.tell(part.partitions);
+        }
+        if let Some(group) = grouper.finish()
+            && !compaction.add(group).await?
+        {
+            return Ok(None);
+        }
+        if compaction.totals.records != run.index.totals.records {
+            let message = "the index tells other sums than its parts";
+            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+        }
+        Ok(Some((compaction.parts, compaction.totals)))
+    }
+}
+
+struct Compaction<'p> {
+    promotion: &'p Promotion,
+    run: &'p Run,
+    tally: &'p Tally,
+    parts: Vec<PartRef>,
+    totals: Totals,
+    /// The longest that a group has taken.
+    longest: Duration,
+    packer: Arc<Packer>,
+}
+
+impl<'p> Compaction<'p> {
+    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally) -> Self {
+        let packer = Packer {
+            // The rest is for the group.
+            room: Budget::new(promotion.memory / 4, Memory::packed_at_once()),
+            scratch: Mutex::default(),
+        };
+        let (parts, totals) = (Vec::new(), Totals::default());
+        Self { promotion, run, tally, parts, totals, longest: Duration::ZERO, packer: Arc::new(packer) }
+    }
+
+    /// Sees to it that a group and its part are there; returns whether they are.
+    async fn add(&mut self, group: Group) -> Result<bool> {
+        let promotion = self.promotion;
+        let key = self.run.keys.group_part(self.parts.len());
+        if let Some(there) = promotion.to.read(&key).await? {
+            self.found(&group, key, &there)?;
+            return Ok(true);
+        }
+        if promotion.stop.reason().is_some() || !promotion.stop.allows(self.longest) {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        let objects = match group.folder() {
+            "" => Vec::new(),
+            folder => {
+                let key = self.run.keys.group_object(folder, self.parts.len(), &suffix(&group));
+                // Until it is to be stored, nothing is lost by stopping.
+                let packed = tokio::select! {
+                    packed = self.pack(&group) => packed?,
+                    _ = promotion.stop.requested() => return Ok(false),
+                };
+                let (entry, created) = self.store(key, &group, packed).await?;
+                self.tally.add(&entry, created, &promotion.progress);
+                vec![entry]
+            }
+        };
+        let part = self.part(group, objects);
+        let object = manifest::to_object(key.clone(), &part)?;
+        let sha256 = sha256_hex(&object.bytes);
+        create_same(&*promotion.to, object).await?;
+        self.told(key, sha256, &part);
+        self.longest = self.longest.max(began.elapsed());
+        Ok(true)
+    }
+
+    /// A part that an earlier try wrote, after its object.
+    fn found(&mut self, group: &Group, key: String, bytes: &[u8]) -> Result<()> {
+        let part: Part = manifest::parse(&key, bytes)?;
+        let records = |objects: &[ObjectEntry]| objects.iter().map(|object| object.records).sum::<u64>();
+        let same = part.run_id == self.run.index.run_id
+            && part.previous.as_ref() == self.parts.last()
+            && part.partitions == group.partitions
+            && records(&part.objects) == records(&group.objects);
+        if !same {
+            return Err(another(&key));
+        }
+        part.objects
+            .iter()
+            .for_each(|object| self.tally.add(object, Created::Exists, &self.promotion.progress));
+        self.told(key, sha256_hex(bytes), &part);
+        Ok(())
+    }
+
+    fn part(&self, group: Group, objects: Vec<ObjectEntry>) -> Part {
+        Part {
+            schema: SCHEMA,
+            run_id: self.run.index.run_id.clone(),
+            format: Format::Ndjson,
+            compression: group.compression,
+            previous: self.parts.last().cloned(),
+            objects,
+            recent: Vec::new(),
+            partitions: group.partitions,
+        }
+    }
+
+    fn told(&mut self, key: String, sha256: String, part: &Part) {
+        part.objects.iter().for_each(|object| self.totals.add(object));
+        let records = part.objects.iter().map(|object| object.records).sum();
+        self.parts.push(PartRef { key, sha256, objects: part.objects.len() as u64, records });
+    }
+
+    /// Reads the objects of a group and packs them side by side, and puts them together in order.
+    async fn pack(&self, group: &Group) -> Result<Packed> {
+        let (format, compression) = (group.format, group.compression);
+        let members = stream::iter(group.objects.clone()).map(|object| {
+            let (packer, from) = (Arc::clone(&self.packer), Arc::clone(&self.promotion.from));
+            packer.member(from, format, compression, object)
+        });
+        let mut members = members.buffered(Memory::packed_at_once() as usize);
+        let mut packed = Packed::default();
+        while let Some(member) = members.try_next().await? {
+            packed = on_a_thread(move || packed.with(member)).await?;
+        }
+        Ok(packed)
+    }
+
+    /// Stores a group, unless an earlier try of ours did; another version of us may have compressed it to other bytes.
+    async fn store(&self, key: String, group: &Group, packed: Packed) -> Result<(ObjectEntry, Created)> {
+        let (bytes, body_sha256) = (Bytes::from(packed.bytes), crate::hex(&packed.body.finalize()));
+        let object = Object {
+            key: key.clone(),
+            bytes: bytes.clone(),
+            content_type: Format::Ndjson.content_type(),
+            content_encoding: group.compression.content_encoding(),
+        };
+        let created = self.promotion.to.create(object).await?;
+        let stored = match created {
+            Created::New => bytes,
+            Created::Exists => {
+                let there = manifest::read_existing(&*self.promotion.to, &key).await?;
+                let (compression, expected) = (group.compression, body_sha256.clone());
+                let read = there.clone();
+                let same = move || {
+                    read == bytes || digest_of_body(compression, &read).is_ok_and(|digest| digest == expected)
+                };
+                if !on_a_thread(same).await? {
+                    return Err(another(&key));
+                }
+                there
+            }
+        };
+        let sha256 = sha256_hex(&stored);
+        let (records, body_bytes) = (packed.records, packed.body_bytes);
+        Ok((
+            ObjectEntry { key, records, bytes: stored.len() as u64, sha256, body_bytes, body_sha256 },
+            created,
+        ))
+    }
+}
+
+fn suffix(group: &Group) -> String {
+    format!("{}{}", Format::Ndjson.suffix(), group.compression.suffix())
+}
+
+/// Makes members of objects.
+#[derive(Debug)]
+struct Packer {
+    room: Budget,
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+/// An object as a part of a larger one.
+struct Member {
+    records: u64,
+    lines: Vec<u8>,
+    stored: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Packer {
+    async fn member(
+        self: Arc<Self>,
+        from: Arc<dyn Sink>,
+        format: Format,
+        compression: Compression,
+        object: ObjectEntry,
+    ) -> Result<Member> {
+        // As it is stored, as it was received, and as lines, twice while they are packed.
+        let room = self.room.take(object.bytes + 3 * object.body_bytes).await?;
+        let body = read_body(&*from, compression, &object).await?;
+        on_a_thread(move || self.packed(format, compression, &object, &body, room)).await?
+    }
+
+    fn packed(
+        &self,
+        format: Format,
+        compression: Compression,
+        object: &ObjectEntry,
+        body: &[u8],
+        room: OwnedSemaphorePermit,
+    ) -> Result<Member> {
+        let (mut encoder, mut records) = (Format::Ndjson.encoder(), 0);
+        let write = |record: &Record<'_>| {
+            encoder.write(record.bytes);
+            records += 1;
+            Ok(())
+        };
+        format
+            .for_each_record(body, &Watch::default(), write)
+            .map_err(|error| error.with("key", &object.key))?;
+        if records != object.records {
+            let message = format!("the object holds {records} records, the manifest says {}", object.records);
+            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &object.key));
+        }
+        let lines = encoder.finish();
+        let mut scratch = self.scratches().pop().unwrap_or_default();
+        let stored = compression.compress(lines.clone(), &mut scratch)?;
+        self.scratches().push(scratch);
+        Ok(Member { records, lines, stored, _room: room })
+    }
+
+    fn scratches(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A group in one.
+#[derive(Default)]
+struct Packed {
+    bytes: Vec<u8>,
+    records: u64,
+    body_bytes: u64,
+    /// Digest of all lines.
+    body: Sha256,
+}
+
+impl Packed {
+    fn with(mut self, member: Member) -> Self {
+        let Member { records, lines, stored, _room } = member;
+        self.bytes.extend_from_slice(&stored);
+        self.records += records;
+        self.body_bytes += lines.len() as u64;
+        self.body.update(&lines);
+        self
+    }
+}
+
+/// SHA-256 of what is stored before it was compressed, in hex.
+fn digest_of_body(compression: Compression, stored: &[u8]) -> Result<String> {
+    let mut digest = Sha256::new();
+    let mut body = compression.reader(stored)?;
+    loop {
+        let piece = body.fill_buf().map_err(|error| {
+            Error::new(ErrorKind::Mismatch, "read object", "the object cannot be decompressed")
+                .caused_by(error)
+        })?;
+        if piece.is_empty() {
+            return Ok(crate::hex(&digest.finalize()));
+        }
+        digest.update(piece);
+        let read = piece.len();
+        body.consume(read);
+    }
+}
+
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Error::new(ErrorKind::Storage, "compact objects", "the compacting worker ended early")
+            .caused_by(error)
+    })
+}

@@ -1,0 +1,142 @@
+//! Promotion as it is: the same objects under the same keys, listed by the same parts.
+//!
+//! Parts are begun and finished in order, so that of a promotion that is stopped as many as can be are whole; the objects
+//! of the next ones are copied meanwhile.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+
+use super::{COPIED_AT_ONCE, PARTS_AT_ONCE, Promotion, Run, Tally};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
+use crate::sink::{Created, Object, PIECE, Sink, another, create_same};
+use crate::write::Budget;
+
+/// A part as it was found.
+struct Found {
+    key: String,
+    bytes: Bytes,
+    part: Part,
+    /// It is in the target, and so is all that it names.
+    there: bool,
+}
+
+/// A part whose objects are being copied.
+struct Begun {
+    key: String,
+    bytes: Bytes,
+    copies: JoinSet<Result<(ObjectEntry, Created)>>,
+    /// All of its objects were begun.
+    whole: bool,
+}
+
+impl Promotion {
+    /// Copies all parts with their objects; `None` if it was stopped before the end.
+    pub(super) async fn copied(&self, run: &Run, tally: &Tally) -> Result<Option<(Vec<PartRef>, Totals)>> {
+        run.index.parts.iter().try_for_each(|part| run.check_part(part))?;
+        let room = Budget::new(self.memory, COPIED_AT_ONCE);
+        let parts = stream::iter(run.index.parts.iter().cloned());
+        let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
+        let mut open = VecDeque::new();
+        while let Some(found) = found.next().await {
+            let found = found.map_err(ended_early)??;
+            if found.there {
+                found
+                    .part
+                    .objects
+                    .iter()
+                    .for_each(|object| tally.add(object, Created::Exists, &self.progress));
+                continue;
+            }
+            found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
+            let begun = self.begin_part(found, &room).await?;
+            let whole = begun.whole;
+            open.push_back(begun);
+            if !whole {
+                break;
+            }
+            if open.len() == PARTS_AT_ONCE
+                && let Some(first) = open.pop_front()
+            {
+                self.finish_part(first, tally).await?;
+            }
+        }
+        let mut whole = true;
+        for begun in open {
+            whole &= self.finish_part(begun, tally).await?;
+        }
+        if !whole {
+            return Ok(None);
+        }
+        let (there, told) = (tally.counts(), &run.index.totals);
+        if (there.objects, there.records, there.bytes) != (told.objects, told.records, told.bytes) {
+            let message = "the index tells other sums than its parts";
+            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+        }
+        Ok(Some((run.index.parts.clone(), told.clone())))
+    }
+
+    /// Finds a part on a task of its own: it is not to wait while we wait for room.
+    fn find(&self, reference: PartRef) -> JoinHandle<Result<Found>> {
+        let (from, to) = (Arc::clone(&self.from), Arc::clone(&self.to));
+        tokio::spawn(async move { find(&*from, &*to, reference).await })
+    }
+
+    /// Begins to copy what a part lists, as far as there is time.
+    async fn begin_part(&self, found: Found, room: &Budget) -> Result<Begun> {
+        let Found { key, bytes, part, .. } = found;
+        let mut copies = JoinSet::new();
+        let objects = part.objects.len();
+        // Of what a bucket copies by itself, we see a piece at the most.
+        let by_itself = self.from.as_bucket().is_some() && self.to.as_bucket().is_some();
+        for object in part.objects {
+            let held = if by_itself { object.bytes.min(PIECE) } else { object.bytes };
+            let room = room.take(held).await?;
+            if self.stop.reason().is_some() {
+                break;
+            }
+            let (from, to) = (Arc::clone(&self.from), Arc::clone(&self.to));
+            copies.spawn(async move {
+                let known = object.known(part.format, part.compression);
+                let created = to.copy_from(&*from, &known).await?;
+                drop(room);
+                Ok((object, created))
+            });
+        }
+        let whole = copies.len() == objects;
+        Ok(Begun { key, bytes, copies, whole })
+    }
+
+    /// Waits for the copies, then lists them in the target; returns whether that could be done.
+    async fn finish_part(&self, begun: Begun, tally: &Tally) -> Result<bool> {
+        let Begun { key, bytes, mut copies, whole } = begun;
+        while let Some(copied) = copies.join_next().await {
+            let (object, created) = copied.map_err(ended_early)??;
+            tally.add(&object, created, &self.progress);
+        }
+        if whole {
+            let content_type = "application/json";
+            create_same(&*self.to, Object { key, bytes, content_type, content_encoding: None }).await?;
+        }
+        Ok(whole)
+    }
+}
+
+async fn find(from: &dyn Sink, to: &dyn Sink, reference: PartRef) -> Result<Found> {
+    let there = to.read(&reference.key).await?;
+    let bytes = match &there {
+        Some(there) if sha256_hex(there) != reference.sha256 => return Err(another(&reference.key)),
+        Some(there) => there.clone(),
+        None => read_part_file(from, &reference).await?,
+    };
+    let part = manifest::parse(&reference.key, &bytes)?;
+    Ok(Found { key: reference.key, bytes, part, there: there.is_some() })
+}
+
+fn ended_early(error: JoinError) -> Error {
+    Error::new(ErrorKind::Storage, "promote", "the copying worker ended early").caused_by(error)
+}

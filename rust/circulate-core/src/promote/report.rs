@@ -1,0 +1,124 @@
+//! What a promotion did.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::{Promotion, Run};
+use crate::manifest::{Index, ObjectEntry};
+use crate::progress::Progress;
+use crate::sink::Created;
+use crate::stop::StopReason;
+
+/// How a promotion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All of the run is there, and it is committed.
+    Complete,
+    /// Stopped early; the next one of the same run goes on.
+    Partial,
+}
+
+/// What a promotion did: the Lambda result and the CLI's summary.
+#[derive(Debug, Clone, Serialize)]
+pub struct Promoted {
+    /// The run.
+    pub run_id: String,
+    /// How it ended.
+    pub status: Status,
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The account.
+    pub account: String,
+    /// Key of the run's index in the target; it is there if the promotion is complete.
+    pub manifest: String,
+    /// The target.
+    pub destination: String,
+    /// Objects of the run that are known to be in the target.
+    pub objects: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Their size as stored.
+    pub bytes: u64,
+    /// Objects that this promotion brought there.
+    pub copied: u64,
+    /// Objects that it found there.
+    pub skipped: u64,
+    /// The run to go on with, of a partial promotion.
+    pub continuation: Option<String>,
+    /// Why it stopped early.
+    pub stopped_by: Option<String>,
+}
+
+/// Counts objects that are in the target.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) objects: u64,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+    copied: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    /// An object is there; what was brought there shows in `progress`.
+    pub(super) fn add(&self, object: &ObjectEntry, created: Created, progress: &Progress) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.objects += 1;
+        counts.records += object.records;
+        counts.bytes += object.bytes;
+        match created {
+            Created::New => {
+                counts.copied += 1;
+                progress.count_copied(object.bytes, object.records);
+            }
+            Created::Exists => counts.skipped += 1,
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Promotion {
+    pub(super) fn complete(&self, run: &Run, index: &Index, tally: &Tally) -> Promoted {
+        let copied = tally.counts().copied;
+        let (objects, records, bytes) = (index.totals.objects, index.totals.records, index.totals.bytes);
+        let skipped = objects.saturating_sub(copied);
+        let counts = Counts { objects, records, bytes, copied, skipped };
+        self.promoted(run, Status::Complete, counts)
+    }
+
+    pub(super) fn partial(&self, run: &Run, tally: &Tally) -> Promoted {
+        Promoted {
+            continuation: Some(run.index.run_id.clone()),
+            // What could not have ended in time was not begun.
+            stopped_by: Some(self.stop.reason().unwrap_or(StopReason::Deadline).as_str().to_owned()),
+            ..self.promoted(run, Status::Partial, tally.counts())
+        }
+    }
+
+    fn promoted(&self, run: &Run, status: Status, counts: Counts) -> Promoted {
+        let index = &run.index;
+        Promoted {
+            run_id: index.run_id.clone(),
+            status,
+            stream: format!("{}.{}", index.source, index.endpoint),
+            account: index.account.clone(),
+            manifest: run.keys.index(),
+            destination: self.to.uri(),
+            objects: counts.objects,
+            records: counts.records,
+            bytes: counts.bytes,
+            copied: counts.copied,
+            skipped: counts.skipped,
+            continuation: None,
+            stopped_by: None,
+        }
+    }
+}
