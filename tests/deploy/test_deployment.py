@@ -227,7 +227,7 @@ def test_a_function_that_pulls_may_touch_nothing_of_others(applied: Applied, key
         client["iam"].list_users,
     ):
         with pytest.raises(ClientError) as refused:
-            call()  # type: ignore[no-untyped-call]
+            call()
         assert refused.value.response["Error"]["Code"] in DENIED
     say("✓ a function that pulls can read its own secret and write its own stream, and nothing else")
 
