@@ -57,8 +57,13 @@ class Applied:
         assert "FunctionError" not in answer, payload
         return payload
 
-    def execute(self, pipeline: str, event: dict[str, Any]) -> dict[str, Any]:
-        """Run a state machine to its end; return what it ended with."""
+    def fill_secret(self, org: PracticeOrg) -> None:
+        """Put the credentials for an org where functions look for them."""
+        secret = json.dumps({"org_url": org.url, "api_token": org.token})
+        self.servers.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
+
+    def execute(self, pipeline: str, event: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Run a state machine to its end; return what it ended with, and how often it pulled."""
         states = self.servers.client("stepfunctions")
         arn = self.outputs["pipelines"][f"{pipeline}-list"]["arn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event), name=f"run-{time.time_ns()}")
@@ -66,8 +71,9 @@ class Applied:
             described = states.describe_execution(executionArn=execution["executionArn"])
             if described["status"] != "RUNNING":
                 assert described["status"] == "SUCCEEDED", described
-                ended: dict[str, Any] = json.loads(described["output"])
-                return ended
+                history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
+                entered = [event.get("stateEnteredEventDetails", {}).get("name") for event in history["events"]]
+                return json.loads(described["output"]), entered.count("Pull")
             time.sleep(0.1)
         pytest.fail(f"{pipeline} does not end")
 
@@ -103,9 +109,9 @@ def applied(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ite
     say(next(line for line in deployment.apply().splitlines() if line.startswith("Apply complete")))
     options: dict[str, Any] = {"users": 300, "apps": 12, "app_users": (0, 4), "app_groups": (0, 3), "groups": 6}
     with PracticeOrg(**options, events=700, rate_limit=1_000_000, keep_log=True) as org:
-        secret = json.dumps({"org_url": org.url, "api_token": org.token})
-        stand_ins.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
-        yield Applied(deployment, stand_ins, deployment.outputs(), org, tmp_path_factory.mktemp("buckets"))
+        made = Applied(deployment, stand_ins, deployment.outputs(), org, tmp_path_factory.mktemp("buckets"))
+        made.fill_secret(org)
+        yield made
 
 
 def summary(plan: dict[str, Any]) -> list[str]:
@@ -151,8 +157,8 @@ def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(
 
 
 def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: Applied) -> None:
-    ended = applied.execute("okta-users", {"account": "practice", "mode": "full"})
-    assert ended["status"] == "complete", ended
+    ended, pulls = applied.execute("okta-users", {"account": "practice", "mode": "full"})
+    assert (ended["status"], pulls) == ("complete", 1), ended
     assert ended["manifest"].startswith(f"s3://{applied.outputs['data_bucket']}/_circulate/okta/practice/users/")
     assert applied.is_exact(ended["manifest"], "users")
     say("✓ the pipeline of okta.users pulled, promoted and committed a full refresh")
@@ -162,13 +168,29 @@ def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied:
     left = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full", "commit": "pending"})
     busy = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full", "commit": "pending"})
     assert (busy["status"], busy["manifest"]) == ("busy", left["manifest"])
-    ended = applied.execute("okta-groups", {"account": "practice", "mode": "full"})
-    assert ended["status"] == "complete"
+    ended, pulls = applied.execute("okta-groups", {"account": "practice", "mode": "full"})
+    assert (ended["status"], pulls) == ("complete", 2)
     data = applied.download(applied.outputs["data_bucket"]) / "_circulate/okta/practice/groups"
     indexes = sorted(file.stem for file in data.glob("*.json"))
     assert left["run_id"] in indexes
     assert len(indexes) == 2
     say("✓ a pending run that a pipeline had left behind was promoted before the next")
+
+
+def test_a_pipeline_invokes_its_function_until_the_run_is_complete(applied: Applied) -> None:
+    api, function = applied.servers.client("lambda"), f"{PREFIX}-okta-users-list"
+    timeout = api.get_function_configuration(FunctionName=function)["Timeout"]
+    with PracticeOrg(users=4_000, latency=0.3, rate_limit=1_000_000) as slow:
+        applied.fill_secret(slow)
+        api.update_function_configuration(FunctionName=function, Timeout=4)
+        try:
+            ended, pulls = applied.execute("okta-users", {"account": "practice", "mode": "full"})
+        finally:
+            api.update_function_configuration(FunctionName=function, Timeout=timeout)
+            applied.fill_secret(applied.org)
+    assert (ended["status"], ended["records"]) == ("complete", 4_000)
+    assert pulls > 1
+    say(f"✓ a pull that needs more time than an invocation has: {pulls} invocations, complete")
 
 
 @pytest.fixture(scope="module")
