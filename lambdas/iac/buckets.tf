@@ -40,6 +40,6 @@ module "log_bucket" {
   log_bucket         = null
   is_log_bucket      = true
   retention_days     = var.log_retention_days
-  retention_prefixes = [""]
+  retention_prefixes = [local.integration_bucket, local.data_bucket]
   noncurrent_days    = 1
 }

@@ -10,7 +10,11 @@ locals {
   # All of it is known before anything is made, so a plan shows it. By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket.
   environments = {
     for name, function in local.functions : name => merge(
-      { CIRCULATE_STATE = local.state },
+      {
+        CIRCULATE_STATE = local.state
+        # Nobody else can have made a bucket of this name.
+        CIRCULATE_EXPECTED_BUCKET_OWNER = data.aws_caller_identity.this.account_id
+      },
       function.is_target ? {
         CIRCULATE_FROM    = local.integration
         CIRCULATE_TO      = local.data

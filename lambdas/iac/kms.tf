@@ -1,4 +1,4 @@
-# One key encrypts everything at rest. What may be read is decided by the permissions on each thing; the key adds that nobody outside of
+# One key encrypts everything at rest, but access logs, which S3 writes only with a key of its own. What may be read is decided by the permissions on each thing; the key adds that nobody outside of
 # this AWS account can, and that deleting it makes all copies unreadable.
 
 locals {
@@ -16,7 +16,7 @@ resource "aws_kms_key" "this" {
   # In the policy of a key, the resource `*` is the key itself: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid       = "AsIamSays"
         Effect    = "Allow"
@@ -27,14 +27,23 @@ resource "aws_kms_key" "this" {
       {
         Sid       = "Logs"
         Effect    = "Allow"
-        Principal = { Service = "logs.${var.region}.amazonaws.com" }
+        Principal = { Service = "logs.${var.region}.${data.aws_partition.this.dns_suffix}" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
         Resource  = "*"
         Condition = {
           ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local.log_arns}:*/${var.prefix}-*" }
         }
       },
-    ]
+      ], [for statement in [
+        {
+          # Without the key, nothing that it encrypted can be read again.
+          Sid       = "NotByAccident"
+          Effect    = "Deny"
+          Principal = { AWS = "*" }
+          Action    = ["kms:ScheduleKeyDeletion", "kms:DisableKey"]
+          Resource  = "*"
+        },
+    ] : statement if var.deletion_protection])
   })
 }
 

@@ -18,6 +18,16 @@ output "data_bucket" {
   value       = module.data_bucket.name
 }
 
+output "access_log_bucket" {
+  description = "The bucket that says who read what."
+  value       = module.log_bucket.name
+}
+
+output "kms_key_arn" {
+  description = "ARN of the key: who reads the data bucket needs kms:Decrypt on it."
+  value       = local.kms_key_arn
+}
+
 output "state" {
   description = "The state, as the command line takes it."
   value       = local.state

@@ -17,6 +17,7 @@ module "pipeline" {
   full_refresh     = each.value.full_refresh
   mode             = each.value.mode
   stale_after_h    = each.value.stale_after_h
+  paused           = var.paused
   function_arn     = module.function[each.key].arn
   target_arn       = try(module.function["targets-${each.value.target}-promote"].arn, null)
   target           = each.value.target

@@ -8,5 +8,9 @@ resource "aws_secretsmanager_secret" "credentials" {
   name        = "${var.prefix}/${each.key}"
   description = "Credentials of ${each.value.source} for the account ${each.value.account}: a JSON object of texts"
   kms_key_id  = local.kms_key_arn
-  tags        = { source = each.value.source, account = each.value.account }
+
+  # Without protection nothing is kept, and the name is free again at once.
+  recovery_window_in_days = var.deletion_protection ? 30 : 0
+
+  tags = { source = each.value.source, account = each.value.account }
 }

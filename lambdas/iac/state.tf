@@ -30,4 +30,11 @@ resource "aws_dynamodb_table" "state" {
     enabled     = true
     kms_key_arn = local.kms_key_arn
   }
+
+  lifecycle {
+    precondition {
+      condition     = local.integration_bucket != local.data_bucket
+      error_message = "integration_bucket and data_bucket are two: what is pulled expires, and what is there for readers does not."
+    }
+  }
 }

@@ -9,8 +9,8 @@ variable "prefix" {
   default     = "circulate"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,23}$", var.prefix)) && !endswith(var.prefix, "-") && !strcontains(var.prefix, "--")
-    error_message = "The prefix has 2 to 24 lower-case letters, digits and single hyphens, a letter first and no hyphen last: it begins the names of buckets."
+    condition     = can(regex("^[a-z][a-z0-9-]{2,22}$", var.prefix)) && !endswith(var.prefix, "-") && !strcontains(var.prefix, "--")
+    error_message = "The prefix has 3 to 23 lower-case letters, digits and single hyphens, a letter first and no hyphen last: it begins the names of buckets."
   }
 }
 
@@ -33,22 +33,12 @@ variable "integration_bucket" {
   description = "Name of the bucket that is pulled into. Default: {prefix}-integration-{AWS account}-{region}."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.integration_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.integration_bucket)) && !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.integration_bucket))
-    error_message = "The name of a bucket has 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and none of the prefixes and suffixes that S3 keeps for itself. (Dots are allowed by S3, but break TLS.)"
-  }
 }
 
 variable "data_bucket" {
   description = "Name of the bucket that complete runs are brought to, and that people read. Default: {prefix}-data-{AWS account}-{region}."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.data_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.data_bucket)) && !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.data_bucket))
-    error_message = "The name of a bucket has 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and none of the prefixes and suffixes that S3 keeps for itself. (Dots are allowed by S3, but break TLS.)"
-  }
 }
 
 variable "integration_retention_days" {
@@ -74,15 +64,26 @@ variable "log_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the state table refuses to be deleted, and buckets that hold something too. Without state, everything is pulled again."
+  description = "Whether the state table, the key and buckets that hold something refuse to be deleted, and secrets can be had back for 30 days."
   type        = bool
   default     = true
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts everything. Its policy must allow what kms.tf allows. Default: one is made."
+  description = "ARN of the KMS key that encrypts everything. Its policy must allow what kms.tf allows. Default: one is made. Choose before the first apply: what is there stays encrypted with the key that it was written with."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "It is the ARN of a key, arn:aws:kms:...:key/...: policies take no alias."
+  }
+}
+
+variable "paused" {
+  description = "Whether schedules stand still: until the secrets are filled, or while something is looked into."
+  type        = bool
+  default     = false
 }
 
 variable "alarm_actions" {

@@ -65,13 +65,21 @@ def test_functions_are_as_their_lambda_yaml_says(deployment: Deployment) -> None
 def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: Deployment) -> None:
     users = deployment.lambdas / "lib/okta/users/lambda.yaml"
     users.write_text(users.read_text().replace("handler.list", "handler.list\n    extension: okta-token"))
-    plan = deployment.plan()
-    made = resources(plan)
+    with pytest.raises(TerraformError, match="add okta_token_scopes to `environment`"):
+        deployment.plan()
+    scopes = "extension: okta-token\n    environment: {okta_token_scopes: okta.users.read}"
+    users.write_text(users.read_text().replace("extension: okta-token", scopes))
+    made = resources(deployment.plan())
     assert 'aws_lambda_layer_version.extension["okta-token"]' in made
-    (call,) = plan["configuration"]["root_module"]["module_calls"]["function"]["expressions"]["layers"]["references"][
-        :1
-    ]
-    assert call.startswith("aws_lambda_layer_version")
+    (environment,) = made['module.function["okta-users-list"].aws_lambda_function.this']["environment"]
+    assert (
+        environment["variables"].items()
+        >= {
+            "okta_token_secret": "circulate-dev/okta-read/practice",
+            "OKTA_TOKEN_PROFILE": "default",
+        }.items()
+    )
+    assert "OKTA_SECRET" not in environment["variables"]
     with pytest.raises(TerraformError, match="an extension signs in to one account, and `accounts` names 2"):
         deployment.plan(accounts='{okta=["a","b"]}')
 
@@ -93,7 +101,8 @@ def test_several_accounts_have_schedules_secrets_and_alarms_of_their_own(deploym
         "okta-users-emea.okta.com-refresh": {"account": "emea.okta.com", "mode": "full"},
     }
     stale = made['module.pipeline["okta-users-list"].aws_cloudwatch_metric_alarm.stale["acme"]']
-    assert stale["dimensions"] == {"account": "acme", "stream": "okta.users"}
+    looked_at = [query["metric"][0]["dimensions"] for query in stale["metric_query"] if query["metric"]]
+    assert looked_at == [{"account": "acme", "stream": "okta.users"}]
 
 
 HANDLER = "handler: handler.list"
@@ -149,17 +158,18 @@ def test_a_name_that_is_too_long_is_refused(deployment: Deployment) -> None:
 def test_wrong_variables_are_refused_all_at_once(deployment: Deployment) -> None:
     for values in (
         {
-            "prefix": ("Circulate", "The prefix has 2 to 24 lower-case"),
-            "data_bucket": ("My_Bucket", "The name of a bucket has 3 to 63"),
+            "prefix": ("Circulate", "The prefix has 3 to 23 lower-case"),
+            "kms_key_arn": ("arn:aws:kms:us-east-1:111111111111:alias/lake", "policies take no alias"),
             "integration_retention_days": ("1", "at least 2 whole days"),
             "log_retention_days": ("15", "CloudWatch Logs keeps logs for"),
             "accounts": ('{okta=["a b"]}', "The name of an account has 1 to 63"),
         },
         {
-            "prefix": ("a-name-that-is-too-long-by-one", "The prefix has 2 to 24"),
-            "integration_bucket": ("lake-s3alias", "The name of a bucket has 3 to 63"),
+            "prefix": ("a-name-that-is-too-long-", "The prefix has 3 to 23"),
             "accounts": ('{okta=["a","a"]}', "have different names"),
         },
+        {"data_bucket": ("My_Bucket", "The name of a bucket has 3 to 63")},
+        {"integration_bucket": ("lake-s3alias", "The name of a bucket has 3 to 63")},
     ):
         with pytest.raises(TerraformError) as refused:
             deployment.plan(**{name: value for name, (value, _) in values.items()})
@@ -191,6 +201,17 @@ def test_layers_that_were_not_packaged_are_told(deployment: Deployment) -> None:
     shutil.rmtree(deployment.lambdas / ".build")
     with pytest.raises(TerraformError, match=r"core-layer.zip is not there: run `make package`"):
         deployment.plan()
+
+
+def test_the_two_buckets_are_two(deployment: Deployment) -> None:
+    with pytest.raises(TerraformError, match="integration_bucket and data_bucket are two"):
+        deployment.plan(integration_bucket="lake", data_bucket="lake")
+
+
+def test_pipelines_can_be_paused(deployment: Deployment) -> None:
+    made = resources(deployment.plan(paused="true"))
+    states = {value["state"] for address, value in made.items() if ".aws_scheduler_schedule.this" in address}
+    assert states == {"DISABLED"}
 
 
 def test_no_value_of_a_secret_is_in_the_plan(deployment: Deployment) -> None:

@@ -83,7 +83,7 @@ def truth(org: PracticeOrg, name: str = "users") -> list[str]:
 
 def test_a_pull_is_exact_and_the_next_one_takes_what_changed(function: Function) -> None:
     answer = function()
-    assert answer.keys() == {"run_id", "status", "manifest", "objects", "records", "bytes"}
+    assert answer.keys() == {"run_id", "status", "mode", "manifest", "objects", "records", "bytes"}
     assert (answer["status"], answer["records"], answer["objects"]) == ("complete", 500, 1)
     assert compare(function.manifest(answer), truth(function.org)).identical
     function.org.change(7)

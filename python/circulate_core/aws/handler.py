@@ -41,7 +41,7 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream)
-        attempt = Attempt("pull", log)
+        attempt = Attempt("pull", log, measured=True)
         report = attempt.made(lambda: _pull(stream, source, event, context, attempt))
         answer = result(report)
         log.about(account=report["account"], run_id=report["run_id"])
@@ -88,6 +88,7 @@ def result(report: Report) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "run_id": report["run_id"],
         "status": report["status"],
+        "mode": report["mode"],
         "manifest": f"{report['destination'].rstrip('/')}/{manifest}" if manifest else None,
         "objects": report["objects"],
         "records": report["records"],

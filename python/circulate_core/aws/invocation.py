@@ -62,11 +62,13 @@ class Attempt:
     Args:
         what: What is done, in a word.
         log: Where to.
+        measured: Whether CloudWatch makes metrics of it.
     """
 
-    def __init__(self, what: str, log: Log) -> None:
+    def __init__(self, what: str, log: Log, *, measured: bool) -> None:
         self.what = what
         self.log = log
+        self.measured = measured
         self.did: Snapshot | None = None
 
     def made(self, work: Callable[[], T]) -> T:
@@ -97,7 +99,10 @@ class Attempt:
     def ended(self, status: str, result: dict[str, Any], **fields: Any) -> None:  # noqa: ANN401 - JSON
         """Say what came of it."""
         event = f"{self.what} ended"
-        self.log.info(event, metrics=Metrics(status, self.did), result=result, **fields)
+        self.log.info(event, metrics=self._metrics(status), result=result, **fields)
+
+    def _metrics(self, verdict: str) -> Metrics | None:
+        return Metrics(verdict, self.did) if self.measured else None
 
     def _failed(self, error: CirculateError) -> None:
         if error.report:
@@ -109,7 +114,7 @@ class Attempt:
         event = f"{self.what} failed"
         self.log.error(
             event,
-            metrics=Metrics("failed", self.did),
+            metrics=self._metrics("failed"),
             error=type(error).__name__,
             message=str(error),
             hint=error.hint,

@@ -1,4 +1,4 @@
-"""The handler of a function that promotes runs: event in, result out, log lines and metrics on the way."""
+"""The handler of a function that promotes runs: event in, result out, log lines on the way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def promoter() -> Callable[[object, Context], dict[str, Any]]:
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name)
-        attempt = Attempt("promotion", log)
+        # They would be of the same stream and account as those of its pulls, whose alarms a promoted run must not calm.
+        attempt = Attempt("promotion", log, measured=False)
         promoted = attempt.made(lambda: _promote(event, context, attempt))
         answer = promotion_result(promoted)
         counts = {"copied": promoted["copied"], "skipped": promoted["skipped"]}

@@ -72,7 +72,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   dynamic "rule" {
     for_each = var.retention_prefixes
     content {
-      id     = rule.value == "" ? "retention" : "retention-${rule.value}"
+      id     = "retention-${rule.value}"
       status = "Enabled"
 
       filter {
@@ -83,6 +83,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
         days = var.retention_days
       }
 
+      # The rule above says so for all; whoever reads this one alone asks for it.
       abort_incomplete_multipart_upload {
         days_after_initiation = 2
       }

@@ -1,6 +1,11 @@
 variable "name" {
-  description = "Name of the bucket."
+  description = "Name of the bucket. S3 allows dots too, but they break TLS."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name)) && !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.name))
+    error_message = "The name of a bucket has 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and none of the prefixes and suffixes that S3 keeps for itself."
+  }
 }
 
 variable "kms_key_arn" {

@@ -170,6 +170,10 @@ resource "aws_lambda_function" "this" {
       error_message = "${local.file}: an extension signs in to one account, and `accounts` names ${var.accounts == null ? 0 : length(var.accounts)} of `${var.source_name}`."
     }
     precondition {
+      condition     = !var.has_extension || var.accounts == null ? true : anytrue([for name in keys(var.environment) : endswith(name, "_scopes")])
+      error_message = "${local.file}: the extension does not know what to ask for: add okta_token_scopes to `environment`, such as okta.users.read."
+    }
+    precondition {
       condition     = !var.shared_with_writer
       error_message = "${local.file}: `${var.operation}` only reads, but has the same `auth` as a function that writes."
     }

@@ -8,11 +8,6 @@ output "name" {
   value       = aws_lambda_function.this.function_name
 }
 
-output "role_arn" {
-  description = "ARN of its role."
-  value       = aws_iam_role.this.arn
-}
-
 output "dead_letters_arn" {
   description = "ARN of its queue of dead letters."
   value       = aws_sqs_queue.dead_letters.arn

@@ -1,5 +1,7 @@
 locals {
   hour = 3600
+  # CloudWatch adds up over a day at most.
+  partial_h = min(var.stale_after_h, 24)
 }
 
 resource "aws_cloudwatch_metric_alarm" "failed" {
@@ -39,10 +41,10 @@ resource "aws_cloudwatch_metric_alarm" "partial" {
   for_each = toset(var.accounts)
 
   alarm_name          = "${var.name}-${each.key}-partial"
-  alarm_description   = "${var.stream} of ${each.key} has been partial for ${var.stale_after_h} hours, and never complete: is the quota too small, or does the API refuse something? The result in the function's log says which."
+  alarm_description   = "${var.stream} of ${each.key} was pulled for ${local.partial_h} hours and never complete: is the quota too small, or does the API refuse something? The result in the function's log says which."
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = var.stale_after_h
+  evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
@@ -63,7 +65,7 @@ resource "aws_cloudwatch_metric_alarm" "partial" {
         metric_name = metric_query.key
         dimensions  = { stream = var.stream, account = each.key }
         stat        = "Sum"
-        period      = local.hour
+        period      = local.partial_h * local.hour
       }
     }
   }
@@ -74,16 +76,30 @@ resource "aws_cloudwatch_metric_alarm" "stale" {
 
   alarm_name          = "${var.name}-${each.key}-stale"
   alarm_description   = "No run of ${var.stream} of ${each.key} was complete in the last ${var.stale_after_h} hours."
-  namespace           = "Circulate"
-  metric_name         = "complete"
-  dimensions          = { stream = var.stream, account = each.key }
-  statistic           = "Sum"
-  period              = local.hour
-  evaluation_periods  = var.stale_after_h
   comparison_operator = "LessThanThreshold"
   threshold           = 1
+  evaluation_periods  = var.stale_after_h
   # Nothing at all is the worst case.
   treat_missing_data = "breaching"
   alarm_actions      = var.alarm_actions
   ok_actions         = var.alarm_actions
+
+  metric_query {
+    id = "completed"
+    # Or hours without any would be left out, and older ones be looked at.
+    expression  = "FILL(complete, 0)"
+    label       = "complete runs"
+    return_data = true
+  }
+
+  metric_query {
+    id = "complete"
+    metric {
+      namespace   = "Circulate"
+      metric_name = "complete"
+      dimensions  = { stream = var.stream, account = each.key }
+      stat        = "Sum"
+      period      = local.hour
+    }
+  }
 }

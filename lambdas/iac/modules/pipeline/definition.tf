@@ -9,14 +9,18 @@ locals {
   # What the functions answer with, and what went wrong in between. Settings, definitions and credentials are not better the second time.
   retry = [
     {
-      ErrorEquals     = ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+      ErrorEquals     = ["Lambda.ClientExecutionTimeoutException", "Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
       IntervalSeconds = 2
       MaxAttempts     = 6
       BackoffRate     = 2
       JitterStrategy  = "FULL"
     },
     {
-      ErrorEquals     = ["RateLimitError", "NetworkError", "ApiError", "StorageError", "StateError", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"]
+      ErrorEquals = [
+        "RateLimitError", "NetworkError", "ApiError", "StorageError", "StateError",
+        "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown",
+        "Extension.InitError", "Extension.TokenEndpointUnavailable",
+      ]
       IntervalSeconds = 60
       MaxAttempts     = 4
       BackoffRate     = 3
@@ -30,6 +34,22 @@ locals {
   # What is to be brought to a target is committed by it: not before it is there.
   commit = local.has_target ? "pending" : "auto"
 
+  # What is complete may not be all there is to do.
+  again = [
+    {
+      # An unfinished run was in the way of a full refresh, and was brought to its end first.
+      Condition = "{% $asked.mode = 'full' and $run.mode != 'full' %}"
+      Assign    = { event = "{% $asked %}" }
+      Next      = "Pull"
+    },
+    {
+      # A log that never ends was read for as long as there was time.
+      Condition = "{% $exists($run.more) and $run.more %}"
+      Assign    = { event = "{% $kept %}" }
+      Next      = "Wait?"
+    },
+  ]
+
   definition = {
     Comment        = "Pulls ${var.stream} until it is complete${local.has_target ? ", and brings it to its target" : ""}"
     QueryLanguage  = "JSONata"
@@ -39,6 +59,7 @@ locals {
       Begin = {
         Type = "Pass"
         Assign = {
+          asked = "{% $merge([$states.input, {'commit': '${local.commit}'}]) %}"
           event = "{% $merge([$states.input, {'commit': '${local.commit}'}]) %}"
           kept  = "{% $merge([$sift($states.input, function($v, $k) { $k = 'account' }), {'commit': '${local.commit}'}]) %}"
         }
@@ -72,17 +93,18 @@ locals {
             },
             {
               Condition = "{% $run.status != 'busy' and $exists($run.manifest) and $run.manifest != null %}"
-              Assign    = { promote = "{% {'manifest': $run.manifest} %}", event = "{% $kept %}" }
+              Assign    = { promote = "{% {'manifest': $run.manifest} %}" }
               Next      = "Promote"
             },
           ] : choice if local.has_target],
-          [for choice in [
+          [
             {
-              Condition = "{% $exists($run.more) and $run.more %}"
-              Assign    = { event = "{% $kept %}" }
+              # Somebody else is at it. What changed is pulled soon again, but the next full refresh may be a week away.
+              Condition = "{% $run.status = 'busy' and $event.mode = 'full' %}"
               Next      = "Wait?"
             },
-          ] : choice if !local.has_target],
+          ],
+          [for choice in local.again : choice if !local.has_target],
         )
         Default = "Done"
       }
@@ -107,11 +129,10 @@ locals {
       }
       "Promoted?" = {
         Type = "Choice"
-        Choices = [
+        Choices = concat([
           { Condition = "{% $promotion.status = 'partial' and $exists($promotion.continuation) %}", Next = "Promote" },
           { Condition = "{% $run.status = 'busy' %}", Next = "Pull" },
-          { Condition = "{% $exists($run.more) and $run.more %}", Next = "Wait?" },
-        ]
+        ], local.again)
         Default = "Done"
       }
       Done = { Type = "Succeed" }

@@ -153,9 +153,10 @@ resource "aws_scheduler_schedule" "this" {
   description                  = "${var.stream} of ${each.value.account}: ${each.value.mode}"
   schedule_expression          = each.value.schedule
   schedule_expression_timezone = "UTC"
+  state                        = var.paused ? "DISABLED" : "ENABLED"
   kms_key_arn                  = var.kms_key_arn
 
-  # Spreads what would otherwise all begin on the hour.
+  # Not all of them at the same second.
   flexible_time_window {
     mode                      = "FLEXIBLE"
     maximum_window_in_minutes = 2

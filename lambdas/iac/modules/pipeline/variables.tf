@@ -39,8 +39,18 @@ variable "mode" {
 }
 
 variable "stale_after_h" {
-  description = "Hours without a complete run after which an alarm is raised."
+  description = "Hours without a complete run after which an alarm is raised. CloudWatch looks back for a week."
   type        = number
+
+  validation {
+    condition     = var.stale_after_h >= 1 && var.stale_after_h <= 168
+    error_message = "stale_after_h of a pipeline is 1 to 168 hours."
+  }
+}
+
+variable "paused" {
+  description = "Whether its schedules stand still."
+  type        = bool
 }
 
 variable "function_arn" {
