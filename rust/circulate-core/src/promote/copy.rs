@@ -42,8 +42,13 @@ impl Promotion {
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
         let mut open = VecDeque::new();
+        let mut whole = true;
         while let Some(found) = found.next().await {
             let found = found.map_err(ended_early)??;
+            whole = self.stop.reason().is_none();
+            if !whole {
+                break;
+            }
             if found.there {
                 found
                     .part
@@ -53,19 +58,16 @@ impl Promotion {
                 continue;
             }
             found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
-            let begun = self.begin_part(found, &room).await?;
-            let whole = begun.whole;
-            open.push_back(begun);
-            if !whole {
-                break;
-            }
+            open.push_back(self.begin_part(found, &room).await?);
             if open.len() == PARTS_AT_ONCE
                 && let Some(first) = open.pop_front()
             {
-                self.finish_part(first, tally).await?;
+                whole = self.finish_part(first, tally).await?;
+            }
+            if !whole {
+                break;
             }
         }
-        let mut whole = true;
         for begun in open {
             whole &= self.finish_part(begun, tally).await?;
         }
