@@ -213,6 +213,11 @@ impl Promotion {
         }
     }
 
+    fn other_sums(&self) -> Error {
+        Error::new(ErrorKind::Mismatch, "promote", "the index tells other sums than its parts")
+            .with("key", &self.manifest)
+    }
+
     /// Commits a pending run. Somebody else may do the same at this moment.
     async fn commit(&self, run: &Run) -> Result<()> {
         let run_id = &run.index.run_id;

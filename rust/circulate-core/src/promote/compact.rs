@@ -29,7 +29,9 @@ impl Promotion {
         limits: Limits,
         tally: &Tally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
-        let mut compaction = Compaction::new(self, run, tally);
+        // A group is held besides what is packed; if there is no room for both, packing gets what it can't do without.
+        let packing = self.memory.saturating_sub(limits.most).max(self.memory / 4);
+        let mut compaction = Compaction::new(self, run, tally, packing);
         let mut grouper = Grouper::new(limits);
         for reference in &run.index.parts {
             run.check_part(reference)?;
@@ -50,8 +52,7 @@ impl Promotion {
             return Ok(None);
         }
         if compaction.totals.records != run.index.totals.records {
-            let message = "the index tells other sums than its parts";
-            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+            return Err(self.other_sums());
         }
         Ok(Some((compaction.parts, compaction.totals)))
     }
@@ -69,9 +70,9 @@ struct Compaction<'p> {
 }
 
 impl<'p> Compaction<'p> {
-    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally) -> Self {
+    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally, packing: u64) -> Self {
         let packer = Packer {
-            room: Budget::new(promotion.memory, COPIED_AT_ONCE),
+            room: Budget::new(packing, COPIED_AT_ONCE),
             cores: Semaphore::new(Memory::packed_at_once() as usize),
             scratch: Mutex::default(),
         };
@@ -128,9 +129,9 @@ impl<'p> Compaction<'p> {
         if !same {
             return Err(another(&key));
         }
-        part.objects
-            .iter()
-            .for_each(|object| self.tally.add(object, Created::Exists, &self.promotion.progress));
+        for object in &part.objects {
+            self.tally.add(object, Created::Exists, &self.promotion.progress);
+        }
         self.told(key, sha256_hex(bytes), &part);
         Ok(())
     }

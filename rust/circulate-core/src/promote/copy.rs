@@ -50,11 +50,9 @@ impl Promotion {
                 break;
             }
             if found.there {
-                found
-                    .part
-                    .objects
-                    .iter()
-                    .for_each(|object| tally.add(object, Created::Exists, &self.progress));
+                for object in &found.part.objects {
+                    tally.add(object, Created::Exists, &self.progress);
+                }
                 continue;
             }
             found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
@@ -76,8 +74,7 @@ impl Promotion {
         }
         let (there, told) = (tally.counts(), &run.index.totals);
         if (there.objects, there.records, there.bytes) != (told.objects, told.records, told.bytes) {
-            let message = "the index tells other sums than its parts";
-            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+            return Err(self.other_sums());
         }
         Ok(Some((run.index.parts.clone(), told.clone())))
     }
