@@ -282,8 +282,8 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
             place that it was pulled to, if that is a folder; needed for a bucket.
         compact: Put the objects together in NDJSON objects of 64 to 128 MB as they are stored. A promotion that was
             begun goes on as it was begun.
-        memory: Bytes that objects on their way may hold. Compaction needs room for one large object, up to 128 MB,
-            besides. Default 64,000,000.
+        memory: Bytes that objects on their way may hold. Compaction holds one large object, up to 128 MB, even if that
+            is more. Default 64,000,000.
         deadline: Seconds after which nothing more is begun. Default: none.
         s3: How buckets are used: encryption of what is written, and the account that must own them.
         on_progress: Called about ten times a second with what was done so far.

@@ -192,6 +192,6 @@ def test_trouble_that_stays_is_told_and_the_next_pull_goes_on(
         done = cli.pull(*OPTIONS, **through_proxy)
     assert done.code == 1
     assert f"{NAMES[service]} refused to" in done.err
-    assert f"hint: {NAMES[service]} stayed busy over all attempts; pull again later: nothing is lost" in done.err
+    assert f"hint: {NAMES[service]} stayed busy over all attempts; try again later: nothing is lost" in done.err
     assert pull_when_free(cli).report["status"] == "complete"
     check_quiet(cli, org, *OPTIONS)

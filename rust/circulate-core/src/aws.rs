@@ -169,7 +169,7 @@ impl Call<'_> {
             | "Throttling"
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded" => failed.temporary().persistent().hint(format!(
-                "{} stayed busy over all attempts; pull again later: nothing is lost",
+                "{} stayed busy over all attempts; try again later: nothing is lost",
                 self.service
             )),
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => {

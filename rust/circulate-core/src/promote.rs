@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Index, ObjectEntry, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
 use crate::progress::Progress;
 use crate::sink::{Created, Sink, StreamKeys, another};
-use crate::state::{RunItem, RunStatus, StateStore, StreamState, decide};
+use crate::state::{RunStatus, StateStore, StreamState, decide};
 use crate::stop::Stop;
 
 pub use groups::Limits;
@@ -126,7 +126,7 @@ impl Promotion {
     }
 
     /// Only a run that counts, or that waits to be decided on, may be promoted.
-    async fn allowed(&self, run: &Run) -> Result<RunItem> {
+    async fn allowed(&self, run: &Run) -> Result<()> {
         let wrong = |what: &str| {
             Error::new(ErrorKind::State, "promote", what.to_owned()).with("run", &run.index.run_id)
         };
@@ -155,7 +155,7 @@ impl Promotion {
             .with("key", &self.manifest)
             .hint("`circulate verify` with --state says what differs"));
         }
-        Ok(known)
+        Ok(())
     }
 
     /// The index in the target, if the run was promoted before.
@@ -211,6 +211,11 @@ impl Promotion {
             Created::New => Ok(index),
             Created::Exists => self.index_there(run).await?.ok_or_else(|| another(&run.keys.index())),
         }
+    }
+
+    fn other_sums(&self) -> Error {
+        Error::new(ErrorKind::Mismatch, "promote", "the index tells other sums than its parts")
+            .with("key", &self.manifest)
     }
 
     /// Commits a pending run. Somebody else may do the same at this moment.

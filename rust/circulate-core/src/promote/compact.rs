@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::groups::{Group, Grouper, Limits};
-use super::{Promotion, Run, Tally};
+use super::{COPIED_AT_ONCE, Promotion, Run, Tally};
 use crate::batch::Memory;
 use crate::encode::{Compression, Format, Scratch};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +29,9 @@ impl Promotion {
         limits: Limits,
         tally: &Tally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
-        let mut compaction = Compaction::new(self, run, tally);
+        // A group is held besides what is packed; if there is no room for both, packing gets what it can't do without.
+        let packing = self.memory.saturating_sub(limits.most).max(self.memory / 4);
+        let mut compaction = Compaction::new(self, run, tally, packing);
         let mut grouper = Grouper::new(limits);
         for reference in &run.index.parts {
             run.check_part(reference)?;
@@ -50,8 +52,7 @@ impl Promotion {
             return Ok(None);
         }
         if compaction.totals.records != run.index.totals.records {
-            let message = "the index tells other sums than its parts";
-            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+            return Err(self.other_sums());
         }
         Ok(Some((compaction.parts, compaction.totals)))
     }
@@ -69,10 +70,10 @@ struct Compaction<'p> {
 }
 
 impl<'p> Compaction<'p> {
-    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally) -> Self {
+    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally, packing: u64) -> Self {
         let packer = Packer {
-            // The rest is for the group.
-            room: Budget::new(promotion.memory / 4, Memory::packed_at_once()),
+            room: Budget::new(packing, COPIED_AT_ONCE),
+            cores: Semaphore::new(Memory::packed_at_once() as usize),
             scratch: Mutex::default(),
         };
         let (parts, totals) = (Vec::new(), Totals::default());
@@ -80,14 +81,17 @@ impl<'p> Compaction<'p> {
     }
 
     /// Sees to it that a group and its part are there; returns whether they are.
-    async fn add(&mut self, group: Group) -> Result<bool> {
+    async fn add(&mut self, mut group: Group) -> Result<bool> {
         let promotion = self.promotion;
+        if promotion.stop.reason().is_some() {
+            return Ok(false);
+        }
         let key = self.run.keys.group_part(self.parts.len());
         if let Some(there) = promotion.to.read(&key).await? {
             self.found(&group, key, &there)?;
             return Ok(true);
         }
-        if promotion.stop.reason().is_some() || !promotion.stop.allows(self.longest) {
+        if !promotion.stop.allows(self.longest) {
             return Ok(false);
         }
         let began = Instant::now();
@@ -97,7 +101,7 @@ impl<'p> Compaction<'p> {
                 let key = self.run.keys.group_object(folder, self.parts.len(), &suffix(&group));
                 // Until it is to be stored, nothing is lost by stopping.
                 let packed = tokio::select! {
-                    packed = self.pack(&group) => packed?,
+                    packed = self.pack(&mut group) => packed?,
                     _ = promotion.stop.requested() => return Ok(false),
                 };
                 let (entry, created) = self.store(key, &group, packed).await?;
@@ -125,9 +129,9 @@ impl<'p> Compaction<'p> {
         if !same {
             return Err(another(&key));
         }
-        part.objects
-            .iter()
-            .for_each(|object| self.tally.add(object, Created::Exists, &self.promotion.progress));
+        for object in &part.objects {
+            self.tally.add(object, Created::Exists, &self.promotion.progress);
+        }
         self.told(key, sha256_hex(bytes), &part);
         Ok(())
     }
@@ -152,18 +156,20 @@ impl<'p> Compaction<'p> {
     }
 
     /// Reads the objects of a group and packs them side by side, and puts them together in order.
-    async fn pack(&self, group: &Group) -> Result<Packed> {
+    async fn pack(&self, group: &mut Group) -> Result<Packed> {
         let (format, compression) = (group.format, group.compression);
-        let members = stream::iter(group.objects.clone()).map(|object| {
+        // Compressed anew it is about as large.
+        let room = usize::try_from(group.bytes() + group.bytes() / 16).unwrap_or_default();
+        let mut all = Packed { bytes: Vec::with_capacity(room), ..Packed::default() };
+        let members = stream::iter(std::mem::take(&mut group.objects)).map(|object| {
             let (packer, from) = (Arc::clone(&self.packer), Arc::clone(&self.promotion.from));
             packer.member(from, format, compression, object)
         });
-        let mut members = members.buffered(Memory::packed_at_once() as usize);
-        let mut packed = Packed::default();
+        let mut members = members.buffered(COPIED_AT_ONCE as usize);
         while let Some(member) = members.try_next().await? {
-            packed = on_a_thread(move || packed.with(member)).await?;
+            all = on_a_thread(move || all.with(member)).await?;
         }
-        Ok(packed)
+        Ok(all)
     }
 
     /// Stores a group, unless an earlier try of ours did; another version of us may have compressed it to other bytes.
@@ -191,12 +197,10 @@ impl<'p> Compaction<'p> {
                 there
             }
         };
-        let sha256 = sha256_hex(&stored);
+        let bytes = stored.len() as u64;
+        let sha256 = on_a_thread(move || sha256_hex(&stored)).await?;
         let (records, body_bytes) = (packed.records, packed.body_bytes);
-        Ok((
-            ObjectEntry { key, records, bytes: stored.len() as u64, sha256, body_bytes, body_sha256 },
-            created,
-        ))
+        Ok((ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 }, created))
     }
 }
 
@@ -207,7 +211,10 @@ fn suffix(group: &Group) -> String {
 /// Makes members of objects.
 #[derive(Debug)]
 struct Packer {
+    /// What objects may hold that are read or packed.
     room: Budget,
+    /// Packing more at a time would only take more memory.
+    cores: Semaphore,
     scratch: Mutex<Vec<Scratch>>,
 }
 
@@ -230,7 +237,9 @@ impl Packer {
         // As it is stored, as it was received, and as lines, twice while they are packed.
         let room = self.room.take(object.bytes + 3 * object.body_bytes).await?;
         let body = read_body(&*from, compression, &object).await?;
-        on_a_thread(move || self.packed(format, compression, &object, &body, room)).await?
+        let packer = Arc::clone(&self);
+        let _core = self.cores.acquire().await.map_err(ended_early)?;
+        on_a_thread(move || packer.packed(format, compression, &object, &body, room)).await?
     }
 
     fn packed(
@@ -306,8 +315,9 @@ fn digest_of_body(compression: Compression, stored: &[u8]) -> Result<String> {
 }
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Storage, "compact objects", "the compacting worker ended early")
-            .caused_by(error)
-    })
+    tokio::task::spawn_blocking(work).await.map_err(ended_early)
+}
+
+fn ended_early(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Storage, "compact objects", "the compacting worker ended early").caused_by(error)
 }

@@ -42,30 +42,30 @@ impl Promotion {
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
         let mut open = VecDeque::new();
+        let mut whole = true;
         while let Some(found) = found.next().await {
             let found = found.map_err(ended_early)??;
-            if found.there {
-                found
-                    .part
-                    .objects
-                    .iter()
-                    .for_each(|object| tally.add(object, Created::Exists, &self.progress));
-                continue;
-            }
-            found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
-            let begun = self.begin_part(found, &room).await?;
-            let whole = begun.whole;
-            open.push_back(begun);
+            whole = self.stop.reason().is_none();
             if !whole {
                 break;
             }
+            if found.there {
+                for object in &found.part.objects {
+                    tally.add(object, Created::Exists, &self.progress);
+                }
+                continue;
+            }
+            found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
+            open.push_back(self.begin_part(found, &room).await?);
             if open.len() == PARTS_AT_ONCE
                 && let Some(first) = open.pop_front()
             {
-                self.finish_part(first, tally).await?;
+                whole = self.finish_part(first, tally).await?;
+            }
+            if !whole {
+                break;
             }
         }
-        let mut whole = true;
         for begun in open {
             whole &= self.finish_part(begun, tally).await?;
         }
@@ -74,8 +74,7 @@ impl Promotion {
         }
         let (there, told) = (tally.counts(), &run.index.totals);
         if (there.objects, there.records, there.bytes) != (told.objects, told.records, told.bytes) {
-            let message = "the index tells other sums than its parts";
-            return Err(Error::new(ErrorKind::Mismatch, "promote", message).with("key", &self.manifest));
+            return Err(self.other_sums());
         }
         Ok(Some((run.index.parts.clone(), told.clone())))
     }

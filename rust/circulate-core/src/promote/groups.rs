@@ -12,13 +12,13 @@ pub struct Limits {
     pub enough: u64,
     /// No group has more, but one of a single object. Default 128 MB.
     pub most: u64,
-    /// The most objects, so that a list of them is never long. Default 10,000.
+    /// The most objects, so that a list of them is never long. Default 100,000.
     pub objects: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { enough: 64_000_000, most: 128_000_000, objects: 10_000 }
+        Self { enough: 64_000_000, most: 128_000_000, objects: 100_000 }
     }
 }
 
@@ -34,6 +34,11 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Its size as it is stored now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Where its objects lie: `source/account/endpoint/date=.../hour=...`.
     pub(super) fn folder(&self) -> &str {
         self.objects.first().map_or("", |object| folder(&object.key))

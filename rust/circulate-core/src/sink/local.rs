@@ -156,7 +156,7 @@ pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
 fn storage_error(operation: &'static str, message: &str, error: io::Error, path: &Path) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space and pull again: the run goes on where it stopped")
+            Some("free some space and try again: it goes on where it stopped")
         }
         io::ErrorKind::PermissionDenied => Some("choose a folder you may write to"),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Some("a part of this path is a file"),
