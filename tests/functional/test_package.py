@@ -74,7 +74,7 @@ def test_a_function_is_its_python_files_alone(cli: Cli, lambdas: Path, build: Pa
 
 def test_every_operation_of_an_endpoint_has_a_zip(cli: Cli, lambdas: Path, build: Path, wheel: Path) -> None:
     described = lambdas / "okta/users/lambda.yaml"
-    described.write_text(described.read_text() + "  count:\n    handler: handler.list\n")
+    described.write_text(described.read_text().replace("functions:", "functions:\n  count: {handler: handler.list}"))
     assert cli("package", "--wheel", wheel).code == 0
     first, second = (build / f"circulate-okta-users-{operation}.zip" for operation in ("list", "count"))
     assert first.read_bytes() == second.read_bytes()

@@ -375,7 +375,9 @@ def test_a_lambda_yaml_may_name_the_extension(start_org: StartOrg, cli_for: CliF
     lambdas = tmp_path / "lambdas"
     shutil.copytree(ROOT / "lambdas", lambdas, ignore=shutil.ignore_patterns(".build", "__pycache__"))
     file = lambdas / "lib/okta/users/lambda.yaml"
-    file.write_text(file.read_text() + "    extension: okta-token\n    environment: {OKTA_TOKEN_PROFILE: default}\n")
+    handler = "handler: handler.list"
+    more = "extension: okta-token\n    environment: {OKTA_TOKEN_PROFILE: default}"
+    file.write_text(file.read_text().replace(handler, f"{handler}\n    {more}"))
     cli = cli_for(org)
     variables = {
         "client_id": "0oa1",

@@ -107,10 +107,9 @@ class Attempt:
     def _failed(self, error: CirculateError) -> None:
         if error.report:
             self.log.about(account=error.report["account"], run_id=error.report["run_id"])
-        for dimension in ("stream", "account"):
+        if self.measured and not self.log.knows("account"):
             # Metrics have it as a dimension.
-            if not self.log.knows(dimension):
-                self.log.about(**{dimension: "unknown"})
+            self.log.about(account="unknown")
         event = f"{self.what} failed"
         self.log.error(
             event,

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Schedule;
 use super::types::Name;
-use crate::encode::Format;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The functions of an endpoint. What is left out is as `defaults.yaml` says.
@@ -76,7 +75,7 @@ pub struct PipelineFile {
     pub mode: Option<PipelineMode>,
     /// The format of objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
+    pub format: Option<PipelineFormat>,
     /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -96,6 +95,16 @@ pub enum PipelineMode {
     Full,
 }
 
+/// The format of a pipeline's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineFormat {
+    /// One JSON array per object.
+    Json,
+    /// One record per line.
+    Ndjson,
+}
+
 /// What pipelines have that do not say otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -103,7 +112,7 @@ pub struct PipelineDefaults {
     /// What to pull by the schedule.
     pub mode: PipelineMode,
     /// The format of objects.
-    pub format: Format,
+    pub format: PipelineFormat,
     /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
     pub target: String,
     /// Raise an alarm if no run was complete for so many hours, 1 to 168.

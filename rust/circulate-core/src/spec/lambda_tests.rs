@@ -82,7 +82,7 @@ fn a_pipeline_has_what_the_defaults_say() {
     let functions = lambda_functions(folder.path()).unwrap();
     let pipeline = functions[0].pipeline.as_ref().unwrap();
     assert_eq!((pipeline.mode, pipeline.stale_after_h), (Some(PipelineMode::Incremental), Some(26)));
-    assert_eq!((pipeline.target.as_ref(), pipeline.format), (None, Some(Format::Json)));
+    assert_eq!((pipeline.target.as_ref(), pipeline.format), (None, Some(PipelineFormat::Json)));
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod yaml;
 pub use catalog::{Catalog, Definition};
 pub use lambda::{
     Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
-    PipelineMode, Runtime, lambda_functions,
+    PipelineFormat, PipelineMode, Runtime, lambda_functions,
 };
 pub use schedule::Schedule;
 pub use source::{
