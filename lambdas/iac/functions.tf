@@ -20,7 +20,9 @@ locals {
         CIRCULATE_TO      = local.data
         CIRCULATE_COMPACT = tostring(var.compact)
         } : {
-        CIRCULATE_TO                         = local.integration
+        CIRCULATE_TO = local.integration
+        # What is to be brought to a target is committed by it: not before it is there.
+        CIRCULATE_COMMIT                     = try(local.pipelines[name].target, "none") == "none" ? "auto" : "pending"
         CIRCULATE_FORMAT                     = try(local.pipelines[name].format, local.defaults.pipeline.format)
         "${upper(function.source)}_ACCOUNTS" = join(",", lookup(var.accounts, function.source, []))
       },

@@ -78,11 +78,11 @@ def state_show(state: str) -> str:
 def state_init(state: str) -> bool:
     """Make a state; return whether there was none."""
 
-def state_reset(state: str, stream: str) -> None:
-    """Forget where the next run of a stream would begin, and give an unfinished run up."""
+def state_reset(state: str, stream: str, force: bool) -> None:
+    """Forget where the next run of a stream would begin, and give an unfinished run up; by force one being promoted."""
 
-def state_decide(state: str, stream: str, run_id: str, commit: bool) -> None:
-    """Commit a pending run, or abandon it."""
+def state_decide(state: str, stream: str, run_id: str, commit: bool, force: bool) -> None:
+    """Commit a pending run, or abandon it; by force one that is being promoted."""
 
 def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> str:
     """Remove what no manifest names; see `circulate_core.gc`."""

@@ -137,7 +137,7 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
     assert (busy["status"], busy["run_id"]) == ("busy", answer["run_id"])
     assert busy["manifest"] == answer["manifest"], "a pipeline can promote it first"
     assert busy["resume_after"] > 0
-    _core.state_decide(function.place.state[1], "okta#practice#users", answer["run_id"], True)  # noqa: FBT003
+    _core.state_decide(function.place.state[1], "okta#practice#users", answer["run_id"], True, False)  # noqa: FBT003
     assert function({}, aws_request_id="c")["status"] == "complete"
 
 

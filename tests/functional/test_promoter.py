@@ -1,6 +1,7 @@
 """The handler that promotes runs, called as Lambda calls it, and the function under the local runner."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
@@ -13,7 +14,7 @@ from promotions import Promoting
 from support import Cli, CliFor, StartOrg
 from test_handlers import Context, lines
 
-from circulate_core import exceptions
+from circulate_core import api, exceptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,12 +83,25 @@ def test_a_pending_run_is_promoted_and_committed(
 
 def test_too_little_time_is_a_continuation(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = function.pull()
+    done = api.promote(manifest, to=os.environ["CIRCULATE_TO"], state=os.environ["CIRCULATE_STATE"])
+    partly = {**done, "status": "partial", "copied": 3, "continuation": done["run_id"], "stopped_by": "deadline"}
     with monkeypatch.context() as patch:
-        patch.setattr("circulate_core.aws.promotion.margin", lambda left: left)
+        patch.setattr(api, "promote", lambda *_, **__: partly)
         answer = function({"manifest": manifest})
     assert (answer["status"], answer["continuation"]) == ("partial", answer["run_id"])
     answer = function({"manifest": manifest, "continuation": answer["continuation"]})
     assert (answer["status"], "continuation" in answer) == ("complete", False)
+
+
+def test_no_time_at_all_is_an_error_instead_of_another_invocation(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = function.pull()
+    with monkeypatch.context() as patch:
+        patch.setattr("circulate_core.aws.promotion.margin", lambda left: left)
+        with pytest.raises(exceptions.LimitError, match="no object could be copied"):
+            function({"manifest": manifest})
+    assert function({"manifest": manifest})["status"] == "complete"
     assert function.promoting.is_exact(function.key(manifest))
 
 
@@ -130,7 +144,7 @@ def test_an_event_that_is_wrong_is_told_and_nothing_is_copied(
         ({"CIRCULATE_FROM": ""}, "SettingsError", "CIRCULATE_FROM is not set"),
         ({"CIRCULATE_TO": ""}, "SettingsError", "CIRCULATE_TO is not set"),
         ({"CIRCULATE_STATE": ""}, "SettingsError", "CIRCULATE_STATE is not set"),
-        ({"CIRCULATE_COMPACT": "yes"}, "SettingsError", "CIRCULATE_COMPACT is `yes` .it is true or false"),
+        ({"CIRCULATE_COMPACT": "yes"}, "SettingsError", "CIRCULATE_COMPACT is `yes` .it is false or true"),
         ({"CIRCULATE_TO": "s3://missing-bucket/data"}, "StorageError", "missing-bucket"),
         ({"CIRCULATE_STATE": "dynamodb://missing"}, "StateError", "missing"),
     ],

@@ -9,8 +9,8 @@ from promotions import Promoting
 from support import CliFor, StartOrg
 
 WRITES = {
-    (): ("promotion", "copy", "part", "index", "commit", "head-freed"),
-    ("--compact",): ("promotion", "object", "part", "index", "commit", "head-freed"),
+    (): ("promoting", "promotion", "copy", "part", "index", "commit", "head-freed"),
+    ("--compact",): ("promoting", "promotion", "object", "part", "index", "commit", "head-freed"),
 }
 POINTS = [
     (mode, f"{when}-{what}") for mode, writes in WRITES.items() for what in writes for when in ("before", "after")

@@ -10,7 +10,8 @@ from circulate_core.exceptions import SettingsError
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
 PROMOTION_KEYS = ("manifest", "continuation")
 MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
-CHOICES = {"mode": ("incremental", "full"), "commit": ("auto", "pending")}
+COMMITS = ("auto", "pending")
+CHOICES = {"mode": ("incremental", "full"), "commit": COMMITS}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Event:
         since: Inclusive lower bound, RFC 3339.
         until: Exclusive upper bound, RFC 3339.
         continuation: The run to go on with.
-        commit: Whether a complete run is committed at once, or left to be decided.
+        commit: Whether a complete run is committed at once, or left to be decided; None as the function is set up.
     """
 
     account: str | None = None
@@ -31,7 +32,7 @@ class Event:
     since: str | None = None
     until: str | None = None
     continuation: str | None = None
-    commit: Literal["auto", "pending"] = "auto"
+    commit: Literal["auto", "pending"] | None = None
 
     @classmethod
     def read(cls, event: object) -> Event:

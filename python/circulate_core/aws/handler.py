@@ -72,7 +72,7 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
         unattended=True,
         continuation=event.continuation,
         request=context.aws_request_id,
-        pending=PENDING_S if event.commit == "pending" else None,
+        pending=PENDING_S if (event.commit or settings.commit) == "pending" else None,
         memory=memory(context),
         deadline=left - margin(left),
         worker_ends=left,
@@ -97,7 +97,7 @@ def result(report: Report) -> dict[str, Any]:
     for name in ("continuation", "resume_after"):
         if report[name] is not None:
             answer[name] = report[name]
-    if report["status"] == "complete" and report["stopped_by"]:
+    if manifest and report["stopped_by"] and report["continuation"] is None and report["status"] != "busy":
         # An endless list is complete up to where it was read.
         answer["more"] = True
     return answer

@@ -10,6 +10,7 @@ from circulate_core.aws.events import PromotionEvent
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import PromotionSettings
+from circulate_core.exceptions import LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def promoter() -> Callable[[object, Context], dict[str, Any]]:
         log = Log(request_id=context.aws_request_id, function=context.function_name)
         # They would be of the same stream and account as those of its pulls, whose alarms a promoted run must not calm.
         attempt = Attempt("promotion", log, measured=False)
-        promoted = attempt.made(lambda: _promote(event, context, attempt))
+        promoted = attempt.made(lambda: _progressed(_promote(event, context, attempt)))
         answer = promotion_result(promoted)
         counts = {"copied": promoted["copied"], "skipped": promoted["skipped"]}
         attempt.ended(promoted["status"], answer, stopped_by=promoted["stopped_by"], **counts)
@@ -58,6 +59,18 @@ def _promote(given: object, context: Context, attempt: Attempt) -> Promoted:
         deadline=left - margin(left),
         on_progress=attempt.progressed,
     )
+
+
+def _progressed(promoted: Promoted) -> Promoted:
+    """Return what was done, if it was anything: the next invocation would get no further than this one.
+
+    Raises:
+        LimitError: There was no time to copy a single object.
+    """
+    if promoted["status"] == "partial" and not promoted["copied"]:
+        message = "the time of an invocation is too short for this promotion: no object could be copied"
+        raise LimitError(message, hint="give the function more time or memory", operation="promote")
+    return promoted
 
 
 def promotion_result(promoted: Promoted) -> dict[str, Any]:

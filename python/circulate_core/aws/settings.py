@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from circulate_core.aws.events import COMMITS
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from circulate_core.types import S3Options, SourceDefinition
 
 FROM, TO, STATE, COMPACT = "CIRCULATE_FROM", "CIRCULATE_TO", "CIRCULATE_STATE", "CIRCULATE_COMPACT"
+COMMIT = "CIRCULATE_COMMIT"
 OBJECTS = {"format": "CIRCULATE_FORMAT", "compression": "CIRCULATE_COMPRESSION"}
 S3 = {
     "sse": "CIRCULATE_SSE",
@@ -45,6 +47,7 @@ class Settings:
         state: The table.
         s3: How the bucket is used.
         objects: How objects look.
+        commit: Whether a complete run is committed at once or left to be decided, if an event does not say.
         given: Settings of the source.
         secret: Name of the stored secret; with several accounts it holds `{account}`.
         accounts: Names of the accounts that the function serves; empty if there is one without a name.
@@ -54,6 +57,7 @@ class Settings:
     state: str
     s3: S3Options
     objects: dict[str, Any]
+    commit: str
     given: dict[str, str]
     secret: str | None
     accounts: tuple[str, ...]
@@ -76,6 +80,7 @@ class Settings:
             state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
             s3=_given(environment, S3),  # type: ignore[arg-type]
             objects=_given(environment, OBJECTS),
+            commit=_choice(environment, COMMIT, COMMITS),
             given=_given(environment, {name: setting["env"] for name, setting in source["settings"].items()}),
             secret=environment.get(f"{prefix}_SECRET") or None,
             accounts=tuple(name.strip() for name in accounts.split(",") if name.strip()),
@@ -139,16 +144,12 @@ class PromotionSettings:
         Raises:
             SettingsError: Something that is needed is missing, or is not what it can be.
         """
-        compact = environment.get(COMPACT) or "false"
-        if compact not in {"true", "false"}:
-            message = f"the environment variable {COMPACT} is `{compact}`"
-            raise SettingsError(message, hint="it is true or false")
         return cls(
             origin=_needed(environment, FROM, "where runs were pulled to, such as s3://acme-lake/raw"),
             to=_needed(environment, TO, "where readers look, such as s3://acme-data"),
             state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
             s3=_given(environment, S3),  # type: ignore[arg-type]
-            compact=compact == "true",
+            compact=_choice(environment, COMPACT, ("false", "true")) == "true",
         )
 
 
@@ -157,6 +158,15 @@ def _needed(environment: Mapping[str, str], variable: str, about: str) -> str:
         return value
     message = f"the environment variable {variable} is not set"
     raise SettingsError(message, hint=f"it says {about}")
+
+
+def _choice(environment: Mapping[str, str], variable: str, choices: tuple[str, ...]) -> str:
+    """Return what a variable says; the first choice if it is not set."""
+    value = environment.get(variable) or choices[0]
+    if value in choices:
+        return value
+    message = f"the environment variable {variable} is `{value}`"
+    raise SettingsError(message, hint=f"it is {' or '.join(choices)}")
 
 
 def _given(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:

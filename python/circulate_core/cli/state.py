@@ -29,11 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
     reset.add_argument("stream", metavar="STREAM", help="such as okta.users")
     reset.add_argument("--account", metavar="NAME", help="which account, if there are several")
+    _add_force(reset)
     reset.set_defaults(state_command=_reset)
     for name, about in (("commit", "make a pending run and its cursor count"), ("abandon", "give a pending run up")):
         decide = commands.add_parser(name, help=about)
         decide.add_argument("run_id", metavar="RUN", help="the run, as `circulate runs --json` shows it")
-        decide.set_defaults(state_command=_decide, commit=name == "commit")
+        if name == "abandon":
+            _add_force(decide)
+        decide.set_defaults(state_command=_decide, commit=name == "commit", force=False)
     for command in commands.choices.values():
         _add_place(command)
 
@@ -46,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
     add_state_option(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    about = "even if the run's promotion has begun: what was copied stays where readers look"
+    parser.add_argument("--force", action="store_true", help=about)
 
 
 def _init(_args: argparse.Namespace, path: str) -> int:
@@ -97,7 +105,7 @@ def _reset(args: argparse.Namespace, path: str) -> int:
         message = f"{args.stream} has {counted(len(accounts), 'account')} in this state"
         raise SettingsError(message, hint=f"name one with --account: {', '.join(accounts)}" if accounts else None)
     source, _, endpoint = args.stream.partition(".")
-    _core.state_reset(path, f"{source}#{account}#{endpoint}")
+    _core.state_reset(path, f"{source}#{account}#{endpoint}", args.force)
     say(f"{paint('✓', 'green')} {args.stream} of {account} is reset: the next pull takes everything")
     return 0
 
@@ -108,8 +116,10 @@ def _decide(args: argparse.Namespace, path: str) -> int:
         message = f"this state knows no run `{args.run_id}`"
         raise SettingsError(message, hint="`circulate runs --json` shows them")
     source, _, endpoint = found[0]["stream"].partition(".")
-    _core.state_decide(path, f"{source}#{found[0]['account']}#{endpoint}", args.run_id, args.commit)
+    _core.state_decide(path, f"{source}#{found[0]['account']}#{endpoint}", args.run_id, args.commit, args.force)
     say(f"{paint('✓', 'green')} run {args.run_id} is {'committed' if args.commit else 'abandoned'}")
+    if args.commit:
+        say("  if it was waiting for a target, readers get it by `circulate promote`")
     return 0
 
 

@@ -1,5 +1,5 @@
 //! Copies a run into a place for readers, driven by its manifest. [`Promotion::run`] reads like the protocol: state
-//! allows it → begun → objects, then their part → index → commit.
+//! allows it → marked there → begun → objects, then their part → index → commit.
 //!
 //! What a manifest names appears there and nothing else, each object whole. A part of the manifest is there only when all
 //! of its objects are, so whatever stops a promotion, the next one skips whole parts and goes on. Nothing is overwritten,
@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Index, ObjectEntry, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
 use crate::progress::Progress;
 use crate::sink::{Created, Sink, StreamKeys, another};
-use crate::state::{RunStatus, StateStore, StreamState, decide};
+use crate::state::{Decision, RunStatus, StateStore, StreamState, decide, promoting};
 use crate::stop::Stop;
 
 pub use groups::Limits;
@@ -82,16 +83,26 @@ impl Promotion {
             self.commit(&run).await?;
             return Ok(self.complete(&run, &there, &tally));
         }
+        self.mark(&run).await?;
         let parts = match self.begin(&run).await?.compact {
             Some(limits) => self.compacted(&run, limits, &tally).await?,
             None => self.copied(&run, &tally).await?,
         };
         let Some((parts, totals)) = parts else { return Ok(self.partial(&run, &tally)) };
-        // It may have been given up meanwhile.
+        // It may have been given up by force.
         self.allowed(&run).await?;
         let index = self.publish(&run, parts, totals).await?;
         self.commit(&run).await?;
         Ok(self.complete(&run, &index, &tally))
+    }
+
+    /// From here on a pending run cannot be given up by itself, since its objects will be seen by readers.
+    async fn mark(&self, run: &Run) -> Result<()> {
+        let now = self.store.now().await?;
+        let until = later(now, self.stop.left().unwrap_or_default());
+        promoting(&*self.store, &run.pk, &run.index.run_id, until).await?;
+        // It may have been given up before that.
+        self.allowed(run).await
     }
 
     async fn read_run(&self) -> Result<Run> {
@@ -221,7 +232,7 @@ impl Promotion {
     /// Commits a pending run. Somebody else may do the same at this moment.
     async fn commit(&self, run: &Run) -> Result<()> {
         let run_id = &run.index.run_id;
-        let Err(error) = decide(&*self.store, &run.pk, run_id, true).await else { return Ok(()) };
+        let Err(error) = decide(&*self.store, &run.pk, run_id, Decision::Commit).await else { return Ok(()) };
         let known = StreamState::run(&*self.store, &run.pk, run_id).await?;
         if known.is_some_and(|known| known.status == RunStatus::Committed) { Ok(()) } else { Err(error) }
     }

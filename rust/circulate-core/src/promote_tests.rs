@@ -324,7 +324,9 @@ async fn refused(run: &Pulled, promotion: Promotion, kind: ErrorKind, part: &str
 #[tokio::test(start_paused = true)]
 async fn runs_that_do_not_count_are_refused() {
     let run = pulled_as(Format::Json, Compression::Gzip, true).await;
-    decide(&*run.lake.store, PK, &run.lake.runs().await[0].run_id, false).await.unwrap();
+    decide(&*run.lake.store, PK, &run.lake.runs().await[0].run_id, Decision::Abandon { forced: false })
+        .await
+        .unwrap();
     refused(&run, run.promotion(), ErrorKind::State, "was abandoned").await;
 
     let run = pulled().await;
@@ -356,13 +358,15 @@ async fn a_run_that_is_visible_but_not_committed_yet_is_left_for_the_next_pull()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_given_up_meanwhile_gets_no_index() {
+async fn a_run_that_is_given_up_by_force_meanwhile_gets_no_index() {
     let run = pulled_as(Format::Json, Compression::Gzip, true).await;
     let to = Faulty::slow(Arc::clone(&run.to) as Arc<dyn Sink>, Duration::from_secs(1));
     let promotion = Promotion { to, ..run.promotion() };
     let give_up = async {
         tokio::time::sleep(Duration::from_secs(4)).await;
-        reset(&*run.lake.store, PK).await.unwrap();
+        let refused = reset(&*run.lake.store, PK, false).await.unwrap_err();
+        assert!(refused.to_string().contains("the promotion of this run has begun"), "{refused}");
+        reset(&*run.lake.store, PK, true).await.unwrap();
     };
     let (error, ()) = tokio::join!(promotion.run(), give_up);
     assert!(error.unwrap_err().to_string().contains("was abandoned"));

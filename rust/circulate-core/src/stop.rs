@@ -62,6 +62,11 @@ impl Stop {
         asked.or_else(|| self.deadline.filter(|end| *end <= Instant::now()).map(|_| StopReason::Deadline))
     }
 
+    /// How long the worker has; `None` if it may take as long as it needs.
+    pub fn left(&self) -> Option<Duration> {
+        self.deadline.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
     /// Resolves when the run should stop.
     pub async fn requested(&self) -> StopReason {
         let mut asked = self.asked.subscribe();

@@ -19,7 +19,7 @@ use circulate_core::progress::Progress;
 use circulate_core::run::{Outcome, Pull, PullOptions};
 use circulate_core::sink::{Encryption, S3Options};
 use circulate_core::spec::{Catalog, Definition, Source, Span};
-use circulate_core::state::{self as core_state, Mode, StateStore, list_runs};
+use circulate_core::state::{self as core_state, Decision, Mode, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::write::ObjectFormat;
 use circulate_core::{check as core_check, gc as core_gc, spec, verify as core_verify};
@@ -398,8 +398,8 @@ pub(crate) fn state_init(py: Python<'_>, state: String) -> PyResult<bool> {
 
 /// Forget where the next run of a stream would begin, and give an unfinished run up.
 #[pyfunction]
-pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String) -> PyResult<()> {
-    let work = async move { core_state::reset(&*existing(&state).await?, &stream).await };
+pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String, force: bool) -> PyResult<()> {
+    let work = async move { core_state::reset(&*existing(&state).await?, &stream, force).await };
     wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 
@@ -411,8 +411,10 @@ pub(crate) fn state_decide(
     stream: String,
     run_id: String,
     commit: bool,
+    force: bool,
 ) -> PyResult<()> {
-    let work = async move { core_state::decide(&*existing(&state).await?, &stream, &run_id, commit).await };
+    let decision = if commit { Decision::Commit } else { Decision::Abandon { forced: force } };
+    let work = async move { core_state::decide(&*existing(&state).await?, &stream, &run_id, decision).await };
     wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 

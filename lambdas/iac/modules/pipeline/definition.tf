@@ -31,8 +31,6 @@ locals {
 
   invoke     = "arn:${data.aws_partition.this.partition}:states:::lambda:invoke"
   has_target = var.target != "none"
-  # What is to be brought to a target is committed by it: not before it is there.
-  commit = local.has_target ? "pending" : "auto"
 
   # What is complete may not be all there is to do.
   again = [
@@ -59,9 +57,9 @@ locals {
       Begin = {
         Type = "Pass"
         Assign = {
-          asked = "{% $merge([$states.input, {'commit': '${local.commit}'}]) %}"
-          event = "{% $merge([$states.input, {'commit': '${local.commit}'}]) %}"
-          kept  = "{% $merge([$sift($states.input, function($v, $k) { $k = 'account' }), {'commit': '${local.commit}'}]) %}"
+          asked = "{% $states.input %}"
+          event = "{% $states.input %}"
+          kept  = "{% $merge([$sift($states.input, function($v, $k) { $k = 'account' })]) %}"
         }
         Next = "Pull"
       }

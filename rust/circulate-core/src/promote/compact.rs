@@ -34,6 +34,9 @@ impl Promotion {
         let mut compaction = Compaction::new(self, run, tally, packing);
         let mut grouper = Grouper::new(limits);
         for reference in &run.index.parts {
+            if self.stop.reason().is_some() {
+                return Ok(None);
+            }
             run.check_part(reference)?;
             let part: Part = read_part(&*self.from, reference).await?;
             for object in part.objects {

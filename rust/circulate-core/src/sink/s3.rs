@@ -187,10 +187,13 @@ impl S3Bucket {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let Err(error) = sent else { return Ok(Created::New) };
-        match status(&error) {
-            Some(412) => Ok(Created::Exists),
+        // An error may come after the head of a good answer: then only its code tells.
+        match (status(&error), code(&error)) {
+            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(Created::Exists),
             // Another write of this key was under way: S3 asks to try again.
-            Some(409) => Err(Attempt::Again(self.call("create object", PUT, key).failed(&error))),
+            (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
+                Err(Attempt::Again(self.call("create object", PUT, key).failed(&error)))
+            }
             _ => Err(Attempt::Failed(self.call("create object", PUT, key).failed(&error))),
         }
     }

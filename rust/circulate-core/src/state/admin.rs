@@ -67,15 +67,16 @@ async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamSt
     })
 }
 
-/// Forgets where the next run of a stream would begin, and gives an unfinished run up. Refused while a worker is at it.
-pub async fn reset(store: &dyn StateStore, pk: &str) -> Result<()> {
+/// Forgets where the next run of a stream would begin, and gives an unfinished run up. Refused while a worker is at it, and
+/// of a run whose promotion has begun unless it is `forced`.
+pub async fn reset(store: &dyn StateStore, pk: &str, forced: bool) -> Result<()> {
     let key = |sk: &str| ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
     let Some((mut head, head_version)) = item::<Head>(store, pk, "head").await? else {
         return Err(Error::new(ErrorKind::State, "reset state", "there is no state of this stream")
             .with("stream", pk));
     };
     if let Some(run_id) = &head.open_run {
-        give_up(store, pk, run_id).await?;
+        give_up(store, pk, run_id, forced).await?;
     }
     if let Some((_, version)) = item::<Cursor>(store, pk, &cursor_key()).await? {
         let doc = to_doc(&Cursor::default())?;
@@ -87,14 +88,32 @@ pub async fn reset(store: &dyn StateStore, pk: &str) -> Result<()> {
     written(store.put(&key("head"), to_doc(&head)?, Expect::Version(head_version)).await?)
 }
 
-/// Commits a pending run, so that it and its cursor count, or abandons it. Doing so again changes nothing.
-pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, commit: bool) -> Result<()> {
+/// What becomes of a pending run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It and its cursor count.
+    Commit,
+    /// It is given up.
+    Abandon {
+        /// Even if its promotion has begun. What was copied stays where readers look.
+        forced: bool,
+    },
+}
+
+/// Commits a pending run, or abandons it. Doing so again changes nothing.
+pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: Decision) -> Result<()> {
     let wrong = |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", pk);
     let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else {
         return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
     };
-    let status = if commit { RunStatus::Committed } else { RunStatus::Abandoned };
+    let status = match decision {
+        Decision::Commit => RunStatus::Committed,
+        Decision::Abandon { .. } => RunStatus::Abandoned,
+    };
     if run.status == RunStatus::Pending {
+        if let Decision::Abandon { forced: false } = decision {
+            not_promoting(&run)?;
+        }
         run.status = status;
         run.ended_at = Some(store.now().await?);
         let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
@@ -105,12 +124,44 @@ pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, commit: bool
     say_in_head(store, pk, run_id, status).await
 }
 
+/// Notes that a pending run is being promoted, by a worker that has time until then. A run that is settled stays as it is.
+pub async fn promoting(store: &dyn StateStore, pk: &str, run_id: &str, until: Timestamp) -> Result<()> {
+    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+    loop {
+        let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else { return Ok(()) };
+        if run.status != RunStatus::Pending {
+            return Ok(());
+        }
+        run.promoting_until = Some(until);
+        // Somebody else has written it since: what is there now decides.
+        if store.put(&key, to_doc(&run)?, Expect::Version(version)).await?.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+fn not_promoting(run: &RunItem) -> Result<()> {
+    if run.promoting_until.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::State,
+        "decide on run",
+        "the promotion of this run has begun: parts of it are where readers look",
+    )
+    .with("run", &run.run_id)
+    .hint("promote it to its end; or give --force, and remove by hand what has its id in the target"))
+}
+
 /// Abandons a run, and fences its worker off.
-async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str) -> Result<()> {
+async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool) -> Result<()> {
     let key = |sk: String| ItemKey { pk: pk.to_owned(), sk };
     let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else { return Ok(()) };
     if !matches!(run.status, RunStatus::Open | RunStatus::Pending) {
         return Ok(());
+    }
+    if !forced {
+        not_promoting(&run)?;
     }
     let now = store.now().await?;
     if let Some((mut task, version)) = item::<TaskItem>(store, pk, &task_key(run_id)).await? {

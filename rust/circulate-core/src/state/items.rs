@@ -102,6 +102,10 @@ pub struct RunItem {
     /// Leave it pending for so many seconds once it is complete, instead of committing it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_seconds: Option<u64>,
+    /// Its promotion has begun, by a worker that has time until then. What is being copied to readers cannot be given up
+    /// by itself any more: only the end of the promotion settles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoting_until: Option<Timestamp>,
     /// The run that it was begun in the place of, because the API no longer knew the page where that one stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,

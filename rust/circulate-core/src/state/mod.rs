@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 
-pub use admin::{StreamStatus, decide, reset, show};
+pub use admin::{Decision, StreamStatus, decide, promoting, reset, show};
 pub use dynamodb::DynamoTable;
 pub use held::Held;
 pub use items::{

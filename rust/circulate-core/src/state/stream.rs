@@ -138,7 +138,9 @@ impl StreamState {
                 (Some(_), Some(run)) if run.doc.status == RunStatus::Open => {
                     self.take_up(run, wanted).await?
                 }
-                (Some(_), Some(run)) if run.doc.status == RunStatus::Pending => self.pending(run).await?,
+                (Some(_), Some(run)) if run.doc.status == RunStatus::Pending => {
+                    self.pending(run, wanted).await?
+                }
                 (head, run) => self.begin(head, run, wanted).await?,
             };
             if let Some(opening) = opening {
@@ -296,6 +298,7 @@ impl StreamState {
             manifest: None,
             pending_until: None,
             pending_seconds: wanted.pending.map(|span| span.as_secs()),
+            promoting_until: None,
             instead_of: wanted.instead_of.clone(),
             begun_anew: false,
             request: wanted.request.clone(),
@@ -332,12 +335,20 @@ impl StreamState {
         self.claim(run, task, true).await
     }
 
-    /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again.
-    async fn pending(&self, run: Versioned<RunItem>) -> Result<Option<Opening>> {
-        let until = run.doc.pending_until.unwrap_or(Timestamp::MIN);
-        if until > self.store.now().await? {
-            let (run_id, manifest) = (run.doc.run_id, run.doc.manifest);
-            return Ok(Some(Opening::Busy(Busy { run_id, worker: None, until, manifest })));
+    /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again. One whose
+    /// promotion has begun keeps them out until that has ended, whoever ends it.
+    async fn pending(&self, run: Versioned<RunItem>, wanted: &Wanted) -> Result<Option<Opening>> {
+        check_destination(Some(&run.doc.destination), &wanted.destination)?;
+        let now = self.store.now().await?;
+        let busy = |until, manifest| {
+            Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id.clone(), worker: None, until, manifest })))
+        };
+        match (run.doc.promoting_until, run.doc.pending_until.unwrap_or(Timestamp::MIN)) {
+            // Somebody is at it: it need not be promoted by others too.
+            (Some(until), _) if until > now => return busy(until, None),
+            (Some(_), _) => return busy(now, run.doc.manifest.clone()),
+            (None, until) if until > now => return busy(until, run.doc.manifest.clone()),
+            (None, _) => {}
         }
         self.settle(run, RunStatus::Abandoned, Some("was pending for too long")).await?;
         Ok(None)

@@ -1,9 +1,10 @@
 //! Who may work on a stream, where to go on, and what counts.
 
 use super::*;
+use crate::clock::later;
 use crate::progress::Traffic;
 use crate::state::MemoryStore;
-use crate::state::Position;
+use crate::state::{Decision, Position, decide, promoting};
 use crate::testing::{Faulty, Lake, ManualClock};
 
 const LEASE: Lease = Lease { span: Duration::from_mins(1), worker_ends: None };
@@ -394,6 +395,29 @@ async fn the_same_request_once_more_begins_no_second_run() {
     other.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
     assert!(matches!(stand.worker(5).open(&asked("b")).await.unwrap(), Opening::Done(_)));
     assert!(matches!(stand.worker(6).open(&asked("c")).await.unwrap(), Opening::Busy(_)));
+}
+
+#[tokio::test]
+async fn a_run_that_is_being_promoted_is_left_to_who_is_at_it() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
+    let busy = async || match stand.worker(2).open(&incremental()).await.unwrap() {
+        Opening::Busy(busy) => (busy.until, busy.manifest),
+        other => panic!("{other:?}"),
+    };
+    let now = stand.store.now().await.unwrap();
+    assert_eq!(busy().await, (later(now, Duration::from_mins(5)), Some("index.json".to_owned())));
+    let until = later(now, Duration::from_mins(15));
+    promoting(&*stand.store, "okta#acme#users", &held.run.run_id, until).await.unwrap();
+    assert_eq!(busy().await, (until, None), "nobody else need promote it meanwhile");
+    stand.clock.advance(Duration::from_mins(15));
+    assert_eq!(busy().await, (until, Some("index.json".to_owned())), "it was left behind");
+    stand.clock.advance(Duration::from_hours(1000));
+    assert_eq!(busy().await.1, Some("index.json".to_owned()), "and is never given up");
+    decide(&*stand.store, "okta#acme#users", &held.run.run_id, Decision::Commit).await.unwrap();
+    promoting(&*stand.store, "okta#acme#users", &held.run.run_id, until).await.unwrap();
+    assert_ne!(stand.held(3, &incremental()).await.run.run_id, held.run.run_id);
 }
 
 #[tokio::test(start_paused = true)]

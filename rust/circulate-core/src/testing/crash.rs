@@ -165,6 +165,7 @@ impl CrashingStore {
                 Some("committed") => "commit",
                 Some("open") if doc["ledger"]["attempts"] == 0 => "open",
                 Some("open") if doc["ended_at"].is_null() => "attempt",
+                Some("pending") if !doc["promoting_until"].is_null() => "promoting",
                 _ => "settle",
             },
             _ => self.meaning_of_task(sk, doc),

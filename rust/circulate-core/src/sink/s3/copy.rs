@@ -219,11 +219,14 @@ impl S3Bucket {
         let permissions =
             format!("{PUT}, and s3:GetObject on arn:aws:s3:::{}/{}*,", from.bucket, from.prefix);
         let call = self.call("copy object", &permissions, key);
-        match status(error) {
-            Some(412) => Ok(Told::Refused),
+        // An error may come after the head of a good answer: then only its code tells.
+        match (status(error), code(error)) {
+            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(Told::Refused),
             // Another write of this key was under way: S3 asks to try again.
-            Some(409) => Err(Attempt::Again(call.failed(error))),
-            Some(404) if code(error) == Some("NoSuchKey") => Err(missing(key).into()),
+            (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
+                Err(Attempt::Again(call.failed(error)))
+            }
+            (_, Some("NoSuchKey")) => Err(missing(key).into()),
             _ => Err(call.failed(error).into()),
         }
     }
