@@ -114,10 +114,11 @@ def test_other_readers_read_a_compacted_object(in_folders: Promoting) -> None:
     assert in_folders(key, "--compact").code == 0
     glob = f"{in_folders.data.lake()}/okta/**/*.ndjson.gz"
     # As lines, since DuckDB takes no lone surrogates, of which the org has some.
-    lines = duckdb.read_csv(
-        glob, columns={"line": "VARCHAR"}, delimiter="\x01", quotechar="", escapechar="", header=False
-    )
-    counted = lines.aggregate("count(*), count(distinct line)").fetchone()
+    query = """
+        select count(*), count(distinct line)
+        from read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false)
+    """
+    counted = duckdb.execute(query, [glob]).fetchone()
     assert counted == (USERS, USERS)
 
 
