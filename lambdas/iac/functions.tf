@@ -7,7 +7,8 @@ locals {
   data        = "s3://${local.data_bucket}"
   state       = "dynamodb://${aws_dynamodb_table.state.name}"
 
-  # All of it is known before anything is made, so a plan shows it. By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket.
+  # By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket. All of it is known before
+  # anything is made, so a plan shows it.
   environments = {
     for name, function in local.functions : name => merge(
       {

@@ -84,13 +84,8 @@ locals {
           ],
           [for choice in [
             {
-              # A run of before, that was not brought to its target, is in the way.
-              Condition = "{% $run.status = 'busy' and $exists($run.manifest) and $run.manifest != null %}"
-              Assign    = { promote = "{% {'manifest': $run.manifest} %}" }
-              Next      = "Promote"
-            },
-            {
-              Condition = "{% $run.status != 'busy' and $exists($run.manifest) and $run.manifest != null %}"
+              # This run; or, if the answer is busy, one of before that was not brought to its target and is in the way.
+              Condition = "{% $exists($run.manifest) and $run.manifest != null %}"
               Assign    = { promote = "{% {'manifest': $run.manifest} %}" }
               Next      = "Promote"
             },
