@@ -76,7 +76,7 @@ test-python: develop $(S3S_FS) ## what a user sees, against real servers on loop
 
 .PHONY: deploy-local
 deploy-local: develop ## make everything with Terraform, in stand-ins for AWS, and try it (needs terraform; minutes)
-	@$(BIN)/pytest --quiet --capture no tests/deploy/test_deployment.py
+	@DEPLOY=1 $(BIN)/pytest --quiet --capture no tests/deploy/test_deployment.py
 
 .PHONY: torture
 torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (half an hour)

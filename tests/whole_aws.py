@@ -19,6 +19,8 @@ def keeping_tracing(data: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer of
 if __name__ == "__main__":
     # Terraform's provider waits for ever for what it asked by HTTP/2.
     Config.alpn_protocols = ["http/1.1"]
+    # It sends a request again whose connection was closed at that moment, and finds that what it makes exists.
+    Config.keep_alive_timeout = 600
     _create = stepfunctions._create_state_machine  # noqa: SLF001 - as above
     stepfunctions._create_state_machine = keeping_tracing  # noqa: SLF001 - as above
     main()
