@@ -39,33 +39,12 @@ locals {
   }
 }
 
-resource "aws_lambda_layer_version" "core" {
-  layer_name               = "${var.prefix}-core"
-  description              = "circulate_core: what handlers import, the engine and the definitions of all sources"
-  filename                 = "${local.build}/core-layer.zip"
-  source_code_hash         = try(filebase64sha256("${local.build}/core-layer.zip"), null)
-  compatible_runtimes      = ["python3.11", "python3.12", "python3.13"]
-  compatible_architectures = [local.defaults.architecture]
-  license_info             = "Apache-2.0"
-
-  lifecycle {
-    create_before_destroy = true
-    precondition {
-      condition     = fileexists("${local.build}/core-layer.zip")
-      error_message = "lambdas/.build/core-layer.zip is not there: run `make package` or `circulate package` first."
-    }
-    precondition {
-      condition     = alltrue([for function in values(local.functions) : function.architecture == local.defaults.architecture])
-      error_message = "Layers are made for one architecture, that of lambdas/lib/defaults.yaml, and a lambda.yaml says another."
-    }
-  }
-}
-
-resource "aws_lambda_layer_version" "extension" {
-  for_each = local.extensions
+# What all functions use, and the extensions that some of them have beside them.
+resource "aws_lambda_layer_version" "this" {
+  for_each = setunion(["core"], local.extensions)
 
   layer_name               = "${var.prefix}-${each.key}"
-  description              = "The extension ${each.key}"
+  description              = each.key == "core" ? "circulate_core: what handlers import, the engine and the definitions of all sources" : "The extension ${each.key}"
   filename                 = "${local.build}/${each.key}-layer.zip"
   source_code_hash         = try(filebase64sha256("${local.build}/${each.key}-layer.zip"), null)
   compatible_runtimes      = ["python3.11", "python3.12", "python3.13"]
@@ -76,7 +55,11 @@ resource "aws_lambda_layer_version" "extension" {
     create_before_destroy = true
     precondition {
       condition     = fileexists("${local.build}/${each.key}-layer.zip")
-      error_message = "lambdas/.build/${each.key}-layer.zip is not there: is there a folder lambdas/extensions/${each.key}? Then run `make package` or `circulate package`."
+      error_message = "lambdas/.build/${each.key}-layer.zip is not there: run `make package` or `circulate package` first.${each.key == "core" ? "" : " It is made of the folder lambdas/extensions/${each.key}."}"
+    }
+    precondition {
+      condition     = alltrue([for function in values(local.functions) : function.architecture == local.defaults.architecture])
+      error_message = "Layers are made for one architecture, that of lambdas/lib/defaults.yaml, and a lambda.yaml says another."
     }
   }
 }
@@ -101,8 +84,8 @@ module "function" {
   environment  = local.environments[each.key]
 
   layers = concat(
-    [aws_lambda_layer_version.core.arn],
-    each.value.extension == "none" ? [] : [aws_lambda_layer_version.extension[each.value.extension].arn],
+    [aws_lambda_layer_version.this["core"].arn],
+    each.value.extension == "none" ? [] : [aws_lambda_layer_version.this[each.value.extension].arn],
   )
 
   permissions        = each.value.is_target ? local.target_permissions : local.puller_permissions[each.key]

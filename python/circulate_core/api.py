@@ -321,7 +321,8 @@ def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
     lake, found, key = path.rpartition("/_circulate/")
     if not found:
         message = f"{path} is not below a `_circulate` folder, where manifests are"
-        raise SettingsError(message)
+        hint = "a pull names the manifest of its run when it is done, and so does `circulate runs --json`"
+        raise SettingsError(message, hint=hint)
     return lake, f"_circulate/{key}"
 
 

@@ -70,7 +70,7 @@ def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: 
     scopes = "extension: okta-token\n    environment: {okta_token_scopes: okta.users.read}"
     users.write_text(users.read_text().replace("extension: okta-token", scopes))
     made = resources(deployment.plan())
-    assert 'aws_lambda_layer_version.extension["okta-token"]' in made
+    assert 'aws_lambda_layer_version.this["okta-token"]' in made
     (environment,) = made['module.function["okta-users-list"].aws_lambda_function.this']["environment"]
     assert (
         environment["variables"].items()
@@ -182,7 +182,12 @@ def test_wrong_variables_are_refused_all_at_once(deployment: Deployment) -> None
     [
         (f"lib/okta/users/{FILE}", HANDLER, f"{HANDLER}\n    extension: absent", "absent-layer.zip is not there"),
         (f"lib/okta/users/{FILE}", "functions:", "architecture: arm64\nfunctions:", "made for one architecture"),
-        ("iac/functions.tf", "[aws_lambda_layer_version.core.arn],", '["a","b","c","d","e","f"],', "has 6 layers"),
+        (
+            "iac/functions.tf",
+            '[aws_lambda_layer_version.this["core"].arn],',
+            '["a","b","c","d","e","f"],',
+            "has 6 layers",
+        ),
         ("iac/dev.tfvars", '"practice"', f'"{"a" * 60}"', "the name of the schedule for the account"),
     ],
 )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from circulate_core.aws.local.project import Described
 
-TARGETS = "targets"
 OF_TARGETS = ("promote",)
 WRONG = 2
 
@@ -83,7 +82,7 @@ def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -
     streams = {f"{each['source']['source']}.{each['endpoint']['endpoint']}" for each in api.streams(catalog=catalog)}
     for function in functions:
         endpoint = f"{function.source}.{function.endpoint}"
-        if function.source == TARGETS:
+        if function.is_target:
             known: tuple[str, ...] = OF_TARGETS
         elif endpoint in streams:
             known = ("list",)
