@@ -1,8 +1,6 @@
 # What each function may do, computed from what it touches. Each list becomes the policy of one role.
 
 locals {
-  table_actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-
   # A function reaches the secrets of its own credentials, and one that pulls the objects, manifests and state of its own stream.
   puller_permissions = {
     for name, function in local.functions : name => concat(
@@ -26,7 +24,7 @@ locals {
         },
         {
           sid       = "State"
-          actions   = local.table_actions
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
           resources = [aws_dynamodb_table.state.arn]
           # Its stream, the list of all streams, and an item that is asked for to be told the time.
           keys = ["${function.source}#*#${function.endpoint}", "streams", "clock"]
@@ -64,7 +62,7 @@ locals {
     },
     {
       sid       = "State"
-      actions   = local.table_actions
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       resources = [aws_dynamodb_table.state.arn]
       keys      = []
     },
