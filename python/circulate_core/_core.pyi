@@ -4,13 +4,14 @@ Requests and answers that are `str` are JSON text; their shapes are in `circulat
 `circulate_core.api`, the only caller.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, final
 
 __all__ = [
     "VERSION",
+    "Reader",
     "Stop",
     "check",
     "clear_tokens",
@@ -21,6 +22,7 @@ __all__ = [
     "mint",
     "promote",
     "pull",
+    "pull_async",
     "runs",
     "source",
     "span_seconds",
@@ -48,8 +50,34 @@ class Stop:
     def requested(self) -> bool:
         """Whether it was asked to stop."""
 
+@final
+class Reader:
+    """A stream that is being read, batch by batch. It begins to ask when the first batch is wanted."""
+
+    def __new__(cls, request: str, on_progress: Callable[[str], Any] | None = None) -> Reader: ...
+    def next(self) -> bytes | None:
+        """Wait for the next batch: a JSON array of records as received. None after the last one."""
+
+    def next_async(self) -> Awaitable[bytes | None]:
+        """As `next`, to be awaited."""
+
+    def snapshot(self) -> str:
+        """What was done so far, as JSON."""
+
+    @property
+    def report(self) -> str | None:
+        """The report as JSON, once the stream was read to its end."""
+
+    def close(self) -> None:
+        """Stop asking."""
+
 def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Pull one stream; see `circulate_core.pull`."""
+
+def pull_async(
+    request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
+) -> Awaitable[str]:
+    """As `pull`, to be awaited."""
 
 def promote(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Copy a run into a place for readers; see `circulate_core.promote`."""
@@ -87,13 +115,13 @@ def state_decide(state: str, stream: str, run_id: str, commit: bool, force: bool
 def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> str:
     """Remove what no manifest names; see `circulate_core.gc`."""
 
-def streams(catalog: Sequence[str | PathLike[str]]) -> list[str]:
-    """Return the names of all streams in the catalog folders."""
+def streams(catalog: str) -> list[str]:
+    """Return the names of all streams of a catalog, which is given as JSON."""
 
-def definition(catalog: Sequence[str | PathLike[str]], stream: str) -> str:
+def definition(catalog: str, stream: str) -> str:
     """Return the definition of a stream."""
 
-def source(catalog: Sequence[str | PathLike[str]], name: str) -> str:
+def source(catalog: str, name: str) -> str:
     """Return the definition of a source."""
 
 def lambda_functions(folder: str | PathLike[str]) -> str:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
-from circulate_core.exceptions import SettingsError
+from circulate_core.exceptions import DefinitionError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from os import PathLike
+    from typing import Unpack
 
     from circulate_core.types import (
+        Catalog,
         Checked,
         Collected,
         Definition,
+        InlineDefinition,
         Promoted,
+        PullOptions,
         Report,
         Run,
         S3Options,
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     )
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
+
+NOT_FOR_THE_ENGINE = {"on_progress", "stop"}
+"""Arguments of `pull` that say how to look at it rather than what to do."""
 
 
 def pull(  # noqa: PLR0913 - every option of a pull, each with its default
@@ -60,7 +68,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     lease: float = 60.0,
     pending: float | None = None,
     s3: S3Options | None = None,
-    catalog: Sequence[str | PathLike[str]] = (),
+    catalog: Catalog = (),
     on_progress: Callable[[Snapshot], object] | None = None,
     stop: _core.Stop | None = None,
 ) -> Report:
@@ -105,7 +113,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
         pending: Leave a complete run pending for so many seconds, for others to commit or abandon. Default: commit it.
         s3: How a bucket is used: encryption, and the account that must own it.
-        catalog: Folders of definitions that come before the shipped ones.
+        catalog: Folders of definitions that come before the shipped ones; or definitions, see `InlineDefinition`.
         on_progress: Called about ten times a second with what was done so far.
         stop: Lets another thread stop the pull at its next checkpoint.
 
@@ -117,11 +125,80 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             goes on from the last checkpoint.
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
+    options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
+    return cast("Report", json.loads(_core.pull(request_of_pull(**options), progress_callback(on_progress), stop)))
+
+
+async def pull_async(
+    stream: str,
+    *,
+    on_progress: Callable[[Snapshot], object] | None = None,
+    stop: _core.Stop | None = None,
+    **options: Unpack[PullOptions],
+) -> Report:
+    """Bring a stream up to date, without keeping the event loop from other work.
+
+    Args:
+        stream: As for `pull`, like all options.
+        on_progress: Called in the event loop about ten times a second with what was done so far.
+        stop: Lets another task or thread stop the pull at its next checkpoint.
+        options: See `pull`.
+
+    Returns:
+        The report.
+
+    Raises:
+        CirculateError: As for `pull`.
+        asyncio.CancelledError: The task was cancelled. The run has stopped at a checkpoint by then, and the next pull
+            goes on from there.
+    """
+    import asyncio  # noqa: PLC0415 - not for those who do without
+
+    stop = stop or _core.Stop()
+    loop = asyncio.get_running_loop()
+    show = None if on_progress is None else lambda snapshot: loop.call_soon_threadsafe(on_progress, snapshot)
+    defaults = {name: value for name, value in (pull.__kwdefaults__ or {}).items() if name not in NOT_FOR_THE_ENGINE}
+    request = request_of_pull(stream=stream, **{**defaults, **options})
+    pulling = asyncio.ensure_future(_core.pull_async(request, progress_callback(show), stop))
+    try:
+        return cast("Report", json.loads(await asyncio.shield(pulling)))
+    except asyncio.CancelledError:
+        stop.request()
+        await asyncio.wait([pulling])
+        if not pulling.cancelled():
+            # Whatever came of it, it is the cancellation that is raised.
+            pulling.exception()
+        raise
+
+
+def progress_callback(on_progress: Callable[[Snapshot], object] | None) -> Callable[[str], object] | None:
+    """Return a callback for the engine, which tells progress as JSON."""
+    return None if on_progress is None else lambda text: on_progress(json.loads(text))
+
+
+def request_of_pull(  # noqa: PLR0913 - as the engine takes it
+    *,
+    stream: str,
+    to: str | PathLike[str],
+    settings: Mapping[str, str] | None,
+    secret: str | None,
+    account: str | None,
+    catalog: Catalog,
+    state: str | PathLike[str] | None,
+    mode: str,
+    since: str | None,
+    until: str | None,
+    s3: S3Options | None,
+    **others: object,
+) -> str:
+    """Return the options of `pull` as the engine takes them."""
     destination = place(to)
+    seconds = {
+        f"{name}_seconds": others.pop(name) for name in ("deadline", "worker_ends", "max_wait", "lease", "pending")
+    }
     wanted = {
         "stream": stream,
-        "parents": parents,
-        "from": _account(settings, secret, account, catalog),
+        "from": account_request(settings, secret, account, catalog),
         "destination": destination,
         "state": state_of_lake(destination, state),
         "s3": s3 or {},
@@ -129,24 +206,10 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "mode": "window" if since or until else mode,
         "since": since,
         "until": until,
-        "restart": restart,
-        "unattended": unattended,
-        "continuation": continuation,
-        "request": request,
-        "format": format,
-        "compression": compression,
-        "batch_records": batch_records,
-        "batch_bytes": batch_bytes,
-        "max_record_bytes": max_record_bytes,
-        "memory": memory,
-        "deadline_seconds": deadline,
-        "worker_ends_seconds": worker_ends,
-        "max_wait_seconds": max_wait,
-        "lease_seconds": lease,
-        "pending_seconds": pending,
+        **seconds,
+        **others,
     }
-    callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
-    return cast("Report", json.loads(_core.pull(json.dumps(wanted), callback, stop)))
+    return json.dumps(wanted)
 
 
 def place(to: str | PathLike[str]) -> str:
@@ -184,7 +247,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     settings: Mapping[str, str] | None = None,
     secret: str | None = None,
     account: str | None = None,
-    catalog: Sequence[str | PathLike[str]] = (),
+    catalog: Catalog = (),
 ) -> Checked:
     """Ask a source once whether address and credentials are right.
 
@@ -203,7 +266,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     Raises:
         CirculateError: What is wrong and what to do about it.
     """
-    request = json.dumps(_account(settings, secret, account, catalog))
+    request = json.dumps(account_request(settings, secret, account, catalog))
     return cast("Checked", json.loads(_core.check(source, list(streams), request)))
 
 
@@ -391,7 +454,7 @@ def _named(stream: str) -> dict[str, str]:
     return {"stream": f"{source}.{endpoint}", "account": account}
 
 
-def streams(*, catalog: Sequence[str | PathLike[str]] = ()) -> list[Definition]:
+def streams(*, catalog: Catalog = ()) -> list[Definition]:
     """List the definitions of all streams.
 
     Args:
@@ -403,27 +466,64 @@ def streams(*, catalog: Sequence[str | PathLike[str]] = ()) -> list[Definition]:
     Raises:
         DefinitionError: A definition is wrong.
     """
-    return [stream_definition(name, catalog=catalog) for name in _core.streams(_folders(catalog))]
+    return [stream_definition(name, catalog=catalog) for name in stream_names(catalog=catalog)]
 
 
-def stream_definition(name: str, *, catalog: Sequence[str | PathLike[str]] = ()) -> Definition:
+def stream_names(*, catalog: Catalog = ()) -> list[str]:
+    """Return the names of all streams, sorted; see `streams`."""
+    return _core.streams(json.dumps(catalog_request(catalog)))
+
+
+def stream_definition(name: str, *, catalog: Catalog = ()) -> Definition:
     """Return the definition of a stream; see `streams`."""
-    return cast("Definition", json.loads(_core.definition(_folders(catalog), name)))
+    return cast("Definition", json.loads(_core.definition(json.dumps(catalog_request(catalog)), name)))
 
 
-def source_definition(name: str, *, catalog: Sequence[str | PathLike[str]] = ()) -> SourceDefinition:
+def source_definition(name: str, *, catalog: Catalog = ()) -> SourceDefinition:
     """Return the definition of a source; see `streams`."""
-    return cast("SourceDefinition", json.loads(_core.source(_folders(catalog), name)))
+    return cast("SourceDefinition", json.loads(_core.source(json.dumps(catalog_request(catalog)), name)))
 
 
-def _folders(catalog: Sequence[str | PathLike[str]]) -> list[str]:
-    return [*(os.fspath(folder) for folder in catalog), SHIPPED_CATALOG]
+def catalog_request(catalog: Catalog) -> dict[str, Any]:
+    """Return a catalog as the engine takes it.
+
+    Raises:
+        DefinitionError: Sources are defined in more than one place.
+    """
+    inline = [entry for entry in catalog if isinstance(entry, Mapping)]
+    if len(inline) > 1:
+        message = "definitions of only one source can be given beside folders"
+        raise DefinitionError(message)
+    folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
+    return {"folders": [*folders, SHIPPED_CATALOG], "inline": _inline(inline[0]) if inline else None}
 
 
-def _account(
-    settings: Mapping[str, str] | None,
-    secret: str | None,
-    account: str | None,
-    catalog: Sequence[str | PathLike[str]],
+def _inline(definition: InlineDefinition) -> dict[str, Any]:
+    """Return a definition as text that error messages can show."""
+    source = definition["source"]
+    endpoints = definition.get("endpoints", {})
+    return {
+        "source": source if isinstance(source, str) else str(source.get("source", "")),
+        "definition": None if isinstance(source, str) else _text(source),
+        "endpoints": {name: _text({"endpoint": name, **endpoint}) for name, endpoint in endpoints.items()},
+    }
+
+
+def _text(definition: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(definition, indent=2, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        message = f"a definition holds what YAML could not: {error}"
+        raise DefinitionError(message) from None
+
+
+def account_request(
+    settings: Mapping[str, str] | None, secret: str | None, account: str | None, catalog: Catalog
 ) -> dict[str, Any]:
-    return {"catalog": _folders(catalog), "settings": dict(settings or {}), "secret": secret, "account": account}
+    """Return what is known of an account as the engine takes it."""
+    return {
+        "catalog": catalog_request(catalog),
+        "settings": dict(settings or {}),
+        "secret": secret,
+        "account": account,
+    }

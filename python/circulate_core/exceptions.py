@@ -113,3 +113,7 @@ class MismatchError(CirculateError):
 
 class StoppedError(CirculateError):
     """The work was asked to stop before there was anything to keep."""
+
+
+class IncompleteWarning(UserWarning):
+    """Some of what was asked for could not be had: the API refused it, or the account lacks the feature."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, NotRequired, Required, TypedDict
 
 Verdict = Literal["complete", "partial", "busy", "failed"]
 Mode = Literal["incremental", "full", "window"]
@@ -17,6 +19,50 @@ class S3Options(TypedDict, total=False):
     """Id or ARN of the KMS key. Default: the account's own key for S3."""
     expected_bucket_owner: str
     """The AWS account that must own the bucket; requests fail if it is another one."""
+
+
+class InlineDefinition(TypedDict):
+    """A source or some of its endpoints, defined in code: as their YAML files, but as mappings."""
+
+    source: str | Mapping[str, Any]
+    """What `source.yaml` would hold; or the name of a source of the catalog, to which endpoints are added."""
+    endpoints: NotRequired[Mapping[str, Mapping[str, Any]]]
+    """What the endpoints' files would hold, by their names."""
+
+
+Catalog = Sequence[str | PathLike[str] | InlineDefinition]
+"""Folders of definitions, which come before the shipped ones; one item may be definitions themselves."""
+
+
+class PullOptions(TypedDict, total=False):
+    """Options of a pull; `circulate_core.pull` says what each of them means and what its default is."""
+
+    to: Required[str | PathLike[str]]
+    settings: Mapping[str, str] | None
+    secret: str | None
+    account: str | None
+    mode: Literal["incremental", "full"]
+    since: str | None
+    until: str | None
+    parents: str | None
+    restart: bool
+    unattended: bool
+    continuation: str | None
+    request: str | None
+    format: Literal["json", "ndjson"]
+    compression: Literal["gzip", "zstd", "none"]
+    batch_records: int
+    batch_bytes: int
+    max_record_bytes: int | None
+    memory: int
+    state: str | PathLike[str] | None
+    deadline: float | None
+    worker_ends: float | None
+    max_wait: float | None
+    lease: float
+    pending: float | None
+    s3: S3Options | None
+    catalog: Catalog
 
 
 class Window(TypedDict):

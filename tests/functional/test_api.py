@@ -1,7 +1,6 @@
 """The Python functions, as a script or notebook uses them."""
 
 import _thread
-import os
 import pickle
 import threading
 from pathlib import Path
@@ -101,20 +100,6 @@ def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path:
     # The org's own threads answer in this process: a held interpreter lock would deadlock this pull.
     threading.Thread(target=ask).start()
     assert circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), stop=stop)["records"] == 200
-
-
-def test_a_forked_process_is_told_to_spawn(start_org: StartOrg) -> None:
-    org = start_org(users=1)
-    circulate_core.check("okta", settings=settings(org))
-    child = os.fork()
-    if child == 0:
-        try:
-            circulate_core.check("okta", settings=settings(org))
-        except RuntimeError as error:
-            os._exit(7 if "forked" in str(error) else 1)
-        os._exit(2)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 7
 
 
 def test_definitions_are_listed(tmp_path: Path) -> None:

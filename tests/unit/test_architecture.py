@@ -29,7 +29,7 @@ ORDER = [
     ["state"],
     ["location"],
     ["write"],
-    ["run", "check", "verify", "gc", "promote"],
+    ["run", "check", "read", "verify", "gc", "promote"],
 ]
 RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}
 

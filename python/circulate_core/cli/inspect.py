@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from circulate_core.cli.settings import Configured
+    from circulate_core.settings import Configured
     from circulate_core.types import Checked, Run, SourceDefinition
 
 

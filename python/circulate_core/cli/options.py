@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from circulate_core.cli.settings import Configured, configured
+from circulate_core.cli.console import paint, say
+from circulate_core.settings import Configured, configured
 
 if TYPE_CHECKING:
     import argparse
@@ -71,4 +72,8 @@ def account_arguments(args: argparse.Namespace, settings: Configured) -> Account
 
 def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Configured:
     """Return what flags, environment and config file say about a source."""
-    return configured(source, flags=args.set, config=args.config, secret=args.secret, account=args.account)
+
+    def warn(text: str) -> None:
+        say(f"{paint('warning:', 'yellow')} {text}")
+
+    return configured(source, warn=warn, flags=args.set, config=args.config, secret=args.secret, account=args.account)

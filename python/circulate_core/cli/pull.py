@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from circulate_core.cli.settings import Configured
+    from circulate_core.settings import Configured
     from circulate_core.types import Definition, PartitionCounts, Report
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}

@@ -47,7 +47,8 @@ pub async fn check(
     connection: &Connection,
     streams: &[Definition],
 ) -> Result<Checked> {
-    let needed: BTreeSet<_> = source.check.scopes.iter().cloned().collect();
+    let check = source.check.as_ref().ok_or_else(|| untold(source))?;
+    let needed: BTreeSet<_> = check.scopes.iter().cloned().collect();
     let scopes = match streams {
         [] => Some(needed.clone()),
         _ => streams
@@ -61,8 +62,8 @@ pub async fn check(
     let asked = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
     let began = Instant::now();
     let progress = Arc::new(Progress::default());
-    let query = source.check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let url = account.url(&source.check.path, query);
+    let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let url = account.url(&check.path, query);
     let date = if asked {
         let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
         let retry = Retry::new(once, Jitter::random());
@@ -87,6 +88,12 @@ pub async fn check(
         headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
         server_date: date,
     })
+}
+
+fn untold(source: &Source) -> Error {
+    let what = format!("the definition of `{}` does not tell what to ask for a check", source.source);
+    Error::new(ErrorKind::Definition, "check", what)
+        .hint("add `check: {path: ...}`, or take a sample of a stream")
 }
 
 fn too_slow() -> Error {

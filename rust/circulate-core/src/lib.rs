@@ -2,8 +2,8 @@
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
 //! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
-//! [`plan`] → [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`verify`],
-//! [`gc`], [`promote`]. A test holds it to that.
+//! [`plan`] → [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
+//! [`verify`], [`gc`], [`promote`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -24,6 +24,7 @@ pub mod page;
 pub mod plan;
 pub mod progress;
 pub mod promote;
+pub mod read;
 pub mod run;
 pub mod secrets;
 pub mod sink;

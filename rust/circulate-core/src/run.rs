@@ -97,6 +97,8 @@ pub struct PullOptions {
     pub retry: RetryPolicy,
     /// What pages and objects on their way may hold. Default 64 MB.
     pub memory: Memory,
+    /// The most objects that are being stored at the same time. Default 16.
+    pub stored_at_once: u32,
     /// Objects after which a checkpoint is due. Default 50.
     pub checkpoint_objects: usize,
     /// Time after which a checkpoint is due. Default 30 s.
@@ -121,6 +123,7 @@ impl Default for PullOptions {
             pages: PageLimits::default(),
             retry: RetryPolicy::default(),
             memory: Memory::default(),
+            stored_at_once: 16,
             checkpoint_objects: 50,
             checkpoint_interval: Duration::from_secs(30),
             lease: Duration::from_mins(1),

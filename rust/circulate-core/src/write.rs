@@ -49,7 +49,7 @@ pub struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    /// Writes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows.
+    /// Writes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
     pub fn new(
         sink: Arc<dyn Sink>,
@@ -59,6 +59,7 @@ impl ObjectWriter {
         looks: ObjectFormat,
         next_sequence: u64,
         memory: Memory,
+        at_once: u32,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
@@ -70,7 +71,7 @@ impl ObjectWriter {
             encoder: looks.format.encoder(),
             records: 0,
             next_sequence,
-            room: Arc::new(Room::new(memory)),
+            room: Arc::new(Room::new(memory, at_once)),
             running: VecDeque::new(),
             stored: Vec::new(),
             progress,
@@ -161,14 +162,11 @@ struct Room {
     scratch: Mutex<Vec<Scratch>>,
 }
 
-/// The most objects that are being stored at the same time.
-const STORED_AT_ONCE: u32 = 16;
-
 impl Room {
-    fn new(memory: Memory) -> Self {
+    fn new(memory: Memory, at_once: u32) -> Self {
         Self {
-            packing: Budget::new(memory.for_packing(), Memory::packed_at_once()),
-            storing: Budget::new(memory.for_storing(), STORED_AT_ONCE),
+            packing: Budget::new(memory.for_packing(), at_once.min(Memory::packed_at_once())),
+            storing: Budget::new(memory.for_storing(), at_once),
             scratch: Mutex::default(),
         }
     }

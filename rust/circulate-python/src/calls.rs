@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use circulate_core::account::Account;
@@ -18,7 +19,7 @@ use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::run::{Outcome, Pull, PullOptions};
 use circulate_core::sink::{Encryption, S3Options};
-use circulate_core::spec::{Catalog, Definition, Source, Span};
+use circulate_core::spec::{Catalog, Definition, Inline, Source, Span};
 use circulate_core::state::{self as core_state, Decision, Mode, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::write::ObjectFormat;
@@ -30,17 +31,32 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::errors::to_python;
-use crate::runtime::{Plain, Watcher, wait};
+use crate::runtime::{Engine, Plain, Watcher, awaitable, wait, watched};
 
 /// Which account of which source, and how to reach it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AccountRequest {
-    catalog: Vec<PathBuf>,
+pub(crate) struct AccountRequest {
+    catalog: CatalogRequest,
     settings: BTreeMap<String, String>,
     /// Name or ARN of a stored secret.
     secret: Option<String>,
     account: Option<String>,
+}
+
+/// Where definitions are.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogRequest {
+    folders: Vec<PathBuf>,
+    /// What is defined in code.
+    inline: Option<Inline>,
+}
+
+impl CatalogRequest {
+    fn catalog(&self) -> Catalog {
+        Catalog::new(self.folders.clone()).with(self.inline.clone())
+    }
 }
 
 /// How a bucket is used; named as in the AWS command line.
@@ -174,6 +190,34 @@ pub(crate) fn pull(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
+    let (work, mut watcher) = begin_pull(py, request, on_progress, stop)?;
+    pulled(py, wait(py, work, &mut watcher)?)
+}
+
+/// As `pull`, to be awaited.
+#[pyfunction]
+#[pyo3(signature = (request, on_progress=None, stop=None))]
+pub(crate) fn pull_async<'py>(
+    py: Python<'py>,
+    request: &str,
+    on_progress: Option<Py<PyAny>>,
+    stop: Option<Py<Stop>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (work, watcher) = begin_pull(py, request, on_progress, stop)?;
+    awaitable(py, async move {
+        let outcome = watched(work, watcher).await?;
+        Python::attach(|py| pulled(py, outcome))
+    })
+}
+
+type Pulling = Pin<Box<dyn Future<Output = Result<Outcome>> + Send>>;
+
+fn begin_pull(
+    py: Python<'_>,
+    request: &str,
+    on_progress: Option<Py<PyAny>>,
+    stop: Option<Py<Stop>>,
+) -> PyResult<(Pulling, WorkWatcher)> {
     let request: PullRequest = from_json(py, request)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
     let deadline = told(py, deadline.transpose())?;
@@ -183,12 +227,15 @@ pub(crate) fn pull(
     let worker_ends = told(py, worker_ends.transpose())?;
     let asked_to_stop = stop::Stop::new(deadline).waiting_at_most(max_wait);
     let progress = Arc::new(Progress::default());
-    let mut watcher = WorkWatcher::new(&progress, &asked_to_stop, stop, on_progress);
+    let watcher = WorkWatcher::new(&progress, &asked_to_stop, stop, on_progress);
     let work = async move {
         Ok(Box::pin(prepare(request, worker_ends, progress, asked_to_stop)).await?.run().await)
     };
-    let Outcome { report, error } =
-        wait(py, work, &mut watcher)?.map_err(|error| to_python(py, &error, None))?;
+    Ok((Box::pin(work), watcher))
+}
+
+fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<String> {
+    let Outcome { report, error } = told(py, outcome)?;
     let report = to_json(&report)?;
     match error {
         None => Ok(report),
@@ -202,7 +249,7 @@ async fn prepare(
     progress: Arc<Progress>,
     stop: stop::Stop,
 ) -> Result<Pull> {
-    let definition = Catalog::new(request.from.catalog.clone()).stream(&request.stream)?;
+    let definition = request.from.catalog().stream(&request.stream)?;
     let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
     let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
     let memory = Memory::new(request.memory, batch)?;
@@ -251,26 +298,40 @@ async fn prepare(
 }
 
 /// Connections by base URL and the rules of the source.
-static CONNECTIONS: LazyLock<Mutex<BTreeMap<(String, String), Connection>>> = LazyLock::new(Mutex::default);
+#[derive(Default)]
+pub(crate) struct Connections(Mutex<BTreeMap<(String, String), Connection>>);
 
-fn connection(source: &Source, account: &Account) -> Result<Connection> {
-    let rules = format!("{:?} {:?}", source.rate_limit, source.timeouts);
-    let mut connections = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (account.base_url().to_string(), rules);
-    if let Some(known) = connections.get(&key) {
-        return Ok(known.clone());
+impl Connections {
+    fn of(&self, source: &Source, account: &Account) -> Result<Connection> {
+        let rules = format!("{:?} {:?}", source.rate_limit, source.timeouts);
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (account.base_url().to_string(), rules);
+        if let Some(known) = connections.get(&key) {
+            return Ok(known.clone());
+        }
+        let made = Connection {
+            transport: Arc::new(Wire::new(&source.timeouts)?),
+            pacing: Arc::new(Pacing::new(source, Clock::system())),
+            tokens: Arc::new(Tokens::new(Clock::system())),
+        };
+        connections.insert(key, made.clone());
+        Ok(made)
     }
-    let made = Connection {
-        transport: Arc::new(Wire::new(&source.timeouts)?),
-        pacing: Arc::new(Pacing::new(source, Clock::system())),
-        tokens: Arc::new(Tokens::new(Clock::system())),
-    };
-    connections.insert(key, made.clone());
-    Ok(made)
+}
+
+pub(crate) fn connection(source: &Source, account: &Account) -> Result<Connection> {
+    let engine = Engine::get().map_err(|error| {
+        Error::new(ErrorKind::Stopped, "connect", "the engine can't be started").caused_by(error)
+    })?;
+    engine.connections.of(source, account)
 }
 
 impl AccountRequest {
-    async fn resolve(&self, source: &Source, locations: &Locations) -> Result<Account> {
+    pub(crate) fn catalog(&self) -> Catalog {
+        self.catalog.catalog()
+    }
+
+    pub(crate) async fn resolve(&self, source: &Source, locations: &Locations) -> Result<Account> {
         let stored = match &self.secret {
             Some(id) => Some(locations.secret(id).await?),
             None => None,
@@ -285,8 +346,8 @@ pub(crate) fn check(py: Python<'_>, source: &str, streams: Vec<String>, request:
     let request: AccountRequest = from_json(py, request)?;
     let source = source.to_owned();
     let work = async move {
-        let catalog = Catalog::new(request.catalog.clone());
-        let (source, _) = catalog.source(&source)?;
+        let catalog = request.catalog();
+        let source = catalog.source(&source)?;
         let streams = streams.iter().map(|name| catalog.stream(name)).collect::<Result<Vec<_>>>()?;
         let account = request.resolve(&source, &Locations::default()).await?;
         let connection = connection(&source, &account)?;
@@ -313,7 +374,7 @@ pub(crate) fn mint(py: Python<'_>, request: &str) -> PyResult<String> {
     let request: MintRequest = from_json(py, request)?;
     let work = async move {
         let (span, began) = (seconds("seconds", request.seconds)?, Instant::now());
-        let (source, _) = Catalog::new(request.from.catalog.clone()).source(&request.source)?;
+        let source = request.from.catalog().source(&request.source)?;
         let locations = Locations::default();
         // Reading a stored secret has a patience of its own, which is longer than an extension may have.
         let account = tokio::time::timeout(span, request.from.resolve(&source, &locations)).await;
@@ -446,21 +507,22 @@ pub(crate) async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
     })
 }
 
-/// Names of all streams in the catalog folders.
+/// Names of all streams of a catalog, which is given as JSON.
 #[pyfunction]
-pub(crate) fn streams(py: Python<'_>, catalog: Vec<PathBuf>) -> PyResult<Vec<String>> {
-    Catalog::new(catalog).streams().map_err(|error| to_python(py, &error, None))
+pub(crate) fn streams(py: Python<'_>, catalog: &str) -> PyResult<Vec<String>> {
+    told(py, from_json::<CatalogRequest>(py, catalog)?.catalog().streams())
 }
 
 /// The definition of a stream.
 #[pyfunction]
-pub(crate) fn definition(py: Python<'_>, catalog: Vec<PathBuf>, stream: &str) -> PyResult<String> {
+pub(crate) fn definition(py: Python<'_>, catalog: &str, stream: &str) -> PyResult<String> {
     #[derive(Serialize)]
     struct Both {
         source: Source,
         endpoint: spec::Endpoint,
     }
-    let both = Catalog::new(catalog)
+    let both = from_json::<CatalogRequest>(py, catalog)?
+        .catalog()
         .stream(stream)
         .map(|Definition { source, endpoint, .. }| Both { source, endpoint });
     finish(py, both)
@@ -468,8 +530,8 @@ pub(crate) fn definition(py: Python<'_>, catalog: Vec<PathBuf>, stream: &str) ->
 
 /// The definition of a source.
 #[pyfunction]
-pub(crate) fn source(py: Python<'_>, catalog: Vec<PathBuf>, name: &str) -> PyResult<String> {
-    finish(py, Catalog::new(catalog).source(name).map(|(source, _)| source))
+pub(crate) fn source(py: Python<'_>, catalog: &str, name: &str) -> PyResult<String> {
+    finish(py, from_json::<CatalogRequest>(py, catalog)?.catalog().source(name))
 }
 
 /// The Lambda functions below a folder.
@@ -493,7 +555,7 @@ pub(crate) fn span_seconds(text: &str) -> PyResult<f64> {
 }
 
 /// A length of time as Python gives it.
-fn seconds(name: &str, given: f64) -> Result<Duration> {
+pub(crate) fn seconds(name: &str, given: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(given).map_err(|_| {
         Error::new(
             ErrorKind::Settings,
@@ -503,7 +565,7 @@ fn seconds(name: &str, given: f64) -> Result<Duration> {
     })
 }
 
-fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
+pub(crate) fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
     let Some(text) = text else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
         Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is no time: {text}"))
@@ -535,6 +597,6 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str
     serde_json::from_str(text).map_err(|error| to_python(py, &wrong(error), None))
 }
 
-fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
     serde_json::to_string(value).map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))
 }

@@ -6,6 +6,7 @@
 mod calls;
 mod errors;
 mod promote;
+mod read;
 mod runtime;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
@@ -17,9 +18,12 @@ mod _core {
 
     #[pymodule_export]
     use super::calls::{
-        Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, runs, source,
-        span_seconds, state_decide, state_init, state_reset, state_show, streams, token, verify,
+        Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
+        runs, source, span_seconds, state_decide, state_init, state_reset, state_show, streams, token,
+        verify,
     };
     #[pymodule_export]
     use super::promote::promote;
+    #[pymodule_export]
+    use super::read::Reader;
 }

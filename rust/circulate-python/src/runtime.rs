@@ -1,42 +1,127 @@
-//! The one tokio runtime, and the one way Python waits for it.
+//! The one tokio runtime of a process, and the two ways Python waits for it: with a thread, and with `await`.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
+use std::pin::Pin;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3_async_runtimes::TaskLocals;
+use pyo3_async_runtimes::generic::{self, ContextExt, future_into_py};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::calls::Connections;
 
 /// How often a waiting thread looks for signals and shows progress.
 const TICK: Duration = Duration::from_millis(100);
 
-struct Started {
+/// What is started at the first use.
+pub(crate) struct Engine {
     runtime: Runtime,
     process: u32,
+    /// Connections by address. They are not for another process.
+    pub(crate) connections: Connections,
 }
 
-static RUNTIME: OnceLock<Started> = OnceLock::new();
+static FIRST: OnceLock<Engine> = OnceLock::new();
+/// Of a process that was forked after the first use: the threads of a runtime do not survive that, so it gets one of its own.
+/// What was forked from it stays where it is, since it can't be ended either.
+static AFTER_FORK: Mutex<Option<&'static Engine>> = Mutex::new(None);
 
-/// The runtime, started at the first use. It does not survive a fork, since its threads do not.
-fn runtime() -> PyResult<&'static Runtime> {
-    if RUNTIME.get().is_none() {
+impl Engine {
+    fn start() -> PyResult<Self> {
         give_large_blocks_back();
         let runtime = Builder::new_multi_thread()
             .enable_all()
             .thread_name("circulate")
             .build()
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))?;
-        // Another thread may have been first; then this runtime is dropped unused.
-        let _ = RUNTIME.set(Started { runtime, process: std::process::id() });
+        Ok(Self { runtime, process: std::process::id(), connections: Connections::default() })
     }
-    let started = RUNTIME.get().ok_or_else(|| PyRuntimeError::new_err("cannot start threads"))?;
-    if started.process != std::process::id() {
-        return Err(PyRuntimeError::new_err(
-            "circulate_core was used before this process was forked; use the `spawn` start method",
-        ));
+
+    fn is_ours(&self) -> bool {
+        self.process == std::process::id()
     }
-    Ok(&started.runtime)
+
+    /// The engine of this process.
+    pub(crate) fn get() -> PyResult<&'static Self> {
+        if FIRST.get().is_none() {
+            // Another thread may have been first; then this one is dropped unused.
+            let _ = FIRST.set(Self::start()?);
+        }
+        if let Some(engine) = FIRST.get().filter(|engine| engine.is_ours()) {
+            return Ok(engine);
+        }
+        let mut after_fork = AFTER_FORK.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = after_fork.filter(|engine| engine.is_ours()) {
+            return Ok(engine);
+        }
+        let engine: &'static Self = Box::leak(Box::new(Self::start()?));
+        *after_fork = Some(engine);
+        Ok(engine)
+    }
+
+    /// Runs `work` in the background.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+}
+
+tokio::task_local! {
+    static LOCALS: OnceCell<TaskLocals>;
+}
+
+/// What awaits run on: the engine of this process, also after a fork.
+struct Awaiting;
+
+impl Awaiting {
+    fn engine() -> &'static Engine {
+        Engine::get().expect("`awaitable` has started it")
+    }
+}
+
+impl generic::Runtime for Awaiting {
+    type JoinError = JoinError;
+    type JoinHandle = JoinHandle<()>;
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(work: F) -> JoinHandle<()> {
+        Self::engine().spawn(work)
+    }
+
+    fn spawn_blocking<F: FnOnce() + Send + 'static>(work: F) -> JoinHandle<()> {
+        Self::engine().runtime.spawn_blocking(work)
+    }
+}
+
+impl ContextExt for Awaiting {
+    fn scope<F, R>(locals: TaskLocals, work: F) -> Pin<Box<dyn Future<Output = R> + Send>>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        Box::pin(LOCALS.scope(OnceCell::from(locals), work))
+    }
+
+    fn get_task_locals() -> Option<TaskLocals> {
+        LOCALS.try_with(|locals| locals.get().cloned()).unwrap_or_default()
+    }
+}
+
+/// `work` as something to `await`. Cancelling that drops it.
+pub(crate) fn awaitable<'py, T>(
+    py: Python<'py>,
+    work: impl Future<Output = PyResult<T>> + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    T: for<'a> IntoPyObject<'a> + Send + 'static,
+{
+    Engine::get()?;
+    future_into_py::<Awaiting, _, T>(py, work)
 }
 
 /// The C library would learn from the first large page to keep blocks of its size, one for each of its arenas. Blocks of
@@ -68,7 +153,7 @@ pub(crate) fn wait<T: Send + 'static>(
     watcher: &mut dyn Watcher,
 ) -> PyResult<T> {
     let (sender, mut done) = sync_channel(1);
-    let task = runtime()?.spawn(async move {
+    let task = Engine::get()?.spawn(async move {
         // The other side is gone only if the caller no longer waits.
         let _ = sender.send(work.await);
     });
@@ -92,6 +177,34 @@ pub(crate) fn wait<T: Send + 'static>(
                 return Err(error);
             }
             raised = Some(error);
+        }
+    }
+}
+
+/// `work` to its end, watched as by [`wait`]. What the watcher raises is raised once the work has ended in good order.
+pub(crate) async fn watched<T>(
+    work: impl Future<Output = T>,
+    mut watcher: impl Watcher + Send + 'static,
+) -> PyResult<T> {
+    let mut work = std::pin::pin!(work);
+    let mut raised = None;
+    loop {
+        let ended = tokio::time::timeout(TICK, &mut work).await.ok();
+        // The interpreter may be busy for long; the threads of the engine do not wait for it.
+        let tick = move || {
+            let told = Python::attach(|py| watcher.tick(py));
+            (watcher, told)
+        };
+        let (back, told) = tokio::task::spawn_blocking(tick)
+            .await
+            .map_err(|error| PyRuntimeError::new_err(format!("watching ended early: {error}")))?;
+        watcher = back;
+        if let Err(error) = told {
+            watcher.interrupted();
+            raised.get_or_insert(error);
+        }
+        if let Some(result) = ended {
+            return raised.map_or(Ok(result), Err);
         }
     }
 }

@@ -30,6 +30,7 @@ impl<'s> Found<'s> {
         let begun: Vec<_> =
             ways.iter().filter(|way| way.settings().any(|key| self.names.contains(key))).collect();
         match begun[..] {
+            [] if let Some(open) = ways.iter().find(|way| matches!(way, Auth::None)) => Ok(open),
             [] => Err(self.missing(&ways.iter().filter_map(|way| way.settings().next()).collect::<Vec<_>>())),
             [way] => self.complete(way).map(|()| way),
             _ => {

@@ -1,6 +1,7 @@
 //! Signing requests in. One file or folder per kind of credentials.
 
 mod header;
+mod nobody;
 mod oauth2;
 mod token_file;
 
@@ -17,6 +18,7 @@ use crate::secrets::Secret;
 use crate::spec::{Auth, Source};
 
 pub use header::StaticHeader;
+pub use nobody::Nobody;
 pub use oauth2::{AccessToken, Tokens};
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
@@ -53,6 +55,7 @@ pub fn sign_in(
     scopes: Option<&std::collections::BTreeSet<String>>,
 ) -> Result<Arc<dyn Authorize>> {
     match account.auth() {
+        Auth::None => Ok(Arc::new(Nobody)),
         Auth::Header(header) => Ok(Arc::new(StaticHeader::new(header, account)?)),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();

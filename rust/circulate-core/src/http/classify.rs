@@ -125,6 +125,14 @@ impl Classifier {
         self.error_body.as_ref()?.hints.get(code).map(String::as_str)
     }
 
+    /// What to do about credentials, unless there are none.
+    fn unless_open(&self, hint: String) -> String {
+        if self.credentials.is_empty() {
+            return "it wants to know who asks: add `auth` to the definition of the source".to_owned();
+        }
+        hint
+    }
+
     fn with_request_id(&self, error: Error, headers: &HeaderMap) -> Error {
         match self.request_id.as_ref().and_then(|name| headers.get(name)?.to_str().ok()) {
             Some(id) => error.with("request", id),
@@ -136,33 +144,40 @@ impl Classifier {
         let title = &self.title;
         let said = told.after_colon();
         let number = status.as_u16();
-        let (kind, message, hint) = match number {
-            401 => (
-                ErrorKind::Auth,
-                format!("{title} refused the credentials (401){said}"),
-                Some(format!("check {}; it may be wrong, expired or revoked", self.credentials)),
-            ),
-            403 => (
-                ErrorKind::Forbidden,
-                format!("{title} refused access (403){said}"),
-                Some(format!("the credentials lack the rights for this: see {}", self.credentials)),
-            ),
-            429 => (ErrorKind::RateLimited, format!("{title} asked us to slow down (429){said}"), None),
-            300..=399 => (
-                ErrorKind::Api,
-                format!("{title} answered with a redirect ({number}), which is never followed"),
-                Some(format!("use the address it leads to{}", redirect_target(headers))),
-            ),
-            404 => (
-                ErrorKind::NotFound,
-                format!("{title} does not know this address (404){said}"),
-                Some("check the base URL: it is the API's host, without a path".to_owned()),
-            ),
-            400 | 410 | 422 => {
-                (ErrorKind::Refused, format!("{title} refused the request ({number}){said}"), None)
-            }
-            _ => (ErrorKind::Api, format!("{title} answered {number}{said}"), None),
-        };
+        let (kind, message, hint) =
+            match number {
+                401 => (
+                    ErrorKind::Auth,
+                    format!("{title} refused the credentials (401){said}"),
+                    Some(self.unless_open(format!(
+                        "check {}; it may be wrong, expired or revoked",
+                        self.credentials
+                    ))),
+                ),
+                403 => (
+                    ErrorKind::Forbidden,
+                    format!("{title} refused access (403){said}"),
+                    Some(self.unless_open(format!(
+                        "the credentials lack the rights for this: see {}",
+                        self.credentials
+                    ))),
+                ),
+                429 => (ErrorKind::RateLimited, format!("{title} asked us to slow down (429){said}"), None),
+                300..=399 => (
+                    ErrorKind::Api,
+                    format!("{title} answered with a redirect ({number}), which is never followed"),
+                    Some(format!("use the address it leads to{}", redirect_target(headers))),
+                ),
+                404 => (
+                    ErrorKind::NotFound,
+                    format!("{title} does not know this address (404){said}"),
+                    Some("check the base URL: it is the API's host, without a path".to_owned()),
+                ),
+                400 | 410 | 422 => {
+                    (ErrorKind::Refused, format!("{title} refused the request ({number}){said}"), None)
+                }
+                _ => (ErrorKind::Api, format!("{title} answered {number}{said}"), None),
+            };
         let error = Error::new(kind, "request page", message);
         let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
         match known.or(hint) {

@@ -75,6 +75,7 @@ impl<'p> Attempt<'p> {
             pull.options.objects,
             position.next_sequence,
             pull.options.memory,
+            pull.options.stored_at_once,
             Arc::clone(&pull.progress),
         );
         Self {

@@ -25,6 +25,12 @@ impl StreamKeys {
         format!("{}/{}/{}-{task}-{fence:04}-{sequence:08}{suffix}", self.stream, self.hour, self.run_id)
     }
 
+    /// The number that [`object`](Self::object) put into `key`; `None` if it is the key of something else.
+    pub fn sequence_of(key: &str) -> Option<u64> {
+        let name = key.rsplit('/').next().filter(|_| !key.starts_with("_circulate/"))?;
+        name.rsplit('-').next()?.split('.').next()?.parse().ok()
+    }
+
     /// A part of the manifest.
     pub fn part(&self, task: u32, fence: u64, number: u64) -> String {
         format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
@@ -83,6 +89,8 @@ mod tests {
             keys.object(0, 1, 12, ".json.gz"),
             "okta/acme.okta.com/users/date=2026-11-22/hour=05/20261122T053000Z-1a2b3c4d-0-0001-00000012.json.gz"
         );
+        assert_eq!(StreamKeys::sequence_of(&keys.object(0, 1, 12, ".json.gz")), Some(12));
+        assert_eq!(StreamKeys::sequence_of(&keys.part(0, 1, 12)), None);
         assert_eq!(keys.index(), "_circulate/okta/acme.okta.com/users/20261122T053000Z-1a2b3c4d.json");
         assert_eq!(
             keys.part(0, 1, 12),

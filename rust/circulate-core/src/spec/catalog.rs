@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::nearest::nearest;
 use super::source::Source;
 use super::stream::Endpoint;
-use super::yaml::{endpoint_from_yaml, source_from_yaml};
+use super::yaml::{endpoint_from_yaml, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One stream with the source it belongs to.
@@ -51,16 +52,35 @@ impl Definition {
     }
 }
 
-/// Folders of sources, searched in order: a source found in an earlier folder hides one of the same name.
+/// Definitions of one source that are given in code: what its files would hold, as JSON.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inline {
+    /// Name of the source.
+    pub source: String,
+    /// The source, unless it is one of the catalog.
+    pub definition: Option<String>,
+    /// Endpoints by name, which come before those of the catalog.
+    pub endpoints: BTreeMap<String, String>,
+}
+
+/// Folders of sources, searched in order: a source found in an earlier folder hides one of the same name. What is defined in
+/// code hides both.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     folders: Vec<PathBuf>,
+    inline: Option<Inline>,
 }
 
 impl Catalog {
     /// A catalog of `folders`, each holding one folder per source.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+        Self { folders, inline: None }
+    }
+
+    /// With what is defined in code.
+    pub fn with(self, inline: Option<Inline>) -> Self {
+        Self { inline, ..self }
     }
 
     /// Finds `source.endpoint` and reads its two files.
@@ -76,17 +96,23 @@ impl Catalog {
             };
             return Err(self.unknown(name, &why));
         }
-        let (source, folder) = self.source(source_name)?;
-        let endpoint = endpoint(&folder, endpoint_name)?;
+        let source = self.source(source_name)?;
+        let endpoint = self.endpoint(source_name, endpoint_name)?;
         let parent = match &endpoint.list.parent {
             None => None,
-            Some(parent) => Some(parent_endpoint(&folder, endpoint_name, parent.endpoint.as_str())?),
+            Some(parent) => Some(self.parent(source_name, endpoint_name, parent.endpoint.as_str())?),
         };
         Ok(Definition { source, endpoint, parent })
     }
 
-    /// Finds a source, and the folder it was read from.
-    pub fn source(&self, name: &str) -> Result<(Source, PathBuf)> {
+    /// Finds a source.
+    pub fn source(&self, name: &str) -> Result<Source> {
+        if let Some(text) = self.inline_of(name).and_then(|inline| inline.definition.as_ref()) {
+            let place = PathBuf::from(format!("definition of {name}"));
+            let source = inline_source(text, &place)?;
+            require_same(source.source.as_str(), name, "source", &place)?;
+            return Ok(source);
+        }
         let sources = self.source_folders()?;
         let Some(folder) = sources.get(name) else {
             let known: Vec<_> = sources.into_keys().collect();
@@ -100,22 +126,67 @@ impl Catalog {
         let file = folder.join("source.yaml");
         let source = source_from_yaml(&read(&file)?, &file)?;
         require_same(source.source.as_str(), name, "source", &file)?;
-        Ok((source, folder.clone()))
+        Ok(source)
     }
 
     /// Names of all streams, sorted. The files are not read.
     pub fn streams(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         for (source, folder) in self.source_folders()? {
+            if self.inline_of(&source).is_some_and(|inline| inline.definition.is_some()) {
+                continue;
+            }
             for file in entries(&folder)? {
                 let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
                 if file.extension().is_some_and(|extension| extension == "yaml") && stem != "source" {
-                    names.push(format!("{source}.{stem}"));
+                    names.insert(format!("{source}.{stem}"));
                 }
             }
         }
-        names.sort();
-        Ok(names)
+        if let Some(inline) = &self.inline {
+            names.extend(inline.endpoints.keys().map(|endpoint| format!("{}.{endpoint}", inline.source)));
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    fn endpoint(&self, source: &str, name: &str) -> Result<Endpoint> {
+        let (text, place) = self.endpoint_text(source, name)?;
+        let endpoint = endpoint_from_yaml(&text, &place)?;
+        require_same(endpoint.endpoint.as_str(), name, "endpoint", &place)?;
+        Ok(endpoint)
+    }
+
+    /// What defines an endpoint, and where that is.
+    fn endpoint_text(&self, source: &str, name: &str) -> Result<(String, PathBuf)> {
+        if let Some(text) = self.inline_of(source).and_then(|inline| inline.endpoints.get(name)) {
+            return Ok((text.clone(), PathBuf::from(format!("definition of {source}.{name}"))));
+        }
+        let folder = self.source_folders()?.remove(source).unwrap_or_default();
+        let file = folder.join(format!("{name}.yaml"));
+        read(&file).map(|text| (text, file))
+    }
+
+    fn parent(&self, source: &str, child: &str, name: &str) -> Result<Endpoint> {
+        let wrong = |why: &str| {
+            let what = format!("the parent `{name}` of `{child}` {why}");
+            let error = Error::new(ErrorKind::Definition, "read definition", what);
+            match self.endpoint_text(source, child) {
+                Ok((_, place)) => error.with("file", place.display()),
+                Err(_) => error,
+            }
+        };
+        if !self.streams()?.contains(&format!("{source}.{name}")) {
+            return Err(wrong("is no endpoint of this source"));
+        }
+        let parent = self.endpoint(source, name)?;
+        if parent.list.parent.is_some() {
+            return Err(wrong("is a child itself"));
+        }
+        Ok(parent)
+    }
+
+    fn inline_of(&self, source: &str) -> Option<&Inline> {
+        self.inline.as_ref().filter(|inline| inline.source == source)
     }
 
     fn source_folders(&self) -> Result<BTreeMap<String, PathBuf>> {
@@ -138,32 +209,6 @@ impl Catalog {
             .with("catalog", folders.join(", "))
             .hint(hint)
     }
-}
-
-fn endpoint(folder: &Path, name: &str) -> Result<Endpoint> {
-    let file = folder.join(format!("{name}.yaml"));
-    let endpoint = endpoint_from_yaml(&read(&file)?, &file)?;
-    require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
-    Ok(endpoint)
-}
-
-fn parent_endpoint(folder: &Path, child: &str, name: &str) -> Result<Endpoint> {
-    let wrong = |why: &str| {
-        Error::new(
-            ErrorKind::Definition,
-            "read definition",
-            format!("the parent `{name}` of `{child}` {why}"),
-        )
-        .with("file", folder.join(format!("{child}.yaml")).display())
-    };
-    if !folder.join(format!("{name}.yaml")).is_file() {
-        return Err(wrong("is no endpoint of this source"));
-    }
-    let parent = endpoint(folder, name)?;
-    if parent.list.parent.is_some() {
-        return Err(wrong("is a child itself"));
-    }
-    Ok(parent)
 }
 
 pub(super) fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {

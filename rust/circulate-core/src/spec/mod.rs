@@ -14,7 +14,7 @@ mod template;
 mod types;
 mod yaml;
 
-pub use catalog::{Catalog, Definition};
+pub use catalog::{Catalog, Definition, Inline};
 pub use lambda::{
     Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
     PipelineFormat, PipelineMode, Runtime, lambda_functions,

@@ -40,8 +40,9 @@ pub struct Source {
     /// How long to wait for the API.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// A cheap request that shows whether address and credentials are right.
-    pub check: Check,
+    /// A cheap request that shows whether address and credentials are right; without it nothing can be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// One thing a user configures.
@@ -73,21 +74,54 @@ pub enum Auth {
     Oauth2(OAuth2),
     /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
     TokenFile(TokenFileAuth),
+    /// Nothing, for an API that is open to all.
+    None,
 }
 
 impl Auth {
     /// The settings that are of use in this way only, the ones that name or prove who asks first.
     pub fn settings(&self) -> impl Iterator<Item = &Name> {
-        let (first, more) = match self {
-            Self::Header(header) => (&header.secret, [None, None, None]),
-            Self::TokenFile(file) => (&file.profile, [None, None, None]),
-            Self::Oauth2(oauth) => {
-                let more = [&oauth.private_key, &oauth.client_secret, &oauth.key_id];
-                (&oauth.client_id, more.map(Option::as_ref))
-            }
-        };
-        std::iter::once(first).chain(more.into_iter().flatten())
+        self.parts().into_iter().map(|part| part.setting)
     }
+
+    /// Where it gets tokens, if it does.
+    pub(super) fn token_url(&self) -> Option<&Template> {
+        match self {
+            Self::Oauth2(oauth) => Some(&oauth.token_url),
+            Self::Header(_) | Self::TokenFile(_) | Self::None => None,
+        }
+    }
+
+    /// What it takes to sign in so, in that order.
+    pub(super) fn parts(&self) -> Vec<AuthPart<'_>> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Header(header) => {
+                vec![AuthPart { key: "header.secret", setting: &header.secret, secret: true }]
+            }
+            Self::TokenFile(file) => {
+                vec![AuthPart { key: "token_file.profile", setting: &file.profile, secret: false }]
+            }
+            Self::Oauth2(oauth) => {
+                let part = |key, setting, secret| Some(AuthPart { key, setting, secret });
+                let parts = [
+                    part("oauth2.client_id", &oauth.client_id, false),
+                    oauth.private_key.as_ref().and_then(|name| part("oauth2.private_key", name, true)),
+                    oauth.client_secret.as_ref().and_then(|name| part("oauth2.client_secret", name, true)),
+                    oauth.key_id.as_ref().and_then(|name| part("oauth2.key_id", name, false)),
+                ];
+                parts.into_iter().flatten().collect()
+            }
+        }
+    }
+}
+
+/// A setting that a way to sign in needs.
+pub(super) struct AuthPart<'a> {
+    /// Where the way names it.
+    pub(super) key: &'static str,
+    pub(super) setting: &'a Name,
+    pub(super) secret: bool,
 }
 
 /// A fixed header with a secret in it.

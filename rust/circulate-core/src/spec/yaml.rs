@@ -10,7 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::lambda::{FunctionFile, LambdaDefaults, LambdaFile};
 use super::nearest::nearest;
 use super::place;
-use super::source::{Auth, Source};
+use super::source::{Auth, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
 use super::types::Name;
@@ -19,6 +19,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// Reads and checks a `source.yaml`; `file` is for messages.
 pub fn source_from_yaml(text: &str, file: &Path) -> Result<Source> {
     read(text, file, check_source)
+}
+
+/// As [`source_from_yaml`], for a source that is defined in code, for which what goes without saying need not be said: the
+/// settings that it uses are declared by that.
+pub(super) fn inline_source(text: &str, place: &Path) -> Result<Source> {
+    let mut source: Source = parse(text, place)?;
+    declare_what_is_used(&mut source);
+    checked(source, text, place, check_source)
 }
 
 /// Reads and checks an endpoint's file; `file` is for messages.
@@ -82,12 +90,40 @@ impl Wrong {
 }
 
 fn read<T: DeserializeOwned>(text: &str, file: &Path, check: impl Fn(&T) -> Result<(), Wrong>) -> Result<T> {
-    let definition: T = serde_saphyr::from_str(text)
-        .map_err(|error| definition_error(place::show(&in_words(&error), file, text, error.location())))?;
-    check(&definition).map_err(|wrong| {
-        definition_error(place::show(&wrong.message, file, text, place::find(text, &wrong.path)))
-    })?;
-    Ok(definition)
+    checked(parse(text, file)?, text, file, check)
+}
+
+fn parse<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
+    serde_saphyr::from_str(text)
+        .map_err(|error| definition_error(place::show(&in_words(&error), file, text, error.location())))
+}
+
+fn checked<T>(definition: T, text: &str, file: &Path, check: impl Fn(&T) -> Result<(), Wrong>) -> Result<T> {
+    match check(&definition) {
+        Ok(()) => Ok(definition),
+        Err(wrong) => {
+            let at = place::find(text, &wrong.path);
+            Err(definition_error(place::show(&wrong.message, file, text, at)))
+        }
+    }
+}
+
+/// Declares the settings that addresses and ways to sign in use and that are not declared.
+fn declare_what_is_used(source: &mut Source) {
+    let mut used: BTreeMap<Name, bool> = BTreeMap::new();
+    for way in &source.auth {
+        used.extend(way.parts().into_iter().map(|part| (part.setting.clone(), part.secret)));
+    }
+    let token_urls = source.auth.iter().filter_map(Auth::token_url);
+    for name in std::iter::once(&source.base_url).chain(token_urls).flat_map(Template::placeholders) {
+        used.extend(Name::try_from(name.to_owned()).ok().map(|name| (name, false)));
+    }
+    for (name, secret) in used {
+        let env = format!("{}_{name}", source.source).to_uppercase();
+        let about = format!("`{name}` of its definition");
+        let declared = Setting { env, about, secret, aliases: Vec::new(), default: None };
+        source.settings.entry(name).or_insert(declared);
+    }
 }
 
 fn definition_error(message: String) -> Error {
@@ -136,7 +172,7 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
         }
     }
     if source.auth.is_empty() {
-        return wrong("auth", "auth is empty: name at least one way to sign in".to_owned());
+        return wrong("auth", "auth is empty: name at least one way to sign in, or `none`".to_owned());
     }
     for (number, way) in source.auth.iter().enumerate() {
         check_auth(source, &format!("auth.{number}"), way)?;
@@ -153,8 +189,9 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
     if let Some(unused) = source.settings.keys().find(|name| !is_used(source, name)) {
         return wrong(&format!("settings.{unused}"), format!("nothing uses the setting `{unused}`"));
     }
-    check_scopes("check.scopes", source.check.scopes.iter())?;
-    check_path("check.path", &source.check.path)
+    let Some(check) = &source.check else { return Ok(()) };
+    check_scopes("check.scopes", check.scopes.iter())?;
+    check_path("check.path", &check.path)
 }
 
 /// RFC 6749, section 3.3.
@@ -169,29 +206,15 @@ fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> R
 }
 
 fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
-    match way {
-        Auth::Header(header) => check_setting(source, &format!("{at}.header.secret"), &header.secret, true),
-        Auth::TokenFile(file) => {
-            check_setting(source, &format!("{at}.token_file.profile"), &file.profile, false)
-        }
-        Auth::Oauth2(oauth) => {
-            let at = |key: &str| format!("{at}.oauth2.{key}");
-            check_uses(source, &at("token_url"), &oauth.token_url)?;
-            if oauth.private_key.is_none() && oauth.client_secret.is_none() {
-                let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
-                return Err(Wrong::at(&at("client_id"), why.to_owned()));
-            }
-            check_setting(source, &at("client_id"), &oauth.client_id, false)?;
-            for (key, name, secret) in [
-                ("private_key", &oauth.private_key, true),
-                ("key_id", &oauth.key_id, false),
-                ("client_secret", &oauth.client_secret, true),
-            ] {
-                name.iter().try_for_each(|name| check_setting(source, &at(key), name, secret))?;
-            }
-            Ok(())
+    if let Auth::Oauth2(oauth) = way {
+        check_uses(source, &format!("{at}.oauth2.token_url"), &oauth.token_url)?;
+        if oauth.private_key.is_none() && oauth.client_secret.is_none() {
+            let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
+            return Err(Wrong::at(&format!("{at}.oauth2.client_id"), why.to_owned()));
         }
     }
+    let mut parts = way.parts().into_iter();
+    parts.try_for_each(|part| check_setting(source, &format!("{at}.{}", part.key), part.setting, part.secret))
 }
 
 fn check_setting(source: &Source, at: &str, name: &Name, secret: bool) -> Result<(), Wrong> {
@@ -221,10 +244,7 @@ fn check_uses(source: &Source, at: &str, template: &Template) -> Result<(), Wron
 }
 
 fn is_used(source: &Source, name: &Name) -> bool {
-    let token_urls = source.auth.iter().filter_map(|way| match way {
-        Auth::Oauth2(oauth) => Some(&oauth.token_url),
-        Auth::Header(_) | Auth::TokenFile(_) => None,
-    });
+    let token_urls = source.auth.iter().filter_map(Auth::token_url);
     let mut templates = std::iter::once(&source.base_url).chain(token_urls);
     templates.any(|template| template.placeholders().any(|used| used == name.as_str()))
         || source.auth.iter().any(|way| way.settings().any(|used| used == name))

@@ -374,7 +374,7 @@ fn a_token_url_of_a_setting_must_be_on_the_apis_own_host() {
     }
     let mut spec = match account(&[("client_secret", "s")]).unwrap().auth().clone() {
         Auth::Oauth2(spec) => spec,
-        Auth::Header(_) | Auth::TokenFile(_) => unreachable!(),
+        Auth::Header(_) | Auth::TokenFile(_) | Auth::None => unreachable!(),
     };
     let account = account(&[("client_secret", "s"), ("token_url", "https://evil.example/x")]).unwrap();
     for (template, allowed) in [

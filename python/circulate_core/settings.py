@@ -1,4 +1,7 @@
-"""Settings of a source: from flags, then the environment, then a config file. Secrets never come from a flag."""
+"""Settings of a source: given in code or by flag, else from the environment, else from a config file.
+
+Secrets never come from a flag.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circulate_core.cli.console import paint, say
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from circulate_core.types import SourceDefinition
 
@@ -42,10 +44,12 @@ class Configured:
         return {name: value.text for name, value in self.values.items()}
 
 
-def configured(
+def configured(  # noqa: PLR0913 - each is a different thing, given once
     source: SourceDefinition,
     *,
+    warn: Callable[[str], object],
     flags: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
     config: Path | None = None,
     secret: str | None = None,
     account: str | None = None,
@@ -54,17 +58,19 @@ def configured(
 
     Args:
         source: Its definition.
+        warn: Called with what somebody should know.
         flags: `KEY=VALUE` texts of `--set`.
+        given: Settings that are given in code; they come first.
         config: A config file; by default `circulate.toml` in this folder, else in the user's config folder.
-        secret: Name of a stored secret given by flag.
-        account: Name of the account given by flag.
+        secret: Name of a stored secret given by flag or in code.
+        account: Name of the account given by flag or in code.
 
     Raises:
         SettingsError: A flag or the config file is wrong.
     """
     name = source["source"]
     path = config or _find_config()
-    section = _section(path, name) if path else {}
+    section = _section(path, name, warn) if path else {}
     named = section.pop("account", None)
     stored = _stored_secret(name, secret, section.pop("secret", None), path)
     known = source["settings"]
@@ -74,6 +80,8 @@ def configured(
         if text := os.environ.get(setting["env"]):
             values[key] = Value(text, f"from {setting['env']}")
     values |= _from_flags(flags, source)
+    _refuse_unknown(given or {}, source, "given")
+    values |= {key: Value(text, "given") for key, text in (given or {}).items()}
     return Configured(values, stored, account or named)
 
 
@@ -114,7 +122,7 @@ def _find_config() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _section(path: Path, source: str) -> dict[str, str]:
+def _section(path: Path, source: str, warn: Callable[[str], object]) -> dict[str, str]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         readable_by = path.stat().st_mode
@@ -125,7 +133,7 @@ def _section(path: Path, source: str) -> dict[str, str]:
         message = f"{path} is not TOML: {error}"
         raise SettingsError(message) from None
     if readable_by & (stat.S_IRGRP | stat.S_IROTH):
-        say(f"{paint('warning:', 'yellow')} {path} can be read by others: chmod 600 {path}")
+        warn(f"{path} can be read by others: chmod 600 {path}")
     section = content.get(source, {})
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
         message = f"[{source}] in {path} must hold texts only"

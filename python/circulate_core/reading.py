@@ -1,0 +1,434 @@
+"""Sources and their streams, to look at data rather than to collect it.
+
+```python
+import circulate_core
+
+okta = circulate_core.source("okta")  # settings from OKTA_ORG_URL and OKTA_API_TOKEN, or circulate.toml
+users = okta.stream("users")
+print(users.sample(3))
+for user in users.records():
+    print(user["id"], user["status"])
+```
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
+
+from circulate_core import _core, api
+from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+    from datetime import date
+    from os import PathLike
+    from typing import Unpack
+
+    from circulate_core.types import (
+        Catalog,
+        Checked,
+        Definition,
+        InlineDefinition,
+        PullOptions,
+        Report,
+        Snapshot,
+        SourceDefinition,
+    )
+
+Record = dict[str, Any]
+"""A record, parsed."""
+
+
+def source(
+    name: str | Mapping[str, Any],
+    *,
+    settings: Mapping[str, str] | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    catalog: Sequence[str | PathLike[str]] = (),
+    **definition: object,
+) -> Source:
+    """Return a source: an API, and the account of it that is asked. No request is made.
+
+    Settings that are not given come from the environment variables that the definition names, and then from
+    `circulate.toml` in this folder or the user's config folder, as on the command line.
+
+    Args:
+        name: A source of the catalog, such as `okta`; the name of one that `definition` defines; or a definition, as
+            `source.yaml` would hold it.
+        settings: Settings by name, such as `org_url` and `api_token`.
+        secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
+        account: Name of the account in keys and state. Default: the host of its address.
+        catalog: Folders of definitions that come before the shipped ones.
+        definition: The keys of a source's definition, such as `base_url` and `auth`. What goes without saying may be
+            left out: a title, and the settings that the other keys use. Without `auth` requests are not signed in.
+
+    Raises:
+        DefinitionError: There is no such source, or its definition is wrong.
+        SettingsError: A setting is unknown.
+
+    Example:
+        ```python
+        acme = circulate_core.source(
+            "acme",
+            base_url="https://api.acme.example",
+            auth=[{"header": {"name": "Authorization", "prefix": "Bearer ", "secret": "token"}}],
+            settings={"token": "t0ken"},
+        )
+        tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"body_link": "/next"})
+        ```
+    """
+    if isinstance(name, Mapping):
+        definition = {**name, **definition}
+    named = definition.get("source") if isinstance(name, Mapping) else name
+    if not isinstance(named, str):
+        message = "a source that is defined in code needs a name: `source`"
+        raise DefinitionError(message)
+    if not definition:
+        return Source(catalog, {"source": named}, settings=settings, secret=secret, account=account)
+    inline = {"title": named, "settings": {}, "auth": ["none"], **definition, "source": named}
+    return Source(catalog, {"source": inline}, settings=settings, secret=secret, account=account)
+
+
+class Source:
+    """An API, and the account of it that is asked; `circulate_core.source` makes one."""
+
+    def __init__(
+        self,
+        catalog: Sequence[str | PathLike[str]],
+        inline: InlineDefinition,
+        *,
+        settings: Mapping[str, str] | None,
+        secret: str | None,
+        account: str | None,
+    ) -> None:
+        self._folders = catalog
+        self._inline = inline
+        named = inline["source"]
+        self.name: str = named if isinstance(named, str) else str(named["source"])
+        """Name of the source."""
+        self.definition: SourceDefinition = api.source_definition(self.name, catalog=self._catalog)
+        """Its definition."""
+        self._account = _account(self.definition, settings, secret, account)
+
+    @property
+    def _catalog(self) -> Catalog:
+        return [*self._folders, self._inline]
+
+    @property
+    def streams(self) -> list[str]:
+        """Names of its streams, sorted."""
+        prefix = f"{self.name}."
+        names = api.stream_names(catalog=self._catalog)
+        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+    def stream(
+        self,
+        name: str,
+        definition: Mapping[str, Any] | None = None,
+        /,
+        *,
+        since: str | date | None = None,
+        until: str | date | None = None,
+        **operation: object,
+    ) -> Stream:
+        """Return a stream of it. No request is made.
+
+        Args:
+            name: A stream of the source, such as `users`; or the name of one that is defined here.
+            definition: What the endpoint's file would hold.
+            since: Inclusive lower bound, if the stream knows times. A time without offset is UTC.
+            until: Exclusive upper bound.
+            operation: The keys of a list operation, such as `path` and `paginator`. Without `paginator` the list is one
+                page, and without `primary_key` records are identified by `/id`.
+
+        Raises:
+            DefinitionError: There is no such stream, or its definition is wrong.
+        """
+        inline = self._inline
+        if definition is not None or operation:
+            given = dict(definition or {})
+            listed = given.get("list", {})
+            if not isinstance(listed, Mapping):
+                message = f"`list` in the definition of {self.name}.{name} is no mapping"
+                raise DefinitionError(message)
+            defaults = {"primary_key": ["/id"], "paginator": "none"}
+            endpoint = {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
+            inline = {**inline, "endpoints": {**inline.get("endpoints", {}), name: endpoint}}
+        window = {"since": _moment("since", since), "until": _moment("until", until)}
+        stream = Stream(self, name, [*self._folders, inline], window)
+        # Children may be defined after it, and name it as their parent.
+        self._inline = inline
+        return stream
+
+    def check(self, *streams: str) -> Checked:
+        """Ask once whether address and credentials are right.
+
+        Args:
+            streams: Names of streams of it that are to be read: signed in by OAuth, it gets a token for them.
+
+        Raises:
+            CirculateError: What is wrong and what to do about it.
+        """
+        full = [f"{self.name}.{name}" for name in streams]
+        return api.check(self.name, streams=full, catalog=self._catalog, **self._account)
+
+    def __repr__(self) -> str:
+        """Name it, without settings."""
+        return f"<Source {self.name}>"
+
+
+class Stream:
+    """A list of an API, as something to read: in batches, record by record, or into a lake.
+
+    It is asked anew each time that it is read. `circulate_core.source(...).stream(...)` makes one.
+    """
+
+    def __init__(self, of: Source, name: str, catalog: Catalog, window: dict[str, str | None]) -> None:
+        self.source = of
+        """Its source."""
+        self.name = f"{of.name}.{name}"
+        """`source.endpoint`."""
+        self._catalog = catalog
+        self._window = window
+        self.definition: Definition = api.stream_definition(self.name, catalog=catalog)
+        """Its definition."""
+        self.report: Report | None = None
+        """What reading it to its end took, the last time that this was done."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Read it, batch by batch.
+
+        Raises:
+            CirculateError: What went wrong. Batches before it are good, but more were to come.
+        """
+        return self.batches()
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        """As `for`, without keeping the event loop from other work."""
+        return self.batches_async()
+
+    def batches(
+        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+    ) -> Iterator[Batch]:
+        """Read it, batch by batch, as `for batch in stream` does.
+
+        Args:
+            records: The most records of a batch; a batch is closed at 3 MB, too. Default 1,000.
+            on_progress: Called about ten times a second with what was done so far.
+        """
+        reader = self._reader(records, on_progress=on_progress)
+        try:
+            while (batch := reader.next()) is not None:
+                yield Batch(batch)
+        finally:
+            reader.close()
+        self._ended(reader)
+
+    async def batches_async(
+        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+    ) -> AsyncGenerator[Batch, None]:
+        """Read it, batch by batch, as `async for batch in stream` does; see `batches`.
+
+        Args:
+            records: The most records of a batch.
+            on_progress: Called in the event loop after every batch with what was done so far.
+        """
+        reader = self._reader(records)
+        try:
+            while (batch := await reader.next_async()) is not None:
+                if on_progress:
+                    on_progress(json.loads(reader.snapshot()))
+                yield Batch(batch)
+        finally:
+            reader.close()
+        self._ended(reader)
+
+    def records(self) -> Records:
+        """Return its records, parsed, to be used with `for` or `async for`."""
+        return Records(self)
+
+    def sample(self, n: int = 10) -> Batch:
+        """Read its first records, with as few and as small requests as will do.
+
+        Args:
+            n: The most records to return. Default 10.
+        """
+        if n < 1:
+            message = f"a sample has at least one record, not {n}"
+            raise SettingsError(message)
+        reader = self._reader(n, page_records=n)
+        try:
+            return Batch(reader.next() or b"[]")
+        finally:
+            reader.close()
+
+    def pull(
+        self,
+        *,
+        on_progress: Callable[[Snapshot], object] | None = None,
+        stop: _core.Stop | None = None,
+        **options: Unpack[PullOptions],
+    ) -> Report:
+        """Bring it up to date in a folder or a bucket.
+
+        Args:
+            on_progress: Called about ten times a second with what was done so far.
+            stop: Lets another thread stop the pull at its next checkpoint.
+            options: `to`, a folder or `s3://bucket/prefix`, and what else `circulate_core.pull` takes.
+
+        Returns:
+            The report, as that function returns it.
+
+        Raises:
+            CirculateError: As that function.
+        """
+        return api.pull(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+
+    async def pull_async(
+        self,
+        *,
+        on_progress: Callable[[Snapshot], object] | None = None,
+        stop: _core.Stop | None = None,
+        **options: Unpack[PullOptions],
+    ) -> Report:
+        """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`."""
+        return await api.pull_async(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+
+    def _pull_options(self, options: PullOptions) -> PullOptions:
+        given = {**self.source._account, "catalog": self._catalog, **self._window, **options}  # noqa: SLF001 - of one family
+        return cast("PullOptions", given)
+
+    def _reader(
+        self,
+        records: int,
+        *,
+        page_records: int | None = None,
+        on_progress: Callable[[Snapshot], object] | None = None,
+    ) -> _core.Reader:
+        account = self.source._account  # noqa: SLF001 - of one family
+        request = {
+            "stream": self.name,
+            "from": api.account_request(**account, catalog=self._catalog),
+            **self._window,
+            "batch_records": records,
+            "batch_bytes": 3_000_000,
+            "page_records": page_records,
+            "memory": 64_000_000,
+        }
+        return _core.Reader(json.dumps(request), api.progress_callback(on_progress))
+
+    def _ended(self, reader: _core.Reader) -> None:
+        """Keep the report, and say so if some of the stream could not be had."""
+        self.report = cast("Report", json.loads(reader.report)) if reader.report else None
+        if self.report is None:
+            return
+        if holes := self.report["holes"]:
+            some = "; ".join(holes[:3])
+            message = f"{self.name} is incomplete, {len(holes):,} parts of it are missing: {some}; see `stream.report`"
+            warnings.warn(message, IncompleteWarning, stacklevel=3)
+        if unavailable := self.report["unavailable"]:
+            message = f"{self.name}: this account lacks the feature: {unavailable}"
+            warnings.warn(message, IncompleteWarning, stacklevel=3)
+
+    def __repr__(self) -> str:
+        """Name it."""
+        window = "".join(f" {name} {bound}" for name, bound in self._window.items() if bound)
+        return f"<Stream {self.name}{window}>"
+
+
+class Records:
+    """The records of a stream, parsed one batch at a time."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Record]:
+        """Read the stream, record by record."""
+        for batch in self._stream:
+            yield from batch
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        """As `for`, without keeping the event loop from other work."""
+        async for batch in self._stream:
+            for record in batch:
+                yield record
+
+
+class Batch(Sequence[Record]):
+    """Some records of a stream: as received (`json`), and parsed as a sequence."""
+
+    def __init__(self, records: bytes) -> None:
+        self.json = records
+        """A JSON array of the records, their bytes as received."""
+
+    @cached_property
+    def _records(self) -> list[Record]:
+        return cast("list[Record]", json.loads(self.json))
+
+    def records(self) -> list[Record]:
+        """Return its records, parsed."""
+        return list(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        """Return a record, or some."""
+        return self._records[index]
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        """Say how much it is."""
+        return f"<Batch of {len(self):,} records, {len(self.json):,} bytes>"
+
+
+class _Account(TypedDict):
+    """What is known of an account, as the functions of the package take it."""
+
+    settings: dict[str, str]
+    secret: str | None
+    account: str | None
+
+
+def _account(
+    definition: SourceDefinition, settings: Mapping[str, str] | None, secret: str | None, account: str | None
+) -> _Account:
+    from circulate_core.settings import configured  # noqa: PLC0415 - what reads files is loaded when it is needed
+
+    def warn(text: str) -> None:
+        warnings.warn(text, stacklevel=6)
+
+    found = configured(definition, warn=warn, given=settings, secret=secret, account=account)
+    secret = found.secret.text if found.secret else None
+    return {"settings": found.texts(), "secret": secret, "account": found.account}
+
+
+def _moment(name: str, given: object) -> str | None:
+    """Return a time as RFC 3339 text."""
+    from datetime import UTC, date, datetime, time  # noqa: PLC0415 - seldom needed
+
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        message = f"`{name}` is no time: {given}"
+        raise SettingsError(message, hint="write it like 2026-01-31 or 2026-01-31T00:00:00Z") from None
+    if not isinstance(moment, date):
+        message = f"`{name}` is a {type(given).__name__}: give a text, a date or a datetime"
+        raise SettingsError(message)
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat()

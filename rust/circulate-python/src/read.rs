@@ -1,0 +1,161 @@
+//! Reading streams: the class `Reader` of the module.
+
+use std::sync::{Arc, OnceLock};
+
+use circulate_core::auth::sign_in;
+use circulate_core::batch::{BatchLimits, Memory};
+use circulate_core::cursor::Window;
+use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::location::Locations;
+use circulate_core::page::PageLimits;
+use circulate_core::progress::Progress;
+use circulate_core::read::{Read, Reading};
+use circulate_core::run::PullOptions;
+use circulate_core::stop;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::calls::{AccountRequest, connection, from_json, time, to_json, told};
+use crate::runtime::{Watcher, awaitable, wait};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadRequest {
+    stream: String,
+    from: AccountRequest,
+    since: Option<String>,
+    until: Option<String>,
+    batch_records: usize,
+    batch_bytes: usize,
+    /// Ask for pages of so many records, if the API allows it.
+    page_records: Option<u32>,
+    memory: u64,
+}
+
+/// A stream that is being read, batch by batch. It begins to ask when the first batch is wanted.
+#[pyclass(frozen, module = "circulate_core._core")]
+pub(crate) struct Reader {
+    state: Arc<Mutex<State>>,
+    progress: Arc<Progress>,
+    stop: stop::Stop,
+    on_progress: Option<Py<PyAny>>,
+    report: Arc<OnceLock<String>>,
+}
+
+enum State {
+    Wanted(Box<ReadRequest>),
+    Begun(Box<Reading>),
+    Closed,
+}
+
+#[pymethods]
+impl Reader {
+    #[new]
+    #[pyo3(signature = (request, on_progress=None))]
+    fn new(py: Python<'_>, request: &str, on_progress: Option<Py<PyAny>>) -> PyResult<Self> {
+        let request = from_json(py, request)?;
+        Ok(Self {
+            state: Arc::new(Mutex::new(State::Wanted(Box::new(request)))),
+            progress: Arc::default(),
+            stop: stop::Stop::new(None),
+            on_progress,
+            report: Arc::default(),
+        })
+    }
+
+    /// Wait for the next batch: a JSON array of records as received. None after the last one.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let batch = wait(py, self.take(), &mut ReadWatcher(self))?;
+        Ok(told(py, batch)?.map(|batch| PyBytes::new(py, &batch)))
+    }
+
+    /// As `next`, to be awaited.
+    fn next_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let taken = self.take();
+        awaitable(py, async move {
+            let batch = taken.await;
+            Python::attach(|py| Ok(told(py, batch)?.map(|batch| PyBytes::new(py, &batch).unbind())))
+        })
+    }
+
+    /// What was done so far, as JSON.
+    fn snapshot(&self) -> PyResult<String> {
+        to_json(&self.progress.snapshot())
+    }
+
+    /// The report as JSON, once the stream was read to its end.
+    #[getter]
+    fn report(&self) -> Option<&str> {
+        self.report.get().map(String::as_str)
+    }
+
+    /// Stop asking.
+    fn close(&self) {
+        self.stop.request(stop::StopReason::Interrupted);
+        if let Ok(mut state) = self.state.try_lock() {
+            *state = State::Closed;
+        }
+    }
+}
+
+impl Reader {
+    fn take(&self) -> impl Future<Output = Result<Option<bytes::Bytes>>> + Send + 'static {
+        let (state, progress, stop) =
+            (Arc::clone(&self.state), Arc::clone(&self.progress), self.stop.clone());
+        let report = Arc::clone(&self.report);
+        async move {
+            let mut state = state.lock().await;
+            if let State::Wanted(request) = &*state {
+                let read = Box::pin(prepare(request, progress, stop)).await?;
+                *state = State::Begun(Box::new(read.start()));
+            }
+            let State::Begun(reading) = &mut *state else { return Err(closed()) };
+            let next = reading.next().await;
+            if let Some(told) = reading.report().and_then(|told| serde_json::to_string(told).ok()) {
+                let _ = report.set(told);
+            }
+            next
+        }
+    }
+}
+
+/// Not an end like that of the stream.
+fn closed() -> Error {
+    Error::new(ErrorKind::Stopped, "read stream", "it was closed before its end")
+}
+
+/// Shows progress. What interrupts a reader ends it at once, since there is nothing to be kept.
+struct ReadWatcher<'r>(&'r Reader);
+
+impl Watcher for ReadWatcher<'_> {
+    fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
+        if let Some(callback) = &self.0.on_progress {
+            callback.call1(py, (self.0.snapshot()?,))?;
+        }
+        Ok(())
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.stop.request(stop::StopReason::Interrupted);
+        false
+    }
+}
+
+async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Read> {
+    let mut definition = request.from.catalog().stream(&request.stream)?;
+    if let (Some(size), Some(wanted)) = (&mut definition.endpoint.list.page_size, request.page_records) {
+        size.max = wanted.clamp(size.min, size.max);
+    }
+    let window =
+        Window { since: time("since", request.since.clone())?, until: time("until", request.until.clone())? };
+    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
+    let memory = Memory::new(request.memory, batch)?;
+    let account = request.from.resolve(&definition.source, &Locations::default()).await?;
+    let connection = connection(&definition.source, &account)?;
+    let authorize = sign_in(&definition.source, &account, &connection, definition.scopes().as_ref())?;
+    let pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
+    let options = PullOptions { memory, pages, ..PullOptions::default() };
+    Ok(Read { definition, account, connection, authorize, window, batch, options, progress, stop })
+}
