@@ -438,3 +438,31 @@ class Definition(TypedDict):
     """Its source."""
     endpoint: EndpointDefinition
     """Its endpoint."""
+
+
+class TableColumn(TypedDict):
+    """A column of a table as a manifest holds it."""
+
+    name: str
+    """The member's key."""
+    type: str | dict[str, Any]
+    """What it holds: a word, `{"struct": [columns]}` or `{"list": type}`."""
+    declared: NotRequired[bool]
+    """Whether the definition declares it."""
+
+
+class Drift(TypedDict):
+    """What differs from a table's columns in one place."""
+
+    path: str
+    """JSON Pointer of the member; `*` stands for the elements of a list."""
+    kind: str
+    """How: `type`, `new member`, `number out of range`, ..."""
+    expected: NotRequired[str]
+    """The column's type, if that is what differs."""
+    found: NotRequired[str]
+    """The values' type."""
+    count: int
+    """How often."""
+    example: str
+    """The beginning of one of the values."""

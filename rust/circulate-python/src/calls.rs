@@ -47,14 +47,14 @@ pub(crate) struct AccountRequest {
 /// Where definitions are.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CatalogRequest {
+pub(crate) struct CatalogRequest {
     folders: Vec<PathBuf>,
     /// What is defined in code.
     inline: Option<Inline>,
 }
 
 impl CatalogRequest {
-    fn catalog(&self) -> Catalog {
+    pub(crate) fn catalog(&self) -> Catalog {
         Catalog::new(self.folders.clone()).with(self.inline.clone())
     }
 }
