@@ -57,6 +57,11 @@ impl Memory {
         .hint(format!("give at least {least} bytes (--memory), or make objects smaller (--batch-bytes)")))
     }
 
+    /// The most bytes of an object that is a table: while one is stored, the next one grows.
+    pub fn for_table(self, batch: BatchLimits) -> usize {
+        batch.bytes.min(usize::try_from(self.0 / 2).unwrap_or(usize::MAX))
+    }
+
     /// Pages larger than this go to a temporary file; up to three are held at a time.
     pub fn for_page(self) -> u64 {
         self.0 / 16

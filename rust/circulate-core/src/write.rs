@@ -8,48 +8,133 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::batch::{BatchLimits, Memory};
-use crate::encode::{Compression, Encoder, Format, Scratch};
+use crate::encode::{Compression, Encoder, Format, Scratch, TableRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ObjectEntry, sha256_hex};
 use crate::progress::Progress;
 use crate::sink::{Object, Sink, StreamKeys, create_same};
+use crate::table::{Drift, TableSchema};
+
+mod table;
+
+use table::TableFilling;
 
 /// How objects look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ObjectFormat {
     /// How records become bytes.
     pub format: Format,
-    /// How these are compressed.
+    /// How these are compressed: tables inside, other formats as a whole.
     pub compression: Compression,
     /// When an object is full.
     pub batch: BatchLimits,
 }
 
 impl ObjectFormat {
+    /// How objects as a whole are compressed.
+    pub fn around(&self) -> Compression {
+        if self.format.is_columnar() { Compression::None } else { self.compression }
+    }
+
     fn suffix(&self) -> String {
-        format!("{}{}", self.format.suffix(), self.compression.suffix())
+        format!("{}{}", self.format.suffix(), self.around().suffix())
     }
 }
 
 /// Writes the objects of one task.
 #[derive(Debug)]
 pub struct ObjectWriter {
+    filling: Filling,
+    shelf: Shelf,
+}
+
+/// What records are gathered in.
+#[derive(Debug)]
+enum Filling {
+    Text { encoder: Box<dyn Encoder>, records: usize },
+    Table(TableFilling),
+}
+
+impl ObjectWriter {
+    /// Writes objects to `shelf`, tables by `rules`.
+    pub fn new(shelf: Shelf, rules: Option<TableRules>) -> Self {
+        let looks = shelf.looks;
+        let filling = match (looks.format.encoder(), rules) {
+            (None, Some(rules)) => Filling::Table(TableFilling::new(looks, shelf.memory, rules)),
+            (encoder, _) => Filling::Text { encoder: encoder.unwrap_or_default(), records: 0 },
+        };
+        Self { filling, shelf }
+    }
+
+    /// Takes a record in. Waits while too many objects are on their way.
+    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
+        let (encoder, records) = match &mut self.filling {
+            Filling::Table(table) => return table.push(record, &mut self.shelf).await,
+            Filling::Text { encoder, records } => (encoder, records),
+        };
+        let batch = self.shelf.looks.batch;
+        if !batch.admit(*records, encoder.size_with(record.len())) {
+            self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+        }
+        let size = encoder.size_with(record.len());
+        encoder.write(record);
+        *records += 1;
+        if batch.full(*records, size) {
+            self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+        }
+        Ok(())
+    }
+
+    /// The number of the next object.
+    pub fn next_sequence(&self) -> u64 {
+        self.shelf.next_sequence
+    }
+
+    /// Objects begun since the last [`finish`](Self::finish).
+    pub fn unreported(&self) -> usize {
+        self.shelf.stored.len() + self.shelf.running.len()
+    }
+
+    /// The columns of tables by now, and what had no place in them.
+    pub fn schema(&self) -> Option<(&TableSchema, Option<&Drift>)> {
+        match &self.filling {
+            Filling::Table(table) => table.schema(),
+            Filling::Text { .. } => None,
+        }
+    }
+
+    /// Closes the open batch, waits until everything is stored, and reports it in order.
+    pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
+        match &mut self.filling {
+            Filling::Table(table) => table.finish(&mut self.shelf).await?,
+            Filling::Text { records: 0, .. } => {}
+            Filling::Text { encoder, records } => {
+                self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+            }
+        }
+        self.shelf.settle().await?;
+        Ok(std::mem::take(&mut self.shelf.stored))
+    }
+}
+
+/// Where finished objects go: they are stored side by side, and reported in order.
+#[derive(Debug)]
+pub struct Shelf {
     sink: Arc<dyn Sink>,
     keys: StreamKeys,
     task: u32,
     fence: u64,
     looks: ObjectFormat,
-    encoder: Box<dyn Encoder>,
-    records: usize,
     next_sequence: u64,
+    memory: Memory,
     room: Arc<Room>,
     running: VecDeque<JoinHandle<Result<ObjectEntry>>>,
     stored: Vec<ObjectEntry>,
     progress: Arc<Progress>,
 }
 
-impl ObjectWriter {
-    /// Writes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
+impl Shelf {
+    /// Takes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
     pub fn new(
         sink: Arc<dyn Sink>,
@@ -68,9 +153,8 @@ impl ObjectWriter {
             task,
             fence,
             looks,
-            encoder: looks.format.encoder(),
-            records: 0,
             next_sequence,
+            memory,
             room: Arc::new(Room::new(memory, at_once)),
             running: VecDeque::new(),
             stored: Vec::new(),
@@ -78,52 +162,21 @@ impl ObjectWriter {
         }
     }
 
-    /// Takes a record in. Waits while too many objects are on their way.
-    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
-        let size = self.encoder.size_with(record.len());
-        if !self.looks.batch.admit(self.records, size) {
-            self.close().await?;
-        }
-        let size = self.encoder.size_with(record.len());
-        self.encoder.write(record);
-        self.records += 1;
-        if self.looks.batch.full(self.records, size) {
-            self.close().await?;
-        }
+    async fn store(&mut self, body: Vec<u8>, records: usize) -> Result<()> {
+        self.collect_what_is_stored().await?;
+        let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
+        self.next_sequence += 1;
+        let packing = self.room.packing.take(body.len() as u64).await?;
+        let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
+        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records as u64, body, looks)));
         Ok(())
     }
 
-    /// The number of the next object.
-    pub fn next_sequence(&self) -> u64 {
-        self.next_sequence
-    }
-
-    /// Objects begun since the last [`finish`](Self::finish).
-    pub fn unreported(&self) -> usize {
-        self.stored.len() + self.running.len()
-    }
-
-    /// Closes the open batch, waits until everything is stored, and reports it in order.
-    pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
-        self.close().await?;
+    /// Waits until all that was begun is stored.
+    async fn settle(&mut self) -> Result<()> {
         while !self.running.is_empty() {
             self.collect_one().await?;
         }
-        Ok(std::mem::take(&mut self.stored))
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        if self.records == 0 {
-            return Ok(());
-        }
-        self.collect_what_is_stored().await?;
-        let records = std::mem::take(&mut self.records) as u64;
-        let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
-        self.next_sequence += 1;
-        let body = self.encoder.finish();
-        let packing = self.room.packing.take(body.len() as u64).await?;
-        let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
-        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records, body, looks)));
         Ok(())
     }
 
@@ -147,7 +200,7 @@ impl ObjectWriter {
     }
 }
 
-impl Drop for ObjectWriter {
+impl Drop for Shelf {
     fn drop(&mut self) {
         self.running.iter().for_each(JoinHandle::abort);
     }
@@ -224,7 +277,7 @@ async fn store(
         // What a single huge record took is not kept.
         let keep = body.len() <= looks.batch.bytes;
         let mut scratch = shared.take_scratch();
-        let stored = looks.compression.compress(body, &mut scratch)?;
+        let stored = looks.around().compress(body, &mut scratch)?;
         if keep {
             shared.keep_scratch(scratch);
         }
@@ -241,7 +294,7 @@ async fn store(
         key: key.clone(),
         bytes: stored.into(),
         content_type: looks.format.content_type(),
-        content_encoding: looks.compression.content_encoding(),
+        content_encoding: looks.around().content_encoding(),
     };
     create_same(&*sink, object).await?;
     Ok(ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 })

@@ -249,12 +249,12 @@ fn stream_capsule(
     batches: impl RecordBatchReader + Send + 'static,
 ) -> PyResult<Bound<'_, PyCapsule>> {
     const NAME: &CStr = c"arrow_array_stream";
-    PyCapsule::new(py, FFI_ArrowArrayStream::new(Box::new(batches)), Some(NAME.into()))
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(batches)), NAME)
 }
 
 fn schema_capsule<'py>(py: Python<'py>, schema: &SchemaRef) -> PyResult<Bound<'py, PyCapsule>> {
     const NAME: &CStr = c"arrow_schema";
     let exported = FFI_ArrowSchema::try_from(&**schema)
         .map_err(|error| PyValueError::new_err(format!("cannot export the schema: {error}")))?;
-    PyCapsule::new(py, exported, Some(NAME.into()))
+    PyCapsule::new_with_value(py, exported, NAME)
 }

@@ -253,7 +253,7 @@ impl Packer {
         body: &[u8],
         room: OwnedSemaphorePermit,
     ) -> Result<Member> {
-        let (mut encoder, mut records) = (Format::Ndjson.encoder(), 0);
+        let (mut encoder, mut records) = (Ndjson::default(), 0);
         let write = |record: &Record<'_>| {
             encoder.write(record.bytes);
             records += 1;
