@@ -134,7 +134,10 @@ impl TableBuilder {
         let start = cursor.at();
         cursor.expect(b'{')?;
         let after_mark = match &mut self.table.parent {
-            Some(parent) => append_mark(parent, cursor, &mut self.notes)?,
+            Some(parent) => {
+                parent.pad(self.rows);
+                append_mark(parent, cursor, &mut self.notes)?
+            }
             None => None,
         };
         let record = &mut self.table.record;

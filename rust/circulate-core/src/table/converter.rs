@@ -97,7 +97,8 @@ const TOLD: usize = 3;
 
 fn refused(drift: &Drift) -> Error {
     let tell = |DriftEntry { path, kind, count, example }| {
-        format!("`{path}`: {kind} ({count} times, such as {example})")
+        let often = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        format!("`{path}`: {kind} ({often}, such as {example})")
     };
     let told: Vec<_> = drift.entries().take(TOLD).map(tell).collect();
     let more = drift.entries().count().saturating_sub(TOLD);

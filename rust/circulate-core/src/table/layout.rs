@@ -10,15 +10,13 @@ use arrow::error::ArrowError;
 use super::column::{Plain, Text, Values};
 use super::list::List;
 use super::object::{Column, Object};
-use super::schema::{Member, MemberType, TableSchema, Taken};
+use super::schema::{JOIN, Member, MemberType, TableSchema, Taken};
 use super::{Nested, TableOptions, notes};
 
 /// The column for what has no place in the others.
 pub(super) const RESCUED: &str = "_rescued";
 /// The column for records as received.
 pub(super) const RAW: &str = "_raw";
-/// Between the names of members that became one column.
-const JOIN: &str = "__";
 
 /// The buffers of a table.
 #[derive(Debug)]
@@ -33,11 +31,10 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(schema: &TableSchema, options: TableOptions) -> Self {
-        let names: Vec<_> = schema.parent.iter().map(|name| format!("_parent_{name}")).collect();
-        let ours = names.iter().map(String::as_str).chain([RESCUED, RAW]);
-        let mut layout = Layout { nested: options.nested, taken: ours.clone().collect() };
+        let names: Vec<_> = schema.parent_columns().collect();
+        let mut layout = Layout { nested: options.nested, taken: schema.own_names() };
         let mut record = layout.record("", "", &schema.members);
-        record.refused.extend(ours.map(str::to_owned));
+        record.reserve(schema.own_names());
         let parent = (!names.is_empty()).then(|| parent_columns(&schema.parent, &names));
         let raw = options.raw.then(Text::default);
         let flatten = options.nested == Nested::Flatten;

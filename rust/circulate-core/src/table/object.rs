@@ -47,8 +47,10 @@ pub(super) struct Object {
     /// Which column came after which one last time, for it is likely to do so again; first the one that came first.
     followers: Vec<usize>,
     /// Members that have no column since another one has their name, or one that readers can't tell from it.
-    pub(super) refused: HashSet<String>,
+    refused: HashSet<String>,
     folded: Taken,
+    /// Names of columns of our own.
+    ours: Taken,
     valid: Vec<bool>,
     path: String,
 }
@@ -65,7 +67,12 @@ impl Object {
         let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         let places = names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
         let followers = (0..=columns.len()).collect();
-        Self { columns, places, followers, refused, folded, valid: Vec::new(), path }
+        Self { columns, places, followers, refused, folded, ours: Taken::default(), valid: Vec::new(), path }
+    }
+
+    /// Keeps names for columns of our own.
+    pub(super) fn reserve(&mut self, ours: Taken) {
+        self.ours = ours;
     }
 
     /// Appends the object that comes next.
@@ -170,7 +177,9 @@ impl Object {
         }
         let kind = match name.as_deref() {
             None => DriftKind::NotUnicode,
-            Some(name) if name.is_empty() || self.refused.contains(name) => DriftKind::NameTaken,
+            Some(name) if name.is_empty() || self.refused.contains(name) || self.ours.has(name) => {
+                DriftKind::NameTaken
+            }
             Some(name) if self.folded.has(name) => DriftKind::CaseOnly,
             Some(_) => DriftKind::NewMember,
         };
@@ -204,7 +213,6 @@ impl Object {
             match (repeats, place) {
                 (Repeats::Later, _) => self.rescue(key, value, DriftKind::RepeatedKey, notes),
                 (_, Some(place)) => {
-                    self.append_member(place, &mut Cursor::new(value), notes)?;
                     let shows_as_null = value == b"null" || (notes.flatten && value.starts_with(b"{"));
                     if repeats == Repeats::Earlier && shows_as_null {
                         // Otherwise an earlier value would seem to be the last one.
@@ -212,6 +220,7 @@ impl Object {
                         notes.rescue(value);
                         notes.leave(mark);
                     }
+                    self.append_member(place, &mut Cursor::new(value), notes)?;
                 }
                 (_, None) => self.rescue_unknown(key, value, notes),
             }

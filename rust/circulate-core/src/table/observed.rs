@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::cursor::{Cursor, Stop};
 use super::object::{MemberText, last_members};
-use super::schema::{Member, MemberType, Taken};
+use super::schema::{JOIN, Member, MemberType, TableSchema, Taken, flat_names};
 use super::{number, time};
 use crate::error::Result;
 
@@ -15,6 +15,9 @@ const MAX_LEVELS: usize = 8;
 /// An object with more different members than this, of which each record has few, is a map and no struct.
 const MANY: usize = 100;
 const FEW: u64 = 5;
+
+/// Columns without parts that inference stops at: beyond it a table serves nobody, and readers become slow.
+const MAX_LEAVES: usize = 1_000;
 
 /// Different members of one object that are looked at. More could not become columns.
 const MOST_MEMBERS: usize = 2_000;
@@ -64,11 +67,50 @@ pub(super) struct ObservedObject {
     members: Vec<(String, Observed)>,
 }
 
-/// Whether members that are only ever null become columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Growth {
-    WithNulls,
-    WithoutNulls,
+/// How a schema grows.
+#[derive(Debug)]
+pub(super) struct Growth {
+    /// Members that are only ever null become columns.
+    nulls: bool,
+    /// How many more columns without parts there may be.
+    room: usize,
+    /// Flattened names that are taken; any may be used again before there is a first batch.
+    flat: Taken,
+    /// Names of columns of our own.
+    ours: Taken,
+    /// What stands in front of records is no member of theirs.
+    marked: bool,
+}
+
+impl Growth {
+    pub(super) fn of_sample(schema: &TableSchema) -> Self {
+        let room = MAX_LEAVES.saturating_sub(schema.leaves());
+        Self {
+            nulls: true,
+            room,
+            flat: Taken::default(),
+            ours: schema.own_names(),
+            marked: !schema.parent.is_empty(),
+        }
+    }
+
+    pub(super) fn of_later(schema: &TableSchema) -> Self {
+        let mut flat = Taken::default();
+        flat_names(schema.members(), "", &mut |name| flat.add(name));
+        Self { nulls: false, flat, ..Self::of_sample(schema) }
+    }
+
+    /// Whether a column of that name and type would take another one's name.
+    fn clashes(&self, joined: &str, member: &Member) -> bool {
+        let mut clashes = false;
+        match &member.kind {
+            MemberType::Struct(members) => {
+                flat_names(members, &format!("{joined}{JOIN}"), &mut |name| clashes |= self.flat.has(name));
+            }
+            _ => clashes = self.flat.has(joined),
+        }
+        clashes
+    }
 }
 
 impl Observed {
@@ -150,7 +192,7 @@ impl Observed {
     }
 
     /// The type that holds everything found; `None` if it was only ever null.
-    fn kind(&self, room: &mut usize) -> Option<MemberType> {
+    fn kind(&self, growth: &mut Growth) -> Option<MemberType> {
         let only =
             |kinds: &[Found]| self.found.only(kinds.iter().copied().fold(Found::default(), Found::and));
         Some(match () {
@@ -161,29 +203,34 @@ impl Observed {
             () if only(&[Found::WHOLE, Found::FLOAT]) => MemberType::Number,
             () if only(&[Found::BOOLEAN]) => MemberType::Boolean,
             () if only(&[Found::OBJECT]) => {
-                self.object().map_or(MemberType::Json, |object| object.kind(room))
+                self.object().map_or(MemberType::Json, |object| object.kind(growth))
             }
-            () if only(&[Found::LIST]) => self.list_kind(room),
+            () if only(&[Found::LIST]) => self.list_kind(growth),
             () => MemberType::Json,
         })
     }
 
-    fn list_kind(&self, room: &mut usize) -> MemberType {
-        MemberType::List(self.element.as_ref().and_then(|element| element.kind(room)).map(Box::new))
+    fn list_kind(&self, growth: &mut Growth) -> MemberType {
+        MemberType::List(self.element.as_ref().and_then(|element| element.kind(growth)).map(Box::new))
     }
 
-    /// Adds what is new to a type that is known.
-    fn add_to(&self, known: &mut MemberType, growth: Growth, room: &mut usize) {
+    /// Adds what is new to a type that is known. `prefix` is in front of its columns when they are flattened.
+    fn add_to(&self, known: &mut MemberType, prefix: Option<&str>, growth: &mut Growth) {
         match (known, &self.object, &self.element) {
-            (MemberType::Struct(members), Some(object), _) => {
-                if !object.is_map() {
-                    object.add_to(members, None, growth, room);
-                }
-            }
-            (MemberType::List(Some(known)), _, Some(element)) => element.add_to(known, growth, room),
-            (MemberType::List(unknown), _, Some(element)) => *unknown = element.kind(room).map(Box::new),
+            (MemberType::Struct(members), Some(object), _) => object.add_to(members, prefix, growth),
+            (MemberType::List(Some(known)), _, Some(element)) => element.add_to(known, None, growth),
+            (MemberType::List(unknown), _, Some(element)) => *unknown = element.kind(growth).map(Box::new),
             _ => {}
         }
+    }
+
+    fn as_member(&self, name: &str, growth: &mut Growth) -> Option<Member> {
+        let before = growth.room;
+        let if_null = growth.nulls.then_some(MemberType::String);
+        let kind = self.kind(growth).or(if_null)?;
+        // Parts took their room one by one.
+        growth.room = before.saturating_sub(kind.leaves());
+        Some(Member { name: name.to_owned(), kind, declared: false })
     }
 }
 
@@ -233,49 +280,39 @@ impl ObservedObject {
         different > MANY && self.members_of_all * FEW < self.objects * different as u64
     }
 
-    fn kind(&self, room: &mut usize) -> MemberType {
+    fn kind(&self, growth: &mut Growth) -> MemberType {
         let mut members = Vec::new();
-        if !self.is_map() {
-            self.add_to(&mut members, None, Growth::WithNulls, room);
-        }
+        let nulls = std::mem::replace(&mut growth.nulls, true);
+        self.add_to(&mut members, None, growth);
+        growth.nulls = nulls;
         // Parquet has no group without members.
         if members.is_empty() { MemberType::Json } else { MemberType::Struct(members) }
     }
 
     /// Adds members that are not there yet, and looks for new ones in those that are.
-    pub(super) fn add_to(
-        &self,
-        known: &mut Vec<Member>,
-        skip: Option<&str>,
-        growth: Growth,
-        room: &mut usize,
-    ) {
-        let mut taken: Taken = known.iter().map(|member| member.name.as_str()).collect();
+    pub(super) fn add_to(&self, known: &mut Vec<Member>, prefix: Option<&str>, growth: &mut Growth) {
+        let is_record = prefix == Some("");
+        let adds = is_record || !self.is_map();
+        let mut taken = if is_record { growth.ours.clone() } else { Taken::default() };
+        known.iter().for_each(|member| taken.add(&member.name));
         for (name, seen) in &self.members {
-            if skip == Some(name.as_str()) || name.is_empty() {
+            let joined = prefix.map(|prefix| format!("{prefix}{name}"));
+            if let Some(member) = known.iter_mut().find(|member| member.name == *name) {
+                let prefix = joined.map(|joined| format!("{joined}{JOIN}"));
+                seen.add_to(&mut member.kind, prefix.as_deref(), growth);
                 continue;
             }
-            match known.iter_mut().find(|member| member.name == *name) {
-                Some(member) => seen.add_to(&mut member.kind, growth, room),
-                None if *room == 0 || taken.has(name) => {}
-                None => {
-                    if let Some(member) = seen.as_member(name, growth, room) {
-                        taken.take(name);
-                        known.push(member);
-                    }
+            let ours = name.is_empty() || (is_record && growth.marked && name == "_circulate");
+            if !adds || ours || growth.room == 0 || taken.has(name) {
+                continue;
+            }
+            let before = growth.room;
+            match seen.as_member(name, growth) {
+                Some(member) if joined.is_some_and(|joined| growth.clashes(&joined, &member)) => {
+                    growth.room = before;
                 }
+                member => known.extend(member.inspect(|_| taken.add(name))),
             }
         }
-    }
-}
-
-impl Observed {
-    fn as_member(&self, name: &str, growth: Growth, room: &mut usize) -> Option<Member> {
-        let with_nulls = (growth == Growth::WithNulls).then_some(MemberType::String);
-        let before = *room;
-        let kind = self.kind(room).or(with_nulls)?;
-        // A type with parts took the room of each of them.
-        *room = before.saturating_sub(kind.leaves());
-        Some(Member { name: name.to_owned(), kind, declared: false })
     }
 }

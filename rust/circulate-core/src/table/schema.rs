@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::TableOptions;
-use super::layout::Table;
+use super::layout::{RAW, RESCUED, Table};
 use super::observed::{Growth, Observed};
 use crate::spec::{ColumnType, Columns, Endpoint};
 
@@ -103,20 +103,19 @@ impl TableSchema {
 
     /// The schema with what a sample of records holds beside what is known. Members that are always null become text.
     pub fn inferred(&self, sample: &Observed) -> Self {
-        self.grown(sample, Growth::WithNulls)
+        self.grown(sample, Growth::of_sample(self))
     }
 
-    /// The schema with members that came later. One that is only ever null can still become anything, so it waits.
+    /// The schema with members that came later. One that is only ever null can still become anything, so it waits. One
+    /// whose flattened name is a column's is left out, whatever the layout, so that no column changes in any of them.
     pub fn evolved(&self, seen: &Observed) -> Self {
-        self.grown(seen, Growth::WithoutNulls)
+        self.grown(seen, Growth::of_later(self))
     }
 
-    fn grown(&self, observed: &Observed, growth: Growth) -> Self {
+    fn grown(&self, observed: &Observed, mut growth: Growth) -> Self {
         let mut grown = self.clone();
-        let mut room = MAX_LEAVES.saturating_sub(grown.leaves());
         if let Some(record) = observed.object() {
-            let skip = if self.parent.is_empty() { None } else { Some("_circulate") };
-            record.add_to(&mut grown.members, skip, growth, &mut room);
+            record.add_to(&mut grown.members, Some(""), &mut growth);
         }
         grown
     }
@@ -131,14 +130,21 @@ impl TableSchema {
         &self.members
     }
 
+    /// The names of its columns that are no members of records.
+    pub(super) fn own_names(&self) -> Taken {
+        let parent: Vec<_> = self.parent_columns().collect();
+        parent.iter().map(String::as_str).chain([RESCUED, RAW]).collect()
+    }
+
+    pub(super) fn parent_columns(&self) -> impl Iterator<Item = String> {
+        self.parent.iter().map(|name| format!("_parent_{name}"))
+    }
+
     /// The columns without parts.
     pub(super) fn leaves(&self) -> usize {
         self.members.iter().map(|member| member.kind.leaves()).sum()
     }
 }
-
-/// Columns without parts that inference stops at: beyond it a table serves nobody, and readers become slow.
-const MAX_LEAVES: usize = 1_000;
 
 impl MemberType {
     pub(super) fn leaves(&self) -> usize {
@@ -169,6 +175,20 @@ fn declared_type(kind: &ColumnType) -> MemberType {
     }
 }
 
+/// The names of the columns that members have when objects are flattened.
+pub(super) fn flat_names(members: &[Member], prefix: &str, each: &mut impl FnMut(&str)) {
+    for Member { name, kind, .. } in members {
+        let joined = format!("{prefix}{name}");
+        match kind {
+            MemberType::Struct(members) => flat_names(members, &format!("{joined}{JOIN}"), each),
+            _ => each(&joined),
+        }
+    }
+}
+
+/// Between the names of members that became one column.
+pub(super) const JOIN: &str = "__";
+
 /// Names that are taken, whatever their case: Athena, DuckDB and Spark tell none apart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Taken(HashSet<String>);
@@ -177,6 +197,10 @@ impl Taken {
     /// Takes a name; `false` if it is taken.
     pub(super) fn take(&mut self, name: &str) -> bool {
         self.0.insert(name.to_lowercase())
+    }
+
+    pub(super) fn add(&mut self, name: &str) {
+        self.0.insert(name.to_lowercase());
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
