@@ -56,12 +56,12 @@ enum Filling {
 }
 
 impl ObjectWriter {
-    /// Writes objects to `shelf`, tables by `rules`.
-    pub fn new(shelf: Shelf, rules: Option<TableRules>) -> Self {
+    /// Writes objects to `shelf`; tables, if that is what they are, by `rules`.
+    pub fn new(shelf: Shelf, rules: TableRules) -> Self {
         let looks = shelf.looks;
-        let filling = match (looks.format.encoder(), rules) {
-            (None, Some(rules)) => Filling::Table(TableFilling::new(looks, shelf.memory, rules)),
-            (encoder, _) => Filling::Text { encoder: encoder.unwrap_or_default(), records: 0 },
+        let filling = match looks.format.encoder() {
+            Some(encoder) => Filling::Text { encoder, records: 0 },
+            None => Filling::Table(TableFilling::new(looks, shelf.memory, rules)),
         };
         Self { filling, shelf }
     }
@@ -95,9 +95,9 @@ impl ObjectWriter {
         self.shelf.stored.len() + self.shelf.running.len()
     }
 
-    /// The columns of tables by now, and what had no place in them.
-    pub fn schema(&self) -> Option<(&TableSchema, Option<&Drift>)> {
-        match &self.filling {
+    /// The columns of tables by now, and what had no place in them, after [`finish`](Self::finish).
+    pub fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
+        match &mut self.filling {
             Filling::Table(table) => table.schema(),
             Filling::Text { .. } => None,
         }

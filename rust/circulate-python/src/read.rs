@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use circulate_core::auth::sign_in;
 use bytes::Bytes;
+use circulate_core::auth::sign_in;
 use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::cursor::Window;
 use circulate_core::error::{Error, ErrorKind, Result};

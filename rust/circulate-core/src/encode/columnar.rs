@@ -26,10 +26,12 @@ const ZSTD_LEVEL: i32 = 3;
 /// How records become tables.
 #[derive(Debug, Clone)]
 pub struct TableRules {
-    /// What is known of the columns: declared, or as the run before left them.
+    /// What is known of the columns: declared, or as they are in tables that were written before.
     pub known: TableSchema,
-    /// Whether an earlier run wrote tables of these columns; otherwise the first records tell more of them.
+    /// Whether there are such tables; otherwise the first records tell more of the columns.
     pub written: bool,
+    /// What had no place in these columns up to here.
+    pub drift: Drift,
     /// How tables look.
     pub options: TableOptions,
     /// What becomes of values that have no place in them.
@@ -60,9 +62,9 @@ pub struct Columnar {
 impl Columnar {
     /// Makes objects of about `enough` bytes.
     pub fn new(format: Format, compression: Compression, enough: usize, rules: TableRules) -> Self {
-        let converter = rules
-            .written
-            .then(|| Converter::new(rules.known.clone(), rules.options, rules.contract));
+        let converter = rules.written.then(|| {
+            Converter::new(rules.known.clone(), rules.options, rules.contract).after(rules.drift.clone())
+        });
         Self { format, compression, enough, rules, converter, open: None }
     }
 
@@ -90,10 +92,10 @@ impl Columnar {
     }
 
     /// The columns by now, and what had no place in them.
-    pub fn schema(&self) -> (&TableSchema, Option<&Drift>) {
+    pub fn schema(&self) -> (&TableSchema, &Drift) {
         match &self.converter {
-            Some(converter) => (converter.schema(), Some(converter.drift())),
-            None => (&self.rules.known, None),
+            Some(converter) => (converter.schema(), converter.drift()),
+            None => (&self.rules.known, &self.rules.drift),
         }
     }
 

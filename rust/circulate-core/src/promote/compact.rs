@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::groups::{Group, Grouper, Limits};
 use super::{COPIED_AT_ONCE, Promotion, Run, Tally};
 use crate::batch::Memory;
-use crate::encode::{Compression, Format, Scratch};
+use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex};
 use crate::page::{Record, Watch};

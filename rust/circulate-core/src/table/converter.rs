@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use super::{Drift, DriftEntry, TableBuilder, TableOptions, TableSchema};
+use super::{Drift, DriftEntry, Observed, TableBuilder, TableOptions, TableSchema};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What happens when records hold what the schema does not.
@@ -37,6 +37,23 @@ impl Converter {
         let fixed = false;
         let builder = builder(&schema, options, contract, fixed);
         Self { schema, options, contract, fixed, builder, drift: Drift::default() }
+    }
+
+    /// A converter whose schema is what is declared and, beside it, what the records of a JSON array hold.
+    pub fn from_sample(
+        declared: &TableSchema,
+        options: TableOptions,
+        contract: Contract,
+        body: &[u8],
+    ) -> Result<Self> {
+        let mut sample = Observed::default();
+        sample.observe_array(body, usize::MAX)?;
+        Ok(Self::new(declared.inferred(&sample), options, contract))
+    }
+
+    /// One that goes on counting drift from here.
+    pub fn after(self, drift: Drift) -> Self {
+        Self { drift, ..self }
     }
 
     /// Readers were told the schema, as those of an Arrow stream are: new members are rescued where they would have

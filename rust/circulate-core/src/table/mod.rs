@@ -56,6 +56,17 @@ pub enum Nested {
     Json,
 }
 
+impl Nested {
+    /// The layout in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Struct => "struct",
+            Self::Flatten => "flatten",
+            Self::Json => "json",
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;

@@ -101,6 +101,12 @@ impl TableSchema {
         Self::declared(&endpoint.columns, fields.map(|name| name.as_str()))
     }
 
+    /// The schema with what `endpoint` declares and it does not have. What it has stays as it is.
+    pub fn with_declared(mut self, endpoint: &Endpoint) -> Self {
+        add_missing(&mut self.members, Self::of(endpoint).members);
+        self
+    }
+
     /// The schema with what a sample of records holds beside what is known. Members that are always null become text.
     pub fn inferred(&self, sample: &Observed) -> Self {
         self.grown(sample, Growth::of_sample(self))
@@ -211,5 +217,20 @@ impl Taken {
 impl<'n> FromIterator<&'n str> for Taken {
     fn from_iter<I: IntoIterator<Item = &'n str>>(names: I) -> Self {
         Self(names.into_iter().map(str::to_lowercase).collect())
+    }
+}
+
+fn add_missing(members: &mut Vec<Member>, declared: Vec<Member>) {
+    for member in declared {
+        match members.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&member.name)) {
+            None => members.push(member),
+            Some(known) => {
+                if let (MemberType::Struct(inside), MemberType::Struct(declared)) =
+                    (&mut known.kind, member.kind)
+                {
+                    add_missing(inside, declared);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Records gathered for tables. They are converted and encoded in pieces, beside the reading of more.
 
+use std::sync::{Mutex, PoisonError};
+
 use tokio::task::JoinHandle;
 
 use super::{ObjectFormat, Shelf};
@@ -23,7 +25,8 @@ pub(super) struct TableFilling {
 /// The tables are with us, or with a worker that converts a piece.
 #[derive(Debug)]
 enum Tables {
-    Here(Box<Columnar>),
+    /// Behind a lock, since what compresses them can't be looked at by two threads.
+    Here(Mutex<Box<Columnar>>),
     Away(JoinHandle<(Box<Columnar>, Result<Vec<Encoded>>)>),
     /// The worker did not come back.
     Lost,
@@ -36,7 +39,7 @@ impl TableFilling {
             gathered: JsonArray::default(),
             records: 0,
             piece: PIECE.min(usize::try_from(memory.for_page()).unwrap_or(PIECE)),
-            tables: Tables::Here(Box::new(columnar)),
+            tables: Tables::Here(Mutex::new(Box::new(columnar))),
         }
     }
 
@@ -49,9 +52,10 @@ impl TableFilling {
         Ok(())
     }
 
-    pub(super) fn schema(&self) -> Option<(&TableSchema, Option<&Drift>)> {
-        match &self.tables {
-            Tables::Here(columnar) => Some(columnar.schema()),
+    /// The columns by now, and what had no place in them; `None` while tables are being made.
+    pub(super) fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
+        match &mut self.tables {
+            Tables::Here(columnar) => Some(unlocked(columnar).schema()),
             Tables::Away(_) | Tables::Lost => None,
         }
     }
@@ -78,9 +82,10 @@ impl TableFilling {
         work: impl FnOnce(&mut Columnar) -> Result<Vec<Encoded>> + Send + 'static,
     ) -> Result<()> {
         self.back(shelf).await?;
-        let Tables::Here(mut columnar) = std::mem::replace(&mut self.tables, Tables::Lost) else {
+        let Tables::Here(columnar) = std::mem::replace(&mut self.tables, Tables::Lost) else {
             return Err(lost());
         };
+        let mut columnar = columnar.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.tables = Tables::Away(tokio::task::spawn_blocking(move || {
             let done = work(&mut columnar);
             (columnar, done)
@@ -95,13 +100,17 @@ impl TableFilling {
         let back = worker.await;
         self.tables = Tables::Lost;
         let (columnar, done) = back.map_err(|error| lost().caused_by(error))?;
-        self.tables = Tables::Here(columnar);
+        self.tables = Tables::Here(Mutex::new(columnar));
         for Encoded { bytes, records } in done? {
             shelf.settle().await?;
             shelf.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await?;
         }
         Ok(())
     }
+}
+
+fn unlocked(columnar: &mut Mutex<Box<Columnar>>) -> &mut Columnar {
+    columnar.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lost() -> Error {
