@@ -81,7 +81,7 @@ impl Values {
             (Self::List(list), b'[') => list.append(cursor, notes).map(|()| None),
             _ => {
                 cursor.skip()?;
-                self.push_null()?;
+                self.push_null();
                 Ok(Some(Misfit::Type(first)))
             }
         }
@@ -89,13 +89,12 @@ impl Values {
 
     fn append_null(&mut self, cursor: &mut Cursor<'_>) -> Fit {
         cursor.literal(b"null")?;
-        self.push_null()?;
+        self.push_null();
         Ok(None)
     }
 
-    fn push_null(&mut self) -> Result<(), Stop> {
+    fn push_null(&mut self) {
         self.pad(self.len() + 1);
-        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -290,7 +289,9 @@ impl Text {
 
     /// Appends what `parts` are together.
     pub(super) fn append_parts(&mut self, parts: &[&[u8]]) -> Result<(), Stop> {
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
         self.end_value(true)
     }
 

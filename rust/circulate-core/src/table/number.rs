@@ -54,11 +54,7 @@ pub(super) fn float(raw: &[u8]) -> Result<f64, Unfit> {
 }
 
 /// Whether `value` is the whole number `raw`, to the last digit.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::float_cmp,
-    reason = "a float that is cut differs from the number"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a float that is cut differs from the number")]
 fn is_exact(raw: &[u8], value: f64) -> bool {
     match integer(raw) {
         Some(whole) if whole.unsigned_abs() <= EXACT => true,

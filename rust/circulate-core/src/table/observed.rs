@@ -294,7 +294,9 @@ impl ObservedObject {
         let is_record = prefix == Some("");
         let adds = is_record || !self.is_map();
         let mut taken = if is_record { growth.ours.clone() } else { Taken::default() };
-        known.iter().for_each(|member| taken.add(&member.name));
+        for member in known.iter() {
+            taken.add(&member.name);
+        }
         for (name, seen) in &self.members {
             let joined = prefix.map(|prefix| format!("{prefix}{name}"));
             if let Some(member) = known.iter_mut().find(|member| member.name == *name) {

@@ -118,7 +118,6 @@ fn items(cursor: &mut Cursor<'_>) -> Vec<Value> {
 }
 
 impl PartialEq for Value {
-    #[expect(clippy::float_cmp, reason = "not a digit may differ")]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,

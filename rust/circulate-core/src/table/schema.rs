@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::TableOptions;
 use super::layout::{RAW, RESCUED, Table};
 use super::observed::{Growth, Observed};
-use crate::spec::{ColumnType, Columns, Endpoint};
+use crate::spec::{ColumnType, Columns, Endpoint, Name};
 
 /// The layout of what [`TableSchema`] serialises to.
 const VERSION: u32 = 1;
@@ -98,7 +98,7 @@ impl TableSchema {
     /// What the definition of an endpoint tells of its records.
     pub fn of(endpoint: &Endpoint) -> Self {
         let fields = endpoint.list.parent.iter().flat_map(|parent| parent.fields.keys());
-        Self::declared(&endpoint.columns, fields.map(|name| name.as_str()))
+        Self::declared(&endpoint.columns, fields.map(Name::as_str))
     }
 
     /// The schema with what `endpoint` declares and it does not have. What it has stays as it is.
@@ -195,7 +195,7 @@ pub(super) fn flat_names(members: &[Member], prefix: &str, each: &mut impl FnMut
 /// Between the names of members that became one column.
 pub(super) const JOIN: &str = "__";
 
-/// Names that are taken, whatever their case: Athena, DuckDB and Spark tell none apart.
+/// Names that are taken, whatever their case: readers such as Athena and Spark tell none apart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Taken(HashSet<String>);
 
