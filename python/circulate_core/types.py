@@ -49,12 +49,15 @@ class PullOptions(TypedDict, total=False):
     unattended: bool
     continuation: str | None
     request: str | None
-    format: Literal["json", "ndjson"]
-    compression: Literal["gzip", "zstd", "none"]
-    batch_records: int
-    batch_bytes: int
+    format: Literal["json", "ndjson", "parquet", "arrow"]
+    compression: Literal["gzip", "zstd", "none"] | None
+    batch_records: int | None
+    batch_bytes: int | None
+    nested: Literal["struct", "flatten", "json"]
+    raw: bool
+    contract: Literal["evolve", "rescue", "freeze"]
     max_record_bytes: int | None
-    memory: int
+    memory: int | None
     state: str | PathLike[str] | None
     deadline: float | None
     worker_ends: float | None

@@ -18,8 +18,10 @@ use crate::table::{Contract, Converter, Drift, TableOptions, TableSchema};
 
 /// Rows of a row group: what DuckDB reads at a time by one thread, and few enough that statistics tell them apart.
 const ROWS_PER_GROUP: usize = 122_880;
-/// Bytes of a row group as it is stored; more of it would have to be in memory.
+/// Most bytes of a row group as it is stored: until it is complete it is in memory, and not in its final form.
 const BYTES_PER_GROUP: usize = 16_000_000;
+/// Row groups of an object at least, in however little memory it is made.
+const GROUPS: usize = 4;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -75,10 +77,10 @@ impl Columnar {
         if self.open.as_ref().is_some_and(|open| open.schema != batch.schema()) {
             done.extend(self.finish()?);
         }
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(OpenObject::begin(self.format, self.compression, batch.schema())?),
-        };
+        if self.open.is_none() {
+            self.open = Some(OpenObject::begin(self, batch.schema())?);
+        }
+        let Some(open) = &mut self.open else { return Ok(done) };
         open.write(&batch)?;
         if open.size() >= self.enough {
             done.extend(self.finish()?);
@@ -128,8 +130,9 @@ impl fmt::Debug for OpenObject {
 }
 
 impl OpenObject {
-    fn begin(format: Format, compression: Compression, schema: SchemaRef) -> Result<Self> {
-        let writer = match format {
+    fn begin(of: &Columnar, schema: SchemaRef) -> Result<Self> {
+        let compression = of.compression;
+        let writer = match of.format {
             Format::Arrow => {
                 let options = IpcWriteOptions::default()
                     .try_with_compression(ipc_codec(compression))
@@ -141,7 +144,7 @@ impl OpenObject {
                 let properties = WriterProperties::builder()
                     .set_compression(parquet_codec(compression)?)
                     .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-                    .set_max_row_group_bytes(Some(BYTES_PER_GROUP))
+                    .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
                     .set_coerce_types(true)
                     .build();
                 let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties));

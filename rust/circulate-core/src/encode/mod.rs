@@ -107,6 +107,7 @@ mod tests {
         match format {
             Format::Json => text[1..text.len() - 1].split(',').map(str::to_owned).collect(),
             Format::Ndjson => text.lines().map(str::to_owned).collect(),
+            Format::Parquet | Format::Arrow => unreachable!("they are no text"),
         }
     }
 
