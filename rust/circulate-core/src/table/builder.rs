@@ -63,9 +63,10 @@ impl TableBuilder {
         std::mem::take(&mut self.drift)
     }
 
-    /// The schema with the members that were new, if there were any that it can grow by.
-    pub fn evolved(&self) -> Option<TableSchema> {
-        let evolved = self.schema.evolved(self.fresh.as_ref()?);
+    /// The schema with the members that were new since this was last asked, if there were any that it can grow by.
+    pub fn evolved(&mut self) -> Option<TableSchema> {
+        let fresh = std::mem::take(self.fresh.as_mut()?);
+        let evolved = self.schema.evolved(&fresh);
         (evolved != self.schema).then_some(evolved)
     }
 
@@ -89,6 +90,7 @@ impl TableBuilder {
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
         self.table.finish(rows).map_err(|error| {
+            self.table.truncate(0);
             Error::new(ErrorKind::Data, "convert records", "the records make no Arrow batch").caused_by(error)
         })
     }

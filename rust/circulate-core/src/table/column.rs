@@ -126,9 +126,8 @@ impl Values {
 
     /// Takes back what is beyond `rows`.
     pub(super) fn truncate(&mut self, rows: usize) {
-        if self.len() <= rows && !matches!(self, Self::Object(_) | Self::List(_)) {
-            return;
-        }
+        // Even without a row too many there may be the beginning of one.
+        let rows = rows.min(self.len());
         match self {
             Self::Text(text) | Self::Json(text) => text.resize(rows),
             Self::Integer(values) | Self::Time(values) => values.resize(rows),

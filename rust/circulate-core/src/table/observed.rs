@@ -274,9 +274,13 @@ impl ObservedObject {
         self.members.get_mut(place).map(|(_, seen)| seen)
     }
 
-    /// Its members are data, such as ids: a struct would get a column for each of them.
-    fn is_map(&self) -> bool {
-        let different = self.members.len();
+    /// Its members are data, such as ids: beside those that are known, a struct would get a column for each of them.
+    fn is_map(&self, known: &[Member]) -> bool {
+        let is_new = |name: &str| !known.iter().any(|member| member.name == name);
+        if known.len() + self.members.len() <= MANY {
+            return false;
+        }
+        let different = known.len() + self.members.iter().filter(|(name, _)| is_new(name)).count();
         different > MANY && self.members_of_all * FEW < self.objects * different as u64
     }
 
@@ -292,7 +296,7 @@ impl ObservedObject {
     /// Adds members that are not there yet, and looks for new ones in those that are.
     pub(super) fn add_to(&self, known: &mut Vec<Member>, prefix: Option<&str>, growth: &mut Growth) {
         let is_record = prefix == Some("");
-        let adds = is_record || !self.is_map();
+        let adds = is_record || !self.is_map(known);
         let mut taken = if is_record { growth.ours.clone() } else { Taken::default() };
         for member in known.iter() {
             taken.add(&member.name);

@@ -239,6 +239,20 @@ fn an_object_whose_keys_are_data_stays_json() {
 }
 
 #[test]
+fn keys_that_are_data_become_no_columns_later_either() {
+    let mut converter =
+        Converter::new(inferred(&[r#"{"m":{"a":1}}"#]), TableOptions::default(), Contract::Evolve);
+    for batch in 0..30 {
+        let record = |number| format!(r#"{{"m":{{"id{batch}_{number}":1}}}}"#);
+        let records: Vec<_> = (0..10).map(record).collect();
+        let records: Vec<_> = records.iter().map(String::as_str).collect();
+        let converted = converter.convert_array(&array(&records)).unwrap();
+        assert_eq!(rescued(&converted)[0].is_some(), batch > 8, "{batch}");
+    }
+    assert_eq!(converter.schema().leaves(), 91);
+}
+
+#[test]
 fn what_is_nested_deeper_than_eight_levels_stays_json() {
     let record = format!(r#"{{"v":{}1{}}}"#, r#"{"o":["#.repeat(512), "]}".repeat(512));
     let schema = inferred(&[&record]);
@@ -448,6 +462,8 @@ fn what_is_no_json_is_an_error_and_leaves_nothing_behind() {
     let mut builder = TableBuilder::new(declared("a: string"), TableOptions::default());
     builder.push(b"{\"a\":\"\xff\"}").unwrap();
     assert_eq!(builder.finish().unwrap_err().kind(), ErrorKind::Data);
+    builder.push(br#"{"a":"x"}"#).unwrap();
+    assert_eq!(texts(&builder.finish().unwrap(), "a"), [Some("x")]);
 }
 
 #[test]
