@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from circulate_core.settings import Configured
-    from circulate_core.types import Definition, PartitionCounts, Report
+    from circulate_core.types import Definition, Drifted, PartitionCounts, Report
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
 HOLES_SHOWN = 10
+PLACES_SHOWN = 3
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
 
@@ -297,9 +298,21 @@ def _tell_complete(report: Report) -> None:
         say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
     if report["records_without_time"]:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
+    if drift := report["drift"]:
+        _tell_drift(drift)
     say(f"  manifest  {report['destination']}/{report['manifest']}")
     if report["mode"] != "window" and (since := report["next_since"]):
         say(f"  next run  asks for what changed since {moment(since)}")
+
+
+def _tell_drift(drift: Drifted) -> None:
+    """Say what tables had no column for."""
+    for place in drift["places"][:PLACES_SHOWN]:
+        kind = f"expected {place['expected']}, found {place['found']}" if place["kind"] == "type" else place["kind"]
+        times = counted(place["count"], "time")
+        say(paint(f"  drift  {place['path']}: {kind}, {times}, such as {place['example']}", "yellow"))
+    if len(drift["places"]) > PLACES_SHOWN:
+        say(paint(f"  and more: {drift['values']:,} values in all, which the manifest names by place", "yellow"))
 
 
 def _tell_way_on(report: Report) -> None:

@@ -41,7 +41,7 @@ mod tables;
 
 use attempt::{Attempt, Attempted, End};
 use renewal::Renewal;
-pub use report::{Outcome, Report, Verdict};
+pub use report::{Drifted, Outcome, Report, Verdict};
 
 /// One stream to bring up to date, with everything it needs.
 #[derive(Debug)]
@@ -523,3 +523,7 @@ mod children_tests;
 #[cfg(test)]
 #[path = "run_endless_tests.rs"]
 mod endless_tests;
+
+#[cfg(test)]
+#[path = "run_tables_tests.rs"]
+mod tables_tests;

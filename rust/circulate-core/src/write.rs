@@ -81,7 +81,7 @@ impl ObjectFormat {
 #[derive(Debug)]
 pub struct ObjectWriter {
     filling: Filling,
-    shelf: Shelf,
+    store: ObjectStore,
 }
 
 /// What records are gathered in.
@@ -92,43 +92,43 @@ enum Filling {
 }
 
 impl ObjectWriter {
-    /// Writes objects to `shelf`; tables, if that is what they are, by `rules`.
-    pub fn new(shelf: Shelf, rules: TableRules) -> Self {
-        let looks = shelf.looks;
+    /// Writes objects to `store`; tables, if that is what they are, by `rules`.
+    pub fn new(store: ObjectStore, rules: TableRules) -> Self {
+        let looks = store.looks;
         let filling = match looks.format.encoder() {
             Some(encoder) => Filling::Text { encoder, records: 0 },
-            None => Filling::Table(TableFilling::new(looks, shelf.memory, rules)),
+            None => Filling::Table(TableFilling::new(looks, store.memory, rules)),
         };
-        Self { filling, shelf }
+        Self { filling, store }
     }
 
     /// Takes a record in. Waits while too many objects are on their way.
     pub async fn push(&mut self, record: &[u8]) -> Result<()> {
         let (encoder, records) = match &mut self.filling {
-            Filling::Table(table) => return table.push(record, &mut self.shelf).await,
+            Filling::Table(table) => return table.push(record, &mut self.store).await,
             Filling::Text { encoder, records } => (encoder, records),
         };
-        let batch = self.shelf.looks.batch;
+        let batch = self.store.looks.batch;
         if !batch.admit(*records, encoder.size_with(record.len())) {
-            self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+            self.store.store(encoder.finish(), std::mem::take(records)).await?;
         }
         let size = encoder.size_with(record.len());
         encoder.write(record);
         *records += 1;
         if batch.full(*records, size) {
-            self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+            self.store.store(encoder.finish(), std::mem::take(records)).await?;
         }
         Ok(())
     }
 
     /// The number of the next object.
     pub fn next_sequence(&self) -> u64 {
-        self.shelf.next_sequence
+        self.store.next_sequence
     }
 
     /// Objects begun since the last [`finish`](Self::finish).
     pub fn unreported(&self) -> usize {
-        self.shelf.stored.len() + self.shelf.running.len()
+        self.store.stored.len() + self.store.running.len()
     }
 
     /// The columns of tables by now, and what had no place in them, after [`finish`](Self::finish).
@@ -142,20 +142,20 @@ impl ObjectWriter {
     /// Closes the open batch, waits until everything is stored, and reports it in order.
     pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
         match &mut self.filling {
-            Filling::Table(table) => table.finish(&mut self.shelf).await?,
+            Filling::Table(table) => table.finish(&mut self.store).await?,
             Filling::Text { records: 0, .. } => {}
             Filling::Text { encoder, records } => {
-                self.shelf.store(encoder.finish(), std::mem::take(records)).await?;
+                self.store.store(encoder.finish(), std::mem::take(records)).await?;
             }
         }
-        self.shelf.settle().await?;
-        Ok(std::mem::take(&mut self.shelf.stored))
+        self.store.settle().await?;
+        Ok(std::mem::take(&mut self.store.stored))
     }
 }
 
 /// Where finished objects go: they are stored side by side, and reported in order.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct ObjectStore {
     sink: Arc<dyn Sink>,
     keys: StreamKeys,
     task: u32,
@@ -169,7 +169,7 @@ pub struct Shelf {
     progress: Arc<Progress>,
 }
 
-impl Shelf {
+impl ObjectStore {
     /// Takes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
     pub fn new(
@@ -236,7 +236,7 @@ impl Shelf {
     }
 }
 
-impl Drop for Shelf {
+impl Drop for ObjectStore {
     fn drop(&mut self) {
         self.running.iter().for_each(JoinHandle::abort);
     }

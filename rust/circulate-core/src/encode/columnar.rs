@@ -3,6 +3,7 @@
 //! An object has one schema. Where records bring columns that it lacks, it is closed, and the next one has them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -16,7 +17,7 @@ use super::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Contract, Converter, Drift, TableOptions, TableSchema};
 
-/// Rows of a row group: what DuckDB reads at a time by one thread, and few enough that statistics tell them apart.
+/// Rows of a row group: as many as a thread of `DuckDB` reads at a time, and few enough for statistics to tell them apart.
 const ROWS_PER_GROUP: usize = 122_880;
 /// Most bytes of a row group as it is stored: until it is complete it is in memory, and not in its final form.
 const BYTES_PER_GROUP: usize = 16_000_000;
@@ -131,25 +132,9 @@ impl fmt::Debug for OpenObject {
 
 impl OpenObject {
     fn begin(of: &Columnar, schema: SchemaRef) -> Result<Self> {
-        let compression = of.compression;
         let writer = match of.format {
-            Format::Arrow => {
-                let options = IpcWriteOptions::default()
-                    .try_with_compression(ipc_codec(compression))
-                    .map_err(failed)?;
-                let writer = FileWriter::try_new_with_options(Vec::new(), &schema, options);
-                Writer::Ipc(Box::new(writer.map_err(failed)?))
-            }
-            _ => {
-                let properties = WriterProperties::builder()
-                    .set_compression(parquet_codec(compression)?)
-                    .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-                    .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
-                    .set_coerce_types(true)
-                    .build();
-                let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties));
-                Writer::Parquet(Box::new(writer.map_err(failed)?))
-            }
+            Format::Arrow => Writer::Ipc(Box::new(begin_ipc(of, &schema)?)),
+            _ => Writer::Parquet(Box::new(begin_parquet(of, &schema)?)),
         };
         Ok(Self { schema, records: 0, writer })
     }
@@ -179,15 +164,25 @@ impl OpenObject {
     }
 }
 
-fn parquet_codec(compression: Compression) -> Result<ParquetCompression> {
-    Ok(match compression {
+fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    let codec = match of.compression {
         Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
         _ => ParquetCompression::UNCOMPRESSED,
-    })
+    };
+    let properties = WriterProperties::builder()
+        .set_compression(codec)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
+        // Lists are written as the format says, which not all readers can do without.
+        .set_coerce_types(true)
+        .build();
+    ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).map_err(failed)
 }
 
-fn ipc_codec(compression: Compression) -> Option<CompressionType> {
-    (compression == Compression::Zstd).then_some(CompressionType::ZSTD)
+fn begin_ipc(of: &Columnar, schema: &SchemaRef) -> Result<FileWriter<Vec<u8>>> {
+    let codec = (of.compression == Compression::Zstd).then_some(CompressionType::ZSTD);
+    let options = IpcWriteOptions::default().try_with_compression(codec).map_err(failed)?;
+    FileWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

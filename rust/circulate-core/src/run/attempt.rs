@@ -22,7 +22,7 @@ use crate::sink::{StreamKeys, create_same};
 use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
-use crate::write::{ObjectWriter, Shelf};
+use crate::write::{ObjectStore, ObjectWriter};
 
 pub(super) const TASK: u32 = 0;
 
@@ -70,7 +70,7 @@ impl<'p> Attempt<'p> {
     pub(super) fn new(pull: &'p Pull, client: Arc<Client>, held: &'p Held, rules: TableRules) -> Self {
         let keys = pull.keys(held);
         let position = held.position.clone();
-        let shelf = Shelf::new(
+        let store = ObjectStore::new(
             Arc::clone(&pull.sink),
             keys.clone(),
             TASK,
@@ -86,7 +86,7 @@ impl<'p> Attempt<'p> {
             client,
             held,
             keys,
-            writer: ObjectWriter::new(shelf, rules),
+            writer: ObjectWriter::new(store, rules),
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),

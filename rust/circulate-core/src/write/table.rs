@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use super::{ObjectFormat, Shelf};
+use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
 use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,9 +43,9 @@ impl TableFilling {
         }
     }
 
-    pub(super) async fn push(&mut self, record: &[u8], shelf: &mut Shelf) -> Result<()> {
+    pub(super) async fn push(&mut self, record: &[u8], store: &mut ObjectStore) -> Result<()> {
         if self.records > 0 && self.gathered.size_with(record.len()) > self.piece {
-            self.convert(shelf).await?;
+            self.convert(store).await?;
         }
         self.gathered.write(record);
         self.records += 1;
@@ -61,27 +61,27 @@ impl TableFilling {
     }
 
     /// Completes the open object.
-    pub(super) async fn finish(&mut self, shelf: &mut Shelf) -> Result<()> {
+    pub(super) async fn finish(&mut self, store: &mut ObjectStore) -> Result<()> {
         if self.records > 0 {
-            self.convert(shelf).await?;
+            self.convert(store).await?;
         }
-        self.work(shelf, |columnar| columnar.finish().map(|object| object.into_iter().collect())).await?;
-        self.back(shelf).await
+        self.work(store, |columnar| columnar.finish().map(|object| object.into_iter().collect())).await?;
+        self.back(store).await
     }
 
-    async fn convert(&mut self, shelf: &mut Shelf) -> Result<()> {
+    async fn convert(&mut self, store: &mut ObjectStore) -> Result<()> {
         let records = self.gathered.finish();
         self.records = 0;
-        self.work(shelf, move |columnar| columnar.take(&records)).await
+        self.work(store, move |columnar| columnar.take(&records)).await
     }
 
     /// Gives the tables away for `work`, once what they were given away for before is done.
     async fn work(
         &mut self,
-        shelf: &mut Shelf,
+        store: &mut ObjectStore,
         work: impl FnOnce(&mut Columnar) -> Result<Vec<Encoded>> + Send + 'static,
     ) -> Result<()> {
-        self.back(shelf).await?;
+        self.back(store).await?;
         let Tables::Here(columnar) = std::mem::replace(&mut self.tables, Tables::Lost) else {
             return Err(lost());
         };
@@ -95,15 +95,15 @@ impl TableFilling {
 
     /// Takes the tables back, and stores what was completed. Objects of tables are large: of two, one is stored before the
     /// other has grown.
-    async fn back(&mut self, shelf: &mut Shelf) -> Result<()> {
+    async fn back(&mut self, store: &mut ObjectStore) -> Result<()> {
         let Tables::Away(worker) = &mut self.tables else { return Ok(()) };
         let back = worker.await;
         self.tables = Tables::Lost;
         let (columnar, done) = back.map_err(|error| lost().caused_by(error))?;
         self.tables = Tables::Here(Mutex::new(columnar));
         for Encoded { bytes, records } in done? {
-            shelf.settle().await?;
-            shelf.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await?;
+            store.settle().await?;
+            store.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await?;
         }
         Ok(())
     }
