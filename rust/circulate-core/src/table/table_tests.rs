@@ -246,8 +246,8 @@ fn keys_that_are_data_become_no_columns_later_either() {
         let record = |number| format!(r#"{{"m":{{"id{batch}_{number}":1}}}}"#);
         let records: Vec<_> = (0..10).map(record).collect();
         let records: Vec<_> = records.iter().map(String::as_str).collect();
-        let converted = converter.convert_array(&array(&records)).unwrap();
-        assert_eq!(rescued(&converted)[0].is_some(), batch > 8, "{batch}");
+        let table = converter.convert_array(&array(&records)).unwrap();
+        assert_eq!(rescued(&table)[0].is_some(), batch > 8, "{batch}");
     }
     assert_eq!(converter.schema().leaves(), 91);
 }
