@@ -181,21 +181,27 @@ fn append_mark(
     notes: &mut Notes,
 ) -> Result<Option<usize>, Stop> {
     let start = cursor.at();
-    if cursor.peek()? != b'"' || cursor.key()?.raw != b"_circulate" {
+    let Some(mark) = parent_in_front(cursor)? else {
         cursor.move_to(start);
+        return Ok(None);
+    };
+    let pointer = notes.enter(b"/_circulate/parent");
+    parent.append(&mut Cursor::new(mark), notes)?;
+    notes.leave(pointer);
+    let after_mark = cursor.at();
+    if !cursor.another(b'}')? {
+        cursor.move_to(after_mark);
+    }
+    Ok(Some(cursor.at()))
+}
+
+/// The object with the members of the parent, if the record begins with it.
+fn parent_in_front<'j>(cursor: &mut Cursor<'j>) -> Result<Option<&'j [u8]>, Stop> {
+    if cursor.peek()? != b'"' || cursor.key()?.raw != b"_circulate" || cursor.peek()? != b'{' {
         return Ok(None);
     }
     let mut mark = Cursor::new(cursor.skip()?);
-    for member in members(&mut mark)?.into_iter().filter(|member| member.name.as_deref() == Some("parent")) {
-        let pointer = notes.enter(b"/_circulate/parent");
-        parent.append(&mut Cursor::new(member.value), notes)?;
-        notes.leave(pointer);
-    }
-    let after_mark = cursor.at();
-    Ok(Some(if cursor.another(b'}')? {
-        cursor.at()
-    } else {
-        cursor.move_to(after_mark);
-        after_mark
-    }))
+    let members = members(&mut mark)?;
+    let parent = members.iter().find(|member| member.name.as_deref() == Some("parent"));
+    Ok(parent.map(|parent| parent.value).filter(|value| value.starts_with(b"{")))
 }

@@ -246,8 +246,8 @@ fn keys_that_are_data_become_no_columns_later_either() {
         let record = |number| format!(r#"{{"m":{{"id{batch}_{number}":1}}}}"#);
         let records: Vec<_> = (0..10).map(record).collect();
         let records: Vec<_> = records.iter().map(String::as_str).collect();
-        let converted = converter.convert_array(&array(&records)).unwrap();
-        assert_eq!(rescued(&converted)[0].is_some(), batch > 8, "{batch}");
+        let table = converter.convert_array(&array(&records)).unwrap();
+        assert_eq!(rescued(&table)[0].is_some(), batch > 8, "{batch}");
     }
     assert_eq!(converter.schema().leaves(), 91);
 }
@@ -312,19 +312,32 @@ fn what_identifies_a_parent_comes_first_and_the_raw_record_is_as_received() {
         r#"{"_circulate":{"parent":{"id":"2"}}  }"#,
         r#"{"id":3,"_circulate":4,"_parent_id":5}"#,
         r#"{"_circulate":{"parent":{"id":"6"}},"id":6,"id":7}"#,
+        r#"{"_circulate":7}"#,
+        r#"{"_circulate":{"parent":8}, "id":8}"#,
     ];
     let schema = schema.inferred(&observed(&records));
     let (batch, _) = convert_as(schema, TableOptions { raw: true, ..TableOptions::default() }, &records);
     assert_eq!(names(&batch), ["_parent_id", "id", "_rescued", "_raw"]);
-    assert_eq!(texts(&batch, "_parent_id"), [Some("0oa\"1"), Some("2"), None, Some("6")]);
+    assert_eq!(texts(&batch, "_parent_id"), [Some("0oa\"1"), Some("2"), None, Some("6"), None, None]);
     assert_eq!(
         texts(&batch, "_raw"),
-        [Some(r#"{ "id" : 1}"#), Some("{  }"), Some(records[2]), Some(r#"{"id":6,"id":7}"#)]
+        [
+            Some(r#"{ "id" : 1}"#),
+            Some("{  }"),
+            Some(records[2]),
+            Some(r#"{"id":6,"id":7}"#),
+            Some(records[4]),
+            Some(records[5])
+        ]
     );
-    assert_eq!(
-        rescued(&batch),
-        [None, None, Some(r#"{"/_circulate":4,"/_parent_id":5}"#), Some(r#"{"/id":6}"#)]
-    );
+    let expected = [
+        r#"{"/_circulate":4,"/_parent_id":5}"#,
+        r#"{"/id":6}"#,
+        r#"{"/_circulate":7}"#,
+        r#"{"/_circulate":{"parent":8}}"#,
+    ];
+    assert_eq!(rescued(&batch)[..2], [None, None]);
+    assert_eq!(rescued(&batch)[2..], expected.map(Some));
 }
 
 #[test]
