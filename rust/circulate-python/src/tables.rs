@@ -1,17 +1,17 @@
 //! Records as Arrow tables: the classes `Tables`, `Table` and `Schema` of the module.
 //!
-//! Arrow leaves by the Arrow PyCapsule interface
+//! Arrow leaves by the Arrow `PyCapsule` interface
 //! (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>): whoever takes it needs no copy, and
 //! nobody needs a library of ours.
 
 use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ffi::FFI_ArrowSchema;
-use arrow::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::ArrowError;
+use arrow_schema::SchemaRef;
+use arrow_schema::ffi::FFI_ArrowSchema;
 use circulate_core::error::Result;
 use circulate_core::spec::Endpoint;
 use circulate_core::table::{Contract, Converter, TableOptions, TableSchema, conform};
@@ -165,10 +165,10 @@ impl Table {
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyAny>>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let batches = arrow::array::RecordBatchIterator::new(
+        let batches = arrow_array::RecordBatchIterator::new(
             self.batches.clone().into_iter().map(Ok),
             Arc::clone(&self.schema),
         );

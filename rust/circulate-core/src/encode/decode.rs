@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use arrow::ipc::reader::FileReader;
+use arrow_ipc::reader::FileReader;
 use bytes::Bytes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 

@@ -1,7 +1,7 @@
 //! Records in, record batches out, by a schema that stays as it is.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use super::cursor::{Cursor, Stop};
 use super::drift::Drift;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type};
+use arrow_array::{
     ArrayRef, BooleanArray, PrimitiveArray, StringArray, StructArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type};
-use arrow::error::ArrowError;
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::ArrowError;
 
 use super::cursor::{Cursor, Quoted, Stop, unescape};
 use super::list::List;
@@ -242,7 +242,7 @@ impl<T: Copy + Default> Plain<T> {
 
     fn finish_primitive<A: ArrowPrimitiveType<Native = T>>(&mut self) -> Result<PrimitiveArray<A>, ArrowError>
     where
-        T: arrow::datatypes::ArrowNativeType,
+        T: arrow_buffer::ArrowNativeType,
     {
         let (valid, values) = self.take();
         PrimitiveArray::try_new(ScalarBuffer::from(values), nulls(valid))

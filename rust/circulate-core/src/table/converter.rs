@@ -1,7 +1,7 @@
 //! Whole batches in, Arrow out, with a contract on what happens when records drift.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::{Drift, DriftEntry, Observed, TableBuilder, TableOptions, TableSchema};

@@ -1,8 +1,8 @@
 //! Columns of lists.
 
-use arrow::array::ListArray;
-use arrow::datatypes::FieldRef;
-use arrow::error::ArrowError;
+use arrow_array::ListArray;
+use arrow_schema::ArrowError;
+use arrow_schema::FieldRef;
 
 use super::column::{Values, nulls};
 use super::cursor::{Cursor, Stop};
@@ -93,7 +93,7 @@ impl List {
         let values = self.element.finish(rows)?;
         let offsets = std::mem::replace(&mut self.offsets, vec![0]);
         let valid = std::mem::take(&mut self.valid);
-        let offsets = arrow::buffer::OffsetBuffer::new(offsets.into());
+        let offsets = arrow_buffer::OffsetBuffer::new(offsets.into());
         ListArray::try_new(FieldRef::clone(&self.element_field), offsets, values, nulls(valid))
     }
 }

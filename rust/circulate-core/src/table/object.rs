@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{FieldRef, Fields};
-use arrow::error::ArrowError;
+use arrow_array::ArrayRef;
+use arrow_schema::ArrowError;
+use arrow_schema::{FieldRef, Fields};
 
 use super::column::Values;
 use super::cursor::{Cursor, Quoted, Stop, unescape};

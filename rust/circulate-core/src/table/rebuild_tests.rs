@@ -1,8 +1,9 @@
 //! Whatever records hold, and whatever the schema was inferred from: they can be put together again from the columns
 //! and the rescue column.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use proptest::prelude::*;
 
 use super::super::cursor::Cursor;

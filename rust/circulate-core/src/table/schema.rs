@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::TableOptions;
