@@ -8,6 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from places import Bucket
 from support import StartOrg
@@ -88,6 +89,14 @@ def test_a_pull_is_exact_and_the_next_one_takes_what_changed(function: Function)
     assert compare(function.manifest(answer), truth(function.org)).identical
     function.org.change(7)
     assert 7 <= function({}, aws_request_id="b")["records"] < 20
+
+
+def test_a_function_may_write_tables(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCULATE_FORMAT", "parquet")
+    answer = function({"mode": "full"})
+    assert (answer["status"], answer["records"], answer["objects"]) == ("complete", 500, 1)
+    (file,) = function.place.lake().glob("okta/practice/users/**/*.parquet")
+    assert pq.read_table(file).num_rows == 500
 
 
 def test_the_same_request_again_is_answered_without_pulling(function: Function) -> None:

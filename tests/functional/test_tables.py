@@ -1,8 +1,9 @@
 """Streams as tables: in memory for an analyst, and in a lake for everybody else."""
 
+import _thread
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from promotions import Promoting
 from support import CliFor, StartOrg
 
 import circulate_core
@@ -136,9 +139,36 @@ def test_libraries_take_a_stream_as_it_is(start_org: StartOrg) -> None:
     assert pa.table(users).num_rows == 1_500
     assert pa.RecordBatchReader.from_stream(users).read_all().num_rows == 1_500
     assert pl.DataFrame(users).height == 1_500
-    assert duckdb.sql("SELECT count(*) FROM users").project("*").fetchall() == [(1_500,)]
+    counted = duckdb.sql("SELECT count(*) FROM users")
+    assert counted is not None
+    assert counted.fetchall() == [(1_500,)]
+    assert pd.DataFrame.from_arrow(users).shape[0] == 1_500
     assert users.report is not None
     assert users.report["records"] == 1_500
+
+
+@pytest.mark.parametrize("read", [pa.table, pl.DataFrame, circulate_core.Stream.arrow])
+def test_ctrl_c_ends_the_making_of_a_table_at_once(start_org: StartOrg, read: Callable[[object], object]) -> None:
+    org = start_org(users=7_000, faults=["stall:60@20"])
+
+    def interrupt() -> None:
+        org.wait_for_requests(20, timeout=30)
+        _thread.interrupt_main()
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        read(okta(org).stream("users"))
+    interrupter.join()
+
+
+@pytest.mark.parametrize(("read", "error"), [(pa.table, Exception), (circulate_core.Stream.polars, DataError)])
+def test_an_error_in_the_middle_of_a_table_is_told(
+    start_org: StartOrg, read: Callable[[object], object], error: type[Exception]
+) -> None:
+    org = start_org(users=7_000, faults=["html@20"])
+    with pytest.raises(error, match="the page is HTML"):
+        read(okta(org).stream("users"))
 
 
 def test_a_table_comes_in_the_library_of_ones_choice(start_org: StartOrg) -> None:
@@ -361,3 +391,35 @@ def test_options_that_do_not_go_with_tables_are_refused(start_org: StartOrg, cli
         assert done.code == 2
         assert org.request_count == 0
         assert f"({wrong[0]}" in done.err or wrong[0] in done.err
+
+
+def test_a_promotion_copies_tables_as_they_are(start_org: StartOrg, cli_for_place: CliFor) -> None:
+    cli = cli_for_place(start_org(users=300))
+    promoting = Promoting.of(cli)
+    report = cli.pull("--format", "parquet", "--json").report
+    done = promoting(report["manifest"], "--compact")
+    assert (done.code, done.report["objects"]) == (0, 1), done.err
+    assert promoting.verify(report["manifest"]).code == 0
+    lake = promoting.data.lake()
+    (file,) = lake.glob("okta/**/*.parquet")
+    assert pq.read_table(file).num_rows == 300
+    tables = json.loads((lake / report["manifest"]).read_bytes())["tables"]
+    assert tables == json.loads((cli.place.lake() / report["manifest"]).read_bytes())["tables"]
+
+
+def test_a_killed_pull_goes_on_and_no_record_is_there_twice(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=4_000, faults=["stall:60@12"])
+    cli = cli_for(org)
+    checkpoints = ("--format", "parquet", "--lease", "1s")
+    pulling = cli.start_pull(*checkpoints, "--deadline", "1h")
+    org.wait_for_requests(12, timeout=30)
+    pulling.kill()
+    pulling.communicate()
+    done = cli.pull(*checkpoints)
+    while done.code == 4:
+        done = cli.pull(*checkpoints)
+    assert done.code == 0, done.err
+    files = [str(file) for file in cli.folder.glob("lake/okta/**/*.parquet")]
+    ids = pl.read_parquet(files)["id"]
+    assert (ids.len(), ids.n_unique()) == (4_000, 4_000)
+    assert cli("verify", cli.folder / "lake" / done.report["manifest"]).code == 0

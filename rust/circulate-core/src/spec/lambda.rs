@@ -103,6 +103,10 @@ pub enum PipelineFormat {
     Json,
     /// One record per line.
     Ndjson,
+    /// Apache Parquet: tables.
+    Parquet,
+    /// The file format of Arrow IPC: tables.
+    Arrow,
 }
 
 /// What pipelines have that do not say otherwise.
