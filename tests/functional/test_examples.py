@@ -1,4 +1,4 @@
-"""Examples in docstrings and in the README, which run as they stand."""
+"""Examples in docstrings and guides, which run as they stand."""
 
 import inspect
 import re
@@ -14,7 +14,8 @@ import circulate_core.api
 import circulate_core.reading
 import circulate_core.tables
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+GUIDES = {"README": ROOT / "README.md", "python.md": ROOT / "python/docs/python.md"}
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -31,7 +32,7 @@ def documented() -> Iterator[tuple[str, str]]:
 
 
 def examples() -> list[tuple[str, str]]:
-    texts = [*documented(), ("README", README.read_text())]
+    texts = [*documented(), *((name, guide.read_text()) for name, guide in GUIDES.items())]
     found = ((name, textwrap.dedent(text)) for name, text in texts)
     return [(f"{name}-{number}", code) for name, text in found for number, code in enumerate(blocks(text))]
 
@@ -42,7 +43,9 @@ def blocks(text: str) -> list[str]:
 
 
 def test_there_are_examples() -> None:
-    assert {"circulate_core-0", "circulate_core.reading-0", "source-0", "README-0"} <= {name for name, _ in examples()}
+    assert {"circulate_core-0", "circulate_core.reading-0", "source-0", "README-0", "python.md-2"} <= {
+        name for name, _ in examples()
+    }
 
 
 @pytest.mark.parametrize(("name", "code"), examples(), ids=lambda value: value if len(value) < 40 else "")
