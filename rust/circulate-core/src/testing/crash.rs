@@ -93,6 +93,7 @@ fn kind_of(key: &str) -> &'static str {
         None => "object",
         Some(_) if key.ends_with("/dedup.json") => "dedup-set",
         Some(_) if key.ends_with("/promotion.json") => "promotion",
+        Some(rest) if rest.contains("/tables-") => "tables",
         Some(rest) if rest.split('/').count() == 5 => "part",
         Some(_) => "index",
     }
