@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
 from circulate_core.exceptions import DefinitionError, SettingsError
+from circulate_core.views import ReportView, RunsView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +127,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
     options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
-    return cast("Report", json.loads(_core.pull(request_of_pull(**options), progress_callback(on_progress), stop)))
+    report = _core.pull(request_of_pull(**options), progress_callback(on_progress), stop)
+    return cast("Report", ReportView(json.loads(report)))
 
 
 async def pull_async(
@@ -161,7 +163,7 @@ async def pull_async(
     request = request_of_pull(stream=stream, **{**defaults, **options})
     pulling = asyncio.ensure_future(_core.pull_async(request, progress_callback(show), stop))
     try:
-        return cast("Report", json.loads(await asyncio.shield(pulling)))
+        return cast("Report", ReportView(json.loads(await asyncio.shield(pulling))))
     except asyncio.CancelledError:
         stop.request()
         await asyncio.wait([pulling])
@@ -402,7 +404,7 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     Raises:
         StateError: There is no such file, or it is none of ours.
     """
-    return [cast("Run", {**_named(stream), **run}) for stream, run in json.loads(_core.runs(place(state), most))]
+    return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), most)))
 
 
 def gc(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
 
 from circulate_core import _core, api
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
+from circulate_core.views import ReportView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
 
+    from circulate_core.history import History
     from circulate_core.types import (
         Catalog,
         Checked,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         Snapshot,
         SourceDefinition,
     )
+    from circulate_core.watch import Watch
 
 Record = dict[str, Any]
 """A record, parsed."""
@@ -181,6 +184,18 @@ class Source:
         """Name it, without settings."""
         return f"<Source {self.name}>"
 
+    def _repr_html_(self) -> str:
+        """Show it and its streams in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.source(self, {name: self._defined(name) for name in self.streams}, **self._account)
+
+    def _defined(self, name: str) -> Definition | DefinitionError:
+        try:
+            return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
+        except DefinitionError as error:
+            return error
+
 
 class Stream:
     """A list of an API, as something to read: in batches, record by record, or into a lake.
@@ -199,6 +214,8 @@ class Stream:
         """Its definition."""
         self.report: Report | None = None
         """What reading it to its end took, the last time that this was done."""
+        self.history: History | None = None
+        """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
 
     def __iter__(self) -> Iterator[Batch]:
         """Read it, batch by batch.
@@ -213,63 +230,82 @@ class Stream:
         return self.batches_async()
 
     def batches(
-        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+        self,
+        *,
+        records: int = 1_000,
+        progress: bool | None = None,
+        on_progress: Callable[[Snapshot], object] | None = None,
     ) -> Iterator[Batch]:
         """Read it, batch by batch, as `for batch in stream` does.
 
         Args:
             records: The most records of a batch; a batch is closed at 3 MB, too. Default 1,000.
+            progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
         """
-        reader = self._reader(records, on_progress=on_progress)
-        try:
-            while (batch := reader.next()) is not None:
-                yield Batch(batch)
-        finally:
-            reader.close()
-        self._ended(reader)
+        with self._watch(progress, on_progress) as watch:
+            reader = self._reader(records, on_progress=watch.show)
+            try:
+                while (batch := reader.next()) is not None:
+                    yield Batch(batch)
+            finally:
+                reader.close()
+            watch.done(self._ended(reader))
+        self._warn()
 
     async def batches_async(
-        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+        self,
+        *,
+        records: int = 1_000,
+        progress: bool | None = None,
+        on_progress: Callable[[Snapshot], object] | None = None,
     ) -> AsyncGenerator[Batch, None]:
         """Read it, batch by batch, as `async for batch in stream` does; see `batches`.
 
         Args:
             records: The most records of a batch.
-            on_progress: Called in the event loop after every batch with what was done so far.
+            progress: Whether to show how it goes. Default: in notebooks.
+            on_progress: Called in the event loop about ten times a second with what was done so far.
         """
-        reader = self._reader(records)
-        try:
-            while (batch := await reader.next_async()) is not None:
-                if on_progress:
-                    on_progress(json.loads(reader.snapshot()))
-                yield Batch(batch)
-        finally:
-            reader.close()
-        self._ended(reader)
+        with self._watch(progress, on_progress) as watch:
+            reader = self._reader(records)
+            try:
+                while (batch := await watch.wait_for(reader.next_async(), reader.snapshot)) is not None:
+                    yield Batch(batch)
+            finally:
+                reader.close()
+            watch.done(self._ended(reader))
+        self._warn()
 
-    def records(self) -> Records:
-        """Return its records, parsed, to be used with `for` or `async for`."""
-        return Records(self)
+    def records(self, *, progress: bool | None = None) -> Records:
+        """Return its records, parsed, to be used with `for` or `async for`.
 
-    def sample(self, n: int = 10) -> Batch:
+        Args:
+            progress: Whether to show how it goes. Default: in notebooks.
+        """
+        return Records(self, progress=progress)
+
+    def sample(self, n: int = 10, *, progress: bool | None = None) -> Batch:
         """Read its first records, with as few and as small requests as will do.
 
         Args:
             n: The most records to return. Default 10.
+            progress: Whether to show how it goes, if it takes longer than a second. Default: in notebooks.
         """
         if n < 1:
             message = f"a sample has at least one record, not {n}"
             raise SettingsError(message)
-        reader = self._reader(n, page_records=n)
-        try:
-            return Batch(reader.next() or b"[]")
-        finally:
-            reader.close()
+        with self._watch(progress, None, sample=True) as watch:
+            reader = self._reader(n, page_records=n, on_progress=watch.show)
+            try:
+                return Batch(reader.next() or b"[]")
+            finally:
+                reader.close()
 
     def pull(
         self,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
         **options: Unpack[PullOptions],
@@ -277,6 +313,7 @@ class Stream:
         """Bring it up to date in a folder or a bucket.
 
         Args:
+            progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
             stop: Lets another thread stop the pull at its next checkpoint.
             options: `to`, a folder or `s3://bucket/prefix`, and what else `circulate_core.pull` takes.
@@ -287,21 +324,45 @@ class Stream:
         Raises:
             CirculateError: As that function.
         """
-        return api.pull(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+        with self._watch(progress, on_progress) as watch:
+            report = api.pull(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            watch.done(report)
+        return report
 
     async def pull_async(
         self,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
         **options: Unpack[PullOptions],
     ) -> Report:
         """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`."""
-        return await api.pull_async(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+        with self._watch(progress, on_progress) as watch:
+            report = await api.pull_async(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            watch.done(report)
+        return report
 
     def _pull_options(self, options: PullOptions) -> PullOptions:
         given = {**self.source._account, "catalog": self._catalog, **self._window, **options}  # noqa: SLF001 - of one family
         return cast("PullOptions", given)
+
+    def _watch(
+        self,
+        progress: bool | None,  # noqa: FBT001 - as the user gave it
+        on_progress: Callable[[Snapshot], object] | None,
+        *,
+        sample: bool = False,
+    ) -> Watch:
+        """Return what looks on while it is read, and keeps its history."""
+        from circulate_core.history import History  # noqa: PLC0415 - loaded when something is read
+        from circulate_core.watch import Watch, display_for  # noqa: PLC0415 - see above
+
+        history = History(self.name, headroom=self.source.definition.get("rate_limit", {}).get("headroom"))
+        if sample:
+            return Watch(history, display_for(self.name, progress), patience=1.0)
+        self.history = history
+        return Watch(history, display_for(self.name, progress), on_progress)
 
     def _reader(
         self,
@@ -322,9 +383,13 @@ class Stream:
         }
         return _core.Reader(json.dumps(request), api.progress_callback(on_progress))
 
-    def _ended(self, reader: _core.Reader) -> None:
-        """Keep the report, and say so if some of the stream could not be had."""
-        self.report = cast("Report", json.loads(reader.report)) if reader.report else None
+    def _ended(self, reader: _core.Reader) -> Report | None:
+        """Keep the report, and return it."""
+        self.report = cast("Report", ReportView(json.loads(reader.report))) if reader.report else None
+        return self.report
+
+    def _warn(self) -> None:
+        """Say so if some of the stream could not be had."""
         if self.report is None:
             return
         if holes := self.report["holes"]:
@@ -340,21 +405,28 @@ class Stream:
         window = "".join(f" {name} {bound}" for name, bound in self._window.items() if bound)
         return f"<Stream {self.name}{window}>"
 
+    def _repr_html_(self) -> str:
+        """Show what it is, and how to use it, in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.stream(self, self._window)
+
 
 class Records:
     """The records of a stream, parsed one batch at a time."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, progress: bool | None) -> None:
         self._stream = stream
+        self._progress = progress
 
     def __iter__(self) -> Iterator[Record]:
         """Read the stream, record by record."""
-        for batch in self._stream:
+        for batch in self._stream.batches(progress=self._progress):
             yield from batch
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """As `for`, without keeping the event loop from other work."""
-        async for batch in self._stream:
+        async for batch in self._stream.batches_async(progress=self._progress):
             for record in batch:
                 yield record
 
@@ -391,6 +463,12 @@ class Batch(Sequence[Record]):
     def __repr__(self) -> str:
         """Say how much it is."""
         return f"<Batch of {len(self):,} records, {len(self.json):,} bytes>"
+
+    def _repr_html_(self) -> str:
+        """Show its first records in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.batch(self)
 
 
 class _Account(TypedDict):
