@@ -132,8 +132,7 @@ class Watch:
         """Show what came of it."""
         if self._display is None or not self._shown:
             return
-        from circulate_core.history import History
-    from circulate_core.progress import ending_of, ending_without_report  # noqa: PLC0415 - see above
+        from circulate_core.progress import ending_of, ending_without_report  # noqa: PLC0415 - see above
 
         seconds = self._clock() - self._began
         if self._report is not None:
