@@ -12,9 +12,8 @@ print(report["status"], report["records"])
 """
 
 from circulate_core._core import VERSION, Stop
-from circulate_core.api import check, gc, promote, pull, pull_async, runs, streams, token, verify
+from circulate_core.api import check, gc, manifest, promote, pull, pull_async, runs, streams, token, verify
 from circulate_core.exceptions import CirculateError, IncompleteWarning
-from circulate_core.manifests import Manifest, manifest
 from circulate_core.reading import Batch, Source, Stream, source
 
 __version__ = VERSION
@@ -23,7 +22,6 @@ __all__ = [
     "Batch",
     "CirculateError",
     "IncompleteWarning",
-    "Manifest",
     "Source",
     "Stop",
     "Stream",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
 
+    from circulate_core.manifests import Manifest
     from circulate_core.types import (
         Catalog,
         Checked,
@@ -405,6 +406,28 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
         StateError: There is no such file, or it is none of ours.
     """
     return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), most)))
+
+
+def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+    """Read the manifest of a run, from a lake that is a folder.
+
+    Only manifests are read, and checked against the digests that they hold of each other; `circulate_core.verify` reads
+    the objects, too.
+
+    Args:
+        of: Path of its index, below the `_circulate` folder of the lake; or a report or an entry of `runs`, which name
+            it.
+        to: The lake, if it is elsewhere than a report or an entry says, or if `of` is a key below it.
+
+    Raises:
+        SettingsError: It has no manifest, or the manifest is in a bucket.
+        StorageError: There is no such file.
+        MismatchError: A part of it is not what its index says.
+        DataError: It is no manifest, or one of a newer version.
+    """
+    from circulate_core import manifests  # noqa: PLC0415 - seldom needed
+
+    return manifests.find(of, to=to)
 
 
 def gc(

@@ -24,23 +24,8 @@ SCHEMA = 1
 """The version of manifests that this version of the package reads."""
 
 
-def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
-    """Read the manifest of a run, from a lake that is a folder.
-
-    Only manifests are read, and checked against the digests that they hold of each other; `circulate_core.verify` reads
-    the objects, too.
-
-    Args:
-        of: Path of its index, below the `_circulate` folder of the lake; or a report or an entry of `runs`, which name
-            it.
-        to: The lake, if it is elsewhere than a report or an entry says, or if `of` is a key below it.
-
-    Raises:
-        SettingsError: It has no manifest, or the manifest is in a bucket.
-        StorageError: There is no such file.
-        MismatchError: A part of it is not what its index says.
-        DataError: It is no manifest, or one of a newer version.
-    """
+def find(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+    """Return the manifest of a run; see `circulate_core.manifest`."""
     place, key = _named(of) if isinstance(of, Mapping) else ("", os.fspath(of))
     place = place if to is None else os.fspath(to)
     path = f"{place}/{key}" if place else key

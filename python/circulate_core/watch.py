@@ -43,7 +43,6 @@ def display_for(stream: str, progress: bool | None) -> Display | None:  # noqa: 
         from circulate_core.jupyter.progress import NotebookProgress  # noqa: PLC0415 - for notebooks only
 
         return NotebookProgress(stream)
-    from circulate_core.history import History
     from circulate_core.progress import TerminalProgress  # noqa: PLC0415 - seldom wanted
 
     return TerminalProgress(stream)
