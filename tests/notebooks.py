@@ -1,7 +1,7 @@
-"""Runs the notebooks of the documentation against a practice org: for tests, and to write their outputs (`make notebooks`).
+"""Runs the notebooks of the documentation against a practice org: for tests, and to write their outputs.
 
-The org's clock begins at a fixed time, and everything in it follows from a seed, so that a rerun shows the same data. What
-differs from machine to machine and from run to run is taken out of the outputs: paths, ports, metadata.
+`make notebooks` does the latter. The org's clock begins at a fixed time, and everything in it follows from a seed, so
+that a rerun shows the same data. What differs from machine to machine is taken out of outputs: paths, ports, metadata.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nbclient import NotebookClient
 from circulate_core.practice import PracticeOrg
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "python/docs/notebooks"
-BEGIN = 1_795_046_400.0
+BEGIN = 1_795_132_800.0
 """When the org starts, by its own clock: 2026-11-20, a Friday."""
-DAYS = 21
+DAYS = 63
 """Days of events before that."""
 PICTURE_BYTES = 150_000
 """Most bytes of a picture."""
@@ -39,9 +39,11 @@ class Clock:
         self._started: float | None = None
 
     def start(self) -> None:
+        """Let it run."""
         self._started = time.monotonic()
 
     def __call__(self) -> float:
+        """Return the time, in epoch seconds."""
         return BEGIN + (0.0 if self._started is None else time.monotonic() - self._started)
 
 
@@ -61,11 +63,11 @@ def practice_org(**limits: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
 def _events_in_minute(at: float, drawn: random.Random) -> int:
     """Return how many events happened in a minute: more on working days, some by jobs, many in one bad night."""
     day, hour = int(at // 86_400), at % 86_400 / 3600
-    is_weekend = (day + 3) % 7 >= 5  # noqa: PLR2004 - 1970-01-01 was a Thursday; 5 and 6 are the weekend
+    is_weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
     office = math.exp(-(((hour - 9.5) / 2.0) ** 2)) + 0.8 * math.exp(-(((hour - 14.5) / 2.2) ** 2))
     expected = 0.12 + (0.15 if is_weekend else 1.6) * office
-    expected += 1.5 if hour % 24 < 0.25 else 0.0  # noqa: PLR2004 - a job at midnight
-    if int(BEGIN // 86_400) - day == 5 and 2 <= hour < 4:  # noqa: PLR2004 - the bad night
+    expected += 1.5 if hour % 24 < 0.25 else 0.0
+    if int(BEGIN // 86_400) - day == 5 and 2 <= hour < 4:
         expected += 9.0
     return int(expected + drawn.random() * (1 + expected) * 0.6)
 
@@ -121,7 +123,7 @@ def main() -> None:
     for path in paths:
         # A small quota, so that the picture of a run shows what waiting looks like.
         with (
-            practice_org(latency=0.06, rate_limits={"/api/v1/logs": 16}, window=4.0, keep_log=False) as org,
+            practice_org(latency=0.2, rate_limits={"/api/v1/logs": 50}, window=5.0, keep_log=False) as org,
             tempfile.TemporaryDirectory() as folder,
         ):
             notebook = run(path, org, Path(folder).resolve())

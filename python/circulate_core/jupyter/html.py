@@ -40,6 +40,8 @@ OBJECTS_SHOWN = 10
 HOLES_SHOWN = 10
 VALUE_LENGTH = 60
 """Characters of a value in a table."""
+NESTED_LENGTH = 40
+"""Characters of one that holds others."""
 BAR_LENGTH = 10
 """Characters of the bar that shows the quota."""
 NOTES_SHOWN = 5
@@ -100,7 +102,10 @@ def source(
         ("settings", joined((element("code", name) for name in known), by=", ")),
         ("docs", _link(of.definition)),
     ]
-    first = next(iter(streams), None)
+    parents = (
+        name for name, each in streams.items() if isinstance(each, dict) and not each["endpoint"]["list"].get("parent")
+    )
+    first = next(parents, None)
     use = f'{of.name} = circulate_core.source("{of.name}")\n{first} = {of.name}.stream("{first}")'
     return _card(
         _heading(of.name, title if title != of.name else None),
@@ -181,7 +186,7 @@ def _window(window: Mapping[str, str | None] | Window) -> str | None:
 def batch(of: Batch) -> str:
     """Return a table of the first records of a batch."""
     records = of[:RECORDS_SHOWN]
-    columns = list(dict.fromkeys(key for record in records if isinstance(record, Mapping) for key in record))
+    columns = _columns(records)
     shown = columns[:COLUMNS_SHOWN]
     rows = [[_cell(record, column) for column in shown] for record in records]
     hidden = columns[COLUMNS_SHOWN:]
@@ -193,13 +198,26 @@ def batch(of: Batch) -> str:
     return _card(_table(shown, rows) if rows else None, _dim(joined(more)))
 
 
+def _columns(records: Sequence[object]) -> list[str]:
+    """Return the members of records in the order in which they come, plain ones before those that hold others."""
+    members: dict[str, bool] = {}
+    for record in records:
+        for key, value in record.items() if isinstance(record, Mapping) else ():
+            members[key] = members.get(key, False) or isinstance(value, (dict, list))
+    return sorted(members, key=lambda key: members[key])
+
+
 def _cell(record: object, column: str) -> object:
     if not isinstance(record, Mapping) or column not in record:
         return ""
     value = record[column]
     if isinstance(value, str):
         return _short(value)
-    return element("span", _short(json.dumps(value, ensure_ascii=False)), style=_DIM if value is None else "")
+    written = json.dumps(value, ensure_ascii=False)
+    nested = isinstance(value, (dict, list))
+    return element(
+        "span", _short(written, NESTED_LENGTH if nested else VALUE_LENGTH), style=_DIM if value is None else ""
+    )
 
 
 def _short(value: str, length: int = VALUE_LENGTH) -> str:

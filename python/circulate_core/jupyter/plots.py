@@ -42,13 +42,14 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Times = NDArray[np.datetime64]
 
-COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#b2a429"]
+COLOURS = ["#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c6bb1", "#b2a429"]
 """Of labels, the largest first; Okabe and Ito's, which the colour-blind tell apart, and two more."""
 OTHER = "#9a9a9a"
 """Of all other labels."""
 INK = "#808080"
 """Of lines and texts: it stands out from white and from black alike."""
-WAITING = "#e69f00"
+REQUESTS, RECORDS, QUOTA, WAITING = "#0072b2", "#009e73", "#cc79a7", "#e69f00"
+"""Of what is drawn of a run."""
 
 WIDTH = 9.0
 """Inches."""
@@ -108,8 +109,8 @@ def run(history: History | None, title: str | None = None) -> Figure:
     figure = Picture(figsize=(WIDTH, 4.6 if has_quota else 3.2), layout="constrained")
     panels = list(figure.subplots(3 if has_quota else 2, 1, sharex=True, squeeze=False)[:, 0])
     last = points[-1].snapshot
-    _rate(panels[0], points, "requests", f"requests per second  ({last['requests']:,} in all)", COLOURS[0])
-    _rate(panels[1], points, "records", f"records per second  ({last['records']:,} in all)", COLOURS[2])
+    _rate(panels[0], points, "requests", f"requests per second  ({last['requests']:,} in all)", REQUESTS)
+    _rate(panels[1], points, "records", f"records per second  ({last['records']:,} in all)", RECORDS)
     if has_quota:
         _quota(panels[2], points, history.headroom)
     _waits(panels, history)
@@ -142,7 +143,7 @@ def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None
     left = [(seconds, quota["remaining"], quota["limit"]) for seconds, quota in told if quota]
     end = points[-1].seconds
     seconds, remaining = [each[0] for each in left], [each[1] for each in left]
-    panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=COLOURS[3], linewidth=1.5)
+    panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=QUOTA, linewidth=1.5)
     limit = max(each[2] for each in left)
     panel.set_ylim(0, limit * 1.12)
     _name(panel, f"requests left of a quota of {limit:,}")
@@ -246,28 +247,33 @@ def _converted(times: object) -> Times:
     return cast("Times", converted.astype("datetime64[ms]"))
 
 
-def _moment(time: object) -> np.datetime64:
-    if time is None or time != time:  # noqa: PLR0124 - what is not a time is not equal to itself
-        return np.datetime64("NaT", "ms")
+def _moment(time: object) -> object:
+    """Return a time as NumPy takes it: without offset, in UTC; None if it is missing."""
+    if _is_missing(time):
+        return None
     if isinstance(time, np.datetime64):
-        return time.astype("datetime64[ms]")
+        return time
     if isinstance(time, str):
         try:
             time = datetime.fromisoformat(time)
         except ValueError:
             message = f"`times` holds what is no time: {time!r}"
             raise SettingsError(message, hint="give texts like 2026-01-31T00:00:00Z, or datetimes") from None
-    if isinstance(time, datetime):
-        aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-        return np.datetime64(aware.astimezone(UTC).replace(tzinfo=None), "ms")
+    if isinstance(time, datetime) and time.tzinfo:
+        return time.astimezone(UTC).replace(tzinfo=None)
     if isinstance(time, date):
-        return np.datetime64(time, "ms")
+        return time
     message = f"`times` holds a {type(time).__name__}: give texts like 2026-01-31T00:00:00Z, or datetimes"
     raise SettingsError(message)
 
 
+def _is_missing(value: object) -> bool:
+    """Return whether it is None, or what is not equal to itself: not a number, not a time."""
+    return value is None or bool(value != value)  # noqa: PLR0124 - see above
+
+
 def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
-    labels = np.array(["(none)" if label is None or label != label else str(label) for label in by], dtype=object)  # noqa: PLR0124 - as above
+    labels = np.array(["(none)" if _is_missing(label) else str(label) for label in by], dtype=object)
     if len(labels) != count:
         message = f"`by` has {len(labels):,} labels for {count:,} times"
         raise SettingsError(message)
@@ -300,11 +306,10 @@ def _edges(moments: Times, length: timedelta) -> Times:
 def _by_label(moments: Times, labels: NDArray[Any], edges: Times, top: int) -> list[tuple[str, NDArray[Any], str]]:
     """Count by label and bin; the largest labels come first, what is left is added up."""
     sizes = Counter(labels.tolist()).most_common()
-    # One more than `top` labels need no sum of one.
-    named = [label for label, _ in sizes[: min(len(sizes), top)]]
+    named = [label for label, _ in sizes[:top]]
     counts = [
         (f"{label}  {size:,}", np.histogram(_ms(moments[labels == label]), _ms(edges))[0], COLOURS[number])
-        for number, (label, size) in enumerate(sizes[: len(named)])
+        for number, (label, size) in enumerate(sizes[:top])
     ]
     rest = ~np.isin(labels, named)
     if rest.any():
