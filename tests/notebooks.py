@@ -18,6 +18,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from circulate_core.practice import PracticeOrg
 
@@ -90,7 +91,10 @@ def run(path: Path, org: PracticeOrg, folder: Path) -> Any:  # noqa: ANN401 - nb
         "IPYTHONDIR": str(folder / ".ipython"),
         "MPLCONFIGDIR": str(folder / ".matplotlib"),
     }
-    client = NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    # Others on this machine are to have no part in it: no port, but a file.
+    private = Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}})
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=100, kernel_name="python3", resources=place, config=private)
     client.execute(env=environment)
     return tidied(notebook, {str(folder): SHOWN_FOLDER, org.url: SHOWN_URL})
 

@@ -62,6 +62,8 @@ EVENT_BINS = 120
 
 DATES = ["%Y", "%b %Y", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 """How years, months, days, hours, minutes and seconds are written on an axis."""
+FIRST_DATES = ["", "%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M"]
+"""How the first of each in the next longer one is written."""
 BINS = [
     timedelta(seconds=1),
     timedelta(seconds=10),
@@ -216,7 +218,7 @@ def events(
     _clean(panel)
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, formats=DATES, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_formatter(formatter)
     panel.set_xlim(edges[0], edges[-1])
     _name(panel, f"events per {_in_words(length)}, UTC")
@@ -268,8 +270,9 @@ def _moment(time: object) -> object:
 
 
 def _is_missing(value: object) -> bool:
-    """Return whether it is None, or what is not equal to itself: not a number, not a time."""
-    return value is None or bool(value != value)  # noqa: PLR0124 - see above
+    """Return whether it is None, or what is not known to equal itself, as libraries mark what is missing."""
+    same = value == value  # noqa: PLR0124 - see above
+    return value is None or not (same is True or (isinstance(same, np.bool_) and bool(same)))
 
 
 def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
