@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL = 10.0
 """Seconds between plain lines."""
+WHY_LENGTH = 100
+"""Characters of what an error says; all of it is raised."""
 
 
 class Ending(NamedTuple):
@@ -91,7 +93,8 @@ def ending_without_report(error: BaseException | None, snapshot: Snapshot | None
     if error is None or isinstance(error, GeneratorExit):
         return Ending(*MARKS["partial"], "not read to its end", facts)
     if isinstance(error, Exception):
-        return Ending(*MARKS["failed"], "failed", [*facts, str(error)])
+        why = str(error)
+        return Ending(*MARKS["failed"], "failed", [*facts, why if len(why) <= WHY_LENGTH else f"{why[:WHY_LENGTH]}…"])
     return Ending(*MARKS["partial"], "interrupted", facts)
 
 

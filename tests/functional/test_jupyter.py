@@ -15,7 +15,7 @@ import pytest
 from support import PLENTY, StartOrg
 
 import circulate_core
-from circulate_core.exceptions import DataError, MismatchError, NetworkError, SettingsError, StorageError
+from circulate_core.exceptions import AuthError, DataError, MismatchError, SettingsError, StorageError
 from circulate_core.practice import PracticeOrg
 from circulate_core.types import Report
 from circulate_core.watch import in_notebook
@@ -95,7 +95,7 @@ def test_what_a_pull_returns_shows_itself_and_is_plain_all_the_same(start_org: S
 
 
 def test_the_report_of_a_failed_pull_shows_itself(start_org: StartOrg, tmp_path: Path) -> None:
-    org = start_org(users=600, faults=["500*1000"])
+    org = start_org(users=600, faults=["403@2"])
     with pytest.raises(circulate_core.CirculateError) as caught:
         okta(org).stream("users").pull(to=tmp_path)
     assert caught.value.report
@@ -208,14 +208,14 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
     shell = SimpleNamespace(kernel=object())
     module = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
-    monkeypatch.setitem(sys.modules, "IPython", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython", module)
     monkeypatch.setitem(sys.modules, "IPython.display", module.display)
     return states
 
 
 def test_a_kernel_is_known_without_importing_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     for shell, expected in ((None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=object()), True)):
-        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
         assert in_notebook() is expected
     monkeypatch.delitem(sys.modules, "IPython")
     assert not in_notebook()
@@ -276,12 +276,10 @@ def test_reading_a_part_only_is_shown_as_such(start_org: StartOrg, kernel: list[
 
 
 def test_a_failure_is_shown_where_the_progress_was(start_org: StartOrg, kernel: list[dict[str, str]]) -> None:
-    org = start_org(users=3)
-    users = okta(org).stream("users")
-    org.stop()
-    with pytest.raises(NetworkError):
+    users = okta(start_org(users=600, faults=["403@2"])).stream("users")
+    with pytest.raises(AuthError):
         list(users.records())
-    assert kernel[-1]["text/plain"].startswith("✗ okta.users: failed")
+    assert kernel[-1]["text/plain"].startswith("✗ okta.users: failed  200 records  1 page")
 
 
 def test_elsewhere_progress_is_shown_on_demand(
@@ -300,7 +298,6 @@ def test_elsewhere_progress_is_shown_on_demand(
 
 def test_a_stream_keeps_the_history_of_how_it_was_read(start_org: StartOrg, lake: Path) -> None:
     users = okta(start_org(users=1_000, latency=0.05)).stream("users")
-    assert users.history is None
     list(users.records())
     first = users.history
     assert first is not None

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 from circulate_core.exceptions import SettingsError
 from circulate_core.history import History
 from circulate_core.jupyter import plots
-from circulate_core.types import Snapshot
+
+if TYPE_CHECKING:
+    from circulate_core.types import Snapshot
 
 BEGIN = datetime(2026, 11, 2, 10, 30, tzinfo=UTC)
 

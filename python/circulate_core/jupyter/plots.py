@@ -271,7 +271,7 @@ def _moment(time: object) -> object:
 
 def _is_missing(value: object) -> bool:
     """Return whether it is None, or what is not known to equal itself, as libraries mark what is missing."""
-    same = value == value  # noqa: PLR0124 - see above
+    same: object = value == value  # noqa: PLR0124 - see above
     return value is None or not (same is True or (isinstance(same, np.bool_) and bool(same)))
 
 
