@@ -125,8 +125,8 @@ def test_a_report_says_what_came_of_a_pull() -> None:
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"status": "partial", "stopped_by": "deadline", "continuation": "1"}, ["◐", "deadline", "goes on"]),
-        ({"status": "failed", "manifest": None}, ["✗", "failed"]),
+        ({"status": "partial", "stopped_by": "deadline", "manifest": None}, ["◐", "deadline", "goes on"]),
+        ({"status": "failed", "manifest": None}, ["✗", "failed", "goes on from the last checkpoint"]),
         ({"status": "busy", "held_by": ["process 7", "2026-11-22T05:30:00Z"]}, ["●", "process 7", "05:30:00"]),
         ({"status": "busy", "held_by": [None, "2026-11-22T05:30:00Z"]}, ["a pending run"]),
         ({"holes": [f"id {number}" for number in range(25)]}, ["id 0", "id 9", "and 15 more"]),
@@ -244,7 +244,7 @@ def test_progress_is_one_line_with_notes_below() -> None:
     waiting: Snapshot = {**SNAPSHOT, "waiting": ("the quota", 31.6)}
     notes = [f"note {number}" for number in range(8)]
     shown = text_of(html.progress("okta.users", ["12 pages"], waiting, "waiting 32 s: the quota", notes))
-    assert "okta.users · 12 pages · quota ▰▰▰▰▰ ▱▱▱▱▱ 300 of 600 · waiting 32 s: the quota" in shown
+    assert "okta.users · 12 pages · quota ▰▰▰▰▰ ▱▱▱▱▱ 300 of 600 left · waiting 32 s: the quota" in shown
     assert "3 earlier note 3 note 4" in shown
 
 

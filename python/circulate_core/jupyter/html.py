@@ -309,8 +309,8 @@ def _holder(of: Report) -> str:
 
 
 def _next_run(of: Report) -> str | None:
-    if of["status"] == "partial" and of["continuation"]:
-        return "goes on from the last checkpoint"
+    if not of["manifest"]:
+        return "goes on from the last checkpoint" if of["run_id"] else None
     if of["mode"] != "window" and (since := of["next_since"]):
         return f"asks for what changed since {moment(since)}"
     return None
@@ -410,7 +410,7 @@ def _quota(snapshot: Snapshot) -> Html | None:
         return None
     full = round(BAR_LENGTH * min(quota["remaining"] / quota["limit"], 1))
     bar = Html("▰" * full + element("span", "▱" * (BAR_LENGTH - full), style="opacity:.4"))
-    return Html(f"quota {bar} {quota['remaining']:,} of {quota['limit']:,}")
+    return Html(f"quota {bar} {quota['remaining']:,} of {quota['limit']:,} left")
 
 
 def ended(title: str, ending: Ending) -> str:
@@ -420,7 +420,7 @@ def ended(title: str, ending: Ending) -> str:
 
 
 def _card(*content: object) -> Html:
-    return element("div", *(element("div", part, style="margin:.2em 0") for part in content if part))
+    return element("div", *(element("div", part, style="margin:.2em 0;overflow-x:auto") for part in content if part))
 
 
 def _heading(name: str, about: str | None) -> Html:
@@ -444,7 +444,7 @@ def _link(definition: Mapping[str, Any]) -> Html | str | None:
     address = definition.get("docs")
     if not isinstance(address, str) or not address.lower().startswith(("https://", "http://")):
         return address
-    return element("a", address, href=address, rel="noopener noreferrer", target="_blank")
+    return element("a", address, href=address, rel="noopener noreferrer", target="_blank", style="color:inherit")
 
 
 def _facts(facts: Sequence[tuple[str, object]]) -> Html | None:
