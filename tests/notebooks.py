@@ -1,7 +1,7 @@
 """Runs the notebooks of the documentation against a practice org: for tests, and to write their outputs.
 
-`make notebooks` does the latter. The org's clock begins at a fixed time, and everything in it follows from a seed, so
-that a rerun shows the same data. What differs from machine to machine is taken out of outputs: paths, ports, metadata.
+`make notebooks` does the latter. The org's clock begins at one of few times, and everything in it follows from a seed,
+so that a rerun shows the same data. What differs from machine to machine is taken out of outputs: paths, ports, metadata.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ from traitlets.config import Config
 from circulate_core.practice import PracticeOrg
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "python/docs/notebooks"
-BEGIN = 1_795_132_800.0
-"""When the org starts, by its own clock: 2026-11-20, a Friday."""
+FIRST_BEGIN, PERIOD = 1_795_132_800, 84 * 86_400
+"""When the org starts, by its own clock: 2026-11-20, a Friday, or a number of twelve weeks later.
+
+Always the same time would show always the same data; but it may not lie so far back that the engine knows that no org
+would tell of it.
+"""
 DAYS = 63
 """Days of events before that."""
 PICTURE_BYTES = 150_000
@@ -36,7 +40,8 @@ SHOWN_FOLDER, SHOWN_URL = "/home/you", "http://127.0.0.1:8080"
 class Clock:
     """A clock that stands still until it is started."""
 
-    def __init__(self) -> None:
+    def __init__(self, begin: float) -> None:
+        self._begin = begin
         self._started: float | None = None
 
     def start(self) -> None:
@@ -45,30 +50,37 @@ class Clock:
 
     def __call__(self) -> float:
         """Return the time, in epoch seconds."""
-        return BEGIN + (0.0 if self._started is None else time.monotonic() - self._started)
+        return self._begin + (0.0 if self._started is None else time.monotonic() - self._started)
 
 
 def practice_org(**limits: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
     """Return an org, not yet started, whose log shows working days, a night job, and one bad night."""
-    clock = Clock()
+    begin = FIRST_BEGIN + (int(time.time()) - FIRST_BEGIN) // PERIOD * PERIOD
+    clock = Clock(begin)
     org = PracticeOrg(users=60, apps=8, events=0, clock=clock, **limits)
     drawn = random.Random(1)  # noqa: S311 - made-up events
     for minute in range(DAYS * 1440):
         before = (DAYS * 1440 - minute) * 60.0
-        if count := _events_in_minute(BEGIN - before, drawn):
+        if count := _events_in_minute(begin - before, before, drawn):
             org.add_events(count, late=before - drawn.random() * 60)
     clock.start()
     return org
 
 
-def _events_in_minute(at: float, drawn: random.Random) -> int:
-    """Return how many events happened in a minute: more on working days, some by jobs, many in one bad night."""
+def _events_in_minute(at: float, before: float, drawn: random.Random) -> int:
+    """Return how many events happened in a minute: more on working days, some by jobs, many in one bad night.
+
+    Args:
+        at: The minute, in epoch seconds.
+        before: How many seconds before the start of the org that was.
+        drawn: Chance.
+    """
     day, hour = int(at // 86_400), at % 86_400 / 3600
     is_weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
     office = math.exp(-(((hour - 9.5) / 2.0) ** 2)) + 0.8 * math.exp(-(((hour - 14.5) / 2.2) ** 2))
     expected = 0.12 + (0.15 if is_weekend else 1.6) * office
     expected += 1.5 if hour % 24 < 0.25 else 0.0
-    if int(BEGIN // 86_400) - day == 5 and 2 <= hour < 4:
+    if 4 * 86_400 < before <= 5 * 86_400 and 2 <= hour < 4:
         expected += 9.0
     return int(expected + drawn.random() * (1 + expected) * 0.6)
 

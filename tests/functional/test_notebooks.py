@@ -12,6 +12,8 @@ import notebooks
 import pytest
 from support import PLENTY
 
+from circulate_core.practice import PracticeOrg
+
 FILES = sorted(notebooks.NOTEBOOKS.glob("*.ipynb"))
 
 
@@ -57,6 +59,18 @@ def test_a_notebook_shows_nothing_of_the_machine_and_no_secret(path: Path) -> No
     assert not re.search(r" at 0x[0-9a-f]{6,}", shown)
     assert socket.gethostname() not in shown
     assert getpass.getuser() == "you" or f"/{getpass.getuser()}/" not in shown
+
+
+def test_the_code_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (notebooks.NOTEBOOKS.parent / "notebooks.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with PracticeOrg(users=30, events=300, rate_limit=PLENTY) as org:
+        monkeypatch.setenv("OKTA_ORG_URL", org.url)
+        monkeypatch.setenv("OKTA_API_TOKEN", org.token)
+        for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+            exec(code, names)  # noqa: S102 - our own
+    assert names["manifest"].verdict == "complete"
 
 
 def test_pictures_of_a_notebook_are_small(path: Path) -> None:
