@@ -1,7 +1,7 @@
 """Runs the notebooks of the documentation against a practice org: for tests, and to write their outputs.
 
 `make notebooks` does the latter. The org's clock begins at one of few times, and everything in it follows from a seed,
-so that a rerun shows the same data. What differs from machine to machine is taken out of outputs: paths, ports, metadata.
+so that a rerun shows the same data. What differs from machine to machine is taken out: paths, ports, metadata.
 """
 
 from __future__ import annotations
