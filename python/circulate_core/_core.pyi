@@ -9,10 +9,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, final
 
+from typing_extensions import CapsuleType
+
 __all__ = [
     "VERSION",
     "Reader",
+    "Schema",
     "Stop",
+    "Table",
+    "Tables",
     "check",
     "clear_tokens",
     "definition",
@@ -70,6 +75,46 @@ class Reader:
 
     def close(self) -> None:
         """Stop asking."""
+
+@final
+class Tables:
+    """Makes tables of batches of a stream. The first batch tells the columns that the definition does not."""
+
+    def __new__(cls, request: str) -> Tables: ...
+    def convert(self, batch: bytes) -> Table:
+        """Convert a batch, given as JSON array. The columns of the first one are those of all."""
+
+    def table(self, reader: Reader) -> Table:
+        """Read a stream to its end. New members become columns."""
+
+    def stream(self, reader: Reader, at_end: Callable[[], Any]) -> CapsuleType:
+        """Read a stream as an Arrow stream. Its columns are those of its first batch. `at_end` is called at its end."""
+
+    def schema(self) -> Schema:
+        """The columns as known by now: with their types and origins as JSON, and as Arrow."""
+
+    def drift(self) -> str:
+        """What drifted so far, as JSON."""
+
+@final
+class Table:
+    """A table in memory."""
+
+    def __len__(self) -> int: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType:
+        """The table as an Arrow stream. Another schema than its own is not converted to."""
+
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class Schema:
+    """The columns of a table."""
+
+    @property
+    def columns(self) -> str:
+        """With their types and origins, as JSON."""
+
+    def __arrow_c_schema__(self) -> CapsuleType: ...
 
 def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Pull one stream; see `circulate_core.pull`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -57,12 +56,15 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     unattended: bool = False,
     continuation: str | None = None,
     request: str | None = None,
-    format: Literal["json", "ndjson"] = "json",  # noqa: A002 - the field's term
-    compression: Literal["gzip", "zstd", "none"] = "gzip",
-    batch_records: int = 1_000,
-    batch_bytes: int = 3_000_000,
+    format: Literal["json", "ndjson", "parquet", "arrow"] = "json",  # noqa: A002 - the field's term
+    compression: Literal["gzip", "zstd", "none"] | None = None,
+    batch_records: int | None = None,
+    batch_bytes: int | None = None,
+    nested: Literal["struct", "flatten", "json"] = "struct",
+    raw: bool = False,
+    contract: Literal["evolve", "rescue", "freeze"] = "evolve",
     max_record_bytes: int | None = None,
-    memory: int = 64_000_000,
+    memory: int | None = None,
     state: str | PathLike[str] | None = None,
     deadline: float | None = None,
     worker_ends: float | None = None,
@@ -99,13 +101,20 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             brought to its end meanwhile is reported as it ended.
         request: What asked for the pull, such as a request id: if a run was brought to its end for the same, it is
             reported again, and nothing is pulled.
-        format: `json` (an array per object) or `ndjson` (a record per line).
-        compression: `gzip` (level 6), `zstd` (level 3) or `none`.
-        batch_records: Most records of an object. Default 1,000.
-        batch_bytes: Most bytes of an object before compression. Default 3,000,000.
+        format: `json` (an array per object) or `ndjson` (a record per line), which hold records as they were received;
+            `parquet` or `arrow` (the file format of Arrow IPC), which hold tables.
+        compression: `gzip` (level 6), `zstd` (level 3) or `none`. Default: gzip; of tables zstd, inside of the object.
+        batch_records: Most records of an object. Default 1,000; tables are closed by their size alone.
+        batch_bytes: Most bytes of an object before compression. Default 3,000,000. Of tables, about the size they are
+            stored in, by default 64,000,000.
+        nested: What objects and lists in records become in tables: columns of structs and lists (`struct`), columns for
+            each member of an object (`flatten`: `profile__login`), or columns of JSON text (`json`).
+        raw: Whether tables have a column `_raw` with each record as received.
+        contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new members,
+            `rescue` does not; what has no place goes to the column `_rescued`. `freeze` ends the pull instead.
         max_record_bytes: Largest record taken. Default 16,000,000.
         memory: Bytes that pages and objects on their way may hold; the process takes some 25 MB more. Default
-            64,000,000; at least four times `batch_bytes`.
+            64,000,000, at least four times `batch_bytes`; for tables 128,000,000, of which an object gets half.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
         worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and
@@ -295,6 +304,8 @@ def token(profile: str = "default", *, refused: str | None = None) -> Token:
         headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
         ```
     """
+    import hashlib  # noqa: PLC0415 - only here
+
     digest = hashlib.sha256(refused.encode()).hexdigest() if refused else None
     return cast("Token", json.loads(_core.token(profile, digest)))
 

@@ -5,7 +5,8 @@ import circulate_core
 
 okta = circulate_core.source("okta")  # settings from OKTA_ORG_URL and OKTA_API_TOKEN, or circulate.toml
 users = okta.stream("users")
-print(users.sample(3))
+print(users.sample(3).records())
+print(users.pandas())
 for user in users.records():
     print(user["id"], user["status"])
 ```
@@ -17,10 +18,11 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 
 from circulate_core import _core, api
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
+from circulate_core.tables import Schema, Tabular
 from circulate_core.views import ReportView
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         Catalog,
         Checked,
         Definition,
+        Drift,
         InlineDefinition,
         PullOptions,
         Report,
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 """A record, parsed."""
+
+_PLENTY = 1_000_000
+"""Records of a batch that is closed by its size."""
 
 
 def source(
@@ -129,7 +135,7 @@ class Source:
         names = api.stream_names(catalog=self._catalog)
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
-    def stream(
+    def stream(  # noqa: PLR0913 - what to read and how it looks, each with its default
         self,
         name: str,
         definition: Mapping[str, Any] | None = None,
@@ -137,6 +143,10 @@ class Source:
         *,
         since: str | date | None = None,
         until: str | date | None = None,
+        columns: Mapping[str, Any] | None = None,
+        nested: Literal["struct", "flatten", "json"] = "struct",
+        raw: bool = False,
+        contract: Literal["evolve", "rescue", "freeze"] = "evolve",
         **operation: object,
     ) -> Stream:
         """Return a stream of it. No request is made.
@@ -146,6 +156,12 @@ class Source:
             definition: What the endpoint's file would hold.
             since: Inclusive lower bound, if the stream knows times. A time without offset is UTC.
             until: Exclusive upper bound.
+            columns: Types of members of its records, as `columns` of an endpoint's file; others are inferred.
+            nested: What objects and lists in records become in tables: columns of structs and lists, columns for each
+                member of an object (`profile__login`), or columns of JSON text.
+            raw: Whether tables have a column `_raw` with each record as received.
+            contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new
+                members, `rescue` does not, and what has no place goes to the column `_rescued`; `freeze` refuses it.
             operation: The keys of a list operation, such as `path` and `paginator`. Without `paginator` the list is one
                 page, and without `primary_key` records are identified by `/id`.
 
@@ -153,8 +169,11 @@ class Source:
             DefinitionError: There is no such stream, or its definition is wrong.
         """
         inline = self._inline
+        if definition is None and not operation and columns is not None:
+            definition = cast("Mapping[str, Any]", self.stream(name).definition["endpoint"])
         if definition is not None or operation:
             given = dict(definition or {})
+            given["columns"] = {**given.get("columns", {}), **(columns or {})}
             listed = given.get("list", {})
             if not isinstance(listed, Mapping):
                 message = f"`list` in the definition of {self.name}.{name} is no mapping"
@@ -163,7 +182,8 @@ class Source:
             endpoint = {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
             inline = {**inline, "endpoints": {**inline.get("endpoints", {}), name: endpoint}}
         window = {"since": _moment("since", since), "until": _moment("until", until)}
-        stream = Stream(self, name, [*self._folders, inline], window)
+        looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
+        stream = Stream(self, name, [*self._folders, inline], window, looks)
         # Children may be defined after it, and name it as their parent.
         self._inline = inline
         return stream
@@ -197,25 +217,37 @@ class Source:
             return error
 
 
-class Stream:
-    """A list of an API, as something to read: in batches, record by record, or into a lake.
+class _Looks(TypedDict):
+    """How tables look."""
 
-    It is asked anew each time that it is read. `circulate_core.source(...).stream(...)` makes one.
+    nested: str
+    raw: bool
+    contract: str
+
+
+class Stream(Tabular):
+    """A list of an API, as something to read: in batches, record by record, as a table, or into a lake.
+
+    It is asked anew each time that it is read. Libraries that take Arrow streams read it themselves:
+    `pyarrow.table(stream)`, `polars.DataFrame(stream)`. `circulate_core.source(...).stream(...)` makes one.
     """
 
-    def __init__(self, of: Source, name: str, catalog: Catalog, window: dict[str, str | None]) -> None:
+    def __init__(self, of: Source, name: str, catalog: Catalog, window: dict[str, str | None], looks: _Looks) -> None:
         self.source = of
         """Its source."""
         self.name = f"{of.name}.{name}"
         """`source.endpoint`."""
         self._catalog = catalog
         self._window = window
+        self._looks = looks
         self.definition: Definition = api.stream_definition(self.name, catalog=catalog)
         """Its definition."""
         self.report: Report | None = None
         """What reading it to its end took, the last time that this was done."""
         self.history: History | None = None
         """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
+        self.drift: list[Drift] = []
+        """What had no place in the columns of the last table, place by place; it is in the column `_rescued`."""
 
     def __iter__(self) -> Iterator[Batch]:
         """Read it, batch by batch.
@@ -244,10 +276,10 @@ class Stream:
             on_progress: Called about ten times a second with what was done so far.
         """
         with self._watch(progress, on_progress) as watch:
-            reader = self._reader(records, on_progress=watch.show)
+            reader, tables = self._reader(records, on_progress=watch.show), self._tables()
             try:
                 while (batch := reader.next()) is not None:
-                    yield Batch(batch)
+                    yield Batch(batch, tables)
             finally:
                 reader.close()
             watch.done(self._ended(reader))
@@ -268,10 +300,10 @@ class Stream:
             on_progress: Called in the event loop about ten times a second with what was done so far.
         """
         with self._watch(progress, on_progress) as watch:
-            reader = self._reader(records)
+            reader, tables = self._reader(records), self._tables()
             try:
                 while (batch := await watch.wait_for(reader.next_async(), reader.snapshot)) is not None:
-                    yield Batch(batch)
+                    yield Batch(batch, tables)
             finally:
                 reader.close()
             watch.done(self._ended(reader))
@@ -298,9 +330,53 @@ class Stream:
         with self._watch(progress, None, sample=True) as watch:
             reader = self._reader(n, page_records=n, on_progress=watch.show)
             try:
-                return Batch(reader.next() or b"[]")
+                return Batch(reader.next() or b"[]", self._tables())
             finally:
                 reader.close()
+
+    def schema(self, sample: int = 1_000) -> Schema:
+        """Return the columns of its table: those that are declared, and those that its first records have beside them.
+
+        Args:
+            sample: How many records are looked at. Default 1,000.
+        """
+        reader, tables = self._reader(sample, page_records=sample), self._tables()
+        try:
+            tables.convert(reader.next() or b"[]")
+        finally:
+            reader.close()
+        return Schema(tables.schema(), self._looks["nested"])
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Read it as an Arrow stream, by the Arrow PyCapsule interface.
+
+        Its columns are those of the first 3 MB of records: what comes later and has no place in them goes to the column
+        `_rescued`, and is told in `drift`. The methods that return whole tables have columns for all.
+        """
+        reader, tables = self._reader(_PLENTY), self._tables()
+
+        def at_end() -> None:
+            self.drift = json.loads(tables.drift())["entries"]
+            self._ended(reader)
+            self._warn()
+
+        return tables.stream(reader, at_end)
+
+    def _table(self) -> _core.Table:
+        with self._watch(None, None) as watch:
+            reader, tables = self._reader(_PLENTY, on_progress=watch.show), self._tables()
+            try:
+                table = tables.table(reader)
+            finally:
+                reader.close()
+            self.drift = json.loads(tables.drift())["entries"]
+            watch.done(self._ended(reader))
+        self._warn()
+        return table
+
+    def _tables(self) -> _core.Tables:
+        request = {"stream": self.name, "catalog": api.catalog_request(self._catalog), **self._looks}
+        return _core.Tables(json.dumps(request))
 
     def pull(
         self,
@@ -431,12 +507,23 @@ class Records:
                 yield record
 
 
-class Batch(Sequence[Record]):
-    """Some records of a stream: as received (`json`), and parsed as a sequence."""
+class Batch(Tabular, Sequence[Record]):
+    """Some records of a stream: as received (`json`), parsed as a sequence, or as a table.
 
-    def __init__(self, records: bytes) -> None:
+    The tables of the batches of a stream have the columns of the first that was made.
+    """
+
+    def __init__(self, records: bytes, tables: _core.Tables) -> None:
         self.json = records
         """A JSON array of the records, their bytes as received."""
+        self._tables = tables
+
+    def _table(self) -> _core.Table:
+        return self._tables.convert(self.json)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return it as an Arrow stream, by the Arrow PyCapsule interface."""
+        return self._table().__arrow_c_stream__(requested_schema)
 
     @cached_property
     def _records(self) -> list[Record]:

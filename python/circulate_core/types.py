@@ -49,12 +49,15 @@ class PullOptions(TypedDict, total=False):
     unattended: bool
     continuation: str | None
     request: str | None
-    format: Literal["json", "ndjson"]
-    compression: Literal["gzip", "zstd", "none"]
-    batch_records: int
-    batch_bytes: int
+    format: Literal["json", "ndjson", "parquet", "arrow"]
+    compression: Literal["gzip", "zstd", "none"] | None
+    batch_records: int | None
+    batch_bytes: int | None
+    nested: Literal["struct", "flatten", "json"]
+    raw: bool
+    contract: Literal["evolve", "rescue", "freeze"]
     max_record_bytes: int | None
-    memory: int
+    memory: int | None
     state: str | PathLike[str] | None
     deadline: float | None
     worker_ends: float | None
@@ -117,6 +120,32 @@ class PartitionCounts(TypedDict):
     """The account lacks the feature."""
 
 
+class Drift(TypedDict):
+    """What differs from a table's columns in one place."""
+
+    path: str
+    """JSON Pointer of the member; `*` stands for the elements of a list."""
+    kind: str
+    """How: `type`, `new member`, `number out of range`, ..."""
+    expected: NotRequired[str]
+    """The column's type, if that is what differs."""
+    found: NotRequired[str]
+    """The values' type."""
+    count: int
+    """How often."""
+    example: str
+    """The beginning of one of the values."""
+
+
+class Drifted(TypedDict):
+    """What drifted, in short; the manifest has all of it."""
+
+    values: int
+    """How many values had no place in the columns of tables, or brought new ones."""
+    places: list[Drift]
+    """Where most of them are, up to 10 places."""
+
+
 class Report(Totals, Traffic):
     """What a pull did. Totals and traffic are of the whole run, earlier attempts included."""
 
@@ -147,6 +176,8 @@ class Report(Totals, Traffic):
     """How many partitions were pulled, of a stream that is pulled in partitions."""
     holes: list[str]
     """What is missing because the API refused it or no longer has it, up to 1,000."""
+    drift: Drifted | None
+    """What had no place in the columns of tables, or came to be one; None if objects are no tables."""
     records_without_time: int
     """Records whose cursor member is missing or no time; they are delivered all the same."""
     next_since: str | None
@@ -531,3 +562,14 @@ class Definition(TypedDict):
     """Its source."""
     endpoint: EndpointDefinition
     """Its endpoint."""
+
+
+class TableColumn(TypedDict):
+    """A column of a table as a manifest holds it."""
+
+    name: str
+    """The member's key."""
+    type: str | dict[str, Any]
+    """What it holds: a word, `{"struct": [columns]}` or `{"list": type}`."""
+    declared: NotRequired[bool]
+    """Whether the definition declares it."""

@@ -23,6 +23,7 @@ ORDER = [
     ["page"],
     ["plan", "cursor"],
     ["batch"],
+    ["table"],
     ["encode"],
     ["sink"],
     ["manifest"],

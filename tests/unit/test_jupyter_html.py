@@ -17,6 +17,9 @@ from circulate_core.views import ReportView, RunsView
 
 EVIL = "<script>alert(1)</script>\"'&\ud800\x00"
 
+NO_TABLES: Any = None
+"""What makes tables of batches; none is made here."""
+
 REPORT: dict[str, Any] = {
     "run_id": "20261122T053000123Z-1a2b3c4d5e",
     "status": "complete",
@@ -188,7 +191,7 @@ def test_runs_are_a_table() -> None:
 
 
 def batch_of(*records: object) -> circulate_core.Batch:
-    return circulate_core.Batch(json.dumps(records).encode())
+    return circulate_core.Batch(json.dumps(records).encode(), NO_TABLES)
 
 
 def test_a_batch_is_a_table_of_its_first_records() -> None:
@@ -221,7 +224,7 @@ def test_a_batch_of_anything_is_shown(records: list[object]) -> None:
 
 
 def test_nothing_that_data_holds_becomes_markup() -> None:
-    batch = circulate_core.Batch(json.dumps([{EVIL: EVIL, "in": {EVIL: [EVIL]}}]).encode())
+    batch = batch_of({EVIL: EVIL, "in": {EVIL: [EVIL]}})
     everything = [
         batch._repr_html_(),
         report_with(stream=EVIL, account=EVIL, holes=[EVIL], unavailable=EVIL, stopped_by=EVIL)._repr_html_(),

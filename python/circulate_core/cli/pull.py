@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from circulate_core.settings import Configured
-    from circulate_core.types import Definition, PartitionCounts, Report
+    from circulate_core.types import Definition, Drifted, PartitionCounts, Report
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
 HOLES_SHOWN = 10
+PLACES_SHOWN = 3
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
 
@@ -48,19 +49,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time; the cursor stays")
     parser.add_argument("--restart", action="store_true", help="give up an unfinished run instead of going on with it")
     parser.add_argument("--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after, say, 10m")
-    parser.add_argument("--format", choices=["json", "ndjson"], default="json", help="objects (default: json arrays)")
     parser.add_argument(
-        "--compression", choices=["gzip", "zstd", "none"], default="gzip", help="of objects (default: gzip, level 6)"
+        "--format",
+        choices=["json", "ndjson", "parquet", "arrow"],
+        default="json",
+        help="of objects: records as received in arrays (default) or lines, or tables",
     )
     parser.add_argument(
-        "--batch-records", metavar="N", type=positive, default=1_000, help="most records of an object (default: 1000)"
+        "--compression",
+        choices=["gzip", "zstd", "none"],
+        help="of objects (default: gzip, level 6; in tables zstd, level 3)",
+    )
+    parser.add_argument(
+        "--batch-records", metavar="N", type=positive, help="most records of an object (default: 1000; no tables)"
     )
     parser.add_argument(
         "--batch-bytes",
         metavar="N",
         type=positive,
-        default=3_000_000,
-        help="most bytes of an object before compression (default: 3000000)",
+        help="most bytes of an object before compression (default: 3000000), or of a table (default: 64000000)",
+    )
+    parser.add_argument(
+        "--nested",
+        choices=["struct", "flatten", "json"],
+        default="struct",
+        help="objects and lists in tables: structs (default), a column for each member, or JSON text",
+    )
+    parser.add_argument("--raw", action="store_true", help="tables with a column of the records as received")
+    parser.add_argument(
+        "--contract",
+        choices=["evolve", "rescue", "freeze"],
+        default="evolve",
+        help="for what tables have no columns for: new ones (default), a column for all of it, or an error",
     )
     parser.add_argument(
         "--max-record-bytes", metavar="N", type=positive, help="largest record taken (default: 16000000)"
@@ -69,8 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--memory",
         metavar="N",
         type=positive,
-        default=64_000_000,
-        help="bytes that data on its way may take (default: 64000000)",
+        help="bytes that data on its way may take (default: 64000000; for tables 128000000)",
     )
     add_state_option(parser)
     parser.add_argument(
@@ -173,6 +192,9 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
                 compression=args.compression,
                 batch_records=args.batch_records,
                 batch_bytes=args.batch_bytes,
+                nested=args.nested,
+                raw=args.raw,
+                contract=args.contract,
                 max_record_bytes=args.max_record_bytes,
                 memory=args.memory,
                 state=args.state,
@@ -271,9 +293,21 @@ def _tell_complete(report: Report) -> None:
         say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
     if report["records_without_time"]:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
+    if drift := report["drift"]:
+        _tell_drift(drift)
     say(f"  manifest  {report['destination']}/{report['manifest']}")
     if report["mode"] != "window" and (since := report["next_since"]):
         say(f"  next run  asks for what changed since {moment(since)}")
+
+
+def _tell_drift(drift: Drifted) -> None:
+    """Say what tables had no column for."""
+    for place in drift["places"][:PLACES_SHOWN]:
+        kind = f"expected {place['expected']}, found {place['found']}" if place["kind"] == "type" else place["kind"]
+        times = counted(place["count"], "time")
+        say(paint(f"  drift  {place['path']}: {kind}, {times}, such as {place['example']}", "yellow"))
+    if len(drift["places"]) > PLACES_SHOWN:
+        say(paint(f"  and more: {drift['values']:,} values in all, which the manifest names by place", "yellow"))
 
 
 def _tell_way_on(report: Report) -> None:

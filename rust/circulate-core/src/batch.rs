@@ -19,6 +19,11 @@ impl Default for BatchLimits {
 }
 
 impl BatchLimits {
+    /// Of tables: 64 MB as they are stored, however many records that is.
+    pub fn of_tables() -> Self {
+        Self { records: usize::MAX, bytes: 64_000_000 }
+    }
+
     /// Whether a batch of `records` may take one more that would make its finished size `bytes`.
     pub fn admit(&self, records: usize, bytes: usize) -> bool {
         records == 0 || (records < self.records && bytes <= self.bytes)
@@ -29,6 +34,9 @@ impl BatchLimits {
         records >= self.records || bytes >= self.bytes
     }
 }
+
+/// The least memory that a pull can do with.
+const LEAST: u64 = 16_000_000;
 
 /// The one setting that bounds the memory of a pull: what pages and objects on their way may hold. The process itself,
 /// with interpreter and TLS, takes some 25 MB more.
@@ -45,7 +53,7 @@ impl Memory {
     /// `bytes` for a pull with such batches; refuses what they do not fit in. Default 64,000,000.
     pub fn new(bytes: u64, batch: BatchLimits) -> Result<Self> {
         // One batch fills while one is packed, and its packed form waits to be stored: that leaves a share for pages.
-        let least = (batch.bytes as u64).saturating_mul(4).max(16_000_000);
+        let least = (batch.bytes as u64).saturating_mul(4).max(LEAST);
         if bytes >= least {
             return Ok(Self(bytes));
         }
@@ -55,6 +63,25 @@ impl Memory {
             format!("objects of up to {} bytes do not fit in {bytes} bytes of memory", batch.bytes),
         )
         .hint(format!("give at least {least} bytes (--memory), or make objects smaller (--batch-bytes)")))
+    }
+
+    /// `bytes` for a pull into tables, which become as large as there is room for. Default 128,000,000.
+    pub fn for_tables_of(bytes: Option<u64>) -> Result<Self> {
+        match bytes {
+            None => Ok(Self(128_000_000)),
+            Some(bytes) if bytes >= LEAST => Ok(Self(bytes)),
+            Some(bytes) => Err(Error::new(
+                ErrorKind::Settings,
+                "read settings",
+                format!("tables can't be made in {bytes} bytes of memory"),
+            )
+            .hint(format!("give at least {LEAST} bytes (--memory)"))),
+        }
+    }
+
+    /// The most bytes of an object that is a table: while one is stored, the next one grows.
+    pub fn for_table(self, batch: BatchLimits) -> usize {
+        batch.bytes.min(usize::try_from(self.0 / 2).unwrap_or(usize::MAX))
     }
 
     /// Pages larger than this go to a temporary file; up to three are held at a time.

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
 //! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
-//! [`plan`] → [`batch`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
+//! [`plan`] → [`batch`] → [`table`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
 //! [`verify`], [`gc`], [`promote`]. A test holds it to that.
 #![forbid(unsafe_code)]
 
@@ -31,6 +31,7 @@ pub mod sink;
 pub mod spec;
 pub mod state;
 pub mod stop;
+pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod verify;

@@ -14,6 +14,7 @@ use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Partition;
 use crate::sink::{Known, Object, Sink, differs, missing};
+use crate::table::{Drift, TableOptions, TableSchema};
 
 /// The version of the two file formats.
 pub const SCHEMA: u32 = 1;
@@ -236,9 +237,23 @@ pub struct Index {
     pub plan: Option<PartRef>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
+    /// The tables that its objects are, if they are tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Tables>,
     /// The manifest that this one was promoted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<PromotedFrom>,
+}
+
+/// The tables of a run. Its later objects may have more columns than its first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tables {
+    /// Their columns, as of the last object.
+    pub columns: TableSchema,
+    /// How they are laid out.
+    pub options: TableOptions,
+    /// What had no place in the columns, or came to be one.
+    pub drift: Drift,
 }
 
 /// The manifest that another one was promoted from.

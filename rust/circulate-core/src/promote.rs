@@ -187,7 +187,7 @@ impl Promotion {
             schema: SCHEMA,
             run_id: run.index.run_id.clone(),
             manifest_sha256: run.sha256.clone(),
-            compact: self.compact,
+            compact: self.compaction_of(run),
         };
         if self.to.create(manifest::to_object(key.clone(), &begun)?).await? == Created::New {
             return Ok(begun);
@@ -196,11 +196,16 @@ impl Promotion {
         if there.manifest_sha256 != run.sha256 {
             return Err(another(&key));
         }
-        if there.compact != self.compact {
+        if there.compact != begun.compact {
             let how = if there.compact.is_some() { "with" } else { "without" };
             self.progress.note(format!("the promotion was begun {how} compaction, and goes on as it was"));
         }
         Ok(there)
+    }
+
+    /// Tables are large already, and their formats can't be put one after the other.
+    fn compaction_of(&self, run: &Run) -> Option<Limits> {
+        self.compact.filter(|_| run.index.tables.is_none())
     }
 
     /// Makes the run visible to readers of manifests: everything that the index names is there.

@@ -27,6 +27,7 @@ use crate::state::{
     CursorValue, Held, Lease, Mode, Opening, PollCursor, Position, RunItem, StateStore, StreamState, Wanted,
 };
 use crate::stop::{Stop, StopReason};
+use crate::table::{Contract, TableOptions};
 use crate::write::ObjectFormat;
 
 mod attempt;
@@ -36,10 +37,11 @@ mod partitions;
 mod planning;
 mod renewal;
 mod report;
+mod tables;
 
 use attempt::{Attempt, Attempted, End};
 use renewal::Renewal;
-pub use report::{Outcome, Report, Verdict};
+pub use report::{Drifted, Outcome, Report, Verdict};
 
 /// One stream to bring up to date, with everything it needs.
 #[derive(Debug)]
@@ -91,6 +93,10 @@ pub struct PullOptions {
     pub pending: Option<Duration>,
     /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
     pub objects: ObjectFormat,
+    /// How tables look, if that is what objects are.
+    pub tables: TableOptions,
+    /// What becomes of values that have no place in the columns of tables.
+    pub contract: Contract,
     /// Bounds of what is taken in.
     pub pages: PageLimits,
     /// Patience with the API.
@@ -101,7 +107,8 @@ pub struct PullOptions {
     pub stored_at_once: u32,
     /// Objects after which a checkpoint is due. Default 50.
     pub checkpoint_objects: usize,
-    /// Time after which a checkpoint is due. Default 30 s.
+    /// Time after which a checkpoint is due. Default 30 s; it is ten times as long for tables, of which each checkpoint closes
+    /// one that might have become large.
     pub checkpoint_interval: Duration,
     /// How long others keep away from a run whose worker says nothing. Default 60 s.
     pub lease: Duration,
@@ -120,6 +127,8 @@ impl Default for PullOptions {
             request: None,
             pending: None,
             objects: ObjectFormat::default(),
+            tables: TableOptions::default(),
+            contract: Contract::default(),
             pages: PageLimits::default(),
             retry: RetryPolicy::default(),
             memory: Memory::default(),
@@ -129,6 +138,13 @@ impl Default for PullOptions {
             lease: Duration::from_mins(1),
             worker_ends: None,
         }
+    }
+}
+
+impl PullOptions {
+    fn next_checkpoint(&self) -> Instant {
+        let times = if self.objects.format.is_columnar() { 10 } else { 1 };
+        Instant::now() + self.checkpoint_interval * times
     }
 }
 
@@ -216,7 +232,10 @@ impl Pull {
         report.began(&held);
         self.progress.set_run(&held.run.run_id);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
-        let Attempted { position, end } = Attempt::new(self, client, &held).run().await;
+        let Attempted { position, end } = match self.table_rules(&held).await {
+            Ok(rules) => Attempt::new(self, client, &held, rules).run().await,
+            Err(error) => Attempted { position: held.position.clone(), end: Err(error) },
+        };
         report.worked(&position);
         let ended = match end {
             Ok(End::OfTheList) => {
@@ -290,6 +309,7 @@ impl Pull {
         let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
         let mut index = self.index(held, position, parts, since);
+        index.tables = self.tables_at(position).await?;
         if let Some(since) = since {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
@@ -389,6 +409,7 @@ impl Pull {
             partitions: plan.map(|plan| plan.counts.clone()),
             plan: plan.and_then(|plan| plan.last.clone()),
             repeats: position.repeats,
+            tables: None,
             promoted_from: None,
         }
     }
@@ -502,3 +523,7 @@ mod children_tests;
 #[cfg(test)]
 #[path = "run_endless_tests.rs"]
 mod endless_tests;
+
+#[cfg(test)]
+#[path = "run_tables_tests.rs"]
+mod tables_tests;

@@ -109,6 +109,7 @@ async fn verify_object(sink: &dyn Sink, part: &Part, object: &ObjectEntry) -> Re
             let stored = read_stored(sink, object).await?;
             count_lines(part.compression, &stored, object)
         }
+        Format::Parquet | Format::Arrow => part.format.rows(read_stored(sink, object).await?),
     };
     let records = records.map_err(|error| error.with("key", &object.key))?;
     if records != object.records {

@@ -8,48 +8,169 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::batch::{BatchLimits, Memory};
-use crate::encode::{Compression, Encoder, Format, Scratch};
+use crate::encode::{Compression, Encoder, Format, Scratch, TableRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ObjectEntry, sha256_hex};
 use crate::progress::Progress;
 use crate::sink::{Object, Sink, StreamKeys, create_same};
+use crate::table::{Drift, TableSchema};
+
+mod table;
+
+use table::TableFilling;
 
 /// How objects look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ObjectFormat {
     /// How records become bytes.
     pub format: Format,
-    /// How these are compressed.
+    /// How these are compressed: tables inside, other formats as a whole.
     pub compression: Compression,
     /// When an object is full.
     pub batch: BatchLimits,
 }
 
 impl ObjectFormat {
+    /// Objects of `format`; what is not given is as it does best for most: JSON of 1,000 records or 3 MB by gzip, tables of 64 MB
+    /// by zstd.
+    pub fn new(
+        format: Format,
+        compression: Option<Compression>,
+        records: Option<usize>,
+        bytes: Option<usize>,
+    ) -> Result<Self> {
+        let (usual, batch) = if format.is_columnar() {
+            (Compression::Zstd, BatchLimits::of_tables())
+        } else {
+            (Compression::Gzip, BatchLimits::default())
+        };
+        let compression = compression.unwrap_or(usual);
+        if format.is_columnar() && (compression == Compression::Gzip || records.is_some()) {
+            let what = if records.is_some() {
+                "tables are closed by their size, not by a number of records"
+            } else {
+                "tables are compressed by zstd, or not at all"
+            };
+            return Err(Error::new(ErrorKind::Settings, "read settings", what)
+                .hint("leave the option out (--batch-records, --compression)"));
+        }
+        let batch =
+            BatchLimits { records: records.unwrap_or(batch.records), bytes: bytes.unwrap_or(batch.bytes) };
+        Ok(Self { format, compression, batch })
+    }
+
+    /// The memory for such objects: so many bytes, or by default enough.
+    pub fn memory(&self, bytes: Option<u64>) -> Result<Memory> {
+        if self.format.is_columnar() {
+            return Memory::for_tables_of(bytes);
+        }
+        bytes.map_or(Ok(Memory::default()), |bytes| Memory::new(bytes, self.batch))
+    }
+
+    /// How objects as a whole are compressed.
+    pub fn around(&self) -> Compression {
+        if self.format.is_columnar() { Compression::None } else { self.compression }
+    }
+
     fn suffix(&self) -> String {
-        format!("{}{}", self.format.suffix(), self.compression.suffix())
+        format!("{}{}", self.format.suffix(), self.around().suffix())
     }
 }
 
 /// Writes the objects of one task.
 #[derive(Debug)]
 pub struct ObjectWriter {
+    filling: Filling,
+    store: ObjectStore,
+}
+
+/// What records are gathered in.
+#[derive(Debug)]
+enum Filling {
+    Text { encoder: Box<dyn Encoder>, records: usize },
+    Table(TableFilling),
+}
+
+impl ObjectWriter {
+    /// Writes objects to `store`; tables, if that is what they are, by `rules`.
+    pub fn new(store: ObjectStore, rules: TableRules) -> Self {
+        let looks = store.looks;
+        let filling = match looks.format.encoder() {
+            Some(encoder) => Filling::Text { encoder, records: 0 },
+            None => Filling::Table(TableFilling::new(looks, store.memory, rules)),
+        };
+        Self { filling, store }
+    }
+
+    /// Takes a record in. Waits while too many objects are on their way.
+    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
+        let (encoder, records) = match &mut self.filling {
+            Filling::Table(table) => return table.push(record, &mut self.store).await,
+            Filling::Text { encoder, records } => (encoder, records),
+        };
+        let batch = self.store.looks.batch;
+        if !batch.admit(*records, encoder.size_with(record.len())) {
+            self.store.store(encoder.finish(), std::mem::take(records)).await?;
+        }
+        let size = encoder.size_with(record.len());
+        encoder.write(record);
+        *records += 1;
+        if batch.full(*records, size) {
+            self.store.store(encoder.finish(), std::mem::take(records)).await?;
+        }
+        Ok(())
+    }
+
+    /// The number of the next object.
+    pub fn next_sequence(&self) -> u64 {
+        self.store.next_sequence
+    }
+
+    /// Objects begun since the last [`finish`](Self::finish).
+    pub fn unreported(&self) -> usize {
+        self.store.stored.len() + self.store.running.len()
+    }
+
+    /// The columns of tables by now, and what had no place in them, after [`finish`](Self::finish).
+    pub fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
+        match &mut self.filling {
+            Filling::Table(table) => table.schema(),
+            Filling::Text { .. } => None,
+        }
+    }
+
+    /// Closes the open batch, waits until everything is stored, and reports it in order.
+    pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
+        match &mut self.filling {
+            Filling::Table(table) => table.finish(&mut self.store).await?,
+            Filling::Text { records: 0, .. } => {}
+            Filling::Text { encoder, records } => {
+                self.store.store(encoder.finish(), std::mem::take(records)).await?;
+            }
+        }
+        self.store.settle().await?;
+        Ok(std::mem::take(&mut self.store.stored))
+    }
+}
+
+/// Where finished objects go: they are stored side by side, and reported in order.
+#[derive(Debug)]
+pub struct ObjectStore {
     sink: Arc<dyn Sink>,
     keys: StreamKeys,
     task: u32,
     fence: u64,
     looks: ObjectFormat,
-    encoder: Box<dyn Encoder>,
-    records: usize,
     next_sequence: u64,
+    memory: Memory,
     room: Arc<Room>,
     running: VecDeque<JoinHandle<Result<ObjectEntry>>>,
     stored: Vec<ObjectEntry>,
     progress: Arc<Progress>,
 }
 
-impl ObjectWriter {
-    /// Writes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
+impl ObjectStore {
+    /// Takes objects of `task` from number `next_sequence` on, as many at a time as `memory` allows, and no more than `at_once`.
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, given once")]
     pub fn new(
         sink: Arc<dyn Sink>,
@@ -68,9 +189,8 @@ impl ObjectWriter {
             task,
             fence,
             looks,
-            encoder: looks.format.encoder(),
-            records: 0,
             next_sequence,
+            memory,
             room: Arc::new(Room::new(memory, at_once)),
             running: VecDeque::new(),
             stored: Vec::new(),
@@ -78,52 +198,21 @@ impl ObjectWriter {
         }
     }
 
-    /// Takes a record in. Waits while too many objects are on their way.
-    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
-        let size = self.encoder.size_with(record.len());
-        if !self.looks.batch.admit(self.records, size) {
-            self.close().await?;
-        }
-        let size = self.encoder.size_with(record.len());
-        self.encoder.write(record);
-        self.records += 1;
-        if self.looks.batch.full(self.records, size) {
-            self.close().await?;
-        }
+    async fn store(&mut self, body: Vec<u8>, records: usize) -> Result<()> {
+        self.collect_what_is_stored().await?;
+        let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
+        self.next_sequence += 1;
+        let packing = self.room.packing.take(body.len() as u64).await?;
+        let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
+        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records as u64, body, looks)));
         Ok(())
     }
 
-    /// The number of the next object.
-    pub fn next_sequence(&self) -> u64 {
-        self.next_sequence
-    }
-
-    /// Objects begun since the last [`finish`](Self::finish).
-    pub fn unreported(&self) -> usize {
-        self.stored.len() + self.running.len()
-    }
-
-    /// Closes the open batch, waits until everything is stored, and reports it in order.
-    pub async fn finish(&mut self) -> Result<Vec<ObjectEntry>> {
-        self.close().await?;
+    /// Waits until all that was begun is stored.
+    async fn settle(&mut self) -> Result<()> {
         while !self.running.is_empty() {
             self.collect_one().await?;
         }
-        Ok(std::mem::take(&mut self.stored))
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        if self.records == 0 {
-            return Ok(());
-        }
-        self.collect_what_is_stored().await?;
-        let records = std::mem::take(&mut self.records) as u64;
-        let key = self.keys.object(self.task, self.fence, self.next_sequence, &self.looks.suffix());
-        self.next_sequence += 1;
-        let body = self.encoder.finish();
-        let packing = self.room.packing.take(body.len() as u64).await?;
-        let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
-        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records, body, looks)));
         Ok(())
     }
 
@@ -147,7 +236,7 @@ impl ObjectWriter {
     }
 }
 
-impl Drop for ObjectWriter {
+impl Drop for ObjectStore {
     fn drop(&mut self) {
         self.running.iter().for_each(JoinHandle::abort);
     }
@@ -224,7 +313,7 @@ async fn store(
         // What a single huge record took is not kept.
         let keep = body.len() <= looks.batch.bytes;
         let mut scratch = shared.take_scratch();
-        let stored = looks.compression.compress(body, &mut scratch)?;
+        let stored = looks.around().compress(body, &mut scratch)?;
         if keep {
             shared.keep_scratch(scratch);
         }
@@ -241,7 +330,7 @@ async fn store(
         key: key.clone(),
         bytes: stored.into(),
         content_type: looks.format.content_type(),
-        content_encoding: looks.compression.content_encoding(),
+        content_encoding: looks.around().content_encoding(),
     };
     create_same(&*sink, object).await?;
     Ok(ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 })

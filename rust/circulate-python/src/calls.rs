@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use circulate_core::account::Account;
 use circulate_core::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
-use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::clock::Clock;
 use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
@@ -22,6 +21,7 @@ use circulate_core::sink::{Encryption, S3Options};
 use circulate_core::spec::{Catalog, Definition, Inline, Source, Span};
 use circulate_core::state::{self as core_state, Decision, Mode, StateStore, list_runs};
 use circulate_core::stop;
+use circulate_core::table::{Contract, Nested, TableOptions};
 use circulate_core::write::ObjectFormat;
 use circulate_core::{check as core_check, gc as core_gc, spec, verify as core_verify};
 use jiff::Timestamp;
@@ -47,14 +47,14 @@ pub(crate) struct AccountRequest {
 /// Where definitions are.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CatalogRequest {
+pub(crate) struct CatalogRequest {
     folders: Vec<PathBuf>,
     /// What is defined in code.
     inline: Option<Inline>,
 }
 
 impl CatalogRequest {
-    fn catalog(&self) -> Catalog {
+    pub(crate) fn catalog(&self) -> Catalog {
         Catalog::new(self.folders.clone()).with(self.inline.clone())
     }
 }
@@ -106,11 +106,14 @@ struct PullRequest {
     continuation: Option<String>,
     request: Option<String>,
     format: Format,
-    compression: Compression,
-    batch_records: usize,
-    batch_bytes: usize,
+    compression: Option<Compression>,
+    batch_records: Option<usize>,
+    batch_bytes: Option<usize>,
+    nested: Nested,
+    raw: bool,
+    contract: Contract,
     max_record_bytes: Option<u64>,
-    memory: u64,
+    memory: Option<u64>,
     deadline_seconds: Option<f64>,
     worker_ends_seconds: Option<f64>,
     max_wait_seconds: Option<f64>,
@@ -251,8 +254,9 @@ async fn prepare(
 ) -> Result<Pull> {
     let definition = request.from.catalog().stream(&request.stream)?;
     let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
-    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
-    let memory = Memory::new(request.memory, batch)?;
+    let objects =
+        ObjectFormat::new(request.format, request.compression, request.batch_records, request.batch_bytes)?;
+    let memory = objects.memory(request.memory)?;
     let locations = request.s3.locations()?;
     Locations::check(&request.destination, &request.state)?;
     let account = request.from.resolve(&definition.source, &locations).await?;
@@ -282,7 +286,9 @@ async fn prepare(
             unattended: request.unattended,
             continuation: request.continuation,
             request: request.request,
-            objects: ObjectFormat { format: request.format, compression: request.compression, batch },
+            objects,
+            tables: TableOptions { nested: request.nested, raw: request.raw },
+            contract: request.contract,
             pages,
             memory,
             lease: seconds("lease", request.lease_seconds)?,

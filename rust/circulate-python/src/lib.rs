@@ -8,6 +8,7 @@ mod errors;
 mod promote;
 mod read;
 mod runtime;
+mod tables;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
 #[pyo3::pymodule]
@@ -26,4 +27,6 @@ mod _core {
     use super::promote::promote;
     #[pymodule_export]
     use super::read::Reader;
+    #[pymodule_export]
+    use super::tables::{Schema, Table, Tables};
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use circulate_core::auth::sign_in;
 use circulate_core::batch::{BatchLimits, Memory};
 use circulate_core::cursor::Window;
@@ -67,8 +68,7 @@ impl Reader {
 
     /// Wait for the next batch: a JSON array of records as received. None after the last one.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let batch = wait(py, self.take(), &mut ReadWatcher(self))?;
-        Ok(told(py, batch)?.map(|batch| PyBytes::new(py, &batch)))
+        Ok(self.wait(py)?.map(|batch| PyBytes::new(py, &batch)))
     }
 
     /// As `next`, to be awaited.
@@ -101,7 +101,13 @@ impl Reader {
 }
 
 impl Reader {
-    fn take(&self) -> impl Future<Output = Result<Option<bytes::Bytes>>> + Send + 'static {
+    /// Waits for the next batch.
+    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Option<Bytes>> {
+        let batch = wait(py, self.take(), &mut ReadWatcher(self))?;
+        told(py, batch)
+    }
+
+    fn take(&self) -> impl Future<Output = Result<Option<Bytes>>> + Send + 'static {
         let (state, progress, stop) =
             (Arc::clone(&self.state), Arc::clone(&self.progress), self.stop.clone());
         let report = Arc::clone(&self.report);

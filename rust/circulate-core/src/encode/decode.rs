@@ -1,5 +1,11 @@
 //! Bytes of an object in, its records out.
 
+use std::io::Cursor;
+
+use arrow_ipc::reader::FileReader;
+use bytes::Bytes;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
 use super::Format;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::record::{SplitError, Splitter};
@@ -25,7 +31,27 @@ impl Format {
                     array(&line_as_array, watch, &mut each)
                 })
             }
+            Self::Parquet | Self::Arrow => Err(Error::new(
+                ErrorKind::Mismatch,
+                "read object",
+                "a table does not hold records as received",
+            )),
         }
+    }
+
+    /// The rows of an object that is a table, by its footer.
+    pub fn rows(self, object: Bytes) -> Result<u64> {
+        let not_a_table = || Error::new(ErrorKind::Mismatch, "read object", "the object is no valid table");
+        if self == Self::Arrow {
+            let mut batches = FileReader::try_new(Cursor::new(object), None)
+                .map_err(|error| not_a_table().caused_by(error))?;
+            return batches.try_fold(0, |rows, batch| match batch {
+                Ok(batch) => Ok(rows + batch.num_rows() as u64),
+                Err(error) => Err(not_a_table().caused_by(error)),
+            });
+        }
+        let file = SerializedFileReader::new(object).map_err(|error| not_a_table().caused_by(error))?;
+        u64::try_from(file.metadata().file_metadata().num_rows()).map_err(|_| not_a_table())
     }
 }
 

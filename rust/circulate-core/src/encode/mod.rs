@@ -1,5 +1,6 @@
 //! Records in, bytes of an object out, and back. One file per format, and compression.
 
+mod columnar;
 mod compress;
 mod decode;
 mod json;
@@ -8,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use columnar::{Columnar, Encoded, TableRules};
 pub use compress::{Compression, Scratch};
 pub use json::{JsonArray, Ndjson};
 
@@ -20,15 +22,25 @@ pub enum Format {
     Json,
     /// One record per line.
     Ndjson,
+    /// Apache Parquet: a table.
+    Parquet,
+    /// The file format of Arrow IPC: a table.
+    Arrow,
 }
 
 impl Format {
-    /// An encoder for it.
-    pub fn encoder(self) -> Box<dyn Encoder> {
+    /// An encoder that puts records as they were received into objects; `None` for tables, see [`Columnar`].
+    pub fn encoder(self) -> Option<Box<dyn Encoder>> {
         match self {
-            Self::Json => Box::<JsonArray>::default(),
-            Self::Ndjson => Box::<Ndjson>::default(),
+            Self::Json => Some(Box::<JsonArray>::default()),
+            Self::Ndjson => Some(Box::<Ndjson>::default()),
+            Self::Parquet | Self::Arrow => None,
         }
+    }
+
+    /// Whether its objects are tables.
+    pub fn is_columnar(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
     }
 
     /// The end of an object's name.
@@ -36,6 +48,8 @@ impl Format {
         match self {
             Self::Json => ".json",
             Self::Ndjson => ".ndjson",
+            Self::Parquet => ".parquet",
+            Self::Arrow => ".arrow",
         }
     }
 
@@ -44,6 +58,9 @@ impl Format {
         match self {
             Self::Json => "application/json",
             Self::Ndjson => "application/x-ndjson",
+            // Both as registered with IANA.
+            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Arrow => "application/vnd.apache.arrow.file",
         }
     }
 }
@@ -69,7 +86,7 @@ mod tests {
 
     /// Cuts records into objects as the object writer does.
     fn objects(format: Format, records: &[String], limits: BatchLimits) -> Vec<(usize, Vec<u8>)> {
-        let mut encoder = format.encoder();
+        let mut encoder = format.encoder().unwrap();
         let mut objects = Vec::new();
         let mut count = 0;
         for record in records {
@@ -90,6 +107,7 @@ mod tests {
         match format {
             Format::Json => text[1..text.len() - 1].split(',').map(str::to_owned).collect(),
             Format::Ndjson => text.lines().map(str::to_owned).collect(),
+            Format::Parquet | Format::Arrow => unreachable!("they are no text"),
         }
     }
 
@@ -115,7 +133,7 @@ mod tests {
         #[test]
         fn size_with_is_the_size_the_object_gets(sizes in proptest::collection::vec(1usize..40, 1..10)) {
             for format in [Format::Json, Format::Ndjson] {
-                let mut encoder = format.encoder();
+                let mut encoder = format.encoder().unwrap();
                 let mut expected = 0;
                 for size in &sizes {
                     expected = encoder.size_with(*size);

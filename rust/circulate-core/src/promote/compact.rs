@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::groups::{Group, Grouper, Limits};
 use super::{COPIED_AT_ONCE, Promotion, Run, Tally};
 use crate::batch::Memory;
-use crate::encode::{Compression, Format, Scratch};
+use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex};
 use crate::page::{Record, Watch};
@@ -253,7 +253,7 @@ impl Packer {
         body: &[u8],
         room: OwnedSemaphorePermit,
     ) -> Result<Member> {
-        let (mut encoder, mut records) = (Format::Ndjson.encoder(), 0);
+        let (mut encoder, mut records) = (Ndjson::default(), 0);
         let write = |record: &Record<'_>| {
             encoder.write(record.bytes);
             records += 1;

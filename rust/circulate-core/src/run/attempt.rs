@@ -9,11 +9,12 @@ use super::Pull;
 use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::client::Client;
 use crate::cursor::{Digest, Overlap, Recent};
+use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{LACKS_SCOPE, server_date};
 use crate::manifest::{
     self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
-    sha256_hex,
+    Tables, sha256_hex,
 };
 use crate::plan::Partition;
 use crate::progress::Traffic;
@@ -21,9 +22,9 @@ use crate::sink::{StreamKeys, create_same};
 use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
-use crate::write::ObjectWriter;
+use crate::write::{ObjectStore, ObjectWriter};
 
-const TASK: u32 = 0;
+pub(super) const TASK: u32 = 0;
 
 /// What came of an attempt.
 pub(super) struct Attempted {
@@ -48,13 +49,15 @@ pub(super) struct Attempt<'p> {
     pub(super) pull: &'p Pull,
     pub(super) client: Arc<Client>,
     pub(super) held: &'p Held,
-    keys: StreamKeys,
+    pub(super) keys: StreamKeys,
     pub(super) writer: ObjectWriter,
     /// Up to the last page taken in.
     pub(super) position: Position,
     /// Up to the last checkpoint.
     saved: Position,
     pub(super) overlap: Overlap,
+    /// The columns of tables, as of the last checkpoint.
+    pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
     pub(super) planned: Vec<Partition>,
     /// Partitions done with since the last checkpoint.
@@ -64,10 +67,10 @@ pub(super) struct Attempt<'p> {
 }
 
 impl<'p> Attempt<'p> {
-    pub(super) fn new(pull: &'p Pull, client: Arc<Client>, held: &'p Held) -> Self {
+    pub(super) fn new(pull: &'p Pull, client: Arc<Client>, held: &'p Held, rules: TableRules) -> Self {
         let keys = pull.keys(held);
         let position = held.position.clone();
-        let writer = ObjectWriter::new(
+        let store = ObjectStore::new(
             Arc::clone(&pull.sink),
             keys.clone(),
             TASK,
@@ -83,14 +86,15 @@ impl<'p> Attempt<'p> {
             client,
             held,
             keys,
-            writer,
+            writer: ObjectWriter::new(store, rules),
+            tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),
             planned: Vec::new(),
             partitions_done: Vec::new(),
             earlier_traffic: position.traffic.clone(),
             position,
-            checkpoint_at: Instant::now() + pull.options.checkpoint_interval,
+            checkpoint_at: pull.options.next_checkpoint(),
         }
     }
 
@@ -231,6 +235,7 @@ impl<'p> Attempt<'p> {
     pub(super) async fn checkpoint(&mut self) -> Result<()> {
         self.write_plan().await?;
         let objects = self.writer.finish().await?;
+        self.note_tables().await?;
         let partitions = std::mem::take(&mut self.partitions_done);
         let recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
         let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
@@ -249,7 +254,7 @@ impl<'p> Attempt<'p> {
         self.position.traffic = self.traffic();
         self.held.checkpoint(self.position.clone()).await?;
         self.saved = self.position.clone();
-        self.checkpoint_at = Instant::now() + self.pull.options.checkpoint_interval;
+        self.checkpoint_at = self.pull.options.next_checkpoint();
         Ok(())
     }
 
@@ -263,7 +268,7 @@ impl<'p> Attempt<'p> {
             schema: SCHEMA,
             run_id: self.held.run.run_id.clone(),
             format: self.pull.options.objects.format,
-            compression: self.pull.options.objects.compression,
+            compression: self.pull.options.objects.around(),
             previous: self.position.last_part.take(),
             objects: objects.to_vec(),
             recent,
@@ -297,7 +302,7 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    async fn write_part<T: Serialize + Sync>(
+    pub(super) async fn write_part<T: Serialize + Sync>(
         &self,
         key: String,
         part: &T,

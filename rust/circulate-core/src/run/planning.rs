@@ -85,7 +85,9 @@ impl Attempt<'_> {
         let whole = index.window.until.is_none()
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.
-            && (index.repeats == 0 || rule.is_none());
+            && (index.repeats == 0 || rule.is_none())
+            // Tables do not hold records as they were received.
+            && index.tables.is_none();
         Ok((same && whole && index.verdict == "complete" && asked.until.is_none()).then_some(index))
     }
 

@@ -11,6 +11,7 @@ use crate::manifest::{Index, PartitionCounts, Totals};
 use crate::progress::Traffic;
 use crate::state::{Busy, Held, Mode, Position, RunItem};
 use crate::stop::StopReason;
+use crate::table::{Drift, DriftEntry};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +62,8 @@ pub struct Report {
     pub partitions: Option<PartitionCounts>,
     /// What is missing because the API refused it or no longer has it, up to 1,000.
     pub holes: Vec<String>,
+    /// What had no place in the columns of tables, or came to be one; `None` if objects are no tables.
+    pub drift: Option<Drifted>,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
     /// Where the next run begins.
@@ -73,6 +76,26 @@ pub struct Report {
     pub stopped_by: Option<String>,
     /// Who holds a busy stream (nobody, if a run is pending), and until when unless the lease is renewed.
     pub held_by: Option<(Option<String>, Timestamp)>,
+}
+
+/// What drifted, in short; the manifest has all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Drifted {
+    /// How many values.
+    pub values: u64,
+    /// Where most of them are, up to 10 places.
+    pub places: Vec<DriftEntry>,
+}
+
+impl Drifted {
+    const PLACES: usize = 10;
+
+    fn of(drift: &Drift) -> Self {
+        let mut places: Vec<_> = drift.entries().collect();
+        places.sort_by_key(|place| std::cmp::Reverse(place.count));
+        places.truncate(Self::PLACES);
+        Self { values: drift.total(), places }
+    }
 }
 
 /// A report, and the error of a failed run.
@@ -103,6 +126,7 @@ impl Report {
             unavailable: None,
             partitions: None,
             holes: Vec::new(),
+            drift: None,
             records_without_time: 0,
             next_since: None,
             continuation: None,
@@ -156,6 +180,7 @@ impl Report {
         self.status = if index.holes.is_empty() { Verdict::Complete } else { Verdict::Partial };
         self.manifest = Some(key);
         self.next_since = index.cursors.values().next().copied();
+        self.drift = index.tables.as_ref().map(|tables| Drifted::of(&tables.drift));
     }
 
     pub(super) fn partial(&mut self, reason: StopReason, now: Timestamp) {

@@ -36,6 +36,11 @@ impl StreamKeys {
         format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
     }
 
+    /// The columns of tables, as of a checkpoint.
+    pub fn tables(&self, task: u32, fence: u64, number: u64) -> String {
+        format!("_circulate/{}/{}/tables-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+    }
+
     /// A part of the plan.
     pub fn plan(&self, task: u32, fence: u64, number: u64) -> String {
         format!("_circulate/{}/{}/plan-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)

@@ -4,6 +4,7 @@
 //! errors name the file and the line and show it.
 
 mod catalog;
+mod columns;
 mod lambda;
 mod nearest;
 mod place;
@@ -15,6 +16,7 @@ mod types;
 mod yaml;
 
 pub use catalog::{Catalog, Definition, Inline};
+pub use columns::{ColumnType, Columns};
 pub use lambda::{
     Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
     PipelineFormat, PipelineMode, Runtime, lambda_functions,

@@ -41,6 +41,12 @@ list:
     join: " and "
     full_since: 1970-01-01T00:00:00Z
 "#;
+const COLUMNS: &str = "columns:
+  id: string
+  profile:
+    login: string
+  tags: [string]
+";
 
 fn catalog_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/circulate_core/catalog")
@@ -169,6 +175,51 @@ fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
             ("endpoint: users", "- endpoint", "1:1", "expected keys and their values"),
         ],
     );
+}
+
+#[test]
+fn what_is_wrong_with_columns_is_told_with_its_line() {
+    assert_told(
+        &format!("{USERS}{COLUMNS}"),
+        &[
+            (
+                "id: string",
+                "id: strin",
+                "17:3",
+                "unknown value `strin` (did you mean `string`?); the values here are string",
+            ),
+            ("id: string", "_id: string", "17:8", "names with `_` in front are for our own columns"),
+            ("id: string", "\"\": string", "17:7", "a column has a name"),
+            ("  tags:", "  id: json\n  tags:", "20:3", "the key `id` is given twice"),
+            ("  tags:", "  ID: json\n  tags:", "20:7", "differs from this one only in case"),
+            ("login: string", "{}", "19:5", "has no members: name some, or use `json`"),
+            ("login: string", "_login: string", "19:13", "`_login` can't be declared"),
+            ("[string]", "[string, string]", "20:9", "exactly one type"),
+            ("[string]", "[]", "20:9", "exactly one type"),
+            ("[string]", "[{}]", "20:10", "the objects of this list have no members"),
+            ("[string]", "[{a: string, A: json}]", "20:25", "only in case"),
+            ("[string]", "7", "20:3", "a type (string, integer"),
+        ],
+    );
+}
+
+#[test]
+fn columns_keep_their_order_and_are_no_part_of_what_is_asked_for() {
+    let with = endpoint_from_yaml(&format!("{USERS}{COLUMNS}"), Path::new("users.yaml")).unwrap();
+    let json = serde_json::to_string(&with.columns).unwrap();
+    assert_eq!(json, r#"{"id":"string","profile":{"login":"string"},"tags":["string"]}"#);
+    assert_eq!(serde_json::from_str::<Columns>(&json).unwrap(), with.columns);
+    let without = endpoint_from_yaml(USERS, Path::new("users.yaml")).unwrap();
+    assert_eq!(with.list, without.list);
+    assert!(!serde_json::to_string(&without).unwrap().contains("columns"));
+}
+
+#[test]
+fn every_shipped_stream_declares_columns() {
+    let catalog = Catalog::new(vec![catalog_folder()]);
+    for name in catalog.streams().unwrap() {
+        assert!(!catalog.stream(&name).unwrap().endpoint.columns.is_empty(), "{name}");
+    }
 }
 
 #[test]

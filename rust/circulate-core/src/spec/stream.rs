@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::columns::Columns;
 use super::template::Template;
 use super::types::{Name, Pointer, Pointers, Span};
 
@@ -25,6 +26,9 @@ pub struct Endpoint {
     pub scopes: Option<Vec<String>>,
     /// The list operation.
     pub list: StreamSpec,
+    /// Members of its records whose types are known, for tables; the others are inferred. JSON output needs none.
+    #[serde(default, skip_serializing_if = "Columns::is_empty")]
+    pub columns: Columns,
 }
 
 /// The list operation of an endpoint, as something to pull.

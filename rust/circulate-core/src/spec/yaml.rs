@@ -7,6 +7,7 @@ use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::columns::Columns;
 use super::lambda::{FunctionFile, LambdaDefaults, LambdaFile};
 use super::nearest::nearest;
 use super::place;
@@ -33,7 +34,8 @@ pub(super) fn inline_source(text: &str, place: &Path) -> Result<Source> {
 pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
     read(text, file, |endpoint: &Endpoint| {
         check_scopes("scopes", endpoint.scopes.iter().flatten())?;
-        check_stream(&endpoint.list)
+        check_stream(&endpoint.list)?;
+        check_columns(&endpoint.columns)
     })
 }
 
@@ -272,6 +274,13 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
         check_bound("list.parent.incremental.until", "until", &incremental.until)?;
     }
     Ok(())
+}
+
+fn check_columns(columns: &Columns) -> Result<(), Wrong> {
+    columns.wrong().map_or(Ok(()), |(mut path, message)| {
+        path.insert(0, "columns".to_owned());
+        Err(Wrong { path, message })
+    })
 }
 
 /// What a path and a query use must be there, and what is there to be used must be.

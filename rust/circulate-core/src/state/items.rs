@@ -186,6 +186,9 @@ pub struct Position {
     /// Where a stream stands that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanPosition>,
+    /// The columns of tables up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<PartRef>,
 }
 
 impl Position {

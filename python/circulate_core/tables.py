@@ -1,0 +1,144 @@
+"""Records as tables, in whatever library a person works with; none of them is needed otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    import duckdb
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from circulate_core import _core
+    from circulate_core.types import TableColumn
+
+
+class Tabular:
+    """What can be had as a table."""
+
+    def _table(self) -> _core.Table:
+        """Return it as a table in memory."""
+        raise NotImplementedError
+
+    def arrow(self) -> pa.Table:
+        """Return it as a `pyarrow.Table`."""
+        table: pa.Table = _library("pyarrow").table(self._table())
+        return table
+
+    def pandas(self) -> pd.DataFrame:
+        """Return it as a `pandas.DataFrame`.
+
+        Whole numbers and truth values are of types that can hold nulls, so that none of them becomes a floating point
+        number. Times are in UTC. Structs are dicts, and lists are arrays.
+        """
+        pyarrow, pandas = _library("pyarrow"), _library("pandas")
+        types = {pyarrow.int64(): pandas.Int64Dtype(), pyarrow.bool_(): pandas.BooleanDtype()}
+        frame: pd.DataFrame = pyarrow.table(self._table()).to_pandas(types_mapper=types.get)
+        return frame
+
+    def polars(self) -> pl.DataFrame:
+        """Return it as a `polars.DataFrame`."""
+        frame: pl.DataFrame = _library("polars").DataFrame(self._table())
+        return frame
+
+    def duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
+        """Return it as a relation of DuckDB.
+
+        Args:
+            connection: Whose relation it is. Default: the one that DuckDB shares in a process.
+        """
+        relation: duckdb.DuckDBPyRelation = (connection or _library("duckdb")).from_arrow(self.arrow())
+        return relation
+
+
+def _library(name: str) -> ModuleType:
+    """Import a library that tables are asked for in.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    import importlib  # noqa: PLC0415 - only for those who ask for tables
+
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        message = f"this needs {name}: pip install {name}"
+        raise ModuleNotFoundError(message, name=name) from None
+
+
+class Column(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    """Its name."""
+    type: str
+    """Its type, such as `string` or `struct<login: string>`; `json` is the text of any JSON value."""
+    declared: bool
+    """Whether the definition of the stream declares it; otherwise it was inferred from records."""
+
+
+class Schema(Sequence[Column]):
+    """The columns of a table; other libraries take it as an Arrow schema."""
+
+    def __init__(self, schema: _core.Schema, nested: str = "struct") -> None:
+        self._schema = schema
+        told = json.loads(schema.columns)
+        own = [Column(f"_parent_{name}", "string", declared=True) for name in told.get("parent", [])]
+        self._columns = [*own, *_columns(told["columns"], nested)]
+
+    @overload
+    def __getitem__(self, index: int) -> Column: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Column]: ...
+
+    def __getitem__(self, index: int | slice) -> Column | list[Column]:
+        """Return a column, or some."""
+        return self._columns[index]
+
+    def __len__(self) -> int:
+        """Return how many columns there are, without `_rescued` and `_raw`."""
+        return len(self._columns)
+
+    def __arrow_c_schema__(self) -> object:
+        """Return it as an Arrow schema, with `_rescued` and, if asked for, `_raw`."""
+        return self._schema.__arrow_c_schema__()
+
+    def __repr__(self) -> str:
+        """Show a column a line."""
+        width = max((len(column.name) for column in self), default=0)
+        lines = [f"{column.name:{width}}  {column.type}{'' if column.declared else '  (inferred)'}" for column in self]
+        return "\n".join(lines) or "<Schema without columns>"
+
+
+def _columns(members: list[TableColumn], nested: str, before: str = "") -> Iterator[Column]:
+    """Give the columns of members, as tables lay them out."""
+    for member in members:
+        name, type_, declared = before + member["name"], member["type"], member.get("declared", False)
+        if isinstance(type_, str):
+            yield Column(name, type_, declared)
+        elif nested == "json":
+            yield Column(name, "json", declared)
+        elif nested == "flatten" and "struct" in type_:
+            yield from _columns(type_["struct"], nested, f"{name}__")
+        else:
+            yield Column(name, _type(type_), declared)
+
+
+def _type(told: str | dict[str, Any]) -> str:
+    """Return a type as text."""
+    if isinstance(told, str):
+        return told
+    if "struct" in told:
+        members: list[TableColumn] = told["struct"]
+        inside = (f"{member['name']}: {_type(member['type'])}" for member in members)
+        return f"struct<{', '.join(inside)}>"
+    return f"list<{_type(told['list'] or 'string')}>"

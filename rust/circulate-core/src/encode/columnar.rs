@@ -1,0 +1,190 @@
+//! The columnar formats: records become tables, and these become objects of Parquet or Arrow IPC.
+//!
+//! An object has one schema. Where records bring columns that it lacks, it is closed, and the next one has them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::{Compression, Format};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{Contract, Converter, Drift, TableOptions, TableSchema};
+
+/// Rows of a row group: as many as a thread of `DuckDB` reads at a time, and few enough for statistics to tell them apart.
+const ROWS_PER_GROUP: usize = 122_880;
+/// Most bytes of a row group as it is stored: until it is complete it is in memory, and not in its final form.
+const BYTES_PER_GROUP: usize = 16_000_000;
+/// Row groups of an object at least, in however little memory it is made.
+const GROUPS: usize = 4;
+/// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
+const ZSTD_LEVEL: i32 = 3;
+
+/// How records become tables.
+#[derive(Debug, Clone)]
+pub struct TableRules {
+    /// What is known of the columns: declared, or as they are in tables that were written before.
+    pub known: TableSchema,
+    /// Whether there are such tables; otherwise the first records tell more of the columns.
+    pub written: bool,
+    /// What had no place in these columns up to here.
+    pub drift: Drift,
+    /// How tables look.
+    pub options: TableOptions,
+    /// What becomes of values that have no place in them.
+    pub contract: Contract,
+}
+
+/// An object that is complete.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its records.
+    pub records: u64,
+}
+
+/// Makes objects of records, one after the other.
+#[derive(Debug)]
+pub struct Columnar {
+    format: Format,
+    compression: Compression,
+    /// An object of so many bytes is closed.
+    enough: usize,
+    rules: TableRules,
+    converter: Option<Converter>,
+    open: Option<OpenObject>,
+}
+
+impl Columnar {
+    /// Makes objects of about `enough` bytes.
+    pub fn new(format: Format, compression: Compression, enough: usize, rules: TableRules) -> Self {
+        let converter = rules.written.then(|| {
+            Converter::new(rules.known.clone(), rules.options, rules.contract).after(rules.drift.clone())
+        });
+        Self { format, compression, enough, rules, converter, open: None }
+    }
+
+    /// Takes the records of a JSON array in, and gives the objects that were completed by that.
+    pub fn take(&mut self, records: &[u8]) -> Result<Vec<Encoded>> {
+        let batch = self.convert(records)?;
+        let mut done = Vec::new();
+        if self.open.as_ref().is_some_and(|open| open.schema != batch.schema()) {
+            done.extend(self.finish()?);
+        }
+        if self.open.is_none() {
+            self.open = Some(OpenObject::begin(self, batch.schema())?);
+        }
+        let Some(open) = &mut self.open else { return Ok(done) };
+        open.write(&batch)?;
+        if open.size() >= self.enough {
+            done.extend(self.finish()?);
+        }
+        Ok(done)
+    }
+
+    /// Completes the open object, if there is one.
+    pub fn finish(&mut self) -> Result<Option<Encoded>> {
+        self.open.take().map(OpenObject::finish).transpose()
+    }
+
+    /// The columns by now, and what had no place in them.
+    pub fn schema(&self) -> (&TableSchema, &Drift) {
+        match &self.converter {
+            Some(converter) => (converter.schema(), converter.drift()),
+            None => (&self.rules.known, &self.rules.drift),
+        }
+    }
+
+    fn convert(&mut self, records: &[u8]) -> Result<RecordBatch> {
+        let TableRules { known, options, contract, .. } = &self.rules;
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            none => none.insert(Converter::from_sample(known, *options, *contract, records)?),
+        };
+        converter.convert_array(records)
+    }
+}
+
+/// An object that more can be written to.
+struct OpenObject {
+    schema: SchemaRef,
+    records: u64,
+    writer: Writer,
+}
+
+enum Writer {
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+    Ipc(Box<FileWriter<Vec<u8>>>),
+}
+
+impl fmt::Debug for OpenObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenObject").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+impl OpenObject {
+    fn begin(of: &Columnar, schema: SchemaRef) -> Result<Self> {
+        let writer = match of.format {
+            Format::Arrow => Writer::Ipc(Box::new(begin_ipc(of, &schema)?)),
+            _ => Writer::Parquet(Box::new(begin_parquet(of, &schema)?)),
+        };
+        Ok(Self { schema, records: 0, writer })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.records += batch.num_rows() as u64;
+        match &mut self.writer {
+            Writer::Parquet(writer) => writer.write(batch).map_err(failed),
+            Writer::Ipc(writer) => writer.write(batch).map_err(failed),
+        }
+    }
+
+    /// What it would have as it stands, about.
+    fn size(&self) -> usize {
+        match &self.writer {
+            Writer::Parquet(writer) => writer.bytes_written() + writer.in_progress_size(),
+            Writer::Ipc(writer) => writer.get_ref().len(),
+        }
+    }
+
+    fn finish(self) -> Result<Encoded> {
+        let bytes = match self.writer {
+            Writer::Parquet(writer) => writer.into_inner().map_err(failed)?,
+            Writer::Ipc(writer) => writer.into_inner().map_err(failed)?,
+        };
+        Ok(Encoded { bytes, records: self.records })
+    }
+}
+
+fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    let codec = match of.compression {
+        Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
+        _ => ParquetCompression::UNCOMPRESSED,
+    };
+    let properties = WriterProperties::builder()
+        .set_compression(codec)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
+        // Lists are written as the format says, which not all readers can do without.
+        .set_coerce_types(true)
+        .build();
+    ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).map_err(failed)
+}
+
+fn begin_ipc(of: &Columnar, schema: &SchemaRef) -> Result<FileWriter<Vec<u8>>> {
+    let codec = (of.compression == Compression::Zstd).then_some(CompressionType::ZSTD);
+    let options = IpcWriteOptions::default().try_with_compression(codec).map_err(failed)?;
+    FileWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Data, "encode table", "the records cannot be encoded").caused_by(error)
+}

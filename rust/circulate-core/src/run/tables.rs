@@ -1,0 +1,80 @@
+//! Tables of a run: the columns it begins with, and remembering those it has come to.
+//!
+//! Whoever reads a lake has been told its columns, so a run goes on with those of the last complete one.
+
+use super::Pull;
+use super::attempt::{Attempt, TASK};
+use crate::encode::TableRules;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{self, Index, Tables, read_existing, read_part};
+use crate::state::{Held, Position, StreamState};
+use crate::table::{Drift, TableSchema};
+
+impl Pull {
+    /// What is known of the columns when an attempt begins.
+    pub(super) async fn table_rules(&self, held: &Held) -> Result<TableRules> {
+        let endpoint = &self.definition.endpoint;
+        let (options, contract) = (self.options.tables, self.options.contract);
+        let declared = TableSchema::of(endpoint);
+        let mut rules =
+            TableRules { known: declared, written: false, drift: Drift::default(), options, contract };
+        if !self.options.objects.format.is_columnar() {
+            return Ok(rules);
+        }
+        let of_this_run = self.tables_at(&held.position).await?;
+        if let Some(tables) = &of_this_run {
+            rules.drift = tables.drift.clone();
+        }
+        let before = match of_this_run {
+            Some(tables) => Some(tables),
+            None => self.tables_of_last_run().await?,
+        };
+        let Some(before) = before else { return Ok(rules) };
+        if before.options.nested != options.nested {
+            let (there, asked) = (before.options.nested.as_str(), options.nested.as_str());
+            let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
+            return Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
+                "readers were told these columns: pull with `{there}` (--nested), or into another place"
+            )));
+        }
+        rules.known = before.columns.with_declared(endpoint);
+        rules.written = true;
+        Ok(rules)
+    }
+
+    /// The tables of the last complete run, if that is what it wrote.
+    async fn tables_of_last_run(&self) -> Result<Option<Tables>> {
+        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
+        let pk = format!("{source}#{}#{endpoint}", self.account.name());
+        let head = StreamState::head(&*self.store, &pk).await?;
+        let Some(run_id) = head.and_then(|head| head.last_complete) else { return Ok(None) };
+        let run = StreamState::run(&*self.store, &pk, &run_id).await?;
+        let Some(key) = run.and_then(|run| run.manifest) else { return Ok(None) };
+        let index: Index = manifest::parse(&key, &read_existing(&*self.sink, &key).await?)?;
+        Ok(index.tables)
+    }
+
+    /// The tables as of a position.
+    pub(super) async fn tables_at(&self, position: &Position) -> Result<Option<Tables>> {
+        match &position.tables {
+            Some(reference) => read_part(&*self.sink, reference).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Writes the columns down, if there are others or more drift since the last checkpoint.
+    pub(super) async fn note_tables(&mut self) -> Result<()> {
+        let options = self.pull.options.tables;
+        let Some((columns, drift)) = self.writer.schema() else { return Ok(()) };
+        if self.tables.as_ref().is_some_and(|known| (&known.columns, &known.drift) == (columns, drift)) {
+            return Ok(());
+        }
+        let tables = Tables { columns: columns.clone(), options, drift: drift.clone() };
+        let key = self.keys.tables(TASK, self.held.fence, self.position.next_part);
+        self.position.tables = Some(self.write_part(key, &tables, 0, 0).await?);
+        self.tables = Some(tables);
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! Records in, record batches out, by a schema that stays as it is.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::cursor::{Cursor, Stop};
+use super::drift::Drift;
+use super::layout::Table;
+use super::notes::Notes;
+use super::object::{Object, members};
+use super::{Nested, Observed, TableOptions, TableSchema};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Gathers records into the columns of a table.
+#[derive(Debug)]
+pub struct TableBuilder {
+    schema: TableSchema,
+    table: Table,
+    notes: Notes,
+    rows: usize,
+    drift: Drift,
+    /// What the records held that the schema could grow by; nothing if that isn't asked for.
+    fresh: Option<Observed>,
+}
+
+impl TableBuilder {
+    /// A builder of tables with the columns of `schema`.
+    pub fn new(schema: TableSchema, options: TableOptions) -> Self {
+        let table = Table::new(&schema, options);
+        let notes = Notes::new(options.nested == Nested::Flatten);
+        Self { schema, table, notes, rows: 0, drift: Drift::default(), fresh: None }
+    }
+
+    /// Looks closer at records with members that have no column, so that [`evolved`](Self::evolved) knows their types.
+    /// Only these records cost more.
+    pub fn learning(mut self) -> Self {
+        self.fresh = Some(Observed::default());
+        self
+    }
+
+    /// The Arrow schema of its batches.
+    pub fn arrow(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    /// How many records are in it.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// About how many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    /// What drifted since it was [taken](Self::take_drift).
+    pub fn drift(&self) -> &Drift {
+        &self.drift
+    }
+
+    /// What drifted; counting begins anew.
+    pub fn take_drift(&mut self) -> Drift {
+        std::mem::take(&mut self.drift)
+    }
+
+    /// The schema with the members that were new since this was last asked, if there were any that it can grow by.
+    pub fn evolved(&mut self) -> Option<TableSchema> {
+        let fresh = std::mem::take(self.fresh.as_mut()?);
+        let evolved = self.schema.evolved(&fresh);
+        (evolved != self.schema).then_some(evolved)
+    }
+
+    /// Adds a record: a JSON object. An error leaves the builder as it was.
+    pub fn push(&mut self, record: &[u8]) -> Result<()> {
+        let mut cursor = Cursor::new(record);
+        let rows = self.rows;
+        let pushed = self.record(&mut cursor);
+        let ended = pushed.and_then(|()| if cursor.at_end() { Ok(()) } else { Err(cursor.broken()) });
+        self.undo_on_error(rows, ended)
+    }
+
+    /// Adds the records of a JSON array. An error leaves the builder as it was.
+    pub fn push_array(&mut self, body: &[u8]) -> Result<()> {
+        let rows = self.rows;
+        let pushed = self.array(&mut Cursor::new(body));
+        self.undo_on_error(rows, pushed)
+    }
+
+    /// The records since the last time as a batch, which may be empty.
+    pub fn finish(&mut self) -> Result<RecordBatch> {
+        let rows = std::mem::take(&mut self.rows);
+        self.table.finish(rows).map_err(|error| {
+            self.table.truncate(0);
+            Error::new(ErrorKind::Data, "convert records", "the records make no Arrow batch").caused_by(error)
+        })
+    }
+
+    fn undo_on_error(&mut self, rows: usize, result: Result<(), Stop>) -> Result<()> {
+        if result.is_err() {
+            self.rows = rows;
+            self.table.truncate(rows);
+        }
+        result.map_err(Stop::into_error)
+    }
+
+    fn array(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        cursor.take_bytes(b"\xEF\xBB\xBF");
+        cursor.expect(b'[')?;
+        if !cursor.take(b']')? {
+            loop {
+                self.record(cursor)?;
+                if !cursor.another(b']')? {
+                    break;
+                }
+            }
+        }
+        if cursor.at_end() { Ok(()) } else { Err(cursor.broken()) }
+    }
+
+    fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        cursor.peek()?;
+        let start = cursor.at();
+        let mut after_mark = self.columns(cursor, false);
+        if after_mark == Err(Stop::Repeated) {
+            cursor.move_to(start);
+            self.table.truncate(self.rows);
+            after_mark = self.columns(cursor, true);
+        }
+        let (after_mark, record) = (after_mark?, cursor.since(start));
+        self.end_record(record, after_mark.map(|at| at - start))
+    }
+
+    /// Appends the members of a record; tells where the record as received goes on, if its parent stands in front.
+    fn columns(&mut self, cursor: &mut Cursor<'_>, careful: bool) -> Result<Option<usize>, Stop> {
+        self.notes.begin(careful);
+        let start = cursor.at();
+        cursor.expect(b'{')?;
+        let after_mark = match &mut self.table.parent {
+            Some(parent) => {
+                parent.pad(self.rows);
+                append_mark(parent, cursor, &mut self.notes)?
+            }
+            None => None,
+        };
+        let record = &mut self.table.record;
+        if careful {
+            cursor.move_to(start);
+            let mut members = members(cursor)?;
+            members.drain(..usize::from(after_mark.is_some()));
+            record.append_texts(members, &mut self.notes)?;
+        } else if !cursor.take(b'}')? {
+            record.append_members(cursor, &mut self.notes)?;
+        }
+        record.end_row();
+        Ok(after_mark)
+    }
+
+    fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), Stop> {
+        let Table { rescued, raw, .. } = &mut self.table;
+        rescued.resize(self.rows);
+        self.notes.end(&mut self.drift, |parts| rescued.append_parts(parts))?;
+        if let Some(raw) = raw {
+            raw.resize(self.rows);
+            match after_mark {
+                Some(at) => raw.append_parts(&[b"{", record.get(at..).unwrap_or_default()])?,
+                None => raw.append_parts(&[record])?,
+            }
+        }
+        if let Some(fresh) = self.fresh.as_mut().filter(|_| self.notes.fresh) {
+            fresh.observe_record(record)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+}
+
+/// Appends the parent that we put in front of a child's record; tells where the record as received goes on.
+fn append_mark(
+    parent: &mut Object,
+    cursor: &mut Cursor<'_>,
+    notes: &mut Notes,
+) -> Result<Option<usize>, Stop> {
+    let start = cursor.at();
+    let Some(mark) = parent_in_front(cursor)? else {
+        cursor.move_to(start);
+        return Ok(None);
+    };
+    let pointer = notes.enter(b"/_circulate/parent");
+    parent.append(&mut Cursor::new(mark), notes)?;
+    notes.leave(pointer);
+    let after_mark = cursor.at();
+    if !cursor.another(b'}')? {
+        cursor.move_to(after_mark);
+    }
+    Ok(Some(cursor.at()))
+}
+
+/// The object with the members of the parent, if the record begins with it.
+fn parent_in_front<'j>(cursor: &mut Cursor<'j>) -> Result<Option<&'j [u8]>, Stop> {
+    if cursor.peek()? != b'"' || cursor.key()?.raw != b"_circulate" || cursor.peek()? != b'{' {
+        return Ok(None);
+    }
+    let mut mark = Cursor::new(cursor.skip()?);
+    let members = members(&mut mark)?;
+    let parent = members.iter().find(|member| member.name.as_deref() == Some("parent"));
+    Ok(parent.map(|parent| parent.value).filter(|value| value.starts_with(b"{")))
+}

@@ -1,0 +1,216 @@
+//! From a schema to the buffers and Arrow fields of a table, under its options.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+
+use super::column::{Plain, Text, Values};
+use super::list::List;
+use super::object::{Column, Object};
+use super::schema::{JOIN, Member, MemberType, TableSchema, Taken};
+use super::{Nested, TableOptions, notes};
+
+/// The column for what has no place in the others.
+pub(super) const RESCUED: &str = "_rescued";
+/// The column for records as received.
+pub(super) const RAW: &str = "_raw";
+
+/// The buffers of a table.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) parent: Option<Object>,
+    pub(super) record: Object,
+    pub(super) rescued: Text,
+    pub(super) raw: Option<Text>,
+    flatten: bool,
+    schema: SchemaRef,
+}
+
+impl Table {
+    pub(super) fn new(schema: &TableSchema, options: TableOptions) -> Self {
+        let names: Vec<_> = schema.parent_columns().collect();
+        let mut layout = Layout { nested: options.nested, taken: schema.own_names() };
+        let mut record = layout.record("", "", &schema.members);
+        record.reserve(schema.own_names());
+        let parent = (!names.is_empty()).then(|| parent_columns(&schema.parent, &names));
+        let raw = options.raw.then(Text::default);
+        let flatten = options.nested == Nested::Flatten;
+        let mut table = Self {
+            parent,
+            record,
+            rescued: Text::default(),
+            raw,
+            flatten,
+            schema: Arc::new(Schema::empty()),
+        };
+        table.schema = table.arrow_schema();
+        table
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn arrow_schema(&self) -> SchemaRef {
+        let mut fields: Vec<FieldRef> =
+            self.parent.iter().flat_map(|parent| parent.fields().to_vec()).collect();
+        collect_fields(&self.record, self.flatten, &mut fields);
+        let raw = self.raw.iter().map(|_| RAW);
+        fields.extend([RESCUED].into_iter().chain(raw).map(|name| nullable(name, DataType::Utf8)));
+        Arc::new(Schema::new(fields))
+    }
+
+    /// The batch of `rows` records; begins anew.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<RecordBatch, ArrowError> {
+        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        if let Some(parent) = &mut self.parent {
+            arrays.extend(parent.finish(rows)?.1);
+        }
+        collect_arrays(&mut self.record, self.flatten, rows, &mut arrays)?;
+        for text in [Some(&mut self.rescued), self.raw.as_mut()].into_iter().flatten() {
+            text.resize(rows);
+            arrays.push(Arc::new(text.finish()?));
+        }
+        RecordBatch::try_new(self.schema(), arrays)
+    }
+
+    /// Takes back what is beyond `rows` records.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.parent.iter_mut().chain([&mut self.record]).for_each(|object| object.truncate(rows));
+        for text in [Some(&mut self.rescued), self.raw.as_mut()].into_iter().flatten() {
+            text.resize(rows.min(text.len()));
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.rescued.size() + self.raw.as_ref().map_or(0, Text::size);
+        self.record.bytes() + self.parent.as_ref().map_or(0, Object::bytes) + texts
+    }
+}
+
+fn collect_fields(object: &Object, flatten: bool, fields: &mut Vec<FieldRef>) {
+    for column in &object.columns {
+        match &column.values {
+            Values::Object(members) if flatten => collect_fields(members, flatten, fields),
+            _ => fields.push(Arc::clone(&column.field)),
+        }
+    }
+}
+
+fn collect_arrays(
+    object: &mut Object,
+    flatten: bool,
+    rows: usize,
+    arrays: &mut Vec<ArrayRef>,
+) -> Result<(), ArrowError> {
+    for column in &mut object.columns {
+        match &mut column.values {
+            Values::Object(members) if flatten => collect_arrays(members, flatten, rows, arrays)?,
+            values => arrays.push(values.finish(rows)?),
+        }
+    }
+    object.restart();
+    Ok(())
+}
+
+fn nullable(name: &str, kind: DataType) -> FieldRef {
+    Arc::new(Field::new(name, kind, true))
+}
+
+fn parent_columns(names: &[String], columns: &[String]) -> Object {
+    let path = "/_circulate/parent";
+    let text = |(name, column): (&String, &String)| {
+        let path = notes::path(path, name);
+        (name.clone(), self::column(name, column, path, Values::Text(Text::default())))
+    };
+    Object::new(path.to_owned(), names.iter().zip(columns).map(text).collect(), HashSet::new())
+}
+
+struct Layout {
+    nested: Nested,
+    /// Names of the table's columns.
+    taken: Taken,
+}
+
+impl Layout {
+    /// The columns of records, or of an object whose members become columns of the table under `prefix`.
+    fn record(&mut self, path: &str, prefix: &str, members: &[Member]) -> Object {
+        let (mut columns, mut refused) = (Vec::new(), HashSet::new());
+        for Member { name, kind, .. } in members {
+            let (path, joined) = (notes::path(path, name), format!("{prefix}{name}"));
+            let expanded = self.nested == Nested::Flatten && is_struct(kind);
+            if name.is_empty() || !(expanded || self.taken.take(&joined)) {
+                refused.insert(name.clone());
+                continue;
+            }
+            let values = match kind {
+                MemberType::Struct(members) if expanded => {
+                    Values::Object(Box::new(self.record(&path, &format!("{joined}{JOIN}"), members)))
+                }
+                MemberType::Struct(_) | MemberType::List(_) if self.nested == Nested::Json => {
+                    Values::Json(Text::default())
+                }
+                kind => values(&path, kind),
+            };
+            columns.push((name.clone(), column(name, &joined, path, values)));
+        }
+        Object::new(path.to_owned(), columns, refused)
+    }
+}
+
+fn is_struct(kind: &MemberType) -> bool {
+    matches!(kind, MemberType::Struct(members) if !members.is_empty())
+}
+
+fn column(name: &str, shown: &str, path: String, values: Values) -> Column {
+    Column::new(name, path, nullable(shown, data_type(&values)), values)
+}
+
+/// The buffers for a member at `path` that isn't taken apart.
+fn values(path: &str, kind: &MemberType) -> Values {
+    match kind {
+        MemberType::String => Values::Text(Text::default()),
+        MemberType::Integer => Values::Integer(Plain::default()),
+        MemberType::Number => Values::Number(Plain::default()),
+        MemberType::Boolean => Values::Boolean(Plain::default()),
+        MemberType::Timestamp => Values::Time(Plain::default()),
+        MemberType::Struct(members) if !members.is_empty() => Values::Object(Box::new(object(path, members))),
+        // Parquet has no group without members.
+        MemberType::Json | MemberType::Struct(_) => Values::Json(Text::default()),
+        MemberType::List(element) => {
+            let elements = format!("{path}/*");
+            let element_values = values(&elements, element.as_deref().unwrap_or(&MemberType::String));
+            let field = nullable(Field::LIST_FIELD_DEFAULT_NAME, data_type(&element_values));
+            Values::List(Box::new(List::new(element_values, field, element.is_none(), elements)))
+        }
+    }
+}
+
+fn object(path: &str, members: &[Member]) -> Object {
+    let (mut columns, mut refused, mut taken) = (Vec::new(), HashSet::new(), Taken::default());
+    for Member { name, kind, .. } in members {
+        if name.is_empty() || !taken.take(name) {
+            refused.insert(name.clone());
+            continue;
+        }
+        let path = notes::path(path, name);
+        let values = values(&path, kind);
+        columns.push((name.clone(), column(name, name, path, values)));
+    }
+    Object::new(path.to_owned(), columns, refused)
+}
+
+fn data_type(values: &Values) -> DataType {
+    match values {
+        Values::Text(_) | Values::Json(_) => DataType::Utf8,
+        Values::Integer(_) => DataType::Int64,
+        Values::Number(_) => DataType::Float64,
+        Values::Boolean(_) => DataType::Boolean,
+        Values::Time(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Values::Object(object) => DataType::Struct(object.fields()),
+        Values::List(list) => DataType::List(Arc::clone(&list.element_field)),
+    }
+}

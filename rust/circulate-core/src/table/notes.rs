@@ -1,0 +1,145 @@
+//! What a conversion keeps beside the columns: the values that had no place, and what drifted.
+
+use super::column::Misfit;
+use super::cursor::Stop;
+use super::drift::{Drift, DriftKind};
+
+/// Longest part of a value that is kept as an example, and of a path, in characters.
+const EXAMPLE: usize = 100;
+const PATH: usize = 500;
+
+/// Notes on the record that is being converted, and what it takes to write them.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Objects are read member by member first, since one of them repeats a key.
+    pub(super) careful: bool,
+    /// Objects become columns themselves, so that an empty one can't be told from none.
+    pub(super) flatten: bool,
+    /// The record holds something that the schema could grow by.
+    pub(super) fresh: bool,
+    /// Where the conversion is: a JSON Pointer as the text of a JSON string.
+    pointer: Vec<u8>,
+    /// The members of the rescue column's object.
+    rescued: Vec<u8>,
+    drifted: Vec<(String, DriftKind, String)>,
+}
+
+impl Notes {
+    pub(super) fn new(flatten: bool) -> Self {
+        Self { flatten, ..Self::default() }
+    }
+
+    /// Forgets the record before.
+    pub(super) fn begin(&mut self, careful: bool) {
+        self.careful = careful;
+        self.fresh = false;
+        self.pointer.clear();
+        self.rescued.clear();
+        self.drifted.clear();
+    }
+
+    /// Goes to a member; the mark leads back.
+    #[inline]
+    pub(super) fn enter(&mut self, segment: &[u8]) -> usize {
+        let mark = self.pointer.len();
+        self.pointer.extend_from_slice(segment);
+        mark
+    }
+
+    pub(super) fn enter_element(&mut self, number: usize) -> usize {
+        self.enter(format!("/{number}").as_bytes())
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self, mark: usize) {
+        self.pointer.truncate(mark);
+    }
+
+    /// Keeps the value that stands here.
+    pub(super) fn rescue(&mut self, value: &[u8]) {
+        let separator: &[u8] = if self.rescued.is_empty() { b"\"" } else { b",\"" };
+        for part in [separator, &self.pointer, b"\":", value] {
+            self.rescued.extend_from_slice(part);
+        }
+    }
+
+    /// Whether a value that stood here was kept. A value may look as if it were one: that costs a null more.
+    pub(super) fn has_rescued_here(&self) -> bool {
+        if self.rescued.is_empty() {
+            return false;
+        }
+        let entry = [b"\"", &self.pointer[..], b"\":"].concat();
+        self.rescued.windows(entry.len()).any(|window| window == entry)
+    }
+
+    pub(super) fn note(&mut self, path: String, kind: DriftKind, value: &[u8]) {
+        // A character has at most four bytes.
+        let start = value.get(..value.len().min(4 * EXAMPLE)).unwrap_or_default();
+        let example = String::from_utf8_lossy(start).chars().take(EXAMPLE).collect();
+        let path = if path.len() > PATH { path.chars().take(PATH).collect() } else { path };
+        self.drifted.push((path, kind, example));
+    }
+
+    /// Keeps a value that its column can't hold.
+    pub(super) fn misfit(&mut self, misfit: Misfit, path: &str, expected: &'static str, value: &[u8]) {
+        self.rescue(value);
+        let kind = match misfit {
+            Misfit::Type(first) => DriftKind::of_type(expected, type_word(first)),
+            Misfit::NotWhole => DriftKind::of_type(expected, "number"),
+            Misfit::Range => DriftKind::OutOfRange,
+            Misfit::Digits => DriftKind::TooManyDigits,
+            Misfit::NotATime => DriftKind::NotATime,
+            Misfit::NotUnicode => DriftKind::NotUnicode,
+        };
+        self.note(path.to_owned(), kind, value);
+    }
+
+    /// Writes the record's object of rescued values, if there are any, and counts what drifted.
+    pub(super) fn end(
+        &mut self,
+        drift: &mut Drift,
+        write: impl FnOnce(&[&[u8]]) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        for (path, kind, example) in self.drifted.drain(..) {
+            drift.count(path, kind, example);
+        }
+        if self.rescued.is_empty() { Ok(()) } else { write(&[b"{", &self.rescued, b"}"]) }
+    }
+}
+
+fn type_word(first: u8) -> &'static str {
+    match first {
+        b'"' => "string",
+        b'{' => "object",
+        b'[' => "list",
+        b't' | b'f' => "boolean",
+        _ => "number",
+    }
+}
+
+/// A text as a JSON string, with its quotes.
+pub(super) fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A key as a segment of a JSON Pointer (RFC 6901).
+fn pointer_segment(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// That segment as it is written within a JSON string.
+pub(super) fn segment(name: &str) -> Vec<u8> {
+    let quoted = json_text(&pointer_segment(name)).into_bytes();
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_vec()
+}
+
+/// The segment of a key that has no text: it stays as it was written.
+pub(super) fn raw_segment(raw: &[u8]) -> Vec<u8> {
+    let slashes = String::from_utf8_lossy(raw).replace("\\/", "/");
+    pointer_segment(&slashes).into_bytes()
+}
+
+/// The path of a member, for people.
+pub(super) fn path(above: &str, name: &str) -> String {
+    format!("{above}{}", pointer_segment(name))
+}

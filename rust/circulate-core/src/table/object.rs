@@ -1,0 +1,331 @@
+//! Columns of the members of objects: those of the records, and those of objects in them.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_schema::ArrowError;
+use arrow_schema::{FieldRef, Fields};
+
+use super::column::Values;
+use super::cursor::{Cursor, Quoted, Stop, unescape};
+use super::drift::DriftKind;
+use super::notes::{self, Notes};
+use super::schema::Taken;
+
+/// A member with its column.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) field: FieldRef,
+    pub(super) values: Values,
+    /// The key as JSON writes it, with its quotes.
+    quoted: Vec<u8>,
+    /// The key as a segment of a JSON Pointer, within a JSON string.
+    segment: Vec<u8>,
+    /// Where it stands, for the drift report.
+    path: String,
+}
+
+impl Column {
+    pub(super) fn new(name: &str, path: String, field: FieldRef, values: Values) -> Self {
+        Self {
+            field,
+            values,
+            quoted: notes::json_text(name).into_bytes(),
+            segment: notes::segment(name),
+            path,
+        }
+    }
+}
+
+/// The columns of the members of objects in one place.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) columns: Vec<Column>,
+    places: HashMap<String, usize>,
+    /// Which column came after which one last time, for it is likely to do so again; first the one that came first.
+    followers: Vec<usize>,
+    /// Members that have no column since another one has their name, or one that readers can't tell from it.
+    refused: HashSet<String>,
+    folded: Taken,
+    /// Names of columns of our own.
+    ours: Taken,
+    valid: Vec<bool>,
+    path: String,
+}
+
+/// Where a key was found.
+enum Found<'j> {
+    Column(usize),
+    Unknown(Quoted<'j>),
+}
+
+impl Object {
+    pub(super) fn new(path: String, columns: Vec<(String, Column)>, refused: HashSet<String>) -> Self {
+        let folded = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let places = names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let followers = (0..=columns.len()).collect();
+        Self { columns, places, followers, refused, folded, ours: Taken::default(), valid: Vec::new(), path }
+    }
+
+    /// Keeps names for columns of our own.
+    pub(super) fn reserve(&mut self, ours: Taken) {
+        self.ours = ours;
+    }
+
+    /// Appends the object that comes next.
+    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+        if notes.careful {
+            return self.append_carefully(cursor, notes);
+        }
+        cursor.expect(b'{')?;
+        if !cursor.take(b'}')? {
+            self.append_members(cursor, notes)?;
+        }
+        self.end_row();
+        Ok(())
+    }
+
+    /// Appends members up to and with the end of their object.
+    pub(super) fn append_members(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+        let mut before = 0;
+        loop {
+            match self.find(cursor, before)? {
+                Found::Column(place) => {
+                    self.append_member(place, cursor, notes)?;
+                    before = place + 1;
+                }
+                Found::Unknown(key) => self.rescue_unknown(key, cursor.skip()?, notes),
+            }
+            if !cursor.another(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The object has come to its end.
+    pub(super) fn end_row(&mut self) {
+        self.valid.push(true);
+    }
+
+    /// Finds the column of the key that comes next, first where it was found last time.
+    #[inline]
+    fn find<'j>(&mut self, cursor: &mut Cursor<'j>, before: usize) -> Result<Found<'j>, Stop> {
+        cursor.peek()?;
+        let likely = self.followers.get(before).copied().unwrap_or_default();
+        if let Some(column) = self.columns.get(likely)
+            && cursor.take_bytes(&column.quoted)
+        {
+            cursor.expect(b':')?;
+            return Ok(Found::Column(likely));
+        }
+        let key = cursor.key()?;
+        let place = name_of(key).and_then(|name| self.places.get(&*name).copied());
+        Ok(match place {
+            Some(place) => {
+                if let Some(follower) = self.followers.get_mut(before) {
+                    *follower = place;
+                }
+                Found::Column(place)
+            }
+            None => Found::Unknown(key),
+        })
+    }
+
+    #[inline]
+    fn append_member(
+        &mut self,
+        place: usize,
+        cursor: &mut Cursor<'_>,
+        notes: &mut Notes,
+    ) -> Result<(), Stop> {
+        let row = self.valid.len();
+        let column = &mut self.columns[place];
+        if column.values.len() > row {
+            return Err(Stop::Repeated);
+        }
+        column.values.pad(row);
+        cursor.peek()?;
+        let start = cursor.at();
+        let inside = matches!(column.values, Values::Object(_) | Values::List(_))
+            .then(|| notes.enter(&column.segment));
+        let misfit = column.values.append(cursor, notes)?;
+        if let Some(mark) = inside {
+            notes.leave(mark);
+        }
+        if let Some(misfit) = misfit {
+            let mark = notes.enter(&column.segment);
+            notes.misfit(misfit, &column.path, column.values.word(), cursor.since(start));
+            notes.leave(mark);
+        }
+        Ok(())
+    }
+
+    /// A member without a column goes to the rescue column. Null is nothing that could be lost.
+    fn rescue_unknown(&self, key: Quoted<'_>, value: &[u8], notes: &mut Notes) {
+        let name = name_of(key);
+        if value == b"null" {
+            // Unless it takes back what came before it.
+            let mark = notes.enter(&segment_of(key, name.as_deref()));
+            if notes.has_rescued_here() {
+                notes.rescue(value);
+            }
+            notes.leave(mark);
+            return;
+        }
+        let kind = match name.as_deref() {
+            None => DriftKind::NotUnicode,
+            Some(name) if name.is_empty() || self.refused.contains(name) || self.ours.has(name) => {
+                DriftKind::NameTaken
+            }
+            Some(name) if self.folded.has(name) => DriftKind::CaseOnly,
+            Some(_) => DriftKind::NewMember,
+        };
+        notes.fresh |= kind == DriftKind::NewMember;
+        self.rescue(key, value, kind, notes);
+    }
+
+    fn rescue(&self, key: Quoted<'_>, value: &[u8], kind: DriftKind, notes: &mut Notes) {
+        let name = name_of(key);
+        let mark = notes.enter(&segment_of(key, name.as_deref()));
+        notes.rescue(value);
+        notes.leave(mark);
+        let shown = name.unwrap_or_else(|| String::from_utf8_lossy(key.raw));
+        notes.note(notes::path(&self.path, &shown), kind, value);
+    }
+
+    /// Appends an object that may have a key twice: the last value counts, the earlier ones are rescued.
+    fn append_carefully(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+        self.append_texts(members(cursor)?, notes)?;
+        self.end_row();
+        Ok(())
+    }
+
+    pub(super) fn append_texts(
+        &mut self,
+        members: Vec<MemberText<'_>>,
+        notes: &mut Notes,
+    ) -> Result<(), Stop> {
+        for MemberText { key, name, value, repeats } in members {
+            let place = name.and_then(|name| self.places.get(&*name).copied());
+            match (repeats, place) {
+                (Repeats::Later, _) => self.rescue(key, value, DriftKind::RepeatedKey, notes),
+                (_, Some(place)) => {
+                    let shows_as_null = value == b"null" || (notes.flatten && value.starts_with(b"{"));
+                    if repeats == Repeats::Earlier && shows_as_null {
+                        // Otherwise an earlier value would seem to be the last one.
+                        let mark = notes.enter(&self.columns[place].segment);
+                        notes.rescue(value);
+                        notes.leave(mark);
+                    }
+                    self.append_member(place, &mut Cursor::new(value), notes)?;
+                }
+                (_, None) => self.rescue_unknown(key, value, notes),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    pub(super) fn pad(&mut self, rows: usize) {
+        self.valid.resize(rows, false);
+    }
+
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.valid.truncate(rows);
+        self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.valid.len() + self.columns.iter().map(|column| column.values.bytes()).sum::<usize>()
+    }
+
+    /// Begins anew where the arrays of members were taken one by one.
+    pub(super) fn restart(&mut self) {
+        self.valid.clear();
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        self.columns.iter().map(|column| Arc::clone(&column.field)).collect()
+    }
+
+    /// The arrays of its members, and where there was an object at all; begins anew.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<(Vec<bool>, Vec<ArrayRef>), ArrowError> {
+        self.pad(rows);
+        let arrays =
+            self.columns.iter_mut().map(|column| column.values.finish(rows)).collect::<Result<_, _>>()?;
+        Ok((std::mem::take(&mut self.valid), arrays))
+    }
+}
+
+/// The text of a key; `None` if UTF-8 has no bytes for it.
+fn name_of(key: Quoted<'_>) -> Option<Cow<'_, str>> {
+    if !key.escaped {
+        return std::str::from_utf8(key.raw).ok().map(Cow::Borrowed);
+    }
+    let mut text = Vec::new();
+    if unescape(key.raw, &mut text) { String::from_utf8(text).ok().map(Cow::Owned) } else { None }
+}
+
+fn segment_of(key: Quoted<'_>, name: Option<&str>) -> Vec<u8> {
+    name.map_or_else(|| notes::raw_segment(key.raw), notes::segment)
+}
+
+/// A member as it stands in the text.
+pub(super) struct MemberText<'j> {
+    pub(super) key: Quoted<'j>,
+    pub(super) name: Option<Cow<'j, str>>,
+    pub(super) value: &'j [u8],
+    pub(super) repeats: Repeats,
+}
+
+/// Whether an object has the key more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// Only here.
+    No,
+    /// Here last.
+    Earlier,
+    /// It comes again.
+    Later,
+}
+
+/// The members of the object that comes next.
+pub(super) fn members<'j>(cursor: &mut Cursor<'j>) -> Result<Vec<MemberText<'j>>, Stop> {
+    let mut members = Vec::new();
+    cursor.expect(b'{')?;
+    if !cursor.take(b'}')? {
+        loop {
+            let key = cursor.key()?;
+            members.push(MemberText { key, name: name_of(key), value: cursor.skip()?, repeats: Repeats::No });
+            if !cursor.another(b'}')? {
+                break;
+            }
+        }
+    }
+    mark_repeats(&mut members);
+    Ok(members)
+}
+
+fn mark_repeats(members: &mut [MemberText<'_>]) {
+    let mut latest: HashMap<String, usize> = HashMap::with_capacity(members.len());
+    for place in 0..members.len() {
+        let Some(name) = members[place].name.as_deref().map(str::to_owned) else { continue };
+        if let Some(earlier) = latest.insert(name, place) {
+            members[earlier].repeats = Repeats::Later;
+            members[place].repeats = Repeats::Earlier;
+        }
+    }
+}
+
+/// The members that count: of those with the same key the last one.
+pub(super) fn last_members<'j>(cursor: &mut Cursor<'j>) -> Result<Vec<MemberText<'j>>, Stop> {
+    let mut members = members(cursor)?;
+    members.retain(|member| member.repeats != Repeats::Later);
+    Ok(members)
+}

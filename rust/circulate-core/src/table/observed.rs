@@ -1,0 +1,324 @@
+//! What a sample of records holds, and the types that follow from it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::cursor::{Cursor, Stop};
+use super::object::{MemberText, last_members};
+use super::schema::{JOIN, Member, MemberType, TableSchema, Taken, flat_names};
+use super::{number, time};
+use crate::error::Result;
+
+/// Objects and lists inside each other that become structs and lists; what is deeper stays JSON.
+const MAX_LEVELS: usize = 8;
+
+/// An object with more different members than this, of which each record has few, is a map and no struct.
+const MANY: usize = 100;
+const FEW: u64 = 5;
+
+/// Columns without parts that inference stops at: beyond it a table serves nobody, and readers become slow.
+const MAX_LEAVES: usize = 1_000;
+
+/// Different members of one object that are looked at. More could not become columns.
+const MOST_MEMBERS: usize = 2_000;
+
+/// What was found in the place of one value, over many records.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    found: Found,
+    object: Option<Box<ObservedObject>>,
+    element: Option<Box<Self>>,
+}
+
+/// Kinds of values that were found, nulls aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Found(u16);
+
+impl Found {
+    const TIME: Self = Self(1);
+    const TEXT: Self = Self(2);
+    /// A whole number of 64 bits that a float holds too.
+    const WHOLE: Self = Self(4);
+    /// One that no float holds.
+    const WIDE: Self = Self(8);
+    /// Any other number that a float holds.
+    const FLOAT: Self = Self(16);
+    /// A number that neither holds.
+    const LARGE: Self = Self(32);
+    const BOOLEAN: Self = Self(64);
+    const OBJECT: Self = Self(128);
+    const LIST: Self = Self(256);
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn only(self, kinds: Self) -> bool {
+        self.0 & !kinds.0 == 0
+    }
+}
+
+/// The members of the objects that were found in one place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ObservedObject {
+    objects: u64,
+    members_of_all: u64,
+    names: HashMap<String, usize>,
+    members: Vec<(String, Observed)>,
+}
+
+/// How a schema grows.
+#[derive(Debug)]
+pub(super) struct Growth {
+    /// Members that are only ever null become columns.
+    nulls: bool,
+    /// How many more columns without parts there may be.
+    room: usize,
+    /// Flattened names that are taken; any may be used again before there is a first batch.
+    flat: Taken,
+    /// Names of columns of our own.
+    ours: Taken,
+    /// What stands in front of records is no member of theirs.
+    marked: bool,
+}
+
+impl Growth {
+    pub(super) fn of_sample(schema: &TableSchema) -> Self {
+        let room = MAX_LEAVES.saturating_sub(schema.leaves());
+        Self {
+            nulls: true,
+            room,
+            flat: Taken::default(),
+            ours: schema.own_names(),
+            marked: !schema.parent.is_empty(),
+        }
+    }
+
+    pub(super) fn of_later(schema: &TableSchema) -> Self {
+        let mut flat = Taken::default();
+        flat_names(schema.members(), "", &mut |name| flat.add(name));
+        Self { nulls: false, flat, ..Self::of_sample(schema) }
+    }
+
+    /// Whether a column of that name and type would take another one's name.
+    fn clashes(&self, joined: &str, member: &Member) -> bool {
+        let mut clashes = false;
+        match &member.kind {
+            MemberType::Struct(members) => {
+                flat_names(members, &format!("{joined}{JOIN}"), &mut |name| clashes |= self.flat.has(name));
+            }
+            _ => clashes = self.flat.has(joined),
+        }
+        clashes
+    }
+}
+
+impl Observed {
+    /// Looks at a record.
+    pub fn observe(&mut self, record: &[u8]) -> Result<()> {
+        self.observe_record(record).map_err(Stop::into_error)
+    }
+
+    pub(super) fn observe_record(&mut self, record: &[u8]) -> Result<(), Stop> {
+        self.value(&mut Cursor::new(record), 0)
+    }
+
+    /// Looks at the first `most` records of an array.
+    pub fn observe_array(&mut self, body: &[u8], most: usize) -> Result<()> {
+        self.array(body, most).map_err(Stop::into_error)
+    }
+
+    fn array(&mut self, body: &[u8], most: usize) -> Result<(), Stop> {
+        let mut cursor = Cursor::new(body);
+        cursor.take_bytes(b"\xEF\xBB\xBF");
+        cursor.expect(b'[')?;
+        if most == 0 || cursor.take(b']')? {
+            return Ok(());
+        }
+        for _ in 0..most {
+            self.value(&mut cursor, 0)?;
+            if !cursor.another(b']')? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn object(&self) -> Option<&ObservedObject> {
+        self.object.as_deref()
+    }
+
+    fn value(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
+        let found = match cursor.peek()? {
+            b'"' => text_found(cursor)?,
+            b'{' if level <= MAX_LEVELS => {
+                self.object.get_or_insert_default().observe(cursor, level)?;
+                Found::OBJECT
+            }
+            b'[' if level <= MAX_LEVELS => {
+                self.list(cursor, level)?;
+                Found::LIST
+            }
+            b'{' | b'[' => {
+                cursor.skip()?;
+                Found::OBJECT.and(Found::LIST)
+            }
+            b'n' => {
+                cursor.literal(b"null")?;
+                return Ok(());
+            }
+            b't' | b'f' => {
+                cursor.scalar()?;
+                Found::BOOLEAN
+            }
+            _ => number_found(cursor.scalar()?),
+        };
+        self.found = self.found.and(found);
+        Ok(())
+    }
+
+    fn list(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
+        let element = self.element.get_or_insert_default();
+        cursor.expect(b'[')?;
+        if cursor.take(b']')? {
+            return Ok(());
+        }
+        loop {
+            element.value(cursor, level + 1)?;
+            if !cursor.another(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The type that holds everything found; `None` if it was only ever null.
+    fn kind(&self, growth: &mut Growth) -> Option<MemberType> {
+        let only =
+            |kinds: &[Found]| self.found.only(kinds.iter().copied().fold(Found::default(), Found::and));
+        Some(match () {
+            () if only(&[]) => return None,
+            () if only(&[Found::TIME]) => MemberType::Timestamp,
+            () if only(&[Found::TIME, Found::TEXT]) => MemberType::String,
+            () if only(&[Found::WHOLE, Found::WIDE]) => MemberType::Integer,
+            () if only(&[Found::WHOLE, Found::FLOAT]) => MemberType::Number,
+            () if only(&[Found::BOOLEAN]) => MemberType::Boolean,
+            () if only(&[Found::OBJECT]) => {
+                self.object().map_or(MemberType::Json, |object| object.kind(growth))
+            }
+            () if only(&[Found::LIST]) => self.list_kind(growth),
+            () => MemberType::Json,
+        })
+    }
+
+    fn list_kind(&self, growth: &mut Growth) -> MemberType {
+        MemberType::List(self.element.as_ref().and_then(|element| element.kind(growth)).map(Box::new))
+    }
+
+    /// Adds what is new to a type that is known. `prefix` is in front of its columns when they are flattened.
+    fn add_to(&self, known: &mut MemberType, prefix: Option<&str>, growth: &mut Growth) {
+        match (known, &self.object, &self.element) {
+            (MemberType::Struct(members), Some(object), _) => object.add_to(members, prefix, growth),
+            (MemberType::List(Some(known)), _, Some(element)) => element.add_to(known, None, growth),
+            (MemberType::List(unknown), _, Some(element)) => *unknown = element.kind(growth).map(Box::new),
+            _ => {}
+        }
+    }
+
+    fn as_member(&self, name: &str, growth: &mut Growth) -> Option<Member> {
+        let before = growth.room;
+        let if_null = growth.nulls.then_some(MemberType::String);
+        let kind = self.kind(growth).or(if_null)?;
+        // Parts took their room one by one.
+        growth.room = before.saturating_sub(kind.leaves());
+        Some(Member { name: name.to_owned(), kind, declared: false })
+    }
+}
+
+fn text_found(cursor: &mut Cursor<'_>) -> Result<Found, Stop> {
+    let text = cursor.string()?;
+    Ok(if time::micros(text.raw).is_some() { Found::TIME } else { Found::TEXT })
+}
+
+fn number_found(raw: &[u8]) -> Found {
+    match (number::integer(raw), number::float(raw)) {
+        (Some(_), Ok(_)) => Found::WHOLE,
+        (Some(_), Err(_)) => Found::WIDE,
+        (None, Ok(_)) => Found::FLOAT,
+        (None, Err(_)) => Found::LARGE,
+    }
+}
+
+impl ObservedObject {
+    fn observe(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
+        let members = last_members(cursor)?;
+        self.objects += 1;
+        self.members_of_all += members.len() as u64;
+        for MemberText { name, value, .. } in members {
+            if let Some(seen) = name.and_then(|name| self.member(name)) {
+                seen.value(&mut Cursor::new(value), level + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, name: Cow<'_, str>) -> Option<&mut Observed> {
+        let place = match self.names.get(&*name) {
+            Some(place) => *place,
+            None if self.members.len() == MOST_MEMBERS => return None,
+            None => {
+                self.names.insert(name.clone().into_owned(), self.members.len());
+                self.members.push((name.into_owned(), Observed::default()));
+                self.members.len() - 1
+            }
+        };
+        self.members.get_mut(place).map(|(_, seen)| seen)
+    }
+
+    /// Its members are data, such as ids: beside those that are known, a struct would get a column for each of them.
+    fn is_map(&self, known: &[Member]) -> bool {
+        let is_new = |name: &str| !known.iter().any(|member| member.name == name);
+        if known.len() + self.members.len() <= MANY {
+            return false;
+        }
+        let different = known.len() + self.members.iter().filter(|(name, _)| is_new(name)).count();
+        different > MANY && self.members_of_all * FEW < self.objects * different as u64
+    }
+
+    fn kind(&self, growth: &mut Growth) -> MemberType {
+        let mut members = Vec::new();
+        let nulls = std::mem::replace(&mut growth.nulls, true);
+        self.add_to(&mut members, None, growth);
+        growth.nulls = nulls;
+        // Parquet has no group without members.
+        if members.is_empty() { MemberType::Json } else { MemberType::Struct(members) }
+    }
+
+    /// Adds members that are not there yet, and looks for new ones in those that are.
+    pub(super) fn add_to(&self, known: &mut Vec<Member>, prefix: Option<&str>, growth: &mut Growth) {
+        let is_record = prefix == Some("");
+        let adds = is_record || !self.is_map(known);
+        let mut taken = if is_record { growth.ours.clone() } else { Taken::default() };
+        for member in known.iter() {
+            taken.add(&member.name);
+        }
+        for (name, seen) in &self.members {
+            let joined = prefix.map(|prefix| format!("{prefix}{name}"));
+            if let Some(member) = known.iter_mut().find(|member| member.name == *name) {
+                let prefix = joined.map(|joined| format!("{joined}{JOIN}"));
+                seen.add_to(&mut member.kind, prefix.as_deref(), growth);
+                continue;
+            }
+            let ours = name.is_empty() || (is_record && growth.marked && name == "_circulate");
+            if !adds || ours || growth.room == 0 || taken.has(name) {
+                continue;
+            }
+            let before = growth.room;
+            match seen.as_member(name, growth) {
+                Some(member) if joined.is_some_and(|joined| growth.clashes(&joined, &member)) => {
+                    growth.room = before;
+                }
+                member => known.extend(member.inspect(|_| taken.add(name))),
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Records as Arrow tables: the classes `Tables`, `Table` and `Schema` of the module.
+//!
+//! Arrow leaves by the Arrow `PyCapsule` interface
+//! (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>): whoever takes it needs no copy, and
+//! nobody needs a library of ours.
+
+use std::ffi::CStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::ArrowError;
+use arrow_schema::SchemaRef;
+use arrow_schema::ffi::FFI_ArrowSchema;
+use circulate_core::error::Result;
+use circulate_core::spec::Endpoint;
+use circulate_core::table::{Contract, Converter, TableOptions, TableSchema, conform};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use serde::Deserialize;
+
+use crate::calls::{CatalogRequest, from_json, to_json, told};
+use crate::read::Reader;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TablesRequest {
+    stream: String,
+    catalog: CatalogRequest,
+    #[serde(flatten)]
+    options: TableOptions,
+    contract: Contract,
+}
+
+/// Makes tables of batches of a stream. The first batch tells the columns that the definition does not.
+#[pyclass(frozen, module = "circulate_core._core")]
+pub(crate) struct Tables {
+    endpoint: Endpoint,
+    options: TableOptions,
+    contract: Contract,
+    converter: Mutex<Option<Converter>>,
+}
+
+#[pymethods]
+impl Tables {
+    #[new]
+    fn new(py: Python<'_>, request: &str) -> PyResult<Self> {
+        let TablesRequest { stream, catalog, options, contract } = from_json(py, request)?;
+        let endpoint = told(py, catalog.catalog().stream(&stream))?.endpoint;
+        Ok(Self { endpoint, options, contract, converter: Mutex::default() })
+    }
+
+    /// Convert a batch, given as JSON array. The columns of the first one are those of all.
+    fn convert(&self, py: Python<'_>, batch: &[u8]) -> PyResult<Table> {
+        let batch = told(py, py.detach(|| self.fixed(batch)))?;
+        Ok(Table { schema: batch.schema(), batches: vec![batch] })
+    }
+
+    /// Read a stream to its end. New members become columns.
+    fn table(&self, py: Python<'_>, reader: &Reader) -> PyResult<Table> {
+        let mut batches = Vec::new();
+        while let Some(batch) = reader.wait(py)? {
+            batches.push(told(py, py.detach(|| self.evolving(&batch)))?);
+        }
+        let schema = told(py, self.arrow())?;
+        let conformed: Result<_> = batches.iter().map(|batch| conform(batch, &schema)).collect();
+        Ok(Table { batches: told(py, conformed)?, schema })
+    }
+
+    /// Read a stream as an Arrow stream. Its columns are those of its first batch. `at_end` is called when it was read to its
+    /// end.
+    fn stream<'py>(
+        slf: Bound<'py, Self>,
+        reader: Bound<'py, Reader>,
+        at_end: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let py = slf.py();
+        let tables = slf.get();
+        let first = reader.get().wait(py)?;
+        let first = first.map(|batch| told(py, py.detach(|| tables.fixed(&batch)))).transpose()?;
+        let batches = Batches {
+            schema: told(py, tables.arrow())?,
+            first,
+            tables: slf.unbind(),
+            reader: reader.unbind(),
+            at_end,
+        };
+        stream_capsule(py, batches)
+    }
+
+    /// The columns as known by now: with their types and origins as JSON, and as Arrow.
+    fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
+        let told_by = told(py, self.with(|converter| Ok((converter.schema().clone(), converter.arrow()))))?;
+        Ok(Schema { columns: to_json(&told_by.0)?, arrow: told_by.1 })
+    }
+
+    /// What drifted so far, as JSON.
+    fn drift(&self, py: Python<'_>) -> PyResult<String> {
+        to_json(&told(py, self.with(|converter| Ok(converter.drift().clone())))?)
+    }
+}
+
+impl Tables {
+    fn converter(&self) -> MutexGuard<'_, Option<Converter>> {
+        self.converter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The converter, which knows only what is declared if there has been no batch.
+    fn with<T>(&self, look: impl FnOnce(&Converter) -> Result<T>) -> Result<T> {
+        match &*self.converter() {
+            Some(converter) => look(converter),
+            None => look(&Converter::new(TableSchema::of(&self.endpoint), self.options, self.contract)),
+        }
+    }
+
+    fn arrow(&self) -> Result<SchemaRef> {
+        self.with(|converter| Ok(converter.arrow()))
+    }
+
+    fn first(&self, batch: &[u8]) -> Result<Converter> {
+        Converter::from_sample(&TableSchema::of(&self.endpoint), self.options, self.contract, batch)
+    }
+
+    /// For readers who were told the schema.
+    fn fixed(&self, batch: &[u8]) -> Result<RecordBatch> {
+        let mut converter = self.converter();
+        if converter.is_none() {
+            *converter = Some(self.first(batch)?.fixed());
+        }
+        convert(&mut converter, batch)
+    }
+
+    fn evolving(&self, batch: &[u8]) -> Result<RecordBatch> {
+        let mut converter = self.converter();
+        if converter.is_none() {
+            *converter = Some(self.first(batch)?);
+        }
+        convert(&mut converter, batch)
+    }
+}
+
+fn convert(converter: &mut Option<Converter>, batch: &[u8]) -> Result<RecordBatch> {
+    match converter {
+        Some(converter) => converter.convert_array(batch),
+        None => unreachable!("the caller has made it"),
+    }
+}
+
+/// A table in memory.
+#[pyclass(frozen, module = "circulate_core._core")]
+pub(crate) struct Table {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+#[pymethods]
+impl Table {
+    fn __len__(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The table as an Arrow stream. Another schema than its own is not converted to.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let batches = arrow_array::RecordBatchIterator::new(
+            self.batches.clone().into_iter().map(Ok),
+            Arc::clone(&self.schema),
+        );
+        stream_capsule(py, batches)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        schema_capsule(py, &self.schema)
+    }
+}
+
+/// The columns of a table.
+#[pyclass(frozen, module = "circulate_core._core")]
+pub(crate) struct Schema {
+    /// With their types and origins, as JSON.
+    #[pyo3(get)]
+    columns: String,
+    arrow: SchemaRef,
+}
+
+#[pymethods]
+impl Schema {
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        schema_capsule(py, &self.arrow)
+    }
+}
+
+/// A stream that is converted while it is read.
+struct Batches {
+    schema: SchemaRef,
+    first: Option<RecordBatch>,
+    tables: Py<Tables>,
+    reader: Py<Reader>,
+    at_end: Py<PyAny>,
+}
+
+impl Batches {
+    fn read(&self) -> Option<Result<RecordBatch, ArrowError>> {
+        let next = Python::try_attach(|py| match self.reader.get().wait(py) {
+            Ok(None) => self.at_end.call0(py).err().map(|error| Err(external(kept(py, error)))),
+            Ok(Some(batch)) => Some(py.detach(|| self.tables.get().fixed(&batch)).map_err(external)),
+            Err(error) => Some(Err(external(kept(py, error)))),
+        });
+        next.unwrap_or_else(|| Some(Err(ArrowError::ComputeError("the interpreter has ended".to_owned()))))
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.take().map(Ok).or_else(|| self.read())
+    }
+}
+
+impl RecordBatchReader for Batches {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ArrowError {
+    ArrowError::ExternalError(error.into())
+}
+
+/// An Arrow stream tells an error as text, from which its reader makes an exception of its own. Ctrl-C is too important
+/// to end so: it comes again once the reader is back in Python.
+fn kept(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
+        // If it can't come again, the reader's own exception is what is left.
+        let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
+    }
+    error
+}
+
+fn stream_capsule(
+    py: Python<'_>,
+    batches: impl RecordBatchReader + Send + 'static,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    const NAME: &CStr = c"arrow_array_stream";
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(batches)), NAME)
+}
+
+fn schema_capsule<'py>(py: Python<'py>, schema: &SchemaRef) -> PyResult<Bound<'py, PyCapsule>> {
+    const NAME: &CStr = c"arrow_schema";
+    let exported = FFI_ArrowSchema::try_from(&**schema)
+        .map_err(|error| PyValueError::new_err(format!("cannot export the schema: {error}")))?;
+    PyCapsule::new_with_value(py, exported, NAME)
+}
