@@ -176,6 +176,7 @@ def test_events_are_stacked_by_the_largest_labels_and_the_rest(by: Iterable[obje
     figure = plots.events(MOMENTS, by=by, top=3)
     assert legend(figure) == ["2 others  10", "c  20", "a  30", "b  40"]
     assert [sum(layer) for layer in heights(figure)] == [40, 30, 20, 10]
+    assert legend(plots.events(MOMENTS, by=by, top=4))[0] == "e  4"
 
 
 def test_missing_labels_are_a_label() -> None:

@@ -316,8 +316,9 @@ def _by_label(moments: Times, labels: NDArray[Any], edges: Times, top: int) -> l
     ]
     rest = ~np.isin(labels, named)
     if rest.any():
-        others = len(sizes) - len(named)
-        name = f"{counted(others, 'other')}  {int(rest.sum()):,}"
+        others = [label for label, _ in sizes[top:]]
+        called = others[0] if len(others) == 1 else counted(len(others), "other")
+        name = f"{called}  {int(rest.sum()):,}"
         counts.append((name, np.histogram(_ms(moments[rest]), _ms(edges))[0], OTHER))
     return counts
 
