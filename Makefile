@@ -120,6 +120,10 @@ deny: ## licences, sources and duplicate versions of all crates (builds cargo-de
 	command -v cargo-deny > /dev/null || cargo install --quiet --locked cargo-deny@^0.20
 	cargo deny --workspace check bans licenses sources
 
+.PHONY: notebooks
+notebooks: develop ## run the notebooks of the documentation against a practice org, and write what they show
+	@$(BIN)/python tests/notebooks.py $(NOTEBOOKS)
+
 .PHONY: schemas
 schemas: ## write the JSON Schemas of definitions anew
 	UPDATE_SCHEMAS=1 cargo test --locked --quiet schemas

@@ -12,7 +12,7 @@ print(report["status"], report["records"])
 """
 
 from circulate_core._core import VERSION, Stop
-from circulate_core.api import check, gc, promote, pull, pull_async, runs, streams, token, verify
+from circulate_core.api import check, gc, manifest, promote, pull, pull_async, runs, streams, token, verify
 from circulate_core.exceptions import CirculateError, IncompleteWarning
 from circulate_core.reading import Batch, Source, Stream, source
 
@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "check",
     "gc",
+    "manifest",
     "promote",
     "pull",
     "pull_async",

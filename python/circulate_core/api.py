@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
 from circulate_core.exceptions import DefinitionError, SettingsError
+from circulate_core.views import ReportView, RunsView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from os import PathLike
     from typing import Unpack
 
+    from circulate_core.manifests import Manifest
     from circulate_core.types import (
         Catalog,
         Checked,
@@ -136,7 +137,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
     options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
-    return cast("Report", json.loads(_core.pull(request_of_pull(**options), progress_callback(on_progress), stop)))
+    report = _core.pull(request_of_pull(**options), progress_callback(on_progress), stop)
+    return cast("Report", ReportView(json.loads(report)))
 
 
 async def pull_async(
@@ -171,7 +173,7 @@ async def pull_async(
     request = request_of_pull(stream=stream, **{**defaults, **options})
     pulling = asyncio.ensure_future(_core.pull_async(request, progress_callback(show), stop))
     try:
-        return cast("Report", json.loads(await asyncio.shield(pulling)))
+        return cast("Report", ReportView(json.loads(await asyncio.shield(pulling))))
     except asyncio.CancelledError:
         stop.request()
         await asyncio.wait([pulling])
@@ -302,6 +304,8 @@ def token(profile: str = "default", *, refused: str | None = None) -> Token:
         headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
         ```
     """
+    import hashlib  # noqa: PLC0415 - only here
+
     digest = hashlib.sha256(refused.encode()).hexdigest() if refused else None
     return cast("Token", json.loads(_core.token(profile, digest)))
 
@@ -412,7 +416,29 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     Raises:
         StateError: There is no such file, or it is none of ours.
     """
-    return [cast("Run", {**_named(stream), **run}) for stream, run in json.loads(_core.runs(place(state), most))]
+    return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), most)))
+
+
+def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+    """Read the manifest of a run, from a lake that is a folder.
+
+    Only manifests are read, and checked against the digests that they hold of each other; `circulate_core.verify` reads
+    the objects, too.
+
+    Args:
+        of: Path of its index, below the `_circulate` folder of the lake; or a report or an entry of `runs`, which name
+            it.
+        to: The lake, if it is elsewhere than a report or an entry says, or if `of` is a key below it.
+
+    Raises:
+        SettingsError: It has no manifest, or the manifest is in a bucket.
+        StorageError: There is no such file.
+        MismatchError: A part of it is not what its index says.
+        DataError: It is no manifest, or one of a newer version.
+    """
+    from circulate_core import manifests  # noqa: PLC0415 - seldom needed
+
+    return manifests.find(of, to=to)
 
 
 def gc(

@@ -22,7 +22,9 @@ CirculateError
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from circulate_core.views import ReportView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +58,7 @@ class CirculateError(Exception):
         self.context = dict(context or {})
         self.hint = hint
         self.retryable = retryable
-        self.report: Report | None = json.loads(report) if report else None
+        self.report: Report | None = cast("Report", ReportView(json.loads(report))) if report else None
 
 
 class DefinitionError(CirculateError, ValueError):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 from circulate_core import _core, api
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
+from circulate_core.views import ReportView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
 
+    from circulate_core.history import History
     from circulate_core.types import (
         Catalog,
         Checked,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         Snapshot,
         SourceDefinition,
     )
+    from circulate_core.watch import Watch
 
 Record = dict[str, Any]
 """A record, parsed."""
@@ -201,6 +204,18 @@ class Source:
         """Name it, without settings."""
         return f"<Source {self.name}>"
 
+    def _repr_html_(self) -> str:
+        """Show it and its streams in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.source(self, {name: self._defined(name) for name in self.streams}, **self._account)
+
+    def _defined(self, name: str) -> Definition | DefinitionError:
+        try:
+            return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
+        except DefinitionError as error:
+            return error
+
 
 class _Looks(TypedDict):
     """How tables look."""
@@ -229,6 +244,8 @@ class Stream(Tabular):
         """Its definition."""
         self.report: Report | None = None
         """What reading it to its end took, the last time that this was done."""
+        self.history: History | None = None
+        """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
         self.drift: list[Drift] = []
         """What had no place in the columns of the last table, place by place; it is in the column `_rescued`."""
 
@@ -245,59 +262,77 @@ class Stream(Tabular):
         return self.batches_async()
 
     def batches(
-        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+        self,
+        *,
+        records: int = 1_000,
+        progress: bool | None = None,
+        on_progress: Callable[[Snapshot], object] | None = None,
     ) -> Iterator[Batch]:
         """Read it, batch by batch, as `for batch in stream` does.
 
         Args:
             records: The most records of a batch; a batch is closed at 3 MB, too. Default 1,000.
+            progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
         """
-        reader, tables = self._reader(records, on_progress=on_progress), self._tables()
-        try:
-            while (batch := reader.next()) is not None:
-                yield Batch(batch, tables)
-        finally:
-            reader.close()
-        self._ended(reader)
+        with self._watch(progress, on_progress) as watch:
+            reader, tables = self._reader(records, on_progress=watch.show), self._tables()
+            try:
+                while (batch := reader.next()) is not None:
+                    yield Batch(batch, tables)
+            finally:
+                reader.close()
+            watch.done(self._ended(reader))
+        self._warn()
 
     async def batches_async(
-        self, *, records: int = 1_000, on_progress: Callable[[Snapshot], object] | None = None
+        self,
+        *,
+        records: int = 1_000,
+        progress: bool | None = None,
+        on_progress: Callable[[Snapshot], object] | None = None,
     ) -> AsyncGenerator[Batch, None]:
         """Read it, batch by batch, as `async for batch in stream` does; see `batches`.
 
         Args:
             records: The most records of a batch.
-            on_progress: Called in the event loop after every batch with what was done so far.
+            progress: Whether to show how it goes. Default: in notebooks.
+            on_progress: Called in the event loop about ten times a second with what was done so far.
         """
-        reader, tables = self._reader(records), self._tables()
-        try:
-            while (batch := await reader.next_async()) is not None:
-                if on_progress:
-                    on_progress(json.loads(reader.snapshot()))
-                yield Batch(batch, tables)
-        finally:
-            reader.close()
-        self._ended(reader)
+        with self._watch(progress, on_progress) as watch:
+            reader, tables = self._reader(records), self._tables()
+            try:
+                while (batch := await watch.wait_for(reader.next_async(), reader.snapshot)) is not None:
+                    yield Batch(batch, tables)
+            finally:
+                reader.close()
+            watch.done(self._ended(reader))
+        self._warn()
 
-    def records(self) -> Records:
-        """Return its records, parsed, to be used with `for` or `async for`."""
-        return Records(self)
+    def records(self, *, progress: bool | None = None) -> Records:
+        """Return its records, parsed, to be used with `for` or `async for`.
 
-    def sample(self, n: int = 10) -> Batch:
+        Args:
+            progress: Whether to show how it goes. Default: in notebooks.
+        """
+        return Records(self, progress=progress)
+
+    def sample(self, n: int = 10, *, progress: bool | None = None) -> Batch:
         """Read its first records, with as few and as small requests as will do.
 
         Args:
             n: The most records to return. Default 10.
+            progress: Whether to show how it goes, if it takes longer than a second. Default: in notebooks.
         """
         if n < 1:
             message = f"a sample has at least one record, not {n}"
             raise SettingsError(message)
-        reader = self._reader(n, page_records=n)
-        try:
-            return Batch(reader.next() or b"[]", self._tables())
-        finally:
-            reader.close()
+        with self._watch(progress, None, sample=True) as watch:
+            reader = self._reader(n, page_records=n, on_progress=watch.show)
+            try:
+                return Batch(reader.next() or b"[]", self._tables())
+            finally:
+                reader.close()
 
     def schema(self, sample: int = 1_000) -> Schema:
         """Return the columns of its table: those that are declared, and those that its first records have beside them.
@@ -323,17 +358,20 @@ class Stream(Tabular):
         def at_end() -> None:
             self.drift = json.loads(tables.drift())["entries"]
             self._ended(reader)
+            self._warn()
 
         return tables.stream(reader, at_end)
 
     def _table(self) -> _core.Table:
-        reader, tables = self._reader(_PLENTY), self._tables()
-        try:
-            table = tables.table(reader)
-        finally:
-            reader.close()
-        self.drift = json.loads(tables.drift())["entries"]
-        self._ended(reader)
+        with self._watch(None, None) as watch:
+            reader, tables = self._reader(_PLENTY, on_progress=watch.show), self._tables()
+            try:
+                table = tables.table(reader)
+            finally:
+                reader.close()
+            self.drift = json.loads(tables.drift())["entries"]
+            watch.done(self._ended(reader))
+        self._warn()
         return table
 
     def _tables(self) -> _core.Tables:
@@ -343,6 +381,7 @@ class Stream(Tabular):
     def pull(
         self,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
         **options: Unpack[PullOptions],
@@ -350,6 +389,7 @@ class Stream(Tabular):
         """Bring it up to date in a folder or a bucket.
 
         Args:
+            progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
             stop: Lets another thread stop the pull at its next checkpoint.
             options: `to`, a folder or `s3://bucket/prefix`, and what else `circulate_core.pull` takes.
@@ -360,21 +400,45 @@ class Stream(Tabular):
         Raises:
             CirculateError: As that function.
         """
-        return api.pull(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+        with self._watch(progress, on_progress) as watch:
+            report = api.pull(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            watch.done(report)
+        return report
 
     async def pull_async(
         self,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
         **options: Unpack[PullOptions],
     ) -> Report:
         """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`."""
-        return await api.pull_async(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
+        with self._watch(progress, on_progress) as watch:
+            report = await api.pull_async(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            watch.done(report)
+        return report
 
     def _pull_options(self, options: PullOptions) -> PullOptions:
         given = {**self.source._account, "catalog": self._catalog, **self._window, **options}  # noqa: SLF001 - of one family
         return cast("PullOptions", given)
+
+    def _watch(
+        self,
+        progress: bool | None,  # noqa: FBT001 - as the user gave it
+        on_progress: Callable[[Snapshot], object] | None,
+        *,
+        sample: bool = False,
+    ) -> Watch:
+        """Return what looks on while it is read, and keeps its history."""
+        from circulate_core.history import History  # noqa: PLC0415 - loaded when something is read
+        from circulate_core.watch import Watch, display_for  # noqa: PLC0415 - see above
+
+        history = History(self.name, headroom=self.source.definition.get("rate_limit", {}).get("headroom"))
+        if sample:
+            return Watch(history, display_for(self.name, progress), patience=1.0)
+        self.history = history
+        return Watch(history, display_for(self.name, progress), on_progress)
 
     def _reader(
         self,
@@ -395,9 +459,13 @@ class Stream(Tabular):
         }
         return _core.Reader(json.dumps(request), api.progress_callback(on_progress))
 
-    def _ended(self, reader: _core.Reader) -> None:
-        """Keep the report, and say so if some of the stream could not be had."""
-        self.report = cast("Report", json.loads(reader.report)) if reader.report else None
+    def _ended(self, reader: _core.Reader) -> Report | None:
+        """Keep the report, and return it."""
+        self.report = cast("Report", ReportView(json.loads(reader.report))) if reader.report else None
+        return self.report
+
+    def _warn(self) -> None:
+        """Say so if some of the stream could not be had."""
         if self.report is None:
             return
         if holes := self.report["holes"]:
@@ -413,21 +481,28 @@ class Stream(Tabular):
         window = "".join(f" {name} {bound}" for name, bound in self._window.items() if bound)
         return f"<Stream {self.name}{window}>"
 
+    def _repr_html_(self) -> str:
+        """Show what it is, and how to use it, in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.stream(self, self._window)
+
 
 class Records:
     """The records of a stream, parsed one batch at a time."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, progress: bool | None) -> None:
         self._stream = stream
+        self._progress = progress
 
     def __iter__(self) -> Iterator[Record]:
         """Read the stream, record by record."""
-        for batch in self._stream:
+        for batch in self._stream.batches(progress=self._progress):
             yield from batch
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """As `for`, without keeping the event loop from other work."""
-        async for batch in self._stream:
+        async for batch in self._stream.batches_async(progress=self._progress):
             for record in batch:
                 yield record
 
@@ -475,6 +550,12 @@ class Batch(Tabular, Sequence[Record]):
     def __repr__(self) -> str:
         """Say how much it is."""
         return f"<Batch of {len(self):,} records, {len(self.json):,} bytes>"
+
+    def _repr_html_(self) -> str:
+        """Show its first records in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.batch(self)
 
 
 class _Account(TypedDict):

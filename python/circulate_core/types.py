@@ -403,6 +403,84 @@ class Collected(TypedDict):
     """Its keys."""
 
 
+class ObjectEntry(TypedDict):
+    """An object of a run."""
+
+    key: str
+    """Its key, below the lake."""
+    records: int
+    """Records in it."""
+    bytes: int
+    """Its size as stored."""
+    sha256: str
+    """SHA-256 of the stored bytes, in hex."""
+    body_bytes: int
+    """Its size before compression."""
+    body_sha256: str
+    """SHA-256 of its bytes before compression, in hex."""
+
+
+class PartReference(TypedDict):
+    """A part of a manifest, by key and content."""
+
+    key: str
+    """Its key, below the lake."""
+    sha256: str
+    """SHA-256 of the part, in hex."""
+    objects: int
+    """Objects it lists."""
+    records: int
+    """Records in these objects."""
+
+
+class ManifestPart(TypedDict):
+    """A part of a manifest: some of the objects of a run."""
+
+    run_id: str
+    """The run."""
+    format: str
+    """Format of the objects."""
+    compression: str
+    """Compression of the objects."""
+    objects: list[ObjectEntry]
+    """The objects."""
+
+
+class ManifestIndex(TypedDict):
+    """The index of a manifest: a whole run."""
+
+    run_id: str
+    """The run."""
+    source: str
+    """Its source."""
+    account: str
+    """Its account."""
+    endpoint: str
+    """Its endpoint."""
+    verdict: Literal["complete", "partial"]
+    """`partial` if there are holes."""
+    mode: Mode
+    """How much was asked for."""
+    window: Window
+    """The part of time asked for."""
+    started_at: str
+    """When it was opened, RFC 3339."""
+    parts: list[PartReference]
+    """Its parts, in order."""
+    totals: Totals
+    """Sums over all parts."""
+    cursors: dict[str, str]
+    """Where each partition's next run begins."""
+    holes: list[str]
+    """What is missing because the API refused it or no longer has it, up to 1,000."""
+    unavailable: NotRequired[str]
+    """What the API said to an account that lacks the feature."""
+    partitions: NotRequired[PartitionCounts]
+    """How many partitions were pulled, of a stream that is pulled in partitions."""
+    repeats: int
+    """Records left out because an earlier run delivered the same bytes."""
+
+
 class Setting(TypedDict):
     """One thing a user configures."""
 
@@ -412,6 +490,15 @@ class Setting(TypedDict):
     """What it is."""
     secret: bool
     """Whether it must never be shown or given by flag."""
+    default: NotRequired[str]
+    """What it is if it is not given."""
+
+
+class RateLimit(TypedDict, total=False):
+    """The part of how a source tells its quota that Python uses."""
+
+    headroom: float
+    """Share of the quota that is left to others."""
 
 
 class SourceDefinition(TypedDict):
@@ -425,6 +512,10 @@ class SourceDefinition(TypedDict):
     """Address of the vendor's documentation."""
     settings: dict[str, Setting]
     """What a user configures."""
+    base_url: NotRequired[str]
+    """Its address, with the names of settings in braces."""
+    rate_limit: NotRequired[RateLimit]
+    """How it tells its quota."""
 
 
 class Parent(TypedDict):
@@ -443,6 +534,8 @@ class ListOperation(TypedDict):
 
     path: str
     """Path below the base URL."""
+    primary_key: NotRequired[str | list[str]]
+    """Members that identify a record, as JSON pointers."""
     parent: NotRequired[Parent]
     """The parent of a child stream."""
     incremental: NotRequired[dict[str, object]]

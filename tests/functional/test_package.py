@@ -29,8 +29,16 @@ CORE = [
     "circulate_core/aws/promotion.py",
     "circulate_core/aws/settings.py",
     *sorted(f"circulate_core/{file.relative_to(PACKAGE)}" for file in PACKAGE.glob("catalog/*/*.yaml")),
+    "circulate_core/console.py",
     "circulate_core/exceptions.py",
+    "circulate_core/history.py",
+    "circulate_core/manifests.py",
+    "circulate_core/progress.py",
+    "circulate_core/reading.py",
+    "circulate_core/settings.py",
     "circulate_core/types.py",
+    "circulate_core/views.py",
+    "circulate_core/watch.py",
 ]
 
 

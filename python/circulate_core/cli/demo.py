@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 import circulate_core
-from circulate_core.cli.console import paint, say, size
+from circulate_core.console import paint, say, size
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import circulate_core
 from circulate_core import api
 from circulate_core.cli import lambdas
-from circulate_core.cli.console import counted, moment, paint, say, size, span, table
 from circulate_core.cli.local import LAMBDAS
 from circulate_core.cli.options import (
     account_arguments,
@@ -21,6 +20,7 @@ from circulate_core.cli.options import (
     s3_options,
 )
 from circulate_core.cli.pull import add_state_option, lake_state
+from circulate_core.console import counted, moment, paint, say, size, span, table
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:

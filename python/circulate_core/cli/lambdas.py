@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from circulate_core import api
-from circulate_core.cli.console import counted, paint, say, table, tell_mistake
+from circulate_core.console import counted, paint, say, table, tell_mistake
 
 if TYPE_CHECKING:
     import argparse

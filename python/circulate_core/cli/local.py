@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circulate_core import api
-from circulate_core.cli.console import paint, say, span
+from circulate_core.console import paint, say, span
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sys
 
 import circulate_core
 from circulate_core.cli import demo, inspect, local, package, promote, pull, state
-from circulate_core.cli.console import tell_error
+from circulate_core.console import tell_error
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
 FAILED = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from circulate_core.cli.console import paint, say
+from circulate_core.console import paint, say
 from circulate_core.settings import Configured, configured
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circulate_core.cli.console import size, table
 from circulate_core.cli.local import LAMBDAS
+from circulate_core.console import size, table
 
 if TYPE_CHECKING:
     import argparse

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import circulate_core
-from circulate_core.cli.console import counted, paint, say, size, span
 from circulate_core.cli.options import add_s3_options, s3_options
-from circulate_core.cli.progress import Progress
 from circulate_core.cli.pull import EXIT_CODES, INTERRUPTED, positive, read_span, stopping_on_signals
+from circulate_core.console import counted, paint, say, size, span
+from circulate_core.progress import TerminalProgress
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_s3_options(parser, writes=True)
 
 
-class PromotionProgress(Progress):
+class PromotionProgress(TerminalProgress):
     """Shows snapshots of a promotion."""
 
     def _line(self, snapshot: Snapshot) -> str:

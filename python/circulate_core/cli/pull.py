@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import _core, api
-from circulate_core.cli.console import counted, moment, paint, say, size, span, tell_error
 from circulate_core.cli.options import (
     account_arguments,
     add_account_options,
@@ -20,8 +19,9 @@ from circulate_core.cli.options import (
     gather_settings,
     s3_options,
 )
-from circulate_core.cli.progress import Progress
+from circulate_core.console import MARKS, counted, moment, paint, say, size, span, tell_error
 from circulate_core.exceptions import CirculateError
+from circulate_core.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +178,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
     """Pull one stream, show how it goes, and say what came of it."""
     began = time.monotonic()
     try:
-        with Progress(name) as progress:
+        with TerminalProgress(name) as progress:
             report = circulate_core.pull(
                 name,
                 to=args.to,
@@ -244,12 +244,7 @@ def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
 
 def tell(report: Report, seconds: float) -> None:
     """Write the closing summary to stderr."""
-    mark, colour = {
-        "complete": ("✓", "green"),
-        "partial": ("◐", "yellow"),
-        "busy": ("●", "yellow"),
-        "failed": ("✗", "red"),
-    }[report["status"]]
+    mark, colour = MARKS[report["status"]]
     say(f"{paint(mark, colour)} {paint(report['stream'], 'bold')} of {report['account']}: {report['status']}")
     if report["status"] == "busy":
         _tell_holder(report)

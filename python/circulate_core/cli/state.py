@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core import _core, api
-from circulate_core.cli.console import counted, moment, paint, say, size
 from circulate_core.cli.options import add_s3_options, s3_options
 from circulate_core.cli.pull import add_state_option, lake_state, read_span
+from circulate_core.console import counted, moment, paint, say, size
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ PACKAGE = "circulate_core/"
 ENGINE = PACKAGE + "_core.abi3.so"
 NEEDED = (".py", ".yaml", ".so")
 """What is loaded. Stubs, JSON Schemas and `py.typed` are for people who write code."""
-NOT_FOR_HANDLERS = tuple(PACKAGE + folder for folder in ("cli/", "practice/", "aws/local/", "aws/packaging/"))
+NOT_FOR_HANDLERS = tuple(
+    PACKAGE + folder for folder in ("cli/", "jupyter/", "practice/", "aws/local/", "aws/packaging/")
+)
 ABOUT = ("METADATA", "LICENSE")
 TESTS = {"test", "tests"}
 

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from circulate_core.exceptions import CirculateError
+    from circulate_core.types import Verdict
+
+MARKS: dict[Verdict, tuple[str, str]] = {
+    "complete": ("✓", "green"),
+    "partial": ("◐", "yellow"),
+    "busy": ("●", "yellow"),
+    "failed": ("✗", "red"),
+}
+"""How each verdict is marked, and its colour."""
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
@@ -26,7 +35,7 @@ def paint(text: str, colour: str) -> str:
 
 def say(text: str = "") -> None:
     """Write a line to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
 
 
 def tell_error(error: CirculateError) -> None:

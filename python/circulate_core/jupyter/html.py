@@ -1,0 +1,466 @@
+"""What notebooks show of sources, streams, batches, reports, runs and manifests, as small HTML.
+
+Everything that is put into it is escaped, unless it is `Html` already. Colours are inherited from the notebook, so that
+it reads well in light and dark themes; it takes no scripts, style sheets or pictures. Without any styles, as some sites
+show notebooks, it is still tables and text.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from circulate_core.console import MARKS, counted, moment, size, span
+
+if TYPE_CHECKING:
+    from circulate_core.exceptions import DefinitionError
+    from circulate_core.manifests import Manifest
+    from circulate_core.progress import Ending
+    from circulate_core.reading import Batch, Source, Stream
+    from circulate_core.types import (
+        Definition,
+        PartitionCounts,
+        Report,
+        Run,
+        Snapshot,
+        SourceDefinition,
+        Verdict,
+        Window,
+    )
+
+COLOURS = {"green": "#2f9e62", "yellow": "#c58a12", "red": "#d9534f"}
+"""Of marks: dark enough for white paper and bright enough for black."""
+
+RECORDS_SHOWN = 10
+COLUMNS_SHOWN = 12
+OBJECTS_SHOWN = 10
+HOLES_SHOWN = 10
+VALUE_LENGTH = 60
+"""Characters of a value in a table."""
+NESTED_LENGTH = 40
+"""Characters of one that holds others."""
+BAR_LENGTH = 10
+"""Characters of the bar that shows the quota."""
+NOTES_SHOWN = 5
+
+_DIM = "opacity:.65"
+_LEFT = "text-align:left;vertical-align:top"
+_RIGHT = "text-align:right;vertical-align:top"
+
+
+class Html(str):
+    """Text that is HTML already; any other is escaped where it is put in."""
+
+    __slots__ = ()
+
+
+def element(name: str, *content: object, **attributes: str) -> Html:
+    """Return an element. Content and attributes are escaped; `Html` is taken as it is, None left out."""
+    given = "".join(f' {key}="{text(value)}"' for key, value in attributes.items() if value)
+    inside = "".join(part if isinstance(part, Html) else text(part) for part in content if part is not None)
+    return Html(f"<{name}{given}>{inside}</{name}>")
+
+
+def text(value: object) -> Html:
+    """Return a value as HTML text. What has no place in UTF-8, such as half a surrogate pair, becomes a mark."""
+    written = str(value).encode("utf-8", "replace").decode()
+    return Html(
+        html.escape("".join(char if char >= " " or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in written))
+    )
+
+
+def joined(parts: Iterable[object], by: str = " · ") -> Html:
+    """Return parts in a row, those that are None or empty left out."""
+    return Html(by.join(part if isinstance(part, Html) else text(part) for part in parts if part))
+
+
+def source(
+    of: Source,
+    streams: Mapping[str, Definition | DefinitionError],
+    *,
+    settings: Mapping[str, str],
+    secret: str | None,
+    account: str | None,
+) -> str:
+    """Return a card of a source: where it is, and its streams.
+
+    Args:
+        of: The source.
+        streams: Its streams' definitions, or what is wrong with them, by name.
+        settings: Settings that are given. Only the address is shown, and names of others.
+        secret: Name of the stored secret with the others.
+        account: Name of the account, if it has one.
+    """
+    title = of.definition["title"]
+    known = [*settings, *([f"the secret {secret}"] if secret else [])]
+    facts = [
+        ("account", account),
+        ("address", _address(of.definition, settings)),
+        ("settings", joined((element("code", name) for name in known), by=", ")),
+        ("docs", _link(of.definition)),
+    ]
+    parents = (
+        name for name, each in streams.items() if isinstance(each, dict) and not each["endpoint"]["list"].get("parent")
+    )
+    first = next(parents, None)
+    use = f'{of.name} = circulate_core.source("{of.name}")\n{first} = {of.name}.stream("{first}")'
+    return _card(
+        _heading(of.name, title if title != of.name else None),
+        _facts(facts),
+        _table(["stream", "pulls", "what it is"], [_stream_row(*each) for each in streams.items()])
+        if streams
+        else None,
+        _code(use) if first else None,
+    )
+
+
+def _address(definition: SourceDefinition, settings: Mapping[str, str]) -> str:
+    """Return scheme, host and path of a source, settings that are no secrets filled in."""
+    shown = definition.get("base_url", "")
+    for name, setting in definition["settings"].items():
+        value = settings.get(name, setting.get("default"))
+        if value is not None and not setting["secret"]:
+            shown = shown.replace(f"{{{name}}}", value)
+    return re.sub(r"^(\w+://)?[^/@]*@", r"\1", shown).partition("?")[0]
+
+
+def _stream_row(name: str, definition: Definition | DefinitionError) -> list[object]:
+    if isinstance(definition, Exception):
+        return [element("code", name), "", f"its definition is wrong: {definition}"]
+    listed = definition["endpoint"]["list"]
+    how = "incremental" if (listed.get("parent") or listed).get("incremental") else "full"
+    return [element("code", name), how, definition["endpoint"]["about"]]
+
+
+def stream(of: Stream, window: Mapping[str, str | None]) -> str:
+    """Return a card of a stream: what it is, how it is read, and how to use it."""
+    endpoint = of.definition["endpoint"]
+    listed = endpoint["list"]
+    short = of.name.partition(".")[2]
+    facts = [
+        ("path", element("code", f"GET {listed['path']}")),
+        ("identified by", _pointers(listed.get("primary_key"))),
+        ("pulls", _how(of.definition)),
+        ("parent", _parent(of.definition)),
+        ("of", _window(window)),
+        ("docs", _link(endpoint)),
+    ]
+    variable = short if short.isidentifier() else "stream"
+    code = f'{variable} = {of.source.name}.stream("{short}")\n{variable}.sample(5)\n{variable}.pull(to="./lake")'
+    return _card(_heading(of.name, endpoint.get("about")), _facts(facts), _code(code))
+
+
+def _pointers(pointers: object) -> Html | None:
+    given = [pointers] if isinstance(pointers, str) else list(cast("Sequence[object]", pointers or []))
+    return joined((element("code", pointer) for pointer in given), by=", ")
+
+
+def _how(definition: Definition) -> Html | str:
+    listed = definition["endpoint"]["list"]
+    if incremental := listed.get("incremental"):
+        overlap = incremental.get("overlap")
+        by = element("code", incremental.get("cursor", "time"))
+        return joined([Html(f"what is new, by {by}"), f"{overlap} of overlap" if overlap else None])
+    if (parent := listed.get("parent")) and parent.get("incremental"):
+        return "children of parents that have changed"
+    return "everything, each time"
+
+
+def _parent(definition: Definition) -> Html | None:
+    parent = definition["endpoint"]["list"].get("parent")
+    if parent is None:
+        return None
+    name = f"{definition['source']['source']}.{parent['endpoint']}"
+    return Html(f"asked once for each record of {element('code', name)}")
+
+
+def _window(window: Mapping[str, str | None] | Window) -> str | None:
+    since, until = window.get("since"), window.get("until")
+    bounds = [f"since {moment(since)}" if since else "", f"until {moment(until)}" if until else ""]
+    return " ".join(filter(None, bounds)) or None
+
+
+def batch(of: Batch) -> str:
+    """Return a table of the first records of a batch."""
+    records = of[:RECORDS_SHOWN]
+    columns = _columns(records)
+    shown = columns[:COLUMNS_SHOWN]
+    rows = [[_cell(record, column) for column in shown] for record in records]
+    hidden = columns[COLUMNS_SHOWN:]
+    more = [
+        f"{len(records):,} of {counted(len(of), 'record')}" if len(of) > len(records) else counted(len(of), "record"),
+        size(len(of.json)),
+        f"and {counted(len(hidden), 'more member')}: {_short(', '.join(hidden), 2 * VALUE_LENGTH)}" if hidden else None,
+    ]
+    return _card(_table(shown, rows) if rows else None, _dim(joined(more)))
+
+
+def _columns(records: Sequence[object]) -> list[str]:
+    """Return the members of records in the order in which they come, plain ones before those that hold others."""
+    members: dict[str, bool] = {}
+    for record in records:
+        for key, value in record.items() if isinstance(record, Mapping) else ():
+            members[key] = members.get(key, False) or isinstance(value, (dict, list))
+    return sorted(members, key=lambda key: members[key])
+
+
+def _cell(record: object, column: str) -> object:
+    if not isinstance(record, Mapping) or column not in record:
+        return ""
+    value = record[column]
+    if isinstance(value, str):
+        return _short(value)
+    written = json.dumps(value, ensure_ascii=False)
+    nested = isinstance(value, (dict, list))
+    return element(
+        "span", _short(written, NESTED_LENGTH if nested else VALUE_LENGTH), style=_DIM if value is None else ""
+    )
+
+
+def _short(value: str, length: int = VALUE_LENGTH) -> str:
+    return value if len(value) <= length else f"{value[: length - 1]}…"
+
+
+def report(of: Mapping[str, Any]) -> str:
+    """Return a card of a report: what came of a pull, and what it took."""
+    given = cast("Report", of)
+    status: Verdict = given["status"]
+    was_read = given["destination"] == "reader"
+    title = _verdict(status, given["stream"], given["account"])
+    if status == "busy":
+        return _card(title, _facts([("held by", _holder(given)), ("run", _code_text(given["run_id"]))]))
+    facts = [
+        ("records", _amounts(given, was_read=was_read)),
+        ("traffic", _traffic(given)),
+        ("partitions", _partitions(given["partitions"])),
+        (
+            "left out",
+            f"{counted(given['repeats'], 'record')} delivered before, byte for byte" if given["repeats"] else None,
+        ),
+        ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
+        ("lacks", given["unavailable"]),
+        ("missing", _holes(given["holes"])),
+        ("stopped by", given["stopped_by"]),
+        ("of", _window(given["window"])),
+        (
+            "manifest",
+            _code_text(f"{given['destination']}/{given['manifest']}") if given["manifest"] and not was_read else None,
+        ),
+        ("next run", None if was_read else _next_run(given)),
+    ]
+    return _card(title, _facts(facts))
+
+
+def _verdict(status: Verdict, stream_name: str, account: str) -> Html:
+    mark, colour = MARKS[status]
+    return Html(f"{_mark(mark, colour)} {element('b', stream_name)} of {text(account)}: {element('b', status)}")
+
+
+def _mark(mark: str, colour: str) -> Html:
+    return element("span", mark, style=f"color:{COLOURS[colour]};font-weight:bold")
+
+
+def _amounts(of: Report, *, was_read: bool) -> Html:
+    amounts = f"{counted(of['records'], 'record')} in {counted(of['pages'], 'page')}"
+    if was_read:
+        return joined([amounts, size(of["bytes_received"])])
+    stored = f"{counted(of['objects'], 'object')}, {size(of['bytes'])} ({size(of['body_bytes'])} before compression)"
+    return joined([f"{amounts} → {stored}", "went on with an unfinished run" if of["resumed"] else None])
+
+
+def _traffic(of: Report) -> Html:
+    return joined(
+        [
+            counted(of["requests"], "request"),
+            f"{of['retries']:,} sent again" if of["retries"] else None,
+            f"{of['throttled']:,} throttled" if of["throttled"] else None,
+            f"{span(of['seconds_waited'])} waited",
+        ]
+    )
+
+
+def _partitions(counts: PartitionCounts | None) -> Html | None:
+    if not counts:
+        return None
+    return joined(
+        [
+            f"{counts['complete']:,} complete",
+            f"{counts['gone']:,} gone meanwhile" if counts["gone"] else None,
+            f"{counts['refused']:,} refused" if counts["refused"] else None,
+            f"{counts['unavailable']:,} that this account lacks" if counts["unavailable"] else None,
+        ]
+    )
+
+
+def _holes(holes: Sequence[str]) -> Html | None:
+    if not holes:
+        return None
+    lines = [*holes[:HOLES_SHOWN], *([f"and {len(holes) - HOLES_SHOWN:,} more"] if len(holes) > HOLES_SHOWN else [])]
+    return joined(lines, by="<br>")
+
+
+def _holder(of: Report) -> str:
+    worker, until = of["held_by"] or ("another worker", None)
+    lapses = f" until {moment(until)}" if until else ""
+    return f"{worker},{lapses} unless it renews its lease" if worker else f"a pending run,{lapses}"
+
+
+def _next_run(of: Report) -> str | None:
+    if not of["manifest"]:
+        return "goes on from the last checkpoint" if of["run_id"] else None
+    if of["mode"] != "window" and (since := of["next_since"]):
+        return f"asks for what changed since {moment(since)}"
+    return None
+
+
+def runs(of: Sequence[Run]) -> str:
+    """Return a table of runs."""
+    names = [
+        "started",
+        "stream",
+        "account",
+        "mode",
+        "status",
+        "records",
+        "objects",
+        "stored",
+        "requests",
+        "waited",
+        "took",
+    ]
+    return _card(_table(names, [_run_row(run) for run in of], numbers=names[5:]), _dim(counted(len(of), "run")))
+
+
+def _run_row(run: Run) -> list[object]:
+    totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
+    mark, colour = MARKS["complete" if run["status"] == "committed" else "partial"]
+    return [
+        moment(run["started_at"]),
+        element("code", run["stream"]),
+        run["account"],
+        run["mode"],
+        Html(f"{_mark(mark, colour)} {text(run['status'])}"),
+        f"{totals['records']:,}",
+        f"{totals['objects']:,}",
+        size(totals["bytes"]),
+        f"{traffic['requests']:,}",
+        span(traffic["seconds_waited"]),
+        took(run),
+    ]
+
+
+def took(run: Run) -> str:
+    """Return how long a run took, as people read it."""
+    from datetime import datetime  # noqa: PLC0415 - seldom needed
+
+    if run["ended_at"] is None:
+        return "—"
+    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
+    return span((ended - began).total_seconds())
+
+
+def manifest(of: Manifest) -> str:
+    """Return a card of a manifest: what the run did, and its first objects."""
+    totals = of.totals
+    stored = f"{size(totals['bytes'])} ({size(totals['body_bytes'])} before compression)"
+    facts = [
+        ("run", _code_text(of.run_id)),
+        ("started", moment(of.started_at)),
+        ("mode", joined([of.mode, _window(of.window)])),
+        ("records", f"{counted(totals['records'], 'record')} in {counted(totals['objects'], 'object')}, {stored}"),
+        ("lacks", of.unavailable),
+        ("missing", _holes(of.holes)),
+        ("index", _code_text(of.path)),
+    ]
+    objects = of.objects
+    rows = [
+        [
+            element("code", entry["key"]),
+            f"{entry['records']:,}",
+            size(entry["bytes"]),
+            element("code", f"{entry['sha256'][:12]}…"),
+        ]
+        for entry in objects[:OBJECTS_SHOWN]
+    ]
+    more = len(objects) - len(rows)
+    return _card(
+        _verdict(of.verdict, of.stream, of.account),
+        _facts(facts),
+        _table(["object", "records", "stored", "sha256"], rows, numbers=["records", "stored"]) if rows else None,
+        _dim(f"and {counted(more, 'more object')}") if more else None,
+    )
+
+
+def progress(title: str, counts: Sequence[str], snapshot: Snapshot, wait: str | None, notes: Sequence[str]) -> str:
+    """Return the line that says where the work is, with what it had to say below."""
+    waits = element("span", wait, style=f"color:{COLOURS['yellow']}") if wait else None
+    line = joined([element("b", title), *counts, _quota(snapshot), waits])
+    shown = list(notes[-NOTES_SHOWN:])
+    if len(notes) > len(shown):
+        shown.insert(0, f"{len(notes) - len(shown):,} earlier")
+    return _card(line, *(_dim(note) for note in shown))
+
+
+def _quota(snapshot: Snapshot) -> Html | None:
+    quota = snapshot["quota"]
+    if not quota or not quota["limit"]:
+        return None
+    full = round(BAR_LENGTH * min(quota["remaining"] / quota["limit"], 1))
+    bar = Html("▰" * full + element("span", "▱" * (BAR_LENGTH - full), style="opacity:.4"))
+    return Html(f"quota {bar} {quota['remaining']:,} of {quota['limit']:,} left")
+
+
+def ended(title: str, ending: Ending) -> str:
+    """Return the line that stays when the work has ended."""
+    said = Html(f"{_mark(ending.mark, ending.colour)} {element('b', title)}: {text(ending.word)}")
+    return _card(joined([said, *ending.facts]))
+
+
+def _card(*content: object) -> Html:
+    return element("div", *(element("div", part, style="margin:.2em 0;overflow-x:auto") for part in content if part))
+
+
+def _heading(name: str, about: str | None) -> Html:
+    return Html(f"{element('b', name)}{text(f' — {about}') if about else ''}")
+
+
+def _dim(content: object) -> Html:
+    return element("small", content, style=_DIM)
+
+
+def _code(code: str) -> Html:
+    return element("pre", element("code", code), style="margin:.4em 0;padding:0;background:none")
+
+
+def _code_text(value: str | None) -> Html | None:
+    return element("code", value) if value else None
+
+
+def _link(definition: Mapping[str, Any]) -> Html | str | None:
+    """Return the address of documentation as a link, if it is one that browsers may follow."""
+    address = definition.get("docs")
+    if not isinstance(address, str) or not address.lower().startswith(("https://", "http://")):
+        return address
+    return element("a", address, href=address, rel="noopener noreferrer", target="_blank", style="color:inherit")
+
+
+def _facts(facts: Sequence[tuple[str, object]]) -> Html | None:
+    rows = [
+        element("tr", element("td", name, style=f"{_LEFT};{_DIM}"), element("td", fact, style=_LEFT))
+        for name, fact in facts
+        if fact
+    ]
+    return element("table", element("tbody", *rows)) if rows else None
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> Html:
+    styles = [_RIGHT if name in numbers else _LEFT for name in names]
+    heading = element("tr", *(element("th", name, style=style) for name, style in zip(names, styles, strict=True)))
+    body = [
+        element("tr", *(element("td", cell, style=style) for cell, style in zip(row, styles, strict=True)))
+        for row in rows
+    ]
+    return element("table", element("thead", heading), element("tbody", *body))

@@ -1,0 +1,398 @@
+"""Pictures for notebooks: how a run went, and how events spread over time. Needs matplotlib: the extra `plots`.
+
+```python
+from circulate_core.jupyter import plots
+
+plots.events(log["published"], by=log["eventType"])
+plots.run(stream.history)
+```
+
+Figures have no background, and their lines and texts are of a grey that reads on white and on black.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from circulate_core import _core
+from circulate_core.console import counted, span
+from circulate_core.exceptions import SettingsError
+
+try:
+    import numpy as np
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+except ImportError as error:
+    missing = "pictures need matplotlib: pip install 'circulate-core[plots]'"
+    raise ImportError(missing, name=error.name) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from circulate_core.history import History, Point
+
+    Numbers = NDArray[np.float64]
+    Times = NDArray[np.datetime64]
+
+COLOURS = ["#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c6bb1", "#b2a429"]
+"""Of labels, the largest first; Okabe and Ito's, which the colour-blind tell apart, and two more."""
+OTHER = "#9a9a9a"
+"""Of all other labels."""
+INK = "#808080"
+"""Of lines and texts: it stands out from white and from black alike."""
+REQUESTS, RECORDS, QUOTA, WAITING = "#0072b2", "#009e73", "#cc79a7", "#e69f00"
+"""Of what is drawn of a run."""
+
+WIDTH = 9.0
+"""Inches."""
+DPI = 100
+"""Pixels of an inch as notebooks show it; there are twice as many in the picture."""
+RATE_BINS = 90
+"""Most steps of a curve of rates."""
+EVENT_BINS = 120
+"""Most bins of events."""
+
+DATES = ["%Y", "%b %Y", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+"""How years, months, days, hours, minutes and seconds are written on an axis."""
+FIRST_DATES = ["", "%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M"]
+"""How the first of each in the next longer one is written."""
+BINS = [
+    timedelta(seconds=1),
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=3),
+    timedelta(hours=6),
+    timedelta(hours=12),
+    timedelta(days=1),
+    timedelta(days=7),
+]
+"""Lengths that bins of events have by themselves."""
+MONDAY = np.datetime64("1970-01-05T00:00:00", "ms")
+"""Where bins begin, or a whole number of bins before or after."""
+
+
+class Picture(Figure):
+    """A figure that notebooks show as it is, whatever they do with figures otherwise."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Draw it for a notebook, sharp on fine screens."""
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=2 * DPI, transparent=True, metadata={"Software": None})
+        width, height = self.get_size_inches() * DPI
+        return content.getvalue(), {"width": int(width), "height": int(height)}
+
+
+def run(history: History | None, title: str | None = None) -> Figure:
+    """Draw how a read or a pull went: requests and records a second, the quota left, and when it waited.
+
+    Args:
+        history: The history of a stream: `stream.history`.
+        title: Above the picture. Default: the stream's name.
+
+    Raises:
+        SettingsError: There is no history, or nothing in it yet.
+    """
+    if history is None or not history.points:
+        message = "there is no history: the stream was not read or pulled yet"
+        raise SettingsError(message, hint="read it first, as in `for batch in stream`, and give `stream.history`")
+    points = history.points
+    has_quota = any(point.snapshot["quota"] for point in points)
+    figure = Picture(figsize=(WIDTH, 4.6 if has_quota else 3.2), layout="constrained")
+    panels = list(figure.subplots(3 if has_quota else 2, 1, sharex=True, squeeze=False)[:, 0])
+    last = points[-1].snapshot
+    _rate(panels[0], points, "requests", f"requests per second  ({last['requests']:,} in all)", REQUESTS)
+    _rate(panels[1], points, "records", f"records per second  ({last['records']:,} in all)", RECORDS)
+    if has_quota:
+        _quota(panels[2], points, history.headroom)
+    _waits(panels, history)
+    end = max(history.seconds, 0.001)
+    for panel in panels:
+        _clean(panel)
+        panel.set_xlim(0, end)
+    panels[-1].set_xlabel("time since it began", color=INK, fontsize=9)
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds, end)))
+    _title(figure, title if title is not None else f"{history.stream} in {span(history.seconds)}")
+    return figure
+
+
+def _rate(panel: Axes, points: Sequence[Point], what: str, name: str, colour: str) -> None:
+    """Draw how much was counted a second, in as many steps as there is something to say."""
+    seconds = np.array([0.0, *(point.seconds for point in points)])
+    counts = np.array([0.0, *(float(cast("Any", point.snapshot)[what]) for point in points)])
+    steps = max(1, min(RATE_BINS, len(points)))
+    edges = np.linspace(0.0, max(float(seconds[-1]), 0.001), steps + 1)
+    rates = np.diff(np.interp(edges, seconds, counts)) / np.diff(edges)
+    panel.stairs(rates, edges, fill=True, color=colour, alpha=0.25, linewidth=0)
+    panel.stairs(rates, edges, color=colour, linewidth=1.5, baseline=None)
+    panel.set_ylim(0, max(float(rates.max()) * 1.15, 0.001))
+    _name(panel, name)
+
+
+def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None:
+    """Draw the quota as it was last told, and what is left to others."""
+    told = [(point.seconds, point.snapshot["quota"]) for point in points if point.snapshot["quota"]]
+    left = [(seconds, quota["remaining"], quota["limit"]) for seconds, quota in told if quota]
+    end = points[-1].seconds
+    seconds, remaining = [each[0] for each in left], [each[1] for each in left]
+    panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=QUOTA, linewidth=1.5)
+    limit = max(each[2] for each in left)
+    panel.set_ylim(0, limit * 1.12)
+    _name(panel, f"requests left of a quota of {limit:,}")
+    if headroom:
+        kept = limit * headroom
+        panel.axhline(kept, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        panel.annotate(
+            f"{headroom:.0%} is left to others",
+            (1, kept),
+            xycoords=("axes fraction", "data"),
+            xytext=(-3, -3),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=INK,
+            fontsize=8,
+        )
+
+
+def _waits(panels: Sequence[Axes], history: History) -> None:
+    """Shade the times in which nothing was asked, and say what they add up to."""
+    waits = history.waits
+    for panel in panels:
+        for wait in waits:
+            panel.axvspan(wait.began, wait.ended, color=WAITING, alpha=0.16, linewidth=0)
+    if waits:
+        total = span(sum(wait.ended - wait.began for wait in waits))
+        panels[0].set_title(f"shaded: waiting, {total} in all", loc="right", color=WAITING, fontsize=9)
+
+
+def events(
+    times: Iterable[object],
+    by: Iterable[object] | None = None,
+    *,
+    top: int = 6,
+    bin: str | timedelta | None = None,  # noqa: A002 - the field's term
+    title: str | None = None,
+) -> Figure:
+    """Draw how many events there were over time, stacked by a label if there is one.
+
+    Args:
+        times: When each event was: RFC 3339 texts, datetimes, or a column of pandas, polars or NumPy. Times without
+            offset are UTC; what is missing is left out.
+        by: A label of each event, such as its type.
+        top: How many labels are drawn, the largest first; the others are added up. 1 to 8, default 6.
+        bin: Length of a bin, such as `1h` or a timedelta. Default: one that gives at most 120 bins.
+        title: Above the picture. Default: how many events there are in which time.
+
+    Raises:
+        SettingsError: There is nothing to draw, or an argument is wrong.
+    """
+    if not 1 <= top <= len(COLOURS):
+        message = f"`top` is {top}: there are colours for 1 to {len(COLOURS)} labels"
+        raise SettingsError(message)
+    moments = _moments(times)
+    labels = None if by is None else _labels(by, len(moments))
+    known = ~np.isnat(moments)
+    if not known.any():
+        message = "there are no events to draw"
+        raise SettingsError(message, hint="ask for a longer time, or look at what was left out")
+    moments = moments[known]
+    length = _bin_length(moments, bin)
+    edges = _edges(moments, length)
+    figure = Picture(figsize=(WIDTH, 3.4), layout="constrained")
+    panel = figure.subplots()
+    if labels is None:
+        _stack(panel, edges, [("", np.histogram(_ms(moments), _ms(edges))[0], COLOURS[0])])
+    else:
+        _stack(panel, edges, _by_label(moments, labels[known], edges, top))
+    _clean(panel)
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_formatter(formatter)
+    panel.set_xlim(edges[0], edges[-1])
+    _name(panel, f"events per {_in_words(length)}, UTC")
+    _title(figure, title if title is not None else _summary(moments))
+    return figure
+
+
+def _moments(times: Iterable[object]) -> Times:
+    """Return times as NumPy has them, in UTC; what is missing is not-a-time."""
+    if str(getattr(times, "dtype", "")).lower().startswith("datetime"):
+        # Columns of times: all libraries turn them into UTC at once.
+        return np.asarray(times).astype("datetime64[ms]") if _is_plain(times) else _converted(times)
+    return np.array([_moment(time) for time in times], dtype="datetime64[ms]")
+
+
+def _is_plain(times: object) -> bool:
+    return isinstance(times, np.ndarray)
+
+
+def _converted(times: object) -> Times:
+    to_numpy = getattr(times, "to_numpy", None)
+    if to_numpy is None:
+        return np.asarray(cast("Any", times), dtype="datetime64[ms]")
+    try:
+        converted = to_numpy(dtype="datetime64[ms]")
+    except TypeError:
+        converted = to_numpy()
+    return cast("Times", converted.astype("datetime64[ms]"))
+
+
+def _moment(time: object) -> object:
+    """Return a time as NumPy takes it: without offset, in UTC; None if it is missing."""
+    if _is_missing(time):
+        return None
+    if isinstance(time, np.datetime64):
+        return time
+    if isinstance(time, str):
+        try:
+            time = datetime.fromisoformat(time)
+        except ValueError:
+            message = f"`times` holds what is no time: {time!r}"
+            raise SettingsError(message, hint="give texts like 2026-01-31T00:00:00Z, or datetimes") from None
+    if isinstance(time, datetime) and time.tzinfo:
+        return time.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(time, date):
+        return time
+    message = f"`times` holds a {type(time).__name__}: give texts like 2026-01-31T00:00:00Z, or datetimes"
+    raise SettingsError(message)
+
+
+def _is_missing(value: object) -> bool:
+    """Return whether it is None, or what is not known to equal itself, as libraries mark what is missing."""
+    same: object = value == value  # noqa: PLR0124 - see above
+    return value is None or not (same is True or (isinstance(same, np.bool_) and bool(same)))
+
+
+def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
+    labels = np.array(["(none)" if _is_missing(label) else str(label) for label in by], dtype=object)
+    if len(labels) != count:
+        message = f"`by` has {len(labels):,} labels for {count:,} times"
+        raise SettingsError(message)
+    return labels
+
+
+def _bin_length(moments: Times, given: str | timedelta | None) -> timedelta:
+    if isinstance(given, str):
+        try:
+            given = timedelta(seconds=_core.span_seconds(given))
+        except ValueError as error:
+            message = f"`bin` is no length of time: {error}"
+            raise SettingsError(message, hint="write it like 15m, 1h or 1d") from None
+    lasted = (moments.max() - moments.min()) / np.timedelta64(1, "s")
+    length = given or next((each for each in BINS if lasted / each.total_seconds() <= EVENT_BINS), BINS[-1])
+    if length.total_seconds() < 1 or lasted / length.total_seconds() > 100 * EVENT_BINS:
+        message = f"bins of {length} are too short for events of {span(float(lasted))}"
+        raise SettingsError(message)
+    return length
+
+
+def _edges(moments: Times, length: timedelta) -> Times:
+    """Return where bins begin and end: at full hours, days at midnight, weeks on Mondays."""
+    step = np.timedelta64(round(length.total_seconds() * 1000), "ms")
+    first = MONDAY + (moments.min() - MONDAY) // step * step
+    bins = int((moments.max() - first) // step) + 1
+    return cast("Times", first + step * np.arange(bins + 1))
+
+
+def _by_label(moments: Times, labels: NDArray[Any], edges: Times, top: int) -> list[tuple[str, NDArray[Any], str]]:
+    """Count by label and bin; the largest labels come first, what is left is added up."""
+    sizes = Counter(labels.tolist()).most_common()
+    named = [label for label, _ in sizes[:top]]
+    counts = [
+        (f"{label}  {size:,}", np.histogram(_ms(moments[labels == label]), _ms(edges))[0], COLOURS[number])
+        for number, (label, size) in enumerate(sizes[:top])
+    ]
+    rest = ~np.isin(labels, named)
+    if rest.any():
+        others = [label for label, _ in sizes[top:]]
+        called = others[0] if len(others) == 1 else counted(len(others), "other")
+        name = f"{called}  {int(rest.sum()):,}"
+        counts.append((name, np.histogram(_ms(moments[rest]), _ms(edges))[0], OTHER))
+    return counts
+
+
+def _stack(panel: Axes, edges: Times, layers: Sequence[tuple[str, NDArray[Any], str]]) -> None:
+    """Draw counts on top of each other, the first at the bottom, and name them in the order in which they lie there."""
+    below = np.zeros(len(edges) - 1)
+    for name, counts, colour in layers:
+        panel.stairs(
+            below + counts, cast("Any", edges), baseline=below, fill=True, color=colour, label=name, linewidth=0
+        )
+        below = below + counts
+    panel.set_ylim(0, max(float(below.max()) * 1.08, 1))
+    panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    if any(name for name, _, _ in layers):
+        panel.legend(
+            reverse=True,
+            loc="upper left",
+            bbox_to_anchor=(1.0, 1.02),
+            frameon=False,
+            fontsize=9,
+            labelcolor=INK,
+            handlelength=0.9,
+            handleheight=0.9,
+        )
+
+
+def _ms(times: Times) -> NDArray[np.int64]:
+    return times.astype("datetime64[ms]").astype(np.int64)
+
+
+def _summary(moments: Times) -> str:
+    first, last = (str(moment)[:16].replace("T", " ") for moment in (moments.min(), moments.max()))
+    return f"{counted(len(moments), 'event')}, {first} to {last} UTC"
+
+
+def _in_words(length: timedelta) -> str:
+    """Return a length as it follows `per`: `hour`, `15 minutes`, `day`."""
+    seconds = length.total_seconds()
+    for size, noun in ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and math.isclose(seconds % size, 0):
+            number = round(seconds / size)
+            return noun if number == 1 else f"{number:,} {noun}s"
+    return span(seconds)
+
+
+def _clock(seconds: float, end: float) -> str:
+    """Return a time on the axis of a run that takes `end` seconds."""
+    if end < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:g} s"
+    if end < 7_200:  # noqa: PLR2004 - two hours
+        return f"{seconds / 60:g} min"
+    return f"{seconds / 3600:g} h"
+
+
+def _clean(panel: Axes) -> None:
+    """Leave only what is needed to read a panel, in a colour that reads on any background."""
+    panel.set_facecolor("none")
+    for side in ("top", "right", "left"):
+        panel.spines[side].set_visible(False)
+    panel.spines["bottom"].set_color(INK)
+    panel.tick_params(colors=INK, labelsize=9, length=3, width=0.8)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.yaxis.set_major_locator(MaxNLocator(4, integer=panel.get_ylim()[1] > 4))  # noqa: PLR2004 - few integers are dull
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}" if value < 1e4 else f"{value:,.0f}"))  # noqa: PLR2004 - where `g` turns to powers
+
+
+def _name(panel: Axes, name: str) -> None:
+    panel.set_title(name, loc="left", color=INK, fontsize=9)
+
+
+def _title(figure: Figure, title: str) -> None:
+    figure.patch.set_alpha(0)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")

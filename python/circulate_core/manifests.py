@@ -1,0 +1,177 @@
+"""Manifests of lakes that are folders, to look at in Python.
+
+```python
+manifest = circulate_core.manifest(users.pull(to="./lake"))
+print(manifest.verdict, manifest.totals["records"], manifest.paths[0])
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from circulate_core.exceptions import DataError, MismatchError, SettingsError, StorageError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from circulate_core.types import ManifestIndex, ManifestPart, Mode, ObjectEntry, Report, Run, Totals, Window
+
+SCHEMA = 1
+"""The version of manifests that this version of the package reads."""
+
+
+def find(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+    """Return the manifest of a run; see `circulate_core.manifest`."""
+    place, key = _named(of) if isinstance(of, Mapping) else ("", os.fspath(of))
+    place = place if to is None else os.fspath(to)
+    path = f"{place}/{key}" if place else key
+    if "://" in path:
+        message = f"{path} is in a bucket: manifests are read from folders only"
+        raise SettingsError(message, hint=f"`circulate verify {path}` reads it back, with everything that it names")
+    path = os.path.abspath(path)  # noqa: PTH100 - pathlib is slow to import
+    lake, found, _ = path.rpartition("/_circulate/")
+    if not found:
+        message = f"{path} is not below a `_circulate` folder, where manifests are"
+        raise SettingsError(message, hint="a pull names the manifest of its run when it is done: give its report")
+    return Manifest(lake, path)
+
+
+def _named(of: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the lake and the key that a report or an entry of the ledger names."""
+    key, place = of.get("manifest"), of.get("destination")
+    if not isinstance(key, str) or not isinstance(place, str):
+        message = f"run {of.get('run_id')} has no manifest: it is {of.get('status', 'none of ours')}"
+        raise SettingsError(message, hint="a run gets its manifest when it is brought to its end: pull again")
+    if place == "reader":
+        message = "what was read has no manifest: it was not stored"
+        raise SettingsError(message, hint="bring it into a lake: stream.pull(to=...)")
+    return place, key
+
+
+class Manifest:
+    """What a run wrote; `circulate_core.manifest` reads one."""
+
+    def __init__(self, lake: str, path: str) -> None:
+        self.lake: str = lake
+        """The lake's folder."""
+        self.path: str = path
+        """Path of its index."""
+        index, _ = _read(path)
+        self.index: ManifestIndex = cast("ManifestIndex", index)
+        """The index, as its file holds it."""
+        self._objects: list[ObjectEntry] | None = None
+
+    @property
+    def verdict(self) -> Literal["complete", "partial"]:
+        """`complete`, or `partial` if there are holes."""
+        return self.index["verdict"]
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.index["run_id"]
+
+    @property
+    def stream(self) -> str:
+        """`source.endpoint`."""
+        return f"{self.index['source']}.{self.index['endpoint']}"
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.index["account"]
+
+    @property
+    def mode(self) -> Mode:
+        """How much was asked for."""
+        return self.index["mode"]
+
+    @property
+    def window(self) -> Window:
+        """The part of time asked for."""
+        return self.index["window"]
+
+    @property
+    def started_at(self) -> str:
+        """When the run was opened, RFC 3339."""
+        return self.index["started_at"]
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the run."""
+        return self.index["totals"]
+
+    @property
+    def holes(self) -> list[str]:
+        """What is missing because the API refused it or no longer has it, up to 1,000."""
+        return self.index["holes"]
+
+    @property
+    def unavailable(self) -> str | None:
+        """What the API said to an account that lacks the feature."""
+        return self.index.get("unavailable")
+
+    @property
+    def objects(self) -> list[ObjectEntry]:
+        """The objects, in order: `key`, `records`, `bytes`, `sha256`, and the same before compression.
+
+        Raises:
+            StorageError: A part of the manifest is missing.
+            MismatchError: A part is not what the index says.
+        """
+        if self._objects is None:
+            self._objects = [entry for part in self.index["parts"] for entry in self._part(part)["objects"]]
+        return list(self._objects)
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the objects' files, in order, for whatever reads JSON."""
+        return [f"{self.lake}/{entry['key']}" for entry in self.objects]
+
+    def _part(self, named: Mapping[str, Any]) -> ManifestPart:
+        path = f"{self.lake}/{named['key']}"
+        part, digest = _read(path)
+        if digest != named["sha256"]:
+            message = f"the part {path} is not what its index says: its SHA-256 is {digest}"
+            raise MismatchError(message, hint=f"`circulate verify {self.path}` tells what else is wrong")
+        return cast("ManifestPart", part)
+
+    def __repr__(self) -> str:
+        """Say what run it is of, and how much that wrote."""
+        totals = self.totals
+        return (
+            f"<Manifest of {self.stream}, run {self.run_id}: {self.verdict},"
+            f" {totals['records']:,} records in {totals['objects']:,} objects>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.manifest(self)
+
+
+def _read(path: str) -> tuple[dict[str, Any], str]:
+    """Return a manifest file, parsed, and the SHA-256 of its bytes."""
+    import hashlib  # noqa: PLC0415 - seldom needed
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow to import
+            content = file.read()
+    except OSError as error:
+        message = f"cannot read the manifest {path}: {error.strerror}"
+        raise StorageError(message, hint="a pull names the manifest of its run when it is done") from None
+    try:
+        parsed = json.loads(content)
+        version = parsed["schema"]
+    except (ValueError, TypeError, KeyError):
+        message = f"{path} is no manifest"
+        raise DataError(message) from None
+    if version != SCHEMA:
+        message = f"{path} is a manifest of version {version}; this version of the package reads version {SCHEMA}"
+        raise DataError(message, hint="install the version of circulate-core that wrote it, or a newer one")
+    return parsed, hashlib.sha256(content).hexdigest()
