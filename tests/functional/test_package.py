@@ -36,6 +36,7 @@ CORE = [
     "circulate_core/progress.py",
     "circulate_core/reading.py",
     "circulate_core/settings.py",
+    "circulate_core/tables.py",
     "circulate_core/types.py",
     "circulate_core/views.py",
     "circulate_core/watch.py",
