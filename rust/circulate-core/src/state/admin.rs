@@ -103,23 +103,30 @@ pub enum Decision {
 /// Commits a pending run, or abandons it. Doing so again changes nothing.
 pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: Decision) -> Result<()> {
     let wrong = |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", pk);
-    let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else {
-        return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
-    };
     let status = match decision {
         Decision::Commit => RunStatus::Committed,
         Decision::Abandon { .. } => RunStatus::Abandoned,
     };
-    if run.status == RunStatus::Pending {
+    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+    loop {
+        let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else {
+            return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
+        };
+        if run.status == status {
+            break;
+        }
+        if run.status != RunStatus::Pending {
+            return Err(wrong(format!("the run is {}, not pending", run.status)).with("run", run_id));
+        }
         if let Decision::Abandon { forced: false } = decision {
             not_promoting(&run)?;
         }
         run.status = status;
         run.ended_at = Some(store.now().await?);
-        let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
-        written(store.put(&key, to_doc(&run)?, Expect::Version(version)).await?)?;
-    } else if run.status != status {
-        return Err(wrong(format!("the run is {}, not pending", run.status)).with("run", run_id));
+        // Somebody else has written it since: what is there now decides.
+        if store.put(&key, to_doc(&run)?, Expect::Version(version)).await?.is_some() {
+            break;
+        }
     }
     say_in_head(store, pk, run_id, status).await
 }

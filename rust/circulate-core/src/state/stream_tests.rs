@@ -421,6 +421,20 @@ async fn a_run_that_is_being_promoted_is_left_to_who_is_at_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_who_decide_the_same_at_once_both_succeed() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
+    let slow = Faulty::slow(stand.store(), Duration::from_secs(1));
+    let commit = || decide(&*slow, "okta#acme#users", &held.run.run_id, Decision::Commit);
+    let (one, other) = tokio::join!(commit(), commit());
+    one.unwrap();
+    other.unwrap();
+    let abandon = decide(&*slow, "okta#acme#users", &held.run.run_id, Decision::Abandon { forced: false });
+    assert!(abandon.await.unwrap_err().to_string().contains("committed, not pending"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_ends_with_the_worker_if_that_is_known() {
     let stand = Stand::new();
     let stream = ("okta", "acme", "users");
