@@ -169,24 +169,24 @@ class Source:
             DefinitionError: There is no such stream, or its definition is wrong.
         """
         inline = self._inline
-        if definition is None and not operation and columns is not None:
-            definition = cast("Mapping[str, Any]", self.stream(name).definition["endpoint"])
         if definition is not None or operation:
-            given = dict(definition or {})
-            given["columns"] = {**given.get("columns", {}), **(columns or {})}
-            listed = given.get("list", {})
-            if not isinstance(listed, Mapping):
-                message = f"`list` in the definition of {self.name}.{name} is no mapping"
-                raise DefinitionError(message)
-            defaults = {"primary_key": ["/id"], "paginator": "none"}
-            endpoint = {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
-            inline = {**inline, "endpoints": {**inline.get("endpoints", {}), name: endpoint}}
+            # Remembered, since children may be defined after it that name it as their parent.
+            inline = self._inline = self._with(name, _endpoint(self.name, name, definition or {}, operation))
+        if columns is not None:
+            endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
+            inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **columns}})
         window = {"since": _moment("since", since), "until": _moment("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
-        stream = Stream(self, name, [*self._folders, inline], window, looks)
-        # Children may be defined after it, and name it as their parent.
-        self._inline = inline
-        return stream
+        return Stream(self, name, [*self._folders, inline], window, looks)
+
+    def _with(self, name: str, endpoint: Mapping[str, Any]) -> InlineDefinition:
+        """Return what is defined in code, with an endpoint that is found to be right."""
+        inline: InlineDefinition = {**self._inline, "endpoints": {**self._inline.get("endpoints", {}), name: endpoint}}
+        api.stream_definition(f"{self.name}.{name}", catalog=[*self._folders, inline])
+        return inline
+
+    def _definition(self, name: str) -> Definition:
+        return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
 
     def check(self, *streams: str) -> Checked:
         """Ask once whether address and credentials are right.
@@ -212,7 +212,7 @@ class Source:
 
     def _defined(self, name: str) -> Definition | DefinitionError:
         try:
-            return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
+            return self._definition(name)
         except DefinitionError as error:
             return error
 
@@ -420,7 +420,8 @@ class Stream(Tabular):
         return report
 
     def _pull_options(self, options: PullOptions) -> PullOptions:
-        given = {**self.source._account, "catalog": self._catalog, **self._window, **options}  # noqa: SLF001 - of one family
+        account = self.source._account  # noqa: SLF001 - of one family
+        given = {**account, "catalog": self._catalog, **self._window, **self._looks, **options}
         return cast("PullOptions", given)
 
     def _watch(
@@ -556,6 +557,18 @@ class Batch(Tabular, Sequence[Record]):
         from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
 
         return html.batch(self)
+
+
+def _endpoint(
+    source: str, name: str, definition: Mapping[str, Any], operation: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the definition of an endpoint, with what may be left out in code."""
+    listed = definition.get("list", {})
+    if not isinstance(listed, Mapping):
+        message = f"`list` in the definition of {source}.{name} is no mapping"
+        raise DefinitionError(message)
+    defaults = {"primary_key": ["/id"], "paginator": "none"}
+    return {"about": "", "scopes": [], **definition, "list": {**defaults, **listed, **operation}}
 
 
 class _Account(TypedDict):

@@ -231,6 +231,7 @@ def test_columns_may_be_declared_in_code(start_org: StartOrg) -> None:
     users = okta(org).stream("users", columns={"activated": "string"})
     assert users.schema()[0].name == "id"
     assert users.arrow().schema.field("activated").type == pa.string()
+    assert okta(org).stream("users").arrow().schema.field("activated").type == pa.timestamp("us", "UTC")
 
 
 def test_layouts(start_org: StartOrg) -> None:
@@ -352,6 +353,17 @@ def test_parquet_in_a_lake_is_read_by_everybody_and_equal_to_the_records(start_o
     login = next(facts.column(n) for n in range(facts.num_columns) if facts.column(n).path_in_schema == "profile.login")
     assert login.compression == "ZSTD"
     assert login.statistics.min < login.statistics.max
+
+
+def test_a_pull_has_the_layout_of_its_stream(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=30)
+    flat = okta(org).stream("users", nested="flatten", raw=True)
+    flat.pull(to=tmp_path, format="parquet")
+    (file,) = tmp_path.glob("okta/**/*.parquet")
+    assert {"profile__login", "_raw"} <= set(pq.read_schema(file).names)
+    with pytest.raises(SettingsError, match="were laid out as `flatten`, not as `struct`"):
+        okta(org).stream("users").pull(to=tmp_path, format="parquet")
+    assert okta(org).stream("users").pull(to=tmp_path, format="parquet", nested="flatten")["status"] == "complete"
 
 
 def test_arrow_files_in_a_lake_are_read(start_org: StartOrg, tmp_path: Path) -> None:
