@@ -261,10 +261,11 @@ def tell(report: Report, seconds: float) -> None:
 
 def _tell_work(report: Report, seconds: float) -> None:
     resumed = "  (went on with an unfinished run)" if report["resumed"] else ""
+    compressed = report["body_bytes"] != report["bytes"]
+    before = f" ({size(report['body_bytes'])} before compression)" if compressed else ""
     say(
         f"  {counted(report['records'], 'record')} in {counted(report['pages'], 'page')}"
-        f" → {counted(report['objects'], 'object')}, {size(report['bytes'])}"
-        f" ({size(report['body_bytes'])} before compression){resumed}"
+        f" → {counted(report['objects'], 'object')}, {size(report['bytes'])}{before}{resumed}"
     )
     say(
         f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} sent again"

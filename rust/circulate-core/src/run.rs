@@ -287,6 +287,7 @@ impl Pull {
     async fn open(&self, mut wanted: Wanted) -> Result<Opening> {
         let state = self.state();
         self.check_history().await?;
+        self.check_layout().await?;
         loop {
             let opening = state.open(&wanted).await?;
             let Opening::Held(held) = &opening else { return Ok(opening) };

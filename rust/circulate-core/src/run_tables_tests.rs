@@ -177,6 +177,7 @@ async fn another_layout_than_readers_know_is_refused_with_the_way_out() {
     pull.options.tables.nested = Nested::Flatten;
     let error = pull.run().await.error.unwrap();
     assert!(error.hint_text().unwrap().contains("pull with `struct`"), "{error:?}");
+    assert_eq!(lake.runs().await.len(), 1, "no run was opened for it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,16 +30,29 @@ impl Pull {
             None => self.tables_of_last_run().await?,
         };
         let Some(before) = before else { return Ok(rules) };
-        if before.options.nested != options.nested {
-            let (there, asked) = (before.options.nested.as_str(), options.nested.as_str());
-            let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
-            return Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
-                "readers were told these columns: pull with `{there}` (--nested), or into another place"
-            )));
-        }
+        self.same_layout(&before)?;
         rules.known = before.columns.with_declared(endpoint);
         rules.written = true;
         Ok(rules)
+    }
+
+    /// Another layout than that of the tables there is refused, before a run is opened for it.
+    pub(super) async fn check_layout(&self) -> Result<()> {
+        if !self.options.objects.format.is_columnar() {
+            return Ok(());
+        }
+        self.tables_of_last_run().await?.map_or(Ok(()), |before| self.same_layout(&before))
+    }
+
+    fn same_layout(&self, before: &Tables) -> Result<()> {
+        let (there, asked) = (before.options.nested.as_str(), self.options.tables.nested.as_str());
+        if there == asked {
+            return Ok(());
+        }
+        let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
+        Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
+            "readers were told these columns: pull with `{there}` (--nested), or into another place"
+        )))
     }
 
     /// The tables of the last complete run, if that is what it wrote.
