@@ -21,7 +21,7 @@ from promotions import Promoting
 from support import CliFor, StartOrg
 
 import circulate_core
-from circulate_core.exceptions import DataError, DefinitionError, SettingsError
+from circulate_core.exceptions import DataError, DefinitionError, SettingsError, StateError
 from circulate_core.practice import PracticeOrg
 
 Rows = list[dict[str, Any]]
@@ -364,6 +364,14 @@ def test_a_pull_has_the_layout_of_its_stream(start_org: StartOrg, tmp_path: Path
     with pytest.raises(SettingsError, match="were laid out as `flatten`, not as `struct`"):
         okta(org).stream("users").pull(to=tmp_path, format="parquet")
     assert okta(org).stream("users").pull(to=tmp_path, format="parquet", nested="flatten")["status"] == "complete"
+
+
+def test_another_place_is_refused_as_ever(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=30)
+    users = okta(org).stream("users")
+    users.pull(to=tmp_path / "one", format="parquet", state=tmp_path / "state.db")
+    with pytest.raises(StateError, match="another"):
+        users.pull(to=tmp_path / "other", format="parquet", state=tmp_path / "state.db")
 
 
 def test_arrow_files_in_a_lake_are_read(start_org: StartOrg, tmp_path: Path) -> None:

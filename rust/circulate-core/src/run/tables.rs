@@ -6,7 +6,7 @@ use super::Pull;
 use super::attempt::{Attempt, TASK};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Index, Tables, read_existing, read_part};
+use crate::manifest::{self, Index, Tables, read_part};
 use crate::state::{Held, Position, StreamState};
 use crate::table::{Drift, TableSchema};
 
@@ -63,7 +63,9 @@ impl Pull {
         let Some(run_id) = head.and_then(|head| head.last_complete) else { return Ok(None) };
         let run = StreamState::run(&*self.store, &pk, &run_id).await?;
         let Some(key) = run.and_then(|run| run.manifest) else { return Ok(None) };
-        let index: Index = manifest::parse(&key, &read_existing(&*self.sink, &key).await?)?;
+        // It is in another place, if that is where the stream went before.
+        let Some(bytes) = self.sink.read(&key).await? else { return Ok(None) };
+        let index: Index = manifest::parse(&key, &bytes)?;
         Ok(index.tables)
     }
 
