@@ -35,7 +35,7 @@ class Tabular:
         """Return it as a `pandas.DataFrame`.
 
         Whole numbers and truth values are of types that can hold nulls, so that none of them becomes a floating point
-        number. Times are in UTC. Structs are dicts, and lists are arrays.
+        number. Times are in UTC. Structs are dicts, and lists are arrays. It takes pyarrow, too.
         """
         pyarrow, pandas = _library("pyarrow"), _library("pandas")
         types = {pyarrow.int64(): pandas.Int64Dtype(), pyarrow.bool_(): pandas.BooleanDtype()}
@@ -53,7 +53,7 @@ class Tabular:
         Args:
             connection: Whose relation it is. Default: the one that DuckDB shares in a process.
         """
-        relation: duckdb.DuckDBPyRelation = (connection or _library("duckdb")).from_arrow(self.arrow())
+        relation: duckdb.DuckDBPyRelation = (connection or _library("duckdb")).from_arrow(self._table())
         return relation
 
 
