@@ -102,6 +102,12 @@ bench-aws: release $(S3S_FS) ## compare first calls with boto3, and S3 with a fo
 bench-promote: release $(S3S_FS) ## time promotions of 100,000 tiny objects (release build: minutes)
 	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/promote.py $(BENCH_PROMOTE)
 
+.PHONY: bench-tables
+bench-tables: release ## compare tables of JSON with pyarrow, polars and duckdb (release build: minutes)
+	cargo build --release --quiet --locked --example tables
+	$(BIN)/python tests/bench/tables.py $(BENCH_TABLES)
+	$(BIN)/python tests/bench/drift.py
+
 .PHONY: bench-lambda
 bench-lambda: release ## time Lambda functions under the local runner, cold and warm, beside boto3 (release build: minutes)
 	@$(BIN)/python tests/bench/lambdas.py

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use super::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,9 @@ const ROWS_PER_GROUP: usize = 122_880;
 const BYTES_PER_GROUP: usize = 16_000_000;
 /// Row groups of an object at least, in however little memory it is made.
 const GROUPS: usize = 4;
+/// Bytes of a dictionary, beyond which the column's other values are written as they are. Ids and the like have no use for
+/// one, and would fill it to this limit for each row group; a quarter of what is usual saves time, memory and space.
+const BYTES_PER_DICTIONARY: usize = 262_144;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -50,48 +54,30 @@ pub struct Encoded {
     pub records: u64,
 }
 
-/// Makes objects of records, one after the other.
+/// Makes tables of records.
 #[derive(Debug)]
-pub struct Columnar {
-    format: Format,
-    compression: Compression,
-    /// An object of so many bytes is closed.
-    enough: usize,
+pub struct Tabulator {
     rules: TableRules,
     converter: Option<Converter>,
-    open: Option<OpenObject>,
 }
 
-impl Columnar {
-    /// Makes objects of about `enough` bytes.
-    pub fn new(format: Format, compression: Compression, enough: usize, rules: TableRules) -> Self {
+impl Tabulator {
+    /// Makes tables by `rules`.
+    pub fn new(rules: TableRules) -> Self {
         let converter = rules.written.then(|| {
             Converter::new(rules.known.clone(), rules.options, rules.contract).after(rules.drift.clone())
         });
-        Self { format, compression, enough, rules, converter, open: None }
+        Self { rules, converter }
     }
 
-    /// Takes the records of a JSON array in, and gives the objects that were completed by that.
-    pub fn take(&mut self, records: &[u8]) -> Result<Vec<Encoded>> {
-        let batch = self.convert(records)?;
-        let mut done = Vec::new();
-        if self.open.as_ref().is_some_and(|open| open.schema != batch.schema()) {
-            done.extend(self.finish()?);
-        }
-        if self.open.is_none() {
-            self.open = Some(OpenObject::begin(self, batch.schema())?);
-        }
-        let Some(open) = &mut self.open else { return Ok(done) };
-        open.write(&batch)?;
-        if open.size() >= self.enough {
-            done.extend(self.finish()?);
-        }
-        Ok(done)
-    }
-
-    /// Completes the open object, if there is one.
-    pub fn finish(&mut self) -> Result<Option<Encoded>> {
-        self.open.take().map(OpenObject::finish).transpose()
+    /// The records of a JSON array as a table.
+    pub fn convert(&mut self, records: &[u8]) -> Result<RecordBatch> {
+        let TableRules { known, options, contract, .. } = &self.rules;
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            none => none.insert(Converter::from_sample(known, *options, *contract, records)?),
+        };
+        converter.convert_array(records)
     }
 
     /// The columns by now, and what had no place in them.
@@ -101,14 +87,44 @@ impl Columnar {
             None => (&self.rules.known, &self.rules.drift),
         }
     }
+}
 
-    fn convert(&mut self, records: &[u8]) -> Result<RecordBatch> {
-        let TableRules { known, options, contract, .. } = &self.rules;
-        let converter = match &mut self.converter {
-            Some(converter) => converter,
-            none => none.insert(Converter::from_sample(known, *options, *contract, records)?),
-        };
-        converter.convert_array(records)
+/// Makes objects of tables, one after the other.
+#[derive(Debug)]
+pub struct Columnar {
+    format: Format,
+    compression: Compression,
+    /// An object of so many bytes is closed.
+    enough: usize,
+    open: Option<OpenObject>,
+}
+
+impl Columnar {
+    /// Makes objects of about `enough` bytes.
+    pub fn new(format: Format, compression: Compression, enough: usize) -> Self {
+        Self { format, compression, enough, open: None }
+    }
+
+    /// Takes a table in, and gives the objects that were completed by that.
+    pub fn take(&mut self, table: &RecordBatch) -> Result<Vec<Encoded>> {
+        let mut done = Vec::new();
+        if self.open.as_ref().is_some_and(|open| open.schema != table.schema()) {
+            done.extend(self.finish()?);
+        }
+        if self.open.is_none() {
+            self.open = Some(OpenObject::begin(self, table.schema())?);
+        }
+        let Some(open) = &mut self.open else { return Ok(done) };
+        open.write(table)?;
+        if open.size() >= self.enough {
+            done.extend(self.finish()?);
+        }
+        Ok(done)
+    }
+
+    /// Completes the open object, if there is one.
+    pub fn finish(&mut self) -> Result<Option<Encoded>> {
+        self.open.take().map(OpenObject::finish).transpose()
     }
 }
 
@@ -169,14 +185,31 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
         Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
         _ => ParquetCompression::UNCOMPRESSED,
     };
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
+        .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY)
         // Lists are written as the format says, which not all readers can do without.
-        .set_coerce_types(true)
-        .build();
-    ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).map_err(failed)
+        .set_coerce_types(true);
+    for time in times(schema.fields()) {
+        // Nearly all of them differ.
+        properties = properties.set_column_dictionary_enabled(ColumnPath::new(time), false);
+    }
+    ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties.build())).map_err(failed)
+}
+
+/// The paths of the columns of times that are in no list.
+fn times(fields: &Fields) -> Vec<Vec<String>> {
+    let below = |field: &FieldRef| match field.data_type() {
+        DataType::Timestamp(..) => vec![vec![field.name().clone()]],
+        DataType::Struct(members) => {
+            let path = |time: Vec<String>| [vec![field.name().clone()], time].concat();
+            times(members).into_iter().map(path).collect()
+        }
+        _ => Vec::new(),
+    };
+    fields.iter().flat_map(below).collect()
 }
 
 fn begin_ipc(of: &Columnar, schema: &SchemaRef) -> Result<FileWriter<Vec<u8>>> {

@@ -43,7 +43,8 @@ impl Column {
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) columns: Vec<Column>,
-    places: HashMap<String, usize>,
+    /// By the key's bytes.
+    places: HashMap<Vec<u8>, usize, ahash::RandomState>,
     /// Which column came after which one last time, for it is likely to do so again; first the one that came first.
     followers: Vec<usize>,
     /// Members that have no column since another one has their name, or one that readers can't tell from it.
@@ -65,7 +66,7 @@ impl Object {
     pub(super) fn new(path: String, columns: Vec<(String, Column)>, refused: HashSet<String>) -> Self {
         let folded = columns.iter().map(|(name, _)| name.as_str()).collect();
         let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        let places = names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let places = names.into_iter().enumerate().map(|(place, name)| (name.into_bytes(), place)).collect();
         let followers = (0..=columns.len()).collect();
         Self { columns, places, followers, refused, folded, ours: Taken::default(), valid: Vec::new(), path }
     }
@@ -122,7 +123,7 @@ impl Object {
             return Ok(Found::Column(likely));
         }
         let key = cursor.key()?;
-        let place = name_of(key).and_then(|name| self.places.get(&*name).copied());
+        let place = self.place(key);
         Ok(match place {
             Some(place) => {
                 if let Some(follower) = self.followers.get_mut(before) {
@@ -132,6 +133,14 @@ impl Object {
             }
             None => Found::Unknown(key),
         })
+    }
+
+    #[inline]
+    fn place(&self, key: Quoted<'_>) -> Option<usize> {
+        if key.escaped {
+            return name_of(key).and_then(|name| self.places.get(name.as_bytes()).copied());
+        }
+        self.places.get(key.raw).copied()
     }
 
     #[inline]
@@ -209,7 +218,7 @@ impl Object {
         notes: &mut Notes,
     ) -> Result<(), Stop> {
         for MemberText { key, name, value, repeats } in members {
-            let place = name.and_then(|name| self.places.get(&*name).copied());
+            let place = name.and_then(|name| self.places.get(name.as_bytes()).copied());
             match (repeats, place) {
                 (Repeats::Later, _) => self.rescue(key, value, DriftKind::RepeatedKey, notes),
                 (_, Some(place)) => {

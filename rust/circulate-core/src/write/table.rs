@@ -1,12 +1,14 @@
-//! Records gathered for tables. They are converted and encoded in pieces, beside the reading of more.
+//! Records gathered for tables. They are converted in pieces, beside the reading of more; and while one piece is
+//! converted, the one before is encoded.
 
 use std::sync::{Mutex, PoisonError};
 
+use arrow_array::RecordBatch;
 use tokio::task::JoinHandle;
 
 use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
-use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules};
+use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Drift, TableSchema};
 
@@ -19,27 +21,19 @@ pub(super) struct TableFilling {
     gathered: JsonArray,
     records: usize,
     piece: usize,
-    tables: Tables,
-}
-
-/// The tables are with us, or with a worker that converts a piece.
-#[derive(Debug)]
-enum Tables {
-    /// Behind a lock, since what compresses them can't be looked at by two threads.
-    Here(Mutex<Box<Columnar>>),
-    Away(JoinHandle<(Box<Columnar>, Result<Vec<Encoded>>)>),
-    /// The worker did not come back.
-    Lost,
+    tabulator: Lent<Tabulator, RecordBatch>,
+    columnar: Lent<Columnar, Vec<Encoded>>,
 }
 
 impl TableFilling {
     pub(super) fn new(looks: ObjectFormat, memory: Memory, rules: TableRules) -> Self {
-        let columnar = Columnar::new(looks.format, looks.compression, memory.for_table(looks.batch), rules);
+        let columnar = Columnar::new(looks.format, looks.compression, memory.for_table(looks.batch));
         Self {
             gathered: JsonArray::default(),
             records: 0,
             piece: PIECE.min(usize::try_from(memory.for_page()).unwrap_or(PIECE)),
-            tables: Tables::Here(Mutex::new(Box::new(columnar))),
+            tabulator: Lent::new(Tabulator::new(rules)),
+            columnar: Lent::new(columnar),
         }
     }
 
@@ -54,10 +48,7 @@ impl TableFilling {
 
     /// The columns by now, and what had no place in them; `None` while tables are being made.
     pub(super) fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
-        match &mut self.tables {
-            Tables::Here(columnar) => Some(unlocked(columnar).schema()),
-            Tables::Away(_) | Tables::Lost => None,
-        }
+        self.tabulator.here().map(|tabulator| tabulator.schema())
     }
 
     /// Completes the open object.
@@ -65,43 +56,34 @@ impl TableFilling {
         if self.records > 0 {
             self.convert(store).await?;
         }
-        self.work(store, |columnar| columnar.finish().map(|object| object.into_iter().collect())).await?;
-        self.back(store).await
+        if let Some(table) = self.tabulator.back().await? {
+            self.encode(table, store).await?;
+        }
+        self.collect(store).await?;
+        self.columnar.lend(|columnar| columnar.finish().map(|object| object.into_iter().collect()))?;
+        self.collect(store).await
     }
 
     async fn convert(&mut self, store: &mut ObjectStore) -> Result<()> {
         let records = self.gathered.finish();
         self.records = 0;
-        self.work(store, move |columnar| columnar.take(&records)).await
+        let before = self.tabulator.back().await?;
+        self.tabulator.lend(move |tabulator| tabulator.convert(&records))?;
+        match before {
+            Some(table) => self.encode(table, store).await,
+            None => Ok(()),
+        }
     }
 
-    /// Gives the tables away for `work`, once what they were given away for before is done.
-    async fn work(
-        &mut self,
-        store: &mut ObjectStore,
-        work: impl FnOnce(&mut Columnar) -> Result<Vec<Encoded>> + Send + 'static,
-    ) -> Result<()> {
-        self.back(store).await?;
-        let Tables::Here(columnar) = std::mem::replace(&mut self.tables, Tables::Lost) else {
-            return Err(lost());
-        };
-        let mut columnar = columnar.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.tables = Tables::Away(tokio::task::spawn_blocking(move || {
-            let done = work(&mut columnar);
-            (columnar, done)
-        }));
-        Ok(())
+    async fn encode(&mut self, table: RecordBatch, store: &mut ObjectStore) -> Result<()> {
+        self.collect(store).await?;
+        self.columnar.lend(move |columnar| columnar.take(&table))
     }
 
-    /// Takes the tables back, and stores what was completed. Objects of tables are large: of two, one is stored before the
-    /// other has grown.
-    async fn back(&mut self, store: &mut ObjectStore) -> Result<()> {
-        let Tables::Away(worker) = &mut self.tables else { return Ok(()) };
-        let back = worker.await;
-        self.tables = Tables::Lost;
-        let (columnar, done) = back.map_err(|error| lost().caused_by(error))?;
-        self.tables = Tables::Here(Mutex::new(columnar));
-        for Encoded { bytes, records } in done? {
+    /// Waits for what is being encoded, and stores what was completed. Objects of tables are large: of two, one is stored
+    /// before the other has grown.
+    async fn collect(&mut self, store: &mut ObjectStore) -> Result<()> {
+        for Encoded { bytes, records } in self.columnar.back().await?.unwrap_or_default() {
             store.settle().await?;
             store.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await?;
         }
@@ -109,8 +91,48 @@ impl TableFilling {
     }
 }
 
-fn unlocked(columnar: &mut Mutex<Box<Columnar>>) -> &mut Columnar {
-    columnar.get_mut().unwrap_or_else(PoisonError::into_inner)
+/// What is here, or with a worker that makes something with it.
+#[derive(Debug)]
+enum Lent<T, M> {
+    /// Behind a lock, since what compresses tables can't be looked at by two threads.
+    Here(Mutex<Box<T>>),
+    Away(JoinHandle<(Box<T>, Result<M>)>),
+    /// The worker did not come back.
+    Lost,
+}
+
+impl<T: Send + 'static, M: Send + 'static> Lent<T, M> {
+    fn new(what: T) -> Self {
+        Self::Here(Mutex::new(Box::new(what)))
+    }
+
+    fn here(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Here(what) => Some(what.get_mut().unwrap_or_else(PoisonError::into_inner)),
+            Self::Away(_) | Self::Lost => None,
+        }
+    }
+
+    /// Gives it to a worker; it must be here.
+    fn lend(&mut self, make: impl FnOnce(&mut T) -> Result<M> + Send + 'static) -> Result<()> {
+        let Self::Here(what) = std::mem::replace(self, Self::Lost) else { return Err(lost()) };
+        let mut what = what.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self = Self::Away(tokio::task::spawn_blocking(move || {
+            let made = make(&mut what);
+            (what, made)
+        }));
+        Ok(())
+    }
+
+    /// Takes it back if it is away, with what was made.
+    async fn back(&mut self) -> Result<Option<M>> {
+        let Self::Away(worker) = self else { return Ok(None) };
+        let back = worker.await;
+        *self = Self::Lost;
+        let (what, made) = back.map_err(|error| lost().caused_by(error))?;
+        *self = Self::Here(Mutex::new(what));
+        made.map(Some)
+    }
 }
 
 fn lost() -> Error {
