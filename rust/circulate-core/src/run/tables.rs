@@ -4,7 +4,7 @@
 
 use super::Pull;
 use super::attempt::{Attempt, TASK};
-use crate::encode::TableRules;
+use crate::encode::{Known, TableRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Index, Tables, read_existing, read_part};
 use crate::state::{Held, Position, StreamState};
@@ -29,7 +29,7 @@ impl Pull {
             Some(tables) => Some(tables),
             None => self.tables_of_last_run().await?,
         };
-        let Some(before) = before else { return Ok(rules) };
+        let Some(before) = before.filter(|before| !before.empty) else { return Ok(rules) };
         if before.options.nested != options.nested {
             let (there, asked) = (before.options.nested.as_str(), options.nested.as_str());
             let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
@@ -67,11 +67,12 @@ impl Attempt<'_> {
     /// Writes the columns down, if there are others or more drift since the last checkpoint.
     pub(super) async fn note_tables(&mut self) -> Result<()> {
         let options = self.pull.options.tables;
-        let Some((columns, drift)) = self.writer.schema() else { return Ok(()) };
-        if self.tables.as_ref().is_some_and(|known| (&known.columns, &known.drift) == (columns, drift)) {
+        let Some(Known { columns, drift, empty }) = self.writer.known() else { return Ok(()) };
+        let same = |noted: &Tables| (&noted.columns, &noted.drift, noted.empty) == (columns, drift, empty);
+        if self.tables.as_ref().is_some_and(same) {
             return Ok(());
         }
-        let tables = Tables { columns: columns.clone(), options, drift: drift.clone() };
+        let tables = Tables { columns: columns.clone(), options, drift: drift.clone(), empty };
         let key = self.keys.tables(TASK, self.held.fence, self.position.next_part);
         self.position.tables = Some(self.write_part(key, &tables, 0, 0).await?);
         self.tables = Some(tables);

@@ -6,9 +6,8 @@ use tokio::task::JoinHandle;
 
 use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
-use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules};
+use crate::encode::{Columnar, Encoded, Encoder, JsonArray, Known, TableRules};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{Drift, TableSchema};
 
 /// Bytes of records that are converted at a time.
 const PIECE: usize = 4_000_000;
@@ -52,10 +51,10 @@ impl TableFilling {
         Ok(())
     }
 
-    /// The columns by now, and what had no place in them; `None` while tables are being made.
-    pub(super) fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
+    /// What is known of the tables by now; `None` while they are being made.
+    pub(super) fn known(&mut self) -> Option<Known<'_>> {
         match &mut self.tables {
-            Tables::Here(columnar) => Some(unlocked(columnar).schema()),
+            Tables::Here(columnar) => Some(unlocked(columnar).known()),
             Tables::Away(_) | Tables::Lost => None,
         }
     }
