@@ -101,7 +101,8 @@ impl TableSchema {
         Self::declared(&endpoint.columns, fields.map(Name::as_str))
     }
 
-    /// The schema with what `endpoint` declares and it does not have. What it has stays as it is.
+    /// The schema with what `endpoint` declares and it does not have, at every depth. What it has stays as it is; lists that
+    /// were always empty become what they are declared to be.
     pub fn with_declared(mut self, endpoint: &Endpoint) -> Self {
         add_missing(&mut self.members, Self::of(endpoint).members);
         self
@@ -222,15 +223,19 @@ impl<'n> FromIterator<&'n str> for Taken {
 
 fn add_missing(members: &mut Vec<Member>, declared: Vec<Member>) {
     for member in declared {
-        match members.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&member.name)) {
+        match members.iter_mut().find(|known| known.name.to_lowercase() == member.name.to_lowercase()) {
             None => members.push(member),
-            Some(known) => {
-                if let (MemberType::Struct(inside), MemberType::Struct(declared)) =
-                    (&mut known.kind, member.kind)
-                {
-                    add_missing(inside, declared);
-                }
-            }
+            Some(known) => add_missing_in(&mut known.kind, member.kind),
         }
+    }
+}
+
+/// As [`add_missing`], for what is inside of a type that is known.
+fn add_missing_in(known: &mut MemberType, declared: MemberType) {
+    match (known, declared) {
+        (MemberType::Struct(members), MemberType::Struct(declared)) => add_missing(members, declared),
+        (MemberType::List(Some(known)), MemberType::List(Some(declared))) => add_missing_in(known, *declared),
+        (MemberType::List(unknown @ None), MemberType::List(declared)) => *unknown = declared,
+        _ => {}
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::spec::endpoint_from_yaml;
+use crate::spec::{Endpoint, endpoint_from_yaml};
 
 #[path = "rebuild_tests.rs"]
 mod rebuild;
@@ -20,11 +20,15 @@ const NONE: [&str; 0] = [];
 
 /// A schema from `columns:` of a definition.
 fn declared(columns: &str) -> TableSchema {
+    TableSchema::of(&endpoint(columns))
+}
+
+fn endpoint(columns: &str) -> Endpoint {
     let indented = columns.replace('\n', "\n  ");
     let yaml = format!(
         "endpoint: things\nabout: Things.\nlist: {{path: /things, primary_key: [/id], paginator: none}}\ncolumns:\n  {indented}\n"
     );
-    TableSchema::of(&endpoint_from_yaml(&yaml, std::path::Path::new("things.yaml")).unwrap())
+    endpoint_from_yaml(&yaml, std::path::Path::new("things.yaml")).unwrap()
 }
 
 fn nothing_declared() -> TableSchema {
@@ -403,6 +407,25 @@ fn evolving_adds_columns_and_earlier_batches_conform_to_them() {
     assert!(all.column_by_name("later").unwrap().is_null(0));
     assert_eq!(first.column_by_name("l").unwrap().as_list::<i32>().value(0).len(), 2);
     assert!(conform(&second, &nothing_declared().arrow(TableOptions::default())).is_err());
+}
+
+#[test]
+fn what_is_declared_later_is_added_at_every_depth_and_changes_no_column() {
+    let known = inferred(&[r#"{"a":1,"É":1,"p":{"x":1},"empty":[],"l":[{"x":1}],"m":[1]}"#]);
+    let later =
+        "a: string\né: string\np:\n  y: string\nempty: [integer]\nl:\n  - y: string\nm: [string]\nz: string";
+    assert_eq!(
+        types(&known.with_declared(&endpoint(later))),
+        json!({
+            "a": "integer",
+            "É": "integer",
+            "p": {"x": "integer", "y": "string"},
+            "empty": ["integer"],
+            "l": [{"x": "integer", "y": "string"}],
+            "m": ["integer"],
+            "z": "string",
+        })
+    );
 }
 
 #[test]
