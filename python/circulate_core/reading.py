@@ -88,6 +88,7 @@ def source(
         tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"body_link": "/next"})
         ```
     """
+    api.catalog_request(catalog)
     if isinstance(name, Mapping):
         definition = {**name, **definition}
     named = definition.get("source") if isinstance(name, Mapping) else name
@@ -169,12 +170,10 @@ class Source:
         if definition is None and not operation and columns is not None:
             definition = cast("Mapping[str, Any]", self.stream(name).definition["endpoint"])
         if definition is not None or operation:
-            given = dict(definition or {})
-            given["columns"] = {**given.get("columns", {}), **(columns or {})}
-            listed = given.get("list", {})
-            if not isinstance(listed, Mapping):
-                message = f"`list` in the definition of {self.name}.{name} is no mapping"
-                raise DefinitionError(message)
+            given = dict(self._mapping(name, "what is given", definition or {}))
+            declared = self._mapping(name, "`columns`", given.get("columns", {}))
+            given["columns"] = {**declared, **self._mapping(name, "`columns`", columns or {})}
+            listed = self._mapping(name, "`list`", given.get("list", {}))
             defaults = {"primary_key": ["/id"], "paginator": "none"}
             endpoint = {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
             inline = {**inline, "endpoints": {**inline.get("endpoints", {}), name: endpoint}}
@@ -184,6 +183,12 @@ class Source:
         # Children may be defined after it, and name it as their parent.
         self._inline = inline
         return stream
+
+    def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:
+        if not isinstance(given, Mapping):
+            message = f"{what} in the definition of {self.name}.{stream} is no mapping"
+            raise DefinitionError(message)
+        return given
 
     def check(self, *streams: str) -> Checked:
         """Ask once whether address and credentials are right.
@@ -290,14 +295,14 @@ class Stream(Tabular):
         Args:
             n: The most records to return. Default 10.
         """
-        if n < 1:
-            message = f"a sample has at least one record, not {n}"
-            raise SettingsError(message)
-        reader = self._reader(n, page_records=n)
+        reader, tables = self._reader(n, page_records=n), self._tables()
         try:
-            return Batch(reader.next() or b"[]", self._tables())
+            records = reader.next()
         finally:
             reader.close()
+        if records is None:
+            self._ended(reader)
+        return Batch(records or b"[]", tables)
 
     def schema(self, sample: int = 1_000) -> Schema:
         """Return the columns of its table: those that are declared, and those that its first records have beside them.
@@ -373,7 +378,8 @@ class Stream(Tabular):
         return await api.pull_async(self.name, on_progress=on_progress, stop=stop, **self._pull_options(options))
 
     def _pull_options(self, options: PullOptions) -> PullOptions:
-        given = {**self.source._account, "catalog": self._catalog, **self._window, **options}  # noqa: SLF001 - of one family
+        account = self.source._account  # noqa: SLF001 - of one family
+        given = {**account, "catalog": self._catalog, **self._window, **self._looks, **options}
         return cast("PullOptions", given)
 
     def _reader(
@@ -383,6 +389,9 @@ class Stream(Tabular):
         page_records: int | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
     ) -> _core.Reader:
+        if not isinstance(records, int) or records < 1:
+            message = f"at least one record is read at a time, not {records!r}"
+            raise SettingsError(message)
         account = self.source._account  # noqa: SLF001 - of one family
         request = {
             "stream": self.name,
@@ -493,7 +502,8 @@ def _account(
     def warn(text: str) -> None:
         warnings.warn(text, stacklevel=6)
 
-    found = configured(definition, warn=warn, given=settings, secret=secret, account=account)
+    given = api.texts(settings)
+    found = configured(definition, warn=warn, given=given, secret=secret, account=account)
     secret = found.secret.text if found.secret else None
     return {"settings": found.texts(), "secret": secret, "account": found.account}
 
@@ -515,4 +525,8 @@ def _moment(name: str, given: object) -> str | None:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat()
+    try:
+        return aware.astimezone(UTC).isoformat()
+    except OverflowError:
+        message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
+        raise SettingsError(message) from None
