@@ -526,6 +526,9 @@ def catalog_request(catalog: Catalog) -> dict[str, Any]:
     Raises:
         DefinitionError: Sources are defined in more than one place.
     """
+    if isinstance(catalog, (str, os.PathLike)):
+        message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
+        raise DefinitionError(message)
     inline = [entry for entry in catalog if isinstance(entry, Mapping)]
     if len(inline) > 1:
         message = "definitions of only one source can be given beside folders"
@@ -553,13 +556,31 @@ def _text(definition: Mapping[str, object]) -> str:
         raise DefinitionError(message) from None
 
 
+def texts(settings: object) -> dict[str, str]:
+    """Return settings, which may be secret: what is wrong with one is told without its value.
+
+    Raises:
+        SettingsError: They are no mapping, or one is no text.
+    """
+    if settings is None:
+        return {}
+    if not isinstance(settings, Mapping):
+        message = f"`settings` is a {type(settings).__name__}: give texts by name"
+        raise SettingsError(message)
+    for name, value in settings.items():
+        if not isinstance(value, str):
+            message = f"the setting `{name}` is a {type(value).__name__}: give a text"
+            raise SettingsError(message)
+    return dict(settings)
+
+
 def account_request(
     settings: Mapping[str, str] | None, secret: str | None, account: str | None, catalog: Catalog
 ) -> dict[str, Any]:
     """Return what is known of an account as the engine takes it."""
     return {
         "catalog": catalog_request(catalog),
-        "settings": dict(settings or {}),
+        "settings": texts(settings),
         "secret": secret,
         "account": account,
     }

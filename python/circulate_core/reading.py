@@ -91,6 +91,7 @@ def source(
         tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"body_link": "/next"})
         ```
     """
+    api.catalog_request(catalog)
     if isinstance(name, Mapping):
         definition = {**name, **definition}
     named = definition.get("source") if isinstance(name, Mapping) else name
@@ -171,10 +172,11 @@ class Source:
         inline = self._inline
         if definition is not None or operation:
             # Remembered, since children may be defined after it that name it as their parent.
-            inline = self._inline = self._with(name, _endpoint(self.name, name, definition or {}, operation))
+            inline = self._inline = self._with(name, self._endpoint(name, definition or {}, operation))
         if columns is not None:
             endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
-            inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **columns}})
+            given = self._mapping(name, "`columns`", columns)
+            inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **given}})
         window = {"since": _moment("since", since), "until": _moment("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
@@ -187,6 +189,19 @@ class Source:
 
     def _definition(self, name: str) -> Definition:
         return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
+
+    def _endpoint(self, name: str, definition: object, operation: Mapping[str, object]) -> dict[str, object]:
+        """Return the definition of an endpoint, with what may be left out in code."""
+        given = self._mapping(name, "what is given", definition)
+        listed = self._mapping(name, "`list`", given.get("list", {}))
+        defaults = {"primary_key": ["/id"], "paginator": "none"}
+        return {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
+
+    def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:
+        if not isinstance(given, Mapping):
+            message = f"{what} in the definition of {self.name}.{stream} is no mapping"
+            raise DefinitionError(message)
+        return given
 
     def check(self, *streams: str) -> Checked:
         """Ask once whether address and credentials are right.
@@ -324,15 +339,16 @@ class Stream(Tabular):
             n: The most records to return. Default 10.
             progress: Whether to show how it goes, if it takes longer than a second. Default: in notebooks.
         """
-        if n < 1:
-            message = f"a sample has at least one record, not {n}"
-            raise SettingsError(message)
         with self._watch(progress, None, sample=True) as watch:
-            reader = self._reader(n, page_records=n, on_progress=watch.show)
+            reader, tables = self._reader(n, page_records=n, on_progress=watch.show), self._tables()
             try:
-                return Batch(reader.next() or b"[]", self._tables())
+                records = reader.next()
             finally:
                 reader.close()
+        if records is None:
+            self._ended(reader)
+            self._warn()
+        return Batch(records or b"[]", tables)
 
     def schema(self, sample: int = 1_000) -> Schema:
         """Return the columns of its table: those that are declared, and those that its first records have beside them.
@@ -448,6 +464,9 @@ class Stream(Tabular):
         page_records: int | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
     ) -> _core.Reader:
+        if not isinstance(records, int) or records < 1:
+            message = f"at least one record is read at a time, not {records!r}"
+            raise SettingsError(message)
         account = self.source._account  # noqa: SLF001 - of one family
         request = {
             "stream": self.name,
@@ -559,18 +578,6 @@ class Batch(Tabular, Sequence[Record]):
         return html.batch(self)
 
 
-def _endpoint(
-    source: str, name: str, definition: Mapping[str, Any], operation: Mapping[str, object]
-) -> dict[str, object]:
-    """Return the definition of an endpoint, with what may be left out in code."""
-    listed = definition.get("list", {})
-    if not isinstance(listed, Mapping):
-        message = f"`list` in the definition of {source}.{name} is no mapping"
-        raise DefinitionError(message)
-    defaults = {"primary_key": ["/id"], "paginator": "none"}
-    return {"about": "", "scopes": [], **definition, "list": {**defaults, **listed, **operation}}
-
-
 class _Account(TypedDict):
     """What is known of an account, as the functions of the package take it."""
 
@@ -587,7 +594,8 @@ def _account(
     def warn(text: str) -> None:
         warnings.warn(text, stacklevel=6)
 
-    found = configured(definition, warn=warn, given=settings, secret=secret, account=account)
+    given = api.texts(settings)
+    found = configured(definition, warn=warn, given=given, secret=secret, account=account)
     secret = found.secret.text if found.secret else None
     return {"settings": found.texts(), "secret": secret, "account": found.account}
 
@@ -609,4 +617,8 @@ def _moment(name: str, given: object) -> str | None:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat()
+    try:
+        return aware.astimezone(UTC).isoformat()
+    except OverflowError:
+        message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
+        raise SettingsError(message) from None

@@ -141,4 +141,4 @@ def _type(told: str | dict[str, Any]) -> str:
         members: list[TableColumn] = told["struct"]
         inside = (f"{member['name']}: {_type(member['type'])}" for member in members)
         return f"struct<{', '.join(inside)}>"
-    return f"list<{_type(told['list'] or 'string')}>"
+    return f"list<{_type(told['list'])}>"

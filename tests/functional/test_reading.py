@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,25 @@ def test_a_forked_process_reads_and_pulls(start_org: StartOrg, tmp_path: Path) -
     assert len(list(okta(org).stream("users").records())) == 300
 
 
+def read_on_in_child(batches: Iterator[circulate_core.Batch]) -> None:
+    with pytest.raises(StoppedError, match="forked from"):
+        next(batches)
+    os._exit(0)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_what_its_parent_reads(start_org: StartOrg) -> None:
+    org = start_org(users=300)
+    batches = okta(org).stream("users").batches(records=50)
+    first = next(batches)
+    child = multiprocessing.get_context("fork").Process(target=read_on_in_child, args=[batches])
+    child.start()
+    child.join(30)
+    child.kill()
+    assert child.exitcode == 0
+    assert len(first) + sum(len(batch) for batch in batches) == 300
+
+
 def test_a_refused_parent_is_warned_about(start_org: StartOrg) -> None:
     org = start_org(apps=12, app_users=(1, 1))
     refused = [entry["id"] for entry in org.truth("apps")][-1]
@@ -291,6 +311,8 @@ def test_a_missing_feature_is_warned_about(start_org: StartOrg) -> None:
     org = start_org(users=1, lacks=["devices"])
     with pytest.warns(IncompleteWarning, match="lacks the feature"):
         assert list(okta(org).stream("devices").records()) == []
+    with pytest.warns(IncompleteWarning, match="lacks the feature"):
+        assert okta(org).stream("devices").sample().records() == []
 
 
 def test_an_unknown_api_is_defined_by_keywords(start_org: StartOrg, tmp_path: Path) -> None:
@@ -336,6 +358,10 @@ def test_a_definition_in_code_is_as_good_as_a_file(start_org: StartOrg) -> None:
         acme(org).stream("people", path=object())
     with pytest.raises(DefinitionError, match="no mapping"):
         acme(org).stream("people", {"list": "/api/v1/users"})
+    with pytest.raises(DefinitionError, match="no mapping"):
+        acme(org).stream("people", "/api/v1/users")  # type: ignore[arg-type]
+    with pytest.raises(DefinitionError, match=r"`columns` in the definition of acme\.people is no mapping"):
+        acme(org).stream("people", path="/api/v1/users", columns=["id"])  # type: ignore[arg-type]
     with pytest.raises(DefinitionError, match=r"no stream is named `acme\.people`"):
         acme(org).stream("people")
 
@@ -382,7 +408,25 @@ def test_what_is_wrong_is_told_before_anything_is_asked(start_org: StartOrg) -> 
         okta(org).stream("users").sample(0)
     with pytest.raises(SettingsError, match="can't be asked for a part of time"):
         okta(org).stream("applications", since="2026-01-01").sample()
+    with pytest.raises(SettingsError, match="years 1 to 9999"):
+        okta(org).stream("users", since="0001-01-01T00:00:00+05:00")
+    with pytest.raises(SettingsError, match="at least one record is read at a time, not 0"):
+        next(okta(org).stream("users").batches(records=0))
+    with pytest.raises(SettingsError, match="not '3'"):
+        okta(org).stream("users").sample("3")  # type: ignore[arg-type]
+    with pytest.raises(DefinitionError, match="give a list"):
+        circulate_core.source("okta", catalog="definitions")
     assert targets(org) == []
+
+
+@pytest.mark.parametrize("given", [{"api_token": 12345678}, {"api_token": b"12345678"}, [("api_token", "12345678")]])
+def test_a_setting_that_is_no_text_is_told_without_its_value(given: Any) -> None:  # noqa: ANN401 - what people give
+    with pytest.raises(SettingsError, match=r"the setting `api_token` is|`settings` is a list") as caught:
+        circulate_core.source("okta", settings=given)
+    assert "12345678" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        circulate_core.check("okta", settings=given)
+    assert "12345678" not in str(caught.value)
 
 
 def test_nothing_shows_a_secret(start_org: StartOrg) -> None:

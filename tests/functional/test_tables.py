@@ -133,6 +133,17 @@ def test_a_table_holds_what_the_records_hold(start_org: StartOrg, name: str) -> 
     assert_nothing_is_missing(list(stream.records()), pa.table(stream).to_pylist())
 
 
+def test_a_pull_of_a_stream_makes_tables_that_look_as_the_stream_says(tmp_path: Path) -> None:
+    with api('[{"id": "1", "p": {"x": 1}}]') as source:
+        stream = things(source, nested="flatten", raw=True)
+        stream.pull(to=tmp_path / "lake", format="parquet")
+        (file,) = (tmp_path / "lake").rglob("*.parquet")
+        assert pq.read_schema(file).names == ["id", "p__x", "_rescued", "_raw"]
+        stream.pull(to=tmp_path / "other", format="parquet", nested="json")
+        (file,) = (tmp_path / "other").rglob("*.parquet")
+        assert pq.read_schema(file).names == ["id", "p", "_rescued", "_raw"]
+
+
 def test_libraries_take_a_stream_as_it_is(start_org: StartOrg) -> None:
     org = start_org(users=1_500)
     users = okta(org).stream("users")

@@ -254,6 +254,9 @@ pub struct Tables {
     pub options: TableOptions,
     /// What had no place in the columns, or came to be one.
     pub drift: Drift,
+    /// No record has come into them yet: nobody was told the columns, and the first records tell more of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
 }
 
 /// The manifest that another one was promoted from.

@@ -99,7 +99,7 @@ impl Reading {
         if let Some(batch) = self.batches.recv().await {
             return Ok(Some(batch));
         }
-        let Some(pulling) = &mut self.pulling else { return Ok(None) };
+        let Some(pulling) = &mut self.pulling else { return self.ended() };
         let outcome = pulling.await;
         self.pulling = None;
         let Outcome { report, error } = outcome.map_err(|error| {
@@ -114,6 +114,18 @@ impl Reading {
             }
             (None, None) => Ok(None),
         }
+    }
+
+    /// What there is after the end: nothing, or no more than before.
+    fn ended(&self) -> Result<Option<Bytes>> {
+        if self.report.as_ref().is_some_and(|report| report.manifest.is_some()) {
+            return Ok(None);
+        }
+        Err(Error::new(
+            ErrorKind::Stopped,
+            "read stream",
+            "it was not read to its end: an error ended it before",
+        ))
     }
 
     /// What was done, once it has ended.

@@ -67,6 +67,7 @@ async fn what_was_read_before_a_failure_is_handed_over_first() {
     let mut reading = read_of(okta_users(), &script, 1000).start();
     assert_eq!(texts(&reading.next().await.unwrap().unwrap()), users(0..3));
     assert_eq!(reading.next().await.unwrap_err().kind(), ErrorKind::Data);
+    assert_eq!(reading.next().await.unwrap_err().kind(), ErrorKind::Stopped, "and that is no end");
 }
 
 #[tokio::test(start_paused = true)]

@@ -106,6 +106,22 @@ async fn a_run_goes_on_with_the_columns_of_the_run_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_an_empty_run_the_first_records_tell_the_columns() {
+    let lake = Lake::default();
+    pull_page(&lake, &[]).await;
+    pull_page(&lake, &[]).await;
+    let mut pull = lake.pull(&Script::new([page(&[user_with(0, r#""zone":5"#)])]));
+    pull.options.contract = Contract::Freeze;
+    let report = pulled(pull).await;
+    assert_eq!(integers(&read(&lake, &report).await[0], "zone"), [Some(5)]);
+    assert_eq!(report.drift, Some(Drifted::default()));
+    assert!(!tables_of(&lake, &report).await.empty);
+    pull_page(&lake, &[]).await;
+    let report = pull_page(&lake, &[user_with(1, r#""zone":"five""#)]).await;
+    assert_eq!(integers(&read(&lake, &report).await[0], "zone"), [None], "and later empty runs keep them");
+}
+
+#[tokio::test(start_paused = true)]
 async fn new_columns_begin_a_new_object() {
     let lake = Lake::default();
     let script = Script::new([page(&[user(0)]).next(&after(1)), page(&[user_with(1, r#""late":7"#)])]);

@@ -8,12 +8,11 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::batch::{BatchLimits, Memory};
-use crate::encode::{Compression, Encoder, Format, Scratch, TableRules};
+use crate::encode::{Compression, Encoder, Format, Known, Scratch, TableRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ObjectEntry, sha256_hex};
 use crate::progress::Progress;
 use crate::sink::{Object, Sink, StreamKeys, create_same};
-use crate::table::{Drift, TableSchema};
 
 mod table;
 
@@ -131,10 +130,10 @@ impl ObjectWriter {
         self.store.stored.len() + self.store.running.len()
     }
 
-    /// The columns of tables by now, and what had no place in them, after [`finish`](Self::finish).
-    pub fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
+    /// What is known of tables by now, after [`finish`](Self::finish).
+    pub fn known(&mut self) -> Option<Known<'_>> {
         match &mut self.filling {
-            Filling::Table(table) => table.schema(),
+            Filling::Table(table) => table.known(),
             Filling::Text { .. } => None,
         }
     }

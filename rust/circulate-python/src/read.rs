@@ -43,6 +43,8 @@ pub(crate) struct Reader {
     stop: stop::Stop,
     on_progress: Option<Py<PyAny>>,
     report: Arc<OnceLock<String>>,
+    /// The process whose engine asks: what was begun in one does not go on in another that is forked from it.
+    process: u32,
 }
 
 enum State {
@@ -63,6 +65,7 @@ impl Reader {
             stop: stop::Stop::new(None),
             on_progress,
             report: Arc::default(),
+            process: std::process::id(),
         })
     }
 
@@ -111,7 +114,11 @@ impl Reader {
         let (state, progress, stop) =
             (Arc::clone(&self.state), Arc::clone(&self.progress), self.stop.clone());
         let report = Arc::clone(&self.report);
+        let ours = self.process == std::process::id();
         async move {
+            if !ours {
+                return Err(forked());
+            }
             let mut state = state.lock().await;
             if let State::Wanted(request) = &*state {
                 let read = Box::pin(prepare(request, progress, stop)).await?;
@@ -130,6 +137,15 @@ impl Reader {
 /// Not an end like that of the stream.
 fn closed() -> Error {
     Error::new(ErrorKind::Stopped, "read stream", "it was closed before its end")
+}
+
+fn forked() -> Error {
+    Error::new(
+        ErrorKind::Stopped,
+        "read stream",
+        "it is being read by the process that this one was forked from",
+    )
+    .hint("read the stream anew in this process")
 }
 
 /// Shows progress. What interrupts a reader ends it at once, since there is nothing to be kept.

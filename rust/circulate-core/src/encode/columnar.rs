@@ -54,6 +54,17 @@ pub struct Encoded {
     pub records: u64,
 }
 
+/// What is known of tables by now.
+#[derive(Debug)]
+pub struct Known<'t> {
+    /// Their columns.
+    pub columns: &'t TableSchema,
+    /// What had no place in them.
+    pub drift: &'t Drift,
+    /// No record has come into them yet.
+    pub empty: bool,
+}
+
 /// Makes tables of records.
 #[derive(Debug)]
 pub struct Tabulator {
@@ -80,11 +91,11 @@ impl Tabulator {
         converter.convert_array(records)
     }
 
-    /// The columns by now, and what had no place in them.
-    pub fn schema(&self) -> (&TableSchema, &Drift) {
+    /// What is known of the tables by now.
+    pub fn known(&self) -> Known<'_> {
         match &self.converter {
-            Some(converter) => (converter.schema(), converter.drift()),
-            None => (&self.rules.known, &self.rules.drift),
+            Some(converter) => Known { columns: converter.schema(), drift: converter.drift(), empty: false },
+            None => Known { columns: &self.rules.known, drift: &self.rules.drift, empty: true },
         }
     }
 }

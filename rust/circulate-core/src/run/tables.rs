@@ -4,7 +4,7 @@
 
 use super::Pull;
 use super::attempt::{Attempt, TASK};
-use crate::encode::TableRules;
+use crate::encode::{Known, TableRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Index, Tables, read_part};
 use crate::state::{Held, Position, StreamState};
@@ -29,7 +29,7 @@ impl Pull {
             Some(tables) => Some(tables),
             None => self.tables_of_last_run().await?,
         };
-        let Some(before) = before else { return Ok(rules) };
+        let Some(before) = before.filter(|before| !before.empty) else { return Ok(rules) };
         self.same_layout(&before)?;
         rules.known = before.columns.with_declared(endpoint);
         rules.written = true;
@@ -41,7 +41,8 @@ impl Pull {
         if !self.options.objects.format.is_columnar() {
             return Ok(());
         }
-        self.tables_of_last_run().await?.map_or(Ok(()), |before| self.same_layout(&before))
+        let before = self.tables_of_last_run().await?.filter(|before| !before.empty);
+        before.map_or(Ok(()), |before| self.same_layout(&before))
     }
 
     fn same_layout(&self, before: &Tables) -> Result<()> {
@@ -82,11 +83,12 @@ impl Attempt<'_> {
     /// Writes the columns down, if there are others or more drift since the last checkpoint.
     pub(super) async fn note_tables(&mut self) -> Result<()> {
         let options = self.pull.options.tables;
-        let Some((columns, drift)) = self.writer.schema() else { return Ok(()) };
-        if self.tables.as_ref().is_some_and(|known| (&known.columns, &known.drift) == (columns, drift)) {
+        let Some(Known { columns, drift, empty }) = self.writer.known() else { return Ok(()) };
+        let same = |noted: &Tables| (&noted.columns, &noted.drift, noted.empty) == (columns, drift, empty);
+        if self.tables.as_ref().is_some_and(same) {
             return Ok(());
         }
-        let tables = Tables { columns: columns.clone(), options, drift: drift.clone() };
+        let tables = Tables { columns: columns.clone(), options, drift: drift.clone(), empty };
         let key = self.keys.tables(TASK, self.held.fence, self.position.next_part);
         self.position.tables = Some(self.write_part(key, &tables, 0, 0).await?);
         self.tables = Some(tables);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array};
-use arrow_buffer::NullBuffer;
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
 
@@ -35,13 +34,13 @@ fn columns(
         return Err(misfit(gone.name()));
     }
     let column = |field: &FieldRef| match fields.find(field.name()) {
-        Some((place, _)) => array(&arrays[place], field),
+        Some((place, _)) => brought(&arrays[place], field),
         None => Ok(new_null_array(field.data_type(), rows)),
     };
     later.iter().map(column).collect()
 }
 
-fn array(array: &ArrayRef, later: &FieldRef) -> Result<ArrayRef, ArrowError> {
+fn brought(array: &ArrayRef, later: &FieldRef) -> Result<ArrayRef, ArrowError> {
     match (array.data_type(), later.data_type()) {
         (there, wanted) if there == wanted => Ok(Arc::clone(array)),
         (DataType::Struct(fields), DataType::Struct(later)) => {
@@ -51,20 +50,12 @@ fn array(array: &ArrayRef, later: &FieldRef) -> Result<ArrayRef, ArrowError> {
         }
         (DataType::List(_), DataType::List(element)) => {
             let list = array.as_list::<i32>();
-            let values = elements(list.values(), element)?;
+            let values = brought(list.values(), element)?;
             let nulls = array.nulls().cloned();
             Ok(Arc::new(ListArray::try_new(Arc::clone(element), list.offsets().clone(), values, nulls)?))
         }
         _ => Err(misfit(later.name())),
     }
-}
-
-/// Lists that never held anything are of no type yet.
-fn elements(values: &ArrayRef, later: &FieldRef) -> Result<ArrayRef, ArrowError> {
-    if values.nulls().map_or(0, NullBuffer::null_count) == values.len() {
-        return Ok(new_null_array(later.data_type(), values.len()));
-    }
-    array(values, later)
 }
 
 fn misfit(name: &str) -> ArrowError {

@@ -182,9 +182,9 @@ fn values(path: &str, kind: &MemberType) -> Values {
         MemberType::Json | MemberType::Struct(_) => Values::Json(Text::default()),
         MemberType::List(element) => {
             let elements = format!("{path}/*");
-            let element_values = values(&elements, element.as_deref().unwrap_or(&MemberType::String));
+            let element_values = values(&elements, element);
             let field = nullable(Field::LIST_FIELD_DEFAULT_NAME, data_type(&element_values));
-            Values::List(Box::new(List::new(element_values, field, element.is_none(), elements)))
+            Values::List(Box::new(List::new(element_values, field, elements)))
         }
     }
 }

@@ -13,8 +13,6 @@ use super::notes::Notes;
 pub(super) struct List {
     pub(super) element: Values,
     pub(super) element_field: FieldRef,
-    /// The type of its elements isn't known: anything that comes is something new.
-    pub(super) unknown: bool,
     /// Where its elements stand, for the drift report.
     pub(super) path: String,
     offsets: Vec<i32>,
@@ -22,8 +20,8 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn new(element: Values, element_field: FieldRef, unknown: bool, path: String) -> Self {
-        Self { element, element_field, unknown, path, offsets: vec![0], valid: Vec::new() }
+    pub(super) fn new(element: Values, element_field: FieldRef, path: String) -> Self {
+        Self { element, element_field, path, offsets: vec![0], valid: Vec::new() }
     }
 
     /// Appends the list that comes next.
@@ -50,7 +48,6 @@ impl List {
         notes: &mut Notes,
     ) -> Result<(), Stop> {
         let number = self.element.len() - first;
-        notes.fresh |= cursor.peek()? != b'n' && self.unknown;
         let start = cursor.at();
         let inside =
             matches!(self.element, Values::Object(_) | Values::List(_)).then(|| notes.enter_element(number));

@@ -211,15 +211,16 @@ impl Observed {
     }
 
     fn list_kind(&self, growth: &mut Growth) -> MemberType {
-        MemberType::List(self.element.as_ref().and_then(|element| element.kind(growth)).map(Box::new))
+        // Of lists that were always empty nobody knows what will be in them.
+        let element = self.element.as_ref().and_then(|element| element.kind(growth));
+        element.map_or(MemberType::Json, |element| MemberType::List(Box::new(element)))
     }
 
     /// Adds what is new to a type that is known. `prefix` is in front of its columns when they are flattened.
     fn add_to(&self, known: &mut MemberType, prefix: Option<&str>, growth: &mut Growth) {
         match (known, &self.object, &self.element) {
             (MemberType::Struct(members), Some(object), _) => object.add_to(members, prefix, growth),
-            (MemberType::List(Some(known)), _, Some(element)) => element.add_to(known, None, growth),
-            (MemberType::List(unknown), _, Some(element)) => *unknown = element.kind(growth).map(Box::new),
+            (MemberType::List(known), _, Some(element)) => element.add_to(known, None, growth),
             _ => {}
         }
     }

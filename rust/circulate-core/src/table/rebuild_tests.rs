@@ -225,8 +225,7 @@ fn cell(array: &ArrayRef, kind: &MemberType, row: usize) -> Value {
         }
         MemberType::List(element) => {
             let items = array.as_list::<i32>().value(row);
-            let kind = element.as_deref().unwrap_or(&MemberType::String);
-            Value::List((0..items.len()).map(|place| cell(&items, kind, place)).collect())
+            Value::List((0..items.len()).map(|place| cell(&items, element, place)).collect())
         }
     }
 }

@@ -84,8 +84,8 @@ pub enum MemberType {
     Json,
     /// An object with these members.
     Struct(Vec<Member>),
-    /// A list of values of one type. While nothing has been in it, that type isn't known, and it counts as text.
-    List(Option<Box<Self>>),
+    /// A list of values of one type.
+    List(Box<Self>),
 }
 
 impl TableSchema {
@@ -101,7 +101,7 @@ impl TableSchema {
         Self::declared(&endpoint.columns, fields.map(Name::as_str))
     }
 
-    /// The schema with what `endpoint` declares and it does not have. What it has stays as it is.
+    /// The schema with what `endpoint` declares and it does not have, at every depth. What it has stays as it is.
     pub fn with_declared(mut self, endpoint: &Endpoint) -> Self {
         add_missing(&mut self.members, Self::of(endpoint).members);
         self
@@ -156,7 +156,7 @@ impl MemberType {
     pub(super) fn leaves(&self) -> usize {
         match self {
             Self::Struct(members) => members.iter().map(|member| member.kind.leaves()).sum(),
-            Self::List(Some(element)) => element.leaves(),
+            Self::List(element) => element.leaves(),
             _ => 1,
         }
     }
@@ -177,7 +177,7 @@ fn declared_type(kind: &ColumnType) -> MemberType {
         ColumnType::Timestamp => MemberType::Timestamp,
         ColumnType::Json => MemberType::Json,
         ColumnType::Struct(members) => MemberType::Struct(declared_members(members)),
-        ColumnType::List(element) => MemberType::List(Some(Box::new(declared_type(element)))),
+        ColumnType::List(element) => MemberType::List(Box::new(declared_type(element))),
     }
 }
 
@@ -222,15 +222,18 @@ impl<'n> FromIterator<&'n str> for Taken {
 
 fn add_missing(members: &mut Vec<Member>, declared: Vec<Member>) {
     for member in declared {
-        match members.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&member.name)) {
+        match members.iter_mut().find(|known| known.name.to_lowercase() == member.name.to_lowercase()) {
             None => members.push(member),
-            Some(known) => {
-                if let (MemberType::Struct(inside), MemberType::Struct(declared)) =
-                    (&mut known.kind, member.kind)
-                {
-                    add_missing(inside, declared);
-                }
-            }
+            Some(known) => add_missing_in(&mut known.kind, member.kind),
         }
+    }
+}
+
+/// As [`add_missing`], for what is inside of a type that is known.
+fn add_missing_in(known: &mut MemberType, declared: MemberType) {
+    match (known, declared) {
+        (MemberType::Struct(members), MemberType::Struct(declared)) => add_missing(members, declared),
+        (MemberType::List(known), MemberType::List(declared)) => add_missing_in(known, *declared),
+        _ => {}
     }
 }

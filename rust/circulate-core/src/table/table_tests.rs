@@ -5,13 +5,12 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
 use arrow_select::concat::concat_batches;
 use serde_json::json;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::spec::endpoint_from_yaml;
+use crate::spec::{Endpoint, endpoint_from_yaml};
 
 #[path = "rebuild_tests.rs"]
 mod rebuild;
@@ -20,11 +19,15 @@ const NONE: [&str; 0] = [];
 
 /// A schema from `columns:` of a definition.
 fn declared(columns: &str) -> TableSchema {
+    TableSchema::of(&endpoint(columns))
+}
+
+fn endpoint(columns: &str) -> Endpoint {
     let indented = columns.replace('\n', "\n  ");
     let yaml = format!(
         "endpoint: things\nabout: Things.\nlist: {{path: /things, primary_key: [/id], paginator: none}}\ncolumns:\n  {indented}\n"
     );
-    TableSchema::of(&endpoint_from_yaml(&yaml, std::path::Path::new("things.yaml")).unwrap())
+    endpoint_from_yaml(&yaml, std::path::Path::new("things.yaml")).unwrap()
 }
 
 fn nothing_declared() -> TableSchema {
@@ -50,7 +53,7 @@ fn types(schema: &TableSchema) -> serde_json::Value {
     fn kind(of: &MemberType) -> serde_json::Value {
         match of {
             MemberType::Struct(members) => object(members),
-            MemberType::List(element) => json!([element.as_deref().map(kind)]),
+            MemberType::List(element) => json!([kind(element)]),
             other => serde_json::to_value(other).unwrap(),
         }
     }
@@ -189,9 +192,10 @@ fn types_follow_from_what_a_sample_holds() {
         ("{}", json!("json")),
         (r#"{} {"a":1}"#, json!({"a": "integer"})),
         (r#"{"a":1} {"a":0.5,"b":null}"#, json!({"a": "number", "b": "string"})),
-        ("[]", json!([null])),
+        ("[]", json!("json")),
+        ("[[]] [null]", json!(["json"])),
         ("[] [1] [2.5,null]", json!(["number"])),
-        (r#"[{"a":1}] [{"b":[]}]"#, json!([{"a": "integer", "b": [null]}])),
+        (r#"[{"a":1}] [{"b":[]}]"#, json!([{"a": "integer", "b": "json"}])),
         ("[1,true]", json!(["json"])),
         ("1 true", json!("json")),
         ("{} []", json!("json")),
@@ -204,11 +208,15 @@ fn types_follow_from_what_a_sample_holds() {
 }
 
 #[test]
-fn a_list_that_was_always_empty_is_one_of_text_until_something_is_in_it() {
+fn a_list_that_was_always_empty_stays_what_readers_were_told() {
     let schema = inferred(&[r#"{"l":[]}"#]);
-    let field = schema.arrow(TableOptions::default()).field(0).clone();
-    assert!(matches!(field.data_type(), DataType::List(element) if *element.data_type() == DataType::Utf8));
-    assert_eq!(types(&schema.evolved(&observed(&[r#"{"l":[1]}"#]))), json!({"l": ["integer"]}));
+    assert_eq!(types(&schema.evolved(&observed(&[r#"{"l":[1]}"#]))), json!({"l": "json"}));
+    let (batch, drift) = convert(schema, &[r#"{"l":[]}"#, r#"{"l":[{"a":1}]}"#]);
+    assert_eq!(drift.total(), 0);
+    assert_eq!(
+        batch.column(0).as_string::<i32>().iter().collect::<Vec<_>>(),
+        [Some("[]"), Some(r#"[{"a":1}]"#)]
+    );
 }
 
 #[test]
@@ -263,7 +271,7 @@ fn what_is_nested_deeper_than_eight_levels_stays_json() {
     loop {
         kind = match kind {
             MemberType::Struct(members) => &members[0].kind,
-            MemberType::List(element) => element.as_ref().unwrap(),
+            MemberType::List(element) => element,
             other => break assert_eq!(*other, MemberType::Json),
         };
         levels += 1;
@@ -298,7 +306,7 @@ fn a_schema_travels_as_compact_json() {
     let json = serde_json::to_string(&schema).unwrap();
     assert_eq!(
         json,
-        r#"{"schema":1,"columns":[{"name":"p","type":{"struct":[{"name":"x","type":"string","declared":true}]},"declared":true},{"name":"l","type":{"list":"timestamp"},"declared":true},{"name":"n","type":"integer"},{"name":"e","type":{"list":null}}]}"#
+        r#"{"schema":1,"columns":[{"name":"p","type":{"struct":[{"name":"x","type":"string","declared":true}]},"declared":true},{"name":"l","type":{"list":"timestamp"},"declared":true},{"name":"n","type":"integer"},{"name":"e","type":"json"}]}"#
     );
     assert_eq!(serde_json::from_str::<TableSchema>(&json).unwrap(), schema);
     let later = json.replace(r#""schema":1"#, r#""schema":2"#);
@@ -389,7 +397,7 @@ fn evolving_adds_columns_and_earlier_batches_conform_to_them() {
     assert_eq!(
         types(converter.schema()),
         json!({"a": "integer", "p": {"x": "integer", "new": "boolean"}, "l": [{"k": "integer", "new": ["integer"]}],
-            "e": [{"z": "integer"}], "later": {"t": "timestamp"}})
+            "e": "json", "later": {"t": "timestamp"}})
     );
     assert_eq!(rescued(&second), [Some(r#"{"/a":"x"}"#), None]);
     let told: Vec<_> = converter.drift().entries().map(|entry| (entry.path, entry.count)).collect();
@@ -403,6 +411,25 @@ fn evolving_adds_columns_and_earlier_batches_conform_to_them() {
     assert!(all.column_by_name("later").unwrap().is_null(0));
     assert_eq!(first.column_by_name("l").unwrap().as_list::<i32>().value(0).len(), 2);
     assert!(conform(&second, &nothing_declared().arrow(TableOptions::default())).is_err());
+}
+
+#[test]
+fn what_is_declared_later_is_added_at_every_depth_and_changes_no_column() {
+    let known = inferred(&[r#"{"a":1,"É":1,"p":{"x":1},"empty":[],"l":[{"x":1}],"m":[1]}"#]);
+    let later =
+        "a: string\né: string\np:\n  y: string\nempty: [integer]\nl:\n  - y: string\nm: [string]\nz: string";
+    assert_eq!(
+        types(&known.with_declared(&endpoint(later))),
+        json!({
+            "a": "integer",
+            "É": "integer",
+            "p": {"x": "integer", "y": "string"},
+            "empty": "json",
+            "l": [{"x": "integer", "y": "string"}],
+            "m": ["integer"],
+            "z": "string",
+        })
+    );
 }
 
 #[test]
@@ -438,8 +465,8 @@ fn a_frozen_table_refuses_drift_and_tells_what_and_how_to_go_on() {
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!(
         error.to_string(),
-        "records are not what the table's schema says: `/a`: expected integer, found string (2 times, such as \"x\"); \
-         `/b`: new member (once, such as 1)"
+        "records are not what the table's schema says: `/a`: expected integer, found string, 2 times; \
+         `/b`: new member, once"
     );
     assert!(error.hint_text().unwrap().contains("declare the columns"), "{error:?}");
     assert_eq!(

@@ -8,9 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
-use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules, Tabulator};
+use crate::encode::{Columnar, Encoded, Encoder, JsonArray, Known, TableRules, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{Drift, TableSchema};
 
 /// Bytes of records that are converted at a time.
 const PIECE: usize = 4_000_000;
@@ -46,9 +45,9 @@ impl TableFilling {
         Ok(())
     }
 
-    /// The columns by now, and what had no place in them; `None` while tables are being made.
-    pub(super) fn schema(&mut self) -> Option<(&TableSchema, &Drift)> {
-        self.tabulator.here().map(|tabulator| tabulator.schema())
+    /// What is known of the tables by now; `None` while they are being made.
+    pub(super) fn known(&mut self) -> Option<Known<'_>> {
+        self.tabulator.here().map(|tabulator| tabulator.known())
     }
 
     /// Completes the open object.
@@ -114,11 +113,11 @@ impl<T: Send + 'static, M: Send + 'static> Lent<T, M> {
     }
 
     /// Gives it to a worker; it must be here.
-    fn lend(&mut self, make: impl FnOnce(&mut T) -> Result<M> + Send + 'static) -> Result<()> {
+    fn lend(&mut self, work: impl FnOnce(&mut T) -> Result<M> + Send + 'static) -> Result<()> {
         let Self::Here(what) = std::mem::replace(self, Self::Lost) else { return Err(lost()) };
         let mut what = what.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self = Self::Away(tokio::task::spawn_blocking(move || {
-            let made = make(&mut what);
+            let made = work(&mut what);
             (what, made)
         }));
         Ok(())
