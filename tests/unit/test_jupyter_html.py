@@ -337,5 +337,13 @@ def test_drift_in_very_many_places_is_shown_in_part() -> None:
     assert "25 values · 25 places · 5 not shown" in text_of(view._repr_html_())
 
 
+def test_a_report_says_what_drifted() -> None:
+    places = [{"path": f"/{name}", "kind": "new member", "count": 1, "example": "1"} for name in ("a", EVIL, "c", "d")]
+    shown = text_of(report_with(drift={"values": 4, "places": places})._repr_html_())
+    assert "drifted 4 values, most of them at /a ," in shown
+    assert "/d" not in shown
+    assert "drifted" not in text_of(report_with(drift=None)._repr_html_())
+
+
 def test_no_drift_says_so() -> None:
     assert "✓ nothing drifted" in text_of(DriftView()._repr_html_())

@@ -45,6 +45,8 @@ LINES_SHOWN = 200
 DEPTH_SHOWN = 6
 """Of a schema: how deep its structs are shown; there is a limit to what one can read, and to what browsers indent."""
 DRIFT_SHOWN = 20
+DRIFT_IN_SHORT = 3
+"""Places of it in a report."""
 VALUE_LENGTH = 60
 """Characters of a value in a table."""
 NESTED_LENGTH = 40
@@ -300,6 +302,7 @@ def report(of: Mapping[str, Any]) -> str:
         ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
         ("lacks", given["unavailable"]),
         ("missing", _holes(given["holes"])),
+        ("drifted", _drifted(given)),
         ("stopped by", given["stopped_by"]),
         ("of", _window(given["window"])),
         (
@@ -357,6 +360,16 @@ def _holes(holes: Sequence[str]) -> Html | None:
         return None
     lines = [*holes[:HOLES_SHOWN], *([f"and {len(holes) - HOLES_SHOWN:,} more"] if len(holes) > HOLES_SHOWN else [])]
     return joined(lines, by="<br>")
+
+
+def _drifted(of: Report) -> Html | None:
+    drifted = of.get("drift")
+    if not drifted:
+        return None
+    places = drifted["places"]
+    paths = joined((element("code", _short(place["path"])) for place in places[:DRIFT_IN_SHORT]), by=", ")
+    more = ", …" if len(places) > DRIFT_IN_SHORT else ""
+    return Html(f"{counted(drifted['values'], 'value')}, most of them at {paths}{more}")
 
 
 def _holder(of: Report) -> str:
