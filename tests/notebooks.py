@@ -14,13 +14,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
 from circulate_core.practice import PracticeOrg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "python/docs/notebooks"
 FIRST_BEGIN, PERIOD = 1_795_132_800, 84 * 86_400
@@ -98,7 +101,11 @@ def _org_of_lists(_begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401
     return PracticeOrg(users=400, groups=12, group_members=(0, 60), apps=0, events=0, **options)
 
 
-ORGS = {"system_log": _busy_org, "okta_access": _org_with_leavers, "unknown_api": _org_of_lists}
+ORGS: dict[str, Callable[..., PracticeOrg]] = {
+    "system_log": _busy_org,
+    "okta_access": _org_with_leavers,
+    "unknown_api": _org_of_lists,
+}
 """The org of each notebook."""
 
 
