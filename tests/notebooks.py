@@ -14,13 +14,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
 from circulate_core.practice import PracticeOrg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "python/docs/notebooks"
 FIRST_BEGIN, PERIOD = 1_795_132_800, 84 * 86_400
@@ -53,18 +56,57 @@ class Clock:
         return self._begin + (0.0 if self._started is None else time.monotonic() - self._started)
 
 
-def practice_org(**limits: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
-    """Return an org, not yet started, whose log shows working days, a night job, and one bad night."""
+def practice_org(notebook: str, **limits: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
+    """Return an org, not yet started, that has what a notebook looks at.
+
+    Args:
+        notebook: Name of the notebook.
+        limits: What the org holds back: other arguments of it.
+    """
     begin = FIRST_BEGIN + (int(time.time()) - FIRST_BEGIN) // PERIOD * PERIOD
     clock = Clock(begin)
-    org = PracticeOrg(users=60, apps=8, events=0, clock=clock, **limits)
+    org = ORGS[notebook](begin, clock=clock, **limits)
+    clock.start()
+    return org
+
+
+def _busy_org(begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
+    """Return an org whose log shows working days, a night job, and one bad night."""
+    org = PracticeOrg(users=60, apps=8, events=0, **options)
     drawn = random.Random(1)  # noqa: S311 - made-up events
     for minute in range(DAYS * 1440):
         before = (DAYS * 1440 - minute) * 60.0
         if count := _events_in_minute(begin - before, before, drawn):
             org.add_events(count, late=before - drawn.random() * 60)
-    clock.start()
     return org
+
+
+def _org_with_leavers(begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
+    """Return an org that people joined and left in the last two years, more of them of late.
+
+    Whoever was there before has not signed in for long. The last two applications have those who joined, too.
+    """
+    org = PracticeOrg(
+        users=80, apps=9, app_users=(0, 40), user_factors=(0, 2), role_assignees=9, events=0, seed=7, **options
+    )
+    for number in range(44, 0, -1):
+        org.change(5, at=begin - 86_400 * (number * number * 0.4 + 2))
+    org.add_app(users=114)
+    org.add_app(users=100)
+    return org
+
+
+def _org_of_lists(_begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
+    """Return an org with some hundred people and a few groups."""
+    return PracticeOrg(users=400, groups=12, group_members=(0, 60), apps=0, events=0, **options)
+
+
+ORGS: dict[str, Callable[..., PracticeOrg]] = {
+    "system_log": _busy_org,
+    "okta_access": _org_with_leavers,
+    "unknown_api": _org_of_lists,
+}
+"""The org of each notebook."""
 
 
 def _events_in_minute(at: float, before: float, drawn: random.Random) -> int:
@@ -139,7 +181,7 @@ def main() -> None:
     for path in paths:
         # A small quota, so that the picture of a run shows what waiting looks like.
         with (
-            practice_org(latency=0.2, rate_limits={"/api/v1/logs": 50}, window=5.0, keep_log=False) as org,
+            practice_org(path.stem, latency=0.2, rate_limits={"/api/v1/logs": 50}, window=5.0, keep_log=False) as org,
             tempfile.TemporaryDirectory() as folder,
         ):
             notebook = run(path, org, Path(folder).resolve())

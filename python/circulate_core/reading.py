@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 from circulate_core import _core, api
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
-from circulate_core.views import ReportView
+from circulate_core.views import DriftView, ReportView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -261,7 +261,7 @@ class Stream(Tabular):
         """What reading it to its end took, the last time that this was done."""
         self.history: History | None = None
         """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
-        self.drift: list[Drift] = []
+        self.drift: list[Drift] = DriftView()
         """What had no place in the columns of the last table, place by place; it is in the column `_rescued`."""
 
     def __iter__(self) -> Iterator[Batch]:
@@ -372,7 +372,7 @@ class Stream(Tabular):
         reader, tables = self._reader(_PLENTY), self._tables()
 
         def at_end() -> None:
-            self.drift = json.loads(tables.drift())["entries"]
+            self.drift = DriftView(json.loads(tables.drift())["entries"])
             self._ended(reader)
             self._warn()
 
@@ -385,7 +385,7 @@ class Stream(Tabular):
                 table = tables.table(reader)
             finally:
                 reader.close()
-            self.drift = json.loads(tables.drift())["entries"]
+            self.drift = DriftView(json.loads(tables.drift())["entries"])
             watch.done(self._ended(reader))
         self._warn()
         return table

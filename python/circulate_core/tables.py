@@ -93,6 +93,8 @@ class Schema(Sequence[Column]):
         told = json.loads(schema.columns)
         own = [Column(f"_parent_{name}", "string", declared=True) for name in told.get("parent", [])]
         self._columns = [*own, *_columns(told["columns"], nested)]
+        members = _members(told["columns"]) if nested == "struct" else ((0, each) for each in self._columns[len(own) :])
+        self._lines = [*((0, each) for each in own), *members]
 
     @overload
     def __getitem__(self, index: int) -> Column: ...
@@ -118,6 +120,12 @@ class Schema(Sequence[Column]):
         lines = [f"{column.name:{width}}  {column.type}{'' if column.declared else '  (inferred)'}" for column in self]
         return "\n".join(lines) or "<Schema without columns>"
 
+    def _repr_html_(self) -> str:
+        """Show a member a line in a notebook, those of structs below their struct."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.schema(self._lines)
+
 
 def _columns(members: list[TableColumn], nested: str, before: str = "") -> Iterator[Column]:
     """Give the columns of members, as tables lay them out."""
@@ -131,6 +139,18 @@ def _columns(members: list[TableColumn], nested: str, before: str = "") -> Itera
             yield from _columns(type_["struct"], nested, f"{name}__")
         else:
             yield Column(name, _type(type_), declared)
+
+
+def _members(members: list[TableColumn], depth: int = 0) -> Iterator[tuple[int, Column]]:
+    """Give members as lines, each with how deep it lies; members of structs come after their struct."""
+    for member in members:
+        lists, inside = "", member["type"]
+        while isinstance(inside, dict) and "list" in inside:
+            lists, inside = f"{lists}list of ", inside["list"] or "string"
+        told = f"{lists}{'struct' if isinstance(inside, dict) else inside}"
+        yield depth, Column(member["name"], told, member.get("declared", False))
+        if isinstance(inside, dict):
+            yield from _members(inside["struct"], depth + 1)
 
 
 def _type(told: str | dict[str, Any]) -> str:

@@ -26,3 +26,13 @@ class RunsView(list[Any]):
         from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
 
         return html.runs(self)
+
+
+class DriftView(list[Any]):
+    """What drifted, place by place, each as `circulate_core.types.Drift` describes it."""
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
+
+        return html.drift(self)

@@ -102,6 +102,27 @@ def test_the_report_of_a_failed_pull_shows_itself(start_org: StartOrg, tmp_path:
     assert "failed" in shown(caught.value.report)
 
 
+def test_a_schema_and_what_drifted_show_themselves(start_org: StartOrg) -> None:
+    users = okta(start_org(users=60)).stream("users", contract="rescue")
+    assert "nothing drifted" in shown(users.drift)
+    html = shown(users.schema())
+    for part in ("<code>profile</code>", "<code>costCenter</code>", "struct", "declared", "inferred"):
+        assert part in html
+    users.arrow()
+    assert users.drift
+    assert "<code>/profile/costTag</code>" in shown(users.drift)
+    assert "repeated key" in shown(users.drift)
+
+
+def test_a_schema_shows_the_columns_of_its_layout(start_org: StartOrg) -> None:
+    org = start_org(users=3, apps=2)
+    flat = shown(okta(org).stream("users", nested="flatten").schema())
+    assert "<code>profile__login</code>" in flat
+    assert "· " not in flat.split("<small")[0]
+    assert "struct" not in shown(okta(org).stream("users", nested="json").schema())
+    assert "<code>_parent_id</code>" in shown(okta(org).stream("application_users").schema())
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
     """Give a folder to pull to."""

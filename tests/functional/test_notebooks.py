@@ -33,7 +33,7 @@ def outputs(notebook: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 
 def test_a_notebook_runs_against_a_practice_org(path: Path, tmp_path: Path) -> None:
-    with notebooks.practice_org(rate_limit=PLENTY) as org:
+    with notebooks.practice_org(path.stem, rate_limit=PLENTY) as org:
         notebook = notebooks.run(path, org, tmp_path)
     kinds = {output["output_type"] for output in outputs(notebook)}
     assert kinds <= {"display_data", "execute_result"}, "nothing is written to stderr, and no cell fails"

@@ -12,8 +12,9 @@ import circulate_core
 from circulate_core.exceptions import CirculateError
 from circulate_core.jupyter import html
 from circulate_core.progress import Ending, ending_of, ending_without_report
+from circulate_core.tables import Column
 from circulate_core.types import Report, Run, Snapshot
-from circulate_core.views import ReportView, RunsView
+from circulate_core.views import DriftView, ReportView, RunsView
 
 EVIL = "<script>alert(1)</script>\"'&\ud800\x00"
 
@@ -274,3 +275,75 @@ def test_the_line_that_stays_has_the_verdict() -> None:
     assert ending_without_report(KeyboardInterrupt(), SNAPSHOT, 3.0).word == "interrupted"
     assert ending_without_report(GeneratorExit(), SNAPSHOT, 3.0).word == "not read to its end"
     assert ending_without_report(None, None, 3.0).facts == ["3.0 s"]
+
+
+def test_a_schema_has_members_of_structs_below_them() -> None:
+    lines = [
+        (0, Column("id", "string", declared=True)),
+        (0, Column("profile", "struct", declared=True)),
+        (1, Column("desks", "list of struct", declared=False)),
+        (2, Column("no", "integer", declared=False)),
+    ]
+    shown = text_of(html.schema(lines))
+    for part in (
+        "id string declared",
+        "profile struct declared",
+        "· desks list of struct inferred",
+        "· · no integer inferred",
+        "2 columns · 2 members inside them · 2 inferred",
+    ):
+        assert part in shown
+    assert "1 column · all declared" in text_of(html.schema(lines[:1]))
+    assert "no columns" in text_of(html.schema([]))
+
+
+def test_a_schema_without_end_is_shown_in_part() -> None:
+    deep = [(depth, Column(f"at{depth}", "struct", declared=False)) for depth in range(60)]
+    shown = text_of(html.schema(deep))
+    assert "at5" in shown
+    assert "at6" not in shown
+    assert "54 not shown" in shown
+    wide = [(0, Column(f"of{number}", "string", declared=False)) for number in range(300)]
+    assert "100 not shown" in text_of(html.schema(wide))
+    assert len(html.schema([(0, Column("one", f"struct<{'a: string, ' * 10_000}>", declared=False))])) < 2_000
+
+
+def test_names_in_a_schema_are_escaped() -> None:
+    text_of(html.schema([(0, Column(EVIL, EVIL, declared=False)), (1, Column(EVIL, "string", declared=True))]))
+
+
+def test_drift_says_where_what_and_how_often() -> None:
+    view = DriftView(
+        [
+            {
+                "path": "/age",
+                "kind": "type",
+                "expected": "integer",
+                "found": "string",
+                "count": 1_200,
+                "example": '"abc"',
+            },
+            {"path": "/new", "kind": "new member", "count": 1, "example": EVIL},
+        ]
+    )
+    shown = text_of(view._repr_html_())
+    for part in ('/age type: string for integer 1,200 "abc"', "/new new member 1", "1,201 values · 2 places"):
+        assert part in shown
+    assert json.loads(json.dumps(view)) == view
+
+
+def test_drift_in_very_many_places_is_shown_in_part() -> None:
+    view = DriftView({"path": f"/{number}", "kind": "new member", "count": 1, "example": "1"} for number in range(25))
+    assert "25 values · 25 places · 5 not shown" in text_of(view._repr_html_())
+
+
+def test_a_report_says_what_drifted() -> None:
+    places = [{"path": f"/{name}", "kind": "new member", "count": 1, "example": "1"} for name in ("a", EVIL, "c", "d")]
+    shown = text_of(report_with(drift={"values": 4, "places": places})._repr_html_())
+    assert "drifted 4 values, most of them at /a ," in shown
+    assert "/d" not in shown
+    assert "drifted" not in text_of(report_with(drift=None)._repr_html_())
+
+
+def test_no_drift_says_so() -> None:
+    assert "✓ nothing drifted" in text_of(DriftView()._repr_html_())

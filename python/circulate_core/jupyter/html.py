@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from circulate_core.manifests import Manifest
     from circulate_core.progress import Ending
     from circulate_core.reading import Batch, Source, Stream
+    from circulate_core.tables import Column
     from circulate_core.types import (
         Definition,
+        Drift,
         PartitionCounts,
         Report,
         Run,
@@ -38,6 +40,13 @@ RECORDS_SHOWN = 10
 COLUMNS_SHOWN = 12
 OBJECTS_SHOWN = 10
 HOLES_SHOWN = 10
+LINES_SHOWN = 200
+"""Of a schema: members, those of structs included."""
+DEPTH_SHOWN = 6
+"""Of a schema: how deep its structs are shown; there is a limit to what one can read, and to what browsers indent."""
+DRIFT_SHOWN = 20
+DRIFT_IN_SHORT = 3
+"""Places of it in a report."""
 VALUE_LENGTH = 60
 """Characters of a value in a table."""
 NESTED_LENGTH = 40
@@ -224,6 +233,56 @@ def _short(value: str, length: int = VALUE_LENGTH) -> str:
     return value if len(value) <= length else f"{value[: length - 1]}…"
 
 
+def schema(lines: Sequence[tuple[int, Column]]) -> str:
+    """Return a table of the columns of a table.
+
+    Args:
+        lines: Columns and members of structs, each with how deep it lies.
+    """
+    if not lines:
+        return _card(_dim("no columns"))
+    shallow = [line for line in lines if line[0] < DEPTH_SHOWN]
+    rows = [_schema_row(*line) for line in shallow[:LINES_SHOWN]]
+    columns = sum(depth == 0 for depth, _ in lines)
+    inferred = sum(not column.declared for _, column in lines)
+    hidden = len(lines) - len(rows)
+    more = [
+        counted(columns, "column"),
+        counted(len(lines) - columns, "member") + " inside them" if len(lines) > columns else None,
+        f"{inferred:,} inferred" if inferred else "all declared",
+        f"{hidden:,} not shown" if hidden else None,
+    ]
+    return _card(_table(["column", "type", ""], rows), _dim(joined(more)))
+
+
+def _schema_row(depth: int, column: Column) -> list[object]:
+    name = element("code", _short(column.name))
+    inside = element("span", "· " * depth, style=_DIM) if depth else ""
+    told = _short(column.type, 2 * VALUE_LENGTH)
+    return [Html(f"{inside}{name}"), told, _dim("declared" if column.declared else "inferred")]
+
+
+def drift(of: Sequence[Drift]) -> str:
+    """Return a table of what had no place in the columns of a table."""
+    if not of:
+        return _card(Html(f"{_mark(*MARKS['complete'])} nothing drifted"))
+    rows = [_drift_row(place) for place in of[:DRIFT_SHOWN]]
+    values = sum(place["count"] for place in of)
+    hidden = len(of) - len(rows)
+    more = [counted(values, "value"), counted(len(of), "place"), f"{hidden:,} not shown" if hidden else None]
+    return _card(_table(["path", "what", "how often", "example"], rows, numbers=["how often"]), _dim(joined(more)))
+
+
+def _drift_row(place: Drift) -> list[object]:
+    differs = " for ".join(filter(None, [place.get("found"), place.get("expected")]))
+    return [
+        element("code", _short(place["path"])),
+        f"{place['kind']}: {differs}" if differs else place["kind"],
+        f"{place['count']:,}",
+        element("code", _short(place["example"])),
+    ]
+
+
 def report(of: Mapping[str, Any]) -> str:
     """Return a card of a report: what came of a pull, and what it took."""
     given = cast("Report", of)
@@ -243,6 +302,7 @@ def report(of: Mapping[str, Any]) -> str:
         ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
         ("lacks", given["unavailable"]),
         ("missing", _holes(given["holes"])),
+        ("drifted", _drifted(given)),
         ("stopped by", given["stopped_by"]),
         ("of", _window(given["window"])),
         (
@@ -300,6 +360,16 @@ def _holes(holes: Sequence[str]) -> Html | None:
         return None
     lines = [*holes[:HOLES_SHOWN], *([f"and {len(holes) - HOLES_SHOWN:,} more"] if len(holes) > HOLES_SHOWN else [])]
     return joined(lines, by="<br>")
+
+
+def _drifted(of: Report) -> Html | None:
+    drifted = of.get("drift")
+    if not drifted:
+        return None
+    places = drifted["places"]
+    paths = joined((element("code", _short(place["path"])) for place in places[:DRIFT_IN_SHORT]), by=", ")
+    more = ", …" if len(places) > DRIFT_IN_SHORT else ""
+    return Html(f"{counted(drifted['values'], 'value')}, most of them at {paths}{more}")
 
 
 def _holder(of: Report) -> str:
