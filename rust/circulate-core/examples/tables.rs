@@ -86,7 +86,9 @@ fn array(lines: &[u8]) -> Vec<u8> {
     let mut page = Vec::with_capacity(lines.len() + 2);
     page.push(b'[');
     page.extend_from_slice(lines);
-    page.iter_mut().for_each(|byte| *byte = if *byte == b'\n' { b',' } else { *byte });
+    for byte in page.iter_mut().filter(|byte| **byte == b'\n') {
+        *byte = b',';
+    }
     page.pop_if(|byte| *byte == b',');
     page.push(b']');
     page
