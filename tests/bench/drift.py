@@ -27,7 +27,7 @@ TOOLS = {"ours": "", "pyarrow": "pyarrow-parquet", "polars": "polars-parquet", "
 TOOLS["pandas"] = "pandas-parquet"
 BEFORE, AFTER = 60_000, 1_000
 PATIENCE = 60
-SHOWN = 80
+SHOWN = 120
 RECURSION = 20_000
 
 

@@ -12,6 +12,7 @@ that are valid JSON and rare. `make bench-tables` builds what is measured and ca
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ IN_MEMORY = {
 }
 TRIMMED, PLAIN, NASTY = "trimmed", "plain", "nasty"
 EMPTY, INSTEAD = b'"password":{}', b'"password":null'
-SHOWN = 90
+SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,7 @@ def short(text: str) -> str:
     frames = [number for number, line in enumerate(lines) if line.startswith("  File ")]
     after = lines[frames[-1] + 1 :] if frames else lines
     said = next((line for line in after if line and not line[0].isspace()), "it said nothing")
-    said = said.partition(": ")[2] or said
+    said = re.sub(r""" in file "[^"]*"|Invalid Input Error: """, "", said.partition(": ")[2] or said)
     return said if len(said) <= SHOWN else f"{said[:SHOWN].rstrip()}…"
 
 

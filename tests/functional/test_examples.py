@@ -15,7 +15,7 @@ import circulate_core.reading
 import circulate_core.tables
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = {"README": ROOT / "README.md", "python.md": ROOT / "python/docs/python.md"}
+GUIDES = {name: ROOT / name for name in ("README.md", "python/docs/python.md", "python/docs/tables.md")}
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -43,7 +43,7 @@ def blocks(text: str) -> list[str]:
 
 
 def test_there_are_examples() -> None:
-    assert {"circulate_core-0", "circulate_core.reading-0", "source-0", "README-0", "python.md-2"} <= {
+    assert {"circulate_core-0", "circulate_core.reading-0", "source-0", "README.md-0", "python/docs/python.md-2"} <= {
         name for name, _ in examples()
     }
 
