@@ -111,7 +111,7 @@ class Keeper:
         return {
             "source": "okta",
             "from": {
-                "catalog": [SHIPPED_CATALOG],
+                "catalog": {"folders": [SHIPPED_CATALOG]},
                 "settings": profile.settings,
                 "secret": profile.secret,
                 "account": None,
