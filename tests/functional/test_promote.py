@@ -118,7 +118,7 @@ def test_other_readers_read_a_compacted_object(in_folders: Promoting) -> None:
         select count(*), count(distinct line)
         from read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false)
     """
-    counted = duckdb.execute(query, [glob]).fetchone()
+    counted = duckdb.connect().execute(query, [glob]).fetchone()
     assert counted == (USERS, USERS)
 
 

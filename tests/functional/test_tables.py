@@ -150,7 +150,7 @@ def test_libraries_take_a_stream_as_it_is(start_org: StartOrg) -> None:
     assert pa.table(users).num_rows == 1_500
     assert pa.RecordBatchReader.from_stream(users).read_all().num_rows == 1_500
     assert pl.DataFrame(users).height == 1_500
-    counted = duckdb.sql("SELECT count(*) FROM users")
+    counted = duckdb.connect().sql("SELECT count(*) FROM users")
     assert counted is not None
     assert counted.fetchall() == [(1_500,)]
     assert pd.DataFrame.from_arrow(users).shape[0] == 1_500  # type: ignore[attr-defined]  # newer than its types
