@@ -1,9 +1,11 @@
 //! Makes tables of a file of JSON lines, as a pull does with what it receives: not an example of use but for the
 //! benchmarks (`tests/bench`).
 //!
-//! As in a pull, one thread reads, validates and cuts records, one makes tables of those before, and one encodes the tables
-//! before these. Nothing is asked of a network, and nothing is remembered. Usage: `tables FILE FORMAT FOLDER`. The formats are `parquet` and `arrow`, which
-//! leave objects in the folder, and `memory`, which leaves nothing: the table is all in memory at the end.
+//! As in a pull, one thread reads, validates and cuts records, one makes tables of those before, and one encodes the
+//! tables before these. Nothing is asked of a network, and nothing is remembered.
+//!
+//! Usage: `tables FILE FORMAT FOLDER`. The formats are `parquet` and `arrow`, which leave objects in the folder, and
+//! `memory`, which leaves nothing: the table is all in memory at the end.
 
 #![allow(clippy::print_stdout, reason = "a program says what it did")]
 
@@ -36,9 +38,9 @@ fn main() -> Result<()> {
     let file = File::open(file)?;
     let folder = PathBuf::from(folder);
     std::fs::create_dir_all(&folder)?;
-    // Not a thread more than a pull has: what is done waits until what was done before is taken.
-    let (pieces, from_pieces) = sync_channel(0);
-    let (tables, from_tables) = sync_channel(0);
+    // Not a thread more than a pull has, and as there one piece between them.
+    let (pieces, from_pieces) = sync_channel(1);
+    let (tables, from_tables) = sync_channel(1);
     let converting = thread::spawn(move || convert(&from_pieces, &tables));
     let encoding = thread::spawn(move || match format.as_str() {
         "parquet" => store(&from_tables, Format::Parquet, &folder),

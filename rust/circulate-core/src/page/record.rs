@@ -437,8 +437,7 @@ impl<'w> Splitter<'w> {
 
     /// Reads on in a string, from `at`; returns where it stopped.
     fn text(&mut self, piece: &[u8], at: usize) -> Result<usize, SplitError> {
-        let plain = piece[at..].iter().position(|byte| SPECIAL[usize::from(*byte)]);
-        let stop = plain.map_or(piece.len(), |length| at + length);
+        let stop = at + plain_length(&piece[at..]);
         self.note_key(&piece[at..stop]);
         let Some(&byte) = piece.get(stop) else { return Ok(stop) };
         match byte {
@@ -496,16 +495,28 @@ impl<'w> Splitter<'w> {
     }
 }
 
-/// The bytes in a string that are more than themselves.
-static SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        special[byte] = byte < 0x20 || byte >= 0x80 || byte == b'"' as usize || byte == b'\\' as usize;
-        byte += 1;
+/// How many bytes of `text` come before one that is more than itself in a string: a quote, a backslash, a control
+/// character, or a part of a longer character. Eight at a time.
+#[inline]
+fn plain_length(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of each byte that is below `limit`, if none before it is and all are below 0x80.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let special = (word | below(word, b' ') | is(word, b'"') | is(word, b'\\')) & HIGHS;
+        if special != 0 {
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += 8;
     }
-    special
-};
+    let special = |byte: &u8| !matches!(byte, b' '..0x80) || matches!(byte, b'"' | b'\\');
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(special).unwrap_or(rest.len())
+}
 
 /// What follows the first byte of a multi-byte character (Unicode, table 3-7); `None` if none can start so.
 fn lead_byte(byte: u8) -> Option<State> {

@@ -160,6 +160,17 @@ fn is_json(page: &[u8]) -> bool {
 
 proptest! {
     #[test]
+    fn plain_bytes_are_told_from_others_wherever_they_stand(
+        text in proptest::collection::vec(
+            prop_oneof![8 => b' '..0x80_u8, 1 => any::<u8>(), 1 => proptest::sample::select(b"\"\\\x1f\x80".to_vec())],
+            0..40,
+        ),
+    ) {
+        let special = |byte: &u8| *byte < 0x20 || *byte >= 0x80 || *byte == b'"' || *byte == b'\\';
+        prop_assert_eq!(plain_length(&text), text.iter().position(special).unwrap_or(text.len()));
+    }
+
+    #[test]
     fn every_record_comes_out_as_it_went_in(records in proptest::collection::vec(record(), 0..8)) {
         let page = format!("[{}]", records.join(" ,\n "));
         let split = split(page.as_bytes(), &watch_root(&["/id"])).unwrap();

@@ -108,7 +108,12 @@ impl<'j> Cursor<'j> {
     /// Takes `bytes` if they come next.
     #[inline]
     pub(super) fn take_bytes(&mut self, bytes: &[u8]) -> bool {
-        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        // The first eight mostly tell, and to look at them is quicker than to call what compares any number.
+        let found = match (rest.split_first_chunk::<8>(), bytes.split_first_chunk::<8>()) {
+            (Some((there, rest)), Some((wanted, bytes))) => there == wanted && rest.starts_with(bytes),
+            _ => rest.starts_with(bytes),
+        };
         self.at += if found { bytes.len() } else { 0 };
         found
     }

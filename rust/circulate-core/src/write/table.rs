@@ -1,10 +1,9 @@
-//! Records gathered for tables. They are converted in pieces, beside the reading of more; and while one piece is
-//! converted, the one before is encoded.
-
-use std::sync::{Mutex, PoisonError};
+//! Records gathered for tables. Beside the reading of more they are converted, and what was converted is encoded: three
+//! things at a time, each with a piece of its own, and one piece between them, so that none waits for the next.
 
 use arrow_array::RecordBatch;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
@@ -20,25 +19,47 @@ pub(super) struct TableFilling {
     gathered: JsonArray,
     records: usize,
     piece: usize,
-    tabulator: Lent<Tabulator, RecordBatch>,
-    columnar: Lent<Columnar, Vec<Encoded>>,
+    looks: ObjectFormat,
+    enough: usize,
+    tables: Tables,
 }
+
+/// What knows the columns is with us, or with the workers.
+#[derive(Debug)]
+enum Tables {
+    Here(Box<Tabulator>),
+    Away(Workers),
+    /// A worker did not come back.
+    Lost,
+}
+
+/// They end by themselves when they are let go.
+#[derive(Debug)]
+struct Workers {
+    pieces: Sender<Vec<u8>>,
+    objects: Receiver<Encoded>,
+    converting: JoinHandle<Result<Converted>>,
+    encoding: JoinHandle<Result<()>>,
+}
+
+/// What knows the columns, and whether it has converted everything.
+type Converted = (Box<Tabulator>, Result<()>);
 
 impl TableFilling {
     pub(super) fn new(looks: ObjectFormat, memory: Memory, rules: TableRules) -> Self {
-        let columnar = Columnar::new(looks.format, looks.compression, memory.for_table(looks.batch));
         Self {
             gathered: JsonArray::default(),
             records: 0,
             piece: PIECE.min(usize::try_from(memory.for_page()).unwrap_or(PIECE)),
-            tabulator: Lent::new(Tabulator::new(rules)),
-            columnar: Lent::new(columnar),
+            looks,
+            enough: memory.for_table(looks.batch),
+            tables: Tables::Here(Box::new(Tabulator::new(rules))),
         }
     }
 
     pub(super) async fn push(&mut self, record: &[u8], store: &mut ObjectStore) -> Result<()> {
         if self.records > 0 && self.gathered.size_with(record.len()) > self.piece {
-            self.convert(store).await?;
+            self.hand_over(store).await?;
         }
         self.gathered.write(record);
         self.records += 1;
@@ -46,94 +67,155 @@ impl TableFilling {
     }
 
     /// What is known of the tables by now; `None` while they are being made.
-    pub(super) fn known(&mut self) -> Option<Known<'_>> {
-        self.tabulator.here().map(|tabulator| tabulator.known())
+    pub(super) fn known(&self) -> Option<Known<'_>> {
+        match &self.tables {
+            Tables::Here(tabulator) => Some(tabulator.known()),
+            Tables::Away(_) | Tables::Lost => None,
+        }
     }
 
     /// Completes the open object.
     pub(super) async fn finish(&mut self, store: &mut ObjectStore) -> Result<()> {
         if self.records > 0 {
-            self.convert(store).await?;
+            self.hand_over(store).await?;
         }
-        if let Some(table) = self.tabulator.back().await? {
-            self.encode(table, store).await?;
-        }
-        self.collect(store).await?;
-        self.columnar.lend(|columnar| columnar.finish().map(|object| object.into_iter().collect()))?;
-        self.collect(store).await
+        self.end(store).await
     }
 
-    async fn convert(&mut self, store: &mut ObjectStore) -> Result<()> {
+    /// Hands what was gathered to the workers, once they have room for it.
+    async fn hand_over(&mut self, store: &mut ObjectStore) -> Result<()> {
         let records = self.gathered.finish();
         self.records = 0;
-        let before = self.tabulator.back().await?;
-        self.tabulator.lend(move |tabulator| tabulator.convert(&records))?;
-        match before {
-            Some(table) => self.encode(table, store).await,
-            None => Ok(()),
+        let workers = self.workers()?;
+        loop {
+            tokio::select! {
+                room = workers.pieces.reserve() => match room {
+                    Ok(room) => {
+                        room.send(records);
+                        return Ok(());
+                    }
+                    Err(_) => break,
+                },
+                Some(object) = workers.objects.recv() => keep(object, store).await?,
+            }
+        }
+        // They ended early, and tell why.
+        self.end(store).await?;
+        Err(lost())
+    }
+
+    fn workers(&mut self) -> Result<&mut Workers> {
+        self.tables = match std::mem::replace(&mut self.tables, Tables::Lost) {
+            Tables::Here(tabulator) => {
+                let columnar = Columnar::new(self.looks.format, self.looks.compression, self.enough);
+                Tables::Away(Workers::begin(tabulator, columnar))
+            }
+            other => other,
+        };
+        match &mut self.tables {
+            Tables::Away(workers) => Ok(workers),
+            Tables::Here(_) | Tables::Lost => Err(lost()),
         }
     }
 
-    async fn encode(&mut self, table: RecordBatch, store: &mut ObjectStore) -> Result<()> {
-        self.collect(store).await?;
-        self.columnar.lend(move |columnar| columnar.take(&table))
-    }
-
-    /// Waits for what is being encoded, and stores what was completed. Objects of tables are large: of two, one is stored
-    /// before the other has grown.
-    async fn collect(&mut self, store: &mut ObjectStore) -> Result<()> {
-        for Encoded { bytes, records } in self.columnar.back().await?.unwrap_or_default() {
-            store.settle().await?;
-            store.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await?;
+    /// Lets the workers come to their end, and stores what they complete.
+    async fn end(&mut self, store: &mut ObjectStore) -> Result<()> {
+        let workers = match std::mem::replace(&mut self.tables, Tables::Lost) {
+            Tables::Away(workers) => workers,
+            other => {
+                self.tables = other;
+                return Ok(());
+            }
+        };
+        let Workers { pieces, mut objects, converting, encoding } = workers;
+        drop(pieces);
+        while let Some(object) = objects.recv().await {
+            keep(object, store).await?;
         }
-        Ok(())
+        let (tabulator, converted) = back(converting).await?;
+        self.tables = Tables::Here(tabulator);
+        converted.and(back(encoding).await)
     }
 }
 
-/// What is here, or with a worker that makes something with it.
-#[derive(Debug)]
-enum Lent<T, M> {
-    /// Behind a lock, since what compresses tables can't be looked at by two threads.
-    Here(Mutex<Box<T>>),
-    Away(JoinHandle<(Box<T>, Result<M>)>),
-    /// The worker did not come back.
-    Lost,
+/// Objects of tables are large: of two, one is stored before the other has grown.
+async fn keep(Encoded { bytes, records }: Encoded, store: &mut ObjectStore) -> Result<()> {
+    store.settle().await?;
+    store.store(bytes, usize::try_from(records).unwrap_or(usize::MAX)).await
 }
 
-impl<T: Send + 'static, M: Send + 'static> Lent<T, M> {
-    fn new(what: T) -> Self {
-        Self::Here(Mutex::new(Box::new(what)))
-    }
-
-    fn here(&mut self) -> Option<&mut T> {
-        match self {
-            Self::Here(what) => Some(what.get_mut().unwrap_or_else(PoisonError::into_inner)),
-            Self::Away(_) | Self::Lost => None,
+impl Workers {
+    fn begin(tabulator: Box<Tabulator>, columnar: Columnar) -> Self {
+        let ((pieces, from_pieces), (tables, from_tables)) = (channel(1), channel(1));
+        let (done, objects) = channel(1);
+        Self {
+            pieces,
+            objects,
+            converting: tokio::spawn(convert(tabulator, from_pieces, tables)),
+            encoding: tokio::spawn(encode(Box::new(columnar), from_tables, done)),
         }
     }
+}
 
-    /// Gives it to a worker; it must be here.
-    fn lend(&mut self, work: impl FnOnce(&mut T) -> Result<M> + Send + 'static) -> Result<()> {
-        let Self::Here(what) = std::mem::replace(self, Self::Lost) else { return Err(lost()) };
-        let mut what = what.into_inner().unwrap_or_else(PoisonError::into_inner);
-        *self = Self::Away(tokio::task::spawn_blocking(move || {
-            let made = work(&mut what);
-            (what, made)
-        }));
-        Ok(())
+/// Makes a table of each piece, until there are no more or nobody takes them.
+async fn convert(
+    mut tabulator: Box<Tabulator>,
+    mut pieces: Receiver<Vec<u8>>,
+    tables: Sender<RecordBatch>,
+) -> Result<Converted> {
+    while let Some(records) = pieces.recv().await {
+        let converting = spawn_blocking(move || {
+            let table = tabulator.convert(&records);
+            (tabulator, table)
+        });
+        let (back, table) = converting.await.map_err(ended_early)?;
+        tabulator = back;
+        let table = match table {
+            Ok(table) => table,
+            Err(error) => return Ok((tabulator, Err(error))),
+        };
+        if tables.send(table).await.is_err() {
+            break;
+        }
     }
+    Ok((tabulator, Ok(())))
+}
 
-    /// Takes it back if it is away, with what was made.
-    async fn back(&mut self) -> Result<Option<M>> {
-        let Self::Away(worker) = self else { return Ok(None) };
-        let back = worker.await;
-        *self = Self::Lost;
-        let (what, made) = back.map_err(|error| lost().caused_by(error))?;
-        *self = Self::Here(Mutex::new(what));
-        made.map(Some)
+/// Makes objects of tables, until there are no more or nobody takes them.
+async fn encode(
+    mut columnar: Box<Columnar>,
+    mut tables: Receiver<RecordBatch>,
+    done: Sender<Encoded>,
+) -> Result<()> {
+    while let Some(table) = tables.recv().await {
+        let encoding = spawn_blocking(move || {
+            let objects = columnar.take(&table);
+            (columnar, objects)
+        });
+        let (back, objects) = encoding.await.map_err(ended_early)?;
+        columnar = back;
+        for object in objects? {
+            if done.send(object).await.is_err() {
+                return Ok(());
+            }
+        }
     }
+    let last = spawn_blocking(move || columnar.finish()).await.map_err(ended_early)?;
+    if let Some(object) = last? {
+        // Who let go wants no more objects.
+        let _ = done.send(object).await;
+    }
+    Ok(())
+}
+
+async fn back<T>(worker: JoinHandle<Result<T>>) -> Result<T> {
+    worker.await.map_err(ended_early)?
+}
+
+fn ended_early(error: tokio::task::JoinError) -> Error {
+    lost().caused_by(error)
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Data, "encode table", "the encoding worker ended early")
+    Error::new(ErrorKind::Data, "encode table", "a worker that makes tables ended early")
 }
