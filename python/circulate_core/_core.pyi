@@ -114,6 +114,10 @@ class Schema:
     def columns(self) -> str:
         """With their types and origins, as JSON."""
 
+    @property
+    def names(self) -> list[str]:
+        """Of all columns of the table."""
+
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
 def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:

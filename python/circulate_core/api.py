@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
@@ -12,7 +12,8 @@ from circulate_core.exceptions import DefinitionError, SettingsError
 from circulate_core.views import ReportView, RunsView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from datetime import date
     from os import PathLike
     from typing import Unpack
 
@@ -49,8 +50,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     secret: str | None = None,
     account: str | None = None,
     mode: Literal["incremental", "full"] = "incremental",
-    since: str | None = None,
-    until: str | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
     parents: str | None = None,
     restart: bool = False,
     unattended: bool = False,
@@ -90,8 +91,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             the API refuses what it holds.
         account: Name of the account in keys and state. Default: the host of its address.
         mode: `incremental` (what changed since the last complete run; everything on the first) or `full`.
-        since: Inclusive lower bound, RFC 3339. With `since` or `until` the cursor is neither used nor moved.
-        until: Exclusive upper bound, RFC 3339.
+        since: Inclusive lower bound; a time without offset is UTC. With `since` or `until` the cursor is neither used
+            nor moved.
+        until: Exclusive upper bound.
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
             place. Its records are asked for their children, instead of those of a list that is read again.
         restart: Give up an unfinished run instead of going on with it.
@@ -198,8 +200,8 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
     catalog: Catalog,
     state: str | PathLike[str] | None,
     mode: str,
-    since: str | None,
-    until: str | None,
+    since: str | date | None,
+    until: str | date | None,
     s3: S3Options | None,
     **others: object,
 ) -> str:
@@ -216,8 +218,8 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
         "s3": s3 or {},
         "worker": f"process {os.getpid()} on {os.uname().nodename}",
         "mode": "window" if since or until else mode,
-        "since": since,
-        "until": until,
+        "since": moment("since", since),
+        "until": moment("until", until),
         **seconds,
         **others,
     }
@@ -529,6 +531,9 @@ def catalog_request(catalog: Catalog) -> dict[str, Any]:
     if isinstance(catalog, (str, os.PathLike)):
         message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
         raise DefinitionError(message)
+    if not isinstance(cast("object", catalog), Sequence):
+        message = f"`catalog` is a {type(catalog).__name__}: give a list of folders"
+        raise DefinitionError(message)
     inline = [entry for entry in catalog if isinstance(entry, Mapping)]
     if len(inline) > 1:
         message = "definitions of only one source can be given beside folders"
@@ -584,3 +589,37 @@ def account_request(
         "secret": secret,
         "account": account,
     }
+
+
+def moment(name: str, given: object) -> str | None:
+    """Return a time as RFC 3339 text.
+
+    Args:
+        name: Of the argument.
+        given: A text, a date or a datetime. What has no offset is UTC.
+
+    Raises:
+        SettingsError: It is no time.
+    """
+    from datetime import UTC, date, datetime, time  # noqa: PLC0415 - seldom needed
+
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        message = f"`{name}` is no time: {given}"
+        raise SettingsError(message, hint="write it like 2026-01-31 or 2026-01-31T00:00:00Z") from None
+    if not isinstance(at, date):
+        message = f"`{name}` is a {type(given).__name__}: give a text, a date or a datetime"
+        raise SettingsError(message)
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time())
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        told = aware.astimezone(UTC).isoformat()
+    except OverflowError:
+        message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
+        raise SettingsError(message) from None
+    # A text may tell nanoseconds, which a datetime can't.
+    return given if isinstance(given, str) and at.tzinfo else told

@@ -177,7 +177,7 @@ class Source:
             endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
             given = self._mapping(name, "`columns`", columns)
             inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **given}})
-        window = {"since": _moment("since", since), "until": _moment("until", until)}
+        window = {"since": api.moment("since", since), "until": api.moment("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
 
@@ -598,27 +598,3 @@ def _account(
     found = configured(definition, warn=warn, given=given, secret=secret, account=account)
     secret = found.secret.text if found.secret else None
     return {"settings": found.texts(), "secret": secret, "account": found.account}
-
-
-def _moment(name: str, given: object) -> str | None:
-    """Return a time as RFC 3339 text."""
-    from datetime import UTC, date, datetime, time  # noqa: PLC0415 - seldom needed
-
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-    except ValueError:
-        message = f"`{name}` is no time: {given}"
-        raise SettingsError(message, hint="write it like 2026-01-31 or 2026-01-31T00:00:00Z") from None
-    if not isinstance(moment, date):
-        message = f"`{name}` is a {type(given).__name__}: give a text, a date or a datetime"
-        raise SettingsError(message)
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time())
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return aware.astimezone(UTC).isoformat()
-    except OverflowError:
-        message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
-        raise SettingsError(message) from None

@@ -92,7 +92,9 @@ class Schema(Sequence[Column]):
         self._schema = schema
         told = json.loads(schema.columns)
         own = [Column(f"_parent_{name}", "string", declared=True) for name in told.get("parent", [])]
-        self._columns = [*own, *_columns(told["columns"], nested)]
+        # Of members whose names are one when objects are flattened, the first has the column.
+        named = {column.name: column for column in reversed([*own, *_columns(told["columns"], nested)])}
+        self._columns = [named[name] for name in schema.names if name in named]
         members = _members(told["columns"]) if nested == "struct" else ((0, each) for each in self._columns[len(own) :])
         self._lines = [*((0, each) for each in own), *members]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Literal, NotRequired, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
+
+if TYPE_CHECKING:
+    from datetime import date
 
 Verdict = Literal["complete", "partial", "busy", "failed"]
 Mode = Literal["incremental", "full", "window"]
@@ -42,8 +45,8 @@ class PullOptions(TypedDict, total=False):
     secret: str | None
     account: str | None
     mode: Literal["incremental", "full"]
-    since: str | None
-    until: str | None
+    since: str | date | None
+    until: str | date | None
     parents: str | None
     restart: bool
     unattended: bool

@@ -137,11 +137,9 @@ def test_a_stream_may_be_bounded_by_time(start_org: StartOrg) -> None:
     assert {yesterday <= datetime.fromisoformat(published) < datetime.fromisoformat(newest) for published in day} == {
         True
     }
-    for since in (date(2026, 11, 1), "2026-11-01", "2026-11-01T00:00:00Z", datetime(2026, 11, 1, tzinfo=UTC)):
-        assert (
-            repr(okta(org).stream("system_log", since=since))
-            == "<Stream okta.system_log since 2026-11-01T00:00:00+00:00>"
-        )
+    for since in (date(2026, 11, 1), "2026-11-01", "2026-11-01T00:00:00+00:00", datetime(2026, 11, 1, tzinfo=UTC)):
+        bounded = okta(org).stream("system_log", since=since)
+        assert repr(bounded) == "<Stream okta.system_log since 2026-11-01T00:00:00+00:00>"
 
 
 def test_reading_stops_asking_when_nobody_reads_on(start_org: StartOrg) -> None:
@@ -416,7 +414,47 @@ def test_what_is_wrong_is_told_before_anything_is_asked(start_org: StartOrg) -> 
         okta(org).stream("users").sample("3")  # type: ignore[arg-type]
     with pytest.raises(DefinitionError, match="give a list"):
         circulate_core.source("okta", catalog="definitions")
+    with pytest.raises(DefinitionError, match="`catalog` is a int: give a list"):
+        circulate_core.source("okta", catalog=5)  # type: ignore[arg-type]
     assert targets(org) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"secret": 5}, "the argument `secret` is wrong: .*expected a string"),
+        ({"account": 5}, "the argument `account` is wrong"),
+        ({"deadline": "soon"}, "the argument `deadline` is wrong"),
+        (
+            {"contract": "strict"},
+            "the argument `contract` is wrong: .*expected one of `evolve`",
+        ),
+        ({"s3": {"sse": 5}}, "the argument `s3.sse` is wrong"),
+        ({"since": "soon"}, "`since` is no time: soon"),
+        ({"until": "0001-01-01T00:00:00+05:00"}, "`until` is no time of the years 1 to 9999"),
+        ({"until": 5}, "`until` is a int"),
+    ],
+)
+def test_a_wrong_argument_of_a_pull_is_told_by_its_name(
+    start_org: StartOrg, tmp_path: Path, given: dict[str, Any], told: str
+) -> None:
+    org = start_org(users=3)
+    with pytest.raises(SettingsError, match=told):
+        okta(org).stream("users").pull(to=tmp_path, **given)
+    assert targets(org) == []
+
+
+@pytest.mark.parametrize("since", [date(2024, 6, 1), datetime(2024, 6, 1, tzinfo=UTC), "2024-06-01"])
+def test_a_pull_takes_dates_and_times(start_org: StartOrg, tmp_path: Path, since: str | date) -> None:
+    org = start_org(users=3)
+    report = okta(org).stream("users").pull(to=tmp_path, since=since)
+    assert report["window"]["since"] == "2024-06-01T00:00:00Z"
+
+
+def test_a_time_is_asked_for_to_its_nanosecond(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=3)
+    report = okta(org).stream("users").pull(to=tmp_path, since="2024-06-01T00:00:00.123456789Z")
+    assert report["window"]["since"] == "2024-06-01T00:00:00.123456789Z"
 
 
 @pytest.mark.parametrize("given", [{"api_token": 12345678}, {"api_token": b"12345678"}, [("api_token", "12345678")]])

@@ -230,6 +230,16 @@ def test_a_schema_tells_what_is_declared_and_what_was_seen(start_org: StartOrg) 
     assert {column.type for column in okta(org).stream("users", nested="json").schema(50)} >= {"json", "timestamp"}
 
 
+def test_a_schema_names_each_column_once_where_flattened_names_meet() -> None:
+    with api('[{"id":1,"a__b":"first","a":{"b":2}},{"id":2,"c":{"d":{"e":3}},"c__d":{"e":4},"":{"x":5}}]') as source:
+        schema = things(source, nested="flatten").schema()
+        table = things(source, nested="flatten").arrow()
+    assert [column.name for column in schema] == ["id", "a__b", "c__d__e"]
+    assert [column.type for column in schema] == ["integer", "string", "integer"]
+    assert table.schema.names == ["id", "a__b", "c__d__e", "_rescued"]
+    assert table["_rescued"].to_pylist() == ['{"/a/b":2}', '{"/c__d/e":4,"/":{"x":5}}']
+
+
 def test_columns_may_be_declared_in_code(start_org: StartOrg) -> None:
     with api('[{"id":1,"at":"2026-01-01T00:00:00Z","size":1},{"id":2,"size":2.5}]') as source:
         table = things(source, columns={"id": "string", "size": "number", "at": "string"}).arrow()

@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for objects and manifests"
     )
     parser.add_argument("--full", action="store_true", help="everything, not only what changed since the last run")
-    parser.add_argument("--since", metavar="TIME", type=_time, help="only from this time on; the cursor stays")
-    parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time; the cursor stays")
+    parser.add_argument("--since", metavar="TIME", help="only from this time on; the cursor stays")
+    parser.add_argument("--until", metavar="TIME", help="only before this time; the cursor stays")
     parser.add_argument("--restart", action="store_true", help="give up an unfinished run instead of going on with it")
     parser.add_argument("--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after, say, 10m")
     parser.add_argument(
@@ -331,16 +331,6 @@ def _tell_holder(report: Report) -> None:
 
 def _tell_ways_to_settle(report: Report) -> None:
     say(f"  settle it: `circulate state commit {report['run_id']}`, or `abandon` instead of `commit`")
-
-
-def _time(text: str) -> str:
-    try:
-        time_ = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"`{text}` is not a time: write 2026-01-31 or 2026-01-31T12:00:00Z"
-        raise argparse.ArgumentTypeError(message) from None
-    aware = time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat()
 
 
 def read_span(text: str) -> float:

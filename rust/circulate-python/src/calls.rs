@@ -595,12 +595,24 @@ pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResul
 
 /// Arguments as Python gives them. What is wrong with one is told without its place in our JSON, which nobody has seen.
 pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
-    let wrong = |error: serde_json::Error| {
-        let told = error.to_string();
+    let given = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
+    given.map_err(|error| {
+        let which = argument(&error.path().to_string());
+        let told = error.inner().to_string();
         let told = told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told);
-        Error::new(ErrorKind::Settings, "read arguments", format!("an argument is wrong: {told}"))
-    };
-    serde_json::from_str(text).map_err(|error| to_python(py, &wrong(error), None))
+        let told = format!("the argument{which} is wrong: {told}");
+        to_python(py, &Error::new(ErrorKind::Settings, "read arguments", told), None)
+    })
+}
+
+/// The name of an argument, as the functions of the package name it.
+fn argument(path: &str) -> String {
+    let path = path.strip_prefix("from.").unwrap_or(path);
+    let path = path.strip_suffix("_seconds").unwrap_or(path);
+    match path {
+        "." | "?" => String::new(),
+        path => format!(" `{path}`"),
+    }
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {

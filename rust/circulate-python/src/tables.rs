@@ -191,6 +191,12 @@ pub(crate) struct Schema {
 
 #[pymethods]
 impl Schema {
+    /// Names of all columns of the table.
+    #[getter]
+    fn names(&self) -> Vec<&str> {
+        self.arrow.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.arrow)
     }

@@ -1,5 +1,7 @@
 //! What a conversion keeps beside the columns: the values that had no place, and what drifted.
 
+use std::collections::HashSet;
+
 use super::column::Misfit;
 use super::cursor::Stop;
 use super::drift::{Drift, DriftKind};
@@ -21,6 +23,8 @@ pub(super) struct Notes {
     pointer: Vec<u8>,
     /// The members of the rescue column's object.
     rescued: Vec<u8>,
+    /// Where they stood.
+    places: HashSet<Vec<u8>, ahash::RandomState>,
     drifted: Vec<(String, DriftKind, String)>,
 }
 
@@ -35,6 +39,7 @@ impl Notes {
         self.fresh = false;
         self.pointer.clear();
         self.rescued.clear();
+        self.places.clear();
         self.drifted.clear();
     }
 
@@ -61,15 +66,12 @@ impl Notes {
         for part in [separator, &self.pointer, b"\":", value] {
             self.rescued.extend_from_slice(part);
         }
+        self.places.insert(self.pointer.clone());
     }
 
-    /// Whether a value that stood here was kept. A value may look as if it were one: that costs a null more.
+    /// Whether a value that stood here was kept.
     pub(super) fn has_rescued_here(&self) -> bool {
-        if self.rescued.is_empty() {
-            return false;
-        }
-        let entry = [b"\"", &self.pointer[..], b"\":"].concat();
-        self.rescued.windows(entry.len()).any(|window| window == entry)
+        self.places.contains(&self.pointer)
     }
 
     pub(super) fn note(&mut self, path: String, kind: DriftKind, value: &[u8]) {
