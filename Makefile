@@ -68,11 +68,13 @@ $(S3S_FS):
 
 .PHONY: test-rust
 test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, and what needs stand-ins for AWS
-	$(BIN)/python tests/stand_ins.py cargo test --locked --quiet -- --include-ignored
+	@# Of the whole workspace, so that crates are built with the same features as for the package, once.
+	$(BIN)/python tests/stand_ins.py cargo test --locked --quiet --workspace -- --include-ignored
 
 .PHONY: test-python
 test-python: develop $(S3S_FS) ## what a user sees, against real servers on loopback
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@# Three, since many a test waits for what it has injected.
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 
 .PHONY: deploy-local
 deploy-local: develop ## make everything with Terraform, in stand-ins for AWS, and try it (needs terraform; minutes)

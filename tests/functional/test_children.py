@@ -139,7 +139,7 @@ def test_a_parent_that_goes_between_the_list_and_its_turn_is_gone_not_lost(
     cli = cli_for(org)
     apps = [entry["id"] for entry in org.truth("apps")]
     # The plan is made and the run stopped at the first child.
-    stopped = pull(cli, "okta.application_users", CIRCULATE_CRASH="after-checkpoint#1")
+    stopped = pull(cli, "okta.application_users", "--lease", "200ms", CIRCULATE_CRASH="after-checkpoint#1")
     assert stopped.code < 0
     org.delete(apps[7])
     while (done := pull(cli, "okta.application_users", "--lease", "200ms")).code == 4:
