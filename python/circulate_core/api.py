@@ -115,8 +115,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new members,
             `rescue` does not; what has no place goes to the column `_rescued`. `freeze` ends the pull instead.
         max_record_bytes: Largest record taken. Default 16,000,000.
-        memory: Bytes that pages and objects on their way may hold; the process takes some 25 MB more. Default
-            64,000,000, at least four times `batch_bytes`; for tables 128,000,000, of which an object gets half.
+        memory: Bytes that pages and objects on their way may hold. The process takes some 25 MB more, and with tables,
+            whose columns are compressed one beside the other, up to 100 MB. Default 64,000,000, at least four times
+            `batch_bytes`; for tables 128,000,000, of which an object gets half.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
         worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and

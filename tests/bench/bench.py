@@ -258,16 +258,17 @@ def own_rss() -> int:
 
 
 def memory_table(latency: str, folder: Path) -> str:
-    """Return a table of how much memory ours takes for few and for many users."""
-    rows = ["users | peak RSS of ours MB | wall s | output MB", "---: | ---: | ---: | ---:"]
+    """Return a table of how much memory ours takes for few and for many users, as JSON and as tables."""
+    rows = ["users | format | peak RSS of ours MB | wall s | output MB", "---: | --- | ---: | ---: | ---:"]
     for users in MEMORY_USERS:
         with practice_org(users, latency) as org:
-            command = [sys.executable, str(HERE / "ours.py")]
-            measure(command, org, folder)  # Renders the pages: a slow server would hide how much piles up.
-            run = measure(command, org, folder)
-        complain(f"memory for {users:,} users: {run.rss / MEGABYTE:.1f} MB")
-        size = run.output.size / MEGABYTE
-        rows.append(f"{users:,} | {run.rss / MEGABYTE:.1f} | {run.wall:.2f} | {size:.1f}")
+            command = [sys.executable, str(HERE / "ours.py"), "--format"]
+            measure([*command, "json"], org, folder)  # Renders the pages: a slow server would hide how much piles up.
+            for format_ in ("json", "parquet"):
+                run = measure([*command, format_], org, folder)
+                complain(f"memory for {users:,} users as {format_}: {run.rss / MEGABYTE:.1f} MB")
+                size = run.output.size / MEGABYTE
+                rows.append(f"{users:,} | {format_} | {run.rss / MEGABYTE:.1f} | {run.wall:.2f} | {size:.1f}")
     return "\n" + "\n".join(f"| {row} |" for row in rows)
 
 

@@ -8,12 +8,16 @@ import json
 import sys
 from pathlib import Path
 
+from pyarrow.parquet import read_metadata
+
 
 def count(folder: Path) -> tuple[int, int, int]:
     """Return records, files and bytes of the objects below `folder`, manifests left out."""
     objects = [path for path in folder.rglob("*.json.gz") if "_circulate" not in path.parts]
+    tables = [path for path in folder.rglob("*.parquet") if "_circulate" not in path.parts]
     records = sum(len(json.loads(gzip.decompress(path.read_bytes()))) for path in objects)
-    return records, len(objects), sum(path.stat().st_size for path in objects)
+    records += sum(read_metadata(path).num_rows for path in tables)
+    return records, len(objects + tables), sum(path.stat().st_size for path in objects + tables)
 
 
 if __name__ == "__main__":

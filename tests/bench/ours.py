@@ -1,15 +1,21 @@
-"""Contender `ours`: pull all users through the library. Usage: `ours.py FOLDER`, or `ours.py PLACE STATE`."""
+"""Contender `ours`: pull all users through the library. Usage: `ours.py [--format FORMAT] PLACE [STATE]`."""
 
+import argparse
 import os
-import sys
 
 import circulate_core
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--format", default="json")
+    parser.add_argument("place")
+    parser.add_argument("state", nargs="?")
+    options = parser.parse_args()
     circulate_core.pull(
         "okta.users",
-        to=sys.argv[1],
-        state=sys.argv[2] if len(sys.argv) > 2 else None,
+        to=options.place,
+        state=options.state,
+        format=options.format,
         account="practice",
         settings={"org_url": os.environ["OKTA_ORG_URL"], "api_token": os.environ["OKTA_API_TOKEN"]},
     )

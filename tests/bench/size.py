@@ -34,6 +34,7 @@ PARTS = {
     "TLS and digests": "rustls.*|aws_lc.*|webpki.*|sha.*|digest|subtle|untrusted|openssl_probe|hmac",
     "HTTP": "hyper.*|h2|http.*|reqwest|url|idna.*|icu_.*|tower.*|percent_encoding|form_urlencoded|ipnet|socket2|mio",
     "tokio, futures": "tokio.*|futures.*",
+    "Arrow and Parquet": "arrow.*|parquet|flatbuffers|chrono|half|num_(bigint|complex|integer|traits)|twox_hash",
     "SQLite": "(lib)?sqlite3_sys|rusqlite",
     "zstd, libdeflate": "zstd.*|libdeflate.*|miniz_oxide|flate2|async_compression|compression_.*",
     "YAML, JSON, schemas, time": "serde.*|schemars|jiff.*|annotate_snippets|granit.*|saphyr.*|regex_lite|time",

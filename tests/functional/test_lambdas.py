@@ -296,3 +296,13 @@ def test_a_small_function_pulls_large_records_within_its_memory(
     invocation = account.start(account.function(memory_mb=128)).invoke("circulate-okta-users-list")
     assert account.is_exact(answer_of(invocation))
     assert invocation.max_memory_mb < 100
+
+
+def test_a_small_function_makes_tables_within_its_memory(
+    start_org: StartOrg, account_of: Callable[..., Account]
+) -> None:
+    org = start_org(users=40_000, token=CANARY)
+    account = account_of(org, CIRCULATE_FORMAT="parquet")
+    invocation = account.start(account.function(memory_mb=128)).invoke("circulate-okta-users-list")
+    assert answer_of(invocation)["records"] == 40_000
+    assert invocation.max_memory_mb < 120

@@ -73,7 +73,7 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
         continuation=event.continuation,
         request=context.aws_request_id,
         pending=PENDING_S if (event.commit or settings.commit) == "pending" else None,
-        memory=memory(context),
+        memory=memory(context, tables=settings.objects.get("format") in {"parquet", "arrow"}),
         deadline=left - margin(left),
         worker_ends=left,
         max_wait=MAX_WAIT_S,

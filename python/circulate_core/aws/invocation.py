@@ -20,6 +20,8 @@ LEAST_MARGIN_S, MOST_MARGIN_S = 1.5, 20.0
 MB = 1_000_000
 REST_OF_PROCESS_MB = 60
 """What Python, Lambda's runtime client and the engine take besides pages and objects."""
+TABLES_MB = 40
+"""What is taken besides that by what makes tables: mostly what compresses their columns, for each of them."""
 
 
 class Context(Protocol):
@@ -51,9 +53,15 @@ def margin(left: float) -> float:
     return min(max(left * 0.15, LEAST_MARGIN_S), MOST_MARGIN_S, left / 2)
 
 
-def memory(context: Context) -> int:
-    """Return how many bytes pages and objects may hold."""
-    return max(int((int(context.memory_limit_in_mb) - REST_OF_PROCESS_MB) * 0.7), 16) * MB
+def memory(context: Context, *, tables: bool = False) -> int:
+    """Return how many bytes pages and objects may hold.
+
+    Args:
+        context: Of the invocation.
+        tables: Whether objects are tables.
+    """
+    rest = REST_OF_PROCESS_MB + (TABLES_MB if tables else 0)
+    return max(int((int(context.memory_limit_in_mb) - rest) * 0.7), 16) * MB
 
 
 class Attempt:

@@ -39,7 +39,7 @@ impl BatchLimits {
 const LEAST: u64 = 16_000_000;
 
 /// The one setting that bounds the memory of a pull: what pages and objects on their way may hold. The process itself,
-/// with interpreter and TLS, takes some 25 MB more.
+/// with interpreter and TLS, takes some 25 MB more, and what makes tables up to 75 MB besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory(u64);
 

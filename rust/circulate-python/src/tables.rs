@@ -214,9 +214,9 @@ struct Batches {
 impl Batches {
     fn read(&self) -> Option<Result<RecordBatch, ArrowError>> {
         let next = Python::try_attach(|py| match self.reader.get().wait(py) {
-            Ok(None) => self.at_end.call0(py).err().map(|error| Err(external(kept(py, error)))),
+            Ok(None) => self.at_end.call0(py).err().map(|error| Err(external(kept(py, &error)))),
             Ok(Some(batch)) => Some(py.detach(|| self.tables.get().fixed(&batch)).map_err(external)),
-            Err(error) => Some(Err(external(kept(py, error)))),
+            Err(error) => Some(Err(external(kept(py, &error)))),
         });
         next.unwrap_or_else(|| Some(Err(ArrowError::ComputeError("the interpreter has ended".to_owned()))))
     }
@@ -241,13 +241,14 @@ fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Arrow
 }
 
 /// An Arrow stream tells an error as text, from which its reader makes an exception of its own. Ctrl-C is too important
-/// to end so: it comes again once the reader is back in Python.
-fn kept(py: Python<'_>, error: PyErr) -> PyErr {
+/// to end so: it comes again once the reader is back in Python, which is why the text is made before.
+fn kept(py: Python<'_>, error: &PyErr) -> String {
+    let told = error.to_string();
     if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
         // If it can't come again, the reader's own exception is what is left.
         let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
     }
-    error
+    told
 }
 
 fn stream_capsule(

@@ -27,6 +27,8 @@ const GROUPS: usize = 4;
 /// Bytes of a dictionary, beyond which the column's other values are written as they are. Ids and the like have no use for
 /// one, and would fill it to this limit for each row group; a quarter of what is usual saves time, memory and space.
 const BYTES_PER_DICTIONARY: usize = 262_144;
+/// Pages are closed at so many bytes before compression: what compresses them, for each column, grows with them.
+const BYTES_PER_PAGE: usize = 262_144;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -201,6 +203,7 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
         .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY)
+        .set_data_page_size_limit(BYTES_PER_PAGE)
         // Lists are written as the format says, which not all readers can do without.
         .set_coerce_types(true);
     for time in times(schema.fields()) {

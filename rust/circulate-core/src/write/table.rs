@@ -145,75 +145,55 @@ async fn keep(Encoded { bytes, records }: Encoded, store: &mut ObjectStore) -> R
 }
 
 impl Workers {
-    fn begin(tabulator: Box<Tabulator>, columnar: Columnar) -> Self {
+    /// Each has a thread of its own until it ends, so that what it allocates and frees is in one place.
+    fn begin(mut tabulator: Box<Tabulator>, columnar: Columnar) -> Self {
         let ((pieces, from_pieces), (tables, from_tables)) = (channel(1), channel(1));
         let (done, objects) = channel(1);
+        let converting = spawn_blocking(move || {
+            let converted = convert(&mut tabulator, from_pieces, &tables);
+            Ok((tabulator, converted))
+        });
         Self {
             pieces,
             objects,
-            converting: tokio::spawn(convert(tabulator, from_pieces, tables)),
-            encoding: tokio::spawn(encode(Box::new(columnar), from_tables, done)),
+            converting,
+            encoding: spawn_blocking(move || encode(columnar, from_tables, &done)),
         }
     }
 }
 
 /// Makes a table of each piece, until there are no more or nobody takes them.
-async fn convert(
-    mut tabulator: Box<Tabulator>,
+fn convert(
+    tabulator: &mut Tabulator,
     mut pieces: Receiver<Vec<u8>>,
-    tables: Sender<RecordBatch>,
-) -> Result<Converted> {
-    while let Some(records) = pieces.recv().await {
-        let converting = spawn_blocking(move || {
-            let table = tabulator.convert(&records);
-            (tabulator, table)
-        });
-        let (back, table) = converting.await.map_err(ended_early)?;
-        tabulator = back;
-        let table = match table {
-            Ok(table) => table,
-            Err(error) => return Ok((tabulator, Err(error))),
-        };
-        if tables.send(table).await.is_err() {
+    tables: &Sender<RecordBatch>,
+) -> Result<()> {
+    while let Some(records) = pieces.blocking_recv() {
+        if tables.blocking_send(tabulator.convert(&records)?).is_err() {
             break;
         }
     }
-    Ok((tabulator, Ok(())))
+    Ok(())
 }
 
 /// Makes objects of tables, until there are no more or nobody takes them.
-async fn encode(
-    mut columnar: Box<Columnar>,
-    mut tables: Receiver<RecordBatch>,
-    done: Sender<Encoded>,
-) -> Result<()> {
-    while let Some(table) = tables.recv().await {
-        let encoding = spawn_blocking(move || {
-            let objects = columnar.take(&table);
-            (columnar, objects)
-        });
-        let (back, objects) = encoding.await.map_err(ended_early)?;
-        columnar = back;
-        for object in objects? {
-            if done.send(object).await.is_err() {
+fn encode(mut columnar: Columnar, mut tables: Receiver<RecordBatch>, done: &Sender<Encoded>) -> Result<()> {
+    while let Some(table) = tables.blocking_recv() {
+        for object in columnar.take(&table)? {
+            if done.blocking_send(object).is_err() {
                 return Ok(());
             }
         }
     }
-    let last = spawn_blocking(move || columnar.finish()).await.map_err(ended_early)?;
-    if let Some(object) = last? {
+    if let Some(object) = columnar.finish()? {
         // Who let go wants no more objects.
-        let _ = done.send(object).await;
+        let _ = done.blocking_send(object);
     }
     Ok(())
 }
 
 async fn back<T>(worker: JoinHandle<Result<T>>) -> Result<T> {
-    worker.await.map_err(ended_early)?
-}
-
-fn ended_early(error: tokio::task::JoinError) -> Error {
-    lost().caused_by(error)
+    worker.await.map_err(|error| lost().caused_by(error))?
 }
 
 fn lost() -> Error {
