@@ -73,8 +73,7 @@ test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, an
 
 .PHONY: test-python
 test-python: develop $(S3S_FS) ## what a user sees, against real servers on loopback
-	@# Three, since many a test waits for what it has injected.
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: deploy-local
 deploy-local: develop ## make everything with Terraform, in stand-ins for AWS, and try it (needs terraform; minutes)
