@@ -44,7 +44,7 @@ lint: develop ## formats, lints, types
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/mypy tests/*.py tests/unit tests/functional tests/torture tests/bench
+	$(BIN)/mypy tests/*.py tests/golden/make.py tests/unit tests/functional tests/torture tests/bench
 	$(BIN)/mypy tests/practice
 	MYPYPATH=tests $(BIN)/mypy tests/deploy
 	$(BIN)/python -m mypy.stubtest circulate_core._core

@@ -1,0 +1,5 @@
+"""Pulls the applications of an Okta org into the data lake."""
+
+from circulate_core.aws import puller
+
+list = puller("okta.applications")  # noqa: A001 - named after the operation
