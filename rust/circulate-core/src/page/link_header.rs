@@ -1,5 +1,7 @@
 //! The `Link` response header (RFC 8288) as a paginator: the target of `rel="next"` is the next page.
 
+use std::fmt::Write;
+
 use http::HeaderMap;
 use http::header::LINK;
 use url::Url;
@@ -13,99 +15,206 @@ pub struct LinkHeader;
 
 impl Paginator for LinkHeader {
     fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>> {
-        let Some(target) = next_target(facts.headers) else { return Ok(None) };
-        facts.url.join(&target).map(Some).map_err(|error| {
-            Error::new(ErrorKind::Data, "read next link", "the `Link` header's next target is not a URL")
-                .caused_by(error)
-        })
+        next_link(facts.headers, facts.url)
     }
 }
 
-/// The first target whose relation is `next`, over all header lines: Okta sends one line per relation, others
-/// one line for all.
-fn next_target(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())
-        .flat_map(links)
-        .find(|link| link.relations.split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next")))
-        .map(|link| link.target.to_owned())
+/// The target of the `next` relation over all header lines, resolved against the page's URL: Okta sends one line per
+/// relation, others one line for all. `None` only if no line can mean one.
+///
+/// A line that cannot be parsed (RFC 8288, section 3) and mentions `next` is an error, never the end of the list, and so
+/// are two different next targets.
+pub(crate) fn next_link(headers: &HeaderMap, page: &Url) -> Result<Option<Url>> {
+    let mut next: Option<Url> = None;
+    for line in headers.get_all(LINK) {
+        let line = line.as_bytes();
+        let Some(links) = links(line) else {
+            if mentions_next(line) {
+                return Err(unreadable("is not a list of links", line));
+            }
+            continue;
+        };
+        for link in links.iter().filter(|link| link.is_next()) {
+            let target = page
+                .join(&text(link.target))
+                .map_err(|error| unreadable("has a next target that is not a URL", line).caused_by(error))?;
+            if link.is_about_another(page) {
+                return Err(unreadable("has a next target for another resource (`anchor`)", line));
+            }
+            if next.as_ref().is_some_and(|other| *other != target) {
+                return Err(unreadable("has two next targets", line));
+            }
+            next = Some(target);
+        }
+    }
+    Ok(next)
 }
 
-#[derive(Debug, PartialEq, Eq)]
+fn unreadable(what: &str, line: &[u8]) -> Error {
+    Error::new(ErrorKind::Data, "read next link", format!("the `Link` header {what}"))
+        .with("header", without_queries(&text(line)))
+        .hint("the page is not taken in, since nothing says whether the list goes on after it; the next pull requests it again")
+}
+
+/// A header line without the queries of its addresses, which may be private.
+fn without_queries(line: &str) -> String {
+    let mut parts = line.split('?');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| {
+        let rest = part.find(['>', ';', ' ', '"']).map_or("", |end| &part[end..]);
+        format!("{shown}?***{rest}")
+    })
+}
+
+fn mentions_next(line: &[u8]) -> bool {
+    line.windows(4).any(|part| part.eq_ignore_ascii_case(b"next"))
+}
+
+/// Octets as text. Those above 0x7F are opaque data (RFC 9110, section 5.5): what is not UTF-8 is percent-encoded, as it
+/// would be in a URL.
+fn text(octets: &[u8]) -> String {
+    octets.utf8_chunks().fold(String::with_capacity(octets.len()), |mut text, chunk| {
+        text.push_str(chunk.valid());
+        for octet in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{octet:02X}");
+        }
+        text
+    })
+}
+
+/// One link of a header line.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Link<'h> {
-    target: &'h str,
-    relations: String,
+    target: &'h [u8],
+    /// The value of its first `rel`; further ones are ignored (section 3.3).
+    relations: Option<Vec<u8>>,
+    /// The resource it is about, if that is not the page (section 3.2).
+    anchor: Option<Vec<u8>>,
 }
 
-/// The links of one header line. What does not look like a link ends the line.
-fn links(line: &str) -> Vec<Link<'_>> {
+impl Link<'_> {
+    fn is_next(&self) -> bool {
+        let relations = self.relations.as_deref().unwrap_or_default();
+        relations.split(u8::is_ascii_whitespace).any(|relation| relation.eq_ignore_ascii_case(b"next"))
+    }
+
+    fn is_about_another(&self, page: &Url) -> bool {
+        self.anchor.as_ref().is_some_and(|anchor| page.join(&text(anchor)).ok().as_ref() != Some(page))
+    }
+}
+
+/// The links of one header line (section 3, `Link`); `None` if any of it cannot be parsed.
+fn links(line: &[u8]) -> Option<Vec<Link<'_>>> {
     let mut links = Vec::new();
     let mut rest = line;
     loop {
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        let Some((target, after)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) else {
-            return links;
+        rest = rest.trim_ascii_start();
+        while let Some(after) = rest.strip_prefix(b",") {
+            rest = after.trim_ascii_start();
+        }
+        if rest.is_empty() {
+            return Some(links);
+        }
+        let (target, after) = target(rest.strip_prefix(b"<")?)?;
+        let mut found = Link { target, ..Link::default() };
+        rest = parameters(after, &mut found)?;
+        links.push(found);
+    }
+}
+
+/// What stands before the first `>` that can be the end of a target, and what follows it. Some servers leave a `>` inside
+/// their URL as it is.
+fn target(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'>').map(|(at, _)| at);
+    let mut ends =
+        ends.filter(|at| matches!(text[at + 1..].trim_ascii_start().first(), None | Some(b';' | b',')));
+    ends.next().map(|at| (&text[..at], &text[at + 1..]))
+}
+
+/// Reads `; name=value` parameters into `link`; returns what follows, which begins the next link.
+fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
+    loop {
+        rest = rest.trim_ascii_start();
+        rest = match rest.first() {
+            None | Some(b',') => return Some(rest),
+            Some(b';') => rest[1..].trim_ascii_start(),
+            Some(_) => return None,
         };
-        let (relations, after) = parameters(after);
-        links.push(Link { target, relations });
+        let name_end = rest.iter().position(|byte| b"=;,".contains(byte)).unwrap_or(rest.len());
+        let name = rest[..name_end].trim_ascii_end();
+        rest = &rest[name_end..];
+        let Some(after) = rest.strip_prefix(b"=") else { continue };
+        let (value, after) = value(after.trim_ascii_start())?;
+        if name.eq_ignore_ascii_case(b"rel") {
+            link.relations.get_or_insert(value);
+        } else if name.eq_ignore_ascii_case(b"anchor") {
+            link.anchor.get_or_insert(value);
+        } else if name.eq_ignore_ascii_case(b"rel*") {
+            // Section 3.4.1 defines no such parameter, so a relation in it has no meaning that others would know.
+            return None;
+        }
         rest = after;
     }
 }
 
-/// Reads `; name=value` pairs; returns the value of the first `rel` and what follows the link.
-fn parameters(mut rest: &str) -> (String, &str) {
-    let mut relations: Option<String> = None;
-    loop {
-        rest = rest.trim_start();
-        let Some(after) = rest.strip_prefix(';') else { return (relations.unwrap_or_default(), rest) };
-        let after = after.trim_start();
-        let name_end = after.find(['=', ';', ',']).unwrap_or(after.len());
-        let name = after[..name_end].trim_end();
-        rest = &after[name_end..];
-        if let Some(after) = rest.strip_prefix('=') {
-            let (value, after) = parameter_value(after.trim_start());
-            if name.eq_ignore_ascii_case("rel") {
-                relations.get_or_insert(value);
-            }
-            rest = after;
+/// A token, or a string in quotes with `\` before escaped characters. Single quotes, which are no quotes by the standard,
+/// are taken as what their sender means.
+fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    match text.first() {
+        Some(b'"') => quoted(&text[1..]),
+        Some(b'\'') if single_quoted(&text[1..]).is_some() => single_quoted(&text[1..]),
+        _ => {
+            let end = text.iter().position(|byte| b";,".contains(byte)).unwrap_or(text.len());
+            let token = text[..end].trim_ascii_end();
+            let is_token = !token.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b'"');
+            is_token.then(|| (token.to_vec(), &text[end..]))
         }
     }
 }
 
-/// A token, or a quoted string with `\` before escaped characters.
-fn parameter_value(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([';', ',']).unwrap_or(text.len());
-        return (text[..end].trim_end().to_owned(), &text[end..]);
-    };
-    let mut value = String::new();
-    let mut characters = quoted.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &quoted[at + 1..]),
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
-            other => value.push(other),
+fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut value = Vec::new();
+    let mut octets = text.iter().enumerate();
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b'"' => return Some((value, &text[at + 1..])),
+            b'\\' => value.push(*octets.next()?.1),
+            octet => value.push(*octet),
         }
     }
-    (value, "")
+    None
+}
+
+fn single_quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let end = text.iter().position(|byte| *byte == b'\'')?;
+    let after = &text[end + 1..];
+    let ends = matches!(after.trim_ascii_start().first(), None | Some(b';' | b','));
+    ends.then(|| (text[..end].to_vec(), after))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn next(lines: &[&str]) -> Option<String> {
+    const PAGE: &str = "https://acme.okta.com/api/v1/users?limit=2";
+
+    fn next_of(lines: &[&[u8]]) -> Result<Option<String>> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(LINK, line.parse().unwrap());
+            headers.append(LINK, HeaderValue::from_bytes(line).unwrap());
         }
-        let url = Url::parse("https://acme.okta.com/api/v1/users?limit=2").unwrap();
-        LinkHeader
-            .next(&PageFacts { url: &url, headers: &headers, fields: &[], records: 0 })
-            .unwrap()
-            .map(|url| url.to_string())
+        let url = Url::parse(PAGE).unwrap();
+        let facts = PageFacts { url: &url, headers: &headers, fields: &[], records: 0 };
+        LinkHeader.next(&facts).map(|next| next.map(String::from))
+    }
+
+    fn next(lines: &[&str]) -> Option<String> {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        next_of(&lines).unwrap()
     }
 
     #[test]
@@ -133,14 +242,127 @@ mod tests {
     }
 
     #[test]
-    fn no_next_is_the_end() {
+    fn links_of_other_relations_are_the_end_of_the_list() {
         assert_eq!(next(&[]), None);
-        assert_eq!(next(&[r#"</a>; rel="self""#, "nonsense", r#"</b>; rel="nextish""#]), None);
+        for line in [
+            r#"</a>; rel="self""#,
+            r#"</b>; rel="nextish""#,
+            "</_next/a.css>; rel=preload; as=style",
+            r#"</a>; title="the next one"; rel=up"#,
+            "</next>",
+            "</a>; rel=prev; title*=UTF-8''next%20page",
+            "</a>;;rel=first;crossorigin,,",
+            "nonsense",
+            "",
+            ",",
+        ] {
+            assert_eq!(next(&[line]), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_next_link_is_followed_however_it_is_spelled() {
+        for line in [
+            "</b>; rel='next'",
+            "</b>;rel=next",
+            "</b> ;\trel = \"next\" ; title='it is, here'",
+            "</b>; rel=\"http://example.com/rel NEXT\"",
+            "</a>; rel=prev,, </b>; crossorigin; rel=next;",
+            "</b>; title=\"a \\\"next\\\" one\"; rel=next",
+            "</b>; rel=next; anchor=\"?limit=2\"",
+            "</b>; rel=next, </b>; rel=\"next last\"",
+        ] {
+            assert_eq!(next(&[line]).as_deref(), Some("https://acme.okta.com/b"), "{line}");
+        }
+    }
+
+    #[test]
+    fn octets_above_ascii_are_kept_as_they_are() {
+        let followed = next_of(&[b"</u?q=J\xf6rg&after=2>; rel=next; title=\"J\xf6rg\""]).unwrap();
+        assert_eq!(followed.as_deref(), Some("https://acme.okta.com/u?q=J%F6rg&after=2"));
+        let utf8 = next_of(&["</u?q=Jörg&after=2>; rel=next".as_bytes()]).unwrap();
+        assert_eq!(utf8.as_deref(), Some("https://acme.okta.com/u?q=J%C3%B6rg&after=2"));
+    }
+
+    #[test]
+    fn an_angle_bracket_inside_a_target_does_not_end_it() {
+        let followed = next(&["</u?filter=a>b&after=2>; rel=next"]);
+        assert_eq!(followed.as_deref(), Some("https://acme.okta.com/u?filter=a%3Eb&after=2"));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_parsed_and_mentions_next_is_an_error() {
+        for line in [
+            "https://acme.okta.com/u?after=2; rel=next",
+            "</u?after=2> rel=\"next\"",
+            "see </u?after=2>; rel=next",
+            "rel=next; </u?after=2>",
+            "</u?after=2>; rel=\"next",
+            "</u?after=2; rel=next",
+            "</u?a>,b>; rel=next",
+            "</u>; title=\"x; rel=\"next\"",
+            "</u>; rel=prev next",
+            "</u>; rel=\"next\"x",
+            "</u>; rel*=UTF-8''next",
+            "<http://[>; rel=next",
+            "</u>; rel=next; anchor=\"/other\"",
+            "</u?after=2>; rel=next, </u?after=3>; rel=next",
+            "</u>; rel=NeXt=\"",
+        ] {
+            let error = next_of(&[line.as_bytes()]).expect_err(line);
+            assert_eq!(error.kind(), ErrorKind::Data, "{line}");
+            assert!(error.to_string().contains("`Link` header"), "{error}");
+            assert!(!error.to_string().contains("after=2"), "{error}");
+        }
     }
 
     #[test]
     fn the_target_is_kept_as_sent() {
         let target = "https://acme.okta.com/u?after=a%2Fb%252B+c|~*%5b%5D&limit=2";
         assert_eq!(next(&[&format!("<{target}>; rel=next")]).as_deref(), Some(target));
+    }
+
+    /// A well-formed link with the relation `next` among others, as a server could send it.
+    fn line_with_next() -> impl Strategy<Value = String> {
+        let parameter = || {
+            proptest::sample::select(vec![
+                "",
+                "; title=\"a, b\"",
+                "; crossorigin",
+                "; type=a/b",
+                "; title='x'",
+            ])
+        };
+        let relation = proptest::sample::select(vec!["next", "\"next\"", "'next'", "\"prev next\"", "NEXT"]);
+        let other = || proptest::sample::select(vec!["", "</p>; rel=prev, ", "</x?next=1>; rel=\"self\" ,"]);
+        (other(), parameter(), relation, parameter())
+            .prop_map(|(other, before, rel, after)| format!("{other}</n>{before}; rel={rel}{after}"))
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_to_a_next_link_makes_it_absent(
+            line in line_with_next(),
+            at in any::<prop::sample::Index>(),
+            octet in 0x20u8..=0xff,
+            insert in any::<bool>(),
+        ) {
+            let mut damaged = line.clone().into_bytes();
+            let at = at.index(damaged.len());
+            if insert { damaged.insert(at, octet) } else { damaged[at] = octet }
+            prop_assume!(HeaderValue::from_bytes(&damaged).is_ok());
+            // What still is a list of links says what it says; anything else must not end the list.
+            let still_links = links(&damaged).is_some();
+            let result = next_of(&[&damaged]);
+            if !still_links && mentions_next(&damaged) {
+                prop_assert!(result.is_err(), "{:?}: {:?}", String::from_utf8_lossy(&damaged), result);
+            }
+        }
+
+        #[test]
+        fn any_octets_are_read_without_panic(octets in proptest::collection::vec(0x20u8..=0xff, 0..80)) {
+            prop_assume!(HeaderValue::from_bytes(&octets).is_ok());
+            let _ = next_of(&[&octets]);
+        }
     }
 }
