@@ -118,4 +118,4 @@ class StoppedError(CirculateError):
 
 
 class IncompleteWarning(UserWarning):
-    """Some of what was asked for could not be had: the API refused it, or the account lacks the feature."""
+    """Some of a stream is missing, or nothing shows that all of it came."""

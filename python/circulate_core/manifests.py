@@ -18,7 +18,7 @@ from circulate_core.exceptions import DataError, MismatchError, SettingsError, S
 if TYPE_CHECKING:
     from os import PathLike
 
-    from circulate_core.types import ManifestIndex, ManifestPart, Mode, ObjectEntry, Report, Run, Totals, Window
+    from circulate_core.types import Ends, ManifestIndex, ManifestPart, Mode, ObjectEntry, Report, Run, Totals, Window
 
 SCHEMA = 1
 """The version of manifests that this version of the package reads."""
@@ -107,8 +107,18 @@ class Manifest:
 
     @property
     def holes(self) -> list[str]:
-        """What is missing because the API refused it or no longer has it, up to 1,000."""
+        """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
         return self.index["holes"]
+
+    @property
+    def ends(self) -> Ends | None:
+        """How its lists ended; None of a run before version 0.2."""
+        return self.index.get("ends")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be known about what was read, in sentences."""
+        return self.index.get("warnings", [])
 
     @property
     def unavailable(self) -> str | None:

@@ -163,8 +163,8 @@ class Source:
             raw: Whether tables have a column `_raw` with each record as received.
             contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new
                 members, `rescue` does not, and what has no place goes to the column `_rescued`; `freeze` refuses it.
-            operation: The keys of a list operation, such as `path` and `paginator`. Without `paginator` the list is one
-                page, and without `primary_key` records are identified by `/id`.
+            operation: The keys of a list operation: `path` and `paginator`, and what else its API needs. Without
+                `primary_key` records are identified by `/id`.
 
         Raises:
             DefinitionError: There is no such stream, or its definition is wrong.
@@ -194,7 +194,7 @@ class Source:
         """Return the definition of an endpoint, with what may be left out in code."""
         given = self._mapping(name, "what is given", definition)
         listed = self._mapping(name, "`list`", given.get("list", {}))
-        defaults = {"primary_key": ["/id"], "paginator": "none"}
+        defaults = {"primary_key": ["/id"]}
         return {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
 
     def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:
@@ -492,6 +492,8 @@ class Stream(Tabular):
             some = "; ".join(holes[:3])
             message = f"{self.name} is incomplete, {len(holes):,} parts of it are missing: {some}; see `stream.report`"
             warnings.warn(message, IncompleteWarning, stacklevel=3)
+        for warning in self.report["warnings"]:
+            warnings.warn(f"{self.name}: {warning}", IncompleteWarning, stacklevel=3)
         if unavailable := self.report["unavailable"]:
             message = f"{self.name}: this account lacks the feature: {unavailable}"
             warnings.warn(message, IncompleteWarning, stacklevel=3)

@@ -121,6 +121,8 @@ class PartitionCounts(TypedDict):
     """Refused (403): their records are missing."""
     unavailable: int
     """The account lacks the feature."""
+    contradicted: NotRequired[int]
+    """Their lists go on after what was read of them."""
 
 
 class Drift(TypedDict):
@@ -147,6 +149,36 @@ class Drifted(TypedDict):
     """How many values had no place in the columns of tables, or brought new ones."""
     places: list[Drift]
     """Where most of them are, up to 10 places."""
+
+
+EndKind = Literal[
+    "no_next", "single", "empty_page", "status", "caught_up", "behind", "confirmed", "assumed", "gone", "unavailable"
+]
+"""How a list ended; `python/docs/concepts.md` says what each means."""
+
+
+class NamedEnd(TypedDict):
+    """How one list ended."""
+
+    list: str
+    """The stream, or the partition of it."""
+    page: int
+    """Its last page, the first one being 1."""
+    end: EndKind
+    """How it ended."""
+    contradicted: NotRequired[str]
+    """What says that the list goes on all the same: it is not complete."""
+
+
+class Ends(TypedDict):
+    """How the lists of a run ended."""
+
+    counts: dict[EndKind, int]
+    """How many lists ended so."""
+    contradicted: int
+    """How many of these are contradicted."""
+    lists: list[NamedEnd]
+    """The first 100 of them, contradicted ones before others."""
 
 
 class Report(Totals, Traffic):
@@ -178,7 +210,14 @@ class Report(Totals, Traffic):
     partitions: PartitionCounts | None
     """How many partitions were pulled, of a stream that is pulled in partitions."""
     holes: list[str]
-    """What is missing because the API refused it or no longer has it, up to 1,000."""
+    """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end. Up to
+    1,000."""
+    ends: Ends
+    """How the lists ended."""
+    warnings: list[str]
+    """What is to be known about what was read, in sentences."""
+    behind: int | None
+    """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     drift: Drifted | None
     """What had no place in the columns of tables, or came to be one; None if objects are no tables."""
     records_without_time: int
@@ -186,7 +225,7 @@ class Report(Totals, Traffic):
     next_since: str | None
     """Where the next incremental run begins."""
     continuation: str | None
-    """The run to go on with, of a partial one."""
+    """The run to go on with, if it stopped before its end and what it read is kept."""
     resume_after: int | None
     """Epoch seconds before which going on is of no use."""
     stopped_by: str | None
@@ -244,6 +283,21 @@ class Checked(TypedDict):
     """Share of the quota that is left to others."""
     server_date: str | None
     """The server's time, RFC 3339."""
+    lists: list[CheckedList]
+    """What the first pages of the streams show."""
+
+
+class CheckedList(TypedDict):
+    """What the first page of a stream's list shows."""
+
+    stream: str
+    """`source.endpoint`."""
+    records: int | None
+    """Records on it; None of a child stream that has no parent to ask."""
+    end: NotRequired[EndKind]
+    """How the list ends there; left out if it leads to a next page."""
+    contradicted: NotRequired[str]
+    """What says that the list goes on all the same: a pull of it would not be complete."""
 
 
 class Token(TypedDict):
@@ -475,7 +529,13 @@ class ManifestIndex(TypedDict):
     cursors: dict[str, str]
     """Where each partition's next run begins."""
     holes: list[str]
-    """What is missing because the API refused it or no longer has it, up to 1,000."""
+    """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
+    ends: NotRequired[Ends]
+    """How the lists ended; versions before 0.2 did not record it."""
+    warnings: NotRequired[list[str]]
+    """What is to be known about what was read, in sentences."""
+    behind: NotRequired[int]
+    """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     unavailable: NotRequired[str]
     """What the API said to an account that lacks the feature."""
     partitions: NotRequired[PartitionCounts]

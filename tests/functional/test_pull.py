@@ -13,7 +13,9 @@ from circulate_core.practice.compare import Comparison, compare, objects, record
 
 
 def sent(org: PracticeOrg) -> list[str]:
-    return [record["sha256"] for entry in org.log if entry["complete"] for record in entry["records"]]
+    """Return the digest of each record that was sent, once: the last page may be requested again."""
+    digests = (record["sha256"] for entry in org.log if entry["complete"] for record in entry["records"])
+    return list(dict.fromkeys(digests))
 
 
 def assert_identical(manifest: Path, org: PracticeOrg, count: int) -> None:

@@ -45,7 +45,15 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
         report = attempt.made(lambda: _pull(stream, source, event, context, attempt))
         answer = result(report)
         log.about(account=report["account"], run_id=report["run_id"])
-        attempt.ended(report["status"], answer, stopped_by=report["stopped_by"], holes=len(report["holes"]))
+        attempt.ended(
+            report["status"],
+            answer,
+            stopped_by=report["stopped_by"],
+            holes=len(report["holes"]),
+            ends=report["ends"]["counts"],
+            contradicted=report["ends"]["contradicted"],
+            warnings=report["warnings"],
+        )
         return answer
 
     return handle
@@ -94,10 +102,14 @@ def result(report: Report) -> dict[str, Any]:
         "records": report["records"],
         "bytes": report["bytes"],
     }
-    for name in ("continuation", "resume_after"):
+    for name in ("continuation", "resume_after", "behind"):
         if report[name] is not None:
             answer[name] = report[name]
     if manifest and report["stopped_by"] and report["continuation"] is None and report["status"] != "busy":
         # An endless list is complete up to where it was read.
         answer["more"] = True
+    if report["holes"]:
+        answer["missing"] = len(report["holes"])
+    if report["warnings"]:
+        answer["warnings"] = len(report["warnings"])
     return answer

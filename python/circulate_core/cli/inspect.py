@@ -19,7 +19,7 @@ from circulate_core.cli.options import (
     gather_settings,
     s3_options,
 )
-from circulate_core.cli.pull import add_state_option, lake_state
+from circulate_core.cli.pull import EXIT_CODES, add_state_option, lake_state
 from circulate_core.console import counted, moment, paint, say, size, span, table
 from circulate_core.exceptions import SettingsError
 
@@ -80,6 +80,9 @@ def run_check(args: argparse.Namespace) -> int:
     _say_checked(checked)
     if streams or checked["oauth"]:
         _say_scopes(checked, source)
+    if not _say_lists(checked):
+        say(f"{paint('✗', 'red')} not all of these lists would be read to their end: correct their definitions first")
+        return EXIT_CODES["partial"]
     pulled = " ".join(streams) or f"{name}.<stream>"
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
     return 0
@@ -110,6 +113,23 @@ def _say_scopes(checked: Checked, source: SourceDefinition) -> None:
     granted = f"granted by {source['title']}" if checked["oauth"] else "what an OAuth app would need"
     if scopes := checked["scopes"]:
         _say_fact("scopes", f"{' '.join(scopes)} ({granted})")
+
+
+def _say_lists(checked: Checked) -> bool:
+    """Say what the first pages show; return whether none of them is taken for a whole list that it is not."""
+    for checked_list in checked["lists"]:
+        name, records = checked_list["stream"].partition(".")[2], checked_list["records"]
+        if records is None:
+            _say_fact(name, "has no parent to ask for its records")
+            continue
+        page = f"{counted(records, 'record')} on the first page"
+        if why := checked_list.get("contradicted"):
+            _say_fact(name, paint(f"{page}, and the list goes on: {why}", "yellow"))
+        elif end := checked_list.get("end"):
+            _say_fact(name, f"{page}, which is the last ({end})")
+        else:
+            _say_fact(name, f"{page}, which leads to a next one")
+    return not any("contradicted" in checked_list for checked_list in checked["lists"])
 
 
 def _say_checked(checked: Checked) -> None:
@@ -155,8 +175,10 @@ def run_runs(args: argparse.Namespace) -> int:
     ]
     print(table([heading, *(_row(run) for run in runs)]))
     for run in runs:
-        if run["status"] == "open" and run["ledger"]["stopped_by"]:
-            say(f"{run['stream']} {run['run_id']} is unfinished: {run['ledger']['stopped_by']}")
+        if why := run["ledger"]["stopped_by"]:
+            what = {"open": "is unfinished", "abandoned": "was given up"}.get(run["status"])
+            if what:
+                say(f"{run['stream']} {run['run_id']} {what}: {why}")
     return 0
 
 

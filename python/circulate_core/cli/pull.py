@@ -252,7 +252,8 @@ def tell(report: Report, seconds: float) -> None:
     if report["run_id"] is not None:
         _tell_work(report, seconds)
     if partitions := report["partitions"]:
-        _tell_partitions(partitions, report["holes"])
+        _tell_partitions(partitions)
+    _tell_gaps(report["holes"])
     if report["manifest"]:
         _tell_complete(report)
     elif report["run_id"] is not None:
@@ -273,12 +274,15 @@ def _tell_work(report: Report, seconds: float) -> None:
     )
 
 
-def _tell_partitions(partitions: PartitionCounts, holes: list[str]) -> None:
+def _tell_partitions(partitions: PartitionCounts) -> None:
     others = [
         f"{partitions['gone']:,} gone meanwhile" if partitions["gone"] else "",
         f"{partitions['unavailable']:,} that this account lacks" if partitions["unavailable"] else "",
     ]
     say(f"  {', '.join([counted(partitions['complete'], 'partition'), *filter(None, others)])}")
+
+
+def _tell_gaps(holes: list[str]) -> None:
     for hole in holes[:HOLES_SHOWN]:
         say(paint(f"  missing: {hole}", "yellow"))
     if len(holes) > HOLES_SHOWN:
@@ -296,6 +300,10 @@ def _tell_complete(report: Report) -> None:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
     if drift := report["drift"]:
         _tell_drift(drift)
+    for warning in report["warnings"]:
+        say(paint(f"  warning: {warning}", "yellow"))
+    if behind := report["behind"]:
+        say(f"  stopped {span(behind)} behind the present; the next pull goes on there")
     say(f"  manifest  {report['destination']}/{report['manifest']}")
     if report["mode"] != "window" and (since := report["next_since"]):
         say(f"  next run  asks for what changed since {moment(since)}")
@@ -314,7 +322,12 @@ def _tell_drift(drift: Drifted) -> None:
 def _tell_way_on(report: Report) -> None:
     if report["status"] == "partial":
         say(f"  stopped by: {report['stopped_by']}")
-    say("  nothing of it is lost: the same command goes on from the last checkpoint")
+    if report["continuation"] and report["pages"]:
+        say("  what was read is kept: the same command goes on from the last checkpoint")
+    elif report["continuation"]:
+        say("  nothing was read yet: the same command begins")
+    else:
+        say("  nothing was kept: the next pull starts over")
     if after := report["resume_after"]:
         say(f"  not before {moment(datetime.fromtimestamp(after, UTC).isoformat())}: the API asked us to wait")
 

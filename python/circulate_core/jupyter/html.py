@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from circulate_core.types import (
         Definition,
         Drift,
+        Ends,
         PartitionCounts,
         Report,
         Run,
@@ -302,6 +303,9 @@ def report(of: Mapping[str, Any]) -> str:
         ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
         ("lacks", given["unavailable"]),
         ("missing", _holes(given["holes"])),
+        ("lists ended", _ends(given.get("ends"))),
+        ("behind", f"{span(behind)} behind the present" if (behind := given.get("behind")) else None),
+        ("warning", _holes(given.get("warnings", []))),
         ("drifted", _drifted(given)),
         ("stopped by", given["stopped_by"]),
         ("of", _window(given["window"])),
@@ -351,6 +355,7 @@ def _partitions(counts: PartitionCounts | None) -> Html | None:
             f"{counts['gone']:,} gone meanwhile" if counts["gone"] else None,
             f"{counts['refused']:,} refused" if counts["refused"] else None,
             f"{counts['unavailable']:,} that this account lacks" if counts["unavailable"] else None,
+            f"{counts['contradicted']:,} that go on" if counts.get("contradicted") else None,
         ]
     )
 
@@ -360,6 +365,13 @@ def _holes(holes: Sequence[str]) -> Html | None:
         return None
     lines = [*holes[:HOLES_SHOWN], *([f"and {len(holes) - HOLES_SHOWN:,} more"] if len(holes) > HOLES_SHOWN else [])]
     return joined(lines, by="<br>")
+
+
+def _ends(ends: Ends | None) -> Html | None:
+    """Return how lists ended, if there is anything to say."""
+    if not ends or not ends["counts"]:
+        return None
+    return joined([f"{kind} {count:,}" if count > 1 else kind for kind, count in ends["counts"].items()])
 
 
 def _drifted(of: Report) -> Html | None:
@@ -443,6 +455,8 @@ def manifest(of: Manifest) -> str:
         ("records", f"{counted(totals['records'], 'record')} in {counted(totals['objects'], 'object')}, {stored}"),
         ("lacks", of.unavailable),
         ("missing", _holes(of.holes)),
+        ("lists ended", _ends(of.ends)),
+        ("warning", _holes(of.warnings)),
         ("index", _code_text(of.path)),
     ]
     objects = of.objects

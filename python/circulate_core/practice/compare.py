@@ -42,7 +42,8 @@ def compare(manifest: Path, sent: Iterable[str]) -> Comparison:
 
     Args:
         manifest: The run's manifest index.
-        sent: Key of each record sent, as often as it was sent; for a list without a parent that is its SHA-256.
+        sent: Key of each record that must be there, as often as it must be; for a list without a parent that is its
+            SHA-256.
 
     Returns:
         The comparison, counting repeated records as often as they occur.
@@ -59,18 +60,23 @@ def key_of(record: LoggedRecord | TruthEntry) -> str:
 
 
 def sent_by(log: Path, *, after: int = 0, collection: str | None = None) -> Iterator[str]:
-    """Yield the key of every record of every complete list answer in a log file.
+    """Yield the key of every record of every complete list answer in a log file, once however often it was sent.
+
+    A pull requests a page again to see whether its list ends there, and a smaller one to see whether a next page is
+    named; a record is written once all the same.
 
     Args:
         log: The log file.
         after: How many lines at the start to leave out.
         collection: Name of the only list to look at; None for all.
     """
+    keys: dict[str, None] = {}
     with log.open(encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
             if entry["complete"] and entry["seq"] > after and collection in {None, entry["collection"]}:
-                yield from map(key_of, entry["records"])
+                keys.update(dict.fromkeys(map(key_of, entry["records"])))
+    yield from keys
 
 
 def without_parent(record: bytes) -> tuple[str | None, bytes]:

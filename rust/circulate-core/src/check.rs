@@ -10,11 +10,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::account::Account;
-use crate::auth::{Connection, sign_in};
+use crate::auth::{Authorize, Connection, sign_in};
 use crate::client::{Client, PageRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Request, Retry, RetryPolicy, server_date};
+use crate::page::ListEnd;
 use crate::progress::{Progress, Quota};
+use crate::run::first_page;
 use crate::spec::{Auth, Definition, Source};
 use crate::stop::Stop;
 
@@ -38,6 +40,20 @@ pub struct Checked {
     pub headroom: Option<f64>,
     /// The server's time.
     pub server_date: Option<Timestamp>,
+    /// What the first pages of the streams show.
+    pub lists: Vec<CheckedList>,
+}
+
+/// What the first page of a stream's list shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedList {
+    /// `source.endpoint`.
+    pub stream: String,
+    /// Records on it; `None` of a child stream that has no parent to ask.
+    pub records: Option<usize>,
+    /// How the list ends there; `None` if it leads to a next page.
+    #[serde(flatten)]
+    pub end: Option<ListEnd>,
 }
 
 /// Asks once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it.
@@ -68,7 +84,15 @@ pub async fn check(
         let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
         let retry = Retry::new(once, Jitter::random());
         let stop = Stop::new(None);
-        let client = Client::new(source, account, connection, authorize, retry, Arc::clone(&progress), stop)?;
+        let client = Client::new(
+            source,
+            account,
+            connection,
+            Arc::clone(&authorize),
+            retry,
+            Arc::clone(&progress),
+            stop,
+        )?;
         let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
         client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
     } else {
@@ -78,6 +102,7 @@ pub async fn check(
         None
     };
     let elapsed: Duration = began.elapsed();
+    let lists = check_lists(source, account, connection, &authorize, &progress, streams).await?;
     Ok(Checked {
         account: account.name().to_owned(),
         seconds: elapsed.as_secs_f64(),
@@ -87,7 +112,37 @@ pub async fn check(
         quota: progress.snapshot().quota,
         headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
         server_date: date,
+        lists,
     })
+}
+
+/// Requests the first page of each stream.
+async fn check_lists(
+    source: &Source,
+    account: &Account,
+    connection: &Connection,
+    authorize: &Arc<dyn Authorize>,
+    progress: &Arc<Progress>,
+    streams: &[Definition],
+) -> Result<Vec<CheckedList>> {
+    let mut lists = Vec::new();
+    for definition in streams {
+        let retry = Retry::new(RetryPolicy::default(), Jitter::random());
+        let client = Client::new(
+            source,
+            account,
+            connection,
+            Arc::clone(authorize),
+            retry,
+            Arc::clone(progress),
+            Stop::new(None),
+        )?;
+        let page = first_page(&Arc::new(client), progress, account, definition).await?;
+        let stream = definition.name();
+        let (records, end) = page.map_or((None, None), |page| (Some(page.records), page.end));
+        lists.push(CheckedList { stream, records, end });
+    }
+    Ok(lists)
 }
 
 fn untold(source: &Source) -> Error {

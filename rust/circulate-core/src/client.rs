@@ -271,23 +271,28 @@ impl PageRequest {
         self.url.query()?.split('&').find_map(|pair| pair.strip_prefix(&prefix))?.parse().ok()
     }
 
-    /// Halves the page size in the URL, leaving the rest of it as it is; returns the new size if there is one.
+    /// Halves the page size, down to the least; returns the new size if there is one.
     fn make_smaller(&mut self) -> Option<u32> {
-        let size = self.page_size.as_ref()?;
-        let query = self.url.query()?;
-        let prefix = format!("{}=", size.param);
         let asked = u32::try_from(self.asked_for()?).ok()?;
-        let smaller = (asked / 2).max(size.min);
-        if smaller >= asked {
-            return None;
+        let smaller = (asked / 2).max(self.page_size.as_ref()?.min);
+        (smaller < asked && self.ask_for(smaller)).then_some(smaller)
+    }
+
+    /// Writes another page size into the URL, leaving the rest of it as it is. `false` if its API is not to be asked for
+    /// so few.
+    pub fn ask_for(&mut self, records: u32) -> bool {
+        let (Some(size), Some(query)) = (&self.page_size, self.url.query()) else { return false };
+        let prefix = format!("{}=", size.param);
+        if records < size.min || !query.split('&').any(|pair| pair.starts_with(&prefix)) {
+            return false;
         }
         let pairs = query.split('&').map(|pair| match pair.strip_prefix(&prefix) {
-            Some(_) => format!("{prefix}{smaller}"),
+            Some(_) => format!("{prefix}{records}"),
             None => pair.to_owned(),
         });
         let query = pairs.collect::<Vec<_>>().join("&");
         self.url.set_query(Some(&query));
-        Some(smaller)
+        true
     }
 }
 

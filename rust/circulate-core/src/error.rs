@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Network,
     /// The API's answer is not what the definition says it is.
     Data,
+    /// A page leads back to one before it: no page of the run counts.
+    Cycle,
     /// A limit of ours (page, record, nesting) was exceeded.
     Limit,
     /// Objects could not be written or read.

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use crate::cursor::{Digest, Recent, Window};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
+use crate::page::{EndKind, Ends};
 use crate::plan::Partition;
 use crate::sink::{Known, Object, Sink, differs, missing};
 use crate::table::{Drift, TableOptions, TableSchema};
@@ -83,6 +84,9 @@ pub struct PartitionEntry {
     pub outcome: PartitionOutcome,
     /// Its records.
     pub records: u64,
+    /// How its list ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndKind>,
 }
 
 /// What came of a partition.
@@ -97,6 +101,8 @@ pub enum PartitionOutcome {
     Refused,
     /// The account lacks the feature: there is nothing to have.
     Unavailable,
+    /// Its list goes on after what was read of it.
+    Contradicted,
 }
 
 /// How many partitions were pulled, by what came of it.
@@ -111,6 +117,14 @@ pub struct PartitionCounts {
     /// The account lacks the feature.
     #[serde(default)]
     pub unavailable: u64,
+    /// Their lists go on after what was read of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub contradicted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl PartitionCounts {
@@ -121,6 +135,7 @@ impl PartitionCounts {
             PartitionOutcome::Gone => &mut self.gone,
             PartitionOutcome::Refused => &mut self.refused,
             PartitionOutcome::Unavailable => &mut self.unavailable,
+            PartitionOutcome::Contradicted => &mut self.contradicted,
         } += 1;
     }
 }
@@ -214,7 +229,7 @@ pub struct Index {
     pub window: Window,
     /// When it started, by the state store's clock.
     pub started_at: Timestamp,
-    /// The server's `Date` at its first answer.
+    /// The server's `Date` at its first response; or, if that had none, our clock less the declared `lag`.
     pub first_server_date: Option<Timestamp>,
     /// Its parts, in order.
     pub parts: Vec<PartRef>,
@@ -226,6 +241,15 @@ pub struct Index {
     pub dedup_key: Option<String>,
     /// What is missing because the API refused it or no longer has it, up to 1,000; the parts name all partitions.
     pub holes: Vec<String>,
+    /// How its lists ended. Versions before 0.2 did not record it.
+    #[serde(default, skip_serializing_if = "Ends::is_empty")]
+    pub ends: Ends,
+    /// What is to be known about what it read, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How far behind the API's present a poll is that a deadline ended, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
     /// What the API said to an account that lacks the feature: then there are no records to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,

@@ -19,10 +19,10 @@ use crate::cursor::{Digest, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy};
 use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
-use crate::page::PageLimits;
+use crate::page::{EndKind, PageLimits};
 use crate::progress::Progress;
 use crate::sink::{Created, Sink, StreamKeys, create_same};
-use crate::spec::{Definition, StreamSpec};
+use crate::spec::{Definition, Span, StreamSpec};
 use crate::state::{
     CursorValue, Held, Lease, Mode, Opening, PollCursor, Position, RunItem, StateStore, StreamState, Wanted,
 };
@@ -33,6 +33,9 @@ use crate::write::ObjectFormat;
 mod attempt;
 mod endless;
 mod fetch;
+mod first_page;
+mod learning;
+mod list_end;
 mod partitions;
 mod planning;
 mod renewal;
@@ -40,6 +43,8 @@ mod report;
 mod tables;
 
 use attempt::{Attempt, Attempted, End};
+pub(crate) use first_page::first_page;
+use learning::Learning;
 use renewal::Renewal;
 pub use report::{Drifted, Outcome, Report, Verdict};
 
@@ -159,6 +164,7 @@ enum Ended {
     Published(Box<Index>),
     Early(StopReason),
     Forgotten(Error),
+    Condemned(Error),
 }
 
 enum Next {
@@ -186,7 +192,7 @@ impl Pull {
         let asked = self.wanted()?;
         let mut wanted = asked.clone();
         loop {
-            wanted = match self.one_run(Arc::clone(&client), &wanted, &asked, report).await? {
+            wanted = match Box::pin(self.one_run(Arc::clone(&client), &wanted, &asked, report)).await? {
                 Next::Done => return Ok(()),
                 // What was unfinished is done with; now what was asked for.
                 Next::Another => asked.clone(),
@@ -232,8 +238,8 @@ impl Pull {
         report.began(&held);
         self.progress.set_run(&held.run.run_id);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
-        let Attempted { position, end } = match self.table_rules(&held).await {
-            Ok(rules) => Attempt::new(self, client, &held, rules).run().await,
+        let Attempted { position, end } = match self.attempt(client, &held).await {
+            Ok(attempt) => attempt.run().await,
             Err(error) => Attempted { position: held.position.clone(), end: Err(error) },
         };
         report.worked(&position);
@@ -243,6 +249,7 @@ impl Pull {
             }
             Ok(End::Early(reason)) => Ok(Ended::Early(reason)),
             Ok(End::PageForgotten(error)) => Ok(Ended::Forgotten(error)),
+            Ok(End::Condemned(error)) => Ok(Ended::Condemned(error)),
             Err(error) => Err(error),
         };
         renewal.end().await;
@@ -273,13 +280,30 @@ impl Pull {
                 self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
                 return Ok(Next::StartOver(Box::new(held.run.clone())));
             }
+            Ok(Ended::Condemned(error)) => {
+                let _ = held.abandon_because(&error.to_string(), position.traffic).await;
+                report.condemned();
+                return Err(error);
+            }
             Err(error) => {
                 // If the store is out of reach too, the lease lapses by itself; the first error is the one to tell.
-                let _ = held.release(&error.to_string(), position.traffic).await;
+                let why = error.to_string();
+                if position.is_blank() {
+                    // There is nothing to go on with.
+                    let _ = held.abandon_because(&why, position.traffic).await;
+                } else {
+                    let _ = held.release(&why, position.traffic).await;
+                    report.kept();
+                }
                 return Err(error);
             }
         }
         Ok(Next::Done)
+    }
+
+    async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p Held) -> Result<Attempt<'p>> {
+        let (rules, learning) = (self.table_rules(held).await?, Learning::read(self).await?);
+        Ok(Attempt::new(self, client, held, rules, learning))
     }
 
     /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
@@ -328,7 +352,10 @@ impl Pull {
     fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
         // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
         let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
-        let stays = held.run.mode == Mode::Window || refused || position.unavailable.is_some();
+        let stays = held.run.mode == Mode::Window
+            || refused
+            || position.unavailable.is_some()
+            || position.ends.contradicted > 0;
         let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
         let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
         let old = old.map(|cursor| cursor.since);
@@ -339,7 +366,9 @@ impl Pull {
     fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
         let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
         let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
-        polled.then(|| earlier(position.first_server_date.unwrap_or(held.run.started_at), rule.overlap.get()))
+        let lag = rule.lag.map_or(Duration::ZERO, Span::get);
+        let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
+        polled.then(|| earlier(began, rule.overlap.get()))
     }
 
     /// Where the next run of an endless list goes on.
@@ -406,6 +435,9 @@ impl Pull {
             cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
             dedup_key: None,
             holes,
+            ends: position.ends.clone(),
+            warnings: self.warnings(held, position, since),
+            behind: position.behind,
             unavailable: position.unavailable.clone(),
             partitions: plan.map(|plan| plan.counts.clone()),
             plan: plan.and_then(|plan| plan.last.clone()),
@@ -413,6 +445,39 @@ impl Pull {
             tables: None,
             promoted_from: None,
         }
+    }
+
+    /// What a person must know of a run that does not show in its records.
+    fn warnings(&self, held: &Held, position: &Position, since: Option<Timestamp>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let assumed = position.ends.counts.get(&EndKind::Assumed).copied().unwrap_or(0);
+        if assumed > 0 {
+            let lists = if assumed == 1 { "a list".to_owned() } else { format!("{assumed} lists") };
+            warnings.push(format!(
+                "{lists} came in one page, and no next page was ever seen: it is assumed to be the whole list. If the API \
+                 is known to answer in one page, say `single: certain` in the definition; if not, correct `paginator`"
+            ));
+        }
+        let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
+        if let Some(rule) = rule.filter(|_| self.stream().endless.is_none() && position.unavailable.is_none())
+        {
+            let next = since.map_or("everything".to_owned(), |since| format!("what changed since {since}"));
+            if position.dated && position.first_server_date.is_none() {
+                warnings.push(format!(
+                    "the cursor cannot move, since the API's first response has no usable `Date`: the next pull requests \
+                     {next} again. Declare in the definition how far records may be behind our clock, such as \
+                     `incremental: {{lag: 5m}}`"
+                ));
+            } else if position.watermark.greatest().is_none() && position.watermark.without_time > 0 {
+                let members: Vec<_> =
+                    rule.cursor.as_slice().iter().map(|member| format!("`{member}`")).collect();
+                warnings.push(format!(
+                    "the cursor cannot move, since no record has a time in {}: the next pull requests {next} again",
+                    members.join(" or ")
+                ));
+            }
+        }
+        warnings
     }
 
     fn wanted(&self) -> Result<Wanted> {
@@ -528,3 +593,7 @@ mod endless_tests;
 #[cfg(test)]
 #[path = "run_tables_tests.rs"]
 mod tables_tests;
+
+#[cfg(test)]
+#[path = "run_ends_tests.rs"]
+mod ends_tests;

@@ -57,8 +57,8 @@ async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
     assert_eq!(poll(&lake, &org).await.1, [event(1), event(2), event(3)]);
     assert_eq!(
         org.asked(),
-        [at(1), SMALL.to_owned(), FIRST.to_owned()],
-        "a page that is not full is the last for now"
+        [at(1), at(2), SMALL.to_owned(), FIRST.to_owned()],
+        "it goes on while pages are not empty"
     );
     assert_eq!(
         poll(&lake, &org).await.1,
@@ -68,8 +68,11 @@ async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
     assert_eq!(org.asked(), [at(2)]);
     org.set(&at(2), events(&[4, 5], 3));
     org.set(&at(3), events(&[6], 4));
-    assert_eq!(poll(&lake, &org).await.1, [event(4), event(5), event(6)]);
-    assert_eq!(org.asked(), [at(2), at(3)]);
+    org.set(&at(4), events(&[], 4));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!(records, [event(4), event(5), event(6)]);
+    assert_eq!(org.asked(), [at(2), at(3), at(4)]);
+    assert_eq!(report.ends.counts, [(EndKind::CaughtUp, 1)].into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,6 +114,7 @@ async fn what_was_delivered_before_a_late_event_is_remembered() {
     poll(&lake, &org).await;
     org.set(&at(2), page(&[published(9, "2026-11-22T03:00:00.000Z")]).next(&link(&at(3))));
     org.set(&at(3), events(&[4], 4));
+    org.set(&at(4), events(&[], 4));
     poll(&lake, &org).await;
     poll(&lake, &org).await;
     org.set(&at(4), Answer::new(400, "{}"));
@@ -120,6 +124,7 @@ async fn what_was_delivered_before_a_late_event_is_remembered() {
     );
     org.set(&at(11), events(&[3, 4], 12));
     org.set(&at(12), events(&[5], 13));
+    org.set(&at(13), events(&[], 13));
     let (report, records) = poll(&lake, &org).await;
     assert_eq!((records, report.repeats), (vec![event(5)], 4));
 }
@@ -139,6 +144,7 @@ async fn a_poll_by_time_that_is_stopped_is_not_complete_before_it_has_caught_up(
     assert_eq!(report.status, Verdict::Partial);
     org.set(&at(11), events(&[3, 4], 12));
     org.set(&at(12), events(&[5], 13));
+    org.set(&at(13), events(&[], 13));
     let (report, records) = poll(&lake, &org).await;
     assert_eq!((records, report.repeats), (vec![event(4), event(5)], 3));
 }
@@ -166,6 +172,7 @@ async fn nothing_comes_twice_either_if_the_run_that_began_by_time_is_taken_up_ag
     assert_eq!(pull(&lake, &org).run().await.report.status, Verdict::Failed);
     org.set(&at(11), events(&[2, 3], 12));
     org.set(&at(12), events(&[5], 13));
+    org.set(&at(13), events(&[], 13));
     let (report, records) = poll(&lake, &org).await;
     assert_eq!((records, report.repeats, report.resumed), (vec![event(4), event(5)], 3, true));
 }
@@ -177,6 +184,8 @@ async fn a_poll_that_is_stopped_is_complete_up_to_there() {
     org.set(&at(1), events(&[3], 2).interrupting(&stop));
     let report = Pull { stop, ..pull(&lake, &org) }.run().await.report;
     assert_eq!((report.status, report.stopped_by.as_deref()), (Verdict::Complete, Some("interrupted")));
+    assert_eq!(report.behind, Some(28 * 60), "the newest event is of 05:02, and it is 05:30");
+    assert_eq!(report.ends.counts, [(EndKind::Behind, 1)].into());
     assert_eq!(lake.records(report.manifest.as_ref().unwrap()).await, [event(1), event(2)]);
     org.set(&at(1), events(&[3], 2));
     assert_eq!(poll(&lake, &org).await.1, [event(3)]);
@@ -198,6 +207,7 @@ async fn a_first_poll_without_any_event_has_a_cursor_all_the_same() {
     org.set(FIRST, events(&[], 7));
     assert_eq!(poll(&lake, &org).await.1, [""; 0]);
     org.set(&at(7), events(&[8], 9));
+    org.set(&at(9), events(&[], 9));
     assert_eq!(poll(&lake, &org).await.1, [event(8)]);
 }
 

@@ -241,11 +241,15 @@ async fn report_manifest_and_ledger_tell_the_same() {
 
 /// A second page that can't be, and a part of what must be said about it.
 async fn refused(second: Answer, part: &str) -> (Lake, Arc<Script>) {
+    refused_as(ErrorKind::Data, second, part).await
+}
+
+async fn refused_as(kind: ErrorKind, second: Answer, part: &str) -> (Lake, Arc<Script>) {
     let (lake, first) = (Lake::default(), page(&users(0..2)).next(&after(2)));
     let script = Script::new([first, second, page(&[user(9)])]);
     let outcome = lake.pull(&script).run().await;
     let error = outcome.error.unwrap();
-    assert_eq!((outcome.report.status, error.kind()), (Verdict::Failed, ErrorKind::Data));
+    assert_eq!((outcome.report.status, error.kind()), (Verdict::Failed, kind));
     assert!(error.to_string().contains(part), "{error}");
     assert!(lake.indices().await.is_empty(), "nothing is committed");
     (lake, script)
@@ -277,7 +281,8 @@ async fn after_a_bad_link_the_page_that_sent_it_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_leads_to_itself_is_refused() {
-    let (_, script) = refused(page(&users(2..4)).next(&after(2)), "in a circle").await;
+    let leads_to_itself = page(&users(2..4)).next(&after(2));
+    let (_, script) = refused_as(ErrorKind::Cycle, leads_to_itself, "in a circle").await;
     assert_eq!(script.urls().len(), 2);
 }
 

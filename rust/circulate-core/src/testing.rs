@@ -34,7 +34,7 @@ use crate::stop::{Stop, StopReason};
 pub use faulty::Faulty;
 pub use lake::Lake;
 pub use pages::{USERS_URL, after, page, user, user_at, users};
-pub use routes::Routes;
+pub use routes::{Routes, Server};
 #[cfg(test)]
 pub(crate) use stand_in::{put_secret, stand_in};
 
@@ -102,6 +102,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The same without a `Date`.
+    pub fn undated(self) -> Self {
+        self.without("date")
+    }
+
+    /// The same without a header.
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
     /// An answer with this status and body, made at the fixed date of all answers.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let answer = Self {

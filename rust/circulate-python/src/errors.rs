@@ -33,7 +33,7 @@ fn class_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Refused | ErrorKind::NotFound => "RefusedError",
         ErrorKind::Api => "ApiError",
         ErrorKind::Network => "NetworkError",
-        ErrorKind::Data => "DataError",
+        ErrorKind::Data | ErrorKind::Cycle => "DataError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Storage => "StorageError",
         ErrorKind::State => "StateError",

@@ -1,6 +1,9 @@
-//! Pages: which one comes next, and which records one holds.
+//! Pages: which one comes next, which records one holds, and how a list ended.
 
 mod body_link;
+mod end;
+mod envelope;
+mod evidence;
 mod link_header;
 mod loop_guard;
 mod read;
@@ -16,6 +19,10 @@ use crate::error::Result;
 use crate::spec::{PaginatorSpec, Pointer};
 
 pub use body_link::BodyLink;
+pub(crate) use body_link::misplaced_link;
+pub use end::{EndKind, Ends, ListEnd, NamedEnd};
+pub(crate) use envelope::Member;
+pub(crate) use evidence::{Evidence, LastPage, goes_on};
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
 pub use read::{Page, PageLimits, Record, Records, read_page};
@@ -41,7 +48,7 @@ pub trait Paginator: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// The next page's URL, or `None` at the end of the list.
+    /// The next page's URL, or `None` if the page names none. What names one and cannot be read is an error.
     fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>>;
 }
 

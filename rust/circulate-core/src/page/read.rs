@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use http::HeaderMap;
 
 use super::Watch;
+use super::envelope::{Member, members};
 use super::record::{Place, Problem, Split, SplitError, Splitter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Response;
@@ -75,6 +76,10 @@ impl<'p> Record<'p> {
         Some(&self.bytes[index(place.start - self.start)..index(place.end - self.start)])
     }
 }
+
+/// The most that may stand around records and is looked through for a next page.
+const MAX_ENVELOPE: u64 = 1_000_000;
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors.
 pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
@@ -143,6 +148,22 @@ impl Page {
             Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
         };
         Records { page: self, next: 0, file, file_at: 0, buffer: Vec::new() }
+    }
+
+    /// What stands around its records; `None` if that is more than 1 MB, which nobody looks through.
+    pub(crate) fn envelope(&self) -> Result<Option<Vec<Member>>> {
+        let array = &self.split.array;
+        if self.bytes - (array.end - array.start) > MAX_ENVELOPE {
+            return Ok(None);
+        }
+        let mut document = self.read_place(&(0..array.start))?;
+        // The splitter skips a byte order mark, too.
+        if document.starts_with(BYTE_ORDER_MARK) {
+            document.drain(..BYTE_ORDER_MARK.len());
+        }
+        document.extend_from_slice(b"[]");
+        document.extend(self.read_place(&(array.end..self.bytes))?);
+        Ok(Some(members(&document)))
     }
 
     fn read_fields(&self) -> Result<Vec<Option<Vec<u8>>>> {
@@ -301,6 +322,18 @@ mod tests {
         assert_eq!(in_memory[2], (r#"{"x":{},"t":5}"#.to_owned(), Some("5".to_owned())));
         assert_eq!(in_memory[1].1, None);
         assert_eq!(read_all(page, 10).await, in_memory);
+    }
+
+    #[tokio::test]
+    async fn what_stands_around_the_records_is_found_in_memory_and_in_a_file() {
+        let text = "\u{feff}{\"n\":1, \"items\":[{\"next\":\"no\"},{}] ,\"next\":\"yes\"}";
+        let watch = Watch::new(Pointer::try_from("/items".to_owned()).unwrap(), &[], &[]);
+        for in_memory in [1000, 10] {
+            let limits = PageLimits { in_memory, ..PageLimits::default() };
+            let page = read_page(response(pieces(text, 7)), &watch, limits).await.unwrap();
+            let found: Vec<_> = page.envelope().unwrap().unwrap().iter().map(Member::pointer).collect();
+            assert_eq!(found, ["/n", "/items", "/next"]);
+        }
     }
 
     #[tokio::test]

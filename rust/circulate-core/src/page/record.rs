@@ -19,6 +19,8 @@ pub type Place = Range<u64>;
 /// What a page holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
+    /// The array of records.
+    pub array: Place,
     /// Each record, in order.
     pub records: Vec<Place>,
     /// For each record its watched members, in the order they were asked for; `None` where a record lacks one.
@@ -381,7 +383,10 @@ impl<'w> Splitter<'w> {
         if self.stack.len() == MAX_DEPTH {
             return Err(self.error(at, Problem::TooDeep));
         }
-        self.seen_records |= records;
+        if records {
+            self.seen_records = true;
+            self.split.array.start = self.offset + at as u64;
+        }
         self.stack.push(Frame {
             object,
             records,
@@ -396,7 +401,9 @@ impl<'w> Splitter<'w> {
     }
 
     fn close(&mut self, at: usize) -> Result<(), SplitError> {
-        self.stack.pop();
+        if self.stack.pop().is_some_and(|frame| frame.records) {
+            self.split.array.end = self.offset + at as u64 + 1;
+        }
         self.end_value(at + 1)
     }
 

@@ -1,13 +1,18 @@
 //! One worker's go at a run: pages in, objects out, a checkpoint now and then.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::HeaderMap;
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Pull;
 use super::fetch::{First, Pages, Step, first_url, stored_url};
+use super::learning::Learning;
 use crate::client::Client;
+use crate::clock::{earlier, later};
 use crate::cursor::{Digest, Overlap, Recent};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +21,7 @@ use crate::manifest::{
     self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
     Tables, sha256_hex,
 };
+use crate::page::{EndKind, ListEnd};
 use crate::plan::Partition;
 use crate::progress::Traffic;
 use crate::sink::{StreamKeys, create_same};
@@ -42,6 +48,8 @@ pub(super) enum End {
     Early(StopReason),
     /// The API no longer knows the page where an earlier attempt stopped.
     PageForgotten(Error),
+    /// An error condemns what was read: none of it may count.
+    Condemned(Error),
 }
 
 /// One worker's go at a run: from its position to the end of the list, or to whatever stops it.
@@ -56,6 +64,8 @@ pub(super) struct Attempt<'p> {
     /// Up to the last checkpoint.
     saved: Position,
     pub(super) overlap: Overlap,
+    /// What is known of paginators.
+    pub(super) learning: Learning,
     /// The columns of tables, as of the last checkpoint.
     pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
@@ -67,7 +77,13 @@ pub(super) struct Attempt<'p> {
 }
 
 impl<'p> Attempt<'p> {
-    pub(super) fn new(pull: &'p Pull, client: Arc<Client>, held: &'p Held, rules: TableRules) -> Self {
+    pub(super) fn new(
+        pull: &'p Pull,
+        client: Arc<Client>,
+        held: &'p Held,
+        rules: TableRules,
+        learning: Learning,
+    ) -> Self {
         let keys = pull.keys(held);
         let position = held.position.clone();
         let store = ObjectStore::new(
@@ -87,6 +103,7 @@ impl<'p> Attempt<'p> {
             held,
             keys,
             writer: ObjectWriter::new(store, rules),
+            learning,
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),
@@ -122,10 +139,25 @@ impl<'p> Attempt<'p> {
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
         let url = match &self.position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, stream, None, stream.incremental.as_ref(), &self.held.run.window)?,
+            None => first_url(
+                &self.pull.account,
+                stream,
+                None,
+                stream.incremental.as_ref(),
+                &self.held.run.window,
+            )?,
         };
         let (guard, limits) = (&self.position.guard, self.pull.options.pages);
-        let first = First { stream, watched, url, guard, limits, polling: false };
+        let first = First {
+            stream,
+            watched,
+            url,
+            at_start: self.position.next_url.is_none(),
+            guard,
+            limits,
+            proof: self.learning.own(),
+            polling: false,
+        };
         let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.position.finished {
             match pages.next().await {
@@ -152,6 +184,7 @@ impl<'p> Attempt<'p> {
     /// The account lacks the feature: there is nothing to have, and the run is complete.
     pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<End> {
         self.position.unavailable = Some(error.to_string());
+        self.note_end(None, 1, EndKind::Unavailable.into());
         self.position.finished = true;
         self.checkpoint().await?;
         Ok(End::OfTheList)
@@ -160,6 +193,9 @@ impl<'p> Attempt<'p> {
     /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
     /// not ask for it again.
     pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<End> {
+        if error.kind() == ErrorKind::Cycle {
+            return Ok(End::Condemned(error));
+        }
         if self.is_forgotten(&error, url) {
             return Ok(End::PageForgotten(error));
         }
@@ -183,7 +219,7 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
-        self.see_date(&step);
+        self.see_date(&step).await?;
         let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
         let moves_cursor = times > 0 && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
@@ -199,16 +235,35 @@ impl<'p> Attempt<'p> {
         }
         drop(records);
         self.position.totals.pages += 1;
-        self.position.finished = step.last;
+        self.position.finished = step.end.is_some();
+        if let Some(end) = step.end {
+            self.note_end(None, self.position.totals.pages, end);
+        }
         self.position.next_url = step.next.map(String::from);
         self.position.guard = step.guard;
         Ok(())
     }
 
-    /// Notes the server's time at the first answer of the run.
-    pub(super) fn see_date(&mut self, step: &Step) {
-        let date = server_date(&step.page.headers);
-        self.position.first_server_date = self.position.first_server_date.or(date);
+    /// Notes the server's time at the first response of the run. One without a usable `Date` (RFC 9110, section 6.6.1)
+    /// leaves it to our clock, less the lag that the definition declares for that; a later response does not, since what
+    /// changed between the two would never be requested again.
+    pub(super) async fn see_date(&mut self, step: &Step) -> Result<()> {
+        let position = &mut self.position;
+        if position.dated || position.first_server_date.is_some() || position.totals.pages > 0 {
+            return Ok(());
+        }
+        position.dated = true;
+        let date = usable_date(&step.page.headers, self.pull.store.now().await?);
+        let lag = self.pull.stream().cursor_rule().and_then(|rule| rule.lag);
+        let by_our_clock = lag.map(|lag| earlier(self.held.run.started_at, lag.get()));
+        position.first_server_date = date.or(by_our_clock);
+        Ok(())
+    }
+
+    /// Records how a list ended; `None` is the one list of a stream that has no others.
+    pub(super) fn note_end(&mut self, list: Option<&Partition>, page: u64, end: ListEnd) {
+        let name = list.map_or_else(|| self.pull.definition.name(), Partition::to_string);
+        self.position.ends.add(&name, page, end);
     }
 
     pub(super) fn checkpoint_is_due(&self) -> bool {
@@ -252,6 +307,7 @@ impl<'p> Attempt<'p> {
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
+        self.learning.write(&*self.pull.store).await;
         self.held.checkpoint(self.position.clone()).await?;
         self.saved = self.position.clone();
         self.checkpoint_at = self.pull.options.next_checkpoint();
@@ -318,6 +374,15 @@ impl<'p> Attempt<'p> {
     fn traffic(&self) -> Traffic {
         self.earlier_traffic.plus(&self.pull.progress.traffic())
     }
+}
+
+/// How far a server's clock may be ahead of ours before its `Date` is not believed.
+const BELIEVED_AHEAD: Duration = Duration::from_hours(24);
+
+/// The server's `Date`, unless it is no time or lies in a future that no clock is wrong by: a bound that never comes would
+/// let the watermark outrun the run.
+fn usable_date(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    server_date(headers).filter(|date| *date <= later(now, BELIEVED_AHEAD))
 }
 
 /// Whether an error is how the API says that the account lacks the feature.

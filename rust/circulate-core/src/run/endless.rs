@@ -1,7 +1,8 @@
 //! Endless lists, such as an audit log that is polled: there is always a next page, and its address is a durable cursor.
 //!
-//! A run reads until it has caught up (a page that is not full) or is asked to stop, and is complete up to there: the next
-//! run goes on with that very address. If the API refuses it, the run begins by time instead, a little before the newest
+//! A run reads until it has caught up (an empty page, one that leads to itself, or a record newer than the run's first
+//! response) or is asked to stop, and is complete up to there: the next run goes on with that very address. A short page is
+//! no end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little before the newest
 //! record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked for in windows,
 //! side by side.
 
@@ -17,6 +18,7 @@ use crate::cursor::{Digest, Overlap, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
 use crate::manifest::{self, DedupSet, read_existing};
+use crate::page::EndKind;
 use crate::plan::Partition;
 use crate::spec::Endless;
 use crate::state::Mode;
@@ -41,6 +43,7 @@ impl Attempt<'_> {
             // An earlier attempt began by time.
             self.overlap = Overlap::new(self.delivered_lately().await?);
         }
+        let mut last_date = None;
         let mut may_begin_by_time = self.position.next_url.is_none();
         let mut pages = match &kept {
             Some(url) => self.pages_from(stored_url(url)?)?,
@@ -53,7 +56,12 @@ impl Attempt<'_> {
             match pages.next().await {
                 Ok(step) => {
                     may_begin_by_time = false;
+                    last_date = server_date(&step.page.headers).or(last_date);
                     self.take_in(step).await?;
+                    if self.is_past_its_beginning() && !self.position.finished {
+                        self.position.finished = true;
+                        self.note_end(None, self.position.totals.pages, EndKind::CaughtUp.into());
+                    }
                 }
                 Err(error) if may_begin_by_time && kept.is_some() && is_refused(&error) => {
                     may_begin_by_time = false;
@@ -70,7 +78,7 @@ impl Attempt<'_> {
                 Err(error) => {
                     let url = self.position.next_url.clone();
                     return match self.end_by(error, url.as_deref()).await? {
-                        End::Early(reason) => self.complete_up_to_here(reason).await,
+                        End::Early(reason) => self.complete_up_to_here(reason, last_date).await,
                         end => Ok(end),
                     };
                 }
@@ -79,17 +87,40 @@ impl Attempt<'_> {
                 self.checkpoint().await?;
             }
             if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
-                return self.complete_up_to_here(reason).await;
+                return self.complete_up_to_here(reason, last_date).await;
             }
         }
         Ok(End::OfTheList)
     }
 
     /// What was read is complete up to a durable cursor, unless nothing was, or what is shown again is not yet behind us.
-    async fn complete_up_to_here(&mut self, reason: StopReason) -> Result<End> {
+    /// `last_date` is the server's time at the last page.
+    async fn complete_up_to_here(&mut self, reason: StopReason, last_date: Option<Timestamp>) -> Result<End> {
         self.position.finished = self.position.next_url.is_some() && !self.position.by_time;
+        if self.position.finished {
+            self.position.behind = self.seconds_behind(last_date).await?;
+            self.note_end(None, self.position.totals.pages, EndKind::Behind.into());
+        }
         self.checkpoint().await?;
         Ok(if self.position.finished { End::OfTheList } else { End::Early(reason) })
+    }
+
+    /// Whether a record was read that is newer than the run's first response: the API writes faster than we read, or as
+    /// fast. What is shown again after a beginning by time must be behind us first.
+    fn is_past_its_beginning(&self) -> bool {
+        let (newest, began) = (self.position.watermark.greatest(), self.position.first_server_date);
+        !self.position.by_time && began.is_some() && newest > began
+    }
+
+    /// How old the newest record is that was read, by the server's clock.
+    async fn seconds_behind(&self, last_date: Option<Timestamp>) -> Result<Option<u64>> {
+        let before = self.held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref()?.greatest);
+        let Some(newest) = self.position.watermark.greatest().or(before) else { return Ok(None) };
+        let now = match last_date {
+            Some(date) => date,
+            None => self.pull.store.now().await?,
+        };
+        Ok(Some(u64::try_from(now.duration_since(newest).as_secs()).unwrap_or(0)))
     }
 
     /// A list that was not read for longer than the API keeps records has lost some.
@@ -106,7 +137,17 @@ impl Attempt<'_> {
         let stream = self.pull.stream();
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
         let (guard, limits) = (&self.position.guard, self.pull.options.pages);
-        Pages::start(self.pull, &self.client, First { stream, watched, url, guard, limits, polling: true })
+        let first = First {
+            stream,
+            watched,
+            url,
+            at_start: false,
+            guard,
+            limits,
+            proof: self.learning.own(),
+            polling: true,
+        };
+        Pages::start(self.pull, &self.client, first)
     }
 
     /// From the run's lower bound on; the first run takes what the API still has.
@@ -119,7 +160,7 @@ impl Attempt<'_> {
         };
         let window = Window { since: Some(since), until: None };
         let rule = stream.incremental.as_ref();
-        self.pages_from(first_url(self.pull, stream, None, rule, &window)?)
+        self.pages_from(first_url(&self.pull.account, stream, None, rule, &window)?)
     }
 
     /// The server's time, of which it tells with any answer. It is asked for a small page of the stream: nothing else needs to
@@ -129,7 +170,7 @@ impl Attempt<'_> {
         if let Some(size) = &mut small.page_size {
             size.max = size.min;
         }
-        let url = first_url(self.pull, &small, None, None, &Window::default())?;
+        let url = first_url(&self.pull.account, &small, None, None, &Window::default())?;
         let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
         let date =
             self.client.fetch(&mut request, |answer| async move { Ok(server_date(&answer.headers)) }).await?;

@@ -1,4 +1,4 @@
-//! Asks for the pages of a stream, one ahead of the worker that takes them in.
+//! Requests the pages of a stream, one ahead of the worker that takes them in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,15 +8,20 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::Pull;
+use super::list_end::SharedProof;
 use super::renewal::AbortOnDrop;
+use crate::account::Account;
 use crate::client::{Client, PageRequest, header_map};
 use crate::clock::rfc3339_millis;
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
-use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
+use crate::page::{
+    EndKind, ListEnd, LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page,
+};
 use crate::plan::Partition;
 use crate::progress::Progress;
 use crate::spec::{Incremental, Pointer, StreamSpec, Template};
+use crate::state::Proof;
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -25,8 +30,8 @@ const PAGES_AHEAD: usize = 1;
 pub(super) struct Step {
     pub(super) page: Page,
     pub(super) next: Option<Url>,
-    /// There is no more to ask for now: the list is at its end, or an endless one has no more as yet.
-    pub(super) last: bool,
+    /// There is no more to request now, and how that is known.
+    pub(super) end: Option<ListEnd>,
     pub(super) guard: LoopGuard,
 }
 
@@ -36,35 +41,26 @@ pub(super) struct First<'f> {
     /// Members that are found in each record.
     pub(super) watched: &'f [Pointer],
     pub(super) url: Url,
+    /// It is the first page of its list.
+    pub(super) at_start: bool,
     pub(super) guard: &'f LoopGuard,
     pub(super) limits: PageLimits,
+    /// What is known of the stream's paginator.
+    pub(super) proof: SharedProof,
     /// The list has no end: it is read until it has no more for now.
     pub(super) polling: bool,
 }
 
-/// The pages from a position on. Dropping it stops the asking.
+/// The pages from a position on. Dropping it stops the requests.
 pub(super) struct Pages {
     steps: mpsc::Receiver<Result<Step>>,
     _fetching: AbortOnDrop,
 }
 
 impl Pages {
-    /// Begins to ask.
+    /// Begins to request them.
     pub(super) fn start(pull: &Pull, client: &Arc<Client>, first: First<'_>) -> Result<Self> {
-        let First { stream, watched, url, guard, limits, polling } = first;
-        let request =
-            PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
-        let paginator = paginator(&stream.paginator);
-        let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
-        let fetcher = Fetcher {
-            client: Arc::clone(client),
-            progress: Arc::clone(&pull.progress),
-            paginator,
-            watch: Arc::new(watch),
-            limits,
-            guard: guard.clone(),
-            polling,
-        };
+        let (fetcher, request) = Fetcher::new(client, &pull.progress, first)?;
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })
     }
@@ -87,7 +83,7 @@ pub(super) fn stored_url(url: &str) -> Result<Url> {
 
 /// The first page of `stream`, or of a partition of it, for the part of time that `rule` can ask for.
 pub(super) fn first_url(
-    pull: &Pull,
+    account: &Account,
     stream: &StreamSpec,
     partition: Option<&Partition>,
     rule: Option<&Incremental>,
@@ -104,7 +100,7 @@ pub(super) fn first_url(
         query.extend(window_parameters(rule, window)?);
     }
     let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(pull.account.url(&partition.path(&stream.path)?, pairs))
+    Ok(account.url(&partition.path(&stream.path)?, pairs))
 }
 
 /// The query parameters that ask for a part of time.
@@ -129,21 +125,50 @@ fn window_parameters(rule: &Incremental, window: &Window) -> Result<BTreeMap<Str
     Ok(parameters)
 }
 
-struct Fetcher {
-    client: Arc<Client>,
+pub(super) struct Fetcher {
+    pub(super) client: Arc<Client>,
     progress: Arc<Progress>,
+    pub(super) stream: StreamSpec,
     paginator: Box<dyn Paginator>,
     watch: Arc<Watch>,
     limits: PageLimits,
     guard: LoopGuard,
+    pub(super) at_start: bool,
+    pub(super) proof: SharedProof,
     polling: bool,
 }
 
 impl Fetcher {
+    pub(super) fn new(
+        client: &Arc<Client>,
+        progress: &Arc<Progress>,
+        first: First<'_>,
+    ) -> Result<(Self, PageRequest)> {
+        let First { stream, watched, url, at_start, guard, limits, proof, polling } = first;
+        let request =
+            PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
+        let paginator = paginator(&stream.paginator);
+        let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
+        let fetcher = Self {
+            client: Arc::clone(client),
+            progress: Arc::clone(progress),
+            stream: stream.clone(),
+            paginator,
+            watch: Arc::new(watch),
+            limits,
+            guard: guard.clone(),
+            at_start,
+            proof,
+            polling,
+        };
+        Ok((fetcher, request))
+    }
+
     async fn run(mut self, mut request: PageRequest, steps: mpsc::Sender<Result<Step>>) {
         loop {
             let step = self.step(&mut request).await;
-            let next = step.as_ref().ok().filter(|step| !step.last).and_then(|step| step.next.clone());
+            let next =
+                step.as_ref().ok().filter(|step| step.end.is_none()).and_then(|step| step.next.clone());
             if steps.send(step).await.is_err() {
                 return;
             }
@@ -154,39 +179,60 @@ impl Fetcher {
         }
     }
 
-    async fn step(&mut self, request: &mut PageRequest) -> Result<Step> {
+    /// Requests a page, and says where it leads.
+    pub(super) async fn step(&mut self, request: &mut PageRequest) -> Result<Step> {
+        let page = self.fetch(request).await?;
+        self.progress.count_page(page.bytes, page.record_count() as u64);
+        let next = self.next_of(&request.url, &page)?;
+        let (page, next, end) = match next {
+            Some(next) => (page, Some(next), None),
+            None if self.polling => (page, None, Some(EndKind::NoNext.into())),
+            None => self.end_of_list(request, page).await?,
+        };
+        let mut end = end;
+        if let Some(next) = &next {
+            self.proof.lock().await.set(Proof::Seen);
+            let leads_to_itself = *next == request.url;
+            if self.polling && (page.record_count() == 0 || leads_to_itself) {
+                end = Some(EndKind::CaughtUp.into());
+            } else if !self.guard.step(request.url.as_str(), next.as_str()) {
+                return Err(self.cycle(next));
+            }
+        }
+        self.at_start = false;
+        Ok(Step { page, next, end, guard: self.guard.clone() })
+    }
+
+    pub(super) async fn fetch(&self, request: &mut PageRequest) -> Result<Page> {
         let (watch, limits) = (&self.watch, self.limits);
-        let page = self
-            .client
+        self.client
             .fetch(request, |response| {
                 let watch = Arc::clone(watch);
                 async move { read_page(response, &watch, limits).await }
             })
-            .await?;
-        self.progress.count_page(page.bytes, page.record_count() as u64);
-        let facts = PageFacts {
-            url: &request.url,
-            headers: &page.headers,
-            fields: &page.fields,
-            records: page.record_count(),
-        };
+            .await
+    }
+
+    /// Where a page leads. A page whose link can't be followed is not taken in: the next start requests it, and its link,
+    /// again.
+    pub(super) fn next_of(&self, url: &Url, page: &Page) -> Result<Option<Url>> {
+        let facts =
+            PageFacts { url, headers: &page.headers, fields: &page.fields, records: page.record_count() };
         let next = self.paginator.next(&facts)?;
-        // A page whose link can't be followed is not taken in: the next start asks for it, and for its link, again.
         next.as_ref().map_or(Ok(()), |next| self.client.check_origin(next))?;
-        let caught_up = self.polling && request.asked_for().is_none_or(|asked| page.record_count() < asked);
-        if let Some(next) = &next
-            && !(caught_up && page.record_count() == 0)
-            && !self.guard.step(request.url.as_str(), next.as_str())
-        {
-            return Err(Error::new(
-                ErrorKind::Data,
-                "follow next link",
-                "the list runs in a circle: a page leads back to one before it",
-            )
-            .with("url", self.client.redactor().url(next))
-            .hint("nothing of this run counts; this is a fault of the API or of something between"));
-        }
-        let last = next.is_none() || caught_up;
-        Ok(Step { page, next, last, guard: self.guard.clone() })
+        Ok(next)
+    }
+
+    fn cycle(&self, next: &Url) -> Error {
+        Error::new(
+            ErrorKind::Cycle,
+            "follow next link",
+            "the list runs in a circle: a page leads back to one before it",
+        )
+        .with("url", self.client.redactor().url(next))
+        .hint(
+            "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
+             or that of something between: its links lead back",
+        )
     }
 }

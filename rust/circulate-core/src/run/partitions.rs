@@ -12,7 +12,7 @@ use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::cursor::{Window, greatest_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
-use crate::page::LoopGuard;
+use crate::page::{EndKind, LoopGuard};
 use crate::plan::Partition;
 use crate::spec::{Endpoint, Parent, Partitions};
 use crate::state::{OpenPartition, PlanPosition};
@@ -80,6 +80,7 @@ impl Attempt<'_> {
                     partition: parent,
                     next_url: None,
                     records: 0,
+                    pages: 0,
                     guard: LoopGuard::default(),
                 };
                 asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
@@ -117,33 +118,46 @@ impl Attempt<'_> {
         let window = open.partition.window().unwrap_or_default().widened(WINDOW_MARGIN);
         let url: Url = match &open.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(self.pull, stream, Some(&open.partition), rule, &window)?,
+            None => first_url(&self.pull.account, stream, Some(&open.partition), rule, &window)?,
         };
         let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
-        let first = First { stream, watched, url, guard: &open.guard, limits, polling: false };
+        let first = First {
+            stream,
+            watched,
+            url,
+            at_start: open.next_url.is_none(),
+            guard: &open.guard,
+            limits,
+            proof: self.learning.own(),
+            polling: false,
+        };
         Pages::start(self.pull, &self.client, first)
     }
 
     /// Takes a page of a partition in; returns whether there are more.
     async fn take_in_child(&mut self, partition: &Partition, step: Step) -> Result<bool> {
-        self.see_date(&step);
+        self.see_date(&step).await?;
         let taken = match (partition.window(), &self.pull.definition.parent) {
             (Some(window), None) => self.take_window_page(&window, &step).await?,
             (_, parent) => self.take_partition_page(partition, parent.is_some(), &step).await?,
         };
         self.position.totals.pages += 1;
-        let more = !step.last;
+        let mut page = 0;
         if let Some(open) = self.plan().open.iter_mut().find(|open| open.partition == *partition) {
             open.records += taken;
+            open.pages += 1;
             open.next_url = step.next.map(String::from);
             open.guard = step.guard;
+            page = open.pages;
         }
-        if !more {
-            self.settle(partition, PartitionOutcome::Complete);
-        }
-        Ok(more)
+        let Some(end) = step.end else { return Ok(true) };
+        let contradicted = end.contradicted.is_some();
+        let outcome = if contradicted { PartitionOutcome::Contradicted } else { PartitionOutcome::Complete };
+        self.settle(partition, outcome, Some(end.end));
+        self.note_end(Some(partition), page, end);
+        Ok(false)
     }
 
     /// Children are written with their parent; records of another partition as they are.
@@ -182,8 +196,8 @@ impl Attempt<'_> {
         let open = self.plan().open.iter().find(|open| open.partition == *parent);
         let url = open.and_then(|open| open.next_url.clone());
         let has_parent = self.pull.definition.parent.is_some();
-        if self.is_forgotten(&error, url.as_deref()) {
-            return Ok(Some(End::PageForgotten(error)));
+        if error.kind() == ErrorKind::Cycle || self.is_forgotten(&error, url.as_deref()) {
+            return self.end_by(error, url.as_deref()).await.map(Some);
         }
         let outcome = match error.kind() {
             _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
@@ -200,7 +214,15 @@ impl Attempt<'_> {
             }
             _ => return self.end_by(error, url.as_deref()).await.map(Some),
         };
-        self.settle(parent, outcome);
+        let end = match outcome {
+            PartitionOutcome::Gone => Some(EndKind::Gone),
+            PartitionOutcome::Unavailable => Some(EndKind::Unavailable),
+            _ => None,
+        };
+        self.settle(parent, outcome, end);
+        if let Some(end) = end {
+            self.note_end(Some(parent), 1, end.into());
+        }
         Ok(None)
     }
 
@@ -211,7 +233,7 @@ impl Attempt<'_> {
     }
 
     /// Notes what came of a parent.
-    fn settle(&mut self, parent: &Partition, outcome: PartitionOutcome) {
+    fn settle(&mut self, parent: &Partition, outcome: PartitionOutcome, end: Option<EndKind>) {
         let plan = self.plan();
         let Some(at) = plan.open.iter().position(|open| open.partition == *parent) else { return };
         let OpenPartition { partition, records, .. } = plan.open.remove(at);
@@ -219,7 +241,7 @@ impl Attempt<'_> {
         if outcome == PartitionOutcome::Refused && plan.holes.len() < MAX_HOLES_NAMED {
             plan.holes.push(partition.to_string());
         }
-        self.partitions_done.push(PartitionEntry { partition, outcome, records });
+        self.partitions_done.push(PartitionEntry { partition, outcome, records, end });
     }
 }
 

@@ -39,11 +39,20 @@ impl Attempt<'_> {
             None => self.first_url_of_parents(&parent.list, incremental)?,
         };
         let (stream, guard, limits) = (&parent.list, &self.position.guard, self.pull.options.pages);
-        let first = First { stream, watched: &watched, url, guard, limits, polling: false };
+        let first = First {
+            stream,
+            watched: &watched,
+            url,
+            at_start: self.position.next_url.is_none(),
+            guard,
+            limits,
+            proof: self.learning.parents(),
+            polling: false,
+        };
         let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.plan().complete {
             match pages.next().await {
-                Ok(step) => self.plan_page(step, rule, &mut known)?,
+                Ok(step) => self.plan_page(step, parent, rule, &mut known).await?,
                 Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
                     return self.end_unavailable(&error).await.map(Some);
                 }
@@ -66,11 +75,11 @@ impl Attempt<'_> {
     /// Parents whose children may have changed; or all of them, as a full refresh would ask for them.
     fn first_url_of_parents(&self, parents: &StreamSpec, rule: Option<&Incremental>) -> Result<Url> {
         if rule.is_some() {
-            return first_url(self.pull, parents, None, rule, &self.held.run.window);
+            return first_url(&self.pull.account, parents, None, rule, &self.held.run.window);
         }
         let rule = parents.incremental.as_ref();
         let all = Window { since: rule.and_then(|rule| rule.full_since), until: None };
-        first_url(self.pull, parents, None, rule, &all)
+        first_url(&self.pull.account, parents, None, rule, &all)
     }
 
     /// The run whose records are the parents to ask, if there is one that holds them all.
@@ -96,6 +105,7 @@ impl Attempt<'_> {
         let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
         let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
         self.position.first_server_date = index.first_server_date;
+        self.position.dated = true;
         for reference in &index.parts {
             let part: Part = read_part(&*self.pull.sink, reference).await?;
             for object in &part.objects {
@@ -123,8 +133,14 @@ impl Attempt<'_> {
         Ok(known)
     }
 
-    fn plan_page(&mut self, step: Step, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
-        self.see_date(&step);
+    async fn plan_page(
+        &mut self,
+        step: Step,
+        parent: &Endpoint,
+        rule: &Parent,
+        known: &mut HashSet<[u8; 16]>,
+    ) -> Result<()> {
+        self.see_date(&step).await?;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             self.plan_record(&record, rule, None, known)?;
@@ -132,7 +148,11 @@ impl Attempt<'_> {
         drop(records);
         self.position.totals.pages += 1;
         self.position.guard = step.guard;
-        self.plan().complete = step.next.is_none();
+        self.plan().complete = step.end.is_some();
+        if let Some(end) = step.end {
+            let name = format!("{}.{}", self.pull.definition.source.source, parent.endpoint);
+            self.position.ends.add(&name, self.position.totals.pages, end);
+        }
         self.position.next_url = step.next.map(String::from);
         Ok(())
     }

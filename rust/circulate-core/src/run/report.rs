@@ -8,6 +8,7 @@ use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::Error;
 use crate::manifest::{Index, PartitionCounts, Totals};
+use crate::page::Ends;
 use crate::progress::Traffic;
 use crate::state::{Busy, Held, Mode, Position, RunItem};
 use crate::stop::StopReason;
@@ -62,13 +63,19 @@ pub struct Report {
     pub partitions: Option<PartitionCounts>,
     /// What is missing because the API refused it or no longer has it, up to 1,000.
     pub holes: Vec<String>,
+    /// How the lists ended.
+    pub ends: Ends,
+    /// What is to be known about what was read, in sentences.
+    pub warnings: Vec<String>,
+    /// How far behind the API's present a poll is that a deadline ended, in seconds.
+    pub behind: Option<u64>,
     /// What had no place in the columns of tables, or came to be one; `None` if objects are no tables.
     pub drift: Option<Drifted>,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
     /// Where the next run begins.
     pub next_since: Option<Timestamp>,
-    /// The run to go on with, of a partial one.
+    /// The run to go on with, if it stopped before its end and what it read is kept.
     pub continuation: Option<String>,
     /// Before this time (epoch seconds, by the store's clock) going on is of no use.
     pub resume_after: Option<i64>,
@@ -126,6 +133,9 @@ impl Report {
             unavailable: None,
             partitions: None,
             holes: Vec::new(),
+            ends: Ends::default(),
+            warnings: Vec::new(),
+            behind: None,
             drift: None,
             records_without_time: 0,
             next_since: None,
@@ -155,6 +165,8 @@ impl Report {
         self.unavailable.clone_from(&index.unavailable);
         self.partitions.clone_from(&index.partitions);
         self.holes.clone_from(&index.holes);
+        self.ends = index.ends.clone();
+        self.behind = index.behind;
         self.complete(index, key);
     }
 
@@ -170,6 +182,8 @@ impl Report {
         self.repeats = position.repeats;
         self.unavailable.clone_from(&position.unavailable);
         self.holes = position.holes();
+        self.ends = position.ends.clone();
+        self.behind = position.behind;
         if let Some(plan) = &position.plan {
             self.partitions = Some(plan.counts.clone());
         }
@@ -179,6 +193,7 @@ impl Report {
     pub(super) fn complete(&mut self, index: &Index, key: String) {
         self.status = if index.holes.is_empty() { Verdict::Complete } else { Verdict::Partial };
         self.manifest = Some(key);
+        self.warnings.clone_from(&index.warnings);
         self.next_since = index.cursors.values().next().copied();
         self.drift = index.tables.as_ref().map(|tables| Drifted::of(&tables.drift));
     }
@@ -187,6 +202,18 @@ impl Report {
         self.status = Verdict::Partial;
         self.continuation.clone_from(&self.run_id);
         self.stopped_early(reason, now);
+    }
+
+    /// An error ended it that leaves nothing of what was read.
+    pub(super) fn condemned(&mut self) {
+        self.totals = Totals::default();
+        self.ends = Ends::default();
+        self.partitions = None;
+    }
+
+    /// An error ended it, and the next start goes on from its last checkpoint.
+    pub(super) fn kept(&mut self) {
+        self.continuation.clone_from(&self.run_id);
     }
 
     /// Something stopped it; of an endless list it is complete all the same, up to there.

@@ -38,11 +38,14 @@ impl Definition {
     }
 
     /// SHA-256 of what the stream asks for and how, in hex. Comments and layout of the file do not count, nor
-    /// do settings such as timeouts that change nothing in what is collected.
+    /// do settings such as timeouts that change nothing in what is collected, or rules for judging how a list ended.
     pub fn spec_hash(&self) -> Result<String> {
+        let list = self.endpoint.list.without_judgement();
         let text = match &self.parent {
-            None => serde_json::to_vec(&(&self.source.base_url, &self.endpoint.list)),
-            Some(parent) => serde_json::to_vec(&(&self.source.base_url, &self.endpoint.list, &parent.list)),
+            None => serde_json::to_vec(&(&self.source.base_url, &list)),
+            Some(parent) => {
+                serde_json::to_vec(&(&self.source.base_url, &list, &parent.list.without_judgement()))
+            }
         };
         let text = text.map_err(|error| {
             Error::new(ErrorKind::Definition, "hash definition", "cannot write the definition as JSON")

@@ -27,7 +27,8 @@ pub use source::{
     TokenFileAuth,
 };
 pub use stream::{
-    Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, StreamSpec, Unavailable,
+    EndRules, Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Single,
+    StreamSpec, Total, Unavailable,
 };
 pub use template::Template;
 pub use types::{Name, Pointer, Pointers, Share, Span};

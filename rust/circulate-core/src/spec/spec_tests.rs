@@ -161,8 +161,14 @@ fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
     assert_told(
         USERS,
         &[
-            ("link_header", "link_heder", "7:14", "the values here are none, link_header, body_link"),
-            ("  paginator: link_header\n", "", "7:3", "the key `paginator` is missing beside this one"),
+            (
+                "link_header",
+                "link_heder",
+                "7:14",
+                "unknown paginator `link_heder`; the paginators are\n    link_header ",
+            ),
+            ("link_header", "page", "7:14", "a member of the page holds the address of the next one"),
+            ("  paginator: link_header\n", "", "7:3", "nothing says how one page leads to the next"),
             ("[/id]", "/id", "5:16", "expected a list"),
             ("[/id]", "[]", "5:16", "name the members that identify a record"),
             ("[/id]", "[id]", "5:17", "it starts with `/`"),

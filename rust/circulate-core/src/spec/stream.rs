@@ -62,6 +62,15 @@ pub struct StreamSpec {
     pub page_size: Option<PageSize>,
     /// How one page leads to the next.
     pub paginator: PaginatorSpec,
+    /// The API is known to return the whole list in one page: nothing else is taken as a sign of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single: Option<Single>,
+    /// What the API's own count of records is worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Total>,
+    /// What is no sign that the list goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndRules>,
     /// How records are told apart by time; without it every pull is a full one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
@@ -83,6 +92,16 @@ pub struct Endless {
 }
 
 impl StreamSpec {
+    /// It without what changes neither which records are requested nor how: a cursor stays good when these change.
+    pub(super) fn without_judgement(&self) -> Self {
+        let mut spec = Self { single: None, total: None, end: None, ..self.clone() };
+        let parents = spec.parent.as_mut().and_then(|parent| parent.incremental.as_mut());
+        for rule in spec.incremental.as_mut().into_iter().chain(parents) {
+            rule.lag = None;
+        }
+        spec
+    }
+
     /// What moves its cursor: times of its own records, or of its parents'.
     pub fn cursor_rule(&self) -> Option<&Incremental> {
         self.incremental.as_ref().or_else(|| self.parent.as_ref()?.incremental.as_ref())
@@ -110,7 +129,7 @@ pub struct PageSize {
     pub param: String,
     /// The most records the API gives in one page.
     pub max: u32,
-    /// The fewest we come down to.
+    /// The fewest records that the API can be asked for, and gives in a page of a list that goes on. Default 1.
     #[serde(default = "PageSize::default_min")]
     pub min: u32,
 }
@@ -119,6 +138,30 @@ impl PageSize {
     fn default_min() -> u32 {
         1
     }
+}
+
+/// Whether a list is one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Single {
+    /// The vendor's documents or people say so.
+    Certain,
+}
+
+/// The API's own count of the records of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Total {
+    /// Whether a list with fewer records than that is incomplete. `false` for an estimate, or a count of something else.
+    pub exact: bool,
+}
+
+/// What ends a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndRules {
+    /// Members of the page, with all below them, that look like a next page and are none.
+    pub ignore: Vec<Pointer>,
 }
 
 /// How one page leads to the next.
@@ -164,6 +207,10 @@ pub struct Incremental {
     /// Taken off the next lower bound, for changes the API shows late. Default 5m.
     #[serde(default = "Incremental::default_overlap")]
     pub overlap: Span,
+    /// How far records may be behind our clock, for an API whose responses have no usable `Date`: the next lower bound is
+    /// then never later than the start of the run less this. Without either, the cursor cannot move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Span>,
     /// The query parameter of the lower and upper bound.
     pub param: String,
     /// Its text for the lower bound (inclusive); `{since}` is the time.

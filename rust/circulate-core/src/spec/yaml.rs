@@ -133,12 +133,26 @@ fn definition_error(message: String) -> Error {
         .hint("the JSON Schemas beside the catalog complete and check definitions in an editor")
 }
 
+/// The paginators there are. None is proposed for another: the wrong one reads a page and takes it for the list.
+const PAGINATORS: &str = "the paginators are
+    link_header                 the response header `Link` names the next page with rel=\"next\" (RFC 8288)
+    {body_link: /next}          a member of the page holds the address of the next one, here `next`
+    none                        only for an API that is known to answer in one page";
+
 /// What is wrong, in the words of somebody who writes YAML rather than of somebody who writes Rust.
 fn in_words(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error as E;
     match error.without_snippet() {
         E::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
+        E::SerdeUnknownVariant { variant, expected, .. } if expected.contains(&"link_header") => {
+            format!("unknown paginator `{variant}`; {PAGINATORS}")
+        }
         E::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
+        E::SerdeMissingField { field: "paginator", .. } => {
+            format!(
+                "the key `paginator` is missing beside this one: nothing says how one page leads to the next; {PAGINATORS}"
+            )
+        }
         E::SerdeMissingField { field, .. } => format!("the key `{field}` is missing beside this one"),
         E::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is given twice"),
         E::Unexpected { expected: "string scalar", .. } => "expected a text".to_owned(),

@@ -129,21 +129,29 @@ impl Held {
 
     /// Gives the run up for a new one. Its index must not exist; its objects are garbage from here on.
     pub async fn abandon(&self) -> Result<()> {
-        self.give_up(false).await
+        self.give_up(false, "given up for a new start", None).await
+    }
+
+    /// Gives the run up because of an error: nothing of it is to be gone on with. `traffic` is what HTTP cost in all.
+    pub async fn abandon_because(&self, error: &str, traffic: Traffic) -> Result<()> {
+        self.give_up(false, error, Some(traffic)).await
     }
 
     /// The same, for a run that does what this one was to do: who goes on with this one is led to that.
     pub async fn begin_anew(&self) -> Result<()> {
-        self.give_up(true).await
+        self.give_up(true, "given up for a new start", None).await
     }
 
-    async fn give_up(&self, begun_anew: bool) -> Result<()> {
+    async fn give_up(&self, begun_anew: bool, why: &str, traffic: Option<Traffic>) -> Result<()> {
         let mut items = self.items.lock().await;
         items.task.doc.lease_until = None;
         self.write_task(&mut items).await?;
         let mut run = items.run.clone();
         run.doc.begun_anew = begun_anew;
-        self.state.settle(run, RunStatus::Abandoned, Some("given up for a new start")).await
+        if let Some(traffic) = traffic {
+            run.doc.ledger.traffic = traffic;
+        }
+        self.state.settle(run, RunStatus::Abandoned, Some(why)).await
     }
 
     async fn write_task(&self, items: &mut Items) -> Result<()> {

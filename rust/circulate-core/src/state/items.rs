@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Watermark, Window};
 use crate::manifest::{PartRef, PartitionCounts, Totals};
-use crate::page::LoopGuard;
+use crate::page::{Ends, LoopGuard};
 use crate::plan::Partition;
 use crate::progress::Traffic;
 
@@ -168,8 +168,11 @@ pub struct Position {
     pub repeats: u64,
     /// The greatest time seen up to here.
     pub watermark: Watermark,
-    /// The server's `Date` at the first answer of the run.
+    /// The server's `Date` at the first response of the run; or, if that had none, our clock less the declared `lag`.
     pub first_server_date: Option<Timestamp>,
+    /// The first response of the run was seen, whether or not it had a `Date`.
+    #[serde(default)]
+    pub dated: bool,
     /// What HTTP cost up to here.
     pub traffic: Traffic,
     /// Notices circles.
@@ -177,6 +180,12 @@ pub struct Position {
     /// What the API said to an account that lacks the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
+    /// How the lists read so far ended.
+    #[serde(default, skip_serializing_if = "Ends::is_empty")]
+    pub ends: Ends,
+    /// How far behind the API's present a poll is that a deadline ended, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
     /// A poll was begun by time, and may be shown again what was delivered.
     #[serde(default)]
     pub by_time: bool,
@@ -195,7 +204,13 @@ impl Position {
     /// What is missing, as far as the index names it.
     pub fn holes(&self) -> Vec<String> {
         let of_plan = self.plan.iter().flat_map(|plan| &plan.holes);
-        self.lapsed.iter().chain(of_plan).cloned().collect()
+        self.lapsed.iter().chain(of_plan).cloned().chain(self.ends.gaps()).collect()
+    }
+
+    /// Whether nothing was read.
+    pub fn is_blank(&self) -> bool {
+        let unread = self.totals.pages == 0 && self.next_url.is_none() && !self.finished;
+        unread && self.plan.is_none() && self.last_part.is_none()
     }
 }
 
@@ -229,6 +244,9 @@ pub struct OpenPartition {
     pub next_url: Option<String>,
     /// Its records up to here.
     pub records: u64,
+    /// Its pages up to here.
+    #[serde(default)]
+    pub pages: u64,
     /// Notices circles.
     pub guard: LoopGuard,
 }

@@ -8,6 +8,7 @@ mod admin;
 mod dynamodb;
 mod held;
 mod items;
+mod learned;
 mod memory;
 mod sqlite;
 mod stream;
@@ -27,6 +28,7 @@ pub use items::{
     Cursor, CursorValue, Head, Ledger, Mode, OpenPartition, PlanPosition, PollCursor, Position, RunItem,
     RunStatus, TaskItem,
 };
+pub use learned::{Learned, LearnedProof, Paginators, Proof};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 #[cfg(feature = "testing")]
@@ -38,7 +40,7 @@ pub use stream::{Busy, Lease, Opening, StreamState, Wanted, list_runs, streams};
 pub struct ItemKey {
     /// `source#account#endpoint`.
     pub pk: String,
-    /// `head`, `cursor#...`, `run#...`, `task#...`.
+    /// `head`, `paginators`, `cursor#...`, `run#...`, `task#...`.
     pub sk: String,
 }
 

@@ -329,8 +329,22 @@ impl StreamState {
             return Ok(Some(Opening::Busy(Busy { run_id, worker, until, manifest: None })));
         }
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
-        if !wanted.restart && !wanted.adopt {
-            check_same(&run.doc, wanted)?;
+        if !wanted.restart
+            && !wanted.adopt
+            && let Err(other) = check_same(&run.doc, wanted)
+        {
+            // A run without a page has nothing to lose.
+            let is_blank = task.as_ref().is_none_or(|task| task.doc.position.is_blank());
+            if !is_blank || wanted.continuation.is_some() {
+                return Err(other);
+            }
+            self.settle(
+                run,
+                RunStatus::Abandoned,
+                Some("it had read nothing, and something else was asked for"),
+            )
+            .await?;
+            return Ok(None);
         }
         self.claim(run, task, true).await
     }
@@ -583,7 +597,7 @@ pub(super) fn fenced_off() -> Error {
         .hint("this worker was paused or cut off for longer than its lease")
 }
 
-fn unreadable(sk: &str, error: serde_json::Error) -> Error {
+pub(super) fn unreadable(sk: &str, error: serde_json::Error) -> Error {
     Error::new(ErrorKind::State, "read state", "a state item is not as this version of circulate writes it")
         .caused_by(error)
         .with("item", sk)

@@ -256,11 +256,28 @@ async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up()
     for other in others {
         let stand = Stand::new();
         let held = stand.held(1, &incremental()).await;
+        held.checkpoint(at_page(1)).await.unwrap();
         held.release("deadline", Traffic::default()).await.unwrap();
         let error = stand.worker(2).open(&other).await.unwrap_err();
         assert!(error.hint_text().unwrap().contains("--restart"), "{error:?}");
         let restarted = stand.held(2, &Wanted { restart: true, ..other }).await;
         assert!(restarted.resumed && restarted.run.run_id == held.run.run_id);
+    }
+}
+
+#[tokio::test]
+async fn a_run_without_a_page_starts_over_whatever_it_was_begun_with() {
+    for other in [
+        Wanted { mode: Mode::Full, ..incremental() },
+        Wanted { spec_hash: "corrected".to_owned(), ..incremental() },
+    ] {
+        let stand = Stand::new();
+        let held = stand.held(1, &incremental()).await;
+        held.release("deadline", Traffic::default()).await.unwrap();
+        let over = stand.held(2, &other).await;
+        assert!(!over.resumed && over.run.run_id != held.run.run_id);
+        assert_eq!((over.run.mode, &over.run.spec_hash), (other.mode, &other.spec_hash));
+        assert_eq!(stand.run(&held.run.run_id).await.status, RunStatus::Abandoned);
     }
 }
 
@@ -272,6 +289,7 @@ async fn a_window_goes_on_only_as_the_same_window() {
     };
     let stand = Stand::new();
     let held = stand.held(1, &window("01")).await;
+    held.checkpoint(at_page(1)).await.unwrap();
     held.release("deadline", Traffic::default()).await.unwrap();
     assert!(stand.worker(2).open(&window("02")).await.is_err());
     assert!(stand.held(2, &window("01")).await.resumed);

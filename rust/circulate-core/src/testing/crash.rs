@@ -162,6 +162,7 @@ impl CrashingStore {
             Some("head") if doc["open_run"].is_null() => "head-freed",
             Some("head") => "head",
             Some("cursor") => "cursor",
+            Some("paginators") => "paginators",
             Some("run") => match doc["status"].as_str() {
                 Some("committed") => "commit",
                 Some("open") if doc["ledger"]["attempts"] == 0 => "open",

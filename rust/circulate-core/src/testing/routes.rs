@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
+use url::Url;
 
 use super::Answer;
 use crate::error::Result;
@@ -36,6 +37,37 @@ impl Routes {
         let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
         asked.sort();
         asked
+    }
+}
+
+/// A transport that makes its answers, as a server does.
+pub struct Server {
+    respond: Box<dyn Fn(&Url) -> Answer + Send + Sync>,
+    urls: Mutex<Vec<String>>,
+}
+
+impl Server {
+    /// Answers each request with what `respond` makes of its URL.
+    pub fn new(respond: impl Fn(&Url) -> Answer + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { respond: Box::new(respond), urls: Mutex::default() })
+    }
+
+    /// The URLs requested since this was last called, in order, without the origin.
+    pub fn requested(&self) -> Vec<String> {
+        std::mem::take(&mut *self.urls.lock().unwrap())
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+impl Transport for Server {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        self.urls.lock().unwrap().push(request.url[url::Position::BeforePath..].to_owned());
+        Box::pin((self.respond)(&request.url).arrive())
     }
 }
 

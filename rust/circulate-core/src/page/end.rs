@@ -1,0 +1,123 @@
+//! How lists ended: recorded of each, in the checkpoint, the manifest and the report.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How a list ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndKind {
+    /// The last page names no next one.
+    NoNext,
+    /// It is one page, as its definition says.
+    Single,
+    /// The last page has no records.
+    EmptyPage,
+    /// A status that the definition declares to be an empty list.
+    Status,
+    /// A polling stream had nothing more for now.
+    CaughtUp,
+    /// A deadline or a person ended a polling stream before that. It is complete up to there, and goes on there.
+    Behind,
+    /// A page that named no next one was requested once more, or in a smaller size, and that showed that it is the last.
+    Confirmed,
+    /// One page came, and nothing shows that the paginator works; nothing speaks against it either.
+    Assumed,
+    /// The API says that the parent does not exist.
+    Gone,
+    /// The account lacks the feature.
+    Unavailable,
+}
+
+/// The end of one list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListEnd {
+    /// How it ended.
+    pub end: EndKind,
+    /// What says that it goes on all the same. Its records up to there are kept, and it is not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contradicted: Option<String>,
+}
+
+impl From<EndKind> for ListEnd {
+    fn from(end: EndKind) -> Self {
+        Self { end, contradicted: None }
+    }
+}
+
+/// The end of a list, by the list's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedEnd {
+    /// The stream, or the partition of it.
+    pub list: String,
+    /// Its last page, the first one being 1.
+    pub page: u64,
+    /// How it ended.
+    #[serde(flatten)]
+    pub end: ListEnd,
+}
+
+/// How all lists of a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// How many lists ended so.
+    pub counts: BTreeMap<EndKind, u64>,
+    /// How many of these are contradicted.
+    pub contradicted: u64,
+    /// The first 100 by name, contradicted ones before others.
+    pub lists: Vec<NamedEnd>,
+}
+
+/// The most lists that are named.
+const NAMED: usize = 100;
+/// The most characters of a name.
+const NAME: usize = 200;
+
+impl Ends {
+    /// Records the end of one list, whose last page was number `page`.
+    pub fn add(&mut self, list: &str, page: u64, end: ListEnd) {
+        *self.counts.entry(end.end).or_default() += 1;
+        let contradicted = end.contradicted.is_some();
+        self.contradicted += u64::from(contradicted);
+        if self.lists.len() == NAMED {
+            let other = self.lists.iter().rposition(|named| named.end.contradicted.is_none());
+            match other.filter(|_| contradicted) {
+                Some(other) => drop(self.lists.remove(other)),
+                None => return,
+            }
+        }
+        let list = list.chars().take(NAME).collect();
+        self.lists.push(NamedEnd { list, page, end });
+    }
+
+    /// Whether no list has ended yet.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// What is missing: the lists that go on behind what was read of them.
+    pub fn gaps(&self) -> impl Iterator<Item = String> {
+        self.lists.iter().filter_map(|named| {
+            let why = named.end.contradicted.as_ref()?;
+            Some(format!("{} after page {}: {why}", named.list, named.page))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_lists_are_named_and_contradicted_ones_first() {
+        let mut ends = Ends::default();
+        for number in 0..150 {
+            ends.add(&format!("id {number}"), 1, EndKind::NoNext.into());
+        }
+        let contradicted = ListEnd { end: EndKind::NoNext, contradicted: Some("`/next` is `2`".to_owned()) };
+        ends.add("id 150", 3, contradicted);
+        assert_eq!((ends.counts[&EndKind::NoNext], ends.contradicted, ends.lists.len()), (151, 1, NAMED));
+        assert_eq!(ends.gaps().collect::<Vec<_>>(), ["id 150 after page 3: `/next` is `2`"]);
+    }
+}

@@ -1,0 +1,359 @@
+//! Evidence on the one page of a list that the list goes on: a list whose end it contradicts is never complete.
+//!
+//! It is looked for where nothing has shown yet that the paginator works: a definition may name no paginator, or one that
+//! the API does not use. Outside of such a page nobody looks, so a name that merely looks like a next page costs nothing
+//! once a next page has been seen.
+
+use http::{HeaderMap, HeaderName};
+use url::Url;
+
+use super::envelope::{Member, Scalar};
+use super::link_header::next_link;
+use crate::spec::{PaginatorSpec, Pointer, StreamSpec};
+
+/// The last page of a list, as far as evidence goes.
+#[derive(Debug)]
+pub(crate) struct LastPage<'p> {
+    /// The list.
+    pub(crate) stream: &'p StreamSpec,
+    /// The URL the page was requested at.
+    pub(crate) url: &'p Url,
+    /// The response's headers.
+    pub(crate) headers: &'p HeaderMap,
+    /// What stands around its records.
+    pub(crate) envelope: &'p [Member],
+    /// Its records.
+    pub(crate) records: usize,
+    /// How many were asked for.
+    pub(crate) requested: Option<usize>,
+    /// The request had a filter, such as a lower bound: a total may count what it leaves out.
+    pub(crate) filtered: bool,
+}
+
+/// Something on a page that says that its list goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    /// Where it is: a member's JSON Pointer, or a header.
+    pub(crate) place: String,
+    /// What it is, as received.
+    pub(crate) value: String,
+    /// The paginator that would follow it, as a definition has it, if there is one.
+    pub(crate) paginator: Option<String>,
+}
+
+impl Evidence {
+    fn new(place: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { place: place.into(), value: value.into(), paginator: None }
+    }
+
+    fn followed_by(self, paginator: String) -> Self {
+        Self { paginator: Some(paginator), ..self }
+    }
+}
+
+/// The strongest evidence that the list of a page goes on after it, if there is any.
+pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
+    let members: Vec<_> = page.envelope.iter().filter(|member| !page.ignores(member)).collect();
+    let says_no_more = members.iter().any(|member| flag(member) == Some(false));
+    let says_more = members.iter().find(|member| flag(member) == Some(true));
+    let hints = || {
+        next_in_headers(page)
+            .or_else(|| members.iter().find_map(|member| next_address(page, member, &members)))
+            .or_else(|| members.iter().find_map(|member| next_value(member)))
+    };
+    says_more
+        .map(|member| member.evidence())
+        .or_else(|| if says_no_more { None } else { hints() })
+        .or_else(|| more_than_read(page, &members))
+}
+
+impl LastPage<'_> {
+    fn ignores(&self, member: &Member) -> bool {
+        let within = |pointer: &Pointer| member.path.starts_with(pointer.segments());
+        self.stream.end.iter().flat_map(|end| &end.ignore).any(within)
+    }
+}
+
+impl Member {
+    fn evidence(&self) -> Evidence {
+        let value = match &self.value {
+            Scalar::Text(text) | Scalar::Number(text) => text.clone(),
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Null | Scalar::Empty => "nothing".to_owned(),
+        };
+        Evidence::new(format!("`{}`", self.pointer()), value)
+    }
+}
+
+/// The words of a name: `nextPageToken`, `next-page-token` and `NEXT_PAGE_TOKEN` have the same.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let (mut open, mut upper) = (false, false);
+    for character in name.chars() {
+        if !character.is_alphanumeric() {
+            open = false;
+            continue;
+        }
+        let starts = !open || (character.is_uppercase() && !upper);
+        if starts {
+            words.push(String::new());
+        }
+        (open, upper) = (true, character.is_uppercase());
+        if let Some(word) = words.last_mut() {
+            word.extend(character.to_lowercase());
+        }
+    }
+    words
+}
+
+fn has(words: &[String], test: impl Fn(&str) -> bool) -> bool {
+    words.iter().any(|word| test(word))
+}
+
+/// Names that lead elsewhere: back, to the page itself, or to what comes later in time.
+fn leads_elsewhere(words: &[String]) -> bool {
+    has(words, |word| {
+        word.starts_with("prev") || matches!(word, "self" | "first" | "before" | "sync" | "delta" | "stream")
+    })
+}
+
+fn means_next(words: &[String]) -> bool {
+    let about_pages = has(words, |word| matches!(word, "next" | "page"));
+    has(words, |word| {
+        word.starts_with("next") || word.contains("cursor") || word.starts_with("continu") || word == "scroll"
+    }) || (about_pages && has(words, |word| word == "token"))
+}
+
+/// What a flag says about more to come.
+fn flag(member: &Member) -> Option<bool> {
+    if member.in_list {
+        return None;
+    }
+    let value = member.value.as_flag()?;
+    let words = words(member.key());
+    let named: Vec<_> = words.iter().map(String::as_str).filter(|word| *word != "is").collect();
+    match named[..] {
+        ["last" | "final" | "end"] | ["last", "page"] | ["end", "of", ..] => Some(!value),
+        ["more" | "truncated" | "next"]
+        | ["has", "more" | "next", ..]
+        | ["more", "available" | "results" | "items" | "records" | "data" | "pages"]
+        | ["next", "page"] => Some(value),
+        _ => None,
+    }
+}
+
+/// A header that says where the list goes on.
+fn next_in_headers(page: &LastPage<'_>) -> Option<Evidence> {
+    let is_paginator = page.stream.paginator == PaginatorSpec::LinkHeader;
+    if !is_paginator {
+        match next_link(page.headers, page.url) {
+            Ok(None) => {}
+            Ok(Some(next)) => {
+                let link = Evidence::new("the header `Link` with `rel=\"next\"`", next);
+                return Some(link.followed_by("link_header".to_owned()));
+            }
+            Err(error) => return Some(Evidence::new("the header `Link`", error.to_string())),
+        }
+    }
+    page.headers.iter().find_map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
+        let nothing = Scalar::Text(value.clone()).is_nothing();
+        (names_next(name) && !nothing).then(|| Evidence::new(format!("the header `{name}`"), value))
+    })
+}
+
+fn names_next(name: &HeaderName) -> bool {
+    let words = words(name.as_str());
+    let more = matches!(words.last().map(String::as_str), Some("more" | "truncated"));
+    let custom = words.first().is_some_and(|word| word == "x");
+    !leads_elsewhere(&words)
+        && (words.last().is_some_and(|word| word == "cursor") || (custom && (more || means_next(&words))))
+}
+
+/// A member with the address of another page of the same list, under any name.
+fn next_address(page: &LastPage<'_>, member: &Member, all: &[&Member]) -> Option<Evidence> {
+    let Scalar::Text(text) = &member.value else { return None };
+    let relation = relation_of(member, all).map(words).unwrap_or_default();
+    let named: Vec<_> = member.path.iter().flat_map(|key| words(key)).chain(relation.clone()).collect();
+    let looks_like_address = ["http://", "https://", "/", "?"].iter().any(|start| text.starts_with(start));
+    if leads_elsewhere(&named) || !looks_like_address {
+        return None;
+    }
+    let target = page.url.join(text).ok()?;
+    let other_page = target.origin() == page.url.origin()
+        && target.path() == page.url.path()
+        && sorted_query(&target) != sorted_query(page.url);
+    let says_next = relation.iter().any(|word| word == "next");
+    if !says_next && (!other_page || has_empty_next_beside(member, all)) {
+        return None;
+    }
+    let evidence = member.evidence();
+    let pointer = member.pointer();
+    Some(if member.in_list { evidence } else { evidence.followed_by(format!("{{body_link: {pointer}}}")) })
+}
+
+/// What kind of link an object says it is, such as `{"rel": "next", "href": ...}`.
+fn relation_of<'m>(member: &Member, all: &[&'m Member]) -> Option<&'m str> {
+    let around = &member.path[..member.path.len().checked_sub(1)?];
+    all.iter().find_map(|other| match &other.value {
+        Scalar::Text(text)
+            if other.path.len() == member.path.len()
+                && other.path.starts_with(around)
+                && matches!(other.key(), "rel" | "relation") =>
+        {
+            Some(text.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// The same object says by a `next` of its own that there is no next page.
+fn has_empty_next_beside(member: &Member, all: &[&Member]) -> bool {
+    let around = &member.path[..member.path.len().saturating_sub(1)];
+    all.iter().any(|other| {
+        other.path.len() == member.path.len()
+            && other.path.starts_with(around)
+            && other.value.is_nothing()
+            && means_next(&words(other.key()))
+    })
+}
+
+fn sorted_query(url: &Url) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    pairs.sort();
+    pairs
+}
+
+/// A token, number or address under a name that means the next page.
+fn next_value(member: &Member) -> Option<Evidence> {
+    let named: Vec<_> = member.path.iter().flat_map(|key| words(key)).collect();
+    let describes =
+        matches!(member.key(), "rel" | "relation" | "method" | "type" | "title" | "name" | "templated");
+    let is_flag = matches!(member.value, Scalar::Bool(_));
+    if member.in_list || describes || is_flag || member.value.is_nothing() || leads_elsewhere(&named) {
+        return None;
+    }
+    means_next(&named).then(|| {
+        let evidence = member.evidence();
+        match &member.value {
+            Scalar::Text(text) if text.contains('/') || text.starts_with('?') => {
+                evidence.followed_by(format!("{{body_link: {}}}", member.pointer()))
+            }
+            _ => evidence,
+        }
+    })
+}
+
+/// A total or a number of pages, beside the records or in a header, above what was read.
+fn more_than_read(page: &LastPage<'_>, members: &[&Member]) -> Option<Evidence> {
+    if page.filtered || page.stream.total.as_ref().is_some_and(|total| !total.exact) {
+        return None;
+    }
+    let read = page.records as u64;
+    let above = |name: &str, count: u64| {
+        let words = words(name);
+        // A plain `count` may repeat how many were requested.
+        let repeats = words == ["count"] && page.requested.is_some_and(|size| count == size as u64);
+        match counted(&words) {
+            Some(Counted::Records) => count > read && !repeats,
+            Some(Counted::Pages) => count > 1 && read > 0,
+            None => false,
+        }
+    };
+    let of_member = members.iter().find(|member| {
+        let count = member.value.as_count().filter(|_| page.is_beside_records(member));
+        count.is_some_and(|count| above(member.name_of_count(), count))
+    });
+    let of_header = || {
+        page.headers.iter().find_map(|(name, value)| {
+            let text = value.to_str().ok()?.trim();
+            let (named, count) = match name.as_str() {
+                "content-range" => ("total", total_of_range(text)?),
+                name => (name.trim_start_matches("x-"), text.parse().ok()?),
+            };
+            above(named, count).then(|| Evidence::new(format!("the header `{name}`"), text))
+        })
+    };
+    of_member.map(|member| member.evidence()).or_else(of_header)
+}
+
+impl Member {
+    /// The key that says what a number counts: of `{"total": {"value": 537}}` it is the outer one.
+    fn name_of_count(&self) -> &str {
+        match &self.path[..] {
+            [.., outer, inner] if inner == "value" => outer,
+            _ => self.key(),
+        }
+    }
+}
+
+impl LastPage<'_> {
+    /// Whether a member stands in an object around the records, or in one that describes the page.
+    fn is_beside_records(&self, member: &Member) -> bool {
+        const DESCRIBE: [&str; 12] = [
+            "meta",
+            "metadata",
+            "paging",
+            "pagination",
+            "page",
+            "response",
+            "result",
+            "resultset",
+            "summary",
+            "search",
+            "hits",
+            "total",
+        ];
+        let around = &member.path[..member.path.len().saturating_sub(1)];
+        let describes = |key: &String| words(key).iter().any(|word| DESCRIBE.contains(&word.as_str()));
+        let on_the_way = |key: &String| self.stream.records.segments().contains(key) || describes(key);
+        !member.in_list && around.iter().all(on_the_way)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Records,
+    Pages,
+}
+
+/// What a total may be of.
+const RECORDS: [&str; 14] = [
+    "count",
+    "results",
+    "items",
+    "records",
+    "elements",
+    "size",
+    "hits",
+    "rows",
+    "entries",
+    "objects",
+    "documents",
+    "found",
+    "matches",
+    "resources",
+];
+
+/// What a name counts, if it names a total.
+fn counted(words: &[String]) -> Option<Counted> {
+    let named: Vec<_> = words.iter().map(String::as_str).collect();
+    match named[..] {
+        ["total" | "count" | "totalresults" | "totalcount"]
+        | ["num" | "number", "found"]
+        | ["result" | "record" | "item" | "element" | "row" | "object", "count"] => Some(Counted::Records),
+        ["total" | "count", of] | [of, "total" | "count"] if RECORDS.contains(&of) => Some(Counted::Records),
+        ["pages"]
+        | ["page" | "pages", "count" | "total"]
+        | ["total", "page" | "pages"]
+        | ["num", "pages"]
+        | ["last", "page"] => Some(Counted::Pages),
+        _ => None,
+    }
+}
+
+/// The total of `items 0-19/537`; a part of bytes is none of a list.
+fn total_of_range(text: &str) -> Option<u64> {
+    let (range, total) = text.rsplit_once('/')?;
+    (!range.trim_start().starts_with("bytes")).then(|| total.trim().parse().ok())?
+}

@@ -1,0 +1,82 @@
+//! A look at the first page of a stream's list, to see before the first pull whether its definition reads all of it.
+
+use std::sync::Arc;
+
+use super::attempt::is_unavailable;
+use super::fetch::{Fetcher, First, Step, first_url};
+use super::list_end::SharedProof;
+use crate::account::Account;
+use crate::client::Client;
+use crate::cursor::Window;
+use crate::error::Result;
+use crate::page::{EndKind, ListEnd, LoopGuard, PageLimits};
+use crate::plan::Partition;
+use crate::progress::Progress;
+use crate::spec::{Definition, Parent, Pointer, StreamSpec};
+
+/// What the first page of a list shows.
+#[derive(Debug)]
+pub(crate) struct FirstPage {
+    /// Its records.
+    pub(crate) records: usize,
+    /// How the list ends there; `None` if it leads to a next page.
+    pub(crate) end: Option<ListEnd>,
+}
+
+/// Requests the first page of a stream; of a child stream, that of its first parent. `None` if there is no parent.
+pub(crate) async fn first_page(
+    client: &Arc<Client>,
+    progress: &Arc<Progress>,
+    account: &Account,
+    definition: &Definition,
+) -> Result<Option<FirstPage>> {
+    let stream = &definition.endpoint.list;
+    let partition = match (&definition.parent, &stream.parent) {
+        (Some(parent), Some(rule)) => {
+            let fields: Vec<_> = rule.fields.values().cloned().collect();
+            let step = step(client, progress, account, &parent.list, None, &fields).await?;
+            match first_parent(&step, rule)? {
+                Some(parent) => Some(parent),
+                None => return Ok(None),
+            }
+        }
+        _ => stream.partitions.as_ref().and_then(|partitions| {
+            partitions.values.first().map(|value| Partition::of_value(&partitions.name, value))
+        }),
+    };
+    match step(client, progress, account, stream, partition.as_ref(), &[]).await {
+        Ok(step) => Ok(Some(FirstPage { records: step.page.record_count(), end: step.end })),
+        Err(error) if is_unavailable(stream, &error) => {
+            Ok(Some(FirstPage { records: 0, end: Some(EndKind::Unavailable.into()) }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn first_parent(step: &Step, rule: &Parent) -> Result<Option<Partition>> {
+    let mut records = step.page.records();
+    let Some(record) = records.next()? else { return Ok(None) };
+    Partition::of(rule, &record, 0).map(Some)
+}
+
+async fn step(
+    client: &Arc<Client>,
+    progress: &Arc<Progress>,
+    account: &Account,
+    stream: &StreamSpec,
+    partition: Option<&Partition>,
+    watched: &[Pointer],
+) -> Result<Step> {
+    let first = First {
+        stream,
+        watched,
+        url: first_url(account, stream, partition, None, &Window::default())?,
+        at_start: true,
+        guard: &LoopGuard::default(),
+        limits: PageLimits::default(),
+        proof: SharedProof::default(),
+        polling: stream.endless.is_some(),
+    };
+    let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
+    fetcher.step(&mut request).await
+}

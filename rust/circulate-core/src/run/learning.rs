@@ -1,0 +1,66 @@
+//! What an attempt knows of the paginators that it uses, and learns of them.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::Pull;
+use super::list_end::SharedProof;
+use crate::error::Result;
+use crate::state::{Expect, Learned, LearnedProof, Paginators, StateStore};
+
+/// The paginators of a stream and of its parents.
+#[derive(Debug)]
+pub(super) struct Learning {
+    pk: String,
+    spec_hash: String,
+    own: (String, SharedProof),
+    parents: Option<(String, SharedProof)>,
+    known: Paginators,
+    version: Expect,
+}
+
+impl Learning {
+    /// What earlier runs have learned.
+    pub(super) async fn read(pull: &Pull) -> Result<Self> {
+        let definition = &pull.definition;
+        let (source, endpoint) = (&definition.source.source, definition.endpoint.endpoint.to_string());
+        let pk = format!("{source}#{}#{endpoint}", pull.account.name());
+        let spec_hash = definition.spec_hash()?;
+        let (known, version) = Paginators::read(&*pull.store, &pk).await?;
+        let shared = |endpoint: String| {
+            let proof = known.proof(&endpoint, &spec_hash);
+            (endpoint, Arc::new(Mutex::new(LearnedProof { proof, is_news: false })))
+        };
+        let own = shared(endpoint);
+        let parents = definition.parent.as_ref().map(|parent| shared(parent.endpoint.to_string()));
+        Ok(Self { pk, spec_hash, own, parents, known, version })
+    }
+
+    /// Of the stream's own lists.
+    pub(super) fn own(&self) -> SharedProof {
+        Arc::clone(&self.own.1)
+    }
+
+    /// Of the list of its parents.
+    pub(super) fn parents(&self) -> SharedProof {
+        self.parents.as_ref().map_or_else(SharedProof::default, |(_, proof)| Arc::clone(proof))
+    }
+
+    /// Writes down what is new. If that fails the next run has to learn it again, and nothing else is lost.
+    pub(super) async fn write(&mut self, store: &dyn StateStore) {
+        let mut news = false;
+        for (endpoint, proof) in [Some(&self.own), self.parents.as_ref()].into_iter().flatten() {
+            // One that is just being learned is written at the next checkpoint.
+            let Ok(mut proof) = proof.try_lock() else { continue };
+            if let Some(seen) = proof.proof.filter(|_| std::mem::take(&mut proof.is_news)) {
+                let learned = Learned { spec_hash: self.spec_hash.clone(), proof: seen };
+                self.known.endpoints.insert(endpoint.clone(), learned);
+                news = true;
+            }
+        }
+        if news && let Ok(Some(version)) = self.known.write(store, &self.pk, self.version).await {
+            self.version = version;
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Whether a page that names no next one is the last of its list. A page is not taken for the whole list unless something
+//! shows that it is, or nothing can: then the run says that it assumes so.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::fetch::Fetcher;
+use crate::client::PageRequest;
+use crate::error::{ErrorKind, Result};
+use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
+use crate::spec::{PaginatorSpec, StreamSpec};
+use crate::state::{LearnedProof, Proof};
+
+/// What is known of the paginator of a stream, shared by all of its lists.
+pub(super) type SharedProof = Arc<Mutex<LearnedProof>>;
+
+/// Query parameters whose values leave records out, by the words in their names.
+const FILTERS: [&str; 5] = ["filter", "search", "query", "where", "q"];
+
+/// A page, where it leads, and how its list ends if it leads nowhere.
+type Judged = (Page, Option<Url>, Option<ListEnd>);
+
+impl Fetcher {
+    /// Judges a page without a next one. A full one is requested once more, since a gateway may have dropped a header; the
+    /// first page of a list whose paginator was never seen to work is looked through for hints that the list goes on, and
+    /// requested in a smaller size, which must lead to a next page.
+    pub(super) async fn end_of_list(&mut self, request: &mut PageRequest, page: Page) -> Result<Judged> {
+        let none = self.stream.paginator == PaginatorSpec::None;
+        let plain = if none { EndKind::Single } else { EndKind::NoNext };
+        let certain = self.stream.single.is_some();
+        let is_full = |page: &Page, request: &PageRequest| request.asked_for() == Some(page.record_count());
+        let (mut page, mut repeated) = (page, false);
+        if is_full(&page, request) && page.record_count() > 0 && !none && !certain {
+            page = self.fetch(request).await?;
+            if let Some(next) = self.next_of(&request.url, &page)? {
+                return Ok((page, Some(next), None));
+            }
+            repeated = is_full(&page, request);
+        }
+        let envelope = page.envelope()?.unwrap_or_default();
+        if let PaginatorSpec::BodyLink(pointer) = &self.stream.paginator {
+            misplaced_link(pointer, &envelope)?;
+        }
+        let records = page.record_count();
+        let known = self.proof.lock().await.proof;
+        if !self.at_start || (known == Some(Proof::Seen) && !none) {
+            let end = match records {
+                0 => EndKind::EmptyPage,
+                _ if repeated => EndKind::Confirmed,
+                _ => plain,
+            };
+            return Ok((page, None, Some(end.into())));
+        }
+        let evidence = self.evidence(request, &page, &envelope);
+        let end = if let Some(evidence) = evidence {
+            ListEnd { end: plain, contradicted: Some(self.shown(request, &evidence, records)) }
+        } else if records == 0 {
+            EndKind::EmptyPage.into()
+        } else if certain {
+            EndKind::Single.into()
+        } else if none && is_full(&page, request) {
+            let full = format!(
+                "it is full with {records} records, as many as requested, and `paginator: none` follows no next page"
+            );
+            ListEnd { end: plain, contradicted: Some(full) }
+        } else if records == 1 || self.is_less_than_any_page(records) {
+            plain.into()
+        } else {
+            self.probe(request, records, plain).await?
+        };
+        Ok((page, None, Some(end)))
+    }
+
+    /// No page of a list that goes on is so small.
+    fn is_less_than_any_page(&self, records: usize) -> bool {
+        self.stream.page_size.as_ref().is_some_and(|size| records < size.min as usize)
+    }
+
+    fn evidence(
+        &self,
+        request: &PageRequest,
+        page: &Page,
+        envelope: &[crate::page::Member],
+    ) -> Option<Evidence> {
+        goes_on(&LastPage {
+            stream: &self.stream,
+            url: &request.url,
+            headers: &page.headers,
+            envelope,
+            records: page.record_count(),
+            requested: request.asked_for(),
+            filtered: sends_filter(&self.stream, &request.url),
+        })
+    }
+
+    /// Requests the first page with one record less than it has, once for the stream: then there must be a next page.
+    async fn probe(&self, request: &PageRequest, records: usize, plain: EndKind) -> Result<ListEnd> {
+        // Other lists of the stream wait: what comes of this one holds for them too.
+        let mut proof = self.proof.lock().await;
+        match proof.proof {
+            Some(Proof::Seen) if plain == EndKind::Single => return Ok(EndKind::Confirmed.into()),
+            Some(Proof::Seen) => return Ok(plain.into()),
+            Some(Proof::Assumed) => return Ok(EndKind::Assumed.into()),
+            None => {}
+        }
+        let mut smaller = request.clone();
+        let fewer = u32::try_from(records - 1).unwrap_or(u32::MAX);
+        if !smaller.ask_for(fewer) {
+            return Ok(EndKind::Assumed.into());
+        }
+        let page = match self.fetch(&mut smaller).await {
+            Ok(page) => page,
+            // It may have a least page size that nobody told us.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Api) =>
+            {
+                return Ok(EndKind::Assumed.into());
+            }
+            Err(error) => return Err(error),
+        };
+        let follows = self.next_of(&smaller.url, &page)?.is_some();
+        let hints = if follows {
+            None
+        } else {
+            self.evidence(&smaller, &page, &page.envelope()?.unwrap_or_default())
+        };
+        let none = plain == EndKind::Single;
+        if follows || (none && hints.is_some()) {
+            proof.set(Proof::Seen);
+            return Ok(EndKind::Confirmed.into());
+        }
+        if page.record_count() >= records {
+            // It gives what it has, whatever is requested.
+            proof.set(Proof::Assumed);
+            return Ok(EndKind::Assumed.into());
+        }
+        if none || smaller.asked_for() != Some(page.record_count()) {
+            return Ok(EndKind::Assumed.into());
+        }
+        let hint =
+            hints.map(|hint| format!("; {}", self.shown(&smaller, &hint, records))).unwrap_or_default();
+        let contradicted = format!(
+            "it has {records} records, and requested with {fewer} it has {fewer} and still no next page{hint}"
+        );
+        Ok(ListEnd { end: plain, contradicted: Some(contradicted) })
+    }
+
+    /// What evidence says, for people: addresses without what may be private in them.
+    fn shown(&self, request: &PageRequest, evidence: &Evidence, records: usize) -> String {
+        let redactor = self.client.redactor();
+        let address = evidence.value.contains('/').then(|| request.url.join(&evidence.value).ok()).flatten();
+        let value = address.map_or_else(|| redactor.text(&evidence.value), |url| redactor.url(&url));
+        let short: String = value.chars().take(SHOWN).collect();
+        let cut = if short.len() < value.len() { "…" } else { "" };
+        let way_out = match &evidence.paginator {
+            Some(paginator) => format!("; `paginator: {paginator}` would follow it"),
+            None => String::new(),
+        };
+        format!("{} is `{short}{cut}`, and {records} records were read{way_out}", evidence.place)
+    }
+}
+
+/// The most characters of a value that are shown.
+const SHOWN: usize = 100;
+
+/// Whether a request leaves records out that a total may count.
+fn sends_filter(stream: &StreamSpec, url: &Url) -> bool {
+    let bounds = stream.incremental.iter().flat_map(|rule| [Some(&rule.param), rule.until_param.as_ref()]);
+    let bounds: Vec<_> = bounds.flatten().map(String::as_str).collect();
+    url.query_pairs().any(|(name, _)| {
+        let words = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+        bounds.contains(&&*name) || words.into_iter().any(|word| FILTERS.contains(&word.as_str()))
+    })
+}
