@@ -295,7 +295,7 @@ async fn headers_can_contradict_the_end_of_a_list_too() {
         let report = pulled(&Lake::default(), &listed(PaginatorSpec::None, None, false), &server).await;
         match found {
             Some(found) => {
-                assert!(contradicted(&report).contains(found), "{name}: {value}: {:?}", report.holes)
+                assert!(contradicted(&report).contains(found), "{name}: {value}: {:?}", report.holes);
             }
             None => assert_eq!(report.status, Verdict::Complete, "{name}: {value}: {:?}", report.holes),
         }
