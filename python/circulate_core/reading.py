@@ -64,7 +64,8 @@ def source(
     """Return a source: an API, and the account of it that is asked. No request is made.
 
     Settings that are not given come from the environment variables that the definition names, and then from
-    `circulate.toml` in this folder or the user's config folder, as on the command line.
+    `circulate.toml` in this folder or the user's config folder, as on the command line. An address from the former
+    takes no secret from elsewhere.
 
     Args:
         name: A source of the catalog, such as `okta`; the name of one that `definition` defines; or a definition, as

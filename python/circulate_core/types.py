@@ -577,6 +577,8 @@ class SourceDefinition(TypedDict):
     """What a user configures."""
     base_url: NotRequired[str]
     """Its address, with the names of settings in braces."""
+    auth: list[str | dict[str, dict[str, str]]]
+    """The ways in which requests are signed in, each a name with what it takes."""
     rate_limit: NotRequired[RateLimit]
     """How it tells its quota."""
 

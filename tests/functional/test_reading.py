@@ -385,8 +385,9 @@ def test_settings_come_from_code_then_the_environment_then_the_config_file(
     start_org: StartOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = start_org(users=3)
-    monkeypatch.chdir(tmp_path)
-    config = tmp_path / "circulate.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    config = tmp_path / "circulate/config.toml"
+    config.parent.mkdir()
     config.write_text(f'[okta]\norg_url = "{org.url}"\napi_token = "wrong"\naccount = "acme"\n')
     config.chmod(0o600)
     monkeypatch.setenv("OKTA_API_TOKEN", org.token)
