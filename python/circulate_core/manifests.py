@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -50,6 +51,13 @@ def _named(of: Mapping[str, Any]) -> tuple[str, str]:
         message = "what was read has no manifest: it was not stored"
         raise SettingsError(message, hint="bring it into a lake: stream.pull(to=...)")
     return place, key
+
+
+def in_place(key: str) -> bool:
+    """Return whether a key stays in its place, by the rule of the engine (`sink/key.rs`)."""
+    encoded = any(code in key.lower() for code in ("%2e", "%2f", "%5c", "%00", "%25"))
+    plain = "\\" not in key and not any(unicodedata.category(letter) == "Cc" for letter in key)
+    return plain and not encoded and not {"", ".", ".."} & set(key.split("/"))
 
 
 class Manifest:
@@ -140,10 +148,19 @@ class Manifest:
     @property
     def paths(self) -> list[str]:
         """The paths of the objects' files, in order, for whatever reads JSON."""
-        return [f"{self.lake}/{entry['key']}" for entry in self.objects]
+        return [self._path(entry["key"]) for entry in self.objects]
+
+    def _path(self, key: str) -> str:
+        """Return the path of what the manifest names."""
+        if not in_place(key):
+            message = f"the manifest {self.path} names a key that leads out of its lake: {key!r}"
+            raise MismatchError(
+                message, hint="no pull writes such keys: the manifest was changed, see who may write there"
+            )
+        return f"{self.lake}/{key}"
 
     def _part(self, named: Mapping[str, Any]) -> ManifestPart:
-        path = f"{self.lake}/{named['key']}"
+        path = self._path(named["key"])
         part, digest = _read(path)
         if digest != named["sha256"]:
             message = f"the part {path} is not what its index says: its SHA-256 is {digest}"

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::clock::earlier;
 use crate::error::Result;
 use crate::manifest::{self, Index, Part, PlanPart, read_part};
-use crate::sink::Sink;
+use crate::sink::{Sink, in_place};
 use crate::state::{RunStatus, StateStore, StreamState, streams};
 
 /// What was found, and what became of it.
@@ -97,6 +97,7 @@ struct Owner {
 impl Owner {
     /// `None` for what is not ours.
     fn of(key: &str) -> Option<Self> {
+        in_place(key).ok()?;
         let ours = key.strip_prefix("_circulate/");
         let parts: Vec<_> = ours.unwrap_or(key).split('/').collect();
         let (stream, rest) = parts.split_at_checked(3)?;
@@ -187,7 +188,13 @@ mod tests {
         assert_eq!(of(&format!("_circulate/okta/acme/users/{run}.json")), expected(false));
         assert_eq!(of(&format!("_circulate/okta/acme/users/{run}/0-0001-00000000.json")), expected(false));
         assert_eq!(of(&format!("_circulate/okta/acme/users/{run}/.writing-x1")), expected(true));
-        for foreign in [".circulate/state.db", "notes.txt", "okta/acme/users/readme.md", "a/b/c/d/e/f/g"] {
+        for foreign in [
+            "_circulate/okta/acme/users/%2e%2e.json",
+            ".circulate/state.db",
+            "notes.txt",
+            "okta/acme/users/readme.md",
+            "a/b/c/d/e/f/g",
+        ] {
             assert_eq!(of(foreign), None, "{foreign}");
         }
     }

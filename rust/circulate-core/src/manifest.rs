@@ -14,7 +14,7 @@ use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Ends};
 use crate::plan::Partition;
-use crate::sink::{Known, Object, Sink, differs, missing};
+use crate::sink::{Known, Object, Sink, differs, in_place, missing};
 use crate::table::{Drift, TableOptions, TableSchema};
 
 /// The version of the two file formats.
@@ -329,6 +329,7 @@ pub async fn read_part_file(sink: &dyn Sink, reference: &PartRef) -> Result<Byte
 
 /// Reads an object that must be there.
 pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
+    in_place(key)?;
     sink.read(key).await?.ok_or_else(|| missing(key))
 }
 

@@ -12,13 +12,14 @@ mod report;
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Index, ObjectEntry, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
+use crate::manifest::{self, Index, Part, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
 use crate::progress::Progress;
-use crate::sink::{Created, Sink, StreamKeys, another};
+use crate::sink::{Created, Sink, StreamKeys, another, missing};
 use crate::state::{Decision, RunStatus, StateStore, StreamState, decide, promoting};
 use crate::stop::Stop;
 
@@ -83,8 +84,13 @@ impl Promotion {
             self.commit(&run).await?;
             return Ok(self.complete(&run, &there, &tally));
         }
+        let before = self.begun(&run).await?;
+        if before.is_none() {
+            // A manifest that is refused leaves no trace: neither in state nor in the target.
+            self.check(&run).await?;
+        }
         self.mark(&run).await?;
-        let parts = match self.begin(&run).await?.compact {
+        let parts = match self.begin(&run, before).await?.compact {
             Some(limits) => self.compacted(&run, limits, &tally).await?,
             None => self.copied(&run, &tally).await?,
         };
@@ -180,8 +186,43 @@ impl Promotion {
         }
     }
 
+    /// Reads what the index names, before anything is written: all parts are there and as they were written, and together
+    /// they are what the index tells. Nothing that they name is of another stream.
+    async fn check(&self, run: &Run) -> Result<()> {
+        let parts = stream::iter(run.index.parts.iter().cloned());
+        let mut parts = parts.map(|part| self.sums_of(run, part)).buffered(PARTS_AT_ONCE);
+        let (mut objects, mut records, mut bytes) = (0, 0, 0);
+        while let Some(sums) = parts.try_next().await? {
+            (objects, records, bytes) = (objects + sums.objects, records + sums.records, bytes + sums.bytes);
+        }
+        let told = &run.index.totals;
+        if (objects, records, bytes) == (told.objects, told.records, told.bytes) {
+            return Ok(());
+        }
+        Err(self.other_sums())
+    }
+
+    async fn sums_of(&self, run: &Run, reference: PartRef) -> Result<Totals> {
+        run.keys.check_part(&reference.key)?;
+        let part: Part = manifest::read_part(&*self.from, &reference).await?;
+        let mut sums = Totals::default();
+        for object in &part.objects {
+            run.keys.check_object(&object.key)?;
+            sums.add(object);
+        }
+        Ok(sums)
+    }
+
+    /// How the promotion was begun before, if it was.
+    async fn begun(&self, run: &Run) -> Result<Option<Begun>> {
+        let key = run.keys.promotion();
+        let Some(bytes) = self.to.read(&key).await? else { return Ok(None) };
+        let there: Begun = manifest::parse(&key, &bytes)?;
+        if there.manifest_sha256 == run.sha256 { Ok(Some(there)) } else { Err(another(&key)) }
+    }
+
     /// Notes how the promotion is done, or learns how it was begun.
-    async fn begin(&self, run: &Run) -> Result<Begun> {
+    async fn begin(&self, run: &Run, before: Option<Begun>) -> Result<Begun> {
         let key = run.keys.promotion();
         let begun = Begun {
             schema: SCHEMA,
@@ -189,13 +230,13 @@ impl Promotion {
             manifest_sha256: run.sha256.clone(),
             compact: self.compaction_of(run),
         };
-        if self.to.create(manifest::to_object(key.clone(), &begun)?).await? == Created::New {
-            return Ok(begun);
-        }
-        let there: Begun = manifest::parse(&key, &manifest::read_existing(&*self.to, &key).await?)?;
-        if there.manifest_sha256 != run.sha256 {
-            return Err(another(&key));
-        }
+        let there = match before {
+            Some(there) => there,
+            None if self.to.create(manifest::to_object(key.clone(), &begun)?).await? == Created::New => {
+                return Ok(begun);
+            }
+            None => self.begun(run).await?.ok_or_else(|| missing(&key))?,
+        };
         if there.compact != begun.compact {
             let how = if there.compact.is_some() { "with" } else { "without" };
             self.progress.note(format!("the promotion was begun {how} compaction, and goes on as it was"));
@@ -240,27 +281,6 @@ impl Promotion {
         let Err(error) = decide(&*self.store, &run.pk, run_id, Decision::Commit).await else { return Ok(()) };
         let known = StreamState::run(&*self.store, &run.pk, run_id).await?;
         if known.is_some_and(|known| known.status == RunStatus::Committed) { Ok(()) } else { Err(error) }
-    }
-}
-
-impl Run {
-    fn check_part(&self, reference: &PartRef) -> Result<()> {
-        self.check_key(&reference.key, &self.keys.parts())
-    }
-
-    fn check_object(&self, object: &ObjectEntry) -> Result<()> {
-        self.check_key(&object.key, &self.keys.objects())
-    }
-
-    /// What lies elsewhere than the stream's is not ours to copy, nor to write.
-    fn check_key(&self, key: &str, folder: &str) -> Result<()> {
-        let odd = |part: &str| matches!(part, "" | "." | "..");
-        if key.strip_prefix(folder).is_some_and(|below| !below.split('/').any(odd)) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Mismatch, "promote", "the manifest names what is not of its stream")
-            .with("key", key)
-            .with("run", &self.index.run_id))
     }
 }
 

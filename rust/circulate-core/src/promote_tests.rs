@@ -88,6 +88,11 @@ impl Pulled {
         sink.create(object).await.unwrap();
     }
 
+    async fn index_of(&self) -> Index {
+        let bytes = read_existing(&*self.lake.sink, &self.index).await.unwrap();
+        manifest::parse(&self.index, &bytes).unwrap()
+    }
+
     async fn parts(&self, sink: &dyn Sink) -> Vec<Part> {
         let index: Index =
             manifest::parse(&self.index, &read_existing(sink, &self.index).await.unwrap()).unwrap();
@@ -423,14 +428,25 @@ async fn what_is_in_the_way_is_not_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_cannot_name_what_is_not_of_its_stream() {
+async fn a_manifest_that_names_what_is_not_of_its_stream_is_refused_and_leaves_nothing() {
     for compact in [None, Some(SMALL)] {
-        for to in ["../okta", "okta/other", "okta/acme.okta.com/users/../../x", "_circulate/x", "/etc"] {
-            let run = pulled().await;
+        for to in [
+            "../okta",
+            "okta/other",
+            "okta/acme.okta.com/users/../../x",
+            "_circulate/x",
+            "/etc",
+            "okta/acme.okta.com/users/%2e%2e/x",
+            "okta/acme.okta.com/users/..\\x",
+        ] {
+            let run = pulled_as(Format::Json, Compression::Gzip, true).await;
+            let mut honest = Vec::new();
+            for key in [run.index.clone(), run.index_of().await.parts[2].key.clone()] {
+                let bytes = read_existing(&*run.lake.sink, &key).await.unwrap();
+                honest.push((key, bytes));
+            }
             let mut parts = run.parts(&*run.lake.sink).await;
-            let mut index: Index =
-                manifest::parse(&run.index, &read_existing(&*run.lake.sink, &run.index).await.unwrap())
-                    .unwrap();
+            let mut index = run.index_of().await;
             let last = parts.pop().unwrap();
             let mut forged = last.clone();
             forged.objects[0].key = format!("{to}/x.json.gz");
@@ -439,9 +455,32 @@ async fn a_manifest_cannot_name_what_is_not_of_its_stream() {
             run.put(&*run.lake.sink, &object.key, object.bytes).await;
             let object = manifest::to_object(run.index.clone(), &index).unwrap();
             run.put(&*run.lake.sink, &run.index, object.bytes).await;
-            let wrong = "names what is not of its stream";
-            refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, wrong).await;
+            let key = to.escape_default().to_string();
+            refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, &key).await;
+            assert_eq!(run.to.keys(), Vec::<String>::new(), "{to}");
+            assert_eq!(run.lake.runs().await[0].promoting_until, None, "{to}");
+            for (key, bytes) in honest {
+                run.put(&*run.lake.sink, &key, bytes).await;
+            }
+            Promotion { compact, ..run.promotion() }.run().await.unwrap();
+            assert_eq!(run.records().await, users(0..12));
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_whose_parts_are_not_what_it_tells_is_refused_and_leaves_nothing() {
+    for compact in [None, Some(SMALL)] {
+        let run = pulled().await;
+        let (mut part, mut index) = (run.parts(&*run.lake.sink).await.remove(0), run.index_of().await);
+        part.objects[0].records += 1;
+        let object = manifest::to_object(index.parts[0].key.clone(), &part).unwrap();
+        index.parts[0].sha256 = sha256_hex(&object.bytes);
+        run.put(&*run.lake.sink, &object.key, object.bytes).await;
+        let object = manifest::to_object(run.index.clone(), &index).unwrap();
+        run.put(&*run.lake.sink, &run.index, object.bytes).await;
+        refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, "other sums").await;
+        assert_eq!(run.to.keys(), Vec::<String>::new());
     }
 }
 

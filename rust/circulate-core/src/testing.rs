@@ -253,6 +253,10 @@ pub async fn storing_suite(sink: &dyn Sink) {
     sink.remove("a/empty").await.unwrap();
     sink.remove("a/empty").await.unwrap();
     assert_eq!(sink.read("a/empty").await.unwrap(), None);
+    for key in ["../beside", "a/../../beside", "/beside"] {
+        assert_eq!(sink.read(key).await.unwrap_err().kind(), ErrorKind::Mismatch, "{key}");
+        assert_eq!(sink.create(object(key, "text")).await.unwrap_err().kind(), ErrorKind::Mismatch, "{key}");
+    }
 }
 
 /// What every sink must do for many workers.
@@ -265,6 +269,8 @@ pub async fn racing_suite(sink: &dyn Sink) {
 
 /// What every pair of sinks must do for copies.
 pub async fn copying_suite(from: &dyn Sink, to: &dyn Sink) {
+    let astray = to.copy_from(from, &known("../beside", "text")).await.unwrap_err();
+    assert_eq!(astray.kind(), ErrorKind::Mismatch);
     for key in ["c/plain", "c/a b/50%+ü/é&#?=x", "c/empty"] {
         let text = if key.ends_with("empty") { "" } else { "text" };
         from.create(object(key, text)).await.unwrap();

@@ -7,7 +7,7 @@ use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored};
 use crate::page::{Record, Watch};
-use crate::sink::Sink;
+use crate::sink::{Sink, StreamKeys, in_place};
 use crate::state::{RunStatus, StateStore, StreamState};
 
 /// What was found.
@@ -43,12 +43,21 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
         totals: Totals { pages: index.totals.pages, ..Totals::default() },
         problems: Vec::new(),
     };
+    let keys =
+        StreamKeys::new(&index.source, &index.account, &index.endpoint, &index.run_id, index.started_at);
     for reference in &index.parts {
-        match read_part::<Part>(sink, reference).await {
-            Ok(part) => verify_part(sink, &part, &mut verified).await,
+        let part = match keys.check_part(&reference.key) {
+            Ok(()) => read_part::<Part>(sink, reference).await,
+            Err(error) => Err(error),
+        };
+        match part {
+            Ok(part) => verify_part(sink, &keys, &part, &mut verified).await,
             Err(error) => verified.problems.push(error.to_string()),
         }
     }
+    // These are read by the next pull, and by a clean-up.
+    let others = index.dedup_key.iter().chain(index.plan.iter().map(|plan| &plan.key));
+    verified.problems.extend(others.filter_map(|key| in_place(key).err()).map(|error| error.to_string()));
     if verified.problems.is_empty() && verified.totals != index.totals {
         verified
             .problems
@@ -93,9 +102,13 @@ async fn disagreement(store: &dyn StateStore, index: &Index, key: &str) -> Resul
     })
 }
 
-async fn verify_part(sink: &dyn Sink, part: &Part, verified: &mut Verified) {
+async fn verify_part(sink: &dyn Sink, keys: &StreamKeys, part: &Part, verified: &mut Verified) {
     for object in &part.objects {
-        match verify_object(sink, part, object).await {
+        let found = match keys.check_object(&object.key) {
+            Ok(()) => verify_object(sink, part, object).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(()) => verified.totals.add(object),
             Err(error) => verified.problems.push(error.to_string()),
         }

@@ -177,3 +177,49 @@ async fn a_manifest_that_is_not_there_or_not_ours_is_an_error() {
     sink.create(crate::testing::object("odd.json", "{}")).await.unwrap();
     assert_eq!(verify(&sink, "odd.json", None).await.unwrap_err().kind(), ErrorKind::Mismatch);
 }
+
+#[tokio::test]
+async fn a_key_that_leads_out_of_the_lake_or_the_stream_is_found() {
+    let written = written().await;
+    for key in [
+        "../../../../etc/hostname",
+        "okta/acme.okta.com/users/../../../x",
+        "/etc/hostname",
+        "okta/acme.okta.com/users/%2e%2e/x",
+        "okta\\acme.okta.com\\users\\x",
+        "okta/acme.okta.com/users//x",
+        "okta/acme.okta.com/users/x\0",
+        "",
+        "okta/acme.okta.com/groups/x",
+        "_circulate/about.json",
+    ] {
+        let found = written.found_with_part(|part| part["objects"][0]["key"] = key.into()).await;
+        let told = key.escape_default().to_string();
+        assert_eq!(found.problems.len(), 1, "{key:?}: {:?}", found.problems);
+        let problem = &found.problems[0];
+        assert!(problem.contains("out of its place") || problem.contains("not of its stream"), "{problem}");
+        assert!(problem.contains(&told), "{problem}");
+    }
+    for (member, key) in [("dedup_key", "../x"), ("plan", "a/../../x"), ("parts", "../../x"), ("run", "..")] {
+        let mut index = written.json(&written.index).await;
+        match member {
+            "dedup_key" => index["dedup_key"] = key.into(),
+            "plan" => {
+                let mut reference = index["parts"][0].clone();
+                reference["key"] = key.into();
+                index["plan"] = reference;
+            }
+            "parts" => index["parts"][0]["key"] = key.into(),
+            _ => {
+                for name in ["source", "account", "endpoint"] {
+                    index[name] = key.into();
+                }
+            }
+        }
+        let changed = Bytes::from(serde_json::to_vec(&index).unwrap());
+        let found = written
+            .found(|key, bytes| Some(if key == written.index { changed.clone() } else { bytes }))
+            .await;
+        assert!(!found.problems.is_empty(), "{member}");
+    }
+}

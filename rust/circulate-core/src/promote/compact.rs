@@ -37,10 +37,10 @@ impl Promotion {
             if self.stop.reason().is_some() {
                 return Ok(None);
             }
-            run.check_part(reference)?;
+            run.keys.check_part(&reference.key)?;
             let part: Part = read_part(&*self.from, reference).await?;
             for object in part.objects {
-                run.check_object(&object)?;
+                run.keys.check_object(&object.key)?;
                 if let Some(group) = grouper.push(part.format, part.compression, object)
                     && !compaction.add(group).await?
                 {

@@ -37,7 +37,7 @@ struct Begun {
 impl Promotion {
     /// Copies all parts with their objects; `None` if it was stopped before the end.
     pub(super) async fn copied(&self, run: &Run, tally: &Tally) -> Result<Option<(Vec<PartRef>, Totals)>> {
-        run.index.parts.iter().try_for_each(|part| run.check_part(part))?;
+        run.index.parts.iter().try_for_each(|part| run.keys.check_part(&part.key))?;
         let room = Budget::new(self.memory, COPIED_AT_ONCE);
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);
@@ -55,7 +55,7 @@ impl Promotion {
                 }
                 continue;
             }
-            found.part.objects.iter().try_for_each(|object| run.check_object(object))?;
+            found.part.objects.iter().try_for_each(|object| run.keys.check_object(&object.key))?;
             open.push_back(self.begin_part(found, &room).await?);
             if open.len() == PARTS_AT_ONCE
                 && let Some(first) = open.pop_front()

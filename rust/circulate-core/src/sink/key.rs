@@ -2,6 +2,29 @@
 
 use jiff::Timestamp;
 
+use crate::error::{Error, ErrorKind, Result};
+
+/// Refuses a key that would lead out of its place. Files name keys, and whoever may write into a place may have written
+/// them: nothing is read, copied or written by a key that this has not let pass.
+///
+/// A key is relative and has `/` between parts, none of which is empty, `.` or `..`. What other programs take for a
+/// separator or decode into one is refused too: backslashes, control characters, percent-encoded dots and slashes.
+pub fn in_place(key: &str) -> Result<()> {
+    let odd = |part: &str| matches!(part, "" | "." | "..");
+    let lower = key.to_ascii_lowercase();
+    let encoded = ["%2e", "%2f", "%5c", "%00", "%25"].iter().any(|code| lower.contains(code));
+    if !encoded && !key.contains(|c: char| c == '\\' || c.is_control()) && !key.split('/').any(odd) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        "look up key",
+        "a key leads out of its place; nothing was read there",
+    )
+    .with("key", key.escape_default())
+    .hint("no pull writes such keys: the manifest was changed, see who may write there"))
+}
+
 /// The keys of one run of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamKeys {
@@ -76,6 +99,28 @@ impl StreamKeys {
         format!("_circulate/{}/{}/", self.stream, self.run_id)
     }
 
+    /// Refuses the key of an object that is not of the stream.
+    pub fn check_object(&self, key: &str) -> Result<()> {
+        self.check(key, &self.objects())
+    }
+
+    /// Refuses the key of a part that is not of the run.
+    pub fn check_part(&self, key: &str) -> Result<()> {
+        self.check(key, &self.parts())
+    }
+
+    /// What lies elsewhere is not ours to copy, nor to write.
+    fn check(&self, key: &str, folder: &str) -> Result<()> {
+        in_place(key)?;
+        if key.starts_with(folder) {
+            return Ok(());
+        }
+        let message = "the manifest names what is not of its stream";
+        Err(Error::new(ErrorKind::Mismatch, "read manifest", message)
+            .with("key", key)
+            .with("run", &self.run_id))
+    }
+
     /// The manifest's index.
     pub fn index(&self) -> String {
         format!("_circulate/{}/{}.json", self.stream, self.run_id)
@@ -84,7 +129,71 @@ impl StreamKeys {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn keys_that_lead_out_of_their_place_are_refused() {
+        for key in [
+            "",
+            "/",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a/..",
+            "..",
+            ".",
+            "a//b",
+            "a/",
+            "a/./b",
+            "a\\..\\b",
+            "\\\\host\\x",
+            "C:\\x",
+            "a/\0",
+            "a/\n/b",
+            "a/%2e%2e/b",
+            "a/%2E./b",
+            "a%2fb",
+            "%5c..",
+            "a/%252e%252e/b",
+            "a/%00",
+            "a/\u{7f}",
+        ] {
+            let error = in_place(key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Mismatch, "{key:?}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+        for key in ["a", "a/b.json", "a/..b/c..", "a/.b", "a/x=1/c+d%e&é#f.json", "a/100%"] {
+            in_place(key).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_stays_below_its_folder(key in "[a.%/\\\\2ef5c]{0,12}") {
+            if in_place(&key).is_ok() {
+                let path = std::path::Path::new("/lake").join(&key);
+                let mut parts = path.components();
+                prop_assert!(path.starts_with("/lake") && path.as_os_str() != "/lake");
+                prop_assert!(parts.all(|part| !matches!(part, std::path::Component::ParentDir)));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_other_streams_and_runs_are_refused() {
+        let started = "2026-11-22T05:30:00Z".parse().unwrap();
+        let keys = StreamKeys::new("okta", "acme", "users", "run", started);
+        keys.check_object("okta/acme/users/date=2026-11-22/hour=05/run-0-0001-00000000.json").unwrap();
+        keys.check_part("_circulate/okta/acme/users/run/0-0001-00000000.json").unwrap();
+        for key in ["okta/acme/groups/x", "okta/acme/users", "okta/acme/users/../groups/x", "_circulate/x"] {
+            keys.check_object(key).unwrap_err();
+        }
+        keys.check_part("_circulate/okta/acme/users/other/0-0001-00000000.json").unwrap_err();
+        let astray = StreamKeys::new("..", "..", "users", "run", started);
+        astray.check_object("../../users/x").unwrap_err();
+    }
 
     #[test]
     fn keys_have_the_layout_that_readers_rely_on() {

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Listed, Object, Sink};
+use super::{Created, Listed, Object, Sink, in_place};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Objects as files below a folder, which is made when the first one is written.
@@ -31,19 +31,23 @@ impl LocalFolder {
 
 impl Sink for LocalFolder {
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
-        let path = self.root.join(&object.key);
+        let path = self.path(&object.key);
         Box::pin(blocking(move || {
+            let path = path?;
             create(&path, &object.bytes)
                 .map_err(|error| storage_error("create object", "cannot write the object", error, &path))
         }))
     }
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
-        let path = self.root.join(key);
-        Box::pin(blocking(move || match std::fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(storage_error("read object", "cannot read the object", error, &path)),
+        let path = self.path(key);
+        Box::pin(blocking(move || {
+            let path = path?;
+            match std::fs::read(&path) {
+                Ok(bytes) => Ok(Some(bytes.into())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(storage_error("read object", "cannot read the object", error, &path)),
+            }
         }))
     }
 
@@ -93,6 +97,11 @@ impl Sink for LocalFolder {
 }
 
 impl LocalFolder {
+    /// Where the object of a key lies: nowhere but in this folder.
+    fn path(&self, key: &str) -> Result<PathBuf> {
+        in_place(key).map(|()| self.root.join(key))
+    }
+
     /// The folders and files in `folder` that may lie below `prefix`, sorted.
     async fn look_into(&self, folder: PathBuf, prefix: &str) -> Result<(Vec<PathBuf>, Vec<Listed>)> {
         let (root, prefix) = (self.root.clone(), prefix.to_owned());

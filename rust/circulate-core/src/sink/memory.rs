@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Listed, Object, Sink};
+use super::{Created, Listed, Object, Sink, in_place};
 use crate::error::Result;
 
 /// Objects by key. It keeps no times: everything was written long ago.
@@ -38,6 +38,7 @@ impl MemorySink {
 impl Sink for MemorySink {
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
+            in_place(&object.key)?;
             let mut objects = self.objects();
             if objects.contains_key(&object.key) {
                 return Ok(Created::Exists);
@@ -48,7 +49,7 @@ impl Sink for MemorySink {
     }
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
-        Box::pin(async move { Ok(self.objects().get(key).cloned()) })
+        Box::pin(async move { in_place(key).map(|()| self.objects().get(key).cloned()) })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {

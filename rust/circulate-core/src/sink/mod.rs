@@ -17,7 +17,7 @@ use crate::error::Result;
 
 pub use copy::{Known, copy_by_reading};
 pub(crate) use copy::{another, differs, missing};
-pub use key::StreamKeys;
+pub use key::{StreamKeys, in_place};
 pub use local::LocalFolder;
 pub(crate) use local::make_folders;
 pub use memory::MemorySink;

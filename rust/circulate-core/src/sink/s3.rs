@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Known, Listed, Object, Sink};
+use super::{Created, Known, Listed, Object, Sink, in_place};
 use crate::aws::{Aws, Call};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy, Tally, Verdict};
@@ -405,6 +405,7 @@ impl Sink for S3Bucket {
 
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
+            in_place(&object.key)?;
             if object.bytes.len() > MULTIPART_ABOVE {
                 self.retrying(|| self.upload(&object)).await
             } else {
@@ -414,7 +415,10 @@ impl Sink for S3Bucket {
     }
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
-        Box::pin(self.retrying(move || self.get(key)))
+        Box::pin(async move {
+            in_place(key)?;
+            self.retrying(move || self.get(key)).await
+        })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {

@@ -14,7 +14,7 @@ use super::{
     MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Result, S3Bucket, SdkError, StreamExt, TryStreamExt,
     code, status, stream,
 };
-use crate::sink::{another, differs, missing};
+use crate::sink::{another, differs, in_place, missing};
 
 /// Objects above this are copied in parts. One copy takes up to 5 GB, but is answered only when it is done.
 const IN_PARTS_ABOVE: u64 = 64 * 1024 * 1024;
@@ -41,6 +41,7 @@ enum Told {
 impl S3Bucket {
     /// See [`Sink::copy_from`].
     pub(super) async fn copy(&self, from: &Self, known: &Known) -> Result<Created> {
+        in_place(&known.key)?;
         let (source, target) = tokio::join!(from.look(&known.key), self.look(&known.key));
         if let Some(there) = target? {
             return self.exists(&there, known).await;
