@@ -33,6 +33,7 @@ __all__ = [
     "span_seconds",
     "state_decide",
     "state_init",
+    "state_moved",
     "state_reset",
     "state_show",
     "streams",
@@ -154,6 +155,9 @@ def state_show(state: str) -> str:
 
 def state_init(state: str) -> bool:
     """Make a state; return whether there was none."""
+
+def state_moved(state: str, account: str) -> str | None:
+    """Forget where an account (`source#account`) was, which has moved; returns where that was."""
 
 def state_reset(state: str, stream: str, force: bool) -> None:
     """Forget where the next run of a stream would begin, and give an unfinished run up; by force one being promoted."""

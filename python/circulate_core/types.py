@@ -429,6 +429,8 @@ class StreamState(TypedDict):
     """`source.endpoint`."""
     account: str
     """The account's name."""
+    address: str | None
+    """Where the account was when it was pulled; another address is refused under its name."""
     destination: str | None
     """Where its objects go."""
     cursor: CursorValue | None

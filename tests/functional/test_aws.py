@@ -241,7 +241,7 @@ def allow(cli: Cli, *actions: str) -> None:
 def test_every_permission_that_is_missing_is_named(org: PracticeOrg, strict_cli: Cli) -> None:
     place = place_of(strict_cli)
     secret = strict_cli.environment["AWS_SECRET_ACCESS_KEY"]
-    needed = ["s3:PutObject", "dynamodb:GetItem", "dynamodb:PutItem"]
+    needed = ["s3:PutObject", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"]
     for count, missing in enumerate(needed):
         allow(strict_cli, "sts:GetCallerIdentity", *needed[:count])
         done = strict_cli.pull()
@@ -252,6 +252,7 @@ def test_every_permission_that_is_missing_is_named(org: PracticeOrg, strict_cli:
     allow(strict_cli, *needed, "s3:GetObject")
     done = strict_cli.pull()
     assert done.code == 0, done.err
+    allow(strict_cli, *needed[2:])
     assert_told(
         strict_cli("runs", *place.state), 1, "hint: allow dynamodb:Query on arn:aws:dynamodb:us-east-1:*:table/"
     )

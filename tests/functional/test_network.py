@@ -107,7 +107,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
         yield stack.enter_context(tls_in_front_of(plain, ca)), file
 
 
-PULL = ("pull", "okta.users", "--to", "s3://lake/x", "--state", "dynamodb://state", "--account", "practice")
+PULL = ("pull", "okta.users", "--to", "s3://lake/x", "--state", "dynamodb://state")
 INIT = ("state", "init", "--state", "dynamodb://state")
 
 

@@ -30,6 +30,7 @@ POINTS = [
     for what in (
         "open",
         "head",
+        "address",
         "claim",
         "attempt",
         "object",

@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     lake = Path(args.to or tempfile.mkdtemp(prefix="circulate-demo-")).resolve()
     with tempfile.TemporaryDirectory() as scratch, practice_org(args.users, Path(scratch, "log.jsonl")) as org:
         environment = {"OKTA_ORG_URL": org.url, "OKTA_API_TOKEN": org.token}
-        pull = ["pull", "okta.users", "--to", str(lake), "--account", "practice"]
+        # Named after its host: each org is an account of its own, so that a demo may go to the folder of another one.
+        pull = ["pull", "okta.users", "--to", str(lake)]
         _step("An Okta-shaped org is running on this machine. Can we reach it?")
         _circulate(["check", "okta"], environment)
         seen = len(org.log.read_bytes().splitlines())

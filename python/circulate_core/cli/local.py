@@ -194,7 +194,10 @@ def _surrounded(
     secret = stack.enter_context(stand_ins.practice_org(args.users)) if args.org == "practice" else None
     if secret:
         # Nothing of a real org: neither what functions are set up with, nor the name it has in a lake.
-        environment = dict.fromkeys(_settings_of(described), "") | {"OKTA_ACCOUNT": "practice"}
+        environment = dict.fromkeys(_settings_of(described), "")
+        if args.aws == "ministack":
+            # Where state outlives the org, each one is an account of its own, named after its host.
+            environment["OKTA_ACCOUNT"] = "practice"
     if args.aws == "ministack":
         endpoint = stack.enter_context(stand_ins.ministack())
         stand_ins.furnish(endpoint, secret)

@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reset.add_argument("--account", metavar="NAME", help="which account, if there are several")
     _add_force(reset)
     reset.set_defaults(state_command=_reset)
+    moved = commands.add_parser("moved", help="accept that an account is at another address now")
+    moved.add_argument("source", metavar="SOURCE", help="such as okta")
+    moved.add_argument("--account", metavar="NAME", help="which account, if there are several")
+    moved.set_defaults(state_command=_moved)
     for name, about in (("commit", "make a pending run and its cursor count"), ("abandon", "give a pending run up")):
         decide = commands.add_parser(name, help=about)
         decide.add_argument("run_id", metavar="RUN", help="the run, as `circulate runs --json` shows it")
@@ -74,6 +78,7 @@ def _show(args: argparse.Namespace, path: str) -> int:
 
 def _show_stream(stream: StreamState) -> None:
     print(f"{stream['stream']} of {stream['account']}")
+    print(f"  address        {stream['address'] or 'noted by the next pull'}")
     print(f"  destination    {stream['destination'] or 'none yet'}")
     cursor = stream["cursor"]
     begins = f"from {moment(cursor['since'])}" if cursor else "takes everything"
@@ -98,12 +103,26 @@ def _holder(stream: StreamState) -> str:
     return f"free: the next pull goes on ({why or 'its worker died'})"
 
 
-def _reset(args: argparse.Namespace, path: str) -> int:
-    accounts = [s["account"] for s in api.state_of(path) if s["stream"] == args.stream]
+def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
+    """Return the account that is meant, of those that a stream or source has in a state."""
     account = args.account or (accounts[0] if len(accounts) == 1 else None)
     if account not in accounts:
-        message = f"{args.stream} has {counted(len(accounts), 'account')} in this state"
+        message = f"{named} has {counted(len(accounts), 'account')} in this state"
         raise SettingsError(message, hint=f"name one with --account: {', '.join(accounts)}" if accounts else None)
+    return str(account)
+
+
+def _moved(args: argparse.Namespace, path: str) -> int:
+    of_source = [s["account"] for s in api.state_of(path) if s["stream"].partition(".")[0] == args.source]
+    account = _account(args, args.source, sorted(set(of_source)))
+    before = _core.state_moved(path, f"{args.source}#{account}")
+    say(f"{paint('✓', 'green')} {account} may be at another address than {before or 'before'}")
+    say("  the next pull notes the new one and goes on; an unfinished run of the old one is begun anew")
+    return 0
+
+
+def _reset(args: argparse.Namespace, path: str) -> int:
+    account = _account(args, args.stream, [s["account"] for s in api.state_of(path) if s["stream"] == args.stream])
     source, _, endpoint = args.stream.partition(".")
     _core.state_reset(path, f"{source}#{account}#{endpoint}", args.force)
     say(f"{paint('✓', 'green')} {args.stream} of {account} is reset: the next pull takes everything")

@@ -83,6 +83,22 @@ impl Account {
         &self.base_url
     }
 
+    /// What tells this account from others of its source: where every URL begins, written in one way. It holds no secret,
+    /// since none goes into a URL.
+    pub fn address(&self) -> String {
+        let origin = self.base_url.origin().ascii_serialization();
+        // A host is the same with the dot of the root behind it.
+        let host = self.base_url.host_str().unwrap_or_default();
+        let origin = origin.replacen(host, host.trim_end_matches('.'), 1);
+        let path: Vec<_> = self.base_url.path().split('/').filter(|part| !part.is_empty()).collect();
+        [&*origin].into_iter().chain(path).collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether a URL is of the origin that may be asked for this account.
+    pub fn is_at_home(&self, url: &Url) -> bool {
+        url.origin() == self.base_url.origin() && url.username().is_empty() && url.password().is_none()
+    }
+
     /// The way in which it signs in.
     pub fn auth(&self) -> &Auth {
         &self.auth
@@ -237,6 +253,32 @@ mod tests {
         assert_eq!(resolve("acme.okta.com").unwrap().base_url().as_str(), "https://acme.okta.com/");
         assert_eq!(resolve("http://127.0.0.1:8080").unwrap().name(), "127.0.0.1-8080");
         assert_eq!(resolve("http://[::1]:8080").unwrap().name(), "1--8080");
+    }
+
+    #[test]
+    fn an_address_is_written_in_one_way() {
+        let address = |org_url: &str| resolve(org_url).unwrap().address();
+        for same in [
+            "https://acme.okta.com",
+            "HTTPS://Acme.Okta.com:443/",
+            " https://acme.okta.com// ",
+            "acme.okta.com.",
+        ] {
+            assert_eq!(address(same), "https://acme.okta.com", "{same}");
+        }
+        assert_eq!(address("https://acme.com//tenant/a/"), "https://acme.com/tenant/a");
+        for other in [
+            "https://acme.com/Tenant/a",
+            "https://acme.com:8443/tenant/a",
+            "https://acme.com",
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:2",
+            "http://[::1]:1",
+            "http://localhost:1",
+        ] {
+            assert_ne!(address(other), address("https://acme.com/tenant/a"));
+        }
+        assert_ne!(address("http://127.0.0.1:1"), address("http://127.0.0.1:2"));
     }
 
     #[test]

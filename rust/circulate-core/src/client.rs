@@ -202,8 +202,7 @@ impl Client {
 
     /// A token must never leave for another origin than the account's.
     pub fn check_origin(&self, url: &Url) -> Result<()> {
-        let origin = self.account.base_url().origin();
-        if url.origin() == origin && url.username().is_empty() && url.password().is_none() {
+        if self.account.is_at_home(url) {
             return Ok(());
         }
         Err(Error::new(
@@ -212,7 +211,7 @@ impl Client {
             "the next page is on another origin; it was not asked for",
         )
         .with("next", self.redactor.url(url))
-        .with("expected", origin.ascii_serialization())
+        .with("expected", self.account.base_url().origin().ascii_serialization())
         .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
     }
 

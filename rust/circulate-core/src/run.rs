@@ -500,6 +500,7 @@ impl Pull {
             full_since: incremental.and_then(|incremental| incremental.full_since),
             spec_hash: self.definition.spec_hash()?,
             destination: self.sink.uri(),
+            address: self.account.address(),
             restart: options.restart,
             adopt: options.unattended,
             pending: options.pending,

@@ -470,6 +470,13 @@ pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String, force: 
     wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
 }
 
+/// Forget where an account was, which has moved; returns where that was.
+#[pyfunction]
+pub(crate) fn state_moved(py: Python<'_>, state: String, account: String) -> PyResult<Option<String>> {
+    let work = async move { core_state::moved(&*existing(&state).await?, &account).await };
+    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+}
+
 /// Commit a pending run, or abandon it.
 #[pyfunction]
 pub(crate) fn state_decide(

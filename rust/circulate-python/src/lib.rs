@@ -20,8 +20,8 @@ mod _core {
     #[pymodule_export]
     use super::calls::{
         Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
-        runs, source, span_seconds, state_decide, state_init, state_reset, state_show, streams, token,
-        verify,
+        runs, source, span_seconds, state_decide, state_init, state_moved, state_reset, state_show, streams,
+        token, verify,
     };
     #[pymodule_export]
     use super::promote::promote;

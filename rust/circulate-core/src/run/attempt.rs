@@ -208,14 +208,19 @@ impl<'p> Attempt<'p> {
     }
 
     /// Page addresses hold cursors that an API forgets after a while. This one was taken from a checkpoint, not from a page
-    /// just read, and is refused as it stands.
+    /// just read, and is refused as it stands; or it is of the place that the account has moved away from.
     pub(super) fn is_forgotten(&self, error: &Error, url: Option<&str>) -> bool {
         let held = &self.held.position;
         let open = held.plan.iter().flat_map(|plan| &plan.open);
         let mut stored = open.map(|open| &open.next_url).chain([&held.next_url]);
-        matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound)
-            && url.is_some()
+        let refused = matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound);
+        url.is_some_and(|url| refused || self.is_of_another_place(url))
             && stored.any(|stored| stored.as_deref() == url)
+    }
+
+    /// Whether a stored page address is not of where the account is now.
+    pub(super) fn is_of_another_place(&self, url: &str) -> bool {
+        stored_url(url).is_ok_and(|url| !self.pull.account.is_at_home(&url))
     }
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {

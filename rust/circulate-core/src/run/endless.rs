@@ -63,7 +63,12 @@ impl Attempt<'_> {
                         self.note_end(None, self.position.totals.pages, EndKind::CaughtUp.into());
                     }
                 }
-                Err(error) if may_begin_by_time && kept.is_some() && is_refused(&error) => {
+                Err(error)
+                    if may_begin_by_time
+                        && kept
+                            .as_ref()
+                            .is_some_and(|url| is_refused(&error) || self.is_of_another_place(url)) =>
+                {
                     may_begin_by_time = false;
                     self.pull.progress.note(format!(
                         "the API no longer knows where the last run stopped ({error}): beginning by time instead"

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::items::{Cursor, CursorValue, Head, RunItem, RunStatus, TaskItem};
-use super::stream::{StreamState, cursor_key, read, run_key, say_in_head, streams, task_key};
+use super::items::{Cursor, CursorValue, Head, ListedStream, RunItem, RunStatus, TaskItem};
+use super::stream::{STREAMS, StreamState, cursor_key, read, run_key, say_in_head, streams, task_key};
 use super::{Expect, ItemKey, StateStore};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct StreamStatus {
     /// `source#account#endpoint`.
     pub stream: String,
+    /// Where its account was when it was pulled.
+    pub address: Option<String>,
     /// Where its objects go.
     pub destination: Option<String>,
     /// Where the next run begins.
@@ -57,6 +59,7 @@ async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamSt
     let pending = open_run.as_ref().and_then(|run| run.pending_until);
     Ok(StreamStatus {
         stream: pk.to_owned(),
+        address: item::<ListedStream>(store, STREAMS, pk).await?.and_then(|(listed, _)| listed.address),
         destination: head.destination,
         cursor: StreamState::current_cursor(store, pk).await?,
         last_attempt: run(head.last_attempt.as_ref()).await?,
@@ -82,10 +85,29 @@ pub async fn reset(store: &dyn StateStore, pk: &str, forced: bool) -> Result<()>
         let doc = to_doc(&Cursor::default())?;
         written(store.put(&key(&cursor_key()), doc, Expect::Version(version)).await?)?;
     }
+    forget_address(store, pk).await?;
     head.open_run = None;
     // The destination belongs to what was delivered there, which no longer counts.
     head.destination = None;
     written(store.put(&key("head"), to_doc(&head)?, Expect::Version(head_version)).await?)
+}
+
+/// Forgets where an account (`source#account`) was: the next pull of each of its streams notes where it is now, and goes on
+/// from its cursor. Returns where it was.
+pub async fn moved(store: &dyn StateStore, account: &str) -> Result<Option<String>> {
+    let mut known = None;
+    let of_account = format!("{account}#");
+    for (key, _) in store.list(STREAMS, &of_account, usize::MAX).await? {
+        known = known.or(forget_address(store, &key.sk).await?);
+    }
+    Ok(known)
+}
+
+async fn forget_address(store: &dyn StateStore, pk: &str) -> Result<Option<String>> {
+    let Some((listed, version)) = item::<ListedStream>(store, STREAMS, pk).await? else { return Ok(None) };
+    let key = ItemKey { pk: STREAMS.to_owned(), sk: pk.to_owned() };
+    written(store.put(&key, to_doc(&ListedStream::default())?, Expect::Version(version)).await?)?;
+    Ok(listed.address)
 }
 
 /// What becomes of a pending run.

@@ -24,6 +24,8 @@ pub struct Held {
     pub fence: u64,
     /// Where to go on.
     pub position: Position,
+    /// Where the account is that it is pulled from.
+    address: String,
     items: Mutex<Items>,
 }
 
@@ -31,11 +33,14 @@ pub struct Held {
 struct Items {
     run: Versioned<RunItem>,
     task: Versioned<TaskItem>,
+    /// The address was noted.
+    is_noted: bool,
 }
 
 impl Held {
     pub(super) fn new(
         state: StreamState,
+        address: &str,
         resumed: bool,
         run: Versioned<RunItem>,
         task: Versioned<TaskItem>,
@@ -46,7 +51,8 @@ impl Held {
             run: run.doc.clone(),
             fence: task.doc.fence,
             position: task.doc.position.clone(),
-            items: Mutex::new(Items { run, task }),
+            address: address.to_owned(),
+            items: Mutex::new(Items { run, task, is_noted: false }),
         }
     }
 
@@ -60,6 +66,10 @@ impl Held {
     /// Writes where to go on, and extends the lease, in one step.
     pub async fn checkpoint(&self, position: Position) -> Result<()> {
         let mut items = self.items.lock().await;
+        if !items.is_noted && position.is_begun() {
+            self.state.note_address(&self.address).await?;
+            items.is_noted = true;
+        }
         items.task.doc.position = position;
         items.task.doc.lease_until = Some(self.state.lease_end().await?);
         self.write_task(&mut items).await

@@ -24,6 +24,15 @@ pub struct Head {
     pub destination: Option<String>,
 }
 
+/// What is kept of a stream where all streams are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedStream {
+    /// Where its account was when it was pulled, see [`Account::address`](crate::account::Account::address). None if nothing
+    /// was pulled yet, if an older version did, or if the account was said to have moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
 /// How much a run asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -201,6 +210,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// Whether the API has answered: what it said is of the account that was asked.
+    pub fn is_begun(&self) -> bool {
+        self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some() || self.finished
+    }
+
     /// What is missing, as far as the index names it.
     pub fn holes(&self) -> Vec<String> {
         let of_plan = self.plan.iter().flat_map(|plan| &plan.holes);

@@ -21,12 +21,12 @@ use serde_json::Value;
 
 use crate::error::Result;
 
-pub use admin::{Decision, StreamStatus, decide, promoting, reset, show};
+pub use admin::{Decision, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
 pub use held::Held;
 pub use items::{
-    Cursor, CursorValue, Head, Ledger, Mode, OpenPartition, PlanPosition, PollCursor, Position, RunItem,
-    RunStatus, TaskItem,
+    Cursor, CursorValue, Head, Ledger, ListedStream, Mode, OpenPartition, PlanPosition, PollCursor, Position,
+    RunItem, RunStatus, TaskItem,
 };
 pub use learned::{Learned, LearnedProof, Paginators, Proof};
 pub use memory::MemoryStore;

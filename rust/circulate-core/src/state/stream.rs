@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::held::Held;
-use super::items::{Cursor, CursorValue, Head, Mode, RunItem, RunStatus, TaskItem};
+use super::items::{Cursor, CursorValue, Head, ListedStream, Mode, RunItem, RunStatus, TaskItem};
 use super::{Expect, ItemKey, StateStore};
 use crate::clock::later;
 use crate::cursor::Window;
@@ -64,6 +64,8 @@ pub struct Wanted {
     pub spec_hash: String,
     /// Where objects go.
     pub destination: String,
+    /// Where the account is, see [`Account::address`](crate::account::Account::address).
+    pub address: String,
     /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
     pub restart: bool,
     /// Take up an unfinished run whatever it was begun for: the caller sees to the rest.
@@ -123,6 +125,7 @@ impl StreamState {
 
     /// Opens a run, takes up one that was left, or says who is at it.
     pub async fn open(&self, wanted: &Wanted) -> Result<Opening> {
+        self.check_address(&wanted.address).await?;
         let wanted = &self.follow(wanted.clone()).await?;
         for _ in 0..LOOKS {
             let head = self.get::<Head>("head").await?;
@@ -149,6 +152,37 @@ impl StreamState {
         }
         Err(Error::new(ErrorKind::State, "open run", "other starts of this stream kept getting in between")
             .temporary())
+    }
+
+    /// Refuses to go on under an account's name with another account: its cursors say what was delivered of the one that
+    /// they were set by, and its records would lie beside those of the other. All streams of the account count.
+    async fn check_address(&self, address: &str) -> Result<()> {
+        let account = self.pk.rsplit_once('#').map_or(&*self.pk, |(account, _)| account);
+        for (key, item) in self.store.list(STREAMS, &format!("{account}#"), usize::MAX).await? {
+            let known = read::<ListedStream>(&key.sk, item.doc)?.address;
+            if let Some(known) = known.filter(|known| known != address) {
+                return Err(other_address(&key.sk, &known, address));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes where the account is that is pulled from, before anything of it counts.
+    pub(super) async fn note_address(&self, address: &str) -> Result<()> {
+        let key = ItemKey { pk: STREAMS.to_owned(), sk: self.pk.clone() };
+        let noted = ListedStream { address: Some(address.to_owned()) };
+        for _ in 0..LOOKS {
+            let (there, expect) = match self.store.get(&key).await? {
+                Some(item) => (read(&key.sk, item.doc)?, Expect::Version(item.version)),
+                None => (ListedStream::default(), Expect::Absent),
+            };
+            let doc = serde_json::to_value(&noted).map_err(|error| unreadable(&key.sk, error))?;
+            if there.address.is_some() || self.store.put(&key, doc, expect).await?.is_some() {
+                break;
+            }
+        }
+        // Of two that noted different ones at the same time, one at least sees both.
+        self.check_address(address).await
     }
 
     /// Leads a continuation of a run that was begun anew to the run in its place, or to the beginning of one.
@@ -268,7 +302,7 @@ impl StreamState {
             self.settle(run, RunStatus::Abandoned, Some("another start was first")).await?;
             return Ok(None);
         }
-        self.claim(run, None, false).await
+        self.claim(run, None, false, wanted).await
     }
 
     async fn new_run(&self, wanted: &Wanted, last_attempt: Option<&str>) -> Result<RunItem> {
@@ -346,7 +380,7 @@ impl StreamState {
             .await?;
             return Ok(None);
         }
-        self.claim(run, task, true).await
+        self.claim(run, task, true, wanted).await
     }
 
     /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again. One whose
@@ -378,6 +412,7 @@ impl StreamState {
         mut run: Versioned<RunItem>,
         task: Option<Versioned<TaskItem>>,
         resumed: bool,
+        wanted: &Wanted,
     ) -> Result<Option<Opening>> {
         let (mut task, expect) = match task {
             Some(task) => (task.doc, Expect::Version(task.version)),
@@ -399,7 +434,7 @@ impl StreamState {
         };
         run.version = run_version;
         let task = Versioned { doc: task, version };
-        Ok(Some(Opening::Held(Box::new(Held::new(self.clone(), resumed, run, task)))))
+        Ok(Some(Opening::Held(Box::new(Held::new(self.clone(), &wanted.address, resumed, run, task)))))
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp> {
@@ -554,6 +589,23 @@ fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// An account's name stands for one account.
+fn other_address(stream: &str, known: &str, asked: &str) -> Error {
+    let mut names = stream.split('#');
+    let (source, account) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+    let message = format!(
+        "the account `{account}` is at another address: what was pulled under this name is not of it"
+    );
+    Error::new(ErrorKind::State, "open run", message)
+        .with("state has", known)
+        .with("asked for", asked)
+        .with("stream", stream)
+        .hint(format!(
+            "pull another account under a name of its own (--account); if this one has moved, `circulate state moved \
+             {source} --account {account}` goes on with the new address; `circulate state reset` forgets a stream"
+        ))
 }
 
 /// A cursor says what was delivered by the definition it was set with, and nothing about another one.

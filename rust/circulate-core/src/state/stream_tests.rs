@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::later;
 use crate::progress::Traffic;
 use crate::state::MemoryStore;
-use crate::state::{Decision, Position, decide, promoting};
+use crate::state::{Decision, Position, decide, moved, promoting, reset, show};
 use crate::testing::{Faulty, Lake, ManualClock};
 
 const LEASE: Lease = Lease { span: Duration::from_mins(1), worker_ends: None };
@@ -53,6 +53,7 @@ fn incremental() -> Wanted {
         full_since: None,
         spec_hash: "hash".to_owned(),
         destination: "memory:".to_owned(),
+        address: "https://acme.okta.com".to_owned(),
         restart: false,
         adopt: false,
         pending: None,
@@ -483,4 +484,123 @@ async fn a_continuation_is_not_led_to_a_run_that_nobody_ever_saw() {
     assert_ne!(second.run.run_id, unseen.run_id);
     second.commit("index.json").await.unwrap();
     assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Opening::Done(_)));
+}
+
+/// The same at another address.
+fn of(address: &str, wanted: Wanted) -> Wanted {
+    Wanted { address: address.to_owned(), ..wanted }
+}
+
+const OTHER: &str = "https://other.okta.com";
+
+/// A position after the first page.
+fn begun() -> Position {
+    Position { first_server_date: Some(time("2026-11-22T05:30:00Z")), ..at_page(2) }
+}
+
+#[tokio::test]
+async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.checkpoint(begun()).await.unwrap();
+    let month = Window { since: Some(time("2026-11-01T00:00:00Z")), until: None };
+    let ways = |run_id: &str| {
+        [
+            incremental(),
+            Wanted { mode: Mode::Full, ..incremental() },
+            Wanted { mode: Mode::Window, window: month.clone(), ..incremental() },
+            Wanted { restart: true, ..incremental() },
+            Wanted { adopt: true, ..incremental() },
+            Wanted { continuation: Some(run_id.to_owned()), ..incremental() },
+        ]
+    };
+    let run_id = held.run.run_id.clone();
+    // Open and held, open and free, pending, committed: the name stands for one account.
+    for _ in 0..4 {
+        for wanted in ways(&run_id) {
+            let error = stand.worker(2).open(&of(OTHER, wanted)).await.unwrap_err();
+            let (told, hint) = (error.to_string(), error.hint_text().unwrap().to_owned());
+            assert!(told.contains("https://acme.okta.com") && told.contains(OTHER), "{told}");
+            assert!(hint.contains("--account") && hint.contains("state moved okta --account acme"), "{hint}");
+        }
+        match stand.run(&run_id).await.status {
+            RunStatus::Open => {
+                held.release("deadline", Traffic::default()).await.ok();
+                let held = stand.worker(3).open(&incremental()).await.unwrap();
+                let Opening::Held(held) = held else { panic!("{held:?}") };
+                held.leave_pending("index", Duration::from_secs(3600)).await.unwrap();
+            }
+            _ => decide(&*stand.store, "okta#acme#users", &run_id, Decision::Commit).await.unwrap(),
+        }
+    }
+    // Another stream of the account is of it too; another account is not.
+    let stream = |account: &'static str, endpoint: &'static str| {
+        StreamState::new(stand.store(), ("okta", account, endpoint), "worker-9".to_owned(), LEASE, Some(9))
+    };
+    stream("acme", "groups").open(&of(OTHER, incremental())).await.unwrap_err();
+    stream("acme", "groups").open(&incremental()).await.unwrap();
+    stream("acme2", "users").open(&of(OTHER, incremental())).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_counts_once_the_api_has_answered() {
+    let stand = Stand::new();
+    // A mistyped one, at which nobody answered.
+    let mistyped = stand.held(1, &of("https://amce.okta.com", incremental())).await;
+    mistyped.checkpoint(Position::default()).await.unwrap();
+    mistyped.release("no such host", Traffic::default()).await.unwrap();
+    let held = stand.held(2, &incremental()).await;
+    held.checkpoint(begun()).await.unwrap();
+    stand.worker(3).open(&of(OTHER, incremental())).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn of_two_accounts_that_begin_under_one_name_at_the_same_time_one_at_most_counts() {
+    let stand = Stand::new();
+    let stream = |endpoint: &'static str| {
+        StreamState::new(stand.store(), ("okta", "acme", endpoint), "worker".to_owned(), LEASE, Some(1))
+    };
+    let users = stream("users").open(&incremental()).await.unwrap();
+    let groups = stream("groups").open(&of(OTHER, incremental())).await.unwrap();
+    let (Opening::Held(users), Opening::Held(groups)) = (users, groups) else { panic!() };
+    users.checkpoint(begun()).await.unwrap();
+    let error = groups.checkpoint(begun()).await.unwrap_err();
+    assert!(error.to_string().contains("https://acme.okta.com"), "{error}");
+}
+
+#[tokio::test]
+async fn what_an_older_version_left_takes_the_address_of_the_next_run() {
+    let stand = Stand::new();
+    let old = stand.held(1, &incremental()).await;
+    old.checkpoint(begun()).await.unwrap();
+    old.commit("index").await.unwrap();
+    let listed = ItemKey { pk: "streams".to_owned(), sk: "okta#acme#users".to_owned() };
+    let there = stand.store.get(&listed).await.unwrap().unwrap();
+    stand.store.put(&listed, serde_json::json!({}), Expect::Version(there.version)).await.unwrap();
+    let held = stand.held(2, &of(OTHER, incremental())).await;
+    held.checkpoint(begun()).await.unwrap();
+    held.commit("index").await.unwrap();
+    stand.worker(3).open(&incremental()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_account_that_has_moved_is_accepted_by_hand_and_keeps_its_cursor() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.checkpoint(begun()).await.unwrap();
+    held.set_next_cursor(cursor("2026-11-22T05:00:00Z")).await.unwrap();
+    held.commit("index").await.unwrap();
+    let shown = show(&*stand.store).await.unwrap();
+    assert_eq!(shown[0].address.as_deref(), Some("https://acme.okta.com"));
+    let before = moved(&*stand.store, "okta#acme").await.unwrap();
+    assert_eq!(before.as_deref(), Some("https://acme.okta.com"));
+    assert_eq!(moved(&*stand.store, "okta#acme").await.unwrap(), None);
+    let held = stand.held(2, &of(OTHER, incremental())).await;
+    assert_eq!(held.run.from_cursor, Some(cursor("2026-11-22T05:00:00Z")));
+    held.checkpoint(begun()).await.unwrap();
+    held.commit("index").await.unwrap();
+    stand.worker(3).open(&incremental()).await.unwrap_err();
+    // What is forgotten belongs to nobody.
+    reset(&*stand.store, "okta#acme#users", false).await.unwrap();
+    stand.held(4, &incremental()).await;
 }

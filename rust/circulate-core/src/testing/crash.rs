@@ -157,6 +157,7 @@ impl CrashingStore {
     fn meaning(&self, key: &ItemKey, doc: &Value) -> &'static str {
         let sk = &key.sk;
         match sk.split('#').next() {
+            _ if key.pk == STREAMS && doc["address"].is_string() => "address",
             // Made known right before its first head is written.
             _ if key.pk == STREAMS => "head",
             Some("head") if doc["open_run"].is_null() => "head-freed",
