@@ -1,5 +1,6 @@
 """An account's name stands for one account: another one under it is refused before it is asked anything."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,43 @@ def test_python_and_functions_refuse_it_too(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     _core.state_init(place.state[1])
-    handle = puller("okta.users")
+    handle: Any = puller("okta.users")
     monkeypatch.setenv("OKTA_ORG_URL", first.url)
     run = handle({}, Context("a"))
     monkeypatch.setenv("OKTA_ORG_URL", second.url)
-    events = ({}, {"mode": "full"}, {"continuation": run["run_id"]}, {"since": "2026-11-01T00:00:00Z"})
+    events: tuple[dict[str, str], ...] = (
+        {},
+        {"mode": "full"},
+        {"continuation": run["run_id"]},
+        {"since": "2026-11-01T00:00:00Z"},
+    )
     for number, event in enumerate(events):
         with pytest.raises(StateError, match=second.url):
             handle(event, Context(f"b{number}"))
     assert second.request_count == 0
+
+
+def test_force_breaks_a_lease_that_a_wrong_clock_keeps_alive(cli_for: CliFor, start_org: StartOrg) -> None:
+    """A lease of 30 days is what a clock that was so far ahead leaves behind."""
+    org = start_org(users=900)
+    cli = cli_for(org)
+    assert cli.pull("--lease", "30d", CIRCULATE_CRASH="before-checkpoint#1").code < 0
+    busy = cli.pull()
+    run = busy.report["run_id"]
+    assert (busy.code, f"circulate state abandon {run} --force" in busy.err) == (4, True)
+    assert cli("state", "abandon", run, "--to", "lake").code == 1
+    assert cli("state", "abandon", run, "--to", "lake", "--force").code == 0
+    assert cli.pull().report["records"] == 900
+    # One whose list was read to its end is not given up, but free.
+    assert cli.pull("--full", "--lease", "30d", CIRCULATE_CRASH="before-index#1").code < 0
+    refused = cli("state", "abandon", cli.pull().report["run_id"], "--to", "lake", "--force")
+    assert (refused.code, "the next pull commits it" in refused.err) == (1, True)
+    assert cli.pull("--full").report["records"] == 900
+    assert cli.pull("--full", "--lease", "30d", CIRCULATE_CRASH="after-claim#1").code < 0
+    assert cli("state", "reset", "okta.users", "--to", "lake").code == 1
+    assert cli("state", "reset", "okta.users", "--to", "lake", "--force").code == 0
+    assert cli.pull().report["records"] == 900
+    assert {run["status"] for run in json.loads(cli("runs", "--to", "lake", "--json").out)} == {
+        "abandoned",
+        "committed",
+    }

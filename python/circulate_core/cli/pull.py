@@ -340,6 +340,7 @@ def _tell_holder(report: Report) -> None:
         return
     say(f"  {worker} is pulling it (run {report['run_id']}), until {moment(until)} unless it renews its lease")
     say("  pull again when it is done; if that process is dead, its lease lapses by itself")
+    say(f"  if only a wrong clock keeps it: `circulate state abandon {report['run_id']} --force`")
 
 
 def _tell_ways_to_settle(report: Report) -> None:

@@ -56,7 +56,10 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
-    about = "even if the run's promotion has begun: what was copied stays where readers look"
+    about = (
+        "even if the run's promotion has begun (what was copied stays where readers look), or if a worker holds it:"
+        " for leases that a wrong clock keeps alive"
+    )
     parser.add_argument("--force", action="store_true", help=about)
 
 

@@ -71,7 +71,8 @@ async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamSt
 }
 
 /// Forgets where the next run of a stream would begin, and gives an unfinished run up. Refused while a worker is at it, and
-/// of a run whose promotion has begun unless it is `forced`.
+/// of a run whose promotion has begun, unless it is `forced`: a lease may be kept alive by nothing but a clock that was
+/// wrong when it was written. Its worker, should it live, is fenced off.
 pub async fn reset(store: &dyn StateStore, pk: &str, forced: bool) -> Result<()> {
     let key = |sk: &str| ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
     let Some((mut head, head_version)) = item::<Head>(store, pk, "head").await? else {
@@ -79,7 +80,7 @@ pub async fn reset(store: &dyn StateStore, pk: &str, forced: bool) -> Result<()>
             .with("stream", pk));
     };
     if let Some(run_id) = &head.open_run {
-        give_up(store, pk, run_id, forced).await?;
+        give_up(store, pk, run_id, forced, "state was reset").await?;
     }
     if let Some((_, version)) = item::<Cursor>(store, pk, &cursor_key()).await? {
         let doc = to_doc(&Cursor::default())?;
@@ -117,12 +118,14 @@ pub enum Decision {
     Commit,
     /// It is given up.
     Abandon {
-        /// Even if its promotion has begun. What was copied stays where readers look.
+        /// Even if its promotion has begun; what was copied stays where readers look. Even if it is not at its end, and
+        /// whoever holds it.
         forced: bool,
     },
 }
 
-/// Commits a pending run, or abandons it. Doing so again changes nothing.
+/// Commits a pending run, or abandons it. Doing so again changes nothing. An open run is abandoned by force only, unless its
+/// list was read to its end: then its lease is broken, and the next pull commits it.
 pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: Decision) -> Result<()> {
     let wrong = |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", pk);
     let status = match decision {
@@ -135,6 +138,17 @@ pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: De
             return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
         };
         if run.status == status {
+            break;
+        }
+        if run.status == RunStatus::Open && decision == (Decision::Abandon { forced: true }) {
+            let task = item::<TaskItem>(store, pk, &task_key(run_id)).await?;
+            if task.is_some_and(|(task, _)| task.position.finished) {
+                break_lease(store, pk, run_id, true).await?;
+                return Err(wrong("the run was read to its end and may be visible".to_owned())
+                    .with("run", run_id)
+                    .hint("nobody holds it any more: the next pull commits it"));
+            }
+            give_up(store, pk, run_id, true, "abandoned by force").await?;
             break;
         }
         if run.status != RunStatus::Pending {
@@ -183,33 +197,39 @@ fn not_promoting(run: &RunItem) -> Result<()> {
 }
 
 /// Abandons a run, and fences its worker off.
-async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool) -> Result<()> {
-    let key = |sk: String| ItemKey { pk: pk.to_owned(), sk };
-    let Some((mut run, version)) = item::<RunItem>(store, pk, &run_key(run_id)).await? else { return Ok(()) };
+async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool, why: &str) -> Result<()> {
+    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+    let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else { return Ok(()) };
     if !matches!(run.status, RunStatus::Open | RunStatus::Pending) {
         return Ok(());
     }
     if !forced {
         not_promoting(&run)?;
     }
-    let now = store.now().await?;
-    if let Some((mut task, version)) = item::<TaskItem>(store, pk, &task_key(run_id)).await? {
-        if let Some(until) = task.lease_until.filter(|until| *until > now) {
-            return Err(Error::new(
-                ErrorKind::Busy,
-                "reset state",
-                format!("{} is pulling this stream", task.worker),
-            )
-            .with("until", until)
-            .hint("stop it first; if it is dead, its lease lapses by itself"));
-        }
-        task.fence += 1;
-        written(store.put(&key(task_key(run_id)), to_doc(&task)?, Expect::Version(version)).await?)?;
-    }
+    break_lease(store, pk, run_id, forced).await?;
     run.status = RunStatus::Abandoned;
-    run.ended_at = Some(now);
-    run.ledger.stopped_by = Some("state was reset".to_owned());
-    written(store.put(&key(run_key(run_id)), to_doc(&run)?, Expect::Version(version)).await?)
+    run.ended_at = Some(store.now().await?);
+    run.ledger.stopped_by = Some(why.to_owned());
+    written(store.put(&key, to_doc(&run)?, Expect::Version(version)).await?)
+}
+
+/// Takes a run from its worker; while its lease is alive, by force only.
+async fn break_lease(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool) -> Result<()> {
+    let key = ItemKey { pk: pk.to_owned(), sk: task_key(run_id) };
+    let Some((mut task, version)) = item::<TaskItem>(store, pk, &key.sk).await? else { return Ok(()) };
+    let now = store.now().await?;
+    if let Some(until) = task.lease_until.filter(|until| *until > now && !forced) {
+        return Err(Error::new(
+            ErrorKind::Busy,
+            "reset state",
+            format!("{} is pulling this stream", task.worker),
+        )
+        .with("until", until)
+        .hint("stop it first; if it is dead, its lease lapses by itself; --force breaks one that a wrong clock keeps"));
+    }
+    task.fence += 1;
+    task.lease_until = None;
+    written(store.put(&key, to_doc(&task)?, Expect::Version(version)).await?)
 }
 
 async fn item<T: serde::de::DeserializeOwned>(

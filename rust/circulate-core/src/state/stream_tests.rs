@@ -604,3 +604,32 @@ async fn an_account_that_has_moved_is_accepted_by_hand_and_keeps_its_cursor() {
     reset(&*stand.store, "okta#acme#users", false).await.unwrap();
     stand.held(4, &incremental()).await;
 }
+
+#[tokio::test]
+async fn force_breaks_a_lease_that_a_wrong_clock_keeps_alive() {
+    let stand = Stand::new();
+    let held = stand.held(1, &incremental()).await;
+    held.checkpoint(begun()).await.unwrap();
+    let run_id = held.run.run_id.clone();
+    let opening = stand.worker(2).open(&incremental()).await.unwrap();
+    assert!(matches!(opening, Opening::Busy(_)), "{opening:?}");
+    let abandon = |forced| decide(&*stand.store, "okta#acme#users", &run_id, Decision::Abandon { forced });
+    abandon(false).await.unwrap_err();
+    abandon(true).await.unwrap();
+    held.checkpoint(begun()).await.unwrap_err();
+    held.commit("index").await.unwrap_err();
+    let held = stand.held(3, &incremental()).await;
+    assert!(!held.resumed);
+    reset(&*stand.store, "okta#acme#users", false).await.unwrap_err();
+    reset(&*stand.store, "okta#acme#users", true).await.unwrap();
+    held.commit("index").await.unwrap_err();
+    // A run that may be visible is not given up, but free.
+    let held = stand.held(4, &incremental()).await;
+    held.checkpoint(Position { finished: true, ..begun() }).await.unwrap();
+    let run_id = held.run.run_id.clone();
+    let abandon = Decision::Abandon { forced: true };
+    let error = decide(&*stand.store, "okta#acme#users", &run_id, abandon).await.unwrap_err();
+    assert!(error.hint_text().unwrap().contains("the next pull commits it"), "{error:?}");
+    held.commit("index").await.unwrap_err();
+    assert_eq!(stand.held(5, &incremental()).await.run.run_id, run_id);
+}
