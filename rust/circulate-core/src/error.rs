@@ -65,6 +65,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     status: Status,
+    once: bool,
     operation: &'static str,
     message: String,
     context: Vec<(&'static str, String)>,
@@ -79,6 +80,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             status: Status::Permanent,
+            once: false,
             operation,
             message: message.into(),
             context: Vec::new(),
@@ -92,6 +94,17 @@ impl Error {
     pub fn temporary(mut self) -> Self {
         self.0.status = Status::Temporary;
         self
+    }
+
+    /// Marks the error as one that may go away by itself, but more likely will not: it is worth one retry.
+    pub fn once(mut self) -> Self {
+        self.0.once = true;
+        self.temporary()
+    }
+
+    /// Whether it is worth one retry only.
+    pub fn is_worth_one_retry(&self) -> bool {
+        self.0.once
     }
 
     /// Marks a temporary error whose retries are used up; others are left as they are.

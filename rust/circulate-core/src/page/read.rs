@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 
 use futures_util::StreamExt;
-use http::HeaderMap;
+use http::header::CONTENT_RANGE;
+use http::{HeaderMap, StatusCode};
 
 use super::Watch;
 use super::envelope::{Member, members};
@@ -42,6 +43,8 @@ pub struct Page {
     pub headers: HeaderMap,
     /// Its size, decompressed.
     pub bytes: u64,
+    /// The HTTP status, if the definition's `empty:` makes this response an empty list.
+    pub declared_empty: Option<u16>,
     /// The watched members of the page itself, as JSON text.
     pub fields: Vec<Option<Vec<u8>>>,
     body: Body,
@@ -81,8 +84,21 @@ impl<'p> Record<'p> {
 const MAX_ENVELOPE: u64 = 1_000_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors.
+/// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors. What counts as an
+/// empty list says `watch`; any other response that is no whole page is an error.
 pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
+    let (status, empty) = (response.status, watch.empty());
+    if empty.statuses.contains(&status.as_u16()) {
+        return Ok(Page::empty(response.headers, watch, status));
+    }
+    if !is_whole_page(status) {
+        return match status {
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT if empty.no_body => {
+                Ok(Page::empty(response.headers, watch, status))
+            }
+            _ => Err(no_page(status, &response.headers)),
+        };
+    }
     let mut splitter = Splitter::new(watch, limits.record, limits.records);
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
     let mut bytes = 0;
@@ -95,10 +111,16 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
         splitter.feed(&piece).map_err(|error| refused(&error, limits))?;
         body = body.append(&piece, limits.in_memory).map_err(spool_error)?;
     }
-    let split = splitter.finish().map_err(|error| refused(&error, limits))?;
+    let split = match splitter.finish() {
+        Err(error) if error.problem == Problem::Blank && empty.no_body => {
+            return Ok(Page::empty(response.headers, watch, status));
+        }
+        ended => ended.map_err(|error| refused(&error, limits))?,
+    };
     let mut page = Page {
         headers: response.headers,
         bytes,
+        declared_empty: split.declared_empty.then_some(status.as_u16()),
         fields: Vec::new(),
         body,
         split,
@@ -107,6 +129,38 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
     page.fields = page.read_fields()?;
     Ok(page)
 }
+
+/// Whether a response of this status is the whole of what was asked for. A 203 is, as a proxy changed it.
+fn is_whole_page(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
+}
+
+/// What a success is that is no whole page (RFC 9110, section 15.3).
+fn no_page(status: StatusCode, headers: &HeaderMap) -> Error {
+    let what = match status.as_u16() {
+        202 => "it has accepted the request, and the list is not ready",
+        204 | 205 => "an empty body, where a page was expected",
+        206 => "a part of the page, although no part was asked for",
+        207 => "the results of several requests, where a page was expected",
+        226 => "the changes to an earlier page, where the page was expected",
+        _ => "which is no page",
+    };
+    let error =
+        Error::new(ErrorKind::Data, "read page", format!("the API answered {}: {what}", status.as_u16()))
+            .answered(status.as_u16(), None);
+    match status.as_u16() {
+        202 => error.temporary(),
+        204 | 205 => error.hint(EMPTY_BODY_HINT),
+        206 => match headers.get(CONTENT_RANGE).and_then(|range| range.to_str().ok()) {
+            Some(range) => error.with("Content-Range", range.chars().take(100).collect::<String>()),
+            None => error,
+        },
+        _ => error,
+    }
+}
+
+const EMPTY_BODY_HINT: &str =
+    "if this is how the API says that the list is empty, add `empty: no_body` to the endpoint's definition";
 
 /// Room for what the answer says it will send, so that memory is taken once and exactly.
 fn expected_size(headers: &HeaderMap, limits: PageLimits) -> usize {
@@ -136,6 +190,19 @@ impl Body {
 }
 
 impl Page {
+    /// An empty list, as the definition says of such a response.
+    fn empty(headers: HeaderMap, watch: &Watch, status: StatusCode) -> Self {
+        Self {
+            headers,
+            bytes: 0,
+            declared_empty: Some(status.as_u16()),
+            fields: vec![None; watch.page_fields()],
+            body: Body::Memory(Vec::new()),
+            split: Split::default(),
+            fields_per_record: watch.record_fields(),
+        }
+    }
+
     /// How many records it holds.
     pub fn record_count(&self) -> usize {
         self.split.records.len()
@@ -155,6 +222,10 @@ impl Page {
         let array = &self.split.array;
         if self.bytes - (array.end - array.start) > MAX_ENVELOPE {
             return Ok(None);
+        }
+        if array.is_empty() {
+            // The records are declared to be missing, and all of the page stands around them.
+            return Ok(Some(members(&self.read_place(&(0..self.bytes))?)));
         }
         let mut document = self.read_place(&(0..array.start))?;
         // The splitter skips a byte order mark, too.
@@ -255,11 +326,20 @@ fn refused(error: &SplitError, limits: PageLimits) -> Error {
     let data = |message: &str| Error::new(ErrorKind::Data, "read page", message);
     let refused = match &error.problem {
         Problem::Truncated => data("the page ends in the middle of its JSON").temporary(),
+        // A connection that ended too soon may look like this.
+        Problem::Blank => data("the page has an empty body").once().hint(EMPTY_BODY_HINT),
         Problem::Markup => data("the page is HTML or XML, not JSON")
             .hint("a sign-in page, a proxy or a wrong address answers like this: is the base URL the API's?"),
         Problem::Syntax(expected) => data(&format!("the page is not JSON: expected {expected}")),
         Problem::Utf8 => data("the page is not JSON: a string in it is not UTF-8"),
         Problem::NoArray => data("the page has no array of records where the definition says it is"),
+        Problem::NullArray => data("the page has `null` where the definition says that the array of records is").hint(
+            "if this is how the API says that the list is empty, add `empty: null` to the endpoint's definition",
+        ),
+        Problem::MissingArray => data("the page has no array of records where the definition says it is").hint(
+            "correct `records` in the endpoint's definition; or, if this is how the API says that the list is empty, add \
+             `empty: missing`",
+        ),
         Problem::NotAnObject => data("the page's array holds something that is not an object"),
         Problem::TooDeep => Error::new(
             ErrorKind::Limit,
@@ -285,10 +365,9 @@ fn refused(error: &SplitError, limits: PageLimits) -> Error {
 mod tests {
     use bytes::Bytes;
     use futures_util::stream::iter;
-    use http::StatusCode;
 
     use super::*;
-    use crate::spec::Pointer;
+    use crate::spec::{Empty, Pointer};
 
     fn response(pieces: Vec<Result<Bytes>>) -> Response {
         Response { status: StatusCode::OK, headers: HeaderMap::new(), body: iter(pieces).boxed() }
@@ -322,6 +401,96 @@ mod tests {
         assert_eq!(in_memory[2], (r#"{"x":{},"t":5}"#.to_owned(), Some("5".to_owned())));
         assert_eq!(in_memory[1].1, None);
         assert_eq!(read_all(page, 10).await, in_memory);
+    }
+
+    async fn read_with(empty: Empty, status: u16, body: &'static str) -> Result<Page> {
+        let watch = Watch::new(Pointer::try_from("/items".to_owned()).unwrap(), &[], &[]).with_empty(empty);
+        let (status, body) = (StatusCode::from_u16(status).unwrap(), iter([Ok(Bytes::from(body))]).boxed());
+        read_page(Response { status, headers: HeaderMap::new(), body }, &watch, PageLimits::default()).await
+    }
+
+    #[tokio::test]
+    async fn an_empty_list_is_what_the_definition_says() {
+        let null = Empty { null: true, ..Empty::default() };
+        let missing = Empty { missing: true, ..Empty::default() };
+        let no_body = Empty { no_body: true, ..Empty::default() };
+        let status = Empty { statuses: [204, 404].into(), ..Empty::default() };
+        for (empty, status, body) in [
+            (&null, 200, r#"{"items": null}"#),
+            (&null, 203, r#"{"a": [null], "items": null, "n": 1}"#),
+            (&missing, 200, r#"{"n": 1}"#),
+            (&missing, 200, "{}"),
+            (&no_body, 200, ""),
+            (&no_body, 200, " \r\n"),
+            (&no_body, 204, ""),
+            (&no_body, 205, ""),
+            (&status, 204, ""),
+            (&status, 404, "<html>"),
+        ] {
+            let page = read_with(empty.clone(), status, body).await.unwrap();
+            assert_eq!((page.declared_empty, page.record_count()), (Some(status), 0), "{status} {body}");
+            assert!(page.records().next().unwrap().is_none());
+        }
+        for empty in [&null, &missing, &no_body, &status] {
+            let page = read_with(empty.clone(), 200, r#"{"items": [{}]}"#).await.unwrap();
+            assert_eq!((page.declared_empty, page.record_count()), (None, 1));
+            let none = read_with(empty.clone(), 200, r#"{"items": []}"#).await.unwrap();
+            assert_eq!((none.declared_empty, none.record_count()), (None, 0), "an empty array is one anyway");
+            for body in [
+                r#"{"items": 7}"#,
+                r#"{"items": {}}"#,
+                "7",
+                "null",
+                r#"{"items": "null"}"#,
+                r#"{"items": nul"#,
+            ] {
+                assert!(read_with(empty.clone(), 200, body).await.is_err(), "{body}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_word_about_it_an_empty_body_is_an_error_that_says_so() {
+        for (status, body, part, temporary) in [
+            (200, "", "has an empty body", true),
+            (200, "\n", "has an empty body", true),
+            (204, "", "answered 204: an empty body", false),
+            (205, "", "answered 205: an empty body", false),
+        ] {
+            let error = read_with(Empty::default(), status, body).await.unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(error.hint_text().unwrap().contains("`empty: no_body`"), "{error:?}");
+            assert_eq!(error.status() == crate::error::Status::Temporary, temporary, "{status}");
+            assert_eq!(error.is_worth_one_retry(), temporary, "{status}");
+        }
+        let null = read_with(Empty::default(), 200, r#"{"items": null}"#).await.unwrap_err();
+        assert!(null.hint_text().unwrap().contains("`empty: null`"), "{null:?}");
+        let missing = read_with(Empty::default(), 200, "{}").await.unwrap_err();
+        assert!(missing.hint_text().unwrap().contains("`empty: missing`"), "{missing:?}");
+    }
+
+    #[tokio::test]
+    async fn only_a_whole_page_is_one() {
+        let declared = Empty { null: true, missing: true, no_body: true, ..Empty::default() };
+        for (status, part) in [
+            (201, "which is no page"),
+            (202, "is not ready"),
+            (206, "a part of the page"),
+            (207, "results of several requests"),
+            (226, "changes to an earlier page"),
+            (299, "which is no page"),
+        ] {
+            for empty in [Empty::default(), declared.clone()] {
+                let error = read_with(empty, status, r#"{"items": [{}]}"#).await.unwrap_err();
+                assert!(error.to_string().contains(&format!("the API answered {status}: ")), "{error}");
+                assert!(error.to_string().contains(part) && error.kind() == ErrorKind::Data, "{error}");
+            }
+        }
+        let mut part = response(pieces("[]", 2));
+        part.status = StatusCode::PARTIAL_CONTENT;
+        part.headers.insert(CONTENT_RANGE, "bytes 0-1/9".parse().unwrap());
+        let error = read_page(part, &watch(), PageLimits::default()).await.unwrap_err();
+        assert!(error.to_string().contains("Content-Range bytes 0-1/9"), "{error}");
     }
 
     #[tokio::test]

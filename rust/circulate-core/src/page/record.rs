@@ -28,6 +28,8 @@ pub struct Split {
     pub record_fields: Vec<Option<Place>>,
     /// The watched members of the page.
     pub page_fields: Vec<Option<Place>>,
+    /// It holds no array, but what counts as an empty list instead.
+    pub declared_empty: bool,
 }
 
 /// Why a page is refused.
@@ -50,8 +52,14 @@ pub enum Problem {
     Syntax(&'static str),
     /// A string that is not UTF-8.
     Utf8,
-    /// The value where the records should be is not an array, or is not there at all.
+    /// The page has nothing but white space.
+    Blank,
+    /// The value where the records should be is not an array, or the page holds no members at all.
     NoArray,
+    /// `null` is where the records should be.
+    NullArray,
+    /// The member that should hold the records is missing.
+    MissingArray,
     /// An element of the array is not an object.
     NotAnObject,
     /// More containers inside each other than [`MAX_DEPTH`].
@@ -145,6 +153,14 @@ struct Pending {
     depth: usize,
 }
 
+/// What was found where the records should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Null,
+    Array,
+}
+
 /// The pass over one page. Feed it pieces, then [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Splitter<'w> {
@@ -163,7 +179,9 @@ pub struct Splitter<'w> {
     level: u16,
     pending: Vec<Pending>,
     record_start: Option<u64>,
-    seen_records: bool,
+    seen: Seen,
+    /// The page is an object.
+    is_object: bool,
     split: Split,
 }
 
@@ -184,7 +202,8 @@ impl<'w> Splitter<'w> {
             level: 0,
             pending: Vec::new(),
             record_start: None,
-            seen_records: false,
+            seen: Seen::Nothing,
+            is_object: false,
             split: Split { page_fields: vec![None; watch.page_fields()], ..Split::default() },
         }
     }
@@ -213,9 +232,15 @@ impl<'w> Splitter<'w> {
 
     /// Ends the page.
     pub fn finish(self) -> Result<Split, SplitError> {
+        let empty = self.watch.empty();
         let problem = match self.state {
-            State::End if self.seen_records => return Ok(self.split),
-            State::End => Problem::NoArray,
+            State::End if self.seen == Seen::Array => return Ok(self.split),
+            State::End if self.seen == Seen::Null && !empty.null => Problem::NullArray,
+            State::End if self.seen == Seen::Null => return Ok(Split { declared_empty: true, ..self.split }),
+            State::End if !self.is_object || self.watch.records_are_the_page() => Problem::NoArray,
+            State::End if !empty.missing => Problem::MissingArray,
+            State::End => return Ok(Split { declared_empty: true, ..self.split }),
+            State::Mark(0) | State::Value if self.stack.is_empty() => Problem::Blank,
             _ => Problem::Truncated,
         };
         Err(SplitError { offset: self.offset, problem })
@@ -346,9 +371,16 @@ impl<'w> Splitter<'w> {
                 .record_fields
                 .resize(self.split.record_fields.len() + self.watch.record_fields(), None);
         }
+        self.is_object |= self.stack.is_empty() && byte == b'{';
         let found = self.found_here();
-        if found & RECORDS != 0 && (byte != b'[' || self.seen_records) {
-            return Err(self.error(at, Problem::NoArray));
+        if found & RECORDS != 0 {
+            match byte {
+                b'[' | b'n' if self.seen == Seen::Array => return Err(self.error(at, Problem::NoArray)),
+                b'[' => {}
+                // Whether it is an empty list is decided at the end of the page.
+                b'n' => self.seen = Seen::Null,
+                _ => return Err(self.error(at, Problem::NoArray)),
+            }
         }
         self.note_starts(found & !RECORDS, start);
         match byte {
@@ -384,7 +416,7 @@ impl<'w> Splitter<'w> {
             return Err(self.error(at, Problem::TooDeep));
         }
         if records {
-            self.seen_records = true;
+            self.seen = Seen::Array;
             self.split.array.start = self.offset + at as u64;
         }
         self.stack.push(Frame {

@@ -60,7 +60,7 @@ fn records_inside_an_object_are_found_with_what_stands_around_them() {
 #[test]
 fn what_is_not_a_page_of_records_is_refused_with_its_place() {
     let cases: [(&[u8], u64, Problem); 16] = [
-        (b"", 0, Problem::Truncated),
+        (b"", 0, Problem::Blank),
         (b"[{\"a\":1},{\"a\"", 13, Problem::Truncated),
         (b" \n<!DOCTYPE html>", 2, Problem::Markup),
         (b"{\"errorCode\":1}", 0, Problem::NoArray),

@@ -1,6 +1,6 @@
 //! What the splitter looks for on its way through a page.
 
-use crate::spec::Pointer;
+use crate::spec::{Empty, Pointer};
 
 /// Where a page holds its records, and which other values are wanted from it.
 #[derive(Debug, Clone, Default)]
@@ -8,6 +8,7 @@ pub struct Watch {
     records: Pointer,
     paths: Vec<WatchedPath>,
     record_fields: usize,
+    empty: Empty,
 }
 
 #[derive(Debug, Clone)]
@@ -27,7 +28,22 @@ impl Watch {
         };
         let mut paths = of(record_fields, true);
         paths.extend(of(page_fields, false));
-        Self { records, paths, record_fields: record_fields.len() }
+        Self { records, paths, record_fields: record_fields.len(), empty: Empty::default() }
+    }
+
+    /// The same, where other things than an empty array count as an empty list.
+    pub fn with_empty(self, empty: Empty) -> Self {
+        Self { empty, ..self }
+    }
+
+    /// What counts as an empty list, beside an empty array.
+    pub fn empty(&self) -> &Empty {
+        &self.empty
+    }
+
+    /// Whether the page itself is the array of records.
+    pub(super) fn records_are_the_page(&self) -> bool {
+        self.records.segments().is_empty()
     }
 
     /// How many members of each record are watched.

@@ -145,10 +145,15 @@ impl Fetcher {
         first: First<'_>,
     ) -> Result<(Self, PageRequest)> {
         let First { stream, watched, url, at_start, guard, limits, proof, polling } = first;
-        let request =
-            PageRequest { url, headers: header_map(&stream.headers)?, page_size: stream.page_size.clone() };
+        let request = PageRequest {
+            url,
+            headers: header_map(&stream.headers)?,
+            page_size: stream.page_size.clone(),
+            empty_statuses: stream.empty.statuses.clone(),
+        };
         let paginator = paginator(&stream.paginator);
         let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
+        let watch = watch.with_empty(stream.empty.clone());
         let fetcher = Self {
             client: Arc::clone(client),
             progress: Arc::clone(progress),

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod columns;
+mod empty;
 mod lambda;
 mod nearest;
 mod place;
@@ -17,14 +18,15 @@ mod yaml;
 
 pub use catalog::{Catalog, Definition, Inline};
 pub use columns::{ColumnType, Columns};
+pub use empty::Empty;
 pub use lambda::{
     Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
     PipelineFormat, PipelineMode, Runtime, lambda_functions,
 };
 pub use schedule::Schedule;
 pub use source::{
-    Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, SendSecret, Setting, Source, Timeouts,
-    TokenFileAuth,
+    Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
+    Timeouts, TokenFileAuth,
 };
 pub use stream::{
     EndRules, Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Single,

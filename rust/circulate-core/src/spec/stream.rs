@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::empty::Empty;
 use super::template::Template;
 use super::types::{Name, Pointer, Pointers, Span};
 
@@ -55,6 +56,11 @@ pub struct StreamSpec {
     /// Where a page holds the array of records; empty if the page is that array.
     #[serde(default)]
     pub records: Pointer,
+    /// What counts as an empty list, beside an empty array: one or a list of `null` (it stands where the array should),
+    /// `missing` (the page is an object without that member), `no_body` (a success without a body), and statuses such as 204 or
+    /// 404 (whatever the body says).
+    #[serde(default, skip_serializing_if = "Empty::is_nothing")]
+    pub empty: Empty,
     /// The members that identify a record.
     pub primary_key: Vec<Pointer>,
     /// How large a page to ask for.
