@@ -5,11 +5,14 @@
 
 mod challenge;
 mod classify;
+mod gunzip;
 mod pacing;
 mod rate_limit;
 mod redact;
 mod retry;
 mod slots;
+mod told_time;
+mod trouble;
 mod wire;
 
 use std::fmt;
@@ -23,10 +26,10 @@ use url::Url;
 
 use crate::error::Result;
 
+pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure};
-pub(crate) use classify::{LACKS_SCOPE, Told, throttled};
+pub(crate) use classify::{LACKS_SCOPE, Told, verdict_of};
 pub use pacing::Pacing;
-pub(crate) use rate_limit::retry_after;
 pub use rate_limit::{Pass, RateLimiter, server_date};
 pub use redact::Redactor;
 pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};

@@ -1,8 +1,9 @@
 //! The model of `source.yaml`: an API with its base URL, auth, rate-limit rules and error shape.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
@@ -190,8 +191,10 @@ pub struct RateLimit {
     pub limit: String,
     /// Header with the requests left in it.
     pub remaining: String,
-    /// Header with the end of the window in epoch seconds by the server's clock.
-    pub reset: String,
+    /// Header with the end of the window: its name, which is `auto`, or how its value is to be read: `{at: NAME}` for a point
+    /// in time by the server's clock, `{after: NAME}` for seconds from the response on, `{auto: NAME}` for whichever its
+    /// value can be.
+    pub reset: Reset,
     /// Whether a 429 with limit 0 means "too many at once" rather than "quota used up".
     #[serde(default)]
     pub zero_limit_means_concurrency: bool,
@@ -217,6 +220,88 @@ impl RateLimit {
     }
 }
 
+/// A header that says when something ends, and how its value is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "NameOrForm", into = "NameOrForm")]
+pub struct Reset {
+    /// Header name.
+    pub header: String,
+    /// How its value is read.
+    pub form: TimeForm,
+    /// Written as a plain name, which stays so: the digest of a definition is made of how it is written.
+    plain: bool,
+}
+
+/// How a number in a header tells a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeForm {
+    /// As a point in time: epoch seconds or finer.
+    At,
+    /// As seconds from the response on.
+    After,
+    /// As whichever of the two it can be.
+    Auto,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum NameOrForm {
+    Name(String),
+    Form(BTreeMap<String, String>),
+}
+
+impl TryFrom<NameOrForm> for Reset {
+    type Error = String;
+
+    fn try_from(given: NameOrForm) -> Result<Self, String> {
+        let form = match given {
+            NameOrForm::Name(header) => return Ok(Self { header, form: TimeForm::Auto, plain: true }),
+            NameOrForm::Form(form) => form,
+        };
+        let mut named = form.into_iter();
+        match (named.next(), named.next()) {
+            (Some((form, header)), None) => {
+                let form = match form.as_str() {
+                    "at" => TimeForm::At,
+                    "after" => TimeForm::After,
+                    "auto" => TimeForm::Auto,
+                    other => return Err(format!("unknown key `{other}`; the keys here are at, after, auto")),
+                };
+                Ok(Self { header, form, plain: false })
+            }
+            _ => Err("expected a header name, or one of `{at: NAME}`, `{after: NAME}` and `{auto: NAME}`"
+                .to_owned()),
+        }
+    }
+}
+
+impl From<Reset> for NameOrForm {
+    fn from(reset: Reset) -> Self {
+        let form = match reset.form {
+            TimeForm::Auto if reset.plain => return Self::Name(reset.header),
+            TimeForm::Auto => "auto",
+            TimeForm::At => "at",
+            TimeForm::After => "after",
+        };
+        Self::Form([(form.to_owned(), reset.header)].into())
+    }
+}
+
+impl JsonSchema for Reset {
+    fn schema_name() -> Cow<'static, str> {
+        "Reset".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let form = |name: &str| {
+            json_schema!({
+                "type": "object", "properties": {name: {"type": "string"}}, "required": [name], "additionalProperties": false
+            })
+        };
+        json_schema!({"anyOf": [{"type": "string"}, form("at"), form("after"), form("auto")]})
+    }
+}
+
 /// Where an error answer says what went wrong. `error` and `error_description` (RFC 6749, section 5.2) are looked at too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +313,10 @@ pub struct ErrorBody {
     /// What it adds to its sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Pointer>,
+    /// Codes that say that the session or token is not valid, whatever the status. Such a request is sent once more, with other
+    /// credentials where there are any; then it is an error of the credentials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid_session: Vec<String>,
     /// What a person can do about an error, by code; codes of the token endpoint too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hints: BTreeMap<String, String>,

@@ -85,6 +85,38 @@ fn every_shipped_definition_is_valid() {
 }
 
 #[test]
+fn a_reset_is_named_plainly_or_with_how_it_is_read_and_written_as_it_was() {
+    for (text, form) in [
+        ("X-Reset", TimeForm::Auto),
+        ("{at: X-Reset}", TimeForm::At),
+        ("{after: X-Reset}", TimeForm::After),
+        ("{auto: X-Reset}", TimeForm::Auto),
+    ] {
+        let yaml = SOURCE.replace("reset: X-Reset", &format!("reset: {text}"));
+        let rules = source_from_yaml(&yaml, Path::new("okta.yaml")).unwrap().rate_limit.unwrap();
+        assert_eq!((rules.reset.header.as_str(), rules.reset.form), ("X-Reset", form), "{text}");
+        let written: RateLimit = serde_json::from_value(serde_json::to_value(&rules).unwrap()).unwrap();
+        assert_eq!(written, rules);
+    }
+    let plain = source_from_yaml(SOURCE, Path::new("okta.yaml")).unwrap();
+    assert_eq!(serde_json::to_value(&plain).unwrap()["rate_limit"]["reset"], "X-Reset");
+}
+
+#[test]
+fn what_counts_as_an_empty_list_is_no_part_of_the_digest_of_those_that_say_nothing() {
+    let plain = endpoint_from_yaml(USERS, Path::new("okta.yaml")).unwrap();
+    assert_eq!(serde_json::to_value(&plain.list).unwrap().get("empty"), None);
+    let yaml = USERS.replace("  paginator:", "  empty: [null, 204]\n  paginator:");
+    let empty = endpoint_from_yaml(&yaml, Path::new("okta.yaml")).unwrap().list.empty;
+    assert_eq!(empty, Empty { null: true, statuses: [204].into(), ..Empty::default() });
+    let wrong = told(USERS, "  paginator:", "  empty: nul\n  paginator:");
+    assert!(
+        wrong.starts_with("okta.yaml:7:10: ") && wrong.contains("`nul` can't mean an empty list"),
+        "{wrong}"
+    );
+}
+
+#[test]
 fn what_is_wrong_in_a_source_is_told_with_its_line() {
     assert_told(
         SOURCE,
@@ -103,6 +135,13 @@ fn what_is_wrong_in_a_source_is_told_with_its_line() {
             ("code: /errorCode", "code: errorCode", "17:20", "not a JSON Pointer: it starts with `/`"),
             ("headroom: 0.5", "headroom: 1.5", "16:13", "from 0 up to"),
             ("headroom: 0.5", "headroom: half", "16:13", "expected a number"),
+            (
+                "reset: X-Reset",
+                "reset: {atr: X-Reset}",
+                "15:10",
+                "unknown key `atr`; the keys here are at, after, auto",
+            ),
+            ("reset: X-Reset", "reset: {at: A, after: B}", "15:10", "one of `{at: NAME}`"),
             ("check:", "title: Twice\ncheck:", "18:1", "the key `title` is given twice"),
             ("check:", "timeouts: {read: soon}\ncheck:", "18:18", "write it like `30s`"),
             ("{org_url}", "{org_url", "9:11", "has a lone `{`"),
