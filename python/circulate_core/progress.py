@@ -64,6 +64,8 @@ def waiting(snapshot: Snapshot) -> str | None:
     if snapshot["waiting"] is None:
         return None
     why, left = snapshot["waiting"]
+    if why.startswith("waiting "):
+        return f"waiting {left:.0f} s {why.removeprefix('waiting ')}"
     return f"waiting {left:.0f} s: {why}"
 
 

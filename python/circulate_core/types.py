@@ -229,7 +229,8 @@ class Report(Totals, Traffic):
     resume_after: int | None
     """Epoch seconds before which going on is of no use."""
     stopped_by: str | None
-    """Why it ended early."""
+    """Why it ended early: `deadline`, `interrupted` or `wait`, followed by what led to it: `deadline, while retrying:`
+    and the error, or `wait:` and what for."""
     held_by: tuple[str | None, str] | None
     """Who holds a busy stream (None, if a run is pending), and until when unless the lease is renewed."""
 

@@ -329,7 +329,7 @@ def _tell_way_on(report: Report) -> None:
     else:
         say("  nothing was kept: the next pull starts over")
     if after := report["resume_after"]:
-        say(f"  not before {moment(datetime.fromtimestamp(after, UTC).isoformat())}: the API asked us to wait")
+        say(f"  not before {moment(datetime.fromtimestamp(after, UTC).isoformat())}")
 
 
 def _tell_holder(report: Report) -> None:

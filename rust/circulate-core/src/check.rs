@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -93,7 +92,7 @@ pub async fn check(
             Arc::clone(&progress),
             stop,
         )?;
-        let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
+        let mut request = PageRequest::new(url);
         client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
     } else {
         let mut request = Request::get(url);

@@ -4,6 +4,7 @@
 //! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::account::Account;
-use crate::auth::{Authorize, Connection};
+use crate::auth::{Authorize, Connection, DPOP};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
     Classifier, Failure, Pacing, Pass, Redactor, Request, Response, Retry, Slot, Tally, Transport, Verdict,
@@ -49,6 +50,8 @@ pub struct PageRequest {
     pub headers: HeaderMap,
     /// How its size may be made smaller.
     pub page_size: Option<PageSize>,
+    /// Statuses that mean an empty list here, so that they are no errors.
+    pub empty_statuses: BTreeSet<u16>,
 }
 
 impl Client {
@@ -87,10 +90,32 @@ impl Client {
         T: Send,
     {
         self.check_origin(&request.url)?;
+        let mut retried = None;
+        let done = self.try_until_read(request, read, &mut retried).await;
+        if let (Err(error), Some(retried)) = (&done, retried)
+            && error.kind() == ErrorKind::Stopped
+        {
+            self.stop.was_retrying(retried);
+        }
+        done
+    }
+
+    /// The one retry loop. `retried` is left with the last error that was worth a retry.
+    async fn try_until_read<T, F, Fut>(
+        &self,
+        request: &mut PageRequest,
+        read: F,
+        retried: &mut Option<String>,
+    ) -> Result<T>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
         let mut tally = Tally::default();
         let mut server_errors = 0;
         let mut signed = HeaderMap::new();
-        let mut renewed = false;
+        let (mut renewed, mut given_nonce) = (false, false);
         loop {
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.url.path()).await?;
@@ -111,19 +136,25 @@ impl Client {
             if matches!(failure.verdict, Verdict::Throttled(_)) {
                 self.progress.count_throttled();
             }
-            if failure.verdict == Verdict::Renew && !renewed {
+            if failure.verdict == Verdict::Nonce && signed.contains_key(DPOP) && !given_nonce {
+                given_nonce = true;
+                self.progress.count_retry();
+                continue;
+            }
+            if matches!(failure.verdict, Verdict::Renew | Verdict::Nonce | Verdict::Session) && !renewed {
+                renewed = true;
                 match self.renew(&signed).await {
-                    Ok(true) => {
-                        renewed = true;
-                        continue;
-                    }
+                    Ok(true) => continue,
+                    // The same credentials may do in another session.
+                    _ if failure.verdict == Verdict::Session => {}
                     Ok(false) => return Err(self.tell_secret(error)),
                     Err(why) => return Err(error.with("not renewed", why)),
                 }
             }
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
                 if let Verdict::Throttled(told) = failure.verdict {
-                    self.stop.request(StopReason::Wait(told.unwrap_or(UNTOLD_WAIT)));
+                    let wait = told.filter(|told| !told.is_zero()).unwrap_or(UNTOLD_WAIT);
+                    self.stop.request_because(StopReason::Wait(wait), error.to_string());
                 }
                 return Err(error.persistent());
             };
@@ -131,9 +162,15 @@ impl Client {
             if failure.page_too_big && server_errors > 1 {
                 self.make_smaller(request);
             }
+            let error = error.to_string();
             self.progress.count_retry();
             self.progress.note(format!("asking again in {:.1} s: {error}", wait.as_secs_f64()));
-            self.pause(&error.to_string(), wait).await?;
+            let too_long = match failure.verdict {
+                Verdict::After(_) | Verdict::Throttled(_) => StopReason::Wait(wait),
+                _ => StopReason::Deadline,
+            };
+            retried.replace(error.clone());
+            self.pause(&error, wait, too_long).await?;
         }
     }
 
@@ -166,10 +203,15 @@ impl Client {
             self.progress.count_request();
             asked.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
+            self.authorize.learn(&request.url, &response.headers);
             if let Some(quota) = pass.observe(&response.headers) {
                 self.progress.set_quota(quota);
             }
-            let response = self.classifier.check(response, &self.pacing.limiter, &self.redactor).await?;
+            if let Some(note) = self.pacing.limiter.take_note() {
+                self.progress.note(note);
+            }
+            let (limiter, empty) = (&self.pacing.limiter, &request.empty_statuses);
+            let response = self.classifier.check(response, limiter, &self.redactor, empty).await?;
             read(response).await.map_err(Failure::from)
         };
         tokio::select! {
@@ -230,16 +272,17 @@ impl Client {
             match self.pacing.limiter.admit(path) {
                 Ok(pass) => return Ok(pass),
                 Err(wait) => {
-                    self.pause("leaving the rest of the quota to others until it is reset", wait).await?;
+                    let why = self.pacing.limiter.headroom_in_words();
+                    self.pause(&why, wait, StopReason::Wait(wait)).await?;
                 }
             }
         }
     }
 
-    /// Waits, unless the wait could not end in time or the run is asked to stop.
-    async fn pause(&self, why: &str, wait: Duration) -> Result<()> {
+    /// Waits, unless the wait could not end in time, which is `too_long`, or the run is asked to stop.
+    async fn pause(&self, why: &str, wait: Duration, too_long: StopReason) -> Result<()> {
         if !self.stop.allows(wait) {
-            self.stop.request(StopReason::Wait(wait));
+            self.stop.request_because(too_long, why);
         }
         let _waiting = self.progress.waiting(why, wait);
         tokio::select! {
@@ -264,6 +307,11 @@ impl Client {
 }
 
 impl PageRequest {
+    /// A request of `url`, without anything more to know of it.
+    pub fn new(url: Url) -> Self {
+        Self { url, headers: HeaderMap::new(), page_size: None, empty_statuses: BTreeSet::new() }
+    }
+
     /// How many records its URL asks for.
     pub fn asked_for(&self) -> Option<usize> {
         let prefix = format!("{}=", self.page_size.as_ref()?.param);

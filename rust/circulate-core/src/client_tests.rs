@@ -33,7 +33,7 @@ fn client(script: &Arc<Script>) -> Client {
 
 fn request(url: &str) -> PageRequest {
     let page_size = okta_users().endpoint.list.page_size;
-    PageRequest { url: url.parse().unwrap(), headers: HeaderMap::new(), page_size }
+    PageRequest { page_size, ..PageRequest::new(url.parse().unwrap()) }
 }
 
 async fn body(mut response: Response) -> Result<String> {
@@ -325,6 +325,90 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Stopped);
     assert!(seconds < 1.0, "{seconds}");
     assert!(matches!(stop.reason(), Some(StopReason::Wait(wait)) if wait >= Duration::from_mins(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_can_not_be_retried_in_time_is_told_with_the_deadline() {
+    for (seconds, answers) in [(20, 40), (1, 5)] {
+        let script = Script::new(times(answers, &Answer::new(500, "")));
+        let stop = Stop::new(Some(Instant::now() + Duration::from_secs(seconds)));
+        let policy = RetryPolicy { attempts: 100, budget: 100, ..RetryPolicy::default() };
+        let client = client_with(policy, &script, &stop);
+        assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
+        assert_eq!(stop.reason(), Some(StopReason::Deadline));
+        let told = stop.in_words(StopReason::Deadline);
+        assert!(
+            told.starts_with("deadline, while retrying: Okta answered 500 — url https://acme.okta.com"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_comes_while_a_retry_is_on_its_way_is_told_with_the_error() {
+    let script = Script::new([Answer::new(503, ""), ok().after(Duration::from_hours(1))]);
+    let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
+    let client = client_with(RetryPolicy::default(), &script, &stop);
+    assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
+    let told = stop.in_words(StopReason::Deadline);
+    assert!(told.contains("deadline, while retrying: Okta answered 503"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_our_own_headroom_is_not_said_to_be_the_apis() {
+    let script = Script::new([ok().quota(10, 5, 60), ok()]);
+    let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
+    let client = client_with(RetryPolicy::default(), &script, &stop);
+    get(&client).await.unwrap();
+    assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
+    let reason = stop.reason().unwrap();
+    assert_eq!(stop.in_words(reason), "wait: waiting to leave 50 % of the quota to others (headroom)");
+    let script = Script::new([Answer::new(403, "").header("retry-after", "60")]);
+    let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
+    get(&client_with(RetryPolicy::default(), &script, &stop)).await.unwrap_err();
+    let told = stop.in_words(stop.reason().unwrap());
+    assert!(told.starts_with("wait: Okta asked us to slow down (403)"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_session_amid_pages_is_asked_once_more_and_then_told() {
+    let invalid = Answer::new(403, r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#);
+    let script = Script::new([invalid.clone(), ok()]);
+    assert_eq!(get(&client(&script)).await.unwrap(), "[]");
+    let script = Script::new(times(5, &invalid));
+    let error = get(&client(&script)).await.unwrap_err();
+    assert_eq!((error.kind(), script.urls().len()), (ErrorKind::Auth, 2));
+    assert!(error.to_string().contains("the session is not valid (403)"), "{error}");
+    // Where there are other credentials, those are used.
+    let script = Script::new([invalid, ok()]);
+    let mut client = client(&script);
+    client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
+    get(&client).await.unwrap();
+    assert_eq!(script.requests.lock().unwrap()[1].headers["authorization"], "token 2 at 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_means_an_empty_list_is_no_error() {
+    let script = Script::new([Answer::new(404, "gone")]);
+    let mut asked = PageRequest { empty_statuses: [404].into(), ..request(USERS) };
+    assert_eq!(client(&script).fetch(&mut asked, body).await.unwrap(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_whose_reset_is_no_time_is_told_to_people_once() {
+    let answer = ok().header("x-rate-limit-limit", "600").header("x-rate-limit-remaining", "599");
+    let answer = answer.header("x-rate-limit-reset", "soon");
+    let script = Script::new(times(2, &answer));
+    let client = client(&script);
+    get(&client).await.unwrap();
+    get(&client).await.unwrap();
+    let notes = client.progress.snapshot().notes;
+    assert_eq!(
+        notes,
+        [
+            "the header `X-Rate-Limit-Reset` says no time that can be read: the quota is taken to be reset every minute"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -268,12 +268,13 @@ impl Pull {
                     return Ok(Next::Another);
                 }
                 if let Some(reason) = self.stop.reason().filter(|_| self.stream().endless.is_some()) {
-                    report.stopped_early(reason, self.store.now().await?);
+                    report.stopped_early(reason, self.stop.in_words(reason), self.store.now().await?);
                 }
             }
             Ok(Ended::Early(reason)) => {
-                held.release(reason.as_str(), position.traffic).await?;
-                report.partial(reason, self.store.now().await?);
+                let in_words = self.stop.in_words(reason);
+                held.release(&in_words, position.traffic).await?;
+                report.partial(reason, in_words, self.store.now().await?);
             }
             Ok(Ended::Forgotten(error)) => {
                 held.begin_anew().await?;
@@ -590,6 +591,10 @@ mod children_tests;
 #[cfg(test)]
 #[path = "run_endless_tests.rs"]
 mod endless_tests;
+
+#[cfg(test)]
+#[path = "run_http_tests.rs"]
+mod http_tests;
 
 #[cfg(test)]
 #[path = "run_tables_tests.rs"]

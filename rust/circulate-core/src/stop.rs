@@ -1,6 +1,6 @@
 //! Asking a run to stop, and knowing how long it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,7 +13,8 @@ pub enum StopReason {
     Deadline,
     /// Somebody asked: Ctrl-C, SIGTERM, a cancelled call.
     Interrupted,
-    /// The API asked for a wait that would have outlasted the deadline or our patience.
+    /// A wait would have outlasted the deadline or our patience: one that the API asked for, or one that leaves quota to
+    /// others.
     Wait(Duration),
 }
 
@@ -32,6 +33,8 @@ impl StopReason {
 #[derive(Debug, Clone)]
 pub struct Stop {
     asked: Arc<watch::Sender<Option<StopReason>>>,
+    /// What led to it.
+    cause: Arc<Mutex<Option<String>>>,
     deadline: Option<Instant>,
     max_wait: Option<Duration>,
 }
@@ -39,7 +42,7 @@ pub struct Stop {
 impl Stop {
     /// A run that may take as long as it needs, or has until `deadline`.
     pub fn new(deadline: Option<Instant>) -> Self {
-        Self { asked: Arc::new(watch::Sender::new(None)), deadline, max_wait: None }
+        Self { asked: Arc::new(watch::Sender::new(None)), cause: Arc::default(), deadline, max_wait: None }
     }
 
     /// Rather stops than waits for longer than `span` at a time: where waiting is billed, somebody else can do it.
@@ -49,11 +52,41 @@ impl Stop {
 
     /// Asks the run to stop; the first reason is the one that counts.
     pub fn request(&self, reason: StopReason) {
+        self.ask(reason);
+    }
+
+    /// The same, and says what led to it: an error that could not be retried in time, or what is waited for.
+    pub fn request_because(&self, reason: StopReason, cause: impl Into<String>) {
+        if self.ask(reason) {
+            *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.into());
+        }
+    }
+
+    /// Says what was being retried when the deadline came. The first cause is the one that counts.
+    pub fn was_retrying(&self, error: impl Into<String>) {
+        if self.reason() == Some(StopReason::Deadline) {
+            let mut cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner);
+            cause.get_or_insert_with(|| error.into());
+        }
+    }
+
+    /// The reason in a word, and what led to it: a reason for stopping never replaces the error that caused it.
+    pub fn in_words(&self, reason: StopReason) -> String {
+        let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (reason, cause) {
+            (_, None) | (StopReason::Interrupted, _) => reason.as_str().to_owned(),
+            (StopReason::Deadline, Some(error)) => format!("deadline, while retrying: {error}"),
+            (StopReason::Wait(_), Some(cause)) => format!("wait: {cause}"),
+        }
+    }
+
+    /// Returns whether this is the first reason.
+    fn ask(&self, reason: StopReason) -> bool {
         self.asked.send_if_modified(|asked| {
             let first = asked.is_none();
             asked.get_or_insert(reason);
             first
-        });
+        })
     }
 
     /// Why the run should stop, if it should.
@@ -101,6 +134,21 @@ mod tests {
         stop.request(StopReason::Interrupted);
         stop.request(StopReason::Wait(Duration::ZERO));
         assert_eq!(stop.requested().await, StopReason::Interrupted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reason_keeps_the_error_that_caused_it() {
+        let stop = Stop::new(Some(Instant::now() + Duration::from_secs(5)));
+        stop.was_retrying("too early");
+        assert_eq!(stop.in_words(StopReason::Deadline), "deadline");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        stop.was_retrying("the API answered 500");
+        stop.was_retrying("another");
+        assert_eq!(stop.in_words(StopReason::Deadline), "deadline, while retrying: the API answered 500");
+        let stop = Stop::new(None);
+        stop.request_because(StopReason::Wait(Duration::ZERO), "leaving quota");
+        stop.request_because(StopReason::Deadline, "too late");
+        assert_eq!(stop.in_words(StopReason::Wait(Duration::ZERO)), "wait: leaving quota");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
+use http_auth::ChallengeRef;
 
 /// An error of a challenge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,11 +16,26 @@ pub(super) struct Challenge {
     pub(super) scope: Option<String>,
 }
 
+/// Whether an answer wants a proof of possession (RFC 9449, sections 5 and 7.1), and no bearer token would do.
+pub(crate) fn demands_dpop(headers: &HeaderMap) -> bool {
+    let names = |scheme| challenges(headers).any(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme));
+    names("DPoP") && !names("Bearer")
+}
+
+/// Whether an answer wants a proof with the nonce that comes with it (RFC 9449, section 9).
+pub(crate) fn gives_nonce(headers: &HeaderMap) -> bool {
+    let wants = challenge(headers).is_some_and(|challenge| challenge.error == "use_dpop_nonce");
+    wants && headers.contains_key("dpop-nonce")
+}
+
+fn challenges(headers: &HeaderMap) -> impl Iterator<Item = ChallengeRef<'_>> {
+    let lines = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| http_auth::parse_challenges(line).unwrap_or_default())
+}
+
 /// The first error that the challenges of an answer tell; what can't be read is passed over.
 pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
-    let lines = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    let challenges = lines.flat_map(|line| http_auth::parse_challenges(line).unwrap_or_default());
-    challenges.into_iter().find_map(|challenge| {
+    challenges(headers).find_map(|challenge| {
         let parameter = |name: &str| {
             let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.to_unescaped())
@@ -39,6 +55,20 @@ mod tests {
     fn told(lines: &[&str]) -> Option<Challenge> {
         let lines = lines.iter().map(|line| (WWW_AUTHENTICATE, line.parse().unwrap()));
         challenge(&lines.collect())
+    }
+
+    #[test]
+    fn a_proof_is_wanted_where_no_bearer_token_would_do() {
+        let headers = |lines: &[&str]| -> HeaderMap {
+            lines.iter().map(|line| (WWW_AUTHENTICATE, line.parse().unwrap())).collect()
+        };
+        let nonce = r#"DPoP error="use_dpop_nonce", error_description="nonce, please""#;
+        assert!(demands_dpop(&headers(&[nonce])) && demands_dpop(&headers(&[r#"dpop algs="ES256""#])));
+        assert!(!demands_dpop(&headers(&["Bearer", nonce])) && !demands_dpop(&headers(&[])));
+        let mut given = headers(&[nonce]);
+        assert!(!gives_nonce(&given), "there is none to give");
+        given.insert("dpop-nonce", "n1".parse().unwrap());
+        assert!(gives_nonce(&given));
     }
 
     #[test]

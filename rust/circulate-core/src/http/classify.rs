@@ -1,10 +1,12 @@
 //! What an answer means: success, try again, or give up — and the sentence that says so.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
 
-use super::challenge::challenge;
+use super::challenge::{challenge, gives_nonce};
 use super::rate_limit::{RateLimiter, Throttle, retry_after};
 use super::{Redactor, Response, Verdict};
 use crate::account::Account;
@@ -25,7 +27,11 @@ pub struct Failure {
 impl From<Error> for Failure {
     /// Errors marked temporary are worth a backoff.
     fn from(error: Error) -> Self {
-        let verdict = if error.status() == Status::Temporary { Verdict::Backoff } else { Verdict::Fail };
+        let verdict = match error.status() {
+            Status::Temporary if error.is_worth_one_retry() => Verdict::Once,
+            Status::Temporary => Verdict::Backoff,
+            Status::Permanent | Status::Persistent => Verdict::Fail,
+        };
         Self { error, verdict, page_too_big: false }
     }
 }
@@ -51,6 +57,12 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Whether code or sentence speak of it.
+    pub(crate) fn mentions(&self, word: &str) -> bool {
+        let said = [&self.code, &self.message].into_iter().flatten();
+        said.map(|said| said.to_lowercase()).any(|said| said.contains(word))
+    }
+
     /// Code and sentence after a colon, or nothing.
     pub(crate) fn after_colon(&self) -> String {
         let said: Vec<_> = [&self.code, &self.message].into_iter().flatten().map(String::as_str).collect();
@@ -79,32 +91,60 @@ impl Classifier {
         }
     }
 
-    /// Passes a success on; turns any other answer into what to do about it. Reads at most 64 KB of its body.
+    /// Passes a success on, and an answer whose status means an empty list; turns any other into what to do about it. Reads at
+    /// most 64 KB of its body.
     pub async fn check(
         &self,
         response: Response,
         limiter: &RateLimiter,
         redactor: &Redactor,
+        empty: &BTreeSet<u16>,
     ) -> Result<Response, Failure> {
         if response.status.is_success() {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
         let told = self.told(response, redactor).await;
-        // Said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more scopes.
-        let verdict = match status.as_u16() {
-            429 => throttled(limiter, &headers),
-            401 if !told.lacks_scope => Verdict::Renew,
-            408 | 500 | 502 | 503 | 504 => retry_after(&headers).map_or(Verdict::Backoff, Verdict::After),
-            _ => Verdict::Fail,
+        let lacks_scope = told.lacks_scope && matches!(status.as_u16(), 400..=428);
+        let is_session = told.code.as_ref().is_some_and(|code| self.is_session_code(code));
+        // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
+        let verdict = match verdict_of(status, &headers, limiter) {
+            _ if lacks_scope => Verdict::Fail,
+            Verdict::Fail if empty.contains(&status.as_u16()) => {
+                return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
+            }
+            Verdict::Fail if is_session => Verdict::Session,
+            verdict => verdict,
         };
-        let error =
-            if told.lacks_scope { self.scope_error(&told) } else { self.error(status, &headers, &told) };
-        let code = if told.lacks_scope { Some(LACKS_SCOPE.to_owned()) } else { told.code };
+        let error = if lacks_scope {
+            self.scope_error(&told)
+        } else if verdict == Verdict::Session {
+            self.session_error(status, &told)
+        } else {
+            self.error(status, &headers, &told, verdict)
+        };
+        let code = if lacks_scope { Some(LACKS_SCOPE.to_owned()) } else { told.code };
         let error = self.with_request_id(error, &headers).answered(status.as_u16(), code);
-        let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew);
+        let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew | Verdict::Nonce);
         let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
+    }
+
+    fn is_session_code(&self, code: &str) -> bool {
+        self.error_body
+            .as_ref()
+            .is_some_and(|fields| fields.invalid_session.iter().any(|known| known == code))
+    }
+
+    /// Not about what was asked for, whatever the status says.
+    fn session_error(&self, status: StatusCode, told: &Told) -> Error {
+        let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
+        let message = format!("{title} says that the session is not valid ({number}){said}");
+        let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
+        let hint = || {
+            format!("it said so twice: check {}; it may have been revoked, or have expired", self.credentials)
+        };
+        Error::new(ErrorKind::Auth, "request page", message).hint(known.unwrap_or_else(hint))
     }
 
     /// It says something about the token and nothing about what was asked for: no other request would fare better.
@@ -140,12 +180,15 @@ impl Classifier {
         }
     }
 
-    fn error(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Error {
+    fn error(&self, status: StatusCode, headers: &HeaderMap, told: &Told, verdict: Verdict) -> Error {
         let title = &self.title;
         let said = told.after_colon();
         let number = status.as_u16();
         let (kind, message, hint) =
             match number {
+                _ if matches!(verdict, Verdict::Throttled(_)) => {
+                    (ErrorKind::RateLimited, format!("{title} asked us to slow down ({number}){said}"), None)
+                }
                 401 => (
                     ErrorKind::Auth,
                     format!("{title} refused the credentials (401){said}"),
@@ -162,7 +205,13 @@ impl Classifier {
                         self.credentials
                     ))),
                 ),
-                429 => (ErrorKind::RateLimited, format!("{title} asked us to slow down (429){said}"), None),
+                304 => (
+                    ErrorKind::Api,
+                    format!(
+                        "{title} answered 304 (not modified), although nothing was said of an earlier answer"
+                    ),
+                    Some("a cache between us and the API may do so: ask without it".to_owned()),
+                ),
                 300..=399 => (
                     ErrorKind::Api,
                     format!("{title} answered with a redirect ({number}), which is never followed"),
@@ -217,8 +266,33 @@ impl Classifier {
     }
 }
 
-/// What a 429 asks for.
-pub(crate) fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> Verdict {
+/// What an answer that is no success allows, by its status (RFC 9110, section 15) and its `Retry-After`: decided here for APIs
+/// and for token endpoints alike.
+///
+/// Any 4xx with `Retry-After` asks to be asked later, but for 401, which is about the credentials. So does 403 with no quota
+/// left, as GitHub says it. What is not known is treated as the first of its class, and what is of no class as a 5xx. Of these
+/// 501 and 505 say that the server never does what was asked, and 511 that a network in between wants somebody to sign in.
+pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> Verdict {
+    let told = retry_after(headers);
+    match (status.as_u16(), told) {
+        (401, _) if gives_nonce(headers) => Verdict::Nonce,
+        (401, _) => Verdict::Renew,
+        (408 | 425, told) => later(told),
+        (420 | 429, _) | (400..=499, Some(_)) => throttled(limiter, headers),
+        (403, None) if limiter.is_used_up(headers) => throttled(limiter, headers),
+        (501 | 505 | 511, None) | (..=499, _) => Verdict::Fail,
+        (_, told) => later(told),
+    }
+}
+
+fn later(told: Option<Throttle>) -> Verdict {
+    match told {
+        Some(Throttle::Until(wait)) => Verdict::After(wait),
+        _ => Verdict::Backoff,
+    }
+}
+
+fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> Verdict {
     Verdict::Throttled(match limiter.throttle(headers) {
         Throttle::Until(wait) => Some(wait),
         Throttle::Concurrency | Throttle::Unknown => None,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::{StreamExt, iter};
+use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Clock;
@@ -22,7 +24,10 @@ async fn failure(response: Response) -> Failure {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let redactor = Redactor::new([Secret::new(CANARY)]);
-    Classifier::new(&source, &okta_account()).check(response, &limiter, &redactor).await.unwrap_err()
+    Classifier::new(&source, &okta_account())
+        .check(response, &limiter, &redactor, &BTreeSet::new())
+        .await
+        .unwrap_err()
 }
 
 fn vendor_error(summary: &str) -> String {
@@ -34,7 +39,7 @@ async fn a_success_is_passed_on() {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let passed = Classifier::new(&source, &okta_account())
-        .check(answer(200, &[], "[]"), &limiter, &Redactor::default())
+        .check(answer(200, &[], "[]"), &limiter, &Redactor::default(), &BTreeSet::new())
         .await;
     assert_eq!(passed.unwrap().status, StatusCode::OK);
 }
@@ -47,13 +52,30 @@ async fn a_status_decides_whether_to_try_again() {
         (403, Verdict::Fail),
         (404, Verdict::Fail),
         (410, Verdict::Fail),
+        (403, Verdict::Fail),
+        (418, Verdict::Fail),
         (501, Verdict::Fail),
+        (505, Verdict::Fail),
+        (511, Verdict::Fail),
         (302, Verdict::Fail),
+        (304, Verdict::Fail),
+        (101, Verdict::Fail),
         (408, Verdict::Backoff),
+        (425, Verdict::Backoff),
         (500, Verdict::Backoff),
         (502, Verdict::Backoff),
         (503, Verdict::Backoff),
         (504, Verdict::Backoff),
+        // What no standard names is treated as the first of its class (RFC 9110, section 15), what has no class as a 5xx.
+        (507, Verdict::Backoff),
+        (509, Verdict::Backoff),
+        (520, Verdict::Backoff),
+        (529, Verdict::Backoff),
+        (530, Verdict::Backoff),
+        (599, Verdict::Backoff),
+        (600, Verdict::Backoff),
+        (999, Verdict::Backoff),
+        (420, Verdict::Throttled(None)),
         (429, Verdict::Throttled(None)),
     ] {
         let failure = failure(answer(status, &[], "")).await;
@@ -69,7 +91,108 @@ async fn a_time_that_is_told_is_kept_to() {
     let seven = Duration::from_secs(7);
     assert_eq!(failure(answer(503, &told, "")).await.verdict, Verdict::After(seven));
     assert_eq!(failure(answer(429, &told, "")).await.verdict, Verdict::Throttled(Some(seven)));
-    assert_eq!(failure(answer(404, &told, "")).await.verdict, Verdict::Fail);
+    assert_eq!(failure(answer(520, &told, "")).await.verdict, Verdict::After(seven));
+    assert_eq!(failure(answer(401, &told, "")).await.verdict, Verdict::Renew, "it is about the credentials");
+    assert_eq!(failure(answer(302, &told, "")).await.verdict, Verdict::Fail);
+}
+
+#[tokio::test]
+async fn any_refusal_that_says_when_to_come_back_asks_us_to_slow_down() {
+    for status in [400, 403, 404, 409, 413, 420, 423, 429, 430] {
+        for (text, wait) in [("0.503", Some(0.503)), ("13s", Some(13.0)), ("soon", None)] {
+            let failure = failure(answer(status, &[("retry-after", text)], "")).await;
+            let Verdict::Throttled(told) = failure.verdict else { panic!("{status}: {:?}", failure.verdict) };
+            assert_eq!(told.map(|told| told.as_secs_f64()), wait, "{status} {text}");
+            assert_eq!(
+                (failure.error.kind(), failure.error.status()),
+                (ErrorKind::RateLimited, Status::Temporary)
+            );
+            assert!(failure.error.to_string().contains(&format!("asked us to slow down ({status})")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_403_with_no_quota_left_asks_us_to_slow_down() {
+    let used_up = [
+        ("date", "Sun, 22 Nov 2026 05:30:00 GMT"),
+        ("x-rate-limit-limit", "60"),
+        ("x-rate-limit-remaining", "0"),
+        ("x-rate-limit-reset", "1795325417"),
+    ];
+    let verdict = failure(answer(403, &used_up, "")).await.verdict;
+    assert_eq!(verdict, Verdict::Throttled(Some(Duration::from_secs(18))));
+    assert_eq!(failure(answer(404, &used_up, "")).await.verdict, Verdict::Fail);
+}
+
+#[tokio::test]
+async fn an_invalid_session_is_told_as_one_whatever_the_status_says() {
+    let body = r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#;
+    let failure = failure(answer(403, &[], body)).await;
+    assert_eq!((failure.verdict, failure.error.kind()), (Verdict::Session, ErrorKind::Auth));
+    assert!(failure.error.to_string().contains("the session is not valid (403): E0000005 Invalid session"));
+    assert!(failure.error.hint_text().unwrap().contains("API token"), "{:?}", failure.error);
+}
+
+#[tokio::test]
+async fn a_304_is_not_called_a_redirect() {
+    let error = failure(answer(304, &[], "")).await.error;
+    assert!(error.to_string().contains("304 (not modified)") && !error.to_string().contains("redirect"));
+}
+
+#[tokio::test]
+async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something_else() {
+    let source = okta_users().source;
+    let classifier = Classifier::new(&source, &okta_account());
+    let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
+    let scope = [("www-authenticate", r#"Bearer error="insufficient_scope""#)];
+    for (response, passed) in [
+        (answer(404, &[], &vendor_error("no such")), true),
+        (answer(404, &[("retry-after", "1")], ""), false),
+        (answer(404, &scope, ""), false),
+        (answer(403, &[], ""), false),
+    ] {
+        let checked = classifier.check(response, &limiter, &Redactor::default(), &[404].into()).await;
+        assert_eq!(checked.is_ok(), passed, "{checked:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_answer_is_called_a_success_that_is_none_or_waited_for_too_long(
+        status in 100u16..1000,
+        headers in proptest::collection::vec(
+            (0..7usize, proptest::collection::vec(prop_oneof![32..127u8, 128..=255u8], 0..40)), 0..6,
+        ),
+        body in proptest::collection::vec(any::<u8>(), 0..80),
+        known in proptest::sample::select(vec![
+            "", "{\"error\":7}", "{\"errorCode\":\"E0000005\"}", "{\"error\":\"use_dpop_nonce\"}",
+        ]),
+    ) {
+        let names = ["date", "retry-after", "www-authenticate", "location", "x-rate-limit-reset", "dpop-nonce", "link"];
+        for body in [body, known.as_bytes().to_vec()] {
+            let mut map = HeaderMap::new();
+            for (name, value) in &headers {
+                map.append(names[*name], http::HeaderValue::from_bytes(value).unwrap());
+            }
+            let status = StatusCode::from_u16(status).unwrap();
+            let response = Response { status, headers: map, body: iter([Ok(Bytes::from(body))]).boxed() };
+            let source = okta_users().source;
+            let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
+            let classifier = Classifier::new(&source, &okta_account());
+            let redactor = Redactor::new([Secret::new(CANARY)]);
+            let empty = BTreeSet::new();
+            let checked = classifier.check(response, &limiter, &redactor, &empty).now_or_never().unwrap();
+            prop_assert_eq!(checked.is_ok(), status.is_success());
+            if let Err(failure) = checked {
+                if let Verdict::After(wait) | Verdict::Throttled(Some(wait)) = failure.verdict {
+                    prop_assert!(wait <= Duration::from_hours(24));
+                }
+                let told = failure.error.to_string();
+                prop_assert!(!told.chars().any(char::is_control) && told.chars().count() < 1000, "{told}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

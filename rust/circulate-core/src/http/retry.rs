@@ -38,6 +38,12 @@ pub enum Verdict {
     Fail,
     /// The credentials were refused: it will fail again unless there are others.
     Renew,
+    /// The session behind the credentials is not valid: try again once, with others where there are any.
+    Session,
+    /// A proof of possession lacks the nonce that came with the answer (RFC 9449, section 9): try again once, with it.
+    Nonce,
+    /// It will most likely fail again: try once more after a backoff.
+    Once,
     /// Try again after a backoff.
     Backoff,
     /// Try again after the time the API told.
@@ -71,6 +77,7 @@ impl Jitter {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     failed: u32,
+    tried_once_more: bool,
     throttled: u32,
 }
 
@@ -100,22 +107,23 @@ impl Retry {
     /// The wait before the next attempt, or `None` to give up.
     pub fn wait(&self, verdict: Verdict, tally: &mut Tally) -> Option<Duration> {
         match verdict {
-            Verdict::Fail | Verdict::Renew => None,
+            Verdict::Fail | Verdict::Renew | Verdict::Nonce => None,
+            Verdict::Session | Verdict::Once => {
+                let again = !std::mem::replace(&mut tally.tried_once_more, true);
+                (again && self.policy.attempts > 1 && self.spend()).then(|| self.backoff(1))
+            }
             Verdict::Throttled(told) => {
                 tally.throttled += 1;
-                let backoff = || self.backoff(tally.throttled);
                 (tally.throttled <= self.policy.throttled)
-                    .then(|| told.map_or_else(backoff, |told| self.a_little_more(told)))
+                    .then(|| self.told_or_backoff(told, tally.throttled))
             }
             Verdict::Backoff | Verdict::After(_) => {
                 tally.failed += 1;
                 if tally.failed >= self.policy.attempts || !self.spend() {
                     return None;
                 }
-                Some(match verdict {
-                    Verdict::After(told) => self.a_little_more(told),
-                    _ => self.backoff(tally.failed),
-                })
+                let told = if let Verdict::After(told) = verdict { Some(told) } else { None };
+                Some(self.told_or_backoff(told, tally.failed))
             }
         }
     }
@@ -126,9 +134,13 @@ impl Retry {
         self.jitter.up_to(bound)
     }
 
-    /// A told time and up to a second more: all clients were told the same.
-    fn a_little_more(&self, told: Duration) -> Duration {
-        told + self.jitter.up_to(Duration::from_secs(1))
+    /// A told time and up to a second more: all clients were told the same. No time at all is a backoff, as an API that says
+    /// "at once" each time would be asked without a pause.
+    fn told_or_backoff(&self, told: Option<Duration>, failures: u32) -> Duration {
+        match told.filter(|told| !told.is_zero()) {
+            Some(told) => told + self.jitter.up_to(Duration::from_secs(1)),
+            None => self.backoff(failures),
+        }
     }
 
     fn spend(&self) -> bool {
@@ -181,6 +193,24 @@ mod tests {
         assert_eq!(waits.len(), 30);
         assert!(waits.iter().all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64())));
         assert!(retry.wait(Verdict::Backoff, &mut tally).is_some());
+    }
+
+    #[test]
+    fn what_is_worth_one_retry_gets_one() {
+        for verdict in [Verdict::Once, Verdict::Session] {
+            let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
+            assert!(retry.wait(verdict, &mut tally).is_some());
+            assert_eq!(retry.wait(verdict, &mut tally), None);
+            assert!(retry.wait(Verdict::Backoff, &mut tally).is_some(), "another trouble is counted apart");
+        }
+    }
+
+    #[test]
+    fn an_api_that_says_at_once_is_not_asked_without_a_pause() {
+        let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
+        let at_once = Verdict::Throttled(Some(Duration::ZERO));
+        let waits: Duration = std::iter::from_fn(|| retry.wait(at_once, &mut tally)).sum();
+        assert!(waits > Duration::from_mins(3), "{waits:?}");
     }
 
     proptest! {

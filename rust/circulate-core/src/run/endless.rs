@@ -6,7 +6,6 @@
 //! record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked for in windows,
 //! side by side.
 
-use http::HeaderMap;
 use jiff::Timestamp;
 use url::Url;
 
@@ -176,7 +175,7 @@ impl Attempt<'_> {
             size.max = size.min;
         }
         let url = first_url(&self.pull.account, &small, None, None, &Window::default())?;
-        let mut request = PageRequest { url, headers: HeaderMap::new(), page_size: None };
+        let mut request = PageRequest::new(url);
         let date =
             self.client.fetch(&mut request, |answer| async move { Ok(server_date(&answer.headers)) }).await?;
         match date {

@@ -79,7 +79,7 @@ pub struct Report {
     pub continuation: Option<String>,
     /// Before this time (epoch seconds, by the store's clock) going on is of no use.
     pub resume_after: Option<i64>,
-    /// Why the run stopped early.
+    /// Why the run stopped early: `deadline`, `interrupted` or `wait`, followed by what led to it.
     pub stopped_by: Option<String>,
     /// Who holds a busy stream (nobody, if a run is pending), and until when unless the lease is renewed.
     pub held_by: Option<(Option<String>, Timestamp)>,
@@ -198,10 +198,10 @@ impl Report {
         self.drift = index.tables.as_ref().map(|tables| Drifted::of(&tables.drift));
     }
 
-    pub(super) fn partial(&mut self, reason: StopReason, now: Timestamp) {
+    pub(super) fn partial(&mut self, reason: StopReason, in_words: String, now: Timestamp) {
         self.status = Verdict::Partial;
         self.continuation.clone_from(&self.run_id);
-        self.stopped_early(reason, now);
+        self.stopped_early(reason, in_words, now);
     }
 
     /// An error ended it that leaves nothing of what was read.
@@ -217,8 +217,8 @@ impl Report {
     }
 
     /// Something stopped it; of an endless list it is complete all the same, up to there.
-    pub(super) fn stopped_early(&mut self, reason: StopReason, now: Timestamp) {
-        self.stopped_by = Some(reason.as_str().to_owned());
+    pub(super) fn stopped_early(&mut self, reason: StopReason, in_words: String, now: Timestamp) {
+        self.stopped_by = Some(in_words);
         if let StopReason::Wait(wait) = reason {
             self.resume_after = Some(later(now, wait).as_second() + 1);
         }
