@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use url::Url;
 
 use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +20,7 @@ use crate::spec::{Auth, Source};
 
 pub use header::StaticHeader;
 pub use nobody::Nobody;
+pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
@@ -30,6 +32,10 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     /// The API refused the credentials in these headers. Returns whether there are others now, or will be by the next
     /// [`Authorize::apply`], so that asking again may help.
     fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>>;
+
+    /// Learns from an answer of the API to a request of `url`, whatever its status: what it wants in the next proof of
+    /// possession.
+    fn learn(&self, _url: &Url, _headers: &HeaderMap) {}
 
     /// What must not be shown, as it is known now.
     fn secrets(&self) -> Vec<Secret>;

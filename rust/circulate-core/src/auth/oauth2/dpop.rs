@@ -1,6 +1,6 @@
 //! Proofs of possession (DPoP, RFC 9449): with every request a signed note that says who holds the key of the token.
 
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
 /// The header of a proof.
-pub(in crate::auth) const DPOP: &str = "dpop";
+pub(crate) const DPOP: &str = "dpop";
+/// The header with what a server wants in the next proof.
+const NONCE: &str = "dpop-nonce";
+/// The longest nonce that is kept.
+const MAX_NONCE: usize = 4096;
+
+/// The nonce of an answer (section 8.1), which any answer may bring.
+pub(in crate::auth) fn nonce_of(headers: &HeaderMap) -> Option<&str> {
+    let nonce = headers.get(NONCE)?.to_str().ok()?.trim();
+    (!nonce.is_empty() && nonce.len() <= MAX_NONCE).then_some(nonce)
+}
 
 /// What a proof is for.
 pub(in crate::auth) struct Proof<'p> {

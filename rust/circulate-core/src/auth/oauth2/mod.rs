@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::credential::{Credential, Settings};
-use self::dpop::{DPOP, Proof, proof};
-use self::granted::{Granted, granted};
+use self::dpop::{DPOP, Proof, nonce_of, proof};
+use self::granted::{Granted, Reply, reply};
 use self::key::SigningKey;
 use self::tokens::{Basis, Client, Token};
 use super::{Authorize, Connection, TokenFile};
@@ -29,8 +29,8 @@ use crate::account::Account;
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
-    Classifier, Failure, LACKS_SCOPE, Pacing, Redactor, Request, Response, Told, Transport, Verdict,
-    retry_after, server_date, throttled,
+    Classifier, Failure, LACKS_SCOPE, Pacing, Redactor, Request, Told, Transport, Verdict, demands_dpop,
+    server_date, verdict_of,
 };
 use crate::secrets::Secret;
 use crate::spec::{OAuth2, Source};
@@ -193,10 +193,14 @@ impl AccessToken {
             match answer.map_err(|_| self.too_slow()).flatten()? {
                 Answer::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
                 Answer::Refused(status, headers, told) => {
-                    if !self.amend(&told, &credential, &basis, &mut tried).await {
+                    let failure = self.failure(status, &headers, &told);
+                    // What goes away by itself says nothing of the client, whatever its body says.
+                    let for_good = failure.verdict == Verdict::Fail;
+                    let demands = demands_dpop(&headers);
+                    if !for_good || !self.amend(&told, demands, &credential, &basis, &mut tried).await {
                         let of_client =
                             matches!(told.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
-                        return Err(Refusal { failure: self.failure(status, &headers, &told), of_client });
+                        return Err(Refusal { failure, of_client: for_good && of_client });
                     }
                 }
             }
@@ -206,12 +210,17 @@ impl AccessToken {
     async fn ask(&self, request: Request, redactor: &Redactor) -> Result<Answer> {
         let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
         let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
-        self.client.learn(ahead, text(&response, "dpop-nonce"));
-        if response.status.is_success() {
-            return granted(response).await.map(Answer::Granted).map_err(|error| self.at_token_url(error));
-        }
+        self.client.learn(ahead, nonce_of(&response.headers));
         let (status, headers) = (response.status, response.headers.clone());
-        Ok(Answer::Refused(status, headers, self.classifier.told(response, redactor).await))
+        let refusal = if status.is_success() {
+            match reply(response, redactor).await.map_err(|error| self.at_token_url(error))? {
+                Reply::Granted(granted) => return Ok(Answer::Granted(granted)),
+                Reply::Refused(refusal) => refusal,
+            }
+        } else {
+            response
+        };
+        Ok(Answer::Refused(status, headers, self.classifier.told(refusal, redactor).await))
     }
 
     fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
@@ -258,10 +267,19 @@ impl AccessToken {
     }
 
     /// Does what a refusal asks for; returns whether there is a point in asking again.
-    async fn amend(&self, told: &Told, credential: &Credential, basis: &Basis, tried: &mut Tried) -> bool {
+    async fn amend(
+        &self,
+        told: &Told,
+        demands_dpop: bool,
+        credential: &Credential,
+        basis: &Basis,
+        tried: &mut Tried,
+    ) -> bool {
         let code = told.code.as_deref().unwrap_or_default();
         let first = |tried: &mut bool| !std::mem::replace(tried, true);
-        if basis.key.is_none() && matches!(code, "invalid_dpop_proof" | "use_dpop_nonce") {
+        // Some say it by a code of DPoP, others in the sentence of `invalid_grant` or of `invalid_request`, or by a challenge. We
+        // sent no proof, so it can only be missing.
+        if basis.key.is_none() && (demands_dpop || told.mentions("dpop")) {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         let now = self.client.basis();
@@ -286,15 +304,16 @@ impl AccessToken {
 
     fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Failure {
         let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
-        let verdict = match number {
-            429 => throttled(&self.pacing.limiter, headers),
-            408 | 500 | 502 | 503 | 504 => retry_after(headers).map_or(Verdict::Backoff, Verdict::After),
-            _ => Verdict::Fail,
+        let verdict = match verdict_of(status, headers, &self.pacing.limiter) {
+            // There is nothing to renew here: what is refused is what a token would be got with.
+            Verdict::Renew | Verdict::Nonce => Verdict::Fail,
+            Verdict::Fail if told.code.as_deref() == Some("temporarily_unavailable") => Verdict::Backoff,
+            verdict => verdict,
         };
         let (kind, message) = match number {
-            429 => (
+            _ if matches!(verdict, Verdict::Throttled(_)) => (
                 ErrorKind::RateLimited,
-                format!("{title}'s token endpoint asked us to slow down (429){said}"),
+                format!("{title}'s token endpoint asked us to slow down ({number}){said}"),
             ),
             300..=399 => (
                 ErrorKind::Auth,
@@ -302,7 +321,9 @@ impl AccessToken {
                     "{title}'s token endpoint answered with a redirect ({number}), which is never followed"
                 ),
             ),
-            400..=499 => (ErrorKind::Auth, format!("{title} gave no access token ({number}){said}")),
+            200..=299 | 400..=499 => {
+                (ErrorKind::Auth, format!("{title} gave no access token ({number}){said}"))
+            }
             _ => (ErrorKind::Api, format!("{title}'s token endpoint answered {number}{said}")),
         };
         let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
@@ -337,7 +358,8 @@ impl Authorize for AccessToken {
             if let Some(key) = &token.key {
                 let now = server_time(self.clock.now(), self.client.basis().ahead);
                 let (method, url) = (&request.method, &request.url);
-                let about = Proof { method, url, now, nonce: None, token: Some(&token.secret) };
+                let nonce = self.client.api_nonce(&url.origin().ascii_serialization());
+                let about = Proof { method, url, now, nonce: nonce.as_deref(), token: Some(&token.secret) };
                 request.headers.insert(DPOP, proof(key, &about)?);
             }
             Ok(())
@@ -351,6 +373,16 @@ impl Authorize for AccessToken {
         Box::pin(std::future::ready(Ok(true)))
     }
 
+    fn learn(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(nonce) = nonce_of(headers) {
+            self.client.learn_api_nonce(url.origin().ascii_serialization(), nonce);
+        }
+        if demands_dpop(headers) && self.client.basis().key.is_none() {
+            // Without a key the next token is as this one, and the API says so again.
+            let _ = SigningKey::generate().map(|key| self.client.bind(key));
+        }
+    }
+
     fn secrets(&self) -> Vec<Secret> {
         let token = self.client.valid(&self.scope, Timestamp::MIN).map(|token| token.secret.clone());
         self.account.secrets().chain(token).collect()
@@ -360,10 +392,6 @@ impl Authorize for AccessToken {
 fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
     let span = ahead.unsigned_abs();
     if ahead.is_negative() { earlier(now, span) } else { later(now, span) }
-}
-
-fn text<'r>(response: &'r Response, header: &str) -> Option<&'r str> {
-    response.headers.get(header)?.to_str().ok()
 }
 
 /// What no answer to this request should make us show, in every form in which it might hold it.

@@ -289,6 +289,117 @@ async fn a_server_that_wants_proof_gets_it_with_its_nonce() {
     assert_eq!(proof.get("nonce"), None);
 }
 
+fn bound(token: &str) -> Answer {
+    Answer::new(200, json!({"access_token": token, "token_type": "DPoP", "expires_in": 3600}).to_string())
+}
+
+#[tokio::test]
+async fn proof_is_sent_however_the_server_says_that_it_wants_it() {
+    let says = |status, error, sentence| {
+        Answer::new(status, json!({"error": error, "error_description": sentence}).to_string())
+    };
+    for demand in [
+        says(400, "invalid_grant", "The DPoP proof JWT header is missing."),
+        says(400, "invalid_request", "dpop proof required"),
+        says(400, "use_dpop_nonce", "No."),
+        says(200, "invalid_dpop_proof", "No."),
+        Answer::new(401, "").header("www-authenticate", r#"DPoP algs="ES256""#),
+    ] {
+        let bench = bench([demand, bound("t1")]);
+        assert_eq!(bench.signed().await, "DPoP t1");
+        assert!(bench.script.requests.lock().unwrap()[1].headers.contains_key(DPOP));
+    }
+    let bench = bench([says(400, "invalid_grant", "No such user.")]);
+    bench.refused().await;
+    assert_eq!(bench.asked(), 1, "that is not about a proof");
+}
+
+#[tokio::test]
+async fn the_apis_nonce_is_kept_apart_from_the_token_endpoints_and_used() {
+    let bench = bench([refusal(400, "use_dpop_nonce").header("dpop-nonce", "as"), bound("t1")]);
+    let api = "https://acme.okta.com/api/v1/users".parse().unwrap();
+    let nonce = |headers: &HeaderMap| claims(&headers[DPOP]).get("nonce").cloned();
+    assert_eq!(nonce(&bench.sign().await.unwrap()), None);
+    for said in ["n1", "n2"] {
+        bench
+            .token
+            .learn(&api, &HeaderMap::from_iter([("dpop-nonce".parse().unwrap(), said.parse().unwrap())]));
+        assert_eq!(nonce(&bench.sign().await.unwrap()), Some(json!(said)));
+    }
+    let elsewhere = "https://other.example/".parse().unwrap();
+    for (url, said) in [(&elsewhere, "n3".to_owned()), (&api, String::new()), (&api, "n".repeat(5000))] {
+        bench
+            .token
+            .learn(url, &HeaderMap::from_iter([("dpop-nonce".parse().unwrap(), said.parse().unwrap())]));
+        assert_eq!(nonce(&bench.sign().await.unwrap()), Some(json!("n2")), "of another origin, or no nonce");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
+    let wants = |nonce| {
+        let challenge = r#"DPoP error="use_dpop_nonce", error_description="nonce, please""#;
+        Answer::new(401, "").header("www-authenticate", challenge).header("dpop-nonce", nonce)
+    };
+    let page = || Answer::new(200, "[]").header("dpop-nonce", "later");
+    // The token endpoint and the API are one script: what is asked for comes in this order.
+    for (answers, done, asked) in [
+        (vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), page(), page()], true, 5),
+        (vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), wants("n2"), page(), page()], true, 6),
+        (
+            vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), wants("n2"), wants("n3"), page()],
+            false,
+            6,
+        ),
+    ] {
+        let bench = bench(answers);
+        let (source, account) = (okta("users").source, account(&[("client_secret", CANARY)]).unwrap());
+        let connection = crate::testing::connection(&source, Arc::clone(&bench.script) as _);
+        let retry =
+            crate::http::Retry::new(crate::http::RetryPolicy::default(), crate::http::Jitter::seeded(1));
+        let (script, token) = (Arc::clone(&bench.script), Arc::new(bench.token));
+        let stop = crate::stop::Stop::new(None);
+        let client =
+            crate::client::Client::new(&source, &account, &connection, token, retry, Arc::default(), stop)
+                .unwrap();
+        let url: Url = "https://acme.okta.com/api/v1/users".parse().unwrap();
+        let mut outcome = Ok(());
+        for _ in 0..2 {
+            let mut request = crate::client::PageRequest::new(url.clone());
+            outcome = outcome.and(client.fetch(&mut request, |_| async { Ok(()) }).await);
+        }
+        assert_eq!(outcome.is_ok(), done, "{outcome:?}");
+        assert_eq!(script.urls().len(), asked);
+        let sent = script.requests.lock().unwrap();
+        if done {
+            let last = claims(&sent[asked - 1].headers[DPOP]);
+            assert_eq!(last["nonce"], "later", "a success may bring the next one");
+        } else {
+            assert!(outcome.unwrap_err().to_string().contains("use_dpop_nonce"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_away_by_itself_says_nothing_of_the_client() {
+    for status in [429, 500, 503, 520] {
+        let bench = bench([refusal(status, "invalid_client"), grant("t1", &json!(3600))]);
+        assert_eq!(bench.refused().await.status(), Status::Temporary, "{status}");
+        assert_eq!(bench.asked(), 1, "{status}");
+        assert_eq!(bench.signed().await, "Bearer t1", "{status}: it is asked again at once");
+    }
+}
+
+#[tokio::test]
+async fn an_error_with_a_good_status_is_told_as_the_refusal_that_it_is() {
+    let error = bench([refusal(200, "invalid_scope")]).refused().await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
+    assert!(error.to_string().contains("Okta gave no access token (200): invalid_scope No."), "{error}");
+    assert!(error.hint_text().unwrap().contains("grant the app these scopes"), "{error:?}");
+    let failure = bench([refusal(200, "temporarily_unavailable")]).sign().await.unwrap_err();
+    assert_eq!(failure.verdict, Verdict::Backoff);
+}
+
 #[tokio::test]
 async fn refusals_that_go_on_end() {
     let nonce = |nonce| refusal(400, "use_dpop_nonce").header("dpop-nonce", nonce);

@@ -79,8 +79,10 @@ struct Known {
     ahead: SignedDuration,
     /// The key that tokens are bound to, once the server asked for that.
     key: Option<Arc<SigningKey>>,
-    /// What the server gave for the next proof; the same is taken for a day or more.
+    /// What the token endpoint gave for the next proof; the same is taken for a day or more.
     nonce: Option<String>,
+    /// What APIs gave for theirs, by origin: it is kept apart from that of the token endpoint (RFC 9449, section 9).
+    api_nonces: BTreeMap<String, String>,
     tokens: BTreeMap<String, Slot>,
 }
 
@@ -220,6 +222,16 @@ impl Client {
         if let Some(nonce) = nonce {
             known.nonce = Some(nonce.to_owned());
         }
+    }
+
+    /// What the API at `origin` wants in the next proof.
+    pub(super) fn api_nonce(&self, origin: &str) -> Option<String> {
+        self.known().api_nonces.get(origin).cloned()
+    }
+
+    /// Learns what the API at `origin` wants in the next proof.
+    pub(super) fn learn_api_nonce(&self, origin: String, nonce: &str) {
+        self.known().api_nonces.insert(origin, nonce.to_owned());
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

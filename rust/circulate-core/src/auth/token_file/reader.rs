@@ -1,16 +1,18 @@
 //! Signing in with a token that somebody else gets.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
+use url::{Origin, Url};
 
 use super::ask::{Asked, ask};
 use super::{TokenFile, TokenFolder};
 use crate::auth::Authorize;
-use crate::auth::oauth2::dpop::{DPOP, Proof, proof};
+use crate::auth::oauth2::dpop::{DPOP, Proof, nonce_of, proof};
 use crate::auth::oauth2::key::SigningKey;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,12 +29,14 @@ pub struct FileToken {
     profile: String,
     folder: TokenFolder,
     clock: Clock,
+    /// What the API wants in the next proof, and its origin.
+    nonce: Mutex<Option<(Origin, String)>>,
 }
 
 impl FileToken {
     /// The token of `profile` in `folder`; nothing is read yet.
     pub fn new(profile: &str, folder: TokenFolder, clock: Clock) -> Self {
-        Self { profile: profile.to_owned(), folder, clock }
+        Self { profile: profile.to_owned(), folder, clock, nonce: Mutex::default() }
     }
 
     /// A token that has not ended. If there is none, as after a function was frozen for long, or if the file is not to be
@@ -87,6 +91,10 @@ impl FileToken {
             .hint("is the token extension attached to the function, and does it know this profile? Its log says more")
     }
 
+    fn nonce(&self) -> MutexGuard<'_, Option<(Origin, String)>> {
+        self.nonce.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sign(&self, request: &mut Request, token: &TokenFile) -> Result<()> {
         request.headers.insert(AUTHORIZATION, token.header()?);
         if let Some(jwk) = token.dpop_jwk.as_ref().filter(|_| token.is_bound()) {
@@ -99,7 +107,10 @@ impl FileToken {
             })?;
             let secret = Secret::new(token.access_token.clone());
             let (method, url) = (&request.method, &request.url);
-            let about = Proof { method, url, now: self.clock.now(), nonce: None, token: Some(&secret) };
+            let nonce =
+                self.nonce().clone().filter(|(origin, _)| *origin == url.origin()).map(|(_, nonce)| nonce);
+            let (now, nonce) = (self.clock.now(), nonce.as_deref());
+            let about = Proof { method, url, now, nonce, token: Some(&secret) };
             request.headers.insert(DPOP, proof(&key, &about)?);
         }
         Ok(())
@@ -127,6 +138,12 @@ impl Authorize for FileToken {
             };
             self.other_than(&digest).await.map(|_| true)
         })
+    }
+
+    fn learn(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(nonce) = nonce_of(headers) {
+            *self.nonce() = Some((url.origin(), nonce.to_owned()));
+        }
     }
 
     fn secrets(&self) -> Vec<Secret> {
