@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 import circulate_core
+from circulate_core import loopback
 from circulate_core.console import paint, say, size
 
 if TYPE_CHECKING:
@@ -122,5 +123,4 @@ def _compare(manifest: Path, org: Org, seen: int) -> bool:
 
 def _change(org: Org) -> None:
     request = Request(f"{org.url}/_practice/change?count={CHANGED}", method="POST")  # noqa: S310 - loopback
-    with urlopen(request, timeout=10):  # noqa: S310 - loopback
-        pass
+    loopback.ask(request, 10)

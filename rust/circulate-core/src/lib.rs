@@ -1,6 +1,6 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
-//! Data flows one way, and a module uses only what stands before it in this list: `error`, `aws`, `clock`, `secrets`,
+//! Data flows one way, and a module uses only what stands before it in this list: `error`, `net`, `aws`, `clock`, `secrets`,
 //! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
 //! [`plan`] → [`batch`] → [`table`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
 //! [`verify`], [`gc`], [`promote`]. A test holds it to that.
@@ -20,6 +20,7 @@ pub mod gc;
 pub mod http;
 pub mod location;
 pub mod manifest;
+mod net;
 pub mod page;
 pub mod plan;
 pub mod progress;

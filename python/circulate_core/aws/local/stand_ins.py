@@ -11,9 +11,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
-from circulate_core import _core
+from circulate_core import _core, loopback
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -74,23 +74,18 @@ def furnish(endpoint: str, secret: Mapping[str, str] | None) -> None:
         endpoint: URL of the stand-in.
         secret: What the secret holds.
     """
-    _ask(Request(f"{endpoint}/{BUCKET}", method="PUT"))  # noqa: S310 - loopback
+    loopback.ask(Request(f"{endpoint}/{BUCKET}", method="PUT"), PATIENCE_S)  # noqa: S310 - loopback
     with _environment(AWS_ENDPOINT_URL=endpoint, AWS_REGION=REGION, **credentials()):
         _core.state_init(STATE)
     if secret:
         body = json.dumps({"Name": SECRET, "SecretString": json.dumps(secret)}).encode()
         target = {"X-Amz-Target": "secretsmanager.CreateSecret", "Content-Type": "application/x-amz-json-1.1"}
-        _ask(Request(endpoint, data=body, headers=target))  # noqa: S310 - loopback
+        loopback.ask(Request(endpoint, data=body, headers=target), PATIENCE_S)  # noqa: S310 - loopback
 
 
 def credentials() -> dict[str, str]:
     """Return credentials for the stand-in, which takes any."""
     return {"AWS_ACCESS_KEY_ID": "practice", "AWS_SECRET_ACCESS_KEY": "practice"}
-
-
-def _ask(request: Request) -> None:
-    with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback
-        answer.read()
 
 
 @contextmanager

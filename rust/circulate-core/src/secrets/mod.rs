@@ -4,8 +4,7 @@ mod stored;
 
 use std::fmt;
 
-use url::{Host, Url};
-
+pub(crate) use crate::net::is_loopback;
 pub use stored::StoredSecret;
 #[cfg(test)]
 pub(crate) use stored::put_secret;
@@ -23,16 +22,6 @@ impl Secret {
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-/// Whether what is sent to `url` stays on this machine, so that plain http shows it to nobody.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

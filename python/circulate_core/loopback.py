@@ -1,0 +1,24 @@
+"""Requests to servers on this machine, which never go through a proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.request import ProxyHandler, build_opener
+
+if TYPE_CHECKING:
+    from urllib.request import Request
+
+
+def ask(request: Request, timeout: float) -> bytes:
+    """Send a request to loopback and return the answer's body.
+
+    Args:
+        request: What to send; its address is on loopback.
+        timeout: Seconds to wait for the connection, and for each piece of the answer.
+
+    Raises:
+        OSError: There was no answer, or one of an error.
+    """
+    with build_opener(ProxyHandler({})).open(request, timeout=timeout) as answer:
+        body: bytes = answer.read()
+    return body

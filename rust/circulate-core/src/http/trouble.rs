@@ -1,0 +1,52 @@
+//! Why there was no answer, or not all of one: decided here, with whether another try may help.
+
+use super::wire::Part;
+use crate::error::{Error, ErrorKind};
+use crate::net;
+
+/// Says what a person would look at first, and the innermost cause: those between repeat each other. The URL is left to
+/// the caller, who redacts it.
+pub(super) fn connection_error(part: Part, error: reqwest::Error) -> Error {
+    let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
+    let error = error.without_url();
+    let operation = match part {
+        Part::Request => "send request",
+        Part::Body => "read answer",
+    };
+    if let Some(trouble) = net::tls_trouble(&error) {
+        let message = format!("the server can't be trusted: {}", trouble.what);
+        return Error::new(ErrorKind::Network, operation, message).hint(trouble.hint);
+    }
+    if let Some(parsing) = net::find::<hyper::Error>(&error).filter(|error| error.is_parse()) {
+        return not_http(parsing);
+    }
+    let message = match (is_timeout, is_connect) {
+        (true, true) => "the API did not accept a connection in time",
+        (true, false) => "the API stopped answering",
+        (false, true) => "cannot connect to the API",
+        (false, false) => "the connection broke before the answer was complete",
+    };
+    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(&error))
+}
+
+/// The same bytes would come again.
+fn not_http(error: &hyper::Error) -> Error {
+    let why = error.to_string();
+    let data = |message: &str| Error::new(ErrorKind::Data, "read answer", message);
+    if why.contains("too large") {
+        return data("the answer has more header lines, or longer ones, than are read: 100 lines, 400 KB");
+    }
+    if why.contains("header") {
+        return data("a header line of the answer is not HTTP: it has a control character, or a name that is none")
+            .caused_by(why)
+            .hint(
+                "which header it is shows `curl --silent --dump-header - --output /dev/null URL | cat -v`; the API, or \
+                 something in between, has to send it otherwise",
+            );
+    }
+    data("the answer is not HTTP").caused_by(why).hint("is it an http(s) address, and the right port?")
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
