@@ -3,23 +3,42 @@
 //!
 //! The order is that of the AWS SDKs: `AWS_*` variables, then the profile (`AWS_PROFILE`), then what the machine offers
 //! (container and instance roles). `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` name other endpoints;
-//! `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured. Calls are retried by the SDK and by nobody else.
+//! `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured; an endpoint on loopback is never asked through a proxy. Calls are
+//! retried by the SDK and by nobody else.
 
 use std::error::Error as StdError;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_runtime::client::retries::classifiers::HttpStatusCodeClassifier;
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::{is_loopback, tls_trouble};
 
 /// Attempts at a call, unless `AWS_MAX_ATTEMPTS` or the profile says otherwise: a pull of hours meets more trouble than
 /// the three attempts get over that the SDK would make.
-const MAX_ATTEMPTS: u32 = 8;
+pub(crate) const MAX_ATTEMPTS: u32 = 10;
+/// What the SDK retries beside 500, 502, 503 and 504: S3 is also what others serve, behind gateways of theirs. 501 and 505 say
+/// that the server never does what was asked.
+const OTHER_SERVER_ERRORS: [RangeInclusive<u16>; 2] = [506..=599, 429..=429];
+/// More than a pull's retries cost.
+const RETRY_TOKENS: usize = 100_000_000;
 /// How long a call may take until its answer begins; that of S3 includes the upload.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -33,14 +52,25 @@ pub struct Aws {
 impl Aws {
     /// Finds region, credentials and endpoints. Credentials are only used, and told to be missing, at the first call.
     pub async fn load() -> Result<Self> {
-        Self::from_config(&aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await)
+        Self::from_config(
+            &aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await,
+        )
     }
 
     /// The same with all services at `endpoint`.
     #[cfg(any(test, feature = "testing"))]
     pub async fn at(endpoint: &str) -> Result<Self> {
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).endpoint_url(endpoint);
-        Self::from_config(&loader.load().await)
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client());
+        Self::from_config(&loader.endpoint_url(endpoint).load().await)
+    }
+
+    /// The same with next to no waits between attempts.
+    #[cfg(test)]
+    pub(crate) fn in_a_hurry(self) -> Self {
+        let (first, most) = (Duration::from_millis(1), Duration::from_millis(2));
+        let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+        let retry = retry.with_initial_backoff(first).with_max_backoff(most);
+        Self { config: self.config.to_builder().retry_config(retry).build(), ..self }
     }
 
     fn from_config(config: &SdkConfig) -> Result<Self> {
@@ -76,16 +106,78 @@ impl Aws {
         &self.region
     }
 
-    /// How calls are retried.
-    pub(crate) fn retry(&self) -> RetryConfig {
-        self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard)
-    }
-
     /// Whether another endpoint than AWS's own is asked, for all services or for the one whose id is written like this
     /// in `AWS_ENDPOINT_URL_<SERVICE>`.
     pub(crate) fn endpoint(&self, service: &str) -> Option<String> {
         let own = std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok();
         own.or_else(|| self.config.endpoint_url().map(ToOwned::to_owned))
+    }
+}
+
+/// Retries that each call has for itself: the budget that the SDK has all calls of a service share is used up by a dozen uploads
+/// that meet the same trouble.
+pub(crate) fn retry_partition() -> RetryPartition {
+    RetryPartition::custom("circulate").token_bucket(TokenBucket::new(RETRY_TOKENS)).build()
+}
+
+/// Says that these answers are worth a retry too.
+pub(crate) fn retry_statuses() -> HttpStatusCodeClassifier {
+    HttpStatusCodeClassifier::new_from_codes(OTHER_SERVER_ERRORS.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// As the SDK's own, but for loopback.
+fn http_client() -> SharedHttpClient {
+    let client = |proxy: fn() -> ProxyConfig| {
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let crypto = tls::rustls_provider::CryptoMode::AwsLc;
+            let mut connector = Connector::builder().tls_provider(tls::Provider::Rustls(crypto));
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector.set_proxy_config(Some(proxy()));
+            connector.build()
+        })
+    };
+    SharedHttpClient::new(DirectToLoopback {
+        proxied: client(ProxyConfig::from_env),
+        direct: client(ProxyConfig::disabled),
+    })
+}
+
+/// Asks through a proxy where the environment says so, but never for loopback.
+#[derive(Debug, Clone)]
+struct DirectToLoopback {
+    proxied: SharedHttpClient,
+    direct: SharedHttpClient,
+}
+
+impl HttpClient for DirectToLoopback {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let (clients, settings, components) = (self.clone(), settings.clone(), components.clone());
+        SharedHttpConnector::new(DirectConnector { clients, settings, components })
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.proxied.connector_metadata()
+    }
+}
+
+/// Makes the connector that a request needs, and not the other one: each reads the machine's certificates.
+#[derive(Debug)]
+struct DirectConnector {
+    clients: DirectToLoopback,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for DirectConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let stays_here = Url::parse(request.uri()).is_ok_and(|url| is_loopback(&url));
+        let client = if stays_here { &self.clients.direct } else { &self.clients.proxied };
+        client.http_connector(&self.settings, &self.components).call(request)
     }
 }
 
@@ -130,14 +222,15 @@ impl Call<'_> {
                      AWS_SECRET_ACCESS_KEY",
                 ),
             _ => {
-                let why = innermost(error);
-                let hint = if why.contains("certificate") {
-                    "set SSL_CERT_FILE to a PEM file with the certificate of your CA (AWS_CA_BUNDLE is not read)"
-                } else {
-                    "is the network up, and are AWS_ENDPOINT_URL and HTTPS_PROXY right, if they are set?"
-                };
-                let failed = self.error(format!("cannot reach {}", self.service)).caused_by(why);
-                failed.temporary().persistent().hint(hint)
+                let failed = self.error(format!("cannot reach {}", self.service));
+                if let Some(trouble) = tls_trouble(error) {
+                    return failed
+                        .caused_by(trouble.what)
+                        .hint(format!("{} (AWS_CA_BUNDLE is not read)", trouble.hint));
+                }
+                let hint =
+                    "is the network up, and are AWS_ENDPOINT_URL and HTTPS_PROXY right, if they are set?";
+                failed.caused_by(innermost(error)).temporary().persistent().hint(hint)
             }
         }
     }

@@ -17,6 +17,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, ServerSideEncryption,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::retries::classifiers::SharedRetryClassifier;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -24,7 +25,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::{Created, Known, Listed, Object, Sink, in_place};
-use crate::aws::{Aws, Call};
+use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy, Tally, Verdict};
 
@@ -43,8 +44,6 @@ const PARTS_AT_ONCE: usize = 4;
 
 /// How long a part may take to be sent, and answered; a dead connection is noticed much sooner, by its stalling.
 const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
-/// Attempts of [`Sink::probe`] at a call.
-const PROBE_ATTEMPTS: u32 = 3;
 /// What [`Sink::probe`] writes.
 const ABOUT: &[u8] =
     b"{\"schema\":1,\"about\":\"Data pulled by Circulate Core. Only what a manifest below _circulate/ \
@@ -72,8 +71,6 @@ pub enum Encryption {
 #[derive(Debug, Clone)]
 pub struct S3Bucket {
     client: Client,
-    /// Gives up sooner: a person waits for it.
-    probing: Client,
     region: String,
     bucket: String,
     /// Empty, or with a slash at its end.
@@ -89,16 +86,15 @@ impl S3Bucket {
         // Other services than AWS's own seldom answer at `bucket.host`.
         let other = aws.endpoint("S3").is_some_and(|endpoint| !endpoint.contains("amazonaws.com"));
         config.set_force_path_style(other.then_some(true));
-        let policy = RetryPolicy { base: Duration::from_millis(100), ..RetryPolicy::default() };
+        config.set_retry_partition(Some(retry_partition()));
+        config.push_retry_classifier(SharedRetryClassifier::new(retry_statuses()));
+        let base = Duration::from_millis(100);
+        let policy = RetryPolicy { attempts: MAX_ATTEMPTS, base, ..RetryPolicy::default() };
         let prefix = prefix.trim_matches('/');
         let uploads = TimeoutConfig::builder().read_timeout(UPLOAD_TIMEOUT);
         config.set_timeout_config(Some(uploads.build()));
-        let retry = aws.retry();
-        let attempts = retry.max_attempts().min(PROBE_ATTEMPTS);
-        let probing = config.clone().retry_config(retry.with_max_attempts(attempts));
         Self {
             client: Client::from_conf(config.build()),
-            probing: Client::from_conf(probing.build()),
             region: aws.region().to_owned(),
             bucket: bucket.to_owned(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
@@ -456,8 +452,7 @@ impl Sink for S3Bucket {
                 content_type: "application/json",
                 content_encoding: None,
             };
-            let probing = Self { client: self.probing.clone(), ..self.clone() };
-            probing.create(about).await.map(drop)
+            self.create(about).await.map(drop)
         })
     }
 
@@ -468,8 +463,61 @@ impl Sink for S3Bucket {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::testing::{self, object, stand_in};
+
+    /// An S3 in trouble: nine times it answers these statuses to a key, or ends the connection where there is none, and then it
+    /// creates the object. Returns its URL.
+    fn in_trouble(statuses: [Option<u16>; 9]) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (asked, mut stream) = (Arc::clone(&asked), BufReader::new(stream.unwrap()));
+                std::thread::spawn(move || {
+                    let (mut head, mut line) = (Vec::new(), String::new());
+                    while stream.read_line(&mut line).is_ok_and(|length| length > 2) {
+                        head.push(std::mem::take(&mut line).to_lowercase());
+                    }
+                    let Some(first) = head.first().cloned() else { return };
+                    let length = head
+                        .iter()
+                        .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+                    let mut body = vec![0; length.unwrap_or(0)];
+                    stream.read_exact(&mut body).unwrap();
+                    let mut asked = asked.lock().unwrap();
+                    let number = asked.entry(first).or_default();
+                    *number += 1;
+                    let status = statuses.get(*number - 1).copied().unwrap_or(Some(200));
+                    let Some(status) = status else { return };
+                    let answer =
+                        format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                });
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    #[ignore = "needs stand-ins for AWS: make test-rust"]
+    async fn many_writes_that_meet_trouble_at_once_have_ten_tries_each() {
+        let trouble =
+            [Some(503), Some(500), None, Some(502), Some(520), Some(429), None, Some(599), Some(504)];
+        let aws = Aws::at(&in_trouble(trouble)).await.unwrap().in_a_hurry();
+        let sink = S3Bucket::new(&aws, "lake", "", S3Options::default());
+        let writes = (0..20).map(|number| sink.create(object(&format!("{number}"), "text")));
+        for created in futures_util::future::join_all(writes).await {
+            assert_eq!(created.unwrap(), Created::New);
+        }
+        sink.probe().await.unwrap();
+    }
 
     const SERVERS: [&str; 2] = ["MINISTACK", "S3S"];
     /// s3s-fs looks whether a key is free and then writes, so two at once both find it free: it can't judge races.

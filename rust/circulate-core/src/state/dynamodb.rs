@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::{Expect, Item, ItemKey, StateStore};
-use crate::aws::{Aws, Call};
+use crate::aws::{Aws, Call, retry_partition, retry_statuses};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -49,6 +49,7 @@ impl DynamoTable {
     pub fn new(aws: &Aws, table: &str) -> Self {
         let clock = StoreClock::default();
         let config = aws_sdk_dynamodb::config::Builder::from(aws.config()).interceptor(clock.clone());
+        let config = config.retry_partition(retry_partition()).retry_classifier(retry_statuses());
         Self {
             client: Client::from_conf(config.build()),
             table: table.to_owned(),
