@@ -141,7 +141,13 @@ impl Client {
                 self.progress.count_retry();
                 continue;
             }
-            if matches!(failure.verdict, Verdict::Renew | Verdict::Nonce | Verdict::Session) && !renewed {
+            let renewable = match failure.verdict {
+                Verdict::Renew | Verdict::Session => true,
+                // It wants a token that is bound to a key, which the next one is.
+                Verdict::Nonce => !signed.contains_key(DPOP),
+                _ => false,
+            };
+            if renewable && !renewed {
                 renewed = true;
                 match self.renew(&signed).await {
                     Ok(true) => continue,
