@@ -29,8 +29,6 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 
 /// Bytes that are read at a time: a page of 200 users.
 const PAGE: usize = 280_000;
-/// Bytes of records that are converted at a time, as in a pull.
-const PIECE: usize = 4_000_000;
 
 fn main() -> Result<()> {
     let [file, format, folder] =
@@ -61,13 +59,14 @@ fn main() -> Result<()> {
 /// Sends the records of a file as arrays.
 fn read(mut file: File, to: &SyncSender<Vec<u8>>) -> Result<()> {
     let (watch, mut gathered) = (Watch::default(), JsonArray::default());
+    let piece = Memory::for_tables_of(None)?.for_records();
     let mut lines = Vec::with_capacity(2 * PAGE);
     loop {
         let read = file.by_ref().take(PAGE as u64).read_to_end(&mut lines)?;
         let whole = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let page = array(&lines[..whole]);
         Format::Json.for_each_record(&page, &watch, |record| {
-            if gathered.size_with(record.bytes.len()) > PIECE {
+            if gathered.size_with(record.bytes.len()) > piece {
                 // Nobody takes it if the worker failed, which tells why.
                 let _ = to.send(gathered.finish());
             }
@@ -105,9 +104,15 @@ fn convert(from: &Receiver<Vec<u8>>, to: &SyncSender<RecordBatch>) -> Result<()>
         options: TableOptions::default(),
         contract: Contract::default(),
     });
+    let most = Memory::for_tables_of(None)?.for_columns();
     for records in from {
-        // Nobody takes it if encoding failed, which tells why.
-        let _ = to.send(tabulator.convert(&records)?);
+        let mut start = 0;
+        while start < records.len() {
+            let table;
+            (table, start) = tabulator.convert_some(&records, start, most)?;
+            // Nobody takes it if encoding failed, which tells why.
+            let _ = to.send(table);
+        }
     }
     Ok(())
 }

@@ -38,6 +38,9 @@ impl BatchLimits {
 /// The least memory that a pull can do with.
 const LEAST: u64 = 16_000_000;
 
+/// Bytes of records that are made into tables at a time, if there is memory for them.
+const PIECE: usize = 4_000_000;
+
 /// The one setting that bounds the memory of a pull: what pages and objects on their way may hold. The process itself,
 /// with interpreter and TLS, takes some 25 MB more, and what makes tables up to 75 MB besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,17 @@ impl Memory {
     /// The most bytes of an object that is a table: while one is stored, the next one grows.
     pub fn for_table(self, batch: BatchLimits) -> usize {
         batch.bytes.min(usize::try_from(self.0 / 2).unwrap_or(usize::MAX))
+    }
+
+    /// Bytes of records that are made into tables at a time.
+    pub fn for_records(self) -> usize {
+        PIECE.min(usize::try_from(self.0 / 16).unwrap_or(PIECE))
+    }
+
+    /// Bytes that a table may take before it is encoded. A record that lacks members takes more there than as text; where
+    /// none does, all records of a piece are one table.
+    pub fn for_columns(self) -> usize {
+        self.for_records() * 2
     }
 
     /// Pages larger than this go to a temporary file; up to three are held at a time.

@@ -12,6 +12,8 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 use arrow_schema::ffi::FFI_ArrowSchema;
+use bytes::Bytes;
+use circulate_core::batch::Memory;
 use circulate_core::error::Result;
 use circulate_core::spec::Endpoint;
 use circulate_core::table::{Contract, Converter, TableOptions, TableSchema, conform};
@@ -53,7 +55,7 @@ impl Tables {
 
     /// Convert a batch, given as JSON array. The columns of the first one are those of all.
     fn convert(&self, py: Python<'_>, batch: &[u8]) -> PyResult<Table> {
-        let batch = told(py, py.detach(|| self.fixed(batch)))?;
+        let (batch, _) = told(py, py.detach(|| self.fixed(batch, 0, usize::MAX)))?;
         Ok(Table { schema: batch.schema(), batches: vec![batch] })
     }
 
@@ -77,11 +79,15 @@ impl Tables {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let py = slf.py();
         let tables = slf.get();
-        let first = reader.get().wait(py)?;
-        let first = first.map(|batch| told(py, py.detach(|| tables.fixed(&batch)))).transpose()?;
+        let mut pending = reader.get().wait(py)?.map(Pending::new);
+        let first = match &mut pending {
+            Some(pending) => Some(told(py, py.detach(|| pending.next(tables)))?),
+            None => None,
+        };
         let batches = Batches {
             schema: told(py, tables.arrow())?,
             first,
+            pending,
             tables: slf.unbind(),
             reader: reader.unbind(),
             at_end,
@@ -122,13 +128,16 @@ impl Tables {
         Converter::from_sample(&TableSchema::of(&self.endpoint), self.options, self.contract, batch)
     }
 
-    /// For readers who were told the schema.
-    fn fixed(&self, batch: &[u8]) -> Result<RecordBatch> {
+    /// For readers who were told the schema: records from byte `from` on that take about `most` bytes, and where to go on.
+    fn fixed(&self, batch: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
         let mut converter = self.converter();
         if converter.is_none() {
             *converter = Some(self.first(batch)?.fixed());
         }
-        convert(&mut converter, batch)
+        match &mut *converter {
+            Some(converter) => converter.convert_some(batch, from, most),
+            None => unreachable!("it was made above"),
+        }
     }
 
     fn evolving(&self, batch: &[u8]) -> Result<RecordBatch> {
@@ -136,14 +145,32 @@ impl Tables {
         if converter.is_none() {
             *converter = Some(self.first(batch)?);
         }
-        convert(&mut converter, batch)
+        match &mut *converter {
+            Some(converter) => converter.convert_array(batch),
+            None => unreachable!("it was made above"),
+        }
     }
 }
 
-fn convert(converter: &mut Option<Converter>, batch: &[u8]) -> Result<RecordBatch> {
-    match converter {
-        Some(converter) => converter.convert_array(batch),
-        None => unreachable!("the caller has made it"),
+/// Records that are converted in pieces, since they may take far more memory as columns than as text.
+struct Pending {
+    records: Bytes,
+    from: usize,
+}
+
+impl Pending {
+    fn new(records: Bytes) -> Self {
+        Self { records, from: 0 }
+    }
+
+    fn next(&mut self, tables: &Tables) -> Result<RecordBatch> {
+        let batch;
+        (batch, self.from) = tables.fixed(&self.records, self.from, Memory::default().for_columns())?;
+        Ok(batch)
+    }
+
+    fn is_done(&self) -> bool {
+        self.from >= self.records.len()
     }
 }
 
@@ -206,16 +233,25 @@ impl Schema {
 struct Batches {
     schema: SchemaRef,
     first: Option<RecordBatch>,
+    pending: Option<Pending>,
     tables: Py<Tables>,
     reader: Py<Reader>,
     at_end: Py<PyAny>,
 }
 
 impl Batches {
-    fn read(&self) -> Option<Result<RecordBatch, ArrowError>> {
+    fn read(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| !pending.is_done()) {
+            return Some(pending.next(self.tables.get()).map_err(external));
+        }
+        // Before more is read, so that there are not two.
+        self.pending = None;
         let next = Python::try_attach(|py| match self.reader.get().wait(py) {
             Ok(None) => self.at_end.call0(py).err().map(|error| Err(external(kept(py, &error)))),
-            Ok(Some(batch)) => Some(py.detach(|| self.tables.get().fixed(&batch)).map_err(external)),
+            Ok(Some(batch)) => {
+                let pending = self.pending.insert(Pending::new(batch));
+                Some(py.detach(|| pending.next(self.tables.get())).map_err(external))
+            }
             Err(error) => Some(Err(external(kept(py, &error)))),
         });
         next.unwrap_or_else(|| Some(Err(ArrowError::ComputeError("the interpreter has ended".to_owned()))))

@@ -83,14 +83,15 @@ impl Tabulator {
         Self { rules, converter }
     }
 
-    /// The records of a JSON array as a table.
-    pub fn convert(&mut self, records: &[u8]) -> Result<RecordBatch> {
+    /// Records of a JSON array as a table that takes about `most` bytes: those from byte `from` on. Returns where to go on,
+    /// which is the length of `records` at the end.
+    pub fn convert_some(&mut self, records: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
         let TableRules { known, options, contract, .. } = &self.rules;
         let converter = match &mut self.converter {
             Some(converter) => converter,
             none => none.insert(Converter::from_sample(known, *options, *contract, records)?),
         };
-        converter.convert_array(records)
+        converter.convert_some(records, from, most)
     }
 
     /// What is known of the tables by now.

@@ -18,6 +18,8 @@ pub struct TableBuilder {
     table: Table,
     notes: Notes,
     rows: usize,
+    /// Bytes that a record takes in columns, whatever it holds, beside those of texts and of elements of lists.
+    row_bytes: usize,
     drift: Drift,
     /// What the records held that the schema could grow by; nothing if that isn't asked for.
     fresh: Option<Observed>,
@@ -28,7 +30,8 @@ impl TableBuilder {
     pub fn new(schema: TableSchema, options: TableOptions) -> Self {
         let table = Table::new(&schema, options);
         let notes = Notes::new(options.nested == Nested::Flatten);
-        Self { schema, table, notes, rows: 0, drift: Drift::default(), fresh: None }
+        let row_bytes = table.null_bytes();
+        Self { schema, table, notes, rows: 0, row_bytes, drift: Drift::default(), fresh: None }
     }
 
     /// Looks closer at records with members that have no column, so that [`evolved`](Self::evolved) knows their types.
@@ -81,21 +84,29 @@ impl TableBuilder {
 
     /// Adds the records of a JSON array. An error leaves the builder as it was.
     pub fn push_array(&mut self, body: &[u8]) -> Result<()> {
+        self.push_some(body, 0, usize::MAX).map(drop)
+    }
+
+    /// Adds records of a JSON array until those in the builder take `most` bytes as columns, and one at least. Begins at byte
+    /// `from`, which is 0 or what this returned before, and returns where it stopped: at the end, that is the length of
+    /// `body`. An error leaves the builder as it was.
+    pub fn push_some(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize> {
         let rows = self.rows;
-        let pushed = self.array(&mut Cursor::new(body));
+        let pushed = self.array(body, from, most);
         self.undo_on_error(rows, pushed)
     }
 
     /// The records since the last time as a batch, which may be empty.
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
+        self.notes.begin_batch();
         self.table.finish(rows).map_err(|error| {
             self.table.truncate(0);
             Error::new(ErrorKind::Data, "convert records", "the records make no Arrow batch").caused_by(error)
         })
     }
 
-    fn undo_on_error(&mut self, rows: usize, result: Result<(), Stop>) -> Result<()> {
+    fn undo_on_error<T>(&mut self, rows: usize, result: Result<T, Stop>) -> Result<T> {
         if result.is_err() {
             self.rows = rows;
             self.table.truncate(rows);
@@ -103,18 +114,25 @@ impl TableBuilder {
         result.map_err(Stop::into_error)
     }
 
-    fn array(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-        cursor.take_bytes(b"\xEF\xBB\xBF");
-        cursor.expect(b'[')?;
-        if !cursor.take(b']')? {
-            loop {
-                self.record(cursor)?;
-                if !cursor.another(b']')? {
-                    break;
-                }
+    fn array(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize, Stop> {
+        let mut cursor = Cursor::new(body);
+        cursor.move_to(from);
+        let mut more = true;
+        if from == 0 {
+            cursor.take_bytes(b"\xEF\xBB\xBF");
+            cursor.expect(b'[')?;
+            more = !cursor.take(b']')?;
+        }
+        while more {
+            self.record(&mut cursor)?;
+            more = cursor.another(b']')?;
+            // No text is longer in a column than it was in the record.
+            let taken = self.rows * self.row_bytes + self.notes.elements() + (cursor.at() - from);
+            if more && taken >= most {
+                return Ok(cursor.at());
             }
         }
-        if cursor.at_end() { Ok(()) } else { Err(cursor.broken()) }
+        if cursor.at_end() { Ok(body.len()) } else { Err(cursor.broken()) }
     }
 
     fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
@@ -122,12 +140,32 @@ impl TableBuilder {
         let start = cursor.at();
         let mut after_mark = self.columns(cursor, false);
         if after_mark == Err(Stop::Repeated) {
-            cursor.move_to(start);
-            self.table.truncate(self.rows);
+            self.go_back(cursor, start);
             after_mark = self.columns(cursor, true);
+        }
+        if after_mark == Err(Stop::TooWide) {
+            self.go_back(cursor, start);
+            after_mark = self.whole(cursor);
         }
         let (after_mark, record) = (after_mark?, cursor.since(start));
         self.end_record(record, after_mark.map(|at| at - start))
+    }
+
+    fn go_back(&mut self, cursor: &mut Cursor<'_>, start: usize) {
+        cursor.move_to(start);
+        self.table.truncate(self.rows);
+    }
+
+    /// Keeps a record in the rescue column as a whole; no column but those of its parent has a value of it.
+    fn whole(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
+        self.notes.begin(true);
+        let start = cursor.at();
+        cursor.expect(b'{')?;
+        let after_mark = self.mark(cursor)?;
+        cursor.move_to(start);
+        self.notes.rescue_record(cursor.skip()?);
+        self.table.record.end_row();
+        Ok(after_mark)
     }
 
     /// Appends the members of a record; tells where the record as received goes on, if its parent stands in front.
@@ -135,13 +173,7 @@ impl TableBuilder {
         self.notes.begin(careful);
         let start = cursor.at();
         cursor.expect(b'{')?;
-        let after_mark = match &mut self.table.parent {
-            Some(parent) => {
-                parent.pad(self.rows);
-                append_mark(parent, cursor, &mut self.notes)?
-            }
-            None => None,
-        };
+        let after_mark = self.mark(cursor)?;
         let record = &mut self.table.record;
         if careful {
             cursor.move_to(start);
@@ -151,8 +183,17 @@ impl TableBuilder {
         } else if !cursor.take(b'}')? {
             record.append_members(cursor, &mut self.notes)?;
         }
+        if self.notes.is_too_wide() {
+            return Err(Stop::TooWide);
+        }
         record.end_row();
         Ok(after_mark)
+    }
+
+    fn mark(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
+        let Some(parent) = &mut self.table.parent else { return Ok(None) };
+        parent.pad(self.rows);
+        append_mark(parent, cursor, &mut self.notes)
     }
 
     fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), Stop> {
@@ -170,6 +211,7 @@ impl TableBuilder {
             fresh.observe_record(record)?;
         }
         self.rows += 1;
+        self.notes.next_record();
         Ok(())
     }
 }

@@ -79,34 +79,42 @@ impl Converter {
         &self.drift
     }
 
-    /// Converts the records of a JSON array. What drifted in a batch that is refused is not counted.
+    /// Converts the records of a JSON array, however much they become. What drifted in a batch that is refused is not
+    /// counted.
     pub fn convert_array(&mut self, body: &[u8]) -> Result<RecordBatch> {
-        let (mut batch, mut drift) = self.convert(body)?;
+        self.convert_some(body, 0, usize::MAX).map(|(batch, _)| batch)
+    }
+
+    /// Converts records of a JSON array, from byte `from` on, until they take `most` bytes as columns: a record that lacks
+    /// members takes more there than as text. Returns where to go on, which is the length of `body` at the end.
+    pub fn convert_some(&mut self, body: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
+        let (mut batch, mut drift, mut next) = self.convert(body, from, most)?;
         if let Some(evolved) = self.builder.evolved() {
             self.builder = builder(&evolved, self.options, self.contract, self.fixed);
             self.schema = evolved;
             let before = drift;
-            (batch, drift) = self.convert(body)?;
+            // With more columns there may be fewer records.
+            (batch, drift, next) = self.convert(body, from, most)?;
             drift.merge_new_members(before);
         }
         if self.contract == Contract::Freeze && !drift.is_empty() {
             return Err(refused(&drift));
         }
         self.drift.merge(drift);
-        Ok(batch)
+        Ok((batch, next))
     }
 
-    fn convert(&mut self, body: &[u8]) -> Result<(RecordBatch, Drift)> {
-        let pushed = self.builder.push_array(body);
+    fn convert(&mut self, body: &[u8], from: usize, most: usize) -> Result<(RecordBatch, Drift, usize)> {
+        let pushed = self.builder.push_some(body, from, most);
         let drift = self.builder.take_drift();
-        pushed?;
-        Ok((self.builder.finish()?, drift))
+        let next = pushed?;
+        Ok((self.builder.finish()?, drift, next))
     }
 }
 
 fn builder(schema: &TableSchema, options: TableOptions, contract: Contract, fixed: bool) -> TableBuilder {
     let builder = TableBuilder::new(schema.clone(), options);
-    if contract == Contract::Evolve && !fixed { builder.learning() } else { builder }
+    if contract == Contract::Evolve && !fixed && schema.can_grow() { builder.learning() } else { builder }
 }
 
 /// Drifted places that an error tells one by one.

@@ -12,6 +12,8 @@ pub(super) enum Stop {
     Repeated,
     /// A column would hold more than its offsets can count.
     TooLarge,
+    /// The record would take far more memory as columns than as text: it is to be kept as one.
+    TooWide,
 }
 
 impl Stop {
@@ -21,6 +23,7 @@ impl Stop {
         match self {
             Self::NotJson(at) => failed(ErrorKind::Data, "the records are not valid JSON").with("byte", at),
             Self::Repeated => failed(ErrorKind::Data, "a record repeats a key"),
+            Self::TooWide => failed(ErrorKind::Limit, "a record takes too much memory as columns"),
             Self::TooLarge => failed(ErrorKind::Limit, "a column of the batch exceeds 2 GB")
                 .hint("convert fewer records at a time"),
         }

@@ -74,6 +74,9 @@ pub enum DriftKind {
     /// The name is empty, one of our own, or what another column is called in this layout.
     #[serde(rename = "name taken")]
     NameTaken,
+    /// The record would take far more memory as columns than as text, and is rescued as a whole.
+    #[serde(rename = "record too wide")]
+    TooWide,
 }
 
 impl DriftKind {
@@ -94,6 +97,7 @@ impl fmt::Display for DriftKind {
             Self::RepeatedKey => "repeated key",
             Self::CaseOnly => "name differs only in case",
             Self::NameTaken => "name taken",
+            Self::TooWide => "record too wide",
         })
     }
 }
@@ -143,6 +147,11 @@ impl Drift {
 
     pub(super) fn count(&mut self, path: String, kind: DriftKind, example: String) {
         self.add((path, kind), 1, example);
+    }
+
+    /// Counts what is not told apart.
+    pub(super) fn count_others(&mut self, count: u64) {
+        self.others += count;
     }
 
     fn add(&mut self, place: (String, DriftKind), count: u64, example: String) {

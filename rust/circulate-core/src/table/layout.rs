@@ -85,6 +85,12 @@ impl Table {
         }
     }
 
+    /// Bytes that a record takes, whatever it holds, beside those of texts and of elements of lists.
+    pub(super) fn null_bytes(&self) -> usize {
+        let texts = [Some(&self.rescued), self.raw.as_ref()].into_iter().flatten().count() * 5;
+        self.record.null_bytes() + self.parent.as_ref().map_or(0, Object::null_bytes) + texts
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let texts = self.rescued.size() + self.raw.as_ref().map_or(0, Text::size);
         self.record.bytes() + self.parent.as_ref().map_or(0, Object::bytes) + texts

@@ -15,13 +15,16 @@ pub(super) struct List {
     pub(super) element_field: FieldRef,
     /// Where its elements stand, for the drift report.
     pub(super) path: String,
+    /// Bytes that an element takes, whatever it holds.
+    element_bytes: usize,
     offsets: Vec<i32>,
     valid: Vec<bool>,
 }
 
 impl List {
     pub(super) fn new(element: Values, element_field: FieldRef, path: String) -> Self {
-        Self { element, element_field, path, offsets: vec![0], valid: Vec::new() }
+        let element_bytes = element.null_bytes();
+        Self { element, element_field, path, element_bytes, offsets: vec![0], valid: Vec::new() }
     }
 
     /// Appends the list that comes next.
@@ -47,6 +50,7 @@ impl List {
         cursor: &mut Cursor<'_>,
         notes: &mut Notes,
     ) -> Result<(), Stop> {
+        notes.count_element(self.element_bytes)?;
         let number = self.element.len() - first;
         let start = cursor.at();
         let inside =

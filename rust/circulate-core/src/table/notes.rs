@@ -10,6 +10,15 @@ use super::drift::{Drift, DriftKind};
 const EXAMPLE: usize = 100;
 const PATH: usize = 500;
 
+/// Bytes that the lists of one record may take as columns, and that its rescued values may: `[{},{},...]` is three bytes an
+/// element as text, and nine for each column of its members. It is the same whatever the memory budget, so that this does not
+/// decide what is in which column.
+const MOST_OF_RECORD: usize = 16_000_000;
+/// Values of one record that are rescued one by one.
+const MOST_RESCUED: usize = 100_000;
+/// What drifted in one record that is told one by one.
+const MOST_DRIFTED: usize = 1_000;
+
 /// Notes on the record that is being converted, and what it takes to write them.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -26,6 +35,14 @@ pub(super) struct Notes {
     /// Where they stood.
     places: HashSet<Vec<u8>, ahash::RandomState>,
     drifted: Vec<(String, DriftKind, String)>,
+    /// What drifted beside these.
+    drifted_more: u64,
+    /// The rescued values take more than they may.
+    too_wide: bool,
+    /// Bytes that the elements of lists take in columns, since this was [taken](Self::begin_batch).
+    elements: usize,
+    /// As of the beginning of the record.
+    elements_before: usize,
 }
 
 impl Notes {
@@ -33,9 +50,40 @@ impl Notes {
         Self { flatten, ..Self::default() }
     }
 
-    /// Forgets the record before.
+    /// Begins to count what elements of lists take.
+    pub(super) fn begin_batch(&mut self) {
+        self.elements = 0;
+        self.elements_before = 0;
+    }
+
+    /// Bytes that elements of lists take in columns.
+    pub(super) fn elements(&self) -> usize {
+        self.elements
+    }
+
+    /// Counts an element of a list that takes so many bytes in its columns, whatever it holds.
+    #[inline]
+    pub(super) fn count_element(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.elements += bytes;
+        if self.elements - self.elements_before > MOST_OF_RECORD { Err(Stop::TooWide) } else { Ok(()) }
+    }
+
+    /// Whether the record is to be kept as a whole.
+    pub(super) fn is_too_wide(&self) -> bool {
+        self.too_wide
+    }
+
+    /// Goes to the next record.
+    pub(super) fn next_record(&mut self) {
+        self.elements_before = self.elements;
+    }
+
+    /// Forgets what was noted of the record.
     pub(super) fn begin(&mut self, careful: bool) {
         self.careful = careful;
+        self.elements = self.elements_before;
+        self.drifted_more = 0;
+        self.too_wide = false;
         self.fresh = false;
         self.pointer.clear();
         self.rescued.clear();
@@ -62,6 +110,11 @@ impl Notes {
 
     /// Keeps the value that stands here.
     pub(super) fn rescue(&mut self, value: &[u8]) {
+        let with_it = self.rescued.len() + self.pointer.len() + value.len();
+        self.too_wide |= with_it > MOST_OF_RECORD || self.places.len() == MOST_RESCUED;
+        if self.too_wide {
+            return;
+        }
         let separator: &[u8] = if self.rescued.is_empty() { b"\"" } else { b",\"" };
         for part in [separator, &self.pointer, b"\":", value] {
             self.rescued.extend_from_slice(part);
@@ -74,7 +127,18 @@ impl Notes {
         self.places.contains(&self.pointer)
     }
 
+    /// Keeps the record as a whole, which is what the empty JSON Pointer names.
+    pub(super) fn rescue_record(&mut self, record: &[u8]) {
+        self.rescued.extend_from_slice(b"\"\":");
+        self.rescued.extend_from_slice(record);
+        self.note(String::new(), DriftKind::TooWide, record);
+    }
+
     pub(super) fn note(&mut self, path: String, kind: DriftKind, value: &[u8]) {
+        if self.drifted.len() == MOST_DRIFTED {
+            self.drifted_more += 1;
+            return;
+        }
         // A character has at most four bytes.
         let start = value.get(..value.len().min(4 * EXAMPLE)).unwrap_or_default();
         let example = String::from_utf8_lossy(start).chars().take(EXAMPLE).collect();
@@ -105,6 +169,7 @@ impl Notes {
         for (path, kind, example) in self.drifted.drain(..) {
             drift.count(path, kind, example);
         }
+        drift.count_others(std::mem::take(&mut self.drifted_more));
         if self.rescued.is_empty() { Ok(()) } else { write(&[b"{", &self.rescued, b"}"]) }
     }
 }

@@ -12,7 +12,7 @@ use super::column::Values;
 use super::cursor::{Cursor, Quoted, Stop, unescape};
 use super::drift::DriftKind;
 use super::notes::{self, Notes};
-use super::schema::Taken;
+use super::schema::{MAX_NAME, Taken};
 
 /// A member with its column.
 #[derive(Debug)]
@@ -192,7 +192,8 @@ impl Object {
             Some(name) if self.folded.has(name) => DriftKind::CaseOnly,
             Some(_) => DriftKind::NewMember,
         };
-        notes.fresh |= kind == DriftKind::NewMember;
+        let can_be_column = name.as_deref().is_some_and(|name| name.len() <= MAX_NAME);
+        notes.fresh |= kind == DriftKind::NewMember && can_be_column;
         self.rescue(key, value, kind, notes);
     }
 
@@ -250,6 +251,11 @@ impl Object {
         self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
     }
 
+    /// Bytes that an object takes, whatever it holds, beside those of texts and of elements of lists.
+    pub(super) fn null_bytes(&self) -> usize {
+        1 + self.columns.iter().map(|column| column.values.null_bytes()).sum::<usize>()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.valid.len() + self.columns.iter().map(|column| column.values.bytes()).sum::<usize>()
     }
@@ -304,12 +310,18 @@ pub(super) enum Repeats {
     Later,
 }
 
+/// Members of one object that are taken one by one.
+const MOST_MEMBERS: usize = 100_000;
+
 /// The members of the object that comes next.
 pub(super) fn members<'j>(cursor: &mut Cursor<'j>) -> Result<Vec<MemberText<'j>>, Stop> {
     let mut members = Vec::new();
     cursor.expect(b'{')?;
     if !cursor.take(b'}')? {
         loop {
+            if members.len() == MOST_MEMBERS {
+                return Err(Stop::TooWide);
+            }
             let key = cursor.key()?;
             members.push(MemberText { key, name: name_of(key), value: cursor.skip()?, repeats: Repeats::No });
             if !cursor.another(b'}')? {
@@ -332,9 +344,32 @@ fn mark_repeats(members: &mut [MemberText<'_>]) {
     }
 }
 
-/// The members that count: of those with the same key the last one.
-pub(super) fn last_members<'j>(cursor: &mut Cursor<'j>) -> Result<Vec<MemberText<'j>>, Stop> {
-    let mut members = members(cursor)?;
-    members.retain(|member| member.repeats != Repeats::Later);
-    Ok(members)
+/// The first `most` members of the object that comes next, each with the value that counts, which is the last one of its key;
+/// and how many there are in all.
+pub(super) fn first_members<'j>(
+    cursor: &mut Cursor<'j>,
+    most: usize,
+) -> Result<(Vec<(Cow<'j, str>, &'j [u8])>, u64), Stop> {
+    let (mut members, mut all) = (Vec::new(), 0);
+    let mut places: HashMap<Cow<'j, str>, usize, ahash::RandomState> = HashMap::default();
+    cursor.expect(b'{')?;
+    if cursor.take(b'}')? {
+        return Ok((members, all));
+    }
+    loop {
+        let (name, value) = (name_of(cursor.key()?), cursor.skip()?);
+        let place = name.as_ref().and_then(|name| places.get(name).copied());
+        if let Some((_, there)) = place.and_then(|place| members.get_mut(place)) {
+            *there = value;
+        } else {
+            all += 1;
+            if let Some(name) = name.filter(|_| members.len() < most) {
+                places.insert(name.clone(), members.len());
+                members.push((name, value));
+            }
+        }
+        if !cursor.another(b'}')? {
+            return Ok((members, all));
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::cursor::{Cursor, Stop};
-use super::object::{MemberText, last_members};
-use super::schema::{JOIN, Member, MemberType, TableSchema, Taken, flat_names};
+use super::object::first_members;
+use super::schema::{JOIN, MAX_LEAVES, MAX_NAME, Member, MemberType, TableSchema, Taken, flat_names};
 use super::{number, time};
 use crate::error::Result;
 
@@ -16,11 +16,11 @@ const MAX_LEVELS: usize = 8;
 const MANY: usize = 100;
 const FEW: u64 = 5;
 
-/// Columns without parts that inference stops at: beyond it a table serves nobody, and readers become slow.
-const MAX_LEAVES: usize = 1_000;
-
 /// Different members of one object that are looked at. More could not become columns.
 const MOST_MEMBERS: usize = 2_000;
+
+/// Different members of all objects that are looked at, so that a sample is small whatever it is of.
+const MOST_IN_ALL: usize = 20_000;
 
 /// What was found in the place of one value, over many records.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct Observed {
     found: Found,
     object: Option<Box<ObservedObject>>,
     element: Option<Box<Self>>,
+    /// Of the whole sample: members that are looked at in it.
+    members: usize,
 }
 
 /// Kinds of values that were found, nulls aside.
@@ -120,7 +122,7 @@ impl Observed {
     }
 
     pub(super) fn observe_record(&mut self, record: &[u8]) -> Result<(), Stop> {
-        self.value(&mut Cursor::new(record), 0)
+        self.top(&mut Cursor::new(record))
     }
 
     /// Looks at the first `most` records of an array.
@@ -136,7 +138,7 @@ impl Observed {
             return Ok(());
         }
         for _ in 0..most {
-            self.value(&mut cursor, 0)?;
+            self.top(&mut cursor)?;
             if !cursor.another(b']')? {
                 break;
             }
@@ -148,15 +150,23 @@ impl Observed {
         self.object.as_deref()
     }
 
-    fn value(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
+    fn top(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        let mut room = MOST_IN_ALL - self.members;
+        let seen = self.value(cursor, 0, &mut room);
+        self.members = MOST_IN_ALL - room;
+        seen
+    }
+
+    /// Looks at the value that comes next; there is `room` for so many members that were not seen before.
+    fn value(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
         let found = match cursor.peek()? {
             b'"' => text_found(cursor)?,
             b'{' if level <= MAX_LEVELS => {
-                self.object.get_or_insert_default().observe(cursor, level)?;
+                self.object.get_or_insert_default().observe(cursor, level, room)?;
                 Found::OBJECT
             }
             b'[' if level <= MAX_LEVELS => {
-                self.list(cursor, level)?;
+                self.list(cursor, level, room)?;
                 Found::LIST
             }
             b'{' | b'[' => {
@@ -177,14 +187,14 @@ impl Observed {
         Ok(())
     }
 
-    fn list(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
+    fn list(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
         let element = self.element.get_or_insert_default();
         cursor.expect(b'[')?;
         if cursor.take(b']')? {
             return Ok(());
         }
         loop {
-            element.value(cursor, level + 1)?;
+            element.value(cursor, level + 1, room)?;
             if !cursor.another(b']')? {
                 return Ok(());
             }
@@ -250,23 +260,25 @@ fn number_found(raw: &[u8]) -> Found {
 }
 
 impl ObservedObject {
-    fn observe(&mut self, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Stop> {
-        let members = last_members(cursor)?;
+    fn observe(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
+        let (members, all) = first_members(cursor, MOST_MEMBERS)?;
         self.objects += 1;
-        self.members_of_all += members.len() as u64;
-        for MemberText { name, value, .. } in members {
-            if let Some(seen) = name.and_then(|name| self.member(name)) {
-                seen.value(&mut Cursor::new(value), level + 1)?;
+        self.members_of_all += all;
+        for (name, value) in members {
+            if let Some(seen) = self.member(name, room) {
+                seen.value(&mut Cursor::new(value), level + 1, room)?;
             }
         }
         Ok(())
     }
 
-    fn member(&mut self, name: Cow<'_, str>) -> Option<&mut Observed> {
+    fn member(&mut self, name: Cow<'_, str>, room: &mut usize) -> Option<&mut Observed> {
+        let full = self.members.len() == MOST_MEMBERS || *room == 0 || name.len() > MAX_NAME;
         let place = match self.names.get(&*name) {
             Some(place) => *place,
-            None if self.members.len() == MOST_MEMBERS => return None,
+            None if full => return None,
             None => {
+                *room -= 1;
                 self.names.insert(name.clone().into_owned(), self.members.len());
                 self.members.push((name.into_owned(), Observed::default()));
                 self.members.len() - 1

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use proptest::prelude::*;
 
 use super::super::cursor::Cursor;
-use super::super::object::last_members;
+use super::super::object::{Repeats, members};
 use super::*;
 
 /// A JSON value that loses nothing: numbers and strings as their text.
@@ -47,8 +47,9 @@ impl Value {
         let mut cursor = Cursor::new(json);
         match cursor.peek().unwrap() {
             b'{' => {
-                let members = last_members(&mut cursor).unwrap().into_iter();
-                Self::Object(members.map(|m| (text_of(m.key.raw), Self::parse(m.value))).collect())
+                let members = members(&mut cursor).unwrap().into_iter();
+                let last = members.filter(|member| member.repeats != Repeats::Later);
+                Self::Object(last.map(|m| (text_of(m.key.raw), Self::parse(m.value))).collect())
             }
             b'[' => Self::List(items(&mut cursor)),
             b'"' => Self::Text(String::from_utf8(json.to_vec()).unwrap()),

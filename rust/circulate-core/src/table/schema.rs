@@ -14,6 +14,13 @@ use crate::spec::{ColumnType, Columns, Endpoint, Name};
 /// The layout of what [`TableSchema`] serialises to.
 const VERSION: u32 = 1;
 
+/// Columns without parts that inference stops at: beyond it a table serves nobody, and readers become slow. Members that come
+/// later are rescued. A definition may declare more.
+pub(super) const MAX_LEAVES: usize = 1_000;
+
+/// Bytes of the longest name of an inferred column: that of the Glue catalog, and so of Athena.
+pub(super) const MAX_NAME: usize = 255;
+
 /// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
@@ -144,6 +151,11 @@ impl TableSchema {
 
     pub(super) fn parent_columns(&self) -> impl Iterator<Item = String> {
         self.parent.iter().map(|name| format!("_parent_{name}"))
+    }
+
+    /// Whether there is room for a column that is inferred.
+    pub(super) fn can_grow(&self) -> bool {
+        self.leaves() < MAX_LEAVES
     }
 
     /// The columns without parts.

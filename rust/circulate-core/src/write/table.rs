@@ -10,17 +10,13 @@ use crate::batch::Memory;
 use crate::encode::{Columnar, Encoded, Encoder, JsonArray, Known, TableRules, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Bytes of records that are converted at a time.
-const PIECE: usize = 4_000_000;
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct TableFilling {
     gathered: JsonArray,
     records: usize,
-    piece: usize,
+    memory: Memory,
     looks: ObjectFormat,
-    enough: usize,
     tables: Tables,
 }
 
@@ -50,15 +46,14 @@ impl TableFilling {
         Self {
             gathered: JsonArray::default(),
             records: 0,
-            piece: PIECE.min(usize::try_from(memory.for_page()).unwrap_or(PIECE)),
+            memory,
             looks,
-            enough: memory.for_table(looks.batch),
             tables: Tables::Here(Box::new(Tabulator::new(rules))),
         }
     }
 
     pub(super) async fn push(&mut self, record: &[u8], store: &mut ObjectStore) -> Result<()> {
-        if self.records > 0 && self.gathered.size_with(record.len()) > self.piece {
+        if self.records > 0 && self.gathered.size_with(record.len()) > self.memory.for_records() {
             self.hand_over(store).await?;
         }
         self.gathered.write(record);
@@ -107,8 +102,9 @@ impl TableFilling {
     fn workers(&mut self) -> Result<&mut Workers> {
         self.tables = match std::mem::replace(&mut self.tables, Tables::Lost) {
             Tables::Here(tabulator) => {
-                let columnar = Columnar::new(self.looks.format, self.looks.compression, self.enough);
-                Tables::Away(Workers::begin(tabulator, columnar))
+                let enough = self.memory.for_table(self.looks.batch);
+                let columnar = Columnar::new(self.looks.format, self.looks.compression, enough);
+                Tables::Away(Workers::begin(tabulator, columnar, self.memory.for_columns()))
             }
             other => other,
         };
@@ -146,11 +142,11 @@ async fn keep(Encoded { bytes, records }: Encoded, store: &mut ObjectStore) -> R
 
 impl Workers {
     /// Each has a thread of its own until it ends, so that what it allocates and frees is in one place.
-    fn begin(mut tabulator: Box<Tabulator>, columnar: Columnar) -> Self {
+    fn begin(mut tabulator: Box<Tabulator>, columnar: Columnar, most: usize) -> Self {
         let ((pieces, from_pieces), (tables, from_tables)) = (channel(1), channel(1));
         let (done, objects) = channel(1);
         let converting = spawn_blocking(move || {
-            let converted = convert(&mut tabulator, from_pieces, &tables);
+            let converted = convert(&mut tabulator, most, from_pieces, &tables);
             Ok((tabulator, converted))
         });
         Self {
@@ -162,15 +158,21 @@ impl Workers {
     }
 }
 
-/// Makes a table of each piece, until there are no more or nobody takes them.
+/// Makes tables of at most about `most` bytes of pieces, until there are no more or nobody takes them.
 fn convert(
     tabulator: &mut Tabulator,
+    most: usize,
     mut pieces: Receiver<Vec<u8>>,
     tables: &Sender<RecordBatch>,
 ) -> Result<()> {
     while let Some(records) = pieces.blocking_recv() {
-        if tables.blocking_send(tabulator.convert(&records)?).is_err() {
-            break;
+        let mut from = 0;
+        while from < records.len() {
+            let table;
+            (table, from) = tabulator.convert_some(&records, from, most)?;
+            if tables.blocking_send(table).is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())
