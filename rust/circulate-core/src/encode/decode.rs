@@ -55,15 +55,22 @@ impl Format {
     }
 }
 
+/// Bytes of an object that are split at a time: the places of all records may take more memory than the records.
+const PIECE: usize = 64 * 1024;
+
 fn array(body: &[u8], watch: &Watch, each: &mut impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
     let mut splitter = Splitter::new(watch, u64::MAX, usize::MAX);
-    splitter.feed(body).map_err(|error| not_json(&error))?;
-    let split = splitter.finish().map_err(|error| not_json(&error))?;
-    split.records.iter().enumerate().try_for_each(|(number, place)| {
-        let per_record = watch.record_fields();
-        let fields = split.record_fields.get(number * per_record..(number + 1) * per_record);
-        each(&Record::new(body, place, fields.unwrap_or_default()))
-    })
+    let (mut records, mut fields) = (Vec::new(), Vec::new());
+    let per_record = watch.record_fields();
+    for piece in body.chunks(PIECE) {
+        splitter.feed(piece).map_err(|error| not_json(&error))?;
+        splitter.take_records(&mut records, &mut fields);
+        for (number, place) in records.iter().enumerate() {
+            let fields = fields.get(number * per_record..(number + 1) * per_record);
+            each(&Record::new(body, place, fields.unwrap_or_default()))?;
+        }
+    }
+    splitter.finish().map(drop).map_err(|error| not_json(&error))
 }
 
 fn not_json(error: &SplitError) -> Error {

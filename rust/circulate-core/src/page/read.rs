@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 
 use futures_util::StreamExt;
 use http::header::CONTENT_RANGE;
@@ -36,6 +37,12 @@ impl Default for PageLimits {
     }
 }
 
+/// Records of a page whose places are kept: up to 40 bytes each, of three pages at a time. A page of more is split again while
+/// its records are taken.
+const MOST_PLACES: usize = 50_000;
+/// Bytes of such a page that are split at a time.
+const PIECE: usize = 64 * 1024;
+
 /// A page that is complete and valid.
 #[derive(Debug)]
 pub struct Page {
@@ -49,7 +56,7 @@ pub struct Page {
     pub fields: Vec<Option<Vec<u8>>>,
     body: Body,
     split: Split,
-    fields_per_record: usize,
+    watch: Watch,
 }
 
 #[derive(Debug)]
@@ -99,7 +106,7 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
             _ => Err(no_page(status, &response.headers)),
         };
     }
-    let mut splitter = Splitter::new(watch, limits.record, limits.records);
+    let mut splitter = Splitter::new(watch, limits.record, limits.records).keeping(MOST_PLACES);
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
     let mut bytes = 0;
     while let Some(piece) = response.body.next().await {
@@ -124,7 +131,7 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
         fields: Vec::new(),
         body,
         split,
-        fields_per_record: watch.record_fields(),
+        watch: watch.clone(),
     };
     page.fields = page.read_fields()?;
     Ok(page)
@@ -205,7 +212,7 @@ impl Page {
 
     /// How many records it holds.
     pub fn record_count(&self) -> usize {
-        self.split.records.len()
+        self.split.count
     }
 
     /// Its records, in order.
@@ -214,7 +221,8 @@ impl Page {
             Body::Memory(_) => None,
             Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
         };
-        Records { page: self, next: 0, file, file_at: 0, buffer: Vec::new() }
+        let again = (self.split.records.len() < self.split.count).then(|| Again::new(self));
+        Records { page: self, next: 0, again, file, file_at: 0, buffer: Vec::new() }
     }
 
     /// What stands around its records; `None` if that is more than 1 MB, which nobody looks through.
@@ -262,6 +270,8 @@ impl Page {
 pub struct Records<'p> {
     page: &'p Page,
     next: usize,
+    /// Where the page is split again, if its places were not kept.
+    again: Option<Again<'p>>,
     file: Option<BufReader<&'p File>>,
     file_at: u64,
     buffer: Vec<u8>,
@@ -271,9 +281,19 @@ impl Records<'_> {
     /// The next record.
     #[expect(clippy::should_implement_trait, reason = "an iterator's items can't borrow from it")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
-        let Some(place) = self.page.split.records.get(self.next) else { return Ok(None) };
-        let per_record = self.page.fields_per_record;
-        let fields = self.page.split.record_fields.get(self.next * per_record..(self.next + 1) * per_record);
+        let (places, all_fields) = match &mut self.again {
+            None => (&self.page.split.records, &self.page.split.record_fields),
+            Some(again) => {
+                if self.next == again.records.len() {
+                    again.split_on()?;
+                    self.next = 0;
+                }
+                (&again.records, &again.fields)
+            }
+        };
+        let Some(place) = places.get(self.next) else { return Ok(None) };
+        let per_record = self.page.watch.record_fields();
+        let fields = all_fields.get(self.next * per_record..(self.next + 1) * per_record);
         self.next += 1;
         let bytes = match (&self.page.body, &mut self.file) {
             (Body::Memory(buffer), _) => &buffer[index(place.start)..index(place.end)],
@@ -284,6 +304,57 @@ impl Records<'_> {
             (Body::File(_), None) => unreachable!("`records` opens a reader for a spooled page"),
         };
         Ok(Some(Record { bytes, start: place.start, fields: fields.unwrap_or_default() }))
+    }
+}
+
+/// Splits a page again, piece by piece. It is valid, as was found when it came.
+#[derive(Debug)]
+struct Again<'p> {
+    body: &'p Body,
+    splitter: Splitter<'p>,
+    /// How far it is split.
+    at: u64,
+    bytes: u64,
+    /// Records of the last piece, and their watched members.
+    records: Vec<Place>,
+    fields: Vec<Option<Place>>,
+    piece: Vec<u8>,
+}
+
+impl<'p> Again<'p> {
+    fn new(page: &'p Page) -> Self {
+        Self {
+            body: &page.body,
+            splitter: Splitter::new(&page.watch, u64::MAX, usize::MAX),
+            at: 0,
+            bytes: page.bytes,
+            records: Vec::new(),
+            fields: Vec::new(),
+            piece: Vec::new(),
+        }
+    }
+
+    /// Finds the next records; at the end of the page there are none.
+    fn split_on(&mut self) -> Result<()> {
+        self.records.clear();
+        while self.records.is_empty() && self.at < self.bytes {
+            let end = (self.at + PIECE as u64).min(self.bytes);
+            let piece = match self.body {
+                Body::Memory(buffer) => &buffer[index(self.at)..index(end)],
+                Body::File(file) => {
+                    self.piece.resize(index(end - self.at), 0);
+                    file.read_exact_at(&mut self.piece, self.at).map_err(spool_error)?;
+                    &self.piece
+                }
+            };
+            self.splitter.feed(piece).map_err(|error| {
+                Error::new(ErrorKind::Storage, "read page", "the spooled page has changed")
+                    .with("byte", error.offset)
+            })?;
+            self.splitter.take_records(&mut self.records, &mut self.fields);
+            self.at = end;
+        }
+        Ok(())
     }
 }
 
@@ -502,6 +573,34 @@ mod tests {
             let page = read_page(response(pieces(text, 7)), &watch, limits).await.unwrap();
             let found: Vec<_> = page.envelope().unwrap().unwrap().iter().map(Member::pointer).collect();
             assert_eq!(found, ["/n", "/items", "/next"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_very_many_records_keeps_no_places_and_gives_them_all() {
+        let record = |number: usize| match number % 3 {
+            0 => "{}".to_owned(),
+            1 => format!("{{\"t\":{number}}}"),
+            _ => format!("{{\"x\":\"{}\",\"t\":\"{number}\"}}", "é".repeat(number % 50)),
+        };
+        for count in [MOST_PLACES - 1, MOST_PLACES, MOST_PLACES + 1, 2 * MOST_PLACES + 7] {
+            let records: Vec<_> = (0..count).map(record).collect();
+            let page = format!("[{}]", records.join(" ,"));
+            for in_memory in [u64::MAX, 10] {
+                let limits = PageLimits { in_memory, ..PageLimits::default() };
+                let page = read_page(response(pieces(&page, 9_999)), &watch(), limits).await.unwrap();
+                assert_eq!(page.record_count(), count);
+                assert!(page.split.records.len() <= MOST_PLACES && page.split.record_fields.len() <= MOST_PLACES);
+                let (mut all, mut number) = (page.records(), 0);
+                while let Some(found) = all.next().unwrap() {
+                    assert_eq!(found.bytes, records[number].as_bytes());
+                    let time = if number % 3 == 1 { number.to_string() } else { format!("\"{number}\"") };
+                    let expected = (number % 3 > 0).then_some(time);
+                    assert_eq!(found.field(0), expected.as_deref().map(str::as_bytes));
+                    number += 1;
+                }
+                assert_eq!(number, count);
+            }
         }
     }
 

@@ -21,9 +21,11 @@ pub type Place = Range<u64>;
 pub struct Split {
     /// The array of records.
     pub array: Place,
-    /// Each record, in order.
+    /// How many records it holds.
+    pub count: usize,
+    /// Each record, in order; none of a page that holds more than were to be [kept](Splitter::keeping).
     pub records: Vec<Place>,
-    /// For each record its watched members, in the order they were asked for; `None` where a record lacks one.
+    /// For each of these its watched members, in the order they were asked for; `None` where a record lacks one.
     /// Of members with the same key the last one counts, as for most parsers.
     pub record_fields: Vec<Option<Place>>,
     /// The watched members of the page.
@@ -167,6 +169,8 @@ pub struct Splitter<'w> {
     watch: &'w Watch,
     max_record: u64,
     max_records: usize,
+    /// Places are kept up to so many records, and none beyond.
+    most_kept: usize,
     offset: u64,
     state: State,
     stack: Vec<Frame>,
@@ -193,6 +197,7 @@ impl<'w> Splitter<'w> {
             watch,
             max_record,
             max_records,
+            most_kept: usize::MAX,
             offset: 0,
             state: State::Mark(0),
             stack: Vec::new(),
@@ -206,6 +211,23 @@ impl<'w> Splitter<'w> {
             is_object: false,
             split: Split { page_fields: vec![None; watch.page_fields()], ..Split::default() },
         }
+    }
+
+    /// Keeps no places of a page that holds more than `most` records: records of two bytes have places of many more. Such
+    /// a page is to be gone through again, see [`take_records`](Self::take_records).
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.most_kept = most;
+        self
+    }
+
+    /// The records that were completed since this was called last, with their watched members: for going through a page
+    /// without keeping all places.
+    pub fn take_records(&mut self, records: &mut Vec<Place>, fields: &mut Vec<Option<Place>>) {
+        records.clear();
+        records.append(&mut self.split.records);
+        fields.clear();
+        // Those of a record that has begun stay.
+        fields.extend(self.split.record_fields.drain(..records.len() * self.watch.record_fields()));
     }
 
     /// Takes the next piece of the page.
@@ -231,10 +253,15 @@ impl<'w> Splitter<'w> {
     }
 
     /// Ends the page.
-    pub fn finish(self) -> Result<Split, SplitError> {
+    pub fn finish(mut self) -> Result<Split, SplitError> {
         let empty = self.watch.empty();
         let problem = match self.state {
-            State::End if self.seen == Seen::Array => return Ok(self.split),
+            State::End if self.seen == Seen::Array => {
+                if self.split.count > self.most_kept {
+                    self.split.record_fields = Vec::new();
+                }
+                return Ok(self.split);
+            }
             State::End if self.seen == Seen::Null && !empty.null => Problem::NullArray,
             State::End if self.seen == Seen::Null => return Ok(Split { declared_empty: true, ..self.split }),
             State::End if !self.is_object || self.watch.records_are_the_page() => Problem::NoArray,
@@ -367,6 +394,9 @@ impl<'w> Splitter<'w> {
                 return Err(self.error(at, Problem::NotAnObject));
             }
             self.record_start = Some(start);
+            if self.split.count >= self.most_kept {
+                self.split.record_fields.clear();
+            }
             self.split
                 .record_fields
                 .resize(self.split.record_fields.len() + self.watch.record_fields(), None);
@@ -465,10 +495,15 @@ impl<'w> Splitter<'w> {
     fn end_record(&mut self, place: Place) -> Result<(), SplitError> {
         let problem = if place.end - place.start > self.max_record {
             Problem::RecordTooLarge
-        } else if self.split.records.len() == self.max_records {
+        } else if self.split.count == self.max_records {
             Problem::TooManyRecords
         } else {
-            self.split.records.push(place);
+            self.split.count += 1;
+            if self.split.count <= self.most_kept {
+                self.split.records.push(place);
+            } else {
+                self.split.records = Vec::new();
+            }
             return Ok(());
         };
         Err(SplitError { offset: place.start, problem })
