@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{earlier, later, truncate_to_millis};
 
-pub use overlap::{Digest, Overlap, Recent};
+pub use overlap::{Digest, MAX_DEDUP_SET, Overlap, Recent};
 
 /// The greatest time seen in the records of a run. Times are compared as times, never as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::cursor::{Digest, Recent, Window};
+use crate::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Ends};
@@ -21,6 +21,10 @@ use crate::table::{Drift, TableOptions, TableSchema};
 pub const SCHEMA: u32 = 1;
 /// The most objects that a part lists.
 pub const MAX_OBJECTS_PER_PART: usize = 1000;
+/// The most recent records that a part lists: 2 MB of JSON.
+pub const MAX_RECENT_PER_PART: usize = 20_000;
+/// The most partitions that a part lists.
+pub const MAX_PARTITIONS_PER_PART: usize = 10_000;
 
 /// One object of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -352,25 +356,35 @@ pub async fn read_stored(sink: &dyn Sink, object: &ObjectEntry) -> Result<Bytes>
     if sha256_hex(&stored) == object.sha256 { Ok(stored) } else { Err(differs(&object.key)) }
 }
 
-/// The parts that end at `last`, first part first, with the records that are not before `bound`. One part is in memory
-/// at a time.
+/// The parts that end at `last`, first part first, with the records that are not before `bound`; none of these if there are
+/// more than can be remembered. One part is in memory at a time.
 pub async fn chain(
     sink: &dyn Sink,
     last: Option<&PartRef>,
     bound: Option<Timestamp>,
-) -> Result<(Vec<PartRef>, Vec<Digest>)> {
-    let (mut parts, mut recent) = (Vec::new(), Vec::new());
+) -> Result<(Vec<PartRef>, Option<Vec<Digest>>)> {
+    let (mut parts, mut recent) = (Vec::new(), Some(Vec::new()));
     let mut next = last.cloned();
     while let Some(reference) = next {
         let part: Part = read_part(sink, &reference).await?;
         let again = part.recent.into_iter().filter(|record| bound.is_some_and(|bound| record.time >= bound));
-        recent.extend(again.map(|record| record.sha256));
+        if let Some(all) = &mut recent {
+            all.extend(again.map(|record| record.sha256));
+            // A record that was shown twice counts once.
+            if all.len() > MAX_DEDUP_SET {
+                all.sort_unstable();
+                all.dedup();
+            }
+        }
+        recent = recent.filter(|all| all.len() <= MAX_DEDUP_SET);
         next = part.previous;
         parts.push(reference);
     }
     parts.reverse();
-    recent.sort_unstable();
-    recent.dedup();
+    if let Some(all) = &mut recent {
+        all.sort_unstable();
+        all.dedup();
+    }
     Ok((parts, recent))
 }
 

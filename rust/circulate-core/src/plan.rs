@@ -1,5 +1,7 @@
 //! Partitions: slices of a stream that are pulled one by one, such as the users of one application. No I/O.
 
+mod known;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -11,6 +13,8 @@ use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Record;
 use crate::spec::{Name, Parent, Template};
+
+pub use known::KnownParents;
 
 /// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

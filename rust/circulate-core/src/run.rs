@@ -15,7 +15,7 @@ use crate::auth::{Authorize, Connection};
 use crate::batch::Memory;
 use crate::client::Client;
 use crate::clock::{earlier, later};
-use crate::cursor::{Digest, Window};
+use crate::cursor::{Digest, MAX_DEDUP_SET, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Jitter, Retry, RetryPolicy};
 use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
@@ -152,9 +152,6 @@ impl PullOptions {
         Instant::now() + self.checkpoint_interval * times
     }
 }
-
-/// The most records of the overlap that are remembered: some 16 MB while a run is going on.
-const MAX_DEDUP_SET: usize = 250_000;
 
 /// How far a clock may be off before a time is said to lie in the future.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
@@ -334,6 +331,7 @@ impl Pull {
     async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
         let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
+        let recent = recent.filter(|_| position.overlap_forgotten.is_none_or(|forgotten| since > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
         if let Some(since) = since {
@@ -389,20 +387,19 @@ impl Pull {
         &self,
         held: &Held,
         position: &Position,
-        sha256: Vec<Digest>,
+        sha256: Option<Vec<Digest>>,
     ) -> Result<Option<String>> {
         let earlier = held.run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
         let previous =
             earlier.filter(|_| self.stream().endless.is_some() && held.run.mode == Mode::Incremental);
-        if sha256.is_empty() && previous.is_some() {
-            return Ok(previous);
-        }
-        if sha256.len() > MAX_DEDUP_SET {
+        let Some(sha256) = sha256 else {
             self.progress.note(format!(
-                "{} records lie in the overlap: the next run delivers them again",
-                sha256.len()
+                "more than {MAX_DEDUP_SET} records lie in the overlap: the next run delivers them again"
             ));
             return Ok(None);
+        };
+        if sha256.is_empty() && previous.is_some() {
+            return Ok(previous);
         }
         let key = self.keys(held).dedup();
         let greatest = self.poll_cursor(held, position).and_then(|poll| poll.greatest);

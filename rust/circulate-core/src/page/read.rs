@@ -206,7 +206,7 @@ impl Page {
             fields: vec![None; watch.page_fields()],
             body: Body::Memory(Vec::new()),
             split: Split::default(),
-            fields_per_record: watch.record_fields(),
+            watch: watch.clone(),
         }
     }
 

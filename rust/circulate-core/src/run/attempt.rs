@@ -18,7 +18,7 @@ use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{LACKS_SCOPE, server_date};
 use crate::manifest::{
-    self, DedupSet, MAX_OBJECTS_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
+    self, DedupSet, MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
     Tables, sha256_hex,
 };
 use crate::page::{EndKind, ListEnd};
@@ -134,7 +134,7 @@ impl<'p> Attempt<'p> {
         if self.position.finished {
             return Ok(End::OfTheList);
         }
-        self.overlap = Overlap::new(self.delivered_before().await?);
+        self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
         let stream = self.pull.stream();
         let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
         let url = match &self.position.next_url {
@@ -297,7 +297,12 @@ impl<'p> Attempt<'p> {
         let objects = self.writer.finish().await?;
         self.note_tables().await?;
         let partitions = std::mem::take(&mut self.partitions_done);
-        let recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
+        let mut recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
+        self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
+        while recent.len() > MAX_RECENT_PER_PART {
+            let some = recent.split_off(recent.len() - MAX_RECENT_PER_PART);
+            self.list_in_part(&[], some, Vec::new()).await?;
+        }
         let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
         if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
             chunks.push(&[]);
@@ -345,8 +350,18 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    /// Writes the partitions listed since the last checkpoint into the plan.
-    async fn write_plan(&mut self) -> Result<()> {
+    /// Lists partitions that were done with, if they are many: with few records there may be no checkpoint for long. What is
+    /// listed counts with the next one.
+    pub(super) async fn list_partitions_done(&mut self) -> Result<()> {
+        if self.partitions_done.len() >= MAX_PARTITIONS_PER_PART {
+            let partitions = std::mem::take(&mut self.partitions_done);
+            self.list_in_part(&[], Vec::new(), partitions).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the partitions listed since the last checkpoint into the plan. Until there is another one, nobody looks at it.
+    pub(super) async fn write_plan(&mut self) -> Result<()> {
         let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
         if !self.planned.is_empty() {
             let part = PlanPart {

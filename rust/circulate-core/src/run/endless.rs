@@ -13,7 +13,7 @@ use super::attempt::{Attempt, End};
 use super::fetch::{First, Pages, first_url, stored_url};
 use crate::client::PageRequest;
 use crate::clock::{earlier, later};
-use crate::cursor::{Digest, Overlap, Window};
+use crate::cursor::{Digest, MAX_DEDUP_SET, Overlap, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::server_date;
 use crate::manifest::{self, DedupSet, read_existing};
@@ -40,7 +40,7 @@ impl Attempt<'_> {
         }
         if self.position.by_time {
             // An earlier attempt began by time.
-            self.overlap = Overlap::new(self.delivered_lately().await?);
+            self.overlap = Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
         }
         let mut last_date = None;
         let mut may_begin_by_time = self.position.next_url.is_none();
@@ -72,7 +72,8 @@ impl Attempt<'_> {
                     self.pull.progress.note(format!(
                         "the API no longer knows where the last run stopped ({error}): beginning by time instead"
                     ));
-                    self.overlap = Overlap::new(self.delivered_lately().await?);
+                    self.overlap =
+                        Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
                     self.position.by_time = true;
                     pages = match self.pages_by_time(endless).await {
                         Ok(pages) => pages,
@@ -184,13 +185,20 @@ impl Attempt<'_> {
         }
     }
 
-    /// What earlier runs delivered of the time that is asked for again: each run's set names the one before it.
+    /// What earlier runs delivered of the time that is asked for again, as far as it can be kept in memory: each run's set
+    /// names the one before it.
     async fn delivered_lately(&self) -> Result<Vec<Digest>> {
         let run = &self.held.run;
         let mut delivered = Vec::new();
         let mut next = run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
         while let Some(key) = next {
             let set: DedupSet = manifest::parse(&key, &read_existing(&*self.pull.sink, &key).await?)?;
+            if delivered.len() + set.sha256.len() > MAX_DEDUP_SET {
+                self.pull.progress.note(format!(
+                    "more than {MAX_DEDUP_SET} records lie in the time that is asked for again: the older ones are delivered again"
+                ));
+                break;
+            }
             delivered.extend(set.sha256);
             let older = set.greatest < run.window.since;
             next = set.previous.filter(|_| !older);

@@ -99,6 +99,7 @@ impl Attempt<'_> {
                     }
                 }
             }
+            self.list_partitions_done().await?;
             if self.checkpoint_is_due() {
                 self.checkpoint().await?;
             }

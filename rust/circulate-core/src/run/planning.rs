@@ -2,9 +2,7 @@
 //!
 //! It makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is found
 //! gone, and no address of a page of that list has to outlive hours of asking for children. The parents are never all in
-//! memory; of each only a digest is, while the plan is written.
-
-use std::collections::HashSet;
+//! memory, nor are their digests, which tell one that is listed twice.
 
 use jiff::Timestamp;
 use url::Url;
@@ -15,7 +13,7 @@ use crate::cursor::Window;
 use crate::error::Result;
 use crate::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::page::{Record, Watch};
-use crate::plan::Partition;
+use crate::plan::{KnownParents, Partition};
 use crate::spec::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::state::Mode;
 
@@ -101,7 +99,7 @@ impl Attempt<'_> {
     }
 
     /// Lists the records of a run in the plan: those that the API would have listed.
-    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut HashSet<[u8; 16]>) -> Result<()> {
+    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut KnownParents) -> Result<()> {
         let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
         let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
         self.position.first_server_date = index.first_server_date;
@@ -122,12 +120,14 @@ impl Attempt<'_> {
     }
 
     /// Digests of the parents that an earlier attempt put into the plan.
-    async fn known_parents(&mut self) -> Result<HashSet<[u8; 16]>> {
-        let mut known = HashSet::new();
+    async fn known_parents(&mut self) -> Result<KnownParents> {
+        let mut known = KnownParents::default();
         let mut next = self.plan().last.clone();
         while let Some(reference) = next {
             let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
-            known.extend(part.partitions.iter().map(Partition::digest));
+            for parent in &part.partitions {
+                known.insert(parent.digest())?;
+            }
             next = part.previous;
         }
         Ok(known)
@@ -138,12 +138,16 @@ impl Attempt<'_> {
         step: Step,
         parent: &Endpoint,
         rule: &Parent,
-        known: &mut HashSet<[u8; 16]>,
+        known: &mut KnownParents,
     ) -> Result<()> {
         self.see_date(&step).await?;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             self.plan_record(&record, rule, None, known)?;
+            // A page may list a million.
+            if self.planned.len() >= PARENTS_PER_PART {
+                self.write_plan().await?;
+            }
         }
         drop(records);
         self.position.totals.pages += 1;
@@ -163,7 +167,7 @@ impl Attempt<'_> {
         record: &Record<'_>,
         rule: &Parent,
         since: Option<Timestamp>,
-        known: &mut HashSet<[u8; 16]>,
+        known: &mut KnownParents,
     ) -> Result<()> {
         let times = rule.incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
         if times > 0 {
@@ -173,7 +177,7 @@ impl Attempt<'_> {
             }
         }
         let parent = Partition::of(rule, record, times)?;
-        if known.insert(parent.digest()) {
+        if known.insert(parent.digest())? {
             self.planned.push(parent);
         }
         Ok(())

@@ -177,6 +177,9 @@ pub struct Position {
     pub repeats: u64,
     /// The greatest time seen up to here.
     pub watermark: Watermark,
+    /// Records up to this time are too many to be remembered for the next run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap_forgotten: Option<Timestamp>,
     /// The server's `Date` at the first response of the run; or, if that had none, our clock less the declared `lag`.
     pub first_server_date: Option<Timestamp>,
     /// The first response of the run was seen, whether or not it had a `Date`.
