@@ -29,6 +29,14 @@ const GROUPS: usize = 4;
 const BYTES_PER_DICTIONARY: usize = 262_144;
 /// Pages are closed at so many bytes before compression: what compresses them, for each column, grows with them.
 const BYTES_PER_PAGE: usize = 262_144;
+/// Least bytes of a dictionary and of a page, in tables of very many columns.
+const LEAST_PER_COLUMN: usize = 8_192;
+/// Rows of a page: the number of each one's value in the dictionary is kept until the page is complete.
+const ROWS_PER_PAGE: usize = 20_000;
+/// What zstd takes for each column, however little it compresses.
+const ZSTD_PER_COLUMN: usize = 64_000;
+/// What zstd may take beside what the budget has for an object.
+const ZSTD_BESIDE: usize = 24_000_000;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -195,16 +203,21 @@ impl OpenObject {
 }
 
 fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    let bytes_per_group = (of.enough / GROUPS).clamp(1, BYTES_PER_GROUP);
+    let columns = leaves(schema.fields()).max(1);
+    let per_column = (2 * bytes_per_group / columns).max(LEAST_PER_COLUMN);
+    let room_for_zstd = columns * ZSTD_PER_COLUMN <= of.enough + ZSTD_BESIDE;
     let codec = match of.compression {
-        Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
+        Compression::Zstd if room_for_zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
         _ => ParquetCompression::UNCOMPRESSED,
     };
     let mut properties = WriterProperties::builder()
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-        .set_max_row_group_bytes(Some((of.enough / GROUPS).clamp(1, BYTES_PER_GROUP)))
-        .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY)
-        .set_data_page_size_limit(BYTES_PER_PAGE)
+        .set_max_row_group_bytes(Some(bytes_per_group))
+        .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY.min(per_column))
+        .set_data_page_size_limit(BYTES_PER_PAGE.min(per_column))
+        .set_data_page_row_count_limit(ROWS_PER_PAGE.min(per_column / size_of::<u64>()))
         // Lists are written as the format says, which not all readers can do without.
         .set_coerce_types(true);
     for time in times(schema.fields()) {
@@ -212,6 +225,19 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(time), false);
     }
     ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties.build())).map_err(failed)
+}
+
+/// The columns without parts.
+fn leaves(fields: &Fields) -> usize {
+    fields.iter().map(|field| leaves_of(field.data_type())).sum()
+}
+
+fn leaves_of(kind: &DataType) -> usize {
+    match kind {
+        DataType::Struct(members) => leaves(members),
+        DataType::List(element) => leaves_of(element.data_type()),
+        _ => 1,
+    }
 }
 
 /// The paths of the columns of times that are in no list.

@@ -1,14 +1,25 @@
 //! Records gathered for tables. Beside the reading of more they are converted, and what was converted is encoded: three
-//! things at a time, each with a piece of its own, and one piece between them, so that none waits for the next.
+//! things at a time, each with a piece of its own, and one piece between them, so that none waits for the next. A record
+//! that is larger than a piece goes this way alone.
+
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{ObjectFormat, ObjectStore};
 use crate::batch::Memory;
 use crate::encode::{Columnar, Encoded, Encoder, JsonArray, Known, TableRules, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Pieces on their way: each worker has one, and one waits between two of them.
+const PIECES: u32 = 5;
+
+/// Records on their way to be encoded, and the room they take.
+type Piece = (Vec<u8>, Arc<OwnedSemaphorePermit>);
+type Table = (RecordBatch, Arc<OwnedSemaphorePermit>);
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +43,8 @@ enum Tables {
 /// They end by themselves when they are let go.
 #[derive(Debug)]
 struct Workers {
-    pieces: Sender<Vec<u8>>,
+    pieces: Sender<Piece>,
+    room: Arc<Semaphore>,
     objects: Receiver<Encoded>,
     converting: JoinHandle<Result<Converted>>,
     encoding: JoinHandle<Result<()>>,
@@ -81,12 +93,21 @@ impl TableFilling {
     async fn hand_over(&mut self, store: &mut ObjectStore) -> Result<()> {
         let records = self.gathered.finish();
         self.records = 0;
+        let wanted = if records.len() > self.memory.for_records() + 2 { PIECES } else { 1 };
         let workers = self.workers()?;
+        let taken = loop {
+            tokio::select! {
+                taken = Arc::clone(&workers.room).acquire_many_owned(wanted) => {
+                    break Arc::new(taken.map_err(|error| lost().caused_by(error))?);
+                }
+                Some(object) = workers.objects.recv() => keep(object, store).await?,
+            }
+        };
         loop {
             tokio::select! {
                 room = workers.pieces.reserve() => match room {
                     Ok(room) => {
-                        room.send(records);
+                        room.send((records, taken));
                         return Ok(());
                     }
                     Err(_) => break,
@@ -123,7 +144,7 @@ impl TableFilling {
                 return Ok(());
             }
         };
-        let Workers { pieces, mut objects, converting, encoding } = workers;
+        let Workers { pieces, mut objects, converting, encoding, .. } = workers;
         drop(pieces);
         while let Some(object) = objects.recv().await {
             keep(object, store).await?;
@@ -151,6 +172,7 @@ impl Workers {
         });
         Self {
             pieces,
+            room: Arc::new(Semaphore::new(PIECES as usize)),
             objects,
             converting,
             encoding: spawn_blocking(move || encode(columnar, from_tables, &done)),
@@ -162,15 +184,15 @@ impl Workers {
 fn convert(
     tabulator: &mut Tabulator,
     most: usize,
-    mut pieces: Receiver<Vec<u8>>,
-    tables: &Sender<RecordBatch>,
+    mut pieces: Receiver<Piece>,
+    tables: &Sender<Table>,
 ) -> Result<()> {
-    while let Some(records) = pieces.blocking_recv() {
+    while let Some((records, room)) = pieces.blocking_recv() {
         let mut from = 0;
         while from < records.len() {
             let table;
             (table, from) = tabulator.convert_some(&records, from, most)?;
-            if tables.blocking_send(table).is_err() {
+            if tables.blocking_send((table, Arc::clone(&room))).is_err() {
                 return Ok(());
             }
         }
@@ -179,8 +201,8 @@ fn convert(
 }
 
 /// Makes objects of tables, until there are no more or nobody takes them.
-fn encode(mut columnar: Columnar, mut tables: Receiver<RecordBatch>, done: &Sender<Encoded>) -> Result<()> {
-    while let Some(table) = tables.blocking_recv() {
+fn encode(mut columnar: Columnar, mut tables: Receiver<Table>, done: &Sender<Encoded>) -> Result<()> {
+    while let Some((table, _room)) = tables.blocking_recv() {
         for object in columnar.take(&table)? {
             if done.blocking_send(object).is_err() {
                 return Ok(());
