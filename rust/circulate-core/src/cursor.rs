@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{earlier, later, truncate_to_millis};
+use crate::timestamp::{Instant, parse_timestamp};
 
 pub use overlap::{Digest, MAX_DEDUP_SET, Overlap, Recent};
 
@@ -93,7 +94,7 @@ pub fn greatest_time<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> 
 
 fn parse_time(json: &[u8]) -> Option<Timestamp> {
     let text: std::borrow::Cow<'_, str> = serde_json::from_slice(json).ok()?;
-    text.parse().ok()
+    parse_timestamp(text.as_bytes()).and_then(Instant::timestamp)
 }
 
 #[cfg(test)]

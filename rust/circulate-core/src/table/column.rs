@@ -14,7 +14,7 @@ use super::list::List;
 use super::notes::Notes;
 use super::number::{self, Unfit};
 use super::object::Object;
-use super::time;
+use crate::timestamp::{Instant, parse_timestamp};
 
 /// The values of one column so far. Those of a record that lacks it are added when the next value comes, or at the end.
 #[derive(Debug)]
@@ -212,11 +212,16 @@ fn whole(raw: &[u8]) -> Result<i64, Misfit> {
 
 fn time_of(text: Quoted<'_>) -> Result<i64, Misfit> {
     if !text.escaped {
-        return time::micros(text.raw).ok_or(Misfit::NotATime);
+        return micros(text.raw).ok_or(Misfit::NotATime);
     }
     let mut unescaped = Vec::new();
     unescape(text.raw, &mut unescaped);
-    time::micros(&unescaped).ok_or(Misfit::NotATime)
+    micros(&unescaped).ok_or(Misfit::NotATime)
+}
+
+/// What a column of times holds of a text.
+pub(super) fn micros(text: &[u8]) -> Option<i64> {
+    parse_timestamp(text).and_then(Instant::microseconds)
 }
 
 /// Values of one size.

@@ -21,7 +21,6 @@ mod number;
 mod object;
 mod observed;
 mod schema;
-mod time;
 
 use serde::{Deserialize, Serialize};
 

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::column::micros;
 use super::cursor::{Cursor, Stop};
+use super::number;
 use super::object::first_members;
 use super::schema::{JOIN, MAX_LEAVES, MAX_NAME, Member, MemberType, TableSchema, Taken, flat_names};
-use super::{number, time};
 use crate::error::Result;
 
 /// Objects and lists inside each other that become structs and lists; what is deeper stays JSON.
@@ -247,7 +248,7 @@ impl Observed {
 
 fn text_found(cursor: &mut Cursor<'_>) -> Result<Found, Stop> {
     let text = cursor.string()?;
-    Ok(if time::micros(text.raw).is_some() { Found::TIME } else { Found::TEXT })
+    Ok(if micros(text.raw).is_some() { Found::TIME } else { Found::TEXT })
 }
 
 fn number_found(raw: &[u8]) -> Found {

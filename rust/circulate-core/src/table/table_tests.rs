@@ -547,3 +547,121 @@ fn examples_are_short_and_paths_have_stars_for_elements() {
     let entry = drift.entries().next().unwrap();
     assert_eq!((entry.path.as_str(), entry.example.chars().count()), ("/l/*/m", 100));
 }
+
+/// All batches that an array is converted to when each may take `most` bytes.
+fn pieces(converter: &mut Converter, body: &[u8], most: usize) -> Vec<RecordBatch> {
+    let (mut batches, mut from) = (Vec::new(), 0);
+    while from < body.len() {
+        let (batch, next) = converter.convert_some(body, from, most).unwrap();
+        assert!(next > from && (batch.num_rows() > 0 || body == b"[]"));
+        batches.push(batch);
+        from = next;
+    }
+    batches
+}
+
+#[test]
+fn batches_are_closed_by_what_records_become_and_not_by_their_bytes() {
+    let members: Vec<_> = (0..900).map(|number| format!("\"m{number}\":1")).collect();
+    let wide = format!("{{{}}}", members.join(","));
+    let body = array(&[&[wide.as_str()][..], &["{}"; 5_000]].concat());
+    let mut converter =
+        Converter::from_sample(&nothing_declared(), TableOptions::default(), Contract::Evolve, &body)
+            .unwrap();
+    let batches = pieces(&mut converter, &body, 1_000_000);
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!((rows, converter.drift().is_empty()), (5_001, true));
+    for batch in &batches {
+        // Buffers that grew may have twice the room.
+        assert!(batch.get_array_memory_size() < 2_400_000, "{}", batch.get_array_memory_size());
+    }
+    assert!(batches.len() < 60, "{}", batches.len());
+}
+
+#[test]
+fn elements_of_lists_count_as_what_they_become() {
+    let members: Vec<_> = (0..500).map(|number| format!("\"m{number}\":1")).collect();
+    let wide = format!("{{\"list\":[{{{}}}]}}", members.join(","));
+    let empty = format!("{{\"list\":[{}]}}", ["{}"; 20].join(","));
+    let body = array(&[&vec![wide.as_str(); 200][..], &vec![empty.as_str(); 20]].concat());
+    let mut converter =
+        Converter::from_sample(&nothing_declared(), TableOptions::default(), Contract::Evolve, &body)
+            .unwrap();
+    assert_eq!(types(converter.schema())["list"][0].as_object().unwrap().len(), 500);
+    for batch in pieces(&mut converter, &body, 1_000_000) {
+        assert!(batch.get_array_memory_size() < 2_400_000, "{}", batch.get_array_memory_size());
+    }
+}
+
+#[test]
+fn a_record_that_becomes_far_too_much_is_rescued_as_a_whole() {
+    let members: Vec<_> = (0..500).map(|number| format!("\"m{number}\":1")).collect();
+    let wide = format!("{{\"list\":[{{{}}}]}}", members.join(","));
+    let huge = format!("{{\"id\":1,\"list\":[{}]}}", vec!["{}"; 5_000].join(","));
+    let unknown: Vec<_> = (0..150_000).map(|number| format!("\"x{number}\":1")).collect();
+    let many = format!("{{{}}}", unknown.join(","));
+    let repeats = format!("{{\"id\":1,\"id\":2,{}}}", unknown.join(","));
+    let schema = inferred(&[&wide, r#"{"id":7}"#]);
+    let body = array(&[&wide, &huge, &many, &repeats, r#"{"id":7}"#]);
+    let mut converter =
+        Converter::new(schema, TableOptions { raw: true, ..TableOptions::default() }, Contract::Rescue);
+    let batches = pieces(&mut converter, &body, usize::MAX);
+    let rescued: Vec<_> = rescued(&batches[0]).into_iter().map(|text| text.map(str::to_owned)).collect();
+    let whole = |record: &str| Some(format!("{{\"\":{record}}}"));
+    assert_eq!(rescued, [None, whole(&huge), whole(&many), whole(&repeats), None]);
+    let ids = batches[0].column_by_name("id").unwrap();
+    assert_eq!(ids.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [None, None, None, None, Some(7)]);
+    assert_eq!(batches[0].column_by_name("_raw").unwrap().as_string::<i32>().value(1), huge);
+    let drift: Vec<_> =
+        converter.drift().entries().map(|entry| (entry.path, entry.kind, entry.count)).collect();
+    assert_eq!(drift, [(String::new(), DriftKind::TooWide, 3)]);
+}
+
+#[test]
+fn a_key_longer_than_a_column_may_be_called_is_rescued() {
+    let (longest, longer) = ("k".repeat(255), "k".repeat(256));
+    let record = format!("{{\"{longest}\":1,\"{longer}\":2}}");
+    let mut converter = Converter::from_sample(
+        &nothing_declared(),
+        TableOptions::default(),
+        Contract::Evolve,
+        &array(&[&record]),
+    )
+    .unwrap();
+    let batch = converter.convert_array(&array(&[&record])).unwrap();
+    assert_eq!(
+        converter.schema().members().iter().map(|member| &*member.name).collect::<Vec<_>>(),
+        [&longest]
+    );
+    assert_eq!(rescued(&batch)[0], Some(&*format!("{{\"/{longer}\":2}}")));
+}
+
+#[test]
+fn records_that_each_have_another_key_fill_a_bounded_schema_and_lose_nothing() {
+    let records: Vec<_> = (0..5_000).map(|number| format!("{{\"key_{number}\":{number}}}")).collect();
+    let body = array(&records.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut converter =
+        Converter::from_sample(&nothing_declared(), TableOptions::default(), Contract::Evolve, b"[]")
+            .unwrap();
+    let batches = pieces(&mut converter, &body, 500_000);
+    assert_eq!(converter.schema().members().len(), 1_000);
+    assert!(converter.drift().entries().count() <= 1_000);
+    let later = converter.arrow();
+    let mut found = 0;
+    for batch in &batches {
+        let batch = conform(batch, &later).unwrap();
+        let rescued = rescued(&batch);
+        for row in 0..batch.num_rows() {
+            let key = format!("key_{found}");
+            let column = batch.column_by_name(&key).filter(|column| column.is_valid(row));
+            let value = column.map(|column| column.as_primitive::<Int64Type>().value(row).to_string());
+            let kept = value.or_else(|| {
+                let rescued: serde_json::Value = serde_json::from_str(rescued[row]?).unwrap();
+                rescued.get(format!("/{key}")).map(ToString::to_string)
+            });
+            assert_eq!(kept, Some(found.to_string()));
+            found += 1;
+        }
+    }
+    assert_eq!(found, 5_000);
+}
