@@ -2,6 +2,10 @@
 //!
 //! An object is written to a temporary file beside its place and then linked there, which fails if the place is
 //! taken: create-only, whole or not at all. Folders are 0700 and files 0600, since they hold what the API holds.
+//!
+//! Before `create` returns, what it did is on the disk, also if the power fails: the file's content before it gets its name,
+//! then the folder with the name, and each folder above it that was made. So whatever is written after an object, such as the
+//! part of the manifest that lists it, the checkpoint in state, the index, is there only if the object is.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -34,7 +38,7 @@ impl Sink for LocalFolder {
         let path = self.path(&object.key);
         Box::pin(blocking(move || {
             let path = path?;
-            create(&path, &object.bytes)
+            create(&path, &object.bytes, &sync_folder)
                 .map_err(|error| storage_error("create object", "cannot write the object", error, &path))
         }))
     }
@@ -140,9 +144,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     })
 }
 
-fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
+fn create(path: &Path, bytes: &[u8], sync_folder: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<Created> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     make_folders(folder)?;
+    missing.iter().filter_map(|made| made.parent()).try_for_each(sync_folder)?;
     // Dropping the temporary name removes it, whether or not the link was made.
     let temporary = tempfile::Builder::new()
         .prefix(".writing-")
@@ -150,11 +156,17 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
     let mut file = temporary.as_file();
     file.write_all(bytes)?;
     file.sync_data()?;
-    match std::fs::hard_link(temporary.path(), path) {
-        Ok(()) => File::open(folder)?.sync_all().map(|()| Created::New),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Exists),
-        Err(error) => Err(error),
-    }
+    let created = match std::fs::hard_link(temporary.path(), path) {
+        Ok(()) => Created::New,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Created::Exists,
+        Err(error) => return Err(error),
+    };
+    // Also of what was there: who wrote it may have died, or failed, before this.
+    sync_folder(folder).map(|()| created)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Creates a folder and those above it, for the owner only.
@@ -209,6 +221,36 @@ mod tests {
         let mode = |path: &str| folder.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("lake/a/b.json"), mode("lake/a")), (0o600, 0o700));
         assert_eq!(std::fs::read_dir(folder.path().join("lake/a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_object_and_every_folder_made_for_it_are_on_the_disk_before_it_counts() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("lake/a/b/c.json");
+        let synced = std::cell::RefCell::new(Vec::new());
+        let sync = |folder: &Path| {
+            synced.borrow_mut().push(folder.strip_prefix(place.path()).unwrap().to_owned());
+            // The name is given last.
+            assert_eq!(path.exists(), folder.ends_with("b"));
+            Ok(())
+        };
+        assert_eq!(create(&path, b"x", &sync).unwrap(), Created::New);
+        assert_eq!(synced.take(), ["lake/a", "lake", "", "lake/a/b"].map(PathBuf::from));
+        assert_eq!(create(&path, b"y", &sync).unwrap(), Created::Exists);
+        assert_eq!(synced.take(), [PathBuf::from("lake/a/b")]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn an_object_that_may_not_be_on_the_disk_is_no_success_and_the_next_try_makes_sure_of_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b.json");
+        let failing = |folder: &Path| match folder.ends_with("a") {
+            true => Err(io::Error::from(io::ErrorKind::StorageFull)),
+            false => Ok(()),
+        };
+        assert!(create(&path, b"x", &failing).is_err());
+        assert_eq!(create(&path, b"x", &sync_folder).unwrap(), Created::Exists);
     }
 
     #[tokio::test]
