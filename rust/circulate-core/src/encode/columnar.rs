@@ -5,7 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
@@ -31,12 +32,16 @@ const BYTES_PER_DICTIONARY: usize = 262_144;
 const BYTES_PER_PAGE: usize = 262_144;
 /// Least bytes of a dictionary and of a page, in tables of very many columns.
 const LEAST_PER_COLUMN: usize = 8_192;
-/// Rows of a page: the number of each one's value in the dictionary is kept until the page is complete.
-const ROWS_PER_PAGE: usize = 20_000;
-/// What zstd takes for each column, however little it compresses.
+/// What a dictionary may take for each column beside its values: until a page of 20,000 rows is complete, where the value of
+/// each row stands in it.
+const INDEX_PER_COLUMN: usize = 160_000;
+/// What zstd takes for each column, however little it compresses; in a list, where a page has more than its limit of bytes, it
+/// is more.
 const ZSTD_PER_COLUMN: usize = 64_000;
-/// What zstd may take beside what the budget has for an object.
-const ZSTD_BESIDE: usize = 24_000_000;
+const ZSTD_PER_COLUMN_IN_LIST: usize = 320_000;
+/// What zstd and dictionaries may take beside what the budget has for an object.
+const ZSTD_BESIDE: usize = 40_000_000;
+const DICTIONARIES_BESIDE: usize = 24_000_000;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -127,6 +132,11 @@ impl Columnar {
         Self { format, compression, enough, open: None }
     }
 
+    /// Most bytes of a row group as it is stored.
+    fn bytes_per_group(&self) -> usize {
+        (self.enough / GROUPS).clamp(1, BYTES_PER_GROUP)
+    }
+
     /// Takes a table in, and gives the objects that were completed by that.
     pub fn take(&mut self, table: &RecordBatch) -> Result<Vec<Encoded>> {
         let mut done = Vec::new();
@@ -154,6 +164,10 @@ impl Columnar {
 struct OpenObject {
     schema: SchemaRef,
     records: u64,
+    /// Places for values in columns that are in lists, since the row group began: where each list begins is in memory for
+    /// each of its columns until a page is complete, and no limit of pages counts that.
+    places_in_lists: usize,
+    most_places: usize,
     writer: Writer,
 }
 
@@ -174,13 +188,24 @@ impl OpenObject {
             Format::Arrow => Writer::Ipc(Box::new(begin_ipc(of, &schema)?)),
             _ => Writer::Parquet(Box::new(begin_parquet(of, &schema)?)),
         };
-        Ok(Self { schema, records: 0, writer })
+        // Each takes about half a byte.
+        let most_places = of.bytes_per_group() * 4;
+        Ok(Self { schema, records: 0, places_in_lists: 0, most_places, writer })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.records += batch.num_rows() as u64;
         match &mut self.writer {
-            Writer::Parquet(writer) => writer.write(batch).map_err(failed),
+            Writer::Parquet(writer) => {
+                writer.write(batch).map_err(failed)?;
+                self.places_in_lists +=
+                    batch.columns().iter().map(|column| places_in_lists(column, false)).sum::<usize>();
+                if self.places_in_lists > self.most_places {
+                    self.places_in_lists = 0;
+                    writer.flush().map_err(failed)?;
+                }
+                Ok(())
+            }
             Writer::Ipc(writer) => writer.write(batch).map_err(failed),
         }
     }
@@ -203,21 +228,25 @@ impl OpenObject {
 }
 
 fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
-    let bytes_per_group = (of.enough / GROUPS).clamp(1, BYTES_PER_GROUP);
-    let columns = leaves(schema.fields()).max(1);
-    let per_column = (2 * bytes_per_group / columns).max(LEAST_PER_COLUMN);
-    let room_for_zstd = columns * ZSTD_PER_COLUMN <= of.enough + ZSTD_BESIDE;
+    let bytes_per_group = of.bytes_per_group();
+    let (in_lists, others) = leaves(schema.fields(), false);
+    let per_column = (2 * bytes_per_group / (in_lists + others).max(1)).max(LEAST_PER_COLUMN);
+    let zstd = others * ZSTD_PER_COLUMN + in_lists * ZSTD_PER_COLUMN_IN_LIST;
+    let room_for_zstd = zstd <= of.enough + ZSTD_BESIDE;
+    let room_for_dictionaries = (in_lists + others) * INDEX_PER_COLUMN <= of.enough + DICTIONARIES_BESIDE;
     let codec = match of.compression {
-        Compression::Zstd if room_for_zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?),
+        Compression::Zstd if room_for_zstd => {
+            ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?)
+        }
         _ => ParquetCompression::UNCOMPRESSED,
     };
     let mut properties = WriterProperties::builder()
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_max_row_group_bytes(Some(bytes_per_group))
+        .set_dictionary_enabled(room_for_dictionaries)
         .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY.min(per_column))
         .set_data_page_size_limit(BYTES_PER_PAGE.min(per_column))
-        .set_data_page_row_count_limit(ROWS_PER_PAGE.min(per_column / size_of::<u64>()))
         // Lists are written as the format says, which not all readers can do without.
         .set_coerce_types(true);
     for time in times(schema.fields()) {
@@ -227,16 +256,27 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
     ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties.build())).map_err(failed)
 }
 
-/// The columns without parts.
-fn leaves(fields: &Fields) -> usize {
-    fields.iter().map(|field| leaves_of(field.data_type())).sum()
+/// The columns without parts: those in lists, and the others.
+fn leaves(fields: &Fields, in_list: bool) -> (usize, usize) {
+    let of = |field: &FieldRef| match field.data_type() {
+        DataType::Struct(members) => leaves(members, in_list),
+        DataType::List(element) => leaves(&Fields::from(vec![Arc::clone(element)]), true),
+        _ if in_list => (1, 0),
+        _ => (0, 1),
+    };
+    fields.iter().map(of).fold((0, 0), |all, (in_lists, others)| (all.0 + in_lists, all.1 + others))
 }
 
-fn leaves_of(kind: &DataType) -> usize {
-    match kind {
-        DataType::Struct(members) => leaves(members),
-        DataType::List(element) => leaves_of(element.data_type()),
-        _ => 1,
+/// Places for values in the columns of `array` that are in lists.
+fn places_in_lists(array: &ArrayRef, in_list: bool) -> usize {
+    match array.data_type() {
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().map(|member| places_in_lists(member, in_list)).sum()
+        }
+        // A list without elements has a place too.
+        DataType::List(_) => array.len() + places_in_lists(array.as_list::<i32>().values(), true),
+        _ if in_list => array.len(),
+        _ => 0,
     }
 }
 
