@@ -168,6 +168,7 @@ impl Names<'_> {
                 keys.insert(reference.key);
             }
             keys.extend(index.dedup_key);
+            keys.extend(index.poll.map(|reference| reference.key));
             keys.insert(key);
         }
         Ok(Named::These(keys))

@@ -1,7 +1,7 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `net`, `aws`, `clock`, `secrets`,
-//! `stop`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
+//! `stop`, `timestamp`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
 //! [`plan`] → [`batch`] → [`table`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
 //! [`verify`], [`gc`], [`promote`]. A test holds it to that.
 #![forbid(unsafe_code)]
@@ -35,8 +35,22 @@ pub mod stop;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timestamp;
 pub mod verify;
 pub mod write;
+
+/// Characters of a text that reports and state hold; it may have come from an API, which decides how long it is.
+pub(crate) const MOST_OF_TEXT: usize = 2_000;
+
+/// A text of at most `most` characters; of a longer one the beginning, and how long it is.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            format!("{}... ({} characters)", text.get(..end).unwrap_or_default(), text.chars().count())
+        }
+    }
+}
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -243,6 +243,9 @@ pub struct Index {
     pub cursors: BTreeMap<String, Timestamp>,
     /// The set of records that the next run will be shown again.
     pub dedup_key: Option<String>,
+    /// The page that the next run of an endless list goes on with, if its address is too long for an item of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PartRef>,
     /// What is missing because the API refused it or no longer has it, up to 1,000; the parts name all partitions.
     pub holes: Vec<String>,
     /// How its lists ended. Versions before 0.2 did not record it.

@@ -12,9 +12,13 @@ use sha2::{Digest, Sha256};
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Record;
+use crate::shortened;
 use crate::spec::{Name, Parent, Template};
 
 pub use known::KnownParents;
+
+/// Characters of an id that are shown.
+const MOST_OF_ID: usize = 200;
 
 /// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +105,7 @@ impl Partition {
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.0.iter().enumerate() {
+            let value = shortened(value, MOST_OF_ID);
             write!(f, "{}{name} {value}", if index == 0 { "" } else { ", " })?;
         }
         Ok(())

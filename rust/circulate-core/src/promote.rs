@@ -256,6 +256,7 @@ impl Promotion {
             totals: Totals { pages: run.index.totals.pages, ..totals },
             // What the next pull needs stays where it pulls to.
             dedup_key: None,
+            poll: None,
             plan: None,
             promoted_from: Some(PromotedFrom {
                 place: self.from.uri(),

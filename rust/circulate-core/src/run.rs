@@ -29,6 +29,7 @@ use crate::state::{
 use crate::stop::{Stop, StopReason};
 use crate::table::{Contract, TableOptions};
 use crate::write::ObjectFormat;
+use crate::{MOST_OF_TEXT, shortened};
 
 mod attempt;
 mod endless;
@@ -38,6 +39,7 @@ mod learning;
 mod list_end;
 mod partitions;
 mod planning;
+mod position;
 mod renewal;
 mod report;
 mod tables;
@@ -179,7 +181,7 @@ impl Pull {
         let error = self.protocol(&mut report).await.err();
         if let Some(error) = &error {
             report.status = Verdict::Failed;
-            report.stopped_by = Some(error.to_string());
+            report.stopped_by = Some(shortened(&error.to_string(), MOST_OF_TEXT));
         }
         Outcome { report, error }
     }
@@ -311,8 +313,9 @@ impl Pull {
         self.check_history().await?;
         self.check_layout().await?;
         loop {
-            let opening = state.open(&wanted).await?;
-            let Opening::Held(held) = &opening else { return Ok(opening) };
+            let mut opening = state.open(&wanted).await?;
+            let Opening::Held(held) = &mut opening else { return Ok(opening) };
+            held.position = self.read_position(&held.position).await?;
             if !(wanted.restart && held.resumed) {
                 return Ok(opening);
             }
@@ -331,13 +334,18 @@ impl Pull {
     async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
         let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
-        let recent = recent.filter(|_| position.overlap_forgotten.is_none_or(|forgotten| since > Some(forgotten)));
+        let recent =
+            recent.filter(|_| position.overlap_forgotten.is_none_or(|forgotten| since > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
         if let Some(since) = since {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
-            let poll = self.poll_cursor(held, position);
+            let poll = match self.poll_cursor(held, position) {
+                Some(poll) => Some(self.keep_poll_url(held, &self.keys(held), poll).await?),
+                None => None,
+            };
+            index.poll = poll.as_ref().and_then(|poll| poll.url_at.clone());
             held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll }).await?;
         }
         let key = self.keys(held).index();
@@ -376,6 +384,7 @@ impl Pull {
         let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
         Some(PollCursor {
             url: position.next_url.clone(),
+            url_at: None,
             read_at: position.first_server_date.unwrap_or(held.run.started_at),
             greatest: position.watermark.greatest().max(before.and_then(|poll| poll.greatest)),
         })
@@ -432,6 +441,7 @@ impl Pull {
             totals: position.totals.clone(),
             cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
             dedup_key: None,
+            poll: None,
             holes,
             ends: position.ends.clone(),
             warnings: self.warnings(held, position, since),

@@ -315,3 +315,60 @@ async fn parents_whose_pages_name_the_next_one_are_all_asked() {
     assert_eq!(records(&lake, &report).await, [delivered("a", "1")]);
     assert_eq!(report.partitions.unwrap().complete, 2);
 }
+
+/// The largest item of state, in bytes. `DynamoDB` refuses more than 400,000.
+async fn largest_item(lake: &Lake, pk: &str) -> usize {
+    let items = lake.store.list(pk, "", usize::MAX).await.unwrap();
+    items.iter().map(|(_, item)| item.doc.to_string().len()).max().unwrap_or(0)
+}
+
+/// Ids, cursors and what is missing are as long as an API likes; what state holds of a checkpoint is not.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_fits_into_state_however_long_ids_and_addresses_are() {
+    const PK: &str = "okta#acme.okta.com#application_users";
+    let ids: Vec<_> = (0..8).map(|number| format!("{number}{}", "x".repeat(60_000))).collect();
+    let more = |id: &str| format!("/api/v1/apps/{id}/users?after={}&limit=500", "y".repeat(100_000));
+    let apps: Vec<_> = ids.iter().map(|id| app(id)).collect();
+    let org = Routes::new([(APPS, page(&apps))]);
+    for id in &ids {
+        org.set(&users_of(id), page(&[user("1")]).next(&link(&more(id))));
+        org.set(&more(id), page(&[user("2")]));
+    }
+    let mut expected: Vec<_> = ids.iter().flat_map(|id| [delivered(id, "1"), delivered(id, "2")]).collect();
+    expected.sort();
+    for nth in 1..60 {
+        let lake = Lake::default();
+        let mut dying = pull(&lake, &org);
+        dying.options.checkpoint_objects = 1;
+        dying.store = Faulty::dies(lake.as_store(), "put", nth);
+        dying.run().await;
+        assert!(largest_item(&lake, PK).await < 50_000);
+        lake.clock.advance(Duration::from_secs(61));
+        let report = completes(&lake, &org).await;
+        assert_eq!(records(&lake, &report).await, expected, "{nth}");
+        assert!(largest_item(&lake, PK).await < 50_000);
+    }
+    let large = |key: &&String| key.contains("/position-");
+    let lake = Lake::default();
+    completes(&lake, &org).await;
+    assert!(lake.sink.keys().iter().any(|key| large(&key)), "what is large is an object");
+    let collected = crate::gc::gc(&*lake.sink, &*lake.store, Duration::ZERO, false).await.unwrap();
+    assert!(collected.removed_keys.iter().all(|key| large(&key)), "{:?}", collected.removed_keys);
+    assert!(!lake.sink.keys().iter().any(|key| large(&key)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_named_in_short_however_long_its_id_is() {
+    let ids: Vec<_> = (0..4).map(|number| format!("{number}{}", "x".repeat(60_000))).collect();
+    let apps: Vec<_> = ids.iter().map(|id| app(id)).chain([app("a")]).collect();
+    let org = Routes::new([(APPS, page(&apps)), (&users_of("a"), page(&[user("1")]))]);
+    for id in &ids {
+        org.set(&users_of(id), Answer::new(403, "{}"));
+    }
+    let lake = Lake::default();
+    let report = run(&lake, &org).await.report;
+    assert_eq!((report.status, report.holes.len()), (Verdict::Partial, 4));
+    for hole in &report.holes {
+        assert!(hole.len() < 250 && hole.ends_with("... (60001 characters)"), "{hole}");
+    }
+}

@@ -18,8 +18,8 @@ use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{LACKS_SCOPE, server_date};
 use crate::manifest::{
-    self, DedupSet, MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartRef, PartitionEntry, PlanPart, SCHEMA,
-    Tables, sha256_hex,
+    self, DedupSet, MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part,
+    PartRef, PartitionEntry, PlanPart, SCHEMA, Tables, sha256_hex,
 };
 use crate::page::{EndKind, ListEnd};
 use crate::plan::Partition;
@@ -29,6 +29,7 @@ use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
 use crate::write::{ObjectStore, ObjectWriter};
+use crate::{MOST_OF_TEXT, shortened};
 
 pub(super) const TASK: u32 = 0;
 
@@ -72,6 +73,8 @@ pub(super) struct Attempt<'p> {
     pub(super) planned: Vec<Partition>,
     /// Partitions done with since the last checkpoint.
     pub(super) partitions_done: Vec<PartitionEntry>,
+    /// The number of the next position that is too large for an item of state.
+    pub(super) next_position: u64,
     earlier_traffic: Traffic,
     checkpoint_at: Instant,
 }
@@ -109,6 +112,7 @@ impl<'p> Attempt<'p> {
             overlap: Overlap::default(),
             planned: Vec::new(),
             partitions_done: Vec::new(),
+            next_position: 0,
             earlier_traffic: position.traffic.clone(),
             position,
             checkpoint_at: pull.options.next_checkpoint(),
@@ -183,7 +187,7 @@ impl<'p> Attempt<'p> {
 
     /// The account lacks the feature: there is nothing to have, and the run is complete.
     pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<End> {
-        self.position.unavailable = Some(error.to_string());
+        self.position.unavailable = Some(shortened(&error.to_string(), MOST_OF_TEXT));
         self.note_end(None, 1, EndKind::Unavailable.into());
         self.position.finished = true;
         self.checkpoint().await?;
@@ -318,7 +322,8 @@ impl<'p> Attempt<'p> {
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
         self.learning.write(&*self.pull.store).await;
-        self.held.checkpoint(self.position.clone()).await?;
+        let kept = self.keep_position().await?;
+        self.held.checkpoint(kept).await?;
         self.saved = self.position.clone();
         self.checkpoint_at = self.pull.options.next_checkpoint();
         Ok(())

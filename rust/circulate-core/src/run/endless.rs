@@ -34,7 +34,10 @@ impl Attempt<'_> {
         }
         let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
         let cursor = cursor.and_then(|cursor| cursor.poll.clone());
-        let kept = self.position.next_url.clone().or_else(|| cursor.as_ref()?.url.clone());
+        let kept = match (&self.position.next_url, &cursor) {
+            (None, Some(cursor)) => self.pull.poll_url(cursor).await?,
+            (next, _) => next.clone(),
+        };
         if let Some(poll) = cursor.filter(|_| self.position.next_url.is_none()) {
             self.note_lapse(poll.read_at, endless).await?;
         }

@@ -69,6 +69,16 @@ impl StreamKeys {
         format!("_circulate/{}/{}/plan-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
     }
 
+    /// Where the run stands as of a checkpoint, if that is too large for an item of state.
+    pub fn position(&self, task: u32, fence: u64, number: u64) -> String {
+        format!("_circulate/{}/{}/position-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+    }
+
+    /// The page that the next run of an endless list goes on with, if its address is too long for an item of state.
+    pub fn poll(&self) -> String {
+        format!("_circulate/{}/{}/poll.json", self.stream, self.run_id)
+    }
+
     /// The digests of the records that the next run will be shown again.
     pub fn dedup(&self) -> String {
         format!("_circulate/{}/{}/dedup.json", self.stream, self.run_id)

@@ -210,12 +210,29 @@ pub struct Position {
     /// The columns of tables up to here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<PartRef>,
+    /// Where the whole position is, if it is too large for an item of state; then this one is [in short](Self::in_short).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<PartRef>,
 }
 
 impl Position {
     /// Whether the API has answered: what it said is of the account that was asked.
     pub fn is_begun(&self) -> bool {
         self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some() || self.finished
+    }
+
+    /// What state tells of a position that is kept elsewhere.
+    pub fn in_short(&self, details: PartRef) -> Self {
+        Self {
+            finished: self.finished,
+            next_sequence: self.next_sequence,
+            next_part: self.next_part,
+            totals: self.totals.clone(),
+            repeats: self.repeats,
+            traffic: self.traffic.clone(),
+            details: Some(details),
+            ..Self::default()
+        }
     }
 
     /// What is missing, as far as the index names it.
@@ -227,7 +244,7 @@ impl Position {
     /// Whether nothing was read.
     pub fn is_blank(&self) -> bool {
         let unread = self.totals.pages == 0 && self.next_url.is_none() && !self.finished;
-        unread && self.plan.is_none() && self.last_part.is_none()
+        unread && self.plan.is_none() && self.last_part.is_none() && self.details.is_none()
     }
 }
 
@@ -287,6 +304,9 @@ pub struct CursorValue {
 pub struct PollCursor {
     /// The page to go on with.
     pub url: Option<String>,
+    /// Where its address is kept, if that is too long for an item of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_at: Option<PartRef>,
     /// When the list was read up to there, by the server's clock.
     pub read_at: Timestamp,
     /// The greatest time that was ever seen.

@@ -19,6 +19,7 @@ use super::{Expect, ItemKey, StateStore};
 use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
+use crate::{MOST_OF_TEXT, shortened};
 
 /// The one task and the one partition of a stream that is pulled by one worker.
 const TASK: u32 = 0;
@@ -454,7 +455,7 @@ impl StreamState {
     ) -> Result<()> {
         run.doc.status = status;
         run.doc.ended_at = Some(self.store.now().await?);
-        run.doc.ledger.stopped_by = why.map(str::to_owned);
+        run.doc.ledger.stopped_by = why.map(|why| shortened(why, MOST_OF_TEXT));
         let written = self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?;
         written.map(drop).ok_or_else(fenced_off)
     }

@@ -94,6 +94,8 @@ fn kind_of(key: &str) -> &'static str {
         Some(_) if key.ends_with("/dedup.json") => "dedup-set",
         Some(_) if key.ends_with("/promotion.json") => "promotion",
         Some(rest) if rest.contains("/tables-") => "tables",
+        Some(rest) if rest.contains("/position-") => "position",
+        Some(rest) if rest.ends_with("/poll.json") => "poll",
         Some(rest) if rest.split('/').count() == 5 => "part",
         Some(_) => "index",
     }

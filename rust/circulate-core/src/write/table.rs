@@ -68,9 +68,13 @@ impl TableFilling {
         if self.records > 0 && self.gathered.size_with(record.len()) > self.memory.for_records() {
             self.hand_over(store).await?;
         }
+        let large = record.len() > self.memory.for_records();
+        if large {
+            drop(self.room(PIECES, store).await?);
+        }
         self.gathered.write(record);
         self.records += 1;
-        Ok(())
+        if large { self.hand_over(store).await } else { Ok(()) }
     }
 
     /// What is known of the tables by now; `None` while they are being made.
@@ -93,16 +97,9 @@ impl TableFilling {
     async fn hand_over(&mut self, store: &mut ObjectStore) -> Result<()> {
         let records = self.gathered.finish();
         self.records = 0;
-        let wanted = if records.len() > self.memory.for_records() + 2 { PIECES } else { 1 };
+        let pieces = if records.len() > self.memory.for_records() + 2 { PIECES } else { 1 };
+        let taken = Arc::new(self.room(pieces, store).await?);
         let workers = self.workers()?;
-        let taken = loop {
-            tokio::select! {
-                taken = Arc::clone(&workers.room).acquire_many_owned(wanted) => {
-                    break Arc::new(taken.map_err(|error| lost().caused_by(error))?);
-                }
-                Some(object) = workers.objects.recv() => keep(object, store).await?,
-            }
-        };
         loop {
             tokio::select! {
                 room = workers.pieces.reserve() => match room {
@@ -118,6 +115,19 @@ impl TableFilling {
         // They ended early, and tell why.
         self.end(store).await?;
         Err(lost())
+    }
+
+    /// Waits until there is room for so many pieces.
+    async fn room(&mut self, pieces: u32, store: &mut ObjectStore) -> Result<OwnedSemaphorePermit> {
+        let workers = self.workers()?;
+        loop {
+            tokio::select! {
+                taken = Arc::clone(&workers.room).acquire_many_owned(pieces) => {
+                    return taken.map_err(|error| lost().caused_by(error));
+                }
+                Some(object) = workers.objects.recv() => keep(object, store).await?,
+            }
+        }
     }
 
     fn workers(&mut self) -> Result<&mut Workers> {
