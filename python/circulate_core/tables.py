@@ -50,15 +50,19 @@ class Tabular:
     def duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
         """Return it as a relation of DuckDB.
 
+        To hand times to Python, as `fetchall` does, DuckDB needs pytz, which it does not install:
+        `pip install "circulate-core[duckdb]"` installs both.
+
         Args:
             connection: Whose relation it is. Default: the one that DuckDB shares in a process.
         """
-        relation: duckdb.DuckDBPyRelation = (connection or _library("duckdb")).from_arrow(self._table())
+        library = connection or _library("duckdb", '"circulate-core[duckdb]"')
+        relation: duckdb.DuckDBPyRelation = library.from_arrow(self._table())
         return relation
 
 
-def _library(name: str) -> ModuleType:
-    """Import a library that tables are asked for in.
+def _library(name: str, requirement: str | None = None) -> ModuleType:
+    """Import a library that tables are asked for in; `requirement` installs it, if its name does not.
 
     Raises:
         ImportError: It is not installed.
@@ -70,7 +74,7 @@ def _library(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        message = f"this needs {name}: pip install {name}"
+        message = f"this needs {name}: pip install {requirement or name}"
         raise ModuleNotFoundError(message, name=name) from None
 
 

@@ -2,12 +2,17 @@
 
 import _thread
 import json
+import re
+import subprocess
 import sys
 import threading
+import tomllib
+import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -475,3 +480,71 @@ def test_a_killed_pull_goes_on_and_no_record_is_there_twice(start_org: StartOrg,
     ids = pl.read_parquet(files)["id"]
     assert (ids.len(), ids.n_unique()) == (4_000, 4_000)
     assert cli("verify", cli.folder / "lake" / done.report["manifest"]).code == 0
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def venv_with(folder: Path, extra: str) -> Path:
+    """Make an environment of the package and what an extra of it installs, out of ours; returns its Python."""
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted, found = list(project["optional-dependencies"][extra]), set()
+    while wanted:
+        requirement = wanted.pop()
+        if "extra ==" in requirement:
+            continue
+        (name,) = re.findall(r"^[A-Za-z0-9._-]+", requirement)
+        if name not in found:
+            found.add(name)
+            installed = metadata.distribution(name)
+            wanted += installed.requires or []
+            for top in {file.parts[0] for file in installed.files or () if ".." not in file.parts}:
+                (packages / top).symlink_to(installed.locate_file(top))
+    (packages / "circulate_core").symlink_to(ROOT / "python" / "circulate_core")
+    return folder / "bin" / "python"
+
+
+TIMES = """
+import sys, circulate_core
+source = circulate_core.source("acme", base_url=sys.argv[1])
+columns = {"at": "timestamp"}
+stream = source.stream("things", path="/things", query={"page": "0"}, paginator="link_header", columns=columns)
+print([time.isoformat() for time, in stream.duckdb().order("at").project("at").fetchall()])
+"""
+
+
+def test_times_become_python_values_with_what_the_extra_for_duckdb_installs(tmp_path: Path) -> None:
+    python = venv_with(tmp_path / "venv", "duckdb")
+    page = '[{"at":"2026-11-22T05:30:00Z"},{"at":"2026-11-22 06:30:00.5+0000"}]'
+    with api(page) as source:
+        environment = {"HOME": str(tmp_path), "TZ": "UTC"}
+        address = str(source.definition["base_url"])
+        done = subprocess.run(
+            [python, "-c", TIMES, address], env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['2026-11-22T05:30:00+00:00', '2026-11-22T06:30:00.500000+00:00']"
+
+
+def test_a_declared_time_is_one_for_the_column_and_the_cursor_in_every_form(tmp_path: Path) -> None:
+    forms = [
+        "2016-12-31T23:59:57Z",
+        "2016-12-31t23:59:57.5z",
+        "2016-12-31 23:59:58+0000",
+        "2017-01-01T00:59:59,25+01",
+        "2016-12-31T23:59:59.500000000000-00:00",
+        "2016-12-31T23:59:60Z",
+    ]
+    page = json.dumps([{"id": str(number), "at": form} for number, form in enumerate(forms)])
+    rule = {"cursor": "/at", "param": "since", "since": "{since}", "until": "{until}", "overlap": "0s"}
+    with api(page) as source:
+        stream = things(source, columns={"at": "timestamp"}, incremental=rule)
+        table = stream.arrow()
+        report = stream.pull(to=tmp_path / "lake", format="parquet")
+    assert table["_rescued"].null_count == len(forms)
+    seconds = [time.timestamp() for time in table["at"].to_pylist()]
+    midnight = datetime.fromisoformat("2017-01-01T00:00:00+00:00").timestamp()
+    assert [time - midnight for time in seconds] == [-3, -2.5, -2, -0.75, -0.5, 0]
+    assert (report["records_without_time"], report["next_since"]) == (0, "2017-01-01T00:00:00Z")
