@@ -62,6 +62,12 @@ def _dense_and_wide(count: int) -> Iterator[str]:
         yield "{" + ",".join(f'"member_{column}":"{number * column:x}"' for column in range(900)) + "}"
 
 
+def _constant_and_wide(count: int) -> Iterator[str]:
+    """All records have the same 900 members."""
+    record = _members(range(900), "the same")
+    yield from (record for _ in range(count))
+
+
 def _nested(count: int) -> Iterator[str]:
     """One record with 30 objects of 30 members each, then none."""
     yield json.dumps({f"object_{outer}": {f"member_{inner}": "x" for inner in range(30)} for outer in range(30)})
@@ -69,16 +75,17 @@ def _nested(count: int) -> Iterator[str]:
 
 
 def _list_of_wide(count: int) -> Iterator[str]:
-    """One list of an object of 500 members, then lists of empty objects."""
-    yield f'{{"list":[{_members(range(500))}]}}'
-    yield from ('{"list":[' + ",".join(["{}"] * 20) + "]}" for _ in range(count - 1))
+    """Some lists of objects of 500 members, then lists of empty objects."""
+    wide = f'{{"list":[{_members(range(500))}]}}'
+    yield from (wide if number < 700 else '{"list":[' + ",".join(["{}"] * 20) + "]}" for number in range(count))
 
 
 def _one_huge_list_of_wide(count: int) -> Iterator[str]:
     """The same, but one record has a list of five million."""
-    yield f'{{"list":[{_members(range(500))}]}}'
+    wide = f'{{"list":[{_members(range(500))}]}}'
+    yield from (wide for _ in range(700))
     yield '{"list":[' + ",".join(["{}"] * (count * 50)) + "]}"
-    yield from ("{}" for _ in range(count - 2))
+    yield from ("{}" for _ in range(count - 701))
 
 
 def _lists_of_lists(count: int) -> Iterator[str]:
@@ -128,6 +135,7 @@ SHAPES = {
     "one-wide-then-empty": Shape(_paged(_one_wide_then_empty, 20_000), 200_000),
     "another-key": Shape(_paged(_another_key, 20_000), 200_000),
     "dense-and-wide": Shape(_paged(_dense_and_wide, 200), 20_000),
+    "constant-and-wide": Shape(_paged(_constant_and_wide, 200), 20_000),
     "nested": Shape(_paged(_nested, 20_000), 200_000),
     "list-of-wide": Shape(_paged(_list_of_wide, 10_000), 100_000),
     "one-huge-list-of-wide": Shape(_paged(_one_huge_list_of_wide, 10_000), 100_000),
@@ -135,10 +143,10 @@ SHAPES = {
     "long-texts": Shape(_paged(_long_texts, 20), 2_000),
     "maps": Shape(_paged(_maps, 10_000), 200_000),
     "deep": Shape(_paged(_deep, 500), 20_000),
-    "900,000-keys": Shape(_paged(_unique_keys_in_one, 1), 50),
+    "many-keys-in-one": Shape(_paged(_unique_keys_in_one, 1), 50),
     "huge-texts": Shape(_paged(_huge_texts, 1), 50),
     "one-time": Shape(_paged(_one_time, 20_000), 2_000_000, cursor="/at"),
-    "a-million-a-page": Shape(_paged(_empty, 1_000_000), 4_000_000),
+    "a-million-a-page": Shape(_paged(_empty, 1_000_000), 4_000_000, cursor="/at"),
 }
 
 
@@ -150,8 +158,10 @@ def serving(shape: Shape, records: int) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            nonlocal made
             number = int(self.path.rpartition("page=")[2].partition("&")[0] or 0)
             if number not in pages:
+                made = made if number else shape.pages(records)
                 # A page is kept while it may be asked for again.
                 pages.clear()
                 page = next(made, None)
