@@ -38,13 +38,16 @@ def main():
 """
 
 
-def make_wheel(folder: Path, *, engine: bytes | None = b"engine", tags: str = MANYLINUX2014) -> Path:
+def make_wheel(
+    folder: Path, *, engine: bytes | None = b"engine", tags: str = MANYLINUX2014, built_for: str | None = None
+) -> Path:
     """Write a wheel of the package as it is, with all that a wheel holds.
 
     Args:
         folder: Where to write it.
         engine: What is in it instead of the engine; None for the engine that is installed here.
         tags: What its name says it is for.
+        built_for: What its metadata say; by default the same.
     """
     wheel = folder / f"circulate_core-0.1.0-{tags}.whl"
     sources = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in {".pyc", ".so"}]
@@ -56,7 +59,8 @@ def make_wheel(folder: Path, *, engine: bytes | None = b"engine", tags: str = MA
         else:
             archive.writestr("circulate_core/_core.abi3.so", engine)
         archive.writestr(f"{ABOUT}/METADATA", "Name: circulate-core\nVersion: 0.1.0\n")
-        archive.writestr(f"{ABOUT}/WHEEL", "Tag: ...\n")
+        tag = built_for or "-".join(tags.split("-")[-3:])
+        archive.writestr(f"{ABOUT}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n")
         archive.writestr(f"{ABOUT}/RECORD", "...\n")
         archive.writestr(f"{ABOUT}/sboms/circulate-python.cyclonedx.json", "{}")
         archive.write(ROOT / "LICENSE", f"{ABOUT}/licenses/LICENSE")

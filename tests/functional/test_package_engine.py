@@ -63,6 +63,21 @@ def test_a_wheel_for_older_systems_will_do(cli: Cli, tags: str) -> None:
 
 
 @pytest.mark.usefixtures("lambdas")
+@pytest.mark.parametrize(
+    ("built_for", "part"),
+    [
+        ("cp311-abi3-manylinux_2_34_x86_64", "is for manylinux_2_34_x86_64, and Lambda needs manylinux2014"),
+        ("cp311-abi3-manylinux2014_aarch64", "is for manylinux2014_aarch64"),
+        ("cp312-cp312-manylinux2014_x86_64", "is for cp312-cp312"),
+        ("nothing", "does not say what it was built for"),
+    ],
+)
+def test_a_renamed_wheel_is_known_by_its_own_metadata(cli: Cli, built_for: str, part: str) -> None:
+    wheel = make_wheel(cli.folder, tags="cp311-abi3-manylinux2014_x86_64", built_for=built_for)
+    assert_told(cli("package", "--wheel", wheel), 2, part)
+
+
+@pytest.mark.usefixtures("lambdas")
 def test_a_wheel_that_is_missing_damaged_or_empty_is_told(cli: Cli, build: Path) -> None:
     name = "circulate_core-0.1.0-cp311-abi3-manylinux2014_x86_64.whl"
     assert_told(cli("package", "--wheel", name), 2, f"{name} cannot be read: No such file or directory")

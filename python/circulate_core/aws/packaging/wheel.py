@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from circulate_core.aws.packaging.archive import File
@@ -11,6 +11,7 @@ from circulate_core.aws.packaging.contents import ENGINE
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
@@ -24,6 +25,9 @@ HOW = "leave out --wheel, or build one: maturin build --release --zig --compatib
 # https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
 NAME = re.compile(r"circulate_core-[^-]+(-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl")
 
+ABOUT = re.compile(r"circulate_core-[^/]+\.dist-info/WHEEL")
+TAG = re.compile(r"^Tag: *([^-\s]+)-([^-\s]+)-([^-\s]+)\s*$", re.MULTILINE)
+
 
 def read_wheel(wheel: Path, architecture: str) -> list[File]:
     """Return the files of a wheel.
@@ -35,8 +39,10 @@ def read_wheel(wheel: Path, architecture: str) -> list[File]:
     Raises:
         SettingsError: It is no wheel of this package, or functions could not load it.
     """
-    problem = _problem(wheel.name, architecture)
-    if problem:
+    named = NAME.fullmatch(wheel.name)
+    if not named:
+        raise _error(wheel, "is not named as a wheel of circulate_core is")
+    if problem := _problem([Tag(*named.group("python", "abi", "platform"))], architecture):
         raise _error(wheel, problem)
     try:
         with ZipFile(wheel) as archive:
@@ -47,21 +53,39 @@ def read_wheel(wheel: Path, architecture: str) -> list[File]:
         raise _error(wheel, "is damaged: it is no zip") from None
     if ENGINE not in {file.name for file in files}:
         raise _error(wheel, f"has no {ENGINE}")
+    # A file can be renamed; what it was built for is written in it.
+    about = next((file.data for file in files if ABOUT.fullmatch(file.name)), b"").decode(errors="replace")
+    tags = [Tag(*tag.groups()) for tag in TAG.finditer(about)]
+    if not tags:
+        raise _error(wheel, "does not say what it was built for: it has no dist-info/WHEEL with tags")
+    if problem := _problem(tags, architecture):
+        raise _error(wheel, f"{problem}, as its own metadata says")
     return files
 
 
-def _problem(name: str, architecture: str) -> str | None:
-    tags = NAME.fullmatch(name)
-    if not tags:
-        return "is not named as a wheel of circulate_core is"
-    if tags["abi"] != "abi3" or not any(map(_is_old_enough, tags["python"].split("."))):
-        return f"is for {tags['python']}-{tags['abi']}, not for every Python from {_dotted(PYTHON)} on (abi3)"
-    platforms = tags["platform"].split(".")
+class Tag(NamedTuple):
+    """What a wheel is for; each part may be several, with dots between."""
+
+    python: str
+    abi: str
+    platform: str
+
+
+def _problem(tags: Sequence[Tag], architecture: str) -> str | None:
+    """Return why functions could not load a wheel with these tags: one of them must do."""
+    problems = [_problem_of(tag, architecture) for tag in tags]
+    return None if None in problems else problems[0]
+
+
+def _problem_of(tag: Tag, architecture: str) -> str | None:
+    if tag.abi != "abi3" or not any(map(_is_old_enough, tag.python.split("."))):
+        return f"is for {tag.python}-{tag.abi}, not for every Python from {_dotted(PYTHON)} on (abi3)"
+    platforms = tag.platform.split(".")
     machine = MACHINES[architecture]
     if not any(platform.endswith(f"_{machine}") for platform in platforms):
-        return f"is for {tags['platform']}, but the functions' architecture is {architecture}"
+        return f"is for {tag.platform}, but the functions' architecture is {architecture}"
     if not any(glibc and glibc <= GLIBC for glibc in (_glibc(platform, machine) for platform in platforms)):
-        return f"is for {tags['platform']}, and Lambda needs manylinux2014 or older (glibc {_dotted(GLIBC)})"
+        return f"is for {tag.platform}, and Lambda needs manylinux2014 or older (glibc {_dotted(GLIBC)})"
     return None
 
 
