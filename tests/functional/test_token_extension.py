@@ -255,20 +255,36 @@ def test_two_profiles_have_their_own_tokens(start_org: StartOrg, stage: Stage) -
 
 
 INIT_FAULTS = {
-    "down": ({"fault": "token/reset"}, "TokenEndpointUnavailable"),
-    "500": ({"fault": "token/500"}, "TokenEndpointUnavailable"),
-    "429": ({"fault": "token/429"}, "TokenEndpointUnavailable"),
-    "slow": ({"fault": "token/stall:30s"}, "TokenEndpointUnavailable"),
-    "huge": ({"fault": "token/big-record:300000"}, "TokenEndpointUnavailable"),
-    "redirecting": ({"fault": "token/redirect"}, "TokenEndpointDenied"),
-    "html": ({"fault": "token/html"}, "TokenEndpointUnavailable"),
-    "401": ({"client_secret": "canary-wrong"}, "TokenEndpointDenied"),
-    "400": ({"okta_token_scopes": "okta.apps.read"}, "TokenEndpointDenied"),
-    "no scopes": ({"okta_token_scopes": ""}, "ConfigInvalid"),
-    "nothing set": ({"client_id": "", "client_secret": "", "okta_token_url": ""}, "ConfigInvalid"),
-    "plain http": ({"okta_token_url": "http://acme.okta.com/token"}, "ConfigInvalid"),
-    "bad profile": ({"okta_token_profiles": "../x"}, "ConfigInvalid"),
-    "profiles alike": ({"okta_token_profiles": "a-b,A_B"}, "ConfigInvalid"),
+    "down": ({"fault": "token/reset"}, "TokenEndpointUnavailable", "the connection broke"),
+    "500": ({"fault": "token/500"}, "TokenEndpointUnavailable", "Okta's token endpoint answered 500"),
+    "503": ({"fault": "token/503"}, "TokenEndpointUnavailable", "Okta's token endpoint answered 503"),
+    "429": ({"fault": "token/429"}, "TokenEndpointUnavailable", "Okta's token endpoint asked us to slow down (429)"),
+    "slow": (
+        {"fault": "token/stall:30s"},
+        "TokenEndpointUnavailable",
+        "the token endpoint did not answer within 8.0 s",
+    ),
+    "nobody": ({"okta_token_url": "http://127.0.0.1:9/token"}, "TokenEndpointUnavailable", "refused"),
+    "huge": ({"fault": "token/big-record:300000"}, "TokenEndpointUnavailable", "more than 256 KB"),
+    "redirecting": ({"fault": "token/redirect"}, "TokenEndpointDenied", "check the token URL, client_id ("),
+    "html": ({"fault": "token/html"}, "TokenEndpointUnavailable", "is no access token"),
+    "401": ({"client_secret": "canary-wrong"}, "TokenEndpointDenied", "invalid_client"),
+    "400": ({"okta_token_scopes": "okta.apps.read"}, "TokenEndpointDenied", "okta.apps.read"),
+    "no scopes": ({"okta_token_scopes": ""}, "ConfigInvalid", "okta_token_scopes is not set"),
+    "nothing set": (
+        {"client_id": "", "client_secret": "", "okta_token_url": ""},
+        "ConfigInvalid",
+        "without it client_id, client_secret or private_key, okta_token_url or okta_org_url must be",
+    ),
+    "half of it": (
+        {"okta_token_profiles": "a-b", "client_id_a_b": "x", "okta_token_scopes_a_b": "y"},
+        "ConfigInvalid",
+        "and without it client_secret_a_b or private_key_a_b, okta_token_url_a_b or okta_org_url_a_b must be",
+    ),
+    "two ways": ({"private_key": "x"}, "ConfigInvalid", "`private_key` and `client_secret` of Okta are both set"),
+    "plain http": ({"okta_token_url": "http://acme.okta.com/token"}, "ConfigInvalid", "plain http"),
+    "bad profile": ({"okta_token_profiles": "../x"}, "ConfigInvalid", "can't name a profile"),
+    "profiles alike": ({"okta_token_profiles": "a-b,A_B"}, "ConfigInvalid", "have the same variables"),
 }
 
 
@@ -276,7 +292,7 @@ INIT_FAULTS = {
 def test_what_keeps_the_first_token_away_is_told_to_lambda_by_type(
     start_org: StartOrg, stage: Stage, name: str
 ) -> None:
-    given, kind = INIT_FAULTS[name]
+    given, kind, words = INIT_FAULTS[name]
     environment = dict(given)
     fault = environment.pop("fault", None)
     org = start_org(clients=[by_secret()], faults=[fault] if fault else [], window=2.0)
@@ -285,7 +301,42 @@ def test_what_keeps_the_first_token_away_is_told_to_lambda_by_type(
     error = json.loads(invocation.payload)
     assert error["errorType"] == "Extension.InitError"
     assert error["errorMessage"].endswith(f"Error: Extension.{kind}"), error
-    assert stage.told("no token") or stage.told("not configured")
+    told = stage.told("no token") or stage.told("not configured")
+    assert words in told[0]["message"], told
+    assert "profile default" in told[0]["message"] or not stage.told("no token"), told
+    for not_its_own in ("OKTA_", "--set", "circulate.toml"):
+        assert not_its_own not in told[0]["message"]
+
+
+HANGING = """
+import os
+
+def list(event, context):
+    if "exit" in event:
+        os._exit(1)
+"""
+
+
+def test_the_extension_ends_in_time_while_a_renewal_hangs(start_org: StartOrg, stage: Stage) -> None:
+    org = start_org(clients=[by_secret(lifetime=1.0)], faults=["token/stall:60s@2*9"])
+    function = stage.reader(org)
+    (function.task_root / "handler.py").write_text(HANGING)
+    local = stage.start(function)
+    while local.invoke("reader", b"{}").post_runtime_extensions_ms < 500:
+        pass
+    assert json.loads(local.invoke("reader", b'{"exit": 1}').payload)["errorType"] == "Runtime.ExitError"
+    # It says so last of all; what has not ended after two seconds is killed.
+    assert [line["reason"] for line in stage.told("shut down")] == ["failure"]
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "reset", "stall:30s"])
+def test_an_outage_behind_the_extension_is_one_of_the_network(start_org: StartOrg, stage: Stage, fault: str) -> None:
+    org = start_org(clients=[by_secret()], faults=[f"token/{fault}"], window=2.0)
+    local = stage.start(stage.reader(org, okta_token_fail_open="true"))
+    error = json.loads(local.invoke("reader", b"{}").payload)
+    assert error["errorType"] == "NetworkError", error
+    assert "no valid access token of the profile `default`: " in error["errorMessage"]
+    assert "token endpoint" in error["errorMessage"] or "connection broke" in error["errorMessage"]
 
 
 def test_a_function_may_start_without_a_token_and_get_it_later(start_org: StartOrg, stage: Stage) -> None:
@@ -370,7 +421,9 @@ def test_a_full_tmp_is_told_and_the_token_before_is_kept(start_org: StartOrg, st
     assert (kept, renewed) == (True, True)
 
 
-def test_a_lambda_yaml_may_name_the_extension(start_org: StartOrg, cli_for: CliFor, tmp_path: Path) -> None:
+def test_a_lambda_yaml_may_name_the_extension(
+    start_org: StartOrg, cli_for: CliFor, aws_cli_for: CliFor, tmp_path: Path
+) -> None:
     org = start_org(users=70, clients=[by_secret()])
     lambdas = tmp_path / "lambdas"
     shutil.copytree(ROOT / "lambdas", lambdas, ignore=shutil.ignore_patterns(".build", "__pycache__"))
@@ -390,6 +443,12 @@ def test_a_lambda_yaml_may_name_the_extension(start_org: StartOrg, cli_for: CliF
     assert (done.code, json.loads(done.out)["records"]) == (0, 70), done.err
     assert '"event": "token written"' in done.err
     assert "canary" not in done.err
+    on_aws = aws_cli_for(org)
+    for run, others in ((cli, ()), (on_aws, ("--aws", "env", *on_aws.place.arguments))):
+        # As the extension's README has it: nothing else is needed.
+        done = run("local", "invoke", "okta.users", "--lambdas", lambdas / "lib", "--users", "30", *others)
+        assert (done.code, json.loads(done.out)["records"]) == (0, 30), done.err
+        assert '"type": "DPoP"' in done.err
     file.write_text(file.read_text().replace("okta-token", "okta-tokens"))
     done = cli("local", "invoke", "okta.users", "--lambdas", lambdas / "lib")
     assert (done.code, "there is no extension `okta-tokens`" in done.err) == (2, True)
@@ -430,5 +489,6 @@ def test_a_function_that_may_start_without_a_token_does_so_whatever_is_wrong(
         }[trouble]
         local = stage.start(stage.reader(org, okta_token_fail_open="true", **given))
         error = json.loads(local.invoke("reader").payload)
-        assert error["errorType"] == "AuthError", error
+        kinds = {"no scopes": "AuthError", "stalling secrets": "NetworkError"}
+        assert error["errorType"] == kinds[trouble], error
         assert "there is no valid access token of the profile `default`" in error["errorMessage"]

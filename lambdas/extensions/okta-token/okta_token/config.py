@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from circulate_core._core import Settings
 from okta_token.trouble import CONFIG_INVALID, Trouble
 
 SETTINGS = {
@@ -16,6 +17,8 @@ SETTINGS = {
     "org_url": "okta_org_url",
 }
 """Settings of the engine, and the variables they come from."""
+NEEDED = (("client_id",), ("client_secret", "private_key"), ("token_url", "org_url"))
+"""Without a secret, one of each of these."""
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -26,12 +29,14 @@ class Profile:
     Attributes:
         name: Names the token file.
         settings: Settings of the engine.
+        names: What the variables are called that the settings come from, or would come from.
         secret: Name or ARN of a secret in Secrets Manager with those that are not given.
         scopes: What tokens are for.
     """
 
     name: str
-    settings: dict[str, str]
+    settings: Settings
+    names: dict[str, str]
     secret: str | None
     scopes: tuple[str, ...]
 
@@ -79,7 +84,8 @@ def fails_open(environment: Mapping[str, str]) -> bool:
 
 
 def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:
-    settings = {setting: value for setting, variable in SETTINGS.items() if (value := variables.get(variable + suffix))}
+    names = {setting: variable + suffix for setting, variable in SETTINGS.items()}
+    settings = {setting: variables[variable] for setting, variable in names.items() if variable in variables}
     secret = variables.get("okta_token_secret" + suffix)
     scopes = tuple(variables.get("okta_token_scopes" + suffix, "").replace(",", " ").split())
     if not scopes:
@@ -87,13 +93,14 @@ def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:
             CONFIG_INVALID,
             f"okta_token_scopes{suffix} is not set: Okta gives no token without scopes, such as okta.users.read",
         )
-    if not secret and not settings:
-        raise Trouble(
-            CONFIG_INVALID,
-            f"neither okta_token_secret{suffix}, the name of a secret, nor client_id{suffix}, client_secret{suffix} and"
-            f" okta_token_url{suffix} are set",
-        )
+    if secret:
+        given = settings.keys()
+        names |= {setting: f"`{setting}` in the secret {secret}" for setting in names if setting not in given}
+    elif missing := [each for each in NEEDED if not settings.keys() & set(each)]:
+        wanted = ", ".join(" or ".join(names[setting] for setting in each) for each in missing)
+        what = f"okta_token_secret{suffix}, the name of a secret in Secrets Manager, is not set"
+        raise Trouble(CONFIG_INVALID, f"{what}, and without it {wanted} must be")
     if "token_url" in settings and "org_url" not in settings and not secret:
         url = urlsplit(settings["token_url"])
         settings["org_url"] = f"{url.scheme}://{url.netloc}"
-    return Profile(name, settings, secret, scopes)
+    return Profile(name, Settings(settings), names, secret, scopes)

@@ -13,7 +13,7 @@ from okta_token.config import Config, Profile
 from okta_token.log import error, info
 from okta_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UNAVAILABLE, UNWRITABLE, Trouble
 
-LAST_MOMENT_S = 1.0
+LAST_MOMENT_S = 0.5
 """What is left to a token that is on its way when the environment ends."""
 
 
@@ -75,8 +75,8 @@ class Keeper:
             raise Trouble(UNAVAILABLE, "a token has been asked for, and has not come yet")
         try:
             tries, trouble = self._last[name]
-            # Who waited for a request that failed is told the same, instead of asking once more.
-            if not (trouble and tries > seen):
+            # Who waited for another request takes what came of it: the token, unless one is refused, or the trouble.
+            if tries == seen or (refused and not trouble):
                 left = max(seconds - (time.monotonic() - began), 0.1)
                 trouble = self._mint(self._profiles[name], refused, left)
                 self._last[name] = (tries + 1, trouble)
@@ -89,7 +89,7 @@ class Keeper:
         if self._closed:
             return Trouble(UNAVAILABLE, "the environment is being shut down")
         try:
-            minted = json.loads(_core.mint(json.dumps(self._request(profile, refused, seconds))))
+            minted = json.loads(_core.mint(json.dumps(self._request(profile, refused, seconds)), profile.settings))
         except CirculateError as wrong:
             trouble = Trouble(_kind(wrong), _told(wrong))
             error("no token", profile=profile.name, kind=trouble.kind, message=trouble.message)
@@ -103,7 +103,8 @@ class Keeper:
         """Remove all files, and write no more."""
         self._closed = True
         for lock in self._locks.values():
-            # A token that is on its way has a moment to be written first; Lambda gives us two seconds.
+            # A token that is on its way has a moment to be written first. Lambda gives us two seconds, and the event
+            # before may have taken one of them.
             lock.acquire(timeout=LAST_MOMENT_S / len(self._locks))
         _core.clear_tokens()
 
@@ -112,13 +113,13 @@ class Keeper:
             "source": "okta",
             "from": {
                 "catalog": {"folders": [SHIPPED_CATALOG]},
-                "settings": profile.settings,
                 "secret": profile.secret,
                 "account": None,
             },
             "scopes": profile.scopes,
             "profile": profile.name,
             "instance": self.instance,
+            "names": profile.names,
             "refused": refused,
             "seconds": seconds,
         }

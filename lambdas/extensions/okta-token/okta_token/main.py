@@ -7,6 +7,7 @@ timers: a token that is due is renewed when an event comes.
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +25,35 @@ INIT_S = 8.0
 """What is spent on tokens before the function starts. Lambda allows ten seconds for everything."""
 INVOKE_S = 5.0
 """What is spent on tokens when an event comes."""
+EVENT_S = 1.0
+"""How long an event waits for that. Until we ask for the next one we do not learn that the environment ends, and then
+there are two seconds left; whoever needs the token waits for it at our socket."""
+
+
+class Renewal:
+    """Renews what is due in a thread of its own.
+
+    Args:
+        keeper: Whose tokens.
+        seconds: What may be spent on it.
+    """
+
+    def __init__(self, keeper: Keeper, seconds: float) -> None:
+        self._bug: Exception | None = None
+        self._thread = threading.Thread(target=self._renew, args=(keeper, seconds), daemon=True)
+        self._thread.start()
+
+    def ended(self, seconds: float) -> Exception | None:
+        """Wait for its end, but not for longer than so many seconds; return what is wrong with us, if anything is."""
+        self._thread.join(seconds)
+        return self._bug
+
+    def _renew(self, keeper: Keeper, seconds: float) -> None:
+        try:
+            keeper.renew_all(seconds)
+        except Exception as bug:  # noqa: BLE001 - told by whoever waits
+            error("failed", message=f"{type(bug).__name__}: this is a bug")
+            self._bug = bug
 
 
 def main() -> int:
@@ -37,20 +67,17 @@ def main() -> int:
     while True:
         event = api.next_event()
         if event["eventType"] == "SHUTDOWN":
-            info("shut down", reason=event.get("shutdownReason"))
             if keeper:
                 keeper.forget()
+            info("shut down", reason=event.get("shutdownReason"))
             # At once: threads that wait for a token must not keep us.
             os._exit(0)
         if keeper:
             left = event["deadlineMs"] / 1000 - time.time()
-            try:
-                keeper.renew_all(min(INVOKE_S, max(left - 1, 0.5)))
-            except Exception as bug:
-                error("failed", message=f"{type(bug).__name__}: this is a bug")
-                if not fails_open(os.environ):
-                    api.exit_error("Extension.Failed", type(bug).__name__)
-                    raise
+            renewal = Renewal(keeper, min(INVOKE_S, max(left - 1, 0.5)))
+            if (bug := renewal.ended(EVENT_S)) and not fails_open(os.environ):
+                api.exit_error("Extension.Failed", type(bug).__name__)
+                raise bug
 
 
 def _prepare() -> tuple[Keeper | None, Trouble | None]:
