@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, cast
 
+from circulate_core import _core, api
 from circulate_core.exceptions import SettingsError
 
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
 PROMOTION_KEYS = ("manifest", "continuation")
 MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
+NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
+"""What names of accounts and runs are made of; they become keys of DynamoDB and S3."""
 COMMITS = ("auto", "pending")
 CHOICES = {"mode": ("incremental", "full"), "commit": COMMITS}
 
@@ -101,10 +106,10 @@ def _problem_of_promotion(event: object, origin: str) -> str | None:
     if manifest is None:
         return "the event has no `manifest`"
     names = _names(manifest, origin)
-    if len(names) != len(MANIFEST_NAMES) or {"", ".", ".."} & set(names):
-        return f"`manifest` of the event is no manifest of {origin}: {manifest}"
+    if len(names) != len(MANIFEST_NAMES) or not all(map(NAME.fullmatch, names)):
+        return f"`manifest` of the event is no manifest of {origin}: {_given(manifest)}"
     if continuation not in {None, names[-1]}:
-        return f"`continuation` of the event is not the manifest's run: {continuation}"
+        return f"`continuation` of the event is not the manifest's run: {_given(continuation)}"
     return None
 
 
@@ -121,21 +126,41 @@ def _problem(given: dict[str, Any]) -> str | None:
         return problem
     for key, choices in CHOICES.items():
         if given.get(key, choices[0]) not in choices:
-            return f"`{key}` of the event is `{given[key]}`: it is {' or '.join(choices)}"
+            return f"`{key}` of the event is `{_given(given[key])}`: it is {' or '.join(choices)}"
     if given.get("mode") == "full" and given.keys() & {"since", "until"}:
         return "the event has `since` or `until` beside `mode: full`, which asks for everything"
     if "continuation" in given and given.keys() & {"mode", "since", "until"}:
         return "the event has `mode`, `since` or `until` beside `continuation`, which goes on as it was begun"
+    for key, what in (("continuation", "run"), ("account", "account")):
+        if key in given and not NAME.fullmatch(given[key]):
+            return f"`{key}` of the event names no {what}: {_given(given[key])}"
+    return _problem_of_window(given)
+
+
+def _problem_of_window(given: dict[str, Any]) -> str | None:
+    times = {}
+    for key in given.keys() & {"since", "until"}:
+        try:
+            times[key] = datetime.fromisoformat(api.moment(key, given[key]) or "")
+        except (SettingsError, ValueError):
+            return f"`{key}` of the event is no time: {_given(given[key])}; write it like 2026-01-31T00:00:00Z"
+    if len(times) == len(("since", "until")) and times["since"] >= times["until"]:
+        return f"`since` of the event is not before its `until`: {given['since']} and {given['until']}"
     return None
 
 
 def _problem_of_keys(given: dict[str, Any], keys: tuple[str, ...]) -> str | None:
     for key, value in given.items():
         if key not in keys:
-            return f"the event has an unknown key `{key}`"
+            return f"the event has an unknown key `{_given(key)}`"
         if not isinstance(value, str):
             return f"`{key}` of the event must be a text, not {_kind(value)}"
     return None
+
+
+def _given(value: object) -> str:
+    """Return a value as it was given, as far as it can be shown."""
+    return _core.shown(str(value), most=200)
 
 
 def _kind(value: object) -> str:

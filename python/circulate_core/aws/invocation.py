@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from circulate_core import _core
 from circulate_core.aws.log import Log, Metrics
 from circulate_core.exceptions import CirculateError, SettingsError
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from circulate_core.types import Snapshot
 
 T = TypeVar("T")
+FLAG = re.compile(r"--(since|until)\b")
 
 LEAST_TIME_S = 0.5
 LEAST_MARGIN_S, MOST_MARGIN_S = 1.5, 20.0
@@ -88,7 +91,7 @@ class Attempt:
             # Lambda prints where an error was raised; what helps is in its text.
             raise _told(error).with_traceback(None) from None
         except Exception as error:
-            self._failed(CirculateError(f"{type(error).__name__}: {error}; this is a bug"))
+            self._failed(CirculateError(f"{type(error).__name__}: {_core.shown(str(error))}; this is a bug"))
             raise
 
     def progressed(self, snapshot: Snapshot) -> None:
@@ -134,4 +137,6 @@ def _told(error: CirculateError) -> CirculateError:
     """Return the error with its hint in its text, which is all that a state machine keeps of it."""
     if error.hint:
         error.args = (f"{error} ({error.hint})",)
+    # An event has keys where a command has flags.
+    error.args = (FLAG.sub(r"`\1`", str(error)),)
     return error
