@@ -1,6 +1,7 @@
 """`circulate local`: functions on this machine, without AWS and without an org unless flags point there."""
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -73,12 +74,35 @@ def test_flags_point_at_other_places(aws_cli_for: CliFor, start_org: StartOrg) -
         (["okta.users", "--env", "NAME"], ["`--env NAME` is not NAME=VALUE"]),
         (["okta.users", "--env", "AWS_REGION=x"], ["leaves AWS_REGION to AWS"]),
         (["okta.users", "--timeout", "901"], ["timeout_s is between 1 and 900"]),
+        (["okta.users", "--timeout", "0"], ["`0` is not a number of 1 or more"]),
+        (["okta.users", "--timeout", "-1"], ["--timeout"]),
+        (["okta.users", "--memory", "0"], ["`0` is not a number of 1 or more"]),
         (["okta.users", "--aws", "env"], ["--aws env needs --to and --state"]),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_started(cli: Cli, arguments: list[str], parts: list[str]) -> None:
     rest = () if "--lambdas" in arguments else LAMBDAS
     assert_told(cli("local", "invoke", *arguments, *rest), 2, *parts)
+
+
+RETURNED = [{"x": 1}, None, "text", [1, {"a": None}], 7.5, True, {"status": "complete"}, {"status": ["odd"]}, "\x1b[2K"]
+
+
+def test_what_a_function_returns_is_printed_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    lambdas = tmp_path / "lambdas/lib"
+    shutil.copytree(ROOT / "lambdas/lib", lambdas, ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"def list(event, context): return {RETURNED!r}[event['n']]\n"
+    (lambdas / "okta/users/handler.py").write_text(code)
+    event = tmp_path / "event.json"
+    for number, value in enumerate(RETURNED):
+        event.write_text(json.dumps({"n": number}))
+        arguments: list[str | Path] = [
+            *("--lambdas", lambdas, "--event", event, "--users", "1"),
+            *["--until-complete"] * (number % 2),
+        ]
+        done = cli("local", "invoke", "okta.users", *arguments)
+        assert (done.code, json.loads(done.out)) == (0, value), done.err
+        assert "\x1b" not in done.out
 
 
 @pytest.fixture

@@ -29,6 +29,62 @@ def test_an_event_comes_back_as_it_went(tmp_path: Path) -> None:
         assert result(call(event)) == event
 
 
+MOUNTS = """
+import ctypes
+
+def handler(event, context):
+    libc = ctypes.CDLL(None, use_errno=True)
+    def failed(result):
+        return result != 0 and os.strerror(ctypes.get_errno())
+    tried = {}
+    for place in ("/", "/var/task", "/usr", "/opt", "/etc"):
+        flags = ctypes.c_ulong(32 | 4096)  # MS_REMOUNT | MS_BIND, without MS_RDONLY
+        tried[f"mount {place}"] = failed(libc.mount(None, place.encode(), None, flags, None))
+    tried["unmount"] = failed(libc.umount2(b"/var/task", 2))
+    tried["chroot"] = failed(libc.chroot(b"/tmp"))
+    tried["user namespace"] = failed(libc.unshare(0x10000000))
+    tried["mount namespace"] = failed(libc.unshare(0x00020000))
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    sets = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    child = subprocess.run([sys.executable, "-c", "print(open('/proc/self/status').read())"], capture_output=True)
+    return [tried, sets, status["NoNewPrivs"].strip(), b"CapEff:\\t0000000000000000" in child.stdout]
+"""
+
+
+def test_a_function_has_no_rights_over_what_is_mounted(tmp_path: Path) -> None:
+    with running(toy(tmp_path, MOUNTS)) as call:
+        tried, sets, no_new_privileges, child_has_none = result(call())
+    assert all(tried.values()), tried
+    assert (set(sets.values()), no_new_privileges, child_has_none) == ({0}, "1", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("def handler(event, context): raise LookupError('x' * 100_000)", "LookupError"),
+        ("def handler(event, context): raise LookupError('ü\\n' * 500_000)", "LookupError"),
+        ("def handler(event, context): return handler(event, context)", "RecursionError"),
+        (
+            "def handler(event, context):\n    try:\n        handler(event, context)\n    except: raise",
+            "RecursionError",
+        ),
+    ],
+)
+def test_an_error_of_any_size_is_told_by_its_class(tmp_path: Path, code: str, kind: str) -> None:
+    with running(toy(tmp_path, code)) as call:
+        invocations = [call(), call()]
+    for invocation in invocations:
+        assert json.loads(invocation.payload)["errorType"] == kind, invocation.logs
+    assert invocations[1].init_ms is None, "the environment lives on"
+
+
+def test_what_a_function_prints_moves_nothing_on_a_terminal(tmp_path: Path) -> None:
+    code = "def handler(event, context): print('a\\x1b[2Kb\\tc\\u202e', end='\\r\\n')"
+    with running(toy(tmp_path, code)) as call:
+        logs = call().logs
+    assert r"a\u{1b}[2Kb" + "\tc" + r"\u{202e}" in "\n".join(logs)
+
+
 def test_the_context_says_what_aws_says(tmp_path: Path) -> None:
     code = """
     def handler(event, context):

@@ -11,9 +11,10 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from circulate_core import api
+from circulate_core import _core, api
+from circulate_core.cli.pull import positive
 from circulate_core.console import paint, say, span
 from circulate_core.exceptions import SettingsError
 
@@ -28,6 +29,7 @@ LAMBDAS = Path("lambdas/lib")
 EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
 FAILED = 1
 ROUNDS_WITHOUT_PROGRESS = 5
+TOKEN_EXTENSION = "okta-token"  # noqa: S105 - a name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +74,8 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env", metavar="NAME=VALUE", action="append", default=[], help="a variable of the functions; may be repeated"
     )
-    parser.add_argument("--timeout", metavar="S", type=int, help="time limit (default: lambda.yaml's)")
-    parser.add_argument("--memory", metavar="MB", type=int, help="memory limit (default: lambda.yaml's)")
+    parser.add_argument("--timeout", metavar="S", type=positive, help="time limit (default: lambda.yaml's)")
+    parser.add_argument("--memory", metavar="MB", type=positive, help="memory limit (default: lambda.yaml's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -118,7 +120,7 @@ def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int
     standing, done = 0, ("", 0, 0)
     while True:
         answer = _once(local, name, event)
-        if answer is None or not _to_be_continued(answer):
+        if not _is_of_run(answer) or not _to_be_continued(answer):
             return _show(answer)
         before, done = done, (answer["run_id"], answer["records"], answer["objects"])
         standing = standing + 1 if done == before and "resume_after" not in answer else 0
@@ -139,22 +141,36 @@ def _to_be_continued(answer: Mapping[str, Any]) -> bool:
     return "continuation" in answer or "more" in answer or answer["status"] == "busy"
 
 
-def _once(local: LocalLambda, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
-    """Invoke a function; returns its answer, or nothing if it failed, which was shown."""
+class _Failed:
+    """A function failed, which was shown."""
+
+
+def _once(local: LocalLambda, name: str, event: dict[str, Any]) -> object:
+    """Invoke a function; returns what it returned, or `_Failed`."""
     invocation = local.invoke(name, json.dumps(event).encode())
-    payload = json.loads(invocation.payload)
-    if invocation.function_error:
-        message = payload.get("errorMessage", invocation.payload.decode())
-        say(f"{paint('error:', 'red')} {payload.get('errorType', 'error')}: {message}")
-        return None
-    return dict(payload)
+    try:
+        payload: object = json.loads(invocation.payload)
+    except ValueError:
+        payload = invocation.payload.decode(errors="replace")
+    if not invocation.function_error:
+        return payload
+    told = payload if isinstance(payload, dict) else {}
+    message = f"{told.get('errorType', 'error')}: {told.get('errorMessage', invocation.payload.decode())}"
+    say(f"{paint('error:', 'red')} {_core.shown(message)}")
+    return _Failed()
 
 
-def _show(answer: dict[str, Any] | None) -> int:
-    if answer is None:
+def _is_of_run(answer: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a function returned what those do that pull and promote."""
+    return isinstance(answer, dict) and "run_id" in answer and str(answer.get("status")) in EXIT_CODES
+
+
+def _show(answer: object) -> int:
+    """Print what a function returned; what comes of a run has an exit code of its own."""
+    if isinstance(answer, _Failed):
         return FAILED
     print(json.dumps(answer, indent=2))
-    return EXIT_CODES[answer["status"]]
+    return EXIT_CODES[answer["status"]] if _is_of_run(answer) else 0
 
 
 def _event(source: str | None) -> dict[str, Any]:
@@ -191,8 +207,10 @@ def _surrounded(
     from circulate_core.aws.local import Credentials, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
 
     environment = _settings_of_environment(described)
-    secret = stack.enter_context(stand_ins.practice_org(args.users)) if args.org == "practice" else None
-    if secret:
+    oauth = any(each.extension == TOKEN_EXTENSION for each in described)
+    practice = stand_ins.practice_org(args.users, oauth=oauth)
+    org = stack.enter_context(practice) if args.org == "practice" else None
+    if org:
         # Nothing of a real org: neither what functions are set up with, nor the name it has in a lake.
         environment = dict.fromkeys(_settings_of(described), "")
         if args.aws == "ministack":
@@ -200,16 +218,14 @@ def _surrounded(
             environment["OKTA_ACCOUNT"] = "practice"
     if args.aws == "ministack":
         endpoint = stack.enter_context(stand_ins.ministack())
-        stand_ins.furnish(endpoint, secret)
-        environment |= {"AWS_ENDPOINT_URL": endpoint} | ({"OKTA_SECRET": stand_ins.SECRET} if secret else {})
+        stand_ins.furnish(endpoint, stand_ins.secrets_of(org) if org else {})
+        environment |= {"AWS_ENDPOINT_URL": endpoint}
         credentials, region = stand_ins.credentials(), stand_ins.REGION
     else:
         credentials, region = _credentials_of_environment(), _region_of_environment()
         environment |= _named("AWS_ENDPOINT_URL")
-        if secret:
-            environment |= {"OKTA_ORG_URL": secret["org_url"], "OKTA_API_TOKEN": secret["api_token"]}
     to, state = _places(args, stand_ins)
-    pulling = environment | {"CIRCULATE_TO": to, "CIRCULATE_STATE": state} | _variables(args.env)
+    pulling = environment | {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
     # What was pulled is promoted from there; where to, AWS does not know by itself.
     data = stand_ins.DATA if args.aws == "ministack" else ""
     places = {"CIRCULATE_FROM": to, "CIRCULATE_TO": data, "CIRCULATE_STATE": state}
@@ -217,7 +233,9 @@ def _surrounded(
     layers = _layers(stack, args.lambdas.parent / "extensions", {each.extension for each in described})
     functions = [
         each.function(
-            promoting if each.is_target else pulling,
+            promoting
+            if each.is_target
+            else pulling | _sign_in(each, org, stored=args.aws == "ministack") | _variables(args.env),
             layer=layers.get(each.extension),
             timeout_s=args.timeout,
             memory_mb=args.memory,
@@ -229,6 +247,40 @@ def _surrounded(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], credentials.get("AWS_SESSION_TOKEN")
     )
     return stack.enter_context(LocalLambda(functions, log=_log, credentials=keys, port=port))
+
+
+def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool) -> dict[str, str]:
+    """Return how a function, or the token extension beside it, signs in to the practice org.
+
+    Args:
+        function: The function.
+        org: Settings of the practice org, if that is what it pulls from.
+        stored: Whether credentials are in Secrets Manager.
+    """
+    from circulate_core.aws.local import stand_ins  # noqa: PLC0415 - an extra
+
+    if org is None:
+        return {}
+    if function.extension != TOKEN_EXTENSION:
+        if stored:
+            return {"OKTA_SECRET": stand_ins.SECRET}
+        return {"OKTA_ORG_URL": org["org_url"], "OKTA_API_TOKEN": org["api_token"]}
+    profile = function.settings["environment"].get("OKTA_TOKEN_PROFILE", "default")
+    suffix = f"_{profile.replace('-', '_').lower()}"
+    by_secret = {"okta_token_secret": stand_ins.CLIENT_SECRET}
+    by_key = {name: org[name] for name in ("client_id", "private_key")} | {"okta_org_url": org["org_url"]}
+    wired = (by_secret if stored else by_key) | {"okta_token_scopes": " ".join(_scopes(function))}
+    names = {"okta_token_profiles": profile, "OKTA_TOKEN_PROFILE": profile, "OKTA_ORG_URL": org["org_url"]}
+    return names | {f"{name}{suffix}": value for name, value in wired.items()}
+
+
+def _scopes(function: Described) -> list[str]:
+    """Return what a token needs to be for: its stream and the parent of that."""
+    streams = [f"{function.source}.{function.endpoint}"]
+    if parent := api.stream_definition(streams[0])["endpoint"]["list"].get("parent"):
+        streams.append(f"{function.source}.{parent['endpoint']}")
+    scopes = {scope for stream in streams for scope in api.stream_definition(stream)["endpoint"].get("scopes") or []}
+    return sorted(scopes)
 
 
 def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str | None, Path]:

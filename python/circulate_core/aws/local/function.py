@@ -66,7 +66,7 @@ class Function:
     timeout_s: int = 3
     memory_mb: int = 128
     ephemeral_mb: int = 512
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Path | None = None
     layers: tuple[Path, ...] = ()
     runtime: str = "python3.13"

@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from typing import Any, Final, Self
+from io import BufferedIOBase
+from typing import Any, Final, Self, cast
 
 from circulate_core.exceptions import SettingsError
 
 HOST: Final = "127.0.0.1"
 JSON_TYPE: Final = ("Content-Type", "application/json")
+MOST_HEADER_BYTES: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,33 @@ class LoopbackServer(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class _HeaderLines:
+    """The lines of a request's header, each cut to what the standard library takes.
+
+    AWS's runtime client sends all of an error, with its stack, in one of up to 1 MB, which nothing here looks at.
+    """
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+
+    def readline(self, limit: int) -> bytes:
+        line = self._file.readline(MOST_HEADER_BYTES)
+        return line if len(line) < limit else line[: limit - 3] + b"\r\n"
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: LoopbackServer
+
+    def parse_request(self) -> bool:
+        """Read the header of a request."""
+        file = self.rfile
+        self.rfile = cast("BufferedIOBase", _HeaderLines(file))
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = file
 
     def do_GET(self) -> None:
         """Answer a request, whatever its method."""

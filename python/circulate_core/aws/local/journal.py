@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from circulate_core import _core
+
 _MOST_LINE_BYTES: Final = 262_144
 """What CloudWatch takes as one event."""
 
@@ -95,7 +97,9 @@ class _Pipe:
         """Write what has no end yet."""
         if self._rest:
             # The runtime client ends the lines of one event with carriage returns.
-            self._write(self._rest.decode(errors="replace").replace("\r", "\n"))
+            text = self._rest.decode(errors="replace").replace("\r", "\n")
+            # What a function was sent may be in it, and lines go to a terminal.
+            self._write(_core.shown(text, most=_MOST_LINE_BYTES, lines=True))
             self._rest = b""
 
     def mute(self) -> None:

@@ -7,8 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import Request
@@ -21,30 +22,38 @@ if TYPE_CHECKING:
 
 HERE = "127.0.0.1"
 REGION = "us-east-1"
-BUCKET, TABLE, SECRET = "lake", "circulate", "circulate/okta"
+BUCKET, TABLE = "lake", "circulate"
+SECRET, CLIENT_SECRET = "circulate/okta", "circulate/okta-token"
+"""What functions sign in with, and what the token extension does."""
+CLIENT = "0oapractice"
 TO, STATE, DATA = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}", f"s3://{BUCKET}/data"
 PATIENCE_S = 30.0
 _ENDS_WITH_INPUT = '"$@" </dev/null & server=$!; exec >&-; read -r _; kill "$server"; wait "$server"'
 
 
 @contextmanager
-def practice_org(users: int) -> Iterator[dict[str, str]]:
+def practice_org(users: int, *, oauth: bool) -> Iterator[dict[str, str]]:
     """Run a practice org until the block ends.
 
     Args:
         users: How many users it has.
+        oauth: Whether it has an OAuth client.
 
     Yields:
-        Its address and token, as settings of a stored secret.
+        Its address, its API token, and the id and the key of its client, as settings of a source.
     """
     command = [sys.executable, "-m", "circulate_core.practice", "--users", str(users)]
-    with _running(command, {}, stdout=subprocess.PIPE) as process:
+    with ExitStack() as stack:
+        key = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circulate-key-"))) / "key.json"
+        client = ["--oauth-client", CLIENT, "--oauth-key", str(key), "--dpop"] if oauth else []
+        process = stack.enter_context(_running([*command, *client], {}, stdout=subprocess.PIPE))
         # A line of a fixed form: `practice org: URL  token: TOKEN  ...`.
         words = process.stdout.readline().decode().split() if process.stdout else []
         if not words:
             message = "the practice org did not start"
             raise SettingsError(message, hint="`circulate practice-org` says why")
-        yield {"org_url": words[2], "api_token": words[4]}
+        by_oauth = {"client_id": CLIENT, "private_key": key.read_text(encoding="utf-8")} if oauth else {}
+        yield {"org_url": words[2], "api_token": words[4], **by_oauth}
 
 
 @contextmanager
@@ -67,18 +76,25 @@ def ministack() -> Iterator[str]:
         yield f"http://{HERE}:{port}"
 
 
-def furnish(endpoint: str, secret: Mapping[str, str] | None) -> None:
-    """Make the bucket, the table and, if it has something to hold, the secret that functions are wired to.
+def secrets_of(org: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what secrets hold of the settings of a practice org, by name: of each way to sign in its own."""
+    by_token, by_oauth = ("org_url", "api_token"), ("org_url", "client_id", "private_key")
+    ways = {SECRET: by_token, CLIENT_SECRET: by_oauth}
+    return {name: {key: org[key] for key in keys} for name, keys in ways.items() if org.keys() >= set(keys)}
+
+
+def furnish(endpoint: str, secrets: Mapping[str, Mapping[str, str]]) -> None:
+    """Make the bucket, the table and the secrets that functions are wired to.
 
     Args:
         endpoint: URL of the stand-in.
-        secret: What the secret holds.
+        secrets: What each secret holds, by name.
     """
     loopback.ask(Request(f"{endpoint}/{BUCKET}", method="PUT"), PATIENCE_S)  # noqa: S310 - loopback
     with _environment(AWS_ENDPOINT_URL=endpoint, AWS_REGION=REGION, **credentials()):
         _core.state_init(STATE)
-    if secret:
-        body = json.dumps({"Name": SECRET, "SecretString": json.dumps(secret)}).encode()
+    for name, held in secrets.items():
+        body = json.dumps({"Name": name, "SecretString": json.dumps(held)}).encode()
         target = {"X-Amz-Target": "secretsmanager.CreateSecret", "Content-Type": "application/x-amz-json-1.1"}
         loopback.ask(Request(endpoint, data=body, headers=target), PATIENCE_S)  # noqa: S310 - loopback
 

@@ -6,6 +6,8 @@ import signal
 from contextlib import suppress
 from typing import Final
 
+from .rights import drop_rights
+
 _KIB: Final = 1024
 _MOST_FILES: Final = 1024
 """Files a process may have open on AWS."""
@@ -141,6 +143,7 @@ def _execute(argv: list[str], env: dict[str, str], cwd: str, output: int, failur
         os.dup2(output, 2)
         os.chdir(cwd)
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
+        drop_rights()
         os.execve(argv[0], argv, env)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(failure, str(error.errno).encode())
