@@ -15,6 +15,7 @@ __all__ = [
     "VERSION",
     "Reader",
     "Schema",
+    "Settings",
     "Stop",
     "Table",
     "Tables",
@@ -29,6 +30,7 @@ __all__ = [
     "pull",
     "pull_async",
     "runs",
+    "shown",
     "source",
     "span_seconds",
     "state_decide",
@@ -57,10 +59,34 @@ class Stop:
         """Whether it was asked to stop."""
 
 @final
+class Settings:
+    """Settings by name, whose values Python does not see. They are copied by reference, and not pickled.
+
+    What is wrong with the mapping they are made of is raised when they are used.
+    """
+
+    def __new__(cls, values: object = None) -> Settings: ...
+    @property
+    def names(self) -> list[str]:
+        """Their names, sorted."""
+
+    def without(self, secrets: Sequence[str]) -> dict[str, str]:
+        """Return the values of all but these."""
+
+    def only(self, names: Sequence[str]) -> Settings:
+        """Return these alone, as far as they are there."""
+
+    def merged(self, other: Settings) -> Settings:
+        """Return these, and those of another in their place where both have one."""
+
+    def __copy__(self) -> Settings: ...
+    def __deepcopy__(self, _memo: object) -> Settings: ...
+
+@final
 class Reader:
     """A stream that is being read, batch by batch. It begins to ask when the first batch is wanted."""
 
-    def __new__(cls, request: str, on_progress: Callable[[str], Any] | None = None) -> Reader: ...
+    def __new__(cls, request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None) -> Reader: ...
     def next(self) -> bytes | None:
         """Wait for the next batch: a JSON array of records as received. None after the last one."""
 
@@ -121,21 +147,23 @@ class Schema:
 
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
-def pull(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
+def pull(
+    request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
+) -> str:
     """Pull one stream; see `circulate_core.pull`."""
 
 def pull_async(
-    request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
+    request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
 ) -> Awaitable[str]:
     """As `pull`, to be awaited."""
 
 def promote(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
     """Copy a run into a place for readers; see `circulate_core.promote`."""
 
-def check(source: str, streams: Sequence[str], request: str) -> str:
+def check(source: str, streams: Sequence[str], request: str, settings: Settings) -> str:
     """Ask a source once, without retries; see `circulate_core.check`."""
 
-def mint(request: str) -> str:
+def mint(request: str, settings: Settings) -> str:
     """See to it that a profile's token file holds a token that is not due; return what may be shown of it."""
 
 def token(profile: str, refused: str | None) -> str:
@@ -182,6 +210,9 @@ def lambda_functions(folder: str | PathLike[str]) -> str:
 
 def json_schemas() -> str:
     """Return the JSON Schemas of definitions, by file name."""
+
+def shown(text: str, *, most: int = 4_000, lines: bool = False) -> str:
+    """Return a text as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
 
 def span_seconds(text: str) -> float:
     """Return the seconds of a length of time such as `10m`."""

@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
-NOT_FOR_THE_ENGINE = {"on_progress", "stop"}
-"""Arguments of `pull` that say how to look at it rather than what to do."""
+NOT_FOR_THE_ENGINE = {"on_progress", "stop", "settings"}
+"""Arguments of `pull` that say how to look at it rather than what to do; and settings, which go a way of their own."""
 
 
 def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     stream: str,
     *,
     to: str | PathLike[str],
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
     secret: str | None = None,
     account: str | None = None,
     mode: Literal["incremental", "full"] = "incremental",
@@ -139,8 +139,10 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             goes on from the last checkpoint.
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
+    # First of all, so that no traceback with its locals shows one.
+    settings = _core.Settings(settings)
     options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
-    report = _core.pull(request_of_pull(**options), progress_callback(on_progress), stop)
+    report = _core.pull(request_of_pull(**options), settings, progress_callback(on_progress), stop)
     return cast("Report", ReportView(json.loads(report)))
 
 
@@ -167,6 +169,7 @@ async def pull_async(
         asyncio.CancelledError: The task was cancelled. The run has stopped at a checkpoint by then, and the next pull
             goes on from there.
     """
+    settings = _core.Settings(options.pop("settings", None))
     import asyncio  # noqa: PLC0415 - not for those who do without
 
     stop = stop or _core.Stop()
@@ -174,7 +177,7 @@ async def pull_async(
     show = None if on_progress is None else lambda snapshot: loop.call_soon_threadsafe(on_progress, snapshot)
     defaults = {name: value for name, value in (pull.__kwdefaults__ or {}).items() if name not in NOT_FOR_THE_ENGINE}
     request = request_of_pull(stream=stream, **{**defaults, **options})
-    pulling = asyncio.ensure_future(_core.pull_async(request, progress_callback(show), stop))
+    pulling = asyncio.ensure_future(_core.pull_async(request, settings, progress_callback(show), stop))
     try:
         return cast("Report", ReportView(json.loads(await asyncio.shield(pulling))))
     except asyncio.CancelledError:
@@ -195,7 +198,6 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
     *,
     stream: str,
     to: str | PathLike[str],
-    settings: Mapping[str, str] | None,
     secret: str | None,
     account: str | None,
     catalog: Catalog,
@@ -213,7 +215,7 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
     }
     wanted = {
         "stream": stream,
-        "from": account_request(settings, secret, account, catalog),
+        "from": account_request(secret, account, catalog),
         "destination": destination,
         "state": state_of_lake(destination, state),
         "s3": s3 or {},
@@ -259,7 +261,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     source: str,
     *,
     streams: Sequence[str] = (),
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
     secret: str | None = None,
     account: str | None = None,
     catalog: Catalog = (),
@@ -281,8 +283,9 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     Raises:
         CirculateError: What is wrong and what to do about it.
     """
-    request = json.dumps(account_request(settings, secret, account, catalog))
-    return cast("Checked", json.loads(_core.check(source, list(streams), request)))
+    settings = _core.Settings(settings)
+    request = json.dumps(account_request(secret, account, catalog))
+    return cast("Checked", json.loads(_core.check(source, list(streams), request, settings)))
 
 
 def token(profile: str = "default", *, refused: str | None = None) -> Token:
@@ -562,34 +565,9 @@ def _text(definition: Mapping[str, object]) -> str:
         raise DefinitionError(message) from None
 
 
-def texts(settings: object) -> dict[str, str]:
-    """Return settings, which may be secret: what is wrong with one is told without its value.
-
-    Raises:
-        SettingsError: They are no mapping, or one is no text.
-    """
-    if settings is None:
-        return {}
-    if not isinstance(settings, Mapping):
-        message = f"`settings` is a {type(settings).__name__}: give texts by name"
-        raise SettingsError(message)
-    for name, value in settings.items():
-        if not isinstance(value, str):
-            message = f"the setting `{name}` is a {type(value).__name__}: give a text"
-            raise SettingsError(message)
-    return dict(settings)
-
-
-def account_request(
-    settings: Mapping[str, str] | None, secret: str | None, account: str | None, catalog: Catalog
-) -> dict[str, Any]:
-    """Return what is known of an account as the engine takes it."""
-    return {
-        "catalog": catalog_request(catalog),
-        "settings": texts(settings),
-        "secret": secret,
-        "account": account,
-    }
+def account_request(secret: str | None, account: str | None, catalog: Catalog) -> dict[str, Any]:
+    """Return what is known of an account, but for its settings, as the engine takes it."""
+    return {"catalog": catalog_request(catalog), "secret": secret, "account": account}
 
 
 def moment(name: str, given: object) -> str | None:

@@ -55,7 +55,7 @@ _PLENTY = 1_000_000
 def source(
     name: str | Mapping[str, Any],
     *,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
     secret: str | None = None,
     account: str | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
@@ -92,6 +92,8 @@ def source(
         tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"body_link": "/next"})
         ```
     """
+    # First of all, so that no traceback with its locals shows one.
+    settings = _core.Settings(settings)
     api.catalog_request(catalog)
     if isinstance(name, Mapping):
         definition = {**name, **definition}
@@ -106,14 +108,17 @@ def source(
 
 
 class Source:
-    """An API, and the account of it that is asked; `circulate_core.source` makes one."""
+    """An API, and the account of it that is asked; `circulate_core.source` makes one.
+
+    It shows no credentials, whatever looks at it, and can't be pickled: another process makes its own.
+    """
 
     def __init__(
         self,
         catalog: Sequence[str | PathLike[str]],
         inline: InlineDefinition,
         *,
-        settings: Mapping[str, str] | None,
+        settings: _core.Settings,
         secret: str | None,
         account: str | None,
     ) -> None:
@@ -471,14 +476,14 @@ class Stream(Tabular):
         account = self.source._account  # noqa: SLF001 - of one family
         request = {
             "stream": self.name,
-            "from": api.account_request(**account, catalog=self._catalog),
+            "from": api.account_request(account["secret"], account["account"], self._catalog),
             **self._window,
             "batch_records": records,
             "batch_bytes": 3_000_000,
             "page_records": page_records,
             "memory": 64_000_000,
         }
-        return _core.Reader(json.dumps(request), api.progress_callback(on_progress))
+        return _core.Reader(json.dumps(request), account["settings"], api.progress_callback(on_progress))
 
     def _ended(self, reader: _core.Reader) -> Report | None:
         """Keep the report, and return it."""
@@ -584,20 +589,18 @@ class Batch(Tabular, Sequence[Record]):
 class _Account(TypedDict):
     """What is known of an account, as the functions of the package take it."""
 
-    settings: dict[str, str]
+    settings: _core.Settings
     secret: str | None
     account: str | None
 
 
 def _account(
-    definition: SourceDefinition, settings: Mapping[str, str] | None, secret: str | None, account: str | None
+    definition: SourceDefinition, settings: _core.Settings, secret: str | None, account: str | None
 ) -> _Account:
     from circulate_core.settings import configured  # noqa: PLC0415 - what reads files is loaded when it is needed
 
     def warn(text: str) -> None:
         warnings.warn(text, stacklevel=6)
 
-    given = api.texts(settings)
-    found = configured(definition, warn=warn, given=given, secret=secret, account=account)
-    secret = found.secret.text if found.secret else None
-    return {"settings": found.texts(), "secret": secret, "account": found.account}
+    found = configured(definition, warn=warn, given=settings, secret=secret, account=account)
+    return {"settings": found.settings, "secret": found.secret, "account": found.account}

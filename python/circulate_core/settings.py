@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circulate_core._core import Settings
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -23,30 +24,27 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "circulate.toml"
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
-
-
-@dataclass(frozen=True)
-class Value:
-    """One setting and where it came from."""
-
-    text: str
-    origin: str
-    found: bool = False
-    """Whether it comes from a file in the working folder that nobody named: others may have put it there."""
+NO_SETTINGS = ("account", "secret")
+"""What a section holds beside settings."""
 
 
 @dataclass(frozen=True)
 class Configured:
-    """What is configured for one source."""
+    """What is configured for one source.
 
-    values: dict[str, Value]
-    secret: Value | None
-    """Name of the stored secret that holds the rest."""
+    Attributes:
+        settings: All settings.
+        public: Those that are no secrets.
+        origins: Where each setting, and `secret`, comes from.
+        secret: Name of the stored secret that holds the rest.
+        account: Name of the account.
+    """
+
+    settings: Settings
+    public: dict[str, str]
+    origins: dict[str, str]
+    secret: str | None
     account: str | None
-
-    def texts(self) -> dict[str, str]:
-        """Return the settings as the engine takes them."""
-        return {name: value.text for name, value in self.values.items()}
 
 
 def configured(  # noqa: PLR0913 - each is a different thing, given once
@@ -54,7 +52,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     *,
     warn: Callable[[str], object],
     flags: Sequence[str] = (),
-    given: Mapping[str, str] | None = None,
+    given: Settings | None = None,
     config: Path | None = None,
     secret: str | None = None,
     account: str | None = None,
@@ -77,43 +75,67 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     name = source["source"]
     path = config or _find_config()
     found = config is None and path == Path(CONFIG_NAME)
-    section = _section(path, name, warn) if path else {}
-    named = section.pop("account", None)
-    stored = _stored_secret(name, secret, section.pop("secret", None), path)
+    in_file = _section(path, name, warn) if path else Settings()
+    beside = in_file.without([key for key in in_file.names if key not in NO_SETTINGS])
     known = source["settings"]
-    _refuse_unknown(section, source, f"in {path}")
-    values = {key: Value(text, f"from {path}", found=found) for key, text in section.items()}
-    for key, setting in known.items():
-        if text := os.environ.get(setting["env"]):
-            values[key] = Value(text, f"from {setting['env']}")
-    values |= _from_flags(flags, source)
-    _refuse_unknown(given or {}, source, "given")
-    values |= {key: Value(text, "given") for key, text in (given or {}).items()}
-    keep_secrets_home(source, values, stored)
-    return Configured(values, stored, account or named)
+    from_flags = _from_flags(flags, source)
+    in_environment = [key for key, setting in known.items() if os.environ.get(setting["env"])]
+    given = given or Settings()
+    _refuse_unknown([key for key in in_file.names if key not in NO_SETTINGS], source, f"in {path}")
+    _refuse_unknown(given.names, source, "given")
+    origins = {key: f"from {path}" for key in in_file.names if key in known}
+    origins |= {key: f"from {known[key]['env']}" for key in in_environment}
+    origins |= dict.fromkeys(from_flags, "from --set") | dict.fromkeys(given.names, "given")
+    # No value is ever a local variable, which a traceback could show.
+    settings = in_file.only(list(known)).merged(_of_environment(in_environment, source))
+    settings = settings.merged(Settings(from_flags)).merged(given)
+    named, origin = _stored_secret(name, secret, beside.get("secret"), path)
+    origins |= {"secret": origin} if named else {}
+    public = settings.without(secret_names(source))
+    if found:
+        elsewhere = {*in_environment, *from_flags, *given.names}
+        keep_secrets_home(source, in_file.only([key for key in known if key not in elsewhere]), origins, public, named)
+    return Configured(settings, public, origins, named, account or beside.get("account"))
 
 
-def keep_secrets_home(source: SourceDefinition, values: Mapping[str, Value], stored: Value | None) -> None:
+def _of_environment(names: Iterable[str], source: SourceDefinition) -> Settings:
+    return Settings({name: os.environ[source["settings"][name]["env"]] for name in names})
+
+
+def secret_names(source: SourceDefinition) -> list[str]:
+    """Return the names of settings that are secrets."""
+    return [name for name, setting in source["settings"].items() if setting["secret"]]
+
+
+def keep_secrets_home(
+    source: SourceDefinition,
+    of_file: Settings,
+    origins: Mapping[str, str],
+    public: Mapping[str, str],
+    stored: str | None,
+) -> None:
     """Refuse to send a secret to an address that a file in the working folder names, unless it is from there too.
 
     Whoever can put a file into a folder would otherwise get the credentials of everybody who works in it.
 
     Args:
         source: The definition of the source; what its templates use is part of an address.
-        values: Its settings.
+        of_file: The settings that come from that file.
+        origins: Where each setting comes from.
+        public: The settings that are no secrets.
         stored: Name of the stored secret. What it holds is never the file's own, even if the file names it.
 
     Raises:
         SettingsError: A secret would go to such an address.
     """
-    redirected = next((key for key in sorted(_address_settings(source)) if key in values and values[key].found), None)
-    secret = next(_secrets_from_elsewhere(source, values, stored), None)
+    redirected = next((key for key in sorted(_address_settings(source)) if key in of_file.names), None)
+    secret = next(_secrets_from_elsewhere(source, of_file, origins, public, stored), None)
     if redirected is None or secret is None:
         return
     name, origin = secret
     variable = source["settings"][redirected]["env"]
     message = (
-        f"`{redirected}` {values[redirected].origin} in the working folder says where {source['title']} is,"
+        f"`{redirected}` {origins[redirected]} in the working folder says where {source['title']} is,"
         f" but {name} comes {origin}: it is not sent there"
     )
     hint = (
@@ -147,38 +169,47 @@ def _texts(part: object) -> Iterator[str]:
 
 
 def _secrets_from_elsewhere(
-    source: SourceDefinition, values: Mapping[str, Value], stored: Value | None
+    source: SourceDefinition,
+    of_file: Settings,
+    origins: Mapping[str, str],
+    public: Mapping[str, str],
+    stored: str | None,
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is secret and not from a file in the working folder, and where it comes from."""
-    for key, setting in source["settings"].items():
-        if setting["secret"] and key in values and not values[key].found:
-            yield f"`{key}`", values[key].origin
+    """Yield what is secret and not from that file, and where it comes from."""
+    for key in secret_names(source):
+        if key in origins and key not in of_file.names:
+            yield f"`{key}`", origins[key]
     if stored:
-        yield f"the secret `{stored.text}`", "from AWS Secrets Manager"
+        yield f"the secret `{stored}`", "from AWS Secrets Manager"
     ways = [way for way in source["auth"] if isinstance(way, dict)]
     for profile in (way["token_file"]["profile"] for way in ways if "token_file" in way):
-        if profile in values:
-            yield f"the token of the profile `{values[profile].text}`", "from the token extension"
+        if profile in public:
+            yield f"the token of the profile `{public[profile]}`", "from the token extension"
     for key in (way["oauth2"].get("private_key", "") for way in ways if "oauth2" in way):
-        if key in values and values[key].found and _is_elsewhere(values[key].text.strip()):
-            yield f"`{key}`", f"from {values[key].text.strip()}"
+        if key in of_file.names and (path := _path_elsewhere(of_file.only([key]))):
+            yield f"`{key}`", f"from {path}"
 
 
-def _is_elsewhere(private_key: str) -> bool:
-    """Whether a private key is the path of a file outside of the working folder."""
-    if private_key.startswith(("{", "-----BEGIN")):
-        return False
-    return not Path(private_key).resolve().is_relative_to(Path.cwd().resolve())
+def _path_elsewhere(private_key: Settings) -> str | None:
+    """Return the path that a private key is, if that leads out of the working folder."""
+    try:
+        return next(
+            text.strip()
+            for text in private_key.without([]).values()
+            if not text.strip().startswith(("{", "-----BEGIN"))
+            and not Path(text.strip()).resolve().is_relative_to(Path.cwd().resolve())
+        )
+    except (StopIteration, OSError, ValueError):
+        return None
 
 
-def _stored_secret(source: str, flag: str | None, in_file: str | None, path: Path | None) -> Value | None:
+def _stored_secret(source: str, flag: str | None, in_file: str | None, path: Path | None) -> tuple[str | None, str]:
     variable = f"{source.upper()}_SECRET"
-    in_environment = os.environ.get(variable)
-    origins = ((flag, "--secret"), (in_environment, variable), (in_file, str(path)))
-    return next((Value(text, f"from {origin}") for text, origin in origins if text), None)
+    origins = ((flag, "--secret"), (os.environ.get(variable), variable), (in_file, str(path)))
+    return next(((name, f"from {origin}") for name, origin in origins if name), (None, ""))
 
 
-def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, Value]:
+def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, str]:
     values = {}
     for flag in flags:
         key, found, text = flag.partition("=")
@@ -190,7 +221,7 @@ def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, Val
         if setting["secret"]:
             message = f"`{key}` is a secret and can't be given by flag: process lists and shell histories show flags"
             raise SettingsError(message, hint=f"set {setting['env']} instead")
-        values[key] = Value(text, "from --set")
+        values[key] = text
     return values
 
 
@@ -203,28 +234,35 @@ def _refuse_unknown(keys: Iterable[str], source: SourceDefinition, where: str) -
 
 
 def _find_config() -> Path | None:
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or "")
-    if not home.is_absolute():
-        # The XDG specification has relative ones ignored: they would be of the working folder.
-        home = Path.home() / ".config"
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _section(path: Path, source: str, warn: Callable[[str], object]) -> dict[str, str]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        readable_by = path.stat().st_mode
-    except OSError as error:
-        message = f"cannot read the config file {path}: {error.strerror}"
-        raise SettingsError(message) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path} is not TOML: {error}"
-        raise SettingsError(message) from None
-    if readable_by & (stat.S_IRGRP | stat.S_IROTH):
+def _section(path: Path, source: str, warn: Callable[[str], object]) -> Settings:
+    """Return what a config file holds for a source.
+
+    What is wrong with it is raised when nothing of it is at hand any more that a traceback could show.
+
+    Raises:
+        SettingsError: The file can't be read, or is not what it should be.
+    """
+    section, problem = _read_section(path, source)
+    if problem:
+        raise SettingsError(problem)
+    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         warn(f"{path} can be read by others: chmod 600 {path}")
-    section = content.get(source, {})
-    if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
-        message = f"[{source}] in {path} must hold texts only"
-        raise SettingsError(message)
     return section
+
+
+def _read_section(path: Path, source: str) -> tuple[Settings, str | None]:
+    """Return the section of a source, or what is wrong."""
+    try:
+        section = tomllib.loads(path.read_text(encoding="utf-8")).get(source, {})
+    except OSError as error:
+        return Settings(), f"cannot read the config file {path}: {error.strerror}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Settings(), f"{path} is not TOML: {error}"
+    if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
+        return Settings(), f"[{source}] in {path} must hold texts only"
+    return Settings(section), None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 if TYPE_CHECKING:
     from datetime import date
 
+    from circulate_core._core import Settings
+
 Verdict = Literal["complete", "partial", "busy", "failed"]
 Mode = Literal["incremental", "full", "window"]
 
@@ -41,7 +43,7 @@ class PullOptions(TypedDict, total=False):
     """Options of a pull; `circulate_core.pull` says what each of them means and what its default is."""
 
     to: Required[str | PathLike[str]]
-    settings: Mapping[str, str] | None
+    settings: Mapping[str, str] | Settings | None
     secret: str | None
     account: str | None
     mode: Literal["incremental", "full"]
@@ -619,6 +621,8 @@ class EndpointDefinition(TypedDict):
     """What its records are."""
     docs: NotRequired[str]
     """Address of the vendor's documentation."""
+    scopes: NotRequired[list[str] | None]
+    """OAuth scopes that it needs."""
     list: ListOperation
     """The list operation."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from circulate_core import _core
 from circulate_core.aws.events import COMMITS
 from circulate_core.exceptions import SettingsError
 
@@ -39,7 +40,7 @@ class Account:
     """
 
     name: str | None
-    settings: dict[str, str]
+    settings: _core.Settings
     secret: str | None
 
 
@@ -63,7 +64,7 @@ class Settings:
     s3: S3Options
     objects: dict[str, Any]
     commit: str
-    given: dict[str, str]
+    given: _core.Settings
     secret: str | None
     accounts: tuple[str, ...]
 
@@ -86,7 +87,7 @@ class Settings:
             s3=_given(environment, S3),  # type: ignore[arg-type]
             objects=_given(environment, OBJECTS),
             commit=_choice(environment, COMMIT, COMMITS),
-            given=_given(environment, {name: setting["env"] for name, setting in source["settings"].items()}),
+            given=_core.Settings(_given(environment, {name: each["env"] for name, each in source["settings"].items()})),
             secret=environment.get(f"{prefix}_SECRET") or None,
             accounts=tuple(name.strip() for name in accounts.split(",") if name.strip()),
         )
@@ -97,8 +98,8 @@ class Settings:
             raise SettingsError(
                 message, hint=f"write {prefix}_SECRET with a placeholder, such as circulate/{{account}}"
             )
-        if len(settings.accounts) > 1 and settings.given:
-            given = ", ".join(source["settings"][name]["env"] for name in settings.given)
+        if len(settings.accounts) > 1 and settings.given.names:
+            given = ", ".join(source["settings"][name]["env"] for name in settings.given.names)
             message = f"{given} would be the same for all of the accounts in {prefix}_ACCOUNTS"
             raise SettingsError(message, hint="keep settings of accounts in their secrets")
         return settings

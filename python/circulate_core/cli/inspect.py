@@ -99,10 +99,10 @@ def _source_and_streams(names: Sequence[str]) -> tuple[str, list[str]]:
 def _say_settings(source: SourceDefinition, settings: Configured) -> None:
     say(paint(source["title"], "bold"))
     for name, setting in source["settings"].items():
-        if value := settings.values.get(name):
-            _say_fact(name, f"{'set' if setting['secret'] else value.text}, {value.origin}")
-    if secret := settings.secret:
-        _say_fact("the rest", f"in the secret {secret.text}, {secret.origin}")
+        if origin := settings.origins.get(name):
+            _say_fact(name, f"{'set' if setting['secret'] else settings.public[name]}, {origin}")
+    if settings.secret:
+        _say_fact("the rest", f"in the secret {settings.secret}, {settings.origins['secret']}")
 
 
 def _say_fact(name: str, fact: str) -> None:

@@ -11,13 +11,14 @@ from circulate_core.settings import Configured, configured
 if TYPE_CHECKING:
     import argparse
 
+    from circulate_core._core import Settings
     from circulate_core.types import S3Options, SourceDefinition
 
 
 class AccountArguments(TypedDict):
     """What the functions of the package take to know an account."""
 
-    settings: dict[str, str]
+    settings: Settings
     secret: str | None
     account: str | None
     catalog: list[str]
@@ -63,8 +64,8 @@ def s3_options(args: argparse.Namespace) -> S3Options:
 def account_arguments(args: argparse.Namespace, settings: Configured) -> AccountArguments:
     """Return what the functions of the package take to know an account."""
     return {
-        "settings": settings.texts(),
-        "secret": settings.secret.text if settings.secret else None,
+        "settings": settings.settings,
+        "secret": settings.secret,
         "account": settings.account,
         "catalog": args.catalog,
     }

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core.console import MARKS, counted, moment, size, span
+from circulate_core.settings import secret_names
 
 if TYPE_CHECKING:
+    from circulate_core._core import Settings
     from circulate_core.exceptions import DefinitionError
     from circulate_core.manifests import Manifest
     from circulate_core.progress import Ending
@@ -91,7 +93,7 @@ def source(
     of: Source,
     streams: Mapping[str, Definition | DefinitionError],
     *,
-    settings: Mapping[str, str],
+    settings: Settings,
     secret: str | None,
     account: str | None,
 ) -> str:
@@ -105,7 +107,7 @@ def source(
         account: Name of the account, if it has one.
     """
     title = of.definition["title"]
-    known = [*settings, *([f"the secret {secret}"] if secret else [])]
+    known = [*settings.names, *([f"the secret {secret}"] if secret else [])]
     facts = [
         ("account", account),
         ("address", _address(of.definition, settings)),
@@ -127,11 +129,12 @@ def source(
     )
 
 
-def _address(definition: SourceDefinition, settings: Mapping[str, str]) -> str:
+def _address(definition: SourceDefinition, settings: Settings) -> str:
     """Return scheme, host and path of a source, settings that are no secrets filled in."""
     shown = definition.get("base_url", "")
+    public = settings.without(secret_names(definition))
     for name, setting in definition["settings"].items():
-        value = settings.get(name, setting.get("default"))
+        value = public.get(name, setting.get("default"))
         if value is not None and not setting["secret"]:
             shown = shown.replace(f"{{{name}}}", value)
     return re.sub(r"^(\w+://)?[^/@]*@", r"\1", shown).partition("?")[0]

@@ -70,7 +70,10 @@ impl Account {
             Some(name) => checked_name(name)?,
             None => name_of(&base_url),
         };
-        Ok(Self { name, base_url, auth, values, origins, secrets, stored })
+        let account = Self { name, base_url, auth, values, origins, secrets, stored };
+        // All of them are hidden from now on, also those that no request needs.
+        account.secrets().for_each(drop);
+        Ok(account)
     }
 
     /// The account's name, safe in an object key.
@@ -111,14 +114,22 @@ impl Account {
 
     /// The value of a setting as it is known now: a stored secret may have been read again.
     pub fn current(&self, name: &Name) -> Option<Secret> {
-        match self.origins.get(name)? {
-            Origin::Given(value) => Some(value.clone()),
-            Origin::Stored(field) => self
-                .stored
-                .as_ref()?
-                .field([field.as_str()])
-                .map(|(_, value)| Secret::new(value.expose().trim())),
-        }
+        let value = match self.origins.get(name)? {
+            Origin::Given(value) => value.clone(),
+            Origin::Stored(field) => self.stored.as_ref()?.field([field.as_str()])?.1,
+        };
+        let value = value.expose().trim();
+        Some(if self.hides(name, value) { Secret::new(value) } else { Secret::not_secret(value) })
+    }
+
+    /// Whether the value of a setting must not be shown. A private key may be the path of a file.
+    fn hides(&self, name: &Name, value: &str) -> bool {
+        let key = match &self.auth {
+            Auth::Oauth2(oauth) => oauth.private_key.as_ref(),
+            _ => None,
+        };
+        let is_path = key == Some(name) && !value.starts_with('{') && !value.starts_with("-----BEGIN");
+        self.secrets.contains(name) && !is_path
     }
 
     /// Whether a setting is there.
@@ -162,7 +173,7 @@ impl Account {
         self.stored.as_ref().filter(|_| self.secrets.iter().any(stored)).map(StoredSecret::id)
     }
 
-    /// All secrets as they are known now, for the redactor.
+    /// All secrets as they are known now.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         self.secrets.iter().filter_map(|name| self.current(name))
     }
@@ -200,7 +211,7 @@ fn find(
 ) -> Option<(String, Origin)> {
     let filled = |value: &str| Some(value.trim().to_owned()).filter(|value| !value.is_empty());
     if let Some(value) = given.get(key.as_str()).and_then(|value| filled(value)) {
-        return Some((value.clone(), Origin::Given(Secret::new(value))));
+        return Some((value.clone(), Origin::Given(Secret::not_secret(value))));
     }
     let names = std::iter::once(key.as_str()).chain(setting.aliases.iter().map(String::as_str));
     let (field, secret) = stored?.field(names)?;

@@ -30,6 +30,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{is_loopback, tls_trouble};
+use crate::redact::Redactor;
 
 /// Attempts at a call, unless `AWS_MAX_ATTEMPTS` or the profile says otherwise: a pull of hours meets more trouble than
 /// the three attempts get over that the SDK would make.
@@ -79,6 +80,10 @@ impl Aws {
             return Err(Error::new(ErrorKind::Settings, "prepare AWS", "no AWS region is set")
                 .hint("set AWS_REGION, or `region` in the AWS profile"));
         };
+        // They have 40 characters and more; what is shorter is a stand-in's, and may be any word.
+        let given = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+            .map(|name| std::env::var(name).unwrap_or_default());
+        given.iter().filter(|key| key.len() >= 40).for_each(|key| Redactor::shared().hide(key));
         let mut builder = config.to_builder();
         // The SDK's own default can't be told from a choice of three attempts in a profile; that is read as the default.
         let chosen = std::env::var_os("AWS_MAX_ATTEMPTS").is_some();

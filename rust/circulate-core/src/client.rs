@@ -32,7 +32,6 @@ pub struct Client {
     pacing: Arc<Pacing>,
     classifier: Classifier,
     retry: Retry,
-    redactor: Redactor,
     total_timeout: Duration,
     progress: Arc<Progress>,
     stop: Stop,
@@ -70,7 +69,6 @@ impl Client {
             account: account.clone(),
             headers: header_map(&source.headers)?,
             transport: Arc::clone(&connection.transport),
-            redactor: Redactor::new(authorize.secrets()),
             authorize,
             pacing: Arc::clone(&connection.pacing),
             classifier: Classifier::new(source, account),
@@ -132,7 +130,7 @@ impl Client {
                 slot.crowded();
             }
             drop((pass, slot));
-            let error = failure.error.with("url", self.redactor.url(&request.url));
+            let error = failure.error.with("url", Redactor::shared().url(&request.url));
             if matches!(failure.verdict, Verdict::Throttled(_)) {
                 self.progress.count_throttled();
             }
@@ -180,11 +178,6 @@ impl Client {
         }
     }
 
-    /// Hides this account's secrets and private URL parts.
-    pub fn redactor(&self) -> &Redactor {
-        &self.redactor
-    }
-
     /// One go at a request. `signed` is left with the headers that were sent.
     async fn attempt<T, F, Fut>(
         &self,
@@ -204,8 +197,6 @@ impl Client {
         let attempt = async {
             self.authorize.apply(&mut sent).await?;
             signed.clone_from(&sent.headers);
-            // There may be others than before.
-            self.redactor.hide(self.authorize.secrets());
             self.progress.count_request();
             asked.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
@@ -217,7 +208,7 @@ impl Client {
                 self.progress.note(note);
             }
             let (limiter, empty) = (&self.pacing.limiter, &request.empty_statuses);
-            let response = self.classifier.check(response, limiter, &self.redactor, empty).await?;
+            let response = self.classifier.check(response, limiter, empty).await?;
             read(response).await.map_err(Failure::from)
         };
         tokio::select! {
@@ -258,9 +249,19 @@ impl Client {
             "follow next link",
             "the next page is on another origin; it was not asked for",
         )
-        .with("next", self.redactor.url(url))
+        .with("next", Redactor::shared().url(url))
         .with("expected", self.account.base_url().origin().ascii_serialization())
         .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
+    }
+
+    /// The address of a page that follows is on the account's origin, and can be kept where the run goes on from.
+    pub fn check_next(&self, url: &Url) -> Result<()> {
+        self.check_origin(url)?;
+        if !Redactor::shared().reveals(url.as_str()) {
+            return Ok(());
+        }
+        let what = "the address of the next page holds a secret of this account; it was not requested, since it would be stored";
+        Err(Error::new(ErrorKind::Data, "follow next link", what).with("next", Redactor::shared().url(url)))
     }
 
     /// Waits for a place among the requests that are on their way.

@@ -11,7 +11,7 @@ use super::*;
 use crate::auth::sign_in;
 use crate::error::Status;
 use crate::http::{Jitter, RetryPolicy};
-use crate::secrets::{Secret, StoredSecret};
+use crate::secrets::StoredSecret;
 use crate::testing::{Answer, CANARY, Script, connection, okta_account, okta_users, put_secret};
 
 const USERS: &str = "https://acme.okta.com/api/v1/users?limit=200";
@@ -80,10 +80,6 @@ impl Authorize for Numbered {
 
     fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
         Box::pin(std::future::ready(Ok(true)))
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        Vec::new()
     }
 }
 

@@ -6,6 +6,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::redact::Redactor;
+
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -59,7 +61,13 @@ pub enum Status {
     Persistent,
 }
 
-/// What happened, where, and what to do about it.
+/// The most characters of a message, its causes included, and of each thing that it names.
+const MOST_OF_MESSAGE: usize = 4_000;
+const MOST_OF_DEFINITION: usize = 20_000;
+const MOST_OF_VALUE: usize = 500;
+
+/// What happened, where, and what to do about it. However it is shown, it passes the [`Redactor`] of the process: what an API
+/// answered may be part of it.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -123,7 +131,7 @@ impl Error {
 
     /// Says what the reader can do. A later hint replaces an earlier one.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
+        self.0.hint = Some(Redactor::shared().shown_lines(&hint.into(), MOST_OF_MESSAGE));
         self
     }
 
@@ -165,23 +173,37 @@ impl Error {
     }
 
     /// Where it happened, as name and value pairs.
-    pub fn context(&self) -> &[(&'static str, String)] {
-        &self.0.context
+    pub fn context(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.0.context.iter().map(|(name, value)| (*name, Redactor::shared().shown(value, MOST_OF_VALUE)))
+    }
+
+    /// What happened and why. An excerpt of a definition, which is the user's own, keeps its lines.
+    fn message(&self) -> String {
+        let mut message = self.0.message.clone();
+        let mut cause: Option<&dyn StdError> = self.0.source.as_deref().map(|s| s as &dyn StdError);
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        let redactor = Redactor::shared();
+        if self.0.kind == ErrorKind::Definition {
+            redactor.shown_lines(&message, MOST_OF_DEFINITION)
+        } else {
+            redactor.shown(&message, MOST_OF_MESSAGE)
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.message)?;
-        let mut cause: Option<&dyn StdError> = self.0.source.as_deref().map(|s| s as &dyn StdError);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
+        let mut text = self.message();
+        for (index, (name, value)) in self.context().enumerate() {
+            let separator = if index == 0 { " —" } else { "," };
+            text.push_str(&format!("{separator} {name} {value}"));
         }
-        for (index, (name, value)) in self.0.context.iter().enumerate() {
-            write!(f, "{} {name} {value}", if index == 0 { " —" } else { "," })?;
-        }
-        Ok(())
+        // Again: one part of a secret may stand in the message, and the other in a request id.
+        f.write_str(&Redactor::shared().shown_lines(&text, MOST_OF_DEFINITION))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
-//! Data flows one way, and a module uses only what stands before it in this list: `error`, `net`, `aws`, `clock`, `secrets`,
-//! `stop`, `timestamp`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
+//! Data flows one way, and a module uses only what stands before it in this list: `error`, `redact` → `net`, `aws`, `clock`,
+//! `secrets`, `stop`, `timestamp`, `progress` → [`spec`] → [`account`], [`http`], [`auth`] → [`client`] → [`page`] → [`cursor`],
 //! [`plan`] → [`batch`] → [`table`] → [`encode`] → [`sink`] → [`manifest`] → [`state`] → [`location`], [`write`] → [`run`], [`check`], [`read`],
 //! [`verify`], [`gc`], [`promote`]. A test holds it to that.
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ pub mod plan;
 pub mod progress;
 pub mod promote;
 pub mod read;
+pub mod redact;
 pub mod run;
 pub mod secrets;
 pub mod sink;

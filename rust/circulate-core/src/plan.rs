@@ -12,13 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Record;
-use crate::shortened;
+use crate::redact::Redactor;
 use crate::spec::{Name, Parent, Template};
 
 pub use known::KnownParents;
-
-/// Characters of an id that are shown.
-const MOST_OF_ID: usize = 200;
 
 /// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -102,11 +99,15 @@ impl Partition {
     }
 }
 
+/// The most characters of a member of its parent that are shown.
+const MOST_SHOWN: usize = 200;
+
 impl fmt::Display for Partition {
+    /// A name of it for people. Members of a parent are what the API says; requests are made of them as they are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.0.iter().enumerate() {
-            let value = shortened(value, MOST_OF_ID);
-            write!(f, "{}{name} {value}", if index == 0 { "" } else { ", " })?;
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{name} {}", Redactor::shared().shown(value, MOST_SHOWN))?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::redact::Redactor;
+
 /// Counters of one attempt at a run, shared by its parts.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -95,6 +97,8 @@ pub struct Snapshot {
     pub notes: Vec<String>,
 }
 
+/// The most characters of a note.
+const MOST_OF_NOTE: usize = 4_000;
 /// Notes kept for a reader who is late.
 const MAX_NOTES: usize = 100;
 
@@ -144,7 +148,7 @@ impl Progress {
         if live.notes.len() == MAX_NOTES {
             live.notes.pop_front();
         }
-        live.notes.push_back(text.into());
+        live.notes.push_back(Redactor::shared().shown(&text.into(), MOST_OF_NOTE));
     }
 
     /// Marks that a request waits for `why`, until the returned guard is dropped. The time is counted once, however many
@@ -152,7 +156,7 @@ impl Progress {
     pub fn waiting(&self, why: impl Into<String>, span: Duration) -> Waiting<'_> {
         let began = Instant::now();
         let mut live = self.live();
-        live.wait = Some((why.into(), began + span));
+        live.wait = Some((Redactor::shared().shown(&why.into(), MOST_OF_NOTE), began + span));
         live.waiting += 1;
         live.waiting_since.get_or_insert(began);
         Waiting { progress: self }

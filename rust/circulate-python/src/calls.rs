@@ -16,6 +16,7 @@ use circulate_core::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
 use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
+use circulate_core::redact::Redactor;
 use circulate_core::run::{Outcome, Pull, PullOptions};
 use circulate_core::sink::{Encryption, S3Options};
 use circulate_core::spec::{Catalog, Definition, Inline, Source, Span};
@@ -32,13 +33,16 @@ use tokio::time::Instant;
 
 use crate::errors::to_python;
 use crate::runtime::{Engine, Plain, Watcher, awaitable, wait, watched};
+use crate::settings::Settings;
 
 /// Which account of which source, and how to reach it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountRequest {
     catalog: CatalogRequest,
-    settings: BTreeMap<String, String>,
+    /// Handed over beside the request, whose text they are not to be in.
+    #[serde(skip)]
+    pub(crate) settings: BTreeMap<String, String>,
     /// Name or ARN of a stored secret.
     secret: Option<String>,
     account: Option<String>,
@@ -186,27 +190,29 @@ impl Watcher for WorkWatcher {
 
 /// Pull one stream; see `circulate_core.pull`.
 #[pyfunction]
-#[pyo3(signature = (request, on_progress=None, stop=None))]
+#[pyo3(signature = (request, settings, on_progress=None, stop=None))]
 pub(crate) fn pull(
     py: Python<'_>,
     request: &str,
+    settings: &Settings,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
 ) -> PyResult<String> {
-    let (work, mut watcher) = begin_pull(py, request, on_progress, stop)?;
+    let (work, mut watcher) = begin_pull(py, request, settings, on_progress, stop)?;
     pulled(py, wait(py, work, &mut watcher)?)
 }
 
 /// As `pull`, to be awaited.
 #[pyfunction]
-#[pyo3(signature = (request, on_progress=None, stop=None))]
+#[pyo3(signature = (request, settings, on_progress=None, stop=None))]
 pub(crate) fn pull_async<'py>(
     py: Python<'py>,
     request: &str,
+    settings: &Settings,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (work, watcher) = begin_pull(py, request, on_progress, stop)?;
+    let (work, watcher) = begin_pull(py, request, settings, on_progress, stop)?;
     awaitable(py, async move {
         let outcome = watched(work, watcher).await?;
         Python::attach(|py| pulled(py, outcome))
@@ -218,10 +224,12 @@ type Pulling = Pin<Box<dyn Future<Output = Result<Outcome>> + Send>>;
 fn begin_pull(
     py: Python<'_>,
     request: &str,
+    settings: &Settings,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
 ) -> PyResult<(Pulling, WorkWatcher)> {
-    let request: PullRequest = from_json(py, request)?;
+    let mut request: PullRequest = from_json(py, request)?;
+    request.from.settings = settings.values(py)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
     let deadline = told(py, deadline.transpose())?;
     let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
@@ -252,6 +260,7 @@ async fn prepare(
     progress: Arc<Progress>,
     stop: stop::Stop,
 ) -> Result<Pull> {
+    request.continuation.as_deref().map_or(Ok(()), check_run_id)?;
     let definition = request.from.catalog().stream(&request.stream)?;
     let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
     let objects =
@@ -303,6 +312,16 @@ async fn prepare(
     })
 }
 
+/// What can't be the id of a run is none, and no key to look one up by.
+fn check_run_id(given: &str) -> Result<()> {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if (1..=128).contains(&given.len()) && given.bytes().all(safe) {
+        return Ok(());
+    }
+    let message = format!("`continuation` names no run: {}", Redactor::shared().shown(given, 200));
+    Err(Error::new(ErrorKind::Settings, "open run", message))
+}
+
 /// Connections by base URL and the rules of the source.
 #[derive(Default)]
 pub(crate) struct Connections(Mutex<BTreeMap<(String, String), Connection>>);
@@ -348,8 +367,15 @@ impl AccountRequest {
 
 /// Ask a source once, without retries; see `circulate_core.check`.
 #[pyfunction]
-pub(crate) fn check(py: Python<'_>, source: &str, streams: Vec<String>, request: &str) -> PyResult<String> {
-    let request: AccountRequest = from_json(py, request)?;
+pub(crate) fn check(
+    py: Python<'_>,
+    source: &str,
+    streams: Vec<String>,
+    request: &str,
+    settings: &Settings,
+) -> PyResult<String> {
+    let mut request: AccountRequest = from_json(py, request)?;
+    request.settings = settings.values(py)?;
     let source = source.to_owned();
     let work = async move {
         let catalog = request.catalog();
@@ -370,17 +396,24 @@ struct MintRequest {
     scopes: BTreeSet<String>,
     profile: String,
     instance: String,
+    /// What the caller calls settings of the source, for hints.
+    names: BTreeMap<String, String>,
     refused: Option<String>,
     seconds: f64,
 }
 
 /// See to it that a profile's token file holds a token that is not due; returns what may be shown of it.
 #[pyfunction]
-pub(crate) fn mint(py: Python<'_>, request: &str) -> PyResult<String> {
-    let request: MintRequest = from_json(py, request)?;
+pub(crate) fn mint(py: Python<'_>, request: &str, settings: &Settings) -> PyResult<String> {
+    let mut request: MintRequest = from_json(py, request)?;
+    request.from.settings = settings.values(py)?;
+    let profile = request.profile.clone();
     let work = async move {
         let (span, began) = (seconds("seconds", request.seconds)?, Instant::now());
-        let source = request.from.catalog().source(&request.source)?;
+        let mut source = request.from.catalog().source(&request.source)?;
+        for (setting, definition) in &mut source.settings {
+            definition.env = request.names.remove(setting.as_str()).unwrap_or_else(|| definition.env.clone());
+        }
         let locations = Locations::default();
         // Reading a stored secret has a patience of its own, which is longer than an extension may have.
         let account = tokio::time::timeout(span, request.from.resolve(&source, &locations)).await;
@@ -392,6 +425,7 @@ pub(crate) fn mint(py: Python<'_>, request: &str) -> PyResult<String> {
         let minter = Minter::new((&source, &account, &connection), &request.scopes, names, folder, retry)?;
         minter.mint(request.refused.as_deref(), span.saturating_sub(began.elapsed())).await
     };
+    let work = async move { work.await.map_err(|error: Error| error.with("profile", profile)) };
     finish(py, wait(py, Box::pin(work), &mut Plain)?)
 }
 
@@ -558,6 +592,15 @@ pub(crate) fn lambda_functions(py: Python<'_>, folder: PathBuf) -> PyResult<Stri
 #[pyfunction]
 pub(crate) fn json_schemas() -> PyResult<String> {
     to_json(&BTreeMap::from(spec::json_schemas()))
+}
+
+/// A text as it may be shown: with escapes for control characters, `***` for the secrets that this process uses, and at most
+/// so many characters; on one line, or with its line breaks.
+#[pyfunction]
+#[pyo3(signature = (text, *, most=4_000, lines=false))]
+pub(crate) fn shown(text: &str, most: usize, lines: bool) -> String {
+    let redactor = Redactor::shared();
+    if lines { redactor.shown_lines(text, most) } else { redactor.shown(text, most) }
 }
 
 /// Seconds of a length of time such as `10m`.

@@ -8,6 +8,7 @@ mod errors;
 mod promote;
 mod read;
 mod runtime;
+mod settings;
 mod tables;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
@@ -20,13 +21,15 @@ mod _core {
     #[pymodule_export]
     use super::calls::{
         Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
-        runs, source, span_seconds, state_decide, state_init, state_moved, state_reset, state_show, streams,
-        token, verify,
+        runs, shown, source, span_seconds, state_decide, state_init, state_moved, state_reset, state_show,
+        streams, token, verify,
     };
     #[pymodule_export]
     use super::promote::promote;
     #[pymodule_export]
     use super::read::Reader;
+    #[pymodule_export]
+    use super::settings::Settings;
     #[pymodule_export]
     use super::tables::{Schema, Table, Tables};
 }

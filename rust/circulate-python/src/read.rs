@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::calls::{AccountRequest, connection, from_json, time, to_json, told};
 use crate::runtime::{Watcher, awaitable, wait};
+use crate::settings::Settings;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,9 +57,15 @@ enum State {
 #[pymethods]
 impl Reader {
     #[new]
-    #[pyo3(signature = (request, on_progress=None))]
-    fn new(py: Python<'_>, request: &str, on_progress: Option<Py<PyAny>>) -> PyResult<Self> {
-        let request = from_json(py, request)?;
+    #[pyo3(signature = (request, settings, on_progress=None))]
+    fn new(
+        py: Python<'_>,
+        request: &str,
+        settings: &Settings,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let mut request: ReadRequest = from_json(py, request)?;
+        request.from.settings = settings.values(py)?;
         Ok(Self {
             state: Arc::new(Mutex::new(State::Wanted(Box::new(request)))),
             progress: Arc::default(),

@@ -7,7 +7,6 @@ use super::Authorize;
 use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Failure, Request};
-use crate::secrets::Secret;
 use crate::spec::{HeaderAuth, Name};
 
 /// The same header on every request, as long as its secret stays the same.
@@ -67,9 +66,5 @@ impl Authorize for StaticHeader {
             }
             differs()
         })
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        self.account.secrets().collect()
     }
 }

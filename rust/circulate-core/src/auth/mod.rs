@@ -15,7 +15,6 @@ use url::Url;
 use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Failure, Pacing, Request, Transport};
-use crate::secrets::Secret;
 use crate::spec::{Auth, Source};
 
 pub use header::StaticHeader;
@@ -36,9 +35,6 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     /// Learns from an answer of the API to a request of `url`, whatever its status: what it wants in the next proof of
     /// possession.
     fn learn(&self, _url: &Url, _headers: &HeaderMap) {}
-
-    /// What must not be shown, as it is known now.
-    fn secrets(&self) -> Vec<Secret>;
 }
 
 /// What all pulls of an account share in a process.

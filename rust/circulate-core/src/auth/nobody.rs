@@ -8,7 +8,6 @@ use http::HeaderMap;
 use super::Authorize;
 use crate::error::Result;
 use crate::http::{Failure, Request};
-use crate::secrets::Secret;
 
 /// Asks without saying who it is.
 #[derive(Debug)]
@@ -21,9 +20,5 @@ impl Authorize for Nobody {
 
     fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
         Box::pin(ready(Ok(false)))
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        Vec::new()
     }
 }

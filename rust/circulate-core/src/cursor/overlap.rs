@@ -73,7 +73,8 @@ impl Overlap {
     /// forgotten here is not missed later.
     pub fn repeats(&mut self, record: &[u8], time: Option<Timestamp>, bound: Option<Timestamp>) -> bool {
         // One of a time that others were forgotten of is of no use: its set could not be whole.
-        let recent = time.filter(|time| bound.is_some_and(|bound| *time >= bound) && Some(*time) > self.forgotten);
+        let recent =
+            time.filter(|time| bound.is_some_and(|bound| *time >= bound) && Some(*time) > self.forgotten);
         if recent.is_none() && self.delivered.is_empty() {
             return false;
         }
@@ -153,7 +154,10 @@ mod tests {
         assert_eq!(overlap.forgotten(), Some(time(7)));
         // What is newer is remembered all the same: the bound may come to lie behind what was forgotten.
         overlap.repeats(b"newer", Some(time(8)), Some(time(0)));
-        assert_eq!(overlap.take_recent(Some(time(8))), [Recent { time: time(8), sha256: Digest::of(b"newer") }]);
+        assert_eq!(
+            overlap.take_recent(Some(time(8))),
+            [Recent { time: time(8), sha256: Digest::of(b"newer") }]
+        );
     }
 
     #[test]
@@ -165,7 +169,8 @@ mod tests {
         }
         let forgotten = overlap.forgotten().unwrap().as_second();
         assert!((1..count - 10_000).contains(&forgotten), "{forgotten}");
-        let kept: HashSet<_> = overlap.take_recent(Some(time(0))).iter().map(|kept| kept.time.as_second()).collect();
+        let kept: HashSet<_> =
+            overlap.take_recent(Some(time(0))).iter().map(|kept| kept.time.as_second()).collect();
         assert_eq!(kept, (forgotten + 1..count).collect());
     }
 

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
 
 use super::challenge::{challenge, gives_nonce};
+use super::error_body;
 use super::rate_limit::{RateLimiter, Throttle, retry_after};
 use super::{Redactor, Response, Verdict};
 use crate::account::Account;
@@ -97,14 +98,13 @@ impl Classifier {
         &self,
         response: Response,
         limiter: &RateLimiter,
-        redactor: &Redactor,
         empty: &BTreeSet<u16>,
     ) -> Result<Response, Failure> {
         if response.status.is_success() {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let told = self.told(response, redactor).await;
+        let told = self.told(response).await;
         let lacks_scope = told.lacks_scope && matches!(status.as_u16(), 400..=428);
         let is_session = told.code.as_ref().is_some_and(|code| self.is_session_code(code));
         // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
@@ -174,8 +174,8 @@ impl Classifier {
     }
 
     fn with_request_id(&self, error: Error, headers: &HeaderMap) -> Error {
-        match self.request_id.as_ref().and_then(|name| headers.get(name)?.to_str().ok()) {
-            Some(id) => error.with("request", id),
+        match self.request_id.as_ref().and_then(|name| headers.get(name)) {
+            Some(id) => error.with("request", Redactor::shared().shown_bytes(id.as_bytes(), MAX_ERROR_TEXT)),
             None => error,
         }
     }
@@ -235,17 +235,15 @@ impl Classifier {
         }
     }
 
-    /// The vendor's code and sentences out of an error body, or else out of a challenge, each on one line. Secrets are hidden
-    /// before it is cut to length, so that no part of one is left at its end.
-    pub(crate) async fn told(&self, response: Response, redactor: &Redactor) -> Told {
+    /// The vendor's code and sentences out of an error body, or else out of a challenge, each as it may be shown.
+    pub(crate) async fn told(&self, response: Response) -> Told {
         let challenge = challenge(&response.headers);
         let line = |text: &str| {
-            let text = redactor.text(text);
-            let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect();
+            let line = Redactor::shared().shown(text, MAX_ERROR_TEXT);
             (!line.is_empty()).then_some(line)
         };
         let body = read_start(response).await;
-        let body = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+        let body = error_body::parse(&body);
         let text = |pointer: &str| line(body.pointer(pointer)?.as_str()?);
         let at = |pointer: Option<&Pointer>| pointer.and_then(|pointer| text(&pointer.to_string()));
         let fields = self.error_body.as_ref();

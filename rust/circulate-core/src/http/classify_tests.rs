@@ -8,7 +8,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Clock;
-use crate::secrets::Secret;
 use crate::testing::{CANARY, okta_account, okta_users};
 
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
@@ -23,11 +22,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response
 async fn failure(response: Response) -> Failure {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
-    let redactor = Redactor::new([Secret::new(CANARY)]);
-    Classifier::new(&source, &okta_account())
-        .check(response, &limiter, &redactor, &BTreeSet::new())
-        .await
-        .unwrap_err()
+    Classifier::new(&source, &okta_account()).check(response, &limiter, &BTreeSet::new()).await.unwrap_err()
 }
 
 fn vendor_error(summary: &str) -> String {
@@ -39,7 +34,7 @@ async fn a_success_is_passed_on() {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let passed = Classifier::new(&source, &okta_account())
-        .check(answer(200, &[], "[]"), &limiter, &Redactor::default(), &BTreeSet::new())
+        .check(answer(200, &[], "[]"), &limiter, &BTreeSet::new())
         .await;
     assert_eq!(passed.unwrap().status, StatusCode::OK);
 }
@@ -152,7 +147,7 @@ async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something
         (answer(404, &scope, ""), false),
         (answer(403, &[], ""), false),
     ] {
-        let checked = classifier.check(response, &limiter, &Redactor::default(), &[404].into()).await;
+        let checked = classifier.check(response, &limiter, &[404].into()).await;
         assert_eq!(checked.is_ok(), passed, "{checked:?}");
     }
 }
@@ -180,9 +175,9 @@ proptest! {
             let source = okta_users().source;
             let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
             let classifier = Classifier::new(&source, &okta_account());
-            let redactor = Redactor::new([Secret::new(CANARY)]);
+            Redactor::shared().hide(CANARY);
             let empty = BTreeSet::new();
-            let checked = classifier.check(response, &limiter, &redactor, &empty).now_or_never().unwrap();
+            let checked = classifier.check(response, &limiter, &empty).now_or_never().unwrap();
             prop_assert_eq!(checked.is_ok(), status.is_success());
             if let Err(failure) = checked {
                 if let Verdict::After(wait) | Verdict::Throttled(Some(wait)) = failure.verdict {
@@ -226,8 +221,43 @@ async fn the_vendors_words_and_request_id_are_told_on_one_line() {
     let error = failure(answer(400, &[("x-okta-request-id", "reqAb1")], &body)).await.error;
     assert_eq!(
         error.to_string(),
-        "Okta refused the request (400): E0000047 Toomany[31m requests — request reqAb1"
+        r"Okta refused the request (400): E0000047 Too\nmany\u{1b}[31m requests — request reqAb1"
     );
+}
+
+#[tokio::test]
+async fn what_a_server_echoes_of_the_token_is_shown_nowhere() {
+    let half = CANARY.len() / 2;
+    let split = serde_json::json!({"errorCode": CANARY[..half], "errorSummary": CANARY[half..]});
+    let broken = format!("{{\"errorSummary\":\"\\ud800{}\\u{:04x}\"}}", &CANARY[..37], u32::from('n'));
+    let challenge = format!(r#"Bearer error="{CANARY}", error_description="a\{CANARY}", scope="{CANARY}""#);
+    let lacking = format!(r#"Bearer error="insufficient_scope", scope="{CANARY}""#);
+    let host = format!("https://{CANARY}.evil.example/{CANARY}").replace('_', "-");
+    for response in [
+        answer(400, &[("x-okta-request-id", CANARY)], ""),
+        answer(400, &[("x-okta-request-id", &CANARY[half..])], &vendor_error(&CANARY[..half])),
+        answer(400, &[], &split.to_string()),
+        answer(400, &[], &broken),
+        answer(401, &[("www-authenticate", &challenge)], ""),
+        answer(403, &[("www-authenticate", &lacking)], ""),
+        answer(302, &[("location", &host)], ""),
+    ] {
+        let error = failure(response).await.error;
+        let shown =
+            format!("{error} {error:?} {:?}", error.context().collect::<Vec<_>>()).to_ascii_lowercase();
+        assert!(!shown.contains(&CANARY[2..10].to_ascii_lowercase()), "{shown}");
+        assert!(!shown.contains("never-be-shown"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_cut_and_may_be_any_bytes() {
+    let long = "r".repeat(60_000);
+    let error = failure(answer(400, &[("x-okta-request-id", &long)], "")).await.error.to_string();
+    assert!(error.ends_with(&format!("{}… (60000 characters)", "r".repeat(MAX_ERROR_TEXT))), "{error}");
+    let mut response = answer(400, &[], "");
+    response.headers.insert("x-okta-request-id", http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    assert!(failure(response).await.error.to_string().ends_with(r"request caf\xe9"));
 }
 
 #[tokio::test]

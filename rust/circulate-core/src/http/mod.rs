@@ -5,10 +5,10 @@
 
 mod challenge;
 mod classify;
+mod error_body;
 mod gunzip;
 mod pacing;
 mod rate_limit;
-mod redact;
 mod retry;
 mod slots;
 mod told_time;
@@ -25,13 +25,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
 use crate::error::Result;
+pub use crate::redact::Redactor;
 
 pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure};
 pub(crate) use classify::{LACKS_SCOPE, Told, verdict_of};
 pub use pacing::Pacing;
 pub use rate_limit::{Pass, RateLimiter, server_date};
-pub use redact::Redactor;
 pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
 pub use slots::{Slot, Slots};
 pub use wire::Wire;

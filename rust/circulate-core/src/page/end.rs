@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::redact::Redactor;
+
 /// How a list ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,7 +89,7 @@ impl Ends {
                 None => return,
             }
         }
-        let list = list.chars().take(NAME).collect();
+        let list = Redactor::shared().shown(list, NAME);
         self.lists.push(NamedEnd { list, page, end });
     }
 

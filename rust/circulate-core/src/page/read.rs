@@ -590,7 +590,9 @@ mod tests {
                 let limits = PageLimits { in_memory, ..PageLimits::default() };
                 let page = read_page(response(pieces(&page, 9_999)), &watch(), limits).await.unwrap();
                 assert_eq!(page.record_count(), count);
-                assert!(page.split.records.len() <= MOST_PLACES && page.split.record_fields.len() <= MOST_PLACES);
+                assert!(
+                    page.split.records.len() <= MOST_PLACES && page.split.record_fields.len() <= MOST_PLACES
+                );
                 let (mut all, mut number) = (page.records(), 0);
                 while let Some(found) = all.next().unwrap() {
                     assert_eq!(found.bytes, records[number].as_bytes());

@@ -20,6 +20,7 @@ use crate::page::{
 };
 use crate::plan::Partition;
 use crate::progress::Progress;
+use crate::redact::Redactor;
 use crate::spec::{Incremental, Pointer, StreamSpec, Template};
 use crate::state::Proof;
 
@@ -224,7 +225,7 @@ impl Fetcher {
         let facts =
             PageFacts { url, headers: &page.headers, fields: &page.fields, records: page.record_count() };
         let next = self.paginator.next(&facts)?;
-        next.as_ref().map_or(Ok(()), |next| self.client.check_origin(next))?;
+        next.as_ref().map_or(Ok(()), |next| self.client.check_next(next))?;
         Ok(next)
     }
 
@@ -234,7 +235,7 @@ impl Fetcher {
             "follow next link",
             "the list runs in a circle: a page leads back to one before it",
         )
-        .with("url", self.client.redactor().url(next))
+        .with("url", Redactor::shared().url(next))
         .hint(
             "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
              or that of something between: its links lead back",

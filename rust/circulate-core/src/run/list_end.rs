@@ -10,6 +10,7 @@ use super::fetch::Fetcher;
 use crate::client::PageRequest;
 use crate::error::{ErrorKind, Result};
 use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
+use crate::redact::Redactor;
 use crate::spec::{PaginatorSpec, StreamSpec};
 use crate::state::{LearnedProof, Proof};
 
@@ -149,16 +150,17 @@ impl Fetcher {
 
     /// What evidence says, for people: addresses without what may be private in them.
     fn shown(&self, request: &PageRequest, evidence: &Evidence, records: usize) -> String {
-        let redactor = self.client.redactor();
+        let redactor = Redactor::shared();
         let address = evidence.value.contains('/').then(|| request.url.join(&evidence.value).ok()).flatten();
-        let value = address.map_or_else(|| redactor.text(&evidence.value), |url| redactor.url(&url));
-        let short: String = value.chars().take(SHOWN).collect();
-        let cut = if short.len() < value.len() { "…" } else { "" };
+        let value = address.map_or_else(|| redactor.shown(&evidence.value, SHOWN), |url| redactor.url(&url));
         let way_out = match &evidence.paginator {
-            Some(paginator) => format!("; `paginator: {paginator}` would follow it"),
+            Some(paginator) => {
+                format!("; `paginator: {}` would follow it", redactor.shown(paginator, SHOWN))
+            }
             None => String::new(),
         };
-        format!("{} is `{short}{cut}`, and {records} records were read{way_out}", evidence.place)
+        let place = redactor.shown(&evidence.place, SHOWN);
+        format!("{place} is `{value}`, and {records} records were read{way_out}")
     }
 }
 

@@ -4,6 +4,8 @@ mod stored;
 
 use std::fmt;
 
+use crate::redact::Redactor;
+
 pub(crate) use crate::net::is_loopback;
 pub use stored::StoredSecret;
 #[cfg(test)]
@@ -14,8 +16,15 @@ pub(crate) use stored::put_secret;
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a value out of sight.
+    /// Takes a value out of sight: from now on this process shows it nowhere, see [`Redactor::shared`].
     pub fn new(value: impl Into<String>) -> Self {
+        let value = value.into();
+        Redactor::shared().hide(&value);
+        Self(value)
+    }
+
+    /// A value that is kept with secrets and may be shown, such as an address or a client id.
+    pub(crate) fn not_secret(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 

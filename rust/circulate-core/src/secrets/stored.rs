@@ -70,7 +70,8 @@ impl StoredSecret {
     pub async fn read_again(&self) -> Result<()> {
         let sent = self.client.get_secret_value().secret_id(&self.id).send().await;
         let answer = sent.map_err(|error| self.call().failed(&error))?;
-        let text = answer.secret_string.map(Secret::new).ok_or_else(|| self.wrong("is binary, not text"))?;
+        let text =
+            answer.secret_string.map(Secret::not_secret).ok_or_else(|| self.wrong("is binary, not text"))?;
         *locked(&self.fields) = self.parse(&text)?;
         Ok(())
     }
@@ -80,7 +81,8 @@ impl StoredSecret {
         let object: BTreeMap<String, Value> =
             serde_json::from_str(text.expose()).map_err(|_| self.wrong("is not a JSON object"))?;
         let field = |(name, value)| match value {
-            Value::String(text) => Ok((name, Secret::new(text))),
+            // Which of them are secret, the definition of the source says.
+            Value::String(text) => Ok((name, Secret::not_secret(text))),
             _ => Err(self.wrong(&format!("has a field `{name}` that is not a text"))),
         };
         object.into_iter().map(field).collect()

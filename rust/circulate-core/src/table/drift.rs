@@ -6,8 +6,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::redact::Redactor;
+
 /// Different places and kinds that are counted apart; the rest is counted together.
 const MOST_ENTRIES: usize = 1_000;
+/// The most characters of a place, and of an example.
+const MOST_SHOWN: usize = 1_000;
 
 /// Counts of what drifted, by place and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +117,14 @@ impl Drift {
         self.entries.values().map(|(count, _)| count).sum::<u64>() + self.others
     }
 
-    /// What drifted where, by path.
+    /// What drifted where, by path. Names and values are what the API sent, as they may be shown.
     pub fn entries(&self) -> impl Iterator<Item = DriftEntry> {
-        self.entries.iter().map(|((path, kind), (count, example))| DriftEntry {
-            path: path.clone(),
+        let shown = |text: &str| Redactor::shared().shown(text, MOST_SHOWN);
+        self.entries.iter().map(move |((path, kind), (count, example))| DriftEntry {
+            path: shown(path),
             kind: kind.clone(),
             count: *count,
-            example: example.clone(),
+            example: shown(example),
         })
     }
 

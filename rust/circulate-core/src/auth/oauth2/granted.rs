@@ -12,7 +12,8 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Redactor, Response};
+use crate::http::Response;
+use crate::redact::Redactor;
 use crate::secrets::Secret;
 
 /// A token as it was granted.
@@ -45,7 +46,7 @@ const NAME_LENGTH: usize = 40;
 type Members = Map<String, Value>;
 
 /// Reads a success.
-pub(super) async fn reply(mut response: Response, redactor: &Redactor) -> Result<Reply> {
+pub(super) async fn reply(mut response: Response) -> Result<Reply> {
     let mut body = Vec::new();
     while let Some(piece) = response.body.next().await {
         body.extend_from_slice(&piece?);
@@ -65,7 +66,7 @@ pub(super) async fn reply(mut response: Response, redactor: &Redactor) -> Result
         let body = stream::iter([Ok(Bytes::from(body))]).boxed();
         return Ok(Reply::Refused(Response { body, ..response }));
     }
-    let token = token.ok_or_else(|| without_token(&members, redactor))?;
+    let token = token.ok_or_else(|| without_token(&members))?;
     let token = token.as_str().map(str::trim).unwrap_or_default();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong("a token that no header can hold"));
@@ -131,11 +132,9 @@ fn lifetime(members: &Members) -> Duration {
 }
 
 /// Names the members that are there, and none of their values.
-fn without_token(members: &Members, redactor: &Redactor) -> Error {
-    let clean = |name: &String| -> String { name.chars().filter(|c| !c.is_control()).collect() };
-    let cut = |name: String| -> String { redactor.text(&name).chars().take(NAME_LENGTH).collect() };
-    let names: Vec<_> =
-        members.keys().map(clean).map(cut).take(NAMED).map(|name| format!("`{name}`")).collect();
+fn without_token(members: &Members) -> Error {
+    let shown = |name: &String| format!("`{}`", Redactor::shared().shown(name, NAME_LENGTH));
+    let names: Vec<_> = members.keys().take(NAMED).map(shown).collect();
     match names.as_slice() {
         [] => wrong("an object without members"),
         names => wrong(&format!("no member `access_token`, but {}", names.join(", "))),
@@ -162,8 +161,7 @@ mod tests {
     fn read(body: impl Into<Bytes>) -> Result<Reply> {
         let body = stream::iter([Ok(body.into())]).boxed();
         let response = Response { status: StatusCode::OK, headers: HeaderMap::new(), body };
-        futures_util::FutureExt::now_or_never(reply(response, &Redactor::new([Secret::new("s3cret")])))
-            .unwrap()
+        futures_util::FutureExt::now_or_never(reply(response)).unwrap()
     }
 
     fn granted(answer: &Value) -> Granted {

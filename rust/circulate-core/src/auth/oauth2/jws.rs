@@ -7,12 +7,16 @@ use serde_json::Value;
 
 use super::key::SigningKey;
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::Redactor;
 
 /// `header.claims.signature`, each in base64url.
 pub(super) fn signed(key: &SigningKey, header: &Value, claims: &Value) -> Result<String> {
     let text = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
     let signature = key.sign(text.as_bytes())?;
-    Ok(format!("{text}.{}", encoded(signature)))
+    let signed = format!("{text}.{}", encoded(signature));
+    // Whoever is told of it could use it.
+    Redactor::shared().hide_once(&signed);
+    Ok(signed)
 }
 
 /// A time a few seconds ago: servers refuse what was signed in their future, and no two clocks agree.

@@ -29,10 +29,9 @@ use crate::account::Account;
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
-    Classifier, Failure, LACKS_SCOPE, Pacing, Redactor, Request, Told, Transport, Verdict, demands_dpop,
-    server_date, verdict_of,
+    Classifier, Failure, LACKS_SCOPE, Pacing, Request, Told, Transport, Verdict, demands_dpop, server_date,
+    verdict_of,
 };
-use crate::secrets::Secret;
 use crate::spec::{OAuth2, Source};
 
 pub use self::tokens::Tokens;
@@ -46,7 +45,6 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
 #[derive(Debug)]
 pub struct AccessToken {
     title: String,
-    account: Account,
     settings: Settings,
     token_url: Url,
     /// Separated by spaces.
@@ -101,7 +99,6 @@ impl AccessToken {
         Ok(Self {
             title: source.title.clone(),
             client: connection.tokens.client(token_url.as_str(), &settings.digest()?),
-            account: account.clone(),
             settings,
             token_url,
             scope: scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
@@ -126,7 +123,12 @@ impl AccessToken {
     pub(super) fn after_stall(&self) -> Result<Option<TokenFile>> {
         let (now, failure) = (self.clock.now(), Failure::from(self.too_slow()));
         self.client.fail(&self.scope, self.settings.digest()?, &failure, false, now);
-        Ok(self.client.valid(&self.scope, now).map(|token| self.issued(&token)))
+        Ok(self.valid())
+    }
+
+    /// The token that was got before, as long as it is valid.
+    pub(super) fn valid(&self) -> Option<TokenFile> {
+        self.client.valid(&self.scope, self.clock.now()).map(|token| self.issued(&token))
     }
 
     fn issued(&self, token: &Token) -> TokenFile {
@@ -188,8 +190,7 @@ impl AccessToken {
             let basis = self.client.basis();
             let asked = self.clock.now();
             let request = self.request(&credential, &basis, asked)?;
-            let redactor = Redactor::new(secrets_of(&request, &self.account));
-            let answer = tokio::time::timeout(PATIENCE, self.ask(request, &redactor)).await;
+            let answer = tokio::time::timeout(PATIENCE, self.ask(request)).await;
             match answer.map_err(|_| self.too_slow()).flatten()? {
                 Answer::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
                 Answer::Refused(status, headers, told) => {
@@ -207,20 +208,20 @@ impl AccessToken {
         }
     }
 
-    async fn ask(&self, request: Request, redactor: &Redactor) -> Result<Answer> {
+    async fn ask(&self, request: Request) -> Result<Answer> {
         let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
         let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
         self.client.learn(ahead, nonce_of(&response.headers));
         let (status, headers) = (response.status, response.headers.clone());
         let refusal = if status.is_success() {
-            match reply(response, redactor).await.map_err(|error| self.at_token_url(error))? {
+            match reply(response).await.map_err(|error| self.at_token_url(error))? {
                 Reply::Granted(granted) => return Ok(Answer::Granted(granted)),
                 Reply::Refused(refusal) => refusal,
             }
         } else {
             response
         };
-        Ok(Answer::Refused(status, headers, self.classifier.told(refusal, redactor).await))
+        Ok(Answer::Refused(status, headers, self.classifier.told(refusal).await))
     }
 
     fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
@@ -262,7 +263,7 @@ impl AccessToken {
         self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
     }
 
-    fn at_token_url(&self, error: Error) -> Error {
+    pub(super) fn at_token_url(&self, error: Error) -> Error {
         error.with("token URL", &self.token_url)
     }
 
@@ -382,31 +383,11 @@ impl Authorize for AccessToken {
             let _ = SigningKey::generate().map(|key| self.client.bind(key));
         }
     }
-
-    fn secrets(&self) -> Vec<Secret> {
-        let token = self.client.valid(&self.scope, Timestamp::MIN).map(|token| token.secret.clone());
-        self.account.secrets().chain(token).collect()
-    }
 }
 
 fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
     let span = ahead.unsigned_abs();
     if ahead.is_negative() { earlier(now, span) } else { later(now, span) }
-}
-
-/// What no answer to this request should make us show, in every form in which it might hold it.
-fn secrets_of(request: &Request, account: &Account) -> Vec<Secret> {
-    let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let basic = header("authorization").and_then(|value| Some(value.strip_prefix("Basic ")?.to_owned()));
-    let form = url::form_urlencoded::parse(&request.body).filter(|(name, _)| name == "client_assertion");
-    let form: Vec<_> = form.map(|(_, value)| value.into_owned()).collect();
-    let configured = account.secrets().map(|secret| secret.expose().to_owned());
-    let plain = form.into_iter().chain(basic).chain(header(DPOP)).chain(configured);
-    let forms = plain.flat_map(|text| {
-        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        [encoded.replace('+', "%20"), encoded, text]
-    });
-    forms.map(Secret::new).collect()
 }
 
 #[cfg(test)]

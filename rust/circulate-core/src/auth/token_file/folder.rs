@@ -137,6 +137,7 @@ impl TokenFolder {
         if token.is_bound() && token.dpop_jwk.is_none() {
             return Err(refused(&path, "holds a token that is bound to a key, and no key"));
         }
+        token.hide();
         Ok(Some(token))
     }
 

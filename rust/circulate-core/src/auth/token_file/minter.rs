@@ -1,6 +1,7 @@
 //! Getting tokens for others, who read them from files.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -69,13 +70,10 @@ impl Minter {
 
     /// Sees to it that the file holds a token that is not due, and not the one that was `refused`; gives up after `span`.
     pub async fn mint(&self, refused: Option<&str>, span: Duration) -> Result<Minted> {
-        let too_long = || {
-            let message = format!("there was no access token within {:.1} s", span.as_secs_f64());
-            Error::new(ErrorKind::Network, "get access token", message).temporary().persistent()
-        };
-        let token = match tokio::time::timeout(span, self.token(refused)).await {
+        let cause = Mutex::new(None);
+        let token = match tokio::time::timeout(span, self.token(refused, &cause)).await {
             Ok(token) => token?,
-            Err(_) => self.token.after_stall()?.map(|issued| self.file(issued)).ok_or_else(too_long)?,
+            Err(_) => self.after(span, cause.into_inner().unwrap_or_else(PoisonError::into_inner))?,
         };
         // A file of a life before, or of another writer, is not ours to leave there.
         let there = self.folder.read(&self.profile).ok().flatten();
@@ -91,7 +89,33 @@ impl Minter {
         TokenFile { schema: SCHEMA, profile: self.profile.clone(), instance: self.instance.clone(), ..issued }
     }
 
-    async fn token(&self, refused: Option<&str>) -> Result<TokenFile> {
+    /// What there is after `span` without a new token: the one before, as long as it is valid. Otherwise the `cause` is told,
+    /// which is what the last request came to; without one, it was not answered.
+    fn after(&self, span: Duration, cause: Option<Error>) -> Result<TokenFile> {
+        let valid = if cause.is_none() { self.token.after_stall()? } else { self.token.valid() };
+        if let Some(issued) = valid {
+            return Ok(self.file(issued));
+        }
+        let seconds = span.as_secs_f64();
+        Err(match cause {
+            Some(cause) => {
+                let message = format!("there was no access token within {seconds:.1} s");
+                let error = Error::new(cause.kind(), "get access token", message);
+                cause.hint_text().into_iter().fold(error, |error, hint| error.hint(hint)).caused_by(cause)
+            }
+            None => {
+                let message = format!("the token endpoint did not answer within {seconds:.1} s");
+                self.token.at_token_url(Error::new(ErrorKind::Network, "get access token", message))
+            }
+        }
+        .temporary()
+        .persistent())
+    }
+
+    /// Asks until there is a token, or it is no use. What keeps it from coming is left in `cause`, but for a request that was
+    /// not answered yet.
+    async fn token(&self, refused: Option<&str>, cause: &Mutex<Option<Error>>) -> Result<TokenFile> {
+        let set = |to| *cause.lock().unwrap_or_else(PoisonError::into_inner) = to;
         let mut tally = Tally::default();
         loop {
             let failure = match self.token.issue(refused).await {
@@ -101,7 +125,9 @@ impl Minter {
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
                 return Err(failure.error.persistent());
             };
+            set(Some(failure.error));
             tokio::time::sleep(wait).await;
+            set(None);
         }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::Redactor;
 
 pub use folder::TokenFolder;
 pub use minter::{Minted, Minter};
@@ -49,6 +50,15 @@ impl TokenFile {
     /// A digest by which a token is named where it must not be shown.
     pub fn digest(&self) -> String {
         crate::hex(&Sha256::digest(&self.access_token))
+    }
+
+    /// Shows neither the token nor its key from now on.
+    fn hide(&self) {
+        let key = self.dpop_jwk.as_ref().map(Value::to_string);
+        [Some(&self.access_token), key.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|secret| Redactor::shared().hide(secret));
     }
 
     /// Whether the token is bound to a key.

@@ -63,8 +63,7 @@ impl FileToken {
             Asked::Refused(why, retryable) => (Some(why), retryable),
             Asked::Nobody => (self.wait_for(&wanted).await?, false),
         };
-        let missing = || if retryable { self.missing(why).temporary() } else { self.missing(why) };
-        self.valid()?.filter(wanted).ok_or_else(missing)
+        self.valid()?.filter(wanted).ok_or_else(|| self.missing(why, retryable))
     }
 
     /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
@@ -84,9 +83,15 @@ impl FileToken {
         Ok(self.folder.read(&self.profile)?.filter(|token| token.expires_at > now))
     }
 
-    fn missing(&self, why: Option<String>) -> Error {
+    /// A token that may come a little later is a matter of the network: credentials that were refused are not.
+    fn missing(&self, why: Option<String>, retryable: bool) -> Error {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("there is no valid access token of the profile `{}`{why}", self.profile);
+        if retryable {
+            return Error::new(ErrorKind::Network, "sign in", message)
+                .temporary()
+                .hint("the extension's log says more");
+        }
         Error::new(ErrorKind::Auth, "sign in", message)
             .hint("is the token extension attached to the function, and does it know this profile? Its log says more")
     }
@@ -144,12 +149,5 @@ impl Authorize for FileToken {
         if let Some(nonce) = nonce_of(headers) {
             *self.nonce() = Some((url.origin(), nonce.to_owned()));
         }
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        let token = self.folder.read(&self.profile).ok().flatten();
-        let key = |token: &TokenFile| Some(token.dpop_jwk.as_ref()?.get("d")?.as_str()?.to_owned());
-        let secrets = token.iter().flat_map(|token| [Some(token.access_token.clone()), key(token)]);
-        secrets.flatten().map(Secret::new).collect()
     }
 }

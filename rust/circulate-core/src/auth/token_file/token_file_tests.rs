@@ -291,12 +291,8 @@ async fn what_is_minted_is_what_a_reader_signs_with() {
     assert_eq!(headers["authorization"], "DPoP t1");
     assert!(headers.contains_key("dpop"));
     let file = folder.read("okta-read").unwrap().unwrap();
-    assert!(
-        reader
-            .secrets()
-            .iter()
-            .any(|secret| Some(secret.expose()) == file.dpop_jwk.as_ref().unwrap()["d"].as_str())
-    );
+    let key = file.dpop_jwk.as_ref().unwrap()["d"].as_str().unwrap();
+    assert_eq!(Redactor::shared().shown(&format!("the key {key} is bad"), 100), "the key *** is bad");
     assert!(minter.mint(Some(&file.digest()), span).await.unwrap().renewed);
     assert_eq!(signed(&reader).await.unwrap()["authorization"], "DPoP t2");
     folder.clear().unwrap();
