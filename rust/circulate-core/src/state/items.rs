@@ -218,7 +218,9 @@ pub struct Position {
 impl Position {
     /// Whether the API has answered: what it said is of the account that was asked.
     pub fn is_begun(&self) -> bool {
-        self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some() || self.finished
+        let read = self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some();
+        // One that is kept elsewhere is too large to be nothing.
+        read || self.finished || self.details.is_some()
     }
 
     /// What state tells of a position that is kept elsewhere.

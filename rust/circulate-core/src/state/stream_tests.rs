@@ -528,7 +528,7 @@ async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
                 held.release("deadline", Traffic::default()).await.ok();
                 let held = stand.worker(3).open(&incremental()).await.unwrap();
                 let Opening::Held(held) = held else { panic!("{held:?}") };
-                held.leave_pending("index", Duration::from_secs(3600)).await.unwrap();
+                held.leave_pending("index", Duration::from_hours(1)).await.unwrap();
             }
             _ => decide(&*stand.store, "okta#acme#users", &run_id, Decision::Commit).await.unwrap(),
         }
