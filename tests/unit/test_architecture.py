@@ -16,6 +16,7 @@ CORE = ROOT / "rust/circulate-core/src"
 # DESIGN: a module uses what stands before it. Modules of one line may use each other.
 ORDER = [
     ["error", "redact"],
+    ["net"],
     ["aws", "clock", "secrets", "stop", "progress", "timestamp"],
     ["spec"],
     ["account", "http", "auth"],

@@ -65,15 +65,6 @@ impl Aws {
         Self::from_config(&loader.endpoint_url(endpoint).load().await)
     }
 
-    /// The same with next to no waits between attempts.
-    #[cfg(test)]
-    pub(crate) fn in_a_hurry(self) -> Self {
-        let (first, most) = (Duration::from_millis(1), Duration::from_millis(2));
-        let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-        let retry = retry.with_initial_backoff(first).with_max_backoff(most);
-        Self { config: self.config.to_builder().retry_config(retry).build(), ..self }
-    }
-
     fn from_config(config: &SdkConfig) -> Result<Self> {
         let Some(region) = config.region().map(ToString::to_string).filter(|region| !region.is_empty())
         else {
@@ -338,4 +329,15 @@ fn mentions_credentials(error: &(dyn StdError + 'static)) -> bool {
 /// each of its links on a line of its own.
 fn innermost(error: &dyn StdError) -> String {
     error.source().map_or_else(|| error.to_string().lines().next().unwrap_or_default().to_owned(), innermost)
+}
+
+#[cfg(test)]
+impl Aws {
+    /// The same with next to no waits between attempts.
+    pub(crate) fn in_a_hurry(self) -> Self {
+        let (first, most) = (Duration::from_millis(1), Duration::from_millis(2));
+        let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+        let retry = retry.with_initial_backoff(first).with_max_backoff(most);
+        Self { config: self.config.to_builder().retry_config(retry).build(), ..self }
+    }
 }

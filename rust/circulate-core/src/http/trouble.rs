@@ -1,23 +1,29 @@
 //! Why there was no answer, or not all of one: decided here, with whether another try may help.
 
-use super::wire::Part;
+use std::error::Error as StdError;
+
 use crate::error::{Error, ErrorKind};
 use crate::net;
 
+/// How far a request had come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    /// While doing what.
+    pub(super) operation: &'static str,
+    pub(super) is_timeout: bool,
+    /// There was no connection yet.
+    pub(super) is_connect: bool,
+}
+
 /// Says what a person would look at first, and the innermost cause: those between repeat each other. The URL is left to
 /// the caller, who redacts it.
-pub(super) fn connection_error(part: Part, error: reqwest::Error) -> Error {
-    let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
-    let error = error.without_url();
-    let operation = match part {
-        Part::Request => "send request",
-        Part::Body => "read answer",
-    };
-    if let Some(trouble) = net::tls_trouble(&error) {
+pub(super) fn connection_error(met: Met, error: &(dyn StdError + 'static)) -> Error {
+    let Met { operation, is_timeout, is_connect } = met;
+    if let Some(trouble) = net::tls_trouble(error) {
         let message = format!("the server can't be trusted: {}", trouble.what);
         return Error::new(ErrorKind::Network, operation, message).hint(trouble.hint);
     }
-    if let Some(parsing) = net::find::<hyper::Error>(&error).filter(|error| error.is_parse()) {
+    if let Some(parsing) = net::find::<hyper::Error>(error).filter(|error| error.is_parse()) {
         return not_http(parsing);
     }
     let message = match (is_timeout, is_connect) {
@@ -26,7 +32,7 @@ pub(super) fn connection_error(part: Part, error: reqwest::Error) -> Error {
         (false, true) => "cannot connect to the API",
         (false, false) => "the connection broke before the answer was complete",
     };
-    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(&error))
+    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(error))
 }
 
 /// The same bytes would come again.
@@ -47,6 +53,6 @@ fn not_http(error: &hyper::Error) -> Error {
     data("the answer is not HTTP").caused_by(why).hint("is it an http(s) address, and the right port?")
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn StdError) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -10,7 +10,7 @@ use http::header::ACCEPT_ENCODING;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::gunzip::decoded;
-use super::trouble::connection_error;
+use super::trouble::{Met, connection_error};
 use super::{Request, Response, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::is_loopback;
@@ -25,13 +25,6 @@ pub struct Wire {
     client: reqwest::Client,
     /// For loopback, once it is needed.
     direct: Arc<OnceLock<reqwest::Client>>,
-}
-
-/// What was under way when something went wrong.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
-    Request,
-    Body,
 }
 
 impl Wire {
@@ -62,10 +55,10 @@ impl Wire {
             .body(request.body)
             .send()
             .await
-            .map_err(|error| connection_error(Part::Request, error))?;
+            .map_err(|error| broken("send request", error))?;
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         let body = try_unfold(answer, |mut answer| async move {
-            let piece = answer.chunk().await.map_err(|error| connection_error(Part::Body, error))?;
+            let piece = answer.chunk().await.map_err(|error| broken("read answer", error))?;
             Ok(piece.map(|piece| (piece, answer)))
         });
         let body = decoded(&mut headers, body.boxed());
@@ -89,6 +82,11 @@ fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
         Error::new(ErrorKind::Network, "start HTTP client", "cannot set up TLS").caused_by(error)
     })
+}
+
+fn broken(operation: &'static str, error: reqwest::Error) -> Error {
+    let met = Met { operation, is_timeout: error.is_timeout(), is_connect: error.is_connect() };
+    connection_error(met, &error.without_url())
 }
 
 /// Names of loopback (RFC 6761, section 6.3), which nobody is asked about.
