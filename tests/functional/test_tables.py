@@ -509,15 +509,15 @@ def venv_with(folder: Path, extra: str) -> Path:
 TIMES = """
 import sys, circulate_core
 source = circulate_core.source("acme", base_url=sys.argv[1])
-columns = {"at": "timestamp"}
+columns = {"seen": "timestamp"}
 stream = source.stream("things", path="/things", query={"page": "0"}, paginator="link_header", columns=columns)
-print([time.isoformat() for time, in stream.duckdb().order("at").project("at").fetchall()])
+print([time.isoformat() for time, in stream.duckdb().order("seen").project("seen").fetchall()])
 """
 
 
 def test_times_become_python_values_with_what_the_extra_for_duckdb_installs(tmp_path: Path) -> None:
     python = venv_with(tmp_path / "venv", "duckdb")
-    page = '[{"at":"2026-11-22T05:30:00Z"},{"at":"2026-11-22 06:30:00.5+0000"}]'
+    page = '[{"seen":"2026-11-22T05:30:00Z"},{"seen":"2026-11-22 06:30:00.5+0000"}]'
     with api(page) as source:
         environment = {"HOME": str(tmp_path), "TZ": "UTC"}
         address = str(source.definition["base_url"])

@@ -350,7 +350,9 @@ async fn a_checkpoint_fits_into_state_however_long_ids_and_addresses_are() {
     }
     let large = |key: &&String| key.contains("/position-");
     let lake = Lake::default();
-    completes(&lake, &org).await;
+    let mut often = pull(&lake, &org);
+    often.options.checkpoint_objects = 1;
+    assert_eq!(often.run().await.report.status, Verdict::Complete);
     assert!(lake.sink.keys().iter().any(|key| large(&key)), "what is large is an object");
     let collected = crate::gc::gc(&*lake.sink, &*lake.store, Duration::ZERO, false).await.unwrap();
     assert!(collected.removed_keys.iter().all(|key| large(&key)), "{:?}", collected.removed_keys);

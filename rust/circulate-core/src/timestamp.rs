@@ -103,8 +103,9 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
 fn offset_seconds(text: &[u8]) -> Option<i64> {
     let (sign, h1, h2, m1, m2) = match text {
         b"Z" | b"z" => return Some(0),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => (sign, h1, h2, m1, m2),
-        [sign @ (b'+' | b'-'), h1, h2, m1, m2] => (sign, h1, h2, m1, m2),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] | [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
+            (sign, h1, h2, m1, m2)
+        }
         [sign @ (b'+' | b'-'), h1, h2] => (sign, h1, h2, &b'0', &b'0'),
         _ => return None,
     };
@@ -193,10 +194,10 @@ mod tests {
         let offset = jiff::tz::Offset::from_seconds(offset_minutes * 60).unwrap();
         let local = offset.to_datetime(time);
         let separator = [" ", "T", "t"][form as usize % 3];
-        let point = if form / 3 % 2 == 0 { "." } else { "," };
+        let point = if (form / 3).is_multiple_of(2) { "." } else { "," };
         let sign = if offset_minutes < 0 { '-' } else { '+' };
         let (hours, minutes) = (offset_minutes.abs() / 60, offset_minutes.abs() % 60);
-        let colon = if form / 6 % 2 == 0 { ":" } else { "" };
+        let colon = if (form / 6).is_multiple_of(2) { ":" } else { "" };
         format!(
             "{}{separator}{}{point}{:09}{sign}{hours:02}{colon}{minutes:02}",
             local.strftime("%Y-%m-%d"),
@@ -229,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_for_a_time_is_that_time_for_others_too(text in "20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-5][0-9])") {
+        fn what_is_taken_for_a_time_is_that_time_for_others_too(text in "20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9])") {
             let ours = parse_timestamp(text.as_bytes()).and_then(Instant::timestamp);
             prop_assert_eq!(ours, text.parse::<Timestamp>().ok(), "{}", text);
         }

@@ -245,9 +245,8 @@ mod tests {
     fn an_object_that_may_not_be_on_the_disk_is_no_success_and_the_next_try_makes_sure_of_it() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a/b.json");
-        let failing = |folder: &Path| match folder.ends_with("a") {
-            true => Err(io::Error::from(io::ErrorKind::StorageFull)),
-            false => Ok(()),
+        let failing = |folder: &Path| {
+            if folder.ends_with("a") { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
         };
         assert!(create(&path, b"x", &failing).is_err());
         assert_eq!(create(&path, b"x", &sync_folder).unwrap(), Created::Exists);

@@ -155,11 +155,10 @@ impl Values {
     /// Bytes that a value takes, whatever it is, beside those of texts and of elements of lists.
     pub(super) fn null_bytes(&self) -> usize {
         match self {
-            Self::Text(_) | Self::Json(_) => 5,
+            Self::Text(_) | Self::Json(_) | Self::List(_) => 5,
             Self::Integer(_) | Self::Time(_) | Self::Number(_) => 9,
             Self::Boolean(_) => 2,
             Self::Object(object) => object.null_bytes(),
-            Self::List(_) => 5,
         }
     }
 

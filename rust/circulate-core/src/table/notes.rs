@@ -21,6 +21,10 @@ const MOST_DRIFTED: usize = 1_000;
 
 /// Notes on the record that is being converted, and what it takes to write them.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of the record, and none follows from another"
+)]
 pub(super) struct Notes {
     /// Objects are read member by member first, since one of them repeats a key.
     pub(super) careful: bool,

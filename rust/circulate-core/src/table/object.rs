@@ -344,12 +344,15 @@ fn mark_repeats(members: &mut [MemberText<'_>]) {
     }
 }
 
+/// A member by its name, and its value as JSON text.
+pub(super) type NamedValue<'j> = (Cow<'j, str>, &'j [u8]);
+
 /// The first `most` members of the object that comes next, each with the value that counts, which is the last one of its key;
 /// and how many there are in all.
 pub(super) fn first_members<'j>(
     cursor: &mut Cursor<'j>,
     most: usize,
-) -> Result<(Vec<(Cow<'j, str>, &'j [u8])>, u64), Stop> {
+) -> Result<(Vec<NamedValue<'j>>, u64), Stop> {
     let (mut members, mut all) = (Vec::new(), 0);
     let mut places: HashMap<Cow<'j, str>, usize, ahash::RandomState> = HashMap::default();
     cursor.expect(b'{')?;

@@ -564,7 +564,7 @@ fn pieces(converter: &mut Converter, body: &[u8], most: usize) -> Vec<RecordBatc
 fn batches_are_closed_by_what_records_become_and_not_by_their_bytes() {
     let members: Vec<_> = (0..900).map(|number| format!("\"m{number}\":1")).collect();
     let wide = format!("{{{}}}", members.join(","));
-    let body = array(&[&[wide.as_str()][..], &["{}"; 5_000]].concat());
+    let body = array(&[&[wide.as_str()][..], &vec!["{}"; 5_000]].concat());
     let mut converter =
         Converter::from_sample(&nothing_declared(), TableOptions::default(), Contract::Evolve, &body)
             .unwrap();
