@@ -501,7 +501,7 @@ def venv_with(folder: Path, extra: str) -> Path:
             installed = metadata.distribution(name)
             wanted += installed.requires or []
             for top in {file.parts[0] for file in installed.files or () if ".." not in file.parts}:
-                (packages / top).symlink_to(installed.locate_file(top))
+                (packages / top).symlink_to(Path(str(installed.locate_file(top))))
     (packages / "circulate_core").symlink_to(ROOT / "python" / "circulate_core")
     return folder / "bin" / "python"
 
