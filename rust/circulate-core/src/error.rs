@@ -197,10 +197,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<_> = self.context().map(|(name, value)| format!("{name} {value}")).collect();
         let mut text = self.message();
-        for (index, (name, value)) in self.context().enumerate() {
-            let separator = if index == 0 { " —" } else { "," };
-            text.push_str(&format!("{separator} {name} {value}"));
+        if !places.is_empty() {
+            text.push_str(" — ");
+            text.push_str(&places.join(", "));
         }
         // Again: one part of a secret may stand in the message, and the other in a request id.
         f.write_str(&Redactor::shared().shown_lines(&text, MOST_OF_DEFINITION))

@@ -177,7 +177,9 @@ impl Known {
         let alike = || self.secrets.iter().filter(|(_, used)| used.once == once);
         if alike().count() >= if once { ONCE_REMEMBERED } else { REMEMBERED } {
             let oldest = alike().min_by_key(|(_, used)| used.last).map(|(secret, _)| secret.clone());
-            oldest.iter().for_each(|oldest| self.forget(oldest));
+            if let Some(oldest) = oldest {
+                self.forget(&oldest);
+            }
         }
         for window in windows(&secret) {
             *self.windows.entry(window).or_default() += 1;

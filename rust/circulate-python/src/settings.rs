@@ -68,6 +68,7 @@ impl Settings {
         slf
     }
 
+    #[expect(clippy::unused_self, reason = "as Python calls it")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
             "credentials are not pickled: make the source in the other process, by `circulate_core.source`, which reads its \

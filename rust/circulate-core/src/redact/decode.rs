@@ -55,14 +55,14 @@ pub(super) enum Escapes {
 }
 
 /// The text with percent-encoding, and the escapes of HTML and of one kind of backslashes undone once; `None` if it has none.
-pub(super) fn unescaped(text: &[Unit], escapes: Escapes) -> Option<Vec<Unit>> {
+pub(super) fn unescaped(text: &[Unit], backslashes: Escapes) -> Option<Vec<Unit>> {
     let (mut plain, mut at) = (Vec::with_capacity(text.len()), 0);
     let mut changed = false;
     while at < text.len() {
         let rest = &text[at..];
         let escaped = match rest[0].char {
             '%' => percent(rest),
-            '\\' if escapes == Escapes::Json => backslash(rest),
+            '\\' if backslashes == Escapes::Json => backslash(rest),
             '\\' => rest.get(1).map(|unit| (vec![unit.char], 2)),
             '&' => entity(rest),
             _ => None,

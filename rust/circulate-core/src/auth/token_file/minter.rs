@@ -97,19 +97,15 @@ impl Minter {
             return Ok(self.file(issued));
         }
         let seconds = span.as_secs_f64();
-        Err(match cause {
-            Some(cause) => {
-                let message = format!("there was no access token within {seconds:.1} s");
-                let error = Error::new(cause.kind(), "get access token", message);
-                cause.hint_text().into_iter().fold(error, |error, hint| error.hint(hint)).caused_by(cause)
-            }
-            None => {
-                let message = format!("the token endpoint did not answer within {seconds:.1} s");
-                self.token.at_token_url(Error::new(ErrorKind::Network, "get access token", message))
-            }
-        }
-        .temporary()
-        .persistent())
+        let error = if let Some(cause) = cause {
+            let message = format!("there was no access token within {seconds:.1} s");
+            let error = Error::new(cause.kind(), "get access token", message);
+            cause.hint_text().into_iter().fold(error, Error::hint).caused_by(cause)
+        } else {
+            let message = format!("the token endpoint did not answer within {seconds:.1} s");
+            self.token.at_token_url(Error::new(ErrorKind::Network, "get access token", message))
+        };
+        Err(error.temporary().persistent())
     }
 
     /// Asks until there is a token, or it is no use. What keeps it from coming is left in `cause`, but for a request that was
