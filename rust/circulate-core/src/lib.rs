@@ -43,16 +43,6 @@ pub mod write;
 /// Characters of a text that reports and state hold; it may have come from an API, which decides how long it is.
 pub(crate) const MOST_OF_TEXT: usize = 2_000;
 
-/// A text of at most `most` characters; of a longer one the beginning, and how long it is.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some((end, _)) => {
-            format!("{}... ({} characters)", text.get(..end).unwrap_or_default(), text.chars().count())
-        }
-    }
-}
-
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;

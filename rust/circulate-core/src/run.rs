@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::MOST_OF_TEXT;
 use crate::account::Account;
 use crate::auth::{Authorize, Connection};
 use crate::batch::Memory;
@@ -21,6 +22,7 @@ use crate::http::{Jitter, Retry, RetryPolicy};
 use crate::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
 use crate::page::{EndKind, PageLimits};
 use crate::progress::Progress;
+use crate::redact::Redactor;
 use crate::sink::{Created, Sink, StreamKeys, create_same};
 use crate::spec::{Definition, Span, StreamSpec};
 use crate::state::{
@@ -29,7 +31,6 @@ use crate::state::{
 use crate::stop::{Stop, StopReason};
 use crate::table::{Contract, TableOptions};
 use crate::write::ObjectFormat;
-use crate::{MOST_OF_TEXT, shortened};
 
 mod attempt;
 mod endless;
@@ -181,7 +182,7 @@ impl Pull {
         let error = self.protocol(&mut report).await.err();
         if let Some(error) = &error {
             report.status = Verdict::Failed;
-            report.stopped_by = Some(shortened(&error.to_string(), MOST_OF_TEXT));
+            report.stopped_by = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
         }
         Outcome { report, error }
     }

@@ -270,9 +270,9 @@ async fn what_the_api_no_longer_keeps_is_a_hole_and_what_it_refuses_is_told_at_o
 #[tokio::test(start_paused = true)]
 async fn an_address_too_long_for_state_is_kept_beside_the_manifest() {
     let (lake, org) = (Lake::default(), org());
-    let long = format!("/api/v1/logs?after={}&limit=2&sortOrder=ASCENDING", "z".repeat(300_000));
+    let long = format!("/api/v1/logs?after={}&limit=2&sortOrder=ASCENDING", "z".repeat(60_000));
     org.set(&at(1), page(&[event(3)]).next(&link(&long)));
-    org.set(&long, page(&[event(4)]).next(&link(&at(9))));
+    org.set(&long, page(&[]).next(&link(&long)));
     let (report, records) = poll(&lake, &org).await;
     assert_eq!(records, [event(1), event(2), event(3)]);
     let items = lake.store.list("okta#acme.okta.com#system_log", "", usize::MAX).await.unwrap();
@@ -282,6 +282,8 @@ async fn an_address_too_long_for_state_is_kept_beside_the_manifest() {
     let poll_key = format!("{}/poll.json", report.manifest.unwrap().trim_end_matches(".json"));
     assert!(!collected.removed_keys.contains(&poll_key) && lake.sink.keys().contains(&poll_key));
     org.asked();
+    org.set(&long, page(&[event(4)]).next(&link(&at(9))));
+    org.set(&at(9), events(&[], 9));
     assert_eq!(poll(&lake, &org).await.1, [event(4)]);
-    assert_eq!(org.asked(), [long]);
+    assert_eq!(org.asked(), [at(9), long]);
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Pull;
 use super::fetch::{First, Pages, Step, first_url, stored_url};
 use super::learning::Learning;
+use crate::MOST_OF_TEXT;
 use crate::client::Client;
 use crate::clock::{earlier, later};
 use crate::cursor::{Digest, Overlap, Recent};
@@ -24,12 +25,12 @@ use crate::manifest::{
 use crate::page::{EndKind, ListEnd};
 use crate::plan::Partition;
 use crate::progress::Traffic;
+use crate::redact::Redactor;
 use crate::sink::{StreamKeys, create_same};
 use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
 use crate::write::{ObjectStore, ObjectWriter};
-use crate::{MOST_OF_TEXT, shortened};
 
 pub(super) const TASK: u32 = 0;
 
@@ -187,7 +188,7 @@ impl<'p> Attempt<'p> {
 
     /// The account lacks the feature: there is nothing to have, and the run is complete.
     pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<End> {
-        self.position.unavailable = Some(shortened(&error.to_string(), MOST_OF_TEXT));
+        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
         self.note_end(None, 1, EndKind::Unavailable.into());
         self.position.finished = true;
         self.checkpoint().await?;

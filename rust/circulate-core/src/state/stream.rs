@@ -16,10 +16,11 @@ use tokio::time::Instant;
 use super::held::Held;
 use super::items::{Cursor, CursorValue, Head, ListedStream, Mode, RunItem, RunStatus, TaskItem};
 use super::{Expect, ItemKey, StateStore};
+use crate::MOST_OF_TEXT;
 use crate::clock::later;
 use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
-use crate::{MOST_OF_TEXT, shortened};
+use crate::redact::Redactor;
 
 /// The one task and the one partition of a stream that is pulled by one worker.
 const TASK: u32 = 0;
@@ -455,7 +456,7 @@ impl StreamState {
     ) -> Result<()> {
         run.doc.status = status;
         run.doc.ended_at = Some(self.store.now().await?);
-        run.doc.ledger.stopped_by = why.map(|why| shortened(why, MOST_OF_TEXT));
+        run.doc.ledger.stopped_by = why.map(|why| Redactor::shared().shown(why, MOST_OF_TEXT));
         let written = self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?;
         written.map(drop).ok_or_else(fenced_off)
     }
