@@ -539,6 +539,18 @@ async fn a_run_that_read_nothing_is_given_up_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_continuation_of_a_run_that_was_given_up_for_an_error_begins_anew() {
+    let lake = Lake::default();
+    let refusing = Server::new(|_| Answer::new(401, "{}"));
+    lake.pull_of(okta("users"), refusing as _).run().await;
+    let given_up = lake.runs().await.remove(0).run_id;
+    let mut pull = lake.pull_of(okta("users"), Server::new(|_| page(&[])) as _);
+    pull.options.continuation = Some(given_up.clone());
+    assert_eq!(pull.run().await.report.status, Verdict::Complete);
+    assert_eq!(lake.runs().await[0].instead_of, Some(given_up));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_goes_on_past_short_pages() {
     // 1,000 events, of which the API gives 10 at a time although 100 were requested.
     let server = Server::new(|url| {
@@ -667,8 +679,6 @@ fn envelopes() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     /// Whatever stands around the records and however the paginator is wrong: a list that goes on and says so by a link that
     /// the engine knows is never complete.
     #[test]

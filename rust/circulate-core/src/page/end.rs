@@ -16,7 +16,7 @@ pub enum EndKind {
     Single,
     /// The last page has no records.
     EmptyPage,
-    /// A status that the definition declares to be an empty list.
+    /// A status, or a response without a body, that the definition declares to be an empty list.
     Status,
     /// A polling stream had nothing more for now.
     CaughtUp,

@@ -202,7 +202,7 @@ impl Fetcher {
             if self.polling && (page.record_count() == 0 || leads_to_itself) {
                 end = Some(EndKind::CaughtUp.into());
             } else if !self.guard.step(request.url.as_str(), next.as_str()) {
-                return Err(self.cycle(next));
+                return Err(cycle(next));
             }
         }
         self.at_start = false;
@@ -228,17 +228,17 @@ impl Fetcher {
         next.as_ref().map_or(Ok(()), |next| self.client.check_next(next))?;
         Ok(next)
     }
+}
 
-    fn cycle(&self, next: &Url) -> Error {
-        Error::new(
-            ErrorKind::Cycle,
-            "follow next link",
-            "the list runs in a circle: a page leads back to one before it",
-        )
-        .with("url", Redactor::shared().url(next))
-        .hint(
-            "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
-             or that of something between: its links lead back",
-        )
-    }
+fn cycle(next: &Url) -> Error {
+    Error::new(
+        ErrorKind::Cycle,
+        "follow next link",
+        "the list runs in a circle: a page leads back to one before it",
+    )
+    .with("url", Redactor::shared().url(next))
+    .hint(
+        "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
+         or that of something between: its links lead back",
+    )
 }

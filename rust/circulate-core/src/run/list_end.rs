@@ -28,6 +28,10 @@ impl Fetcher {
     /// first page of a list whose paginator was never seen to work is looked through for hints that the list goes on, and
     /// requested in a smaller size, which must lead to a next page.
     pub(super) async fn end_of_list(&mut self, request: &mut PageRequest, page: Page) -> Result<Judged> {
+        // By a status, or for want of a body: there is nothing on the page to look at.
+        if page.declared_empty.is_some() && page.bytes == 0 {
+            return Ok((page, None, Some(EndKind::Status.into())));
+        }
         let none = self.stream.paginator == PaginatorSpec::None;
         let plain = if none { EndKind::Single } else { EndKind::NoNext };
         let certain = self.stream.single.is_some();
@@ -56,7 +60,7 @@ impl Fetcher {
         }
         let evidence = self.evidence(request, &page, &envelope);
         let end = if let Some(evidence) = evidence {
-            ListEnd { end: plain, contradicted: Some(self.shown(request, &evidence, records)) }
+            ListEnd { end: plain, contradicted: Some(shown(request, &evidence, records)) }
         } else if records == 0 {
             EndKind::EmptyPage.into()
         } else if certain {
@@ -140,28 +144,27 @@ impl Fetcher {
         if none || smaller.asked_for() != Some(page.record_count()) {
             return Ok(EndKind::Assumed.into());
         }
-        let hint =
-            hints.map(|hint| format!("; {}", self.shown(&smaller, &hint, records))).unwrap_or_default();
+        let hint = hints.map(|hint| format!("; {}", shown(&smaller, &hint, records))).unwrap_or_default();
         let contradicted = format!(
             "it has {records} records, and requested with {fewer} it has {fewer} and still no next page{hint}"
         );
         Ok(ListEnd { end: plain, contradicted: Some(contradicted) })
     }
+}
 
-    /// What evidence says, for people: addresses without what may be private in them.
-    fn shown(&self, request: &PageRequest, evidence: &Evidence, records: usize) -> String {
-        let redactor = Redactor::shared();
-        let address = evidence.value.contains('/').then(|| request.url.join(&evidence.value).ok()).flatten();
-        let value = address.map_or_else(|| redactor.shown(&evidence.value, SHOWN), |url| redactor.url(&url));
-        let way_out = match &evidence.paginator {
-            Some(paginator) => {
-                format!("; `paginator: {}` would follow it", redactor.shown(paginator, SHOWN))
-            }
-            None => String::new(),
-        };
-        let place = redactor.shown(&evidence.place, SHOWN);
-        format!("{place} is `{value}`, and {records} records were read{way_out}")
-    }
+/// What evidence says, for people: addresses without what may be private in them.
+fn shown(request: &PageRequest, evidence: &Evidence, records: usize) -> String {
+    let redactor = Redactor::shared();
+    let address = evidence.value.contains('/').then(|| request.url.join(&evidence.value).ok()).flatten();
+    let value = address.map_or_else(|| redactor.shown(&evidence.value, SHOWN), |url| redactor.url(&url));
+    let way_out = match &evidence.paginator {
+        Some(paginator) => {
+            format!("; `paginator: {}` would follow it", redactor.shown(paginator, SHOWN))
+        }
+        None => String::new(),
+    };
+    let place = redactor.shown(&evidence.place, SHOWN);
+    format!("{place} is `{value}`, and {records} records were read{way_out}")
 }
 
 /// The most characters of a value that are shown.

@@ -142,9 +142,10 @@ impl Held {
         self.give_up(false, "given up for a new start", None).await
     }
 
-    /// Gives the run up because of an error: nothing of it is to be gone on with. `traffic` is what HTTP cost in all.
+    /// Gives the run up because of an error: nothing of it is to be gone on with, and who goes on with it begins anew.
+    /// `traffic` is what HTTP cost in all.
     pub async fn abandon_because(&self, error: &str, traffic: Traffic) -> Result<()> {
-        self.give_up(false, error, Some(traffic)).await
+        self.give_up(true, error, Some(traffic)).await
     }
 
     /// The same, for a run that does what this one was to do: who goes on with this one is led to that.
