@@ -234,7 +234,10 @@ def _refuse_unknown(keys: Iterable[str], source: SourceDefinition, where: str) -
 
 
 def _find_config() -> Path | None:
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or "")
+    if not home.is_absolute():
+        # The XDG specification has relative ones ignored: they would be of the working folder.
+        home = Path.home() / ".config"
     candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
     return next((path for path in candidates if path.is_file()), None)
 

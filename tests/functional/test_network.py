@@ -196,7 +196,7 @@ def test_no_request_to_loopback_goes_through_a_proxy(start_org: StartOrg, cli_fo
         done = cli.pull(**through)
         assert (done.code, done.report["records"]) == (0, 10), done.err
         local = cli.environment["OKTA_ORG_URL"].replace(stand_ins.HERE, "localhost")
-        assert cli.pull("--full", **{**through, "OKTA_ORG_URL": local}).code == 0
+        assert cli.pull("--account", "local", **{**through, "OKTA_ORG_URL": local}).code == 0
         assert cli("demo", "--users", "50", **through).code == 0
     assert asked == []
 

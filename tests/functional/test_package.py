@@ -32,6 +32,7 @@ CORE = [
     "circulate_core/console.py",
     "circulate_core/exceptions.py",
     "circulate_core/history.py",
+    "circulate_core/loopback.py",
     "circulate_core/manifests.py",
     "circulate_core/progress.py",
     "circulate_core/reading.py",

@@ -2,9 +2,11 @@
 //!
 //! A run reads until it has caught up (an empty page, one that leads to itself, or a record newer than the run's first
 //! response) or is asked to stop, and is complete up to there: the next run goes on with that very address. A short page is
-//! no end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little before the newest
-//! record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked for in windows,
-//! side by side.
+//! no end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little
+//! before the newest record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked
+//! for in windows, side by side.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
@@ -117,7 +119,9 @@ impl Attempt<'_> {
     /// fast. What is shown again after a beginning by time must be behind us first.
     fn is_past_its_beginning(&self) -> bool {
         let (newest, began) = (self.position.watermark.greatest(), self.position.first_server_date);
-        !self.position.by_time && began.is_some() && newest > began
+        // A `Date` says nothing finer than seconds.
+        let began = began.map(|began| later(began, Duration::from_secs(1)));
+        !self.position.by_time && began.is_some() && newest >= began
     }
 
     /// How old the newest record is that was read, by the server's clock.
