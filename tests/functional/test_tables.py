@@ -67,7 +67,9 @@ def api(*pages: str) -> Iterator[circulate_core.Source]:
 
 
 def things(source: circulate_core.Source, **options: Any) -> circulate_core.Stream:  # noqa: ANN401 - passed on
-    return source.stream("things", path="/things", query={"page": "0"}, paginator="link_header", single="certain", **options)
+    return source.stream(
+        "things", path="/things", query={"page": "0"}, paginator="link_header", single="certain", **options
+    )
 
 
 def missing(value: object, column: object, path: str, rescued: dict[str, list[object]]) -> Iterator[str]:

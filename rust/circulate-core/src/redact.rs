@@ -51,6 +51,8 @@ struct Known {
     uses: u64,
     /// All that count as an echo, and of how many secrets they are a part.
     windows: HashMap<Window, u32>,
+    /// How long these are.
+    lengths: BTreeSet<usize>,
 }
 
 /// How a secret is used: when it was last, counted in uses of all, and whether it is used once.
@@ -185,6 +187,7 @@ impl Known {
             *self.windows.entry(window).or_default() += 1;
         }
         self.secrets.insert(secret, Use { last: self.uses, once });
+        self.lengths = self.windows.keys().map(|(_, length)| *length).collect();
     }
 
     fn forget(&mut self, secret: &[u8]) {
@@ -201,13 +204,13 @@ impl Known {
 
     /// Where secrets stand in `text`, as byte ranges in order that do not overlap.
     fn found_in(&self, text: &str) -> Vec<(usize, usize)> {
-        if self.secrets.is_empty() {
+        // No form of a text is longer than the text.
+        if self.lengths.first().is_none_or(|shortest| text.len() < *shortest) {
             return Vec::new();
         }
-        let lengths: BTreeSet<_> = self.windows.keys().map(|(_, length)| *length).collect();
         let mut found = Vec::new();
         for form in forms(&units(text)) {
-            self.find(&form, &lengths, &mut found);
+            self.find(&form, &mut found);
         }
         found.sort_unstable();
         found.into_iter().fold(Vec::new(), |mut joined: Vec<(usize, usize)>, (start, end)| {
@@ -219,7 +222,7 @@ impl Known {
         })
     }
 
-    fn find(&self, form: &[Unit], lengths: &BTreeSet<usize>, found: &mut Vec<(usize, usize)>) {
+    fn find(&self, form: &[Unit], found: &mut Vec<(usize, usize)>) {
         let places: Vec<_> = (0..form.len()).filter(|at| counts(form[*at].char)).collect();
         let folded = folded(form.iter().map(|unit| unit.char));
         // A character that is no ASCII takes several bytes; it is rare enough to be compared by its place alone.
@@ -227,7 +230,7 @@ impl Known {
             .iter()
             .flat_map(|at| std::iter::repeat_n(*at, form[*at].char.to_ascii_lowercase().len_utf8()))
             .collect();
-        for length in lengths {
+        for length in &self.lengths {
             for (first, window) in folded.windows(*length).enumerate() {
                 let (from, to) = (places[first], places[first + length - 1]);
                 let whole = *length >= SHORT || is_word(form, from, to);
