@@ -263,9 +263,9 @@ async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_tol
     let policies = okta("policies");
     let routes = Routes::new([]);
     for kind in &policies.endpoint.list.partitions.as_ref().unwrap().values {
-        routes.set(&format!("/api/v1/policies?type={kind}"), page(&[user(kind)]));
+        routes.set(&format!("/api/v1/policies?limit=20&type={kind}"), page(&[user(kind)]));
     }
-    routes.set("/api/v1/policies?type=ENTITY_RISK", Answer::new(401, E15));
+    routes.set("/api/v1/policies?limit=20&type=ENTITY_RISK", Answer::new(401, E15));
     let report = lake.pull_of(policies, Arc::clone(&routes) as _).run().await.report;
     assert_eq!(report.status, Verdict::Complete);
     let counts = report.partitions.clone().unwrap();
