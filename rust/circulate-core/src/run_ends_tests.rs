@@ -693,13 +693,11 @@ proptest! {
             _ => PaginatorSpec::BodyLink(pointer("/nowhere/at_all")),
         };
         let api = Api { items, cap: 20, envelope: Some(envelope), ..API };
-        let says_no_more = ["has_more", "isLast"];
         let text = api.envelope.as_ref().unwrap().to_string();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let outcome = runtime.block_on(async {
             Lake::default().pull_of(listed(paginator, size, true), api.server() as _).run().await
         });
-        let denied = says_no_more.iter().any(|name| text.contains(name));
-        prop_assert!(denied || outcome.report.status != Verdict::Complete, "{text}: {:?}", outcome.report);
+        prop_assert!(outcome.report.status != Verdict::Complete, "{text}: {:?}", outcome.report);
     }
 }

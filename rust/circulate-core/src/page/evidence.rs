@@ -61,8 +61,9 @@ pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
             .or_else(|| members.iter().find_map(|member| next_address(page, member, &members)))
             .or_else(|| members.iter().find_map(|member| next_value(member)))
     };
-    says_more
-        .map(|member| member.evidence())
+    // A link of the relation `next` is no look-alike: what a flag says does not undo it.
+    next_by_link(page)
+        .or_else(|| says_more.map(|member| member.evidence()))
         .or_else(|| if says_no_more { None } else { hints() })
         .or_else(|| more_than_read(page, &members))
 }
@@ -142,19 +143,22 @@ fn flag(member: &Member) -> Option<bool> {
     }
 }
 
+/// A `Link` header that names a next page, or may do so, where the paginator is another one.
+fn next_by_link(page: &LastPage<'_>) -> Option<Evidence> {
+    if page.stream.paginator == PaginatorSpec::LinkHeader {
+        return None;
+    }
+    match next_link(page.headers, page.url) {
+        Ok(next) => {
+            let link = Evidence::new("the header `Link` with `rel=\"next\"`", next?);
+            Some(link.followed_by("link_header".to_owned()))
+        }
+        Err(error) => Some(Evidence::new("the header `Link`", error.to_string())),
+    }
+}
+
 /// A header that says where the list goes on.
 fn next_in_headers(page: &LastPage<'_>) -> Option<Evidence> {
-    let is_paginator = page.stream.paginator == PaginatorSpec::LinkHeader;
-    if !is_paginator {
-        match next_link(page.headers, page.url) {
-            Ok(None) => {}
-            Ok(Some(next)) => {
-                let link = Evidence::new("the header `Link` with `rel=\"next\"`", next);
-                return Some(link.followed_by("link_header".to_owned()));
-            }
-            Err(error) => return Some(Evidence::new("the header `Link`", error.to_string())),
-        }
-    }
     page.headers.iter().find_map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
         let nothing = Scalar::Text(value.clone()).is_nothing();
