@@ -339,18 +339,22 @@ mod tests {
             .prop_map(|(other, before, rel, after)| format!("{other}</n>{before}; rel={rel}{after}"))
     }
 
+    /// What may stand in a header's value (RFC 9110, section 5.5).
+    fn octet() -> impl Strategy<Value = u8> {
+        prop_oneof![0x20u8..0x7f, 0x80u8..=0xff]
+    }
+
     proptest! {
         #[test]
         fn no_damage_to_a_next_link_makes_it_absent(
             line in line_with_next(),
             at in any::<prop::sample::Index>(),
-            octet in 0x20u8..=0xff,
+            octet in octet(),
             insert in any::<bool>(),
         ) {
             let mut damaged = line.clone().into_bytes();
             let at = at.index(damaged.len());
             if insert { damaged.insert(at, octet) } else { damaged[at] = octet }
-            prop_assume!(HeaderValue::from_bytes(&damaged).is_ok());
             // What still is a list of links says what it says; anything else must not end the list.
             let still_links = links(&damaged).is_some();
             let result = next_of(&[&damaged]);
@@ -360,8 +364,7 @@ mod tests {
         }
 
         #[test]
-        fn any_octets_are_read_without_panic(octets in proptest::collection::vec(0x20u8..=0xff, 0..80)) {
-            prop_assume!(HeaderValue::from_bytes(&octets).is_ok());
+        fn any_octets_are_read_without_panic(octets in proptest::collection::vec(octet(), 0..80)) {
             let _ = next_of(&[&octets]);
         }
     }
