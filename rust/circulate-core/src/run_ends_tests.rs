@@ -303,6 +303,15 @@ async fn headers_can_contradict_the_end_of_a_list_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flag_that_says_no_more_does_not_undo_a_link_to_a_next_page() {
+    for flag in [json!({"has_more": false}), json!({"isLast": true}), json!({"next": {"next": false}})] {
+        let api = Api { items: 30, cap: 20, envelope: Some(flag), ..API };
+        let report = pull_once(&listed(PaginatorSpec::None, None, true), api).await;
+        assert!(contradicted(&report).contains("`paginator: link_header` would follow it"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_definition_says_to_ignore_contradicts_nothing() {
     let envelope = json!({"paging": {"cursors": {"after": "abc"}}, "next_run": "2026-12-01"});
     let api = Api { items: 20, next: Next::Nowhere, envelope: Some(envelope), ..API };
