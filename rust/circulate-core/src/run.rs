@@ -611,3 +611,7 @@ mod tables_tests;
 #[cfg(test)]
 #[path = "run_ends_tests.rs"]
 mod ends_tests;
+
+#[cfg(test)]
+#[path = "run_damage_tests.rs"]
+mod damage_tests;

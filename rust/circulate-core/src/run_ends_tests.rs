@@ -328,7 +328,8 @@ async fn a_first_page_without_a_next_one_is_proved_by_a_smaller_page_once() {
     let server = Api { items: 30, ..API }.server();
     let report = pulled(&lake, &definition, &server).await;
     assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Confirmed));
-    assert_eq!(server.requested(), ["/api/v1/users?limit=100", "/api/v1/users?limit=29"]);
+    let (page, smaller) = ("/api/v1/users?limit=100", "/api/v1/users?limit=29");
+    assert_eq!(server.requested(), [page, smaller, page], "which may have lost its link");
     let report = pulled(&lake, &definition, &server).await;
     assert_eq!((ended(&report), server.requested().len()), (EndKind::NoNext, 1), "once for the stream");
     let other = listed(PaginatorSpec::LinkHeader, Some(50), false);
@@ -412,6 +413,18 @@ async fn a_list_of_exactly_one_full_page_is_complete() {
         assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Confirmed));
         assert_eq!(server.requested().len(), requests, "the page, the page again, and once a smaller one");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_link_that_was_dropped_once_from_a_first_page_of_any_size_is_found_again() {
+    let (api, seen) = (Api { items: 537, cap: 20, ..API }, AtomicU32::new(0));
+    let server = Server::new(move |url| {
+        let answer = api.respond(url);
+        if seen.fetch_add(1, Ordering::SeqCst) == 0 { answer.without("link") } else { answer }
+    });
+    let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let report = pulled(&Lake::default(), &definition, &server).await;
+    assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,6 +132,25 @@ impl Answer {
         self
     }
 
+    /// With a header line of any octets that a header may hold; others are left out.
+    pub fn octets(mut self, name: &'static str, value: &[u8]) -> Self {
+        let value =
+            value.iter().copied().filter(|octet| *octet >= b' ' && *octet != 0x7f).collect::<Vec<_>>();
+        self.headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(&value).unwrap());
+        self
+    }
+
+    /// The first line of this name.
+    pub fn line(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name).map(HeaderValue::as_bytes)
+    }
+
+    /// With its body made into another.
+    pub fn with_body(mut self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
+        change(&mut self.body);
+        self
+    }
+
     /// With a `next` link to `url`.
     pub fn next(self, url: &str) -> Self {
         self.header("link", &format!("<{url}>; rel=\"next\""))

@@ -75,6 +75,13 @@ impl Fetcher {
         } else {
             self.probe(request, records, plain).await?
         };
+        if end.end == EndKind::Confirmed && !none && !repeated {
+            // The smaller page has a next one. The page itself may have lost its own, whatever its size.
+            page = self.fetch(request).await?;
+            if let Some(next) = self.next_of(&request.url, &page)? {
+                return Ok((page, Some(next), None));
+            }
+        }
         Ok((page, None, Some(end)))
     }
 

@@ -531,7 +531,49 @@ async fn what_is_secret_is_in_no_text() {
     assert_eq!(Redactor::shared().shown(CANARY, 100), "***");
 }
 
+/// A token response: one that grants, with octets of it replaced, or anything.
+fn token_responses() -> impl Strategy<Value = Answer> {
+    let granted =
+        format!(r#"{{"access_token":"{CANARY}","token_type":"Bearer","expires_in":3600,"scope":"{SCOPE}"}}"#);
+    let edits = prop::collection::vec((any::<usize>(), any::<u8>()), 0..4);
+    let edited = (Just(granted.into_bytes()), edits).prop_map(|(mut body, edits)| {
+        for (at, octet) in edits {
+            let at = at % body.len();
+            body[at] = octet;
+        }
+        body
+    });
+    let body = prop_oneof![
+        4 => edited,
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+        1 => "[\\[\\]{}\":, a-z_0-9]{0,80}".prop_map(|text| format!("{CANARY}{text}").into_bytes()),
+    ];
+    let status = prop_oneof![4 => Just(200_u16), 1 => 200_u16..600];
+    let header = prop::sample::select(vec!["retry-after", "content-type", "location", "dpop-nonce", "date"]);
+    let line = prop_oneof![prop::collection::vec(any::<u8>(), 0..40), Just(CANARY.as_bytes().to_vec())];
+    (status, body, header, line).prop_map(|(status, body, header, line)| {
+        Answer::new(status, body).without(header).octets(header, &line)
+    })
+}
+
 proptest! {
+    /// Either it is used as a token, or it is an error that shows nothing of it, and the next response counts.
+    #[test]
+    fn no_token_response_shows_a_secret_or_stands_in_the_way_of_the_next(response in token_responses()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let bench = bench([response, grant("t2", &json!(3600))]);
+        let shown = runtime.block_on(async {
+            let signed = bench.sign().await;
+            bench.clock.advance(Duration::from_hours(25));
+            let next = bench.sign().await;
+            if signed.is_err() {
+                assert_eq!(next.as_ref().unwrap()[AUTHORIZATION], "Bearer t2", "{signed:?}");
+            }
+            format!("{signed:?} {next:?} {:?}", bench.token)
+        });
+        prop_assert!(!shown.contains(CANARY), "{shown}");
+    }
+
     #[test]
     fn no_key_makes_us_panic_or_shows_itself(text in r#"(\{"kty":"(RSA|EC)"(,"(n|e|d|p|q|dp|dq|qi|x|y|crv)":"[A-Za-z0-9_-]{0,40}"){0,9}\}|-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]{0,80}-----END PRIVATE KEY-----|.{0,60})"#) {
         if let Err(why) = SigningKey::read(&text, None) {
