@@ -93,7 +93,7 @@ enum Damage {
     /// It has this line in place of its own.
     Other(&'static str, Vec<u8>),
     Lost(&'static str),
-    /// Some proxy answers.
+    /// Some proxy answers. With 200 or 203 a whole page of it would be as good as the server's own.
     Status(u16, Vec<u8>),
 }
 
@@ -136,12 +136,13 @@ fn damages() -> impl Strategy<Value = Damage> {
         Just(format!("https://evil.example/?t={CANARY}").into_bytes()),
         Just(b"[]".to_vec()),
     ];
+    let status = prop_oneof![prop::sample::select(vec![202_u16, 204, 205, 206]), 300_u16..600];
     prop_oneof![
         3 => (edit.clone(), any::<usize>()).prop_map(|(edit, at)| Damage::Body(edit, at)),
         3 => (sent.clone(), edit, any::<usize>()).prop_map(|(name, edit, at)| Damage::Line(name, edit, at)),
         2 => (others, octets.clone()).prop_map(|(name, octets)| Damage::Other(name, octets)),
         1 => sent.prop_map(Damage::Lost),
-        2 => (200_u16..600, octets).prop_map(|(status, octets)| Damage::Status(status, octets)),
+        2 => (status, octets).prop_map(|(status, octets)| Damage::Status(status, octets)),
     ]
 }
 
