@@ -96,7 +96,8 @@ def test_a_worker_killed_at_any_point_loses_and_repeats_nothing(
         chance = random.Random(f"{point}-{seed}")  # noqa: S311 - a test's choice
         org = start_org(users=USERS, seed=seed)
         cli = cli_for_place(org, f"seed-{seed}")
-        if chance.random() < 0.5:
+        # The address of an account is written once.
+        if chance.random() < 0.5 and not point.endswith("address"):
             assert cli.pull(*options(cli)).code == 0
         valid = {entry["id"]: entry["sha256"] for entry in org.truth()}
         org.change(chance.randrange(1, 30))

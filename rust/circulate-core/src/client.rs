@@ -257,6 +257,12 @@ impl Client {
     /// The address of a page that follows is on the account's origin, and can be kept where the run goes on from.
     pub fn check_next(&self, url: &Url) -> Result<()> {
         self.check_origin(url)?;
+        if url.as_str().len() > MOST_OF_ADDRESS {
+            let length = url.as_str().len();
+            let what =
+                format!("the address of the next page has {length} characters, more than any server takes");
+            return Err(Error::new(ErrorKind::Data, "follow next link", what));
+        }
         if !Redactor::shared().reveals(url.as_str()) {
             return Ok(());
         }
@@ -313,6 +319,9 @@ impl Client {
     }
 }
 
+/// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
+const MOST_OF_ADDRESS: usize = 65_000;
+
 impl PageRequest {
     /// A request of `url`, without anything more to know of it.
     pub fn new(url: Url) -> Self {
@@ -321,8 +330,8 @@ impl PageRequest {
 
     /// How many records its URL asks for.
     pub fn asked_for(&self) -> Option<usize> {
-        let prefix = format!("{}=", self.page_size.as_ref()?.param);
-        self.url.query()?.split('&').find_map(|pair| pair.strip_prefix(&prefix))?.parse().ok()
+        let param = &self.page_size.as_ref()?.param;
+        self.url.query_pairs().find(|(name, _)| name == param)?.1.parse().ok()
     }
 
     /// Halves the page size, down to the least; returns the new size if there is one.
@@ -336,13 +345,17 @@ impl PageRequest {
     /// so few.
     pub fn ask_for(&mut self, records: u32) -> bool {
         let (Some(size), Some(query)) = (&self.page_size, self.url.query()) else { return false };
-        let prefix = format!("{}=", size.param);
-        if records < size.min || !query.split('&').any(|pair| pair.starts_with(&prefix)) {
+        // A name may be written in several ways, such as `page[size]` and `page%5Bsize%5D`.
+        let is_size = |pair: &str| {
+            let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
+            parsed.next().is_some_and(|(name, _)| name == size.param)
+        };
+        if records < size.min || !query.split('&').any(is_size) {
             return false;
         }
-        let pairs = query.split('&').map(|pair| match pair.strip_prefix(&prefix) {
-            Some(_) => format!("{prefix}{records}"),
-            None => pair.to_owned(),
+        let pairs = query.split('&').map(|pair| match pair.split('=').next() {
+            Some(name) if is_size(pair) => format!("{name}={records}"),
+            _ => pair.to_owned(),
         });
         let query = pairs.collect::<Vec<_>>().join("&");
         self.url.set_query(Some(&query));

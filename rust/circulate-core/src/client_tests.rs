@@ -233,6 +233,19 @@ async fn an_endless_429_ends_as_rate_limited() {
     assert!((30.0..=60.0).contains(&traffic.seconds_waited), "{traffic:?}");
 }
 
+#[test]
+fn a_page_size_is_found_however_its_name_is_written() {
+    for (query, name) in
+        [("a=1&page%5Bsize%5D=100", "page[size]"), ("page[size]=100", "page[size]"), ("%24top=100", "$top")]
+    {
+        let mut request = PageRequest::new(format!("https://acme.okta.com/x?{query}").parse().unwrap());
+        request.page_size = Some(crate::spec::PageSize { param: name.to_owned(), max: 100, min: 1 });
+        assert_eq!(request.asked_for(), Some(100), "{query}");
+        assert!(request.ask_for(99));
+        assert_eq!(request.url.query().unwrap(), query.replace("100", "99"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_off_is_asked_for_again() {
     let script = Script::new([Answer::new(200, "[1").broken(), ok()]);

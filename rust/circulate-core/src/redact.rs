@@ -112,14 +112,21 @@ impl Redactor {
     /// Whether a whole secret stands in `text`, in whatever form.
     pub fn reveals(&self, text: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let long: Vec<_> = known.secrets.keys().filter(|secret| secret.len() >= WINDOW).collect();
+        let (long, short): (Vec<_>, Vec<_>) = known
+            .secrets
+            .keys()
+            .filter(|secret| secret.len() >= SHORT)
+            .partition(|secret| secret.len() >= WINDOW);
         forms(&units(text)).iter().any(|form| {
             let folded = folded(form.iter().map(|unit| unit.char));
-            folded.windows(WINDOW).enumerate().any(|(at, window)| {
-                // Few texts hold as much as the beginning of one.
-                let begins = known.windows.contains_key(&packed(window));
-                begins && long.iter().any(|secret| folded[at..].starts_with(secret))
-            })
+            let holds =
+                |secret: &&Vec<u8>| folded.windows(secret.len()).any(|window| window == secret.as_slice());
+            short.iter().any(|secret| holds(secret))
+                || folded.windows(WINDOW).enumerate().any(|(at, window)| {
+                    // Few texts hold as much as the beginning of one.
+                    let begins = known.windows.contains_key(&packed(window));
+                    begins && long.iter().any(|secret| folded[at..].starts_with(secret))
+                })
         })
     }
 
@@ -271,14 +278,20 @@ fn secret_parts(secret: &str) -> Vec<Cow<'_, str>> {
     let text = secret.trim();
     if text.starts_with("-----BEGIN") {
         let lines = text.lines().filter(|line| !line.contains("-----") && !line.contains(':'));
-        return vec![lines.collect::<String>().into()];
+        let private: String = lines.collect();
+        // A token, or a key on one line, may begin like this too.
+        return vec![if private.trim().is_empty() { secret.into() } else { private.into() }];
     }
     if text.starts_with('{')
         && let Ok(serde_json::Value::Object(key)) = serde_json::from_str(text)
     {
         let private =
             ["d", "p", "q", "dp", "dq", "qi", "k"].into_iter().filter_map(|name| key.get(name)?.as_str());
-        return private.map(|part| part.to_owned().into()).collect();
+        let private: Vec<_> = private.map(|part| part.to_owned().into()).collect();
+        // JSON of another kind, such as what a secret store shows: all of it is secret.
+        if !private.is_empty() {
+            return private;
+        }
     }
     let as_form = secret.contains(' ').then(|| secret.replace(' ', "+").into());
     std::iter::once(secret.into()).chain(as_form).collect()

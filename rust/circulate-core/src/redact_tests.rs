@@ -185,6 +185,32 @@ fn urls_keep_what_was_asked_and_lose_the_rest() {
     assert!(!redactor().reveals(&format!("https://x.example/{}", &SECRET[..20])));
 }
 
+#[test]
+fn what_only_begins_like_a_key_is_hidden_as_a_whole() {
+    for secret in [
+        r#"{"api_token":"00cAnary/T0k3n+th4t"}"#,
+        "-----BEGIN 00cAnary/T0k3n+th4t",
+        r#"{"keys":[{"kty":"RSA","d":"00cAnary/T0k3n+th4t"}]}"#,
+        "-----BEGIN PRIVATE KEY----- 00cAnary/T0k3n+th4t -----END PRIVATE KEY-----",
+    ] {
+        let redactor = Redactor::default();
+        redactor.hide(secret);
+        for echo in [secret, "00cAnary/T0k3n+th4t"] {
+            let shown = redactor.shown(&format!("no {echo} here"), 300);
+            assert!(!bare(&shown).contains("anaryt0k3n") && shown.contains("***"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn an_address_with_a_short_secret_reveals_it() {
+    let redactor = Redactor::default();
+    redactor.hide("Ab3dEf7hXyz");
+    assert!(redactor.reveals("https://x.example/users?after=Ab3dEf7hXyz"));
+    assert!(redactor.reveals("https://x.example/users?after=Ab3d%45f7hXyz&x=1"));
+    assert!(!redactor.reveals("https://x.example/users?after=Ab3dEf7h"));
+}
+
 fn secrets() -> impl Strategy<Value = String> {
     "[A-Za-z0-9_~./+=-]{12,60}"
 }

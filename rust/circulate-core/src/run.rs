@@ -159,6 +159,13 @@ impl PullOptions {
 /// How far a clock may be off before a time is said to lie in the future.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
 
+/// Whether a poll that is not read to the present has seen a record from the future: its time says nothing of how far it is.
+fn is_dated_ahead(position: &Position) -> bool {
+    let newest = position.watermark.greatest();
+    position.behind.is_some()
+        && position.first_server_date.is_some_and(|date| newest > Some(later(date, CLOCK_TOLERANCE)))
+}
+
 /// How an attempt ended without an error.
 enum Ended {
     Published(Box<Index>),
@@ -363,7 +370,8 @@ impl Pull {
         let stays = held.run.mode == Mode::Window
             || refused
             || position.unavailable.is_some()
-            || position.ends.contradicted > 0;
+            || position.ends.contradicted > 0
+            || is_dated_ahead(position);
         let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
         let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
         let old = old.map(|cursor| cursor.since);
@@ -373,7 +381,12 @@ impl Pull {
     /// An endless list has a cursor even if it has shown no record yet.
     fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
         let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
-        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
+        // Of records without a time, and without an address to go on from, nobody knows how far they were read.
+        let blind = position.totals.records > 0
+            && position.next_url.is_none()
+            && position.watermark.greatest().is_none();
+        let blind = blind || is_dated_ahead(position);
+        let polled = held.run.mode != Mode::Window && position.unavailable.is_none() && !blind;
         let lag = rule.lag.map_or(Duration::ZERO, Span::get);
         let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
         polled.then(|| earlier(began, rule.overlap.get()))

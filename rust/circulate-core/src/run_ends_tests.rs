@@ -207,6 +207,14 @@ async fn what_looks_like_a_next_page_contradicts_the_end_of_a_list() {
         (json!({"meta": {"next_cursor": "abc"}}), "`/meta/next_cursor`", None),
         (json!({"cursor": 20}), "`/cursor`", None),
         (json!({"has_more": true}), "`/has_more`", None),
+        (json!({"has_more": 1}), "`/has_more`", None),
+        (json!({"has_more": "yes"}), "`/has_more`", None),
+        (json!({"more_items_in_collection": true}), "`/more_items_in_collection`", None),
+        (json!({"@odata.count": 537}), "`/@odata.count`", None),
+        (json!({"d": {"__count": "537"}}), "`/d/__count`", None),
+        (json!({"totalRecordCount": 537}), "`/totalRecordCount`", None),
+        (json!({"total": 537.0}), "`/total`", None),
+        (json!({"info": {"total": 537}}), "`/info/total`", None),
         (json!({"pageInfo": {"hasNextPage": true, "endCursor": "x"}}), "`/pageInfo/hasNextPage`", None),
         (json!({"isLast": false}), "`/isLast`", None),
         (json!({"IsTruncated": true, "NextMarker": null}), "`/IsTruncated`", None),
@@ -246,6 +254,9 @@ async fn what_only_seems_to_lead_on_contradicts_nothing() {
         json!({"links": {"next": null, "last": "/api/v1/users?page=1"}}),
         json!({"nextSyncToken": "abc", "@odata.deltaLink": "https://acme.okta.com/api/v1/users?$deltatoken=x"}),
         json!({"next_stream_position": "123"}),
+        json!({"links": {"self": "?page=1", "first": "?page=1", "last": "?page=1"}}),
+        json!({"has_more": 0, "cursor": "abc"}),
+        json!({"page": {"last": 1}}),
         json!({"pageInfo": {"hasNextPage": false, "endCursor": "abc", "startCursor": "a"}}),
         json!({"has_more": "false", "cursor": "abc"}),
         json!({"isLast": true, "nextCursor": "abc"}),
@@ -425,6 +436,41 @@ async fn a_next_link_that_was_dropped_once_from_a_first_page_of_any_size_is_foun
     let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;
     assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_link_that_was_dropped_once_is_found_again_where_links_say_no_page_size() {
+    let (api, seen) = (Api { items: 537, ..API }, AtomicU32::new(0));
+    let server = Server::new(move |url| {
+        let answer = api.respond(url);
+        match seen.fetch_add(1, Ordering::SeqCst) {
+            0 => answer.without("link").next("/api/v1/users?start=100"),
+            1 => answer.without("link"),
+            _ => answer,
+        }
+    });
+    let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let report = pulled(&Lake::default(), &definition, &server).await;
+    assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_first_page_is_declared_to_be_an_empty_list() {
+    for (status, body, done) in [(404, r#"{"error":"cursor expired"}"#, false), (204, "", true)] {
+        let api = Api { items: 40, cap: 20, ..API };
+        let server = Server::new(move |url| match url.query() {
+            Some(query) if query.contains("start") => Answer::new(status, body),
+            _ => api.respond(url),
+        });
+        let mut definition = listed(PaginatorSpec::LinkHeader, Some(20), false);
+        definition.endpoint.list.empty.statuses = [204, 404].into();
+        let outcome = Lake::default().pull_of(definition, Arc::clone(&server) as _).run().await;
+        assert_eq!(outcome.error.is_none(), done, "{status}: {:?}", outcome.error);
+        assert!(
+            outcome.error.is_none_or(|error| error.to_string().contains("only a first page can be that"))
+        );
+        assert_eq!(server.requested().len(), 3, "the page that may be empty is requested once more");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,7 +110,7 @@ impl Classifier {
         // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
         let verdict = match verdict_of(status, &headers, limiter) {
             _ if lacks_scope => Verdict::Fail,
-            Verdict::Fail if empty.contains(&status.as_u16()) => {
+            Verdict::Fail | Verdict::Throttled(_) if empty.contains(&status.as_u16()) && status != 429 => {
                 return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
             }
             Verdict::Fail if is_session => Verdict::Session,
@@ -267,7 +267,8 @@ impl Classifier {
 /// What an answer that is no success allows, by its status (RFC 9110, section 15) and its `Retry-After`: decided here for APIs
 /// and for token endpoints alike.
 ///
-/// Any 4xx with `Retry-After` asks to be asked later, but for 401, which is about the credentials. So does 403 with no quota
+/// Any 4xx with `Retry-After` asks to be asked later, but for 401, which is about the credentials, and those that are about
+/// the request itself. So does 403 with no quota
 /// left, as GitHub says it. What is not known is treated as the first of its class, and what is of no class as a 5xx. Of these
 /// 501 and 505 say that the server never does what was asked, and 511 that a network in between wants somebody to sign in.
 pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> Verdict {
@@ -276,6 +277,8 @@ pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &Rate
         (401, _) if gives_nonce(headers) => Verdict::Nonce,
         (401, _) => Verdict::Renew,
         (408 | 425, told) => later(told),
+        // About the request itself, which would be the same later.
+        (400 | 404 | 405 | 410 | 414 | 415 | 422, _) => Verdict::Fail,
         (420 | 429, _) | (400..=499, Some(_)) => throttled(limiter, headers),
         (403, None) if limiter.is_used_up(headers) => throttled(limiter, headers),
         (501 | 505 | 511, None) | (..=499, _) => Verdict::Fail,

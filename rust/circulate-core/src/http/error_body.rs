@@ -6,6 +6,8 @@ use crate::redact::text_of;
 
 /// The body as JSON; null if it is none. Bytes that are no UTF-8, and halves of surrogate pairs, are read as their escapes.
 pub(super) fn parse(body: &[u8]) -> Value {
+    // A byte order mark is no part of the text (RFC 8259, section 8.1).
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body)
         .or_else(|_| serde_json::from_str(&repaired(&text_of(body))))
         .unwrap_or_default()
@@ -54,6 +56,7 @@ mod tests {
     fn what_has_no_text_is_read_as_its_escape() {
         for (body, text) in [
             (&br#"{"m":"a\ud800b"}"#[..], r"a\ud800b"),
+            (b"\xef\xbb\xbf{\"m\":\"marked\"}", "marked"),
             (br#"{"m":"\ud83d\ude00 \udc00"}"#, "\u{1f600} \\udc00"),
             (b"{\"m\":\"a\xffb\"}", r"a\xffb"),
             (br#"{"m":"\\ud800 \n"}"#, "\\ud800 \n"),

@@ -17,6 +17,8 @@ type Body = BoxStream<'static, Result<Bytes>>;
 
 /// What is decompressed at a time: a thousand times as much may come of it.
 const SLICE: usize = 4096;
+/// Codings of a body: each of them is a stream around another, and who has a reason compresses twice at most.
+const MOST_CODINGS: usize = 4;
 /// How a member begins.
 const MAGIC: u8 = 0x1f;
 
@@ -36,6 +38,10 @@ pub(super) fn decoded(headers: &mut HeaderMap, body: Body) -> Body {
         let error = Error::new(ErrorKind::Data, "read answer", message)
             .hint("only gzip is asked for and read: the API, or something in between, must respect `Accept-Encoding`");
         return stream::iter([Err(error)]).boxed();
+    }
+    if codings.len() > MOST_CODINGS {
+        let message = format!("the answer is encoded {} times, one after the other", codings.len());
+        return stream::iter([Err(Error::new(ErrorKind::Data, "read answer", message))]).boxed();
     }
     let body = codings.iter().fold(body, |body, _| gunzip(body));
     headers.remove(CONTENT_ENCODING);
@@ -208,6 +214,14 @@ mod tests {
             let error = body.try_collect::<Vec<_>>().now_or_never().unwrap().unwrap_err();
             assert!(error.to_string().contains("which was not asked for"), "{error}");
             assert_eq!(error.status(), Status::Permanent);
+        }
+    }
+
+    #[test]
+    fn codings_without_end_are_refused() {
+        for codings in [5, 50_000] {
+            let error = read(&vec!["gzip"; codings].join(","), b"", 3).unwrap_err();
+            assert!(error.to_string().contains(&format!("encoded {codings} times")), "{error}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::{PageFacts, Paginator};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::Pointer;
 
-/// Follows a member of the page; a page without it, or with `null`, `false` or an empty text there, is the last.
+/// Follows a member of the page; a page without it, or with `null`, `false`, 0 or something empty there, is the last.
 #[derive(Debug, Clone)]
 pub struct BodyLink(pub Pointer);
 
@@ -30,6 +30,9 @@ impl Paginator for BodyLink {
         let target = match value {
             serde_json::Value::Null | serde_json::Value::Bool(false) => return Ok(None),
             serde_json::Value::String(target) if target.is_empty() => return Ok(None),
+            serde_json::Value::Array(list) if list.is_empty() => return Ok(None),
+            serde_json::Value::Object(members) if members.is_empty() => return Ok(None),
+            serde_json::Value::Number(number) if number.as_f64() == Some(0.0) => return Ok(None),
             serde_json::Value::String(target) => target,
             other => return Err(wrong(format!("{}, not the address of the next page", kind_of(&other)))),
         };
@@ -61,13 +64,14 @@ pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[Member]) -> Result<(
         if shared == member.path.len() {
             return Some(format!("`{}` is {}", member.pointer(), kind_of_scalar(&member.value)));
         }
-        let key = &member.path[shared];
+        let (key, rest) = (&member.path[shared], &member.path[shared..]);
         let is_list = key.bytes().all(|byte| byte.is_ascii_digit()) && member.in_list && shared > 0;
         if is_list {
             let list = Member { path: member.path[..shared].to_vec(), ..member.clone() };
             return Some(format!("`{}` is a list", list.pointer()));
         }
-        let same_but_case = plain(key) == plain(&wanted[shared]);
+        let same_but_case =
+            rest.iter().map(|key| plain(key)).eq(wanted[shared..].iter().map(|key| plain(key)));
         same_but_case.then(|| format!("there is `{}`", member.pointer()))
     });
     let Some(found) = misplaced else { return Ok(()) };
@@ -117,7 +121,7 @@ mod tests {
             next(Some(r#""?after=1""#)).unwrap().unwrap(),
             "https://acme.okta.com/api/v1/iam/assignees/users?after=1"
         );
-        for last in [None, Some("null"), Some("\"\""), Some("false")] {
+        for last in [None, Some("null"), Some("\"\""), Some("false"), Some("0"), Some("[]"), Some("{}")] {
             assert_eq!(next(last).unwrap(), None, "{last:?}");
         }
     }

@@ -47,7 +47,10 @@ impl Scalar {
     /// A whole number that is not negative, also one that is written as a string.
     pub(crate) fn as_count(&self) -> Option<u64> {
         match self {
-            Self::Number(text) | Self::Text(text) => text.trim().parse().ok(),
+            Self::Number(text) | Self::Text(text) => {
+                let text = text.trim();
+                text.strip_suffix(".0").unwrap_or(text).parse().ok()
+            }
             _ => None,
         }
     }
@@ -71,6 +74,10 @@ pub(crate) fn members(document: &[u8]) -> Vec<Member> {
     let _ = walk.value();
     walk.members
 }
+
+/// Hints stand at the top or close to it; further down, and behind so many members, nobody looks for them.
+const DEEPEST: usize = 8;
+const MOST: usize = 20_000;
 
 struct Walk<'d> {
     text: &'d [u8],
@@ -136,6 +143,9 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, value: Scalar) {
+        if self.path.len() > DEEPEST || self.members.len() == MOST {
+            return;
+        }
         self.members.push(Member { path: self.path.clone(), in_list: self.lists > 0, value });
     }
 

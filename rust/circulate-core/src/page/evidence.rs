@@ -114,7 +114,8 @@ fn has(words: &[String], test: impl Fn(&str) -> bool) -> bool {
 /// Names that lead elsewhere: back, to the page itself, or to what comes later in time.
 fn leads_elsewhere(words: &[String]) -> bool {
     has(words, |word| {
-        word.starts_with("prev") || matches!(word, "self" | "first" | "before" | "sync" | "delta" | "stream")
+        word.starts_with("prev")
+            || matches!(word, "self" | "first" | "before" | "sync" | "delta" | "stream" | "nextjs")
     })
 }
 
@@ -130,14 +131,20 @@ fn flag(member: &Member) -> Option<bool> {
     if member.in_list {
         return None;
     }
-    let value = member.value.as_flag()?;
     let words = words(member.key());
+    let counts = has(&words, |word| matches!(word, "has" | "more" | "truncated"));
+    let value = match &member.value {
+        Scalar::Number(text) if counts => text.parse::<f64>().ok().map(|number| number != 0.0)?,
+        Scalar::Text(text) if counts && text.eq_ignore_ascii_case("yes") => true,
+        Scalar::Text(text) if counts && text.eq_ignore_ascii_case("no") => false,
+        value => value.as_flag()?,
+    };
     let named: Vec<_> = words.iter().map(String::as_str).filter(|word| *word != "is").collect();
     match named[..] {
         ["last" | "final" | "end"] | ["last", "page"] | ["end", "of", ..] => Some(!value),
         ["more" | "truncated" | "next"]
         | ["has", "more" | "next", ..]
-        | ["more", "available" | "results" | "items" | "records" | "data" | "pages"]
+        | ["more", "available" | "results" | "items" | "records" | "data" | "pages", ..]
         | ["next", "page"] => Some(value),
         _ => None,
     }
@@ -171,7 +178,7 @@ fn names_next(name: &HeaderName) -> bool {
     let more = matches!(words.last().map(String::as_str), Some("more" | "truncated"));
     let custom = words.first().is_some_and(|word| word == "x");
     !leads_elsewhere(&words)
-        && (words.last().is_some_and(|word| word == "cursor") || (custom && (more || means_next(&words))))
+        && (has(&words, |word| matches!(word, "cursor" | "next")) || (custom && (more || means_next(&words))))
 }
 
 /// A member with the address of another page of the same list, under any name.
@@ -188,7 +195,16 @@ fn next_address(page: &LastPage<'_>, member: &Member, all: &[&Member]) -> Option
         && target.path() == page.url.path()
         && sorted_query(&target) != sorted_query(page.url);
     let says_next = relation.iter().any(|word| word == "next");
-    if !says_next && (!other_page || has_empty_next_beside(member, all)) {
+    // The address of the first page, or of this one, under another name.
+    let is_first = all.iter().any(|other| match &other.value {
+        Scalar::Text(text) => {
+            let names_first =
+                other.path.iter().flat_map(|key| words(key)).any(|word| matches!(&*word, "first" | "self"));
+            names_first && page.url.join(text).is_ok_and(|first| first == target)
+        }
+        _ => false,
+    });
+    if !says_next && (is_first || !other_page || has_empty_next_beside(member, all)) {
         return None;
     }
     let evidence = member.evidence();
@@ -294,7 +310,7 @@ impl Member {
 impl LastPage<'_> {
     /// Whether a member stands in an object around the records, or in one that describes the page.
     fn is_beside_records(&self, member: &Member) -> bool {
-        const DESCRIBE: [&str; 12] = [
+        const DESCRIBE: [&str; 14] = [
             "meta",
             "metadata",
             "paging",
@@ -307,6 +323,8 @@ impl LastPage<'_> {
             "search",
             "hits",
             "total",
+            "info",
+            "d",
         ];
         let around = &member.path[..member.path.len().saturating_sub(1)];
         let describes = |key: &String| words(key).iter().any(|word| DESCRIBE.contains(&word.as_str()));
@@ -343,7 +361,11 @@ const RECORDS: [&str; 14] = [
 fn counted(words: &[String]) -> Option<Counted> {
     let named: Vec<_> = words.iter().map(String::as_str).collect();
     match named[..] {
+        // Of OData, of WordPress and of others that put their own name before it.
+        ["odata" | "wp" | "pagination" | "paging", ..] => counted(&words[1..]),
         ["total" | "count" | "totalresults" | "totalcount"]
+        | ["total", "record" | "item" | "result", "count"]
+        | ["records" | "items" | "results", "filtered"]
         | ["num" | "number", "found"]
         | ["result" | "record" | "item" | "element" | "row" | "object", "count"] => Some(Counted::Records),
         ["total" | "count", of] | [of, "total" | "count"] if RECORDS.contains(&of) => Some(Counted::Records),

@@ -91,6 +91,8 @@ struct Link<'h> {
     relations: Option<Vec<u8>>,
     /// The resource it is about, if that is not the page (section 3.2).
     anchor: Option<Vec<u8>>,
+    /// A parameter that is no text for people mentions next.
+    mentions_next: bool,
 }
 
 impl Link<'_> {
@@ -99,9 +101,24 @@ impl Link<'_> {
         relations.split(u8::is_ascii_whitespace).any(|relation| relation.eq_ignore_ascii_case(b"next"))
     }
 
+    /// Whether it may have meant to name the next page: next is mentioned where no well-formed `rel` says anything.
+    fn is_unreadable(&self) -> bool {
+        let relations = self.relations.as_deref().unwrap_or_default();
+        let mut types = relations.split(u8::is_ascii_whitespace).filter(|relation| !relation.is_empty());
+        let says_nothing = self.relations.is_none() || !types.all(is_relation);
+        says_nothing && (self.mentions_next || mentions_next(relations))
+    }
+
     fn is_about_another(&self, page: &Url) -> bool {
         self.anchor.as_ref().is_some_and(|anchor| page.join(&text(anchor)).ok().as_ref() != Some(page))
     }
+}
+
+/// Whether it is a relation type: a registered one, or a URI (section 3.3). Registered ones are told apart without their case.
+fn is_relation(relation: &[u8]) -> bool {
+    let registered = relation.first().is_some_and(u8::is_ascii_alphabetic)
+        && relation.iter().all(|octet| octet.is_ascii_alphanumeric() || b".-_".contains(octet));
+    registered || std::str::from_utf8(relation).is_ok_and(|uri| Url::parse(uri).is_ok())
 }
 
 /// The links of one header line (section 3, `Link`); `None` if any of it cannot be parsed.
@@ -119,6 +136,9 @@ fn links(line: &[u8]) -> Option<Vec<Link<'_>>> {
         let (target, after) = target(rest.strip_prefix(b"<")?)?;
         let mut found = Link { target, ..Link::default() };
         rest = parameters(after, &mut found)?;
+        if !found.is_next() && found.is_unreadable() {
+            return None;
+        }
         links.push(found);
     }
 }
@@ -144,8 +164,17 @@ fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
         let name_end = rest.iter().position(|byte| b"=;,".contains(byte)).unwrap_or(rest.len());
         let name = rest[..name_end].trim_ascii_end();
         rest = &rest[name_end..];
-        let Some(after) = rest.strip_prefix(b"=") else { continue };
+        let Some(after) = rest.strip_prefix(b"=") else {
+            link.mentions_next |= mentions_next(name);
+            continue;
+        };
         let (value, after) = value(after.trim_ascii_start())?;
+        let for_people = [&b"title"[..], b"title*", b"anchor", b"type", b"media", b"hreflang"];
+        if !for_people.iter().any(|known| name.eq_ignore_ascii_case(known))
+            && !name.eq_ignore_ascii_case(b"rel")
+        {
+            link.mentions_next |= mentions_next(name) || mentions_next(&value);
+        }
         if name.eq_ignore_ascii_case(b"rel") {
             link.relations.get_or_insert(value);
         } else if name.eq_ignore_ascii_case(b"anchor") {
@@ -252,6 +281,9 @@ mod tests {
             "</next>",
             "</a>; rel=prev; title*=UTF-8''next%20page",
             "</a>;;rel=first;crossorigin,,",
+            "</a>; rel=\"http://example.com/next\"",
+            "</a>; rel=next-archive",
+            "</a>; rel=self; foo=next",
             "nonsense",
             "",
             ",",
@@ -293,6 +325,19 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_parsed_and_mentions_next_is_an_error() {
         for line in [
+            "</u>; rel:next",
+            "</u>; rel next",
+            "</u>; next",
+            "</u>; rel==next",
+            "</u>; rel=\u{201c}next\u{201d}",
+            "</u>; rel=&quot;next&quot;",
+            "</u>; rel=\"next;\"",
+            "</u>; rel=`next`",
+            "</u>; \"rel\"=\"next\"",
+            "</u>; rels=\"next\"",
+            "</u>; rel=next/",
+            "</u>; rel=next)",
+            "</u>; rel=''next''",
             "https://acme.okta.com/u?after=2; rel=next",
             "</u?after=2> rel=\"next\"",
             "see </u?after=2>; rel=next",

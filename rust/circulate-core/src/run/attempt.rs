@@ -404,11 +404,14 @@ impl<'p> Attempt<'p> {
 
 /// How far a server's clock may be ahead of ours before its `Date` is not believed.
 const BELIEVED_AHEAD: Duration = Duration::from_hours(24);
+/// How far it may be behind: a clock that nobody ever set begins in 1970 or in 2000.
+const BELIEVED_BEHIND: Duration = Duration::from_hours(365 * 24);
 
-/// The server's `Date`, unless it is no time or lies in a future that no clock is wrong by: a bound that never comes would
-/// let the watermark outrun the run.
+/// The server's `Date`, unless it is no time or so far from ours that no clock is wrong by so much: a bound that never comes
+/// would let the watermark outrun the run, and one that is long past would request everything again for ever.
 fn usable_date(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    server_date(headers).filter(|date| *date <= later(now, BELIEVED_AHEAD))
+    server_date(headers)
+        .filter(|date| *date <= later(now, BELIEVED_AHEAD) && *date >= earlier(now, BELIEVED_BEHIND))
 }
 
 /// Whether an error is how the API says that the account lacks the feature.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use url::Url;
 
+use super::CLOCK_TOLERANCE;
 use super::attempt::{Attempt, End};
 use super::fetch::{First, Pages, first_url, stored_url};
 use crate::client::PageRequest;
@@ -62,7 +63,7 @@ impl Attempt<'_> {
                     may_begin_by_time = false;
                     last_date = server_date(&step.page.headers).or(last_date);
                     self.take_in(step).await?;
-                    if self.is_past_its_beginning() && !self.position.finished {
+                    if self.is_past_its_beginning(last_date) && !self.position.finished {
                         self.position.finished = true;
                         self.note_end(None, self.position.totals.pages, EndKind::CaughtUp.into());
                     }
@@ -117,11 +118,13 @@ impl Attempt<'_> {
 
     /// Whether a record was read that is newer than the run's first response: the API writes faster than we read, or as
     /// fast. What is shown again after a beginning by time must be behind us first.
-    fn is_past_its_beginning(&self) -> bool {
+    fn is_past_its_beginning(&self, last_date: Option<Timestamp>) -> bool {
         let (newest, began) = (self.position.watermark.greatest(), self.position.first_server_date);
         // A `Date` says nothing finer than seconds.
         let began = began.map(|began| later(began, Duration::from_secs(1)));
-        !self.position.by_time && began.is_some() && newest >= began
+        // A record from the future says nothing of how far the list was read.
+        let believed = last_date.or(began).is_none_or(|date| newest <= Some(later(date, CLOCK_TOLERANCE)));
+        !self.position.by_time && began.is_some() && newest >= began && believed
     }
 
     /// How old the newest record is that was read, by the server's clock.

@@ -137,6 +137,8 @@ pub(super) struct Fetcher {
     pub(super) at_start: bool,
     pub(super) proof: SharedProof,
     polling: bool,
+    /// As many as the first page was requested with: addresses of next pages may not say it.
+    pub(super) page_size: Option<usize>,
 }
 
 impl Fetcher {
@@ -166,6 +168,7 @@ impl Fetcher {
             at_start,
             proof,
             polling,
+            page_size: stream.page_size.as_ref().map(|size| size.max as usize),
         };
         Ok((fetcher, request))
     }
@@ -192,7 +195,11 @@ impl Fetcher {
         let next = self.next_of(&request.url, &page)?;
         let (page, next, end) = match next {
             Some(next) => (page, Some(next), None),
-            None if self.polling => (page, None, Some(EndKind::NoNext.into())),
+            None if self.polling => {
+                let (page, next) = self.once_more_if_full(request, page).await?;
+                let end = next.is_none().then(|| EndKind::NoNext.into());
+                (page, next, end)
+            }
             None => self.end_of_list(request, page).await?,
         };
         let mut end = end;

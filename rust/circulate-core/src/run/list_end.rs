@@ -8,7 +8,7 @@ use url::Url;
 
 use super::fetch::Fetcher;
 use crate::client::PageRequest;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
 use crate::redact::Redactor;
 use crate::spec::{PaginatorSpec, StreamSpec};
@@ -29,20 +29,23 @@ impl Fetcher {
     /// requested in a smaller size, which must lead to a next page.
     pub(super) async fn end_of_list(&mut self, request: &mut PageRequest, page: Page) -> Result<Judged> {
         // By a status, or for want of a body: there is nothing on the page to look at.
+        if page.declared_empty.is_some() && !self.at_start {
+            return self.declared_empty_in_the_middle(request).await;
+        }
         if page.declared_empty.is_some() && page.bytes == 0 {
             return Ok((page, None, Some(EndKind::Status.into())));
         }
         let none = self.stream.paginator == PaginatorSpec::None;
         let plain = if none { EndKind::Single } else { EndKind::NoNext };
         let certain = self.stream.single.is_some();
-        let is_full = |page: &Page, request: &PageRequest| request.asked_for() == Some(page.record_count());
         let (mut page, mut repeated) = (page, false);
-        if is_full(&page, request) && page.record_count() > 0 && !none && !certain {
-            page = self.fetch(request).await?;
-            if let Some(next) = self.next_of(&request.url, &page)? {
-                return Ok((page, Some(next), None));
+        if !none && !certain && self.is_full(&page, request) {
+            let next;
+            (page, next) = self.once_more_if_full(request, page).await?;
+            if next.is_some() {
+                return Ok((page, next, None));
             }
-            repeated = is_full(&page, request);
+            repeated = self.is_full(&page, request);
         }
         let envelope = page.envelope()?.unwrap_or_default();
         if let PaginatorSpec::BodyLink(pointer) = &self.stream.paginator {
@@ -65,7 +68,7 @@ impl Fetcher {
             EndKind::EmptyPage.into()
         } else if certain {
             EndKind::Single.into()
-        } else if none && is_full(&page, request) {
+        } else if none && self.is_full(&page, request) {
             let full = format!(
                 "it is full with {records} records, as many as requested, and `paginator: none` follows no next page"
             );
@@ -83,6 +86,48 @@ impl Fetcher {
             }
         }
         Ok((page, None, Some(end)))
+    }
+
+    /// A page that the one before names, and that is declared to be an empty list: a cursor may have expired. It must be
+    /// without a body again, and no error, to be the end.
+    async fn declared_empty_in_the_middle(&self, request: &mut PageRequest) -> Result<Judged> {
+        let page = self.fetch(request).await?;
+        let next = self.next_of(&request.url, &page)?;
+        match page.declared_empty {
+            Some(status) if status >= 400 || page.bytes > 0 => Err(Error::new(
+                ErrorKind::Data,
+                "read page",
+                format!(
+                    "the API answered {status} to the address of a next page that it gave, which `empty` declares to be an \
+                     empty list: only a first page can be that"
+                ),
+            )),
+            Some(_) => Ok((page, None, Some(EndKind::EmptyPage.into()))),
+            None => {
+                let end = next.is_none().then(|| EndKind::NoNext.into());
+                Ok((page, next, end))
+            }
+        }
+    }
+
+    /// Whether a page has as many records as were requested.
+    fn is_full(&self, page: &Page, request: &PageRequest) -> bool {
+        let (records, most) = (page.record_count(), request.asked_for().or(self.page_size));
+        records > 0 && most == Some(records)
+    }
+
+    /// A full page without a next one, once more: it may have lost its link. Returns where it leads then.
+    pub(super) async fn once_more_if_full(
+        &self,
+        request: &mut PageRequest,
+        page: Page,
+    ) -> Result<(Page, Option<Url>)> {
+        if !self.is_full(&page, request) {
+            return Ok((page, None));
+        }
+        let page = self.fetch(request).await?;
+        let next = self.next_of(&request.url, &page)?;
+        Ok((page, next))
     }
 
     /// No page of a list that goes on is so small.
@@ -126,7 +171,10 @@ impl Fetcher {
             Ok(page) => page,
             // It may have a least page size that nobody told us.
             Err(error)
-                if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Api) =>
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Api | ErrorKind::Forbidden
+                ) =>
             {
                 return Ok(EndKind::Assumed.into());
             }

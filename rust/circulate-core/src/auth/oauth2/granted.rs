@@ -55,7 +55,9 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
         }
     }
     // What serde says of a syntax error could hold a piece of the token.
-    let members: Members = match serde_json::from_slice(&body) {
+    // A byte order mark is no part of the text (RFC 8259, section 8.1).
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
+    let members: Members = match serde_json::from_slice(text) {
         Ok(Value::Object(members)) => members,
         _ if body.trim_ascii().is_empty() => return Err(elsewhere("with an empty body")),
         _ => return Err(elsewhere("with something that is no access token, nor any JSON object")),
@@ -86,7 +88,9 @@ fn member<'m>(members: &'m Members, name: &str) -> Option<&'m Value> {
 
 /// `token` is meant only where nothing is named more clearly.
 fn access_token(members: &Members) -> Option<&Value> {
-    let given = |name| member(members, name).filter(|value| !value.is_null());
+    let is_given =
+        |value: &&Value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
+    let given = |name| member(members, name).filter(is_given);
     given("access_token").or_else(|| given("token").filter(|value| value.is_string()))
 }
 
@@ -196,7 +200,12 @@ mod tests {
 
     #[test]
     fn an_error_with_a_good_status_is_an_error() {
-        for answer in [json!({"error": "invalid_client"}), json!({"ok": false, "error": {"code": 7}})] {
+        assert!(matches!(read("\u{feff}{\"access_token\":\"t\"}"), Ok(Reply::Granted(_))));
+        for answer in [
+            json!({"error": "invalid_client"}),
+            json!({"ok": false, "error": {"code": 7}}),
+            json!({"error": "invalid_scope", "access_token": ""}),
+        ] {
             assert!(matches!(read(answer.to_string()), Ok(Reply::Refused(_))), "{answer}");
         }
     }
