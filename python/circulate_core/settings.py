@@ -214,8 +214,9 @@ def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, str
     for flag in flags:
         key, found, text = flag.partition("=")
         if not found:
-            message = f"`--set {flag}` is not KEY=VALUE"
-            raise SettingsError(message)
+            # It may be a secret that was put in the wrong place.
+            message = "`--set` needs KEY=VALUE, and what was given has no `=`"
+            raise SettingsError(message, hint=f"the settings: {', '.join(source['settings'])}")
         _refuse_unknown([key], source, "given by --set")
         setting = source["settings"][key]
         if setting["secret"]:
@@ -266,6 +267,8 @@ def _read_section(path: Path, source: str) -> tuple[Settings, str | None]:
         return Settings(), f"cannot read the config file {path}: {error.strerror}"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return Settings(), f"{path} is not TOML: {error}"
+    except RecursionError:
+        return Settings(), f"{path} is nested too deeply to be read"
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
         return Settings(), f"[{source}] in {path} must hold texts only"
     return Settings(section), None

@@ -161,6 +161,8 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
         ({"since": 5}, "must be a text, not a number"),
         ({"since": "yesterday"}, "`since` of the event is no time: yesterday"),
         ({"until": ""}, "`until` of the event is no time"),
+        ({"since": "\ud800"}, r"`since` of the event is no time: \\ud800"),
+        ({"\ud800": "x"}, "the event has an unknown key"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "`since` of the event is not before its `until`: 2026-02-01"),
         (
             {"since": "2026-01-01", "until": "2026-01-01T01:00:00+01:00"},

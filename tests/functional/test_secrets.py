@@ -26,6 +26,7 @@ from circulate_core.settings import configured
 
 CANARY = "00cAnary/T0k3n+th4t-mu5t.never_show~42"
 HALF = len(CANARY) // 2
+PART = 12
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -89,7 +90,10 @@ def reveals(data: bytes | str) -> bool:
         for skip in range(4):
             part = run[skip:].replace("-", "+").replace("_", "/")
             forms.append(base64.b64decode(part[: len(part) // 4 * 4]).decode(errors="replace"))
-    return any(bare(CANARY) in bare(form) for form in forms)
+    canary = bare(CANARY)
+    # Fewer characters in a row than these would not help anybody.
+    parts = [canary[at : at + PART] for at in range(len(canary) - PART + 1)]
+    return any(part in bare(form) for form in forms for part in parts)
 
 
 def each(form: Callable[[str], str]) -> str:
@@ -150,7 +154,7 @@ def test_a_token_that_a_server_sends_back_is_neither_shown_nor_stored(
         (400, {"errorSummary": CANARY[:HALF]}, {"X_Okta_Request_Id": CANARY[HALF:]}),
         (403, None, {"WWW_Authenticate": f'Bearer error="insufficient_scope", scope="{CANARY}"'}),
         (401, None, {"WWW_Authenticate": f'Bearer error="{CANARY}", error_description="no \\{CANARY}"'}),
-        (302, None, {"Location": f"https://{CANARY.replace('/', '-').replace('+', '-')}.example/"}),
+        (302, None, {"Location": f"https://{CANARY.partition('+')[2].replace('~', '-')}.example/"}),
         (400, b'{"errorSummary": "\\ud800' + CANARY.encode() + b'\xff"}', {}),
         (200, b'{"' + CANARY.encode() + b'": 1}', {}),
         (200, b'[{"id": "' + CANARY.encode() + b"}]", {}),

@@ -147,3 +147,25 @@ def test_what_a_user_says_is_followed(cli: Cli, thief: PracticeOrg) -> None:
     # What names no address may come from anywhere.
     (cli.folder / FILE).write_text('[okta]\naccount = "mine"\n')
     assert "mine" in cli("check", "okta", OKTA_API_TOKEN=CANARY, OKTA_ORG_URL=thief.url).err
+
+
+def test_a_password_in_an_address_is_not_shown(cli: Cli) -> None:
+    done = cli("check", "okta", OKTA_ORG_URL=f"https://user:{CANARY}@acme.okta.com", OKTA_API_TOKEN="x" * 20)
+    assert done.code == 2
+    assert CANARY not in done.out + done.err
+
+
+def test_what_was_put_in_the_place_of_a_setting_is_not_shown(cli: Cli) -> None:
+    done = cli("check", "okta", "--set", f"api_token:{CANARY}")
+    assert (done.code, CANARY in done.err, "KEY=VALUE" in done.err) == (2, False, True), done.err
+
+
+def test_a_config_file_without_bottom_is_no_crash(cli: Cli) -> None:
+    (cli.folder / FILE).write_text("x = " + "[" * 5_000)
+    done = cli("check", "okta")
+    assert (done.code, "Traceback" in done.err, "nested too deeply" in done.err) == (2, False, True), done.err
+
+
+def test_a_setting_that_is_no_unicode_is_told_as_that(cli: Cli) -> None:
+    done = cli("check", "okta", OKTA_ORG_URL="https://acme.okta.com", OKTA_API_TOKEN="00a\udcff")
+    assert (done.code, "`api_token` is not Unicode" in done.err) == (2, True), done.err

@@ -160,7 +160,8 @@ def _problem_of_keys(given: dict[str, Any], keys: tuple[str, ...]) -> str | None
 
 def _given(value: object) -> str:
     """Return a value as it was given, as far as it can be shown."""
-    return _core.shown(str(value), most=200)
+    # JSON can hold halves of characters, which no text outside of Python can.
+    return _core.shown(str(value).encode(errors="backslashreplace").decode(), most=200)
 
 
 def _kind(value: object) -> str:

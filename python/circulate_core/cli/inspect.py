@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import circulate_core
-from circulate_core import api
+from circulate_core import _core, api
 from circulate_core.cli import lambdas
 from circulate_core.cli.local import LAMBDAS
 from circulate_core.cli.options import (
@@ -100,9 +101,14 @@ def _say_settings(source: SourceDefinition, settings: Configured) -> None:
     say(paint(source["title"], "bold"))
     for name, setting in source["settings"].items():
         if origin := settings.origins.get(name):
-            _say_fact(name, f"{'set' if setting['secret'] else settings.public[name]}, {origin}")
+            _say_fact(name, f"{'set' if setting['secret'] else _public(settings.public[name])}, {origin}")
     if settings.secret:
         _say_fact("the rest", f"in the secret {settings.secret}, {settings.origins['secret']}")
+
+
+def _public(value: str) -> str:
+    """Return a value as it may be shown: an address without what somebody wrote before an `@` in it."""
+    return _core.shown(re.sub(r"//[^/?#]*@", "//***@", value), most=200)
 
 
 def _say_fact(name: str, fact: str) -> None:

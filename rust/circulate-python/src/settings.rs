@@ -101,9 +101,10 @@ fn taken(values: &Bound<'_, PyAny>) -> Result<BTreeMap<String, String>, String> 
         let name: String = name
             .extract()
             .map_err(|_| format!("`settings` has a {} for a name: give texts by name", kind(&name)))?;
-        let text = value
-            .extract()
-            .map_err(|_| format!("the setting `{name}` is a {}: give a text", kind(&value)))?;
+        let text = value.extract().map_err(|_| match kind(&value).as_str() {
+            "str" => format!("the setting `{name}` is not Unicode: it holds bytes that are no UTF-8"),
+            other => format!("the setting `{name}` is a {other}: give a text"),
+        })?;
         Ok((name, text))
     };
     items.iter().map(pair).collect()
