@@ -121,7 +121,7 @@ impl Redactor {
             let folded = folded(form.iter().map(|unit| unit.char));
             let holds =
                 |secret: &&Vec<u8>| folded.windows(secret.len()).any(|window| window == secret.as_slice());
-            short.iter().any(|secret| holds(secret))
+            short.iter().any(holds)
                 || folded.windows(WINDOW).enumerate().any(|(at, window)| {
                     // Few texts hold as much as the beginning of one.
                     let begins = known.windows.contains_key(&packed(window));
