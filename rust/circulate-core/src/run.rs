@@ -159,6 +159,11 @@ impl PullOptions {
 /// How far a clock may be off before a time is said to lie in the future.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
 
+/// Whether nobody knows how far a poll has read: its records have no time, and no address to go on from came with them.
+fn is_lost(position: &Position) -> bool {
+    position.totals.records > 0 && position.next_url.is_none() && position.watermark.greatest().is_none()
+}
+
 /// Whether a poll that is not read to the present has seen a record from the future: its time says nothing of how far it is.
 fn is_dated_ahead(position: &Position) -> bool {
     let newest = position.watermark.greatest();
@@ -381,12 +386,8 @@ impl Pull {
     /// An endless list has a cursor even if it has shown no record yet.
     fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
         let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
-        // Of records without a time, and without an address to go on from, nobody knows how far they were read.
-        let blind = position.totals.records > 0
-            && position.next_url.is_none()
-            && position.watermark.greatest().is_none();
-        let blind = blind || is_dated_ahead(position);
-        let polled = held.run.mode != Mode::Window && position.unavailable.is_none() && !blind;
+        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
+        let polled = polled && !is_lost(position) && !is_dated_ahead(position);
         let lag = rule.lag.map_or(Duration::ZERO, Span::get);
         let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
         polled.then(|| earlier(began, rule.overlap.get()))
@@ -479,6 +480,13 @@ impl Pull {
                 "{lists} came in one page, and no next page was ever seen: it is assumed to be the whole list. If the API \
                  is known to answer in one page, say `single: certain` in the definition; if not, correct `paginator`"
             ));
+        }
+        if self.stream().endless.is_some() && held.run.mode != Mode::Window && is_lost(position) {
+            warnings.push(
+                "no cursor is kept, since no record has a time and no next page is named: the next pull requests the same \
+                 again. Correct `paginator`, or `cursor` of `incremental`"
+                    .to_owned(),
+            );
         }
         let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
         if let Some(rule) = rule.filter(|_| self.stream().endless.is_none() && position.unavailable.is_none())

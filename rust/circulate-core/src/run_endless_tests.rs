@@ -76,6 +76,28 @@ async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_from_the_future_ends_no_poll() {
+    let (lake, org) = (Lake::default(), org());
+    let future = r#"{"uuid":"x", "published":"2099-11-22T05:00:00.000Z"}"#.to_owned();
+    org.set(FIRST, page(&[future.clone(), event(1)]).next(&link(&at(1))));
+    let (report, records) = poll(&lake, &org).await;
+    assert_eq!(records, [future, event(1), event(3)]);
+    assert_eq!(report.ends.counts, [(EndKind::CaughtUp, 1)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_cannot_know_how_far_it_is_moves_no_cursor() {
+    let (lake, org) = (Lake::default(), org());
+    let timeless = [r#"{"uuid":"1"}"#.to_owned(), r#"{"uuid":"2"}"#.to_owned()];
+    org.set(FIRST, page(&timeless));
+    for _ in 0..2 {
+        let (report, records) = poll(&lake, &org).await;
+        assert_eq!((report.next_since, records.len()), (None, 2), "no address, and no time");
+        assert!(report.warnings[0].starts_with("no cursor is kept"), "{:?}", report.warnings);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;

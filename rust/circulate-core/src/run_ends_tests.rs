@@ -667,6 +667,7 @@ async fn a_response_without_a_usable_date_leaves_the_cursor_where_it_is_and_says
         Some("2026-11-22T05:30:00Z"),
         Some("yesterday"),
         Some("Fri, 31 Dec 9999 23:59:59 GMT"),
+        Some("Thu, 01 Jan 1970 00:00:00 GMT"),
         Some(""),
     ] {
         let report = dated(
