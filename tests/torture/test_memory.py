@@ -115,9 +115,6 @@ BESIDE = 100_000
 LARGE_RECORD = 135_000
 """KB that records of 15 MB take in the writer of Parquet: some nine times their size, one at a time."""
 
-LARGE_RECORD_AS_RECEIVED = 15_000
-"""KB more than others that pages of nothing but such records take as JSON."""
-
 SHAPED = """
 import json, sys, warnings
 import circulate_core
@@ -149,10 +146,8 @@ def shaped(name: str, records: int, folder: Path, *, pulls: int = 1, **options: 
     return peak, pulled
 
 
-def large_records(name: str, *, tables: bool) -> int:
-    if name not in {"huge-texts", "many-keys-in-one"}:
-        return 0
-    return LARGE_RECORD if tables else LARGE_RECORD_AS_RECEIVED
+def large_records(name: str) -> int:
+    return LARGE_RECORD if name in {"huge-texts", "many-keys-in-one"} else 0
 
 
 SMALL = ["one-wide-then-empty", "another-key", "dense-and-wide", "constant-and-wide", "nested", "list-of-wide"]
@@ -197,7 +192,7 @@ def test_every_shape_stays_within_the_budget(tmp_path: Path, name: str, looks: s
         pytest.skip("records as received are bounded by their bytes, whatever their shape")
     options = {"memory": budget * 1_000_000} if budget else {}
     usual = 128 if tables else 0
-    most = (budget or usual) * 1_000 + BESIDE + large_records(name, tables=tables)
+    most = (budget or usual) * 1_000 + BESIDE + (large_records(name) if tables else 0)
     peak, pulled = shaped(name, SHAPES[name].records, tmp_path, format=looks, **options)
     assert pulled == SHAPES[name].records
     assert peak <= most
