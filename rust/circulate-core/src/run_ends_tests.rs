@@ -455,8 +455,10 @@ async fn a_next_link_that_was_dropped_once_is_found_again_where_links_say_no_pag
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_first_page_is_declared_to_be_an_empty_list() {
-    for (status, body, done) in [(404, r#"{"error":"cursor expired"}"#, false), (204, "", true)] {
+async fn an_error_is_declared_to_be_an_empty_list_on_a_first_page_only() {
+    for (status, body, done) in
+        [(404, r#"{"error":"cursor expired"}"#, false), (204, "", true), (200, "null", true)]
+    {
         let api = Api { items: 40, cap: 20, ..API };
         let server = Server::new(move |url| match url.query() {
             Some(query) if query.contains("start") => Answer::new(status, body),
@@ -464,6 +466,7 @@ async fn only_a_first_page_is_declared_to_be_an_empty_list() {
         });
         let mut definition = listed(PaginatorSpec::LinkHeader, Some(20), false);
         definition.endpoint.list.empty.statuses = [204, 404].into();
+        definition.endpoint.list.empty.null = true;
         let outcome = Lake::default().pull_of(definition, Arc::clone(&server) as _).run().await;
         assert_eq!(outcome.error.is_none(), done, "{status}: {:?}", outcome.error);
         assert!(

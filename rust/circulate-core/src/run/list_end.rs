@@ -88,13 +88,13 @@ impl Fetcher {
         Ok((page, None, Some(end)))
     }
 
-    /// A page that the one before names, and that is declared to be an empty list: a cursor may have expired. It must be
-    /// without a body again, and no error, to be the end.
+    /// A page that the one before names, and that is declared to be an empty list. It must be so again to be the end, and an
+    /// error is none: a cursor may have expired.
     async fn declared_empty_in_the_middle(&self, request: &mut PageRequest) -> Result<Judged> {
         let page = self.fetch(request).await?;
         let next = self.next_of(&request.url, &page)?;
         match page.declared_empty {
-            Some(status) if status >= 400 || page.bytes > 0 => Err(Error::new(
+            Some(status) if status >= 400 => Err(Error::new(
                 ErrorKind::Data,
                 "read page",
                 format!(
