@@ -110,7 +110,7 @@ impl Classifier {
         // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
         let verdict = match verdict_of(status, &headers, limiter) {
             _ if lacks_scope => Verdict::Fail,
-            Verdict::Fail | Verdict::Throttled(_) if empty.contains(&status.as_u16()) && status != 429 => {
+            Verdict::Fail if empty.contains(&status.as_u16()) => {
                 return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
             }
             Verdict::Fail if is_session => Verdict::Session,

@@ -92,6 +92,17 @@ async fn a_time_that_is_told_is_kept_to() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_wrong_is_not_sent_again_for_a_time_that_is_told() {
+    for status in [400, 404, 405, 410, 414, 415, 422] {
+        assert_eq!(
+            failure(answer(status, &[("retry-after", "1")], "")).await.verdict,
+            Verdict::Fail,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn any_refusal_that_says_when_to_come_back_asks_us_to_slow_down() {
     for status in [403, 406, 409, 413, 420, 423, 429, 430] {
         for (text, wait) in [("0.503", Some(0.503)), ("13s", Some(13.0)), ("soon", None)] {
@@ -144,10 +155,11 @@ async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something
     for (response, passed) in [
         (answer(404, &[], &vendor_error("no such")), true),
         (answer(404, &[("retry-after", "1")], ""), true),
+        (answer(409, &[("retry-after", "1")], ""), false),
         (answer(404, &scope, ""), false),
         (answer(403, &[], ""), false),
     ] {
-        let checked = classifier.check(response, &limiter, &[404].into()).await;
+        let checked = classifier.check(response, &limiter, &[404, 409].into()).await;
         assert_eq!(checked.is_ok(), passed, "{checked:?}");
     }
 }

@@ -6,11 +6,15 @@ use crate::redact::text_of;
 
 /// The body as JSON; null if it is none. Bytes that are no UTF-8, and halves of surrogate pairs, are read as their escapes.
 pub(super) fn parse(body: &[u8]) -> Value {
-    // A byte order mark is no part of the text (RFC 8259, section 8.1).
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = without_mark(body);
     serde_json::from_slice(body)
         .or_else(|_| serde_json::from_str(&repaired(&text_of(body))))
         .unwrap_or_default()
+}
+
+/// JSON without the byte order mark before it, which is no part of the text (RFC 8259, section 8.1).
+pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
 /// The text with another backslash before what JSON in Rust knows no text for.

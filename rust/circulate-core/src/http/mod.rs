@@ -30,6 +30,7 @@ pub use crate::redact::Redactor;
 pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure};
 pub(crate) use classify::{LACKS_SCOPE, Told, verdict_of};
+pub(crate) use error_body::without_mark;
 pub use pacing::Pacing;
 pub use rate_limit::{Pass, RateLimiter, server_date};
 pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Response;
+use crate::http::{Response, without_mark};
 use crate::redact::Redactor;
 use crate::secrets::Secret;
 
@@ -55,9 +55,7 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
         }
     }
     // What serde says of a syntax error could hold a piece of the token.
-    // A byte order mark is no part of the text (RFC 8259, section 8.1).
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
-    let members: Members = match serde_json::from_slice(text) {
+    let members: Members = match serde_json::from_slice(without_mark(&body)) {
         Ok(Value::Object(members)) => members,
         _ if body.trim_ascii().is_empty() => return Err(elsewhere("with an empty body")),
         _ => return Err(elsewhere("with something that is no access token, nor any JSON object")),
