@@ -114,8 +114,8 @@ impl Scratch {
         };
         let bound = compressor.gzip_compress_bound(body.len());
         if self.room.len() < bound {
-            self.room.reserve_exact(bound - self.room.len());
-            self.room.resize(bound, 0);
+            // Fresh zeros are no memory until they are written to, and few of them are: resizing would write to all.
+            self.room = vec![0; bound];
         }
         let size = compressor
             .gzip_compress(body, &mut self.room)
