@@ -180,7 +180,7 @@ class Ends(TypedDict):
     contradicted: int
     """How many of these are contradicted."""
     lists: list[NamedEnd]
-    """The first 100 of them, contradicted ones before others."""
+    """100 of them, as they ended, contradicted ones before others."""
 
 
 class Report(Totals, Traffic):

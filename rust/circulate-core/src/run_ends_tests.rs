@@ -293,6 +293,21 @@ async fn headers_can_contradict_the_end_of_a_list_too() {
         ("x-total-count", "537", Some("`x-total-count`")),
         ("x-total-pages", "27", Some("`x-total-pages`")),
         ("content-range", "items 0-19/537", Some("`content-range`")),
+        (
+            "x-pagination",
+            r#"{"TotalCount":537,"HasNext":true}"#,
+            Some("`/HasNext` in the header `x-pagination` is `true`"),
+        ),
+        ("x-pagination", r#"{"totalCount":537,"pageSize":2}"#, Some("`/totalCount` in the header")),
+        ("x-pagination", r#"{"nextPageToken":"abc"}"#, Some("`/nextPageToken` in the header")),
+        (
+            "x-pagination",
+            r#"{"next":"https://acme.okta.com/api/v1/users?page=2"}"#,
+            Some("`/next` in the header"),
+        ),
+        ("x-pagination", r#"{"TotalCount":2,"HasNext":false,"NextPage":2}"#, None),
+        ("x-pagination", r#"{"nextPageLink":"","previousPageLink":null,"currentPage":1}"#, None),
+        ("x-report", r#"{"group":"next","max_age":10}"#, None),
         ("x-next-page", "", None),
         ("x-next-page", "0", None),
         ("x-prev-cursor", "abc", None),
@@ -331,6 +346,23 @@ async fn what_a_definition_says_to_ignore_contradicts_nothing() {
     definition.endpoint.list.end =
         Some(EndRules { ignore: vec![pointer("/paging/cursors"), pointer("/next_run")] });
     assert_eq!(pull_once(&definition, api).await.status, Verdict::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_can_be_ignored_by_its_name() {
+    for (header, value, ignored, status) in [
+        ("x-next-page", "2", "/x-next-page", Verdict::Complete),
+        ("x-total-count", "537", "/x-total-count", Verdict::Complete),
+        ("x-pagination", r#"{"HasNext":true}"#, "/x-pagination", Verdict::Complete),
+        ("x-pagination", r#"{"HasNext":true}"#, "/x-pagination/HasNext", Verdict::Complete),
+        ("x-pagination", r#"{"HasNext":true}"#, "/HasNext", Verdict::Partial),
+    ] {
+        let server = Server::new(move |_| Answer::new(200, r#"[{"id":1},{"id":2}]"#).header(header, value));
+        let mut definition = listed(PaginatorSpec::None, None, false);
+        definition.endpoint.list.end = Some(EndRules { ignore: vec![pointer(ignored)] });
+        let report = pulled(&Lake::default(), &definition, &server).await;
+        assert_eq!(report.status, status, "{header}: {:?}", report.holes);
+    }
 }
 
 #[tokio::test(start_paused = true)]

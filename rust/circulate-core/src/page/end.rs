@@ -67,7 +67,7 @@ pub struct Ends {
     pub counts: BTreeMap<EndKind, u64>,
     /// How many of these are contradicted.
     pub contradicted: u64,
-    /// The first 100 by name, contradicted ones before others.
+    /// 100 of them by name, as they ended, contradicted ones before others.
     pub lists: Vec<NamedEnd>,
 }
 

@@ -1,10 +1,14 @@
 //! What a page holds around its records, as a list of members: where hints stand that a list goes on.
 
+use http::HeaderMap;
+
 /// A value around the records that is no container with something in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Member {
-    /// Keys from the outermost in; an element of a list has its number.
+    /// Keys from the outermost in; an element of a list has its number. Of a header, its name is the outermost.
     pub(crate) path: Vec<String>,
+    /// It stands in a header.
+    pub(crate) in_header: bool,
     /// It stands in a list.
     pub(crate) in_list: bool,
     /// Its value.
@@ -73,6 +77,19 @@ pub(crate) fn members(document: &[u8]) -> Vec<Member> {
     let mut walk = Walk { text: document, at: 0, path: Vec::new(), lists: 0, members: Vec::new() };
     let _ = walk.value();
     walk.members
+}
+
+/// The members of headers that hold a JSON object, such as `X-Pagination`.
+pub(crate) fn members_of(headers: &HeaderMap) -> Vec<Member> {
+    let objects = headers.iter().filter(|(_, value)| value.as_bytes().trim_ascii_start().starts_with(b"{"));
+    objects
+        .flat_map(|(name, value)| {
+            members(value.as_bytes().trim_ascii()).into_iter().map(|mut member| {
+                member.path.insert(0, name.to_string());
+                Member { in_header: true, ..member }
+            })
+        })
+        .collect()
 }
 
 /// Hints stand at the top or close to it; further down, and behind so many members, nobody looks for them.
@@ -146,7 +163,12 @@ impl Walk<'_> {
         if self.path.len() > DEEPEST || self.members.len() == MOST {
             return;
         }
-        self.members.push(Member { path: self.path.clone(), in_list: self.lists > 0, value });
+        self.members.push(Member {
+            path: self.path.clone(),
+            in_header: false,
+            in_list: self.lists > 0,
+            value,
+        });
     }
 
     /// The next byte that is no white space.

@@ -7,7 +7,7 @@
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
-use super::envelope::{Member, Scalar};
+use super::envelope::{Member, Scalar, members_of};
 use super::link_header::next_link;
 use crate::spec::{PaginatorSpec, Pointer, StreamSpec};
 
@@ -53,7 +53,9 @@ impl Evidence {
 
 /// The strongest evidence that the list of a page goes on after it, if there is any.
 pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
-    let members: Vec<_> = page.envelope.iter().filter(|member| !page.ignores(member)).collect();
+    let in_headers = members_of(page.headers);
+    let members: Vec<_> =
+        page.envelope.iter().chain(&in_headers).filter(|member| !page.ignores(&member.path)).collect();
     let says_no_more = members.iter().any(|member| flag(member) == Some(false));
     let says_more = members.iter().find(|member| flag(member) == Some(true));
     let hints = || {
@@ -69,8 +71,9 @@ pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
 }
 
 impl LastPage<'_> {
-    fn ignores(&self, member: &Member) -> bool {
-        let within = |pointer: &Pointer| member.path.starts_with(pointer.segments());
+    /// Whether the definition says that what stands at `path` is no sign of a next page; a header's path is its name.
+    fn ignores(&self, path: &[String]) -> bool {
+        let within = |pointer: &Pointer| path.starts_with(pointer.segments());
         self.stream.end.iter().flat_map(|end| &end.ignore).any(within)
     }
 }
@@ -82,7 +85,14 @@ impl Member {
             Scalar::Bool(value) => value.to_string(),
             Scalar::Null | Scalar::Empty => "nothing".to_owned(),
         };
-        Evidence::new(format!("`{}`", self.pointer()), value)
+        let place = match &self.path[..] {
+            [header, keys @ ..] if self.in_header => {
+                let inside = Member { path: keys.to_vec(), ..self.clone() };
+                format!("`{}` in the header `{header}`", inside.pointer())
+            }
+            _ => format!("`{}`", self.pointer()),
+        };
+        Evidence::new(place, value)
     }
 }
 
@@ -169,7 +179,8 @@ fn next_in_headers(page: &LastPage<'_>) -> Option<Evidence> {
     page.headers.iter().find_map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
         let nothing = Scalar::Text(value.clone()).is_nothing();
-        (names_next(name) && !nothing).then(|| Evidence::new(format!("the header `{name}`"), value))
+        let means_next = names_next(name) && !nothing && !page.ignores(&[name.to_string()]);
+        means_next.then(|| Evidence::new(format!("the header `{name}`"), value))
     })
 }
 
@@ -209,7 +220,11 @@ fn next_address(page: &LastPage<'_>, member: &Member, all: &[&Member]) -> Option
     }
     let evidence = member.evidence();
     let pointer = member.pointer();
-    Some(if member.in_list { evidence } else { evidence.followed_by(format!("{{body_link: {pointer}}}")) })
+    Some(if member.in_list || member.in_header {
+        evidence
+    } else {
+        evidence.followed_by(format!("{{body_link: {pointer}}}"))
+    })
 }
 
 /// What kind of link an object says it is, such as `{"rel": "next", "href": ...}`.
@@ -256,7 +271,7 @@ fn next_value(member: &Member) -> Option<Evidence> {
     means_next(&named).then(|| {
         let evidence = member.evidence();
         match &member.value {
-            Scalar::Text(text) if text.contains('/') || text.starts_with('?') => {
+            Scalar::Text(text) if !member.in_header && (text.contains('/') || text.starts_with('?')) => {
                 evidence.followed_by(format!("{{body_link: {}}}", member.pointer()))
             }
             _ => evidence,
@@ -291,7 +306,8 @@ fn more_than_read(page: &LastPage<'_>, members: &[&Member]) -> Option<Evidence> 
                 "content-range" => ("total", total_of_range(text)?),
                 name => (name.trim_start_matches("x-"), text.parse().ok()?),
             };
-            above(named, count).then(|| Evidence::new(format!("the header `{name}`"), text))
+            (above(named, count) && !page.ignores(&[name.to_string()]))
+                .then(|| Evidence::new(format!("the header `{name}`"), text))
         })
     };
     of_member.map(|member| member.evidence()).or_else(of_header)
@@ -326,7 +342,8 @@ impl LastPage<'_> {
             "info",
             "d",
         ];
-        let around = &member.path[..member.path.len().saturating_sub(1)];
+        let outermost = usize::from(member.in_header);
+        let around = &member.path[outermost..member.path.len().saturating_sub(1).max(outermost)];
         let describes = |key: &String| words(key).iter().any(|word| DESCRIBE.contains(&word.as_str()));
         let on_the_way = |key: &String| self.stream.records.segments().contains(key) || describes(key);
         !member.in_list && around.iter().all(on_the_way)

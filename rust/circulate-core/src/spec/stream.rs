@@ -166,7 +166,7 @@ pub struct Total {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndRules {
-    /// Members of the page, with all below them, that look like a next page and are none.
+    /// Members of the page, with all below them, that look like a next page and are none; a header as `/x-its-name`.
     pub ignore: Vec<Pointer>,
 }
 
