@@ -349,6 +349,22 @@ def test_what_breaks_other_readers_is_in_the_table() -> None:
     assert_nothing_is_missing(records, table.to_pylist())
 
 
+def test_a_large_record_is_in_a_table_of_its_own_without_copies_in_statistics(tmp_path: Path) -> None:
+    pages = [
+        json.dumps([{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]),
+        json.dumps([{"id": 3, "text": "c" * 9_000_000}, {"id": 4, "text": "d"}]),
+    ]
+    with api(*pages) as source:
+        report = things(source).pull(to=tmp_path / "lake", format="parquet", progress=False)
+    assert report["status"] == "complete"
+    tables = [pq.ParquetFile(path) for path in sorted(tmp_path.rglob("*.parquet"))]
+    assert [table.read().column("id").to_pylist() for table in tables] == [[1, 2], [3], [4]]
+    assert tables[1].read().column("text").to_pylist() == ["c" * 9_000_000]
+    column = [table.metadata.row_group(0).column(1) for table in tables]
+    assert [part.is_stats_set for part in column] == [True, False, True]
+    assert not column[1].has_dictionary_page
+
+
 def test_an_empty_stream_has_its_declared_columns(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=0)
     users = okta(org).stream("users")

@@ -12,7 +12,7 @@ use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::{Compression, Format};
@@ -35,13 +35,16 @@ const LEAST_PER_COLUMN: usize = 8_192;
 /// What a dictionary may take for each column beside its values: until a page of 20,000 rows is complete, where the value of
 /// each row stands in it.
 const INDEX_PER_COLUMN: usize = 160_000;
-/// What zstd takes for each column, however little it compresses; in a list, where a page has more than its limit of bytes, it
-/// is more.
-const ZSTD_PER_COLUMN: usize = 64_000;
+/// What zstd takes for each column, however little it compresses: parquet makes what decompresses, too. In a list, where a
+/// page has more than its limit of bytes, it is more.
+const ZSTD_PER_COLUMN: usize = 100_000;
 const ZSTD_PER_COLUMN_IN_LIST: usize = 320_000;
 /// What zstd and dictionaries may take beside what the budget has for an object.
-const ZSTD_BESIDE: usize = 40_000_000;
+const ZSTD_BESIDE: usize = 28_000_000;
 const DICTIONARIES_BESIDE: usize = 24_000_000;
+/// Bytes of a record that is in objects of its own kind, without dictionary and statistics: each of these would hold its
+/// values once more or several times.
+const LARGE_RECORD: usize = 1_000_000;
 /// Of Parquet's zstd: higher ones take more time than they save space on JSON's short strings.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -140,11 +143,12 @@ impl Columnar {
     /// Takes a table in, and gives the objects that were completed by that.
     pub fn take(&mut self, table: &RecordBatch) -> Result<Vec<Encoded>> {
         let mut done = Vec::new();
-        if self.open.as_ref().is_some_and(|open| open.schema != table.schema()) {
+        let large = table.num_rows() == 1 && bytes_of(table) > LARGE_RECORD;
+        if self.open.as_ref().is_some_and(|open| open.schema != table.schema() || open.large != large) {
             done.extend(self.finish()?);
         }
         if self.open.is_none() {
-            self.open = Some(OpenObject::begin(self, table.schema())?);
+            self.open = Some(OpenObject::begin(self, table.schema(), large)?);
         }
         let Some(open) = &mut self.open else { return Ok(done) };
         open.write(table)?;
@@ -163,6 +167,8 @@ impl Columnar {
 /// An object that more can be written to.
 struct OpenObject {
     schema: SchemaRef,
+    /// Each of its tables is one large record.
+    large: bool,
     records: u64,
     /// Places for values in columns that are in lists, since the row group began: where each list begins is in memory for
     /// each of its columns until a page is complete, and no limit of pages counts that.
@@ -183,14 +189,14 @@ impl fmt::Debug for OpenObject {
 }
 
 impl OpenObject {
-    fn begin(of: &Columnar, schema: SchemaRef) -> Result<Self> {
+    fn begin(of: &Columnar, schema: SchemaRef, large: bool) -> Result<Self> {
         let writer = match of.format {
             Format::Arrow => Writer::Ipc(Box::new(begin_ipc(of, &schema)?)),
-            _ => Writer::Parquet(Box::new(begin_parquet(of, &schema)?)),
+            _ => Writer::Parquet(Box::new(begin_parquet(of, &schema, large)?)),
         };
         // Each takes about half a byte.
         let most_places = of.bytes_per_group() * 4;
-        Ok(Self { schema, records: 0, places_in_lists: 0, most_places, writer })
+        Ok(Self { schema, large, records: 0, places_in_lists: 0, most_places, writer })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -227,7 +233,7 @@ impl OpenObject {
     }
 }
 
-fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+fn begin_parquet(of: &Columnar, schema: &SchemaRef, large: bool) -> Result<ArrowWriter<Vec<u8>>> {
     let bytes_per_group = of.bytes_per_group();
     let (in_lists, others) = leaves(schema.fields(), false);
     let per_column = (2 * bytes_per_group / (in_lists + others).max(1)).max(LEAST_PER_COLUMN);
@@ -244,7 +250,8 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_max_row_group_bytes(Some(bytes_per_group))
-        .set_dictionary_enabled(room_for_dictionaries)
+        .set_dictionary_enabled(room_for_dictionaries && !large)
+        .set_statistics_enabled(if large { EnabledStatistics::None } else { EnabledStatistics::Page })
         .set_dictionary_page_size_limit(BYTES_PER_DICTIONARY.min(per_column))
         .set_data_page_size_limit(BYTES_PER_PAGE.min(per_column))
         // Lists are written as the format says, which not all readers can do without.
@@ -254,6 +261,12 @@ fn begin_parquet(of: &Columnar, schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(time), false);
     }
     ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties.build())).map_err(failed)
+}
+
+/// What the values of a table take, whatever room its columns have.
+fn bytes_of(table: &RecordBatch) -> usize {
+    let columns = table.columns().iter();
+    columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// The columns without parts: those in lists, and the others.

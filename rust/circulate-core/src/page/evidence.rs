@@ -87,7 +87,7 @@ impl Member {
         };
         let place = match &self.path[..] {
             [header, keys @ ..] if self.in_header => {
-                let inside = Member { path: keys.to_vec(), ..self.clone() };
+                let inside = Self { path: keys.to_vec(), ..self.clone() };
                 format!("`{}` in the header `{header}`", inside.pointer())
             }
             _ => format!("`{}`", self.pointer()),

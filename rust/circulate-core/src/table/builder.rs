@@ -145,6 +145,7 @@ impl TableBuilder {
         }
         if after_mark == Err(Stop::TooWide) {
             self.go_back(cursor, start);
+            self.let_go_if_empty();
             after_mark = self.whole(cursor);
         }
         let (after_mark, record) = (after_mark?, cursor.since(start));
@@ -154,6 +155,13 @@ impl TableBuilder {
     fn go_back(&mut self, cursor: &mut Cursor<'_>, start: usize) {
         cursor.move_to(start);
         self.table.truncate(self.rows);
+    }
+
+    /// Frees the room of a record that was too wide for its columns, where no other one is in them.
+    fn let_go_if_empty(&mut self) {
+        if self.rows == 0 && self.table.finish(0).is_err() {
+            self.table.truncate(0);
+        }
     }
 
     /// Keeps a record in the rescue column as a whole; no column but those of its parent has a value of it.
@@ -199,7 +207,7 @@ impl TableBuilder {
     fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), Stop> {
         let Table { rescued, raw, .. } = &mut self.table;
         rescued.resize(self.rows);
-        self.notes.end(&mut self.drift, |parts| rescued.append_parts(parts))?;
+        self.notes.end(record, &mut self.drift, |parts| rescued.append_parts(parts))?;
         if let Some(raw) = raw {
             raw.resize(self.rows);
             match after_mark {

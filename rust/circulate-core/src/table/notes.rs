@@ -14,6 +14,8 @@ const PATH: usize = 500;
 /// element as text, and nine for each column of its members. It is the same whatever the memory budget, so that this does not
 /// decide what is in which column.
 const MOST_OF_RECORD: usize = 16_000_000;
+/// Bytes of room for rescued values that the next record finds again.
+const ROOM_KEPT: usize = 256 * 1024;
 /// Values of one record that are rescued one by one.
 const MOST_RESCUED: usize = 100_000;
 /// What drifted in one record that is told one by one.
@@ -43,6 +45,8 @@ pub(super) struct Notes {
     drifted_more: u64,
     /// The rescued values take more than they may.
     too_wide: bool,
+    /// The record is rescued as a whole.
+    whole: bool,
     /// Bytes that the elements of lists take in columns, since this was [taken](Self::begin_batch).
     elements: usize,
     /// As of the beginning of the record.
@@ -88,6 +92,7 @@ impl Notes {
         self.elements = self.elements_before;
         self.drifted_more = 0;
         self.too_wide = false;
+        self.whole = false;
         self.fresh = false;
         self.pointer.clear();
         self.rescued.clear();
@@ -133,8 +138,7 @@ impl Notes {
 
     /// Keeps the record as a whole, which is what the empty JSON Pointer names.
     pub(super) fn rescue_record(&mut self, record: &[u8]) {
-        self.rescued.extend_from_slice(b"\"\":");
-        self.rescued.extend_from_slice(record);
+        self.whole = true;
         self.note(String::new(), DriftKind::TooWide, record);
     }
 
@@ -164,9 +168,10 @@ impl Notes {
         self.note(path.to_owned(), kind, value);
     }
 
-    /// Writes the record's object of rescued values, if there are any, and counts what drifted.
+    /// Writes the object of the record's rescued values, if there are any, and counts what drifted.
     pub(super) fn end(
         &mut self,
+        record: &[u8],
         drift: &mut Drift,
         write: impl FnOnce(&[&[u8]]) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
@@ -174,7 +179,17 @@ impl Notes {
             drift.count(path, kind, example);
         }
         drift.count_others(std::mem::take(&mut self.drifted_more));
-        if self.rescued.is_empty() { Ok(()) } else { write(&[b"{", &self.rescued, b"}"]) }
+        if self.whole {
+            return write(&[b"{\"\":", record, b"}"]);
+        }
+        if self.rescued.is_empty() {
+            return Ok(());
+        }
+        write(&[b"{", &self.rescued, b"}"])?;
+        if self.rescued.capacity() > ROOM_KEPT {
+            self.rescued = Vec::new();
+        }
+        Ok(())
     }
 }
 
