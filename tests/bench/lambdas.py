@@ -22,7 +22,7 @@ from stand_ins import ministack
 
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
-from circulate_core.aws.local.project import described
+from circulate_core.aws.project import described
 from circulate_core.practice import PracticeOrg
 
 ROUNDS, WARM = 15, 5
@@ -90,7 +90,7 @@ def main() -> None:
             "OKTA_ORG_URL": org.url,
             "OKTA_API_TOKEN": org.token,
         }
-        (users,) = (each.function(environment) for each in described(LAMBDAS) if each.endpoint == "users")
+        (users,) = (Function.of(each, environment) for each in described(LAMBDAS) if each.endpoint == "users")
         functions = {name: written(Path(folder), name, code, environment) for name, code in CONTENDERS.items()}
         pulls = {f"pull of {USERS:,} users": {"mode": "full"}, "pull, nothing changed": {}}
         times: defaultdict[str, Times] = defaultdict(Times)

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from deployment import ROOT, Deployment, Servers, changes
 
-from circulate_core.aws.local.project import described
+from circulate_core.aws.project import described
 from circulate_core.practice import PracticeOrg
 from circulate_core.practice.compare import compare, key_of
 

@@ -14,7 +14,7 @@ from support import StartOrg
 
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
-from circulate_core.aws.local.project import described
+from circulate_core.aws.project import described
 from circulate_core.practice import OAuthClient, PracticeOrg, make_key
 from circulate_core.practice.compare import compare, key_of
 
@@ -46,7 +46,7 @@ class Account:
     def function(self, endpoint: str = "users", **settings: Any) -> Function:  # noqa: ANN401 - passed on
         """Describe a function as its lambda.yaml does."""
         (found,) = (each for each in described(LAMBDAS) if each.endpoint == endpoint)
-        return replace(found.function(self.environment), **settings)
+        return replace(Function.of(found, self.environment), **settings)
 
     def start(self, *functions: Function) -> LocalLambda:
         """Run functions until the test ends."""

@@ -10,8 +10,8 @@ import pytest
 from packages import PACKAGE, ROOT, assert_told, for_all_files, make_project, make_wheel, modes, names, write
 from support import Cli
 
-from circulate_core.aws.local.project import described
 from circulate_core.aws.packaging import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
+from circulate_core.aws.project import described
 from circulate_core.exceptions import LimitError
 
 FUNCTIONS = [each.name for each in described(ROOT / "lambdas/lib")]

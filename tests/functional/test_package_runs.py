@@ -19,7 +19,7 @@ from toys import needs_namespaces, result
 
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, LocalLambda
-from circulate_core.aws.local.project import described
+from circulate_core.aws.project import described
 from circulate_core.practice import OAuthClient, PracticeOrg, make_key
 from circulate_core.practice.compare import compare, key_of
 
@@ -80,7 +80,7 @@ class Made:
         """Return a function that has nothing but its zip and its layers."""
         (found,) = (each for each in described(self.lambdas) if each.name == name)
         folders = tuple(self.unpacked / layer for layer in layers)
-        return replace(found.function(environment, timeout_s=60), task_root=self.unpacked / name, layers=folders)
+        return replace(Function.of(found, environment, timeout_s=60), task_root=self.unpacked / name, layers=folders)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from toys import needs_namespaces
 
 from circulate_core import _core
 from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
-from circulate_core.aws.local.project import described, lay_out
+from circulate_core.aws.local.layers import lay_out
+from circulate_core.aws.project import described
 from circulate_core.practice import OAuthClient, PracticeOrg, make_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,7 +150,7 @@ def test_six_steps_from_the_event_to_the_resource(
         "okta_token_scopes_okta_read": "okta.users.read",
     }
     (described_users,) = (each for each in described(ROOT / "lambdas/lib") if each.endpoint == "users")
-    users = described_users.function(environment, layer=stage.layer)
+    users = Function.of(described_users, environment, layer=stage.layer)
     local = stage.start(users)
     for _ in range(3):
         answer = result(local.invoke(users.name))

@@ -136,6 +136,11 @@ def test_importing_the_package_loads_nothing_heavy_and_starts_no_thread() -> Non
     assert threads == "1"
 
 
+def test_projects_are_read_and_packaged_without_the_local_runner() -> None:
+    modules = run_python("import sys, circulate_core.aws.packaging, circulate_core.aws.project; print(*sys.modules)")
+    assert "circulate_core.aws.local" not in modules.split()
+
+
 IMPORT_BUDGET = 40
 """Modules that importing the package may add to a bare interpreter."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from circulate_core.aws.local.project import Described
+    from circulate_core.aws.project import Described
 
 OF_TARGETS = ("promote",)
 WRONG = 2
@@ -21,7 +21,7 @@ WRONG = 2
 
 def check(args: argparse.Namespace) -> int:
     """Check all functions; show them, or what is wrong with them."""
-    from circulate_core.aws.local.project import described  # noqa: PLC0415 - much that no other check needs
+    from circulate_core.aws.project import described  # noqa: PLC0415 - much that no other check needs
 
     functions = described(args.lambdas)
     problems = [*misplaced(args.lambdas), *wrong_handlers(functions), *unknown_operations(functions, args.catalog)]

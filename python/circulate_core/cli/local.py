@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from circulate_core.aws.local import LocalLambda
-    from circulate_core.aws.local.project import Described
+    from circulate_core.aws.project import Described
 
 LAMBDAS = Path("lambdas/lib")
 EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _invoke(args: argparse.Namespace) -> int:
     event = _event(args.event)
-    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+    from circulate_core.aws.project import described  # noqa: PLC0415 - much that no other command needs
 
-    function = _find(project.described(args.lambdas), args.function)
+    function = _find(described(args.lambdas), args.function)
     with ExitStack() as stack:
         local = _surrounded(stack, args, [function])
         name = next(iter(local.functions))
@@ -100,10 +100,10 @@ def _invoke(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace) -> int:
-    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+    from circulate_core.aws.project import described  # noqa: PLC0415 - much that no other command needs
 
     with ExitStack() as stack:
-        local = _surrounded(stack, args, project.described(args.lambdas), port=args.port)
+        local = _surrounded(stack, args, described(args.lambdas), port=args.port)
         say(f"{paint('✓', 'green')} Lambda is at {paint(local.url, 'bold')} with {len(local.functions)} functions:")
         for name in local.functions:
             say(f"  {name}")
@@ -204,7 +204,7 @@ def _surrounded(
     stack: ExitStack, args: argparse.Namespace, described: list[Described], *, port: int = 0
 ) -> LocalLambda:
     """Start what functions need, and the runner with them, until the stack is closed."""
-    from circulate_core.aws.local import Credentials, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
+    from circulate_core.aws.local import Credentials, Function, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
 
     environment = _settings_of_environment(described)
     oauth = any(each.extension == TOKEN_EXTENSION for each in described)
@@ -232,7 +232,8 @@ def _surrounded(
     promoting = _only("AWS_", environment) | places | _variables(args.env)
     layers = _layers(stack, args.lambdas.parent / "extensions", {each.extension for each in described})
     functions = [
-        each.function(
+        Function.of(
+            each,
             promoting
             if each.is_target
             else pulling | _sign_in(each, org, stored=args.aws == "ministack") | _variables(args.env),
@@ -285,12 +286,12 @@ def _scopes(function: Described) -> list[str]:
 
 def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str | None, Path]:
     """Lay out the extensions that functions have beside them."""
-    from circulate_core.aws.local import project  # noqa: PLC0415 - an extra
+    from circulate_core.aws.local.layers import lay_out  # noqa: PLC0415 - an extra
 
     layers: dict[str | None, Path] = {}
     for name in names - {None}:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circulate-layer-")))
-        layers[name] = project.lay_out(folder / str(name), place)
+        layers[name] = lay_out(folder / str(name), place)
     return layers
 
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from circulate_core.aws.project import Described
 from circulate_core.exceptions import SettingsError
 
 _RESERVED: Final = frozenset(
@@ -86,6 +87,43 @@ class Function:
         for folder in (*self.layers, *filter(None, [self.extensions])):
             self._demand(folder.is_dir(), "layers and extensions", f"are folders; {folder} is none")
         self._check_environment()
+
+    @classmethod
+    def of(  # noqa: PLR0913 - each has its default
+        cls,
+        described: Described,
+        environment: Mapping[str, str],
+        *,
+        layer: Path | None = None,
+        timeout_s: int | None = None,
+        memory_mb: int | None = None,
+        region: str = "us-east-1",
+    ) -> Self:
+        """Return what a `lambda.yaml` describes.
+
+        Args:
+            described: What it describes.
+            environment: Variables besides its own. Empty ones are left out.
+            layer: What the layer of its extension has, as `lay_out` lays it out.
+            timeout_s: Another time limit.
+            memory_mb: Another memory limit.
+            region: The AWS region.
+        """
+        settings = described.settings
+        variables = {**settings["environment"], **environment}
+        return cls(
+            name=described.name,
+            task_root=described.folder.resolve(),
+            handler=settings["handler"],
+            timeout_s=settings["timeout_s"] if timeout_s is None else timeout_s,
+            memory_mb=settings["memory_mb"] if memory_mb is None else memory_mb,
+            ephemeral_mb=settings["ephemeral_mb"],
+            runtime=settings["runtime"],
+            environment={name: value for name, value in variables.items() if value},
+            layers=(layer,) if layer else (),
+            extensions=layer / "extensions" if layer else None,
+            region=region,
+        )
 
     @property
     def arn(self) -> str:

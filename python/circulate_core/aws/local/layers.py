@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import circulate_core
 from circulate_core.aws.local.function import Function
+from circulate_core.exceptions import SettingsError
 
 _INTERPRETERS: Final = ("python", "python3")
 
@@ -40,3 +42,31 @@ def unpack(function: Function, folder: Path) -> Unpacked:
         shutil.copytree(function.extensions, opt / "extensions", symlinks=True, dirs_exist_ok=True)
     files = sorted((opt / "extensions").iterdir())
     return Unpacked(opt, programs, tuple(file.name for file in files if file.is_file() and os.access(file, os.X_OK)))
+
+
+def lay_out(extension: Path, layer: Path) -> Path:
+    """Lay an extension out as its layer does, without packing it.
+
+    Args:
+        extension: Its folder, below `extensions` of the project.
+        layer: Where to; made if need be.
+
+    Returns:
+        The layer.
+
+    Raises:
+        SettingsError: There is no such extension.
+    """
+    name = extension.name
+    program = extension / name
+    if not program.is_file():
+        message = f"there is no extension `{name}`"
+        raise SettingsError(message, hint=f"it would be at {program}")
+    (layer / "extensions").mkdir(parents=True, exist_ok=True)
+    shutil.copy(program, layer / "extensions" / name)
+    shutil.copytree(
+        extension, layer / name, ignore=shutil.ignore_patterns("__pycache__", "*.md", name), dirs_exist_ok=True
+    )
+    # On AWS the layer has a copy of the package.
+    (layer / name / "circulate_core").symlink_to(Path(circulate_core.__file__).parent)
+    return layer

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from circulate_core.aws.local.project import Described
+    from circulate_core.aws.project import Described
 
 PACKAGE = "circulate_core/"
 ENGINE = PACKAGE + "_core.abi3.so"
 NEEDED = (".py", ".yaml", ".so")
 """What is loaded. Stubs, JSON Schemas and `py.typed` are for people who write code."""
 NOT_FOR_HANDLERS = tuple(
-    PACKAGE + folder for folder in ("cli/", "jupyter/", "practice/", "aws/local/", "aws/packaging/")
+    PACKAGE + folder for folder in ("cli/", "jupyter/", "practice/", "aws/local/", "aws/packaging/", "aws/project.py")
 )
 ABOUT = ("METADATA", "LICENSE")
 TESTS = {"test", "tests"}

@@ -6,18 +6,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circulate_core.aws.local.project import PREFIX, described
 from circulate_core.aws.packaging.contents import core_files, extension_files, function_files
 from circulate_core.aws.packaging.engine import build_wheel
 from circulate_core.aws.packaging.package import Package, Packages
 from circulate_core.aws.packaging.wheel import read_wheel
+from circulate_core.aws.project import PREFIX, described
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from circulate_core.aws.local.project import Described
     from circulate_core.aws.packaging.archive import File
+    from circulate_core.aws.project import Described
 
 
 def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
