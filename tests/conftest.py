@@ -12,7 +12,7 @@ from places import Bucket, Folder
 from stand_ins import microburst, ministack
 from support import PLENTY, Bursts, Cli, CliFor, StartOrg
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 # Nothing a test starts may look for real credentials.
 os.environ.update(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from support import PLENTY
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import key_of
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import key_of
 
 ACCOUNT = "golden"
 NEUTRAL_URL = "http://127.0.0.1:9"

@@ -20,7 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,6 +14,8 @@ import circulate_core
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(circulate_core.__file__).parent
+NOT_FOR_AWS = ("circulate_local", "circulate_practice")
+"""The other packages of the wheel."""
 MANYLINUX2014 = "cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64"
 ABOUT = "circulate_core-0.1.0.dist-info"
 TOY_EXTENSION = """#!/usr/bin/env python3
@@ -51,7 +53,9 @@ def make_wheel(
         built_for: What its metadata say; by default the same.
     """
     wheel = folder / f"circulate_core-0.1.0-{tags}.whl"
-    sources = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in {".pyc", ".so"}]
+    folders = [PACKAGE, *(PACKAGE.with_name(name) for name in NOT_FOR_AWS)]
+    found = [path for folder in folders for path in folder.rglob("*")]
+    sources = [path for path in found if path.is_file() and path.suffix not in {".pyc", ".so"}]
     with ZipFile(wheel, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sources:
             archive.write(path, path.relative_to(PACKAGE.parent))

@@ -11,7 +11,7 @@ from typing import Any
 from places import Bucket, Folder, Place
 from support import Cli, Done
 
-from circulate_core.practice.compare import split_array
+from circulate_practice.compare import split_array
 
 
 @dataclass(frozen=True)

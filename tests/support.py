@@ -11,7 +11,7 @@ from typing import Any
 
 from places import Place
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 PLENTY = 1_000_000
 """A quota that no test uses up unless it wants to."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from circulate_core.aws.local import Function, Invocation, LocalLambda
+from circulate_local import Function, Invocation, LocalLambda
 
 PATIENCE = 30
 """Seconds a test waits for what comes at once."""

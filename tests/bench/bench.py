@@ -126,7 +126,7 @@ def release_build() -> bool:
 @contextmanager
 def practice_org(users: int, latency: str) -> Iterator[Org]:
     """Run a practice org in a process of its own."""
-    command = [sys.executable, "-m", "circulate_core.practice", "--users", str(users), "--latency", latency]
+    command = [sys.executable, "-m", "circulate_practice", "--users", str(users), "--latency", latency]
     # The default pacing leaves half of the quota to others; with this one there is never a wait.
     command += ["--rate-limit", "100000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from circulate_core.aws.local.layers import lay_out
+from circulate_local.layers import lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable

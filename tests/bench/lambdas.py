@@ -21,9 +21,9 @@ from places import Bucket
 from stand_ins import ministack
 
 from circulate_core import _core
-from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
 from circulate_core.aws.project import described
-from circulate_core.practice import PracticeOrg
+from circulate_local import Credentials, Function, Invocation, LocalLambda
+from circulate_practice import PracticeOrg
 
 ROUNDS, WARM = 15, 5
 USERS = 2_000

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from circulate_core.practice.directory import Directory
-from circulate_core.practice.pages import PageCache
+from circulate_practice.okta.directory import Directory
+from circulate_practice.paging.pages import PageCache
 
 
 def write(file: Path, users: int, *, nasty: bool) -> None:

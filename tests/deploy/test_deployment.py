@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from deployment import ROOT, Deployment, Servers, changes
 
 from circulate_core.aws.project import described
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare, key_of
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare, key_of
 
 pytestmark = [
     pytest.mark.timeout(900),

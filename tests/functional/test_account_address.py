@@ -13,8 +13,8 @@ import circulate_core
 from circulate_core import _core
 from circulate_core.aws import puller
 from circulate_core.exceptions import StateError
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare, key_of
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare, key_of
 
 STREAMS = ["users", "groups", "system_log", "network_zones", "application_users", "group_members"]
 

@@ -10,8 +10,8 @@ from support import StartOrg
 
 import circulate_core
 from circulate_core.exceptions import AuthError, CirculateError, DataError
-from circulate_core.practice import PracticeOrg
 from circulate_core.types import Snapshot
+from circulate_practice import PracticeOrg
 
 
 def settings(org: PracticeOrg) -> dict[str, str]:

@@ -10,8 +10,8 @@ from proxy import Answer, Fate, Handler, proxy
 from stand_ins import HERE, free_port, ministack, s3s
 from support import Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare
 
 CANARY = "canary"
 """Part of every secret here."""

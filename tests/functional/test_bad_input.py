@@ -9,7 +9,7 @@ import pytest
 from support import Cli, CliFor, Done, StartOrg
 
 from circulate_core.api import SHIPPED_CATALOG
-from circulate_core.practice.compare import compare
+from circulate_practice.compare import compare
 
 
 def assert_told(done: Done, code: int, *parts: str) -> None:

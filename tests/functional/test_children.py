@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support import Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare, key_of, records
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare, key_of, records
 
 APPLICATIONS = ("okta.applications", "okta.application_users", "okta.application_groups")
 LISTS = {

@@ -28,8 +28,8 @@ from test_handlers import Context
 
 import circulate_core
 from circulate_core import api
-from circulate_core.practice import OAuthClient, PracticeOrg
-from circulate_core.practice.compare import compare, key_of
+from circulate_practice import OAuthClient, PracticeOrg
+from circulate_practice.compare import compare, key_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = Path(__file__).resolve().parents[1] / "golden"

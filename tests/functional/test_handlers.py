@@ -15,8 +15,8 @@ from support import StartOrg
 
 from circulate_core import _core, exceptions
 from circulate_core.aws.invocation import margin
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "00canary-token"
@@ -285,7 +285,7 @@ def test_what_a_function_imports_at_a_cold_start_is_light() -> None:
         "import sys; before = set(sys.modules); import circulate_core.aws; new = set(sys.modules) - before;"
         "print(sorted(name for name in new if name.partition('.')[0] in"
         " {'boto3', 'botocore', 'asyncio', 'http', 'urllib', 'subprocess', 'ssl', 'argparse', 'logging', 'pathlib'}"
-        " or name.startswith(('circulate_core.cli', 'circulate_core.practice', 'circulate_core.aws.local'))))"
+        " or name.startswith(('circulate_core.cli', 'circulate_practice', 'circulate_local'))))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

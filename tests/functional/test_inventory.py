@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support import Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare, key_of
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare, key_of
 
 STREAMS = {
     "okta.devices": "devices",

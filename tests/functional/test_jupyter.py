@@ -16,9 +16,9 @@ from support import PLENTY, StartOrg
 
 import circulate_core
 from circulate_core.exceptions import AuthError, DataError, MismatchError, SettingsError, StorageError
-from circulate_core.practice import PracticeOrg
 from circulate_core.types import Report
 from circulate_core.watch import in_notebook
+from circulate_practice import PracticeOrg
 
 
 def okta(org: PracticeOrg) -> circulate_core.Source:

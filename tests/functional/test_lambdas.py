@@ -13,10 +13,10 @@ from places import Bucket, client
 from support import StartOrg
 
 from circulate_core import _core
-from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
 from circulate_core.aws.project import described
-from circulate_core.practice import OAuthClient, PracticeOrg, make_key
-from circulate_core.practice.compare import compare, key_of
+from circulate_local import Credentials, Function, Invocation, LocalLambda
+from circulate_practice import OAuthClient, PracticeOrg, make_key
+from circulate_practice.compare import compare, key_of
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas/lib"
 CANARY = "00canary-token"

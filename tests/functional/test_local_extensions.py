@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from toys import PATIENCE, add_extension, error, needs_namespaces, processes_with, result, running, toy
 
-from circulate_core.aws.local import Invocation, LocalLambda, phases
+from circulate_local import Invocation, LocalLambda, phases
 
 pytestmark = needs_namespaces
 

@@ -16,7 +16,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from toys import PATIENCE, needs_namespaces, toy
 
-from circulate_core.aws.local import LocalLambda
+from circulate_local import LocalLambda
 
 pytestmark = needs_namespaces
 

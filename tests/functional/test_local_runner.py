@@ -15,8 +15,8 @@ from statistics import median
 import pytest
 from toys import PATIENCE, error, needs_namespaces, processes_with, result, running, toy
 
-from circulate_core.aws.local import Credentials, Function, InvokeError, LocalLambda
 from circulate_core.exceptions import SettingsError
+from circulate_local import Credentials, Function, InvokeError, LocalLambda
 
 pytestmark = needs_namespaces
 
@@ -564,7 +564,7 @@ def test_no_process_is_left_however_the_program_ends(
     function = toy(tmp_path, code, name=name)
     program = f"""
 from pathlib import Path
-from circulate_core.aws.local import Function, LocalLambda
+from circulate_local import Function, LocalLambda
 function = Function(name={name!r}, task_root=Path({str(function.task_root)!r}), handler="toy.handler", timeout_s=900)
 with LocalLambda([function], log=lambda line: print(line, flush=True)) as local:
     local.invoke({name!r}, b"0")
@@ -596,7 +596,7 @@ def test_without_namespaces_a_function_gets_a_tmpdir_and_the_log_says_so(tmp_pat
     program = f"""
 from pathlib import Path
 from statistics import median
-from circulate_core.aws.local import Function, LocalLambda
+from circulate_local import Function, LocalLambda
 function = Function(name="toy", task_root=Path({str(function.task_root)!r}), handler="toy.handler", timeout_s=1)
 lines = []
 with LocalLambda([function], log=lines.append) as local:

@@ -12,7 +12,7 @@ import notebooks
 import pytest
 from support import PLENTY
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 FILES = sorted(notebooks.NOTEBOOKS.glob("*.ipynb"))
 

@@ -16,8 +16,8 @@ from support import Cli, CliFor, Done, StartOrg
 import circulate_core
 from circulate_core.api import SHIPPED_CATALOG
 from circulate_core.exceptions import AuthError
-from circulate_core.practice import LISTS, OAuthClient, PracticeOrg, make_key
-from circulate_core.practice.compare import compare
+from circulate_practice import LISTS, OAuthClient, PracticeOrg, make_key
+from circulate_practice.compare import compare
 
 ALL_SCOPES = sorted({rules.scope for rules in LISTS.values()})
 SECRET = "z/tZ9 canary:X2+8%=ü"  # noqa: S105 - of a practice org

@@ -7,7 +7,18 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from packages import PACKAGE, ROOT, assert_told, for_all_files, make_project, make_wheel, modes, names, write
+from packages import (
+    NOT_FOR_AWS,
+    PACKAGE,
+    ROOT,
+    assert_told,
+    for_all_files,
+    make_project,
+    make_wheel,
+    modes,
+    names,
+    write,
+)
 from support import Cli
 
 from circulate_core.aws.packaging import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
@@ -95,6 +106,13 @@ def test_the_core_layer_is_what_handlers_need_and_no_more(cli: Cli, build: Path,
     assert names(build / "core-layer.zip") == [f"python/{name}" for name in CORE]
     with ZipFile(build / "core-layer.zip") as layer, ZipFile(wheel) as whole:
         assert all(layer.read(f"python/{name}") == whole.read(name) for name in CORE)
+
+
+@pytest.mark.parametrize("package", NOT_FOR_AWS)
+def test_what_is_for_a_laptop_alone_is_in_no_zip(cli: Cli, build: Path, wheel: Path, package: str) -> None:
+    assert f"{package}/__init__.py" in names(wheel)
+    assert cli("package", "--wheel", wheel).code == 0
+    assert [(file.name, name) for file in build.iterdir() for name in names(file) if package in name] == []
 
 
 def test_the_layer_of_an_extension_has_its_program_and_all_that_it_imports(

@@ -18,10 +18,10 @@ from support import Cli, StartOrg
 from toys import needs_namespaces, result
 
 from circulate_core import _core
-from circulate_core.aws.local import Credentials, Function, LocalLambda
 from circulate_core.aws.project import described
-from circulate_core.practice import OAuthClient, PracticeOrg, make_key
-from circulate_core.practice.compare import compare, key_of
+from circulate_local import Credentials, Function, LocalLambda
+from circulate_practice import OAuthClient, PracticeOrg, make_key
+from circulate_practice.compare import compare, key_of
 
 USERS = "circulate-okta-users-list"
 TELLING = """
@@ -41,7 +41,7 @@ CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 INVOKE = """
 import json, sys
 from pathlib import Path
-from circulate_core.aws.local import Credentials, Function, LocalLambda
+from circulate_local import Credentials, Function, LocalLambda
 
 given = json.load(sys.stdin)
 function = Function(

@@ -10,7 +10,7 @@ from support import Cli, CliFor, StartOrg
 
 import circulate_core
 from circulate_core.api import SHIPPED_CATALOG
-from circulate_core.practice.compare import objects, records
+from circulate_practice.compare import objects, records
 
 
 def ids(manifest: Path) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import CliFor, StartOrg
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import Comparison, compare, objects, records, split_array
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import Comparison, compare, objects, records, split_array
 
 
 def sent(org: PracticeOrg) -> list[str]:

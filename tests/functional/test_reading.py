@@ -25,8 +25,8 @@ from circulate_core.exceptions import (
     SettingsError,
     StoppedError,
 )
-from circulate_core.practice import PracticeOrg
 from circulate_core.types import Snapshot
+from circulate_practice import PracticeOrg
 
 BEARER = [{"header": {"name": "Authorization", "prefix": "SSWS ", "secret": "token"}}]
 

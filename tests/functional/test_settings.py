@@ -9,7 +9,7 @@ from support import Cli, Done, StartOrg
 
 import circulate_core
 from circulate_core.exceptions import SettingsError
-from circulate_core.practice import OAuthClient, PracticeOrg, make_key
+from circulate_practice import OAuthClient, PracticeOrg, make_key
 
 CANARY = "00canary"
 FILE = "circulate.toml"

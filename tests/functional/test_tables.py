@@ -28,7 +28,7 @@ from support import CliFor, StartOrg
 
 import circulate_core
 from circulate_core.exceptions import DataError, DefinitionError, SettingsError, StateError
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 Rows = list[dict[str, Any]]
 

@@ -16,10 +16,10 @@ from support import CliFor, StartOrg
 from toys import needs_namespaces
 
 from circulate_core import _core
-from circulate_core.aws.local import Credentials, Function, Invocation, LocalLambda
-from circulate_core.aws.local.layers import lay_out
 from circulate_core.aws.project import described
-from circulate_core.practice import OAuthClient, PracticeOrg, make_key
+from circulate_local import Credentials, Function, Invocation, LocalLambda
+from circulate_local.layers import lay_out
+from circulate_practice import OAuthClient, PracticeOrg, make_key
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = make_key("ES256")

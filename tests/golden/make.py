@@ -29,8 +29,8 @@ from support import Cli, Done  # noqa: E402
 import circulate_core  # noqa: E402
 from circulate_core import _core  # noqa: E402
 from circulate_core.api import SHIPPED_CATALOG  # noqa: E402
-from circulate_core.practice import OAuthClient, PracticeOrg, make_key  # noqa: E402
-from circulate_core.practice.org import DEFAULT_TOKEN  # noqa: E402
+from circulate_practice import OAuthClient, PracticeOrg, make_key  # noqa: E402
+from circulate_practice.org import DEFAULT_TOKEN  # noqa: E402
 
 CENTURY = "36500d"
 """How long a pending run of the samples waits: a test must not depend on the calendar."""

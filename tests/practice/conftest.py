@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from practice_client import Client, Clock, Serve
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 LIST = "/api/v1/users"
 

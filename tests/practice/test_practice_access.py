@@ -7,7 +7,7 @@ import pytest
 from practice_client import LIST, Client, Clock, Reply, Serve
 from practice_oauth import TOKEN, USERS, ask, ath, by_secret, proof
 
-from circulate_core.practice import LISTS, OAuthClient, PracticeOrg, make_key
+from circulate_practice import LISTS, OAuthClient, PracticeOrg, make_key
 
 KEY = make_key("ES256")
 OTHER = make_key("RS256")

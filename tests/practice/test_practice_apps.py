@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 from practice_client import Client, Clock, Serve, records_of
 
-from circulate_core.practice import Changed, PracticeOrg, TruthEntry
-from circulate_core.practice.nasty import NASTY
-from circulate_core.practice.stamps import stamp
+from circulate_practice import Changed, PracticeOrg, TruthEntry
+from circulate_practice.data.nasty import NASTY
+from circulate_practice.data.stamps import stamp
 
 APPS = "/api/v1/apps"
 

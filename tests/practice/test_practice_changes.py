@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 from practice_client import LIST, Clock, Serve, records_of
 
-from circulate_core.practice import TruthEntry
-from circulate_core.practice.stamps import stamp
+from circulate_practice import TruthEntry
+from circulate_practice.data.stamps import stamp
 
 
 def by_id(entries: list[TruthEntry]) -> dict[str, TruthEntry]:

@@ -17,9 +17,9 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from practice_oauth import FORM, TOKEN, assertion, by_assertion
 
-from circulate_core.practice import KINDS
-from circulate_core.practice.command import add_arguments, run
-from circulate_core.practice.durations import parse_duration
+from circulate_practice import KINDS
+from circulate_practice.data.durations import parse_duration
+from circulate_practice.server.command import add_arguments, run
 
 
 def parsed(*flags: str) -> argparse.Namespace:
@@ -35,7 +35,7 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
     flags += ["--apps", "3", "--app-users", "0-3", "--app-groups", "1", "--groups", "2", "--group-members", "2"]
     flags += ["--bucket-limit", "/api/v1/apps=7"]
     with subprocess.Popen(
-        [sys.executable, "-m", "circulate_core.practice", *flags],
+        [sys.executable, "-m", "circulate_practice", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -96,7 +96,7 @@ def test_an_oauth_client_asks_for_tokens_with_the_key_in_the_file(
     file = tmp_path / "key.json"
     for _ in range(2):  # the second finds the key
         with subprocess.Popen(
-            [sys.executable, "-m", "circulate_core.practice", "--oauth-client", "0oa1", "--oauth-key", file, *flags],
+            [sys.executable, "-m", "circulate_practice", "--oauth-client", "0oa1", "--oauth-key", file, *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from practice_client import Serve, records_of
 
-from circulate_core.practice.compare import Comparison, compare, key_of, sent_by, without_parent
+from circulate_practice.compare import Comparison, compare, key_of, sent_by, without_parent
 
 
 def written(folder: Path, *records: bytes) -> Path:

@@ -10,9 +10,9 @@ import re
 import pytest
 from practice_client import LIST, Client, Clock, Reply, Serve, records_of
 
-from circulate_core.practice import KINDS, LISTS, Fault, FaultError, PracticeOrg
-from circulate_core.practice.faults import FaultPlan
-from circulate_core.practice.routes import Paging
+from circulate_practice import KINDS, LISTS, Fault, FaultError, PracticeOrg
+from circulate_practice.okta.routes import Paging
+from circulate_practice.server.faults import FaultPlan
 
 TWO_PAGES = f"{LIST}?limit=20"
 

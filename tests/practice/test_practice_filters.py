@@ -4,10 +4,10 @@ from array import array
 
 import pytest
 
-from circulate_core.practice.filters import FilterError, compile_filter, id_in, name_in, time_in
-from circulate_core.practice.ids import USER, Ids
-from circulate_core.practice.stamps import parse_stamp
-from circulate_core.practice.users import STATUSES
+from circulate_practice.data.ids import USER, Ids
+from circulate_practice.data.stamps import parse_stamp
+from circulate_practice.okta.users import STATUSES
+from circulate_practice.paging.filters import FilterError, compile_filter, id_in, name_in, time_in
 
 DAYS = ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.001Z")
 NAMES = ("ACTIVE", "STAGED", "DEPROVISIONED", "ACTIVE")

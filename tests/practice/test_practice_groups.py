@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 from practice_client import Clock, Serve, records_of
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.stamps import stamp
+from circulate_practice import PracticeOrg
+from circulate_practice.data.stamps import stamp
 
 GROUPS = "/api/v1/groups"
 BY_MEMBERS = "lastMembershipUpdated"

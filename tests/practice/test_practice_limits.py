@@ -6,7 +6,7 @@ import threading
 import pytest
 from practice_client import Client, Clock, Serve
 
-from circulate_core.practice import Window
+from circulate_practice import Window
 
 
 def test_requests_beyond_the_limit_are_rejected_until_the_window_is_over(serve: Serve, clock: Clock) -> None:

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 from practice_client import Client, Clock, Serve, records_of
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.nasty import NASTY
-from circulate_core.practice.policies import TYPES
-from circulate_core.practice.stamps import stamp
+from circulate_practice import PracticeOrg
+from circulate_practice.data.nasty import NASTY
+from circulate_practice.data.stamps import stamp
+from circulate_practice.okta.policies import TYPES
 
 DEVICES, POLICIES, ASSIGNEES = "/api/v1/devices", "/api/v1/policies", "/api/v1/iam/assignees/users"
 PLAIN = {

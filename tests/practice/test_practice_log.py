@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from practice_client import LIST, Clock, Serve, records_of
 
-from circulate_core.practice import LogEntry, PracticeOrg
+from circulate_practice import LogEntry, PracticeOrg
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ import pytest
 from practice_client import Clock, Reply, Serve
 from practice_oauth import ASSERTION_TYPE, TOKEN, USERS, ask, assertion, basic, by_assertion, by_secret, signed
 
-from circulate_core.practice import OAuthClient, TokenRequest, Window, make_key
-from circulate_core.practice.jose import ALGORITHMS
-from circulate_core.practice.oauth_clients import Method
+from circulate_practice import OAuthClient, TokenRequest, Window, make_key
+from circulate_practice.oauth.clients import Method
+from circulate_practice.oauth.jose import ALGORITHMS
 
 KEY = make_key("ES256")
 SCOPES = [USERS, "okta.logs.read"]
@@ -390,7 +390,7 @@ def test_the_package_for_keys_is_imported_only_by_who_has_some() -> None:
 import sys
 sys.modules["joserfc"] = None
 import importlib.util
-from circulate_core.practice import OAuthClient, PracticeOrg
+from circulate_practice import OAuthClient, PracticeOrg
 with PracticeOrg(clients=[OAuthClient(client_id="a", scopes=["b"], method="client_secret_post", secret="c")]): pass
 try:
     OAuthClient(client_id="a", scopes=["b"], keys=[{"kid": "1"}])

@@ -15,10 +15,10 @@ from urllib.parse import quote
 import pytest
 from practice_client import LIST, Client, Serve
 
-from circulate_core.practice import LISTS
-from circulate_core.practice.policies import TYPES
-from circulate_core.practice.routes import Paging
-from circulate_core.practice.users import STATUSES
+from circulate_practice import LISTS
+from circulate_practice.okta.policies import TYPES
+from circulate_practice.okta.routes import Paging
+from circulate_practice.okta.users import STATUSES
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 validators = pytest.importorskip("openapi_schema_validator", reason="openapi-schema-validator is not installed")

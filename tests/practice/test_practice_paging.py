@@ -5,7 +5,7 @@ from urllib.parse import quote, unquote
 import pytest
 from practice_client import LIST, Client, Clock, Reply, Serve
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 EVERYONE = quote('lastUpdated ge "1970-01-01T00:00:00.000Z"')
 GONE = quote('status eq "DEPROVISIONED"')

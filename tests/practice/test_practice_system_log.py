@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from practice_client import Client, Clock, Reply, Serve, records_of
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.nasty import NASTY
-from circulate_core.practice.stamps import stamp
+from circulate_practice import PracticeOrg
+from circulate_practice.data.nasty import NASTY
+from circulate_practice.data.stamps import stamp
 
 LOGS = "/api/v1/logs"
 DAY = 86_400

@@ -5,14 +5,14 @@ import statistics
 
 import pytest
 
-from circulate_core.practice.columns import StartingValues, newest_start
-from circulate_core.practice.directory import Directory
-from circulate_core.practice.fragments import ORG_URL, padded
-from circulate_core.practice.ids import USER, Ids
-from circulate_core.practice.nasty import NASTY
-from circulate_core.practice.pages import PageCache
-from circulate_core.practice.stamps import parse_stamp, stamp
-from circulate_core.practice.users import STATUSES, Row, UserWriter
+from circulate_practice.data.columns import StartingValues, newest_start
+from circulate_practice.data.fragments import ORG_URL, padded
+from circulate_practice.data.ids import USER, Ids
+from circulate_practice.data.nasty import NASTY
+from circulate_practice.data.stamps import parse_stamp, stamp
+from circulate_practice.okta.directory import Directory
+from circulate_practice.okta.users import STATUSES, Row, UserWriter
+from circulate_practice.paging.pages import PageCache
 
 NOW = 1_782_900_000.0
 

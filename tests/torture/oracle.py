@@ -8,8 +8,8 @@ from pathlib import Path
 
 from support import Cli
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import objects, records
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import objects, records
 
 
 @dataclass(frozen=True)

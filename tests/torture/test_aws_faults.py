@@ -13,7 +13,7 @@ from oracle import check_quiet
 from proxy import Answer, Fate, Handler, proxy
 from support import Bursts, Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice.compare import records
+from circulate_practice.compare import records
 
 USERS = 900
 # Uncompressed, since microburst unpacks what says that it is compressed before it hands it on.

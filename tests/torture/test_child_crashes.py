@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from support import Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice import PracticeOrg
-from circulate_core.practice.compare import compare, key_of, records
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import compare, key_of, records
 
 POINTS = [
     f"{when}-{what}"

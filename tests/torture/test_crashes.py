@@ -23,7 +23,7 @@ from oracle import check_quiet, missed_versions
 from places import Bucket
 from support import Cli, CliFor, StartOrg
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 POINTS = [
     f"{when}-{what}"

@@ -8,7 +8,7 @@ import pytest
 from promotions import Promoting
 from support import Cli, CliFor, StartOrg
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 STALLS_AT = 7
 LEASE = ("--lease", "200ms", "--batch-records", "10")

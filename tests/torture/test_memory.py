@@ -11,7 +11,7 @@ import pytest
 from shapes import SHAPES, serving
 from support import Cli, CliFor, StartOrg
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 LIMIT = 90_000
 """Peak RSS in KB that no pull exceeds."""

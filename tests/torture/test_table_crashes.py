@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from support import Cli, CliFor, Done, StartOrg
 
-from circulate_core.practice import PracticeOrg
+from circulate_practice import PracticeOrg
 
 POINTS = [
     f"{when}-{what}"

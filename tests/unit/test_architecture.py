@@ -1,5 +1,7 @@
 """The shape of the project, held by tests: what may depend on what, and what must not be loaded."""
 
+import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -132,13 +134,42 @@ def test_importing_the_package_loads_nothing_heavy_and_starts_no_thread() -> Non
     code = "import sys, circulate_core; print(*sys.modules); print(len(__import__('os').listdir('/proc/self/task')))"
     modules, threads = run_python(code).splitlines()
     assert HEAVY & set(modules.split()) == set()
-    assert "circulate_core.practice" not in modules
+    assert {"circulate_core.practice", "circulate_core.aws.local"} & set(modules.split()) == set()
+    assert {"circulate_practice", "circulate_local"} & set(modules.split()) == set()
     assert threads == "1"
 
 
 def test_projects_are_read_and_packaged_without_the_local_runner() -> None:
     modules = run_python("import sys, circulate_core.aws.packaging, circulate_core.aws.project; print(*sys.modules)")
-    assert "circulate_core.aws.local" not in modules.split()
+    assert "circulate_local" not in modules.split()
+
+
+PACKAGES = {file.parent.name: file.parent for file in sorted((ROOT / "python").glob("*/__init__.py"))}
+
+
+def test_the_wheel_has_every_package() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    assert listed["maturin"]["python-packages"] == listed["mypy"]["packages"] == list(PACKAGES)
+    assert all((folder / "py.typed").is_file() for folder in PACKAGES.values())
+
+
+@pytest.mark.parametrize("package", ["circulate_local", "circulate_practice"])
+def test_modules_do_not_import_each_other_in_a_circle(package: str) -> None:
+    files = {
+        ".".join(file.relative_to(ROOT / "python").with_suffix("").parts).removesuffix(".__init__"): file
+        for file in PACKAGES[package].rglob("*.py")
+    }
+    graph = {module: used_by(file) & files.keys() - {package} for module, file in files.items()}
+    assert any(graph.values())
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def used_by(file: Path) -> set[str]:
+    """What a module imports from: modules, and names of modules that may be modules."""
+    imports = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {str(node.module) for node in imports} | {
+        f"{node.module}.{alias.name}" for node in imports for alias in node.names
+    }
 
 
 IMPORT_BUDGET = 40

@@ -8,7 +8,7 @@ from circulate_core.aws import puller
 list = puller("okta.users")
 ```
 
-`circulate_core.aws.local` runs such functions on this machine as Lambda would; functions themselves never import it.
+`circulate_local` runs such functions on this machine as Lambda would; functions themselves never import it.
 """
 
 from circulate_core.aws.handler import puller

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 @contextmanager
 def practice_org(users: int, log: Path) -> Iterator[Org]:
     """Run a practice org until the block ends."""
-    command = [sys.executable, "-m", "circulate_core.practice", "--users", str(users), "--log", str(log)]
+    command = [sys.executable, "-m", "circulate_practice", "--users", str(users), "--log", str(log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own command
         try:
             words = (process.stdout.readline() if process.stdout else "").split()
@@ -101,7 +101,7 @@ def _newest_manifest(lake: Path) -> Path:
 
 
 def _show_folder(lake: Path, manifest: Path) -> None:
-    from circulate_core.practice.compare import objects, records  # noqa: PLC0415 - not part of the Lambda layer
+    from circulate_practice.compare import objects, records  # noqa: PLC0415 - not part of the Lambda layer
 
     for path in [*objects(manifest), manifest]:
         say(f"  {size(path.stat().st_size):>9}  {path.relative_to(lake)}")
@@ -110,7 +110,7 @@ def _show_folder(lake: Path, manifest: Path) -> None:
 
 
 def _compare(manifest: Path, org: Org, seen: int) -> bool:
-    from circulate_core.practice.compare import compare, sent_by  # noqa: PLC0415 - not part of the Lambda layer
+    from circulate_practice.compare import compare, sent_by  # noqa: PLC0415 - not part of the Lambda layer
 
     comparison = compare(manifest, sent_by(org.log, after=seen))
     mark = paint("✓", "green") if comparison.identical else paint("✗", "red")

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from circulate_core.aws.local import LocalLambda
     from circulate_core.aws.project import Described
+    from circulate_local import LocalLambda
 
 LAMBDAS = Path("lambdas/lib")
 EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
@@ -204,7 +204,7 @@ def _surrounded(
     stack: ExitStack, args: argparse.Namespace, described: list[Described], *, port: int = 0
 ) -> LocalLambda:
     """Start what functions need, and the runner with them, until the stack is closed."""
-    from circulate_core.aws.local import Credentials, Function, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
+    from circulate_local import Credentials, Function, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
 
     environment = _settings_of_environment(described)
     oauth = any(each.extension == TOKEN_EXTENSION for each in described)
@@ -258,7 +258,7 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
         org: Settings of the practice org, if that is what it pulls from.
         stored: Whether credentials are in Secrets Manager.
     """
-    from circulate_core.aws.local import stand_ins  # noqa: PLC0415 - an extra
+    from circulate_local import stand_ins  # noqa: PLC0415 - an extra
 
     if org is None:
         return {}
@@ -286,7 +286,7 @@ def _scopes(function: Described) -> list[str]:
 
 def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str | None, Path]:
     """Lay out the extensions that functions have beside them."""
-    from circulate_core.aws.local.layers import lay_out  # noqa: PLC0415 - an extra
+    from circulate_local.layers import lay_out  # noqa: PLC0415 - an extra
 
     layers: dict[str | None, Path] = {}
     for name in names - {None}:

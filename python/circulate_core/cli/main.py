@@ -79,7 +79,7 @@ def _add_practice_org(commands: argparse._SubParsersAction[argparse.ArgumentPars
     about = "run an Okta-shaped server on loopback to pull from"
     command = commands.add_parser("practice-org", help=about, description=f"{about[0].upper()}{about[1:]}.")
     try:
-        from circulate_core.practice import command as practice  # noqa: PLC0415 - not part of the Lambda layer
+        from circulate_practice.server import command as practice  # noqa: PLC0415 - not part of the Lambda layer
     except ModuleNotFoundError:
         command.set_defaults(run=lambda _: command.error("this installation comes without the practice org"))
         return

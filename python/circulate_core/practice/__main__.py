@@ -1,11 +1,9 @@
-"""Run the practice org: `python -m circulate_core.practice`."""
+"""Run the practice org by its earlier name."""
 
-import argparse
-import sys
-
-from circulate_core.practice.command import add_arguments, run
+import runpy
+import warnings
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="circulate practice-org", description=__doc__)
-    add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
+    # Shown by default, since it is raised in what the user started.
+    warnings.warn("run `python -m circulate_practice`; circulate_core.practice goes with 0.3", DeprecationWarning, 1)
+    runpy.run_module("circulate_practice", run_name="__main__", alter_sys=True)

@@ -1,23 +1,11 @@
-"""Run Lambda functions on this machine as AWS runs them.
+"""The earlier name of `circulate_local`, which goes with 0.3."""
 
-An unmodified handler runs under AWS's own runtime client, in processes of its own, against a Runtime API and an
-Extensions API that behave as AWS's do: phases, time and memory limits, freezing between calls, `/tmp`, logs.
+import warnings
 
-```python
-from pathlib import Path
-
-from circulate_core.aws.local import Function, LocalLambda
-
-users = Function(name="users", task_root=Path("lambdas/users"), handler="handler.list", timeout_s=30)
-with LocalLambda([users], log=print) as local:
-    print(local.invoke("users", b'{"mode": "full"}').payload)
-```
-"""
-
-from circulate_core.aws.local.function import Function
-from circulate_core.aws.local.invocation import Invocation
-from circulate_core.aws.local.local_lambda import LocalLambda
-from circulate_core.aws.local.refusals import InvokeError
-from circulate_core.aws.local.variables import Credentials
+from circulate_local import Credentials, Function, Invocation, InvokeError, LocalLambda
 
 __all__ = ["Credentials", "Function", "Invocation", "InvokeError", "LocalLambda"]
+
+warnings.warn(
+    "circulate_core.aws.local is now circulate_local; this name goes with 0.3", DeprecationWarning, stacklevel=2
+)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from circulate_core.aws.project import Described
 
 PACKAGE = "circulate_core/"
+"""Of what the wheel has, the package that runs on AWS: neither the practice org nor the local runner."""
 ENGINE = PACKAGE + "_core.abi3.so"
 NEEDED = (".py", ".yaml", ".so")
 """What is loaded. Stubs, JSON Schemas and `py.typed` are for people who write code."""

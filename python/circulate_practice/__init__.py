@@ -1,0 +1,34 @@
+"""The practice org: an Okta-shaped API on loopback, to pull from without an account and to test against.
+
+Its digest log says what was really handed over, byte for byte, which makes it the truth that tests and benchmarks
+compare a data lake with. It uses nothing of the engine, and the standard library only; OAuth clients with keys need
+`joserfc` too.
+"""
+
+from circulate_practice.oauth.clients import OAuthClient
+from circulate_practice.oauth.jose import make_key
+from circulate_practice.oauth.token_endpoint import TokenRequest
+from circulate_practice.okta.routes import BUCKETS, LISTS
+from circulate_practice.org import PracticeOrg
+from circulate_practice.paging.children import Changed
+from circulate_practice.paging.collection import TruthEntry
+from circulate_practice.server.faults import KINDS, Fault, FaultError
+from circulate_practice.server.limits import Window
+from circulate_practice.server.log import LogEntry, LoggedRecord
+
+__all__ = [
+    "BUCKETS",
+    "KINDS",
+    "LISTS",
+    "Changed",
+    "Fault",
+    "FaultError",
+    "LogEntry",
+    "LoggedRecord",
+    "OAuthClient",
+    "PracticeOrg",
+    "TokenRequest",
+    "TruthEntry",
+    "Window",
+    "make_key",
+]

@@ -1,0 +1,48 @@
+"""What the writers of records share: orders of members, the attributes that break careless readers, padding."""
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Final
+
+from circulate_practice.data.nasty import NASTY
+
+ORG_URL: Final = b"https://practice-org.example.com"
+"""Org named in `_links`; it is not where the server listens, so that records do not depend on the port."""
+
+_HARMLESS: Final = (b'"favouriteColour":"blue"',)
+_PAD_OVERHEAD: Final = len(b'"practicePadding":"",')
+
+
+def rearrangements(size: int) -> tuple[Callable[[tuple[bytes, ...]], tuple[bytes, ...]], ...]:
+    """Return ways to order `size` members; the first keeps the order Okta uses and is taken most often."""
+    usual = list(range(size))
+    turned = usual[size // 2 :] + usual[: size // 2]
+    woven = usual[::2] + usual[1::2]
+    orders = (usual, usual, usual, turned, woven, usual[::-1], usual, turned[::-1])
+    return tuple(itemgetter(*order) for order in orders)
+
+
+class Extras:
+    """Attributes for the places where Okta's description allows any.
+
+    Args:
+        first: Where in the kinds the first record begins.
+        nasty: Whether they are those of `NASTY`; without them every common reader (DuckDB, Arrow) takes the records.
+    """
+
+    def __init__(self, first: int, *, nasty: bool) -> None:
+        self._kinds = tuple(NASTY.values()) if nasty else _HARMLESS
+        self._first = first
+
+    def of(self, number: int, noise: int) -> bytes:
+        """Return one or two of the kinds: the first in turn, so that none is missing, the other by chance."""
+        kinds = self._kinds
+        turn = (number + self._first) % len(kinds)
+        other = (turn + noise) % len(kinds)
+        return kinds[turn] if other == turn else kinds[turn] + b"," + kinds[other]
+
+
+def padded(record: bytes, size: int) -> bytes:
+    """Return `record` with a padding attribute in front that brings it to `size` bytes, or as it is if it is larger."""
+    missing = size - len(record) - _PAD_OVERHEAD
+    return record if missing < 0 else b'{"practicePadding":"%b",%b' % (b"x" * missing, record[1:])

@@ -1,0 +1,163 @@
+"""`POST /oauth2/v1/token`: access tokens for clients that say who they are, by the letter of RFC 6749 and RFC 9449."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl
+
+from circulate_practice.oauth.client_auth import ClientAuth, OAuthError
+from circulate_practice.oauth.clients import OAuthClient
+from circulate_practice.oauth.dpop import NonceError, ProofError, Proofs
+from circulate_practice.oauth.grants import Grant, Grants
+from circulate_practice.oauth.jose import JoseError, read
+from circulate_practice.server.answers import Answer, Headers, Refusal
+from circulate_practice.server.requests import Request
+
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_ENCODED: Final = re.compile(rb"(?:[A-Za-z0-9*._~+&=-]|%[0-9A-Fa-f]{2})*")
+_ISSUED: Final = "issued"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One request of a token, as the log of the practice org shows it; it never holds a secret.
+
+    Attributes:
+        time: When it came, in epoch seconds.
+        client_id: The client it named, or None if it named none.
+        jti: The `jti` of its assertion, or None.
+        outcome: `issued`, or the error code it got. A fault may have put another answer in the place of this one.
+    """
+
+    time: float
+    client_id: str | None
+    jti: str | None
+    outcome: str
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is known of a request while it is looked at."""
+
+    client_id: str | None = None
+    jti: str | None = None
+    headers: Headers = field(default_factory=list)
+
+
+class TokenEndpoint:
+    """Answer requests of tokens.
+
+    Args:
+        clients: The clients there are.
+        grants: Where tokens come from.
+        proofs: What checks proofs of possession.
+        clock: Source of the time, in epoch seconds.
+    """
+
+    def __init__(
+        self, clients: Iterable[OAuthClient], grants: Grants, proofs: Proofs, clock: Callable[[], float]
+    ) -> None:
+        self.clients = ClientAuth(clients, clock)
+        self._grants = grants
+        self._proofs = proofs
+        self._clock = clock
+        self._requests: list[TokenRequest] = []
+        self._lock = threading.Lock()
+
+    @property
+    def requests(self) -> list[TokenRequest]:
+        """Every request so far, oldest first."""
+        with self._lock:
+            return list(self._requests)
+
+    def answer(self, request: Request) -> tuple[Answer, int]:
+        """Return the answer to a request, and how many there were, this one included.
+
+        Raises:
+            Refusal: If it is no POST.
+        """
+        if request.method != "POST":
+            raise Refusal(405, "E0000022")
+        asked = _Asked()
+        try:
+            answer, outcome = self._issued(request, asked), _ISSUED
+        except OAuthError as error:
+            answer, outcome = _refused(request, error), error.error
+        answer.more_headers += asked.headers
+        with self._lock:
+            self._requests.append(TokenRequest(self._clock(), asked.client_id, asked.jti, outcome))
+            return answer, len(self._requests)
+
+    def _issued(self, request: Request, asked: _Asked) -> Answer:
+        form = _form(request)
+        asked.client_id = form.get("client_id")
+        _note_assertion(asked, form.get("client_assertion"))
+        if "grant_type" not in form:
+            raise OAuthError(400, "invalid_request", "grant_type is missing.")
+        if form["grant_type"] != "client_credentials":
+            raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
+        client = self.clients.client(form, request.authorization, request.url)
+        asked.client_id = client.client_id
+        key = self._key(request, client, asked)
+        scopes = form.get("scope", "").split()
+        if not scopes or not set(scopes) <= set(client.scopes):
+            raise OAuthError(400, "invalid_scope", "scope is missing, or names one that the client is not granted.")
+        grant = Grant(client.client_id, frozenset(scopes), self._clock() + client.lifetime, key)
+        body: dict[str, object] = {"token_type": "DPoP" if key else "Bearer"}
+        if client.expires_in != "absent":
+            lifetime = int(client.lifetime)
+            body["expires_in"] = lifetime if client.expires_in == "number" else str(lifetime)
+        body |= {"access_token": self._grants.issue(grant), "scope": " ".join(scopes)}
+        return Answer(status=200, body=json.dumps(body, separators=(",", ":")).encode())
+
+    def _key(self, request: Request, client: OAuthClient, asked: _Asked) -> str | None:
+        """Return the thumbprint of the key that the token is to be bound to, or None for a bearer token."""
+        if not client.dpop and not request.proofs:
+            return None
+        try:
+            return self._proofs.check(request.proofs, request.method, request.url)
+        except ProofError as error:
+            raise OAuthError(400, "invalid_dpop_proof", str(error)) from error
+        except NonceError as error:
+            asked.headers.append(("dpop-nonce", self._proofs.nonce))
+            raise OAuthError(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof.") from error
+
+
+def _form(request: Request) -> dict[str, str]:
+    """Return the parameters of a request, without those that have no value."""
+    if "?" in request.target:
+        raise OAuthError(400, "invalid_request", "Parameters belong into the body, not into the URL.")
+    if request.content_type != _FORM_TYPE:
+        raise OAuthError(400, "invalid_request", f"The Content-Type must be {_FORM_TYPE}.")
+    if not _ENCODED.fullmatch(request.body):
+        raise OAuthError(400, "invalid_request", "The body is not form-encoded.")
+    try:
+        pairs = parse_qsl(request.body.decode(), strict_parsing=True, keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise OAuthError(400, "invalid_request", "The body is not form-encoded.") from error
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise OAuthError(400, "invalid_request", "A parameter is repeated.")
+    return {name: value for name, value in pairs if value}
+
+
+def _note_assertion(asked: _Asked, assertion: str | None) -> None:
+    """Note what an assertion says of itself, for the log."""
+    try:
+        claims = read(assertion or "").claims
+    except JoseError:
+        return
+    asked.client_id = asked.client_id or str(claims.get("sub"))
+    asked.jti = str(claims["jti"]) if "jti" in claims else None
+
+
+def _refused(request: Request, error: OAuthError) -> Answer:
+    body = {"error": error.error, "error_description": error.description}
+    basic = error.status == 401 and request.authorization  # noqa: PLR2004 - the status of RFC 6749, 5.2
+    return Answer(
+        status=error.status,
+        body=json.dumps(body, separators=(",", ":")).encode(),
+        more_headers=[("WWW-Authenticate", 'Basic realm="practice org"')] if basic else [],
+    )

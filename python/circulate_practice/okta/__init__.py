@@ -1,0 +1,1 @@
+"""The API of Okta: its paths, its lists, and what an org holds."""

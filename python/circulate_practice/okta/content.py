@@ -1,0 +1,235 @@
+"""Everything one org holds, by list; and the page of a list that a path stands for."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypedDict, TypeVar
+
+from circulate_practice.data.sizes import Sizes
+from circulate_practice.okta.api_tokens import ApiTokens
+from circulate_practice.okta.app_groups import AppGroups
+from circulate_practice.okta.app_users import AppUsers
+from circulate_practice.okta.apps import Apps
+from circulate_practice.okta.authorization_servers import AuthorizationServers
+from circulate_practice.okta.devices import Devices
+from circulate_practice.okta.directory import Directory
+from circulate_practice.okta.events import EventWriter
+from circulate_practice.okta.groups import Groups
+from circulate_practice.okta.lacks import Lacks
+from circulate_practice.okta.members import Members
+from circulate_practice.okta.policies import TYPES, Policies
+from circulate_practice.okta.routes import Place
+from circulate_practice.okta.system_log import SystemLog
+from circulate_practice.okta.user_factors import UserFactors
+from circulate_practice.okta.user_roles import RoleAssignees, UserRoles
+from circulate_practice.okta.zones import Zones
+from circulate_practice.paging.children import Changed, Children
+from circulate_practice.paging.collection import Clock, Collection, TruthEntry
+from circulate_practice.paging.editable import Editable
+from circulate_practice.paging.listing import ListQuery, Source
+from circulate_practice.paging.pages import PageCache, Record
+from circulate_practice.server.answers import Refusal
+
+_Found = TypeVar("_Found", bound=Collection)
+
+
+class _Shared(TypedDict):
+    """What nearly all lists are made with."""
+
+    clock: Clock
+    nasty: bool
+    cache: PageCache
+
+
+class Amounts(NamedTuple):
+    """How much of everything there is at the start."""
+
+    users: int
+    apps: int
+    app_users: Sizes
+    app_groups: Sizes
+    groups: int
+    group_members: Sizes
+    events: int
+    devices: int
+    policies: int
+    user_factors: Sizes
+    role_assignees: int
+    user_roles: Sizes
+    api_tokens: int
+    zones: int
+    authorization_servers: int
+
+
+class Content:
+    """Everything one org holds.
+
+    Args:
+        amounts: How much of everything there is at the start.
+        lacks: What it has not.
+        seed: Number everything follows from.
+        clock: Source of the time of changes.
+        nasty: Whether records carry the attributes of `NASTY`.
+        cache_bytes: How much memory rendered pages may take.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the content of an org is made of
+        self, amounts: Amounts, lacks: Lacks, seed: int, clock: Clock, *, nasty: bool, cache_bytes: int
+    ) -> None:
+        cache = PageCache(cache_bytes)
+        shared = _Shared(clock=clock, nasty=nasty, cache=cache)
+        self._adding = threading.Lock()
+        self._lacks = lacks
+        self.users = Directory(amounts.users, seed, **shared)
+        self.apps = Apps(amounts.apps, seed, **shared)
+        self.groups = Groups(amounts.groups, seed, **shared)
+        self.events = SystemLog(amounts.events, seed, clock, EventWriter(seed, amounts.users, nasty=nasty))
+        self._editable: dict[str, Editable] = {
+            "apps": self.apps,
+            "groups": self.groups,
+            "devices": Devices(amounts.devices, seed, **shared),
+            "policies": Policies(amounts.policies, lacks.policy_types, seed, **shared),
+            "api_tokens": ApiTokens(amounts.api_tokens, seed, **shared),
+            "zones": Zones(amounts.zones, seed, **shared),
+            "authorization_servers": AuthorizationServers(amounts.authorization_servers, seed, **shared),
+        }
+        self._tops: dict[str, Collection] = {"users": self.users, **self._editable}
+        roles = UserRoles(self.users, amounts.role_assignees, amounts.user_roles, seed, **shared)
+        self._assignees = RoleAssignees(self.users, roles)
+        self._below: dict[str, Children] = {
+            "app_users": AppUsers(self.apps, self.users, amounts.app_users, seed, **shared),
+            "app_groups": AppGroups(self.apps, self.groups, amounts.app_groups, seed, **shared),
+            "group_members": Members(self.groups, self.users, amounts.group_members, seed, clock=clock, cache=cache),
+            "user_factors": UserFactors(self.users, amounts.user_factors, seed, **shared),
+            "user_roles": roles,
+        }
+
+    def source(self, place: Place, query: ListQuery) -> Source:
+        """Return what gives the pages of the list at `place`.
+
+        Raises:
+            Refusal: If the org lacks it, if its parent is not there or closed to the token, or if `query` does not say
+                which policies it wants.
+        """
+        self._lacks.check(place.collection)
+        if place.collection == "logs":
+            return Source(self.events.page, self.events.first)
+        if place.collection == "role_assignees":
+            return Source(lambda query, start: self._assignees.page(start, query.limit))
+        children = self._below.get(place.collection)
+        if children is None:
+            collection, wanted = self._tops[place.collection], self._filter(place.collection, query)
+            return Source(lambda query, start: collection.page(wanted, start, query.limit))
+        parent = children.parents.index_of(place.record_id)
+        if parent is None:
+            raise Refusal(404, "E0000007", f"{place.record_id} ({children.parents.kind})")
+        if children.parents.is_forbidden(parent):
+            raise Refusal(403, "E0000006")
+        return Source(lambda query, start: children.page(parent, start, query.limit))
+
+    def _filter(self, collection: str, query: ListQuery) -> str:
+        """Return the expression that says which records `query` wants."""
+        if collection != "policies":
+            return query.value("search" if collection == "devices" else "filter")
+        kind = query.value("type")
+        if not kind:
+            raise Refusal(400, "E0000001", "type", "type: The parameter is required.")
+        self._lacks.check(f"policies/{kind}")
+        if kind not in TYPES:
+            raise Refusal(400, "E0000002", "Invalid policy type specified.")
+        return f'type eq "{kind}"'
+
+    def single(self, place: Place) -> Record:
+        """Return the record at `place`.
+
+        Raises:
+            Refusal: If it is not there.
+        """
+        collection = self._tops[place.collection]
+        record = collection.one(place.record_id)
+        if record is None:
+            raise Refusal(404, "E0000007", f"{place.record_id} ({collection.kind})")
+        return record
+
+    def truth(self, name: str) -> Iterator[TruthEntry]:
+        """Yield what the newest version of every record of a list looks like.
+
+        Raises:
+            LookupError: If there is no such list.
+        """
+        lists: dict[str, Collection | Children | SystemLog | RoleAssignees] = {
+            **self._tops,
+            **self._below,
+            "logs": self.events,
+            "role_assignees": self._assignees,
+        }
+        if name not in lists:
+            message = f'no list "{name}"; there are {", ".join(lists)}'
+            raise LookupError(message)
+        return iter(()) if name in self._lacks else lists[name].truth()
+
+    def add(self, name: str) -> str:
+        """Add a record to a list of records without children, and return its id.
+
+        Raises:
+            LookupError: If there is no such list, or none that takes records.
+        """
+        if name not in self._editable:
+            message = f'no list "{name}" to add to; there are {", ".join(self._editable)}'
+            raise LookupError(message)
+        return self._add(self._editable[name], {})
+
+    def add_app(self, *, users: int, groups: int) -> str:
+        """Add an app with so many users and groups, and return its id."""
+        return self._add(self.apps, {"app_users": users, "app_groups": groups})
+
+    def add_group(self, *, members: int) -> str:
+        """Add a group with so many members, if there are so many users, and return its id."""
+        return self._add(self.groups, {"group_members": members})
+
+    def delete(self, record_id: str) -> None:
+        """Delete a record; see `Editable.delete`. Like the three below, raises LookupError without one."""
+        collection, index = self._found(record_id, self._editable.values())
+        collection.delete(index)
+
+    def rename(self, record_id: str) -> None:
+        """Rename a record; see `Editable.rename`."""
+        collection, index = self._found(record_id, self._editable.values())
+        collection.rename(index)
+
+    def forbid(self, record_id: str) -> None:
+        """Refuse the lists below a user, an app or a group; see `Collection.forbid`."""
+        collection, index = self._found(record_id, (self.users, self.apps, self.groups))
+        collection.forbid(index)
+
+    def allow(self, record_id: str) -> None:
+        """Serve the lists below a user, an app or a group again; see `Collection.allow`."""
+        collection, index = self._found(record_id, (self.users, self.apps, self.groups))
+        collection.allow(index)
+
+    def change_children(self, name: str, parent_id: str, *, add: int, update: int, remove: int) -> Changed:
+        """Change the children of one parent; see `Children.change`.
+
+        Raises:
+            LookupError: If there is no such list or no such parent.
+        """
+        children = self._below.get(name)
+        index = None if children is None else children.parents.index_of(parent_id)
+        if children is None or index is None:
+            message = f'no list "{name}" below "{parent_id}"; lists with a parent are {", ".join(self._below)}'
+            raise LookupError(message)
+        return children.change(index, add=add, update=update, remove=remove)
+
+    @staticmethod
+    def _found(record_id: str, among: Iterable[_Found]) -> tuple[_Found, int]:
+        for collection in among:
+            index = collection.index_of(record_id)
+            if index is not None:
+                return collection, index
+        message = f'no such record has the id "{record_id}"'
+        raise LookupError(message)
+
+    def _add(self, collection: Editable, counts: dict[str, int]) -> str:
+        with self._adding:
+            for name, count in counts.items():  # before the parent is there, so that nobody sees it with others
+                self._below[name].begin(len(collection), count)
+            return collection.id_of(collection.add()).decode()

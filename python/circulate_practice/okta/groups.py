@@ -1,0 +1,109 @@
+"""The groups of the practice org, and their records byte by byte."""
+
+import hashlib
+from array import array
+from typing import Final
+
+from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
+from circulate_practice.data.ids import APP, GROUP, Ids
+from circulate_practice.data.stamps import stamp
+from circulate_practice.paging.collection import Clock
+from circulate_practice.paging.editable import Editable
+from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
+from circulate_practice.paging.pages import PageCache
+
+NAME: Final = "groups"
+TYPES: Final = ("OKTA_GROUP", "APP_GROUP", "BUILT_IN")
+_TYPE_OF_BYTE: Final = bytes([1] * 64 + [0] * 192)
+_TOPICS: Final = (
+    b"Engineering",
+    rb"R\u0026D",
+    "Qualitätsprüfung".encode(),
+    "営業".encode(),
+    rb"West Coast \/ Sales",
+    rb"\"Tiger\" Team",
+    rb"Admins\\Tier 0",
+    b"People",
+)
+
+
+class Groups(Editable):
+    """All groups of one org. Other members move `lastMembershipUpdated`, another name moves `lastUpdated`.
+
+    Args:
+        count: How many there are at the start; the first is the one that Okta itself makes.
+        seed: Number everything follows from.
+        clock: Source of the time of changes.
+        nasty: Whether profiles carry the attributes of `NASTY`.
+        cache: Where rendered pages are kept.
+    """
+
+    _ORDERS = rearrangements(8)
+
+    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
+        super().__init__(NAME, "UserGroup", count, Ids(seed, GROUP), seed, clock=clock, cache=cache)
+        self._key = b"group:%d" % seed
+        self._apps = Ids(seed, APP)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._type = self._start.choices(count, _TYPE_OF_BYTE)
+        if count:
+            self._type[0] = TYPES.index("BUILT_IN")
+        self._membership = array("q", self._updated)
+        for index in range(0, count, 2):  # the others never had other members since they were last changed
+            self._membership[index] -= (self._updated[index] - self.created(index)) // 3
+
+    def membership_changed(self, index: int) -> None:
+        """Note that a group has other members from now on."""
+        with self._lock:
+            self._changes += 1
+            self._changed[index] = self._changes
+            self._membership[index] = self._now()
+
+    def _append(self, now: int) -> int:
+        self._type.append(TYPES.index("OKTA_GROUP"))
+        self._membership.append(now)
+        return super()._append(now)
+
+    def _attributes(self) -> dict[str, Attribute]:
+        return {
+            "lastUpdated": time_in(self._updated),
+            "lastMembershipUpdated": time_in(self._membership),
+            "type": name_in(self._type, TYPES),
+            "id": id_in(self._ids),
+        }
+
+    def _body(self, index: int) -> bytes:
+        noise = hashlib.blake2b(b"%d" % index, key=self._key, digest_size=8).digest()
+        group_id, version = self._ids.id_of(index), self._version[index]
+        kind = TYPES[self._type[index]]
+        here = b"%b/api/v1/groups/%b" % (ORG_URL, group_id)
+        links = b'"users":{"href":"%b/users"},"apps":{"href":"%b/apps"}' % (here, here)
+        if kind == "APP_GROUP":
+            links += b',"source":{"href":"%b/api/v1/apps/%b"}' % (ORG_URL, self._apps.id_of(noise[0] & 15))
+        members = (
+            b'"id":"%b"' % group_id,
+            b'"created":"%b"' % stamp(self.created(index)),
+            b'"lastUpdated":"%b"' % stamp(self._updated[index]),
+            b'"lastMembershipUpdated":"%b"' % stamp(self._membership[index]),
+            b'"objectClass":["okta:%b"]' % (b"windows_security_principal" if kind == "APP_GROUP" else b"user_group"),
+            b'"type":"%b"' % kind.encode(),
+            b'"profile":{%b,%b}' % (_name(kind, index, version, noise[1]), self._extras.of(index, noise[2])),
+            b'"_links":{%b}' % links,
+        )
+        return b"{%b}" % b",".join(self._ORDERS[noise[3] & 7](members))
+
+
+def _name(kind: str, index: int, version: int, noise: int) -> bytes:
+    """Return the members of the profile that name the group."""
+    if kind == "BUILT_IN":
+        return b'"name":"Everyone%b","description":"All users in your organization"' % (
+            b" (%d)" % version * (version > 0)
+        )
+    topic = _TOPICS[noise & 7]
+    name = b"%b %d%b" % (topic, index, b" (renamed %d)" % version if version else b"")
+    if kind == "OKTA_GROUP":
+        return b'"name":"%b","description":""' % name
+    return (
+        b'"name":"%b","samAccountName":"%b","groupType":"Security","groupScope":"Global",'
+        b'"windowsDomainQualifiedName":"CORP\\\\%b","dn":"CN=%b,OU=Groups,DC=corp,DC=example,DC=com"'
+    ) % (name, name, name, name)

@@ -1,0 +1,70 @@
+"""Lists and types of policies that an org does not have, because its licence or its engine lacks the feature.
+
+They are written `LIST[:STATUS]` or `policies/TYPE[:STATUS]`. Okta answers in more than one way, so the status can be
+chosen: 401 says that there is no permission for the feature, 404 that the path is not known, and 400, which is what a
+missing type of policy gets, that the type is none.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from circulate_practice.okta.policies import NAME as POLICIES
+from circulate_practice.okta.policies import TYPES
+from circulate_practice.okta.routes import LISTS
+from circulate_practice.server.answers import Refusal
+
+_ANSWERS: Final[dict[str, tuple[int, str, str]]] = {
+    "400": (400, "E0000002", "Invalid policy type specified."),
+    "401": (401, "E0000015", ""),
+    "404": (404, "E0000008", ""),
+}
+
+
+class Lacks:
+    """What one org lacks.
+
+    Args:
+        texts: Each as above.
+
+    Raises:
+        ValueError: If one of them names nothing there is, or a status that nothing is answered with.
+
+    Example:
+        >>> Lacks(["policies/ENTITY_RISK", "devices:404"]).policy_types
+        frozenset({'ENTITY_RISK'})
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._status = dict(map(_parsed, texts))
+
+    @property
+    def policy_types(self) -> frozenset[str]:
+        """Types of policies that are missing."""
+        return frozenset(name.removeprefix(f"{POLICIES}/") for name in self._status if "/" in name)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a whole list is missing."""
+        return name in self._status
+
+    def check(self, name: str) -> None:
+        """Refuse a list, or `policies/TYPE`, that is missing.
+
+        Raises:
+            Refusal: If it is.
+        """
+        if name in self._status:
+            raise Refusal(*_ANSWERS[self._status[name]])
+
+
+def _parsed(text: str) -> tuple[str, str]:
+    name, colon, status = text.partition(":")
+    collection, slash, kind = name.partition("/")
+    if collection not in LISTS or (slash and (collection != POLICIES or kind not in TYPES)):
+        message = f'lacks: no list "{name}"; there are {", ".join(LISTS)}, and policies/TYPE'
+        raise ValueError(message)
+    if not colon:
+        status = "400" if slash else "401"
+    if status not in _ANSWERS or (status == "400" and not slash):
+        message = f'lacks "{text}": what is missing answers 401 or 404, a type of policies also 400'
+        raise ValueError(message)
+    return name, status

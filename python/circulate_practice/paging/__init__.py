@@ -1,0 +1,1 @@
+"""Lists: records in memory, filters, cursors, pages, and the links between them."""

@@ -1,0 +1,134 @@
+"""Answers as values, Okta's error bodies, and the headers every answer carries.
+
+Nothing here touches a socket: an `Answer` says what goes on the wire and how, the server does it.
+"""
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Final
+
+from circulate_practice.server.limits import RateState
+
+Headers = list[tuple[str, str]]
+
+NO_RECORDS: Final = b"[]"
+JSON_TYPE: Final = "application/json"
+_SUMMARIES: Final = {
+    "E0000001": "Api validation failed: {}",
+    "E0000002": "The request was not valid: {}",
+    "E0000006": "You do not have permission to perform the requested action",
+    "E0000007": "Not found: Resource not found: {}",
+    "E0000008": "The requested path was not found",
+    "E0000009": "Internal Server Error",
+    "E0000010": "Service is in read only mode",
+    "E0000011": "Invalid token provided",
+    "E0000015": "You do not have permission to access the feature you are requesting",
+    "E0000022": "The endpoint does not support the provided HTTP method",
+    "E0000031": "Invalid search criteria.",
+    "E0000053": "Invalid filter '{}': The value is more than 180 days ago.",
+    "E0000047": "API call exceeded rate limit due to too many requests.",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """One HTTP answer and how to deliver it.
+
+    Attributes:
+        status: HTTP status.
+        body: Bytes of the body, after content encoding.
+        headers: All headers but Content-Length and Connection; empty for those that every answer carries.
+        more_headers: Headers to add to those.
+        log_records: JSON array the log shows as `records`.
+        collection: List it answers for, for the log.
+        page: Page of that list, for the log.
+        fault: Names of the faults in it, for the log.
+        whole: False when the body is not what the list really holds; the log never calls it complete then.
+        cut: Send only that many bytes of the body, then close; None sends all.
+        reset: Send nothing and reset the connection.
+        stall: Seconds to wait before the first byte.
+        spread: Seconds over which the body is sent.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+    more_headers: Headers = field(default_factory=list)
+    log_records: bytes = NO_RECORDS
+    collection: str | None = None
+    page: int | None = None
+    fault: str | None = None
+    whole: bool = True
+    cut: int | None = None
+    reset: bool = False
+    stall: float = 0.0
+    spread: float = 0.0
+
+
+class Refusal(Exception):  # noqa: N818 - not every refusal is the client's error
+    """A request that gets one of Okta's errors.
+
+    Args:
+        status: HTTP status.
+        code: Okta's error code.
+        subject: What the summary is about, for the codes whose summary names something.
+        cause: Further explanation, listed in `errorCauses`.
+    """
+
+    def __init__(self, status: int, code: str, subject: str = "", cause: str = "") -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.summary = _SUMMARIES[code].format(subject)
+        self.cause = cause
+
+
+class AnswerMaker:
+    """Add what every answer of the API carries: date, request id, rate limits; and word errors.
+
+    Args:
+        seed: Number the request ids follow from.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._key = b"requests:%d" % seed
+        self._count = itertools.count(1)
+
+    def headers(self, now: float, rate: RateState) -> Headers:
+        """Return the headers that every answer carries.
+
+        Args:
+            now: Server time, in epoch seconds.
+            rate: State of the rate limit to show.
+        """
+        return [
+            ("Date", formatdate(now, usegmt=True)),
+            ("Content-Type", JSON_TYPE),
+            ("Cache-Control", "no-cache, no-store"),
+            ("X-Okta-Request-Id", self._identifier()),
+            ("X-Rate-Limit-Limit", str(rate.limit)),
+            ("X-Rate-Limit-Remaining", str(rate.remaining)),
+            ("X-Rate-Limit-Reset", str(rate.reset)),
+        ]
+
+    def error(self, refusal: Refusal) -> Answer:
+        """Return the answer for `refusal`, still without headers."""
+        body = {
+            "errorCode": refusal.code,
+            "errorSummary": refusal.summary,
+            "errorLink": refusal.code,
+            "errorId": "oae" + self._identifier()[:22],
+            "errorCauses": [{"errorSummary": refusal.cause}] if refusal.cause else [],
+        }
+        return Answer(status=refusal.status, body=json.dumps(body, separators=(",", ":")).encode())
+
+    def _identifier(self) -> str:
+        return hashlib.blake2b(b"%d" % next(self._count), key=self._key, digest_size=14).hexdigest()
+
+
+def drop_headers(headers: Headers, prefix: str) -> Headers:
+    """Return `headers` without those whose name starts with `prefix`."""
+    return [(name, value) for name, value in headers if not name.startswith(prefix)]

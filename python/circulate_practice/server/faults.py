@@ -1,0 +1,238 @@
+"""Faults the practice org can be told to show, and which of them are due for a request.
+
+A fault is written `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` answers the first two requests of page 3 of the users
+with 429, `app_users/429@3*2` the first two requests of a page 3 of the users of any app. Without a list it concerns the
+users, without a page every page; without times it happens once if it names a page and always if not.
+`token/500@2` concerns the requests of access tokens, which count as pages: the second of them gets 500.
+
+One request may meet several faults. At most one of those that put another answer in the page's place happens, the first
+in the order given; then the ones that change a page wait for the request that gets it. Faults of headers and of timing
+go with either.
+
+| kind | what the client gets |
+|---|---|
+| `429`, `429-concurrency` | rate limit with its limit above 0; with a limit of 0 and a reset 60 s away |
+| `401`, `403`, `500`, `503` | Okta's error of that status |
+| `502`, `504` | the HTML page of a gateway |
+| `reset` | a connection reset before any answer |
+| `html` | a login page with status 200 |
+| `redirect` | 302 to the same path at another origin |
+| `empty-page` | `[]` with a next link that leads to the page asked for |
+| `big-page:N` | 500 for every request that asks for more than N records |
+| `truncate` | fewer bytes than Content-Length says, cut inside a record |
+| `truncate-json` | a body of the right length whose JSON is cut inside a record |
+| `not-array`, `scalar` | an object around the page; a number among the records |
+| `invalid-utf8`, `nan`, `trailing` | bytes that are no UTF-8; a `NaN`; a second document behind the page |
+| `pretty`, `crlf`, `bom` | new lines between tokens, as LF or CR LF; a byte order mark |
+| `big-record:BYTES` | one record padded to that size |
+| `gzip-bomb:BYTES` | a gzip body that inflates to that much white space in front of the records |
+| `next-other-host`, `next-repeat` | a next link to another host; to the page itself |
+| `next-joined`, `next-relative` | both links in one header line; a next link without scheme and host |
+| `no-date`, `no-rate-headers` | no `Date`; no `X-Rate-Limit-*` |
+| `slow-body:TIME`, `stall:TIME` | a body spread over that time; no answer for that time |
+"""
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from circulate_practice.data.durations import parse_duration
+from circulate_practice.okta.routes import LISTS
+
+_SHAPE: Final = re.compile(r"(?:([a-z_]+)/)?([a-z0-9-]+)(?::([^@*]+))?(?:@(\d+))?(?:\*(\d+))?", re.ASCII)
+
+
+class Group(Enum):
+    """What a fault does to an answer."""
+
+    INSTEAD = "put another answer in the page's place"
+    BODY = "change the body of the page"
+    LINK = "change the link to the next page"
+    HEADER = "leave headers out"
+    TIMING = "be slow"
+
+
+class Unit(Enum):
+    """What the value of a fault is."""
+
+    NONE = "no value"
+    SECONDS = "seconds"
+    COUNT = "a whole number"
+
+
+class Kind(NamedTuple):
+    """One kind of fault."""
+
+    group: Group
+    unit: Unit = Unit.NONE
+
+
+KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(("429", "429-concurrency", "500", "502", "503", "504", "401", "403"), Kind(Group.INSTEAD)),
+    **dict.fromkeys(("reset", "html", "redirect", "empty-page"), Kind(Group.INSTEAD)),
+    "big-page": Kind(Group.INSTEAD, Unit.COUNT),
+    **dict.fromkeys(("truncate", "truncate-json", "not-array", "scalar"), Kind(Group.BODY)),
+    **dict.fromkeys(("pretty", "crlf", "bom", "invalid-utf8", "nan", "trailing"), Kind(Group.BODY)),
+    **dict.fromkeys(("big-record", "gzip-bomb"), Kind(Group.BODY, Unit.COUNT)),
+    **dict.fromkeys(("next-other-host", "next-repeat", "next-joined", "next-relative"), Kind(Group.LINK)),
+    **dict.fromkeys(("no-date", "no-rate-headers"), Kind(Group.HEADER)),
+    **dict.fromkeys(("slow-body", "stall"), Kind(Group.TIMING, Unit.SECONDS)),
+}
+"""Every kind by name."""
+
+
+TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint
+"""What a fault names in the place of a list to concern the requests of access tokens."""
+
+_TOKEN_KINDS: Final = frozenset(
+    {
+        *("429", "429-concurrency", "500", "502", "503", "504", "reset", "html", "redirect"),
+        *("truncate", "truncate-json", "big-record", "no-date", "no-rate-headers", "slow-body", "stall"),
+    }
+)
+
+
+class FaultError(ValueError):
+    """The text does not describe a fault; the message says what it could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        kind: Name from `KINDS`.
+        value: Seconds, bytes or a number, by kind; 0 for kinds without a value.
+        page: Page it concerns, from 1, or None for all.
+        times: How often it happens, or None for always.
+        collection: Name of the list it concerns, or `token`.
+    """
+
+    kind: str
+    value: float = 0.0
+    page: int | None = None
+    times: int | None = None
+    collection: str = "users"
+
+    @classmethod
+    def parse(cls, text: str) -> "Fault":
+        """Return the fault that `text` describes.
+
+        Raises:
+            FaultError: If the form, the kind or the value is wrong.
+
+        Example:
+            >>> Fault.parse("stall:2s@3")
+            Fault(kind='stall', value=2.0, page=3, times=1, collection='users')
+        """
+        found = _SHAPE.fullmatch(text)
+        if found is None or found[2] not in KINDS:
+            forms = "[LIST/]KIND[:VALUE][@PAGE][*TIMES]"
+            message = f'unknown fault "{text}"; write {forms} with KIND one of {", ".join(KINDS)}'
+            raise FaultError(message)
+        collection, kind, value, page, times = found.groups()
+        if collection not in {None, TOKEN, *LISTS}:
+            message = f'fault "{text}": no list "{collection}"; there are {", ".join(LISTS)}, and {TOKEN}'
+            raise FaultError(message)
+        if collection == TOKEN and kind not in _TOKEN_KINDS:
+            message = f'fault "{text}": not for {TOKEN}, which takes {", ".join(sorted(_TOKEN_KINDS))}'
+            raise FaultError(message)
+        if page == "0" or times == "0":
+            message = f'fault "{text}": pages and times count from 1'
+            raise FaultError(message)
+        once = 1 if page else None
+        return cls(
+            kind,
+            _value(text, kind, value),
+            int(page) if page else None,
+            int(times) if times else once,
+            collection or "users",
+        )
+
+
+def _value(text: str, kind: str, value: str | None) -> float:
+    unit = KINDS[kind].unit
+    if unit is Unit.NONE and value is None:
+        return 0.0
+    try:
+        if unit is Unit.SECONDS and value is not None:
+            return parse_duration(value)
+        if unit is Unit.COUNT and value is not None:
+            return int(value)
+    except ValueError:
+        pass
+    message = f'fault "{text}": {kind} takes {unit.value}' + ("" if unit is Unit.NONE else f", as in {kind}:5")
+    raise FaultError(message)
+
+
+class Due(tuple[Fault, ...]):
+    """The faults that one request meets."""
+
+    __slots__ = ()
+
+    def value(self, kind: str) -> float | None:
+        """Return the value of the fault of this kind, or None when it is not among them."""
+        return next((fault.value for fault in self if fault.kind == kind), None)
+
+    def has(self, *kinds: str) -> bool:
+        """Tell whether a fault of one of `kinds` is among them."""
+        return any(fault.kind in kinds for fault in self)
+
+    @property
+    def instead(self) -> Fault | None:
+        """The fault that takes the page's place, if there is one."""
+        return next((fault for fault in self if KINDS[fault.kind].group is Group.INSTEAD), None)
+
+    @property
+    def name(self) -> str | None:
+        """The kinds joined by `+`, as the log shows them; None without faults."""
+        return "+".join(fault.kind for fault in self) or None
+
+
+class FaultPlan:
+    """Decide which faults a request meets, and count how often each has happened.
+
+    Args:
+        faults: All faults, in the order in which they take precedence.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._faults = tuple(faults)
+        self._left = [fault.times for fault in self._faults]
+        self._lock = threading.Lock()
+
+    def take(self, collection: str, page: int, limit: int, *, after_empty: bool = False) -> Due:
+        """Return the faults for one request of `page` with `limit`, and use each of them up once.
+
+        Args:
+            collection: Name of the list.
+            page: Number of the page, from 1.
+            limit: Records asked for.
+            after_empty: Whether an additional empty page was already served in front of this one.
+        """
+        with self._lock:
+            due = [
+                at
+                for at, fault in enumerate(self._faults)
+                if self._left[at] != 0
+                and fault.collection == collection
+                and fault.page in {None, page}
+                and not (fault.kind == "big-page" and limit <= fault.value)
+                and not (fault.kind == "empty-page" and after_empty)
+            ]
+            chosen = self._compatible(due)
+            for at in chosen:
+                left = self._left[at]
+                self._left[at] = None if left is None else left - 1
+            return Due(self._faults[at] for at in chosen)
+
+    def _compatible(self, due: list[int]) -> list[int]:
+        """Return `due` without what cannot happen to the same answer."""
+        group_of = {at: KINDS[self._faults[at].kind].group for at in due}
+        instead = [at for at in due if group_of[at] is Group.INSTEAD][:1]
+        if not instead:
+            return due
+        return instead + [at for at in due if group_of[at] in (Group.HEADER, Group.TIMING)]

@@ -1,0 +1,221 @@
+"""The HTTP server of the practice org: reads requests, delivers answers byte by byte as told, and logs them.
+
+It binds to loopback only. An answer goes out in three steps, all but the last byte, the log line, the last byte, so the
+log never lacks an answer that a client received in full.
+"""
+
+import http.server
+import os
+import socket
+import socketserver
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final
+
+from circulate_practice.okta.routes import TOKEN_PATH
+from circulate_practice.server.answers import Answer
+from circulate_practice.server.api import Api
+from circulate_practice.server.control import PREFIX, Control
+from circulate_practice.server.log import LogFacts, RequestLog
+from circulate_practice.server.requests import Request
+
+HOST: Final = "127.0.0.1"
+_SLICES: Final = 20
+_MAX_REQUEST_BODY: Final = 1_048_576
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for zero seconds
+
+
+class PracticeServer(http.server.ThreadingHTTPServer):
+    """Serve one org; a thread a connection.
+
+    Args:
+        port: Port to listen at; 0 takes a free one.
+        api: The API to serve.
+        control: The control routes to serve.
+        log: Where answers are logged.
+        wait: Waits for a number of seconds, or less if the org is stopped.
+        latency: Seconds that every answer of the API is held back.
+    """
+
+    request_queue_size = 128
+
+    def __init__(  # noqa: PLR0913 - the one place where the parts meet
+        self,
+        port: int,
+        api: Api,
+        control: Control,
+        *,
+        log: RequestLog,
+        wait: Callable[[float], object],
+        latency: float,
+    ) -> None:
+        self.api = api
+        self.control = control
+        self.log = log
+        self.wait = wait
+        self.latency = latency
+        self.request_count = 0
+        self._counted = threading.Condition()
+        self._connections: set[socket.socket] = set()
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for the name of this machine."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def count_request(self) -> None:
+        """Count one request of the API."""
+        with self._counted:
+            self.request_count += 1
+            self._counted.notify_all()
+
+    def wait_for_requests(self, count: int, timeout: float) -> bool:
+        """Block until so many requests were counted; False if they were not in time."""
+        with self._counted:
+            return self._counted.wait_for(lambda: self.request_count >= count, timeout)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Remember the connection, so that it can be ended when the org stops."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as inherited
+        """Forget the connection and end it."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """End all connections, answered or not."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Report errors of the server; a client that went away is none."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: PracticeServer
+
+    def do_GET(self) -> None:
+        """Answer a request, whatever its method."""
+        body = self._body()
+        if self.path.startswith(PREFIX):
+            self._control()
+            return
+        self.server.count_request()
+        with self.server.api.limiter.slot() as in_flight:
+            answer = self.server.api.answer(self._request(body), in_flight)
+            self._wait(self.server.latency + answer.stall)
+            last = self._deliver(answer)
+        self._send(last)  # whoever has all of an answer finds its place among the simultaneous requests free
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names from the base class
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing to stderr."""
+
+    def _request(self, body: bytes) -> Request:
+        encodings = [item.strip() for item in self.headers.get("Accept-Encoding", "").lower().split(",")]
+        return Request(
+            method=self.command,
+            target=self.path,
+            host=self.headers.get("Host", f"{HOST}:{self.server.server_port}"),
+            authorization=self.headers.get("Authorization", ""),
+            proofs=tuple(self.headers.get_all("DPoP", ())),
+            content_type=self.headers.get_content_type(),
+            body=body,
+            takes_gzip=any(item.partition(";")[0] == "gzip" and not item.endswith("q=0") for item in encodings),
+        )
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > _MAX_REQUEST_BODY:
+            self.close_connection = True
+            return b""
+        return self.rfile.read(int(length))
+
+    def _deliver(self, answer: Answer) -> bytes:
+        """Send `answer` as it says but for its last byte, log it, and return that byte; nothing after a reset."""
+        if answer.reset:
+            self._log(answer, complete=False)
+            self._reset()
+            return b""
+        head, body = self._head(answer), answer.body[: answer.cut]
+        if not body or self.command == "HEAD":
+            head, body = head[:-1], head[-1:]
+        try:
+            self._send(head)
+            self._send_slowly(memoryview(body)[:-1], answer.spread)
+        except OSError:
+            self._log(answer, complete=False)
+            raise
+        self._log(answer, complete=answer.whole)
+        self.close_connection |= answer.cut is not None
+        return body[-1:]
+
+    def _head(self, answer: Answer) -> bytes:
+        headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
+        if self.close_connection:
+            headers.append(("Connection", "close"))
+        lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _send(self, data: bytes | memoryview) -> None:
+        if data:
+            self.connection.sendall(data)
+
+    def _send_slowly(self, data: memoryview, seconds: float) -> None:
+        step = len(data) // _SLICES + 1 if seconds else max(len(data), 1)
+        for start in range(0, len(data), step):
+            self._wait(seconds / _SLICES)
+            self._send(data[start : start + step])
+
+    def _wait(self, seconds: float) -> None:
+        if seconds:
+            self.server.wait(seconds)
+
+    def _reset(self) -> None:
+        """Close the connection so that the client sees a reset, not an end."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        os.close(self.connection.detach())
+
+    def _log(self, answer: Answer, *, complete: bool) -> None:
+        facts = LogFacts(
+            time=self.server.api.clock(),
+            method=self.command,
+            target=TOKEN_PATH if self.path.startswith(TOKEN_PATH) else self.path,  # a query of it may hold a secret
+            status=answer.status,
+            fault=answer.fault,
+            collection=answer.collection,
+            page=answer.page,
+            complete=complete,
+        )
+        self.server.log.write(facts, answer.log_records)
+
+    def _control(self) -> None:
+        answer = self.server.control.answer(self.command, self.path)
+        if isinstance(answer, Answer):
+            self._send(self._head(answer) + answer.body)
+        else:
+            self._stream(answer)
+
+    def _stream(self, pieces: Iterator[bytes]) -> None:
+        """Send `pieces` in chunks, as NDJSON."""
+        self._send(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in pieces:
+            self._send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self._send(b"0\r\n\r\n")
