@@ -44,9 +44,9 @@ lint: develop ## formats, lints, types
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/mypy tests/*.py tests/golden/make.py tests/unit tests/functional tests/torture tests/bench
+	$(BIN)/mypy tests/conftest.py tests/support tests/golden/make.py tests/pull tests/read tests/local tests/project tests/torture tests/bench
 	$(BIN)/mypy tests/practice
-	MYPYPATH=tests $(BIN)/mypy tests/deploy
+	$(BIN)/mypy tests/deploy
 	$(BIN)/python -m mypy.stubtest circulate_core._core
 
 # In a place of its own, since it wants exact versions of much that others use too.
@@ -69,7 +69,7 @@ $(S3S_FS):
 .PHONY: test-rust
 test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, and what needs stand-ins for AWS
 	@# Of the whole workspace, so that crates are built with the same features as for the package, once.
-	$(BIN)/python tests/stand_ins.py cargo test --locked --quiet --workspace -- --include-ignored
+	$(BIN)/python tests/support/stand_ins.py cargo test --locked --quiet --workspace -- --include-ignored
 
 .PHONY: test-python
 test-python: develop $(S3S_FS) ## what a user sees, against real servers on loopback
@@ -98,12 +98,12 @@ bench: release ## compare us with a floor and a plain script (release build: min
 
 .PHONY: bench-aws
 bench-aws: release $(S3S_FS) ## compare first calls with boto3, and S3 with a folder (release build: minutes)
-	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/cold_start.py $(BENCH_COLD)
-	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/lake.py $(BENCH_LAKE)
+	$(BIN)/python tests/support/stand_ins.py $(BIN)/python tests/bench/cold_start.py $(BENCH_COLD)
+	$(BIN)/python tests/support/stand_ins.py $(BIN)/python tests/bench/lake.py $(BENCH_LAKE)
 
 .PHONY: bench-promote
 bench-promote: release $(S3S_FS) ## time promotions of 100,000 tiny objects (release build: minutes)
-	$(BIN)/python tests/stand_ins.py $(BIN)/python tests/bench/promote.py $(BENCH_PROMOTE)
+	$(BIN)/python tests/support/stand_ins.py $(BIN)/python tests/bench/promote.py $(BENCH_PROMOTE)
 
 .PHONY: bench-tables
 bench-tables: release ## compare tables of JSON with pyarrow, polars and duckdb (release build: minutes)
@@ -131,7 +131,7 @@ deny: ## licences, sources and duplicate versions of all crates (builds cargo-de
 
 .PHONY: notebooks
 notebooks: develop ## run the notebooks of the documentation against a practice org, and write what they show
-	@$(BIN)/python tests/notebooks.py $(NOTEBOOKS)
+	@$(BIN)/python tests/support/notebooks.py $(NOTEBOOKS)
 
 .PHONY: schemas
 schemas: ## write the JSON Schemas of definitions anew

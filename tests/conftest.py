@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from places import Bucket, Folder
-from stand_ins import microburst, ministack
-from support import PLENTY, Bursts, Cli, CliFor, StartOrg
+from support.cli import PLENTY, Bursts, Cli, CliFor, StartOrg
+from support.places import Bucket, Folder
+from support.stand_ins import microburst, ministack
 
 from circulate_practice import PracticeOrg
 

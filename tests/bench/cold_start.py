@@ -5,7 +5,7 @@
 - `bare`: an interpreter that does nothing; what every Python process costs.
 
 Every run is a fresh process, and the contenders take turns. The server is ministack on loopback, over plain HTTP: the
-clients are timed, not AWS. `make bench-aws` builds what is measured and calls this below `tests/stand_ins.py`.
+clients are timed, not AWS. `make bench-aws` builds what is measured and calls this below `tests/support/stand_ins.py`.
 """
 
 import argparse

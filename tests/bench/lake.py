@@ -6,7 +6,7 @@
   at the same time.
 
 Every run is a fresh process with a fresh place, and the contenders take turns. All servers share the machine with what
-is measured. `make bench-aws` builds what is measured and calls this below `tests/stand_ins.py`.
+is measured. `make bench-aws` builds what is measured and calls this below `tests/support/stand_ins.py`.
 """
 
 import argparse

@@ -17,8 +17,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from places import Bucket
-from stand_ins import ministack
+from support.places import Bucket
+from support.stand_ins import ministack
 
 from circulate_core import _core
 from circulate_core.aws.project import described

@@ -7,7 +7,7 @@
 
 What is promoted is pulled before, and not timed: a user an object, which is the worst that a manifest can hold. Every
 promotion is a fresh process to a fresh place. `make bench-promote` builds what is measured and calls this below
-`tests/stand_ins.py`.
+`tests/support/stand_ins.py`.
 """
 
 import argparse

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deployment import Deployment, Servers, servers, tools
+from support.deployment import Deployment, Servers, servers, tools
 
 
 @pytest.fixture(scope="session")

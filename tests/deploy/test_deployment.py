@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
-from deployment import ROOT, Deployment, Servers, changes
+from support.deployment import ROOT, Deployment, Servers, changes
 
 from circulate_core.aws.project import described
 from circulate_practice import PracticeOrg

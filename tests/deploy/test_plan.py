@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from deployment import ROOT, Deployment, TerraformError, Tools, changes, tools
+from support.deployment import ROOT, Deployment, TerraformError, Tools, changes, tools
 
 FILE = "lambda.yaml"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plan")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from deployment import Deployment
+from support.deployment import Deployment
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plan")]
 

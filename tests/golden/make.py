@@ -21,10 +21,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from golden_org import ACCOUNT, BUCKET, NEUTRAL_LAKE, NEUTRAL_URL, TABLE, change, digest_of, golden_org, truth  # noqa: E402
-from places import Folder, client  # noqa: E402
-from stand_ins import ministack  # noqa: E402
-from support import Cli, Done  # noqa: E402
+from support.cli import Cli, Done  # noqa: E402
+from support.golden_org import ACCOUNT, BUCKET, NEUTRAL_LAKE, NEUTRAL_URL, TABLE, change, digest_of, golden_org, truth  # noqa: E402
+from support.places import Folder, client  # noqa: E402
+from support.stand_ins import ministack  # noqa: E402
 
 import circulate_core  # noqa: E402
 from circulate_core import _core  # noqa: E402

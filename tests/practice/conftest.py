@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from practice_client import Client, Clock, Serve
+from support.practice_client import Client, Clock, Serve
 
 from circulate_practice import PracticeOrg
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from practice_client import LIST, Client, Clock, Reply, Serve
-from practice_oauth import TOKEN, USERS, ask, ath, by_secret, proof
+from support.practice_client import LIST, Client, Clock, Reply, Serve
+from support.practice_oauth import TOKEN, USERS, ask, ath, by_secret, proof
 
 from circulate_practice import LISTS, OAuthClient, PracticeOrg, make_key
 

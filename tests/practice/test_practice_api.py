@@ -5,7 +5,7 @@ import json
 from email.utils import parsedate_to_datetime
 
 import pytest
-from practice_client import LIST, Clock, Serve
+from support.practice_client import LIST, Clock, Serve
 
 
 @pytest.mark.parametrize("header", ["", "SSWS wrong", "Basic practice-token", "ssws practice-token", "practice-token"])

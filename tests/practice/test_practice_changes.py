@@ -5,7 +5,7 @@ import threading
 from urllib.parse import quote
 
 import pytest
-from practice_client import LIST, Clock, Serve, records_of
+from support.practice_client import LIST, Clock, Serve, records_of
 
 from circulate_practice import TruthEntry
 from circulate_practice.data.stamps import stamp

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from practice_oauth import FORM, TOKEN, assertion, by_assertion
+from support.practice_oauth import FORM, TOKEN, assertion, by_assertion
 
 from circulate_practice import KINDS
 from circulate_practice.data.durations import parse_duration

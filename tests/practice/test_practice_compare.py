@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from practice_client import Serve, records_of
+from support.practice_client import Serve, records_of
 
 from circulate_practice.compare import Comparison, compare, key_of, sent_by, without_parent
 

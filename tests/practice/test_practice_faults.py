@@ -8,7 +8,7 @@ import math
 import re
 
 import pytest
-from practice_client import LIST, Client, Clock, Reply, Serve, records_of
+from support.practice_client import LIST, Client, Clock, Reply, Serve, records_of
 
 from circulate_practice import KINDS, LISTS, Fault, FaultError, PracticeOrg
 from circulate_practice.okta.routes import Paging

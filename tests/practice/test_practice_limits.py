@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from practice_client import Client, Clock, Serve
+from support.practice_client import Client, Clock, Serve
 
 from circulate_practice import Window
 

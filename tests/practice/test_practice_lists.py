@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from practice_client import Client, Clock, Serve, records_of
+from support.practice_client import Client, Clock, Serve, records_of
 
 from circulate_practice import PracticeOrg
 from circulate_practice.data.nasty import NASTY

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from practice_client import LIST, Clock, Serve, records_of
+from support.practice_client import LIST, Clock, Serve, records_of
 
 from circulate_practice import LogEntry, PracticeOrg
 

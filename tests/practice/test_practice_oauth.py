@@ -8,8 +8,8 @@ from typing import Any, get_args
 from urllib.parse import quote_plus
 
 import pytest
-from practice_client import Clock, Reply, Serve
-from practice_oauth import ASSERTION_TYPE, TOKEN, USERS, ask, assertion, basic, by_assertion, by_secret, signed
+from support.practice_client import Clock, Reply, Serve
+from support.practice_oauth import ASSERTION_TYPE, TOKEN, USERS, ask, assertion, basic, by_assertion, by_secret, signed
 
 from circulate_practice import OAuthClient, TokenRequest, Window, make_key
 from circulate_practice.oauth.clients import Method

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from practice_client import LIST, Client, Serve
+from support.practice_client import LIST, Client, Serve
 
 from circulate_practice import LISTS
 from circulate_practice.okta.policies import TYPES

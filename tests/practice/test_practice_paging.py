@@ -3,7 +3,7 @@
 from urllib.parse import quote, unquote
 
 import pytest
-from practice_client import LIST, Client, Clock, Reply, Serve
+from support.practice_client import LIST, Client, Clock, Reply, Serve
 
 from circulate_practice import PracticeOrg
 

@@ -5,7 +5,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from practice_client import Client, Clock, Reply, Serve, records_of
+from support.practice_client import Client, Clock, Reply, Serve, records_of
 
 from circulate_practice import PracticeOrg
 from circulate_practice.data.nasty import NASTY

@@ -9,9 +9,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from oracle import check_quiet
-from proxy import Answer, Fate, Handler, proxy
-from support import Bursts, Cli, CliFor, Done, StartOrg
+from support.cli import Bursts, Cli, CliFor, Done, StartOrg
+from support.oracle import check_quiet
+from support.proxy import Answer, Fate, Handler, proxy
 
 from circulate_practice.compare import records
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support import Cli, CliFor, Done, StartOrg
+from support.cli import Cli, CliFor, Done, StartOrg
 
 from circulate_practice import PracticeOrg
 from circulate_practice.compare import compare, key_of, records

@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from oracle import check_quiet, missed_versions
-from places import Bucket
-from support import Cli, CliFor, StartOrg
+from support.cli import Cli, CliFor, StartOrg
+from support.oracle import check_quiet, missed_versions
+from support.places import Bucket
 
 from circulate_practice import PracticeOrg
 

@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from promotions import Promoting
-from support import Cli, CliFor, StartOrg
+from support.cli import Cli, CliFor, StartOrg
+from support.promotions import Promoting
 
 from circulate_practice import PracticeOrg
 

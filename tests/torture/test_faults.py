@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from oracle import check_quiet
-from support import CliFor, StartOrg
+from support.cli import CliFor, StartOrg
+from support.oracle import check_quiet
 
 USERS = 900
 PAGES = range(1, 6)

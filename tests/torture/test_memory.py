@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shapes import SHAPES, serving
-from support import Cli, CliFor, StartOrg
+from support.cli import Cli, CliFor, StartOrg
+from support.shapes import SHAPES, serving
 
 from circulate_practice import PracticeOrg
 

@@ -5,8 +5,8 @@ import random
 import signal
 
 import pytest
-from promotions import Promoting
-from support import CliFor, StartOrg
+from support.cli import CliFor, StartOrg
+from support.promotions import Promoting
 
 WRITES = {
     (): ("promoting", "promotion", "copy", "part", "index", "commit", "head-freed"),

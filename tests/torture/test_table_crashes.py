@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support import Cli, CliFor, Done, StartOrg
+from support.cli import Cli, CliFor, Done, StartOrg
 
 from circulate_practice import PracticeOrg
 

@@ -1,0 +1,83 @@
+"""`circulate check lambdas`: what AWS or Terraform would refuse is told before."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.cli import Cli
+from support.packages import assert_told, make_project, write
+
+USERS = "lib/okta/users/lambda.yaml"
+
+
+def test_the_functions_of_this_project_are_right(cli: Cli) -> None:
+    done = cli("check", "lambdas", "--lambdas", Path(__file__).resolve().parents[2] / "lambdas/lib")
+    assert done.code == 0, done.err
+    assert "circulate-okta-users-list" in done.out
+    assert "rate(1 hour)" in done.out
+    assert "functions" in done.err
+
+
+def replaced(file: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(lambdas: Path) -> None:
+        text = (lambdas.parent / file).read_text()
+        assert old in text
+        (lambdas.parent / file).write_text(text.replace(old, new))
+
+    return change
+
+
+def moved(old: str, new: str) -> Callable[[Path], None]:
+    def change(lambdas: Path) -> None:
+        (lambdas.parent / new).parent.mkdir(parents=True, exist_ok=True)
+        (lambdas.parent / old).rename(lambdas.parent / new)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (replaced(USERS, "rate(1 hour)", "rate(1 hours)"), ("lambda.yaml:10", "is no schedule")),
+        (replaced(USERS, "rate(1 hour)", "cron(0 3 * * *)"), ("cron has 6 fields", "this has 5")),
+        (replaced(USERS, "handler: handler.list", "handler: handler.list\n    memory_mb: 64"), ("128 to 10240",)),
+        (replaced(USERS, "handler: handler.list", "handler: hanlder.list"), ("there is no hanlder.py",)),
+        (replaced(USERS, "handler: handler.list", "handler: handler.lst"), ("handler.py defines no `lst`",)),
+        (replaced("lib/okta/users/handler.py", "list = ", "list == "), ("defines no `list`",)),
+        (replaced("lib/okta/users/handler.py", "list = ", "list = = "), ("handler.py is no Python",)),
+        (replaced(USERS, "  list:", "  lsit:"), ("a pipeline runs `list`",)),
+        (
+            replaced(USERS, "functions:", "functions:\n  suspend: {handler: handler.list}"),
+            ("`okta.users` has no operation `suspend`; it has list",),
+        ),
+        (replaced(USERS, "endpoint: users", "endpoint: people"), ("differs from its endpoint name on disk",)),
+        (moved("lib/okta/users", "lib/okta/old/users"), ("is not in a folder {source}/{endpoint}",)),
+        (moved("lib/okta/users", "lib/users"), ("lib/users/lambda.yaml is not in a folder",)),
+        (
+            replaced(USERS, "handler: handler.list", "handler: handler.list\n    extension: absent"),
+            ("there is no extension `absent`",),
+        ),
+        (
+            replaced(USERS, "schedule:", "target: moon\n  schedule:"),
+            ("the target `moon` of the pipeline has no folder",),
+        ),
+        (
+            replaced(USERS, "handler: handler.list", f"handler: handler.list\n    environment: {{A: {'x' * 4100}}}"),
+            ("Lambda allows 4096",),
+        ),
+    ],
+)
+def test_what_would_be_refused_is_told(
+    cli: Cli, tmp_path: Path, change: Callable[[Path], None], parts: tuple[str, ...]
+) -> None:
+    lambdas = make_project(tmp_path)
+    change(lambdas)
+    assert_told(cli("check", "lambdas", "--lambdas", lambdas), 2, *parts)
+
+
+def test_an_endpoint_that_no_source_defines_is_told(cli: Cli, tmp_path: Path) -> None:
+    lambdas = make_project(tmp_path)
+    write(lambdas / "github/repos/handler.py", "list = None\n")
+    text = "source: github\nendpoint: repos\nfunctions:\n  list: {handler: handler.list}\n"
+    write(lambdas / "github/repos/lambda.yaml", text)
+    assert_told(cli("check", "lambdas", "--lambdas", lambdas), 2, "no source defines `github.repos`")

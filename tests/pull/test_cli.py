@@ -1,0 +1,128 @@
+"""The command line around the pull: lists, checks, ledger, demo, and how it looks."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.cli import Cli, CliFor, StartOrg
+
+
+def test_list_shows_streams_on_stdout(cli: Cli) -> None:
+    done = cli("list")
+    assert done.code == 0
+    assert re.search(r"^okta\.users +incremental +People of the org", done.out, re.MULTILINE)
+    assert re.search(r"^okta\.application_users +full +Who is assigned", done.out, re.MULTILINE)
+    assert re.search(r"^okta\.group_members +incremental +Who is in each group", done.out, re.MULTILINE)
+    listed = [definition["endpoint"]["endpoint"] for definition in json.loads(cli("list", "--json").out)]
+    assert listed == sorted(listed)
+    assert "users" in listed
+
+
+def test_check_shows_settings_without_secrets(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=1, rate_limit=600, token="00canary")
+    done = cli_for(org)("check", "okta")
+    assert done.code == 0
+    assert f"{org.url}, from OKTA_ORG_URL" in done.err
+    assert "set, from OKTA_API_TOKEN" in done.err
+    assert "599 of 600 requests left" in done.err
+    assert "50 % to others" in done.err
+    assert "canary" not in done.err + done.out
+
+
+def test_runs_shows_the_ledger(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=300, faults=["stall:60@2*1"]))
+    cli.pull("--deadline", "1s")
+    unfinished = cli("runs", "--to", "lake")
+    assert "open" in unfinished.out
+    assert "is unfinished: deadline" in unfinished.err
+    cli.pull()
+    (run,) = json.loads(cli("runs", "--to", "lake", "--json").out)
+    assert (run["status"], run["ledger"]["attempts"], run["ledger"]["totals"]["records"]) == ("committed", 2, 300)
+    assert run["ledger"]["traffic"]["requests"] >= 3
+
+
+def test_runs_of_a_folder_without_state_are_explained(cli: Cli) -> None:
+    done = cli("runs", "--to", "nowhere")
+    assert (done.code, "no state file" in done.err) == (1, True)
+    assert not (cli.folder / "nowhere").exists()
+
+
+def test_data_goes_to_stdout_and_the_rest_to_stderr(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=20))
+    silent = cli("pull", "okta.users", "--to", "lake")
+    assert silent.out == ""
+    assert "20 records in 1 page → 1 object" in silent.err
+    assert "\033" not in silent.err
+
+
+def test_no_records_at_all_is_a_question(start_org: StartOrg, cli_for: CliFor) -> None:
+    done = cli_for(start_org(users=0)).pull()
+    assert (done.code, done.report["status"], done.report["objects"]) == (0, "complete", 0)
+    assert "is that what you expected?" in done.err
+
+
+def test_waits_are_told_with_their_reason(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=500, faults=["503@2"]))
+    assert re.search(r"asking again in \d\.\d s: Okta answered 503: E0000010", cli.pull().err)
+
+
+def on_a_terminal(command: list[str], environment: dict[str, str], folder: Path) -> str:
+    """Run a command whose stderr is a terminal, and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        written = b""
+        while chunk := read_or_nothing(ours):
+            written += chunk
+        assert process.wait(timeout=60) == 0
+    os.close(ours)
+    return written.decode()
+
+
+def read_or_nothing(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""  # the other side was closed
+
+
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_a_terminal_gets_a_live_line_and_colour_unless_unwanted(
+    start_org: StartOrg, cli_for: CliFor, no_colour: str
+) -> None:
+    cli = cli_for(start_org(users=800, latency=0.1))
+    command = cli.command("pull", "okta.users", "--to", "lake")
+    environment = cli.environment | {"NO_COLOR": no_colour, "TERM": "xterm"}
+    written = on_a_terminal(command, environment, cli.folder)
+    assert re.search(r"\r\033\[2Kokta\.users  \d+ pages?  [\d,]+ records?  .*quota", written)
+    assert ("\033[32m✓" in written) == (not no_colour)
+
+
+def test_wrong_usage_exits_with_2(cli: Cli) -> None:
+    for arguments in (
+        ["pull", "okta.users"],
+        ["pull", "okta.users", "--to", "x", "--deadline", "soon"],
+        ["pull", "okta.users", "--to", "x", "--batch-records", "0"],
+        ["pull", "okta.users", "--to", "x", "--since", "yesterday"],
+        ["nonsense"],
+    ):
+        assert cli(*arguments).code == 2, arguments
+
+
+def test_the_demo_ends_with_identical_records(cli: Cli) -> None:
+    done = cli("demo", "--users", "1200", "--to", "demo-lake")
+    assert done.code == 0, done.err
+    assert "1,200 records byte-identical to what was sent, 0 missing, 0 that were not sent" in done.err
+    assert (cli.folder / "demo-lake/.circulate/state.db").exists()
+
+
+def test_what_is_written_is_for_the_owner_only(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=5))
+    cli.pull()
+    modes = {path.stat().st_mode & 0o777 for path in (cli.folder / "lake").rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (cli.folder / "lake").rglob("*") if path.is_dir()} == {0o700}

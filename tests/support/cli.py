@@ -1,0 +1,123 @@
+"""What tests are written with: the command line in a process of its own, and the types of fixtures."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from circulate_practice import PracticeOrg
+from support.places import Place
+
+PLENTY = 1_000_000
+"""A quota that no test uses up unless it wants to."""
+
+StartOrg = Callable[..., PracticeOrg]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What it wrote with `--json`."""
+        parsed: dict[str, Any] = json.loads(self.out)
+        return parsed
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs `circulate` with settings for an org, in a folder of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+    place: Place
+    """Where it pulls to."""
+
+    def __call__(self, *arguments: str | Path, **environment: str) -> Done:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def pull(self, *arguments: str | Path, **environment: str) -> Done:
+        """Pull okta.users to the place and write the report."""
+        return self(*self.pulling(*arguments), **environment)
+
+    def start_pull(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the same and leave it running."""
+        return self.start(*self.pulling(*arguments))
+
+    def pulling(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        """Return the arguments of a pull."""
+        return ("pull", "okta.users", *self.place.arguments, "--account", "practice", "--json", *arguments)
+
+    def collect(self) -> Done:
+        """Remove what no manifest names."""
+        return self("gc", *self.place.arguments, "--older-than", "0s", "--json")
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs of the place, newest first."""
+        listed: list[dict[str, Any]] = json.loads(
+            self("runs", *self.place.arguments, "--most", "1000000", "--json").out
+        )
+        return listed
+
+    def manifest(self, done: Done) -> Path:
+        """Return the manifest that a pull reported."""
+        return self.place.lake() / str(done.report["manifest"])
+
+    @staticmethod
+    def command(*arguments: str | Path) -> list[str]:
+        """Return the command line of a command."""
+        return [sys.executable, "-W", "error", "-m", "circulate_core.cli.main", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """A proxy in front of AWS that makes faults, by rules of microburst."""
+
+    url: str
+
+    def make(self, *rules: dict[str, Any]) -> None:
+        """Make these faults from now on, and no others."""
+        self._ask("rules", json.dumps(rules).encode())
+
+    def made(self) -> int:
+        """Return how many faults of the rules were made."""
+        return sum(rule["fired_count"] for rule in self._ask("rules"))
+
+    def _ask(self, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
+        with urllib.request.urlopen(f"{self.url}/_microburst/{path}", data=body) as answer:
+            return json.load(answer)
+
+
+CliFor = Callable[..., Cli]
+"""Takes an org, and a name if a test makes several."""
