@@ -54,7 +54,7 @@ def _named(of: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def in_place(key: str) -> bool:
-    """Return whether a key stays in its place, by the rule of the engine (`sink/key.rs`)."""
+    """Return whether a key stays in its place, by the rule of the engine (`lake/keys.rs`)."""
     encoded = any(code in key.lower() for code in ("%2e", "%2f", "%5c", "%00", "%25"))
     plain = "\\" not in key and not any(unicodedata.category(letter) == "Cc" for letter in key)
     return plain and not encoded and not {"", ".", ".."} & set(key.split("/"))

@@ -20,26 +20,41 @@ ORDER = [
     ["error", "redact"],
     ["net"],
     ["aws", "clock", "secrets", "stop", "progress", "timestamp"],
-    ["spec"],
-    ["account", "http", "auth"],
-    ["client"],
+    ["catalog"],
+    ["api::account", "api::http", "api::auth"],
+    ["api::client"],
     ["page"],
-    ["plan", "cursor"],
-    ["batch"],
+    ["extract::cursor"],
+    ["extract::plan"],
+    ["extract::batch"],
     ["table"],
     ["encode"],
-    ["sink"],
-    ["manifest"],
+    ["lake::keys"],
+    ["lake::sink"],
+    ["lake::manifest"],
+    ["lake::write"],
     ["state"],
     ["location"],
-    ["write"],
-    ["run", "check", "read", "verify", "gc", "promote"],
+    ["run"],
+    ["run::check", "read", "promote", "upkeep::verify", "upkeep::gc"],
 ]
 RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}
+FOLDERS = {module.split("::")[0] for module in RANK} - set(RANK)
+"""Modules that only hold modules of the order."""
+
+
+def place_of(path: list[str]) -> str:
+    """The module of the order that a path lies in, or the folder of such modules that it is."""
+    module = "::".join(path[:2])
+    return module if module in RANK else path[0]
+
+
+def path_of(file: Path) -> list[str]:
+    return [name for name in file.relative_to(CORE).with_suffix("").parts if name != "mod"]
 
 
 def module_of(file: Path) -> str:
-    return file.relative_to(CORE).parts[0].removesuffix(".rs")
+    return place_of(path_of(file))
 
 
 def product_code(file: Path) -> str:
@@ -48,37 +63,50 @@ def product_code(file: Path) -> str:
     return "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("//"))
 
 
-def source_files() -> list[Path]:
-    return [
-        file
-        for file in sorted(CORE.rglob("*.rs"))
-        if module_of(file) not in {"lib", "testing"} and not file.stem.endswith("_tests")
+def used_in(file: Path) -> set[str]:
+    """The places that a file names by paths, from the root of the crate or from where it is."""
+    code = product_code(file)
+    from_root = [path.split("::") for path in re.findall(r"\bcrate::(\w+(?:::\w+)?)", code)]
+    from_here = [
+        [*path_of(file)[: -ups.count("super")], name] for ups, name in re.findall(r"\b((?:super::)+)(\w*)", code)
     ]
+    return {place_of(path) for path in from_root + from_here}
+
+
+def source_files() -> list[Path]:
+    files = [(file, file.relative_to(CORE).parts) for file in sorted(CORE.rglob("*.rs"))]
+    return [file for file, parts in files if parts[0] not in {"lib.rs", "testing"} and "tests" not in parts]
 
 
 def test_every_module_has_its_place() -> None:
-    assert {module_of(file) for file in source_files()} == set(RANK)
+    assert {module_of(file) for file in source_files()} == set(RANK) | FOLDERS
 
 
 def test_modules_depend_only_leftwards() -> None:
     wrong = [
         f"{file.relative_to(CORE)} uses {used}"
         for file in source_files()
-        for used in re.findall(r"\bcrate::(\w+)", product_code(file))
-        if used in RANK and RANK[used] > RANK[module_of(file)]
+        for used in sorted(used_in(file))
+        if used in FOLDERS or RANK.get(used, -1) > RANK.get(module_of(file), -1)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_folders_of_modules_hold_nothing_else(folder: str) -> None:
+    lines = product_code(CORE / folder / "mod.rs").split("\n")
+    assert [line for line in lines if line and not re.fullmatch(r"(pub )?mod \w+;", line)] == []
 
 
 @pytest.mark.parametrize(
     ("crate", "users"),
     [
-        ("reqwest", ["http/wire.rs"]),
+        ("reqwest", ["api/http/wire.rs"]),
         ("rusqlite", ["state/sqlite.rs"]),
         ("aws_config", ["aws.rs"]),
-        ("aws_sdk_s3", ["sink/s3/copy.rs", "sink/s3.rs"]),
+        ("aws_sdk_s3", ["lake/sink/s3/copy.rs", "lake/sink/s3/mod.rs"]),
         ("aws_sdk_secretsmanager", ["secrets/stored.rs"]),
-        ("aws_sdk_dynamodb", ["state/dynamodb/table.rs", "state/dynamodb.rs"]),
+        ("aws_sdk_dynamodb", ["state/dynamodb/mod.rs", "state/dynamodb/table.rs"]),
     ],
 )
 def test_few_files_use_the_crate_behind_a_seam(crate: str, users: list[str]) -> None:

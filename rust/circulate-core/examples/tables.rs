@@ -17,12 +17,12 @@ use std::thread;
 
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
-use circulate_core::batch::{BatchLimits, Memory};
+use circulate_core::catalog::Columns;
 use circulate_core::encode::{
     Columnar, Compression, Encoded, Encoder, Format, JsonArray, TableRules, Tabulator,
 };
+use circulate_core::extract::batch::{BatchLimits, Memory};
 use circulate_core::page::Watch;
-use circulate_core::spec::Columns;
 use circulate_core::table::{Contract, Drift, TableOptions, TableSchema, conform};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::sink::{LocalFolder, S3Bucket, S3Options, Sink};
 use crate::secrets::StoredSecret;
-use crate::sink::{LocalFolder, S3Bucket, S3Options, Sink};
 use crate::state::{DynamoTable, SqliteStore, StateStore};
 
 /// Opens sinks, states and secrets. AWS is prepared once, and only if something of it is named.

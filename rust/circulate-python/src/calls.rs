@@ -6,25 +6,26 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use circulate_core::account::Account;
-use circulate_core::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
+use circulate_core::api::account::Account;
+use circulate_core::api::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
+use circulate_core::api::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
+use circulate_core::catalog::{self, Catalog, Definition, Inline, Source, Span};
 use circulate_core::clock::Clock;
-use circulate_core::cursor::Window;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
-use circulate_core::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
+use circulate_core::extract::cursor::Window;
+use circulate_core::lake::sink::{Encryption, S3Options};
+use circulate_core::lake::write::ObjectFormat;
 use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::redact::Redactor;
+use circulate_core::run::check as core_check;
 use circulate_core::run::{Outcome, Pull, PullOptions};
-use circulate_core::sink::{Encryption, S3Options};
-use circulate_core::spec::{Catalog, Definition, Inline, Source, Span};
 use circulate_core::state::{self as core_state, Decision, Mode, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::table::{Contract, Nested, TableOptions};
-use circulate_core::write::ObjectFormat;
-use circulate_core::{check as core_check, gc as core_gc, spec, verify as core_verify};
+use circulate_core::upkeep::{gc as core_gc, verify as core_verify};
 use jiff::Timestamp;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -566,7 +567,7 @@ pub(crate) fn definition(py: Python<'_>, catalog: &str, stream: &str) -> PyResul
     #[derive(Serialize)]
     struct Both {
         source: Source,
-        endpoint: spec::Endpoint,
+        endpoint: catalog::Endpoint,
     }
     let both = from_json::<CatalogRequest>(py, catalog)?
         .catalog()
@@ -585,13 +586,13 @@ pub(crate) fn source(py: Python<'_>, catalog: &str, name: &str) -> PyResult<Stri
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
 pub(crate) fn lambda_functions(py: Python<'_>, folder: PathBuf) -> PyResult<String> {
-    finish(py, spec::lambda_functions(&folder))
+    finish(py, catalog::lambda_functions(&folder))
 }
 
 /// The JSON Schemas of definitions, by file name.
 #[pyfunction]
 pub(crate) fn json_schemas() -> PyResult<String> {
-    to_json(&BTreeMap::from(spec::json_schemas()))
+    to_json(&BTreeMap::from(catalog::json_schemas()))
 }
 
 /// A text as it may be shown: with escapes for control characters, `***` for the secrets that this process uses, and at most

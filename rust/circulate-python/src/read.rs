@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use circulate_core::auth::sign_in;
-use circulate_core::batch::{BatchLimits, Memory};
-use circulate_core::cursor::Window;
+use circulate_core::api::auth::sign_in;
 use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::extract::batch::{BatchLimits, Memory};
+use circulate_core::extract::cursor::Window;
 use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;

@@ -82,7 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::BatchLimits;
+    use crate::extract::batch::BatchLimits;
 
     /// Cuts records into objects as the object writer does.
     fn objects(format: Format, records: &[String], limits: BatchLimits) -> Vec<(usize, Vec<u8>)> {

@@ -4,8 +4,8 @@ use url::Url;
 
 use super::envelope::{Member, Scalar};
 use super::{PageFacts, Paginator};
+use crate::catalog::Pointer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::Pointer;
 
 /// Follows a member of the page; a page without it, or with `null`, `false`, 0 or something empty there, is the last.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::envelope::{Member, Scalar, members_of};
 use super::link_header::next_link;
-use crate::spec::{PaginatorSpec, Pointer, StreamSpec};
+use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
 
 /// The last page of a list, as far as evidence goes.
 #[derive(Debug)]

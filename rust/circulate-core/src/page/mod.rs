@@ -15,8 +15,8 @@ use std::fmt;
 use http::HeaderMap;
 use url::Url;
 
+use crate::catalog::{PaginatorSpec, Pointer};
 use crate::error::Result;
-use crate::spec::{PaginatorSpec, Pointer};
 
 pub use body_link::BodyLink;
 pub(crate) use body_link::misplaced_link;

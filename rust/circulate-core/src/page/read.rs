@@ -15,8 +15,8 @@ use http::{HeaderMap, StatusCode};
 use super::Watch;
 use super::envelope::{Member, members};
 use super::record::{Place, Problem, Split, SplitError, Splitter};
+use crate::api::http::Response;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Response;
 
 /// Bounds of what is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -438,7 +438,7 @@ mod tests {
     use futures_util::stream::iter;
 
     use super::*;
-    use crate::spec::{Empty, Pointer};
+    use crate::catalog::{Empty, Pointer};
 
     fn response(pieces: Vec<Result<Bytes>>) -> Response {
         Response { status: StatusCode::OK, headers: HeaderMap::new(), body: iter(pieces).boxed() }

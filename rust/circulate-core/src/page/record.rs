@@ -626,5 +626,5 @@ fn unescape(raw: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
+#[path = "tests/record.rs"]
 mod tests;

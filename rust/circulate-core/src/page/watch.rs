@@ -1,6 +1,6 @@
 //! What the splitter looks for on its way through a page.
 
-use crate::spec::{Empty, Pointer};
+use crate::catalog::{Empty, Pointer};
 
 /// Where a page holds its records, and which other values are wanted from it.
 #[derive(Debug, Clone, Default)]

@@ -13,13 +13,15 @@ use tokio::time::Instant;
 
 use super::groups::{Group, Grouper, Limits};
 use super::{COPIED_AT_ONCE, Promotion, Run, Tally};
-use crate::batch::Memory;
 use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex};
+use crate::extract::batch::Memory;
+use crate::lake::manifest::{
+    self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex,
+};
+use crate::lake::sink::{Created, Object, Sink, another, create_same};
+use crate::lake::write::Budget;
 use crate::page::{Record, Watch};
-use crate::sink::{Created, Object, Sink, another, create_same};
-use crate::write::Budget;
 
 impl Promotion {
     /// Writes all groups, each with its part; `None` if it was stopped before the end.

@@ -12,9 +12,9 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::{COPIED_AT_ONCE, PARTS_AT_ONCE, Promotion, Run, Tally};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
-use crate::sink::{Created, Object, PIECE, Sink, another, create_same};
-use crate::write::Budget;
+use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
+use crate::lake::sink::{Created, Object, PIECE, Sink, another, create_same};
+use crate::lake::write::Budget;
 
 /// A part as it was found.
 struct Found {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encode::{Compression, Format};
-use crate::manifest::{ObjectEntry, PartitionEntry};
+use crate::lake::manifest::{ObjectEntry, PartitionEntry};
 
 /// How large a group may become, in bytes and objects as they are stored now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

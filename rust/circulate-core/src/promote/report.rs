@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::{Promotion, Run};
-use crate::manifest::{Index, ObjectEntry};
+use crate::lake::manifest::{Index, ObjectEntry};
+use crate::lake::sink::Created;
 use crate::progress::Progress;
-use crate::sink::Created;
 use crate::stop::StopReason;
 
 /// How a promotion ended.

@@ -8,7 +8,8 @@ use futures_util::stream::BoxStream;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sink::{Created, Listed, MemorySink, Object, Sink, StreamKeys};
+use crate::lake::keys::StreamKeys;
+use crate::lake::sink::{Created, Listed, MemorySink, Object, Sink};
 
 /// See the module.
 #[derive(Debug)]

@@ -12,25 +12,26 @@ use super::Pull;
 use super::fetch::{First, Pages, Step, first_url, stored_url};
 use super::learning::Learning;
 use crate::MOST_OF_TEXT;
-use crate::client::Client;
+use crate::api::client::Client;
+use crate::api::http::{LACKS_SCOPE, server_date};
+use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
-use crate::cursor::{Digest, Overlap, Recent};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{LACKS_SCOPE, server_date};
-use crate::manifest::{
+use crate::extract::cursor::{Digest, Overlap, Recent};
+use crate::extract::plan::Partition;
+use crate::lake::keys::StreamKeys;
+use crate::lake::manifest::{
     self, DedupSet, MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part,
     PartRef, PartitionEntry, PlanPart, SCHEMA, Tables, sha256_hex,
 };
+use crate::lake::sink::create_same;
+use crate::lake::write::{ObjectStore, ObjectWriter};
 use crate::page::{EndKind, ListEnd};
-use crate::plan::Partition;
 use crate::progress::Traffic;
 use crate::redact::Redactor;
-use crate::sink::{StreamKeys, create_same};
-use crate::spec::StreamSpec;
 use crate::state::{Held, Mode, Position};
 use crate::stop::StopReason;
-use crate::write::{ObjectStore, ObjectWriter};
 
 pub(super) const TASK: u32 = 0;
 

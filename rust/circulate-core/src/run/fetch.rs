@@ -10,18 +10,18 @@ use url::Url;
 use super::Pull;
 use super::list_end::SharedProof;
 use super::renewal::AbortOnDrop;
-use crate::account::Account;
-use crate::client::{Client, PageRequest, header_map};
+use crate::api::account::Account;
+use crate::api::client::{Client, PageRequest, header_map};
+use crate::catalog::{Incremental, Pointer, StreamSpec, Template};
 use crate::clock::rfc3339_millis;
-use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::Window;
+use crate::extract::plan::Partition;
 use crate::page::{
     EndKind, ListEnd, LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page,
 };
-use crate::plan::Partition;
 use crate::progress::Progress;
 use crate::redact::Redactor;
-use crate::spec::{Incremental, Pointer, StreamSpec, Template};
 use crate::state::Proof;
 
 /// Pages that wait to be taken in while the next one is asked for.

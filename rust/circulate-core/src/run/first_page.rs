@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::attempt::is_unavailable;
 use super::fetch::{Fetcher, First, Step, first_url};
 use super::list_end::SharedProof;
-use crate::account::Account;
-use crate::client::Client;
-use crate::cursor::Window;
+use crate::api::account::Account;
+use crate::api::client::Client;
+use crate::catalog::{Definition, Parent, Pointer, StreamSpec};
 use crate::error::Result;
+use crate::extract::cursor::Window;
+use crate::extract::plan::Partition;
 use crate::page::{EndKind, ListEnd, LoopGuard, PageLimits};
-use crate::plan::Partition;
 use crate::progress::Progress;
-use crate::spec::{Definition, Parent, Pointer, StreamSpec};
 
 /// What the first page of a list shows.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::fetch::Fetcher;
-use crate::client::PageRequest;
+use crate::api::client::PageRequest;
+use crate::catalog::{PaginatorSpec, StreamSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
 use crate::redact::Redactor;
-use crate::spec::{PaginatorSpec, StreamSpec};
 use crate::state::{LearnedProof, Proof};
 
 /// What is known of the paginator of a stream, shared by all of its lists.

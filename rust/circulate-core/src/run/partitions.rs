@@ -9,12 +9,12 @@ use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
 use super::fetch::{First, Pages, Step, first_url, stored_url};
-use crate::cursor::{Window, greatest_time};
+use crate::catalog::{Endpoint, Parent, Partitions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
+use crate::extract::cursor::{Window, greatest_time};
+use crate::extract::plan::Partition;
+use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
 use crate::page::{EndKind, LoopGuard};
-use crate::plan::Partition;
-use crate::spec::{Endpoint, Parent, Partitions};
 use crate::state::{OpenPartition, PlanPosition};
 
 /// Partitions that are asked for at the same time, as far as the quota and the API bear it.

@@ -9,12 +9,12 @@ use url::Url;
 
 use super::attempt::{Attempt, End, is_unavailable};
 use super::fetch::{First, Pages, Step, first_url, stored_url};
-use crate::cursor::Window;
+use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::error::Result;
-use crate::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
+use crate::extract::cursor::Window;
+use crate::extract::plan::{KnownParents, Partition};
+use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::page::{Record, Watch};
-use crate::plan::{KnownParents, Partition};
-use crate::spec::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::state::Mode;
 
 /// Parents in a part of the plan.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Pull;
 use super::attempt::{Attempt, TASK};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, PartRef, SCHEMA, read_part, sha256_hex};
-use crate::sink::{StreamKeys, create_same};
+use crate::lake::keys::StreamKeys;
+use crate::lake::manifest::{self, PartRef, SCHEMA, read_part, sha256_hex};
+use crate::lake::sink::create_same;
 use crate::state::{Held, PollCursor, Position};
 
 /// Bytes of a position that is kept in its item. `DynamoDB` refuses items of more than 400 KB, and bills each kilobyte of each

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::Pull;
 use crate::clock::later;
-use crate::cursor::Window;
 use crate::error::Error;
-use crate::manifest::{Index, PartitionCounts, Totals};
+use crate::extract::cursor::Window;
+use crate::lake::manifest::{Index, PartitionCounts, Totals};
 use crate::page::Ends;
 use crate::progress::Traffic;
 use crate::state::{Busy, Held, Mode, Position, RunItem};

@@ -6,7 +6,7 @@ use super::Pull;
 use super::attempt::{Attempt, TASK};
 use crate::encode::{Known, TableRules};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Index, Tables, read_part};
+use crate::lake::manifest::{self, Index, Tables, read_part};
 use crate::state::{Held, Position, StreamState};
 use crate::table::{Drift, TableSchema};
 

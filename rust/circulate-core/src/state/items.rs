@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cursor::{Watermark, Window};
-use crate::manifest::{PartRef, PartitionCounts, Totals};
+use crate::extract::cursor::{Watermark, Window};
+use crate::extract::plan::Partition;
+use crate::lake::manifest::{PartRef, PartitionCounts, Totals};
 use crate::page::{Ends, LoopGuard};
-use crate::plan::Partition;
 use crate::progress::Traffic;
 
 /// `head`: what a stream is doing.
@@ -27,7 +27,7 @@ pub struct Head {
 /// What is kept of a stream where all streams are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedStream {
-    /// Where its account was when it was pulled, see [`Account::address`](crate::account::Account::address). None if nothing
+    /// Where its account was when it was pulled, see [`Account::address`](crate::api::account::Account::address). None if nothing
     /// was pulled yet, if an older version did, or if the account was said to have moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,

@@ -32,7 +32,7 @@ impl SqliteStore {
     /// time, by `clock`.
     pub fn open(path: &Path, clock: Clock) -> Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        crate::sink::make_folders(folder).map_err(|error| failed(path, error))?;
+        crate::lake::sink::make_folders(folder).map_err(|error| failed(path, error))?;
         // Of two that make the same file at once, SQLite would refuse one without waiting. Where folders can't be locked,
         // that is told as an error.
         let folder = std::fs::File::open(folder);

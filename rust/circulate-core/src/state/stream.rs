@@ -18,8 +18,8 @@ use super::items::{Cursor, CursorValue, Head, ListedStream, Mode, RunItem, RunSt
 use super::{Expect, ItemKey, StateStore};
 use crate::MOST_OF_TEXT;
 use crate::clock::later;
-use crate::cursor::Window;
 use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::Window;
 use crate::redact::Redactor;
 
 /// The one task and the one partition of a stream that is pulled by one worker.
@@ -66,7 +66,7 @@ pub struct Wanted {
     pub spec_hash: String,
     /// Where objects go.
     pub destination: String,
-    /// Where the account is, see [`Account::address`](crate::account::Account::address).
+    /// Where the account is, see [`Account::address`](crate::api::account::Account::address).
     pub address: String,
     /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
     pub restart: bool,
@@ -670,5 +670,5 @@ pub(super) fn cursor_key() -> String {
 }
 
 #[cfg(test)]
-#[path = "stream_tests.rs"]
+#[path = "tests/stream.rs"]
 mod tests;

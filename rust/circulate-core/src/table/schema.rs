@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::TableOptions;
 use super::layout::{RAW, RESCUED, Table};
 use super::observed::{Growth, Observed};
-use crate::spec::{ColumnType, Columns, Endpoint, Name};
+use crate::catalog::{ColumnType, Columns, Endpoint, Name};
 
 /// The layout of what [`TableSchema`] serialises to.
 const VERSION: u32 = 1;

@@ -18,7 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::sink::{Created, Known, Listed, Object, S3Bucket, Sink};
+use crate::lake::sink::{Created, Known, Listed, Object, S3Bucket, Sink};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
 /// Puts crash points around every write, if the environment asks for them.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sink::{Created, Listed, Object, Sink};
+use crate::lake::sink::{Created, Listed, Object, Sink};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 
 /// A [`Sink`] or [`StateStore`] that passes calls on until the one it was told to fail at. Calls are named by what they

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{ManualClock, Script, connection, okta, okta_account};
-use crate::auth::sign_in;
-use crate::http::Transport;
-use crate::manifest::{self, Index, ObjectEntry, Part, read_existing, read_part};
+use crate::api::auth::sign_in;
+use crate::api::http::Transport;
+use crate::catalog::Definition;
+use crate::lake::manifest::{self, Index, ObjectEntry, Part, read_existing, read_part};
+use crate::lake::sink::{MemorySink, Sink};
 use crate::page::Watch;
 use crate::page::record::Splitter;
 use crate::progress::Progress;
 use crate::run::{Pull, PullOptions};
-use crate::sink::{MemorySink, Sink};
-use crate::spec::Definition;
 use crate::state::{MemoryStore, RunItem, StateStore, list_runs};
 use crate::stop::Stop;
-use crate::verify::verify;
+use crate::upkeep::verify::verify;
 
 /// Where pulls of `okta.users` go in a test.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use super::Answer;
+use crate::api::http::{Request, Response, Transport};
 use crate::error::Result;
-use crate::http::{Request, Response, Transport};
 
 /// A transport with an answer for every URL; it remembers what it was asked.
 #[derive(Debug, Default)]

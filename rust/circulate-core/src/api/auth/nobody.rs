@@ -1,0 +1,24 @@
+//! No credentials, for an API that is open to all.
+
+use std::future::ready;
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+
+use super::Authorize;
+use crate::api::http::{Failure, Request};
+use crate::error::Result;
+
+/// Asks without saying who it is.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Authorize for Nobody {
+    fn apply<'a>(&'a self, _: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(ready(Ok(false)))
+    }
+}

@@ -1,0 +1,395 @@
+//! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server asks for it, bound to a
+//! key of ours (RFC 9449).
+
+mod credential;
+pub(super) mod dpop;
+mod granted;
+mod jws;
+pub(super) mod key;
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use self::credential::{Credential, Settings};
+use self::dpop::{DPOP, Proof, nonce_of, proof};
+use self::granted::{Granted, Reply, reply};
+use self::key::SigningKey;
+use self::tokens::{Basis, Client, Token};
+use super::{Authorize, Connection, TokenFile};
+use crate::api::account::Account;
+use crate::api::http::{
+    Classifier, Failure, LACKS_SCOPE, Pacing, Request, Told, Transport, Verdict, demands_dpop, server_date,
+    verdict_of,
+};
+use crate::catalog::{OAuth2, Source};
+use crate::clock::{Clock, earlier, later};
+use crate::error::{Error, ErrorKind, Result};
+
+pub use self::tokens::Tokens;
+
+/// How long a token endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A clock that is further off may be why a signed note was refused.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
+
+/// Signs requests in with an access token.
+#[derive(Debug)]
+pub struct AccessToken {
+    title: String,
+    settings: Settings,
+    token_url: Url,
+    /// Separated by spaces.
+    scope: String,
+    client: Arc<Client>,
+    clock: Clock,
+    transport: Arc<dyn Transport>,
+    pacing: Arc<Pacing>,
+    classifier: Classifier,
+}
+
+/// What a token endpoint says.
+enum Answer {
+    Granted(Granted),
+    Refused(StatusCode, HeaderMap, Told),
+}
+
+/// No token.
+struct Refusal {
+    failure: Failure,
+    /// The client itself is refused: asking again soon may lock it out.
+    of_client: bool,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { failure: error.into(), of_client: false }
+    }
+}
+
+/// What was done about refusals, each at most once.
+#[derive(Default)]
+struct Tried {
+    nonce: bool,
+    clock: bool,
+    secret: bool,
+}
+
+impl AccessToken {
+    /// Tokens for `scopes` by what `spec` says, out of `tokens` as far as they are there. A key that can't be used is refused
+    /// here, before any request.
+    pub fn new(
+        source: &Source,
+        account: &Account,
+        spec: &OAuth2,
+        scopes: &BTreeSet<String>,
+        connection: &Connection,
+    ) -> Result<Self> {
+        let settings = Settings::of(account, spec)?;
+        let token_url = account.token_url(&spec.token_url)?;
+        settings.credential()?;
+        Ok(Self {
+            title: source.title.clone(),
+            client: connection.tokens.client(token_url.as_str(), &settings.digest()?),
+            settings,
+            token_url,
+            scope: scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            clock: connection.tokens.clock().clone(),
+            transport: Arc::clone(&connection.transport),
+            pacing: Arc::clone(&connection.pacing),
+            classifier: Classifier::new(source, account),
+        })
+    }
+
+    /// A token for a file: one that is not due, and not the one with the digest `refused`. The file's profile and writer are
+    /// left to the caller.
+    pub(super) async fn issue(&self, refused: Option<&str>) -> Result<TokenFile, Failure> {
+        if let Some(refused) = refused {
+            let digest = |token: &Token| crate::hex(&Sha256::digest(token.secret.expose()));
+            self.client.forget(&self.scope, |token| digest(token) == refused);
+        }
+        Ok(self.issued(&*self.token().await?))
+    }
+
+    /// After the caller had no more patience: leaves the server alone for a while, and gives the token that is still valid.
+    pub(super) fn after_stall(&self) -> Result<Option<TokenFile>> {
+        let (now, failure) = (self.clock.now(), Failure::from(self.too_slow()));
+        self.client.fail(&self.scope, self.settings.digest()?, &failure, false, now);
+        Ok(self.valid())
+    }
+
+    /// The token that was got before, as long as it is valid.
+    pub(super) fn valid(&self) -> Option<TokenFile> {
+        self.client.valid(&self.scope, self.clock.now()).map(|token| self.issued(&token))
+    }
+
+    fn issued(&self, token: &Token) -> TokenFile {
+        TokenFile {
+            schema: 0,
+            profile: String::new(),
+            instance: String::new(),
+            access_token: token.secret.expose().to_owned(),
+            token_type: if token.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
+            scope: self.scope.clone(),
+            obtained_at: token.obtained.as_second(),
+            expires_at: token.expires.as_second(),
+            dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
+        }
+    }
+
+    /// A token that is valid, got if need be. One asks; the others wait for what comes of it, or go on with what they have as
+    /// long as that is valid.
+    async fn token(&self) -> Result<Arc<Token>, Failure> {
+        let (client, scope) = (&self.client, self.scope.as_str());
+        if let Some(token) = client.ready(scope, self.clock.now()) {
+            return Ok(token);
+        }
+        let seen = client.asked(scope);
+        let _asking = match client.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(_) => match client.valid(scope, self.clock.now()) {
+                Some(token) => return Ok(token),
+                None => client.asking.lock().await,
+            },
+        };
+        if let Some(token) = client.ready(scope, self.clock.now()) {
+            return Ok(token);
+        }
+        let digest = self.settings.digest()?;
+        let held_off = client.held_off(scope, &digest, self.clock.now());
+        if let Some(failure) = client.failed_since(scope, seen).or(held_off) {
+            return Err(failure);
+        }
+        match self.get().await {
+            Ok(token) => {
+                let token = Arc::new(token);
+                client.keep(scope, &token);
+                Ok(token)
+            }
+            Err(Refusal { failure, of_client }) => {
+                let now = self.clock.now();
+                client.fail(scope, self.settings.digest()?, &failure, of_client, now);
+                client.valid(scope, now).ok_or(failure)
+            }
+        }
+    }
+
+    /// Gets a token. Asks again where the answer says what was missing; what may go away by itself is left to the caller.
+    async fn get(&self) -> Result<Token, Refusal> {
+        let mut tried = Tried::default();
+        loop {
+            let credential = self.settings.credential()?;
+            let basis = self.client.basis();
+            let asked = self.clock.now();
+            let request = self.request(&credential, &basis, asked)?;
+            let answer = tokio::time::timeout(PATIENCE, self.ask(request)).await;
+            match answer.map_err(|_| self.too_slow()).flatten()? {
+                Answer::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
+                Answer::Refused(status, headers, told) => {
+                    let failure = self.failure(status, &headers, &told);
+                    // What goes away by itself says nothing of the client, whatever its body says.
+                    let for_good = failure.verdict == Verdict::Fail;
+                    let demands = demands_dpop(&headers);
+                    if !for_good || !self.amend(&told, demands, &credential, &basis, &mut tried).await {
+                        let of_client =
+                            matches!(told.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
+                        return Err(Refusal { failure, of_client: for_good && of_client });
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer> {
+        let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
+        let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
+        self.client.learn(ahead, nonce_of(&response.headers));
+        let (status, headers) = (response.status, response.headers.clone());
+        let refusal = if status.is_success() {
+            match reply(response).await.map_err(|error| self.at_token_url(error))? {
+                Reply::Granted(granted) => return Ok(Answer::Granted(granted)),
+                Reply::Refused(refusal) => refusal,
+            }
+        } else {
+            response
+        };
+        Ok(Answer::Refused(status, headers, self.classifier.told(refusal).await))
+    }
+
+    fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
+        let key = basis.key.filter(|_| granted.bound);
+        if granted.bound && key.is_none() {
+            let what = "the token endpoint bound the token to a key that we did not name";
+            return Err(self.at_token_url(Error::new(ErrorKind::Data, "get access token", what)));
+        }
+        // RFC 6749, section 5.1: told if it is not what was asked for.
+        let lacks = |scope: &str, told: &str| !told.split([' ', ',']).any(|granted| granted == scope);
+        let missing: Vec<_> = match &granted.scope {
+            Some(told) => {
+                self.scope.split(' ').filter(|scope| !scope.is_empty() && lacks(scope, told)).collect()
+            }
+            None => Vec::new(),
+        };
+        if missing.is_empty() {
+            return Ok(Token::new(granted.token, key, asked, granted.lifetime));
+        }
+        let what = format!("{} gave an access token without the scope {}", self.title, missing.join(" "));
+        let error = self.at_token_url(Error::new(ErrorKind::Auth, "get access token", what));
+        Err(error.hint(self.classifier.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope")))
+    }
+
+    fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
+        let now = server_time(now, basis.ahead);
+        let mut request =
+            credential.request(&self.settings.client_id()?, &self.token_url, &self.scope, now)?;
+        if let Some(key) = &basis.key {
+            let nonce = basis.nonce.as_deref();
+            let about = Proof { method: &request.method, url: &request.url, now, nonce, token: None };
+            request.headers.insert(DPOP, proof(key, &about)?);
+        }
+        Ok(request)
+    }
+
+    fn too_slow(&self) -> Error {
+        let message = format!("the token endpoint did not answer within {} s", PATIENCE.as_secs());
+        self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
+    }
+
+    pub(super) fn at_token_url(&self, error: Error) -> Error {
+        error.with("token URL", &self.token_url)
+    }
+
+    /// Does what a refusal asks for; returns whether there is a point in asking again.
+    async fn amend(
+        &self,
+        told: &Told,
+        demands_dpop: bool,
+        credential: &Credential,
+        basis: &Basis,
+        tried: &mut Tried,
+    ) -> bool {
+        let code = told.code.as_deref().unwrap_or_default();
+        let first = |tried: &mut bool| !std::mem::replace(tried, true);
+        // Some say it by a code of DPoP, others in the sentence of `invalid_grant` or of `invalid_request`, or by a challenge. We
+        // sent no proof, so it can only be missing.
+        if basis.key.is_none() && (demands_dpop || told.mentions("dpop")) {
+            return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
+        }
+        let now = self.client.basis();
+        if code == "use_dpop_nonce" {
+            return now.nonce != basis.nonce && first(&mut tried.nonce);
+        }
+        // What is signed says when; a clock that is off makes it expired, or not yet valid.
+        let signed = credential.is_key() || basis.key.is_some();
+        let dated =
+            matches!(code, "invalid_client" | "invalid_grant" | "invalid_request" | "invalid_dpop_proof");
+        if signed && dated && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+            return true;
+        }
+        code == "invalid_client" && first(&mut tried.secret) && self.reads_another_secret().await
+    }
+
+    /// Whether the stored secret holds something else by now. What keeps us from knowing is no news beside the refusal.
+    async fn reads_another_secret(&self) -> bool {
+        let before = self.settings.digest().ok();
+        self.settings.read_again().await.is_ok() && self.settings.digest().ok() != before
+    }
+
+    fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Failure {
+        let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
+        let verdict = match verdict_of(status, headers, &self.pacing.limiter) {
+            // There is nothing to renew here: what is refused is what a token would be got with.
+            Verdict::Renew | Verdict::Nonce => Verdict::Fail,
+            Verdict::Fail if told.code.as_deref() == Some("temporarily_unavailable") => Verdict::Backoff,
+            verdict => verdict,
+        };
+        let (kind, message) = match number {
+            _ if matches!(verdict, Verdict::Throttled(_)) => (
+                ErrorKind::RateLimited,
+                format!("{title}'s token endpoint asked us to slow down ({number}){said}"),
+            ),
+            300..=399 => (
+                ErrorKind::Auth,
+                format!(
+                    "{title}'s token endpoint answered with a redirect ({number}), which is never followed"
+                ),
+            ),
+            200..=299 | 400..=499 => {
+                (ErrorKind::Auth, format!("{title} gave no access token ({number}){said}"))
+            }
+            _ => (ErrorKind::Api, format!("{title}'s token endpoint answered {number}{said}")),
+        };
+        let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
+        let hint = match known {
+            Some(hint) => hint.to_owned(),
+            None => format!("check the token URL, {}", self.classifier.credentials()),
+        };
+        // Not told as an answer of the API: that a token is refused says nothing of what the account has.
+        let error = self
+            .at_token_url(Error::new(kind, "get access token", message))
+            .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope });
+        let error = if verdict == Verdict::Fail { error.hint(hint) } else { error.temporary() };
+        Failure { error, verdict, page_too_big: false }
+    }
+
+    fn header(token: &Token) -> Result<HeaderValue> {
+        let kind = if token.key.is_some() { "DPoP" } else { "Bearer" };
+        let value = format!("{kind} {}", token.secret.expose()).parse();
+        let mut value: HeaderValue = value.map_err(|_| {
+            Error::new(ErrorKind::Data, "sign in", "the access token is nothing a header can hold")
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Authorize for AccessToken {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            let token = self.token().await?;
+            request.headers.insert(AUTHORIZATION, Self::header(&token)?);
+            if let Some(key) = &token.key {
+                let now = server_time(self.clock.now(), self.client.basis().ahead);
+                let (method, url) = (&request.method, &request.url);
+                let nonce = self.client.api_nonce(&url.origin().ascii_serialization());
+                let about = Proof { method, url, now, nonce: nonce.as_deref(), token: Some(&token.secret) };
+                request.headers.insert(DPOP, proof(key, &about)?);
+            }
+            Ok(())
+        })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        let refused = refused.get(AUTHORIZATION);
+        // The next attempt gets another one, unless somebody did so already.
+        self.client.forget(&self.scope, |token| Self::header(token).ok().as_ref() == refused);
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
+    fn learn(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(nonce) = nonce_of(headers) {
+            self.client.learn_api_nonce(url.origin().ascii_serialization(), nonce);
+        }
+        if demands_dpop(headers) && self.client.basis().key.is_none() {
+            // Without a key the next token is as this one, and the API says so again.
+            let _ = SigningKey::generate().map(|key| self.client.bind(key));
+        }
+    }
+}
+
+fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
+    let span = ahead.unsigned_abs();
+    if ahead.is_negative() { earlier(now, span) } else { later(now, span) }
+}
+
+#[cfg(test)]
+#[path = "tests/oauth2.rs"]
+mod tests;

@@ -1,0 +1,250 @@
+//! Access tokens that are at hand, and what is known of the servers they come from.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::key::SigningKey;
+use crate::api::http::{Failure, Verdict};
+use crate::clock::{Clock, earlier, later};
+use crate::error::{Error, ErrorKind, Status};
+use crate::secrets::Secret;
+
+/// A token is got anew when a tenth of its life is left, but not more than five minutes before its end.
+const MARGIN: Duration = Duration::from_mins(5);
+/// How long a client that was refused is not asked for again with the same credential: servers lock clients out.
+const REFUSED_FOR: Duration = Duration::from_mins(1);
+/// How long at least a server that did not give a new token is left alone while the old one is valid.
+const PUT_OFF: Duration = Duration::from_secs(10);
+
+/// The tokens of a process, shared by all pulls.
+#[derive(Debug)]
+pub struct Tokens {
+    clock: Clock,
+    clients: Mutex<BTreeMap<[String; 2], Arc<Client>>>,
+}
+
+impl Tokens {
+    /// None yet. Expiry goes by the wall clock: others stand still while a Lambda function is frozen.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, clients: Mutex::default() }
+    }
+
+    pub(in crate::api::auth) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What is known of a client: of one id and credential, whose `digest` this is, at one token URL.
+    pub(super) fn client(&self, token_url: &str, digest: &str) -> Arc<Client> {
+        let key = [token_url, digest].map(str::to_owned);
+        Arc::clone(locked(&self.clients).entry(key).or_default())
+    }
+}
+
+/// An access token.
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    /// The key it is bound to.
+    pub(super) key: Option<Arc<SigningKey>>,
+    pub(super) obtained: Timestamp,
+    pub(super) expires: Timestamp,
+    renew_at: Timestamp,
+}
+
+impl Token {
+    pub(super) fn new(
+        secret: Secret,
+        key: Option<Arc<SigningKey>>,
+        asked: Timestamp,
+        lifetime: Duration,
+    ) -> Self {
+        let expires = later(asked, lifetime);
+        Self { secret, key, obtained: asked, expires, renew_at: earlier(expires, MARGIN.min(lifetime / 10)) }
+    }
+}
+
+/// What is known of a client.
+#[derive(Default)]
+pub(super) struct Client {
+    /// Held by the one who asks for a token.
+    pub(super) asking: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The server's clock less ours.
+    ahead: SignedDuration,
+    /// The key that tokens are bound to, once the server asked for that.
+    key: Option<Arc<SigningKey>>,
+    /// What the token endpoint gave for the next proof; the same is taken for a day or more.
+    nonce: Option<String>,
+    /// What APIs gave for theirs, by origin: it is kept apart from that of the token endpoint (RFC 9449, section 9).
+    api_nonces: BTreeMap<String, String>,
+    tokens: BTreeMap<String, Slot>,
+}
+
+/// Of one scope.
+#[derive(Default)]
+struct Slot {
+    token: Option<Arc<Token>>,
+    put_off: Option<Timestamp>,
+    /// How often a token was asked for.
+    asked: u64,
+    failed: Option<Failed>,
+}
+
+/// Why the last request brought no token.
+struct Failed {
+    credential: String,
+    since: Timestamp,
+    until: Timestamp,
+    kind: ErrorKind,
+    status: Status,
+    verdict: Verdict,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failed {
+    fn failure(&self) -> Failure {
+        let error = Error::new(self.kind, "get access token", self.message.clone());
+        let error = self.hint.iter().fold(error, Error::hint);
+        let error = if self.status == Status::Temporary { error.temporary() } else { error };
+        Failure { error, verdict: self.verdict, page_too_big: false }
+    }
+}
+
+/// What a request of a token is made with.
+#[derive(Clone)]
+pub(super) struct Basis {
+    pub(super) ahead: SignedDuration,
+    pub(super) key: Option<Arc<SigningKey>>,
+    pub(super) nonce: Option<String>,
+}
+
+impl Client {
+    /// The token for `scope` if it is not due, or if getting another one was put off and it is still valid.
+    pub(super) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+        let known = self.known();
+        let slot = known.tokens.get(scope)?;
+        let put_off = slot.put_off.is_some_and(|until| now < until);
+        let good = |token: &&Arc<Token>| now < token.renew_at || put_off && now < token.expires;
+        slot.token.as_ref().filter(good).map(Arc::clone)
+    }
+
+    /// The token for `scope` if it is valid.
+    pub(super) fn valid(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+        let known = self.known();
+        known.tokens.get(scope)?.token.as_ref().filter(|token| now < token.expires).map(Arc::clone)
+    }
+
+    /// How often a token for `scope` was asked for.
+    pub(super) fn asked(&self, scope: &str) -> u64 {
+        self.known().tokens.get(scope).map_or(0, |slot| slot.asked)
+    }
+
+    /// What came of a request that ended while we waited for it: of the ones after the `seen` first.
+    pub(super) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
+        let known = self.known();
+        let slot = known.tokens.get(scope).filter(|slot| slot.asked > seen)?;
+        slot.failed.as_ref().map(Failed::failure)
+    }
+
+    /// Why it is no use, or not polite, to ask again yet.
+    pub(super) fn held_off(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Failure> {
+        let known = self.known();
+        let failed = known.tokens.get(scope)?.failed.as_ref()?;
+        // A clock that was set back tells nothing.
+        let holds = failed.credential == credential && failed.since <= now && now < failed.until;
+        holds.then(|| {
+            let left = failed.until.duration_since(now);
+            let mut failure = failed.failure();
+            failure.error = failure.error.with("not asked again for", format!("{left:#}"));
+            failure
+        })
+    }
+
+    pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
+        let asked = self.asked(scope) + 1;
+        let slot = Slot { token: Some(Arc::clone(token)), asked, ..Slot::default() };
+        self.known().tokens.insert(scope.to_owned(), slot);
+    }
+
+    /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
+    pub(super) fn fail(&self, scope: &str, credential: String, why: &Failure, refused: bool, now: Timestamp) {
+        let told = match why.verdict {
+            Verdict::After(told) | Verdict::Throttled(Some(told)) => told,
+            _ if refused => REFUSED_FOR,
+            _ => Duration::ZERO,
+        };
+        let mut known = self.known();
+        let slot = known.tokens.entry(scope.to_owned()).or_default();
+        slot.asked += 1;
+        slot.put_off = Some(later(now, told.max(PUT_OFF)));
+        slot.failed = Some(Failed {
+            credential,
+            since: now,
+            until: later(now, told),
+            kind: why.error.kind(),
+            status: why.error.status(),
+            verdict: why.verdict,
+            message: why.error.to_string(),
+            hint: why.error.hint_text().map(str::to_owned),
+        });
+    }
+
+    /// Forgets the token for `scope`, if it is still the one that the API refused.
+    pub(super) fn forget(&self, scope: &str, is_it: impl Fn(&Token) -> bool) {
+        if let Some(slot) = self.known().tokens.get_mut(scope)
+            && slot.token.as_ref().is_some_and(|token| is_it(token))
+        {
+            slot.token = None;
+        }
+    }
+
+    pub(super) fn basis(&self) -> Basis {
+        let known = self.known();
+        Basis { ahead: known.ahead, key: known.key.clone(), nonce: known.nonce.clone() }
+    }
+
+    /// From now on tokens are bound to `key`, unless there is one already.
+    pub(super) fn bind(&self, key: SigningKey) {
+        self.known().key.get_or_insert_with(|| Arc::new(key));
+    }
+
+    /// Learns from an answer what time the server has, and what it wants in the next proof.
+    pub(super) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
+        let mut known = self.known();
+        known.ahead = date.unwrap_or(known.ahead);
+        if let Some(nonce) = nonce {
+            known.nonce = Some(nonce.to_owned());
+        }
+    }
+
+    /// What the API at `origin` wants in the next proof.
+    pub(super) fn api_nonce(&self, origin: &str) -> Option<String> {
+        self.known().api_nonces.get(origin).cloned()
+    }
+
+    /// Learns what the API at `origin` wants in the next proof.
+    pub(super) fn learn_api_nonce(&self, origin: String, nonce: &str) {
+        self.known().api_nonces.insert(origin, nonce.to_owned());
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        locked(&self.known)
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,153 @@
+//! Signing in with a token that somebody else gets.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+use url::{Origin, Url};
+
+use super::ask::{Asked, ask};
+use super::{TokenFile, TokenFolder};
+use crate::api::auth::Authorize;
+use crate::api::auth::oauth2::dpop::{DPOP, Proof, nonce_of, proof};
+use crate::api::auth::oauth2::key::SigningKey;
+use crate::api::http::{Failure, Request};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::Secret;
+
+/// How long a file is waited for if nobody can be asked.
+const WAIT: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The token of a profile, as its file has it.
+#[derive(Debug)]
+pub struct FileToken {
+    profile: String,
+    folder: TokenFolder,
+    clock: Clock,
+    /// What the API wants in the next proof, and its origin.
+    nonce: Mutex<Option<(Origin, String)>>,
+}
+
+impl FileToken {
+    /// The token of `profile` in `folder`; nothing is read yet.
+    pub fn new(profile: &str, folder: TokenFolder, clock: Clock) -> Self {
+        Self { profile: profile.to_owned(), folder, clock, nonce: Mutex::default() }
+    }
+
+    /// A token that has not ended. If there is none, as after a function was frozen for long, or if the file is not to be
+    /// trusted, it is asked and waited for, but not for longer than ten seconds or so.
+    pub async fn current(&self) -> Result<TokenFile> {
+        match self.valid() {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) | Err(_) => self.after_asking(None).await,
+        }
+    }
+
+    /// A token other than the one with this digest, which the API refused.
+    pub async fn other_than(&self, refused: &str) -> Result<TokenFile> {
+        match self.valid().ok().flatten().filter(|token| token.digest() != refused) {
+            Some(token) => Ok(token),
+            None => self.after_asking(Some(refused)).await,
+        }
+    }
+
+    async fn after_asking(&self, refused: Option<&str>) -> Result<TokenFile> {
+        let wanted = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
+        let (why, retryable) = match ask(&self.folder, &self.profile, refused).await {
+            Asked::Written => (None, false),
+            Asked::Refused(why, retryable) => (Some(why), retryable),
+            Asked::Nobody => (self.wait_for(&wanted).await?, false),
+        };
+        self.valid()?.filter(wanted).ok_or_else(|| self.missing(why, retryable))
+    }
+
+    /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
+    async fn wait_for(&self, wanted: &(impl Fn(&TokenFile) -> bool + Sync)) -> Result<Option<String>> {
+        let end = tokio::time::Instant::now() + WAIT;
+        while tokio::time::Instant::now() < end {
+            if self.valid().is_ok_and(|token| token.is_some_and(|token| wanted(&token))) {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(Some("nobody is there to be asked for one".to_owned()))
+    }
+
+    fn valid(&self) -> Result<Option<TokenFile>> {
+        let now = self.clock.now().as_second();
+        Ok(self.folder.read(&self.profile)?.filter(|token| token.expires_at > now))
+    }
+
+    /// A token that may come a little later is a matter of the network: credentials that were refused are not.
+    fn missing(&self, why: Option<String>, retryable: bool) -> Error {
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let message = format!("there is no valid access token of the profile `{}`{why}", self.profile);
+        if retryable {
+            return Error::new(ErrorKind::Network, "sign in", message)
+                .temporary()
+                .hint("the extension's log says more");
+        }
+        Error::new(ErrorKind::Auth, "sign in", message)
+            .hint("is the token extension attached to the function, and does it know this profile? Its log says more")
+    }
+
+    fn nonce(&self) -> MutexGuard<'_, Option<(Origin, String)>> {
+        self.nonce.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sign(&self, request: &mut Request, token: &TokenFile) -> Result<()> {
+        request.headers.insert(AUTHORIZATION, token.header()?);
+        if let Some(jwk) = token.dpop_jwk.as_ref().filter(|_| token.is_bound()) {
+            let key = SigningKey::read(&jwk.to_string(), None).map_err(|why| {
+                Error::new(
+                    ErrorKind::Auth,
+                    "sign in",
+                    format!("the key in the token file can't be used: {why}"),
+                )
+            })?;
+            let secret = Secret::new(token.access_token.clone());
+            let (method, url) = (&request.method, &request.url);
+            let nonce =
+                self.nonce().clone().filter(|(origin, _)| *origin == url.origin()).map(|(_, nonce)| nonce);
+            let (now, nonce) = (self.clock.now(), nonce.as_deref());
+            let about = Proof { method, url, now, nonce, token: Some(&secret) };
+            request.headers.insert(DPOP, proof(&key, &about)?);
+        }
+        Ok(())
+    }
+}
+
+/// The digest of the token in an `Authorization` header.
+fn digest_in(header: &HeaderValue) -> Option<String> {
+    let (_, token) = header.to_str().ok()?.split_once(' ')?;
+    Some(crate::hex(&Sha256::digest(token)))
+}
+
+impl Authorize for FileToken {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            let token = self.current().await?;
+            Ok(self.sign(request, &token)?)
+        })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async {
+            let Some(digest) = refused.get(AUTHORIZATION).and_then(digest_in) else {
+                return Ok(false);
+            };
+            self.other_than(&digest).await.map(|_| true)
+        })
+    }
+
+    fn learn(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(nonce) = nonce_of(headers) {
+            *self.nonce() = Some((url.origin(), nonce.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Everything that happens around one request, in the one place that says in which order.
+//!
+//! An attempt is: wait for the quota and a place → sign in → send → learn the quota → classify the status → read the body to its
+//! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
+//! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::api::account::Account;
+use crate::api::auth::{Authorize, Connection, DPOP};
+use crate::api::http::{
+    Classifier, Failure, Pacing, Pass, Redactor, Request, Response, Retry, Slot, Tally, Transport, Verdict,
+};
+use crate::catalog::{PageSize, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::stop::{Stop, StopReason};
+
+/// A polite client of one account.
+#[derive(Debug)]
+pub struct Client {
+    account: Account,
+    headers: HeaderMap,
+    transport: Arc<dyn Transport>,
+    authorize: Arc<dyn Authorize>,
+    pacing: Arc<Pacing>,
+    classifier: Classifier,
+    retry: Retry,
+    total_timeout: Duration,
+    progress: Arc<Progress>,
+    stop: Stop,
+}
+
+/// When to come back to an API that kept asking us to slow down and did not say for how long.
+const UNTOLD_WAIT: Duration = Duration::from_secs(30);
+
+/// A page to ask for.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// Its absolute URL. A `next` URL is kept as the API sent it.
+    pub url: Url,
+    /// Headers of the stream.
+    pub headers: HeaderMap,
+    /// How its size may be made smaller.
+    pub page_size: Option<PageSize>,
+    /// Statuses that mean an empty list here, so that they are no errors.
+    pub empty_statuses: BTreeSet<u16>,
+}
+
+impl Client {
+    /// A client that asks `account` of `source`, signed in by `authorize`, and keeps to its limits together with all that
+    /// share the `connection`.
+    pub fn new(
+        source: &Source,
+        account: &Account,
+        connection: &Connection,
+        authorize: Arc<dyn Authorize>,
+        retry: Retry,
+        progress: Arc<Progress>,
+        stop: Stop,
+    ) -> Result<Self> {
+        Ok(Self {
+            account: account.clone(),
+            headers: header_map(&source.headers)?,
+            transport: Arc::clone(&connection.transport),
+            authorize,
+            pacing: Arc::clone(&connection.pacing),
+            classifier: Classifier::new(source, account),
+            retry,
+            total_timeout: source.timeouts.total.get(),
+            progress,
+            stop,
+        })
+    }
+
+    /// Asks for a page until `read` has taken it in, the policy gives up, or the run is asked to stop. Temporary errors
+    /// of `read` are retried too. The request's page size may have been made smaller on return.
+    pub async fn fetch<T, F, Fut>(&self, request: &mut PageRequest, read: F) -> Result<T>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        self.check_origin(&request.url)?;
+        let mut retried = None;
+        let done = self.try_until_read(request, read, &mut retried).await;
+        if let (Err(error), Some(retried)) = (&done, retried)
+            && error.kind() == ErrorKind::Stopped
+        {
+            self.stop.was_retrying(retried);
+        }
+        done
+    }
+
+    /// The one retry loop. `retried` is left with the last error that was worth a retry.
+    async fn try_until_read<T, F, Fut>(
+        &self,
+        request: &mut PageRequest,
+        read: F,
+        retried: &mut Option<String>,
+    ) -> Result<T>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        let mut tally = Tally::default();
+        let mut server_errors = 0;
+        let mut signed = HeaderMap::new();
+        let (mut renewed, mut given_nonce) = (false, false);
+        loop {
+            // The quota first: who waits for it must not keep a place from requests that it does not concern.
+            let pass = self.pass(request.url.path()).await?;
+            let slot = self.slot().await?;
+            let failure = match self.attempt(request, &read, &pass, &mut signed).await {
+                Ok(done) => {
+                    self.retry.succeeded();
+                    slot.succeeded();
+                    return Ok(done);
+                }
+                Err(failure) => failure,
+            };
+            if failure.verdict == Verdict::Throttled(None) {
+                slot.crowded();
+            }
+            drop((pass, slot));
+            let error = failure.error.with("url", Redactor::shared().url(&request.url));
+            if matches!(failure.verdict, Verdict::Throttled(_)) {
+                self.progress.count_throttled();
+            }
+            if failure.verdict == Verdict::Nonce && signed.contains_key(DPOP) && !given_nonce {
+                given_nonce = true;
+                self.progress.count_retry();
+                continue;
+            }
+            let renewable = match failure.verdict {
+                Verdict::Renew | Verdict::Session => true,
+                // It wants a token that is bound to a key, which the next one is.
+                Verdict::Nonce => !signed.contains_key(DPOP),
+                _ => false,
+            };
+            if renewable && !renewed {
+                renewed = true;
+                match self.renew(&signed).await {
+                    Ok(true) => continue,
+                    // The same credentials may do in another session.
+                    _ if failure.verdict == Verdict::Session => {}
+                    Ok(false) => return Err(self.tell_secret(error)),
+                    Err(why) => return Err(error.with("not renewed", why)),
+                }
+            }
+            let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
+                if let Verdict::Throttled(told) = failure.verdict {
+                    let wait = told.filter(|told| !told.is_zero()).unwrap_or(UNTOLD_WAIT);
+                    self.stop.request_because(StopReason::Wait(wait), error.to_string());
+                }
+                return Err(error.persistent());
+            };
+            server_errors += u32::from(failure.page_too_big);
+            if failure.page_too_big && server_errors > 1 {
+                self.make_smaller(request);
+            }
+            let error = error.to_string();
+            self.progress.count_retry();
+            self.progress.note(format!("asking again in {:.1} s: {error}", wait.as_secs_f64()));
+            let too_long = match failure.verdict {
+                Verdict::After(_) | Verdict::Throttled(_) => StopReason::Wait(wait),
+                _ => StopReason::Deadline,
+            };
+            retried.replace(error.clone());
+            self.pause(&error, wait, too_long).await?;
+        }
+    }
+
+    /// One go at a request. `signed` is left with the headers that were sent.
+    async fn attempt<T, F, Fut>(
+        &self,
+        request: &PageRequest,
+        read: &F,
+        pass: &Pass<'_>,
+        signed: &mut HeaderMap,
+    ) -> Result<T, Failure>
+    where
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let mut sent = Request::get(request.url.clone());
+        sent.headers.extend(self.headers.clone());
+        sent.headers.extend(request.headers.clone());
+        let asked = AtomicBool::new(false);
+        let attempt = async {
+            self.authorize.apply(&mut sent).await?;
+            signed.clone_from(&sent.headers);
+            self.progress.count_request();
+            asked.store(true, Ordering::Relaxed);
+            let response = self.transport.send(sent).await?;
+            self.authorize.learn(&request.url, &response.headers);
+            if let Some(quota) = pass.observe(&response.headers) {
+                self.progress.set_quota(quota);
+            }
+            if let Some(note) = self.pacing.limiter.take_note() {
+                self.progress.note(note);
+            }
+            let (limiter, empty) = (&self.pacing.limiter, &request.empty_statuses);
+            let response = self.classifier.check(response, limiter, empty).await?;
+            read(response).await.map_err(Failure::from)
+        };
+        tokio::select! {
+            // First, so that nothing more is sent once the run is asked to stop.
+            biased;
+            reason = self.stop.requested() => Err(stopped(reason).into()),
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(asked.load(Ordering::Relaxed)))),
+        }
+    }
+
+    fn tell_secret(&self, error: Error) -> Error {
+        match self.account.stored_in() {
+            Some(id) => {
+                error.hint(format!("correct what the secret `{id}` holds; it was read again just now"))
+            }
+            None => error,
+        }
+    }
+
+    /// Whether there are other credentials than those that were refused.
+    async fn renew(&self, refused: &HeaderMap) -> Result<bool> {
+        let renewed = self.authorize.renew(refused).await?;
+        if renewed {
+            self.progress.count_retry();
+            self.progress
+                .note("the credentials were refused, and have changed since they were read: asking again");
+        }
+        Ok(renewed)
+    }
+
+    /// A token must never leave for another origin than the account's.
+    pub fn check_origin(&self, url: &Url) -> Result<()> {
+        if self.account.is_at_home(url) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Data,
+            "follow next link",
+            "the next page is on another origin; it was not asked for",
+        )
+        .with("next", Redactor::shared().url(url))
+        .with("expected", self.account.base_url().origin().ascii_serialization())
+        .hint("the API (or something between) sent a link that would have taken your token elsewhere"))
+    }
+
+    /// The address of a page that follows is on the account's origin, and can be kept where the run goes on from.
+    pub fn check_next(&self, url: &Url) -> Result<()> {
+        self.check_origin(url)?;
+        if url.as_str().len() > MOST_OF_ADDRESS {
+            let length = url.as_str().len();
+            let what =
+                format!("the address of the next page has {length} characters, more than any server takes");
+            return Err(Error::new(ErrorKind::Data, "follow next link", what));
+        }
+        if !Redactor::shared().reveals(url.as_str()) {
+            return Ok(());
+        }
+        let what = "the address of the next page holds a secret of this account; it was not requested, since it would be stored";
+        Err(Error::new(ErrorKind::Data, "follow next link", what).with("next", Redactor::shared().url(url)))
+    }
+
+    /// Waits for a place among the requests that are on their way.
+    async fn slot(&self) -> Result<Slot<'_>> {
+        tokio::select! {
+            biased;
+            reason = self.stop.requested() => Err(stopped(reason)),
+            slot = self.pacing.slots.take() => Ok(slot),
+        }
+    }
+
+    /// Waits for the quota.
+    async fn pass(&self, path: &str) -> Result<Pass<'_>> {
+        loop {
+            match self.pacing.limiter.admit(path) {
+                Ok(pass) => return Ok(pass),
+                Err(wait) => {
+                    let why = self.pacing.limiter.headroom_in_words();
+                    self.pause(&why, wait, StopReason::Wait(wait)).await?;
+                }
+            }
+        }
+    }
+
+    /// Waits, unless the wait could not end in time, which is `too_long`, or the run is asked to stop.
+    async fn pause(&self, why: &str, wait: Duration, too_long: StopReason) -> Result<()> {
+        if !self.stop.allows(wait) {
+            self.stop.request_because(too_long, why);
+        }
+        let _waiting = self.progress.waiting(why, wait);
+        tokio::select! {
+            biased;
+            reason = self.stop.requested() => Err(stopped(reason)),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    fn make_smaller(&self, request: &mut PageRequest) {
+        if let Some(size) = request.make_smaller() {
+            self.progress.note(format!("the API failed at this page size: asking for {size} records a page"));
+        }
+    }
+
+    /// Signing in may have taken the time, before the page was `asked` for.
+    fn too_slow(&self, asked: bool) -> Failure {
+        let message = format!("the answer took longer than {} s", self.total_timeout.as_secs());
+        let error = Error::new(ErrorKind::Network, "read answer", message).temporary();
+        Failure { error, verdict: Verdict::Backoff, page_too_big: asked }
+    }
+}
+
+/// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
+const MOST_OF_ADDRESS: usize = 65_000;
+
+impl PageRequest {
+    /// A request of `url`, without anything more to know of it.
+    pub fn new(url: Url) -> Self {
+        Self { url, headers: HeaderMap::new(), page_size: None, empty_statuses: BTreeSet::new() }
+    }
+
+    /// How many records its URL asks for.
+    pub fn asked_for(&self) -> Option<usize> {
+        let param = &self.page_size.as_ref()?.param;
+        self.url.query_pairs().find(|(name, _)| name == param)?.1.parse().ok()
+    }
+
+    /// Halves the page size, down to the least; returns the new size if there is one.
+    fn make_smaller(&mut self) -> Option<u32> {
+        let asked = u32::try_from(self.asked_for()?).ok()?;
+        let smaller = (asked / 2).max(self.page_size.as_ref()?.min);
+        (smaller < asked && self.ask_for(smaller)).then_some(smaller)
+    }
+
+    /// Writes another page size into the URL, leaving the rest of it as it is. `false` if its API is not to be asked for
+    /// so few.
+    pub fn ask_for(&mut self, records: u32) -> bool {
+        let (Some(size), Some(query)) = (&self.page_size, self.url.query()) else { return false };
+        // A name may be written in several ways, such as `page[size]` and `page%5Bsize%5D`.
+        let is_size = |pair: &str| {
+            let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
+            parsed.next().is_some_and(|(name, _)| name == size.param)
+        };
+        if records < size.min || !query.split('&').any(is_size) {
+            return false;
+        }
+        let pairs = query.split('&').map(|pair| match pair.split('=').next() {
+            Some(name) if is_size(pair) => format!("{name}={records}"),
+            _ => pair.to_owned(),
+        });
+        let query = pairs.collect::<Vec<_>>().join("&");
+        self.url.set_query(Some(&query));
+        true
+    }
+}
+
+fn stopped(reason: StopReason) -> Error {
+    Error::new(ErrorKind::Stopped, "wait", format!("stopped: {}", reason.as_str()))
+}
+
+/// Headers of a definition, checked.
+pub fn header_map(headers: &std::collections::BTreeMap<String, String>) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let wrong = || {
+            Error::new(ErrorKind::Definition, "read definition", format!("`{name}: {value}` is no header"))
+        };
+        let name: HeaderName = name.parse().map_err(|_| wrong())?;
+        let value: HeaderValue = value.parse().map_err(|_| wrong())?;
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+#[path = "tests/client.rs"]
+mod tests;

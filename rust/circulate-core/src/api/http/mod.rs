@@ -1,0 +1,98 @@
+//! HTTP as the engine sees it: one request in, one answer out, its body a stream of pieces.
+//!
+//! [`Transport`] is the seam: [`wire`] sends for real, tests answer from memory. What happens around a request
+//! (credentials, pacing, retries) is put together in [`crate::api::client`].
+
+mod challenge;
+mod classify;
+mod error_body;
+mod gunzip;
+mod pacing;
+mod rate_limit;
+mod retry;
+mod slots;
+mod told_time;
+mod trouble;
+mod wire;
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use url::Url;
+
+use crate::error::Result;
+pub use crate::redact::Redactor;
+
+pub(crate) use challenge::demands_dpop;
+pub use classify::{Classifier, Failure};
+pub(crate) use classify::{LACKS_SCOPE, Told, verdict_of};
+pub(crate) use error_body::without_mark;
+pub use pacing::Pacing;
+pub use rate_limit::{Pass, RateLimiter, server_date};
+pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
+pub use slots::{Slot, Slots};
+pub use wire::Wire;
+
+/// A request, complete but for its credentials.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Url,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// A GET of `url` without headers.
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// A POST of these fields to `url`, as `application/x-www-form-urlencoded`.
+    pub fn post_form<'f>(url: Url, fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+        Self { method: Method::POST, url, headers, body: body.into() }
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Without its body, which may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer whose body is still to be read.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed. It ends with an error if the connection breaks before its end.
+    pub body: BoxStream<'static, Result<Bytes>>,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Sends one request and returns once the headers of the answer are there.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Sends `request` as it is. An answer of any status is `Ok`; an error means there was no answer.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
+}

@@ -1,0 +1,548 @@
+//! What the API's quota headers mean for us: how long to wait before the next request, and after a 429.
+//!
+//! The server's clock counts, not ours: a wait is the reset time less the `Date` of the same answer. Where an answer tells a
+//! quota, but no end of its window that can be read, a minute is assumed, and said.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::told_time::told_wait;
+use crate::catalog::{RateLimit, TimeForm};
+use crate::clock::{Clock, later};
+use crate::progress::Quota;
+
+/// The length of a window whose end no answer has told yet.
+const UNTOLD_WINDOW: Duration = Duration::from_mins(1);
+/// How much later the end of a window may be told by another answer about it: times are in whole seconds, and seconds from now
+/// are rounded at another moment than `Date`.
+const SAME_WINDOW: Duration = Duration::from_secs(2);
+
+/// Learns the quota from answers, and leaves the source's headroom of it to others. Quotas are counted by bucket: some paths
+/// share one.
+#[derive(Debug)]
+pub struct RateLimiter {
+    rules: Option<RateLimit>,
+    clock: Clock,
+    buckets: Mutex<BTreeMap<String, Bucket>>,
+    note: Mutex<Note>,
+}
+
+/// What people are told once.
+#[derive(Debug, Default)]
+enum Note {
+    #[default]
+    Nothing,
+    ToTell(String),
+    Told,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    window: Option<Window>,
+    /// Requests that are on their way.
+    in_flight: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    /// As told, less what was sent since.
+    quota: Quota,
+    /// When it ends by the server's clock, if an answer told.
+    reset: Option<Timestamp>,
+    /// When it ends by ours.
+    ends: End,
+    /// Whether an answer told when it ends.
+    told: bool,
+}
+
+/// When a window ends, by two clocks: the one for waits stands still while a Lambda function is frozen, the one on the wall may
+/// be set back. It has ended when either says so.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: Instant,
+    by_the_wall: Timestamp,
+}
+
+impl End {
+    fn in_time(span: Duration, clock: &Clock) -> Self {
+        Self { at: Instant::now() + span, by_the_wall: later(clock.now(), span) }
+    }
+
+    fn left(self, clock: &Clock) -> Duration {
+        let by_the_wall = self.by_the_wall.duration_since(clock.now());
+        let by_the_wall = Duration::try_from(by_the_wall).unwrap_or_default();
+        self.at.saturating_duration_since(Instant::now()).min(by_the_wall)
+    }
+}
+
+/// What a 429 asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// The quota is used up for so long.
+    Until(Duration),
+    /// Too many requests at once: a slot frees up as soon as one of them ends.
+    Concurrency,
+    /// It does not say.
+    Unknown,
+}
+
+impl RateLimiter {
+    /// Follows `rules`; without them only `Retry-After` is understood. `clock` is the one on the wall.
+    pub fn new(rules: Option<RateLimit>, clock: Clock) -> Self {
+        Self { rules, clock, buckets: Mutex::default(), note: Mutex::default() }
+    }
+
+    /// Lets a request for `path` go and counts it, as the API will; or tells how long to wait first, so that the headroom
+    /// is left to others.
+    pub fn admit(&self, path: &str) -> Result<Pass<'_>, Duration> {
+        let bucket_name = self.bucket_of(path);
+        let mut buckets = self.buckets();
+        let bucket = buckets.entry(bucket_name.clone()).or_default();
+        if let (Some(rules), Some(window)) = (&self.rules, &mut bucket.window) {
+            if window.ends.left(&self.clock).is_zero() {
+                // The next window has begun, with all of the quota. When it ends is told by the first answer.
+                window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
+                window.ends = End::in_time(UNTOLD_WINDOW, &self.clock);
+                (window.reset, window.told) = (None, false);
+            }
+            // However small the quota is, one request of it is ours.
+            let others = share_of(window.quota.limit, rules.headroom.get());
+            if others.min(window.quota.limit.saturating_sub(1)) >= window.quota.remaining {
+                return Err(window.ends.left(&self.clock));
+            }
+            window.quota.remaining -= 1;
+        }
+        bucket.in_flight += 1;
+        Ok(Pass { limiter: self, bucket: bucket_name })
+    }
+
+    fn bucket_of(&self, path: &str) -> String {
+        let named = self.rules.iter().flat_map(|rules| &rules.buckets);
+        named
+            .filter(|bucket| covers(bucket, path))
+            .max_by_key(|bucket| bucket.len())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Reads the headers of an answer that asks us to slow down.
+    pub fn throttle(&self, headers: &HeaderMap) -> Throttle {
+        if let Some(told @ Throttle::Until(_)) = retry_after(headers) {
+            return told;
+        }
+        let Some(rules) = &self.rules else { return Throttle::Unknown };
+        if rules.zero_limit_means_concurrency && quota(rules, headers).is_some_and(|quota| quota.limit == 0) {
+            return Throttle::Concurrency;
+        }
+        until_reset(rules, headers).map_or(Throttle::Unknown, Throttle::Until)
+    }
+
+    /// Whether an answer says that none of the quota is left.
+    pub(super) fn is_used_up(&self, headers: &HeaderMap) -> bool {
+        let told = self.rules.as_ref().and_then(|rules| quota(rules, headers));
+        told.is_some_and(|quota| quota.remaining == 0 && quota.limit > 0)
+    }
+
+    /// What a wait of [`Self::admit`] is for.
+    pub fn headroom_in_words(&self) -> String {
+        let share = self.rules.as_ref().map_or(0.0, |rules| rules.headroom.get());
+        let percent = (share * 1000.0).round() / 10.0;
+        format!("waiting to leave {percent} % of the quota to others (headroom)")
+    }
+
+    /// What people should be told of the quota, once.
+    pub fn take_note(&self) -> Option<String> {
+        let mut note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*note, Note::ToTell(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *note, Note::Told) {
+            Note::ToTell(text) => Some(text),
+            Note::Nothing | Note::Told => None,
+        }
+    }
+
+    /// The end of a window that an answer does not tell so that it can be read.
+    fn assume_window(&self, rules: &RateLimit, headers: &HeaderMap) -> Duration {
+        let header = &rules.reset.header;
+        let what = if headers.contains_key(header) { "says no time that can be read" } else { "is missing" };
+        let text = format!("the header `{header}` {what}: the quota is taken to be reset every minute");
+        let mut note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*note, Note::Nothing) {
+            *note = Note::ToTell(text);
+        }
+        UNTOLD_WINDOW
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a bucket counts requests for `path`: those for its own path and what lies below. One written with a slash at
+/// its end counts only what lies below.
+fn covers(bucket: &str, path: &str) -> bool {
+    path.strip_prefix(bucket)
+        .is_some_and(|rest| rest.is_empty() || bucket.ends_with('/') || rest.starts_with('/'))
+}
+
+/// A request that was let go, until it is answered.
+#[derive(Debug)]
+pub struct Pass<'l> {
+    limiter: &'l RateLimiter,
+    bucket: String,
+}
+
+impl Pass<'_> {
+    /// Learns from the answer; returns the quota if it told one.
+    pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
+        let limiter = self.limiter;
+        let rules = limiter.rules.as_ref()?;
+        let told = quota(rules, headers).filter(|quota| quota.limit > 0)?;
+        let wait = until_reset(rules, headers);
+        let reset = wait.and_then(|wait| Some(later(server_date(headers)?, wait)));
+        let mut buckets = limiter.buckets();
+        let bucket = buckets.entry(self.bucket.clone()).or_default();
+        // Others of ours that are on their way may not have been counted when this answer was made.
+        let others = bucket.in_flight.saturating_sub(1);
+        let counted = bucket.window.filter(|window| window.is_told_by(reset, wait, &limiter.clock));
+        let remaining = match counted {
+            Some(window) => window.quota.remaining.min(told.remaining),
+            None => told.remaining.saturating_sub(others),
+        };
+        let quota = Quota { remaining, limit: told.limit };
+        let ends = match (wait, counted) {
+            (Some(wait), _) => End::in_time(wait, &limiter.clock),
+            // It ends when it was taken to end before: else it never would.
+            (None, Some(window)) => window.ends,
+            (None, None) => End::in_time(limiter.assume_window(rules, headers), &limiter.clock),
+        };
+        bucket.window = Some(Window { quota, reset, ends, told: wait.is_some() });
+        Some(told)
+    }
+}
+
+impl Window {
+    /// Whether an answer that tells this end is about this window, rather than about the next one.
+    fn is_told_by(&self, reset: Option<Timestamp>, wait: Option<Duration>, clock: &Clock) -> bool {
+        match (self.reset, reset, wait) {
+            _ if !self.told => true,
+            (Some(before), Some(reset), _) => reset <= later(before, SAME_WINDOW),
+            (_, _, Some(wait)) => wait <= self.ends.left(clock) + SAME_WINDOW,
+            (_, _, None) => !self.ends.left(clock).is_zero(),
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.limiter.buckets().get_mut(&self.bucket) {
+            bucket.in_flight -= 1;
+        }
+    }
+}
+
+/// What `Retry-After` asks for (RFC 9110, section 10.2.3), in whichever spelling; `None` if there is none. One that can't be
+/// read says to wait, and not how long. Of several the longest counts.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Throttle> {
+    let date = server_date(headers);
+    let read = |line: &HeaderValue| told_wait(line.to_str().ok()?, TimeForm::Auto, date);
+    let lines: Vec<_> = headers.get_all(RETRY_AFTER).iter().map(read).collect();
+    let longest = lines.iter().flatten().max().copied();
+    (!lines.is_empty()).then(|| longest.map_or(Throttle::Unknown, Throttle::Until))
+}
+
+/// The time an answer was made, by the server's clock.
+pub fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Timestamp::try_from(date).ok()
+}
+
+/// The wait until the window ends; of several windows until the first one does.
+fn until_reset(rules: &RateLimit, headers: &HeaderMap) -> Option<Duration> {
+    let (date, form) = (server_date(headers), rules.reset.form);
+    let read = |text: &str| told_wait(text, form, date);
+    let lines = headers.get_all(&rules.reset.header).iter().filter_map(|line| line.to_str().ok());
+    // A date holds a comma itself.
+    lines.filter_map(|line| read(line).or_else(|| line.split(',').filter_map(read).min())).min()
+}
+
+fn quota(rules: &RateLimit, headers: &HeaderMap) -> Option<Quota> {
+    Some(Quota { remaining: least(headers, &rules.remaining)?, limit: least(headers, &rules.limit)? })
+}
+
+/// The least value of a header: nested quotas send several, and the tightest one binds. What follows a `;` describes it.
+fn least(headers: &HeaderMap, name: &str) -> Option<u64> {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    let values = lines.flat_map(|line| line.split(','));
+    values.filter_map(|value| value.split(';').next()?.trim().parse().ok()).min()
+}
+
+/// `share` of `limit`, rounded up.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a share is below 1 and a quota far below 2^52"
+)]
+fn share_of(limit: u64, share: f64) -> u64 {
+    (limit as f64 * share).ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::ManualClock;
+
+    const DATE_TEXT: &str = "Sun, 22 Nov 2026 05:30:00 GMT";
+    const DATE_EPOCH: u64 = 1_795_325_400;
+
+    fn okta() -> RateLimiter {
+        by(&ManualClock::new("2026-11-22T05:30:00Z"))
+    }
+
+    fn by(wall: &ManualClock) -> RateLimiter {
+        let rules = serde_saphyr::from_str(
+            "{limit: X-Rate-Limit-Limit, remaining: X-Rate-Limit-Remaining, reset: X-Rate-Limit-Reset, \
+             zero_limit_means_concurrency: true, buckets: [/apps, /users, /users/]}",
+        );
+        RateLimiter::new(Some(rules.unwrap()), wall.clock())
+    }
+
+    fn headers(lines: &[(&'static str, String)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn told(limit: u64, remaining: u64, reset_in: u64) -> HeaderMap {
+        headers(&[
+            ("date", DATE_TEXT.to_owned()),
+            ("x-rate-limit-limit", limit.to_string()),
+            ("x-rate-limit-remaining", remaining.to_string()),
+            ("x-rate-limit-reset", (DATE_EPOCH + reset_in).to_string()),
+        ])
+    }
+
+    #[test]
+    fn a_used_up_quota_is_waited_for_by_the_servers_clock() {
+        assert_eq!(okta().throttle(&told(600, 0, 17)), Throttle::Until(Duration::from_secs(18)));
+        assert_eq!(okta().throttle(&told(600, 0, 0)), Throttle::Until(Duration::from_secs(1)));
+    }
+
+    #[tokio::test]
+    async fn limit_zero_is_concurrency_and_its_reset_is_not_waited_for() {
+        assert_eq!(okta().throttle(&told(0, 0, 60)), Throttle::Concurrency);
+        assert!(okta().admit("/apps").unwrap().observe(&told(0, 0, 60)).is_none());
+    }
+
+    #[test]
+    fn headers_that_are_missing_or_absurd_are_not_believed() {
+        let mut headers = told(600, 0, 17);
+        headers.remove(DATE);
+        assert_eq!(okta().throttle(&headers), Throttle::Unknown);
+        assert_eq!(okta().throttle(&told(600, 0, 90_000)), Throttle::Until(Duration::from_hours(24)));
+        assert_eq!(okta().throttle(&HeaderMap::new()), Throttle::Unknown);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_in_seconds_from_now_is_one_window_from_answer_to_answer() {
+        let limiter = okta();
+        let told = |remaining: u64, second: u64, reset: u64| {
+            headers(&[
+                ("date", format!("Sun, 22 Nov 2026 05:30:{second:02} GMT")),
+                ("x-rate-limit-limit", "10".to_owned()),
+                ("x-rate-limit-remaining", remaining.to_string()),
+                ("x-rate-limit-reset", reset.to_string()),
+            ])
+        };
+        limiter.admit("/users").unwrap().observe(&told(8, 0, 57));
+        let late = limiter.admit("/users").unwrap();
+        limiter.admit("/users").unwrap().observe(&told(6, 2, 55));
+        late.observe(&told(7, 1, 57));
+        assert_eq!(wait(&limiter, "/users"), None, "6 of 10 are left");
+        let left = wait(&limiter, "/users").unwrap();
+        assert!(left <= Duration::from_secs(58), "5 of 10 are left, and it is not 1970: {left:?}");
+        assert_eq!(okta().throttle(&told(0, 0, 57)), Throttle::Until(Duration::from_secs(57)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_whose_reset_can_not_be_read_is_kept_to_and_that_is_told_once() {
+        for reset in [Some("soon"), Some("\u{e9}"), None] {
+            let mut headers = told(10, 6, 0);
+            headers.remove("x-rate-limit-reset");
+            headers.extend(reset.map(|text| {
+                (
+                    http::HeaderName::from_static("x-rate-limit-reset"),
+                    HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+                )
+            }));
+            let limiter = okta();
+            limiter.admit("/users").unwrap().observe(&headers);
+            let note = limiter.take_note().unwrap();
+            assert!(note.contains("`X-Rate-Limit-Reset`") && note.contains("every minute"), "{note}");
+            assert_eq!(wait(&limiter, "/users"), None);
+            assert_eq!(wait(&limiter, "/users"), Some(UNTOLD_WINDOW));
+            tokio::time::advance(Duration::from_secs(40)).await;
+            limiter.admit("/apps").unwrap().observe(&headers);
+            assert_eq!(limiter.take_note(), None);
+            assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(20)));
+        }
+    }
+
+    #[test]
+    fn the_headroom_is_told_with_its_share() {
+        assert_eq!(okta().headroom_in_words(), "waiting to leave 50 % of the quota to others (headroom)");
+    }
+
+    #[test]
+    fn a_retry_after_that_can_not_be_read_still_says_to_wait() {
+        for text in ["soon", "", "1700000000", "\u{e9}"] {
+            let lines =
+                HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_bytes(text.as_bytes()).unwrap())]);
+            assert_eq!(retry_after(&lines), Some(Throttle::Unknown), "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+        let several = headers(&[("retry-after", "3".to_owned()), ("retry-after", "7s".to_owned())]);
+        assert_eq!(retry_after(&several), Some(Throttle::Until(Duration::from_secs(7))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_headers_make_us_wait_beyond_the_bound_or_lose_count(
+            values in proptest::collection::vec(
+                (0..5usize, proptest::collection::vec(prop_oneof![32..127u8, 128..=255u8], 0..30)), 0..12,
+            ),
+            numbers in proptest::collection::vec((0..5usize, any::<i64>()), 0..6),
+        ) {
+            let names = ["date", "retry-after", "x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset"];
+            let numbers = numbers.into_iter().map(|(name, number)| (name, number.to_string().into_bytes()));
+            let mut headers = HeaderMap::new();
+            for (name, value) in values.into_iter().chain(numbers) {
+                headers.append(names[name], HeaderValue::from_bytes(&value).unwrap());
+            }
+            let limiter = okta();
+            if let Throttle::Until(wait) = limiter.throttle(&headers) {
+                prop_assert!(wait <= Duration::from_hours(24));
+            }
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+                for _ in 0..3 {
+                    match limiter.admit("/users") {
+                        Ok(pass) => drop(pass.observe(&headers)),
+                        Err(wait) => assert!(wait <= Duration::from_hours(24)),
+                    }
+                }
+            });
+            let bucket = &limiter.buckets()["/users"];
+            prop_assert_eq!(bucket.in_flight, 0);
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let seconds = headers(&[("retry-after", "7".to_owned())]);
+        assert_eq!(okta().throttle(&seconds), Throttle::Until(Duration::from_secs(7)));
+        let date = headers(&[
+            ("date", DATE_TEXT.to_owned()),
+            ("retry-after", "Sun, 22 Nov 2026 05:30:09 GMT".to_owned()),
+        ]);
+        assert_eq!(
+            RateLimiter::new(None, Clock::system()).throttle(&date),
+            Throttle::Until(Duration::from_secs(10))
+        );
+    }
+
+    #[tokio::test]
+    async fn the_tightest_of_several_quotas_binds() {
+        let mut headers = told(600, 400, 10);
+        headers.append("x-rate-limit-remaining", "3".parse().unwrap());
+        assert_eq!(okta().admit("/").unwrap().observe(&headers), Some(Quota { remaining: 3, limit: 600 }));
+    }
+
+    fn wait(limiter: &RateLimiter, path: &str) -> Option<Duration> {
+        limiter.admit(path).err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_ends_by_the_wall_while_all_else_stands_still() {
+        let wall = ManualClock::new("2026-11-22T05:30:00Z");
+        let limiter = by(&wall);
+        limiter.admit("/users").unwrap().observe(&told(10, 5, 45));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(46)));
+        wall.advance(Duration::from_secs(40));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(6)));
+        wall.advance(Duration::from_secs(6));
+        assert_eq!(wait(&limiter, "/users"), None, "the function was frozen until then");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_the_quota_is_left_to_others() {
+        let limiter = okta();
+        limiter.admit("/users").unwrap().observe(&told(10, 7, 20));
+        assert_eq!((wait(&limiter, "/users"), wait(&limiter, "/users")), (None, None));
+        assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(21)), "5 of 10 are left");
+        tokio::time::advance(Duration::from_secs(21)).await;
+        assert_eq!(wait(&limiter, "/users"), None, "the window has passed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_the_smallest_quota_one_request_is_ours() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(1, 0, 20));
+        assert!(wait(&limiter, "/apps").is_some());
+        tokio::time::advance(Duration::from_secs(21)).await;
+        assert_eq!(wait(&limiter, "/apps"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_window_is_not_overrun_before_its_first_answer() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        tokio::time::advance(Duration::from_secs(21)).await;
+        let on_their_way: Vec<_> = (0..10).map_while(|_| limiter.admit("/apps/1/users").ok()).collect();
+        assert_eq!(on_their_way.len(), 5, "half of the new quota");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_on_its_way_counts_although_no_answer_has_told_of_it() {
+        let limiter = okta();
+        let first = limiter.admit("/apps").unwrap();
+        let others = [limiter.admit("/apps").unwrap(), limiter.admit("/apps").unwrap()];
+        first.observe(&told(10, 9, 20));
+        drop((first, others));
+        let more = (0..10).map_while(|_| limiter.admit("/apps").ok()).count();
+        assert_eq!(more, 2, "9 told, less two on their way, less the five that are left to others");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_answer_does_not_give_back_what_was_sent_since() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 9, 20));
+        let second = limiter.admit("/apps").unwrap();
+        let third = limiter.admit("/apps").unwrap();
+        third.observe(&told(10, 7, 20));
+        second.observe(&told(10, 8, 20));
+        assert_eq!((0..10).map_while(|_| limiter.admit("/apps").ok()).count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paths_of_one_bucket_share_its_quota_and_others_have_their_own() {
+        let limiter = okta();
+        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        assert!(wait(&limiter, "/apps/0oa1/users").is_some());
+        assert_eq!(wait(&limiter, "/applications"), None);
+        limiter.admit("/users").unwrap().observe(&told(10, 5, 20));
+        assert_eq!(wait(&limiter, "/users/00u1"), None, "a user has another bucket than the list");
+        assert!(wait(&limiter, "/users").is_some());
+    }
+}

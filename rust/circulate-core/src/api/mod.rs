@@ -1,0 +1,8 @@
+//! The API of a source: whose account, how it is signed in to, and requests with their limits and retries.
+//!
+//! [`account`], [`http`], [`auth`] → [`client`].
+
+pub mod account;
+pub mod auth;
+pub mod client;
+pub mod http;

@@ -1,0 +1,347 @@
+//! The model of `lambda.yaml`: the functions of an endpoint, and what each is given to run with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schedule::Schedule;
+use super::types::Name;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The functions of an endpoint. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LambdaFile {
+    /// Name of the source; equals its folder.
+    pub source: Name,
+    /// Name of the endpoint; equals its folder.
+    pub endpoint: Name,
+    /// Python that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// Processor that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// The functions, by operation: `list` pulls the stream, `promote` copies runs into a place for readers.
+    pub functions: BTreeMap<Name, FunctionFile>,
+    /// Runs the `list` function by a schedule, until what it pulls is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PipelineFile>,
+}
+
+/// One function. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionFile {
+    /// Module and function, such as `handler.list`.
+    pub handler: String,
+    /// Memory in MB, 128 to 10240; CPU comes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: Option<u32>,
+    /// How long an invocation may take in seconds, 1 to 900.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 900))]
+    pub timeout_s: Option<u32>,
+    /// Size of `/tmp` in MB, 512 to 10240.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 512, max = 10240))]
+    pub ephemeral_mb: Option<u32>,
+    /// The extension beside it, such as `okta-token`, a folder of `lambdas/extensions`; or `none`, as by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Whose credentials it may read, such as `okta-read`: with this, those of each account in a secret of its own. `none` of
+    /// anybody's. Default: `{source}-read` for `list` and `get`, `{source}-write` for all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<String>,
+    /// Environment variables, besides those of `defaults.yaml`. Never a secret: whoever may look at the function sees them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A schedule, and what becomes of what is pulled. What is left out is as `defaults.yaml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineFile {
+    /// When to pull.
+    pub schedule: Schedule,
+    /// When to pull everything again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_refresh: Option<Schedule>,
+    /// What to pull by `schedule`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PipelineMode>,
+    /// The format of objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<PipelineFormat>,
+    /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Raise an alarm if no run was complete for so many hours, 1 to 168.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 168))]
+    pub stale_after_h: Option<u32>,
+}
+
+/// What a pipeline pulls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineMode {
+    /// What changed.
+    Incremental,
+    /// Everything.
+    Full,
+}
+
+/// The format of a pipeline's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineFormat {
+    /// One JSON array per object.
+    Json,
+    /// One record per line.
+    Ndjson,
+    /// Apache Parquet: tables.
+    Parquet,
+    /// The file format of Arrow IPC: tables.
+    Arrow,
+}
+
+/// What pipelines have that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineDefaults {
+    /// What to pull by the schedule.
+    pub mode: PipelineMode,
+    /// The format of objects.
+    pub format: PipelineFormat,
+    /// Where complete runs are brought to, such as `s3`, a folder of `lambdas/lib/targets`; `none` leaves them where they are.
+    pub target: String,
+    /// Raise an alarm if no run was complete for so many hours, 1 to 168.
+    #[schemars(range(min = 1, max = 168))]
+    pub stale_after_h: u32,
+}
+
+/// `defaults.yaml`: what functions have that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LambdaDefaults {
+    /// Python that runs them.
+    pub runtime: Runtime,
+    /// Processor that runs them.
+    pub architecture: Architecture,
+    /// Memory in MB, 128 to 10240.
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: u32,
+    /// How long an invocation may take in seconds, 1 to 900.
+    #[schemars(range(min = 1, max = 900))]
+    pub timeout_s: u32,
+    /// Size of `/tmp` in MB, 512 to 10240.
+    #[schemars(range(min = 512, max = 10240))]
+    pub ephemeral_mb: u32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Pipelines.
+    pub pipeline: PipelineDefaults,
+}
+
+/// A Python of Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Runtime {
+    /// Python 3.11.
+    #[serde(rename = "python3.11")]
+    Python311,
+    /// Python 3.12.
+    #[serde(rename = "python3.12")]
+    Python312,
+    /// Python 3.13.
+    #[serde(rename = "python3.13")]
+    Python313,
+}
+
+/// A processor of Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86,
+    /// Graviton.
+    #[serde(rename = "arm64")]
+    Arm,
+}
+
+/// A function with everything it is given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LambdaFunction {
+    /// Its source.
+    pub source: Name,
+    /// Its endpoint.
+    pub endpoint: Name,
+    /// What it does with the endpoint.
+    pub operation: Name,
+    /// Folder of its code.
+    pub folder: PathBuf,
+    /// Python that runs it.
+    pub runtime: Runtime,
+    /// Processor that runs it.
+    pub architecture: Architecture,
+    /// Module and function.
+    pub handler: String,
+    /// Memory in MB.
+    pub memory_mb: u32,
+    /// How long an invocation may take in seconds.
+    pub timeout_s: u32,
+    /// Size of `/tmp` in MB.
+    pub ephemeral_mb: u32,
+    /// The extension beside it.
+    pub extension: Option<String>,
+    /// Whose credentials it may read.
+    pub auth: Option<String>,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Its schedule, with everything that the defaults say.
+    pub pipeline: Option<PipelineFile>,
+}
+
+/// What says that there is nothing of a kind.
+const NONE: &str = "none";
+/// Operations that change nothing.
+const READS: [&str; 2] = ["list", "get"];
+/// What functions are called by default, before their source.
+const PREFIX: &str = "circulate";
+/// The most characters of a function's name: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
+const MAX_NAME: usize = 64;
+
+/// The most that the environment of a function may take, names and values together.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_ENVIRONMENT: usize = 4096;
+
+/// All functions below a folder of `{source}/{endpoint}/lambda.yaml`, with its `defaults.yaml`, sorted by name.
+pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
+    let defaults_file = folder.join("defaults.yaml");
+    if !defaults_file.is_file() {
+        return Err(Error::new(ErrorKind::Definition, "read lambdas", "this is no folder of lambdas: it has no defaults.yaml")
+            .with("folder", folder.display())
+            .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas; in this project it is lambdas/lib"));
+    }
+    let defaults =
+        super::yaml::lambda_defaults_from_yaml(&super::folders::read(&defaults_file)?, &defaults_file)?;
+    let mut functions = Vec::new();
+    for source in super::folders::entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
+        for endpoint in super::folders::entries(&source)? {
+            let file = endpoint.join("lambda.yaml");
+            if file.is_file() {
+                functions.extend(functions_of(&file, &defaults)?);
+            }
+        }
+    }
+    functions
+        .sort_by(|a, b| (&a.source, &a.endpoint, &a.operation).cmp(&(&b.source, &b.endpoint, &b.operation)));
+    check_credentials(&functions)?;
+    Ok(functions)
+}
+
+fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunction>> {
+    let read = super::yaml::lambda_from_yaml(&super::folders::read(file)?, file)?;
+    let folder = file.parent().unwrap_or(file);
+    let named = |path: Option<&Path>| {
+        path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
+    };
+    super::folders::require_same(read.source.as_str(), &named(folder.parent()), "source", file)?;
+    super::folders::require_same(read.endpoint.as_str(), &named(Some(folder)), "endpoint", file)?;
+    let wrong = |what: String| {
+        Err(Error::new(ErrorKind::Definition, "read lambdas", what).with("file", file.display()))
+    };
+    let pipeline = read.pipeline.map(|given| with_defaults(given, &defaults.pipeline));
+    if let Some(target) = pipeline.as_ref().and_then(|pipeline| pipeline.target.as_ref())
+        && let Some(lib) = folder.parent().and_then(Path::parent)
+        && !lib.join("targets").join(target).join("lambda.yaml").is_file()
+    {
+        return wrong(format!(
+            "the target `{target}` of the pipeline has no folder in {}",
+            lib.join("targets").display()
+        ));
+    }
+    let mut functions = Vec::new();
+    for (operation, given) in read.functions {
+        let name = format!("{PREFIX}-{}-{}-{operation}", read.source, read.endpoint);
+        if name.len() > MAX_NAME {
+            return wrong(format!(
+                "the name `{name}` has {} characters; Lambda allows {MAX_NAME}",
+                name.len()
+            ));
+        }
+        let mut environment = defaults.environment.clone();
+        environment.extend(given.environment);
+        let size: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if size > MAX_ENVIRONMENT {
+            let what = format!(
+                "the environment of `{operation}` takes {size} bytes; Lambda allows {MAX_ENVIRONMENT}"
+            );
+            return wrong(what);
+        }
+        let is_list = operation.as_str() == "list";
+        functions.push(LambdaFunction {
+            source: read.source.clone(),
+            endpoint: read.endpoint.clone(),
+            folder: folder.to_owned(),
+            runtime: read.runtime.unwrap_or(defaults.runtime),
+            architecture: read.architecture.unwrap_or(defaults.architecture),
+            handler: given.handler,
+            memory_mb: given.memory_mb.unwrap_or(defaults.memory_mb),
+            timeout_s: given.timeout_s.unwrap_or(defaults.timeout_s),
+            ephemeral_mb: given.ephemeral_mb.unwrap_or(defaults.ephemeral_mb),
+            extension: given.extension.filter(|name| name != NONE),
+            auth: Some(given.auth.unwrap_or_else(|| usual_auth(&read.source, &operation)))
+                .filter(|name| name != NONE),
+            environment,
+            pipeline: pipeline.clone().filter(|_| is_list),
+            operation,
+        });
+    }
+    Ok(functions)
+}
+
+/// Readers and writers have credentials of their own, so that a function that lists can never change anything.
+fn usual_auth(source: &Name, operation: &Name) -> String {
+    let right = if READS.contains(&operation.as_str()) { "read" } else { "write" };
+    format!("{source}-{right}")
+}
+
+fn with_defaults(given: PipelineFile, defaults: &PipelineDefaults) -> PipelineFile {
+    PipelineFile {
+        mode: given.mode.or(Some(defaults.mode)),
+        format: given.format.or(Some(defaults.format)),
+        target: given.target.or_else(|| Some(defaults.target.clone())).filter(|name| name != NONE),
+        stale_after_h: given.stale_after_h.or(Some(defaults.stale_after_h)),
+        ..given
+    }
+}
+
+/// Credentials that can write must not be within the reach of a function that reads.
+fn check_credentials(functions: &[LambdaFunction]) -> Result<()> {
+    let reads = |function: &LambdaFunction| READS.contains(&function.operation.as_str());
+    for reader in functions.iter().filter(|function| reads(function) && function.auth.is_some()) {
+        if let Some(writer) = functions.iter().find(|other| !reads(other) && other.auth == reader.auth) {
+            let name = |function: &LambdaFunction| {
+                format!("{}.{}.{}", function.source, function.endpoint, function.operation)
+            };
+            let what = format!(
+                "`{}` reads and `{}` writes with the same credentials, `auth: {}`",
+                name(reader),
+                name(writer),
+                reader.auth.as_deref().unwrap_or(NONE)
+            );
+            return Err(Error::new(ErrorKind::Definition, "read lambdas", what)
+                .with("file", writer.folder.join("lambda.yaml").display())
+                .hint("give those that write credentials of their own"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "tests/lambda.rs"]
+mod tests;

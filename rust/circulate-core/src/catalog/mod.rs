@@ -1,0 +1,41 @@
+//! Definitions as data: sources and their endpoints, read from YAML and checked before any request.
+//!
+//! A source is a folder with a `source.yaml` and one file per endpoint. [`Catalog`] reads folders of them;
+//! errors name the file and the line and show it.
+
+mod columns;
+mod empty;
+mod folders;
+mod lambda;
+mod nearest;
+mod place;
+mod schedule;
+mod source;
+mod stream;
+mod template;
+mod types;
+mod yaml;
+
+pub use columns::{ColumnType, Columns};
+pub use empty::Empty;
+pub use folders::{Catalog, Definition, Inline};
+pub use lambda::{
+    Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
+    PipelineFormat, PipelineMode, Runtime, lambda_functions,
+};
+pub use schedule::Schedule;
+pub use source::{
+    Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
+    Timeouts, TokenFileAuth,
+};
+pub use stream::{
+    EndRules, Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Single,
+    StreamSpec, Total, Unavailable,
+};
+pub use template::Template;
+pub use types::{Name, Pointer, Pointers, Share, Span};
+pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
+
+#[cfg(test)]
+#[path = "tests/catalog.rs"]
+mod tests;

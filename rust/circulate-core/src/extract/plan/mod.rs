@@ -1,0 +1,199 @@
+//! Partitions: slices of a stream that are pulled one by one, such as the users of one application. No I/O.
+
+mod known;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{Name, Parent, Template};
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::Window;
+use crate::page::Record;
+use crate::redact::Redactor;
+
+pub use known::KnownParents;
+
+/// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Partition(BTreeMap<String, String>);
+
+impl Partition {
+    /// The partition that `record` of the parent's list stands for. Its watched members from number `first` on are the
+    /// fields of `parent`, in their order.
+    pub fn of(parent: &Parent, record: &Record<'_>, first: usize) -> Result<Self> {
+        let fields = parent.fields.iter().zip(first..).map(|((name, pointer), number)| {
+            let value = record.field(number).and_then(text_of).ok_or_else(|| {
+                let message =
+                    format!("a record of `{}` has no text or number at `{pointer}`", parent.endpoint);
+                Error::new(ErrorKind::Data, "plan", message).hint(
+                    "without it the parent can't be asked for: is `parent.fields` of the definition right?",
+                )
+            })?;
+            Ok((name.to_string(), value))
+        });
+        fields.collect::<Result<_>>().map(Self)
+    }
+
+    /// The slice for a value.
+    pub fn of_value(name: &Name, value: &str) -> Self {
+        Self(BTreeMap::from([(name.to_string(), value.to_owned())]))
+    }
+
+    /// A window of time, from `since` up to but without `until`.
+    pub fn of_window(since: Timestamp, until: Timestamp) -> Self {
+        let bounds = [("since", since), ("until", until)];
+        Self(bounds.map(|(name, time)| (name.to_owned(), time.to_string())).into())
+    }
+
+    /// The window of time that it is, if it is one.
+    pub fn window(&self) -> Option<Window> {
+        let bound = |name| self.0.get(name)?.parse().ok();
+        Some(Window { since: Some(bound("since")?), until: Some(bound("until")?) })
+    }
+
+    /// A path of the child, with the fields put in as path segments.
+    pub fn path(&self, template: &Template) -> Result<String> {
+        let segments: BTreeMap<_, _> =
+            self.0.iter().map(|(name, value)| (name.as_str(), path_segment(value))).collect();
+        template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| no_value(&name))
+    }
+
+    /// A text with the fields put in.
+    pub fn fill(&self, template: &Template) -> Result<String> {
+        template.fill(|name| self.0.get(name).map(String::as_str)).map_err(|name| no_value(&name))
+    }
+
+    /// Writes a child's record with its parent in front, as one more member; everything else stays as received.
+    pub fn mark(&self, record: &[u8], marked: &mut Vec<u8>) -> Result<()> {
+        marked.clear();
+        marked.extend_from_slice(br#"{"_circulate":{"parent":"#);
+        serde_json::to_writer(&mut *marked, &self.0).map_err(|error| {
+            Error::new(ErrorKind::Data, "mark record", "cannot write JSON").caused_by(error)
+        })?;
+        marked.extend_from_slice(b"}");
+        let members = record.get(1..).unwrap_or_default();
+        if members.trim_ascii_start().first() != Some(&b'}') {
+            marked.push(b',');
+        }
+        marked.extend_from_slice(members);
+        Ok(())
+    }
+
+    /// Tells it from all others: a parent that moves while its list is read may be listed twice.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hasher = Sha256::new();
+        for (name, value) in &self.0 {
+            for text in [name, value] {
+                hasher.update((text.len() as u64).to_be_bytes());
+                hasher.update(text);
+            }
+        }
+        let digest: [u8; 32] = hasher.finalize().into();
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        half
+    }
+}
+
+/// The most characters of a member of its parent that are shown.
+const MOST_SHOWN: usize = 200;
+
+impl fmt::Display for Partition {
+    /// A name of it for people. Members of a parent are what the API says; requests are made of them as they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{name} {}", Redactor::shared().shown(value, MOST_SHOWN))?;
+        }
+        Ok(())
+    }
+}
+
+fn no_value(name: &str) -> Error {
+    Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
+}
+
+/// The text of a JSON string or number, if it can be a path segment.
+fn text_of(json: &[u8]) -> Option<String> {
+    let text = match serde_json::from_slice(json).ok()? {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    // URLs take these for steps up and down, however they are written.
+    let is_step = matches!(text.as_str(), "." | "..");
+    (!text.is_empty() && !is_step).then_some(text)
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986, so that an id never leaves its segment.
+fn path_segment(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'.') {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(segment, "%{byte:02X}");
+        }
+        segment
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn partition(id: &str) -> Partition {
+        Partition(BTreeMap::from([("id".to_owned(), id.to_owned())]))
+    }
+
+    fn marked(record: &str) -> String {
+        let mut text = Vec::new();
+        partition("0oa\"1").mark(record.as_bytes(), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_childs_record_has_its_parent_in_front_and_is_otherwise_as_received() {
+        let mark = r#"{"_circulate":{"parent":{"id":"0oa\"1"}}"#;
+        assert_eq!(marked(r#"{ "id" : 1.0, "id":2}"#), format!(r#"{mark}, "id" : 1.0, "id":2}}"#));
+        assert_eq!(marked("{}"), format!("{mark}}}"));
+        assert_eq!(marked("{ \n }"), format!("{mark} \n }}"));
+    }
+
+    #[test]
+    fn ids_never_leave_their_path_segment() {
+        let template = Template::try_from("/apps/{id}/users".to_owned()).unwrap();
+        for (id, path) in [
+            ("0oa1", "/apps/0oa1/users"),
+            ("a/b?c#d%e é", "/apps/a%2Fb%3Fc%23d%25e%20%C3%A9/users"),
+            ("a.b", "/apps/a.b/users"),
+        ] {
+            assert_eq!(partition(id).path(&template).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_segment_is_no_id() {
+        for json in ["\"\"", "\".\"", "\"..\"", "null", "{}", "true"] {
+            assert_eq!(text_of(json.as_bytes()), None, "{json}");
+        }
+        assert_eq!(text_of(b"17").as_deref(), Some("17"));
+    }
+
+    proptest! {
+        #[test]
+        fn marked_records_are_json_and_hold_the_received_members(value in "\\PC*", number in any::<i64>()) {
+            let record = serde_json::json!({"a": value, "n": number});
+            let mut parsed: serde_json::Value = serde_json::from_str(&marked(&record.to_string())).unwrap();
+            let mark = parsed.as_object_mut().unwrap().remove("_circulate").unwrap();
+            prop_assert_eq!(&mark["parent"]["id"], "0oa\"1");
+            prop_assert_eq!(parsed, record);
+        }
+    }
+}

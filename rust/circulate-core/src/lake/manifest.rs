@@ -1,0 +1,398 @@
+//! What a run wrote: parts that list objects, and one index that names the parts.
+//!
+//! Both are immutable. The index is created once, at the end of a run, and its creation makes the run visible.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::encode::{Compression, Format};
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
+use crate::extract::plan::Partition;
+use crate::lake::keys::in_place;
+use crate::lake::sink::{Known, Object, Sink, differs, missing};
+use crate::page::{EndKind, Ends};
+use crate::table::{Drift, TableOptions, TableSchema};
+
+/// The version of the two file formats.
+pub const SCHEMA: u32 = 1;
+/// The most objects that a part lists.
+pub const MAX_OBJECTS_PER_PART: usize = 1000;
+/// The most recent records that a part lists: 2 MB of JSON.
+pub const MAX_RECENT_PER_PART: usize = 20_000;
+/// The most partitions that a part lists.
+pub const MAX_PARTITIONS_PER_PART: usize = 10_000;
+
+/// One object of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectEntry {
+    /// Its key, relative to the place of the lake.
+    pub key: String,
+    /// Records in it.
+    pub records: u64,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// SHA-256 of the stored bytes, in hex.
+    pub sha256: String,
+    /// Its size before compression.
+    pub body_bytes: u64,
+    /// SHA-256 of its bytes before compression, in hex.
+    pub body_sha256: String,
+}
+
+impl ObjectEntry {
+    /// It as an object that can be copied, if it is of this format and compression.
+    pub fn known(&self, format: Format, compression: Compression) -> Known {
+        Known {
+            key: self.key.clone(),
+            bytes: self.bytes,
+            sha256: self.sha256.clone(),
+            content_type: format.content_type(),
+            content_encoding: compression.content_encoding(),
+        }
+    }
+}
+
+/// Up to 1,000 objects, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// Format of the objects.
+    pub format: Format,
+    /// Compression of the objects.
+    pub compression: Compression,
+    /// The part written before this one. State needs to remember only the last.
+    pub previous: Option<PartRef>,
+    /// The objects.
+    pub objects: Vec<ObjectEntry>,
+    /// Records that the next run may be shown again, as far as was known at this checkpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<Recent>,
+    /// Partitions that were done with since the part before, of a stream that is pulled in partitions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PartitionEntry>,
+}
+
+/// A partition that was pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionEntry {
+    /// The partition.
+    pub partition: Partition,
+    /// What came of it.
+    pub outcome: PartitionOutcome,
+    /// Its records.
+    pub records: u64,
+    /// How its list ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndKind>,
+}
+
+/// What came of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartitionOutcome {
+    /// All of its records are there.
+    Complete,
+    /// Its parent is gone (404), and its records with it.
+    Gone,
+    /// The API refused (403): its records are missing.
+    Refused,
+    /// The account lacks the feature: there is nothing to have.
+    Unavailable,
+    /// Its list goes on after what was read of it.
+    Contradicted,
+}
+
+/// How many partitions were pulled, by what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionCounts {
+    /// All of their records are there.
+    pub complete: u64,
+    /// Their parents are gone.
+    pub gone: u64,
+    /// Refused: their records are missing.
+    pub refused: u64,
+    /// The account lacks the feature.
+    #[serde(default)]
+    pub unavailable: u64,
+    /// Their lists go on after what was read of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub contradicted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl PartitionCounts {
+    /// Counts one.
+    pub fn add(&mut self, outcome: PartitionOutcome) {
+        *match outcome {
+            PartitionOutcome::Complete => &mut self.complete,
+            PartitionOutcome::Gone => &mut self.gone,
+            PartitionOutcome::Refused => &mut self.refused,
+            PartitionOutcome::Unavailable => &mut self.unavailable,
+            PartitionOutcome::Contradicted => &mut self.contradicted,
+        } += 1;
+    }
+}
+
+/// Partitions that are to be pulled, as they were listed when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPart {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// The part written before this one. Parts are worked on from the last to the first.
+    pub previous: Option<PartRef>,
+    /// The partitions.
+    pub partitions: Vec<Partition>,
+}
+
+/// The records that the next run will be shown again. It leaves them out where they are the same, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DedupSet {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run that was shown them.
+    pub run_id: String,
+    /// Their digests, sorted.
+    pub sha256: Vec<Digest>,
+    /// The greatest time in this run and those before it, of an endless list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greatest: Option<Timestamp>,
+    /// The set of the run before, of an endless list: a run is shown nothing twice, so its own set is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+}
+
+/// A part by key and content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRef {
+    /// Its key.
+    pub key: String,
+    /// SHA-256 of the part, in hex.
+    pub sha256: String,
+    /// Objects it lists.
+    pub objects: u64,
+    /// Records in these objects.
+    pub records: u64,
+}
+
+/// Sums over a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Pages read.
+    pub pages: u64,
+    /// Records.
+    pub records: u64,
+    /// Objects.
+    pub objects: u64,
+    /// Their size as stored.
+    pub bytes: u64,
+    /// Their size before compression.
+    pub body_bytes: u64,
+}
+
+impl Totals {
+    /// Adds an object.
+    pub fn add(&mut self, object: &ObjectEntry) {
+        self.records += object.records;
+        self.objects += 1;
+        self.bytes += object.bytes;
+        self.body_bytes += object.body_bytes;
+    }
+}
+
+/// The whole run in one small file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// Its source.
+    pub source: String,
+    /// Its account.
+    pub account: String,
+    /// Its endpoint.
+    pub endpoint: String,
+    /// `complete`, or `partial` if there are holes.
+    pub verdict: String,
+    /// `incremental` or `full`.
+    pub mode: String,
+    /// The part of time it asked for.
+    pub window: Window,
+    /// When it started, by the state store's clock.
+    pub started_at: Timestamp,
+    /// The server's `Date` at its first response; or, if that had none, our clock less the declared `lag`.
+    pub first_server_date: Option<Timestamp>,
+    /// Its parts, in order.
+    pub parts: Vec<PartRef>,
+    /// Sums over all parts.
+    pub totals: Totals,
+    /// Where each partition's next run begins.
+    pub cursors: BTreeMap<String, Timestamp>,
+    /// The set of records that the next run will be shown again.
+    pub dedup_key: Option<String>,
+    /// The page that the next run of an endless list goes on with, if its address is too long for an item of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PartRef>,
+    /// What is missing because the API refused it or no longer has it, up to 1,000; the parts name all partitions.
+    pub holes: Vec<String>,
+    /// How its lists ended. Versions before 0.2 did not record it.
+    #[serde(default, skip_serializing_if = "Ends::is_empty")]
+    pub ends: Ends,
+    /// What is to be known about what it read, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How far behind the API's present a poll is that a deadline ended, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
+    /// What the API said to an account that lacks the feature: then there are no records to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
+    /// How many partitions were pulled, of a stream that is pulled in partitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartitionCounts>,
+    /// The last part of the plan that says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PartRef>,
+    /// Records left out because an earlier run delivered the same bytes.
+    pub repeats: u64,
+    /// The tables that its objects are, if they are tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Tables>,
+    /// The manifest that this one was promoted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_from: Option<PromotedFrom>,
+}
+
+/// The tables of a run. Its later objects may have more columns than its first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tables {
+    /// Their columns, as of the last object.
+    pub columns: TableSchema,
+    /// How they are laid out.
+    pub options: TableOptions,
+    /// What had no place in the columns, or came to be one.
+    pub drift: Drift,
+    /// No record has come into them yet: nobody was told the columns, and the first records tell more of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
+}
+
+/// The manifest that another one was promoted from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotedFrom {
+    /// The place it is in.
+    pub place: String,
+    /// The key of its index.
+    pub key: String,
+    /// SHA-256 of its index, in hex.
+    pub sha256: String,
+}
+
+/// A manifest file as an object.
+pub fn to_object<T: Serialize>(key: String, file: &T) -> Result<Object> {
+    let mut bytes = serde_json::to_vec_pretty(file).map_err(|error| {
+        Error::new(ErrorKind::Storage, "write manifest", "cannot write JSON").caused_by(error)
+    })?;
+    bytes.push(b'\n');
+    Ok(Object { key, bytes: bytes.into(), content_type: "application/json", content_encoding: None })
+}
+
+/// Reads a manifest file.
+pub fn parse<T: for<'de> Deserialize<'de>>(key: &str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(ErrorKind::Mismatch, "read manifest", "this is not a manifest of ours")
+            .caused_by(error)
+            .with("key", key)
+    })
+}
+
+/// Reads the part of a manifest or plan that `reference` names, and checks that it is the one that was written.
+pub async fn read_part<T: for<'de> Deserialize<'de>>(sink: &dyn Sink, reference: &PartRef) -> Result<T> {
+    parse(&reference.key, &read_part_file(sink, reference).await?)
+}
+
+/// The same part as the bytes that were written.
+pub async fn read_part_file(sink: &dyn Sink, reference: &PartRef) -> Result<Bytes> {
+    let bytes = read_existing(sink, &reference.key).await?;
+    if sha256_hex(&bytes) == reference.sha256 {
+        return Ok(bytes);
+    }
+    let changed = "the manifest part was changed after it was written";
+    Err(Error::new(ErrorKind::Mismatch, "read manifest", changed).with("key", &reference.key))
+}
+
+/// Reads an object that must be there.
+pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
+    in_place(key)?;
+    sink.read(key).await?.ok_or_else(|| missing(key))
+}
+
+/// Reads an object and takes it out of its compression; both forms must be as they were written.
+pub async fn read_body(sink: &dyn Sink, compression: Compression, object: &ObjectEntry) -> Result<Vec<u8>> {
+    let wrong = |what: &str| Error::new(ErrorKind::Mismatch, "read object", what).with("key", &object.key);
+    let stored = read_stored(sink, object).await?;
+    let size =
+        usize::try_from(object.body_bytes).map_err(|_| wrong("the object is too large for this machine"))?;
+    let body = compression.decompress(&stored, size).map_err(|error| error.with("key", &object.key))?;
+    if sha256_hex(&body) != object.body_sha256 {
+        return Err(wrong("the object's content differs from what was written"));
+    }
+    Ok(body)
+}
+
+/// Reads an object as it is stored, which must be as it was written.
+pub async fn read_stored(sink: &dyn Sink, object: &ObjectEntry) -> Result<Bytes> {
+    let stored = read_existing(sink, &object.key).await?;
+    if sha256_hex(&stored) == object.sha256 { Ok(stored) } else { Err(differs(&object.key)) }
+}
+
+/// The parts that end at `last`, first part first, with the records that are not before `bound`; none of these if there are
+/// more than can be remembered. One part is in memory at a time.
+pub async fn chain(
+    sink: &dyn Sink,
+    last: Option<&PartRef>,
+    bound: Option<Timestamp>,
+) -> Result<(Vec<PartRef>, Option<Vec<Digest>>)> {
+    let (mut parts, mut recent) = (Vec::new(), Some(Vec::new()));
+    let mut next = last.cloned();
+    while let Some(reference) = next {
+        let part: Part = read_part(sink, &reference).await?;
+        let again = part.recent.into_iter().filter(|record| bound.is_some_and(|bound| record.time >= bound));
+        if let Some(all) = &mut recent {
+            all.extend(again.map(|record| record.sha256));
+            // A record that was shown twice counts once.
+            if all.len() > MAX_DEDUP_SET {
+                all.sort_unstable();
+                all.dedup();
+            }
+        }
+        recent = recent.filter(|all| all.len() <= MAX_DEDUP_SET);
+        next = part.previous;
+        parts.push(reference);
+    }
+    parts.reverse();
+    if let Some(all) = &mut recent {
+        all.sort_unstable();
+        all.dedup();
+    }
+    Ok((parts, recent))
+}
+
+/// SHA-256 in hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    crate::hex(&<Sha256 as sha2::Digest>::digest(bytes))
+}

@@ -1,0 +1,155 @@
+//! One cheap request that shows whether address and credentials are right.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::api::account::Account;
+use crate::api::auth::{Authorize, Connection, sign_in};
+use crate::api::client::{Client, PageRequest};
+use crate::api::http::{Jitter, Request, Retry, RetryPolicy, server_date};
+use crate::catalog::{Auth, Definition, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::ListEnd;
+use crate::progress::{Progress, Quota};
+use crate::run::first_page;
+use crate::stop::Stop;
+
+/// What the API answered.
+#[derive(Debug, Clone, Serialize)]
+pub struct Checked {
+    /// The account asked.
+    pub account: String,
+    /// Seconds until the answer.
+    pub seconds: f64,
+    /// Whether it signed in by OAuth.
+    pub oauth: bool,
+    /// The OAuth scopes that the streams need, which an access token was got for if it signed in so; `None` if their
+    /// definitions do not tell.
+    pub scopes: Option<BTreeSet<String>>,
+    /// Whether the API itself was asked. It is not, if the check would need a scope that the streams do not.
+    pub asked: bool,
+    /// The quota it told.
+    pub quota: Option<Quota>,
+    /// Share of the quota that is left to others.
+    pub headroom: Option<f64>,
+    /// The server's time.
+    pub server_date: Option<Timestamp>,
+    /// What the first pages of the streams show.
+    pub lists: Vec<CheckedList>,
+}
+
+/// What the first page of a stream's list shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedList {
+    /// `source.endpoint`.
+    pub stream: String,
+    /// Records on it; `None` of a child stream that has no parent to ask.
+    pub records: Option<usize>,
+    /// How the list ends there; `None` if it leads to a next page.
+    #[serde(flatten)]
+    pub end: Option<ListEnd>,
+}
+
+/// Asks once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it.
+pub async fn check(
+    source: &Source,
+    account: &Account,
+    connection: &Connection,
+    streams: &[Definition],
+) -> Result<Checked> {
+    let check = source.check.as_ref().ok_or_else(|| untold(source))?;
+    let needed: BTreeSet<_> = check.scopes.iter().cloned().collect();
+    let scopes = match streams {
+        [] => Some(needed.clone()),
+        _ => streams
+            .iter()
+            .map(Definition::scopes)
+            .collect::<Option<Vec<_>>>()
+            .map(|sets| sets.into_iter().flatten().collect()),
+    };
+    let authorize = sign_in(source, account, connection, scopes.as_ref())?;
+    let oauth = matches!(account.auth(), Auth::Oauth2(_));
+    let asked = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
+    let began = Instant::now();
+    let progress = Arc::new(Progress::default());
+    let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let url = account.url(&check.path, query);
+    let date = if asked {
+        let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
+        let retry = Retry::new(once, Jitter::random());
+        let stop = Stop::new(None);
+        let client = Client::new(
+            source,
+            account,
+            connection,
+            Arc::clone(&authorize),
+            retry,
+            Arc::clone(&progress),
+            stop,
+        )?;
+        let mut request = PageRequest::new(url);
+        client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
+    } else {
+        let mut request = Request::get(url);
+        let signed_in = tokio::time::timeout(source.timeouts.total.get(), authorize.apply(&mut request));
+        signed_in.await.map_err(|_| too_slow())?.map_err(|failure| failure.error)?;
+        None
+    };
+    let elapsed: Duration = began.elapsed();
+    let lists = check_lists(source, account, connection, &authorize, &progress, streams).await?;
+    Ok(Checked {
+        account: account.name().to_owned(),
+        seconds: elapsed.as_secs_f64(),
+        oauth,
+        scopes,
+        asked,
+        quota: progress.snapshot().quota,
+        headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
+        server_date: date,
+        lists,
+    })
+}
+
+/// Requests the first page of each stream.
+async fn check_lists(
+    source: &Source,
+    account: &Account,
+    connection: &Connection,
+    authorize: &Arc<dyn Authorize>,
+    progress: &Arc<Progress>,
+    streams: &[Definition],
+) -> Result<Vec<CheckedList>> {
+    let mut lists = Vec::new();
+    for definition in streams {
+        let retry = Retry::new(RetryPolicy::default(), Jitter::random());
+        let client = Client::new(
+            source,
+            account,
+            connection,
+            Arc::clone(authorize),
+            retry,
+            Arc::clone(progress),
+            Stop::new(None),
+        )?;
+        let page = first_page(&Arc::new(client), progress, account, definition).await?;
+        let stream = definition.name();
+        let (records, end) = page.map_or((None, None), |page| (Some(page.records), page.end));
+        lists.push(CheckedList { stream, records, end });
+    }
+    Ok(lists)
+}
+
+fn untold(source: &Source) -> Error {
+    let what = format!("the definition of `{}` does not tell what to ask for a check", source.source);
+    Error::new(ErrorKind::Definition, "check", what)
+        .hint("add `check: {path: ...}`, or take a sample of a stream")
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Network, "sign in", "signing in took too long")
+}

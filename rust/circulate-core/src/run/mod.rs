@@ -1,0 +1,640 @@
+//! The pull itself. [`Pull::run`] reads like the commit protocol: open → pages → objects → checkpoint → index → commit.
+//!
+//! A run is opened in state before its first object. Its objects are never overwritten. It becomes visible by one
+//! create-only write, its manifest index, and its cursor moves by one conditional write after that. Whatever stops it
+//! in between, the next start rolls it forward from the index or goes on from the last checkpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::MOST_OF_TEXT;
+use crate::api::account::Account;
+use crate::api::auth::{Authorize, Connection};
+use crate::api::client::Client;
+use crate::api::http::{Jitter, Retry, RetryPolicy};
+use crate::catalog::{Definition, Span, StreamSpec};
+use crate::clock::{earlier, later};
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract::batch::Memory;
+use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Window};
+use crate::lake::keys::StreamKeys;
+use crate::lake::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
+use crate::lake::sink::{Created, Sink, create_same};
+use crate::lake::write::ObjectFormat;
+use crate::page::{EndKind, PageLimits};
+use crate::progress::Progress;
+use crate::redact::Redactor;
+use crate::state::{
+    CursorValue, Held, Lease, Mode, Opening, PollCursor, Position, RunItem, StateStore, StreamState, Wanted,
+};
+use crate::stop::{Stop, StopReason};
+use crate::table::{Contract, TableOptions};
+
+mod attempt;
+pub mod check;
+mod endless;
+mod fetch;
+mod first_page;
+mod learning;
+mod list_end;
+mod partitions;
+mod planning;
+mod position;
+mod renewal;
+mod report;
+mod tables;
+
+use attempt::{Attempt, Attempted, End};
+pub(crate) use first_page::first_page;
+use learning::Learning;
+use renewal::Renewal;
+pub use report::{Drifted, Outcome, Report, Verdict};
+
+/// One stream to bring up to date, with everything it needs.
+#[derive(Debug)]
+pub struct Pull {
+    /// What to pull.
+    pub definition: Definition,
+    /// From whom.
+    pub account: Account,
+    /// By what way.
+    pub connection: Connection,
+    /// Signed in by what.
+    pub authorize: Arc<dyn Authorize>,
+    /// Where to.
+    pub sink: Arc<dyn Sink>,
+    /// Where to remember it.
+    pub store: Arc<dyn StateStore>,
+    /// Key of the index of a run of the parent that has just been committed to the same place: its records are taken
+    /// instead of listing the parents again.
+    pub parents_from: Option<String>,
+    /// How.
+    pub options: PullOptions,
+    /// Who we are, for people who find the stream held.
+    pub worker: String,
+    /// Counts what is done.
+    pub progress: Arc<Progress>,
+    /// Says when to stop.
+    pub stop: Stop,
+    /// Seed of everything random; `None` outside of tests.
+    pub seed: Option<u64>,
+}
+
+/// How to pull.
+#[derive(Debug, Clone)]
+pub struct PullOptions {
+    /// How much to ask for. Default incremental.
+    pub mode: Mode,
+    /// The part of time, for [`Mode::Window`].
+    pub window: Window,
+    /// Give up an unfinished run and begin anew.
+    pub restart: bool,
+    /// Bring an unfinished run of another mode or part of time to its end first, and give one of another definition up: for
+    /// starts that nobody looks at.
+    pub unattended: bool,
+    /// Go on with this run, in the mode and for the part of time that it was begun with.
+    pub continuation: Option<String>,
+    /// What asked for the run: if that was done already, it is reported again.
+    pub request: Option<String>,
+    /// Leave a complete run pending for so long, to be committed or abandoned by others, instead of committing it.
+    pub pending: Option<Duration>,
+    /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
+    pub objects: ObjectFormat,
+    /// How tables look, if that is what objects are.
+    pub tables: TableOptions,
+    /// What becomes of values that have no place in the columns of tables.
+    pub contract: Contract,
+    /// Bounds of what is taken in.
+    pub pages: PageLimits,
+    /// Patience with the API.
+    pub retry: RetryPolicy,
+    /// What pages and objects on their way may hold. Default 64 MB.
+    pub memory: Memory,
+    /// The most objects that are being stored at the same time. Default 16.
+    pub stored_at_once: u32,
+    /// Objects after which a checkpoint is due. Default 50.
+    pub checkpoint_objects: usize,
+    /// Time after which a checkpoint is due. Default 30 s; it is ten times as long for tables, of which each checkpoint closes
+    /// one that might have become large.
+    pub checkpoint_interval: Duration,
+    /// How long others keep away from a run whose worker says nothing. Default 60 s.
+    pub lease: Duration,
+    /// When this worker will be stopped for certain, whatever it does.
+    pub worker_ends: Option<Instant>,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Incremental,
+            window: Window::default(),
+            restart: false,
+            unattended: false,
+            continuation: None,
+            request: None,
+            pending: None,
+            objects: ObjectFormat::default(),
+            tables: TableOptions::default(),
+            contract: Contract::default(),
+            pages: PageLimits::default(),
+            retry: RetryPolicy::default(),
+            memory: Memory::default(),
+            stored_at_once: 16,
+            checkpoint_objects: 50,
+            checkpoint_interval: Duration::from_secs(30),
+            lease: Duration::from_mins(1),
+            worker_ends: None,
+        }
+    }
+}
+
+impl PullOptions {
+    fn next_checkpoint(&self) -> Instant {
+        let times = if self.objects.format.is_columnar() { 10 } else { 1 };
+        Instant::now() + self.checkpoint_interval * times
+    }
+}
+
+/// How far a clock may be off before a time is said to lie in the future.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
+
+/// Whether nobody knows how far a poll has read: its records have no time, and no address to go on from came with them.
+fn is_lost(position: &Position) -> bool {
+    position.totals.records > 0 && position.next_url.is_none() && position.watermark.greatest().is_none()
+}
+
+/// Whether a poll that is not read to the present has seen a record from the future: its time says nothing of how far it is.
+fn is_dated_ahead(position: &Position) -> bool {
+    let newest = position.watermark.greatest();
+    position.behind.is_some()
+        && position.first_server_date.is_some_and(|date| newest > Some(later(date, CLOCK_TOLERANCE)))
+}
+
+/// How an attempt ended without an error.
+enum Ended {
+    Published(Box<Index>),
+    Early(StopReason),
+    Forgotten(Error),
+    Condemned(Error),
+}
+
+enum Next {
+    Done,
+    /// It was not the run that was asked for.
+    Another,
+    /// As this run was begun.
+    StartOver(Box<RunItem>),
+}
+
+impl Pull {
+    /// Pulls until the stream is up to date, or something stops it. Wrong input fails before any request.
+    pub async fn run(&self) -> Outcome {
+        let mut report = Report::blank(self);
+        let error = self.protocol(&mut report).await.err();
+        if let Some(error) = &error {
+            report.status = Verdict::Failed;
+            report.stopped_by = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
+        }
+        Outcome { report, error }
+    }
+
+    async fn protocol(&self, report: &mut Report) -> Result<()> {
+        let client = Arc::new(self.client()?);
+        let asked = self.wanted()?;
+        let mut wanted = asked.clone();
+        loop {
+            wanted = match Box::pin(self.one_run(Arc::clone(&client), &wanted, &asked, report)).await? {
+                Next::Done => return Ok(()),
+                // What was unfinished is done with; now what was asked for.
+                Next::Another => asked.clone(),
+                // The API has forgotten the page where the unfinished run stood.
+                Next::StartOver(run) => Wanted {
+                    mode: run.mode,
+                    window: if run.mode == Mode::Window { run.window } else { asked.window.clone() },
+                    pending: run.pending_seconds.map(Duration::from_secs),
+                    request: asked.request.clone().filter(|_| run.request == asked.request),
+                    instead_of: Some(run.run_id),
+                    continuation: None,
+                    ..asked.clone()
+                },
+            }
+        }
+    }
+
+    async fn one_run(
+        &self,
+        client: Arc<Client>,
+        wanted: &Wanted,
+        asked: &Wanted,
+        report: &mut Report,
+    ) -> Result<Next> {
+        let held = match self.open(wanted.clone()).await? {
+            Opening::Held(held) => Arc::new(*held),
+            Opening::Busy(busy) => {
+                report.busy(busy);
+                return Ok(Next::Done);
+            }
+            Opening::Done(run) => {
+                let key = run.manifest.clone().unwrap_or_else(|| self.stream_keys(&run).index());
+                let index: Index = manifest::parse(&key, &manifest::read_existing(&*self.sink, &key).await?)?;
+                report.done_before(&run, &index, key);
+                return Ok(Next::Done);
+            }
+        };
+        if held.run.spec_hash != wanted.spec_hash && !held.position.finished {
+            held.begin_anew().await?;
+            self.progress.note("the unfinished run is of another definition: beginning anew".to_owned());
+            return Ok(Next::StartOver(Box::new(held.run.clone())));
+        }
+        report.began(&held);
+        self.progress.set_run(&held.run.run_id);
+        let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
+        let Attempted { position, end } = match self.attempt(client, &held).await {
+            Ok(attempt) => attempt.run().await,
+            Err(error) => Attempted { position: held.position.clone(), end: Err(error) },
+        };
+        report.worked(&position);
+        let ended = match end {
+            Ok(End::OfTheList) => {
+                self.publish(&held, &position).await.map(|index| Ended::Published(Box::new(index)))
+            }
+            Ok(End::Early(reason)) => Ok(Ended::Early(reason)),
+            Ok(End::PageForgotten(error)) => Ok(Ended::Forgotten(error)),
+            Ok(End::Condemned(error)) => Ok(Ended::Condemned(error)),
+            Err(error) => Err(error),
+        };
+        renewal.end().await;
+        match ended {
+            Ok(Ended::Published(index)) => {
+                let key = self.keys(&held).index();
+                settle(&held, &key).await?;
+                report.complete(&index, key);
+                let other = held.run.mode != asked.mode
+                    || held.run.mode == Mode::Window && held.run.window != asked.window;
+                if other && asked.continuation.is_none() && self.stop.reason().is_none() {
+                    self.progress.note(format!(
+                        "the unfinished {} run is complete: now what was asked for",
+                        held.run.mode.as_str()
+                    ));
+                    return Ok(Next::Another);
+                }
+                if let Some(reason) = self.stop.reason().filter(|_| self.stream().endless.is_some()) {
+                    report.stopped_early(reason, self.stop.in_words(reason), self.store.now().await?);
+                }
+            }
+            Ok(Ended::Early(reason)) => {
+                let in_words = self.stop.in_words(reason);
+                held.release(&in_words, position.traffic).await?;
+                report.partial(reason, in_words, self.store.now().await?);
+            }
+            Ok(Ended::Forgotten(error)) => {
+                held.begin_anew().await?;
+                self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
+                return Ok(Next::StartOver(Box::new(held.run.clone())));
+            }
+            Ok(Ended::Condemned(error)) => {
+                let _ = held.abandon_because(&error.to_string(), position.traffic).await;
+                report.condemned();
+                return Err(error);
+            }
+            Err(error) => {
+                // If the store is out of reach too, the lease lapses by itself; the first error is the one to tell.
+                let why = error.to_string();
+                if position.is_blank() {
+                    // There is nothing to go on with.
+                    let _ = held.abandon_because(&why, position.traffic).await;
+                } else {
+                    let _ = held.release(&why, position.traffic).await;
+                    report.kept();
+                }
+                return Err(error);
+            }
+        }
+        Ok(Next::Done)
+    }
+
+    async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p Held) -> Result<Attempt<'p>> {
+        let (rules, learning) = (self.table_rules(held).await?, Learning::read(self).await?);
+        Ok(Attempt::new(self, client, held, rules, learning))
+    }
+
+    /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
+    /// already, or become so by a worker that still believes in it, so that one is brought to its end instead.
+    async fn open(&self, mut wanted: Wanted) -> Result<Opening> {
+        let state = self.state();
+        self.check_history().await?;
+        self.check_layout().await?;
+        loop {
+            let mut opening = state.open(&wanted).await?;
+            let Opening::Held(held) = &mut opening else { return Ok(opening) };
+            held.position = self.read_position(&held.position).await?;
+            if !(wanted.restart && held.resumed) {
+                return Ok(opening);
+            }
+            if held.position.finished {
+                self.publish(held, &held.position).await?;
+                settle(held, &self.keys(held).index()).await?;
+            } else {
+                held.abandon().await?;
+            }
+            wanted.restart = false;
+        }
+    }
+
+    /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
+    /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
+    async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
+        let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
+        let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
+        let recent =
+            recent.filter(|_| position.overlap_forgotten.is_none_or(|forgotten| since > Some(forgotten)));
+        let mut index = self.index(held, position, parts, since);
+        index.tables = self.tables_at(position).await?;
+        if let Some(since) = since {
+            index.dedup_key = self.write_dedup_set(held, position, recent).await?;
+            let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
+            let poll = match self.poll_cursor(held, position) {
+                Some(poll) => Some(self.keep_poll_url(held, &self.keys(held), poll).await?),
+                None => None,
+            };
+            index.poll = poll.as_ref().and_then(|poll| poll.url_at.clone());
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll }).await?;
+        }
+        let key = self.keys(held).index();
+        match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {
+            Created::New => Ok(index),
+            Created::Exists => manifest::parse(&key, &manifest::read_existing(&*self.sink, &key).await?),
+        }
+    }
+
+    /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
+    fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+        // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
+        let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
+        let stays = held.run.mode == Mode::Window
+            || refused
+            || position.unavailable.is_some()
+            || position.ends.contradicted > 0
+            || is_dated_ahead(position);
+        let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
+        let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
+        let old = old.map(|cursor| cursor.since);
+        position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+    }
+
+    /// An endless list has a cursor even if it has shown no record yet.
+    fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
+        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
+        let polled = polled && !is_lost(position) && !is_dated_ahead(position);
+        let lag = rule.lag.map_or(Duration::ZERO, Span::get);
+        let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
+        polled.then(|| earlier(began, rule.overlap.get()))
+    }
+
+    /// Where the next run of an endless list goes on.
+    fn poll_cursor(&self, held: &Held, position: &Position) -> Option<PollCursor> {
+        self.stream().endless.as_ref()?;
+        let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
+        Some(PollCursor {
+            url: position.next_url.clone(),
+            url_at: None,
+            read_at: position.first_server_date.unwrap_or(held.run.started_at),
+            greatest: position.watermark.greatest().max(before.and_then(|poll| poll.greatest)),
+        })
+    }
+
+    /// Writes the set of records that the next run will be shown again, unless it would be too large to keep in memory:
+    /// then the next run delivers them again.
+    async fn write_dedup_set(
+        &self,
+        held: &Held,
+        position: &Position,
+        sha256: Option<Vec<Digest>>,
+    ) -> Result<Option<String>> {
+        let earlier = held.run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
+        let previous =
+            earlier.filter(|_| self.stream().endless.is_some() && held.run.mode == Mode::Incremental);
+        let Some(sha256) = sha256 else {
+            self.progress.note(format!(
+                "more than {MAX_DEDUP_SET} records lie in the overlap: the next run delivers them again"
+            ));
+            return Ok(None);
+        };
+        if sha256.is_empty() && previous.is_some() {
+            return Ok(previous);
+        }
+        let key = self.keys(held).dedup();
+        let greatest = self.poll_cursor(held, position).and_then(|poll| poll.greatest);
+        let set = DedupSet { schema: SCHEMA, run_id: held.run.run_id.clone(), sha256, greatest, previous };
+        create_same(&*self.sink, manifest::to_object(key.clone(), &set)?).await?;
+        Ok(Some(key))
+    }
+
+    fn index(
+        &self,
+        held: &Held,
+        position: &Position,
+        parts: Vec<PartRef>,
+        since: Option<Timestamp>,
+    ) -> Index {
+        let plan = position.plan.as_ref();
+        let holes = position.holes();
+        Index {
+            schema: SCHEMA,
+            run_id: held.run.run_id.clone(),
+            source: self.definition.source.source.to_string(),
+            account: self.account.name().to_owned(),
+            endpoint: self.definition.endpoint.endpoint.to_string(),
+            verdict: if holes.is_empty() { "complete" } else { "partial" }.to_owned(),
+            mode: held.run.mode.as_str().to_owned(),
+            window: held.run.window.clone(),
+            started_at: held.run.started_at,
+            first_server_date: position.first_server_date,
+            parts,
+            totals: position.totals.clone(),
+            cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
+            dedup_key: None,
+            poll: None,
+            holes,
+            ends: position.ends.clone(),
+            warnings: self.warnings(held, position, since),
+            behind: position.behind,
+            unavailable: position.unavailable.clone(),
+            partitions: plan.map(|plan| plan.counts.clone()),
+            plan: plan.and_then(|plan| plan.last.clone()),
+            repeats: position.repeats,
+            tables: None,
+            promoted_from: None,
+        }
+    }
+
+    /// What a person must know of a run that does not show in its records.
+    fn warnings(&self, held: &Held, position: &Position, since: Option<Timestamp>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let assumed = position.ends.counts.get(&EndKind::Assumed).copied().unwrap_or(0);
+        if assumed > 0 {
+            let lists = if assumed == 1 { "a list".to_owned() } else { format!("{assumed} lists") };
+            warnings.push(format!(
+                "{lists} came in one page, and no next page was ever seen: it is assumed to be the whole list. If the API \
+                 is known to answer in one page, say `single: certain` in the definition; if not, correct `paginator`"
+            ));
+        }
+        if self.stream().endless.is_some() && held.run.mode != Mode::Window && is_lost(position) {
+            warnings.push(
+                "no cursor is kept, since no record has a time and no next page is named: the next pull requests the same \
+                 again. Correct `paginator`, or `cursor` of `incremental`"
+                    .to_owned(),
+            );
+        }
+        let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
+        if let Some(rule) = rule.filter(|_| self.stream().endless.is_none() && position.unavailable.is_none())
+        {
+            let next = since.map_or("everything".to_owned(), |since| format!("what changed since {since}"));
+            if position.dated && position.first_server_date.is_none() {
+                warnings.push(format!(
+                    "the cursor cannot move, since the API's first response has no usable `Date`: the next pull requests \
+                     {next} again. Declare in the definition how far records may be behind our clock, such as \
+                     `incremental: {{lag: 5m}}`"
+                ));
+            } else if position.watermark.greatest().is_none() && position.watermark.without_time > 0 {
+                let members: Vec<_> =
+                    rule.cursor.as_slice().iter().map(|member| format!("`{member}`")).collect();
+                warnings.push(format!(
+                    "the cursor cannot move, since no record has a time in {}: the next pull requests {next} again",
+                    members.join(" or ")
+                ));
+            }
+        }
+        warnings
+    }
+
+    fn wanted(&self) -> Result<Wanted> {
+        let options = &self.options;
+        let incremental = self.stream().cursor_rule();
+        if options.mode == Mode::Window && incremental.is_none() {
+            return Err(Error::new(
+                ErrorKind::Settings,
+                "open run",
+                "this stream can't be asked for a part of time",
+            )
+            .hint("pull it without --since and --until"));
+        }
+        if options.window.is_empty() {
+            return Err(Error::new(ErrorKind::Settings, "open run", "--since is not before --until"));
+        }
+        Ok(Wanted {
+            mode: options.mode,
+            window: options.window.clone(),
+            full_since: incremental.and_then(|incremental| incremental.full_since),
+            spec_hash: self.definition.spec_hash()?,
+            destination: self.sink.uri(),
+            address: self.account.address(),
+            restart: options.restart,
+            adopt: options.unattended,
+            pending: options.pending,
+            instead_of: None,
+            continuation: options.continuation.clone(),
+            request: options.request.clone(),
+        })
+    }
+
+    /// A part of time that an endless list can't be asked for is refused before a run is opened.
+    async fn check_history(&self) -> Result<()> {
+        let Some(endless) = self.stream().endless.as_ref().filter(|_| self.options.mode == Mode::Window)
+        else {
+            return Ok(());
+        };
+        let now = self.store.now().await?;
+        let (oldest, since) = (earlier(now, endless.oldest.get()), self.options.window.since);
+        let wrong = |what: &str| Err(Error::new(ErrorKind::Settings, "open run", what.to_owned()));
+        if since.is_some_and(|since| since < oldest) {
+            return wrong("the API refuses to look so far back").map_err(|error: Error| {
+                error.hint(format!(
+                    "give a --since after {oldest}; it keeps what is after {}",
+                    earlier(now, endless.history.get())
+                ))
+            });
+        }
+        if since.is_some_and(|since| since > later(now, CLOCK_TOLERANCE)) {
+            return wrong("--since lies in the future");
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Client> {
+        let jitter = self.seed.map_or_else(Jitter::random, Jitter::seeded);
+        Client::new(
+            &self.definition.source,
+            &self.account,
+            &self.connection,
+            Arc::clone(&self.authorize),
+            Retry::new(self.options.retry, jitter),
+            Arc::clone(&self.progress),
+            self.stop.clone(),
+        )
+    }
+
+    fn state(&self) -> StreamState {
+        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
+        let stream = (source.as_str(), self.account.name(), endpoint.as_str());
+        let lease = Lease { span: self.options.lease, worker_ends: self.options.worker_ends };
+        StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), lease, self.seed)
+    }
+
+    fn keys(&self, held: &Held) -> StreamKeys {
+        self.stream_keys(&held.run)
+    }
+
+    fn stream_keys(&self, run: &RunItem) -> StreamKeys {
+        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
+        StreamKeys::new(source.as_str(), self.account.name(), endpoint.as_str(), &run.run_id, run.started_at)
+    }
+
+    fn stream(&self) -> &StreamSpec {
+        &self.definition.endpoint.list
+    }
+}
+
+/// Commits a run, or leaves it to be decided, as it was begun for.
+async fn settle(held: &Held, index: &str) -> Result<()> {
+    match held.run.pending_seconds {
+        None => held.commit(index).await,
+        Some(seconds) => held.leave_pending(index, Duration::from_secs(seconds)).await,
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/pull.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "tests/recovery.rs"]
+mod recovery_tests;
+
+#[cfg(test)]
+#[path = "tests/children.rs"]
+mod children_tests;
+
+#[cfg(test)]
+#[path = "tests/endless.rs"]
+mod endless_tests;
+
+#[cfg(test)]
+#[path = "tests/http.rs"]
+mod http_tests;
+
+#[cfg(test)]
+#[path = "tests/tables.rs"]
+mod tables_tests;
+
+#[cfg(test)]
+#[path = "tests/ends.rs"]
+mod ends_tests;
+
+#[cfg(test)]
+#[path = "tests/damage.rs"]
+mod damage_tests;
