@@ -21,6 +21,7 @@ ORDER = [
     ["net"],
     ["aws", "clock", "secrets", "stop", "progress", "timestamp"],
     ["catalog"],
+    ["deploy"],
     ["api::account", "api::http", "api::auth"],
     ["api::client"],
     ["page"],

@@ -1,15 +1,16 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `redact` → `net` → `aws`, `clock`,
-//! `secrets`, `stop`, `timestamp`, `progress` → [`catalog`] → [`api`] → [`page`] → [`extract`] → [`table`] → [`encode`] →
-//! [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`]. A test holds it to that, and to the order
-//! within [`api`], [`extract`] and [`lake`], which they give.
+//! `secrets`, `stop`, `timestamp`, `progress` → [`catalog`] → [`deploy`] → [`api`] → [`page`] → [`extract`] → [`table`] →
+//! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`]. A test holds it to that,
+//! and to the order within [`api`], [`extract`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod aws;
 pub mod catalog;
 pub mod clock;
+pub mod deploy;
 pub mod encode;
 pub mod error;
 pub mod extract;

@@ -11,6 +11,7 @@ use circulate_core::api::auth::{Connection, FileToken, Minter, TokenFolder, Toke
 use circulate_core::api::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
 use circulate_core::catalog::{self, Catalog, Definition, Inline, Source, Span};
 use circulate_core::clock::Clock;
+use circulate_core::deploy;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::extract::cursor::Window;
@@ -586,13 +587,14 @@ pub(crate) fn source(py: Python<'_>, catalog: &str, name: &str) -> PyResult<Stri
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
 pub(crate) fn lambda_functions(py: Python<'_>, folder: PathBuf) -> PyResult<String> {
-    finish(py, catalog::lambda_functions(&folder))
+    finish(py, deploy::lambda_functions(&folder))
 }
 
 /// The JSON Schemas of definitions, by file name.
 #[pyfunction]
 pub(crate) fn json_schemas() -> PyResult<String> {
-    to_json(&BTreeMap::from(catalog::json_schemas()))
+    let schemas = catalog::json_schemas().into_iter().chain(deploy::json_schemas());
+    to_json(&schemas.collect::<BTreeMap<_, _>>())
 }
 
 /// A text as it may be shown: with escapes for control characters, `***` for the secrets that this process uses, and at most

@@ -214,7 +214,7 @@ impl Catalog {
     }
 }
 
-pub(super) fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {
+pub(crate) fn require_same(inside: &str, outside: &str, what: &str, file: &Path) -> Result<()> {
     if inside == outside {
         return Ok(());
     }
@@ -226,7 +226,7 @@ pub(super) fn require_same(inside: &str, outside: &str, what: &str, file: &Path)
     .with("file", file.display()))
 }
 
-pub(super) fn read(file: &Path) -> Result<String> {
+pub(crate) fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| {
         Error::new(ErrorKind::Definition, "read definition", "cannot read the definition")
             .caused_by(error)
@@ -234,7 +234,7 @@ pub(super) fn read(file: &Path) -> Result<String> {
     })
 }
 
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let listing =
         std::fs::read_dir(folder).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect());
     listing.map_err(|error| {

@@ -5,25 +5,18 @@
 
 mod columns;
 mod empty;
-mod folders;
-mod lambda;
+pub(crate) mod folders;
 mod nearest;
 mod place;
-mod schedule;
 mod source;
 mod stream;
 mod template;
 mod types;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use folders::{Catalog, Definition, Inline};
-pub use lambda::{
-    Architecture, FunctionFile, LambdaDefaults, LambdaFile, LambdaFunction, PipelineDefaults, PipelineFile,
-    PipelineFormat, PipelineMode, Runtime, lambda_functions,
-};
-pub use schedule::Schedule;
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
     Timeouts, TokenFileAuth,

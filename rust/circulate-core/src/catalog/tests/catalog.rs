@@ -294,21 +294,3 @@ fn a_definition_is_known_by_what_it_asks_for_and_not_by_its_layout() {
     assert_eq!(hash(&format!("# a comment\n{USERS}"), &SOURCE.replace("0.5", "0.25")), shipped);
     assert_ne!(hash(&USERS.replace("/api/v1/users", "/api/v1/groups"), SOURCE), shipped);
 }
-
-/// Run with `UPDATE_SCHEMAS=1` to write them.
-#[test]
-fn the_schemas_beside_the_catalog_are_those_of_the_model() {
-    let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
-    for (name, schema) in json_schemas() {
-        let file = catalog_folder().join(name);
-        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if update {
-            std::fs::write(&file, &text).unwrap();
-        }
-        assert!(
-            std::fs::read_to_string(&file).is_ok_and(|there| there == text),
-            "{} is not what the model says: run `UPDATE_SCHEMAS=1 cargo test -p circulate-core schemas`",
-            file.display()
-        );
-    }
-}

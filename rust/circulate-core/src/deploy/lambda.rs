@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Schedule;
-use super::types::Name;
+use super::yaml;
+use crate::catalog::{Name, folders};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The functions of an endpoint. What is left out is as `defaults.yaml` says.
@@ -226,11 +227,10 @@ pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
             .with("folder", folder.display())
             .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas; in this project it is lambdas/lib"));
     }
-    let defaults =
-        super::yaml::lambda_defaults_from_yaml(&super::folders::read(&defaults_file)?, &defaults_file)?;
+    let defaults = yaml::lambda_defaults_from_yaml(&folders::read(&defaults_file)?, &defaults_file)?;
     let mut functions = Vec::new();
-    for source in super::folders::entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
-        for endpoint in super::folders::entries(&source)? {
+    for source in folders::entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
+        for endpoint in folders::entries(&source)? {
             let file = endpoint.join("lambda.yaml");
             if file.is_file() {
                 functions.extend(functions_of(&file, &defaults)?);
@@ -244,13 +244,13 @@ pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
 }
 
 fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunction>> {
-    let read = super::yaml::lambda_from_yaml(&super::folders::read(file)?, file)?;
+    let read = yaml::lambda_from_yaml(&folders::read(file)?, file)?;
     let folder = file.parent().unwrap_or(file);
     let named = |path: Option<&Path>| {
         path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
     };
-    super::folders::require_same(read.source.as_str(), &named(folder.parent()), "source", file)?;
-    super::folders::require_same(read.endpoint.as_str(), &named(Some(folder)), "endpoint", file)?;
+    folders::require_same(read.source.as_str(), &named(folder.parent()), "source", file)?;
+    folders::require_same(read.endpoint.as_str(), &named(Some(folder)), "endpoint", file)?;
     let wrong = |what: String| {
         Err(Error::new(ErrorKind::Definition, "read lambdas", what).with("file", file.display()))
     };
