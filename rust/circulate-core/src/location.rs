@@ -21,7 +21,7 @@ pub struct Locations {
 
 /// A place for data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Lake {
+enum StorageLocation {
     Folder(PathBuf),
     S3 { bucket: String, prefix: String },
 }
@@ -42,8 +42,8 @@ impl Locations {
     /// The sink at `text`: an absolute folder, or `s3://bucket/prefix`.
     pub async fn sink(&self, text: &str) -> Result<Arc<dyn Sink>> {
         Ok(match lake(text)? {
-            Lake::Folder(folder) => Arc::new(LocalFolder::new(folder)),
-            Lake::S3 { bucket, prefix } => {
+            StorageLocation::Folder(folder) => Arc::new(LocalFolder::new(folder)),
+            StorageLocation::S3 { bucket, prefix } => {
                 Arc::new(S3Bucket::new(self.aws().await?, &bucket, &prefix, self.s3.clone()))
             }
         })
@@ -92,9 +92,9 @@ impl Locations {
     }
 }
 
-fn lake(text: &str) -> Result<Lake> {
+fn lake(text: &str) -> Result<StorageLocation> {
     match text.split_once("://") {
-        None => Ok(Lake::Folder(Path::new(text).to_owned())),
+        None => Ok(StorageLocation::Folder(Path::new(text).to_owned())),
         Some(("s3", rest)) => {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let hint = "give s3://bucket/prefix: a bucket's name has 3 to 63 lower-case letters, digits, `-` and `.`";
@@ -106,7 +106,7 @@ fn lake(text: &str) -> Result<Lake> {
                 return Err(wrong(text, "its prefix has a part that is empty, `.` or `..`")
                     .hint("give s3://bucket/prefix with one slash between parts"));
             }
-            Ok(Lake::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+            Ok(StorageLocation::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
         }
         Some((scheme, _)) => Err(wrong(text, &format!("`{scheme}` is no place for data"))
             .hint("give a folder, or s3://bucket/prefix")),
@@ -155,9 +155,11 @@ mod tests {
 
     #[test]
     fn places_are_read_as_people_write_them() {
-        let s3 =
-            |bucket: &str, prefix: &str| Lake::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
-        assert_eq!(lake("/lake").unwrap(), Lake::Folder("/lake".into()));
+        let s3 = |bucket: &str, prefix: &str| StorageLocation::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        assert_eq!(lake("/lake").unwrap(), StorageLocation::Folder("/lake".into()));
         assert_eq!(lake("s3://my-lake").unwrap(), s3("my-lake", ""));
         assert_eq!(lake("s3://my-lake/").unwrap(), s3("my-lake", ""));
         assert_eq!(lake("s3://my-lake/a b/é/").unwrap(), s3("my-lake", "a b/é"));

@@ -153,13 +153,13 @@ impl Progress {
 
     /// Marks that a request waits for `why`, until the returned guard is dropped. The time is counted once, however many
     /// wait at the same time.
-    pub fn waiting(&self, why: impl Into<String>, span: Duration) -> Waiting<'_> {
+    pub fn waiting(&self, why: impl Into<String>, span: Duration) -> WaitGuard<'_> {
         let began = Instant::now();
         let mut live = self.live();
         live.wait = Some((Redactor::shared().shown(&why.into(), MOST_OF_NOTE), began + span));
         live.waiting += 1;
         live.waiting_since.get_or_insert(began);
-        Waiting { progress: self }
+        WaitGuard { progress: self }
     }
 
     /// What HTTP cost so far.
@@ -204,11 +204,11 @@ impl Progress {
 
 /// See [`Progress::waiting`].
 #[derive(Debug)]
-pub struct Waiting<'p> {
+pub struct WaitGuard<'p> {
     progress: &'p Progress,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         let mut live = self.progress.live();
         live.waiting -= 1;

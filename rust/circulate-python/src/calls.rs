@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use circulate_core::api::account::Account;
 use circulate_core::api::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
-use circulate_core::api::http::{Jitter, Pacing, Retry, RetryPolicy, Wire};
+use circulate_core::api::http::{Jitter, Pacing, ReqwestTransport, Retry, RetryPolicy};
 use circulate_core::catalog::{self, Catalog, Definition, Inline, Source, Span};
 use circulate_core::clock::Clock;
 use circulate_core::deploy;
@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::errors::to_python;
-use crate::runtime::{Engine, Plain, Watcher, awaitable, wait, watched};
+use crate::runtime::{Brief, Engine, Watcher, awaitable, wait, watched};
 use crate::settings::Settings;
 
 /// Which account of which source, and how to reach it.
@@ -110,7 +110,7 @@ struct PullRequest {
     restart: bool,
     unattended: bool,
     continuation: Option<String>,
-    request: Option<String>,
+    idempotency_key: Option<String>,
     format: Format,
     compression: Option<Compression>,
     batch_records: Option<usize>,
@@ -296,7 +296,7 @@ async fn prepare(
             restart: request.restart,
             unattended: request.unattended,
             continuation: request.continuation,
-            request: request.request,
+            idempotency_key: request.idempotency_key,
             objects,
             tables: TableOptions { nested: request.nested, raw: request.raw },
             contract: request.contract,
@@ -337,7 +337,7 @@ impl Connections {
             return Ok(known.clone());
         }
         let made = Connection {
-            transport: Arc::new(Wire::new(&source.timeouts)?),
+            transport: Arc::new(ReqwestTransport::new(&source.timeouts)?),
             pacing: Arc::new(Pacing::new(source, Clock::system())),
             tokens: Arc::new(Tokens::new(Clock::system())),
         };
@@ -387,7 +387,7 @@ pub(crate) fn check(
         let connection = connection(&source, &account)?;
         core_check::check(&source, &account, &connection, &streams).await
     };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 #[derive(Deserialize)]
@@ -428,7 +428,7 @@ pub(crate) fn mint(py: Python<'_>, request: &str, settings: &Settings) -> PyResu
         minter.mint(request.refused.as_deref(), span.saturating_sub(began.elapsed())).await
     };
     let work = async move { work.await.map_err(|error: Error| error.with("profile", profile)) };
-    finish(py, wait(py, Box::pin(work), &mut Plain)?)
+    finish(py, wait(py, Box::pin(work), &mut Brief)?)
 }
 
 fn secret_too_slow(span: Duration) -> Error {
@@ -446,7 +446,7 @@ pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) ->
             Some(refused) => reader.other_than(&refused).await,
         }
     };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 /// Make the folder of token files, empty it, and return where the one who writes tokens can be asked.
@@ -475,42 +475,42 @@ pub(crate) fn verify(
         };
         core_verify::verify(&*sink, &key, store.as_deref()).await
     };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 /// The newest runs that a state knows, each with its stream.
 #[pyfunction]
 pub(crate) fn runs(py: Python<'_>, state: String, most: usize) -> PyResult<String> {
     let work = async move { list_runs(&*existing(&state).await?, most).await };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 /// The state of all streams that a state knows.
 #[pyfunction]
 pub(crate) fn state_show(py: Python<'_>, state: String) -> PyResult<String> {
     let work = async move { core_state::show(&*existing(&state).await?).await };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 /// Make a state; returns whether there was none.
 #[pyfunction]
 pub(crate) fn state_init(py: Python<'_>, state: String) -> PyResult<bool> {
     let work = async move { Locations::default().make_state(&state).await };
-    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Forget where the next run of a stream would begin, and give an unfinished run up.
 #[pyfunction]
 pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String, force: bool) -> PyResult<()> {
     let work = async move { core_state::reset(&*existing(&state).await?, &stream, force).await };
-    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Forget where an account was, which has moved; returns where that was.
 #[pyfunction]
 pub(crate) fn state_moved(py: Python<'_>, state: String, account: String) -> PyResult<Option<String>> {
     let work = async move { core_state::moved(&*existing(&state).await?, &account).await };
-    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Commit a pending run, or abandon it.
@@ -525,7 +525,7 @@ pub(crate) fn state_decide(
 ) -> PyResult<()> {
     let decision = if commit { Decision::Commit } else { Decision::Abandon { forced: force } };
     let work = async move { core_state::decide(&*existing(&state).await?, &stream, &run_id, decision).await };
-    wait(py, work, &mut Plain)?.map_err(|error| to_python(py, &error, None))
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Remove what no manifest names; see `circulate_core.gc`.
@@ -544,7 +544,7 @@ pub(crate) fn gc(
         let sink = s3.locations()?.sink(&destination).await?;
         core_gc::gc(&*sink, &*store, seconds("older_than", older_than_seconds)?, dry_run).await
     };
-    finish(py, wait(py, work, &mut Plain)?)
+    finish(py, wait(py, work, &mut Brief)?)
 }
 
 /// Opens a state that must be there.

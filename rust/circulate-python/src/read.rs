@@ -49,7 +49,7 @@ pub(crate) struct Reader {
 }
 
 enum State {
-    Wanted(Box<ReadRequest>),
+    RunRequest(Box<ReadRequest>),
     Begun(Box<Reading>),
     Closed,
 }
@@ -67,7 +67,7 @@ impl Reader {
         let mut request: ReadRequest = from_json(py, request)?;
         request.from.settings = settings.values(py)?;
         Ok(Self {
-            state: Arc::new(Mutex::new(State::Wanted(Box::new(request)))),
+            state: Arc::new(Mutex::new(State::RunRequest(Box::new(request)))),
             progress: Arc::default(),
             stop: stop::Stop::new(None),
             on_progress,
@@ -127,7 +127,7 @@ impl Reader {
                 return Err(forked());
             }
             let mut state = state.lock().await;
-            if let State::Wanted(request) = &*state {
+            if let State::RunRequest(request) = &*state {
                 let read = Box::pin(prepare(request, progress, stop)).await?;
                 *state = State::Begun(Box::new(read.start()));
             }

@@ -210,9 +210,9 @@ pub(crate) async fn watched<T>(
 }
 
 /// For short work: nothing to show, and no reason to wait on.
-pub(crate) struct Plain;
+pub(crate) struct Brief;
 
-impl Watcher for Plain {
+impl Watcher for Brief {
     fn tick(&mut self, _: Python<'_>) -> PyResult<()> {
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Tables {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let py = slf.py();
         let tables = slf.get();
-        let mut pending = reader.get().wait(py)?.map(Pending::new);
+        let mut pending = reader.get().wait(py)?.map(PendingRecords::new);
         let first = match &mut pending {
             Some(pending) => Some(told(py, py.detach(|| pending.next(tables)))?),
             None => None,
@@ -153,12 +153,12 @@ impl Tables {
 }
 
 /// Records that are converted in pieces, since they may take far more memory as columns than as text.
-struct Pending {
+struct PendingRecords {
     records: Bytes,
     from: usize,
 }
 
-impl Pending {
+impl PendingRecords {
     fn new(records: Bytes) -> Self {
         Self { records, from: 0 }
     }
@@ -233,7 +233,7 @@ impl Schema {
 struct Batches {
     schema: SchemaRef,
     first: Option<RecordBatch>,
-    pending: Option<Pending>,
+    pending: Option<PendingRecords>,
     tables: Py<Tables>,
     reader: Py<Reader>,
     at_end: Py<PyAny>,
@@ -249,7 +249,7 @@ impl Batches {
         let next = Python::try_attach(|py| match self.reader.get().wait(py) {
             Ok(None) => self.at_end.call0(py).err().map(|error| Err(external(kept(py, &error)))),
             Ok(Some(batch)) => {
-                let pending = self.pending.insert(Pending::new(batch));
+                let pending = self.pending.insert(PendingRecords::new(batch));
                 Some(py.detach(|| pending.next(self.tables.get())).map_err(external))
             }
             Err(error) => Some(Err(external(kept(py, &error)))),

@@ -15,7 +15,8 @@ use url::Url;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP};
 use crate::api::http::{
-    Classifier, Failure, Pacing, Pass, Redactor, Request, Response, Retry, Slot, Tally, Transport, Verdict,
+    Classifier, ConcurrencyPermit, Failure, Pacing, RateLimitPermit, Redactor, Request, Response, Retry,
+    RetryDecision, Tally, Transport,
 };
 use crate::catalog::{PageSize, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -126,23 +127,23 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
-            if failure.verdict == Verdict::Throttled(None) {
+            if failure.verdict == RetryDecision::Throttled(None) {
                 slot.crowded();
             }
             drop((pass, slot));
             let error = failure.error.with("url", Redactor::shared().url(&request.url));
-            if matches!(failure.verdict, Verdict::Throttled(_)) {
+            if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.count_throttled();
             }
-            if failure.verdict == Verdict::Nonce && signed.contains_key(DPOP) && !given_nonce {
+            if failure.verdict == RetryDecision::Nonce && signed.contains_key(DPOP) && !given_nonce {
                 given_nonce = true;
                 self.progress.count_retry();
                 continue;
             }
             let renewable = match failure.verdict {
-                Verdict::Renew | Verdict::Session => true,
+                RetryDecision::Renew | RetryDecision::Session => true,
                 // It wants a token that is bound to a key, which the next one is.
-                Verdict::Nonce => !signed.contains_key(DPOP),
+                RetryDecision::Nonce => !signed.contains_key(DPOP),
                 _ => false,
             };
             if renewable && !renewed {
@@ -150,13 +151,13 @@ impl Client {
                 match self.renew(&signed).await {
                     Ok(true) => continue,
                     // The same credentials may do in another session.
-                    _ if failure.verdict == Verdict::Session => {}
+                    _ if failure.verdict == RetryDecision::Session => {}
                     Ok(false) => return Err(self.tell_secret(error)),
                     Err(why) => return Err(error.with("not renewed", why)),
                 }
             }
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
-                if let Verdict::Throttled(told) = failure.verdict {
+                if let RetryDecision::Throttled(told) = failure.verdict {
                     let wait = told.filter(|told| !told.is_zero()).unwrap_or(UNTOLD_WAIT);
                     self.stop.request_because(StopReason::Wait(wait), error.to_string());
                 }
@@ -170,7 +171,7 @@ impl Client {
             self.progress.count_retry();
             self.progress.note(format!("asking again in {:.1} s: {error}", wait.as_secs_f64()));
             let too_long = match failure.verdict {
-                Verdict::After(_) | Verdict::Throttled(_) => StopReason::Wait(wait),
+                RetryDecision::After(_) | RetryDecision::Throttled(_) => StopReason::Wait(wait),
                 _ => StopReason::Deadline,
             };
             retried.replace(error.clone());
@@ -183,7 +184,7 @@ impl Client {
         &self,
         request: &PageRequest,
         read: &F,
-        pass: &Pass<'_>,
+        pass: &RateLimitPermit<'_>,
         signed: &mut HeaderMap,
     ) -> Result<T, Failure>
     where
@@ -271,7 +272,7 @@ impl Client {
     }
 
     /// Waits for a place among the requests that are on their way.
-    async fn slot(&self) -> Result<Slot<'_>> {
+    async fn slot(&self) -> Result<ConcurrencyPermit<'_>> {
         tokio::select! {
             biased;
             reason = self.stop.requested() => Err(stopped(reason)),
@@ -280,7 +281,7 @@ impl Client {
     }
 
     /// Waits for the quota.
-    async fn pass(&self, path: &str) -> Result<Pass<'_>> {
+    async fn pass(&self, path: &str) -> Result<RateLimitPermit<'_>> {
         loop {
             match self.pacing.limiter.admit(path) {
                 Ok(pass) => return Ok(pass),
@@ -315,7 +316,7 @@ impl Client {
     fn too_slow(&self, asked: bool) -> Failure {
         let message = format!("the answer took longer than {} s", self.total_timeout.as_secs());
         let error = Error::new(ErrorKind::Network, "read answer", message).temporary();
-        Failure { error, verdict: Verdict::Backoff, page_too_big: asked }
+        Failure { error, verdict: RetryDecision::Backoff, page_too_big: asked }
     }
 }
 

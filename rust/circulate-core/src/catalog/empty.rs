@@ -61,14 +61,14 @@ impl Empty {
 
 impl<'de> Deserialize<'de> for Empty {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrMore(Self::default()))
+        deserializer.deserialize_any(EmptyWords(Self::default()))
     }
 }
 
 /// Takes one of the words, or a list of them.
-struct OneOrMore(Empty);
+struct EmptyWords(Empty);
 
-impl<'de> Visitor<'de> for OneOrMore {
+impl<'de> Visitor<'de> for EmptyWords {
     type Value = Empty;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

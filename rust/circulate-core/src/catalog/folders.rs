@@ -42,15 +42,17 @@ impl Definition {
     pub fn spec_hash(&self) -> Result<String> {
         let list = self.endpoint.list.without_judgement();
         let text = match &self.parent {
-            None => serde_json::to_vec(&(&self.source.base_url, &list)),
+            None => serde_json::to_string(&(&self.source.base_url, &list)),
             Some(parent) => {
-                serde_json::to_vec(&(&self.source.base_url, &list, &parent.list.without_judgement()))
+                serde_json::to_string(&(&self.source.base_url, &list, &parent.list.without_judgement()))
             }
         };
         let text = text.map_err(|error| {
             Error::new(ErrorKind::Definition, "hash definition", "cannot write the definition as JSON")
                 .caused_by(error)
         })?;
+        // Cursors and runs of 0.1 have hashes made with the earlier name of this key.
+        let text = text.replace(r#""polling":{"history":"#, r#""endless":{"history":"#);
         Ok(crate::hex(&Sha256::digest(text)))
     }
 }

@@ -22,7 +22,7 @@ pub use source::{
     Timeouts, TokenFileAuth,
 };
 pub use stream::{
-    EndRules, Endless, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Single,
+    EndRules, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Polling, Single,
     StreamSpec, Total, Unavailable,
 };
 pub use template::Template;

@@ -81,14 +81,14 @@ pub struct StreamSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
     /// The list has no end: it always leads to a next page, whose address can be kept and polled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endless: Option<Endless>,
+    #[serde(default, alias = "endless", skip_serializing_if = "Option::is_none")]
+    pub polling: Option<Polling>,
 }
 
-/// What an endless list keeps, and how a part of its time is asked for.
+/// What a polling stream keeps, and how a part of its time is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Endless {
+pub struct Polling {
     /// How far back the API keeps records; the first pull begins there.
     pub history: Span,
     /// How far back it may be asked at all.

@@ -297,9 +297,9 @@ fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
     if stream.partitions.is_some() && (stream.parent.is_some() || stream.incremental.is_some()) {
         return wrong("list.partitions", "a list with partitions has neither `parent` nor `incremental`");
     }
-    if stream.endless.is_some() && stream.incremental.is_none() {
-        let why = "an endless list needs `incremental` beside `endless`, to be asked for by time";
-        return wrong("list.endless", why);
+    if stream.polling.is_some() && stream.incremental.is_none() {
+        let why = "a polling stream needs `incremental` beside `polling`, to be asked for by time";
+        return wrong("list.polling", why);
     }
     if stream.parent.is_some() && stream.incremental.is_some() {
         let why = "a child goes by the times of its parents: move `incremental` into `parent`";

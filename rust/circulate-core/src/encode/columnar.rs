@@ -74,7 +74,7 @@ pub struct Encoded {
 
 /// What is known of tables by now.
 #[derive(Debug)]
-pub struct Known<'t> {
+pub struct TableState<'t> {
     /// Their columns.
     pub columns: &'t TableSchema,
     /// What had no place in them.
@@ -111,10 +111,12 @@ impl Tabulator {
     }
 
     /// What is known of the tables by now.
-    pub fn known(&self) -> Known<'_> {
+    pub fn known(&self) -> TableState<'_> {
         match &self.converter {
-            Some(converter) => Known { columns: converter.schema(), drift: converter.drift(), empty: false },
-            None => Known { columns: &self.rules.known, drift: &self.rules.drift, empty: true },
+            Some(converter) => {
+                TableState { columns: converter.schema(), drift: converter.drift(), empty: false }
+            }
+            None => TableState { columns: &self.rules.known, drift: &self.rules.drift, empty: true },
         }
     }
 }

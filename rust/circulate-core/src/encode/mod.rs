@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use columnar::{Columnar, Encoded, Known, TableRules, Tabulator};
+pub use columnar::{Columnar, Encoded, TableRules, TableState, Tabulator};
 pub use compress::{Compression, Scratch};
 pub use json::{JsonArray, Ndjson};
 

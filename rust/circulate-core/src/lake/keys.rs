@@ -74,7 +74,7 @@ impl StreamKeys {
         format!("_circulate/{}/{}/position-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
     }
 
-    /// The page that the next run of an endless list goes on with, if its address is too long for an item of state.
+    /// The page that the next run of a polling stream goes on with, if its address is too long for an item of state.
     pub fn poll(&self) -> String {
         format!("_circulate/{}/{}/poll.json", self.stream, self.run_id)
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
 use crate::extract::plan::Partition;
 use crate::lake::keys::in_place;
-use crate::lake::sink::{Known, Object, Sink, differs, missing};
+use crate::lake::sink::{Object, Sink, StoredObject, differs, missing};
 use crate::page::{EndKind, Ends};
 use crate::table::{Drift, TableOptions, TableSchema};
 
@@ -46,8 +46,8 @@ pub struct ObjectEntry {
 
 impl ObjectEntry {
     /// It as an object that can be copied, if it is of this format and compression.
-    pub fn known(&self, format: Format, compression: Compression) -> Known {
-        Known {
+    pub fn known(&self, format: Format, compression: Compression) -> StoredObject {
+        StoredObject {
             key: self.key.clone(),
             bytes: self.bytes,
             sha256: self.sha256.clone(),
@@ -167,10 +167,10 @@ pub struct DedupSet {
     pub run_id: String,
     /// Their digests, sorted.
     pub sha256: Vec<Digest>,
-    /// The greatest time in this run and those before it, of an endless list.
+    /// The greatest time in this run and those before it, of a polling stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greatest: Option<Timestamp>,
-    /// The set of the run before, of an endless list: a run is shown nothing twice, so its own set is not all.
+    /// The set of the run before, of a polling stream: a run is shown nothing twice, so its own set is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
 }
@@ -226,7 +226,7 @@ pub struct Index {
     pub account: String,
     /// Its endpoint.
     pub endpoint: String,
-    /// `complete`, or `partial` if there are holes.
+    /// `complete`, or `partial` if there are gaps.
     pub verdict: String,
     /// `incremental` or `full`.
     pub mode: String,
@@ -244,11 +244,12 @@ pub struct Index {
     pub cursors: BTreeMap<String, Timestamp>,
     /// The set of records that the next run will be shown again.
     pub dedup_key: Option<String>,
-    /// The page that the next run of an endless list goes on with, if its address is too long for an item of state.
+    /// The page that the next run of a polling stream goes on with, if its address is too long for an item of state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PartRef>,
     /// What is missing because the API refused it or no longer has it, up to 1,000; the parts name all partitions.
-    pub holes: Vec<String>,
+    #[serde(alias = "holes")]
+    pub gaps: Vec<String>,
     /// How its lists ended. Versions before 0.2 did not record it.
     #[serde(default, skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::envelope::{Member, Scalar};
+use super::envelope::{EnvelopeMember, Scalar};
 use super::{PageFacts, Paginator};
 use crate::catalog::Pointer;
 use crate::error::{Error, ErrorKind, Result};
@@ -54,7 +54,7 @@ fn kind_of(value: &serde_json::Value) -> &'static str {
 /// A page without the member at `pointer` may hold the link in another shape: a value where the pointer wants an object,
 /// such as `{"next": "https://..."}` for `/next/href`, or a key that differs in case only, such as `Next`. That is no end
 /// of the list, but an error that says what was found.
-pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[Member]) -> Result<()> {
+pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[EnvelopeMember]) -> Result<()> {
     let wanted = pointer.segments();
     let misplaced = envelope.iter().filter(|member| !member.value.is_nothing()).find_map(|member| {
         let shared = member.path.iter().zip(wanted).take_while(|(found, wanted)| found == wanted).count();
@@ -67,7 +67,7 @@ pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[Member]) -> Result<(
         let (key, rest) = (&member.path[shared], &member.path[shared..]);
         let is_list = key.bytes().all(|byte| byte.is_ascii_digit()) && member.in_list && shared > 0;
         if is_list {
-            let list = Member { path: member.path[..shared].to_vec(), ..member.clone() };
+            let list = EnvelopeMember { path: member.path[..shared].to_vec(), ..member.clone() };
             return Some(format!("`{}` is a list", list.pointer()));
         }
         let same_but_case =

@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 /// A value around the records that is no container with something in it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Member {
+pub(crate) struct EnvelopeMember {
     /// Keys from the outermost in; an element of a list has its number. Of a header, its name is the outermost.
     pub(crate) path: Vec<String>,
     /// It stands in a header.
@@ -60,7 +60,7 @@ impl Scalar {
     }
 }
 
-impl Member {
+impl EnvelopeMember {
     /// Its place as a JSON Pointer (RFC 6901).
     pub(crate) fn pointer(&self) -> String {
         self.path.iter().flat_map(|key| ["/".to_owned(), key.replace('~', "~0").replace('/', "~1")]).collect()
@@ -73,20 +73,20 @@ impl Member {
 }
 
 /// The members of a JSON document, in order. Where it is no JSON, which the splitter lets no page be, they end.
-pub(crate) fn members(document: &[u8]) -> Vec<Member> {
+pub(crate) fn members(document: &[u8]) -> Vec<EnvelopeMember> {
     let mut walk = Walk { text: document, at: 0, path: Vec::new(), lists: 0, members: Vec::new() };
     let _ = walk.value();
     walk.members
 }
 
 /// The members of headers that hold a JSON object, such as `X-Pagination`.
-pub(crate) fn members_of(headers: &HeaderMap) -> Vec<Member> {
+pub(crate) fn members_of(headers: &HeaderMap) -> Vec<EnvelopeMember> {
     let objects = headers.iter().filter(|(_, value)| value.as_bytes().trim_ascii_start().starts_with(b"{"));
     objects
         .flat_map(|(name, value)| {
             members(value.as_bytes().trim_ascii()).into_iter().map(|mut member| {
                 member.path.insert(0, name.to_string());
-                Member { in_header: true, ..member }
+                EnvelopeMember { in_header: true, ..member }
             })
         })
         .collect()
@@ -102,7 +102,7 @@ struct Walk<'d> {
     path: Vec<String>,
     /// Lists around the value to come.
     lists: usize,
-    members: Vec<Member>,
+    members: Vec<EnvelopeMember>,
 }
 
 impl Walk<'_> {
@@ -163,7 +163,7 @@ impl Walk<'_> {
         if self.path.len() > DEEPEST || self.members.len() == MOST {
             return;
         }
-        self.members.push(Member {
+        self.members.push(EnvelopeMember {
             path: self.path.clone(),
             in_header: false,
             in_list: self.lists > 0,

@@ -7,7 +7,7 @@
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
-use super::envelope::{Member, Scalar, members_of};
+use super::envelope::{EnvelopeMember, Scalar, members_of};
 use super::link_header::next_link;
 use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
 
@@ -21,7 +21,7 @@ pub(crate) struct LastPage<'p> {
     /// The response's headers.
     pub(crate) headers: &'p HeaderMap,
     /// What stands around its records.
-    pub(crate) envelope: &'p [Member],
+    pub(crate) envelope: &'p [EnvelopeMember],
     /// Its records.
     pub(crate) records: usize,
     /// How many were asked for.
@@ -78,7 +78,7 @@ impl LastPage<'_> {
     }
 }
 
-impl Member {
+impl EnvelopeMember {
     fn evidence(&self) -> Evidence {
         let value = match &self.value {
             Scalar::Text(text) | Scalar::Number(text) => text.clone(),
@@ -137,7 +137,7 @@ fn means_next(words: &[String]) -> bool {
 }
 
 /// What a flag says about more to come.
-fn flag(member: &Member) -> Option<bool> {
+fn flag(member: &EnvelopeMember) -> Option<bool> {
     if member.in_list {
         return None;
     }
@@ -193,7 +193,7 @@ fn names_next(name: &HeaderName) -> bool {
 }
 
 /// A member with the address of another page of the same list, under any name.
-fn next_address(page: &LastPage<'_>, member: &Member, all: &[&Member]) -> Option<Evidence> {
+fn next_address(page: &LastPage<'_>, member: &EnvelopeMember, all: &[&EnvelopeMember]) -> Option<Evidence> {
     let Scalar::Text(text) = &member.value else { return None };
     let relation = relation_of(member, all).map(words).unwrap_or_default();
     let named: Vec<_> = member.path.iter().flat_map(|key| words(key)).chain(relation.clone()).collect();
@@ -228,7 +228,7 @@ fn next_address(page: &LastPage<'_>, member: &Member, all: &[&Member]) -> Option
 }
 
 /// What kind of link an object says it is, such as `{"rel": "next", "href": ...}`.
-fn relation_of<'m>(member: &Member, all: &[&'m Member]) -> Option<&'m str> {
+fn relation_of<'m>(member: &EnvelopeMember, all: &[&'m EnvelopeMember]) -> Option<&'m str> {
     let around = &member.path[..member.path.len().checked_sub(1)?];
     all.iter().find_map(|other| match &other.value {
         Scalar::Text(text)
@@ -243,7 +243,7 @@ fn relation_of<'m>(member: &Member, all: &[&'m Member]) -> Option<&'m str> {
 }
 
 /// The same object says by a `next` of its own that there is no next page.
-fn has_empty_next_beside(member: &Member, all: &[&Member]) -> bool {
+fn has_empty_next_beside(member: &EnvelopeMember, all: &[&EnvelopeMember]) -> bool {
     let around = &member.path[..member.path.len().saturating_sub(1)];
     all.iter().any(|other| {
         other.path.len() == member.path.len()
@@ -260,7 +260,7 @@ fn sorted_query(url: &Url) -> Vec<(String, String)> {
 }
 
 /// A token, number or address under a name that means the next page.
-fn next_value(member: &Member) -> Option<Evidence> {
+fn next_value(member: &EnvelopeMember) -> Option<Evidence> {
     let named: Vec<_> = member.path.iter().flat_map(|key| words(key)).collect();
     let describes =
         matches!(member.key(), "rel" | "relation" | "method" | "type" | "title" | "name" | "templated");
@@ -280,7 +280,7 @@ fn next_value(member: &Member) -> Option<Evidence> {
 }
 
 /// A total or a number of pages, beside the records or in a header, above what was read.
-fn more_than_read(page: &LastPage<'_>, members: &[&Member]) -> Option<Evidence> {
+fn more_than_read(page: &LastPage<'_>, members: &[&EnvelopeMember]) -> Option<Evidence> {
     if page.filtered || page.stream.total.as_ref().is_some_and(|total| !total.exact) {
         return None;
     }
@@ -313,7 +313,7 @@ fn more_than_read(page: &LastPage<'_>, members: &[&Member]) -> Option<Evidence> 
     of_member.map(|member| member.evidence()).or_else(of_header)
 }
 
-impl Member {
+impl EnvelopeMember {
     /// The key that says what a number counts: of `{"total": {"value": 537}}` it is the outer one.
     fn name_of_count(&self) -> &str {
         match &self.path[..] {
@@ -325,7 +325,7 @@ impl Member {
 
 impl LastPage<'_> {
     /// Whether a member stands in an object around the records, or in one that describes the page.
-    fn is_beside_records(&self, member: &Member) -> bool {
+    fn is_beside_records(&self, member: &EnvelopeMember) -> bool {
         const DESCRIBE: [&str; 14] = [
             "meta",
             "metadata",

@@ -13,7 +13,7 @@ use http::header::CONTENT_RANGE;
 use http::{HeaderMap, StatusCode};
 
 use super::Watch;
-use super::envelope::{Member, members};
+use super::envelope::{EnvelopeMember, members};
 use super::record::{Place, Problem, Split, SplitError, Splitter};
 use crate::api::http::Response;
 use crate::error::{Error, ErrorKind, Result};
@@ -226,7 +226,7 @@ impl Page {
     }
 
     /// What stands around its records; `None` if that is more than 1 MB, which nobody looks through.
-    pub(crate) fn envelope(&self) -> Result<Option<Vec<Member>>> {
+    pub(crate) fn envelope(&self) -> Result<Option<Vec<EnvelopeMember>>> {
         let array = &self.split.array;
         if self.bytes - (array.end - array.start) > MAX_ENVELOPE {
             return Ok(None);
@@ -571,7 +571,8 @@ mod tests {
         for in_memory in [1000, 10] {
             let limits = PageLimits { in_memory, ..PageLimits::default() };
             let page = read_page(response(pieces(text, 7)), &watch, limits).await.unwrap();
-            let found: Vec<_> = page.envelope().unwrap().unwrap().iter().map(Member::pointer).collect();
+            let found: Vec<_> =
+                page.envelope().unwrap().unwrap().iter().map(EnvelopeMember::pointer).collect();
             assert_eq!(found, ["/n", "/items", "/next"]);
         }
     }

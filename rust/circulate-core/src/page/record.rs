@@ -73,7 +73,7 @@ pub enum Problem {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SplitState {
     /// Before the document: a byte order mark may come, of which so many bytes were seen.
     Mark(u8),
     Value,
@@ -172,7 +172,7 @@ pub struct Splitter<'w> {
     /// Places are kept up to so many records, and none beyond.
     most_kept: usize,
     offset: u64,
-    state: State,
+    state: SplitState,
     stack: Vec<Frame>,
     /// The string being read is a member's key.
     in_key: bool,
@@ -199,7 +199,7 @@ impl<'w> Splitter<'w> {
             max_records,
             most_kept: usize::MAX,
             offset: 0,
-            state: State::Mark(0),
+            state: SplitState::Mark(0),
             stack: Vec::new(),
             in_key: false,
             key: Vec::new(),
@@ -235,8 +235,8 @@ impl<'w> Splitter<'w> {
         let mut at = 0;
         while at < piece.len() {
             at = match self.state {
-                State::Text => self.text(piece, at)?,
-                State::Number(digits) => self.number(piece, at, digits)?,
+                SplitState::Text => self.text(piece, at)?,
+                SplitState::Number(digits) => self.number(piece, at, digits)?,
                 _ => {
                     self.step(piece[at], at)?;
                     at + 1
@@ -256,18 +256,20 @@ impl<'w> Splitter<'w> {
     pub fn finish(mut self) -> Result<Split, SplitError> {
         let empty = self.watch.empty();
         let problem = match self.state {
-            State::End if self.seen == Seen::Array => {
+            SplitState::End if self.seen == Seen::Array => {
                 if self.split.count > self.most_kept {
                     self.split.record_fields = Vec::new();
                 }
                 return Ok(self.split);
             }
-            State::End if self.seen == Seen::Null && !empty.null => Problem::NullArray,
-            State::End if self.seen == Seen::Null => return Ok(Split { declared_empty: true, ..self.split }),
-            State::End if !self.is_object || self.watch.records_are_the_page() => Problem::NoArray,
-            State::End if !empty.missing => Problem::MissingArray,
-            State::End => return Ok(Split { declared_empty: true, ..self.split }),
-            State::Mark(0) | State::Value if self.stack.is_empty() => Problem::Blank,
+            SplitState::End if self.seen == Seen::Null && !empty.null => Problem::NullArray,
+            SplitState::End if self.seen == Seen::Null => {
+                return Ok(Split { declared_empty: true, ..self.split });
+            }
+            SplitState::End if !self.is_object || self.watch.records_are_the_page() => Problem::NoArray,
+            SplitState::End if !empty.missing => Problem::MissingArray,
+            SplitState::End => return Ok(Split { declared_empty: true, ..self.split }),
+            SplitState::Mark(0) | SplitState::Value if self.stack.is_empty() => Problem::Blank,
             _ => Problem::Truncated,
         };
         Err(SplitError { offset: self.offset, problem })
@@ -279,39 +281,39 @@ impl<'w> Splitter<'w> {
 
     fn step(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
         match self.state {
-            State::Mark(seen) => return self.mark(seen, byte, at),
-            State::Escape => {
+            SplitState::Mark(seen) => return self.mark(seen, byte, at),
+            SplitState::Escape => {
                 self.state = match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
-                    b'u' => State::Hex(4),
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => SplitState::Text,
+                    b'u' => SplitState::Hex(4),
                     _ => return Err(self.error(at, Problem::Syntax("an escape such as \\n or \\u0041"))),
                 };
                 self.note_key(&[byte]);
             }
-            State::Hex(more) => {
+            SplitState::Hex(more) => {
                 if !byte.is_ascii_hexdigit() {
                     return Err(self.error(at, Problem::Syntax("four hexadecimal digits")));
                 }
-                self.state = if more == 1 { State::Text } else { State::Hex(more - 1) };
+                self.state = if more == 1 { SplitState::Text } else { SplitState::Hex(more - 1) };
                 self.note_key(&[byte]);
             }
-            State::Utf8 { more, low, high } => {
+            SplitState::Utf8 { more, low, high } => {
                 if !(low..=high).contains(&byte) {
                     return Err(self.error(at, Problem::Utf8));
                 }
                 self.state = match more {
-                    1 => State::Text,
-                    _ => State::Utf8 { more: more - 1, low: 0x80, high: 0xBF },
+                    1 => SplitState::Text,
+                    _ => SplitState::Utf8 { more: more - 1, low: 0x80, high: 0xBF },
                 };
                 self.note_key(&[byte]);
             }
-            State::Literal { rest } => {
+            SplitState::Literal { rest } => {
                 if rest[0] != byte {
                     return Err(self.error(at, Problem::Syntax("true, false or null")));
                 }
                 match &rest[1..] {
                     [] => self.end_value(at + 1)?,
-                    rest => self.state = State::Literal { rest },
+                    rest => self.state = SplitState::Literal { rest },
                 }
             }
             _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
@@ -323,40 +325,42 @@ impl<'w> Splitter<'w> {
     fn mark(&mut self, seen: u8, byte: u8, at: usize) -> Result<(), SplitError> {
         const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
         if byte == MARK[usize::from(seen)] {
-            self.state = if seen == 2 { State::Value } else { State::Mark(seen + 1) };
+            self.state = if seen == 2 { SplitState::Value } else { SplitState::Mark(seen + 1) };
             return Ok(());
         }
         if seen > 0 {
             return Err(self.error(at, Problem::Syntax("a value")));
         }
-        self.state = State::Value;
+        self.state = SplitState::Value;
         self.step(byte, at)
     }
 
     /// A byte that is neither white space nor inside a string, number or literal.
     fn token(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
         match (self.state, byte) {
-            (State::ValueOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(at),
-            (State::Value | State::ValueOrEnd, _) => self.begin_value(byte, at),
-            (State::KeyOrEnd | State::Key, b'"') => {
+            (SplitState::ValueOrEnd, b']') | (SplitState::KeyOrEnd, b'}') => self.close(at),
+            (SplitState::Value | SplitState::ValueOrEnd, _) => self.begin_value(byte, at),
+            (SplitState::KeyOrEnd | SplitState::Key, b'"') => {
                 self.in_key = true;
                 self.key.clear();
-                self.state = State::Text;
+                self.state = SplitState::Text;
                 Ok(())
             }
-            (State::Colon, b':') => {
-                self.state = State::Value;
+            (SplitState::Colon, b':') => {
+                self.state = SplitState::Value;
                 Ok(())
             }
-            (State::CommaOrEnd, b',') => {
+            (SplitState::CommaOrEnd, b',') => {
                 self.next_element();
                 Ok(())
             }
-            (State::CommaOrEnd, b']' | b'}') if self.in_object() == (byte == b'}') => self.close(at),
-            (State::KeyOrEnd, _) => Err(self.error(at, Problem::Syntax("a key or `}`"))),
-            (State::Key, _) => Err(self.error(at, Problem::Syntax("a key"))),
-            (State::Colon, _) => Err(self.error(at, Problem::Syntax("`:`"))),
-            (State::CommaOrEnd, _) => Err(self.error(at, Problem::Syntax("`,` or the end of the container"))),
+            (SplitState::CommaOrEnd, b']' | b'}') if self.in_object() == (byte == b'}') => self.close(at),
+            (SplitState::KeyOrEnd, _) => Err(self.error(at, Problem::Syntax("a key or `}`"))),
+            (SplitState::Key, _) => Err(self.error(at, Problem::Syntax("a key"))),
+            (SplitState::Colon, _) => Err(self.error(at, Problem::Syntax("`:`"))),
+            (SplitState::CommaOrEnd, _) => {
+                Err(self.error(at, Problem::Syntax("`,` or the end of the container")))
+            }
             _ => Err(self.error(at, Problem::Syntax("nothing more after the document"))),
         }
     }
@@ -371,9 +375,9 @@ impl<'w> Splitter<'w> {
 
     fn next_element(&mut self) {
         if self.in_object() {
-            self.state = State::Key;
+            self.state = SplitState::Key;
         } else {
-            self.state = State::Value;
+            self.state = SplitState::Value;
             self.enter_element();
         }
     }
@@ -417,14 +421,14 @@ impl<'w> Splitter<'w> {
             b'{' | b'[' => return self.open(byte == b'{', found & RECORDS != 0, at),
             b'"' => {
                 self.in_key = false;
-                self.state = State::Text;
+                self.state = SplitState::Text;
             }
-            b'-' => self.state = State::Number(Digits::Minus),
-            b'0' => self.state = State::Number(Digits::Zero),
-            b'1'..=b'9' => self.state = State::Number(Digits::Integer),
-            b't' => self.state = State::Literal { rest: b"rue" },
-            b'f' => self.state = State::Literal { rest: b"alse" },
-            b'n' => self.state = State::Literal { rest: b"ull" },
+            b'-' => self.state = SplitState::Number(Digits::Minus),
+            b'0' => self.state = SplitState::Number(Digits::Zero),
+            b'1'..=b'9' => self.state = SplitState::Number(Digits::Integer),
+            b't' => self.state = SplitState::Literal { rest: b"rue" },
+            b'f' => self.state = SplitState::Literal { rest: b"alse" },
+            b'n' => self.state = SplitState::Literal { rest: b"ull" },
             _ => return Err(self.error(at, Problem::Syntax("a value"))),
         }
         Ok(())
@@ -455,7 +459,7 @@ impl<'w> Splitter<'w> {
             mask: if object { self.mask } else { 0 },
             level: self.level,
         });
-        self.state = if object { State::KeyOrEnd } else { State::ValueOrEnd };
+        self.state = if object { SplitState::KeyOrEnd } else { SplitState::ValueOrEnd };
         if !object {
             self.enter_element();
         }
@@ -488,7 +492,7 @@ impl<'w> Splitter<'w> {
         {
             self.end_record(start..end)?;
         }
-        self.state = if depth == 0 { State::End } else { State::CommaOrEnd };
+        self.state = if depth == 0 { SplitState::End } else { SplitState::CommaOrEnd };
         Ok(())
     }
 
@@ -518,7 +522,7 @@ impl<'w> Splitter<'w> {
             b'"' if self.in_key => self.end_key(),
             b'"' => self.end_value(stop + 1)?,
             b'\\' => {
-                self.state = State::Escape;
+                self.state = SplitState::Escape;
                 self.note_key(b"\\");
             }
             0..0x20 => return Err(self.error(stop, Problem::Syntax("no raw control character in a string"))),
@@ -541,7 +545,7 @@ impl<'w> Splitter<'w> {
                 None => return Err(self.error(index, Problem::Syntax("a number"))),
             }
         }
-        self.state = State::Number(digits);
+        self.state = SplitState::Number(digits);
         Ok(piece.len())
     }
 
@@ -554,7 +558,7 @@ impl<'w> Splitter<'w> {
     /// Narrows the watched paths of the object to those that go on with the key just read.
     fn end_key(&mut self) {
         self.in_key = false;
-        self.state = State::Colon;
+        self.state = SplitState::Colon;
         let Some(&Frame { mask, level, .. }) = self.stack.last() else { return };
         self.level = level + 1;
         self.mask = 0;
@@ -593,7 +597,7 @@ fn plain_length(text: &[u8]) -> usize {
 }
 
 /// What follows the first byte of a multi-byte character (Unicode, table 3-7); `None` if none can start so.
-fn lead_byte(byte: u8) -> Option<State> {
+fn lead_byte(byte: u8) -> Option<SplitState> {
     let (more, low, high) = match byte {
         0xC2..=0xDF => (1, 0x80, 0xBF),
         0xE0 => (2, 0xA0, 0xBF),
@@ -604,7 +608,7 @@ fn lead_byte(byte: u8) -> Option<State> {
         0xF4 => (3, 0x80, 0x8F),
         _ => return None,
     };
-    Some(State::Utf8 { more, low, high })
+    Some(SplitState::Utf8 { more, low, high })
 }
 
 /// The bits of a mask, one at a time.

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::groups::{Group, Grouper, Limits};
-use super::{COPIED_AT_ONCE, Promotion, Run, Tally};
+use super::{COPIED_AT_ONCE, CopyTally, Promotion, Run};
 use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::Memory;
@@ -29,7 +29,7 @@ impl Promotion {
         &self,
         run: &Run,
         limits: Limits,
-        tally: &Tally,
+        tally: &CopyTally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
         // A group is held besides what is packed; if there is no room for both, packing gets what it can't do without.
         let packing = self.memory.saturating_sub(limits.most).max(self.memory / 4);
@@ -66,7 +66,7 @@ impl Promotion {
 struct Compaction<'p> {
     promotion: &'p Promotion,
     run: &'p Run,
-    tally: &'p Tally,
+    tally: &'p CopyTally,
     parts: Vec<PartRef>,
     totals: Totals,
     /// The longest that a group has taken.
@@ -75,7 +75,7 @@ struct Compaction<'p> {
 }
 
 impl<'p> Compaction<'p> {
-    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p Tally, packing: u64) -> Self {
+    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p CopyTally, packing: u64) -> Self {
         let packer = Packer {
             room: Budget::new(packing, COPIED_AT_ONCE),
             cores: Semaphore::new(Memory::packed_at_once() as usize),
@@ -224,7 +224,7 @@ struct Packer {
 }
 
 /// An object as a part of a larger one.
-struct Member {
+struct CompactedObject {
     records: u64,
     lines: Vec<u8>,
     stored: Vec<u8>,
@@ -238,7 +238,7 @@ impl Packer {
         format: Format,
         compression: Compression,
         object: ObjectEntry,
-    ) -> Result<Member> {
+    ) -> Result<CompactedObject> {
         // As it is stored, as it was received, and as lines, twice while they are packed.
         let room = self.room.take(object.bytes + 3 * object.body_bytes).await?;
         let body = read_body(&*from, compression, &object).await?;
@@ -254,7 +254,7 @@ impl Packer {
         object: &ObjectEntry,
         body: &[u8],
         room: OwnedSemaphorePermit,
-    ) -> Result<Member> {
+    ) -> Result<CompactedObject> {
         let (mut encoder, mut records) = (Ndjson::default(), 0);
         let write = |record: &Record<'_>| {
             encoder.write(record.bytes);
@@ -272,7 +272,7 @@ impl Packer {
         let mut scratch = self.scratches().pop().unwrap_or_default();
         let stored = compression.compress(lines.clone(), &mut scratch)?;
         self.scratches().push(scratch);
-        Ok(Member { records, lines, stored, _room: room })
+        Ok(CompactedObject { records, lines, stored, _room: room })
     }
 
     fn scratches(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
@@ -291,8 +291,8 @@ struct Packed {
 }
 
 impl Packed {
-    fn with(mut self, member: Member) -> Self {
-        let Member { records, lines, stored, _room } = member;
+    fn with(mut self, member: CompactedObject) -> Self {
+        let CompactedObject { records, lines, stored, _room } = member;
         self.bytes.extend_from_slice(&stored);
         self.records += records;
         self.body_bytes += lines.len() as u64;

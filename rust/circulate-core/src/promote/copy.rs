@@ -10,14 +10,14 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
-use super::{COPIED_AT_ONCE, PARTS_AT_ONCE, Promotion, Run, Tally};
+use super::{COPIED_AT_ONCE, CopyTally, PARTS_AT_ONCE, Promotion, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
 use crate::lake::sink::{Created, Object, PIECE, Sink, another, create_same};
 use crate::lake::write::Budget;
 
 /// A part as it was found.
-struct Found {
+struct FoundPart {
     key: String,
     bytes: Bytes,
     part: Part,
@@ -26,7 +26,7 @@ struct Found {
 }
 
 /// A part whose objects are being copied.
-struct Begun {
+struct PartCopy {
     key: String,
     bytes: Bytes,
     copies: JoinSet<Result<(ObjectEntry, Created)>>,
@@ -36,7 +36,11 @@ struct Begun {
 
 impl Promotion {
     /// Copies all parts with their objects; `None` if it was stopped before the end.
-    pub(super) async fn copied(&self, run: &Run, tally: &Tally) -> Result<Option<(Vec<PartRef>, Totals)>> {
+    pub(super) async fn copied(
+        &self,
+        run: &Run,
+        tally: &CopyTally,
+    ) -> Result<Option<(Vec<PartRef>, Totals)>> {
         run.index.parts.iter().try_for_each(|part| run.keys.check_part(&part.key))?;
         let room = Budget::new(self.memory, COPIED_AT_ONCE);
         let parts = stream::iter(run.index.parts.iter().cloned());
@@ -80,14 +84,14 @@ impl Promotion {
     }
 
     /// Finds a part on a task of its own: it is not to wait while we wait for room.
-    fn find(&self, reference: PartRef) -> JoinHandle<Result<Found>> {
+    fn find(&self, reference: PartRef) -> JoinHandle<Result<FoundPart>> {
         let (from, to) = (Arc::clone(&self.from), Arc::clone(&self.to));
         tokio::spawn(async move { find(&*from, &*to, reference).await })
     }
 
     /// Begins to copy what a part lists, as far as there is time.
-    async fn begin_part(&self, found: Found, room: &Budget) -> Result<Begun> {
-        let Found { key, bytes, part, .. } = found;
+    async fn begin_part(&self, found: FoundPart, room: &Budget) -> Result<PartCopy> {
+        let FoundPart { key, bytes, part, .. } = found;
         let mut copies = JoinSet::new();
         let objects = part.objects.len();
         // Of what a bucket copies by itself, we see a piece at the most.
@@ -107,12 +111,12 @@ impl Promotion {
             });
         }
         let whole = copies.len() == objects;
-        Ok(Begun { key, bytes, copies, whole })
+        Ok(PartCopy { key, bytes, copies, whole })
     }
 
     /// Waits for the copies, then lists them in the target; returns whether that could be done.
-    async fn finish_part(&self, begun: Begun, tally: &Tally) -> Result<bool> {
-        let Begun { key, bytes, mut copies, whole } = begun;
+    async fn finish_part(&self, begun: PartCopy, tally: &CopyTally) -> Result<bool> {
+        let PartCopy { key, bytes, mut copies, whole } = begun;
         while let Some(copied) = copies.join_next().await {
             let (object, created) = copied.map_err(ended_early)??;
             tally.add(&object, created, &self.progress);
@@ -125,7 +129,7 @@ impl Promotion {
     }
 }
 
-async fn find(from: &dyn Sink, to: &dyn Sink, reference: PartRef) -> Result<Found> {
+async fn find(from: &dyn Sink, to: &dyn Sink, reference: PartRef) -> Result<FoundPart> {
     let there = to.read(&reference.key).await?;
     let bytes = match &there {
         Some(there) if sha256_hex(there) != reference.sha256 => return Err(another(&reference.key)),
@@ -133,7 +137,7 @@ async fn find(from: &dyn Sink, to: &dyn Sink, reference: PartRef) -> Result<Foun
         None => read_part_file(from, &reference).await?,
     };
     let part = manifest::parse(&reference.key, &bytes)?;
-    Ok(Found { key: reference.key, bytes, part, there: there.is_some() })
+    Ok(FoundPart { key: reference.key, bytes, part, there: there.is_some() })
 }
 
 fn ended_early(error: JoinError) -> Error {

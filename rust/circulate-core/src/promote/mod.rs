@@ -25,8 +25,8 @@ use crate::state::{Decision, RunStatus, StateStore, StreamState, decide, promoti
 use crate::stop::Stop;
 
 pub use groups::Limits;
-use report::Tally;
-pub use report::{Promoted, Status};
+use report::CopyTally;
+pub use report::{Promoted, PromotionStatus};
 
 /// Objects that are copied at the same time.
 const COPIED_AT_ONCE: u32 = 32;
@@ -56,7 +56,7 @@ pub struct Promotion {
 
 /// `promotion.json`: how a promotion was begun. Two ways in one place would give readers each record twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Begun {
+struct PromotionFile {
     schema: u32,
     run_id: String,
     /// SHA-256 of the index that is promoted, in hex.
@@ -80,7 +80,7 @@ impl Promotion {
         let run = self.read_run().await?;
         self.progress.set_run(&run.index.run_id);
         self.allowed(&run).await?;
-        let tally = Tally::default();
+        let tally = CopyTally::default();
         if let Some(there) = self.index_there(&run).await? {
             self.commit(&run).await?;
             return Ok(self.complete(&run, &there, &tally));
@@ -215,17 +215,17 @@ impl Promotion {
     }
 
     /// How the promotion was begun before, if it was.
-    async fn begun(&self, run: &Run) -> Result<Option<Begun>> {
+    async fn begun(&self, run: &Run) -> Result<Option<PromotionFile>> {
         let key = run.keys.promotion();
         let Some(bytes) = self.to.read(&key).await? else { return Ok(None) };
-        let there: Begun = manifest::parse(&key, &bytes)?;
+        let there: PromotionFile = manifest::parse(&key, &bytes)?;
         if there.manifest_sha256 == run.sha256 { Ok(Some(there)) } else { Err(another(&key)) }
     }
 
     /// Notes how the promotion is done, or learns how it was begun.
-    async fn begin(&self, run: &Run, before: Option<Begun>) -> Result<Begun> {
+    async fn begin(&self, run: &Run, before: Option<PromotionFile>) -> Result<PromotionFile> {
         let key = run.keys.promotion();
-        let begun = Begun {
+        let begun = PromotionFile {
             schema: SCHEMA,
             run_id: run.index.run_id.clone(),
             manifest_sha256: run.sha256.clone(),

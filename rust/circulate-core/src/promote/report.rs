@@ -13,7 +13,7 @@ use crate::stop::StopReason;
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum PromotionStatus {
     /// All of the run is there, and it is committed.
     Complete,
     /// Stopped early; the next one of the same run goes on.
@@ -26,7 +26,7 @@ pub struct Promoted {
     /// The run.
     pub run_id: String,
     /// How it ended.
-    pub status: Status,
+    pub status: PromotionStatus,
     /// `source.endpoint`.
     pub stream: String,
     /// The account.
@@ -53,7 +53,7 @@ pub struct Promoted {
 
 /// Counts objects that are in the target.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<Counts>);
+pub(super) struct CopyTally(Mutex<Counts>);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
@@ -64,7 +64,7 @@ pub(super) struct Counts {
     skipped: u64,
 }
 
-impl Tally {
+impl CopyTally {
     /// An object is there; what was brought there shows in `progress`.
     pub(super) fn add(&self, object: &ObjectEntry, created: Created, progress: &Progress) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,24 +86,24 @@ impl Tally {
 }
 
 impl Promotion {
-    pub(super) fn complete(&self, run: &Run, index: &Index, tally: &Tally) -> Promoted {
+    pub(super) fn complete(&self, run: &Run, index: &Index, tally: &CopyTally) -> Promoted {
         let copied = tally.counts().copied;
         let (objects, records, bytes) = (index.totals.objects, index.totals.records, index.totals.bytes);
         let skipped = objects.saturating_sub(copied);
         let counts = Counts { objects, records, bytes, copied, skipped };
-        self.promoted(run, Status::Complete, counts)
+        self.promoted(run, PromotionStatus::Complete, counts)
     }
 
-    pub(super) fn partial(&self, run: &Run, tally: &Tally) -> Promoted {
+    pub(super) fn partial(&self, run: &Run, tally: &CopyTally) -> Promoted {
         Promoted {
             continuation: Some(run.index.run_id.clone()),
             // What could not have ended in time was not begun.
             stopped_by: Some(self.stop.reason().unwrap_or(StopReason::Deadline).as_str().to_owned()),
-            ..self.promoted(run, Status::Partial, tally.counts())
+            ..self.promoted(run, PromotionStatus::Partial, tally.counts())
         }
     }
 
-    fn promoted(&self, run: &Run, status: Status, counts: Counts) -> Promoted {
+    fn promoted(&self, run: &Run, status: PromotionStatus, counts: Counts) -> Promoted {
         let index = &run.index;
         Promoted {
             run_id: index.run_id.clone(),

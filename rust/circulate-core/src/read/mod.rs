@@ -2,7 +2,7 @@
 //! it. It is a pull like any other, with the same care for completeness, whose state is forgotten and whose objects are
 //! handed over instead of stored.
 
-mod handover;
+mod channel_sink;
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::run::{Outcome, Pull, PullOptions, Report};
 use crate::state::{MemoryStore, Mode};
 use crate::stop::Stop;
 
-use handover::Handover;
+use channel_sink::ChannelSink;
 
 /// What to read, and how.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Read {
             account: self.account,
             connection: self.connection,
             authorize: self.authorize,
-            sink: Arc::new(Handover::new(sender)),
+            sink: Arc::new(ChannelSink::new(sender)),
             store: Arc::new(MemoryStore::new(Clock::system())),
             parents_from: None,
             options: PullOptions {

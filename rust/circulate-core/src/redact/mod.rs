@@ -40,17 +40,17 @@ const PLAIN_PARAMETERS: [&str; 6] = ["limit", "filter", "since", "until", "sortO
 /// Makes texts fit to be shown, and hides the secrets it was told of, wherever they turn up.
 #[derive(Default)]
 pub struct Redactor {
-    known: RwLock<Known>,
+    known: RwLock<KnownSecrets>,
 }
 
 /// The secrets, as they are looked for.
 #[derive(Default)]
-struct Known {
+struct KnownSecrets {
     /// By their characters, folded.
     secrets: HashMap<Vec<u8>, Use>,
     uses: u64,
     /// All that count as an echo, and of how many secrets they are a part.
-    windows: HashMap<Window, u32>,
+    windows: HashMap<EchoWindow, u32>,
     /// How long these are.
     lengths: BTreeSet<usize>,
 }
@@ -63,7 +63,7 @@ struct Use {
 }
 
 /// Up to [`WINDOW`] characters in a row, and how many they are.
-type Window = (u128, usize);
+type EchoWindow = (u128, usize);
 
 static SHARED: LazyLock<Redactor> = LazyLock::new(Redactor::default);
 
@@ -176,7 +176,7 @@ impl std::fmt::Debug for Redactor {
     }
 }
 
-impl Known {
+impl KnownSecrets {
     fn remember(&mut self, secret: Vec<u8>, once: bool) {
         self.uses += 1;
         if let Some(used) = self.secrets.get_mut(&secret) {
@@ -307,11 +307,11 @@ fn folded(chars: impl Iterator<Item = char>) -> Vec<u8> {
     chars.filter(|char| counts(*char)).map(|char| char.to_ascii_lowercase()).collect::<String>().into_bytes()
 }
 
-fn windows(secret: &[u8]) -> impl Iterator<Item = Window> {
+fn windows(secret: &[u8]) -> impl Iterator<Item = EchoWindow> {
     secret.windows(secret.len().min(WINDOW)).map(packed)
 }
 
-fn packed(window: &[u8]) -> Window {
+fn packed(window: &[u8]) -> EchoWindow {
     (window.iter().fold(0, |packed, byte| packed << 8 | u128::from(*byte)), window.len())
 }
 

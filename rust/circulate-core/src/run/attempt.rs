@@ -30,7 +30,7 @@ use crate::lake::write::{ObjectStore, ObjectWriter};
 use crate::page::{EndKind, ListEnd};
 use crate::progress::Traffic;
 use crate::redact::Redactor;
-use crate::state::{Held, Mode, Position};
+use crate::state::{LeasedRun, Mode, Position};
 use crate::stop::StopReason;
 
 pub(super) const TASK: u32 = 0;
@@ -40,11 +40,11 @@ pub(super) struct Attempted {
     /// Where the run stands, as of its last checkpoint.
     pub(super) position: Position,
     /// How the attempt ended.
-    pub(super) end: Result<End>,
+    pub(super) end: Result<AttemptEnd>,
 }
 
 /// Where an attempt ended without an error.
-pub(super) enum End {
+pub(super) enum AttemptEnd {
     /// The list was read to its end.
     OfTheList,
     /// Something asked the run to stop.
@@ -59,7 +59,7 @@ pub(super) enum End {
 pub(super) struct Attempt<'p> {
     pub(super) pull: &'p Pull,
     pub(super) client: Arc<Client>,
-    pub(super) held: &'p Held,
+    pub(super) held: &'p LeasedRun,
     pub(super) keys: StreamKeys,
     pub(super) writer: ObjectWriter,
     /// Up to the last page taken in.
@@ -85,7 +85,7 @@ impl<'p> Attempt<'p> {
     pub(super) fn new(
         pull: &'p Pull,
         client: Arc<Client>,
-        held: &'p Held,
+        held: &'p LeasedRun,
         rules: TableRules,
         learning: Learning,
     ) -> Self {
@@ -122,12 +122,12 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn run(mut self) -> Attempted {
-        let StreamSpec { parent, endless, partitions, .. } = self.pull.stream();
+        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
         let windowed = self.held.run.mode == Mode::Window;
-        let end = match (&self.pull.definition.parent, parent, endless, partitions) {
+        let end = match (&self.pull.definition.parent, parent, polling, partitions) {
             (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
-            (_, _, Some(endless), _) if windowed => Box::pin(self.take_windows(endless)).await,
-            (_, _, Some(endless), _) => Box::pin(self.poll(endless)).await,
+            (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
+            (_, _, Some(polling), _) => Box::pin(self.poll(polling)).await,
             (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
             _ => Box::pin(self.take_pages()).await,
         };
@@ -135,10 +135,10 @@ impl<'p> Attempt<'p> {
         Attempted { position: self.saved, end }
     }
 
-    async fn take_pages(&mut self) -> Result<End> {
+    async fn take_pages(&mut self) -> Result<AttemptEnd> {
         // An earlier attempt read the list to its end: there is nothing left to ask the API.
         if self.position.finished {
-            return Ok(End::OfTheList);
+            return Ok(AttemptEnd::OfTheList);
         }
         self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
         let stream = self.pull.stream();
@@ -181,34 +181,34 @@ impl<'p> Attempt<'p> {
             }
             if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
                 self.checkpoint().await?;
-                return Ok(End::Early(reason));
+                return Ok(AttemptEnd::Early(reason));
             }
         }
-        Ok(End::OfTheList)
+        Ok(AttemptEnd::OfTheList)
     }
 
     /// The account lacks the feature: there is nothing to have, and the run is complete.
-    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<End> {
+    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<AttemptEnd> {
         self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
         self.note_end(None, 1, EndKind::Unavailable.into());
         self.position.finished = true;
         self.checkpoint().await?;
-        Ok(End::OfTheList)
+        Ok(AttemptEnd::OfTheList)
     }
 
     /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
     /// not ask for it again.
-    pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<End> {
+    pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<AttemptEnd> {
         if error.kind() == ErrorKind::Cycle {
-            return Ok(End::Condemned(error));
+            return Ok(AttemptEnd::Condemned(error));
         }
         if self.is_forgotten(&error, url) {
-            return Ok(End::PageForgotten(error));
+            return Ok(AttemptEnd::PageForgotten(error));
         }
         self.checkpoint().await?;
         let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
         match self.pull.stop.reason().filter(|_| ends_early) {
-            Some(reason) => Ok(End::Early(reason)),
+            Some(reason) => Ok(AttemptEnd::Early(reason)),
             None => Err(error),
         }
     }

@@ -75,7 +75,7 @@ async fn step(
         guard: &LoopGuard::default(),
         limits: PageLimits::default(),
         proof: SharedProof::default(),
-        polling: stream.endless.is_some(),
+        polling: stream.polling.is_some(),
     };
     let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
     fetcher.step(&mut request).await

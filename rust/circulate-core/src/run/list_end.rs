@@ -139,7 +139,7 @@ impl Fetcher {
         &self,
         request: &PageRequest,
         page: &Page,
-        envelope: &[crate::page::Member],
+        envelope: &[crate::page::EnvelopeMember],
     ) -> Option<Evidence> {
         goes_on(&LastPage {
             stream: &self.stream,

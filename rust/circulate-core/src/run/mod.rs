@@ -28,26 +28,27 @@ use crate::page::{EndKind, PageLimits};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::state::{
-    CursorValue, Held, Lease, Mode, Opening, PollCursor, Position, RunItem, StateStore, StreamState, Wanted,
+    Acquired, CursorValue, Lease, LeasedRun, Mode, PollCursor, Position, RunItem, RunRequest, StateStore,
+    StreamState,
 };
 use crate::stop::{Stop, StopReason};
 use crate::table::{Contract, TableOptions};
 
 mod attempt;
 pub mod check;
-mod endless;
 mod fetch;
 mod first_page;
 mod learning;
 mod list_end;
 mod partitions;
 mod planning;
+mod polling;
 mod position;
 mod renewal;
 mod report;
 mod tables;
 
-use attempt::{Attempt, Attempted, End};
+use attempt::{Attempt, AttemptEnd, Attempted};
 pub(crate) use first_page::first_page;
 use learning::Learning;
 use renewal::Renewal;
@@ -97,8 +98,8 @@ pub struct PullOptions {
     pub unattended: bool,
     /// Go on with this run, in the mode and for the part of time that it was begun with.
     pub continuation: Option<String>,
-    /// What asked for the run: if that was done already, it is reported again.
-    pub request: Option<String>,
+    /// Idempotency key. If a run with this key has finished, its report is returned and nothing is pulled.
+    pub idempotency_key: Option<String>,
     /// Leave a complete run pending for so long, to be committed or abandoned by others, instead of committing it.
     pub pending: Option<Duration>,
     /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
@@ -134,7 +135,7 @@ impl Default for PullOptions {
             restart: false,
             unattended: false,
             continuation: None,
-            request: None,
+            idempotency_key: None,
             pending: None,
             objects: ObjectFormat::default(),
             tables: TableOptions::default(),
@@ -181,7 +182,7 @@ enum Ended {
     Condemned(Error),
 }
 
-enum Next {
+enum NextStep {
     Done,
     /// It was not the run that was asked for.
     Another,
@@ -207,16 +208,19 @@ impl Pull {
         let mut wanted = asked.clone();
         loop {
             wanted = match Box::pin(self.one_run(Arc::clone(&client), &wanted, &asked, report)).await? {
-                Next::Done => return Ok(()),
+                NextStep::Done => return Ok(()),
                 // What was unfinished is done with; now what was asked for.
-                Next::Another => asked.clone(),
+                NextStep::Another => asked.clone(),
                 // The API has forgotten the page where the unfinished run stood.
-                Next::StartOver(run) => Wanted {
+                NextStep::StartOver(run) => RunRequest {
                     mode: run.mode,
                     window: if run.mode == Mode::Window { run.window } else { asked.window.clone() },
                     pending: run.pending_seconds.map(Duration::from_secs),
-                    request: asked.request.clone().filter(|_| run.request == asked.request),
-                    instead_of: Some(run.run_id),
+                    idempotency_key: asked
+                        .idempotency_key
+                        .clone()
+                        .filter(|_| run.idempotency_key == asked.idempotency_key),
+                    replaces: Some(run.run_id),
                     continuation: None,
                     ..asked.clone()
                 },
@@ -227,27 +231,27 @@ impl Pull {
     async fn one_run(
         &self,
         client: Arc<Client>,
-        wanted: &Wanted,
-        asked: &Wanted,
+        wanted: &RunRequest,
+        asked: &RunRequest,
         report: &mut Report,
-    ) -> Result<Next> {
+    ) -> Result<NextStep> {
         let held = match self.open(wanted.clone()).await? {
-            Opening::Held(held) => Arc::new(*held),
-            Opening::Busy(busy) => {
+            Acquired::LeasedRun(held) => Arc::new(*held),
+            Acquired::Busy(busy) => {
                 report.busy(busy);
-                return Ok(Next::Done);
+                return Ok(NextStep::Done);
             }
-            Opening::Done(run) => {
+            Acquired::Done(run) => {
                 let key = run.manifest.clone().unwrap_or_else(|| self.stream_keys(&run).index());
                 let index: Index = manifest::parse(&key, &manifest::read_existing(&*self.sink, &key).await?)?;
                 report.done_before(&run, &index, key);
-                return Ok(Next::Done);
+                return Ok(NextStep::Done);
             }
         };
         if held.run.spec_hash != wanted.spec_hash && !held.position.finished {
             held.begin_anew().await?;
             self.progress.note("the unfinished run is of another definition: beginning anew".to_owned());
-            return Ok(Next::StartOver(Box::new(held.run.clone())));
+            return Ok(NextStep::StartOver(Box::new(held.run.clone())));
         }
         report.began(&held);
         self.progress.set_run(&held.run.run_id);
@@ -258,12 +262,12 @@ impl Pull {
         };
         report.worked(&position);
         let ended = match end {
-            Ok(End::OfTheList) => {
+            Ok(AttemptEnd::OfTheList) => {
                 self.publish(&held, &position).await.map(|index| Ended::Published(Box::new(index)))
             }
-            Ok(End::Early(reason)) => Ok(Ended::Early(reason)),
-            Ok(End::PageForgotten(error)) => Ok(Ended::Forgotten(error)),
-            Ok(End::Condemned(error)) => Ok(Ended::Condemned(error)),
+            Ok(AttemptEnd::Early(reason)) => Ok(Ended::Early(reason)),
+            Ok(AttemptEnd::PageForgotten(error)) => Ok(Ended::Forgotten(error)),
+            Ok(AttemptEnd::Condemned(error)) => Ok(Ended::Condemned(error)),
             Err(error) => Err(error),
         };
         renewal.end().await;
@@ -279,9 +283,9 @@ impl Pull {
                         "the unfinished {} run is complete: now what was asked for",
                         held.run.mode.as_str()
                     ));
-                    return Ok(Next::Another);
+                    return Ok(NextStep::Another);
                 }
-                if let Some(reason) = self.stop.reason().filter(|_| self.stream().endless.is_some()) {
+                if let Some(reason) = self.stop.reason().filter(|_| self.stream().polling.is_some()) {
                     report.stopped_early(reason, self.stop.in_words(reason), self.store.now().await?);
                 }
             }
@@ -293,7 +297,7 @@ impl Pull {
             Ok(Ended::Forgotten(error)) => {
                 held.begin_anew().await?;
                 self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
-                return Ok(Next::StartOver(Box::new(held.run.clone())));
+                return Ok(NextStep::StartOver(Box::new(held.run.clone())));
             }
             Ok(Ended::Condemned(error)) => {
                 let _ = held.abandon_because(&error.to_string(), position.traffic).await;
@@ -313,23 +317,23 @@ impl Pull {
                 return Err(error);
             }
         }
-        Ok(Next::Done)
+        Ok(NextStep::Done)
     }
 
-    async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p Held) -> Result<Attempt<'p>> {
+    async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p LeasedRun) -> Result<Attempt<'p>> {
         let (rules, learning) = (self.table_rules(held).await?, Learning::read(self).await?);
         Ok(Attempt::new(self, client, held, rules, learning))
     }
 
     /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
     /// already, or become so by a worker that still believes in it, so that one is brought to its end instead.
-    async fn open(&self, mut wanted: Wanted) -> Result<Opening> {
+    async fn open(&self, mut wanted: RunRequest) -> Result<Acquired> {
         let state = self.state();
         self.check_history().await?;
         self.check_layout().await?;
         loop {
             let mut opening = state.open(&wanted).await?;
-            let Opening::Held(held) = &mut opening else { return Ok(opening) };
+            let Acquired::LeasedRun(held) = &mut opening else { return Ok(opening) };
             held.position = self.read_position(&held.position).await?;
             if !(wanted.restart && held.resumed) {
                 return Ok(opening);
@@ -346,7 +350,7 @@ impl Pull {
 
     /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
     /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
-    async fn publish(&self, held: &Held, position: &Position) -> Result<Index> {
+    async fn publish(&self, held: &LeasedRun, position: &Position) -> Result<Index> {
         let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
         let recent =
@@ -371,7 +375,7 @@ impl Pull {
     }
 
     /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
-    fn next_bound(&self, held: &Held, position: &Position) -> Option<Timestamp> {
+    fn next_bound(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
         // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
         let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
         let stays = held.run.mode == Mode::Window
@@ -385,9 +389,9 @@ impl Pull {
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
     }
 
-    /// An endless list has a cursor even if it has shown no record yet.
-    fn start_of_poll(&self, held: &Held, position: &Position) -> Option<Timestamp> {
-        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().endless.is_some())?;
+    /// A polling stream has a cursor even if it has shown no record yet.
+    fn start_of_poll(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
+        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().polling.is_some())?;
         let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
         let polled = polled && !is_lost(position) && !is_dated_ahead(position);
         let lag = rule.lag.map_or(Duration::ZERO, Span::get);
@@ -395,9 +399,9 @@ impl Pull {
         polled.then(|| earlier(began, rule.overlap.get()))
     }
 
-    /// Where the next run of an endless list goes on.
-    fn poll_cursor(&self, held: &Held, position: &Position) -> Option<PollCursor> {
-        self.stream().endless.as_ref()?;
+    /// Where the next run of a polling stream goes on.
+    fn poll_cursor(&self, held: &LeasedRun, position: &Position) -> Option<PollCursor> {
+        self.stream().polling.as_ref()?;
         let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
         Some(PollCursor {
             url: position.next_url.clone(),
@@ -411,13 +415,13 @@ impl Pull {
     /// then the next run delivers them again.
     async fn write_dedup_set(
         &self,
-        held: &Held,
+        held: &LeasedRun,
         position: &Position,
         sha256: Option<Vec<Digest>>,
     ) -> Result<Option<String>> {
         let earlier = held.run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
         let previous =
-            earlier.filter(|_| self.stream().endless.is_some() && held.run.mode == Mode::Incremental);
+            earlier.filter(|_| self.stream().polling.is_some() && held.run.mode == Mode::Incremental);
         let Some(sha256) = sha256 else {
             self.progress.note(format!(
                 "more than {MAX_DEDUP_SET} records lie in the overlap: the next run delivers them again"
@@ -436,20 +440,20 @@ impl Pull {
 
     fn index(
         &self,
-        held: &Held,
+        held: &LeasedRun,
         position: &Position,
         parts: Vec<PartRef>,
         since: Option<Timestamp>,
     ) -> Index {
         let plan = position.plan.as_ref();
-        let holes = position.holes();
+        let gaps = position.gaps();
         Index {
             schema: SCHEMA,
             run_id: held.run.run_id.clone(),
             source: self.definition.source.source.to_string(),
             account: self.account.name().to_owned(),
             endpoint: self.definition.endpoint.endpoint.to_string(),
-            verdict: if holes.is_empty() { "complete" } else { "partial" }.to_owned(),
+            verdict: if gaps.is_empty() { "complete" } else { "partial" }.to_owned(),
             mode: held.run.mode.as_str().to_owned(),
             window: held.run.window.clone(),
             started_at: held.run.started_at,
@@ -459,7 +463,7 @@ impl Pull {
             cursors: since.into_iter().map(|since| ("all".to_owned(), since)).collect(),
             dedup_key: None,
             poll: None,
-            holes,
+            gaps,
             ends: position.ends.clone(),
             warnings: self.warnings(held, position, since),
             behind: position.behind,
@@ -473,7 +477,7 @@ impl Pull {
     }
 
     /// What a person must know of a run that does not show in its records.
-    fn warnings(&self, held: &Held, position: &Position, since: Option<Timestamp>) -> Vec<String> {
+    fn warnings(&self, held: &LeasedRun, position: &Position, since: Option<Timestamp>) -> Vec<String> {
         let mut warnings = Vec::new();
         let assumed = position.ends.counts.get(&EndKind::Assumed).copied().unwrap_or(0);
         if assumed > 0 {
@@ -483,7 +487,7 @@ impl Pull {
                  is known to answer in one page, say `single: certain` in the definition; if not, correct `paginator`"
             ));
         }
-        if self.stream().endless.is_some() && held.run.mode != Mode::Window && is_lost(position) {
+        if self.stream().polling.is_some() && held.run.mode != Mode::Window && is_lost(position) {
             warnings.push(
                 "no cursor is kept, since no record has a time and no next page is named: the next pull requests the same \
                  again. Correct `paginator`, or `cursor` of `incremental`"
@@ -491,7 +495,7 @@ impl Pull {
             );
         }
         let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
-        if let Some(rule) = rule.filter(|_| self.stream().endless.is_none() && position.unavailable.is_none())
+        if let Some(rule) = rule.filter(|_| self.stream().polling.is_none() && position.unavailable.is_none())
         {
             let next = since.map_or("everything".to_owned(), |since| format!("what changed since {since}"));
             if position.dated && position.first_server_date.is_none() {
@@ -512,7 +516,7 @@ impl Pull {
         warnings
     }
 
-    fn wanted(&self) -> Result<Wanted> {
+    fn wanted(&self) -> Result<RunRequest> {
         let options = &self.options;
         let incremental = self.stream().cursor_rule();
         if options.mode == Mode::Window && incremental.is_none() {
@@ -526,7 +530,7 @@ impl Pull {
         if options.window.is_empty() {
             return Err(Error::new(ErrorKind::Settings, "open run", "--since is not before --until"));
         }
-        Ok(Wanted {
+        Ok(RunRequest {
             mode: options.mode,
             window: options.window.clone(),
             full_since: incremental.and_then(|incremental| incremental.full_since),
@@ -536,26 +540,26 @@ impl Pull {
             restart: options.restart,
             adopt: options.unattended,
             pending: options.pending,
-            instead_of: None,
+            replaces: None,
             continuation: options.continuation.clone(),
-            request: options.request.clone(),
+            idempotency_key: options.idempotency_key.clone(),
         })
     }
 
-    /// A part of time that an endless list can't be asked for is refused before a run is opened.
+    /// A part of time that a polling stream can't be asked for is refused before a run is opened.
     async fn check_history(&self) -> Result<()> {
-        let Some(endless) = self.stream().endless.as_ref().filter(|_| self.options.mode == Mode::Window)
+        let Some(polling) = self.stream().polling.as_ref().filter(|_| self.options.mode == Mode::Window)
         else {
             return Ok(());
         };
         let now = self.store.now().await?;
-        let (oldest, since) = (earlier(now, endless.oldest.get()), self.options.window.since);
+        let (oldest, since) = (earlier(now, polling.oldest.get()), self.options.window.since);
         let wrong = |what: &str| Err(Error::new(ErrorKind::Settings, "open run", what.to_owned()));
         if since.is_some_and(|since| since < oldest) {
             return wrong("the API refuses to look so far back").map_err(|error: Error| {
                 error.hint(format!(
                     "give a --since after {oldest}; it keeps what is after {}",
-                    earlier(now, endless.history.get())
+                    earlier(now, polling.history.get())
                 ))
             });
         }
@@ -585,7 +589,7 @@ impl Pull {
         StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), lease, self.seed)
     }
 
-    fn keys(&self, held: &Held) -> StreamKeys {
+    fn keys(&self, held: &LeasedRun) -> StreamKeys {
         self.stream_keys(&held.run)
     }
 
@@ -600,7 +604,7 @@ impl Pull {
 }
 
 /// Commits a run, or leaves it to be decided, as it was begun for.
-async fn settle(held: &Held, index: &str) -> Result<()> {
+async fn settle(held: &LeasedRun, index: &str) -> Result<()> {
     match held.run.pending_seconds {
         None => held.commit(index).await,
         Some(seconds) => held.leave_pending(index, Duration::from_secs(seconds)).await,
@@ -620,8 +624,8 @@ mod recovery_tests;
 mod children_tests;
 
 #[cfg(test)]
-#[path = "tests/endless.rs"]
-mod endless_tests;
+#[path = "tests/polling.rs"]
+mod polling_tests;
 
 #[cfg(test)]
 #[path = "tests/http.rs"]

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use url::Url;
 
-use super::attempt::{Attempt, End, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, is_unavailable};
 use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::catalog::{Endpoint, Parent, Partitions};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,16 +27,16 @@ const WINDOW_MARGIN: Duration = Duration::from_secs(1);
 /// If so many parents refuse or are not found before one has answered, all will.
 const MAX_REFUSED_AT_FIRST: u64 = 10;
 /// Holes that are named in the index; the parts name them all.
-const MAX_HOLES_NAMED: usize = 1000;
+const MAX_GAPS_NAMED: usize = 1000;
 
 /// Partitions whose next page is on its way.
 type Asking = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
 
 impl Attempt<'_> {
     /// Asks each parent for its children.
-    pub(super) async fn take_children(&mut self, parent: &Endpoint, rule: &Parent) -> Result<End> {
+    pub(super) async fn take_children(&mut self, parent: &Endpoint, rule: &Parent) -> Result<AttemptEnd> {
         if self.position.finished {
-            return Ok(End::OfTheList);
+            return Ok(AttemptEnd::OfTheList);
         }
         if !self.plan().complete
             && let Some(end) = self.make_plan(parent, rule).await?
@@ -47,9 +47,9 @@ impl Attempt<'_> {
     }
 
     /// Asks for the values of a list one by one.
-    pub(super) async fn take_partitions(&mut self, partitions: &Partitions) -> Result<End> {
+    pub(super) async fn take_partitions(&mut self, partitions: &Partitions) -> Result<AttemptEnd> {
         if self.position.finished {
-            return Ok(End::OfTheList);
+            return Ok(AttemptEnd::OfTheList);
         }
         if !self.plan().complete {
             let values = partitions.values.iter();
@@ -66,12 +66,12 @@ impl Attempt<'_> {
     }
 
     /// Asks for all partitions of the plan, several at a time.
-    pub(super) async fn ask_partitions(&mut self) -> Result<End> {
+    pub(super) async fn ask_partitions(&mut self) -> Result<AttemptEnd> {
         let mut asking = Asking::new();
         for open in self.plan().open.clone() {
             asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
         }
-        let mut waiting = Waiting::new(self).await?;
+        let mut waiting = PendingParents::new(self).await?;
         loop {
             while asking.len() < PARTITIONS_AT_ONCE
                 && let Some(parent) = waiting.next(self).await?
@@ -105,12 +105,12 @@ impl Attempt<'_> {
             }
             if let Some(reason) = self.pull.stop.reason() {
                 self.checkpoint().await?;
-                return Ok(End::Early(reason));
+                return Ok(AttemptEnd::Early(reason));
             }
         }
         self.position.finished = true;
         self.checkpoint().await?;
-        Ok(End::OfTheList)
+        Ok(AttemptEnd::OfTheList)
     }
 
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
@@ -192,8 +192,12 @@ impl Attempt<'_> {
         Ok(taken)
     }
 
-    /// A parent that is gone takes its children with it; one that refuses leaves a hole. Any other error ends the attempt.
-    async fn settle_without_children(&mut self, parent: &Partition, error: Error) -> Result<Option<End>> {
+    /// A parent that is gone takes its children with it; one that refuses leaves a gap. Any other error ends the attempt.
+    async fn settle_without_children(
+        &mut self,
+        parent: &Partition,
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
         let open = self.plan().open.iter().find(|open| open.partition == *parent);
         let url = open.and_then(|open| open.next_url.clone());
         let has_parent = self.pull.definition.parent.is_some();
@@ -239,8 +243,8 @@ impl Attempt<'_> {
         let Some(at) = plan.open.iter().position(|open| open.partition == *parent) else { return };
         let OpenPartition { partition, records, .. } = plan.open.remove(at);
         plan.counts.add(outcome);
-        if outcome == PartitionOutcome::Refused && plan.holes.len() < MAX_HOLES_NAMED {
-            plan.holes.push(partition.to_string());
+        if outcome == PartitionOutcome::Refused && plan.gaps.len() < MAX_GAPS_NAMED {
+            plan.gaps.push(partition.to_string());
         }
         self.partitions_done.push(PartitionEntry { partition, outcome, records, end });
     }
@@ -254,13 +258,13 @@ fn next_page(parent: Partition, mut pages: Pages) -> BoxFuture<'static, (Partiti
 }
 
 /// The parents of the plan that were not begun, a part at a time.
-struct Waiting {
+struct PendingParents {
     partitions: std::vec::IntoIter<Partition>,
     /// The part before the one whose parents are at hand.
     previous: Option<PartRef>,
 }
 
-impl Waiting {
+impl PendingParents {
     async fn new(attempt: &mut Attempt<'_>) -> Result<Self> {
         let plan = attempt.plan();
         if let Some(current) = plan.current.clone() {

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::attempt::{Attempt, End, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, is_unavailable};
 use super::fetch::{First, Pages, Step, first_url, stored_url};
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const PARENTS_PER_PART: usize = 1000;
 
 impl Attempt<'_> {
     /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
-    pub(super) async fn make_plan(&mut self, parent: &Endpoint, rule: &Parent) -> Result<Option<End>> {
+    pub(super) async fn make_plan(&mut self, parent: &Endpoint, rule: &Parent) -> Result<Option<AttemptEnd>> {
         let mut known = self.known_parents().await?;
         let incremental = rule.incremental.as_ref();
         if self.position.next_url.is_none()
@@ -64,7 +64,7 @@ impl Attempt<'_> {
             }
             if let Some(reason) = self.pull.stop.reason() {
                 self.checkpoint().await?;
-                return Ok(Some(End::Early(reason)));
+                return Ok(Some(AttemptEnd::Early(reason)));
             }
         }
         Ok(None)

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, SCHEMA, read_part, sha256_hex};
 use crate::lake::sink::create_same;
-use crate::state::{Held, PollCursor, Position};
+use crate::state::{LeasedRun, PollCursor, Position};
 
 /// Bytes of a position that is kept in its item. `DynamoDB` refuses items of more than 400 KB, and bills each kilobyte of each
 /// checkpoint.
@@ -17,7 +17,7 @@ const MOST_IN_ITEM: usize = 32_000;
 /// Bytes of an address that is kept in the item of the cursor: that holds two, and each run another one.
 const MOST_OF_URL: usize = 8_000;
 
-/// `poll.json`: the page that the next run of an endless list goes on with, if its address is a long one.
+/// `poll.json`: the page that the next run of a polling stream goes on with, if its address is a long one.
 #[derive(Debug, Serialize, Deserialize)]
 struct PollUrl {
     schema: u32,
@@ -34,10 +34,10 @@ impl Pull {
         Ok(Position { traffic: stored.traffic.clone(), ..whole })
     }
 
-    /// The cursor of an endless list as state keeps it.
+    /// The cursor of a polling stream as state keeps it.
     pub(super) async fn keep_poll_url(
         &self,
-        held: &Held,
+        held: &LeasedRun,
         keys: &StreamKeys,
         poll: PollCursor,
     ) -> Result<PollCursor> {
@@ -50,7 +50,7 @@ impl Pull {
         Ok(PollCursor { url: None, url_at: Some(PartRef { key, sha256, objects: 0, records: 0 }), ..poll })
     }
 
-    /// The page that a cursor of an endless list goes on with.
+    /// The page that a cursor of a polling stream goes on with.
     pub(super) async fn poll_url(&self, poll: &PollCursor) -> Result<Option<String>> {
         match &poll.url_at {
             Some(reference) => Ok(Some(read_part::<PollUrl>(&*self.sink, reference).await?.url)),

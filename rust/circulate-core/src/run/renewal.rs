@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::state::Held;
+use crate::state::LeasedRun;
 
 /// Keeps the lease alive through long waits, until it is ended, or dropped because the run was. A renewal that fails is
 /// tried again; if we were taken over meanwhile, the next checkpoint says so.
@@ -16,7 +16,7 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    pub(super) fn start(held: Arc<Held>, interval: Duration) -> Self {
+    pub(super) fn start(held: Arc<LeasedRun>, interval: Duration) -> Self {
         let ending = Arc::new(Notify::new());
         let ended = Arc::clone(&ending);
         let task = tokio::spawn(async move {

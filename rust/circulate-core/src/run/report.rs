@@ -10,7 +10,7 @@ use crate::extract::cursor::Window;
 use crate::lake::manifest::{Index, PartitionCounts, Totals};
 use crate::page::Ends;
 use crate::progress::Traffic;
-use crate::state::{Busy, Held, Mode, Position, RunItem};
+use crate::state::{Busy, LeasedRun, Mode, Position, RunItem};
 use crate::stop::StopReason;
 use crate::table::{Drift, DriftEntry};
 
@@ -20,7 +20,7 @@ use crate::table::{Drift, DriftEntry};
 pub enum Verdict {
     /// Everything asked for is in the manifest.
     Complete,
-    /// Stopped at a checkpoint, and the next start goes on from there; or committed with holes.
+    /// Stopped at a checkpoint, and the next start goes on from there; or committed with gaps.
     Partial,
     /// Another worker is at it.
     Busy,
@@ -62,7 +62,7 @@ pub struct Report {
     /// How many partitions were pulled, of a stream that is pulled in partitions.
     pub partitions: Option<PartitionCounts>,
     /// What is missing because the API refused it or no longer has it, up to 1,000.
-    pub holes: Vec<String>,
+    pub gaps: Vec<String>,
     /// How the lists ended.
     pub ends: Ends,
     /// What is to be known about what was read, in sentences.
@@ -132,7 +132,7 @@ impl Report {
             repeats: 0,
             unavailable: None,
             partitions: None,
-            holes: Vec::new(),
+            gaps: Vec::new(),
             ends: Ends::default(),
             warnings: Vec::new(),
             behind: None,
@@ -164,13 +164,13 @@ impl Report {
         self.repeats = index.repeats;
         self.unavailable.clone_from(&index.unavailable);
         self.partitions.clone_from(&index.partitions);
-        self.holes.clone_from(&index.holes);
+        self.gaps.clone_from(&index.gaps);
         self.ends = index.ends.clone();
         self.behind = index.behind;
         self.complete(index, key);
     }
 
-    pub(super) fn began(&mut self, held: &Held) {
+    pub(super) fn began(&mut self, held: &LeasedRun) {
         self.run_id = Some(held.run.run_id.clone());
         self.resumed = held.resumed;
         (self.mode, self.window) = (held.run.mode, held.run.window.clone());
@@ -181,7 +181,7 @@ impl Report {
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
         self.unavailable.clone_from(&position.unavailable);
-        self.holes = position.holes();
+        self.gaps = position.gaps();
         self.ends = position.ends.clone();
         self.behind = position.behind;
         if let Some(plan) = &position.plan {
@@ -191,7 +191,7 @@ impl Report {
     }
 
     pub(super) fn complete(&mut self, index: &Index, key: String) {
-        self.status = if index.holes.is_empty() { Verdict::Complete } else { Verdict::Partial };
+        self.status = if index.gaps.is_empty() { Verdict::Complete } else { Verdict::Partial };
         self.manifest = Some(key);
         self.warnings.clone_from(&index.warnings);
         self.next_since = index.cursors.values().next().copied();
@@ -216,7 +216,7 @@ impl Report {
         self.continuation.clone_from(&self.run_id);
     }
 
-    /// Something stopped it; of an endless list it is complete all the same, up to there.
+    /// Something stopped it; of a polling stream it is complete all the same, up to there.
     pub(super) fn stopped_early(&mut self, reason: StopReason, in_words: String, now: Timestamp) {
         self.stopped_by = Some(in_words);
         if let StopReason::Wait(wait) = reason {

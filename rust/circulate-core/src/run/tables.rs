@@ -4,15 +4,15 @@
 
 use super::Pull;
 use super::attempt::{Attempt, TASK};
-use crate::encode::{Known, TableRules};
+use crate::encode::{TableRules, TableState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{self, Index, Tables, read_part};
-use crate::state::{Held, Position, StreamState};
+use crate::state::{LeasedRun, Position, StreamState};
 use crate::table::{Drift, TableSchema};
 
 impl Pull {
     /// What is known of the columns when an attempt begins.
-    pub(super) async fn table_rules(&self, held: &Held) -> Result<TableRules> {
+    pub(super) async fn table_rules(&self, held: &LeasedRun) -> Result<TableRules> {
         let endpoint = &self.definition.endpoint;
         let (options, contract) = (self.options.tables, self.options.contract);
         let declared = TableSchema::of(endpoint);
@@ -83,7 +83,7 @@ impl Attempt<'_> {
     /// Writes the columns down, if there are others or more drift since the last checkpoint.
     pub(super) async fn note_tables(&mut self) -> Result<()> {
         let options = self.pull.options.tables;
-        let Some(Known { columns, drift, empty }) = self.writer.known() else { return Ok(()) };
+        let Some(TableState { columns, drift, empty }) = self.writer.known() else { return Ok(()) };
         let same = |noted: &Tables| (&noted.columns, &noted.drift, noted.empty) == (columns, drift, empty);
         if self.tables.as_ref().is_some_and(same) {
             return Ok(());

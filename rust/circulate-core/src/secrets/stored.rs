@@ -25,10 +25,10 @@ pub struct StoredSecret {
 
 type Fields = BTreeMap<String, Secret>;
 /// Fields by endpoint, region, id of the secret, and who asked.
-type Known = BTreeMap<[String; 4], Arc<Mutex<Fields>>>;
+type SecretCache = BTreeMap<[String; 4], Arc<Mutex<Fields>>>;
 
 /// What was read in this process.
-static READ: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+static READ: LazyLock<Mutex<SecretCache>> = LazyLock::new(Mutex::default);
 
 impl StoredSecret {
     /// The secret of this name or ARN.

@@ -115,15 +115,15 @@ pub struct RunItem {
     /// by itself any more: only the end of the promotion settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoting_until: Option<Timestamp>,
-    /// The run that it was begun in the place of, because the API no longer knew the page where that one stood.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instead_of: Option<String>,
+    /// The run that this one replaces, because the API no longer knew the page where that one stood.
+    #[serde(default, alias = "instead_of", skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// Given up for another run that does the same.
     #[serde(default)]
     pub begun_anew: bool,
-    /// What asked for it, such as a request id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
+    /// Idempotency key, such as a request id: if a run with this key has finished, none is begun.
+    #[serde(default, alias = "request", skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// What it did.
     #[serde(default)]
     pub ledger: Ledger,
@@ -238,8 +238,8 @@ impl Position {
     }
 
     /// What is missing, as far as the index names it.
-    pub fn holes(&self) -> Vec<String> {
-        let of_plan = self.plan.iter().flat_map(|plan| &plan.holes);
+    pub fn gaps(&self) -> Vec<String> {
+        let of_plan = self.plan.iter().flat_map(|plan| &plan.gaps);
         self.lapsed.iter().chain(of_plan).cloned().chain(self.ends.gaps()).collect()
     }
 
@@ -268,7 +268,8 @@ pub struct PlanPosition {
     /// How many were done with.
     pub counts: PartitionCounts,
     /// The first of what is missing.
-    pub holes: Vec<String>,
+    #[serde(alias = "holes")]
+    pub gaps: Vec<String>,
 }
 
 /// A partition that is being pulled.
@@ -296,12 +297,12 @@ pub struct CursorValue {
     pub dedup_key: Option<String>,
     /// The definition of the run that set it: by another one it would mean something else.
     pub spec_hash: String,
-    /// Where to go on, of an endless list.
+    /// Where to go on, of a polling stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PollCursor>,
 }
 
-/// Where the next run of an endless list goes on.
+/// Where the next run of a polling stream goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollCursor {
     /// The page to go on with.

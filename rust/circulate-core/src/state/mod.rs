@@ -6,9 +6,9 @@
 
 mod admin;
 mod dynamodb;
-mod held;
 mod items;
 mod learned;
+mod leased_run;
 mod memory;
 mod sqlite;
 mod stream;
@@ -23,17 +23,17 @@ use crate::error::Result;
 
 pub use admin::{Decision, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
-pub use held::Held;
 pub use items::{
     Cursor, CursorValue, Head, Ledger, ListedStream, Mode, OpenPartition, PlanPosition, PollCursor, Position,
     RunItem, RunStatus, TaskItem,
 };
 pub use learned::{Learned, LearnedProof, Paginators, Proof};
+pub use leased_run::LeasedRun;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 #[cfg(feature = "testing")]
 pub(crate) use stream::STREAMS;
-pub use stream::{Busy, Lease, Opening, StreamState, Wanted, list_runs, streams};
+pub use stream::{Acquired, Busy, Lease, RunRequest, StreamState, list_runs, streams};
 
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::held::Held;
 use super::items::{Cursor, CursorValue, Head, ListedStream, Mode, RunItem, RunStatus, TaskItem};
+use super::leased_run::LeasedRun;
 use super::{Expect, ItemKey, StateStore};
 use crate::MOST_OF_TEXT;
 use crate::clock::later;
@@ -55,7 +55,7 @@ pub struct Lease {
 
 /// What a start wants.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct RunRequest {
     /// How much to ask for.
     pub mode: Mode,
     /// The part of time, for [`Mode::Window`].
@@ -68,25 +68,25 @@ pub struct Wanted {
     pub destination: String,
     /// Where the account is, see [`Account::address`](crate::api::account::Account::address).
     pub address: String,
-    /// Hand out the open run, if there is one, although something else is wanted: for [`Held::abandon`].
+    /// Hand out the open run, if there is one, although something else is wanted: for [`LeasedRun::abandon`].
     pub restart: bool,
     /// Take up an unfinished run whatever it was begun for: the caller sees to the rest.
     pub adopt: bool,
     /// Leave a run that is begun pending for so long once it is complete.
     pub pending: Option<Duration>,
-    /// The run that one is begun in the place of.
-    pub instead_of: Option<String>,
+    /// The run that a new one replaces.
+    pub replaces: Option<String>,
     /// Go on with this run as it was begun, and begin no other; but the one that was begun in its place.
     pub continuation: Option<String>,
-    /// What asked for the run, such as a request id: asked for the same once more, a run is not begun again.
-    pub request: Option<String>,
+    /// Idempotency key, such as a request id: if a run with this key has finished, none is begun.
+    pub idempotency_key: Option<String>,
 }
 
 /// What came of a start.
 #[derive(Debug)]
-pub enum Opening {
+pub enum Acquired {
     /// The run is ours to work on.
-    Held(Box<Held>),
+    LeasedRun(Box<LeasedRun>),
     /// Another worker holds it.
     Busy(Busy),
     /// What was asked for has been done already.
@@ -126,13 +126,13 @@ impl StreamState {
     }
 
     /// Opens a run, takes up one that was left, or says who is at it.
-    pub async fn open(&self, wanted: &Wanted) -> Result<Opening> {
+    pub async fn open(&self, wanted: &RunRequest) -> Result<Acquired> {
         self.check_address(&wanted.address).await?;
         let wanted = &self.follow(wanted.clone()).await?;
         for _ in 0..LOOKS {
             let head = self.get::<Head>("head").await?;
             if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), wanted).await? {
-                return Ok(Opening::Done(Box::new(done)));
+                return Ok(Acquired::Done(Box::new(done)));
             }
             let open_run = head.as_ref().and_then(|head| head.doc.open_run.clone());
             let run = match &open_run {
@@ -188,7 +188,7 @@ impl StreamState {
     }
 
     /// Leads a continuation of a run that was begun anew to the run in its place, or to the beginning of one.
-    async fn follow(&self, mut wanted: Wanted) -> Result<Wanted> {
+    async fn follow(&self, mut wanted: RunRequest) -> Result<RunRequest> {
         while let Some(run) = self.run_of(wanted.continuation.as_deref()).await? {
             if run.status != RunStatus::Abandoned || !run.begun_anew {
                 break;
@@ -204,12 +204,11 @@ impl StreamState {
                 RunStatus::Abandoned => newer.begun_anew,
                 RunStatus::Pending | RunStatus::Committed => true,
             };
-            let instead = newest
-                .into_iter()
-                .find(|newer| newer.instead_of.as_ref() == Some(&run.run_id) && lived(newer));
+            let instead =
+                newest.into_iter().find(|newer| newer.replaces.as_ref() == Some(&run.run_id) && lived(newer));
             wanted.continuation = instead.map(|run| run.run_id);
             if wanted.continuation.is_none() {
-                (wanted.mode, wanted.instead_of) = (run.mode, Some(run.run_id));
+                (wanted.mode, wanted.replaces) = (run.mode, Some(run.run_id));
                 wanted.pending = run.pending_seconds.map(Duration::from_secs);
                 if run.mode == Mode::Window {
                     wanted.window = run.window;
@@ -220,7 +219,7 @@ impl StreamState {
     }
 
     /// The run that is all that is wanted, if it was brought to its end before.
-    async fn done(&self, head: Option<&Head>, wanted: &Wanted) -> Result<Option<RunItem>> {
+    async fn done(&self, head: Option<&Head>, wanted: &RunRequest) -> Result<Option<RunItem>> {
         let is_done = |run: &RunItem| matches!(run.status, RunStatus::Committed | RunStatus::Pending);
         if let Some(continuation) = &wanted.continuation {
             let wrong = |what: &str| {
@@ -240,9 +239,9 @@ impl StreamState {
                 Some(_) => Err(wrong("the run was given up")),
             };
         }
-        let Some(head) = head.filter(|_| wanted.request.is_some()) else { return Ok(None) };
+        let Some(head) = head.filter(|_| wanted.idempotency_key.is_some()) else { return Ok(None) };
         let last = self.run_of(head.last_attempt.as_deref()).await?;
-        Ok(last.filter(|run| is_done(run) && run.request == wanted.request))
+        Ok(last.filter(|run| is_done(run) && run.idempotency_key == wanted.idempotency_key))
     }
 
     async fn run_of(&self, run_id: Option<&str>) -> Result<Option<RunItem>> {
@@ -279,8 +278,8 @@ impl StreamState {
         &self,
         head: Option<Versioned<Head>>,
         ended: Option<Versioned<RunItem>>,
-        wanted: &Wanted,
-    ) -> Result<Option<Opening>> {
+        wanted: &RunRequest,
+    ) -> Result<Option<Acquired>> {
         let (mut head, expect) = match head {
             Some(head) => (head.doc, Expect::Version(head.version)),
             None => (Head::default(), Expect::Absent),
@@ -307,7 +306,7 @@ impl StreamState {
         self.claim(run, None, false, wanted).await
     }
 
-    async fn new_run(&self, wanted: &Wanted, last_attempt: Option<&str>) -> Result<RunItem> {
+    async fn new_run(&self, wanted: &RunRequest, last_attempt: Option<&str>) -> Result<RunItem> {
         let from_cursor = self.cursor().await?;
         if wanted.mode == Mode::Incremental {
             check_definition(from_cursor.as_ref(), wanted)?;
@@ -335,9 +334,9 @@ impl StreamState {
             pending_until: None,
             pending_seconds: wanted.pending.map(|span| span.as_secs()),
             promoting_until: None,
-            instead_of: wanted.instead_of.clone(),
+            replaces: wanted.replaces.clone(),
             begun_anew: false,
-            request: wanted.request.clone(),
+            idempotency_key: wanted.idempotency_key.clone(),
             ledger: super::Ledger {
                 code_version: env!("CARGO_PKG_VERSION").to_owned(),
                 ..Default::default()
@@ -355,14 +354,14 @@ impl StreamState {
     }
 
     /// Takes up the open run, if nobody is at it.
-    async fn take_up(&self, run: Versioned<RunItem>, wanted: &Wanted) -> Result<Option<Opening>> {
+    async fn take_up(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
         let task = self.get::<TaskItem>(&task_key(&run.doc.run_id)).await?;
         let now = self.store.now().await?;
         if let Some(task) = &task
             && let Some(until) = task.doc.lease_until.filter(|until| *until > now)
         {
             let (run_id, worker) = (run.doc.run_id, Some(task.doc.worker.clone()));
-            return Ok(Some(Opening::Busy(Busy { run_id, worker, until, manifest: None })));
+            return Ok(Some(Acquired::Busy(Busy { run_id, worker, until, manifest: None })));
         }
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
         if !wanted.restart
@@ -387,11 +386,11 @@ impl StreamState {
 
     /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again. One whose
     /// promotion has begun keeps them out until that has ended, whoever ends it.
-    async fn pending(&self, run: Versioned<RunItem>, wanted: &Wanted) -> Result<Option<Opening>> {
+    async fn pending(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
         check_destination(Some(&run.doc.destination), &wanted.destination)?;
         let now = self.store.now().await?;
         let busy = |until, manifest| {
-            Ok(Some(Opening::Busy(Busy { run_id: run.doc.run_id.clone(), worker: None, until, manifest })))
+            Ok(Some(Acquired::Busy(Busy { run_id: run.doc.run_id.clone(), worker: None, until, manifest })))
         };
         match (run.doc.promoting_until, run.doc.pending_until.unwrap_or(Timestamp::MIN)) {
             // Somebody is at it: it need not be promoted by others too.
@@ -414,8 +413,8 @@ impl StreamState {
         mut run: Versioned<RunItem>,
         task: Option<Versioned<TaskItem>>,
         resumed: bool,
-        wanted: &Wanted,
-    ) -> Result<Option<Opening>> {
+        wanted: &RunRequest,
+    ) -> Result<Option<Acquired>> {
         let (mut task, expect) = match task {
             Some(task) => (task.doc, Expect::Version(task.version)),
             None => (TaskItem::default(), Expect::Absent),
@@ -436,7 +435,13 @@ impl StreamState {
         };
         run.version = run_version;
         let task = Versioned { doc: task, version };
-        Ok(Some(Opening::Held(Box::new(Held::new(self.clone(), &wanted.address, resumed, run, task)))))
+        Ok(Some(Acquired::LeasedRun(Box::new(LeasedRun::new(
+            self.clone(),
+            &wanted.address,
+            resumed,
+            run,
+            task,
+        )))))
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp> {
@@ -611,7 +616,7 @@ fn other_address(stream: &str, known: &str, asked: &str) -> Error {
 }
 
 /// A cursor says what was delivered by the definition it was set with, and nothing about another one.
-fn check_definition(cursor: Option<&CursorValue>, wanted: &Wanted) -> Result<()> {
+fn check_definition(cursor: Option<&CursorValue>, wanted: &RunRequest) -> Result<()> {
     match cursor {
         Some(cursor) if cursor.spec_hash != wanted.spec_hash => Err(Error::new(
             ErrorKind::State,
@@ -624,7 +629,7 @@ fn check_definition(cursor: Option<&CursorValue>, wanted: &Wanted) -> Result<()>
 }
 
 /// An open run goes on as it was begun, or not at all.
-fn check_same(run: &RunItem, wanted: &Wanted) -> Result<()> {
+fn check_same(run: &RunItem, wanted: &RunRequest) -> Result<()> {
     let other = |what: &str| {
         Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
             .with("run", &run.run_id)

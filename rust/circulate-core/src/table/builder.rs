@@ -3,11 +3,11 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::cursor::{Cursor, Stop};
 use super::drift::Drift;
-use super::layout::Table;
-use super::notes::Notes;
-use super::object::{Object, members};
+use super::drift_recorder::DriftRecorder;
+use super::json_reader::{ConversionError, JsonReader};
+use super::layout::TableColumns;
+use super::struct_column::{StructColumn, members};
 use super::{Nested, Observed, TableOptions, TableSchema};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct TableBuilder {
     schema: TableSchema,
-    table: Table,
-    notes: Notes,
+    table: TableColumns,
+    notes: DriftRecorder,
     rows: usize,
     /// Bytes that a record takes in columns, whatever it holds, beside those of texts and of elements of lists.
     row_bytes: usize,
@@ -28,8 +28,8 @@ pub struct TableBuilder {
 impl TableBuilder {
     /// A builder of tables with the columns of `schema`.
     pub fn new(schema: TableSchema, options: TableOptions) -> Self {
-        let table = Table::new(&schema, options);
-        let notes = Notes::new(options.nested == Nested::Flatten);
+        let table = TableColumns::new(&schema, options);
+        let notes = DriftRecorder::new(options.nested == Nested::Flatten);
         let row_bytes = table.null_bytes();
         Self { schema, table, notes, rows: 0, row_bytes, drift: Drift::default(), fresh: None }
     }
@@ -75,7 +75,7 @@ impl TableBuilder {
 
     /// Adds a record: a JSON object. An error leaves the builder as it was.
     pub fn push(&mut self, record: &[u8]) -> Result<()> {
-        let mut cursor = Cursor::new(record);
+        let mut cursor = JsonReader::new(record);
         let rows = self.rows;
         let pushed = self.record(&mut cursor);
         let ended = pushed.and_then(|()| if cursor.at_end() { Ok(()) } else { Err(cursor.broken()) });
@@ -106,16 +106,16 @@ impl TableBuilder {
         })
     }
 
-    fn undo_on_error<T>(&mut self, rows: usize, result: Result<T, Stop>) -> Result<T> {
+    fn undo_on_error<T>(&mut self, rows: usize, result: Result<T, ConversionError>) -> Result<T> {
         if result.is_err() {
             self.rows = rows;
             self.table.truncate(rows);
         }
-        result.map_err(Stop::into_error)
+        result.map_err(ConversionError::into_error)
     }
 
-    fn array(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize, Stop> {
-        let mut cursor = Cursor::new(body);
+    fn array(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize, ConversionError> {
+        let mut cursor = JsonReader::new(body);
         cursor.move_to(from);
         let mut more = true;
         if from == 0 {
@@ -135,15 +135,15 @@ impl TableBuilder {
         if cursor.at_end() { Ok(body.len()) } else { Err(cursor.broken()) }
     }
 
-    fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn record(&mut self, cursor: &mut JsonReader<'_>) -> Result<(), ConversionError> {
         cursor.peek()?;
         let start = cursor.at();
         let mut after_mark = self.columns(cursor, false);
-        if after_mark == Err(Stop::Repeated) {
+        if after_mark == Err(ConversionError::Repeated) {
             self.go_back(cursor, start);
             after_mark = self.columns(cursor, true);
         }
-        if after_mark == Err(Stop::TooWide) {
+        if after_mark == Err(ConversionError::TooWide) {
             self.go_back(cursor, start);
             self.let_go_if_empty();
             after_mark = self.whole(cursor);
@@ -152,7 +152,7 @@ impl TableBuilder {
         self.end_record(record, after_mark.map(|at| at - start))
     }
 
-    fn go_back(&mut self, cursor: &mut Cursor<'_>, start: usize) {
+    fn go_back(&mut self, cursor: &mut JsonReader<'_>, start: usize) {
         cursor.move_to(start);
         self.table.truncate(self.rows);
     }
@@ -165,7 +165,7 @@ impl TableBuilder {
     }
 
     /// Keeps a record in the rescue column as a whole; no column but those of its parent has a value of it.
-    fn whole(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
+    fn whole(&mut self, cursor: &mut JsonReader<'_>) -> Result<Option<usize>, ConversionError> {
         self.notes.begin(true);
         let start = cursor.at();
         cursor.expect(b'{')?;
@@ -177,7 +177,11 @@ impl TableBuilder {
     }
 
     /// Appends the members of a record; tells where the record as received goes on, if its parent stands in front.
-    fn columns(&mut self, cursor: &mut Cursor<'_>, careful: bool) -> Result<Option<usize>, Stop> {
+    fn columns(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        careful: bool,
+    ) -> Result<Option<usize>, ConversionError> {
         self.notes.begin(careful);
         let start = cursor.at();
         cursor.expect(b'{')?;
@@ -192,20 +196,20 @@ impl TableBuilder {
             record.append_members(cursor, &mut self.notes)?;
         }
         if self.notes.is_too_wide() {
-            return Err(Stop::TooWide);
+            return Err(ConversionError::TooWide);
         }
         record.end_row();
         Ok(after_mark)
     }
 
-    fn mark(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
+    fn mark(&mut self, cursor: &mut JsonReader<'_>) -> Result<Option<usize>, ConversionError> {
         let Some(parent) = &mut self.table.parent else { return Ok(None) };
         parent.pad(self.rows);
         append_mark(parent, cursor, &mut self.notes)
     }
 
-    fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), Stop> {
-        let Table { rescued, raw, .. } = &mut self.table;
+    fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), ConversionError> {
+        let TableColumns { rescued, raw, .. } = &mut self.table;
         rescued.resize(self.rows);
         self.notes.end(record, &mut self.drift, |parts| rescued.append_parts(parts))?;
         if let Some(raw) = raw {
@@ -226,17 +230,17 @@ impl TableBuilder {
 
 /// Appends the parent that we put in front of a child's record; tells where the record as received goes on.
 fn append_mark(
-    parent: &mut Object,
-    cursor: &mut Cursor<'_>,
-    notes: &mut Notes,
-) -> Result<Option<usize>, Stop> {
+    parent: &mut StructColumn,
+    cursor: &mut JsonReader<'_>,
+    notes: &mut DriftRecorder,
+) -> Result<Option<usize>, ConversionError> {
     let start = cursor.at();
     let Some(mark) = parent_in_front(cursor)? else {
         cursor.move_to(start);
         return Ok(None);
     };
     let pointer = notes.enter(b"/_circulate/parent");
-    parent.append(&mut Cursor::new(mark), notes)?;
+    parent.append(&mut JsonReader::new(mark), notes)?;
     notes.leave(pointer);
     let after_mark = cursor.at();
     if !cursor.another(b'}')? {
@@ -246,11 +250,11 @@ fn append_mark(
 }
 
 /// The object with the members of the parent, if the record begins with it.
-fn parent_in_front<'j>(cursor: &mut Cursor<'j>) -> Result<Option<&'j [u8]>, Stop> {
+fn parent_in_front<'j>(cursor: &mut JsonReader<'j>) -> Result<Option<&'j [u8]>, ConversionError> {
     if cursor.peek()? != b'"' || cursor.key()?.raw != b"_circulate" || cursor.peek()? != b'{' {
         return Ok(None);
     }
-    let mut mark = Cursor::new(cursor.skip()?);
+    let mut mark = JsonReader::new(cursor.skip()?);
     let members = members(&mut mark)?;
     let parent = members.iter().find(|member| member.name.as_deref() == Some("parent"));
     Ok(parent.map(|parent| parent.value).filter(|value| value.starts_with(b"{")))

@@ -9,24 +9,24 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 
-use super::cursor::{Cursor, Quoted, Stop, unescape};
-use super::list::List;
-use super::notes::Notes;
+use super::drift_recorder::DriftRecorder;
+use super::json_reader::{ConversionError, JsonReader, Quoted, unescape};
+use super::list_column::ListColumn;
 use super::number::{self, Unfit};
-use super::object::Object;
+use super::struct_column::StructColumn;
 use crate::timestamp::{Instant, parse_timestamp};
 
 /// The values of one column so far. Those of a record that lacks it are added when the next value comes, or at the end.
 #[derive(Debug)]
 pub(super) enum Values {
-    Text(Text),
-    Json(Text),
-    Integer(Plain<i64>),
-    Number(Plain<f64>),
-    Boolean(Plain<bool>),
-    Time(Plain<i64>),
-    Object(Box<Object>),
-    List(Box<List>),
+    Text(StringColumn),
+    Json(StringColumn),
+    Integer(FixedColumn<i64>),
+    Number(FixedColumn<f64>),
+    Boolean(FixedColumn<bool>),
+    Time(FixedColumn<i64>),
+    Object(Box<StructColumn>),
+    List(Box<ListColumn>),
 }
 
 /// Why a column can't hold a value.
@@ -56,12 +56,12 @@ impl From<Unfit> for Misfit {
 }
 
 /// Whether a value went into its column. If not, that has a null, and the value is to be rescued.
-pub(super) type Fit = Result<Option<Misfit>, Stop>;
+pub(super) type Fit = Result<Option<Misfit>, ConversionError>;
 
 impl Values {
     /// Appends the value that comes next.
     #[inline]
-    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Fit {
+    pub(super) fn append(&mut self, cursor: &mut JsonReader<'_>, notes: &mut DriftRecorder) -> Fit {
         let first = cursor.peek()?;
         match (&mut *self, first) {
             (_, b'n') => self.append_null(cursor),
@@ -87,7 +87,7 @@ impl Values {
         }
     }
 
-    fn append_null(&mut self, cursor: &mut Cursor<'_>) -> Fit {
+    fn append_null(&mut self, cursor: &mut JsonReader<'_>) -> Fit {
         cursor.literal(b"null")?;
         self.push_null();
         Ok(None)
@@ -225,18 +225,18 @@ pub(super) fn micros(text: &[u8]) -> Option<i64> {
 
 /// Values of one size.
 #[derive(Debug)]
-pub(super) struct Plain<T> {
+pub(super) struct FixedColumn<T> {
     values: Vec<T>,
     valid: Vec<bool>,
 }
 
-impl<T> Default for Plain<T> {
+impl<T> Default for FixedColumn<T> {
     fn default() -> Self {
         Self { values: Vec::new(), valid: Vec::new() }
     }
 }
 
-impl<T: Copy + Default> Plain<T> {
+impl<T: Copy + Default> FixedColumn<T> {
     #[inline]
     fn fit(&mut self, value: Result<T, Misfit>) -> Option<Misfit> {
         self.values.push(value.unwrap_or_default());
@@ -266,19 +266,19 @@ impl<T: Copy + Default> Plain<T> {
 
 /// Texts one after the other, with where each ends.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct StringColumn {
     offsets: Vec<i32>,
     bytes: Vec<u8>,
     valid: Vec<bool>,
 }
 
-impl Default for Text {
+impl Default for StringColumn {
     fn default() -> Self {
         Self { offsets: vec![0], bytes: Vec::new(), valid: Vec::new() }
     }
 }
 
-impl Text {
+impl StringColumn {
     pub(super) fn len(&self) -> usize {
         self.valid.len()
     }
@@ -302,7 +302,7 @@ impl Text {
     }
 
     /// Appends what `parts` are together.
-    pub(super) fn append_parts(&mut self, parts: &[&[u8]]) -> Result<(), Stop> {
+    pub(super) fn append_parts(&mut self, parts: &[&[u8]]) -> Result<(), ConversionError> {
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
@@ -310,8 +310,8 @@ impl Text {
     }
 
     #[inline]
-    fn end_value(&mut self, valid: bool) -> Result<(), Stop> {
-        self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| Stop::TooLarge)?);
+    fn end_value(&mut self, valid: bool) -> Result<(), ConversionError> {
+        self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| ConversionError::TooLarge)?);
         self.valid.push(valid);
         Ok(())
     }

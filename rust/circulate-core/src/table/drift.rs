@@ -15,14 +15,14 @@ const MOST_SHOWN: usize = 1_000;
 
 /// Counts of what drifted, by place and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(from = "StoredDrift", into = "StoredDrift")]
 pub struct Drift {
     entries: BTreeMap<(String, DriftKind), (u64, String)>,
     others: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct StoredDrift {
     entries: Vec<DriftEntry>,
     #[serde(default)]
     others: u64,
@@ -169,14 +169,14 @@ impl Drift {
     }
 }
 
-impl From<Drift> for Stored {
+impl From<Drift> for StoredDrift {
     fn from(drift: Drift) -> Self {
         Self { entries: drift.entries().collect(), others: drift.others }
     }
 }
 
-impl From<Stored> for Drift {
-    fn from(stored: Stored) -> Self {
+impl From<StoredDrift> for Drift {
+    fn from(stored: StoredDrift) -> Self {
         let mut drift = Self { others: stored.others, ..Self::default() };
         for entry in stored.entries {
             drift.add((entry.path, entry.kind), entry.count, entry.example);

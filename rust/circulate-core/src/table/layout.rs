@@ -7,11 +7,11 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
-use super::column::{Plain, Text, Values};
-use super::list::List;
-use super::object::{Column, Object};
+use super::column::{FixedColumn, StringColumn, Values};
+use super::list_column::ListColumn;
 use super::schema::{JOIN, Member, MemberType, TableSchema, Taken};
-use super::{Nested, TableOptions, notes};
+use super::struct_column::{Column, StructColumn};
+use super::{Nested, TableOptions, drift_recorder};
 
 /// The column for what has no place in the others.
 pub(super) const RESCUED: &str = "_rescued";
@@ -20,28 +20,28 @@ pub(super) const RAW: &str = "_raw";
 
 /// The buffers of a table.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) parent: Option<Object>,
-    pub(super) record: Object,
-    pub(super) rescued: Text,
-    pub(super) raw: Option<Text>,
+pub(super) struct TableColumns {
+    pub(super) parent: Option<StructColumn>,
+    pub(super) record: StructColumn,
+    pub(super) rescued: StringColumn,
+    pub(super) raw: Option<StringColumn>,
     flatten: bool,
     schema: SchemaRef,
 }
 
-impl Table {
+impl TableColumns {
     pub(super) fn new(schema: &TableSchema, options: TableOptions) -> Self {
         let names: Vec<_> = schema.parent_columns().collect();
         let mut layout = Layout { nested: options.nested, taken: schema.own_names() };
         let mut record = layout.record("", "", &schema.members);
         record.reserve(schema.own_names());
         let parent = (!names.is_empty()).then(|| parent_columns(&schema.parent, &names));
-        let raw = options.raw.then(Text::default);
+        let raw = options.raw.then(StringColumn::default);
         let flatten = options.nested == Nested::Flatten;
         let mut table = Self {
             parent,
             record,
-            rescued: Text::default(),
+            rescued: StringColumn::default(),
             raw,
             flatten,
             schema: Arc::new(Schema::empty()),
@@ -88,16 +88,16 @@ impl Table {
     /// Bytes that a record takes, whatever it holds, beside those of texts and of elements of lists.
     pub(super) fn null_bytes(&self) -> usize {
         let texts = [Some(&self.rescued), self.raw.as_ref()].into_iter().flatten().count() * 5;
-        self.record.null_bytes() + self.parent.as_ref().map_or(0, Object::null_bytes) + texts
+        self.record.null_bytes() + self.parent.as_ref().map_or(0, StructColumn::null_bytes) + texts
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let texts = self.rescued.size() + self.raw.as_ref().map_or(0, Text::size);
-        self.record.bytes() + self.parent.as_ref().map_or(0, Object::bytes) + texts
+        let texts = self.rescued.size() + self.raw.as_ref().map_or(0, StringColumn::size);
+        self.record.bytes() + self.parent.as_ref().map_or(0, StructColumn::bytes) + texts
     }
 }
 
-fn collect_fields(object: &Object, flatten: bool, fields: &mut Vec<FieldRef>) {
+fn collect_fields(object: &StructColumn, flatten: bool, fields: &mut Vec<FieldRef>) {
     for column in &object.columns {
         match &column.values {
             Values::Object(members) if flatten => collect_fields(members, flatten, fields),
@@ -107,7 +107,7 @@ fn collect_fields(object: &Object, flatten: bool, fields: &mut Vec<FieldRef>) {
 }
 
 fn collect_arrays(
-    object: &mut Object,
+    object: &mut StructColumn,
     flatten: bool,
     rows: usize,
     arrays: &mut Vec<ArrayRef>,
@@ -126,13 +126,13 @@ fn nullable(name: &str, kind: DataType) -> FieldRef {
     Arc::new(Field::new(name, kind, true))
 }
 
-fn parent_columns(names: &[String], columns: &[String]) -> Object {
+fn parent_columns(names: &[String], columns: &[String]) -> StructColumn {
     let path = "/_circulate/parent";
     let text = |(name, column): (&String, &String)| {
-        let path = notes::path(path, name);
-        (name.clone(), self::column(name, column, path, Values::Text(Text::default())))
+        let path = drift_recorder::path(path, name);
+        (name.clone(), self::column(name, column, path, Values::Text(StringColumn::default())))
     };
-    Object::new(path.to_owned(), names.iter().zip(columns).map(text).collect(), HashSet::new())
+    StructColumn::new(path.to_owned(), names.iter().zip(columns).map(text).collect(), HashSet::new())
 }
 
 struct Layout {
@@ -143,10 +143,10 @@ struct Layout {
 
 impl Layout {
     /// The columns of records, or of an object whose members become columns of the table under `prefix`.
-    fn record(&mut self, path: &str, prefix: &str, members: &[Member]) -> Object {
+    fn record(&mut self, path: &str, prefix: &str, members: &[Member]) -> StructColumn {
         let (mut columns, mut refused) = (Vec::new(), HashSet::new());
         for Member { name, kind, .. } in members {
-            let (path, joined) = (notes::path(path, name), format!("{prefix}{name}"));
+            let (path, joined) = (drift_recorder::path(path, name), format!("{prefix}{name}"));
             let expanded = self.nested == Nested::Flatten && is_struct(kind);
             if name.is_empty() || !(expanded || self.taken.take(&joined)) {
                 refused.insert(name.clone());
@@ -157,13 +157,13 @@ impl Layout {
                     Values::Object(Box::new(self.record(&path, &format!("{joined}{JOIN}"), members)))
                 }
                 MemberType::Struct(_) | MemberType::List(_) if self.nested == Nested::Json => {
-                    Values::Json(Text::default())
+                    Values::Json(StringColumn::default())
                 }
                 kind => values(&path, kind),
             };
             columns.push((name.clone(), column(name, &joined, path, values)));
         }
-        Object::new(path.to_owned(), columns, refused)
+        StructColumn::new(path.to_owned(), columns, refused)
     }
 }
 
@@ -178,35 +178,35 @@ fn column(name: &str, shown: &str, path: String, values: Values) -> Column {
 /// The buffers for a member at `path` that isn't taken apart.
 fn values(path: &str, kind: &MemberType) -> Values {
     match kind {
-        MemberType::String => Values::Text(Text::default()),
-        MemberType::Integer => Values::Integer(Plain::default()),
-        MemberType::Number => Values::Number(Plain::default()),
-        MemberType::Boolean => Values::Boolean(Plain::default()),
-        MemberType::Timestamp => Values::Time(Plain::default()),
+        MemberType::String => Values::Text(StringColumn::default()),
+        MemberType::Integer => Values::Integer(FixedColumn::default()),
+        MemberType::Number => Values::Number(FixedColumn::default()),
+        MemberType::Boolean => Values::Boolean(FixedColumn::default()),
+        MemberType::Timestamp => Values::Time(FixedColumn::default()),
         MemberType::Struct(members) if !members.is_empty() => Values::Object(Box::new(object(path, members))),
         // Parquet has no group without members.
-        MemberType::Json | MemberType::Struct(_) => Values::Json(Text::default()),
+        MemberType::Json | MemberType::Struct(_) => Values::Json(StringColumn::default()),
         MemberType::List(element) => {
             let elements = format!("{path}/*");
             let element_values = values(&elements, element);
             let field = nullable(Field::LIST_FIELD_DEFAULT_NAME, data_type(&element_values));
-            Values::List(Box::new(List::new(element_values, field, elements)))
+            Values::List(Box::new(ListColumn::new(element_values, field, elements)))
         }
     }
 }
 
-fn object(path: &str, members: &[Member]) -> Object {
+fn object(path: &str, members: &[Member]) -> StructColumn {
     let (mut columns, mut refused, mut taken) = (Vec::new(), HashSet::new(), Taken::default());
     for Member { name, kind, .. } in members {
         if name.is_empty() || !taken.take(name) {
             refused.insert(name.clone());
             continue;
         }
-        let path = notes::path(path, name);
+        let path = drift_recorder::path(path, name);
         let values = values(&path, kind);
         columns.push((name.clone(), column(name, name, path, values)));
     }
-    Object::new(path.to_owned(), columns, refused)
+    StructColumn::new(path.to_owned(), columns, refused)
 }
 
 fn data_type(values: &Values) -> DataType {

@@ -12,15 +12,15 @@ mod builder;
 mod column;
 mod conform;
 mod converter;
-mod cursor;
 mod drift;
+mod drift_recorder;
+mod json_reader;
 mod layout;
-mod list;
-mod notes;
+mod list_column;
 mod number;
-mod object;
 mod observed;
 mod schema;
+mod struct_column;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::column::micros;
-use super::cursor::{Cursor, Stop};
+use super::json_reader::{ConversionError, JsonReader};
 use super::number;
-use super::object::first_members;
 use super::schema::{JOIN, MAX_LEAVES, MAX_NAME, Member, MemberType, TableSchema, Taken, flat_names};
+use super::struct_column::first_members;
 use crate::error::Result;
 
 /// Objects and lists inside each other that become structs and lists; what is deeper stays JSON.
@@ -26,7 +26,7 @@ const MOST_IN_ALL: usize = 20_000;
 /// What was found in the place of one value, over many records.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    found: Found,
+    found: ValueKinds,
     object: Option<Box<ObservedObject>>,
     element: Option<Box<Self>>,
     /// Of the whole sample: members that are looked at in it.
@@ -35,9 +35,9 @@ pub struct Observed {
 
 /// Kinds of values that were found, nulls aside.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Found(u16);
+struct ValueKinds(u16);
 
-impl Found {
+impl ValueKinds {
     const TIME: Self = Self(1);
     const TEXT: Self = Self(2);
     /// A whole number of 64 bits that a float holds too.
@@ -119,20 +119,20 @@ impl Growth {
 impl Observed {
     /// Looks at a record.
     pub fn observe(&mut self, record: &[u8]) -> Result<()> {
-        self.observe_record(record).map_err(Stop::into_error)
+        self.observe_record(record).map_err(ConversionError::into_error)
     }
 
-    pub(super) fn observe_record(&mut self, record: &[u8]) -> Result<(), Stop> {
-        self.top(&mut Cursor::new(record))
+    pub(super) fn observe_record(&mut self, record: &[u8]) -> Result<(), ConversionError> {
+        self.top(&mut JsonReader::new(record))
     }
 
     /// Looks at the first `most` records of an array.
     pub fn observe_array(&mut self, body: &[u8], most: usize) -> Result<()> {
-        self.array(body, most).map_err(Stop::into_error)
+        self.array(body, most).map_err(ConversionError::into_error)
     }
 
-    fn array(&mut self, body: &[u8], most: usize) -> Result<(), Stop> {
-        let mut cursor = Cursor::new(body);
+    fn array(&mut self, body: &[u8], most: usize) -> Result<(), ConversionError> {
+        let mut cursor = JsonReader::new(body);
         cursor.take_bytes(b"\xEF\xBB\xBF");
         cursor.expect(b'[')?;
         if most == 0 || cursor.take(b']')? {
@@ -151,7 +151,7 @@ impl Observed {
         self.object.as_deref()
     }
 
-    fn top(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn top(&mut self, cursor: &mut JsonReader<'_>) -> Result<(), ConversionError> {
         let mut room = MOST_IN_ALL - self.members;
         let seen = self.value(cursor, 0, &mut room);
         self.members = MOST_IN_ALL - room;
@@ -159,20 +159,25 @@ impl Observed {
     }
 
     /// Looks at the value that comes next; there is `room` for so many members that were not seen before.
-    fn value(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
+    fn value(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        level: usize,
+        room: &mut usize,
+    ) -> Result<(), ConversionError> {
         let found = match cursor.peek()? {
             b'"' => text_found(cursor)?,
             b'{' if level <= MAX_LEVELS => {
                 self.object.get_or_insert_default().observe(cursor, level, room)?;
-                Found::OBJECT
+                ValueKinds::OBJECT
             }
             b'[' if level <= MAX_LEVELS => {
                 self.list(cursor, level, room)?;
-                Found::LIST
+                ValueKinds::LIST
             }
             b'{' | b'[' => {
                 cursor.skip()?;
-                Found::OBJECT.and(Found::LIST)
+                ValueKinds::OBJECT.and(ValueKinds::LIST)
             }
             b'n' => {
                 cursor.literal(b"null")?;
@@ -180,7 +185,7 @@ impl Observed {
             }
             b't' | b'f' => {
                 cursor.scalar()?;
-                Found::BOOLEAN
+                ValueKinds::BOOLEAN
             }
             _ => number_found(cursor.scalar()?),
         };
@@ -188,7 +193,12 @@ impl Observed {
         Ok(())
     }
 
-    fn list(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
+    fn list(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        level: usize,
+        room: &mut usize,
+    ) -> Result<(), ConversionError> {
         let element = self.element.get_or_insert_default();
         cursor.expect(b'[')?;
         if cursor.take(b']')? {
@@ -204,19 +214,20 @@ impl Observed {
 
     /// The type that holds everything found; `None` if it was only ever null.
     fn kind(&self, growth: &mut Growth) -> Option<MemberType> {
-        let only =
-            |kinds: &[Found]| self.found.only(kinds.iter().copied().fold(Found::default(), Found::and));
+        let only = |kinds: &[ValueKinds]| {
+            self.found.only(kinds.iter().copied().fold(ValueKinds::default(), ValueKinds::and))
+        };
         Some(match () {
             () if only(&[]) => return None,
-            () if only(&[Found::TIME]) => MemberType::Timestamp,
-            () if only(&[Found::TIME, Found::TEXT]) => MemberType::String,
-            () if only(&[Found::WHOLE, Found::WIDE]) => MemberType::Integer,
-            () if only(&[Found::WHOLE, Found::FLOAT]) => MemberType::Number,
-            () if only(&[Found::BOOLEAN]) => MemberType::Boolean,
-            () if only(&[Found::OBJECT]) => {
+            () if only(&[ValueKinds::TIME]) => MemberType::Timestamp,
+            () if only(&[ValueKinds::TIME, ValueKinds::TEXT]) => MemberType::String,
+            () if only(&[ValueKinds::WHOLE, ValueKinds::WIDE]) => MemberType::Integer,
+            () if only(&[ValueKinds::WHOLE, ValueKinds::FLOAT]) => MemberType::Number,
+            () if only(&[ValueKinds::BOOLEAN]) => MemberType::Boolean,
+            () if only(&[ValueKinds::OBJECT]) => {
                 self.object().map_or(MemberType::Json, |object| object.kind(growth))
             }
-            () if only(&[Found::LIST]) => self.list_kind(growth),
+            () if only(&[ValueKinds::LIST]) => self.list_kind(growth),
             () => MemberType::Json,
         })
     }
@@ -246,28 +257,33 @@ impl Observed {
     }
 }
 
-fn text_found(cursor: &mut Cursor<'_>) -> Result<Found, Stop> {
+fn text_found(cursor: &mut JsonReader<'_>) -> Result<ValueKinds, ConversionError> {
     let text = cursor.string()?;
-    Ok(if micros(text.raw).is_some() { Found::TIME } else { Found::TEXT })
+    Ok(if micros(text.raw).is_some() { ValueKinds::TIME } else { ValueKinds::TEXT })
 }
 
-fn number_found(raw: &[u8]) -> Found {
+fn number_found(raw: &[u8]) -> ValueKinds {
     match (number::integer(raw), number::float(raw)) {
-        (Some(_), Ok(_)) => Found::WHOLE,
-        (Some(_), Err(_)) => Found::WIDE,
-        (None, Ok(_)) => Found::FLOAT,
-        (None, Err(_)) => Found::LARGE,
+        (Some(_), Ok(_)) => ValueKinds::WHOLE,
+        (Some(_), Err(_)) => ValueKinds::WIDE,
+        (None, Ok(_)) => ValueKinds::FLOAT,
+        (None, Err(_)) => ValueKinds::LARGE,
     }
 }
 
 impl ObservedObject {
-    fn observe(&mut self, cursor: &mut Cursor<'_>, level: usize, room: &mut usize) -> Result<(), Stop> {
+    fn observe(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        level: usize,
+        room: &mut usize,
+    ) -> Result<(), ConversionError> {
         let (members, all) = first_members(cursor, MOST_MEMBERS)?;
         self.objects += 1;
         self.members_of_all += all;
         for (name, value) in members {
             if let Some(seen) = self.member(name, room) {
-                seen.value(&mut Cursor::new(value), level + 1, room)?;
+                seen.value(&mut JsonReader::new(value), level + 1, room)?;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::TableOptions;
-use super::layout::{RAW, RESCUED, Table};
+use super::layout::{RAW, RESCUED, TableColumns};
 use super::observed::{Growth, Observed};
 use crate::catalog::{ColumnType, Columns, Endpoint, Name};
 
@@ -23,7 +23,7 @@ pub(super) const MAX_NAME: usize = 255;
 
 /// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(try_from = "StoredSchema", into = "StoredSchema")]
 pub struct TableSchema {
     /// The members of a parent that stand in front of each record, and become columns `_parent_{name}`.
     pub(super) parent: Vec<String>,
@@ -33,23 +33,23 @@ pub struct TableSchema {
 /// How a schema is written down.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredSchema {
     schema: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parent: Vec<String>,
     columns: Vec<Member>,
 }
 
-impl From<TableSchema> for Stored {
+impl From<TableSchema> for StoredSchema {
     fn from(TableSchema { parent, members }: TableSchema) -> Self {
         Self { schema: VERSION, parent, columns: members }
     }
 }
 
-impl TryFrom<Stored> for TableSchema {
+impl TryFrom<StoredSchema> for TableSchema {
     type Error = String;
 
-    fn try_from(Stored { schema, parent, columns }: Stored) -> Result<Self, String> {
+    fn try_from(StoredSchema { schema, parent, columns }: StoredSchema) -> Result<Self, String> {
         if schema != VERSION {
             return Err(format!(
                 "the table's schema is written as version {schema}; this one reads {VERSION}"
@@ -135,7 +135,7 @@ impl TableSchema {
 
     /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if asked for, `_raw`.
     pub fn arrow(&self, options: TableOptions) -> SchemaRef {
-        Table::new(self, options).schema()
+        TableColumns::new(self, options).schema()
     }
 
     /// The members of records, in order.

@@ -18,7 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::lake::sink::{Created, Known, Listed, Object, S3Bucket, Sink};
+use crate::lake::sink::{Created, Listed, Object, S3Bucket, Sink, StoredObject};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
 /// Puts crash points around every write, if the environment asks for them.
@@ -116,7 +116,11 @@ impl Sink for CrashingSink {
         self.sink.read(key)
     }
 
-    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+    fn copy_from<'a>(
+        &'a self,
+        from: &'a dyn Sink,
+        known: &'a StoredObject,
+    ) -> BoxFuture<'a, Result<Created>> {
         Box::pin(async move {
             self.points.at("before", "copy").await;
             let created = self.sink.copy_from(from, known).await;

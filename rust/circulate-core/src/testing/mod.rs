@@ -27,7 +27,7 @@ use crate::api::http::{Pacing, Request, Response, Transport};
 use crate::catalog::{Catalog, Definition, Source};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::sink::{Created, Known, Object, Sink, create_same};
+use crate::lake::sink::{Created, Object, Sink, StoredObject, create_same};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 use crate::stop::{Stop, StopReason};
 
@@ -92,7 +92,7 @@ impl ManualClock {
 
 /// One answer of [`Script`].
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ScriptedResponse {
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -101,7 +101,7 @@ pub struct Answer {
     stop: Option<Stop>,
 }
 
-impl Answer {
+impl ScriptedResponse {
     /// The same without a `Date`.
     pub fn undated(self) -> Self {
         self.without("date")
@@ -211,14 +211,14 @@ impl Answer {
 /// A transport that gives prepared answers in order, and remembers what it was asked.
 #[derive(Debug, Default)]
 pub struct Script {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<ScriptedResponse>>,
     /// The requests so far.
     pub requests: Mutex<Vec<Request>>,
 }
 
 impl Script {
     /// Gives `answers` in order.
-    pub fn new(answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
+    pub fn new(answers: impl IntoIterator<Item = ScriptedResponse>) -> Arc<Self> {
         Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), requests: Mutex::default() })
     }
 
@@ -325,8 +325,8 @@ pub async fn copying_suite(from: &dyn Sink, to: &dyn Sink) {
     assert_eq!(to.read(key).await.unwrap().unwrap(), texts[0]);
 }
 
-fn known(key: &str, text: &str) -> Known {
-    Known {
+fn known(key: &str, text: &str) -> StoredObject {
+    StoredObject {
         key: key.to_owned(),
         bytes: text.len() as u64,
         sha256: crate::lake::manifest::sha256_hex(text.as_bytes()),

@@ -1,6 +1,6 @@
 //! Pages of users to answer with.
 
-use super::Answer;
+use super::ScriptedResponse;
 
 /// Where the practice API lists users.
 pub const USERS_URL: &str = "https://acme.okta.com/api/v1/users";
@@ -26,6 +26,6 @@ pub fn after(number: u32) -> String {
 }
 
 /// A page of `records`, with white space between them.
-pub fn page(records: &[String]) -> Answer {
-    Answer::new(200, format!("[ {} ]\n", records.join(" ,\r\n  ")))
+pub fn page(records: &[String]) -> ScriptedResponse {
+    ScriptedResponse::new(200, format!("[ {} ]\n", records.join(" ,\r\n  ")))
 }

@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::Answer;
+use super::ScriptedResponse;
 use crate::api::http::{Request, Response, Transport};
 use crate::error::Result;
 
 /// A transport with an answer for every URL; it remembers what it was asked.
 #[derive(Debug, Default)]
 pub struct Routes {
-    answers: Mutex<BTreeMap<String, Answer>>,
+    answers: Mutex<BTreeMap<String, ScriptedResponse>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl Routes {
     /// Answers requests for these paths with their queries. Any other is 404.
-    pub fn new<'r>(answers: impl IntoIterator<Item = (&'r str, Answer)>) -> Arc<Self> {
+    pub fn new<'r>(answers: impl IntoIterator<Item = (&'r str, ScriptedResponse)>) -> Arc<Self> {
         let routes = Self::default();
         for (path, answer) in answers {
             routes.set(path, answer);
@@ -28,7 +28,7 @@ impl Routes {
     }
 
     /// Gives another answer from now on.
-    pub fn set(&self, path: &str, answer: Answer) {
+    pub fn set(&self, path: &str, answer: ScriptedResponse) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
@@ -42,13 +42,13 @@ impl Routes {
 
 /// A transport that makes its answers, as a server does.
 pub struct Server {
-    respond: Box<dyn Fn(&Url) -> Answer + Send + Sync>,
+    respond: Box<dyn Fn(&Url) -> ScriptedResponse + Send + Sync>,
     urls: Mutex<Vec<String>>,
 }
 
 impl Server {
     /// Answers each request with what `respond` makes of its URL.
-    pub fn new(respond: impl Fn(&Url) -> Answer + Send + Sync + 'static) -> Arc<Self> {
+    pub fn new(respond: impl Fn(&Url) -> ScriptedResponse + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { respond: Box::new(respond), urls: Mutex::default() })
     }
 
@@ -76,6 +76,6 @@ impl Transport for Routes {
         let path = request.url[url::Position::BeforePath..].to_owned();
         let answer = self.answers.lock().unwrap().get(&path).cloned();
         self.asked.lock().unwrap().push(path);
-        Box::pin(async { answer.unwrap_or_else(|| Answer::new(404, "{}")).arrive().await })
+        Box::pin(async { answer.unwrap_or_else(|| ScriptedResponse::new(404, "{}")).arrive().await })
     }
 }

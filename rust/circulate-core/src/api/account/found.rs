@@ -7,13 +7,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::StoredSecret;
 
 /// The settings of a source that have a value.
-pub(super) struct Found<'s> {
+pub(super) struct FoundSettings<'s> {
     pub(super) source: &'s Source,
     pub(super) names: BTreeSet<&'s Name>,
     pub(super) stored: Option<&'s StoredSecret>,
 }
 
-impl<'s> Found<'s> {
+impl<'s> FoundSettings<'s> {
     /// Refuses to go on without these.
     pub(super) fn need<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<()> {
         let setting = |name: &str| self.source.settings.keys().find(|key| key.as_str() == name);

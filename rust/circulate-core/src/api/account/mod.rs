@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::{Secret, StoredSecret};
 
 use address::{address, value};
-use found::Found;
+use found::FoundSettings;
 
 /// One tenant of a source, ready to be asked.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Account {
                 values.insert(key.clone(), value);
             }
         }
-        let found = Found { source, names: origins.keys().collect(), stored: stored.as_ref() };
+        let found = FoundSettings { source, names: origins.keys().collect(), stored: stored.as_ref() };
         found.need(source.base_url.placeholders())?;
         let auth = found.way_to_sign_in()?.clone();
         for (key, setting) in &source.settings {

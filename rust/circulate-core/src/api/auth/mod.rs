@@ -1,7 +1,7 @@
 //! Signing requests in. One file or folder per kind of credentials.
 
 mod header;
-mod nobody;
+mod no_auth;
 mod oauth2;
 mod token_file;
 
@@ -18,7 +18,7 @@ use crate::catalog::{Auth, Source};
 use crate::error::{Error, ErrorKind, Result};
 
 pub use header::StaticHeader;
-pub use nobody::Nobody;
+pub use no_auth::NoAuth;
 pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
@@ -57,7 +57,7 @@ pub fn sign_in(
     scopes: Option<&std::collections::BTreeSet<String>>,
 ) -> Result<Arc<dyn Authorize>> {
     match account.auth() {
-        Auth::None => Ok(Arc::new(Nobody)),
+        Auth::None => Ok(Arc::new(NoAuth)),
         Auth::Header(header) => Ok(Arc::new(StaticHeader::new(header, account)?)),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();

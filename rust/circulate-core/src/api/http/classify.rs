@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use super::challenge::{challenge, gives_nonce};
 use super::error_body;
 use super::rate_limit::{RateLimiter, Throttle, retry_after};
-use super::{Redactor, Response, Verdict};
+use super::{Redactor, Response, RetryDecision};
 use crate::api::account::Account;
 use crate::catalog::{ErrorBody, Pointer, Source};
 use crate::error::{Error, ErrorKind, Status};
@@ -20,7 +20,7 @@ pub struct Failure {
     /// What to report if we give up.
     pub error: Error,
     /// What may be done about it.
-    pub verdict: Verdict,
+    pub verdict: RetryDecision,
     /// A smaller page may succeed where this one failed.
     pub page_too_big: bool,
 }
@@ -29,9 +29,9 @@ impl From<Error> for Failure {
     /// Errors marked temporary are worth a backoff.
     fn from(error: Error) -> Self {
         let verdict = match error.status() {
-            Status::Temporary if error.is_worth_one_retry() => Verdict::Once,
-            Status::Temporary => Verdict::Backoff,
-            Status::Permanent | Status::Persistent => Verdict::Fail,
+            Status::Temporary if error.is_worth_one_retry() => RetryDecision::Once,
+            Status::Temporary => RetryDecision::Backoff,
+            Status::Permanent | Status::Persistent => RetryDecision::Fail,
         };
         Self { error, verdict, page_too_big: false }
     }
@@ -49,7 +49,7 @@ pub struct Classifier {
 
 /// What the vendor says, as far as it can be shown.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct VendorError {
     pub(crate) code: Option<String>,
     message: Option<String>,
     /// The token lacks a scope, whatever the code says.
@@ -57,7 +57,7 @@ pub(crate) struct Told {
     scope: Option<String>,
 }
 
-impl Told {
+impl VendorError {
     /// Whether code or sentence speak of it.
     pub(crate) fn mentions(&self, word: &str) -> bool {
         let said = [&self.code, &self.message].into_iter().flatten();
@@ -109,23 +109,23 @@ impl Classifier {
         let is_session = told.code.as_ref().is_some_and(|code| self.is_session_code(code));
         // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
         let verdict = match verdict_of(status, &headers, limiter) {
-            _ if lacks_scope => Verdict::Fail,
-            Verdict::Fail if empty.contains(&status.as_u16()) => {
+            _ if lacks_scope => RetryDecision::Fail,
+            RetryDecision::Fail if empty.contains(&status.as_u16()) => {
                 return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
             }
-            Verdict::Fail if is_session => Verdict::Session,
+            RetryDecision::Fail if is_session => RetryDecision::Session,
             verdict => verdict,
         };
         let error = if lacks_scope {
             self.scope_error(&told)
-        } else if verdict == Verdict::Session {
+        } else if verdict == RetryDecision::Session {
             self.session_error(status, &told)
         } else {
             self.error(status, &headers, &told, verdict)
         };
         let code = if lacks_scope { Some(LACKS_SCOPE.to_owned()) } else { told.code };
         let error = self.with_request_id(error, &headers).answered(status.as_u16(), code);
-        let for_good = matches!(verdict, Verdict::Fail | Verdict::Renew | Verdict::Nonce);
+        let for_good = matches!(verdict, RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce);
         let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
     }
@@ -137,7 +137,7 @@ impl Classifier {
     }
 
     /// Not about what was asked for, whatever the status says.
-    fn session_error(&self, status: StatusCode, told: &Told) -> Error {
+    fn session_error(&self, status: StatusCode, told: &VendorError) -> Error {
         let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
         let message = format!("{title} says that the session is not valid ({number}){said}");
         let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
@@ -148,7 +148,7 @@ impl Classifier {
     }
 
     /// It says something about the token and nothing about what was asked for: no other request would fare better.
-    fn scope_error(&self, told: &Told) -> Error {
+    fn scope_error(&self, told: &VendorError) -> Error {
         let scope = told.scope.as_deref().unwrap_or("another");
         let message = format!("{} refused the access token: this needs the scope {scope}", self.title);
         let hint = self.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope");
@@ -180,13 +180,19 @@ impl Classifier {
         }
     }
 
-    fn error(&self, status: StatusCode, headers: &HeaderMap, told: &Told, verdict: Verdict) -> Error {
+    fn error(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        told: &VendorError,
+        verdict: RetryDecision,
+    ) -> Error {
         let title = &self.title;
         let said = told.after_colon();
         let number = status.as_u16();
         let (kind, message, hint) =
             match number {
-                _ if matches!(verdict, Verdict::Throttled(_)) => {
+                _ if matches!(verdict, RetryDecision::Throttled(_)) => {
                     (ErrorKind::RateLimited, format!("{title} asked us to slow down ({number}){said}"), None)
                 }
                 401 => (
@@ -236,7 +242,7 @@ impl Classifier {
     }
 
     /// The vendor's code and sentences out of an error body, or else out of a challenge, each as it may be shown.
-    pub(crate) async fn told(&self, response: Response) -> Told {
+    pub(crate) async fn told(&self, response: Response) -> VendorError {
         let challenge = challenge(&response.headers);
         let line = |text: &str| {
             let line = Redactor::shared().shown(text, MAX_ERROR_TEXT);
@@ -254,8 +260,10 @@ impl Classifier {
             (message, detail) => message.or(detail),
         };
         let lacks_scope = code.as_deref() == Some(LACKS_SCOPE);
-        let Some(challenge) = challenge else { return Told { code, message, lacks_scope, scope: None } };
-        Told {
+        let Some(challenge) = challenge else {
+            return VendorError { code, message, lacks_scope, scope: None };
+        };
+        VendorError {
             lacks_scope: lacks_scope || challenge.error == LACKS_SCOPE,
             code: code.or_else(|| line(&challenge.error)),
             message: message.or_else(|| line(&challenge.description?)),
@@ -271,30 +279,30 @@ impl Classifier {
 /// the request itself. So does 403 with no quota
 /// left, as GitHub says it. What is not known is treated as the first of its class, and what is of no class as a 5xx. Of these
 /// 501 and 505 say that the server never does what was asked, and 511 that a network in between wants somebody to sign in.
-pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> Verdict {
+pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> RetryDecision {
     let told = retry_after(headers);
     match (status.as_u16(), told) {
-        (401, _) if gives_nonce(headers) => Verdict::Nonce,
-        (401, _) => Verdict::Renew,
+        (401, _) if gives_nonce(headers) => RetryDecision::Nonce,
+        (401, _) => RetryDecision::Renew,
         (408 | 425, told) => later(told),
         // About the request itself, which would be the same later.
-        (400 | 404 | 405 | 410 | 414 | 415 | 422, _) => Verdict::Fail,
+        (400 | 404 | 405 | 410 | 414 | 415 | 422, _) => RetryDecision::Fail,
         (420 | 429, _) | (400..=499, Some(_)) => throttled(limiter, headers),
         (403, None) if limiter.is_used_up(headers) => throttled(limiter, headers),
-        (501 | 505 | 511, None) | (..=499, _) => Verdict::Fail,
+        (501 | 505 | 511, None) | (..=499, _) => RetryDecision::Fail,
         (_, told) => later(told),
     }
 }
 
-fn later(told: Option<Throttle>) -> Verdict {
+fn later(told: Option<Throttle>) -> RetryDecision {
     match told {
-        Some(Throttle::Until(wait)) => Verdict::After(wait),
-        _ => Verdict::Backoff,
+        Some(Throttle::Until(wait)) => RetryDecision::After(wait),
+        _ => RetryDecision::Backoff,
     }
 }
 
-fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> Verdict {
-    Verdict::Throttled(match limiter.throttle(headers) {
+fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> RetryDecision {
+    RetryDecision::Throttled(match limiter.throttle(headers) {
         Throttle::Until(wait) => Some(wait),
         Throttle::Concurrency | Throttle::Unknown => None,
     })

@@ -13,7 +13,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
 use crate::error::{Error, ErrorKind, Result};
 
-type Body = BoxStream<'static, Result<Bytes>>;
+type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// What is decompressed at a time: a thousand times as much may come of it.
 const SLICE: usize = 4096;
@@ -24,7 +24,7 @@ const MAGIC: u8 = 0x1f;
 
 /// `body` without the codings that `headers` name (RFC 9110, section 8.4); the headers then speak of what is left. A coding that
 /// was not asked for is an error of the body, so that the status can still be told.
-pub(super) fn decoded(headers: &mut HeaderMap, body: Body) -> Body {
+pub(super) fn decoded(headers: &mut HeaderMap, body: ByteStream) -> ByteStream {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let text: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).to_lowercase()).collect();
     let codings = text.iter().flat_map(|line| line.split(',')).map(str::trim);
@@ -49,7 +49,7 @@ pub(super) fn decoded(headers: &mut HeaderMap, body: Body) -> Body {
     body
 }
 
-fn gunzip(body: Body) -> Body {
+fn gunzip(body: ByteStream) -> ByteStream {
     let members = Members {
         body,
         piece: Bytes::new(),
@@ -67,7 +67,7 @@ fn gunzip(body: Body) -> Body {
 
 /// The members of a gzip body, one after the other.
 struct Members {
-    body: Body,
+    body: ByteStream,
     /// What has come and is still compressed.
     piece: Bytes,
     member: GzDecoder<Vec<u8>>,

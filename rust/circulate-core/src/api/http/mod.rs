@@ -5,15 +5,15 @@
 
 mod challenge;
 mod classify;
+mod concurrency;
 mod error_body;
 mod gunzip;
 mod pacing;
 mod rate_limit;
 mod retry;
-mod slots;
 mod told_time;
+mod transport;
 mod trouble;
-mod wire;
 
 use std::fmt;
 
@@ -29,13 +29,13 @@ pub use crate::redact::Redactor;
 
 pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure};
-pub(crate) use classify::{LACKS_SCOPE, Told, verdict_of};
+pub(crate) use classify::{LACKS_SCOPE, VendorError, verdict_of};
+pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
 pub(crate) use error_body::without_mark;
 pub use pacing::Pacing;
-pub use rate_limit::{Pass, RateLimiter, server_date};
-pub use retry::{Jitter, Retry, RetryPolicy, Tally, Verdict};
-pub use slots::{Slot, Slots};
-pub use wire::Wire;
+pub use rate_limit::{RateLimitPermit, RateLimiter, server_date};
+pub use retry::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
+pub use transport::ReqwestTransport;
 
 /// A request, complete but for its credentials.
 #[derive(Clone)]

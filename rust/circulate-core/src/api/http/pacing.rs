@@ -1,6 +1,6 @@
 //! What all clients of one account share, so that together they keep to its limits.
 
-use super::{RateLimiter, Slots};
+use super::{ConcurrencyLimiter, RateLimiter};
 use crate::catalog::{RateLimit, Source};
 use crate::clock::Clock;
 
@@ -10,7 +10,7 @@ pub struct Pacing {
     /// Knows the quota.
     pub limiter: RateLimiter,
     /// Bounds how many requests are on their way.
-    pub slots: Slots,
+    pub slots: ConcurrencyLimiter,
 }
 
 impl Pacing {
@@ -20,7 +20,7 @@ impl Pacing {
             source.rate_limit.as_ref().map_or_else(RateLimit::default_in_flight, |rules| rules.in_flight);
         Self {
             limiter: RateLimiter::new(source.rate_limit.clone(), clock),
-            slots: Slots::new(usize::try_from(most).unwrap_or(1)),
+            slots: ConcurrencyLimiter::new(usize::try_from(most).unwrap_or(1)),
         }
     }
 }

@@ -39,24 +39,24 @@ enum Note {
     #[default]
     Nothing,
     ToTell(String),
-    Told,
+    VendorError,
 }
 
 #[derive(Debug, Default)]
 struct Bucket {
-    window: Option<Window>,
+    window: Option<QuotaWindow>,
     /// Requests that are on their way.
     in_flight: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Window {
+struct QuotaWindow {
     /// As told, less what was sent since.
     quota: Quota,
     /// When it ends by the server's clock, if an answer told.
     reset: Option<Timestamp>,
     /// When it ends by ours.
-    ends: End,
+    ends: WindowEnd,
     /// Whether an answer told when it ends.
     told: bool,
 }
@@ -64,12 +64,12 @@ struct Window {
 /// When a window ends, by two clocks: the one for waits stands still while a Lambda function is frozen, the one on the wall may
 /// be set back. It has ended when either says so.
 #[derive(Debug, Clone, Copy)]
-struct End {
+struct WindowEnd {
     at: Instant,
     by_the_wall: Timestamp,
 }
 
-impl End {
+impl WindowEnd {
     fn in_time(span: Duration, clock: &Clock) -> Self {
         Self { at: Instant::now() + span, by_the_wall: later(clock.now(), span) }
     }
@@ -100,7 +100,7 @@ impl RateLimiter {
 
     /// Lets a request for `path` go and counts it, as the API will; or tells how long to wait first, so that the headroom
     /// is left to others.
-    pub fn admit(&self, path: &str) -> Result<Pass<'_>, Duration> {
+    pub fn admit(&self, path: &str) -> Result<RateLimitPermit<'_>, Duration> {
         let bucket_name = self.bucket_of(path);
         let mut buckets = self.buckets();
         let bucket = buckets.entry(bucket_name.clone()).or_default();
@@ -108,7 +108,7 @@ impl RateLimiter {
             if window.ends.left(&self.clock).is_zero() {
                 // The next window has begun, with all of the quota. When it ends is told by the first answer.
                 window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
-                window.ends = End::in_time(UNTOLD_WINDOW, &self.clock);
+                window.ends = WindowEnd::in_time(UNTOLD_WINDOW, &self.clock);
                 (window.reset, window.told) = (None, false);
             }
             // However small the quota is, one request of it is ours.
@@ -119,7 +119,7 @@ impl RateLimiter {
             window.quota.remaining -= 1;
         }
         bucket.in_flight += 1;
-        Ok(Pass { limiter: self, bucket: bucket_name })
+        Ok(RateLimitPermit { limiter: self, bucket: bucket_name })
     }
 
     fn bucket_of(&self, path: &str) -> String {
@@ -162,9 +162,9 @@ impl RateLimiter {
         if !matches!(*note, Note::ToTell(_)) {
             return None;
         }
-        match std::mem::replace(&mut *note, Note::Told) {
+        match std::mem::replace(&mut *note, Note::VendorError) {
             Note::ToTell(text) => Some(text),
-            Note::Nothing | Note::Told => None,
+            Note::Nothing | Note::VendorError => None,
         }
     }
 
@@ -194,12 +194,12 @@ fn covers(bucket: &str, path: &str) -> bool {
 
 /// A request that was let go, until it is answered.
 #[derive(Debug)]
-pub struct Pass<'l> {
+pub struct RateLimitPermit<'l> {
     limiter: &'l RateLimiter,
     bucket: String,
 }
 
-impl Pass<'_> {
+impl RateLimitPermit<'_> {
     /// Learns from the answer; returns the quota if it told one.
     pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
         let limiter = self.limiter;
@@ -218,17 +218,17 @@ impl Pass<'_> {
         };
         let quota = Quota { remaining, limit: told.limit };
         let ends = match (wait, counted) {
-            (Some(wait), _) => End::in_time(wait, &limiter.clock),
+            (Some(wait), _) => WindowEnd::in_time(wait, &limiter.clock),
             // It ends when it was taken to end before: else it never would.
             (None, Some(window)) => window.ends,
-            (None, None) => End::in_time(limiter.assume_window(rules, headers), &limiter.clock),
+            (None, None) => WindowEnd::in_time(limiter.assume_window(rules, headers), &limiter.clock),
         };
-        bucket.window = Some(Window { quota, reset, ends, told: wait.is_some() });
+        bucket.window = Some(QuotaWindow { quota, reset, ends, told: wait.is_some() });
         Some(told)
     }
 }
 
-impl Window {
+impl QuotaWindow {
     /// Whether an answer that tells this end is about this window, rather than about the next one.
     fn is_told_by(&self, reset: Option<Timestamp>, wait: Option<Duration>, clock: &Clock) -> bool {
         match (self.reset, reset, wait) {
@@ -240,7 +240,7 @@ impl Window {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for RateLimitPermit<'_> {
     fn drop(&mut self) {
         if let Some(bucket) = self.limiter.buckets().get_mut(&self.bucket) {
             bucket.in_flight -= 1;

@@ -33,7 +33,7 @@ impl Default for RetryPolicy {
 
 /// What a failed attempt allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetryDecision {
     /// It will fail again.
     Fail,
     /// The credentials were refused: it will fail again unless there are others.
@@ -105,24 +105,24 @@ impl Retry {
     }
 
     /// The wait before the next attempt, or `None` to give up.
-    pub fn wait(&self, verdict: Verdict, tally: &mut Tally) -> Option<Duration> {
+    pub fn wait(&self, verdict: RetryDecision, tally: &mut Tally) -> Option<Duration> {
         match verdict {
-            Verdict::Fail | Verdict::Renew | Verdict::Nonce => None,
-            Verdict::Session | Verdict::Once => {
+            RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce => None,
+            RetryDecision::Session | RetryDecision::Once => {
                 let again = !std::mem::replace(&mut tally.tried_once_more, true);
                 (again && self.policy.attempts > 1 && self.spend()).then(|| self.backoff(1))
             }
-            Verdict::Throttled(told) => {
+            RetryDecision::Throttled(told) => {
                 tally.throttled += 1;
                 (tally.throttled <= self.policy.throttled)
                     .then(|| self.told_or_backoff(told, tally.throttled))
             }
-            Verdict::Backoff | Verdict::After(_) => {
+            RetryDecision::Backoff | RetryDecision::After(_) => {
                 tally.failed += 1;
                 if tally.failed >= self.policy.attempts || !self.spend() {
                     return None;
                 }
-                let told = if let Verdict::After(told) = verdict { Some(told) } else { None };
+                let told = if let RetryDecision::After(told) = verdict { Some(told) } else { None };
                 Some(self.told_or_backoff(told, tally.failed))
             }
         }
@@ -168,15 +168,15 @@ mod tests {
     #[test]
     fn attempts_are_bounded() {
         let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
-        let waits = std::iter::from_fn(|| retry.wait(Verdict::Backoff, &mut tally)).count();
+        let waits = std::iter::from_fn(|| retry.wait(RetryDecision::Backoff, &mut tally)).count();
         assert_eq!(waits, 5, "six attempts have five waits between them");
-        assert_eq!(retry.wait(Verdict::Fail, &mut Tally::default()), None);
+        assert_eq!(retry.wait(RetryDecision::Fail, &mut Tally::default()), None);
     }
 
     #[test]
     fn the_budget_is_shared_by_all_requests_and_earned_back() {
         let retry = retry(RetryPolicy { budget: 3, ..RetryPolicy::default() });
-        let one_retry = || retry.wait(Verdict::Backoff, &mut Tally::default()).is_some();
+        let one_retry = || retry.wait(RetryDecision::Backoff, &mut Tally::default()).is_some();
         assert!(one_retry() && one_retry() && one_retry());
         assert!(!one_retry());
         for _ in 0..5 {
@@ -188,27 +188,30 @@ mod tests {
     #[test]
     fn being_throttled_costs_no_attempts_but_ends_too() {
         let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
-        let told = Verdict::Throttled(Some(Duration::from_secs(10)));
+        let told = RetryDecision::Throttled(Some(Duration::from_secs(10)));
         let waits: Vec<_> = std::iter::from_fn(|| retry.wait(told, &mut tally)).collect();
         assert_eq!(waits.len(), 30);
         assert!(waits.iter().all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64())));
-        assert!(retry.wait(Verdict::Backoff, &mut tally).is_some());
+        assert!(retry.wait(RetryDecision::Backoff, &mut tally).is_some());
     }
 
     #[test]
     fn what_is_worth_one_retry_gets_one() {
-        for verdict in [Verdict::Once, Verdict::Session] {
+        for verdict in [RetryDecision::Once, RetryDecision::Session] {
             let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
             assert!(retry.wait(verdict, &mut tally).is_some());
             assert_eq!(retry.wait(verdict, &mut tally), None);
-            assert!(retry.wait(Verdict::Backoff, &mut tally).is_some(), "another trouble is counted apart");
+            assert!(
+                retry.wait(RetryDecision::Backoff, &mut tally).is_some(),
+                "another trouble is counted apart"
+            );
         }
     }
 
     #[test]
     fn an_api_that_says_at_once_is_not_asked_without_a_pause() {
         let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
-        let at_once = Verdict::Throttled(Some(Duration::ZERO));
+        let at_once = RetryDecision::Throttled(Some(Duration::ZERO));
         let waits: Duration = std::iter::from_fn(|| retry.wait(at_once, &mut tally)).sum();
         assert!(waits > Duration::from_mins(3), "{waits:?}");
     }

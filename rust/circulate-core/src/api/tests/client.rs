@@ -12,7 +12,7 @@ use crate::api::auth::sign_in;
 use crate::api::http::{Jitter, RetryPolicy};
 use crate::error::Status;
 use crate::secrets::StoredSecret;
-use crate::testing::{Answer, CANARY, Script, connection, okta_account, okta_users, put_secret};
+use crate::testing::{CANARY, Script, ScriptedResponse, connection, okta_account, okta_users, put_secret};
 
 const USERS: &str = "https://acme.okta.com/api/v1/users?limit=200";
 
@@ -48,11 +48,11 @@ async fn get(client: &Client) -> Result<String> {
     client.fetch(&mut request(USERS), body).await
 }
 
-fn ok() -> Answer {
-    Answer::new(200, "[]")
+fn ok() -> ScriptedResponse {
+    ScriptedResponse::new(200, "[]")
 }
 
-fn times(count: usize, answer: &Answer) -> Vec<Answer> {
+fn times(count: usize, answer: &ScriptedResponse) -> Vec<ScriptedResponse> {
     vec![answer.clone(); count]
 }
 
@@ -86,7 +86,7 @@ impl Authorize for Numbered {
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
     for (refusals, answered) in [(1, true), (2, false)] {
-        let script = Script::new([times(refusals, &Answer::new(401, "")), vec![ok()]].concat());
+        let script = Script::new([times(refusals, &ScriptedResponse::new(401, "")), vec![ok()]].concat());
         let mut client = client(&script);
         client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
         let (seconds, done) = timed(get(&client)).await;
@@ -105,7 +105,7 @@ async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_that_do_not_change_are_not_asked_for_twice() {
-    let script = Script::new([Answer::new(401, ""), ok()]);
+    let script = Script::new([ScriptedResponse::new(401, ""), ok()]);
     let error = get(&client(&script)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
     assert_eq!(script.urls().len(), 1);
@@ -113,7 +113,7 @@ async fn credentials_that_do_not_change_are_not_asked_for_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn every_attempt_waits_for_the_quota_then_signs_in_anew() {
-    let script = Script::new([Answer::new(503, "").quota(10, 5, 30), ok()]);
+    let script = Script::new([ScriptedResponse::new(503, "").quota(10, 5, 30), ok()]);
     let mut client = client(&script);
     client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
     get(&client).await.unwrap();
@@ -131,8 +131,10 @@ async fn a_secret_that_was_rotated_while_we_worked_is_read_again() {
     let stored = StoredSecret::open(&aws, &id).await.unwrap();
     let source = okta_users().source;
     let account = Account::resolve(&source, &BTreeMap::new(), Some(stored), None).unwrap();
-    let script =
-        Script::new([Answer::new(401, ""), Answer::new(400, r#"{"errorSummary": "not new-token"}"#)]);
+    let script = Script::new([
+        ScriptedResponse::new(401, ""),
+        ScriptedResponse::new(400, r#"{"errorSummary": "not new-token"}"#),
+    ]);
     let client = client_of(&account, RetryPolicy::default(), &script, &Stop::new(None));
     put_secret(&id, r#"{"okta_domain": "acme.okta.com", "okta_api_key": "new-token"}"#).await;
     let error = get(&client).await.unwrap_err();
@@ -165,7 +167,7 @@ async fn headers_of_the_stream_replace_those_of_the_source() {
 
 #[tokio::test(start_paused = true)]
 async fn a_503_is_asked_again_after_a_backoff_within_its_bounds() {
-    let mut answers = times(4, &Answer::new(503, ""));
+    let mut answers = times(4, &ScriptedResponse::new(503, ""));
     answers.push(ok());
     let script = Script::new(answers);
     let (seconds, done) = timed(get(&client(&script))).await;
@@ -175,7 +177,7 @@ async fn a_503_is_asked_again_after_a_backoff_within_its_bounds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_used_up_quota_is_waited_for_by_the_servers_clock() {
-    let script = Script::new([Answer::new(429, "").quota(600, 0, 17), ok()]);
+    let script = Script::new([ScriptedResponse::new(429, "").quota(600, 0, 17), ok()]);
     let (seconds, done) = timed(get(&client(&script))).await;
     done.unwrap();
     assert!((17.0..=19.0).contains(&seconds), "{seconds}");
@@ -183,7 +185,7 @@ async fn a_used_up_quota_is_waited_for_by_the_servers_clock() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_at_once_is_not_waited_for_until_the_reset() {
-    let script = Script::new([Answer::new(429, "").quota(0, 0, 60), ok()]);
+    let script = Script::new([ScriptedResponse::new(429, "").quota(0, 0, 60), ok()]);
     let (seconds, done) = timed(get(&client(&script))).await;
     done.unwrap();
     assert!(seconds <= 3.0, "{seconds}");
@@ -192,7 +194,7 @@ async fn too_many_at_once_is_not_waited_for_until_the_reset() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_honoured() {
     for status in [429, 503] {
-        let script = Script::new([Answer::new(status, "").header("retry-after", "7"), ok()]);
+        let script = Script::new([ScriptedResponse::new(status, "").header("retry-after", "7"), ok()]);
         let (seconds, done) = timed(get(&client(&script))).await;
         done.unwrap();
         assert!((7.0..=8.0).contains(&seconds), "{status}: {seconds}");
@@ -207,7 +209,8 @@ async fn what_would_fail_again_is_not_asked_again() {
         (404, ErrorKind::NotFound),
         (302, ErrorKind::Api),
     ] {
-        let script = Script::new([Answer::new(status, "").header("location", "https://elsewhere.example/")]);
+        let script =
+            Script::new([ScriptedResponse::new(status, "").header("location", "https://elsewhere.example/")]);
         let error = get(&client(&script)).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Status::Permanent), "{status}");
         assert_eq!(script.urls(), [USERS], "{status}");
@@ -216,7 +219,7 @@ async fn what_would_fail_again_is_not_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded_and_then_nobody_else_retries() {
-    let script = Script::new(times(10, &Answer::new(503, "")));
+    let script = Script::new(times(10, &ScriptedResponse::new(503, "")));
     let error = get(&client(&script)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Status::Persistent));
     assert_eq!(script.urls().len(), 6);
@@ -224,7 +227,7 @@ async fn attempts_are_bounded_and_then_nobody_else_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_429_ends_as_rate_limited() {
-    let script = Script::new(times(40, &Answer::new(429, "").header("retry-after", "1")));
+    let script = Script::new(times(40, &ScriptedResponse::new(429, "").header("retry-after", "1")));
     let client = client(&script);
     let error = get(&client).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimited, Status::Persistent));
@@ -248,7 +251,7 @@ fn a_page_size_is_found_however_its_name_is_written() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_off_is_asked_for_again() {
-    let script = Script::new([Answer::new(200, "[1").broken(), ok()]);
+    let script = Script::new([ScriptedResponse::new(200, "[1").broken(), ok()]);
     assert_eq!(get(&client(&script)).await.unwrap(), "[]");
     assert_eq!(script.urls().len(), 2);
 }
@@ -268,7 +271,7 @@ async fn a_second_500_halves_the_page_and_leaves_the_rest_of_the_url_as_it_is() 
             "https://acme.okta.com/api/v1/users?after=a%2Fb%252B+c|~*%5b%5D&limit={limit}&x=%27&limits=200&y"
         )
     };
-    let mut answers = times(4, &Answer::new(500, ""));
+    let mut answers = times(4, &ScriptedResponse::new(500, ""));
     answers.push(ok());
     let script = Script::new(answers);
     let mut asked = request(&url(200));
@@ -279,7 +282,7 @@ async fn a_second_500_halves_the_page_and_leaves_the_rest_of_the_url_as_it_is() 
 
 #[tokio::test(start_paused = true)]
 async fn a_page_is_never_made_smaller_than_its_minimum() {
-    let script = Script::new(times(10, &Answer::new(500, "")));
+    let script = Script::new(times(10, &ScriptedResponse::new(500, "")));
     let policy = RetryPolicy { attempts: 10, ..RetryPolicy::default() };
     let client = client_with(policy, &script, &Stop::new(None));
     client.fetch(&mut request(USERS), body).await.unwrap_err();
@@ -303,7 +306,7 @@ async fn half_of_the_quota_is_left_to_others() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interruption_ends_a_wait_at_once() {
-    let script = Script::new([Answer::new(429, "").header("retry-after", "60")]);
+    let script = Script::new([ScriptedResponse::new(429, "").header("retry-after", "60")]);
     let stop = Stop::new(None);
     let client = client_with(RetryPolicy::default(), &script, &stop);
     let interrupt = async {
@@ -327,7 +330,7 @@ async fn an_interruption_ends_an_answer_that_is_on_its_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_cannot_end_in_time_is_not_begun() {
-    let script = Script::new([Answer::new(429, "").header("retry-after", "60")]);
+    let script = Script::new([ScriptedResponse::new(429, "").header("retry-after", "60")]);
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
     let client = client_with(RetryPolicy::default(), &script, &stop);
     let (seconds, done) = timed(get(&client)).await;
@@ -339,7 +342,7 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_can_not_be_retried_in_time_is_told_with_the_deadline() {
     for (seconds, answers) in [(20, 40), (1, 5)] {
-        let script = Script::new(times(answers, &Answer::new(500, "")));
+        let script = Script::new(times(answers, &ScriptedResponse::new(500, "")));
         let stop = Stop::new(Some(Instant::now() + Duration::from_secs(seconds)));
         let policy = RetryPolicy { attempts: 100, budget: 100, ..RetryPolicy::default() };
         let client = client_with(policy, &script, &stop);
@@ -355,7 +358,7 @@ async fn an_error_that_can_not_be_retried_in_time_is_told_with_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_comes_while_a_retry_is_on_its_way_is_told_with_the_error() {
-    let script = Script::new([Answer::new(503, ""), ok().after(Duration::from_hours(1))]);
+    let script = Script::new([ScriptedResponse::new(503, ""), ok().after(Duration::from_hours(1))]);
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
     let client = client_with(RetryPolicy::default(), &script, &stop);
     assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
@@ -372,7 +375,7 @@ async fn a_wait_for_our_own_headroom_is_not_said_to_be_the_apis() {
     assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
     let reason = stop.reason().unwrap();
     assert_eq!(stop.in_words(reason), "wait: waiting to leave 50 % of the quota to others (headroom)");
-    let script = Script::new([Answer::new(403, "").header("retry-after", "60")]);
+    let script = Script::new([ScriptedResponse::new(403, "").header("retry-after", "60")]);
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
     get(&client_with(RetryPolicy::default(), &script, &stop)).await.unwrap_err();
     let told = stop.in_words(stop.reason().unwrap());
@@ -381,7 +384,7 @@ async fn a_wait_for_our_own_headroom_is_not_said_to_be_the_apis() {
 
 #[tokio::test(start_paused = true)]
 async fn an_invalid_session_amid_pages_is_asked_once_more_and_then_told() {
-    let invalid = Answer::new(403, r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#);
+    let invalid = ScriptedResponse::new(403, r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#);
     let script = Script::new([invalid.clone(), ok()]);
     assert_eq!(get(&client(&script)).await.unwrap(), "[]");
     let script = Script::new(times(5, &invalid));
@@ -398,7 +401,7 @@ async fn an_invalid_session_amid_pages_is_asked_once_more_and_then_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_that_means_an_empty_list_is_no_error() {
-    let script = Script::new([Answer::new(404, "gone")]);
+    let script = Script::new([ScriptedResponse::new(404, "gone")]);
     let mut asked = PageRequest { empty_statuses: [404].into(), ..request(USERS) };
     assert_eq!(client(&script).fetch(&mut asked, body).await.unwrap(), "");
 }
@@ -441,7 +444,7 @@ async fn no_request_leaves_for_another_origin() {
 #[tokio::test(start_paused = true)]
 async fn the_token_is_in_no_text() {
     let told = format!(r#"{{"errorCode":"E1","errorSummary":"Invalid token {CANARY}"}}"#);
-    let script = Script::new([Answer::new(503, told.clone()), Answer::new(401, told)]);
+    let script = Script::new([ScriptedResponse::new(503, told.clone()), ScriptedResponse::new(401, told)]);
     let client = client(&script);
     let mut asked = request(&format!("{USERS}&after=00uprivate"));
     let error = client.fetch(&mut asked, body).await.unwrap_err();

@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use crate::error::{Error, ErrorKind, Result};
 
-type Digest = [u8; 16];
-const SIZE: usize = size_of::<Digest>();
+type ShortDigest = [u8; 16];
+const SIZE: usize = size_of::<ShortDigest>();
 
 /// Digests in memory: some 18 MB of them. The others are in a temporary file, in sorted runs of as many.
 const IN_MEMORY: usize = 500_000;
@@ -17,7 +17,7 @@ const WINDOW: usize = 256;
 /// See the module.
 #[derive(Debug)]
 pub struct KnownParents {
-    newest: HashSet<Digest>,
+    newest: HashSet<ShortDigest>,
     in_memory: usize,
     file: Option<File>,
     runs: usize,
@@ -35,7 +35,7 @@ impl KnownParents {
     }
 
     /// Adds a parent; returns whether it was not known.
-    pub fn insert(&mut self, digest: Digest) -> Result<bool> {
+    pub fn insert(&mut self, digest: ShortDigest) -> Result<bool> {
         if self.newest.contains(&digest) || self.is_in_file(&digest).map_err(failed)? {
             return Ok(false);
         }
@@ -58,7 +58,7 @@ impl KnownParents {
         Ok(())
     }
 
-    fn is_in_file(&self, digest: &Digest) -> std::io::Result<bool> {
+    fn is_in_file(&self, digest: &ShortDigest) -> std::io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
         for run in 0..self.runs {
             if is_in_run(file, run * self.in_memory, self.in_memory, digest)? {
@@ -71,7 +71,7 @@ impl KnownParents {
 
 /// Looks for a digest in a sorted run of `length`. They are spread evenly, so that its own value tells about where it stands;
 /// two or three windows are read.
-fn is_in_run(file: &File, run: usize, length: usize, digest: &Digest) -> std::io::Result<bool> {
+fn is_in_run(file: &File, run: usize, length: usize, digest: &ShortDigest) -> std::io::Result<bool> {
     let wanted = scale(digest);
     // It can only stand from `low` up to `high`, whose values lie around its own.
     let (mut low, mut high) = ((0, 0), (length, u64::MAX));
@@ -96,7 +96,7 @@ fn is_in_run(file: &File, run: usize, length: usize, digest: &Digest) -> std::io
 }
 
 /// Where a digest stands among all there could be.
-fn scale(digest: &Digest) -> u64 {
+fn scale(digest: &ShortDigest) -> u64 {
     digest.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    fn digest(number: u64) -> Digest {
+    fn digest(number: u64) -> ShortDigest {
         let whole: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
         whole[..SIZE].try_into().unwrap()
     }

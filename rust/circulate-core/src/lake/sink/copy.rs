@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// An object as it is known to have been stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct StoredObject {
     /// Its key.
     pub key: String,
     /// Its size.
@@ -21,7 +21,7 @@ pub struct Known {
     pub content_encoding: Option<&'static str>,
 }
 
-impl Known {
+impl StoredObject {
     fn is(&self, bytes: &[u8]) -> bool {
         bytes.len() as u64 == self.bytes && crate::hex(&Sha256::digest(bytes)) == self.sha256
     }
@@ -33,7 +33,11 @@ impl Known {
 }
 
 /// Copies an object through memory.
-pub async fn copy_by_reading<S: Sink + ?Sized>(to: &S, from: &dyn Sink, known: &Known) -> Result<Created> {
+pub async fn copy_by_reading<S: Sink + ?Sized>(
+    to: &S,
+    from: &dyn Sink,
+    known: &StoredObject,
+) -> Result<Created> {
     if let Some(there) = to.read(&known.key).await? {
         return if known.is(&there) { Ok(Created::Exists) } else { Err(another(&known.key)) };
     }

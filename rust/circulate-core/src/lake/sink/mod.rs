@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 
-pub use copy::{Known, copy_by_reading};
+pub use copy::{StoredObject, copy_by_reading};
 pub(crate) use copy::{another, differs, missing};
 pub use local::LocalFolder;
 pub(crate) use local::make_folders;
@@ -66,7 +66,11 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
     /// Creates the object that `from` has under the same key and that must be as it is `known`, unless it is here already.
     /// What is not as known, there or here, is a mismatch.
-    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+    fn copy_from<'a>(
+        &'a self,
+        from: &'a dyn Sink,
+        known: &'a StoredObject,
+    ) -> BoxFuture<'a, Result<Created>> {
         Box::pin(copy_by_reading(self, from, known))
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use crate::encode::{Compression, Encoder, Format, Known, Scratch, TableRules};
+use crate::encode::{Compression, Encoder, Format, Scratch, TableRules, TableState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::{BatchLimits, Memory};
 use crate::lake::keys::StreamKeys;
@@ -132,7 +132,7 @@ impl ObjectWriter {
     }
 
     /// What is known of tables by now, after [`finish`](Self::finish).
-    pub fn known(&mut self) -> Option<Known<'_>> {
+    pub fn known(&mut self) -> Option<TableState<'_>> {
         match &mut self.filling {
             Filling::Table(table) => table.known(),
             Filling::Text { .. } => None,

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{ObjectFormat, ObjectStore};
-use crate::encode::{Columnar, Encoded, Encoder, JsonArray, Known, TableRules, Tabulator};
+use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules, TableState, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::Memory;
 
@@ -18,8 +18,8 @@ use crate::extract::batch::Memory;
 const PIECES: u32 = 5;
 
 /// Records on their way to be encoded, and the room they take.
-type Piece = (Vec<u8>, Arc<OwnedSemaphorePermit>);
-type Table = (RecordBatch, Arc<OwnedSemaphorePermit>);
+type RecordsPiece = (Vec<u8>, Arc<OwnedSemaphorePermit>);
+type ConvertedPiece = (RecordBatch, Arc<OwnedSemaphorePermit>);
 
 /// See the module.
 #[derive(Debug)]
@@ -28,12 +28,12 @@ pub(super) struct TableFilling {
     records: usize,
     memory: Memory,
     looks: ObjectFormat,
-    tables: Tables,
+    tables: Tabulation,
 }
 
 /// What knows the columns is with us, or with the workers.
 #[derive(Debug)]
-enum Tables {
+enum Tabulation {
     Here(Box<Tabulator>),
     Away(Workers),
     /// A worker did not come back.
@@ -43,7 +43,7 @@ enum Tables {
 /// They end by themselves when they are let go.
 #[derive(Debug)]
 struct Workers {
-    pieces: Sender<Piece>,
+    pieces: Sender<RecordsPiece>,
     room: Arc<Semaphore>,
     objects: Receiver<Encoded>,
     converting: JoinHandle<Result<Converted>>,
@@ -60,7 +60,7 @@ impl TableFilling {
             records: 0,
             memory,
             looks,
-            tables: Tables::Here(Box::new(Tabulator::new(rules))),
+            tables: Tabulation::Here(Box::new(Tabulator::new(rules))),
         }
     }
 
@@ -78,10 +78,10 @@ impl TableFilling {
     }
 
     /// What is known of the tables by now; `None` while they are being made.
-    pub(super) fn known(&self) -> Option<Known<'_>> {
+    pub(super) fn known(&self) -> Option<TableState<'_>> {
         match &self.tables {
-            Tables::Here(tabulator) => Some(tabulator.known()),
-            Tables::Away(_) | Tables::Lost => None,
+            Tabulation::Here(tabulator) => Some(tabulator.known()),
+            Tabulation::Away(_) | Tabulation::Lost => None,
         }
     }
 
@@ -131,24 +131,24 @@ impl TableFilling {
     }
 
     fn workers(&mut self) -> Result<&mut Workers> {
-        self.tables = match std::mem::replace(&mut self.tables, Tables::Lost) {
-            Tables::Here(tabulator) => {
+        self.tables = match std::mem::replace(&mut self.tables, Tabulation::Lost) {
+            Tabulation::Here(tabulator) => {
                 let enough = self.memory.for_table(self.looks.batch);
                 let columnar = Columnar::new(self.looks.format, self.looks.compression, enough);
-                Tables::Away(Workers::begin(tabulator, columnar, self.memory.for_columns()))
+                Tabulation::Away(Workers::begin(tabulator, columnar, self.memory.for_columns()))
             }
             other => other,
         };
         match &mut self.tables {
-            Tables::Away(workers) => Ok(workers),
-            Tables::Here(_) | Tables::Lost => Err(lost()),
+            Tabulation::Away(workers) => Ok(workers),
+            Tabulation::Here(_) | Tabulation::Lost => Err(lost()),
         }
     }
 
     /// Lets the workers come to their end, and stores what they complete.
     async fn end(&mut self, store: &mut ObjectStore) -> Result<()> {
-        let workers = match std::mem::replace(&mut self.tables, Tables::Lost) {
-            Tables::Away(workers) => workers,
+        let workers = match std::mem::replace(&mut self.tables, Tabulation::Lost) {
+            Tabulation::Away(workers) => workers,
             other => {
                 self.tables = other;
                 return Ok(());
@@ -160,7 +160,7 @@ impl TableFilling {
             keep(object, store).await?;
         }
         let (tabulator, converted) = back(converting).await?;
-        self.tables = Tables::Here(tabulator);
+        self.tables = Tabulation::Here(tabulator);
         converted.and(back(encoding).await)
     }
 }
@@ -194,8 +194,8 @@ impl Workers {
 fn convert(
     tabulator: &mut Tabulator,
     most: usize,
-    mut pieces: Receiver<Piece>,
-    tables: &Sender<Table>,
+    mut pieces: Receiver<RecordsPiece>,
+    tables: &Sender<ConvertedPiece>,
 ) -> Result<()> {
     while let Some((records, room)) = pieces.blocking_recv() {
         let mut from = 0;
@@ -211,7 +211,11 @@ fn convert(
 }
 
 /// Makes objects of tables, until there are no more or nobody takes them.
-fn encode(mut columnar: Columnar, mut tables: Receiver<Table>, done: &Sender<Encoded>) -> Result<()> {
+fn encode(
+    mut columnar: Columnar,
+    mut tables: Receiver<ConvertedPiece>,
+    done: &Sender<Encoded>,
+) -> Result<()> {
     while let Some((table, _room)) = tables.blocking_recv() {
         for object in columnar.take(&table)? {
             if done.blocking_send(object).is_err() {

@@ -12,7 +12,7 @@ use crate::lake::manifest::{Part, read_existing, read_part};
 use crate::lake::sink::{MemorySink, Object};
 use crate::run::{Pull, Verdict};
 use crate::state::reset;
-use crate::testing::{Answer, Faulty, Lake, Script, after, page, users};
+use crate::testing::{Faulty, Lake, Script, ScriptedResponse, after, page, users};
 use crate::upkeep::verify::verify;
 
 const PK: &str = "okta#acme.okta.com#users";
@@ -140,7 +140,7 @@ impl Pulled {
 async fn a_run_is_copied_as_it_is_and_again_nothing_is() {
     let run = pulled().await;
     let done = run.promotion().run().await.unwrap();
-    assert_eq!((done.status, done.copied, done.skipped), (Status::Complete, 6, 0));
+    assert_eq!((done.status, done.copied, done.skipped), (PromotionStatus::Complete, 6, 0));
     assert_eq!((done.objects, done.records, done.manifest.as_str()), (6, 12, run.index.as_str()));
     assert_eq!(run.records().await, users(0..12));
     assert_eq!(run.parts(&*run.to).await, run.parts(&*run.lake.sink).await);
@@ -153,7 +153,7 @@ async fn a_run_is_copied_as_it_is_and_again_nothing_is() {
     assert_eq!(index.dedup_key, None, "it is not there");
     let there = run.to.keys();
     let again = run.promotion().run().await.unwrap();
-    assert_eq!((again.status, again.copied, again.skipped), (Status::Complete, 0, 6));
+    assert_eq!((again.status, again.copied, again.skipped), (PromotionStatus::Complete, 0, 6));
     assert_eq!((again.bytes, again.records), (done.bytes, done.records));
     assert_eq!(run.to.keys(), there);
 }
@@ -260,7 +260,7 @@ async fn a_deadline_ends_it_as_partial_and_the_next_ones_go_on() {
             let stop = Stop::new(Some(Instant::now() + Duration::from_secs(15)));
             let done = Promotion { to, compact, stop, ..run.promotion() }.run().await.unwrap();
             rounds += 1;
-            if done.status == Status::Complete {
+            if done.status == PromotionStatus::Complete {
                 break;
             }
             assert_eq!(done.continuation.as_deref(), Some(done.run_id.as_str()));
@@ -282,7 +282,7 @@ async fn asked_to_stop_it_begins_nothing() {
     stop.request(crate::stop::StopReason::Interrupted);
     for compact in [None, Some(SMALL)] {
         let done = Promotion { stop: stop.clone(), compact, ..run.promotion() }.run().await.unwrap();
-        assert_eq!((done.status, done.copied), (Status::Partial, 0));
+        assert_eq!((done.status, done.copied), (PromotionStatus::Partial, 0));
         assert_eq!(done.stopped_by.as_deref(), Some("interrupted"));
         assert!(run.is_empty());
     }
@@ -299,7 +299,10 @@ async fn two_at_once_do_no_harm() {
         };
         let (a, b) = (start(one, 7), start(other, 9));
         let (a, b) = tokio::join!(a.run(), b.run());
-        assert_eq!((a.unwrap().status, b.unwrap().status), (Status::Complete, Status::Complete));
+        assert_eq!(
+            (a.unwrap().status, b.unwrap().status),
+            (PromotionStatus::Complete, PromotionStatus::Complete)
+        );
         assert_eq!((run.status().await, run.records().await), (RunStatus::Committed, users(0..12)));
     }
 }
@@ -503,12 +506,12 @@ async fn a_group_that_another_version_compressed_is_taken_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn runs_without_objects_get_an_index_too() {
     for compact in [None, Some(SMALL)] {
-        for answer in [page(&[]), Answer::new(200, "[]")] {
+        for answer in [page(&[]), ScriptedResponse::new(200, "[]")] {
             let lake = Lake::default();
             let index = lake.pull(&Script::new([answer])).run().await.report.manifest.unwrap();
             let run = Pulled::new(lake, index);
             let done = Promotion { compact, ..run.promotion() }.run().await.unwrap();
-            assert_eq!((done.status, done.objects, done.records), (Status::Complete, 0, 0));
+            assert_eq!((done.status, done.objects, done.records), (PromotionStatus::Complete, 0, 0));
             assert_eq!(run.records().await, Vec::<String>::new());
         }
     }

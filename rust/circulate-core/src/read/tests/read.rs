@@ -10,7 +10,9 @@ use crate::api::auth::sign_in;
 use crate::error::ErrorKind;
 use crate::page::{Record, Watch};
 use crate::stop::StopReason;
-use crate::testing::{Answer, Script, after, connection, okta, okta_account, okta_users, page, users};
+use crate::testing::{
+    Script, ScriptedResponse, after, connection, okta, okta_account, okta_users, page, users,
+};
 
 fn read_of(definition: Definition, script: &Arc<Script>, records: usize) -> Read {
     let account = okta_account();
@@ -63,7 +65,7 @@ async fn batches_come_in_order_with_their_bytes_as_received() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_before_a_failure_is_handed_over_first() {
-    let script = Script::new([page(&users(0..3)).next(&after(3)), Answer::new(200, "<html>")]);
+    let script = Script::new([page(&users(0..3)).next(&after(3)), ScriptedResponse::new(200, "<html>")]);
     let mut reading = read_of(okta_users(), &script, 1000).start();
     assert_eq!(texts(&reading.next().await.unwrap().unwrap()), users(0..3));
     assert_eq!(reading.next().await.unwrap_err().kind(), ErrorKind::Data);

@@ -7,7 +7,7 @@ use super::*;
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::PartitionOutcome::{Complete, Gone, Refused};
 use crate::lake::manifest::{Part, PlanPart, read_part};
-use crate::testing::{Answer, Faulty, Lake, Routes, okta, page};
+use crate::testing::{Faulty, Lake, Routes, ScriptedResponse, okta, page};
 
 const APPS: &str = "/api/v1/apps?limit=200";
 const MORE_APPS: &str = "/api/v1/apps?after=c&limit=200";
@@ -97,13 +97,13 @@ async fn every_parent_is_asked_once_and_its_children_are_delivered_with_it() {
 #[tokio::test(start_paused = true)]
 async fn the_manifest_says_what_came_of_every_parent() {
     let (lake, org) = (Lake::default(), org());
-    org.set(&users_of("b"), Answer::new(404, "{}"));
-    org.set(&users_of("d"), Answer::new(403, "{}"));
+    org.set(&users_of("b"), ScriptedResponse::new(404, "{}"));
+    org.set(&users_of("d"), ScriptedResponse::new(403, "{}"));
     let report = run(&lake, &org).await.report;
-    assert_eq!((report.status, &report.holes[..]), (Verdict::Partial, &["id d".to_owned()][..]));
+    assert_eq!((report.status, &report.gaps[..]), (Verdict::Partial, &["id d".to_owned()][..]));
     assert_eq!(report.continuation, None, "it is done with, and committed");
     let index = &lake.indices().await[0];
-    assert_eq!((index.verdict.as_str(), &index.holes), ("partial", &report.holes));
+    assert_eq!((index.verdict.as_str(), &index.gaps), ("partial", &report.gaps));
     let mut outcomes = Vec::new();
     for reference in &index.parts {
         let part: Part = read_part(&*lake.sink, reference).await.unwrap();
@@ -123,7 +123,7 @@ async fn when_all_parents_refuse_the_run_fails_instead_of_asking_thousands() {
     let apps: Vec<_> = (0..100).map(|n| app(&format!("app{n}"))).collect();
     let routes = Routes::new([(APPS, page(&apps))]);
     for n in 0..100 {
-        routes.set(&users_of(&format!("app{n}")), Answer::new(403, "{}"));
+        routes.set(&users_of(&format!("app{n}")), ScriptedResponse::new(403, "{}"));
     }
     let outcome = run(&Lake::default(), &routes).await;
     assert_eq!(outcome.error.unwrap().kind(), ErrorKind::Forbidden);
@@ -140,7 +140,7 @@ async fn when_no_parent_is_found_the_run_fails_instead_of_being_complete_and_emp
 #[tokio::test(start_paused = true)]
 async fn a_run_that_failed_at_one_parent_asks_the_others_only_once() {
     let (lake, org) = (Lake::default(), org());
-    org.set(&users_of("c"), Answer::new(400, "{}"));
+    org.set(&users_of("c"), ScriptedResponse::new(400, "{}"));
     assert_eq!(run(&lake, &org).await.report.status, Verdict::Failed);
     let before = org.asked();
     org.set(&users_of("c"), page(&[user("1")]));
@@ -244,7 +244,7 @@ async fn a_hole_keeps_the_cursor_where_it_is() {
             "/api/v1/groups?limit=200",
             page(&[group("g", "2026-11-22T05:00:00.000Z"), group("h", "2026-01-01T00:00:00.000Z")]),
         ),
-        (&members("g"), Answer::new(403, "{}")),
+        (&members("g"), ScriptedResponse::new(403, "{}")),
         (&members("h"), page(&[user("2")])),
     ]);
     let members_of = |lake: &Lake| lake.pull_of(okta("group_members"), Arc::clone(&routes) as _);
@@ -265,7 +265,7 @@ async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_tol
     for kind in &policies.endpoint.list.partitions.as_ref().unwrap().values {
         routes.set(&format!("/api/v1/policies?limit=20&type={kind}"), page(&[user(kind)]));
     }
-    routes.set("/api/v1/policies?limit=20&type=ENTITY_RISK", Answer::new(401, E15));
+    routes.set("/api/v1/policies?limit=20&type=ENTITY_RISK", ScriptedResponse::new(401, E15));
     let report = lake.pull_of(policies, Arc::clone(&routes) as _).run().await.report;
     assert_eq!(report.status, Verdict::Complete);
     let counts = report.partitions.clone().unwrap();
@@ -279,7 +279,7 @@ async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_tol
 async fn an_account_that_lacks_a_feature_is_complete_without_records() {
     for (status, body) in [(404, "{}"), (401, E15)] {
         let lake = Lake::default();
-        let routes = Routes::new([("/api/v1/devices?limit=200", Answer::new(status, body))]);
+        let routes = Routes::new([("/api/v1/devices?limit=200", ScriptedResponse::new(status, body))]);
         let report = lake.pull_of(okta("devices"), routes).run().await.report;
         assert_eq!((report.status, report.totals.records), (Verdict::Complete, 0));
         assert!(report.unavailable.unwrap().contains(&status.to_string()));
@@ -289,7 +289,7 @@ async fn an_account_that_lacks_a_feature_is_complete_without_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_says_nothing_of_a_feature_fails() {
-    let routes = Routes::new([("/api/v1/devices?limit=200", Answer::new(403, "{}"))]);
+    let routes = Routes::new([("/api/v1/devices?limit=200", ScriptedResponse::new(403, "{}"))]);
     let error = Lake::default().pull_of(okta("devices"), routes).run().await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::Forbidden);
 }
@@ -302,12 +302,15 @@ async fn parents_whose_pages_name_the_next_one_are_all_asked() {
     let routes = Routes::new([
         (
             "/api/v1/iam/assignees/users?limit=100",
-            Answer::new(
+            ScriptedResponse::new(
                 200,
                 format!(r#"{{"_links":{{"next":{{"href":"{next}"}}}},"value":[{{"id":"a"}}]}}"#),
             ),
         ),
-        ("/api/v1/iam/assignees/users?after=x&limit=100", Answer::new(200, r#"{"value":[{"id":"b"}]}"#)),
+        (
+            "/api/v1/iam/assignees/users?after=x&limit=100",
+            ScriptedResponse::new(200, r#"{"value":[{"id":"b"}]}"#),
+        ),
         ("/api/v1/users/a/roles", page(&[user("1")])),
         ("/api/v1/users/b/roles", page(&[])),
     ]);
@@ -365,12 +368,12 @@ async fn what_is_missing_is_named_in_short_however_long_its_id_is() {
     let apps: Vec<_> = ids.iter().map(|id| app(id)).chain([app("a")]).collect();
     let org = Routes::new([(APPS, page(&apps)), (&users_of("a"), page(&[user("1")]))]);
     for id in &ids {
-        org.set(&users_of(id), Answer::new(403, "{}"));
+        org.set(&users_of(id), ScriptedResponse::new(403, "{}"));
     }
     let lake = Lake::default();
     let report = run(&lake, &org).await.report;
-    assert_eq!((report.status, report.holes.len()), (Verdict::Partial, 4));
-    for hole in &report.holes {
-        assert!(hole.len() < 250 && hole.ends_with("… (60001 characters)"), "{hole}");
+    assert_eq!((report.status, report.gaps.len()), (Verdict::Partial, 4));
+    for gap in &report.gaps {
+        assert!(gap.len() < 250 && gap.ends_with("… (60001 characters)"), "{gap}");
     }
 }

@@ -11,25 +11,25 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{PageSize, PaginatorSpec, Pointer};
-use crate::testing::{Answer, CANARY, Lake, Server, okta};
+use crate::testing::{CANARY, Lake, ScriptedResponse, Server, okta};
 
 /// The most records of a page.
 const CAP: usize = 20;
 
 /// A list whose next pages are named by a link in a header, or in the body. It refuses a cursor that it did not give.
-struct Api {
+struct DamagedApi {
     items: usize,
     in_body: bool,
     given: Mutex<BTreeSet<String>>,
 }
 
-impl Api {
-    fn respond(&self, url: &Url) -> Answer {
+impl DamagedApi {
+    fn respond(&self, url: &Url) -> ScriptedResponse {
         let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
         let size = value("limit").and_then(|size| size.parse().ok()).unwrap_or(CAP).clamp(1, CAP);
         let mut given = self.given.lock().unwrap();
         let start = match value("after") {
-            Some(cursor) if !given.contains(&*cursor) => return Answer::new(400, "{}"),
+            Some(cursor) if !given.contains(&*cursor) => return ScriptedResponse::new(400, "{}"),
             Some(cursor) => cursor[1..].parse().unwrap(),
             None => 0,
         };
@@ -42,7 +42,7 @@ impl Api {
             format!("https://acme.okta.com/api/v1/users?limit={size}&after={cursor}")
         });
         let body = if self.in_body { json!({"items": items, "next": next}) } else { json!(items) };
-        let answer = Answer::new(200, body.to_string()).quota(600, 599, 30);
+        let answer = ScriptedResponse::new(200, body.to_string()).quota(600, 599, 30);
         match next.filter(|_| !self.in_body) {
             Some(next) => answer.next(&next),
             None => answer,
@@ -98,7 +98,7 @@ enum Damage {
 }
 
 impl Damage {
-    fn apply(&self, answer: Answer) -> Answer {
+    fn apply(&self, answer: ScriptedResponse) -> ScriptedResponse {
         match self {
             Self::Body(edit, at) => answer.with_body(|body| edit.apply(body, *at)),
             Self::Line(name, edit, at) => {
@@ -108,9 +108,9 @@ impl Damage {
             }
             Self::Other(name, line) => answer.without(name).octets(name, line),
             Self::Lost(name) => answer.without(name),
-            Self::Status(status, body) => {
-                Answer::new(*status, body.clone()).octets("www-authenticate", body).octets("location", body)
-            }
+            Self::Status(status, body) => ScriptedResponse::new(*status, body.clone())
+                .octets("www-authenticate", body)
+                .octets("location", body),
         }
     }
 }
@@ -149,7 +149,7 @@ fn damages() -> impl Strategy<Value = Damage> {
 /// Pulls while the response number `at` is damaged. What came of it, and what a person or the lake could show of it.
 async fn pulled(
     lake: &Lake,
-    api: Api,
+    api: DamagedApi,
     limit: u32,
     at: usize,
     damage: Damage,
@@ -191,7 +191,7 @@ proptest! {
         at in 0_usize..5,
         damage in damages(),
     ) {
-        let api = Api { items, in_body, given: Mutex::default() };
+        let api = DamagedApi { items, in_body, given: Mutex::default() };
         // Behind the first page only a full one is requested again.
         let (limit, at) = if full { (20, at) } else { (100, 0) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

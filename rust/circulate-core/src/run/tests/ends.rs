@@ -9,7 +9,7 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{EndRules, PageSize, PaginatorSpec, Pointer, Single, Total};
-use crate::testing::{Answer, Lake, Server, okta, page};
+use crate::testing::{Lake, ScriptedResponse, Server, okta, page};
 
 /// A list of some API, as a server that keeps to what it says would give it.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ enum Next {
 const API: Api = Api { items: 0, cap: 100, goes_by_limit: true, next: Next::Link, envelope: None };
 
 impl Api {
-    fn respond(&self, url: &Url) -> Answer {
+    fn respond(&self, url: &Url) -> ScriptedResponse {
         let number = |name: &str| {
             let pair = url.query_pairs().find(|(key, _)| key == name);
             pair.and_then(|(_, value)| value.parse::<usize>().ok())
@@ -61,7 +61,7 @@ impl Api {
                 body
             }
         };
-        let answer = Answer::new(200, body.to_string());
+        let answer = ScriptedResponse::new(200, body.to_string());
         match next.filter(|_| self.next == Next::Link) {
             Some(next) => answer.next(&next),
             None => answer,
@@ -111,9 +111,9 @@ fn ended(report: &Report) -> EndKind {
 fn contradicted(report: &Report) -> &str {
     assert_eq!((report.status, report.next_since), (Verdict::Partial, None), "{report:?}");
     assert!(report.manifest.is_some(), "what was read is kept");
-    assert_eq!((report.ends.contradicted, report.holes.len()), (1, 1), "{report:?}");
-    assert!(report.holes[0].starts_with("okta.users after page 1: "), "{:?}", report.holes);
-    &report.holes[0]
+    assert_eq!((report.ends.contradicted, report.gaps.len()), (1, 1), "{report:?}");
+    assert!(report.gaps[0].starts_with("okta.users after page 1: "), "{:?}", report.gaps);
+    &report.gaps[0]
 }
 
 fn body_link() -> PaginatorSpec {
@@ -150,7 +150,7 @@ async fn one_page_is_not_taken_for_a_list_whose_total_is_larger() {
         assert!(
             contradicted(&report).contains("`/total` is `537`, and 20 records were read"),
             "{:?}",
-            report.holes
+            report.gaps
         );
         assert_eq!(report.totals.records, 20);
     }
@@ -175,8 +175,8 @@ async fn totals_are_found_wherever_apis_put_them() {
         let api = Api { items: 20, next: Next::Nowhere, envelope: Some(envelope.clone()), ..API };
         let report = pull_once(&listed(PaginatorSpec::None, None, true), api).await;
         match found {
-            Some(found) => assert!(contradicted(&report).contains(found), "{envelope}: {:?}", report.holes),
-            None => assert_eq!(report.status, Verdict::Complete, "{envelope}: {:?}", report.holes),
+            Some(found) => assert!(contradicted(&report).contains(found), "{envelope}: {:?}", report.gaps),
+            None => assert_eq!(report.status, Verdict::Complete, "{envelope}: {:?}", report.gaps),
         }
     }
 }
@@ -266,14 +266,14 @@ async fn what_only_seems_to_lead_on_contradicts_nothing() {
     ] {
         let api = Api { items: 20, next: Next::Nowhere, envelope: Some(envelope.clone()), ..API };
         let report = pull_once(&listed(PaginatorSpec::None, None, true), api).await;
-        assert_eq!(report.status, Verdict::Complete, "{envelope}: {:?}", report.holes);
+        assert_eq!(report.status, Verdict::Complete, "{envelope}: {:?}", report.gaps);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn members_of_records_are_no_sign_of_a_next_page() {
     let record = r#"{"id":1,"next_billing_date":"2026-12-01","next":"?p=2","has_more":true,"total":99}"#;
-    let server = Server::new(move |_| Answer::new(200, format!("[{record}]")));
+    let server = Server::new(move |_| ScriptedResponse::new(200, format!("[{record}]")));
     let report = pulled(&Lake::default(), &listed(PaginatorSpec::None, None, false), &server).await;
     assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Single));
 }
@@ -317,13 +317,13 @@ async fn headers_can_contradict_the_end_of_a_list_too() {
         ("link", "</_next/a.css>; rel=preload", None),
     ] {
         let body = r#"[{"id":1},{"id":2}]"#;
-        let server = Server::new(move |_| Answer::new(200, body).header(name, value));
+        let server = Server::new(move |_| ScriptedResponse::new(200, body).header(name, value));
         let report = pulled(&Lake::default(), &listed(PaginatorSpec::None, None, false), &server).await;
         match found {
             Some(found) => {
-                assert!(contradicted(&report).contains(found), "{name}: {value}: {:?}", report.holes);
+                assert!(contradicted(&report).contains(found), "{name}: {value}: {:?}", report.gaps);
             }
-            None => assert_eq!(report.status, Verdict::Complete, "{name}: {value}: {:?}", report.holes),
+            None => assert_eq!(report.status, Verdict::Complete, "{name}: {value}: {:?}", report.gaps),
         }
     }
 }
@@ -357,11 +357,12 @@ async fn a_header_can_be_ignored_by_its_name() {
         ("x-pagination", r#"{"HasNext":true}"#, "/x-pagination/HasNext", Verdict::Complete),
         ("x-pagination", r#"{"HasNext":true}"#, "/HasNext", Verdict::Partial),
     ] {
-        let server = Server::new(move |_| Answer::new(200, r#"[{"id":1},{"id":2}]"#).header(header, value));
+        let server =
+            Server::new(move |_| ScriptedResponse::new(200, r#"[{"id":1},{"id":2}]"#).header(header, value));
         let mut definition = listed(PaginatorSpec::None, None, false);
         definition.endpoint.list.end = Some(EndRules { ignore: vec![pointer(ignored)] });
         let report = pulled(&Lake::default(), &definition, &server).await;
-        assert_eq!(report.status, status, "{header}: {:?}", report.holes);
+        assert_eq!(report.status, status, "{header}: {:?}", report.gaps);
     }
 }
 
@@ -388,7 +389,7 @@ async fn a_paginator_that_follows_nothing_is_found_out_by_a_smaller_page() {
         let in_object = paginator != PaginatorSpec::LinkHeader;
         let api = Api { envelope: in_object.then(|| json!({})), ..api.clone() };
         let report = pull_once(&listed(paginator, Some(100), in_object), api).await;
-        assert!(contradicted(&report).contains("requested with 29 it has 29"), "{:?}", report.holes);
+        assert!(contradicted(&report).contains("requested with 29 it has 29"), "{:?}", report.gaps);
     }
 }
 
@@ -420,7 +421,7 @@ async fn a_page_whose_size_cannot_be_made_smaller_is_assumed_to_be_all_of_the_li
     }
     let picky = Server::new(move |url| match url.query() {
         Some("limit=100") => api.respond(url),
-        _ => Answer::new(400, r#"{"errorSummary":"limit must be a multiple of 10"}"#),
+        _ => ScriptedResponse::new(400, r#"{"errorSummary":"limit must be a multiple of 10"}"#),
     });
     let report = pulled(&Lake::default(), &refusing, &picky).await;
     assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Assumed));
@@ -441,10 +442,10 @@ async fn a_list_that_is_known_to_be_one_page_is_asked_for_once() {
 #[tokio::test(start_paused = true)]
 async fn a_full_page_is_not_the_whole_list_where_no_next_page_is_followed() {
     let report = pull_once(&listed(PaginatorSpec::None, Some(100), false), Api { items: 537, ..API }).await;
-    assert!(contradicted(&report).contains("link_header"), "{:?}", report.holes);
+    assert!(contradicted(&report).contains("link_header"), "{:?}", report.gaps);
     let silent = Api { items: 537, next: Next::Nowhere, ..API };
     let report = pull_once(&listed(PaginatorSpec::None, Some(100), false), silent).await;
-    assert!(contradicted(&report).contains("full with 100 records"), "{:?}", report.holes);
+    assert!(contradicted(&report).contains("full with 100 records"), "{:?}", report.gaps);
 }
 
 #[tokio::test(start_paused = true)]
@@ -493,7 +494,7 @@ async fn an_error_is_declared_to_be_an_empty_list_on_a_first_page_only() {
     {
         let api = Api { items: 40, cap: 20, ..API };
         let server = Server::new(move |url| match url.query() {
-            Some(query) if query.contains("start") => Answer::new(status, body),
+            Some(query) if query.contains("start") => ScriptedResponse::new(status, body),
             _ => api.respond(url),
         });
         let mut definition = listed(PaginatorSpec::LinkHeader, Some(20), false);
@@ -558,7 +559,8 @@ async fn the_cursor_stays_until_the_list_is_read_to_its_end() {
     let definition = listed(PaginatorSpec::LinkHeader, None, false);
     let complete = pulled(&lake, &definition, &Api { items: 30, ..API }.server()).await;
     let cut = Server::new(|_| {
-        Answer::new(200, r#"[{"id":1,"lastUpdated":"2026-11-22T05:29:00Z"}]"#).header("x-total", "2")
+        ScriptedResponse::new(200, r#"[{"id":1,"lastUpdated":"2026-11-22T05:29:00Z"}]"#)
+            .header("x-total", "2")
     });
     // Another definition, whose paginator was never seen.
     let mut pull = lake.pull_of(listed(PaginatorSpec::None, None, false), cut as _);
@@ -595,7 +597,7 @@ async fn a_link_in_the_body_that_stands_elsewhere_fails_the_pull() {
     ] {
         let definition = listed(PaginatorSpec::BodyLink(pointer("/_links/next/href")), None, true);
         let text = body.to_string();
-        let server = Server::new(move |_| Answer::new(200, text.clone()));
+        let server = Server::new(move |_| ScriptedResponse::new(200, text.clone()));
         let error = Lake::default().pull_of(definition, server as _).run().await.error.unwrap();
         assert!(error.to_string().contains("`/_links/next/href`"), "{error}");
     }
@@ -634,7 +636,7 @@ async fn no_page_of_a_circle_counts_and_the_next_pull_starts_over() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_read_nothing_is_given_up_and_says_so() {
     let lake = Lake::default();
-    let refusing = Server::new(|_| Answer::new(401, "{}"));
+    let refusing = Server::new(|_| ScriptedResponse::new(401, "{}"));
     let outcome = lake.pull_of(okta("users"), refusing as _).run().await;
     assert_eq!((outcome.report.status, outcome.report.continuation), (Verdict::Failed, None));
     assert_eq!(lake.runs().await[0].status, crate::state::RunStatus::Abandoned);
@@ -644,13 +646,13 @@ async fn a_run_that_read_nothing_is_given_up_and_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_continuation_of_a_run_that_was_given_up_for_an_error_begins_anew() {
     let lake = Lake::default();
-    let refusing = Server::new(|_| Answer::new(401, "{}"));
+    let refusing = Server::new(|_| ScriptedResponse::new(401, "{}"));
     lake.pull_of(okta("users"), refusing as _).run().await;
     let given_up = lake.runs().await.remove(0).run_id;
     let mut pull = lake.pull_of(okta("users"), Server::new(|_| page(&[])) as _);
     pull.options.continuation = Some(given_up.clone());
     assert_eq!(pull.run().await.report.status, Verdict::Complete);
-    assert_eq!(lake.runs().await[0].instead_of, Some(given_up));
+    assert_eq!(lake.runs().await[0].replaces, Some(given_up));
 }
 
 #[tokio::test(start_paused = true)]
@@ -686,8 +688,11 @@ async fn a_poll_of_a_log_that_grows_as_fast_as_it_is_read_ends_at_the_present() 
     assert_eq!(report.totals.records, 7, "up to the first event after 05:30");
 }
 
-/// A pull of one dated record whose response is `Answer`.
-async fn dated(change: impl Fn(Answer) -> Answer + Send + Sync + 'static, lag: Option<&str>) -> Report {
+/// A pull of one dated record whose response is `ScriptedResponse`.
+async fn dated(
+    change: impl Fn(ScriptedResponse) -> ScriptedResponse + Send + Sync + 'static,
+    lag: Option<&str>,
+) -> Report {
     let mut definition = listed(PaginatorSpec::LinkHeader, None, false);
     definition.endpoint.list.incremental.as_mut().unwrap().lag =
         lag.map(|lag| Span::try_from(lag.to_owned()).unwrap());
@@ -721,7 +726,7 @@ async fn a_response_without_a_usable_date_leaves_the_cursor_where_it_is_and_says
 
 #[tokio::test(start_paused = true)]
 async fn a_declared_lag_moves_the_cursor_by_our_clock_where_there_is_no_date() {
-    let report = dated(Answer::undated, Some("45m")).await;
+    let report = dated(ScriptedResponse::undated, Some("45m")).await;
     // 05:30 by our clock less the lag and the overlap of five minutes; the newest record is of 05:00.
     assert_eq!(report.next_since.unwrap().to_string(), "2026-11-22T04:40:00Z");
     assert_eq!(report.warnings.len(), 0);

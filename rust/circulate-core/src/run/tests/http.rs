@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::testing::{Answer, Lake, Routes, Script, okta, page, users};
+use crate::testing::{Lake, Routes, Script, ScriptedResponse, okta, page, users};
 
 const APPS: &str = "/api/v1/apps?limit=200";
 
@@ -12,10 +12,10 @@ async fn a_204_is_an_empty_list_where_the_definition_says_so() {
     let lake = Lake::default();
     let (plain, mut declared) = (okta("users"), okta("users"));
     declared.endpoint.list.empty.no_body = true;
-    let outcome = lake.pull_of(plain, Script::new([Answer::new(204, "")])).run().await;
+    let outcome = lake.pull_of(plain, Script::new([ScriptedResponse::new(204, "")])).run().await;
     let error = outcome.error.unwrap();
     assert!(error.to_string().contains("answered 204: an empty body"), "{error}");
-    let mut pull = lake.pull_of(declared, Script::new([Answer::new(204, "")]));
+    let mut pull = lake.pull_of(declared, Script::new([ScriptedResponse::new(204, "")]));
     pull.options.restart = true;
     let report = pull.run().await.report;
     assert_eq!((report.status, report.totals.records), (Verdict::Complete, 0));
@@ -24,8 +24,8 @@ async fn a_204_is_an_empty_list_where_the_definition_says_so() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_200_is_asked_for_once_more() {
     for (answers, done) in [
-        (vec![Answer::new(200, ""), page(&users(0..2))], true),
-        (vec![Answer::new(200, ""), Answer::new(200, ""), page(&users(0..2))], false),
+        (vec![ScriptedResponse::new(200, ""), page(&users(0..2))], true),
+        (vec![ScriptedResponse::new(200, ""), ScriptedResponse::new(200, ""), page(&users(0..2))], false),
     ] {
         let script = Script::new(answers);
         let outcome = Lake::default().pull(&script).run().await;
@@ -42,8 +42,8 @@ async fn children_that_a_status_says_there_are_none_of_are_complete() {
     let org = Routes::new([
         (APPS, page(&[app("a"), app("b"), app("c")])),
         (&users_of("a"), page(&[user("1")])),
-        (&users_of("b"), Answer::new(404, "{}")),
-        (&users_of("c"), Answer::new(204, "")),
+        (&users_of("b"), ScriptedResponse::new(404, "{}")),
+        (&users_of("c"), ScriptedResponse::new(204, "")),
     ]);
     let mut definition = okta("application_users");
     definition.endpoint.list.empty.statuses = [204, 404].into();
@@ -56,7 +56,7 @@ async fn children_that_a_status_says_there_are_none_of_are_complete() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_is_still_there_at_the_deadline_is_told_with_it() {
     let lake = Lake::default();
-    let script = Script::new(vec![Answer::new(500, ""); 40]);
+    let script = Script::new(vec![ScriptedResponse::new(500, ""); 40]);
     let mut pull = lake.pull(&script);
     pull.options.retry = RetryPolicy { attempts: 100, budget: 100, ..RetryPolicy::default() };
     pull.stop = Stop::new(Some(Instant::now() + Duration::from_secs(5)));

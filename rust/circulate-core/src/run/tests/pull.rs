@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::ObjectEntry;
-use crate::testing::{Answer, Lake, Script, USERS_URL, after, page, user, user_at, users};
+use crate::testing::{Lake, Script, ScriptedResponse, USERS_URL, after, page, user, user_at, users};
 
 const EVERYTHING: &str =
     "https://acme.okta.com/api/v1/users?filter=lastUpdated+ge+%221970-01-01T00%3A00%3A00.000Z%22&limit=200";
@@ -147,7 +147,7 @@ async fn the_next_pull_begins_before_the_greatest_time_seen() {
 #[tokio::test(start_paused = true)]
 async fn the_next_pull_never_begins_after_the_servers_date_at_the_first_answer() {
     let lake = Lake::default();
-    let later = Answer::new(200, format!("[{}]", user_at(2, "2099-01-01T00:00:00Z")));
+    let later = ScriptedResponse::new(200, format!("[{}]", user_at(2, "2099-01-01T00:00:00Z")));
     let script = Script::new([page(&users(0..1)).next(&after(1)), later]);
     complete(&lake, &script).await;
     assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T05:25:00.000Z"));
@@ -221,7 +221,7 @@ async fn report_manifest_and_ledger_tell_the_same() {
     let lake = Lake::default();
     let script = Script::new([
         page(&users(0..3)).next(&after(3)),
-        Answer::new(429, "").header("retry-after", "2"),
+        ScriptedResponse::new(429, "").header("retry-after", "2"),
         page(&users(3..5)),
     ]);
     let mut pull = lake.pull(&script);
@@ -240,11 +240,11 @@ async fn report_manifest_and_ledger_tell_the_same() {
 }
 
 /// A second page that can't be, and a part of what must be said about it.
-async fn refused(second: Answer, part: &str) -> (Lake, Arc<Script>) {
+async fn refused(second: ScriptedResponse, part: &str) -> (Lake, Arc<Script>) {
     refused_as(ErrorKind::Data, second, part).await
 }
 
-async fn refused_as(kind: ErrorKind, second: Answer, part: &str) -> (Lake, Arc<Script>) {
+async fn refused_as(kind: ErrorKind, second: ScriptedResponse, part: &str) -> (Lake, Arc<Script>) {
     let (lake, first) = (Lake::default(), page(&users(0..2)).next(&after(2)));
     let script = Script::new([first, second, page(&[user(9)])]);
     let outcome = lake.pull(&script).run().await;
@@ -305,7 +305,7 @@ async fn what_is_no_page_fails_the_pull_and_is_asked_for_again_by_the_next() {
         (b"[{\"id\":1},7]", "not an object"),
         (b"[] []", "not JSON"),
     ] {
-        let (lake, script) = refused(Answer::new(200, body), part).await;
+        let (lake, script) = refused(ScriptedResponse::new(200, body), part).await;
         assert_eq!(script.urls().len(), 2, "{part}: it is not asked for again at once");
         let script = Script::new([page(&users(2..4))]);
         let report = complete(&lake, &script).await;
@@ -318,7 +318,7 @@ async fn what_is_no_page_fails_the_pull_and_is_asked_for_again_by_the_next() {
 async fn a_page_that_breaks_off_is_asked_for_again_and_counted_once() {
     let lake = Lake::default();
     let half = |broken: bool| {
-        let answer = Answer::new(200, format!("[{},{}", user(2), &user(3)[..9])).next(&after(4));
+        let answer = ScriptedResponse::new(200, format!("[{},{}", user(2), &user(3)[..9])).next(&after(4));
         if broken { answer.broken() } else { answer }
     };
     let first = page(&users(0..2)).next(&format!("{USERS_URL}?after=2"));

@@ -8,13 +8,13 @@ use super::*;
 use crate::extract::batch::BatchLimits;
 use crate::lake::sink::LocalFolder;
 use crate::state::{RunStatus, list_runs};
-use crate::testing::{Answer, Faulty, Lake, Script, after, page, users};
+use crate::testing::{Faulty, Lake, Script, ScriptedResponse, after, page, users};
 
 /// Longer than a lease: a worker that died no longer holds its run.
 const LAPSE: Duration = Duration::from_secs(61);
 
 /// Three pages of two users each.
-fn three_pages() -> [Answer; 3] {
+fn three_pages() -> [ScriptedResponse; 3] {
     [page(&users(0..2)).next(&after(2)), page(&users(2..4)).next(&after(4)), page(&users(4..6))]
 }
 
@@ -23,7 +23,10 @@ fn small_objects(pull: &mut Pull) {
 }
 
 /// Pulls `answers`, which must complete with `users(0..6)` in the lake, each once.
-async fn completes(lake: &Lake, answers: impl IntoIterator<Item = Answer>) -> (Report, Vec<String>) {
+async fn completes(
+    lake: &Lake,
+    answers: impl IntoIterator<Item = ScriptedResponse>,
+) -> (Report, Vec<String>) {
     let script = Script::new(answers);
     let outcome = lake.pull(&script).run().await;
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
@@ -41,7 +44,11 @@ async fn repeats(lake: &Lake) {
 }
 
 /// A pull of `answers` that ends early, whatever that means for it.
-async fn ends_early(lake: &Lake, answers: impl IntoIterator<Item = Answer>, verdict: Verdict) -> Outcome {
+async fn ends_early(
+    lake: &Lake,
+    answers: impl IntoIterator<Item = ScriptedResponse>,
+    verdict: Verdict,
+) -> Outcome {
     let outcome = lake.pull(&Script::new(answers)).run().await;
     assert_eq!(outcome.report.status, verdict, "{:?}", outcome.error);
     assert!(lake.indices().await.is_empty(), "nothing is committed");
@@ -51,7 +58,7 @@ async fn ends_early(lake: &Lake, answers: impl IntoIterator<Item = Answer>, verd
 /// Fails at its second page.
 async fn fails_at_page_two(lake: &Lake) -> Outcome {
     let [first, ..] = three_pages();
-    ends_early(lake, [first, Answer::new(200, "<html>")], Verdict::Failed).await
+    ends_early(lake, [first, ScriptedResponse::new(200, "<html>")], Verdict::Failed).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +102,7 @@ async fn a_deadline_ends_an_attempt_at_a_checkpoint() {
 async fn a_wait_that_outlasts_the_deadline_is_left_to_the_next_start() {
     let (lake, [first, second, third]) = (Lake::default(), three_pages());
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(5)));
-    let script = Script::new([first, Answer::new(429, "").quota(600, 0, 17)]);
+    let script = Script::new([first, ScriptedResponse::new(429, "").quota(600, 0, 17)]);
     let began = Instant::now();
     let report = Pull { stop, ..lake.pull(&script) }.run().await.report;
     assert!(report.status == Verdict::Partial && began.elapsed() < Duration::from_secs(5));
@@ -108,7 +115,7 @@ async fn a_wait_that_outlasts_the_deadline_is_left_to_the_next_start() {
 #[tokio::test(start_paused = true)]
 async fn an_endless_429_ends_an_attempt_as_partial() {
     let (lake, [first, second, third]) = (Lake::default(), three_pages());
-    let throttled = vec![Answer::new(429, "").header("retry-after", "1"); 40];
+    let throttled = vec![ScriptedResponse::new(429, "").header("retry-after", "1"); 40];
     let outcome = ends_early(&lake, [first].into_iter().chain(throttled), Verdict::Partial).await;
     assert!(outcome.error.is_none() && outcome.report.resume_after.is_some());
     assert_eq!(outcome.report.traffic.throttled, 31);
@@ -167,7 +174,7 @@ async fn a_worker_that_was_taken_over_changes_nothing_any_more() {
 async fn after_death(
     call: &'static str,
     nth: u32,
-    again: impl IntoIterator<Item = Answer>,
+    again: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (Report, Vec<String>) {
     let lake = Lake::default();
     let mut pull = lake.pull(&Script::new(three_pages()));
@@ -440,7 +447,11 @@ async fn stopped_full_run(lake: &Lake, change: impl Fn(&mut Pull)) -> Report {
     report
 }
 
-fn unattended(lake: &Lake, answers: impl IntoIterator<Item = Answer>, continuation: Option<&str>) -> Pull {
+fn unattended(
+    lake: &Lake,
+    answers: impl IntoIterator<Item = ScriptedResponse>,
+    continuation: Option<&str>,
+) -> Pull {
     let mut pull = lake.pull(&Script::new(answers));
     pull.options.unattended = true;
     pull.options.continuation = continuation.map(str::to_owned);
@@ -469,7 +480,7 @@ async fn a_continuation_of_a_run_that_was_begun_anew_goes_on_with_the_one_in_its
     let run_id = stopped_full_run(&lake, |_| ()).await.run_id.unwrap();
     // The API has forgotten the page; the run in its place is stopped too, or its worker dies before it begins.
     let stop = Stop::new(None);
-    let gone = Answer::new(410, "");
+    let gone = ScriptedResponse::new(410, "");
     let [first, second, third] = three_pages();
     let mut again = unattended(&lake, [gone, first, second.clone().interrupting(&stop)], Some(&run_id));
     small_objects(&mut again);
@@ -522,15 +533,16 @@ async fn an_adopted_run_that_is_begun_anew_is_not_taken_for_what_was_asked_for()
         pull.options.window = Window { since: Some("2026-01-01T00:00:00Z".parse().unwrap()), until: None };
     };
     stopped_full_run(&lake, part).await;
-    let gone = Answer::new(410, "");
+    let gone = ScriptedResponse::new(410, "");
     let answers = [vec![gone], three_pages().to_vec(), vec![page(&users(0..6))]].concat();
     let mut pull = unattended(&lake, answers, None);
-    pull.options.request = Some("b".to_owned());
+    pull.options.idempotency_key = Some("b".to_owned());
     let outcome = Box::pin(pull.run()).await;
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
     assert_eq!((outcome.report.status, outcome.report.mode), (Verdict::Complete, Mode::Incremental));
     let runs = list_runs(&*lake.store, 9).await.unwrap();
-    let kinds: Vec<_> = runs.iter().map(|(_, run)| (run.mode, run.status, run.request.as_deref())).collect();
+    let kinds: Vec<_> =
+        runs.iter().map(|(_, run)| (run.mode, run.status, run.idempotency_key.as_deref())).collect();
     assert_eq!(
         kinds,
         [

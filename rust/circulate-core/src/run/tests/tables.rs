@@ -10,7 +10,7 @@ use super::*;
 use crate::encode::{Compression, Format};
 use crate::lake::manifest::{Tables, read_existing};
 use crate::table::Nested;
-use crate::testing::{Answer, Lake, Script, after, page, user};
+use crate::testing::{Lake, Script, ScriptedResponse, after, page, user};
 
 fn tables(mut pull: Pull) -> Pull {
     pull.options.objects = ObjectFormat::new(Format::Parquet, None, None, None).unwrap();
@@ -227,8 +227,9 @@ async fn tables_are_closed_by_their_size() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_records_become_the_same_bytes() {
-    let answers =
-        || Script::new([page(&[user(0), user_with(1, r#""b":1,"a":"2""#)]), Answer::new(200, "[]")]);
+    let answers = || {
+        Script::new([page(&[user(0), user_with(1, r#""b":1,"a":"2""#)]), ScriptedResponse::new(200, "[]")])
+    };
     let mut digests = Vec::new();
     for _ in 0..2 {
         let lake = Lake::default();

@@ -30,9 +30,9 @@ impl Stand {
     }
 
     /// The run as the `nth` worker, who must get it, holds it.
-    async fn held(&self, nth: u64, wanted: &Wanted) -> Held {
+    async fn held(&self, nth: u64, wanted: &RunRequest) -> LeasedRun {
         match self.worker(nth).open(wanted).await.unwrap() {
-            Opening::Held(held) => *held,
+            Acquired::LeasedRun(held) => *held,
             other => panic!("{other:?}"),
         }
     }
@@ -46,8 +46,8 @@ fn state(store: Arc<dyn StateStore>, nth: u64) -> StreamState {
     StreamState::new(store, ("okta", "acme", "users"), format!("worker-{nth}"), LEASE, Some(nth))
 }
 
-fn incremental() -> Wanted {
-    Wanted {
+fn incremental() -> RunRequest {
+    RunRequest {
         mode: Mode::Incremental,
         window: Window::default(),
         full_since: None,
@@ -57,9 +57,9 @@ fn incremental() -> Wanted {
         restart: false,
         adopt: false,
         pending: None,
-        instead_of: None,
+        replaces: None,
         continuation: None,
-        request: None,
+        idempotency_key: None,
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_first_start_opens_a_run_that_begins_at_the_beginning() {
 async fn while_a_run_is_held_others_are_told_by_whom_and_until_when() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;
-    let Opening::Busy(busy) = stand.worker(2).open(&incremental()).await.unwrap() else { panic!("held") };
+    let Acquired::Busy(busy) = stand.worker(2).open(&incremental()).await.unwrap() else { panic!("held") };
     assert_eq!((&busy.run_id, busy.worker.as_deref().unwrap()), (&held.run.run_id, "worker-1"));
     assert_eq!(busy.until, time("2026-11-22T05:31:00Z"));
 }
@@ -100,7 +100,7 @@ async fn renewing_extends_the_lease_by_the_stores_clock() {
     stand.clock.advance(Duration::from_secs(50));
     held.renew().await.unwrap();
     stand.clock.advance(Duration::from_secs(59));
-    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Acquired::Busy(_)));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_checkpoint_extends_the_lease_too() {
     stand.clock.advance(Duration::from_secs(50));
     held.checkpoint(at_page(2)).await.unwrap();
     stand.clock.advance(Duration::from_secs(59));
-    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Acquired::Busy(_)));
 }
 
 #[tokio::test]
@@ -164,7 +164,9 @@ async fn a_worker_that_was_taken_over_can_write_nothing() {
 async fn a_write_whose_answer_was_lost_does_not_fence_its_worker_off() {
     let stand = Stand::new();
     let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
-    let Opening::Held(held) = state(lossy, 1).open(&incremental()).await.unwrap() else { panic!("free") };
+    let Acquired::LeasedRun(held) = state(lossy, 1).open(&incremental()).await.unwrap() else {
+        panic!("free")
+    };
     held.renew().await.unwrap_err();
     held.checkpoint(at_page(3)).await.unwrap();
     held.release("deadline", Traffic::default()).await.unwrap();
@@ -175,7 +177,9 @@ async fn a_write_whose_answer_was_lost_does_not_fence_its_worker_off() {
 async fn a_worker_that_was_taken_over_after_a_lost_answer_can_write_nothing() {
     let stand = Stand::new();
     let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
-    let Opening::Held(held) = state(lossy, 1).open(&incremental()).await.unwrap() else { panic!("free") };
+    let Acquired::LeasedRun(held) = state(lossy, 1).open(&incremental()).await.unwrap() else {
+        panic!("free")
+    };
     held.renew().await.unwrap_err();
     stand.clock.advance(LEASE.span);
     let next = stand.held(2, &incremental()).await;
@@ -236,7 +240,7 @@ async fn a_committed_run_is_followed_by_a_new_one() {
 async fn a_head_that_missed_a_commit_is_put_right_by_the_next_start() {
     let stand = Stand::new();
     let dying = state(Faulty::dies(stand.store(), "put head", 2), 1);
-    let Opening::Held(first) = dying.open(&incremental()).await.unwrap() else { panic!("held") };
+    let Acquired::LeasedRun(first) = dying.open(&incremental()).await.unwrap() else { panic!("held") };
     first.commit("index").await.unwrap();
     let second = stand.held(2, &incremental()).await;
     let head: Head = stand.worker(0).get("head").await.unwrap().unwrap().doc;
@@ -250,9 +254,9 @@ async fn a_head_that_missed_a_commit_is_put_right_by_the_next_start() {
 async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up() {
     let month = Window { since: Some(time("2026-01-01T00:00:00Z")), until: None };
     let others = [
-        Wanted { mode: Mode::Full, ..incremental() },
-        Wanted { spec_hash: "other".to_owned(), ..incremental() },
-        Wanted { mode: Mode::Window, window: month, ..incremental() },
+        RunRequest { mode: Mode::Full, ..incremental() },
+        RunRequest { spec_hash: "other".to_owned(), ..incremental() },
+        RunRequest { mode: Mode::Window, window: month, ..incremental() },
     ];
     for other in others {
         let stand = Stand::new();
@@ -261,7 +265,7 @@ async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up()
         held.release("deadline", Traffic::default()).await.unwrap();
         let error = stand.worker(2).open(&other).await.unwrap_err();
         assert!(error.hint_text().unwrap().contains("--restart"), "{error:?}");
-        let restarted = stand.held(2, &Wanted { restart: true, ..other }).await;
+        let restarted = stand.held(2, &RunRequest { restart: true, ..other }).await;
         assert!(restarted.resumed && restarted.run.run_id == held.run.run_id);
     }
 }
@@ -269,8 +273,8 @@ async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up()
 #[tokio::test]
 async fn a_run_without_a_page_starts_over_whatever_it_was_begun_with() {
     for other in [
-        Wanted { mode: Mode::Full, ..incremental() },
-        Wanted { spec_hash: "corrected".to_owned(), ..incremental() },
+        RunRequest { mode: Mode::Full, ..incremental() },
+        RunRequest { spec_hash: "corrected".to_owned(), ..incremental() },
     ] {
         let stand = Stand::new();
         let held = stand.held(1, &incremental()).await;
@@ -286,7 +290,7 @@ async fn a_run_without_a_page_starts_over_whatever_it_was_begun_with() {
 async fn a_window_goes_on_only_as_the_same_window() {
     let window = |day: &str| {
         let since = Some(time(&format!("2026-01-{day}T00:00:00Z")));
-        Wanted { mode: Mode::Window, window: Window { since, until: None }, ..incremental() }
+        RunRequest { mode: Mode::Window, window: Window { since, until: None }, ..incremental() }
     };
     let stand = Stand::new();
     let held = stand.held(1, &window("01")).await;
@@ -300,7 +304,7 @@ async fn a_window_goes_on_only_as_the_same_window() {
 async fn a_state_belongs_to_one_destination() {
     let stand = Stand::new();
     stand.held(1, &incremental()).await.commit("index").await.unwrap();
-    let elsewhere = Wanted { destination: "s3://other".to_owned(), ..incremental() };
+    let elsewhere = RunRequest { destination: "s3://other".to_owned(), ..incremental() };
     let error = stand.worker(2).open(&elsewhere).await.unwrap_err();
     assert!(error.hint_text().unwrap().contains("--state"), "{error:?}");
 }
@@ -314,8 +318,8 @@ async fn of_many_starts_at_once_one_gets_the_run() {
         async move { worker.open(&incremental()).await }
     });
     let opened = futures_util::future::join_all(starts).await;
-    let held = opened.iter().filter(|opening| matches!(opening, Ok(Opening::Held(_)))).count();
-    let busy = opened.iter().filter(|opening| matches!(opening, Ok(Opening::Busy(_)))).count();
+    let held = opened.iter().filter(|opening| matches!(opening, Ok(Acquired::LeasedRun(_)))).count();
+    let busy = opened.iter().filter(|opening| matches!(opening, Ok(Acquired::Busy(_)))).count();
     assert_eq!((held, busy), (1, 3), "{opened:?}");
 }
 
@@ -325,7 +329,7 @@ async fn streams_do_not_get_in_each_others_way() {
     stand.held(1, &incremental()).await;
     for stream in [("okta", "acme", "groups"), ("okta", "other", "users"), ("duo", "acme", "users")] {
         let other = StreamState::new(stand.store(), stream, "worker-2".to_owned(), LEASE, Some(1));
-        assert!(matches!(other.open(&incremental()).await.unwrap(), Opening::Held(_)), "{stream:?}");
+        assert!(matches!(other.open(&incremental()).await.unwrap(), Acquired::LeasedRun(_)), "{stream:?}");
     }
 }
 
@@ -358,62 +362,62 @@ async fn a_cursor_of_another_definition_is_refused_with_a_way_out() {
     let held = stand.held(1, &incremental()).await;
     held.set_next_cursor(cursor("2026-01-01T00:00:00Z")).await.unwrap();
     held.commit("index").await.unwrap();
-    let changed = Wanted { spec_hash: "other".to_owned(), ..incremental() };
+    let changed = RunRequest { spec_hash: "other".to_owned(), ..incremental() };
     let error = stand.worker(2).open(&changed).await.unwrap_err();
     assert!(error.hint_text().unwrap().contains("--full"), "{error:?}");
-    let full = Wanted { mode: Mode::Full, ..changed };
-    assert!(matches!(stand.worker(2).open(&full).await.unwrap(), Opening::Held(_)));
+    let full = RunRequest { mode: Mode::Full, ..changed };
+    assert!(matches!(stand.worker(2).open(&full).await.unwrap(), Acquired::LeasedRun(_)));
 }
 
 #[tokio::test]
 async fn a_continuation_goes_on_with_its_run_whatever_mode_it_has_and_begins_no_other() {
     let stand = Stand::new();
-    let full = Wanted { mode: Mode::Full, ..incremental() };
+    let full = RunRequest { mode: Mode::Full, ..incremental() };
     let first = stand.held(1, &full).await;
     first.release("deadline", Traffic::default()).await.unwrap();
     let run_id = first.run.run_id.clone();
-    let go_on = Wanted { continuation: Some(run_id.clone()), ..incremental() };
+    let go_on = RunRequest { continuation: Some(run_id.clone()), ..incremental() };
     let second = stand.held(2, &go_on).await;
     assert_eq!(
         (second.run.run_id.as_str(), second.run.mode, second.resumed),
         (run_id.as_str(), Mode::Full, true)
     );
-    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Opening::Busy(_)));
+    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Acquired::Busy(_)));
     second.commit("index.json").await.unwrap();
     for _ in 0..2 {
-        let Opening::Done(done) = stand.worker(4).open(&go_on).await.unwrap() else { panic!("it is done") };
+        let Acquired::Done(done) = stand.worker(4).open(&go_on).await.unwrap() else { panic!("it is done") };
         assert_eq!((done.run_id, done.manifest.as_deref()), (run_id.clone(), Some("index.json")));
     }
     for (run, part) in [("20261122T053000000Z-0", "no run of this stream has this id")] {
-        let wanted = Wanted { continuation: Some(run.to_owned()), ..incremental() };
+        let wanted = RunRequest { continuation: Some(run.to_owned()), ..incremental() };
         let error = stand.worker(5).open(&wanted).await.unwrap_err();
         assert!(error.to_string().contains(part) && error.kind() == ErrorKind::Settings, "{error}");
     }
     let given_up = stand.held(6, &incremental()).await;
     given_up.abandon().await.unwrap();
-    let wanted = Wanted { continuation: Some(given_up.run.run_id), ..incremental() };
+    let wanted = RunRequest { continuation: Some(given_up.run.run_id), ..incremental() };
     let error = stand.worker(7).open(&wanted).await.unwrap_err();
     assert!(error.to_string().contains("the run was given up"), "{error}");
-    let changed = Wanted { spec_hash: "other".to_owned(), ..go_on };
-    assert!(matches!(stand.worker(8).open(&changed).await.unwrap(), Opening::Done(_)));
+    let changed = RunRequest { spec_hash: "other".to_owned(), ..go_on };
+    assert!(matches!(stand.worker(8).open(&changed).await.unwrap(), Acquired::Done(_)));
 }
 
 #[tokio::test]
 async fn the_same_request_once_more_begins_no_second_run() {
     let stand = Stand::new();
-    let asked = |request: &str| Wanted { request: Some(request.to_owned()), ..incremental() };
+    let asked = |key: &str| RunRequest { idempotency_key: Some(key.to_owned()), ..incremental() };
     let first = stand.held(1, &asked("a")).await;
     first.release("deadline", Traffic::default()).await.unwrap();
     let again = stand.held(2, &asked("a")).await;
     assert_eq!(again.run.run_id, first.run.run_id, "it was not at its end yet");
     again.commit("index.json").await.unwrap();
-    let Opening::Done(done) = stand.worker(3).open(&asked("a")).await.unwrap() else { panic!("it is done") };
+    let Acquired::Done(done) = stand.worker(3).open(&asked("a")).await.unwrap() else { panic!("it is done") };
     assert_eq!(done.run_id, first.run.run_id);
     let other = stand.held(4, &asked("b")).await;
     assert_ne!(other.run.run_id, first.run.run_id);
     other.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
-    assert!(matches!(stand.worker(5).open(&asked("b")).await.unwrap(), Opening::Done(_)));
-    assert!(matches!(stand.worker(6).open(&asked("c")).await.unwrap(), Opening::Busy(_)));
+    assert!(matches!(stand.worker(5).open(&asked("b")).await.unwrap(), Acquired::Done(_)));
+    assert!(matches!(stand.worker(6).open(&asked("c")).await.unwrap(), Acquired::Busy(_)));
 }
 
 #[tokio::test]
@@ -422,7 +426,7 @@ async fn a_run_that_is_being_promoted_is_left_to_who_is_at_it() {
     let held = stand.held(1, &incremental()).await;
     held.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
     let busy = async || match stand.worker(2).open(&incremental()).await.unwrap() {
-        Opening::Busy(busy) => (busy.until, busy.manifest),
+        Acquired::Busy(busy) => (busy.until, busy.manifest),
         other => panic!("{other:?}"),
     };
     let now = stand.store.now().await.unwrap();
@@ -459,9 +463,9 @@ async fn a_lease_ends_with_the_worker_if_that_is_known() {
     let stream = ("okta", "acme", "users");
     let lease = Lease { worker_ends: Some(Instant::now() + Duration::from_secs(20)), ..LEASE };
     let doomed = StreamState::new(stand.store(), stream, "worker-1".to_owned(), lease, Some(1));
-    assert!(matches!(doomed.open(&incremental()).await.unwrap(), Opening::Held(_)));
+    assert!(matches!(doomed.open(&incremental()).await.unwrap(), Acquired::LeasedRun(_)));
     stand.clock.advance(Duration::from_secs(19));
-    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Opening::Busy(_)));
+    assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Acquired::Busy(_)));
     stand.clock.advance(Duration::from_secs(1));
     assert!(stand.held(2, &incremental()).await.resumed);
 }
@@ -474,21 +478,21 @@ async fn a_continuation_is_not_led_to_a_run_that_nobody_ever_saw() {
     let run_id = first.run.run_id.clone();
     // Its worker died before `head` named it.
     let unseen =
-        RunItem { run_id: format!("{}z", &run_id), instead_of: Some(run_id.clone()), ..first.run.clone() };
+        RunItem { run_id: format!("{}z", &run_id), replaces: Some(run_id.clone()), ..first.run.clone() };
     let unseen = RunItem { status: RunStatus::Open, ..unseen };
     let key = ItemKey { pk: "okta#acme#users".to_owned(), sk: run_key(&unseen.run_id) };
     stand.store.put(&key, serde_json::to_value(&unseen).unwrap(), Expect::Absent).await.unwrap();
-    let go_on = Wanted { continuation: Some(run_id.clone()), ..incremental() };
+    let go_on = RunRequest { continuation: Some(run_id.clone()), ..incremental() };
     let second = stand.held(2, &go_on).await;
-    assert_eq!(second.run.instead_of.as_ref(), Some(&run_id));
+    assert_eq!(second.run.replaces.as_ref(), Some(&run_id));
     assert_ne!(second.run.run_id, unseen.run_id);
     second.commit("index.json").await.unwrap();
-    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Opening::Done(_)));
+    assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Acquired::Done(_)));
 }
 
 /// The same at another address.
-fn of(address: &str, wanted: Wanted) -> Wanted {
-    Wanted { address: address.to_owned(), ..wanted }
+fn of(address: &str, wanted: RunRequest) -> RunRequest {
+    RunRequest { address: address.to_owned(), ..wanted }
 }
 
 const OTHER: &str = "https://other.okta.com";
@@ -507,11 +511,11 @@ async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
     let ways = |run_id: &str| {
         [
             incremental(),
-            Wanted { mode: Mode::Full, ..incremental() },
-            Wanted { mode: Mode::Window, window: month.clone(), ..incremental() },
-            Wanted { restart: true, ..incremental() },
-            Wanted { adopt: true, ..incremental() },
-            Wanted { continuation: Some(run_id.to_owned()), ..incremental() },
+            RunRequest { mode: Mode::Full, ..incremental() },
+            RunRequest { mode: Mode::Window, window: month.clone(), ..incremental() },
+            RunRequest { restart: true, ..incremental() },
+            RunRequest { adopt: true, ..incremental() },
+            RunRequest { continuation: Some(run_id.to_owned()), ..incremental() },
         ]
     };
     let run_id = held.run.run_id.clone();
@@ -527,7 +531,7 @@ async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
             RunStatus::Open => {
                 held.release("deadline", Traffic::default()).await.ok();
                 let held = stand.worker(3).open(&incremental()).await.unwrap();
-                let Opening::Held(held) = held else { panic!("{held:?}") };
+                let Acquired::LeasedRun(held) = held else { panic!("{held:?}") };
                 held.leave_pending("index", Duration::from_hours(1)).await.unwrap();
             }
             _ => decide(&*stand.store, "okta#acme#users", &run_id, Decision::Commit).await.unwrap(),
@@ -562,7 +566,7 @@ async fn of_two_accounts_that_begin_under_one_name_at_the_same_time_one_at_most_
     };
     let users = stream("users").open(&incremental()).await.unwrap();
     let groups = stream("groups").open(&of(OTHER, incremental())).await.unwrap();
-    let (Opening::Held(users), Opening::Held(groups)) = (users, groups) else { panic!() };
+    let (Acquired::LeasedRun(users), Acquired::LeasedRun(groups)) = (users, groups) else { panic!() };
     users.checkpoint(begun()).await.unwrap();
     let error = groups.checkpoint(begun()).await.unwrap_err();
     assert!(error.to_string().contains("https://acme.okta.com"), "{error}");
@@ -612,7 +616,7 @@ async fn force_breaks_a_lease_that_a_wrong_clock_keeps_alive() {
     held.checkpoint(begun()).await.unwrap();
     let run_id = held.run.run_id.clone();
     let opening = stand.worker(2).open(&incremental()).await.unwrap();
-    assert!(matches!(opening, Opening::Busy(_)), "{opening:?}");
+    assert!(matches!(opening, Acquired::Busy(_)), "{opening:?}");
     let abandon = |forced| decide(&*stand.store, "okta#acme#users", &run_id, Decision::Abandon { forced });
     abandon(false).await.unwrap_err();
     abandon(true).await.unwrap();

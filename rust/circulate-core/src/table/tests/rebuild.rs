@@ -6,8 +6,8 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use proptest::prelude::*;
 
-use super::super::cursor::Cursor;
-use super::super::object::{Repeats, members};
+use super::super::json_reader::JsonReader;
+use super::super::struct_column::{Repeats, members};
 use super::*;
 use crate::timestamp::{Instant, parse_timestamp};
 
@@ -45,7 +45,7 @@ impl Value {
     }
 
     fn parse(json: &[u8]) -> Self {
-        let mut cursor = Cursor::new(json);
+        let mut cursor = JsonReader::new(json);
         match cursor.peek().unwrap() {
             b'{' => {
                 let members = members(&mut cursor).unwrap().into_iter();
@@ -110,7 +110,7 @@ fn text_of(key: &[u8]) -> String {
     serde_json::from_str(&format!("\"{key}\"")).unwrap_or_else(|_| key.replace("\\/", "/"))
 }
 
-fn items(cursor: &mut Cursor<'_>) -> Vec<Value> {
+fn items(cursor: &mut JsonReader<'_>) -> Vec<Value> {
     let mut items = Vec::new();
     cursor.expect(b'[').unwrap();
     while !cursor.take(b']').unwrap() {
@@ -160,8 +160,8 @@ fn rebuilt(batch: &RecordBatch, schema: &TableSchema, nested: Nested, row: usize
     );
     let mut record = columns.clone();
     if let Some(rescued) = super::rescued(batch)[row] {
-        let mut cursor = Cursor::new(rescued.as_bytes());
-        for member in super::super::object::members(&mut cursor).unwrap() {
+        let mut cursor = JsonReader::new(rescued.as_bytes());
+        for member in super::super::struct_column::members(&mut cursor).unwrap() {
             let pointer = text_of(member.key.raw);
             if pointer.is_empty() {
                 return Value::parse(member.value);

@@ -32,7 +32,7 @@ pub(super) enum Credential {
 
 /// The settings a client is known by, each read when it is needed: a stored secret may have been rotated, a file replaced.
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
+pub(super) struct ClientSettings {
     account: Account,
     client_id: Name,
     /// The key, or the secret.
@@ -42,7 +42,7 @@ pub(super) struct Settings {
     send_secret: SendSecret,
 }
 
-impl Settings {
+impl ClientSettings {
     /// Those that `account` has.
     pub(super) fn of(account: &Account, spec: &OAuth2) -> Result<Self> {
         let key = spec.private_key.clone().filter(|name| account.is_set(name));

@@ -43,7 +43,7 @@ const UNTOLD_LIFETIME: Duration = Duration::from_mins(5);
 const NAMED: usize = 12;
 const NAME_LENGTH: usize = 40;
 
-type Members = Map<String, Value>;
+type JsonObject = Map<String, Value>;
 
 /// Reads a success.
 pub(super) async fn reply(mut response: Response) -> Result<Reply> {
@@ -55,7 +55,7 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
         }
     }
     // What serde says of a syntax error could hold a piece of the token.
-    let members: Members = match serde_json::from_slice(without_mark(&body)) {
+    let members: JsonObject = match serde_json::from_slice(without_mark(&body)) {
         Ok(Value::Object(members)) => members,
         _ if body.trim_ascii().is_empty() => return Err(elsewhere("with an empty body")),
         _ => return Err(elsewhere("with something that is no access token, nor any JSON object")),
@@ -76,7 +76,7 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
 }
 
 /// The one member of this name, written as `access_token`, `accessToken`, `Access-Token` ...
-fn member<'m>(members: &'m Members, name: &str) -> Option<&'m Value> {
+fn member<'m>(members: &'m JsonObject, name: &str) -> Option<&'m Value> {
     let letters = |text: &str| -> String {
         text.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
     };
@@ -85,7 +85,7 @@ fn member<'m>(members: &'m Members, name: &str) -> Option<&'m Value> {
 }
 
 /// `token` is meant only where nothing is named more clearly.
-fn access_token(members: &Members) -> Option<&Value> {
+fn access_token(members: &JsonObject) -> Option<&Value> {
     let is_given =
         |value: &&Value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
     let given = |name| member(members, name).filter(is_given);
@@ -93,7 +93,7 @@ fn access_token(members: &Members) -> Option<&Value> {
 }
 
 /// Bearer where it is not said (RFC 6749, section 7.1, wants it said), since a bound token says so (RFC 9449, section 5).
-fn is_bound(members: &Members) -> Result<bool> {
+fn is_bound(members: &JsonObject) -> Result<bool> {
     match member(members, "token_type") {
         None | Some(Value::Null) => Ok(false),
         Some(Value::String(kind)) => match kind.trim().to_lowercase().as_str() {
@@ -106,7 +106,7 @@ fn is_bound(members: &Members) -> Result<bool> {
 }
 
 /// A text of scopes, or a list of them.
-fn scope(members: &Members) -> Result<Option<String>> {
+fn scope(members: &JsonObject) -> Result<Option<String>> {
     let named = ["scope", "scopes", "scp", "granted_scopes"];
     let given = named.iter().find_map(|name| member(members, name).filter(|value| !value.is_null()));
     let scope = match given {
@@ -122,7 +122,7 @@ fn scope(members: &Members) -> Result<Option<String>> {
 }
 
 /// Seconds as a number, or as a text, with a unit or without.
-fn lifetime(members: &Members) -> Duration {
+fn lifetime(members: &JsonObject) -> Duration {
     let told = member(members, "expires_in");
     let of_text = |text: &str| {
         let span = || text.parse::<SignedDuration>().ok().map(|span| span.as_secs_f64());
@@ -134,7 +134,7 @@ fn lifetime(members: &Members) -> Duration {
 }
 
 /// Names the members that are there, and none of their values.
-fn without_token(members: &Members) -> Error {
+fn without_token(members: &JsonObject) -> Error {
     let shown = |name: &String| format!("`{}`", Redactor::shared().shown(name, NAME_LENGTH));
     let names: Vec<_> = members.keys().take(NAMED).map(shown).collect();
     match names.as_slice() {

@@ -19,16 +19,16 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use self::credential::{Credential, Settings};
+use self::credential::{ClientSettings, Credential};
 use self::dpop::{DPOP, Proof, nonce_of, proof};
 use self::granted::{Granted, Reply, reply};
 use self::key::SigningKey;
-use self::tokens::{Basis, Client, Token};
+use self::tokens::{Basis, Token, TokenCache};
 use super::{Authorize, Connection, TokenFile};
 use crate::api::account::Account;
 use crate::api::http::{
-    Classifier, Failure, LACKS_SCOPE, Pacing, Request, Told, Transport, Verdict, demands_dpop, server_date,
-    verdict_of,
+    Classifier, Failure, LACKS_SCOPE, Pacing, Request, RetryDecision, Transport, VendorError, demands_dpop,
+    server_date, verdict_of,
 };
 use crate::catalog::{OAuth2, Source};
 use crate::clock::{Clock, earlier, later};
@@ -45,11 +45,11 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
 #[derive(Debug)]
 pub struct AccessToken {
     title: String,
-    settings: Settings,
+    settings: ClientSettings,
     token_url: Url,
     /// Separated by spaces.
     scope: String,
-    client: Arc<Client>,
+    client: Arc<TokenCache>,
     clock: Clock,
     transport: Arc<dyn Transport>,
     pacing: Arc<Pacing>,
@@ -57,9 +57,9 @@ pub struct AccessToken {
 }
 
 /// What a token endpoint says.
-enum Answer {
+enum TokenResponse {
     Granted(Granted),
-    Refused(StatusCode, HeaderMap, Told),
+    Refused(StatusCode, HeaderMap, VendorError),
 }
 
 /// No token.
@@ -93,7 +93,7 @@ impl AccessToken {
         scopes: &BTreeSet<String>,
         connection: &Connection,
     ) -> Result<Self> {
-        let settings = Settings::of(account, spec)?;
+        let settings = ClientSettings::of(account, spec)?;
         let token_url = account.token_url(&spec.token_url)?;
         settings.credential()?;
         Ok(Self {
@@ -192,11 +192,11 @@ impl AccessToken {
             let request = self.request(&credential, &basis, asked)?;
             let answer = tokio::time::timeout(PATIENCE, self.ask(request)).await;
             match answer.map_err(|_| self.too_slow()).flatten()? {
-                Answer::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
-                Answer::Refused(status, headers, told) => {
+                TokenResponse::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
+                TokenResponse::Refused(status, headers, told) => {
                     let failure = self.failure(status, &headers, &told);
                     // What goes away by itself says nothing of the client, whatever its body says.
-                    let for_good = failure.verdict == Verdict::Fail;
+                    let for_good = failure.verdict == RetryDecision::Fail;
                     let demands = demands_dpop(&headers);
                     if !for_good || !self.amend(&told, demands, &credential, &basis, &mut tried).await {
                         let of_client =
@@ -208,20 +208,20 @@ impl AccessToken {
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<Answer> {
+    async fn ask(&self, request: Request) -> Result<TokenResponse> {
         let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
         let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
         self.client.learn(ahead, nonce_of(&response.headers));
         let (status, headers) = (response.status, response.headers.clone());
         let refusal = if status.is_success() {
             match reply(response).await.map_err(|error| self.at_token_url(error))? {
-                Reply::Granted(granted) => return Ok(Answer::Granted(granted)),
+                Reply::Granted(granted) => return Ok(TokenResponse::Granted(granted)),
                 Reply::Refused(refusal) => refusal,
             }
         } else {
             response
         };
-        Ok(Answer::Refused(status, headers, self.classifier.told(refusal).await))
+        Ok(TokenResponse::Refused(status, headers, self.classifier.told(refusal).await))
     }
 
     fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
@@ -270,7 +270,7 @@ impl AccessToken {
     /// Does what a refusal asks for; returns whether there is a point in asking again.
     async fn amend(
         &self,
-        told: &Told,
+        told: &VendorError,
         demands_dpop: bool,
         credential: &Credential,
         basis: &Basis,
@@ -303,16 +303,18 @@ impl AccessToken {
         self.settings.read_again().await.is_ok() && self.settings.digest().ok() != before
     }
 
-    fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &Told) -> Failure {
+    fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &VendorError) -> Failure {
         let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
         let verdict = match verdict_of(status, headers, &self.pacing.limiter) {
             // There is nothing to renew here: what is refused is what a token would be got with.
-            Verdict::Renew | Verdict::Nonce => Verdict::Fail,
-            Verdict::Fail if told.code.as_deref() == Some("temporarily_unavailable") => Verdict::Backoff,
+            RetryDecision::Renew | RetryDecision::Nonce => RetryDecision::Fail,
+            RetryDecision::Fail if told.code.as_deref() == Some("temporarily_unavailable") => {
+                RetryDecision::Backoff
+            }
             verdict => verdict,
         };
         let (kind, message) = match number {
-            _ if matches!(verdict, Verdict::Throttled(_)) => (
+            _ if matches!(verdict, RetryDecision::Throttled(_)) => (
                 ErrorKind::RateLimited,
                 format!("{title}'s token endpoint asked us to slow down ({number}){said}"),
             ),
@@ -336,7 +338,7 @@ impl AccessToken {
         let error = self
             .at_token_url(Error::new(kind, "get access token", message))
             .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope });
-        let error = if verdict == Verdict::Fail { error.hint(hint) } else { error.temporary() };
+        let error = if verdict == RetryDecision::Fail { error.hint(hint) } else { error.temporary() };
         Failure { error, verdict, page_too_big: false }
     }
 

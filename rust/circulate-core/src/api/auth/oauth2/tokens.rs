@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::key::SigningKey;
-use crate::api::http::{Failure, Verdict};
+use crate::api::http::{Failure, RetryDecision};
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Status};
 use crate::secrets::Secret;
@@ -23,7 +23,7 @@ const PUT_OFF: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Tokens {
     clock: Clock,
-    clients: Mutex<BTreeMap<[String; 2], Arc<Client>>>,
+    clients: Mutex<BTreeMap<[String; 2], Arc<TokenCache>>>,
 }
 
 impl Tokens {
@@ -37,7 +37,7 @@ impl Tokens {
     }
 
     /// What is known of a client: of one id and credential, whose `digest` this is, at one token URL.
-    pub(super) fn client(&self, token_url: &str, digest: &str) -> Arc<Client> {
+    pub(super) fn client(&self, token_url: &str, digest: &str) -> Arc<TokenCache> {
         let key = [token_url, digest].map(str::to_owned);
         Arc::clone(locked(&self.clients).entry(key).or_default())
     }
@@ -67,14 +67,14 @@ impl Token {
 
 /// What is known of a client.
 #[derive(Default)]
-pub(super) struct Client {
+pub(super) struct TokenCache {
     /// Held by the one who asks for a token.
     pub(super) asking: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    known: Mutex<CachedClient>,
 }
 
 #[derive(Default)]
-struct Known {
+struct CachedClient {
     /// The server's clock less ours.
     ahead: SignedDuration,
     /// The key that tokens are bound to, once the server asked for that.
@@ -83,12 +83,12 @@ struct Known {
     nonce: Option<String>,
     /// What APIs gave for theirs, by origin: it is kept apart from that of the token endpoint (RFC 9449, section 9).
     api_nonces: BTreeMap<String, String>,
-    tokens: BTreeMap<String, Slot>,
+    tokens: BTreeMap<String, CachedToken>,
 }
 
 /// Of one scope.
 #[derive(Default)]
-struct Slot {
+struct CachedToken {
     token: Option<Arc<Token>>,
     put_off: Option<Timestamp>,
     /// How often a token was asked for.
@@ -103,7 +103,7 @@ struct Failed {
     until: Timestamp,
     kind: ErrorKind,
     status: Status,
-    verdict: Verdict,
+    verdict: RetryDecision,
     message: String,
     hint: Option<String>,
 }
@@ -125,7 +125,7 @@ pub(super) struct Basis {
     pub(super) nonce: Option<String>,
 }
 
-impl Client {
+impl TokenCache {
     /// The token for `scope` if it is not due, or if getting another one was put off and it is still valid.
     pub(super) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
         let known = self.known();
@@ -169,14 +169,14 @@ impl Client {
 
     pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
         let asked = self.asked(scope) + 1;
-        let slot = Slot { token: Some(Arc::clone(token)), asked, ..Slot::default() };
+        let slot = CachedToken { token: Some(Arc::clone(token)), asked, ..CachedToken::default() };
         self.known().tokens.insert(scope.to_owned(), slot);
     }
 
     /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
     pub(super) fn fail(&self, scope: &str, credential: String, why: &Failure, refused: bool, now: Timestamp) {
         let told = match why.verdict {
-            Verdict::After(told) | Verdict::Throttled(Some(told)) => told,
+            RetryDecision::After(told) | RetryDecision::Throttled(Some(told)) => told,
             _ if refused => REFUSED_FOR,
             _ => Duration::ZERO,
         };
@@ -234,12 +234,12 @@ impl Client {
         self.known().api_nonces.insert(origin, nonce.to_owned());
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, CachedClient> {
         locked(&self.known)
     }
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Client")
     }

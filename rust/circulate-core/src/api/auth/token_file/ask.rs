@@ -20,7 +20,7 @@ struct Question<'q> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ExtensionResponse {
     /// Why there is no other token.
     error: Option<String>,
     /// Whether there may be one a little later.
@@ -35,16 +35,16 @@ pub(super) enum Asked {
     /// There is no other token, and why; and whether there may be one a little later.
     Refused(String, bool),
     /// Nobody is there to ask.
-    Nobody,
+    NoAuth,
 }
 
 /// Asks for a token of `profile`, other than the one that was `refused`.
 pub(super) async fn ask(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> Asked {
     if !folder.is_ours() {
-        return Asked::Nobody;
+        return Asked::NoAuth;
     }
     match tokio::time::timeout(PATIENCE, exchange(folder, profile, refused)).await {
-        Ok(asked) => asked.unwrap_or(Asked::Nobody),
+        Ok(asked) => asked.unwrap_or(Asked::NoAuth),
         Err(_) => Asked::Refused(format!("no answer within {} s", PATIENCE.as_secs()), true),
     }
 }
@@ -56,6 +56,6 @@ async fn exchange(folder: &TokenFolder, profile: &str, refused: Option<&str>) ->
     stream.write_all(&line).await?;
     let mut text = Vec::new();
     (&mut stream).take(MAX_ANSWER).read_to_end(&mut text).await?;
-    let answer: Answer = serde_json::from_slice(&text)?;
+    let answer: ExtensionResponse = serde_json::from_slice(&text)?;
     Ok(answer.error.map_or(Asked::Written, |why| Asked::Refused(why, answer.retryable)))
 }

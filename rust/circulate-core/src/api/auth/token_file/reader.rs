@@ -61,7 +61,7 @@ impl FileToken {
         let (why, retryable) = match ask(&self.folder, &self.profile, refused).await {
             Asked::Written => (None, false),
             Asked::Refused(why, retryable) => (Some(why), retryable),
-            Asked::Nobody => (self.wait_for(&wanted).await?, false),
+            Asked::NoAuth => (self.wait_for(&wanted).await?, false),
         };
         self.valid()?.filter(wanted).ok_or_else(|| self.missing(why, retryable))
     }

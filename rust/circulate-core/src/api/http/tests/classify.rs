@@ -42,41 +42,41 @@ async fn a_success_is_passed_on() {
 #[tokio::test]
 async fn a_status_decides_whether_to_try_again() {
     for (status, verdict) in [
-        (400, Verdict::Fail),
-        (401, Verdict::Renew),
-        (403, Verdict::Fail),
-        (404, Verdict::Fail),
-        (410, Verdict::Fail),
-        (403, Verdict::Fail),
-        (418, Verdict::Fail),
-        (501, Verdict::Fail),
-        (505, Verdict::Fail),
-        (511, Verdict::Fail),
-        (302, Verdict::Fail),
-        (304, Verdict::Fail),
-        (101, Verdict::Fail),
-        (408, Verdict::Backoff),
-        (425, Verdict::Backoff),
-        (500, Verdict::Backoff),
-        (502, Verdict::Backoff),
-        (503, Verdict::Backoff),
-        (504, Verdict::Backoff),
+        (400, RetryDecision::Fail),
+        (401, RetryDecision::Renew),
+        (403, RetryDecision::Fail),
+        (404, RetryDecision::Fail),
+        (410, RetryDecision::Fail),
+        (403, RetryDecision::Fail),
+        (418, RetryDecision::Fail),
+        (501, RetryDecision::Fail),
+        (505, RetryDecision::Fail),
+        (511, RetryDecision::Fail),
+        (302, RetryDecision::Fail),
+        (304, RetryDecision::Fail),
+        (101, RetryDecision::Fail),
+        (408, RetryDecision::Backoff),
+        (425, RetryDecision::Backoff),
+        (500, RetryDecision::Backoff),
+        (502, RetryDecision::Backoff),
+        (503, RetryDecision::Backoff),
+        (504, RetryDecision::Backoff),
         // What no standard names is treated as the first of its class (RFC 9110, section 15), what has no class as a 5xx.
-        (507, Verdict::Backoff),
-        (509, Verdict::Backoff),
-        (520, Verdict::Backoff),
-        (529, Verdict::Backoff),
-        (530, Verdict::Backoff),
-        (599, Verdict::Backoff),
-        (600, Verdict::Backoff),
-        (999, Verdict::Backoff),
-        (420, Verdict::Throttled(None)),
-        (429, Verdict::Throttled(None)),
+        (507, RetryDecision::Backoff),
+        (509, RetryDecision::Backoff),
+        (520, RetryDecision::Backoff),
+        (529, RetryDecision::Backoff),
+        (530, RetryDecision::Backoff),
+        (599, RetryDecision::Backoff),
+        (600, RetryDecision::Backoff),
+        (999, RetryDecision::Backoff),
+        (420, RetryDecision::Throttled(None)),
+        (429, RetryDecision::Throttled(None)),
     ] {
         let failure = failure(answer(status, &[], "")).await;
         assert_eq!(failure.verdict, verdict, "{status}");
         let temporary = failure.error.status() == Status::Temporary;
-        assert_eq!(temporary, !matches!(verdict, Verdict::Fail | Verdict::Renew), "{status}");
+        assert_eq!(temporary, !matches!(verdict, RetryDecision::Fail | RetryDecision::Renew), "{status}");
     }
 }
 
@@ -84,11 +84,15 @@ async fn a_status_decides_whether_to_try_again() {
 async fn a_time_that_is_told_is_kept_to() {
     let told = [("retry-after", "7")];
     let seven = Duration::from_secs(7);
-    assert_eq!(failure(answer(503, &told, "")).await.verdict, Verdict::After(seven));
-    assert_eq!(failure(answer(429, &told, "")).await.verdict, Verdict::Throttled(Some(seven)));
-    assert_eq!(failure(answer(520, &told, "")).await.verdict, Verdict::After(seven));
-    assert_eq!(failure(answer(401, &told, "")).await.verdict, Verdict::Renew, "it is about the credentials");
-    assert_eq!(failure(answer(302, &told, "")).await.verdict, Verdict::Fail);
+    assert_eq!(failure(answer(503, &told, "")).await.verdict, RetryDecision::After(seven));
+    assert_eq!(failure(answer(429, &told, "")).await.verdict, RetryDecision::Throttled(Some(seven)));
+    assert_eq!(failure(answer(520, &told, "")).await.verdict, RetryDecision::After(seven));
+    assert_eq!(
+        failure(answer(401, &told, "")).await.verdict,
+        RetryDecision::Renew,
+        "it is about the credentials"
+    );
+    assert_eq!(failure(answer(302, &told, "")).await.verdict, RetryDecision::Fail);
 }
 
 #[tokio::test]
@@ -96,7 +100,7 @@ async fn a_request_that_is_wrong_is_not_sent_again_for_a_time_that_is_told() {
     for status in [400, 404, 405, 410, 414, 415, 422] {
         assert_eq!(
             failure(answer(status, &[("retry-after", "1")], "")).await.verdict,
-            Verdict::Fail,
+            RetryDecision::Fail,
             "{status}"
         );
     }
@@ -107,7 +111,9 @@ async fn any_refusal_that_says_when_to_come_back_asks_us_to_slow_down() {
     for status in [403, 406, 409, 413, 420, 423, 429, 430] {
         for (text, wait) in [("0.503", Some(0.503)), ("13s", Some(13.0)), ("soon", None)] {
             let failure = failure(answer(status, &[("retry-after", text)], "")).await;
-            let Verdict::Throttled(told) = failure.verdict else { panic!("{status}: {:?}", failure.verdict) };
+            let RetryDecision::Throttled(told) = failure.verdict else {
+                panic!("{status}: {:?}", failure.verdict)
+            };
             assert_eq!(told.map(|told| told.as_secs_f64()), wait, "{status} {text}");
             assert_eq!(
                 (failure.error.kind(), failure.error.status()),
@@ -127,15 +133,15 @@ async fn a_403_with_no_quota_left_asks_us_to_slow_down() {
         ("x-rate-limit-reset", "1795325417"),
     ];
     let verdict = failure(answer(403, &used_up, "")).await.verdict;
-    assert_eq!(verdict, Verdict::Throttled(Some(Duration::from_secs(18))));
-    assert_eq!(failure(answer(404, &used_up, "")).await.verdict, Verdict::Fail);
+    assert_eq!(verdict, RetryDecision::Throttled(Some(Duration::from_secs(18))));
+    assert_eq!(failure(answer(404, &used_up, "")).await.verdict, RetryDecision::Fail);
 }
 
 #[tokio::test]
 async fn an_invalid_session_is_told_as_one_whatever_the_status_says() {
     let body = r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#;
     let failure = failure(answer(403, &[], body)).await;
-    assert_eq!((failure.verdict, failure.error.kind()), (Verdict::Session, ErrorKind::Auth));
+    assert_eq!((failure.verdict, failure.error.kind()), (RetryDecision::Session, ErrorKind::Auth));
     assert!(failure.error.to_string().contains("the session is not valid (403): E0000005 Invalid session"));
     assert!(failure.error.hint_text().unwrap().contains("API token"), "{:?}", failure.error);
 }
@@ -192,7 +198,7 @@ proptest! {
             let checked = classifier.check(response, &limiter, &empty).now_or_never().unwrap();
             prop_assert_eq!(checked.is_ok(), status.is_success());
             if let Err(failure) = checked {
-                if let Verdict::After(wait) | Verdict::Throttled(Some(wait)) = failure.verdict {
+                if let RetryDecision::After(wait) | RetryDecision::Throttled(Some(wait)) = failure.verdict {
                     prop_assert!(wait <= Duration::from_hours(24));
                 }
                 let told = failure.error.to_string();
@@ -308,7 +314,7 @@ async fn a_missing_scope_is_seen_whatever_the_status_and_the_body_say() {
         let failure = failure(answer(status, &challenge, &body)).await;
         assert_eq!(
             (failure.verdict, failure.error.kind()),
-            (Verdict::Fail, ErrorKind::Auth),
+            (RetryDecision::Fail, ErrorKind::Auth),
             "{status} {body}"
         );
         assert!(failure.error.to_string().contains("needs the scope okta.apps.read"), "{}", failure.error);

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Attempt, Bytes, ChecksumAlgorithm, ChecksumMode, CompletedPart, Created, GET, HttpResponse, Known,
-    MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Result, S3Bucket, SdkError, StreamExt, TryStreamExt,
-    code, status, stream,
+    AttemptError, Bytes, ChecksumAlgorithm, ChecksumMode, CompletedPart, Created, GET, HttpResponse,
+    MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Result, S3Bucket, SdkError, StoredObject, StreamExt,
+    TryStreamExt, code, status, stream,
 };
 use crate::lake::keys::in_place;
 use crate::lake::sink::{another, differs, missing};
@@ -25,7 +25,7 @@ const COPIED_PART: u64 = 64 * 1024 * 1024;
 pub(crate) const PIECE: u64 = 8 * 1024 * 1024;
 
 /// An object as a look at it shows it.
-struct Seen {
+struct ObjectHead {
     etag: String,
     bytes: u64,
     /// SHA-256 of the whole object in hex, if S3 knows it.
@@ -33,7 +33,7 @@ struct Seen {
 }
 
 /// What came of telling S3 to copy.
-enum Told {
+enum CopyOutcome {
     Copied,
     /// The object was changed after we looked at it, or its key has been taken since.
     Refused,
@@ -41,7 +41,7 @@ enum Told {
 
 impl S3Bucket {
     /// See [`Sink::copy_from`].
-    pub(super) async fn copy(&self, from: &Self, known: &Known) -> Result<Created> {
+    pub(super) async fn copy(&self, from: &Self, known: &StoredObject) -> Result<Created> {
         in_place(&known.key)?;
         let (source, target) = tokio::join!(from.look(&known.key), self.look(&known.key));
         if let Some(there) = target? {
@@ -57,20 +57,20 @@ impl S3Bucket {
             self.retrying(|| self.copy_whole(from, known, &source.etag)).await?
         };
         match told {
-            Told::Copied => Ok(Created::New),
-            Told::Refused => match self.look(&known.key).await? {
+            CopyOutcome::Copied => Ok(Created::New),
+            CopyOutcome::Refused => match self.look(&known.key).await? {
                 Some(there) => self.exists(&there, known).await,
                 None => Err(differs(&known.key)),
             },
         }
     }
 
-    async fn exists(&self, there: &Seen, known: &Known) -> Result<Created> {
+    async fn exists(&self, there: &ObjectHead, known: &StoredObject) -> Result<Created> {
         if self.is(there, known).await? { Ok(Created::Exists) } else { Err(another(&known.key)) }
     }
 
     /// Whether what was seen is what is known.
-    async fn is(&self, seen: &Seen, known: &Known) -> Result<bool> {
+    async fn is(&self, seen: &ObjectHead, known: &StoredObject) -> Result<bool> {
         if seen.bytes != known.bytes {
             return Ok(false);
         }
@@ -80,7 +80,7 @@ impl S3Bucket {
         }
     }
 
-    async fn look(&self, key: &str) -> Result<Option<Seen>> {
+    async fn look(&self, key: &str) -> Result<Option<ObjectHead>> {
         let sent = self
             .client
             .head_object()
@@ -99,11 +99,11 @@ impl S3Bucket {
         let composite = head.checksum_type == Some(ChecksumType::Composite);
         let sha256 = head.checksum_sha256.filter(|_| !composite).and_then(|text| hex_of(&text));
         let bytes = head.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or_default();
-        Ok(Some(Seen { etag: head.e_tag.unwrap_or_default(), bytes, sha256 }))
+        Ok(Some(ObjectHead { etag: head.e_tag.unwrap_or_default(), bytes, sha256 }))
     }
 
     /// Reads an object to its end, piece by piece.
-    async fn digest(&self, key: &str, seen: &Seen) -> Result<String> {
+    async fn digest(&self, key: &str, seen: &ObjectHead) -> Result<String> {
         let mut digest = Sha256::new();
         let mut start = 0;
         while start < seen.bytes {
@@ -114,7 +114,7 @@ impl S3Bucket {
         Ok(crate::hex(&digest.finalize()))
     }
 
-    async fn piece(&self, key: &str, seen: &Seen, start: u64, end: u64) -> Result<Bytes, Attempt> {
+    async fn piece(&self, key: &str, seen: &ObjectHead, start: u64, end: u64) -> Result<Bytes, AttemptError> {
         let sent = self
             .client
             .get_object()
@@ -133,7 +133,12 @@ impl S3Bucket {
         }
     }
 
-    async fn copy_whole(&self, from: &Self, known: &Known, etag: &str) -> Result<Told, Attempt> {
+    async fn copy_whole(
+        &self,
+        from: &Self,
+        known: &StoredObject,
+        etag: &str,
+    ) -> Result<CopyOutcome, AttemptError> {
         let (encryption, kms_key, bucket_key) = self.encryption();
         let sent = self
             .client
@@ -158,11 +163,16 @@ impl S3Bucket {
         let stored = answer.copy_object_result.and_then(|result| hex_of(&result.checksum_sha256?));
         match stored {
             Some(sha256) if sha256 != known.sha256 => Err(differs(&known.key).into()),
-            _ => Ok(Told::Copied),
+            _ => Ok(CopyOutcome::Copied),
         }
     }
 
-    async fn copy_in_parts(&self, from: &Self, known: &Known, etag: &str) -> Result<Told, Attempt> {
+    async fn copy_in_parts(
+        &self,
+        from: &Self,
+        known: &StoredObject,
+        etag: &str,
+    ) -> Result<CopyOutcome, AttemptError> {
         let key = &known.key;
         let upload = self.begin_upload(key, known.content_type, known.content_encoding).await?;
         let size = COPIED_PART.max(known.bytes.div_ceil(MAX_PARTS as u64));
@@ -173,8 +183,8 @@ impl S3Bucket {
         });
         let parts = stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect().await;
         match self.end_upload(key, &upload, parts).await? {
-            Created::New => Ok(Told::Copied),
-            Created::Exists => Ok(Told::Refused),
+            Created::New => Ok(CopyOutcome::Copied),
+            Created::Exists => Ok(CopyOutcome::Refused),
         }
     }
 
@@ -186,7 +196,7 @@ impl S3Bucket {
         number: i32,
         range: String,
         etag: &str,
-    ) -> Result<CompletedPart, Attempt> {
+    ) -> Result<CompletedPart, AttemptError> {
         let sent = self
             .client
             .upload_part_copy()
@@ -214,7 +224,12 @@ impl S3Bucket {
         Ok(part.set_e_tag(etag).set_checksum_crc32(crc32).build())
     }
 
-    fn refused<E>(&self, from: &Self, key: &str, error: &SdkError<E, HttpResponse>) -> Result<Told, Attempt>
+    fn refused<E>(
+        &self,
+        from: &Self,
+        key: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Result<CopyOutcome, AttemptError>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -223,10 +238,10 @@ impl S3Bucket {
         let call = self.call("copy object", &permissions, key);
         // An error may come after the head of a good answer: then only its code tells.
         match (status(error), code(error)) {
-            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(Told::Refused),
+            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(CopyOutcome::Refused),
             // Another write of this key was under way: S3 asks to try again.
             (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
-                Err(Attempt::Again(call.failed(error)))
+                Err(AttemptError::Again(call.failed(error)))
             }
             (_, Some("NoSuchKey")) => Err(missing(key).into()),
             _ => Err(call.failed(error).into()),
@@ -277,8 +292,8 @@ mod tests {
         (new_bucket(server, "a b/50%+ü").await, new_bucket(server, "data").await)
     }
 
-    fn known(object: &Object) -> Known {
-        Known {
+    fn known(object: &Object) -> StoredObject {
+        StoredObject {
             key: object.key.clone(),
             bytes: object.bytes.len() as u64,
             sha256: crate::lake::manifest::sha256_hex(&object.bytes),
@@ -352,7 +367,7 @@ mod tests {
         assert!(head.e_tag().unwrap().ends_with("-2\""), "{head:?}");
         assert_eq!((head.content_type(), head.content_encoding()), (Some("application/json"), Some("gzip")));
         assert_eq!(head.server_side_encryption(), Some(&ServerSideEncryption::Aes256));
-        let wrong = Known { sha256: "00".repeat(32), ..known(&large) };
+        let wrong = StoredObject { sha256: "00".repeat(32), ..known(&large) };
         assert_eq!(to.copy_from(&from, &wrong).await.unwrap_err().kind(), ErrorKind::Mismatch);
         assert!(new_bucket("MINISTACK", "").await.copy_from(&from, &wrong).await.is_err());
     }
@@ -369,10 +384,12 @@ mod tests {
             from.create(object("x", "new")).await.unwrap();
             let wanted = known(&object("x", "old"));
             let told = to.copy_whole(&from, &wanted, &seen.etag).await;
-            assert!(matches!(told, Ok(Told::Refused)), "{server}");
+            assert!(matches!(told, Ok(CopyOutcome::Refused)), "{server}");
             if parts {
                 let told = to.copy_in_parts(&from, &wanted, &seen.etag).await;
-                assert!(matches!(told, Err(Attempt::Failed(error)) if error.kind() == ErrorKind::Mismatch));
+                assert!(
+                    matches!(told, Err(AttemptError::Failed(error)) if error.kind() == ErrorKind::Mismatch)
+                );
             }
             assert_eq!(to.read("x").await.unwrap(), None, "{server}");
         }

@@ -24,8 +24,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Known, Listed, Object, Sink};
-use crate::api::http::{Jitter, Retry, RetryPolicy, Tally, Verdict};
+use super::{Created, Listed, Object, Sink, StoredObject};
+use crate::api::http::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::in_place;
@@ -137,7 +137,7 @@ impl S3Bucket {
     /// Runs `attempt` until it succeeds, fails for good, or our patience is at its end.
     async fn retrying<T, F>(&self, attempt: impl Fn() -> F) -> Result<T>
     where
-        F: Future<Output = Result<T, Attempt>>,
+        F: Future<Output = Result<T, AttemptError>>,
     {
         let mut tally = Tally::default();
         loop {
@@ -146,17 +146,17 @@ impl S3Bucket {
                     self.retry.succeeded();
                     return Ok(done);
                 }
-                Err(Attempt::Failed(error)) => return Err(error),
-                Err(Attempt::Again(error)) => error,
+                Err(AttemptError::Failed(error)) => return Err(error),
+                Err(AttemptError::Again(error)) => error,
             };
-            match self.retry.wait(Verdict::Backoff, &mut tally) {
+            match self.retry.wait(RetryDecision::Backoff, &mut tally) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error.temporary().persistent()),
             }
         }
     }
 
-    async fn put(&self, object: &Object) -> Result<Created, Attempt> {
+    async fn put(&self, object: &Object) -> Result<Created, AttemptError> {
         let (encryption, kms_key, bucket_key) = self.encryption();
         let sent = self
             .client
@@ -179,7 +179,11 @@ impl S3Bucket {
     }
 
     /// What came of the request that makes an object visible.
-    fn created<T, E>(&self, sent: Result<T, SdkError<E, HttpResponse>>, key: &str) -> Result<Created, Attempt>
+    fn created<T, E>(
+        &self,
+        sent: Result<T, SdkError<E, HttpResponse>>,
+        key: &str,
+    ) -> Result<Created, AttemptError>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -189,17 +193,17 @@ impl S3Bucket {
             (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(Created::Exists),
             // Another write of this key was under way: S3 asks to try again.
             (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
-                Err(Attempt::Again(self.call("create object", PUT, key).failed(&error)))
+                Err(AttemptError::Again(self.call("create object", PUT, key).failed(&error)))
             }
-            _ => Err(Attempt::Failed(self.call("create object", PUT, key).failed(&error))),
+            _ => Err(AttemptError::Failed(self.call("create object", PUT, key).failed(&error))),
         }
     }
 
     /// Stores a large object in parts.
-    async fn upload(&self, object: &Object) -> Result<Created, Attempt> {
+    async fn upload(&self, object: &Object) -> Result<Created, AttemptError> {
         let upload = self.begin_upload(&object.key, object.content_type, object.content_encoding).await?;
         let parts = self.upload_parts(object, &upload).await;
-        self.end_upload(&object.key, &upload, parts.map_err(Attempt::from)).await
+        self.end_upload(&object.key, &upload, parts.map_err(AttemptError::from)).await
     }
 
     async fn begin_upload(
@@ -235,8 +239,8 @@ impl S3Bucket {
         &self,
         key: &str,
         upload: &str,
-        parts: Result<Vec<CompletedPart>, Attempt>,
-    ) -> Result<Created, Attempt> {
+        parts: Result<Vec<CompletedPart>, AttemptError>,
+    ) -> Result<Created, AttemptError> {
         let created = match parts {
             Ok(parts) => self.complete(key, upload, parts).await,
             Err(error) => Err(error),
@@ -280,7 +284,12 @@ impl S3Bucket {
             .build())
     }
 
-    async fn complete(&self, key: &str, upload: &str, parts: Vec<CompletedPart>) -> Result<Created, Attempt> {
+    async fn complete(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: Vec<CompletedPart>,
+    ) -> Result<Created, AttemptError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let sent = self
             .client
@@ -297,13 +306,13 @@ impl S3Bucket {
             // The upload was completed or thrown away meanwhile. If it was an earlier attempt of ours whose answer got
             // lost, the object is there, and the next upload finds it.
             Err(error) if code(error) == Some("NoSuchUpload") => {
-                Err(Attempt::Again(self.call("complete upload", PUT, key).failed(error)))
+                Err(AttemptError::Again(self.call("complete upload", PUT, key).failed(error)))
             }
             _ => self.created(sent, key),
         }
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, Attempt> {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, AttemptError> {
         let sent = self
             .client
             .get_object()
@@ -320,11 +329,11 @@ impl S3Bucket {
         }
     }
 
-    async fn body(&self, key: &str, answer: GetObjectOutput) -> Result<Bytes, Attempt> {
+    async fn body(&self, key: &str, answer: GetObjectOutput) -> Result<Bytes, AttemptError> {
         let expected = answer.content_length.and_then(|length| u64::try_from(length).ok());
         let broken = |why: String| {
             let error = Error::new(ErrorKind::Storage, "read object", "the object did not arrive whole");
-            Attempt::Again(error.caused_by(why).with("bucket", &self.bucket).with("key", self.key(key)))
+            AttemptError::Again(error.caused_by(why).with("bucket", &self.bucket).with("key", self.key(key)))
         };
         let body = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
         match expected {
@@ -367,14 +376,14 @@ const GET: &str =
     "s3:GetObject (and s3:ListBucket on the bucket, without which S3 does not say that an object is missing)";
 
 /// Why an attempt did not succeed.
-enum Attempt {
+enum AttemptError {
     /// Trying again would not help, or was done already.
     Failed(Error),
     /// Trying again may help.
     Again(Error),
 }
 
-impl From<Error> for Attempt {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -389,7 +398,11 @@ fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&s
 }
 
 impl Sink for S3Bucket {
-    fn copy_from<'a>(&'a self, from: &'a dyn Sink, known: &'a Known) -> BoxFuture<'a, Result<Created>> {
+    fn copy_from<'a>(
+        &'a self,
+        from: &'a dyn Sink,
+        known: &'a StoredObject,
+    ) -> BoxFuture<'a, Result<Created>> {
         match from.as_bucket() {
             Some(from) => Box::pin(self.copy(from, known)),
             None => Box::pin(super::copy_by_reading(self, from, known)),

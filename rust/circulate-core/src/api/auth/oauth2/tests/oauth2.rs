@@ -12,7 +12,7 @@ use crate::catalog::{Auth, SendSecret};
 use crate::error::Status;
 use crate::redact::Redactor;
 use crate::secrets::Secret;
-use crate::testing::{Answer, CANARY, ManualClock, Script, okta};
+use crate::testing::{CANARY, ManualClock, Script, ScriptedResponse, okta};
 
 const NOW: &str = "2026-11-22T05:30:00Z";
 const SCOPE: &str = "okta.users.read";
@@ -32,7 +32,7 @@ struct Bench {
 }
 
 /// A client with a secret whose token endpoint gives these answers.
-fn bench(answers: impl IntoIterator<Item = Answer>) -> Bench {
+fn bench(answers: impl IntoIterator<Item = ScriptedResponse>) -> Bench {
     let (script, clock) = (Script::new(answers), ManualClock::new(NOW));
     let tokens = Arc::new(Tokens::new(clock.clock()));
     let token = access_token(&script, &tokens, &account(&[("client_secret", CANARY)]).unwrap()).unwrap();
@@ -50,14 +50,14 @@ fn access_token(script: &Arc<Script>, tokens: &Arc<Tokens>, account: &Account) -
     AccessToken::new(&source, account, spec, &[SCOPE.to_owned()].into(), &connection)
 }
 
-fn grant(token: &str, expires_in: &Value) -> Answer {
+fn grant(token: &str, expires_in: &Value) -> ScriptedResponse {
     let body =
         json!({"access_token": token, "token_type": "Bearer", "expires_in": expires_in, "scope": SCOPE});
-    Answer::new(200, body.to_string())
+    ScriptedResponse::new(200, body.to_string())
 }
 
-fn refusal(status: u16, error: &str) -> Answer {
-    Answer::new(status, json!({"error": error, "error_description": "No."}).to_string())
+fn refusal(status: u16, error: &str) -> ScriptedResponse {
+    ScriptedResponse::new(status, json!({"error": error, "error_description": "No."}).to_string())
 }
 
 impl Bench {
@@ -186,7 +186,7 @@ async fn who_waited_for_a_request_that_failed_is_told_what_came_of_it_instead_of
 
 #[tokio::test]
 async fn whatever_goes_wrong_at_the_token_endpoint_a_valid_token_is_used_on() {
-    for answer in [refusal(401, "invalid_client"), Answer::new(200, "<html>"), refusal(404, "x")] {
+    for answer in [refusal(401, "invalid_client"), ScriptedResponse::new(200, "<html>"), refusal(404, "x")] {
         let bench = bench([grant("t1", &json!(3600)), answer]);
         bench.signed().await;
         bench.clock.advance(Duration::from_secs(3400));
@@ -199,37 +199,53 @@ async fn whatever_goes_wrong_at_the_token_endpoint_a_valid_token_is_used_on() {
 #[tokio::test]
 async fn a_token_for_less_than_was_asked_for_is_told() {
     let body = json!({"access_token": "t1", "token_type": "Bearer", "scope": "okta.apps.manage openid"});
-    let error = bench([Answer::new(200, body.to_string())]).refused().await;
+    let error = bench([ScriptedResponse::new(200, body.to_string())]).refused().await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
     assert!(error.to_string().contains("without the scope okta.users.read"), "{error}");
-    let untold = Answer::new(200, r#"{"access_token":"t1","token_type":"bearer","scope":""}"#);
+    let untold = ScriptedResponse::new(200, r#"{"access_token":"t1","token_type":"bearer","scope":""}"#);
     assert_eq!(bench([untold]).signed().await, "Bearer t1");
 }
 
 #[tokio::test]
 async fn what_may_go_away_is_left_to_the_one_retry_loop() {
     for (answer, kind, verdict) in [
-        (refusal(500, "server_error"), ErrorKind::Api, Verdict::Backoff),
+        (refusal(500, "server_error"), ErrorKind::Api, RetryDecision::Backoff),
         (
             refusal(503, "x").header("retry-after", "7"),
             ErrorKind::Api,
-            Verdict::After(Duration::from_secs(7)),
+            RetryDecision::After(Duration::from_secs(7)),
         ),
-        (refusal(429, "x"), ErrorKind::RateLimited, Verdict::Throttled(None)),
+        (refusal(429, "x"), ErrorKind::RateLimited, RetryDecision::Throttled(None)),
         (
             refusal(429, "x").quota(100, 0, 9),
             ErrorKind::RateLimited,
-            Verdict::Throttled(Some(Duration::from_secs(10))),
+            RetryDecision::Throttled(Some(Duration::from_secs(10))),
         ),
-        (Answer::new(200, "{").broken(), ErrorKind::Network, Verdict::Backoff),
-        (refusal(400, "invalid_scope"), ErrorKind::Auth, Verdict::Fail),
-        (refusal(400, "unauthorized_client"), ErrorKind::Auth, Verdict::Fail),
-        (Answer::new(302, "").header("location", "https://evil.example/"), ErrorKind::Auth, Verdict::Fail),
-        (Answer::new(200, "<html>"), ErrorKind::Data, Verdict::Fail),
-        (Answer::new(200, vec![b' '; 300_000]), ErrorKind::Data, Verdict::Fail),
-        (Answer::new(200, r#"{"access_token":"a b","token_type":"Bearer"}"#), ErrorKind::Data, Verdict::Fail),
-        (Answer::new(200, r#"{"access_token":"a","token_type":"mac"}"#), ErrorKind::Data, Verdict::Fail),
-        (Answer::new(200, r#"{"access_token":"a","token_type":"DPoP"}"#), ErrorKind::Data, Verdict::Fail),
+        (ScriptedResponse::new(200, "{").broken(), ErrorKind::Network, RetryDecision::Backoff),
+        (refusal(400, "invalid_scope"), ErrorKind::Auth, RetryDecision::Fail),
+        (refusal(400, "unauthorized_client"), ErrorKind::Auth, RetryDecision::Fail),
+        (
+            ScriptedResponse::new(302, "").header("location", "https://evil.example/"),
+            ErrorKind::Auth,
+            RetryDecision::Fail,
+        ),
+        (ScriptedResponse::new(200, "<html>"), ErrorKind::Data, RetryDecision::Fail),
+        (ScriptedResponse::new(200, vec![b' '; 300_000]), ErrorKind::Data, RetryDecision::Fail),
+        (
+            ScriptedResponse::new(200, r#"{"access_token":"a b","token_type":"Bearer"}"#),
+            ErrorKind::Data,
+            RetryDecision::Fail,
+        ),
+        (
+            ScriptedResponse::new(200, r#"{"access_token":"a","token_type":"mac"}"#),
+            ErrorKind::Data,
+            RetryDecision::Fail,
+        ),
+        (
+            ScriptedResponse::new(200, r#"{"access_token":"a","token_type":"DPoP"}"#),
+            ErrorKind::Data,
+            RetryDecision::Fail,
+        ),
     ] {
         let bench = bench([answer.clone()]);
         let failure = bench.sign().await.unwrap_err();
@@ -270,7 +286,7 @@ async fn pulls_of_an_account_share_tokens_and_other_credentials_do_not() {
 #[tokio::test]
 async fn a_server_that_wants_proof_gets_it_with_its_nonce() {
     let nonce = refusal(400, "use_dpop_nonce").header("dpop-nonce", "n1");
-    let bound = Answer::new(200, r#"{"access_token":"t1","token_type":"DPoP","expires_in":3600}"#);
+    let bound = ScriptedResponse::new(200, r#"{"access_token":"t1","token_type":"DPoP","expires_in":3600}"#);
     let bench = bench([refusal(400, "invalid_dpop_proof"), nonce, bound]);
     let headers = bench.sign().await.unwrap();
     assert_eq!(headers[AUTHORIZATION], "DPoP t1");
@@ -291,21 +307,24 @@ async fn a_server_that_wants_proof_gets_it_with_its_nonce() {
     assert_eq!(proof.get("nonce"), None);
 }
 
-fn bound(token: &str) -> Answer {
-    Answer::new(200, json!({"access_token": token, "token_type": "DPoP", "expires_in": 3600}).to_string())
+fn bound(token: &str) -> ScriptedResponse {
+    ScriptedResponse::new(
+        200,
+        json!({"access_token": token, "token_type": "DPoP", "expires_in": 3600}).to_string(),
+    )
 }
 
 #[tokio::test]
 async fn proof_is_sent_however_the_server_says_that_it_wants_it() {
     let says = |status, error, sentence| {
-        Answer::new(status, json!({"error": error, "error_description": sentence}).to_string())
+        ScriptedResponse::new(status, json!({"error": error, "error_description": sentence}).to_string())
     };
     for demand in [
         says(400, "invalid_grant", "The DPoP proof JWT header is missing."),
         says(400, "invalid_request", "dpop proof required"),
         says(400, "use_dpop_nonce", "No."),
         says(200, "invalid_dpop_proof", "No."),
-        Answer::new(401, "").header("www-authenticate", r#"DPoP algs="ES256""#),
+        ScriptedResponse::new(401, "").header("www-authenticate", r#"DPoP algs="ES256""#),
     ] {
         let bench = bench([demand, bound("t1")]);
         assert_eq!(bench.signed().await, "DPoP t1");
@@ -341,9 +360,9 @@ async fn the_apis_nonce_is_kept_apart_from_the_token_endpoints_and_used() {
 async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
     let wants = |nonce| {
         let challenge = r#"DPoP error="use_dpop_nonce", error_description="nonce, please""#;
-        Answer::new(401, "").header("www-authenticate", challenge).header("dpop-nonce", nonce)
+        ScriptedResponse::new(401, "").header("www-authenticate", challenge).header("dpop-nonce", nonce)
     };
-    let page = || Answer::new(200, "[]").header("dpop-nonce", "later");
+    let page = || ScriptedResponse::new(200, "[]").header("dpop-nonce", "later");
     // The token endpoint and the API are one script: what is asked for comes in this order.
     for (answers, done, asked) in [
         (vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), page(), page()], true, 5),
@@ -408,7 +427,7 @@ async fn an_error_with_a_good_status_is_told_as_the_refusal_that_it_is() {
     assert!(error.to_string().contains("Okta gave no access token (200): invalid_scope No."), "{error}");
     assert!(error.hint_text().unwrap().contains("grant the app these scopes"), "{error:?}");
     let failure = bench([refusal(200, "temporarily_unavailable")]).sign().await.unwrap_err();
-    assert_eq!(failure.verdict, Verdict::Backoff);
+    assert_eq!(failure.verdict, RetryDecision::Backoff);
 }
 
 #[tokio::test]
@@ -518,7 +537,7 @@ async fn a_secret_is_hidden_in_every_form_in_which_an_answer_might_hold_it() {
     let forms = ["z%2FtZ9+canary%3AX2%2B8%25%3D", "z%2FtZ9%20canary%3AX2%2B8%25%3D", secret];
     for form in forms {
         let echo = json!({"error": "invalid_request", "error_description": format!("<{form}>")});
-        let script = Script::new([Answer::new(400, echo.to_string())]);
+        let script = Script::new([ScriptedResponse::new(400, echo.to_string())]);
         let tokens = Arc::new(Tokens::new(Clock::system()));
         let token = access_token(&script, &tokens, &account(&[("client_secret", secret)]).unwrap()).unwrap();
         let error = Bench { script, clock: ManualClock::new(NOW), token }.refused().await;
@@ -529,7 +548,7 @@ async fn a_secret_is_hidden_in_every_form_in_which_an_answer_might_hold_it() {
 #[tokio::test]
 async fn what_is_secret_is_in_no_text() {
     let echo = json!({"error": "invalid_client", "error_description": format!("{CANARY} is wrong")});
-    let bench = bench([Answer::new(401, echo.to_string()), grant(CANARY, &json!(60))]);
+    let bench = bench([ScriptedResponse::new(401, echo.to_string()), grant(CANARY, &json!(60))]);
     let error = bench.refused().await;
     assert!(error.to_string().contains("*** is wrong"), "{error}");
     bench.clock.advance(Duration::from_mins(1));
@@ -541,7 +560,7 @@ async fn what_is_secret_is_in_no_text() {
 }
 
 /// A token response: one that grants, with octets of it replaced, or anything.
-fn token_responses() -> impl Strategy<Value = Answer> {
+fn token_responses() -> impl Strategy<Value = ScriptedResponse> {
     let granted =
         format!(r#"{{"access_token":"{CANARY}","token_type":"Bearer","expires_in":3600,"scope":"{SCOPE}"}}"#);
     let edits = prop::collection::vec((any::<usize>(), any::<u8>()), 0..4);
@@ -561,7 +580,7 @@ fn token_responses() -> impl Strategy<Value = Answer> {
     let header = prop::sample::select(vec!["retry-after", "content-type", "location", "dpop-nonce", "date"]);
     let line = prop_oneof![prop::collection::vec(any::<u8>(), 0..40), Just(CANARY.as_bytes().to_vec())];
     (status, body, header, line).prop_map(|(status, body, header, line)| {
-        Answer::new(status, body).without(header).octets(header, &line)
+        ScriptedResponse::new(status, body).without(header).octets(header, &line)
     })
 }
 

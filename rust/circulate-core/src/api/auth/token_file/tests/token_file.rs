@@ -17,7 +17,7 @@ use crate::api::auth::{Authorize, Connection};
 use crate::api::http::{Jitter, Request, Retry, RetryPolicy};
 use crate::clock::Clock;
 use crate::error::Status;
-use crate::testing::{Answer, CANARY, ManualClock, Script, connection, okta};
+use crate::testing::{CANARY, ManualClock, Script, ScriptedResponse, connection, okta};
 
 const NOW: &str = "2026-11-22T05:30:00Z";
 
@@ -263,10 +263,10 @@ fn client() -> (Account, Arc<Script>, Connection) {
     let given: BTreeMap<_, _> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let account = Account::resolve(&okta("users").source, &given, None, None).unwrap();
     let script = Script::new([
-        Answer::new(503, ""),
-        Answer::new(400, r#"{"error":"invalid_dpop_proof"}"#),
-        Answer::new(200, r#"{"access_token":"t1","token_type":"DPoP","expires_in":3600}"#),
-        Answer::new(200, r#"{"access_token":"t2","token_type":"DPoP","expires_in":3600}"#),
+        ScriptedResponse::new(503, ""),
+        ScriptedResponse::new(400, r#"{"error":"invalid_dpop_proof"}"#),
+        ScriptedResponse::new(200, r#"{"access_token":"t1","token_type":"DPoP","expires_in":3600}"#),
+        ScriptedResponse::new(200, r#"{"access_token":"t2","token_type":"DPoP","expires_in":3600}"#),
     ]);
     let connection = connection(&okta("users").source, Arc::clone(&script) as _);
     (account, script, connection)
@@ -307,7 +307,10 @@ async fn a_token_endpoint_that_stalls_costs_a_valid_token_nothing_and_is_left_al
     let (_parent, folder) = folder();
     let (account, _, _) = client();
     let grant = |token: &str| {
-        Answer::new(200, format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":600}}"#))
+        ScriptedResponse::new(
+            200,
+            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":600}}"#),
+        )
     };
     let script = Script::new([grant("t1"), grant("t2").after(Duration::from_mins(10)), grant("t3")]);
     let clock = ManualClock::new(NOW);

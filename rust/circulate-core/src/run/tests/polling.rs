@@ -1,9 +1,9 @@
-//! Endless lists: polled by a durable cursor, begun by time when that is refused, and asked for in windows.
+//! Polling lists: polled by a durable cursor, begun by time when that is refused, and asked for in windows.
 
 use std::sync::Arc;
 
 use super::*;
-use crate::testing::{Answer, Lake, Routes, okta, page};
+use crate::testing::{Lake, Routes, ScriptedResponse, okta, page};
 
 /// What the org is asked first: by the server's date, as far back as it keeps events.
 const FIRST: &str = "/api/v1/logs?limit=2&since=2026-08-24T05%3A30%3A00.000Z&sortOrder=ASCENDING";
@@ -22,7 +22,7 @@ fn event(number: u32) -> String {
     format!(r#"{{"uuid":"{number}", "published":"2026-11-22T05:{number:02}:00.000Z"}}"#)
 }
 
-fn events(numbers: &[u32], cursor: u32) -> Answer {
+fn events(numbers: &[u32], cursor: u32) -> ScriptedResponse {
     let events: Vec<_> = numbers.iter().map(|number| event(*number)).collect();
     page(&events).next(&link(&at(cursor)))
 }
@@ -107,7 +107,7 @@ async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() 
     poll(&lake, &org).await;
     poll(&lake, &org).await;
     org.asked();
-    org.set(&at(3), Answer::new(400, "{}"));
+    org.set(&at(3), ScriptedResponse::new(400, "{}"));
     let by_time = "/api/v1/logs?limit=2&since=2026-11-22T04%3A54%3A00.000Z&sortOrder=ASCENDING";
     org.set(by_time, events(&[1, 2], 11));
     org.set(&at(11), events(&[4, 3], 12));
@@ -124,7 +124,7 @@ async fn a_list_that_refuses_to_begin_by_time_too_is_not_asked_for_ever() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;
     org.asked();
-    org.set(&at(2), Answer::new(400, "{}"));
+    org.set(&at(2), ScriptedResponse::new(400, "{}"));
     let error = pull(&lake, &org).run().await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     assert_eq!(org.asked().len(), 2, "the address, and the time");
@@ -139,7 +139,7 @@ async fn what_was_delivered_before_a_late_event_is_remembered() {
     org.set(&at(4), events(&[], 4));
     poll(&lake, &org).await;
     poll(&lake, &org).await;
-    org.set(&at(4), Answer::new(400, "{}"));
+    org.set(&at(4), ScriptedResponse::new(400, "{}"));
     org.set(
         "/api/v1/logs?limit=2&since=2026-11-22T04%3A54%3A00.000Z&sortOrder=ASCENDING",
         events(&[1, 2], 11),
@@ -155,7 +155,7 @@ async fn what_was_delivered_before_a_late_event_is_remembered() {
 async fn a_poll_by_time_that_is_stopped_is_not_complete_before_it_has_caught_up() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;
-    org.set(&at(2), Answer::new(400, "{}"));
+    org.set(&at(2), ScriptedResponse::new(400, "{}"));
     let stop = Stop::new(None);
     org.set(
         "/api/v1/logs?limit=2&since=2026-11-22T04%3A53%3A00.000Z&sortOrder=ASCENDING",
@@ -172,25 +172,25 @@ async fn a_poll_by_time_that_is_stopped_is_not_complete_before_it_has_caught_up(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_was_not_read_for_too_long_has_a_hole() {
+async fn a_list_that_was_not_read_for_too_long_has_a_gap() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;
     lake.clock.advance(Duration::from_hours(100 * 24));
     let report = pull(&lake, &org).run().await.report;
     assert_eq!(report.status, Verdict::Partial);
-    assert!(report.holes[0].contains("which the API no longer keeps"), "{:?}", report.holes);
+    assert!(report.gaps[0].contains("which the API no longer keeps"), "{:?}", report.gaps);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_comes_twice_either_if_the_run_that_began_by_time_is_taken_up_again() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;
-    org.set(&at(2), Answer::new(400, "{}"));
+    org.set(&at(2), ScriptedResponse::new(400, "{}"));
     org.set(
         "/api/v1/logs?limit=2&since=2026-11-22T04%3A53%3A00.000Z&sortOrder=ASCENDING",
         events(&[1, 4], 11),
     );
-    org.set(&at(11), Answer::new(200, "<html>"));
+    org.set(&at(11), ScriptedResponse::new(200, "<html>"));
     assert_eq!(pull(&lake, &org).run().await.report.status, Verdict::Failed);
     org.set(&at(11), events(&[2, 3], 12));
     org.set(&at(12), events(&[5], 13));
@@ -216,7 +216,7 @@ async fn a_poll_that_is_stopped_is_complete_up_to_there() {
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_fails_goes_on_from_its_checkpoint() {
     let (lake, org) = (Lake::default(), org());
-    org.set(&at(1), Answer::new(200, "<html>"));
+    org.set(&at(1), ScriptedResponse::new(200, "<html>"));
     assert_eq!(pull(&lake, &org).run().await.report.status, Verdict::Failed);
     org.set(&at(1), events(&[3], 2));
     let (report, records) = poll(&lake, &org).await;
@@ -279,7 +279,7 @@ async fn what_the_api_no_longer_keeps_is_a_hole_and_what_it_refuses_is_told_at_o
     org.set(&kept, page(&[]));
     let outcome = windowed(&lake, &org, "2026-07-01T00:00:00Z", "2026-08-24T12:00:00Z").run().await;
     assert_eq!(outcome.report.status, Verdict::Partial, "{:?}", outcome.error);
-    assert_eq!(outcome.report.holes, ["before 2026-08-24T05:30:00Z, which the API no longer keeps"]);
+    assert_eq!(outcome.report.gaps, ["before 2026-08-24T05:30:00Z, which the API no longer keeps"]);
     org.asked();
     for (since, part) in [("2026-01-01T00:00:00Z", "so far back"), ("2027-01-01T00:00:00Z", "in the future")]
     {

@@ -5,12 +5,12 @@ use arrow_schema::ArrowError;
 use arrow_schema::FieldRef;
 
 use super::column::{Values, nulls};
-use super::cursor::{Cursor, Stop};
-use super::notes::Notes;
+use super::drift_recorder::DriftRecorder;
+use super::json_reader::{ConversionError, JsonReader};
 
 /// Lists one after the other: their elements, and where each list ends.
 #[derive(Debug)]
-pub(super) struct List {
+pub(super) struct ListColumn {
     pub(super) element: Values,
     pub(super) element_field: FieldRef,
     /// Where its elements stand, for the drift report.
@@ -21,14 +21,18 @@ pub(super) struct List {
     valid: Vec<bool>,
 }
 
-impl List {
+impl ListColumn {
     pub(super) fn new(element: Values, element_field: FieldRef, path: String) -> Self {
         let element_bytes = element.null_bytes();
         Self { element, element_field, path, element_bytes, offsets: vec![0], valid: Vec::new() }
     }
 
     /// Appends the list that comes next.
-    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    pub(super) fn append(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         let first = self.element.len();
         cursor.expect(b'[')?;
         if !cursor.take(b']')? {
@@ -39,7 +43,7 @@ impl List {
                 }
             }
         }
-        self.offsets.push(i32::try_from(self.element.len()).map_err(|_| Stop::TooLarge)?);
+        self.offsets.push(i32::try_from(self.element.len()).map_err(|_| ConversionError::TooLarge)?);
         self.valid.push(true);
         Ok(())
     }
@@ -47,9 +51,9 @@ impl List {
     fn append_element(
         &mut self,
         first: usize,
-        cursor: &mut Cursor<'_>,
-        notes: &mut Notes,
-    ) -> Result<(), Stop> {
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         notes.count_element(self.element_bytes)?;
         let number = self.element.len() - first;
         let start = cursor.at();

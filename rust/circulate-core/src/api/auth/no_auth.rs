@@ -11,9 +11,9 @@ use crate::error::Result;
 
 /// Asks without saying who it is.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct NoAuth;
 
-impl Authorize for Nobody {
+impl Authorize for NoAuth {
     fn apply<'a>(&'a self, _: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(ready(Ok(())))
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::column::Misfit;
-use super::cursor::Stop;
 use super::drift::{Drift, DriftKind};
+use super::json_reader::ConversionError;
 
 /// Longest part of a value that is kept as an example, and of a path, in characters.
 const EXAMPLE: usize = 100;
@@ -27,7 +27,7 @@ const MOST_DRIFTED: usize = 1_000;
     clippy::struct_excessive_bools,
     reason = "each is a fact of the record, and none follows from another"
 )]
-pub(super) struct Notes {
+pub(super) struct DriftRecorder {
     /// Objects are read member by member first, since one of them repeats a key.
     pub(super) careful: bool,
     /// Objects become columns themselves, so that an empty one can't be told from none.
@@ -53,7 +53,7 @@ pub(super) struct Notes {
     elements_before: usize,
 }
 
-impl Notes {
+impl DriftRecorder {
     pub(super) fn new(flatten: bool) -> Self {
         Self { flatten, ..Self::default() }
     }
@@ -71,9 +71,13 @@ impl Notes {
 
     /// Counts an element of a list that takes so many bytes in its columns, whatever it holds.
     #[inline]
-    pub(super) fn count_element(&mut self, bytes: usize) -> Result<(), Stop> {
+    pub(super) fn count_element(&mut self, bytes: usize) -> Result<(), ConversionError> {
         self.elements += bytes;
-        if self.elements - self.elements_before > MOST_OF_RECORD { Err(Stop::TooWide) } else { Ok(()) }
+        if self.elements - self.elements_before > MOST_OF_RECORD {
+            Err(ConversionError::TooWide)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the record is to be kept as a whole.
@@ -173,8 +177,8 @@ impl Notes {
         &mut self,
         record: &[u8],
         drift: &mut Drift,
-        write: impl FnOnce(&[&[u8]]) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        write: impl FnOnce(&[&[u8]]) -> Result<(), ConversionError>,
+    ) -> Result<(), ConversionError> {
         for (path, kind, example) in self.drifted.drain(..) {
             drift.count(path, kind, example);
         }

@@ -14,7 +14,7 @@ use crate::progress::Traffic;
 
 /// A run that this worker holds.
 #[derive(Debug)]
-pub struct Held {
+pub struct LeasedRun {
     state: StreamState,
     /// It was begun by an earlier attempt.
     pub resumed: bool,
@@ -37,7 +37,7 @@ struct Items {
     is_noted: bool,
 }
 
-impl Held {
+impl LeasedRun {
     pub(super) fn new(
         state: StreamState,
         address: &str,

@@ -13,7 +13,7 @@ use crate::lake::sink::{Created, Listed, MemorySink, Object, Sink};
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Handover {
+pub(super) struct ChannelSink {
     manifests: MemorySink,
     line: Mutex<Line>,
 }
@@ -26,7 +26,7 @@ struct Line {
     early: BTreeMap<u64, Bytes>,
 }
 
-impl Handover {
+impl ChannelSink {
     pub(super) fn new(batches: mpsc::Sender<Bytes>) -> Self {
         let line = Line { batches, next: 0, early: BTreeMap::new() };
         Self { manifests: MemorySink::default(), line: Mutex::new(line) }
@@ -48,7 +48,7 @@ fn nobody_takes_them() -> Error {
     Error::new(ErrorKind::Stopped, "hand batch over", "nobody takes the records any more")
 }
 
-impl Sink for Handover {
+impl Sink for ChannelSink {
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
             match StreamKeys::sequence_of(&object.key) {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 
 /// Why a record is not converted to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum ConversionError {
     /// It is not JSON at this byte.
     NotJson(usize),
     /// An object has a key twice: the record must be converted with care.
@@ -16,7 +16,7 @@ pub(super) enum Stop {
     TooWide,
 }
 
-impl Stop {
+impl ConversionError {
     /// What is told of it.
     pub(super) fn into_error(self) -> Error {
         let failed = |kind, message: &str| Error::new(kind, "convert records", message);
@@ -32,7 +32,7 @@ impl Stop {
 
 /// A place in JSON text.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'j> {
+pub(super) struct JsonReader<'j> {
     text: &'j [u8],
     at: usize,
 }
@@ -44,7 +44,7 @@ pub(super) struct Quoted<'j> {
     pub(super) escaped: bool,
 }
 
-impl<'j> Cursor<'j> {
+impl<'j> JsonReader<'j> {
     pub(super) fn new(text: &'j [u8]) -> Self {
         Self { text, at: 0 }
     }
@@ -64,7 +64,7 @@ impl<'j> Cursor<'j> {
 
     /// Goes to the next token and tells its first byte.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<u8, Stop> {
+    pub(super) fn peek(&mut self) -> Result<u8, ConversionError> {
         while let Some(byte) = self.text.get(self.at) {
             if *byte > b' ' {
                 return Ok(*byte);
@@ -81,20 +81,20 @@ impl<'j> Cursor<'j> {
 
     /// Takes `byte` if it is the next token.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> Result<bool, Stop> {
+    pub(super) fn take(&mut self, byte: u8) -> Result<bool, ConversionError> {
         let found = self.peek()? == byte;
         self.at += usize::from(found);
         Ok(found)
     }
 
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Stop> {
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), ConversionError> {
         if self.take(byte)? { Ok(()) } else { Err(self.broken()) }
     }
 
     /// After a member or an element: whether another one follows; `end` closes the container.
     #[inline]
-    pub(super) fn another(&mut self, end: u8) -> Result<bool, Stop> {
+    pub(super) fn another(&mut self, end: u8) -> Result<bool, ConversionError> {
         match self.peek()? {
             b',' => {
                 self.at += 1;
@@ -123,7 +123,7 @@ impl<'j> Cursor<'j> {
 
     /// A string, up to and with its closing quote.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Quoted<'j>, Stop> {
+    pub(super) fn string(&mut self) -> Result<Quoted<'j>, ConversionError> {
         self.expect(b'"')?;
         let start = self.at;
         let mut escaped = false;
@@ -145,7 +145,7 @@ impl<'j> Cursor<'j> {
     }
 
     /// A key and the colon after it.
-    pub(super) fn key(&mut self) -> Result<Quoted<'j>, Stop> {
+    pub(super) fn key(&mut self) -> Result<Quoted<'j>, ConversionError> {
         let key = self.string()?;
         self.expect(b':')?;
         Ok(key)
@@ -153,7 +153,7 @@ impl<'j> Cursor<'j> {
 
     /// A number, `true`, `false` or `null`.
     #[inline]
-    pub(super) fn scalar(&mut self) -> Result<&'j [u8], Stop> {
+    pub(super) fn scalar(&mut self) -> Result<&'j [u8], ConversionError> {
         self.peek()?;
         let start = self.at;
         let ends =
@@ -164,12 +164,12 @@ impl<'j> Cursor<'j> {
     }
 
     /// Takes the literal `word`.
-    pub(super) fn literal(&mut self, word: &[u8]) -> Result<(), Stop> {
+    pub(super) fn literal(&mut self, word: &[u8]) -> Result<(), ConversionError> {
         if self.scalar()? == word { Ok(()) } else { Err(self.broken()) }
     }
 
     /// Passes over a value, whatever it holds, and gives its bytes.
-    pub(super) fn skip(&mut self) -> Result<&'j [u8], Stop> {
+    pub(super) fn skip(&mut self) -> Result<&'j [u8], ConversionError> {
         let first = self.peek()?;
         let start = self.at;
         match first {
@@ -181,7 +181,7 @@ impl<'j> Cursor<'j> {
     }
 
     /// Counts brackets instead of calling itself: containers may be a thousand deep.
-    fn skip_container(&mut self) -> Result<(), Stop> {
+    fn skip_container(&mut self) -> Result<(), ConversionError> {
         let mut depth = 0_usize;
         loop {
             match self.text.get(self.at) {
@@ -201,8 +201,8 @@ impl<'j> Cursor<'j> {
         }
     }
 
-    pub(super) fn broken(&self) -> Stop {
-        Stop::NotJson(self.at)
+    pub(super) fn broken(&self) -> ConversionError {
+        ConversionError::NotJson(self.at)
     }
 }
 
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn containers_a_thousand_deep_are_passed_over() {
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000), b" ,".to_vec()].concat();
-        let mut cursor = Cursor::new(&deep);
+        let mut cursor = JsonReader::new(&deep);
         assert_eq!(cursor.skip().unwrap().len(), 200_000);
         assert_eq!(cursor.peek(), Ok(b','));
     }
@@ -310,14 +310,14 @@ mod tests {
         fn what_is_cut_off_is_told_and_never_panics(text in "\\PC*", cut in any::<proptest::sample::Index>()) {
             let json = serde_json::json!({"a": text, "b": [1, {"c": text}]}).to_string();
             let cut = cut.index(json.len());
-            prop_assert!(Cursor::new(&json.as_bytes()[..cut]).skip().is_err());
-            prop_assert_eq!(Cursor::new(json.as_bytes()).skip(), Ok(json.as_bytes()));
+            prop_assert!(JsonReader::new(&json.as_bytes()[..cut]).skip().is_err());
+            prop_assert_eq!(JsonReader::new(json.as_bytes()).skip(), Ok(json.as_bytes()));
         }
 
         #[test]
         fn unescaping_gives_the_text_that_was_escaped(text in "\\PC*\\p{C}*") {
             let json = serde_json::to_string(&text).unwrap();
-            let quoted = Cursor::new(json.as_bytes()).string().unwrap();
+            let quoted = JsonReader::new(json.as_bytes()).string().unwrap();
             prop_assert_eq!(unescaped(std::str::from_utf8(quoted.raw).unwrap()), Some(text));
         }
     }

@@ -1,4 +1,4 @@
-//! Endless lists, such as an audit log that is polled: there is always a next page, and its address is a durable cursor.
+//! Polling streams, such as an audit log that is polled: there is always a next page, and its address is a durable cursor.
 //!
 //! A run reads until it has caught up (an empty page, one that leads to itself, or a record newer than the run's first
 //! response) or is asked to stop, and is complete up to there: the next run goes on with that very address. A short page is
@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::CLOCK_TOLERANCE;
-use super::attempt::{Attempt, End};
+use super::attempt::{Attempt, AttemptEnd};
 use super::fetch::{First, Pages, first_url, stored_url};
 use crate::api::client::PageRequest;
 use crate::api::http::server_date;
-use crate::catalog::Endless;
+use crate::catalog::Polling;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Overlap, Window};
@@ -30,10 +30,10 @@ use crate::stop::StopReason;
 const MAX_WINDOWS: usize = 10_000;
 
 impl Attempt<'_> {
-    /// The pages of an endless list from where the last run stopped.
-    pub(super) async fn poll(&mut self, endless: &Endless) -> Result<End> {
+    /// The pages of a polling stream from where the last run stopped.
+    pub(super) async fn poll(&mut self, polling: &Polling) -> Result<AttemptEnd> {
         if self.position.finished {
-            return Ok(End::OfTheList);
+            return Ok(AttemptEnd::OfTheList);
         }
         let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
         let cursor = cursor.and_then(|cursor| cursor.poll.clone());
@@ -42,7 +42,7 @@ impl Attempt<'_> {
             (next, _) => next.clone(),
         };
         if let Some(poll) = cursor.filter(|_| self.position.next_url.is_none()) {
-            self.note_lapse(poll.read_at, endless).await?;
+            self.note_lapse(poll.read_at, polling).await?;
         }
         if self.position.by_time {
             // An earlier attempt began by time.
@@ -52,7 +52,7 @@ impl Attempt<'_> {
         let mut may_begin_by_time = self.position.next_url.is_none();
         let mut pages = match &kept {
             Some(url) => self.pages_from(stored_url(url)?)?,
-            None => match self.pages_by_time(endless).await {
+            None => match self.pages_by_time(polling).await {
                 Ok(pages) => pages,
                 Err(error) => return self.end_by(error, None).await,
             },
@@ -81,7 +81,7 @@ impl Attempt<'_> {
                     self.overlap =
                         Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
                     self.position.by_time = true;
-                    pages = match self.pages_by_time(endless).await {
+                    pages = match self.pages_by_time(polling).await {
                         Ok(pages) => pages,
                         Err(error) => return self.end_by(error, None).await,
                     };
@@ -89,7 +89,7 @@ impl Attempt<'_> {
                 Err(error) => {
                     let url = self.position.next_url.clone();
                     return match self.end_by(error, url.as_deref()).await? {
-                        End::Early(reason) => self.complete_up_to_here(reason, last_date).await,
+                        AttemptEnd::Early(reason) => self.complete_up_to_here(reason, last_date).await,
                         end => Ok(end),
                     };
                 }
@@ -101,19 +101,23 @@ impl Attempt<'_> {
                 return self.complete_up_to_here(reason, last_date).await;
             }
         }
-        Ok(End::OfTheList)
+        Ok(AttemptEnd::OfTheList)
     }
 
     /// What was read is complete up to a durable cursor, unless nothing was, or what is shown again is not yet behind us.
     /// `last_date` is the server's time at the last page.
-    async fn complete_up_to_here(&mut self, reason: StopReason, last_date: Option<Timestamp>) -> Result<End> {
+    async fn complete_up_to_here(
+        &mut self,
+        reason: StopReason,
+        last_date: Option<Timestamp>,
+    ) -> Result<AttemptEnd> {
         self.position.finished = self.position.next_url.is_some() && !self.position.by_time;
         if self.position.finished {
             self.position.behind = self.seconds_behind(last_date).await?;
             self.note_end(None, self.position.totals.pages, EndKind::Behind.into());
         }
         self.checkpoint().await?;
-        Ok(if self.position.finished { End::OfTheList } else { End::Early(reason) })
+        Ok(if self.position.finished { AttemptEnd::OfTheList } else { AttemptEnd::Early(reason) })
     }
 
     /// Whether a record was read that is newer than the run's first response: the API writes faster than we read, or as
@@ -139,8 +143,8 @@ impl Attempt<'_> {
     }
 
     /// A list that was not read for longer than the API keeps records has lost some.
-    async fn note_lapse(&mut self, read_at: Timestamp, endless: &Endless) -> Result<()> {
-        let kept_since = earlier(self.pull.store.now().await?, endless.history.get());
+    async fn note_lapse(&mut self, read_at: Timestamp, polling: &Polling) -> Result<()> {
+        let kept_since = earlier(self.pull.store.now().await?, polling.history.get());
         if read_at < kept_since {
             let lapsed = format!("from {read_at} to {kept_since}, which the API no longer keeps");
             self.position.lapsed = Some(lapsed);
@@ -166,12 +170,12 @@ impl Attempt<'_> {
     }
 
     /// From the run's lower bound on; the first run takes what the API still has.
-    async fn pages_by_time(&self, endless: &Endless) -> Result<Pages> {
+    async fn pages_by_time(&self, polling: &Polling) -> Result<Pages> {
         let stream = self.pull.stream();
-        let kept_since = earlier(self.pull.store.now().await?, endless.history.get());
+        let kept_since = earlier(self.pull.store.now().await?, polling.history.get());
         let since = match self.held.run.window.since.filter(|since| *since >= kept_since) {
             Some(since) => since,
-            None => earlier(self.server_time().await?, endless.history.get()),
+            None => earlier(self.server_time().await?, polling.history.get()),
         };
         let window = Window { since: Some(since), until: None };
         let rule = stream.incremental.as_ref();
@@ -217,29 +221,29 @@ impl Attempt<'_> {
     }
 
     /// Asks for a part of time in windows, side by side.
-    pub(super) async fn take_windows(&mut self, endless: &Endless) -> Result<End> {
+    pub(super) async fn take_windows(&mut self, polling: &Polling) -> Result<AttemptEnd> {
         if self.position.finished {
-            return Ok(End::OfTheList);
+            return Ok(AttemptEnd::OfTheList);
         }
         if !self.plan().complete
-            && let Err(error) = self.plan_windows(endless).await
+            && let Err(error) = self.plan_windows(polling).await
         {
             return self.end_by(error, None).await;
         }
         self.ask_partitions().await
     }
 
-    async fn plan_windows(&mut self, endless: &Endless) -> Result<()> {
+    async fn plan_windows(&mut self, polling: &Polling) -> Result<()> {
         let now = self.server_time().await?;
-        let kept_since = earlier(now, endless.history.get());
+        let kept_since = earlier(now, polling.history.get());
         let asked = self.held.run.window.clone();
         let until = asked.until.map_or(now, |until| until.min(now));
         let mut since = asked.since.unwrap_or(kept_since);
         if since < kept_since {
-            self.plan().holes.push(format!("before {kept_since}, which the API no longer keeps"));
+            self.plan().gaps.push(format!("before {kept_since}, which the API no longer keeps"));
             since = kept_since;
         }
-        let step = endless.window.get();
+        let step = polling.window.get();
         while since < until && self.planned.len() < MAX_WINDOWS {
             let end = later(since, step).min(until);
             self.planned.push(Partition::of_window(since, end));

@@ -9,9 +9,9 @@ use arrow_schema::ArrowError;
 use arrow_schema::{FieldRef, Fields};
 
 use super::column::Values;
-use super::cursor::{Cursor, Quoted, Stop, unescape};
 use super::drift::DriftKind;
-use super::notes::{self, Notes};
+use super::drift_recorder::{self, DriftRecorder};
+use super::json_reader::{ConversionError, JsonReader, Quoted, unescape};
 use super::schema::{MAX_NAME, Taken};
 
 /// A member with its column.
@@ -32,8 +32,8 @@ impl Column {
         Self {
             field,
             values,
-            quoted: notes::json_text(name).into_bytes(),
-            segment: notes::segment(name),
+            quoted: drift_recorder::json_text(name).into_bytes(),
+            segment: drift_recorder::segment(name),
             path,
         }
     }
@@ -41,7 +41,7 @@ impl Column {
 
 /// The columns of the members of objects in one place.
 #[derive(Debug)]
-pub(super) struct Object {
+pub(super) struct StructColumn {
     pub(super) columns: Vec<Column>,
     /// By the key's bytes.
     places: HashMap<Vec<u8>, usize, ahash::RandomState>,
@@ -57,12 +57,12 @@ pub(super) struct Object {
 }
 
 /// Where a key was found.
-enum Found<'j> {
+enum KeyMatch<'j> {
     Column(usize),
     Unknown(Quoted<'j>),
 }
 
-impl Object {
+impl StructColumn {
     pub(super) fn new(path: String, columns: Vec<(String, Column)>, refused: HashSet<String>) -> Self {
         let folded = columns.iter().map(|(name, _)| name.as_str()).collect();
         let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
@@ -77,7 +77,11 @@ impl Object {
     }
 
     /// Appends the object that comes next.
-    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    pub(super) fn append(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         if notes.careful {
             return self.append_carefully(cursor, notes);
         }
@@ -90,15 +94,19 @@ impl Object {
     }
 
     /// Appends members up to and with the end of their object.
-    pub(super) fn append_members(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    pub(super) fn append_members(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         let mut before = 0;
         loop {
             match self.find(cursor, before)? {
-                Found::Column(place) => {
+                KeyMatch::Column(place) => {
                     self.append_member(place, cursor, notes)?;
                     before = place + 1;
                 }
-                Found::Unknown(key) => self.rescue_unknown(key, cursor.skip()?, notes),
+                KeyMatch::Unknown(key) => self.rescue_unknown(key, cursor.skip()?, notes),
             }
             if !cursor.another(b'}')? {
                 return Ok(());
@@ -113,14 +121,18 @@ impl Object {
 
     /// Finds the column of the key that comes next, first where it was found last time.
     #[inline]
-    fn find<'j>(&mut self, cursor: &mut Cursor<'j>, before: usize) -> Result<Found<'j>, Stop> {
+    fn find<'j>(
+        &mut self,
+        cursor: &mut JsonReader<'j>,
+        before: usize,
+    ) -> Result<KeyMatch<'j>, ConversionError> {
         cursor.peek()?;
         let likely = self.followers.get(before).copied().unwrap_or_default();
         if let Some(column) = self.columns.get(likely)
             && cursor.take_bytes(&column.quoted)
         {
             cursor.expect(b':')?;
-            return Ok(Found::Column(likely));
+            return Ok(KeyMatch::Column(likely));
         }
         let key = cursor.key()?;
         let place = self.place(key);
@@ -129,9 +141,9 @@ impl Object {
                 if let Some(follower) = self.followers.get_mut(before) {
                     *follower = place;
                 }
-                Found::Column(place)
+                KeyMatch::Column(place)
             }
-            None => Found::Unknown(key),
+            None => KeyMatch::Unknown(key),
         })
     }
 
@@ -147,13 +159,13 @@ impl Object {
     fn append_member(
         &mut self,
         place: usize,
-        cursor: &mut Cursor<'_>,
-        notes: &mut Notes,
-    ) -> Result<(), Stop> {
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         let row = self.valid.len();
         let column = &mut self.columns[place];
         if column.values.len() > row {
-            return Err(Stop::Repeated);
+            return Err(ConversionError::Repeated);
         }
         column.values.pad(row);
         cursor.peek()?;
@@ -173,7 +185,7 @@ impl Object {
     }
 
     /// A member without a column goes to the rescue column. Null is nothing that could be lost.
-    fn rescue_unknown(&self, key: Quoted<'_>, value: &[u8], notes: &mut Notes) {
+    fn rescue_unknown(&self, key: Quoted<'_>, value: &[u8], notes: &mut DriftRecorder) {
         let name = name_of(key);
         if value == b"null" {
             // Unless it takes back what came before it.
@@ -197,17 +209,21 @@ impl Object {
         self.rescue(key, value, kind, notes);
     }
 
-    fn rescue(&self, key: Quoted<'_>, value: &[u8], kind: DriftKind, notes: &mut Notes) {
+    fn rescue(&self, key: Quoted<'_>, value: &[u8], kind: DriftKind, notes: &mut DriftRecorder) {
         let name = name_of(key);
         let mark = notes.enter(&segment_of(key, name.as_deref()));
         notes.rescue(value);
         notes.leave(mark);
         let shown = name.unwrap_or_else(|| String::from_utf8_lossy(key.raw));
-        notes.note(notes::path(&self.path, &shown), kind, value);
+        notes.note(drift_recorder::path(&self.path, &shown), kind, value);
     }
 
     /// Appends an object that may have a key twice: the last value counts, the earlier ones are rescued.
-    fn append_carefully(&mut self, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    fn append_carefully(
+        &mut self,
+        cursor: &mut JsonReader<'_>,
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         self.append_texts(members(cursor)?, notes)?;
         self.end_row();
         Ok(())
@@ -216,8 +232,8 @@ impl Object {
     pub(super) fn append_texts(
         &mut self,
         members: Vec<MemberText<'_>>,
-        notes: &mut Notes,
-    ) -> Result<(), Stop> {
+        notes: &mut DriftRecorder,
+    ) -> Result<(), ConversionError> {
         for MemberText { key, name, value, repeats } in members {
             let place = name.and_then(|name| self.places.get(name.as_bytes()).copied());
             match (repeats, place) {
@@ -230,7 +246,7 @@ impl Object {
                         notes.rescue(value);
                         notes.leave(mark);
                     }
-                    self.append_member(place, &mut Cursor::new(value), notes)?;
+                    self.append_member(place, &mut JsonReader::new(value), notes)?;
                 }
                 (_, None) => self.rescue_unknown(key, value, notes),
             }
@@ -288,7 +304,7 @@ fn name_of(key: Quoted<'_>) -> Option<Cow<'_, str>> {
 }
 
 fn segment_of(key: Quoted<'_>, name: Option<&str>) -> Vec<u8> {
-    name.map_or_else(|| notes::raw_segment(key.raw), notes::segment)
+    name.map_or_else(|| drift_recorder::raw_segment(key.raw), drift_recorder::segment)
 }
 
 /// A member as it stands in the text.
@@ -314,13 +330,13 @@ pub(super) enum Repeats {
 const MOST_MEMBERS: usize = 100_000;
 
 /// The members of the object that comes next.
-pub(super) fn members<'j>(cursor: &mut Cursor<'j>) -> Result<Vec<MemberText<'j>>, Stop> {
+pub(super) fn members<'j>(cursor: &mut JsonReader<'j>) -> Result<Vec<MemberText<'j>>, ConversionError> {
     let mut members = Vec::new();
     cursor.expect(b'{')?;
     if !cursor.take(b'}')? {
         loop {
             if members.len() == MOST_MEMBERS {
-                return Err(Stop::TooWide);
+                return Err(ConversionError::TooWide);
             }
             let key = cursor.key()?;
             members.push(MemberText { key, name: name_of(key), value: cursor.skip()?, repeats: Repeats::No });
@@ -350,9 +366,9 @@ pub(super) type NamedValue<'j> = (Cow<'j, str>, &'j [u8]);
 /// The first `most` members of the object that comes next, each with the value that counts, which is the last one of its key;
 /// and how many there are in all.
 pub(super) fn first_members<'j>(
-    cursor: &mut Cursor<'j>,
+    cursor: &mut JsonReader<'j>,
     most: usize,
-) -> Result<(Vec<NamedValue<'j>>, u64), Stop> {
+) -> Result<(Vec<NamedValue<'j>>, u64), ConversionError> {
     let (mut members, mut all) = (Vec::new(), 0);
     let mut places: HashMap<Cow<'j, str>, usize, ahash::RandomState> = HashMap::default();
     cursor.expect(b'{')?;

@@ -20,14 +20,14 @@ use crate::secrets::is_loopback;
 /// so no answer may send it elsewhere. Proxies are used as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never
 /// for loopback.
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub struct ReqwestTransport {
     timeouts: Timeouts,
     client: reqwest::Client,
     /// For loopback, once it is needed.
     direct: Arc<OnceLock<reqwest::Client>>,
 }
 
-impl Wire {
+impl ReqwestTransport {
     /// A client with these timeouts; opens no connection yet.
     pub fn new(timeouts: &Timeouts) -> Result<Self> {
         let client = built(builder(timeouts))?;
@@ -101,12 +101,12 @@ impl Resolve for Loopback {
     }
 }
 
-impl Transport for Wire {
+impl Transport for ReqwestTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
         Box::pin(self.send(request))
     }
 }
 
 #[cfg(test)]
-#[path = "tests/wire.rs"]
+#[path = "tests/transport.rs"]
 mod tests;

@@ -34,7 +34,7 @@ fn server(answer: impl Into<Vec<u8>>) -> String {
 }
 
 async fn ask(url: &str) -> Result<(StatusCode, http::HeaderMap, Vec<u8>)> {
-    let wire = Wire::new(&Timeouts::default()).unwrap();
+    let wire = ReqwestTransport::new(&Timeouts::default()).unwrap();
     let response = Transport::send(&wire, Request::get(url.parse().unwrap())).await?;
     let pieces: Vec<bytes::Bytes> = response.body.try_collect().await?;
     Ok((response.status, response.headers, pieces.concat()))

@@ -7,26 +7,30 @@ use tokio::sync::Notify;
 /// Places for requests. Their number grows by one with every success, up to a bound, and is halved when the API says that
 /// there were too many at once (additive increase, multiplicative decrease).
 #[derive(Debug)]
-pub struct Slots {
+pub struct ConcurrencyLimiter {
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
     freed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     allowed: usize,
     used: usize,
 }
 
-impl Slots {
+impl ConcurrencyLimiter {
     /// One place at first, and never more than `most`.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), state: Mutex::new(State { allowed: 1, used: 0 }), freed: Notify::new() }
+        Self {
+            most: most.max(1),
+            state: Mutex::new(LimiterState { allowed: 1, used: 0 }),
+            freed: Notify::new(),
+        }
     }
 
     /// Waits for a place.
-    pub async fn take(&self) -> Slot<'_> {
+    pub async fn take(&self) -> ConcurrencyPermit<'_> {
         loop {
             let freed = self.freed.notified();
             if let Some(slot) = self.try_take() {
@@ -41,26 +45,26 @@ impl Slots {
         self.state().allowed
     }
 
-    fn try_take(&self) -> Option<Slot<'_>> {
+    fn try_take(&self) -> Option<ConcurrencyPermit<'_>> {
         let mut state = self.state();
         (state.used < state.allowed).then(|| {
             state.used += 1;
-            Slot { slots: self }
+            ConcurrencyPermit { slots: self }
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A place for one request; dropping it makes room for the next.
 #[derive(Debug)]
-pub struct Slot<'s> {
-    slots: &'s Slots,
+pub struct ConcurrencyPermit<'s> {
+    slots: &'s ConcurrencyLimiter,
 }
 
-impl Slot<'_> {
+impl ConcurrencyPermit<'_> {
     /// The request succeeded: one more may be on its way from now on.
     pub fn succeeded(&self) {
         let mut state = self.slots.state();
@@ -74,7 +78,7 @@ impl Slot<'_> {
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for ConcurrencyPermit<'_> {
     fn drop(&mut self) {
         self.slots.state().used -= 1;
         // A success makes room for two, a crowd for none: whoever wakes looks again.
@@ -88,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn places_grow_by_one_with_every_success_and_are_halved_by_a_crowd() {
-        let slots = Slots::new(5);
+        let slots = ConcurrencyLimiter::new(5);
         for allowed in [1, 2, 3, 4, 5, 5] {
             assert_eq!(slots.allowed(), allowed);
             slots.take().await.succeeded();
@@ -101,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_that_is_freed_is_taken_by_who_waits() {
-        let slots = Slots::new(5);
+        let slots = ConcurrencyLimiter::new(5);
         let held = slots.take().await;
         let waiting = async { slots.take().await.succeeded() };
         let freeing = async {
