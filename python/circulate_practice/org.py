@@ -2,11 +2,12 @@
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from circulate_practice.data.sizes import Sizes
 from circulate_practice.oauth.clients import OAuthClient
@@ -14,8 +15,8 @@ from circulate_practice.oauth.dpop import Proofs
 from circulate_practice.oauth.grants import Grants
 from circulate_practice.oauth.token_endpoint import TokenEndpoint, TokenRequest
 from circulate_practice.okta.content import Amounts, Content
-from circulate_practice.okta.lacks import Lacks
 from circulate_practice.okta.routes import BUCKETS
+from circulate_practice.okta.unavailable import Unavailable
 from circulate_practice.paging.children import Changed
 from circulate_practice.paging.collection import TruthEntry
 from circulate_practice.paging.cursors import Cursors
@@ -32,6 +33,7 @@ from circulate_practice.server.log import LogEntry, RequestLog
 DEFAULT_TOKEN = "practice-token"  # noqa: S105 - protects nothing
 _MAX_PORT = 65535
 _POLL_S = 0.02
+_Value = TypeVar("_Value")
 
 
 class PracticeOrg:
@@ -57,8 +59,8 @@ class PracticeOrg:
         api_tokens: How many API tokens the org tells of at the start.
         zones: How many network zones there are at the start.
         authorization_servers: How many authorization servers there are at the start.
-        lacks: Lists and types of policies that the org does not have: `devices`, `policies/ENTITY_RISK`. Asked for one,
-            it answers 401 for a list and 400 for a type of policies, or what stands behind a colon: `devices:404`.
+        unavailable: Lists and types of policies that the org does not have: `devices`, `policies/ENTITY_RISK`. It
+            responds with 401 for a list, 400 for a type of policies, or the status behind a colon: `devices:404`.
         seed: Number everything follows from.
         token: API token to accept.
         clients: OAuth clients that can get access tokens at `/oauth2/v1/token`.
@@ -74,10 +76,12 @@ class PracticeOrg:
         gzip: Whether to compress answers for clients that take it.
         log: File to log answers to, as JSON Lines; replaced if it exists.
         keep_log: Whether to keep the log in memory too, for the `log` property.
-        nasty: Whether profiles hold attributes that break clients that parse and write anew.
+        edge_cases: Whether records hold valid attributes that break clients that parse and re-encode them.
         cache_bytes: Memory that rendered pages may take; 400,000 users need about 700 MB.
         clock: Source of the time, in epoch seconds.
         wait: Waits for a number of seconds; by default until then or until the org stops.
+        lacks: Earlier name of `unavailable`; deprecated.
+        nasty: Earlier name of `edge_cases`; deprecated.
 
     Raises:
         ValueError: If a number is out of range or a fault is not one.
@@ -106,7 +110,7 @@ class PracticeOrg:
         api_tokens: int = 5,
         zones: int = 8,
         authorization_servers: int = 5,
-        lacks: Iterable[str] = (),
+        unavailable: Iterable[str] = (),
         seed: int = 1,
         token: str = DEFAULT_TOKEN,
         clients: Iterable[OAuthClient] = (),
@@ -122,11 +126,17 @@ class PracticeOrg:
         gzip: bool = False,
         log: str | PathLike[str] | None = None,
         keep_log: bool = True,
-        nasty: bool = True,
+        edge_cases: bool = True,
         cache_bytes: int = 2_000_000_000,
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], object] | None = None,
+        lacks: Iterable[str] | None = None,
+        nasty: bool | None = None,
     ) -> None:
+        if lacks is not None:
+            unavailable = _renamed("lacks", "unavailable", lacks)
+        if nasty is not None:
+            edge_cases = _renamed("nasty", "edge_cases", nasty)
         _check_at_least(0, users=users, apps=apps, groups=groups, events=events, seed=seed, port=port)
         _check_at_least(0, devices=devices, policies=policies, role_assignees=role_assignees, api_tokens=api_tokens)
         _check_at_least(0, zones=zones, authorization_servers=authorization_servers)
@@ -160,7 +170,9 @@ class PracticeOrg:
             zones=zones,
             authorization_servers=authorization_servers,
         )
-        self._content = Content(amounts, Lacks(lacks), seed, clock, nasty=nasty, cache_bytes=cache_bytes)
+        self._content = Content(
+            amounts, Unavailable(unavailable), seed, clock, edge_cases=edge_cases, cache_bytes=cache_bytes
+        )
         self._cursors = Cursors(seed)
         self._limiter = Limiter(_limits(rate_limit, rate_limits or {}), window, concurrency, clock)
         self._grants, self._proofs = Grants(seed, clock), Proofs(seed, clock)
@@ -341,7 +353,7 @@ class PracticeOrg:
 
         Events have their `uuid` as id and `published` as `lastUpdated`, and come in the order they were persisted.
         Users and apps have their status too, children the id of their parent; users with roles have no `lastUpdated`.
-        Deleted records are left out, forbidden ones are not. A list that the org lacks is empty.
+        Deleted records are left out, forbidden ones are not. An unavailable list is empty.
 
         Args:
             collection: Name of the list; `LISTS` names all.
@@ -410,6 +422,12 @@ class PracticeOrg:
     ) -> None:
         """Stop the org."""
         self.stop()
+
+
+def _renamed(earlier: str, name: str, value: _Value) -> _Value:
+    """Return `value`, given by the earlier name of a parameter, and warn the caller of `PracticeOrg`."""
+    warnings.warn(f"PracticeOrg({earlier}=) is deprecated; use {name}=", DeprecationWarning, stacklevel=3)
+    return value
 
 
 def _check_at_least(least: int, **numbers: float) -> None:

@@ -48,7 +48,7 @@ IN_MEMORY = {
     "polars": "polars",
     "duckdb": "duckdb",
 }
-TRIMMED, PLAIN, NASTY = "trimmed", "plain", "nasty"
+TRIMMED, PLAIN, EDGE_CASES = "trimmed", "plain", "edge-cases"
 EMPTY, INSTEAD = b'"password":{}', b'"password":null'
 SHOWN = 120
 
@@ -92,7 +92,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="circulate-bench-") as name:
         folder, load = Path(name), os.getloadavg()[0]
-        files = {kind: records(folder, options.users, kind) for kind in (PLAIN, NASTY)}
+        files = {kind: records(folder, options.users, kind) for kind in (PLAIN, EDGE_CASES)}
         files[TRIMMED] = trimmed(files[PLAIN])
         size = files[TRIMMED].stat().st_size
         say(f"JSON to Parquet (zstd 3), {options.users:,} users, {size / MEGABYTE:.0f} MB of lines:\n")
@@ -233,7 +233,9 @@ def failure_table(options: argparse.Namespace, files: Mapping[str, Path], folder
     rows = ["contender | as Okta sends them | and with rare attributes", "--- | --- | ---"]
     for name, way in TO_PARQUET.items():
         out = folder / "out"
-        ends = [measure(contender(options, name, way, files[kind], out / "0.parquet"), out) for kind in (PLAIN, NASTY)]
+        ends = [
+            measure(contender(options, name, way, files[kind], out / "0.parquet"), out) for kind in (PLAIN, EDGE_CASES)
+        ]
         rows.append(" | ".join([name, *map(told_end, ends)]))
         complain(f"what not everybody takes, {name}: {ends}")
     return "\n".join(f"| {row} |" for row in rows)

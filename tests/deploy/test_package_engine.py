@@ -82,7 +82,7 @@ def test_a_wheel_that_is_missing_damaged_or_empty_is_told(cli: Cli, build: Path)
     name = "circulate_core-0.1.0-cp311-abi3-manylinux2014_x86_64.whl"
     assert_told(cli("package", "--wheel", name), 2, f"{name} cannot be read: No such file or directory")
     write(cli.folder / name, "PK")
-    assert_told(cli("package", "--wheel", name), 2, f"{name} is damaged")
+    assert_told(cli("package", "--wheel", name), 2, f"{name} is corrupt")
     with ZipFile(cli.folder / name, "w") as archive:
         archive.writestr("circulate_core/__init__.py", "")
     assert_told(cli("package", "--wheel", name), 2, f"{name} has no circulate_core/_core.abi3.so")

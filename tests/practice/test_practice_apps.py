@@ -8,8 +8,8 @@ import pytest
 from support.practice_client import Client, Clock, Serve, records_of
 
 from circulate_practice import Changed, PracticeOrg, TruthEntry
-from circulate_practice.data.nasty import NASTY
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.edge_cases import EDGE_CASES
+from circulate_practice.data.timestamps import timestamp
 
 APPS = "/api/v1/apps"
 
@@ -126,11 +126,11 @@ def test_a_new_app_comes_last_with_its_children(serve: Serve, clock: Clock) -> N
     org, client = serve(apps=5)
     app_id = org.add_app(users=70, groups=3)
     assert app_ids(org)[-1] == app_id
-    assert client.get(APPS).json[-1]["created"] == stamp(int(clock.now * 1000)).decode()
+    assert client.get(APPS).json[-1]["created"] == timestamp(int(clock.now * 1000)).decode()
     assert len(served(client, f"{APPS}/{app_id}/users")) == 70
     assert len(served(client, f"{APPS}/{app_id}/groups")) == 3
     assert {entry["lastUpdated"] for entry in org.truth("app_users") if entry["parent"] == app_id} == {
-        stamp(int(clock.now * 1000)).decode()
+        timestamp(int(clock.now * 1000)).decode()
     }
 
 
@@ -155,7 +155,7 @@ def test_a_renamed_app_has_another_label_and_the_time_of_the_clock(serve: Serve,
     org.rename(before[2]["id"])
     after = client.get(APPS).json
     assert after[2]["label"] != before[2]["label"]
-    assert after[2]["lastUpdated"] == stamp(int(clock.now * 1000)).decode()
+    assert after[2]["lastUpdated"] == timestamp(int(clock.now * 1000)).decode()
     assert after[:2] + after[3:] == before[:2] + before[3:]
 
 
@@ -247,12 +247,14 @@ def test_the_same_seed_gives_the_same_apps_and_children_however_many_there_are(s
         assert not set(found) & set(digests(other, collection))
 
 
-def test_records_hold_every_nasty_kind_unless_told_not_to(serve: Serve) -> None:
-    nasty, plain = (serve(apps=100, app_users=(0, 3), app_groups=2, nasty=nasty)[1] for nasty in (True, False))
-    body = b"".join(page.body for page in nasty.pages(f"{APPS}?limit=200"))
-    assert all(fragment in body for fragment in NASTY.values())
+def test_records_hold_every_edge_case_unless_turned_off(serve: Serve) -> None:
+    with_edge_cases, plain = (
+        serve(apps=100, app_users=(0, 3), app_groups=2, edge_cases=chosen)[1] for chosen in (True, False)
+    )
+    body = b"".join(page.body for page in with_edge_cases.pages(f"{APPS}?limit=200"))
+    assert all(fragment in body for fragment in EDGE_CASES.values())
     body = b"".join(page.body for page in plain.pages(f"{APPS}?limit=200"))
-    assert not any(fragment in body for fragment in NASTY.values())
+    assert not any(fragment in body for fragment in EDGE_CASES.values())
 
 
 def test_users_of_apps_are_users_of_the_org_with_their_login(serve: Serve) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.practice_client import LIST, Clock, Serve, records_of
 
 from circulate_practice import TruthEntry
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 
 
 def by_id(entries: list[TruthEntry]) -> dict[str, TruthEntry]:
@@ -24,7 +24,7 @@ def test_changed_users_have_new_bytes_and_the_time_of_the_clock(serve: Serve, cl
     after = by_id(list(org.truth()))
     assert len(set(changed)) == 40
     assert {user_id for user_id in after if after[user_id] != before.get(user_id)} == set(changed)
-    assert {after[user_id]["lastUpdated"] for user_id in changed} == {stamp(int(clock.now * 1000)).decode()}
+    assert {after[user_id]["lastUpdated"] for user_id in changed} == {timestamp(int(clock.now * 1000)).decode()}
 
 
 def test_a_few_become_deprovisioned_and_a_few_are_new(serve: Serve) -> None:
@@ -48,7 +48,7 @@ def test_the_same_changes_follow_from_the_same_seed(serve: Serve) -> None:
 
 def test_an_incremental_filter_finds_exactly_what_changed(serve: Serve, clock: Clock) -> None:
     org, client = serve(users=2000)
-    since = stamp(int(clock.now * 1000)).decode()
+    since = timestamp(int(clock.now * 1000)).decode()
     changed = org.change(300)
     expression = f'lastUpdated ge "{since}"'
     pages = list(client.pages(f"{LIST}?filter={quote(expression)}"))
@@ -78,7 +78,7 @@ def test_changes_can_be_asked_for_over_http(serve: Serve, clock: Clock) -> None:
     org, client = serve(users=50)
     clock.now += 1
     reply = client.get("/_practice/change?count=8", method="POST", token="none needed")
-    newest = stamp(int(clock.now * 1000)).decode()
+    newest = timestamp(int(clock.now * 1000)).decode()
     assert sorted(reply.json["changed"]) == sorted(
         entry["id"] for entry in org.truth() if entry["lastUpdated"] == newest
     )
@@ -103,7 +103,7 @@ def test_changes_come_by_themselves_on_a_timer(serve: Serve) -> None:
     asked.clear()
     assert asked.wait(10)
     org.stop()
-    assert stamp(1_782_900_000_000).decode() in {entry["lastUpdated"] for entry in org.truth()}
+    assert timestamp(1_782_900_000_000).decode() in {entry["lastUpdated"] for entry in org.truth()}
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
         (["--port", "70000"], "port"),
         (["--oauth-client", "0oa1"], "--oauth-key"),
         (["--dpop"], "--oauth-client"),
-        (["--lacks", "idps"], "authorization_servers"),
+        (["--unavailable", "idps"], "authorization_servers"),
+        (["--lacks", "idps"], "authorization_servers"),  # its earlier name, until 0.3
     ],
 )
 def test_a_wrong_value_is_one_line_and_exit_code_2(

@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from circulate_practice.data.ids import USER, Ids
-from circulate_practice.data.stamps import parse_stamp
+from circulate_practice.data.timestamps import parse_timestamp
 from circulate_practice.okta.users import STATUSES
 from circulate_practice.paging.filters import FilterError, compile_filter, id_in, name_in, time_in
 
@@ -16,7 +16,7 @@ IDS = Ids(1, USER)
 
 def matches(text: str) -> list[int]:
     """Return which of the four users above match."""
-    updated = array("q", [parse_stamp(day) or 0 for day in DAYS])
+    updated = array("q", [parse_timestamp(day) or 0 for day in DAYS])
     status = array("B", [STATUSES.index(name) for name in NAMES])
     match = compile_filter(
         text, {"lastUpdated": time_in(updated), "status": name_in(status, STATUSES), "id": id_in(IDS)}

@@ -7,7 +7,7 @@ import pytest
 from support.practice_client import Clock, Serve, records_of
 
 from circulate_practice import PracticeOrg
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 
 GROUPS = "/api/v1/groups"
 BY_MEMBERS = "lastMembershipUpdated"
@@ -41,7 +41,7 @@ def test_other_members_and_another_name_move_different_dates(serve: Serve, clock
     clock.now += 9
     org.change_children("group_members", moved, add=1)
     org.rename(renamed)
-    now = stamp(int(clock.now * 1000)).decode()
+    now = timestamp(int(clock.now * 1000)).decode()
     after = client.get(GROUPS).json
     assert after[1] == before[1] | {BY_MEMBERS: now}
     assert after[3] == before[3] | {"lastUpdated": now, "profile": after[3]["profile"]}

@@ -8,8 +8,8 @@ import pytest
 from support.practice_client import Client, Clock, Serve, records_of
 
 from circulate_practice import PracticeOrg
-from circulate_practice.data.nasty import NASTY
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.edge_cases import EDGE_CASES
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.policies import TYPES
 
 DEVICES, POLICIES, ASSIGNEES = "/api/v1/devices", "/api/v1/policies", "/api/v1/iam/assignees/users"
@@ -65,20 +65,20 @@ def test_records_are_added_renamed_and_deleted(serve: Serve, clock: Clock, name:
     after = client.get(PLAIN[name]).json
     assert [record["id"] for record in after] == [*(r["id"] for r in before if r["id"] != deleted), added]
     assert [record["id"] for record in after if record not in before] == [renamed, added]
-    assert {r["lastUpdated"] for r in after if r not in before} == {stamp(int(clock.now * 1000)).decode()}
+    assert {r["lastUpdated"] for r in after if r not in before} == {timestamp(int(clock.now * 1000)).decode()}
 
 
 @pytest.mark.parametrize("name", [*PLAIN, "policies", *OF_USERS])
-def test_every_kind_of_nasty_attribute_is_there_and_none_on_wish(serve: Serve, name: str) -> None:
+def test_every_edge_case_is_there_unless_turned_off(serve: Serve, name: str) -> None:
     amounts = {"users": 60, "policies": 6, "role_assignees": 60, "user_factors": 2, "user_roles": 2}
     bodies = []
-    for nasty in (True, False):
-        org, client = serve(**(amounts | dict.fromkeys(PLAIN, 60)), nasty=nasty)
+    for edge_cases in (True, False):
+        org, client = serve(**(amounts | dict.fromkeys(PLAIN, 60)), edge_cases=edge_cases)
         targets = {"policies": [f"{POLICIES}?type={kind}" for kind in TYPES]}
         targets |= {below: [f"/api/v1/users/{user}/{path}" for user in users(org)] for below, path in OF_USERS.items()}
         pages = [page.body for target in targets.get(name, [PLAIN.get(name, "")]) for page in client.pages(target)]
         bodies.append(b"".join(pages))
-    assert [kind for kind, text in NASTY.items() if text not in bodies[0]] == []
+    assert [kind for kind, text in EDGE_CASES.items() if text not in bodies[0]] == []
     assert b"ledgerNo" not in bodies[1]
 
 
@@ -243,8 +243,8 @@ def test_every_list_has_faults_of_its_own(serve: Serve, name: str) -> None:
     assert [entry["fault"] for entry in org.log if entry["fault"]] == ["503", "pretty"]
 
 
-def test_what_an_org_lacks_is_refused_and_holds_nothing(serve: Serve) -> None:
-    org, client = serve(lacks=["devices", "zones:404", "policies/ENTITY_RISK", "policies/PASSWORD:401"])
+def test_what_is_unavailable_is_refused_and_holds_nothing(serve: Serve) -> None:
+    org, client = serve(unavailable=["devices", "zones:404", "policies/ENTITY_RISK", "policies/PASSWORD:401"])
     refused = {
         DEVICES: (401, "E0000015"),
         "/api/v1/zones": (404, "E0000008"),
@@ -263,16 +263,18 @@ def test_what_an_org_lacks_is_refused_and_holds_nothing(serve: Serve) -> None:
     assert client.get().status == 200
 
 
-def test_what_is_lacking_leaves_the_rest_as_it_was(serve: Serve) -> None:
-    whole, lacking = (serve(lacks=lacks)[0] for lacks in ([], ["devices", "policies/PASSWORD"]))
-    assert digests(whole, "zones") == digests(lacking, "zones")
-    assert set(digests(lacking, "policies")) < set(digests(whole, "policies"))
+def test_what_is_unavailable_leaves_the_rest_as_it_was(serve: Serve) -> None:
+    whole, reduced = (serve(unavailable=names)[0] for names in ([], ["devices", "policies/PASSWORD"]))
+    assert digests(whole, "zones") == digests(reduced, "zones")
+    assert set(digests(reduced, "policies")) < set(digests(whole, "policies"))
 
 
-@pytest.mark.parametrize("lacks", ["idps", "devices/X", "policies/NONE", "devices:400", "devices:500", "devices:"])
-def test_lacking_what_nobody_has_is_a_mistake(lacks: str) -> None:
-    with pytest.raises(ValueError, match="lacks"):
-        PracticeOrg(lacks=[lacks])
+@pytest.mark.parametrize(
+    "unavailable", ["idps", "devices/X", "policies/NONE", "devices:400", "devices:500", "devices:"]
+)
+def test_an_unknown_name_cannot_be_unavailable(unavailable: str) -> None:
+    with pytest.raises(ValueError, match="unavailable"):
+        PracticeOrg(unavailable=[unavailable])
 
 
 def test_the_same_lists_are_steered_over_http(serve: Serve) -> None:
@@ -282,3 +284,13 @@ def test_the_same_lists_are_steered_over_http(serve: Serve) -> None:
     assert client.get("/_practice/add?of=users", method="POST").status == 404
     told = [json.loads(line)["id"] for line in client.get("/_practice/truth?of=devices").body.splitlines()]
     assert told[-1] == added
+
+
+def test_earlier_names_of_parameters_are_deprecated() -> None:
+    with pytest.warns(DeprecationWarning, match="unavailable=") as warned:
+        org = PracticeOrg(users=1, lacks=["devices"])
+    assert warned[0].filename == __file__
+    assert digests(org, "devices") == []
+    with pytest.warns(DeprecationWarning, match="edge_cases="):
+        old = PracticeOrg(users=60, nasty=False)
+    assert digests(old, "users") == digests(PracticeOrg(users=60, edge_cases=False), "users")

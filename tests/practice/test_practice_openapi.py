@@ -1,7 +1,7 @@
 """The practice org against Okta's own description of its API.
 
 The description is looked for in the folder named by `CIRCULATE_OPENAPI_DIR`, else beside the repository; without it
-these tests are skipped. Nasty attributes need no exception: the description allows any attribute in a user's profile
+these tests are skipped. Edge cases need no exception: the description allows any attribute in a user's profile
 (`additionalProperties: true`), and all of ours are there.
 """
 

@@ -8,8 +8,8 @@ import pytest
 from support.practice_client import Client, Clock, Reply, Serve, records_of
 
 from circulate_practice import PracticeOrg
-from circulate_practice.data.nasty import NASTY
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.edge_cases import EDGE_CASES
+from circulate_practice.data.timestamps import timestamp
 
 LOGS = "/api/v1/logs"
 DAY = 86_400
@@ -17,7 +17,7 @@ DAY = 86_400
 
 def at(clock: Clock, seconds: float) -> str:
     """Return the time so many seconds after that of the clock, as it stands in a query."""
-    return stamp(int((clock.now + seconds) * 1000)).decode()
+    return timestamp(int((clock.now + seconds) * 1000)).decode()
 
 
 def uuids(pages: list[Reply]) -> list[str]:
@@ -185,10 +185,10 @@ def test_events_are_logged_with_uuid_and_publication(serve: Serve) -> None:
     assert len({event["uuid"] for event in events}) == 3
 
 
-def test_events_hold_every_nasty_kind_unless_told_not_to(serve: Serve) -> None:
-    nasty, plain = (serve(events=100, nasty=nasty)[1].get(LOGS).body for nasty in (True, False))
-    assert all(fragment in nasty for fragment in NASTY.values())
-    assert not any(fragment in plain for fragment in NASTY.values())
+def test_events_hold_every_edge_case_unless_turned_off(serve: Serve) -> None:
+    with_edge_cases, plain = (serve(events=100, edge_cases=chosen)[1].get(LOGS).body for chosen in (True, False))
+    assert all(fragment in with_edge_cases for fragment in EDGE_CASES.values())
+    assert not any(fragment in plain for fragment in EDGE_CASES.values())
 
 
 def test_events_can_be_added_over_http(serve: Serve, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""The generator: repeatable, valid, of a realistic size, and nasty in every way it claims."""
+"""The generator: repeatable, valid, of a realistic size, and with every edge case it claims."""
 
 import json
 import statistics
@@ -6,10 +6,10 @@ import statistics
 import pytest
 
 from circulate_practice.data.columns import StartingValues, newest_start
+from circulate_practice.data.edge_cases import EDGE_CASES
 from circulate_practice.data.fragments import ORG_URL, padded
 from circulate_practice.data.ids import USER, Ids
-from circulate_practice.data.nasty import NASTY
-from circulate_practice.data.stamps import parse_stamp, stamp
+from circulate_practice.data.timestamps import parse_timestamp, timestamp
 from circulate_practice.okta.directory import Directory
 from circulate_practice.okta.users import STATUSES, Row, UserWriter
 from circulate_practice.paging.pages import PageCache
@@ -17,9 +17,9 @@ from circulate_practice.paging.pages import PageCache
 NOW = 1_782_900_000.0
 
 
-def records(count: int, seed: int = 1, *, nasty: bool = True) -> list[bytes]:
+def records(count: int, seed: int = 1, *, edge_cases: bool = True) -> list[bytes]:
     """Return the first users of an org, DEPROVISIONED ones included."""
-    directory = Directory(count, seed, lambda: NOW, nasty=nasty, cache=PageCache(10**9))
+    directory = Directory(count, seed, lambda: NOW, edge_cases=edge_cases, cache=PageCache(10**9))
     page = directory.page('lastUpdated ge "1970-01-01T00:00:00.000Z"', 0, count)
     return [record.body for record in page.records()]
 
@@ -39,8 +39,8 @@ def test_a_new_version_has_other_bytes() -> None:
     assert writer.record(row) != writer.record(row._replace(version=1))
 
 
-@pytest.mark.parametrize("fragment", NASTY.values(), ids=NASTY.keys())
-def test_a_few_hundred_users_hold_every_nasty_kind(fragment: bytes) -> None:
+@pytest.mark.parametrize("fragment", EDGE_CASES.values(), ids=EDGE_CASES.keys())
+def test_a_few_hundred_users_hold_every_edge_case(fragment: bytes) -> None:
     assert any(fragment in record for record in records(200))
 
 
@@ -61,8 +61,8 @@ def test_parsing_and_writing_anew_does_not_give_the_bytes_back() -> None:
     assert not unchanged
 
 
-def test_without_nasty_attributes_none_is_there() -> None:
-    assert not any(fragment in record for record in records(200, nasty=False) for fragment in NASTY.values())
+def test_without_edge_cases_none_is_there() -> None:
+    assert not any(fragment in record for record in records(200, edge_cases=False) for fragment in EDGE_CASES.values())
 
 
 def test_key_order_varies() -> None:
@@ -91,7 +91,7 @@ def test_dates_of_a_user_are_in_order() -> None:
 
 
 def test_a_million_users_hold_only_columns() -> None:
-    directory = Directory(1_000_000, 1, lambda: NOW, nasty=True, cache=PageCache(10**9))
+    directory = Directory(1_000_000, 1, lambda: NOW, edge_cases=True, cache=PageCache(10**9))
     assert len(directory) == 1_000_000
     assert directory.page("", 999_900, 200).stop == 1_000_000
 
@@ -117,13 +117,13 @@ def test_ids_are_unique() -> None:
 
 
 @pytest.mark.parametrize("ms", [0, 1, 999, 86_399_999, 1_709_210_096_789, 253_402_300_799_999])
-def test_stamps_can_be_read_back(ms: int) -> None:
-    assert parse_stamp(stamp(ms).decode()) == ms
+def test_timestamps_can_be_read_back(ms: int) -> None:
+    assert parse_timestamp(timestamp(ms).decode()) == ms
 
 
 @pytest.mark.parametrize("text", ["", "2026-01-01", "2026-13-01T00:00:00.000Z", "2026-01-01T00:00:00.000", "٢026"])
-def test_what_is_no_stamp_is_not_read(text: str) -> None:
-    assert parse_stamp(text) is None
+def test_what_is_not_a_timestamp_is_not_read(text: str) -> None:
+    assert parse_timestamp(text) is None
 
 
 def test_padding_brings_a_record_to_an_exact_size_and_never_cuts_it() -> None:

@@ -210,7 +210,7 @@ def test_a_signal_stops_a_pull_at_a_checkpoint(start_org: StartOrg, cli_for: Cli
     assert (pull.returncode, report["status"], report["records"]) == (130, "partial", 600)
 
 
-def test_verify_finds_every_kind_of_damage(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_verify_finds_every_kind_of_corruption(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=2_500))
     manifest = cli.manifest(cli.pull())
     assert cli("verify", manifest).code == 0
@@ -221,7 +221,7 @@ def test_verify_finds_every_kind_of_damage(start_org: StartOrg, cli_for: CliFor)
     done = cli("verify", manifest)
     assert (done.code, done.err.count("✗")) == (1, 4)
     assert "missing" in done.err
-    assert all(damaged.name in done.err for damaged in (first, second, third))
+    assert all(corrupt.name in done.err for corrupt in (first, second, third))
 
 
 def test_verify_of_something_else_is_a_usage_error(cli: Cli) -> None:

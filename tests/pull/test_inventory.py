@@ -79,9 +79,11 @@ def test_faults_lose_and_repeat_nothing(start_org: StartOrg, cli_for: CliFor, st
     assert_exact(cli, org, done)
 
 
-@pytest.mark.parametrize("lacks", ["devices", "devices:404"])
-def test_a_feature_that_an_org_lacks_is_told_and_no_failure(start_org: StartOrg, cli_for: CliFor, lacks: str) -> None:
-    org = start_org(users=1, lacks=[lacks])
+@pytest.mark.parametrize("unavailable", ["devices", "devices:404"])
+def test_an_unavailable_feature_is_reported_and_not_a_failure(
+    start_org: StartOrg, cli_for: CliFor, unavailable: str
+) -> None:
+    org = start_org(users=1, unavailable=[unavailable])
     done = pull(cli_for(org), "okta.devices")
     assert done.code == 0, done.err
     assert report(done)["records"] == 0
@@ -89,8 +91,8 @@ def test_a_feature_that_an_org_lacks_is_told_and_no_failure(start_org: StartOrg,
     assert "this account lacks the feature" in done.err
 
 
-def test_a_type_of_policies_that_an_org_lacks_is_counted(start_org: StartOrg, cli_for: CliFor) -> None:
-    org = start_org(users=1, lacks=["policies/ENTITY_RISK", "policies/CLIENT_UPDATE"])
+def test_an_unavailable_type_of_policies_is_counted(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=1, unavailable=["policies/ENTITY_RISK", "policies/CLIENT_UPDATE"])
     cli = cli_for(org)
     done = pull(cli, "okta.policies")
     assert done.code == 0, done.err

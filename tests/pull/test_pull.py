@@ -34,7 +34,7 @@ def test_numbers_escapes_key_order_and_duplicate_keys_are_kept(start_org: StartO
     org = start_org(users=600)
     cli = cli_for(org)
     text = b"\n".join(records(cli.manifest(cli.pull()))).decode()
-    for nasty in (
+    for edge_case in (
         "1.0",
         "1e5",
         "1E+2",
@@ -45,7 +45,7 @@ def test_numbers_escapes_key_order_and_duplicate_keys_are_kept(start_org: StartO
         "\\/",
         "1e400",
     ):
-        assert nasty in text
+        assert edge_case in text
     repeated = []
 
     def look(members: list[tuple[str, object]]) -> None:

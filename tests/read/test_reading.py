@@ -306,7 +306,7 @@ def test_a_refused_parent_is_warned_about(start_org: StartOrg) -> None:
 
 
 def test_a_missing_feature_is_warned_about(start_org: StartOrg) -> None:
-    org = start_org(users=1, lacks=["devices"])
+    org = start_org(users=1, unavailable=["devices"])
     with pytest.warns(IncompleteWarning, match="lacks the feature"):
         assert list(okta(org).stream("devices").records()) == []
     with pytest.warns(IncompleteWarning, match="lacks the feature"):

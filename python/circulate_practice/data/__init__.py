@@ -1,1 +1,1 @@
-"""What records are made of: identifiers, time stamps, words, and values that break careless readers."""
+"""What records are made of: identifiers, timestamps, words, and values that break careless readers."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
-from circulate_practice.data.nasty import NASTY
+from circulate_practice.data.edge_cases import EDGE_CASES
 
 ORG_URL: Final = b"https://practice-org.example.com"
 """Org named in `_links`; it is not where the server listens, so that records do not depend on the port."""
@@ -27,11 +27,11 @@ class Extras:
 
     Args:
         first: Where in the kinds the first record begins.
-        nasty: Whether they are those of `NASTY`; without them every common reader (DuckDB, Arrow) takes the records.
+        edge_cases: Whether they are those of `EDGE_CASES`. Without them DuckDB, Arrow, ... take the records.
     """
 
-    def __init__(self, first: int, *, nasty: bool) -> None:
-        self._kinds = tuple(NASTY.values()) if nasty else _HARMLESS
+    def __init__(self, first: int, *, edge_cases: bool) -> None:
+        self._kinds = tuple(EDGE_CASES.values()) if edge_cases else _HARMLESS
         self._first = first
 
     def of(self, number: int, noise: int) -> bytes:

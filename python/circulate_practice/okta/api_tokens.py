@@ -4,7 +4,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL
 from circulate_practice.data.ids import API_TOKEN, USER, Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.inventory import Entry, Inventory
 from circulate_practice.paging.pages import PageCache
@@ -26,12 +26,14 @@ class ApiTokens(Inventory):
         count: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
-        super().__init__(NAME, "ApiToken", PATH, count, seed, prefix=API_TOKEN, clock=clock, nasty=nasty, cache=cache)
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
+        super().__init__(
+            NAME, "ApiToken", PATH, count, seed, prefix=API_TOKEN, clock=clock, edge_cases=edge_cases, cache=cache
+        )
         self._users = Ids(seed, USER)
 
     def _members(self, entry: Entry) -> tuple[bytes, ...]:
@@ -40,7 +42,7 @@ class ApiTokens(Inventory):
             b'"name":"%b %b"' % (_NAMES[noise[1] & 3], entry.suffix),
             b'"userId":"%b"' % user_id,
             b'"tokenWindow":"P30D","network":' + _NETWORKS[noise[2] & 1],
-            b'"clientName":"Okta API","expiresAt":"%b"' % stamp(entry.updated + _LIFETIME_MS),
+            b'"clientName":"Okta API","expiresAt":"%b"' % timestamp(entry.updated + _LIFETIME_MS),
             b'"practiceNotes":{%b}' % entry.extras,
             b'"_links":{"self":{"href":"%b","hints":{"allow":["GET","DELETE"]}},"user":{"href":"%b/api/v1/users/%b"}}'
             % (entry.here, ORG_URL, user_id),

@@ -5,7 +5,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.sizes import Sizes
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.apps import Apps
 from circulate_practice.okta.groups import Groups
 from circulate_practice.paging.children import Child, Children
@@ -24,21 +24,21 @@ class AppGroups(Children):
         sizes: How many groups each app has at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
     _ORDERS = rearrangements(5)
 
     def __init__(  # noqa: PLR0913 - what the records are made of
-        self, apps: Apps, groups: Groups, sizes: Sizes, seed: int, *, clock: Clock, nasty: bool, cache: PageCache
+        self, apps: Apps, groups: Groups, sizes: Sizes, seed: int, *, clock: Clock, edge_cases: bool, cache: PageCache
     ) -> None:
         super().__init__(NAME, apps, sizes, len(groups), seed, clock=clock, cache=cache)
         self._groups = groups
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
-        noise, updated, group_id = child.noise, stamp(child.updated), self._groups.id_of(child.number)
+        noise, updated, group_id = child.noise, timestamp(child.updated), self._groups.id_of(child.number)
         app = b"%b/api/v1/apps/%b" % (ORG_URL, child.parent_id)
         members = (
             b'"id":"%b"' % group_id,

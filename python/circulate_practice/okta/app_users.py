@@ -5,7 +5,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.sizes import Sizes
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.apps import Apps
 from circulate_practice.okta.directory import Directory
 from circulate_practice.paging.children import Child, Children
@@ -26,7 +26,7 @@ class AppUsers(Children):
         sizes: How many users each app has at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
@@ -40,24 +40,24 @@ class AppUsers(Children):
         seed: int,
         *,
         clock: Clock,
-        nasty: bool,
+        edge_cases: bool,
         cache: PageCache,
     ) -> None:
         super().__init__(NAME, apps, sizes, len(directory), seed, clock=clock, cache=cache)
         self._directory = directory
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
-        noise, updated = child.noise, stamp(child.updated)
+        noise, updated = child.noise, timestamp(child.updated)
         user_id, person = self._directory.id_of(child.number), self._directory.person(child.number)
         synchronized = noise[5] & 1
         members = (
             b'"id":"%b"' % user_id,
             b'"externalId":"%b"' % noise[6:12].hex().encode(),
-            b'"created":"%b"' % stamp(child.created),
+            b'"created":"%b"' % timestamp(child.created),
             b'"lastUpdated":"%b"' % updated,
             b'"scope":"%b","status":"%b"' % ((b"USER", b"GROUP")[noise[12] & 1], _STATUSES[noise[13] & 7]),
-            b'"statusChanged":"%b","passwordChanged":null' % stamp(child.created),
+            b'"statusChanged":"%b","passwordChanged":null' % timestamp(child.created),
             b'"syncState":"SYNCHRONIZED","lastSync":"%b"' % updated if synchronized else b'"syncState":"DISABLED"',
             b'"credentials":{"userName":"%b"}' % person.login,
             b'"profile":{"firstName":"%b","lastName":"%b","email":"%b","role":"%b","secondEmail":null,"revision":%d,%b}'

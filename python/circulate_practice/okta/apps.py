@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import APP, Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock, TruthEntry
 from circulate_practice.paging.editable import Editable
 from circulate_practice.paging.filters import Attribute, Match, id_in, name_in
@@ -95,16 +95,16 @@ class Apps(Editable):
         count: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
     _ORDERS = rearrangements(15)
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(NAME, "AppInstance", count, Ids(seed, APP), seed, clock=clock, cache=cache)
         self._key = b"app:%d" % seed
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
 
     def _append(self, now: int) -> int:
@@ -140,8 +140,8 @@ class Apps(Editable):
             b'"name":"%b"' % name,
             b'"label":"%b %d%b"' % (kind.label, index, b" (renamed %d)" % version if version else b""),
             b'"status":"%b"' % status,
-            b'"lastUpdated":"%b"' % stamp(self._updated[index]),
-            b'"created":"%b"' % stamp(self.created(index)),
+            b'"lastUpdated":"%b"' % timestamp(self._updated[index]),
+            b'"created":"%b"' % timestamp(self.created(index)),
             b'"accessibility":{"selfService":%b}' % (b"false", b"true")[noise[1] & 1],
             b'"visibility":{"autoLaunch":false,"autoSubmitToolbar":%b,"hide":{"iOS":false,"web":%b},'
             b'"appLinks":{"%b_link":true}}'

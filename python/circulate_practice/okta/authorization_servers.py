@@ -4,7 +4,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL
 from circulate_practice.data.ids import SERVER
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.inventory import Entry, Inventory
 from circulate_practice.paging.pages import PageCache
@@ -22,13 +22,21 @@ class AuthorizationServers(Inventory):
         count: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(
-            NAME, "AuthorizationServer", PATH, count, seed, prefix=SERVER, clock=clock, nasty=nasty, cache=cache
+            NAME,
+            "AuthorizationServer",
+            PATH,
+            count,
+            seed,
+            prefix=SERVER,
+            clock=clock,
+            edge_cases=edge_cases,
+            cache=cache,
         )
 
     def _members(self, entry: Entry) -> tuple[bytes, ...]:
@@ -39,7 +47,7 @@ class AuthorizationServers(Inventory):
             b'"issuer":"%b/oauth2/%b","issuerMode":"ORG_URL"' % (ORG_URL, entry.id),
             b'"status":"%b"' % (b"ACTIVE", b"ACTIVE", b"INACTIVE")[noise[1] % 3],
             b'"credentials":{"signing":{"rotationMode":"AUTO","lastRotated":"%b","nextRotation":"%b","kid":"%b"}}'
-            % (stamp(entry.updated), stamp(entry.updated + _ROTATION_MS), noise.hex().encode()),
+            % (timestamp(entry.updated), timestamp(entry.updated + _ROTATION_MS), noise.hex().encode()),
             b'"practiceNotes":{%b}' % entry.extras,
             b'"_links":{"self":{"href":"%b"},"scopes":{"href":"%b/scopes"},"metadata":[{"name":"openid-configuration",'
             b'"href":"%b/oauth2/%b/.well-known/openid-configuration"}]}' % (entry.here, entry.here, ORG_URL, entry.id),

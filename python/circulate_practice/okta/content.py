@@ -14,11 +14,11 @@ from circulate_practice.okta.devices import Devices
 from circulate_practice.okta.directory import Directory
 from circulate_practice.okta.events import EventWriter
 from circulate_practice.okta.groups import Groups
-from circulate_practice.okta.lacks import Lacks
 from circulate_practice.okta.members import Members
 from circulate_practice.okta.policies import TYPES, Policies
 from circulate_practice.okta.routes import Place
 from circulate_practice.okta.system_log import SystemLog
+from circulate_practice.okta.unavailable import Unavailable
 from circulate_practice.okta.user_factors import UserFactors
 from circulate_practice.okta.user_roles import RoleAssignees, UserRoles
 from circulate_practice.okta.zones import Zones
@@ -36,7 +36,7 @@ class _Shared(TypedDict):
     """What nearly all lists are made with."""
 
     clock: Clock
-    nasty: bool
+    edge_cases: bool
     cache: PageCache
 
 
@@ -65,29 +65,29 @@ class Content:
 
     Args:
         amounts: How much of everything there is at the start.
-        lacks: What it has not.
+        unavailable: Lists and types of policies that the org does not have.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache_bytes: How much memory rendered pages may take.
     """
 
     def __init__(  # noqa: PLR0913 - what the content of an org is made of
-        self, amounts: Amounts, lacks: Lacks, seed: int, clock: Clock, *, nasty: bool, cache_bytes: int
+        self, amounts: Amounts, unavailable: Unavailable, seed: int, clock: Clock, *, edge_cases: bool, cache_bytes: int
     ) -> None:
         cache = PageCache(cache_bytes)
-        shared = _Shared(clock=clock, nasty=nasty, cache=cache)
+        shared = _Shared(clock=clock, edge_cases=edge_cases, cache=cache)
         self._adding = threading.Lock()
-        self._lacks = lacks
+        self._unavailable = unavailable
         self.users = Directory(amounts.users, seed, **shared)
         self.apps = Apps(amounts.apps, seed, **shared)
         self.groups = Groups(amounts.groups, seed, **shared)
-        self.events = SystemLog(amounts.events, seed, clock, EventWriter(seed, amounts.users, nasty=nasty))
+        self.events = SystemLog(amounts.events, seed, clock, EventWriter(seed, amounts.users, edge_cases=edge_cases))
         self._editable: dict[str, Editable] = {
             "apps": self.apps,
             "groups": self.groups,
             "devices": Devices(amounts.devices, seed, **shared),
-            "policies": Policies(amounts.policies, lacks.policy_types, seed, **shared),
+            "policies": Policies(amounts.policies, unavailable.policy_types, seed, **shared),
             "api_tokens": ApiTokens(amounts.api_tokens, seed, **shared),
             "zones": Zones(amounts.zones, seed, **shared),
             "authorization_servers": AuthorizationServers(amounts.authorization_servers, seed, **shared),
@@ -107,10 +107,10 @@ class Content:
         """Return what gives the pages of the list at `place`.
 
         Raises:
-            Refusal: If the org lacks it, if its parent is not there or closed to the token, or if `query` does not say
+            Refusal: If it is unavailable, if its parent is not there or closed to the token, or if `query` does not say
                 which policies it wants.
         """
-        self._lacks.check(place.collection)
+        self._unavailable.check(place.collection)
         if place.collection == "logs":
             return Source(self.events.page, self.events.first)
         if place.collection == "role_assignees":
@@ -133,7 +133,7 @@ class Content:
         kind = query.value("type")
         if not kind:
             raise Refusal(400, "E0000001", "type", "type: The parameter is required.")
-        self._lacks.check(f"policies/{kind}")
+        self._unavailable.check(f"policies/{kind}")
         if kind not in TYPES:
             raise Refusal(400, "E0000002", "Invalid policy type specified.")
         return f'type eq "{kind}"'
@@ -165,7 +165,7 @@ class Content:
         if name not in lists:
             message = f'no list "{name}"; there are {", ".join(lists)}'
             raise LookupError(message)
-        return iter(()) if name in self._lacks else lists[name].truth()
+        return iter(()) if name in self._unavailable else lists[name].truth()
 
     def add(self, name: str) -> str:
         """Add a record to a list of records without children, and return its id.

@@ -46,12 +46,14 @@ class Devices(Inventory):
         count: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
-        super().__init__(NAME, "Device", PATH, count, seed, prefix=DEVICE, clock=clock, nasty=nasty, cache=cache)
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
+        super().__init__(
+            NAME, "Device", PATH, count, seed, prefix=DEVICE, clock=clock, edge_cases=edge_cases, cache=cache
+        )
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
 
     def _append(self, now: int) -> int:

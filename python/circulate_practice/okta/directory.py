@@ -22,16 +22,16 @@ class Directory(Collection):
         users: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, users: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
+    def __init__(self, users: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         start = StartingValues(seed, newest_start(clock()))
         super().__init__(NAME, "User", users, Ids(seed, USER), start, clock=clock, cache=cache)
         self._status = start.statuses(users)
         self._random = random.Random(f"changes:{seed}")  # noqa: S311 - repeatable, not secret
-        self._writer = UserWriter(seed, self._ids, nasty=nasty)
+        self._writer = UserWriter(seed, self._ids, edge_cases=edge_cases)
 
     def change(self, count: int, *, at: float | None = None) -> list[str]:
         """Change `count` users, all at the same time, and return their ids.

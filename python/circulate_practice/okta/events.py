@@ -5,7 +5,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import Extras, rearrangements
 from circulate_practice.data.ids import APP, USER, Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.users import UserWriter
 
 _TYPES: Final = (
@@ -40,17 +40,17 @@ class EventWriter:
     Args:
         seed: Number the whole org follows from.
         users: How many users can be actors.
-        nasty: Whether the debug data holds attributes of the kinds in `NASTY`.
+        edge_cases: Whether the debug data holds attributes of the kinds in `EDGE_CASES`.
     """
 
     _ORDERS = rearrangements(12)
 
-    def __init__(self, seed: int, users: int, *, nasty: bool) -> None:
+    def __init__(self, seed: int, users: int, *, edge_cases: bool) -> None:
         self._key = b"event:%d" % seed
         self._user_ids, self._app_ids = Ids(seed, USER), Ids(seed, APP)
         self._people = UserWriter(seed, self._user_ids)
         self._users = max(1, users)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     def uuid(self, number: int) -> bytes:
         """Return the `uuid` of event `number`."""
@@ -72,7 +72,7 @@ class EventWriter:
             b'"authenticationContext":{"authenticationStep":0,"externalSessionId":"idx%b"}' % transaction,
             b'"displayMessage":"%b","eventType":"%b"' % (message, kind),
             b'"outcome":' + _OUTCOMES[noise[25] & 3],
-            b'"published":"%b"' % stamp(published),
+            b'"published":"%b"' % timestamp(published),
             b'"securityContext":{"asNumber":%d,"asOrg":"\\"net\\"","isp":"example","domain":null,"isProxy":false}'
             % (64512 + noise[26]),
             b'"severity":"%b","debugContext":{"debugData":{"requestUri":"\\/api\\/v1\\/authn",%b}}'

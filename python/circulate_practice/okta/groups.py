@@ -6,7 +6,7 @@ from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import APP, GROUP, Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.editable import Editable
 from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
@@ -34,17 +34,17 @@ class Groups(Editable):
         count: How many there are at the start; the first is the one that Okta itself makes.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
     _ORDERS = rearrangements(8)
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(NAME, "UserGroup", count, Ids(seed, GROUP), seed, clock=clock, cache=cache)
         self._key = b"group:%d" % seed
         self._apps = Ids(seed, APP)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
         self._type = self._start.choices(count, _TYPE_OF_BYTE)
         if count:
             self._type[0] = TYPES.index("BUILT_IN")
@@ -82,9 +82,9 @@ class Groups(Editable):
             links += b',"source":{"href":"%b/api/v1/apps/%b"}' % (ORG_URL, self._apps.id_of(noise[0] & 15))
         members = (
             b'"id":"%b"' % group_id,
-            b'"created":"%b"' % stamp(self.created(index)),
-            b'"lastUpdated":"%b"' % stamp(self._updated[index]),
-            b'"lastMembershipUpdated":"%b"' % stamp(self._membership[index]),
+            b'"created":"%b"' % timestamp(self.created(index)),
+            b'"lastUpdated":"%b"' % timestamp(self._updated[index]),
+            b'"lastMembershipUpdated":"%b"' % timestamp(self._membership[index]),
             b'"objectClass":["okta:%b"]' % (b"windows_security_principal" if kind == "APP_GROUP" else b"user_group"),
             b'"type":"%b"' % kind.encode(),
             b'"profile":{%b,%b}' % (_name(kind, index, version, noise[1]), self._extras.of(index, noise[2])),

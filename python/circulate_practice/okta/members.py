@@ -55,5 +55,5 @@ class Members(Children):
     def _room(self, count: int, wanted: int) -> int:
         return min(wanted, len(self._directory) - count)
 
-    def _stamp(self, parent: int) -> int:
-        return super()._stamp(parent) + self._directory.changes
+    def _version(self, parent: int) -> int:
+        return super()._version(parent) + self._directory.changes

@@ -45,19 +45,21 @@ class Policies(Inventory):
 
     Args:
         count: How many there are of each type at the start.
-        lacking: Types of which there are none.
+        unavailable: Types that the org does not have.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
     def __init__(  # noqa: PLR0913 - what the records are made of
-        self, count: int, lacking: Some[str], seed: int, clock: Clock, *, nasty: bool, cache: PageCache
+        self, count: int, unavailable: Some[str], seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache
     ) -> None:
         total = count * len(TYPES)
-        super().__init__(NAME, "Policy", PATH, total, seed, prefix=POLICY, clock=clock, nasty=nasty, cache=cache)
-        self._gone.update(index for index in range(total) if _type_of(index) in lacking)
+        super().__init__(
+            NAME, "Policy", PATH, total, seed, prefix=POLICY, clock=clock, edge_cases=edge_cases, cache=cache
+        )
+        self._gone.update(index for index in range(total) if _type_of(index) in unavailable)
 
     def _attributes(self) -> dict[str, Attribute]:
         return {"type": _type_attribute}

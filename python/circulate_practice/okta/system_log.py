@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from circulate_practice.data.stamps import parse_stamp, stamp
+from circulate_practice.data.timestamps import parse_timestamp, timestamp
 from circulate_practice.okta.events import EventWriter
 from circulate_practice.paging.collection import Clock, TruthEntry, truth_of
 from circulate_practice.paging.listing import ListQuery
@@ -136,7 +136,7 @@ class SystemLog:
 
     def _record(self, number: int) -> Record:
         published = self._published[number]
-        return Record(self._writer.uuid(number), stamp(published), self._writer.record(number, published))
+        return Record(self._writer.uuid(number), timestamp(published), self._writer.record(number, published))
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -146,7 +146,7 @@ def _time(query: ListQuery, name: str, default: int) -> int:
     text = query.value(name)
     if not text:
         return default
-    time = parse_stamp(text)
+    time = parse_timestamp(text)
     if time is None:
         raise Refusal(400, "E0000001", name, f"{name}: The value is not a time like 2026-01-01T00:00:00.000Z.")
     return time

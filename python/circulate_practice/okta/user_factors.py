@@ -6,7 +6,7 @@ from typing import Final
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import FACTOR, Ids
 from circulate_practice.data.sizes import Sizes
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.directory import Directory
 from circulate_practice.paging.children import Child, Children
 from circulate_practice.paging.collection import Clock
@@ -36,28 +36,28 @@ class UserFactors(Children):
         sizes: How many factors each has at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether profiles carry the attributes of `NASTY`.
+        edge_cases: Whether profiles carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
     _ORDERS = rearrangements(7)
 
     def __init__(  # noqa: PLR0913 - what the records are made of
-        self, directory: Directory, sizes: Sizes, seed: int, *, clock: Clock, nasty: bool, cache: PageCache
+        self, directory: Directory, sizes: Sizes, seed: int, *, clock: Clock, edge_cases: bool, cache: PageCache
     ) -> None:
         super().__init__(NAME, directory, sizes, _POOL, seed, clock=clock, cache=cache)
         self._factor_ids = Ids(seed, FACTOR)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
-        noise, updated, factor_id = child.noise, stamp(child.updated), self._factor_ids.id_of(child.number)
+        noise, updated, factor_id = child.noise, timestamp(child.updated), self._factor_ids.id_of(child.number)
         kind, profile = _KINDS[noise[5] % len(_KINDS)]
         user = b"%b/api/v1/users/%b" % (ORG_URL, child.parent_id)
         members = (
             b'"id":"%b"' % factor_id,
             kind + b',"vendorName":"OKTA"',
             b'"status":"%b"' % _STATUSES[noise[6] + child.version & 3],
-            b'"created":"%b"' % stamp(child.created),
+            b'"created":"%b"' % timestamp(child.created),
             b'"lastUpdated":"%b"' % updated,
             b'"profile":{%b,"revision":%d,%b}' % (profile, child.version, self._extras.of(child.number, noise[7])),
             b'"_links":{"self":{"href":"%b/factors/%b"},"user":{"href":"%b"}}' % (user, factor_id, user),

@@ -9,7 +9,7 @@ from typing import Final
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import ROLE, Ids
 from circulate_practice.data.sizes import Sizes
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.directory import Directory
 from circulate_practice.paging.children import Child, Children
 from circulate_practice.paging.collection import Clock, TruthEntry, truth_of
@@ -35,7 +35,7 @@ class UserRoles(Children):
         sizes: How many roles each of them has.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
@@ -49,14 +49,14 @@ class UserRoles(Children):
         seed: int,
         *,
         clock: Clock,
-        nasty: bool,
+        edge_cases: bool,
         cache: PageCache,
     ) -> None:
         super().__init__(NAME, directory, sizes, _POOL, seed, clock=clock, cache=cache)
         choice = random.Random(f"holders:{seed}")  # noqa: S311 - repeatable, not secret
         self._holders = frozenset(choice.sample(range(len(directory)), min(holders, len(directory))))
         self._role_ids = Ids(seed, ROLE)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     def holders(self) -> list[int]:
         """Return the indices of the users who have roles now, in order."""
@@ -71,7 +71,7 @@ class UserRoles(Children):
         return super()._base(parent) if parent in self._holders else 0
 
     def _record(self, child: Child) -> Record:
-        noise, updated, role_id = child.noise, stamp(child.updated), self._role_ids.id_of(child.number)
+        noise, updated, role_id = child.noise, timestamp(child.updated), self._role_ids.id_of(child.number)
         kind = _KINDS[noise[5] & 3]
         user = b"%b/api/v1/users/%b" % (ORG_URL, child.parent_id)
         links = b'"assignee":{"href":"%b"}' % user
@@ -81,7 +81,7 @@ class UserRoles(Children):
             b'"id":"%b"' % role_id,
             kind,
             b'"status":"%b"' % (b"ACTIVE", b"INACTIVE")[child.version & 1],
-            b'"created":"%b","lastUpdated":"%b"' % (stamp(child.created), updated),
+            b'"created":"%b","lastUpdated":"%b"' % (timestamp(child.created), updated),
             b'"assignmentType":"%b"' % (b"USER", b"GROUP")[noise[6] & 1],
             b'"practiceNotes":{"revision":%d,%b}' % (child.version, self._extras.of(child.number, noise[7])),
             b'"_links":{%b}' % links,

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.data.vocabulary import FIRST_NAMES, JOBS, LAST_NAMES, PLACES, PROVIDERS, QUESTIONS
 
 STATUSES: Final = (
@@ -53,17 +53,17 @@ class UserWriter:
     Args:
         seed: Number the whole org follows from.
         ids: The ids of the org.
-        nasty: Whether profiles carry attributes of the kinds in `NASTY`.
+        edge_cases: Whether profiles carry attributes of the kinds in `EDGE_CASES`.
     """
 
     _ORDERS = rearrangements(12)
     _PROFILE_ORDERS = rearrangements(9)
 
-    def __init__(self, seed: int, ids: Ids, *, nasty: bool = True) -> None:
+    def __init__(self, seed: int, ids: Ids, *, edge_cases: bool = True) -> None:
         self._ids = ids
         self._key = b"user:%d" % seed
         digest = hashlib.blake2b(self._key).digest()
-        self._extras = Extras(digest[0], nasty=nasty)
+        self._extras = Extras(digest[0], edge_cases=edge_cases)
         self._types = tuple(b'{"id":"oty%b"}' % digest[at : at + 4].hex().encode().ljust(17, b"X") for at in (8, 12))
 
     def record(self, row: Row) -> bytes:
@@ -129,14 +129,14 @@ def _dates(row: Row, noise: int) -> tuple[bytes, ...]:
     span = updated - created
     activated = logged_in = changed = b"null"
     if row.status != STAGED:
-        activated = b'"%b"' % stamp(created + min(span, noise * 60_000))
-        changed = b'"%b"' % stamp(created + span // 3)
-        logged_in = b'"%b"' % stamp(created + span // 2) if noise & 15 else b"null"
+        activated = b'"%b"' % timestamp(created + min(span, noise * 60_000))
+        changed = b'"%b"' % timestamp(created + span // 3)
+        logged_in = b'"%b"' % timestamp(created + span // 2) if noise & 15 else b"null"
     return (
-        b'"created":"%b"' % stamp(created),
+        b'"created":"%b"' % timestamp(created),
         b'"activated":' + activated,
         b'"statusChanged":' + changed,
         b'"lastLogin":' + logged_in,
-        b'"lastUpdated":"%b"' % stamp(updated),
+        b'"lastUpdated":"%b"' % timestamp(updated),
         b'"passwordChanged":' + changed,
     )

@@ -31,12 +31,14 @@ class Zones(Inventory):
         count: How many there are at the start.
         seed: Number everything follows from.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, nasty: bool, cache: PageCache) -> None:
-        super().__init__(NAME, "NetworkZone", PATH, count, seed, prefix=ZONE, clock=clock, nasty=nasty, cache=cache)
+    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
+        super().__init__(
+            NAME, "NetworkZone", PATH, count, seed, prefix=ZONE, clock=clock, edge_cases=edge_cases, cache=cache
+        )
 
     def _members(self, entry: Entry) -> tuple[bytes, ...]:
         noise = entry.noise

@@ -91,12 +91,12 @@ class Children(ABC):
         """Return the page of the children of `parent` that covers the next `limit` positions from `start`."""
         key = (self.name, str(parent), start, limit)
         with self._lock:
-            stamp = self._stamp(parent)
-            page = self._cache.get(key, lambda page: page.stamp == stamp)
+            version = self._version(parent)
+            page = self._cache.get(key, lambda page: page.version == version)
             if page is None:
                 count = self._count(parent)
                 page = Page.of(self._records(parent, range(start, min(start + limit, count))))
-                page.start, page.stop, page.stamp = start, min(start + limit, count), stamp
+                page.start, page.stop, page.version = start, min(start + limit, count), version
                 page.more = page.stop < count
                 self._cache.put(key, page)
             return page
@@ -149,7 +149,7 @@ class Children(ABC):
         """Return how many of the `wanted` children can be added behind position `count`."""
         return wanted
 
-    def _stamp(self, parent: int) -> int:
+    def _version(self, parent: int) -> int:
         """Return a number that grows whenever a page of `parent` may have changed."""
         state = self._states.get(parent)
         return 0 if state is None else state.changes

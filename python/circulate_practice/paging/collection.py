@@ -14,7 +14,7 @@ from typing import NotRequired, TypedDict
 
 from circulate_practice.data.columns import StartingValues
 from circulate_practice.data.ids import Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.filters import Attribute, Match, compile_filter
 from circulate_practice.paging.pages import Page, PageCache, Record
 
@@ -150,7 +150,7 @@ class Collection(ABC):
     def record(self, index: int) -> Record:
         """Return the newest version of record `index`."""
         with self._lock:
-            return Record(self._ids.id_of(index), stamp(self._updated[index]), self._body(index))
+            return Record(self._ids.id_of(index), timestamp(self._updated[index]), self._body(index))
 
     @abstractmethod
     def _body(self, index: int) -> bytes:
@@ -189,18 +189,18 @@ class Collection(ABC):
 
     def _is_current(self, page: Page) -> bool:
         """Tell whether no record of `page`'s range changed since it was rendered."""
-        if page.stamp != self._changes:
-            touched = max(self._changed[page.start : page.stop + 1], default=0) > page.stamp
+        if page.version != self._changes:
+            touched = max(self._changed[page.start : page.stop + 1], default=0) > page.version
             if touched or (not page.more and page.stop < len(self)):
                 return False
-            page.stamp = self._changes
+            page.version = self._changes
         return True
 
     def _render(self, match: Match | None, start: int, limit: int) -> Page:
         chosen, stop = self._window(start, limit) if match is None else self._matching(match, start, limit)
         page = Page.of([self.record(index) for index in chosen])
         page.start, page.stop, page.more = start, stop, stop < len(self)
-        page.stamp = self._changes
+        page.version = self._changes
         return page
 
     def _window(self, start: int, limit: int) -> tuple[list[int], int]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from circulate_practice.data.ids import Ids
-from circulate_practice.data.stamps import parse_stamp
+from circulate_practice.data.timestamps import parse_timestamp
 
 Match = Callable[[int], bool]
 """Tells of a record, by its index, whether it belongs to the answer."""
@@ -33,7 +33,7 @@ def time_in(column: Sequence[int]) -> Attribute:
     """Return the attribute whose times, in epoch milliseconds, `column` holds."""
 
     def compiled(comparison: str, value: str) -> Match | None:
-        bound = parse_stamp(value)
+        bound = parse_timestamp(value)
         if bound is None:
             message = f'"{value}" is not a time like 2026-01-01T00:00:00.000Z'
             raise FilterError(message)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import Ids
-from circulate_practice.data.stamps import stamp
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.editable import Editable
 from circulate_practice.paging.pages import PageCache
@@ -53,7 +53,7 @@ class Inventory(Editable):
         seed: Number everything follows from.
         prefix: First three characters of the ids.
         clock: Source of the time of changes.
-        nasty: Whether records carry the attributes of `NASTY`.
+        edge_cases: Whether records carry the attributes of `EDGE_CASES`.
         cache: Where rendered pages are kept.
     """
 
@@ -67,13 +67,13 @@ class Inventory(Editable):
         *,
         prefix: bytes,
         clock: Clock,
-        nasty: bool,
+        edge_cases: bool,
         cache: PageCache,
     ) -> None:
         super().__init__(name, kind, count, Ids(seed, prefix), seed, clock=clock, cache=cache)
         self._key = b"%b:%d" % (name.encode(), seed)
         self._address = ORG_URL + path.encode()
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], nasty=nasty)
+        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
 
     @abstractmethod
     def _members(self, entry: Entry) -> tuple[bytes, ...]:
@@ -94,8 +94,8 @@ class Inventory(Editable):
         )
         members = (
             b'"id":"%b"' % record_id,
-            b'"created":"%b"' % stamp(entry.created),
-            b'"lastUpdated":"%b"' % stamp(entry.updated),
+            b'"created":"%b"' % timestamp(entry.created),
+            b'"lastUpdated":"%b"' % timestamp(entry.updated),
             *self._members(entry),
         )
         return b"{%b}" % b",".join(_orders(len(members))[noise[9] & 7](members))

@@ -50,7 +50,7 @@ class Page:
         start: First record the page was made from.
         stop: Record at which the next page starts.
         more: Whether there is a next page.
-        stamp: Number of changes the list had seen when the page was last known to be current.
+        version: Number of changes the list had seen when the page was last known to be current.
     """
 
     body: bytes
@@ -59,7 +59,7 @@ class Page:
     start: int = 0
     stop: int = 0
     more: bool = False
-    stamp: int = 0
+    version: int = 0
     _zipped: bytes | None = None
 
     @classmethod
@@ -74,7 +74,7 @@ class Page:
         return len(self.body) + len(self.log_text) + len(self._zipped or b"")
 
     def zipped(self) -> bytes:
-        """Return the body compressed with gzip; done once, without a time stamp in the header."""
+        """Return the body compressed with gzip; done once, without a timestamp in the header."""
         if self._zipped is None:
             self._zipped = gzip.compress(self.body, _GZIP_LEVEL, mtime=0)
         return self._zipped

@@ -13,7 +13,7 @@ from circulate_practice.paging.listing import Links, Listing, ListQuery, Source
 from circulate_practice.paging.pages import Page
 from circulate_practice.server.access import Access, Challenge
 from circulate_practice.server.answers import Answer, AnswerMaker, Headers, Refusal, drop_headers
-from circulate_practice.server.damage import LOGIN_PAGE, render, spoil
+from circulate_practice.server.corrupt import LOGIN_PAGE, render, spoil
 from circulate_practice.server.faults import TOKEN, Due, FaultPlan
 from circulate_practice.server.limits import Excess, Limiter
 from circulate_practice.server.requests import Request

@@ -58,12 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}",
     )
     add(
-        "--lacks",
+        "--unavailable",
         action="append",
         default=[],
         metavar="LIST[:STATUS]",
-        help="do not have a list, or policies/TYPE, and answer 401 (types of policies: 400) or STATUS; repeatable",
+        help="do not have a list, or policies/TYPE: respond with 401 (types of policies: 400) or STATUS; repeatable",
     )
+    # Earlier name of --unavailable, until 0.3.
+    add("--lacks", action="append", dest="unavailable", help=argparse.SUPPRESS)
     add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
     add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
     add("--gzip", action="store_true", help="compress answers for clients that take it")
@@ -106,7 +108,7 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         groups=args.groups,
         group_members=parse_sizes(args.group_members),
         events=args.events,
-        lacks=args.lacks,
+        unavailable=args.unavailable,
         seed=args.seed,
         token=args.token,
         clients=_clients(args),
@@ -120,7 +122,7 @@ def _org(args: argparse.Namespace) -> PracticeOrg:
         change_every=None if args.change_every is None else parse_duration(args.change_every),
         change_count=args.change_count,
         gzip=args.gzip,
-        nasty=not args.plain,
+        edge_cases=not args.plain,
         log=args.log,
         keep_log=False,
     )

@@ -1,7 +1,7 @@
 """The HTTP server of the practice org: reads requests, delivers answers byte by byte as told, and logs them.
 
 It binds to loopback only. An answer goes out in three steps, all but the last byte, the log line, the last byte, so the
-log never lacks an answer that a client received in full.
+log never misses a response that a client received in full.
 """
 
 import http.server

@@ -50,7 +50,7 @@ def read_wheel(wheel: Path, architecture: str) -> list[File]:
     except OSError as error:
         raise _error(wheel, f"cannot be read: {error.strerror}") from None
     except BadZipFile:
-        raise _error(wheel, "is damaged: it is no zip") from None
+        raise _error(wheel, "is corrupt: not a zip file") from None
     if ENGINE not in {file.name for file in files}:
         raise _error(wheel, f"has no {ENGINE}")
     # A file can be renamed; what it was built for is written in it.

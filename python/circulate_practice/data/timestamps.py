@@ -1,4 +1,4 @@
-"""Time stamps in the form Okta uses, `2026-01-31T23:59:59.999Z`, to and from epoch milliseconds."""
+"""Timestamps in the form Okta uses, `2026-01-31T23:59:59.999Z`, to and from epoch milliseconds."""
 
 import functools
 import re
@@ -21,11 +21,11 @@ def _time_of_day(second: int) -> bytes:
     return b"%02d:%02d:%02d." % (*divmod(minutes, 60), second)
 
 
-def stamp(ms: int) -> bytes:
+def timestamp(ms: int) -> bytes:
     """Return `ms`, milliseconds since 1970 in UTC, as Okta writes it.
 
     Example:
-        >>> stamp(1)
+        >>> timestamp(1)
         b'1970-01-01T00:00:00.001Z'
     """
     day, rest = divmod(ms, _DAY_MS)
@@ -33,12 +33,12 @@ def stamp(ms: int) -> bytes:
     return b"%b%b%03dZ" % (_day(day), _time_of_day(second), fraction)
 
 
-def parse_stamp(text: str) -> int | None:
-    """Return the milliseconds since 1970 that `text` names, or None when it is not such a stamp."""
+def parse_timestamp(text: str) -> int | None:
+    """Return the milliseconds since 1970 that `text` names, or None if it is not in that form."""
     if not _SHAPE.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (parsed - _EPOCH) // timedelta(milliseconds=1)

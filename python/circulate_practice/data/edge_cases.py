@@ -1,9 +1,9 @@
-r"""Custom profile attributes that are valid JSON and yet break clients that parse and write anew.
+r"""Edge cases of JSON: valid profile attributes that break clients that parse and re-encode records.
 
 Each entry is the text of one or more members of `profile`, byte for byte as it goes on the wire. Okta's description
 of a user profile allows attributes of any name and type, so none of these leaves the format; what they have in common
-is that a parse into native values and back would not return the same bytes. `NASTY` maps a name, used by the tests to
-show that every kind is present, to the fragment.
+is that a parse into native values and back would not return the same bytes. `EDGE_CASES` maps
+a name, used by the tests to show that every kind is present, to the fragment.
 """
 
 from typing import Final
@@ -70,5 +70,5 @@ _SHAPES: Final = {
     "long-string": b'"biography":"' + b"lorem ipsum dolor sit amet, " * 24 + b'"',
 }
 
-NASTY: Final[dict[str, bytes]] = _NUMBERS | _ESCAPES | _UNICODE | _SHAPES
+EDGE_CASES: Final[dict[str, bytes]] = _NUMBERS | _ESCAPES | _UNICODE | _SHAPES
 """Every kind by name; the value is the exact text of the members."""
