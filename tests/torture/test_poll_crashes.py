@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from oracle import committed_manifests
-from places import Bucket
-from support import Cli, CliFor, Done, StartOrg
+from support.cli import Cli, CliFor, Done, StartOrg
+from support.oracle import committed_manifests
+from support.places import Bucket
 
-from circulate_core.practice import PracticeOrg, cursors
-from circulate_core.practice.compare import records
+from circulate_practice import PracticeOrg
+from circulate_practice.compare import records
+from circulate_practice.paging import cursors
 
 REPEATS = int(os.environ.get("TORTURE", "1"))
 WRITES = ["position", "poll"]
