@@ -213,7 +213,7 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
     seconds = {
         f"{name}_seconds": others.pop(name) for name in ("deadline", "worker_ends", "max_wait", "lease", "pending")
     }
-    wanted = {
+    options = {
         "stream": stream,
         "from": account_request(secret, account, catalog),
         "destination": destination,
@@ -221,12 +221,12 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
         "s3": s3 or {},
         "worker": f"process {os.getpid()} on {os.uname().nodename}",
         "mode": "window" if since or until else mode,
-        "since": moment("since", since),
-        "until": moment("until", until),
+        "since": parse_timestamp("since", since),
+        "until": parse_timestamp("until", until),
         **seconds,
         **others,
     }
-    return json.dumps(wanted)
+    return json.dumps(options)
 
 
 def place(to: str | PathLike[str]) -> str:
@@ -384,7 +384,7 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
         KeyboardInterrupt: After Ctrl-C, once what was begun has ended.
     """
     lake, key = _lake_and_key(manifest)
-    wanted = {
+    request = {
         "from": lake,
         "manifest": key,
         "to": place(to),
@@ -395,7 +395,7 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
         "deadline_seconds": deadline,
     }
     callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
-    return cast("Promoted", json.loads(_core.promote(json.dumps(wanted), callback, stop)))
+    return cast("Promoted", json.loads(_core.promote(json.dumps(request), callback, stop)))
 
 
 def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
@@ -570,7 +570,7 @@ def account_request(secret: str | None, account: str | None, catalog: Catalog) -
     return {"catalog": catalog_request(catalog), "secret": secret, "account": account}
 
 
-def moment(name: str, given: object) -> str | None:
+def parse_timestamp(name: str, given: object) -> str | None:
     """Return a time as RFC 3339 text.
 
     Args:
@@ -596,9 +596,9 @@ def moment(name: str, given: object) -> str | None:
         at = datetime.combine(at, time())
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
     try:
-        told = aware.astimezone(UTC).isoformat()
+        in_utc = aware.astimezone(UTC).isoformat()
     except OverflowError:
         message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
         raise SettingsError(message) from None
-    # A text may tell nanoseconds, which a datetime can't.
-    return given if isinstance(given, str) and at.tzinfo else told
+    # A text may have nanoseconds, which a datetime can't.
+    return given if isinstance(given, str) and at.tzinfo else in_utc

@@ -23,14 +23,14 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
-def colours_wanted() -> bool:
-    """Return whether stderr is a terminal whose reader has not asked for no colour (no-color.org)."""
+def colours_enabled() -> bool:
+    """Return whether stderr is a terminal whose reader has not turned colours off (no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str) -> str:
-    """Return `text` in a colour, or as it is where colours are not wanted."""
-    return f"\033[{_CODES[colour]}m{text}\033[0m" if colours_wanted() else text
+    """Return `text` in a colour, or as it is where colours are not enabled."""
+    return f"\033[{_CODES[colour]}m{text}\033[0m" if colours_enabled() else text
 
 
 def say(text: str = "") -> None:
@@ -38,13 +38,13 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
 
 
-def tell_error(error: CirculateError) -> None:
-    """Write an error and, where one is known, what to do about it."""
-    tell_mistake(str(error), error.hint)
+def show_error(error: CirculateError) -> None:
+    """Write an error, and its hint if it has one."""
+    show_mistake(str(error), error.hint)
 
 
-def tell_mistake(message: str, hint: str | None = None) -> None:
-    """Write what is wrong and what to do about it."""
+def show_mistake(message: str, hint: str | None = None) -> None:
+    """Write a mistake and, if given, a hint that says what to do about it."""
     say(f"{paint('error:', 'red')} {message}")
     if hint:
         say(f"{paint('hint:', 'cyan')} {hint}")
@@ -75,7 +75,7 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def moment(time: str) -> str:
+def utc(time: str) -> str:
     """Return an RFC 3339 time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
     return f"{time[:10]} {time[11:19]} UTC"
 

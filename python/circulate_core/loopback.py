@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def ask(request: Request, timeout: float) -> bytes:
-    """Send a request to loopback and return the answer's body.
+    """Send a request to loopback and return the body of the response.
 
     Args:
         request: What to send; its address is on loopback.
-        timeout: Seconds to wait for the connection, and for each piece of the answer.
+        timeout: Seconds to wait for the connection, and for each piece of the response.
 
     Raises:
-        OSError: There was no answer, or one of an error.
+        OSError: There was no response, or one of an error.
     """
-    with build_opener(ProxyHandler({})).open(request, timeout=timeout) as answer:
-        body: bytes = answer.read()
+    with build_opener(ProxyHandler({})).open(request, timeout=timeout) as response:
+        body: bytes = response.read()
     return body

@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core.exceptions import DataError, MismatchError, SettingsError, StorageError
+from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -75,7 +77,7 @@ class Manifest:
 
     @property
     def verdict(self) -> Literal["complete", "partial"]:
-        """`complete`, or `partial` if there are holes."""
+        """`complete`, or `partial` if there are gaps."""
         return self.index["verdict"]
 
     @property
@@ -114,9 +116,15 @@ class Manifest:
         return self.index["totals"]
 
     @property
-    def holes(self) -> list[str]:
+    def gaps(self) -> list[str]:
         """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
-        return self.index["holes"]
+        return gaps_of(self.index)
+
+    @property
+    def holes(self) -> list[str]:
+        """Earlier name of `gaps`, which goes with 0.3."""
+        warnings.warn("Manifest.holes is deprecated; use Manifest.gaps", DeprecationWarning, stacklevel=2)
+        return self.gaps
 
     @property
     def ends(self) -> Ends | None:

@@ -1,4 +1,4 @@
-"""Progress of a read or a pull: what is told of it, and the line on a terminal that tells it.
+"""Progress of a read or a pull: its facts, and the line on a terminal that shows them.
 
 On a terminal the line is rewritten; elsewhere there is a plain line now and then. `jupyter/progress.py` shows the same
 facts in a notebook.
@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from circulate_core.console import MARKS, counted, paint, say, size, span
+from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +80,8 @@ def ending_of(report: Report, seconds: float) -> Ending:
         facts.append(f"{span(report['seconds_waited'])} waited")
     if report["retries"]:
         facts.append(f"{report['retries']:,} sent again")
-    if report["holes"]:
-        facts.append(f"{counted(len(report['holes']), 'part')} missing")
+    if gaps := gaps_of(report):
+        facts.append(f"{counted(len(gaps), 'part')} missing")
     if report["unavailable"]:
         facts.append("this account lacks the feature")
     if report["stopped_by"]:
@@ -89,7 +90,7 @@ def ending_of(report: Report, seconds: float) -> Ending:
 
 
 def ending_without_report(error: BaseException | None, snapshot: Snapshot | None, seconds: float) -> Ending:
-    """Return how something ended that has none: it failed, was interrupted, or nobody wanted the rest."""
+    """Return how something ended that has none: it failed, was interrupted, or the rest was not read."""
     read = [] if snapshot is None else [counted(snapshot["records"], "record"), counted(snapshot["pages"], "page")]
     facts = [*read, span(seconds)]
     if error is None or isinstance(error, GeneratorExit):

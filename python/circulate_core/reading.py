@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 from circulate_core import _core, api
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
-from circulate_core.views import DriftView, ReportView
+from circulate_core.views import DriftView, ReportView, gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -183,7 +183,7 @@ class Source:
             endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
             given = self._mapping(name, "`columns`", columns)
             inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **given}})
-        window = {"since": api.moment("since", since), "until": api.moment("until", until)}
+        window = {"since": api.parse_timestamp("since", since), "until": api.parse_timestamp("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
 
@@ -494,9 +494,9 @@ class Stream(Tabular):
         """Say so if some of the stream could not be had."""
         if self.report is None:
             return
-        if holes := self.report["holes"]:
-            some = "; ".join(holes[:3])
-            message = f"{self.name} is incomplete, {len(holes):,} parts of it are missing: {some}; see `stream.report`"
+        if gaps := gaps_of(self.report):
+            some = "; ".join(gaps[:3])
+            message = f"{self.name} is incomplete, {len(gaps):,} parts of it are missing: {some}; see `stream.report`"
             warnings.warn(message, IncompleteWarning, stacklevel=3)
         for warning in self.report["warnings"]:
             warnings.warn(f"{self.name}: {warning}", IncompleteWarning, stacklevel=3)

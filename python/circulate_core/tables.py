@@ -94,12 +94,14 @@ class Schema(Sequence[Column]):
 
     def __init__(self, schema: _core.Schema, nested: str = "struct") -> None:
         self._schema = schema
-        told = json.loads(schema.columns)
-        own = [Column(f"_parent_{name}", "string", declared=True) for name in told.get("parent", [])]
+        described = json.loads(schema.columns)
+        own = [Column(f"_parent_{name}", "string", declared=True) for name in described.get("parent", [])]
         # Of members whose names are one when objects are flattened, the first has the column.
-        named = {column.name: column for column in reversed([*own, *_columns(told["columns"], nested)])}
+        named = {column.name: column for column in reversed([*own, *_columns(described["columns"], nested)])}
         self._columns = [named[name] for name in schema.names if name in named]
-        members = _members(told["columns"]) if nested == "struct" else ((0, each) for each in self._columns[len(own) :])
+        members = (
+            _members(described["columns"]) if nested == "struct" else ((0, each) for each in self._columns[len(own) :])
+        )
         self._lines = [*((0, each) for each in own), *members]
 
     @overload
@@ -153,18 +155,18 @@ def _members(members: list[TableColumn], depth: int = 0) -> Iterator[tuple[int, 
         lists, inside = "", member["type"]
         while isinstance(inside, dict) and "list" in inside:
             lists, inside = f"{lists}list of ", inside["list"] or "string"
-        told = f"{lists}{'struct' if isinstance(inside, dict) else inside}"
-        yield depth, Column(member["name"], told, member.get("declared", False))
+        kind = f"{lists}{'struct' if isinstance(inside, dict) else inside}"
+        yield depth, Column(member["name"], kind, member.get("declared", False))
         if isinstance(inside, dict):
             yield from _members(inside["struct"], depth + 1)
 
 
-def _type(told: str | dict[str, Any]) -> str:
+def _type(kind: str | dict[str, Any]) -> str:
     """Return a type as text."""
-    if isinstance(told, str):
-        return told
-    if "struct" in told:
-        members: list[TableColumn] = told["struct"]
+    if isinstance(kind, str):
+        return kind
+    if "struct" in kind:
+        members: list[TableColumn] = kind["struct"]
         inside = (f"{member['name']}: {_type(member['type'])}" for member in members)
         return f"struct<{', '.join(inside)}>"
-    return f"list<{_type(told['list'])}>"
+    return f"list<{_type(kind['list'])}>"

@@ -211,9 +211,11 @@ class Report(Totals, Traffic):
     """What the API said to an account that lacks the feature; then there are no records to have."""
     partitions: PartitionCounts | None
     """How many partitions were pulled, of a stream that is pulled in partitions."""
-    holes: list[str]
+    gaps: list[str]
     """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end. Up to
     1,000."""
+    holes: NotRequired[list[str]]
+    """Earlier name of `gaps`, which goes with 0.3."""
     ends: Ends
     """How the lists ended."""
     warnings: list[str]
@@ -520,7 +522,7 @@ class ManifestIndex(TypedDict):
     endpoint: str
     """Its endpoint."""
     verdict: Literal["complete", "partial"]
-    """`partial` if there are holes."""
+    """`partial` if there are gaps."""
     mode: Mode
     """How much was asked for."""
     window: Window
@@ -533,8 +535,10 @@ class ManifestIndex(TypedDict):
     """Sums over all parts."""
     cursors: dict[str, str]
     """Where each partition's next run begins."""
-    holes: list[str]
+    gaps: list[str]
     """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
+    holes: NotRequired[list[str]]
+    """Earlier name of `gaps`, in manifests of versions before 0.2. It goes with 0.3."""
     ends: NotRequired[Ends]
     """How the lists ended; versions before 0.2 did not record it."""
     warnings: NotRequired[list[str]]

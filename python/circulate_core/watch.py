@@ -77,21 +77,21 @@ class Watch:
         self._shown = not patience
         self._report: Report | None = None
         self._last: Snapshot | None = None
-        self._untold: list[str] = []
+        self._unshown: list[str] = []
 
     def show(self, snapshot: Snapshot) -> None:
         """Take a snapshot in."""
         self._last = snapshot
         self._history.add(snapshot)
         if self._display and self._is_due(snapshot):
-            self._display.show({**snapshot, "notes": self._untold})
-            self._untold = []
+            self._display.show({**snapshot, "notes": self._unshown})
+            self._unshown = []
         if self._on_progress:
             self._on_progress(snapshot)
 
     def _is_due(self, snapshot: Snapshot) -> bool:
         """Return whether to draw the display anew. Notes of snapshots that are not shown are kept for the next one."""
-        self._untold += snapshot["notes"]
+        self._unshown += snapshot["notes"]
         if (now := self._clock()) < self._next:
             return False
         self._next = now + REDRAWN

@@ -1,9 +1,9 @@
 """An execution environment: one place where a function's calls run one after the other, through the phases AWS has.
 
 Init: the extensions start and register, then the runtime starts; it ends when all have asked for their next event.
-Invoke: runtime and extensions are told; the caller gets the response at once, the environment is ready again when all
-have asked for their next event, and is frozen until the next call. Shutdown: the extensions are told, then all is
-killed. After a failure the environment shuts down and the next call starts with a new init; `/tmp` stays.
+Invoke: runtime and extensions get the event; the caller gets the response at once. The environment is ready again when
+all have asked for their next event, and is frozen until the next call. Shutdown: the extensions get the event, then all
+is killed. After a failure the environment shuts down and the next call starts with a new init; `/tmp` stays.
 """
 
 import time
@@ -15,7 +15,7 @@ from pathlib import Path
 from circulate_local import extensions_api, report, runtime_api
 from circulate_local.events import Call
 from circulate_local.function import Function
-from circulate_local.http_server import Answer, LoopbackServer, Request
+from circulate_local.http_server import HttpResponse, LoopbackServer, Request
 from circulate_local.invocation import FailedError, Invocation, Response, killed
 from circulate_local.journal import Journal
 from circulate_local.layers import Unpacked
@@ -69,7 +69,7 @@ class Environment:
         self._new = True
         root = plan_root(function, unpacked, folder) if namespaces else None
         self._sandbox = Sandbox(root, memory_mb=function.memory_mb, exited=self._exited)
-        self._server = LoopbackServer(self._answer).start()
+        self._server = LoopbackServer(self._handle).start()
         places = places_in(function, unpacked, folder, namespaces=namespaces)
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{folder.name}"
         variables = runtime_variables(function, credentials, places=places, api=self._server.address, log_stream=stream)
@@ -182,10 +182,10 @@ class Environment:
     def _exited(self, name: str, how: str) -> None:
         self._phases.exited(name, how)
 
-    def _answer(self, request: Request) -> Answer | None:
+    def _handle(self, request: Request) -> HttpResponse | None:
         life = self._phases.life
         if not life:
             return None
         if request.path.startswith(runtime_api.PREFIX):
-            return runtime_api.answer(life, request)
-        return extensions_api.answer(life, self._function, request)
+            return runtime_api.handle(life, request)
+        return extensions_api.handle(life, self._function, request)

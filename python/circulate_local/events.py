@@ -1,4 +1,4 @@
-"""The events that runtime and extensions are told."""
+"""The events that runtime and extensions get."""
 
 import secrets
 import time
@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from circulate_local.function import Function
-from circulate_local.http_server import JSON_TYPE, Answer, json_answer
+from circulate_local.http_server import JSON_TYPE, HttpResponse, json_response
 from circulate_local.invocation import Reason
 from circulate_local.life import RUNTIME, Participant
 
@@ -32,11 +32,11 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     trace: str = field(default_factory=_new_trace)
 
-    def event_for(self, participant: Participant, function: Function, left_s: float) -> Answer:
-        """Return what a participant is told of it, with so many seconds left."""
+    def event_for(self, participant: Participant, function: Function, left_s: float) -> HttpResponse:
+        """Return the event for a participant, with so many seconds left."""
         deadline = _milliseconds_from_now(left_s)
         if participant.name == RUNTIME:
-            return Answer(200, self.payload, self._headers(deadline, function))
+            return HttpResponse(200, self.payload, self._headers(deadline, function))
         event = {
             "eventType": "INVOKE",
             "deadlineMs": deadline,
@@ -59,14 +59,14 @@ class Call:
         return (*headers, ("Lambda-Runtime-Client-Context", self.client_context))
 
 
-def shutdown_event(reason: Reason, seconds: float) -> Answer:
-    """Return what an extension is told at the end."""
+def shutdown_event(reason: Reason, seconds: float) -> HttpResponse:
+    """Return the event that ends an extension."""
     deadline = _milliseconds_from_now(seconds)
     return _extension_event({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline})
 
 
-def _extension_event(event: dict[str, object]) -> Answer:
-    return json_answer(200, event, ("Lambda-Extension-Event-Identifier", str(uuid.uuid4())))
+def _extension_event(event: dict[str, object]) -> HttpResponse:
+    return json_response(200, event, ("Lambda-Extension-Event-Identifier", str(uuid.uuid4())))
 
 
 def _milliseconds_from_now(seconds: float) -> int:

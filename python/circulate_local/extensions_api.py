@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from circulate_local.function import Function
-from circulate_local.http_server import Answer, Request, json_answer
+from circulate_local.http_server import HttpResponse, Request, json_response
 from circulate_local.invocation import FailedError
 from circulate_local.life import Life, Participant, State
 
@@ -16,11 +16,11 @@ MOST_EXTENSIONS: Final = 10
 _IDENTIFIER: Final = "Lambda-Extension-Identifier"
 _ERROR_TYPE: Final = "Lambda-Extension-Function-Error-Type"
 _EVENTS: Final = {True: ("INVOKE", "SHUTDOWN"), False: ("INVOKE",)}
-"""What external and internal extensions may be told of."""
+"""Events that external and internal extensions may register for."""
 
 
-def answer(life: Life, function: Function, request: Request) -> Answer | None:
-    """Answer a request of an extension; None if its life has ended."""
+def handle(life: Life, function: Function, request: Request) -> HttpResponse | None:
+    """Handle a request of an extension; None if its life has ended."""
     if request.method == "PUT" and request.path in _SUBSCRIPTIONS:
         return _SUBSCRIPTIONS[request.path]
     match request.method, request.path.removeprefix(PREFIX):
@@ -34,7 +34,7 @@ def answer(life: Life, function: Function, request: Request) -> Answer | None:
     return _error("NotFound", f"no route {request.method} {request.path}", status=404)
 
 
-def _register(life: Life, function: Function, request: Request) -> Answer:
+def _register(life: Life, function: Function, request: Request) -> HttpResponse:
     name = request.header("Lambda-Extension-Name")
     if not name:
         return _error("Extension.InvalidExtensionName", "Empty extension name")
@@ -52,12 +52,12 @@ def _register(life: Life, function: Function, request: Request) -> Answer:
             life.extensions.append(extension)
         life.changed.notify_all()
     described = {"functionName": function.name, "functionVersion": "$LATEST", "handler": function.handler}
-    if "accountId" in [asked.strip() for asked in request.header("Lambda-Extension-Accept-Feature").split(",")]:
+    if "accountId" in [feature.strip() for feature in request.header("Lambda-Extension-Accept-Feature").split(",")]:
         described["accountId"] = function.account_id
-    return json_answer(200, described, (_IDENTIFIER, extension.identifier))
+    return json_response(200, described, (_IDENTIFIER, extension.identifier))
 
 
-def _refusal(life: Life, extension: Participant, events: list[str]) -> Answer | None:
+def _refusal(life: Life, extension: Participant, events: list[str]) -> HttpResponse | None:
     """Return why an extension may not register, if it may not."""
     for event in events:
         if event not in _EVENTS[extension.external]:
@@ -72,14 +72,14 @@ def _refusal(life: Life, extension: Participant, events: list[str]) -> Answer | 
 
 
 def _events(request: Request) -> list[str]:
-    """Return what an extension wants to be told of.
+    """Return the events that an extension registers for.
 
     Raises:
         ValueError: The request is malformed.
     """
     body = json.loads(request.body)
     if not isinstance(body, dict):
-        message = "the body is no object"
+        message = "the body is not a JSON object"
         raise ValueError(message)  # noqa: TRY004 - a value of the request
     if body.get("configurationKeys"):
         message = "configurationKeys are deprecated; use environment variables instead"
@@ -87,8 +87,10 @@ def _events(request: Request) -> list[str]:
     return list(body.get("events") or [])
 
 
-def _identified(life: Life, request: Request, answer_to: Callable[[Participant], Answer | None]) -> Answer | None:
-    """Answer a request of an extension that says who it is."""
+def _identified(
+    life: Life, request: Request, handler: Callable[[Participant], HttpResponse | None]
+) -> HttpResponse | None:
+    """Handle a request of an extension that says who it is."""
     given = request.header(_IDENTIFIER)
     if not given:
         return _error("Extension.MissingExtensionIdentifier", f"Missing {_IDENTIFIER} header")
@@ -99,18 +101,18 @@ def _identified(life: Life, request: Request, answer_to: Callable[[Participant],
     with life.changed:
         extension = next((known for known in life.extensions if known.identifier == identifier), None)
     if extension:
-        return answer_to(extension)
+        return handler(extension)
     return _error("Extension.UnknownExtensionIdentifier", f"Unknown extension {identifier}")
 
 
-def _next(life: Life, extension: Participant) -> Answer | None:
+def _next(life: Life, extension: Participant) -> HttpResponse | None:
     with life.changed:
         if extension.state not in {"Registered", "Running"}:
             return _refuse_state(extension, "Ready")
     return life.next_event(extension)
 
 
-def _report_error(life: Life, extension: Participant, request: Request, state: State) -> Answer:
+def _report_error(life: Life, extension: Participant, request: Request, state: State) -> HttpResponse:
     error_type = request.header(_ERROR_TYPE)
     if not error_type:
         return _error("Extension.MissingHeader", f"{_ERROR_TYPE} not found")
@@ -120,16 +122,16 @@ def _report_error(life: Life, extension: Participant, request: Request, state: S
             return _refuse_state(extension, state)
         extension.state = state
     life.fail(FailedError(f"Extension.{state}", error_type))
-    return json_answer(202, {"status": "OK"})
+    return json_response(202, {"status": "OK"})
 
 
-def _refuse_state(extension: Participant, wanted: str) -> Answer:
-    message = f"State transition from {extension.state} to {wanted} failed for extension {extension.name}"
+def _refuse_state(extension: Participant, target: str) -> HttpResponse:
+    message = f"State transition from {extension.state} to {target} failed for extension {extension.name}"
     return _error("Extension.InvalidExtensionState", message)
 
 
-def _error(error_type: str, message: str, *, status: int = 403) -> Answer:
-    return json_answer(status, {"errorMessage": message, "errorType": error_type})
+def _error(error_type: str, message: str, *, status: int = 403) -> HttpResponse:
+    return json_response(status, {"errorMessage": message, "errorType": error_type})
 
 
 _SUBSCRIPTIONS: Final = {

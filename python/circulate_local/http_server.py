@@ -1,6 +1,6 @@
 """A small HTTP server on loopback, for the APIs that Lambda has towards functions and callers.
 
-An answer goes out in one write and without Nagle's delay: runtime clients lose 80 ms a call otherwise.
+A response goes out in one write and without Nagle's delay: runtime clients lose 80 ms a call otherwise.
 """
 
 import http.server
@@ -38,24 +38,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request is answered."""
+class HttpResponse:
+    """A response on the wire."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = (JSON_TYPE,)
 
 
-def json_answer(status: int, value: object, *headers: tuple[str, str]) -> Answer:
-    """Return an answer whose body is JSON."""
-    return Answer(status, json.dumps(value, separators=(",", ":")).encode(), (JSON_TYPE, *headers))
+def json_response(status: int, value: object, *headers: tuple[str, str]) -> HttpResponse:
+    """Return a response whose body is JSON."""
+    return HttpResponse(status, json.dumps(value, separators=(",", ":")).encode(), (JSON_TYPE, *headers))
 
 
 class LoopbackServer(http.server.ThreadingHTTPServer):
     """Serve, a thread a connection, until closed.
 
     Args:
-        answer: Answers requests, from many threads; None hangs up.
+        handle: Responds to requests, from many threads; None hangs up.
         port: Where to listen; 0 is any that is free.
 
     Raises:
@@ -64,8 +64,8 @@ class LoopbackServer(http.server.ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Request], Answer | None], port: int = 0) -> None:
-        self.answer = answer
+    def __init__(self, handle: Callable[[Request], HttpResponse | None], port: int = 0) -> None:
+        self.handle = handle
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -130,15 +130,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.rfile = file
 
     def do_GET(self) -> None:
-        """Answer a request, whatever its method."""
-        answer = self.server.answer(Request(self.command, self.path, self.headers, self._body()))
-        if answer is None:
+        """Handle a request, whatever its method."""
+        response = self.server.handle(Request(self.command, self.path, self.headers, self._body()))
+        if response is None:
             self.close_connection = True
             return
-        lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
-        lines += [f"Content-Length: {len(answer.body)}", "", ""]
-        self.connection.sendall("\r\n".join(lines).encode("latin-1") + answer.body)
+        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
+        lines += [f"Content-Length: {len(response.body)}", "", ""]
+        self.connection.sendall("\r\n".join(lines).encode("latin-1") + response.body)
 
     do_POST = do_PUT = do_GET  # noqa: N815 - names from the base class
 

@@ -1,4 +1,4 @@
-"""What comes of a call: a response or a failure, and in the end the whole invocation."""
+"""The outcome of a call: a response or a failure, and in the end the whole invocation."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final, Literal
 MOST_RESPONSE_BYTES: Final = 6_291_556
 
 Reason = Literal["spindown", "timeout", "failure"]
-"""Why an environment ends, as extensions are told."""
+"""Why an environment ends, as in the event for extensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class FailedError(Exception):
     Args:
         error_type: What AWS calls it.
         message: What happened.
-        reason: What the extensions are told.
+        reason: Reason in the event for extensions.
         payload: The error as the function itself reported it.
     """
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from circulate_local.environment import Respond
 from circulate_local.events import Call
 from circulate_local.function import Function
-from circulate_local.http_server import HOST, JSON_TYPE, Answer, LoopbackServer, Request, json_answer
+from circulate_local.http_server import HOST, JSON_TYPE, HttpResponse, LoopbackServer, Request, json_response
 from circulate_local.invocation import Invocation, Response
 from circulate_local.refusals import (
     MOST_BYTES,
@@ -58,7 +58,7 @@ class InvokeApi:
         self._retry_delays = retry_delays
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._server = LoopbackServer(self._answer, port).start()
+        self._server = LoopbackServer(self._handle, port).start()
 
     @property
     def url(self) -> str:
@@ -75,7 +75,7 @@ class InvokeApi:
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
-    def _answer(self, request: Request) -> Answer:
+    def _handle(self, request: Request) -> HttpResponse:
         if not _is_from_here(request):
             return _refusal(not_from_here())
         url = urlsplit(request.path)
@@ -85,9 +85,9 @@ class InvokeApi:
                 case "POST", "invocations":
                     return self._invoke(self._function(name, parse_qs(url.query)), request)
                 case "GET", "configuration":
-                    return json_answer(200, _described(self._function(name, parse_qs(url.query))))
+                    return json_response(200, _described(self._function(name, parse_qs(url.query))))
                 case "GET", "":
-                    return json_answer(200, {"Functions": list(map(_described, self._functions.values()))})
+                    return json_response(200, {"Functions": list(map(_described, self._functions.values()))})
         except InvokeError as error:
             return _refusal(error)
         return _refusal(unknown_operation(request.path))
@@ -111,7 +111,7 @@ class InvokeApi:
             raise not_found(qualified)
         return function
 
-    def _invoke(self, function: Function, request: Request) -> Answer:
+    def _invoke(self, function: Function, request: Request) -> HttpResponse:
         kind = request.header("X-Amz-Invocation-Type") or "RequestResponse"
         if kind not in MOST_BYTES:
             message = f"no invocation type: {kind}"
@@ -119,14 +119,14 @@ class InvokeApi:
         call = Call(request.body or b"{}", _client_context(request))
         check_payload(call.payload, kind)
         if kind == "DryRun":
-            return Answer(204, headers=_headers(call))
+            return HttpResponse(204, headers=_headers(call))
         if kind == "Event":
             self._in_background(lambda: self._try_thrice(function, call))
-            return Answer(202, headers=_headers(call))
+            return HttpResponse(202, headers=_headers(call))
         return self._respond(function, call, tail=request.header("X-Amz-Log-Type") == "Tail")
 
-    def _respond(self, function: Function, call: Call, *, tail: bool) -> Answer:
-        """Run a call and answer as soon as there is a response, or with the log when it has ended."""
+    def _respond(self, function: Function, call: Call, *, tail: bool) -> HttpResponse:
+        """Run a call and respond as soon as there is a response, or with the log when it has ended."""
         results: queue.SimpleQueue[Response | Invocation | InvokeError] = queue.SimpleQueue()
 
         def run() -> None:
@@ -148,7 +148,7 @@ class InvokeApi:
         if isinstance(result, Invocation):
             log = "\n".join([*result.logs, ""]).encode()[-_LOG_TAIL_BYTES:]
             headers.append(("X-Amz-Log-Result", base64.b64encode(log).decode()))
-        return Answer(200, result.payload, tuple(headers))
+        return HttpResponse(200, result.payload, tuple(headers))
 
     def _try_thrice(self, function: Function, call: Call) -> None:
         """Run an asynchronous call, and again if it fails, as AWS does."""
@@ -196,9 +196,9 @@ def _is_from_here(request: Request) -> bool:
     return host in {HOST, "localhost"} and not request.header("Origin")
 
 
-def _refusal(error: InvokeError) -> Answer:
+def _refusal(error: InvokeError) -> HttpResponse:
     body = {"Type": "User", "Message": str(error), "message": str(error)}
-    return json_answer(error.status, body, ("x-amzn-ErrorType", error.code))
+    return json_response(error.status, body, ("x-amzn-ErrorType", error.code))
 
 
 def _described(function: Function) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from circulate_local.http_server import Answer
+from circulate_local.http_server import HttpResponse
 from circulate_local.invocation import FailedError, Response, timed_out
 
 RUNTIME: Final = "runtime"
@@ -27,8 +27,8 @@ class Participant:
         name: Its name.
         external: Whether it is a process of its own.
         state: Where it stands. `Ready`: it has asked for the next event.
-        events: What it is told of.
-        event: What it is to be told.
+        events: Kinds of events it gets.
+        event: Event to give it next.
         identifier: What it is known by after it registered.
     """
 
@@ -36,7 +36,7 @@ class Participant:
     external: bool = True
     state: State = "Started"
     events: frozenset[str] = frozenset()
-    event: Answer | None = None
+    event: HttpResponse | None = None
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -104,7 +104,7 @@ class Life:
         """Whether all have asked for the next event."""
         return all(participant.state == "Ready" for participant in self.participants)
 
-    def next_event(self, participant: Participant) -> Answer | None:
+    def next_event(self, participant: Participant) -> HttpResponse | None:
         """Wait for the next event of a participant that is ready; None at the end of this life."""
         with self.changed:
             participant.state = "Ready"
@@ -113,8 +113,8 @@ class Life:
             event, participant.event = participant.event, None
             return event
 
-    def begin(self, request_id: str, event_for: Callable[[Participant], Answer]) -> None:
-        """Hand an invocation to all who are told of them."""
+    def begin(self, request_id: str, event_for: Callable[[Participant], HttpResponse]) -> None:
+        """Hand an invocation to all who registered for them."""
         with self.changed:
             self.request_id, self.response = request_id, None
             self._offer("INVOKE", event_for)
@@ -141,7 +141,7 @@ class Life:
                 if "SHUTDOWN" in extension.events and extension.name in self._running
             ]
 
-    def offer_shutdown(self, event_for: Callable[[Participant], Answer]) -> None:
+    def offer_shutdown(self, event_for: Callable[[Participant], HttpResponse]) -> None:
         """Tell of the end all who want to know."""
         with self.changed:
             self._offer("SHUTDOWN", event_for)
@@ -158,7 +158,7 @@ class Life:
             self._over = True
             self.changed.notify_all()
 
-    def _offer(self, kind: str, event_for: Callable[[Participant], Answer]) -> None:
+    def _offer(self, kind: str, event_for: Callable[[Participant], HttpResponse]) -> None:
         for participant in self.participants:
             if kind in participant.events:
                 participant.event = event_for(participant)

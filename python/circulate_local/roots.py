@@ -40,7 +40,7 @@ def places_in(function: Function, unpacked: Unpacked, folder: Path, *, namespace
 def _needed_but_hidden() -> list[Path]:
     """Return folders of the interpreter that lie where a function sees something else."""
     executable = Path(sys.executable)
-    wanted = {Path(sys.prefix), Path(sys.base_prefix), executable.parent, executable.resolve().parent}
-    wanted |= {Path(entry) for entry in sys.path if Path(entry).is_absolute() and Path(entry).is_dir()}
-    hidden = sorted(path for path in wanted if any(place in path.parents for place in _HIDDEN))
+    needed = {Path(sys.prefix), Path(sys.base_prefix), executable.parent, executable.resolve().parent}
+    needed |= {Path(entry) for entry in sys.path if Path(entry).is_absolute() and Path(entry).is_dir()}
+    hidden = sorted(path for path in needed if any(place in path.parents for place in _HIDDEN))
     return [path for path in hidden if not any(parent in hidden for parent in path.parents)]

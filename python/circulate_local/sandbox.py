@@ -48,7 +48,7 @@ class Sandbox:
     Args:
         root: What the processes see as their root; None leaves them in ours.
         memory_mb: Memory they may use together.
-        exited: Is told of every started process that ends, from another thread.
+        exited: Gets every started process that ends, from another thread.
 
     Raises:
         NoNamespacesError: There can be no root of its own.
@@ -118,7 +118,7 @@ class Sandbox:
     def _reply(self) -> dict[str, Any]:
         reply = self._replies.get(timeout=_ANSWER_SECONDS)
         if reply is None:
-            message = "the keeper of an execution environment has gone"
+            message = "the keeper of an execution environment has ended"
             raise ConnectionError(message)
         return reply
 

@@ -69,7 +69,7 @@ def ministack() -> Iterator[str]:
         raise SettingsError(message, hint="pip install 'circulate-core[local]', or use AWS itself with --aws env")
     port = _free_port()
     settings = {"BIND_HOST": HERE, "GATEWAY_PORT": str(port), "MINISTACK_HOST": HERE, "MINISTACK_REGION": REGION}
-    # It would answer MQTT and SFTP on every interface.
+    # It would serve MQTT and SFTP on every interface.
     settings |= {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
     with _running([str(program)], settings, stdout=subprocess.DEVNULL):
         _wait_for(port)

@@ -60,7 +60,7 @@ def key_of(record: LoggedRecord | TruthEntry) -> str:
 
 
 def sent_by(log: Path, *, after: int = 0, collection: str | None = None) -> Iterator[str]:
-    """Yield the key of every record of every complete list answer in a log file, once however often it was sent.
+    """Yield the key of every record of every complete list response in a log file, once however often it was sent.
 
     A pull requests a page again to see whether its list ends there, and a smaller one to see whether a next page is
     named; a record is written once all the same.

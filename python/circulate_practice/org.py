@@ -22,13 +22,13 @@ from circulate_practice.paging.collection import TruthEntry
 from circulate_practice.paging.cursors import Cursors
 from circulate_practice.paging.listing import Listing
 from circulate_practice.server.access import Access
-from circulate_practice.server.answers import AnswerMaker
 from circulate_practice.server.api import Api
 from circulate_practice.server.control import Control
 from circulate_practice.server.faults import Fault, FaultPlan
 from circulate_practice.server.http_server import HOST, PracticeServer
 from circulate_practice.server.limits import Limiter, Window
 from circulate_practice.server.log import LogEntry, RequestLog
+from circulate_practice.server.responses import ResponseMaker
 
 DEFAULT_TOKEN = "practice-token"  # noqa: S105 - protects nothing
 _MAX_PORT = 65535
@@ -56,7 +56,7 @@ class PracticeOrg:
         user_factors: How many factors each user has at the start, or the least and the most.
         role_assignees: How many users have roles at the start; never more than users.
         user_roles: How many roles each of them has at the start, or the least and the most.
-        api_tokens: How many API tokens the org tells of at the start.
+        api_tokens: How many API tokens the org lists at the start.
         zones: How many network zones there are at the start.
         authorization_servers: How many authorization servers there are at the start.
         unavailable: Lists and types of policies that the org does not have: `devices`, `policies/ENTITY_RISK`. It
@@ -69,12 +69,12 @@ class PracticeOrg:
         rate_limits: Other limits for some of the buckets, by name: `{"/api/v1/apps": 100}`.
         window: Length of a rate-limit window, in seconds.
         concurrency: Requests allowed at the same time.
-        latency: Seconds that every answer is held back.
+        latency: Seconds that every response is held back.
         faults: Faults to show, as `Fault` or as text, `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`.
         change_every: Seconds between changes made by themselves, or None for no such changes.
         change_count: Users touched by each of them.
-        gzip: Whether to compress answers for clients that take it.
-        log: File to log answers to, as JSON Lines; replaced if it exists.
+        gzip: Whether to compress responses for clients that take it.
+        log: File to log responses to, as JSON Lines; replaced if it exists.
         keep_log: Whether to keep the log in memory too, for the `log` property.
         edge_cases: Whether records hold valid attributes that break clients that parse and re-encode them.
         cache_bytes: Memory that rendered pages may take; 400,000 users need about 700 MB.
@@ -84,7 +84,7 @@ class PracticeOrg:
         nasty: Earlier name of `edge_cases`; deprecated.
 
     Raises:
-        ValueError: If a number is out of range or a fault is not one.
+        ValueError: If a number is out of range or a fault is invalid.
 
     Example:
         >>> with PracticeOrg(users=10) as org:
@@ -183,7 +183,7 @@ class PracticeOrg:
             listing=Listing(self._cursors),
             limiter=self._limiter,
             faults=FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults),
-            maker=AnswerMaker(seed),
+            maker=ResponseMaker(seed),
             clock=clock,
             access=Access(token, self._grants, self._proofs),
             tokens=self._tokens,
@@ -207,7 +207,7 @@ class PracticeOrg:
 
     @property
     def log(self) -> list[LogEntry]:
-        """Every answer so far, oldest first; empty with `keep_log=False`."""
+        """Every response so far, oldest first; empty with `keep_log=False`."""
         return self._log.entries()
 
     @property
@@ -225,18 +225,18 @@ class PracticeOrg:
 
     @property
     def request_count(self) -> int:
-        """Requests to the API so far, whatever the answer; control routes are not counted."""
+        """Requests to the API so far, whatever the response; control routes are not counted."""
         return self._requests_before + (self._server.request_count if self._server else 0)
 
     def wait_for_requests(self, count: int, *, timeout: float) -> None:
-        """Block until the API was asked so often since the start.
+        """Block until the API got so many requests since the start.
 
         Args:
             count: Requests to wait for.
             timeout: Seconds after which to give up.
 
         Raises:
-            TimeoutError: If it was not asked so often in time.
+            TimeoutError: If it did not get so many in time.
         """
         if self._server is None or not self._server.wait_for_requests(count, timeout):
             message = f"fewer than {count} requests within {timeout} s"
@@ -279,7 +279,7 @@ class PracticeOrg:
         self._content.rename(record_id)
 
     def forbid(self, record_id: str) -> None:
-        """Answer 403 for the lists below a user, an app or a group from now on; raises as `delete` does."""
+        """Respond with 403 for the lists below a user, an app or a group from now on; raises as `delete` does."""
         self._content.forbid(record_id)
 
     def allow(self, record_id: str) -> None:

@@ -126,8 +126,8 @@ def outcome(case: Case, tool: str, file: Path, tables: Path) -> str:
     try:
         return judged(case, rows_of(file, out, tool))
     except (pa.ArrowException, OSError) as error:
-        told = str(error).rpartition("': ")[2]
-        return f"**writes what pyarrow can't read**: {code(told)}"
+        written = str(error).rpartition("': ")[2]
+        return f"**writes what pyarrow can't read**: {code(written)}"
 
 
 def rows_of(file: Path, out: Path, tool: str) -> list[dict[str, Any]]:
@@ -206,12 +206,12 @@ def same(value: object, cell: object) -> bool:
 def is_time(text: str, cell: datetime) -> bool:
     """Whether a time is the one of a text, to its last digit."""
     try:
-        told = datetime.fromisoformat(text)
+        written = datetime.fromisoformat(text)
     except ValueError:
         return False
     finer = len(text.partition(".")[2].rstrip("Z")) > len("123456")
     nanosecond = int(getattr(cell, "nanosecond", 0))
-    return told.replace(tzinfo=None) == cell.replace(tzinfo=None) and (not finer or nanosecond > 0)
+    return written.replace(tzinfo=None) == cell.replace(tzinfo=None) and (not finer or nanosecond > 0)
 
 
 def is_text_of(text: str, value: object) -> bool:

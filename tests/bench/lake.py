@@ -208,14 +208,14 @@ def facts(options: argparse.Namespace, runs: Mapping[str, Sequence[Run]], *, loa
     first = runs[FOLDER][0]
     took = median(far.wall - near.wall for near, far in zip(runs[S3], runs[FAR], strict=True))
     serial = first.objects * options.s3 / 1000
-    asked = f"--users {options.users} --runs {options.runs} --s3 {options.s3} --dynamodb {options.dynamodb}"
+    requested = f"--users {options.users} --runs {options.runs} --s3 {options.s3} --dynamodb {options.dynamodb}"
     lines = [
         f"{first.records:,} users in {first.objects:,} objects; {options.runs} runs each, taking turns; medians.",
         f"Far away: round trips of {options.s3} ms to S3 and {options.dynamodb} ms to DynamoDB, at any bandwidth.",
         f"That took {took:.2f} s longer; the objects alone would have taken {serial:.2f} s one after another.",
         f"{cores()} cores, {processor()}, shared with org, S3, DynamoDB and the delays.",
         f"Load average: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after.",
-        f'Repeat: `make bench-aws BENCH_LAKE="{asked}"`.',
+        f'Repeat: `make bench-aws BENCH_LAKE="{requested}"`.',
     ]
     return "".join(f"\n- {line}" for line in lines)
 

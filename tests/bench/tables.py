@@ -165,9 +165,9 @@ def measure(contender: Contender, out: Path) -> Run | Failure:
     """Run a contender with a fresh folder and take its time and memory; the folder is gone afterwards."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    told, said = out.with_name("told"), out.with_name("said")
+    measured, said = out.with_name("measured"), out.with_name("said")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    output = [(os.POSIX_SPAWN_OPEN, at, path, flags, 0o600) for at, path in ((1, told), (2, said))]
+    output = [(os.POSIX_SPAWN_OPEN, at, path, flags, 0o600) for at, path in ((1, measured), (2, said))]
     os.sync()  # Nobody writes back what another one left in the page cache.
     started = time.perf_counter()
     child = os.posix_spawn(contender.command[0], contender.command, os.environ, file_actions=output)
@@ -175,7 +175,7 @@ def measure(contender: Contender, out: Path) -> Run | Failure:
     wall = time.perf_counter() - started
     if status:
         return Failure(short(said.read_text(errors="replace")))
-    took = json.loads(told.read_text())
+    took = json.loads(measured.read_text())
     rows, columns, size = took["held"] or parquet(out)
     shutil.rmtree(out)
     return Run(
@@ -236,12 +236,12 @@ def failure_table(options: argparse.Namespace, files: Mapping[str, Path], folder
         ends = [
             measure(contender(options, name, way, files[kind], out / "0.parquet"), out) for kind in (PLAIN, EDGE_CASES)
         ]
-        rows.append(" | ".join([name, *map(told_end, ends)]))
+        rows.append(" | ".join([name, *map(shown_end, ends)]))
         complain(f"what not everybody takes, {name}: {ends}")
     return "\n".join(f"| {row} |" for row in rows)
 
 
-def told_end(end: Run | Failure) -> str:
+def shown_end(end: Run | Failure) -> str:
     """Return how a run ended, as a cell."""
     if isinstance(end, Failure):
         return f"fails: `{end.text.replace('|', '/').replace('`', chr(39))}`"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Cli
-from support.packages import assert_told, make_project, write
+from support.packages import assert_reports, make_project, write
 
 USERS = "lib/okta/users/lambda.yaml"
 
@@ -67,17 +67,17 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
         ),
     ],
 )
-def test_what_would_be_refused_is_told(
+def test_what_would_be_refused_is_reported(
     cli: Cli, tmp_path: Path, change: Callable[[Path], None], parts: tuple[str, ...]
 ) -> None:
     lambdas = make_project(tmp_path)
     change(lambdas)
-    assert_told(cli("check", "lambdas", "--lambdas", lambdas), 2, *parts)
+    assert_reports(cli("check", "lambdas", "--lambdas", lambdas), 2, *parts)
 
 
-def test_an_endpoint_that_no_source_defines_is_told(cli: Cli, tmp_path: Path) -> None:
+def test_an_endpoint_that_no_source_defines_is_reported(cli: Cli, tmp_path: Path) -> None:
     lambdas = make_project(tmp_path)
     write(lambdas / "github/repos/handler.py", "list = None\n")
     text = "source: github\nendpoint: repos\nfunctions:\n  list: {handler: handler.list}\n"
     write(lambdas / "github/repos/lambda.yaml", text)
-    assert_told(cli("check", "lambdas", "--lambdas", lambdas), 2, "no source defines `github.repos`")
+    assert_reports(cli("check", "lambdas", "--lambdas", lambdas), 2, "no source defines `github.repos`")

@@ -56,9 +56,9 @@ class Applied:
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function; it has the permissions of its role and no others."""
         name = f"{PREFIX}-{function}"
-        answer = self.servers.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        payload: dict[str, Any] = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, payload
+        response = self.servers.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        payload: dict[str, Any] = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, payload
         return payload
 
     def fill_secret(self, org: PracticeOrg) -> None:
@@ -154,9 +154,9 @@ def test_functions_are_configured_as_their_lambda_yaml_says(applied: Applied) ->
 
 def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(applied: Applied) -> None:
     for endpoint, name in LISTS.items():
-        answer = applied.invoke(f"okta-{endpoint}-list", {"account": "practice", "commit": "auto"})
-        assert answer["status"] == "complete", answer
-        assert applied.is_exact(answer["manifest"], name), endpoint
+        response = applied.invoke(f"okta-{endpoint}-list", {"account": "practice", "commit": "auto"})
+        assert response["status"] == "complete", response
+        assert applied.is_exact(response["manifest"], name), endpoint
     say(f"✓ {len(LISTS)} functions pulled their streams, each as its role, byte-identical to what the org has")
 
 

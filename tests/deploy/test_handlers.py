@@ -41,13 +41,13 @@ class Function:
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
             self.handlers[stream] = module.list
-        answer: dict[str, Any] = self.handlers[stream](event, Context(**context))
-        assert len(json.dumps(answer)) < 2_000
-        return answer
+        response: dict[str, Any] = self.handlers[stream](event, Context(**context))
+        assert len(json.dumps(response)) < 2_000
+        return response
 
-    def manifest(self, answer: dict[str, Any]) -> Path:
+    def manifest(self, response: dict[str, Any]) -> Path:
         """Return the manifest that an answer names."""
-        name = answer["manifest"].removeprefix(self.place.arguments[1]).lstrip("/")
+        name = response["manifest"].removeprefix(self.place.arguments[1]).lstrip("/")
         return Path(self.place.lake(), name)
 
 
@@ -70,10 +70,10 @@ def truth(org: PracticeOrg, name: str = "users") -> list[str]:
 
 
 def test_a_pull_is_exact_and_the_next_one_takes_what_changed(function: Function) -> None:
-    answer = function()
-    assert answer.keys() == {"run_id", "status", "mode", "manifest", "objects", "records", "bytes"}
-    assert (answer["status"], answer["records"], answer["objects"]) == ("complete", 500, 1)
-    assert compare(function.manifest(answer), truth(function.org)).identical
+    response = function()
+    assert response.keys() == {"run_id", "status", "mode", "manifest", "objects", "records", "bytes"}
+    assert (response["status"], response["records"], response["objects"]) == ("complete", 500, 1)
+    assert compare(function.manifest(response), truth(function.org)).identical
     function.org.change(7)
     assert 7 <= function({}, aws_request_id="b")["records"] < 20
 
@@ -81,18 +81,18 @@ def test_a_pull_is_exact_and_the_next_one_takes_what_changed(function: Function)
 def test_a_function_may_write_tables(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCULATE_FORMAT", "parquet")
     monkeypatch.setenv("CIRCULATE_NESTED", "flatten")
-    answer = function({"mode": "full"})
-    assert (answer["status"], answer["records"], answer["objects"]) == ("complete", 500, 1)
+    response = function({"mode": "full"})
+    assert (response["status"], response["records"], response["objects"]) == ("complete", 500, 1)
     (file,) = function.place.lake().glob("okta/practice/users/**/*.parquet")
     table = pq.read_table(file)
     assert (table.num_rows, "profile__login" in table.column_names) == (500, True)
 
 
-def test_the_same_request_again_is_answered_without_pulling(function: Function) -> None:
+def test_the_same_request_again_is_served_without_pulling(function: Function) -> None:
     first = function({"mode": "full"})
-    asked = function.org.request_count
+    before = function.org.request_count
     assert function({"mode": "full"}) == first
-    assert function.org.request_count == asked, "Lambda tried again although the run was committed"
+    assert function.org.request_count == before, "Lambda tried again although the run was committed"
     other = function({"mode": "full"}, aws_request_id="another")
     assert (other["records"], other["run_id"] == first["run_id"]) == (500, False)
 
@@ -103,16 +103,16 @@ def test_a_run_that_runs_out_of_time_is_continued_until_it_is_complete(
     slow = start_org(users=4_000, latency=0.05, token=CANARY)
     monkeypatch.setenv("OKTA_ORG_URL", slow.url)
     function.org = slow
-    answer, invocations = function({"mode": "full"}, left_ms=1_400), 1
-    while answer["status"] == "partial":
-        assert answer["continuation"] == answer["run_id"]
-        again = {"continuation": answer["continuation"]}
-        answer, invocations = function(again, left_ms=1_400, aws_request_id=f"{invocations}"), invocations + 1
+    response, invocations = function({"mode": "full"}, left_ms=1_400), 1
+    while response["status"] == "partial":
+        assert response["continuation"] == response["run_id"]
+        again = {"continuation": response["continuation"]}
+        response, invocations = function(again, left_ms=1_400, aws_request_id=f"{invocations}"), invocations + 1
         assert invocations < 20
-    assert (answer["status"], answer["records"]) == ("complete", 4_000)
+    assert (response["status"], response["records"]) == ("complete", 4_000)
     assert invocations > 1
-    assert compare(function.manifest(answer), truth(slow)).identical
-    assert function({"continuation": answer["run_id"]}, aws_request_id="late") == answer, (
+    assert compare(function.manifest(response), truth(slow)).identical
+    assert function({"continuation": response["run_id"]}, aws_request_id="late") == response, (
         "a late duplicate changes nothing"
     )
 
@@ -122,20 +122,20 @@ def test_a_wait_that_would_be_billed_ends_the_invocation(
 ) -> None:
     strict = start_org(users=4_000, rate_limit=4, window=45.0, token=CANARY)
     monkeypatch.setenv("OKTA_ORG_URL", strict.url)
-    answer = function({}, left_ms=600_000)
-    assert answer["status"] == "partial"
-    assert answer["resume_after"] > 0
-    assert answer["continuation"] == answer["run_id"]
+    response = function({}, left_ms=600_000)
+    assert response["status"] == "partial"
+    assert response["resume_after"] > 0
+    assert response["continuation"] == response["run_id"]
 
 
 def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
-    answer = function({"commit": "pending"})
-    assert answer["status"] == "complete"
+    response = function({"commit": "pending"})
+    assert response["status"] == "complete"
     busy = function({}, aws_request_id="b")
-    assert (busy["status"], busy["run_id"]) == ("busy", answer["run_id"])
-    assert busy["manifest"] == answer["manifest"], "a pipeline can promote it first"
+    assert (busy["status"], busy["run_id"]) == ("busy", response["run_id"])
+    assert busy["manifest"] == response["manifest"], "a pipeline can promote it first"
     assert busy["resume_after"] > 0
-    _core.state_decide(function.place.state[1], "okta#practice#users", answer["run_id"], True, False)  # noqa: FBT003
+    _core.state_decide(function.place.state[1], "okta#practice#users", response["run_id"], True, False)  # noqa: FBT003
     assert function({}, aws_request_id="c")["status"] == "complete"
 
 
@@ -169,7 +169,9 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
         ("full", "is no JSON object but a text"),
     ],
 )
-def test_an_event_that_is_wrong_is_told_and_nothing_is_asked(function: Function, event: object, part: str) -> None:
+def test_an_event_that_is_wrong_is_reported_and_nothing_is_requested(
+    function: Function, event: object, part: str
+) -> None:
     with pytest.raises((exceptions.SettingsError, ValueError), match=part.replace("(", r"\(")):
         function(event)
     assert function.org.request_count == 0
@@ -189,7 +191,7 @@ def test_an_event_that_is_wrong_is_told_and_nothing_is_asked(function: Function,
         ({"CIRCULATE_FORMAT": "xml"}, "SettingsError", "xml"),
     ],
 )
-def test_what_is_set_up_wrong_is_told_by_the_class_and_the_text_of_the_error(  # noqa: PLR0913, PLR0917 - fixtures
+def test_what_is_set_up_wrong_is_reported_by_the_class_and_the_text_of_the_error(  # noqa: PLR0913, PLR0917 - fixtures
     function: Function,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -227,14 +229,14 @@ def test_accounts_have_their_own_secrets(
 def test_what_happens_is_logged_in_lines_of_json_with_metrics(
     function: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = function({})
+    response = function({})
     logged = lines(capsys)
     assert [line["event"] for line in logged] == ["pull started", "pull ended"]
     for line in logged:
         assert (line["request_id"], line["stream"]) == (Context.aws_request_id, "okta.users")
         assert (line["account"], line["level"]) == ("practice", "info")
     ended = logged[-1]
-    assert (ended["run_id"], ended["result"]) == (answer["run_id"], answer)
+    assert (ended["run_id"], ended["result"]) == (response["run_id"], response)
     (directive,) = ended["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Circulate"
     assert all(isinstance(ended[metric["Name"]], int | float) for metric in directive["Metrics"])
@@ -248,13 +250,13 @@ def test_metrics_are_of_the_invocation_and_the_result_is_of_the_run(
 ) -> None:
     slow = start_org(users=4_000, latency=0.05, token=CANARY)
     monkeypatch.setenv("OKTA_ORG_URL", slow.url)
-    answer = function({}, left_ms=1_400)
+    response = function({}, left_ms=1_400)
     first = lines(capsys)[-1]
-    assert (answer["status"], first["partial"]) == ("partial", 1)
-    answer = function({"continuation": answer["run_id"]}, aws_request_id="b")
+    assert (response["status"], first["partial"]) == ("partial", 1)
+    response = function({"continuation": response["run_id"]}, aws_request_id="b")
     second = lines(capsys)[-1]
     assert first["requests"] + second["requests"] >= 20
-    assert second["records"] < 4_000 == answer["records"]
+    assert second["records"] < 4_000 == response["records"]
 
 
 def test_what_a_function_imports_at_a_cold_start_is_light() -> None:

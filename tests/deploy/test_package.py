@@ -12,7 +12,7 @@ from support.packages import (
     NOT_FOR_AWS,
     PACKAGE,
     ROOT,
-    assert_told,
+    assert_reports,
     for_all_files,
     make_project,
     make_wheel,
@@ -137,7 +137,7 @@ def test_the_program_of_an_extension_can_be_started_and_everything_can_be_read(
     assert set(found.values()) == {"-rw-r--r--"}
 
 
-def test_nothing_in_a_zip_tells_when_or_where_it_was_made(cli: Cli, build: Path, wheel: Path) -> None:
+def test_nothing_in_a_zip_shows_when_or_where_it_was_made(cli: Cli, build: Path, wheel: Path) -> None:
     assert cli("package", "--wheel", wheel).code == 0
     for file in build.iterdir():
         with ZipFile(file) as archive:
@@ -175,7 +175,7 @@ def test_what_was_made_before_is_replaced(cli: Cli, lambdas: Path, build: Path, 
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_sizes_limits_and_the_commands_that_publish_are_told(cli: Cli, wheel: Path) -> None:
+def test_sizes_limits_and_the_commands_that_publish_are_reported(cli: Cli, wheel: Path) -> None:
     done = cli("package", "--wheel", wheel)
     *sizes, empty, heading, core, extension = done.out.splitlines()
     assert sizes[0].split() == ["FILE", "ZIPPED", "UNZIPPED"]
@@ -193,7 +193,7 @@ def test_sizes_limits_and_the_commands_that_publish_are_told(cli: Cli, wheel: Pa
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_json_tells_the_same_to_programs(cli: Cli, wheel: Path) -> None:
+def test_json_shows_the_same_to_programs(cli: Cli, wheel: Path) -> None:
     done = cli("package", "--wheel", wheel, "--out", "made here", "--json")
     report = done.report
     assert (report["architecture"], len(report["packages"])) == ("x86_64", len(FUNCTIONS) + 2)
@@ -210,32 +210,34 @@ def test_json_tells_the_same_to_programs(cli: Cli, wheel: Path) -> None:
     assert "'fileb://made here/core-layer.zip'" in cli("package", "--wheel", wheel, "--out", "made here").out
 
 
-def test_what_is_wrong_with_a_project_is_told_before_anything_is_built(cli: Cli, lambdas: Path, build: Path) -> None:
+def test_what_is_wrong_with_a_project_is_reported_before_anything_is_built(
+    cli: Cli, lambdas: Path, build: Path
+) -> None:
     program = lambdas.parent / "extensions/toy-extension/toy-extension"
     program.chmod(0o644)
-    assert_told(cli("package"), 2, "has no program named toy-extension", "hint: chmod +x lambdas/extensions/toy-ext")
+    assert_reports(cli("package"), 2, "has no program named toy-extension", "hint: chmod +x lambdas/extensions/toy-ext")
     program.unlink()
-    assert_told(cli("package"), 2, "lambdas/extensions/toy-extension has no program named toy-extension")
+    assert_reports(cli("package"), 2, "lambdas/extensions/toy-extension has no program named toy-extension")
     (lambdas / "okta/users/handler.py").rename(lambdas / "okta/users/main.py")
-    assert_told(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.list` of its lambda.yaml")
-    assert_told(cli("package", "--lambdas", "nowhere"), 2, "it has no defaults.yaml")
+    assert_reports(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.list` of its lambda.yaml")
+    assert_reports(cli("package", "--lambdas", "nowhere"), 2, "it has no defaults.yaml")
     assert not build.exists()
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_a_place_that_cannot_be_written_to_is_told(cli: Cli, wheel: Path) -> None:
+def test_a_place_that_cannot_be_written_to_is_reported(cli: Cli, wheel: Path) -> None:
     write(cli.folder / "file", "")
-    assert_told(cli("package", "--wheel", wheel, "--out", "file"), 2, "cannot write to file: File exists")
+    assert_reports(cli("package", "--wheel", wheel, "--out", "file"), 2, "cannot write to file: File exists")
 
 
 @pytest.mark.usefixtures("lambdas")
 def test_what_lambda_would_not_take_is_not_written(cli: Cli, build: Path) -> None:
     wheel = make_wheel(cli.folder, engine=bytes(MOST_UNZIPPED // 2))
-    assert_told(cli("package", "--wheel", wheel), 1, "all layers unzip to 262,", "Lambda takes at most 262,144,000")
+    assert_reports(cli("package", "--wheel", wheel), 1, "all layers unzip to 262,", "Lambda takes at most 262,144,000")
     assert not build.exists()
 
 
-def test_a_zip_that_is_too_large_to_upload_is_told() -> None:
+def test_a_zip_that_is_too_large_to_upload_is_reported() -> None:
     function = Package("users.zip", None, b"", unzipped=0)
     layer = Package("core-layer.zip", "circulate-core", bytes(MOST_ZIPPED), unzipped=MOST_UNZIPPED)
     Packages(architecture="x86_64", functions=[function], layers=[layer]).check_limits()

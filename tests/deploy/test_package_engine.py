@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 import pytest
 from support.cli import Cli, Done
-from support.packages import PACKAGE, ROOT, assert_told, make_project, make_wheel, write
+from support.packages import PACKAGE, ROOT, assert_reports, make_project, make_wheel, write
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def wheel(tmp_path: Path) -> Path:
     ],
 )
 def test_a_wheel_that_functions_could_not_load_is_refused_by_its_name(cli: Cli, name: str, parts: list[str]) -> None:
-    assert_told(cli("package", "--wheel", cli.folder / name), 2, name, "--zig --compatibility manylinux2014", *parts)
+    assert_reports(cli("package", "--wheel", cli.folder / name), 2, name, "--zig --compatibility manylinux2014", *parts)
 
 
 @pytest.mark.usefixtures("lambdas")
@@ -74,39 +74,39 @@ def test_a_wheel_for_older_systems_will_do(cli: Cli, tags: str) -> None:
 )
 def test_a_renamed_wheel_is_known_by_its_own_metadata(cli: Cli, built_for: str, part: str) -> None:
     wheel = make_wheel(cli.folder, tags="cp311-abi3-manylinux2014_x86_64", built_for=built_for)
-    assert_told(cli("package", "--wheel", wheel), 2, part)
+    assert_reports(cli("package", "--wheel", wheel), 2, part)
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_a_wheel_that_is_missing_damaged_or_empty_is_told(cli: Cli, build: Path) -> None:
+def test_a_wheel_that_is_missing_corrupt_or_empty_is_reported(cli: Cli, build: Path) -> None:
     name = "circulate_core-0.1.0-cp311-abi3-manylinux2014_x86_64.whl"
-    assert_told(cli("package", "--wheel", name), 2, f"{name} cannot be read: No such file or directory")
+    assert_reports(cli("package", "--wheel", name), 2, f"{name} cannot be read: No such file or directory")
     write(cli.folder / name, "PK")
-    assert_told(cli("package", "--wheel", name), 2, f"{name} is corrupt")
+    assert_reports(cli("package", "--wheel", name), 2, f"{name} is corrupt")
     with ZipFile(cli.folder / name, "w") as archive:
         archive.writestr("circulate_core/__init__.py", "")
-    assert_told(cli("package", "--wheel", name), 2, f"{name} has no circulate_core/_core.abi3.so")
+    assert_reports(cli("package", "--wheel", name), 2, f"{name} has no circulate_core/_core.abi3.so")
     assert not build.exists()
 
 
 def test_the_wheel_is_for_the_architecture_of_the_functions(cli: Cli, lambdas: Path, wheel: Path) -> None:
     defaults = lambdas / "defaults.yaml"
     defaults.write_text(defaults.read_text().replace("x86_64", "arm64"))
-    assert_told(
+    assert_reports(
         cli("package", "--wheel", wheel), 2, "is for manylinux2014_x86_64", "the functions' architecture is arm64"
     )
     done = cli("package", "--wheel", make_wheel(cli.folder, tags="cp311-abi3-manylinux2014_aarch64"))
     assert (done.code, done.out.splitlines()[-1].split()[-1]) == (0, "arm64")
     users = lambdas / "okta/users/lambda.yaml"
     users.write_text(users.read_text() + "architecture: x86_64\n")
-    assert_told(cli("package", "--wheel", wheel), 2, "the functions have the architectures arm64 and x86_64")
+    assert_reports(cli("package", "--wheel", wheel), 2, "the functions have the architectures arm64 and x86_64")
 
 
 TOY_MATURIN = """
 import os, shutil, sys
 print("maturin's own words")
-told = (" ".join(sys.argv[1:-1]), os.getcwd(), os.environ["CARGO_ZIGBUILD_PYTHON_PATH"])
-print(*told, sep="\\n", file=open("{told}", "w"))
+reported = (" ".join(sys.argv[1:-1]), os.getcwd(), os.environ["CARGO_ZIGBUILD_PYTHON_PATH"])
+print(*reported, sep="\\n", file=open("{reported}", "w"))
 if {works}:
     shutil.copy("{wheel}", sys.argv[-1])
 else:
@@ -131,14 +131,14 @@ def package_alone(cli: Cli, *arguments: str | Path) -> Done:
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_what_the_build_lacks_is_told_one_after_the_other(without_packages: Cli, tmp_path: Path) -> None:
-    assert_told(
+def test_what_the_build_misses_is_reported_one_after_the_other(without_packages: Cli, tmp_path: Path) -> None:
+    assert_reports(
         package_alone(without_packages), 2, "maturin, which builds", "hint: pip install --group package", "--wheel"
     )
     write(tmp_path / "packages/maturin.py", "")
-    assert_told(package_alone(without_packages), 2, "ziglang, which builds the engine, is not installed")
+    assert_reports(package_alone(without_packages), 2, "ziglang, which builds the engine, is not installed")
     write(tmp_path / "packages/ziglang.py", "")
-    assert_told(package_alone(without_packages), 2, "cargo, which builds the engine, is not installed", "rustup")
+    assert_reports(package_alone(without_packages), 2, "cargo, which builds the engine, is not installed", "rustup")
     done = package_alone(without_packages, "--wheel", make_wheel(tmp_path))
     assert done.code == 0, "a wheel needs no tools"
 
@@ -148,27 +148,27 @@ def test_an_installed_package_has_nothing_to_build_from(without_packages: Cli, t
     with ZipFile(make_wheel(tmp_path, engine=None)) as archive:
         archive.extractall(tmp_path / "packages")
     done = package_alone(without_packages)
-    assert_told(done, 2, "installed circulate-core, without the sources", "give its wheel with --wheel")
+    assert_reports(done, 2, "installed circulate-core, without the sources", "give its wheel with --wheel")
 
 
 def test_the_engine_is_built_for_lambda_by_zig(without_packages: Cli, build: Path, tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    reported = tmp_path / "reported"
     wheel = make_wheel(tmp_path, engine=b"built")
-    write(tmp_path / "packages/maturin.py", TOY_MATURIN.format(told=told, works=True, wheel=wheel))
+    write(tmp_path / "packages/maturin.py", TOY_MATURIN.format(reported=reported, works=True, wheel=wheel))
     write(tmp_path / "packages/ziglang.py", "")
     write(tmp_path / "bin/cargo", "").chmod(0o755)
     done = package_alone(without_packages, "--json")
     assert (done.code, done.report["architecture"], "maturin's own words" in done.err) == (0, "x86_64", True), done.err
     how = "build --release --zig --compatibility manylinux2014 --target x86_64-unknown-linux-gnu --out"
-    assert told.read_text().splitlines() == [how, str(ROOT), sys.executable]
+    assert reported.read_text().splitlines() == [how, str(ROOT), sys.executable]
     with ZipFile(build / "core-layer.zip") as layer:
         assert layer.read("python/circulate_core/_core.abi3.so") == b"built"
 
 
-def test_a_build_that_fails_is_told_after_what_it_said(without_packages: Cli, build: Path, tmp_path: Path) -> None:
-    write(tmp_path / "packages/maturin.py", TOY_MATURIN.format(told=tmp_path / "told", works=False, wheel=""))
+def test_a_build_that_fails_is_reported_after_what_it_said(without_packages: Cli, build: Path, tmp_path: Path) -> None:
+    write(tmp_path / "packages/maturin.py", TOY_MATURIN.format(reported=tmp_path / "reported", works=False, wheel=""))
     write(tmp_path / "packages/ziglang.py", "")
     write(tmp_path / "bin/cargo", "").chmod(0o755)
     done = package_alone(without_packages)
-    assert_told(done, 1, "maturin's own words\n", "the engine was not built: maturin ended with exit code 101")
+    assert_reports(done, 1, "maturin's own words\n", "the engine was not built: maturin ended with exit code 101")
     assert not build.exists()

@@ -105,9 +105,9 @@ class Account:
     place: Bucket
     environment: dict[str, str]
 
-    def is_exact(self, answer: dict[str, Any], stream: str = "users") -> bool:
+    def is_exact(self, response: dict[str, Any], stream: str = "users") -> bool:
         """Compare what a run wrote with what the org has."""
-        manifest = Path(self.place.lake(), answer["manifest"].removeprefix(self.place.uri).lstrip("/"))
+        manifest = Path(self.place.lake(), response["manifest"].removeprefix(self.place.uri).lstrip("/"))
         return compare(manifest, map(key_of, self.org.truth(stream))).identical
 
 
@@ -152,10 +152,10 @@ def test_a_function_and_an_extension_use_what_is_in_their_layers(made: Made, acc
     log: list[str] = []
     function = made.function(USERS, account.environment, "core-layer", "toy-extension-layer")
     with LocalLambda([function], log=log.append, credentials=ROLE) as local:
-        answer = result(local.invoke(USERS))
-    assert (answer["status"], answer["records"]) == ("complete", 450)
-    assert account.is_exact(answer)
-    ours = {file for name, file in answer["files"].items() if name.startswith("circulate_core")}
+        response = result(local.invoke(USERS))
+    assert (response["status"], response["records"]) == ("complete", 450)
+    assert account.is_exact(response)
+    ours = {file for name, file in response["files"].items() if name.startswith("circulate_core")}
     assert {"/opt/python/circulate_core/__init__.py", "/opt/python/circulate_core/_core.abi3.so"} <= ours
     assert all(file.startswith("/opt/python/circulate_core/") for file in ours)
     assert "the toy extension has /opt/toy-extension/circulate_core/__init__.py" in log
@@ -172,12 +172,12 @@ def test_a_function_needs_nothing_but_the_runtime_and_the_layer(made: Made, acco
         capture_output=True,
         text=True,
     )
-    answer = json.loads(done.stdout)
-    assert (answer["status"], answer["records"]) == ("complete", 450), done.stderr
-    assert account.is_exact(answer)
+    response = json.loads(done.stdout)
+    assert (response["status"], response["records"]) == ("complete", 450), done.stderr
+    assert account.is_exact(response)
     foreign = {
         name.partition(".")[0]
-        for name, file in answer["files"].items()
+        for name, file in response["files"].items()
         if not file.startswith(("/var/task/", "/opt/python/")) and name.partition(".")[0] not in sys.stdlib_module_names
     }
     assert foreign <= {"__main__", "awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"}
@@ -211,8 +211,8 @@ def test_the_token_extension_runs_from_its_layer_with_nothing_else_installed(
         capture_output=True,
         text=True,
     )
-    answer = json.loads(done.stdout)
-    assert (answer["status"], answer["records"]) == ("complete", 90), done.stderr
+    response = json.loads(done.stdout)
+    assert (response["status"], response["records"]) == ("complete", 90), done.stderr
     assert '"event": "token written"' in done.stderr
     assert key["d"] not in done.stderr
     assert [request.outcome for request in org.token_requests][-1] == "issued"
@@ -251,9 +251,9 @@ def test_what_is_published_is_what_was_made_and_runs(made: Made, account: Accoun
     )
     layer = lambdas.get_layer_version(LayerName="circulate-core", VersionNumber=published["Version"])["Content"]
     code = lambdas.get_function(FunctionName=name)
-    told = {Path(each["file"]).stem: each["sha256"] for each in made.report["packages"]}
-    assert layer["CodeSha256"] == told["core-layer"]
-    assert code["Configuration"]["CodeSha256"] == told[name]
+    reported = {Path(each["file"]).stem: each["sha256"] for each in made.report["packages"]}
+    assert layer["CodeSha256"] == reported["core-layer"]
+    assert code["Configuration"]["CodeSha256"] == reported[name]
     function = replace(
         made.function(USERS, account.environment),
         name=name,
@@ -261,9 +261,9 @@ def test_what_is_published_is_what_was_made_and_runs(made: Made, account: Accoun
         layers=(fetch(layer["Location"], tmp_path / "opt"),),
     )
     with LocalLambda([function], credentials=ROLE) as local:
-        answer = result(local.invoke(name))
-    assert (answer["status"], answer["records"]) == ("complete", 30)
-    assert account.is_exact(answer, "groups")
+        response = result(local.invoke(name))
+    assert (response["status"], response["records"]) == ("complete", 30)
+    assert account.is_exact(response, "groups")
 
 
 def fetch(url: str, folder: Path) -> Path:

@@ -202,7 +202,7 @@ def test_what_aws_would_refuse_is_refused_before(
     assert message in str(refused.value)
 
 
-def test_layers_that_were_not_packaged_are_told(deployment: Deployment) -> None:
+def test_layers_that_were_not_packaged_are_reported(deployment: Deployment) -> None:
     shutil.rmtree(deployment.lambdas / ".build")
     with pytest.raises(TerraformError, match=r"core-layer.zip is not there: run `make package`"):
         deployment.plan()

@@ -28,9 +28,9 @@ class Function:
 
     def __call__(self, event: object, **context: Any) -> dict[str, Any]:  # noqa: ANN401 - passed on
         """Invoke it."""
-        answer: dict[str, Any] = self.handler(event, Context(**context))
-        assert len(json.dumps(answer)) < 2_000
-        return answer
+        response: dict[str, Any] = self.handler(event, Context(**context))
+        assert len(json.dumps(response)) < 2_000
+        return response
 
     def pull(self, *arguments: str) -> str:
         """Pull a run; returns its manifest as the result of a pull names it."""
@@ -66,18 +66,20 @@ def test_a_pending_run_is_promoted_and_committed(
     monkeypatch.setenv("CIRCULATE_COMPACT", compact)
     manifest = function.pull("--pending", "1h")
     key = function.key(manifest)
-    answer = function({"manifest": manifest})
-    assert answer.keys() == {"run_id", "status", "manifest", "objects", "records", "bytes"}
-    assert (answer["status"], answer["records"]) == ("complete", 250)
-    assert answer["objects"] == (1 if compact == "true" else 25)
-    assert answer["manifest"] == function.promoting.manifest(key, function.promoting.data)
+    response = function({"manifest": manifest})
+    assert response.keys() == {"run_id", "status", "manifest", "objects", "records", "bytes"}
+    assert (response["status"], response["records"]) == ("complete", 250)
+    assert response["objects"] == (1 if compact == "true" else 25)
+    assert response["manifest"] == function.promoting.manifest(key, function.promoting.data)
     assert (function.promoting.is_exact(key), function.promoting.status(key)) == (True, "committed")
-    assert function({"manifest": manifest, "continuation": None}) == answer, "an event that comes twice changes nothing"
+    assert function({"manifest": manifest, "continuation": None}) == response, (
+        "an event that comes twice changes nothing"
+    )
     started, ended, *again = lines(capsys)
     assert [line["event"] for line in (started, ended, *again)] == ["promotion started", "promotion ended"] * 2
-    assert (started["stream"], started["account"], started["run_id"]) == ("okta.users", "practice", answer["run_id"])
-    assert ended["result"] == answer
-    assert (ended["copied"], again[-1]["copied"], again[-1]["skipped"]) == (answer["objects"], 0, answer["objects"])
+    assert (started["stream"], started["account"], started["run_id"]) == ("okta.users", "practice", response["run_id"])
+    assert ended["result"] == response
+    assert (ended["copied"], again[-1]["copied"], again[-1]["skipped"]) == (response["objects"], 0, response["objects"])
     assert all("_aws" not in line for line in (started, ended, *again)), "alarms go by the metrics of pulls alone"
 
 
@@ -87,10 +89,10 @@ def test_too_little_time_is_a_continuation(function: Function, monkeypatch: pyte
     partly = {**done, "status": "partial", "copied": 3, "continuation": done["run_id"], "stopped_by": "deadline"}
     with monkeypatch.context() as patch:
         patch.setattr(api, "promote", lambda *_, **__: partly)
-        answer = function({"manifest": manifest})
-    assert (answer["status"], answer["continuation"]) == ("partial", answer["run_id"])
-    answer = function({"manifest": manifest, "continuation": answer["continuation"]})
-    assert (answer["status"], "continuation" in answer) == ("complete", False)
+        response = function({"manifest": manifest})
+    assert (response["status"], response["continuation"]) == ("partial", response["run_id"])
+    response = function({"manifest": manifest, "continuation": response["continuation"]})
+    assert (response["status"], "continuation" in response) == ("complete", False)
 
 
 def test_no_time_at_all_is_an_error_instead_of_another_invocation(
@@ -124,7 +126,7 @@ def test_no_time_at_all_is_an_error_instead_of_another_invocation(
         ({"manifest": "FROM/_circulate/okta/practice/users/r"}, "is no manifest of s3://lake-"),
     ],
 )
-def test_an_event_that_is_wrong_is_told_and_nothing_is_copied(
+def test_an_event_that_is_wrong_is_reported_and_nothing_is_copied(
     function: Function, capsys: pytest.CaptureFixture[str], event: object, part: str
 ) -> None:
     place, data = function.promoting.cli.place, function.promoting.data
@@ -149,7 +151,7 @@ def test_an_event_that_is_wrong_is_told_and_nothing_is_copied(
         ({"CIRCULATE_STATE": "dynamodb://missing"}, "StateError", "missing"),
     ],
 )
-def test_what_is_set_up_wrong_is_told(
+def test_what_is_set_up_wrong_is_reported(
     function: Function, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], error: str, part: str
 ) -> None:
     manifest = function.pull()
@@ -192,5 +194,5 @@ def test_the_local_runner_runs_it_after_a_pull(aws_cli_for: CliFor, start_org: S
 def test_without_an_event_it_says_what_it_needs(cli: Cli) -> None:
     command = Cli.command("local", "invoke", "targets.s3.promote", "--lambdas", ROOT / "lambdas/lib")
     done = subprocess.run(command, text=True, capture_output=True, check=False, cwd=cli.folder, env=cli.environment)
-    told = "error: SettingsError: the event has no `manifest` (its keys are manifest and continuation"
-    assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+    reported = "error: SettingsError: the event has no `manifest` (its keys are manifest and continuation"
+    assert (done.returncode, reported in done.stderr) == (1, True), done.stderr

@@ -52,9 +52,9 @@ class Account:
         """Run functions until the test ends."""
         return self.stack.enter_context(LocalLambda(functions, log=self.log.append, credentials=ROLE))
 
-    def is_exact(self, answer: dict[str, Any], name: str = "users") -> bool:
+    def is_exact(self, response: dict[str, Any], name: str = "users") -> bool:
         """Compare what a run wrote with what the org has."""
-        manifest = Path(self.place.lake(), answer["manifest"].removeprefix(self.place.uri).lstrip("/"))
+        manifest = Path(self.place.lake(), response["manifest"].removeprefix(self.place.uri).lstrip("/"))
         return compare(manifest, map(key_of, self.org.truth(name))).identical
 
 
@@ -81,10 +81,10 @@ def account_of(aws: str, tmp_path: Path) -> Iterator[Callable[..., Account]]:
         yield make
 
 
-def answer_of(invocation: Invocation) -> dict[str, Any]:
+def response_of(invocation: Invocation) -> dict[str, Any]:
     assert invocation.function_error is None, invocation.payload
-    answer: dict[str, Any] = json.loads(invocation.payload)
-    return answer
+    response: dict[str, Any] = json.loads(invocation.payload)
+    return response
 
 
 def error_of(invocation: Invocation) -> dict[str, Any]:
@@ -103,10 +103,10 @@ def test_every_function_pulls_its_stream_exactly(start_org: StartOrg, account_of
     assert {each.endpoint for each in described(LAMBDAS) if not each.is_target} == set(LISTS)
     local = account.start(*map(account.function, LISTS))
     for endpoint, name in LISTS.items():
-        answer = answer_of(local.invoke(f"circulate-okta-{endpoint}-list"))
-        assert answer["status"] == "complete", endpoint
-        assert account.is_exact(answer, name), endpoint
-        again = answer_of(local.invoke(f"circulate-okta-{endpoint}-list"))
+        response = response_of(local.invoke(f"circulate-okta-{endpoint}-list"))
+        assert response["status"] == "complete", endpoint
+        assert account.is_exact(response, name), endpoint
+        again = response_of(local.invoke(f"circulate-okta-{endpoint}-list"))
         assert again["status"] == "complete", endpoint
     assert not secrets_in(account.log)
     assert all(line.startswith(("{", "INIT_START", "START", "END", "REPORT")) for line in account.log)
@@ -119,16 +119,16 @@ def test_work_for_many_invocations_is_complete_and_exact(
     account = account_of(org)
     local = account.start(account.function(timeout_s=3))
     event, invocations = {"mode": "full"}, 0
-    answer: dict[str, Any] = {"status": "partial"}
-    while answer["status"] == "partial":
-        answer, invocations = (
-            answer_of(local.invoke("circulate-okta-users-list", json.dumps(event).encode())),
+    response: dict[str, Any] = {"status": "partial"}
+    while response["status"] == "partial":
+        response, invocations = (
+            response_of(local.invoke("circulate-okta-users-list", json.dumps(event).encode())),
             invocations + 1,
         )
-        event = {"continuation": answer["run_id"]}
-    assert (answer["status"], answer["records"]) == ("complete", 6_000)
+        event = {"continuation": response["run_id"]}
+    assert (response["status"], response["records"]) == ("complete", 6_000)
     assert invocations >= 4
-    assert account.is_exact(answer)
+    assert account.is_exact(response)
     assert not any("timed out" in line for line in account.log)
 
 
@@ -163,19 +163,19 @@ def test_invocations_that_are_killed_anywhere_are_continued_and_nothing_is_lost_
     (tmp_path / "late").mkdir()
     (tmp_path / "late/handler.py").write_text(LATE)
     local = account.start(account.function(timeout_s=2, task_root=tmp_path / "late"))
-    answer: dict[str, Any] = {"status": "partial"}
+    response: dict[str, Any] = {"status": "partial"}
     killed = 0
-    while answer["status"] != "complete":
+    while response["status"] != "complete":
         # Every second invocation that is not busy ends in good order, and so leaves a checkpoint.
-        more = 1_600 + killed * 97 % 400 if answer["status"] == "partial" else 0
+        more = 1_600 + killed * 97 % 400 if response["status"] == "partial" else 0
         invocation = local.invoke("circulate-okta-users-list", json.dumps({"mode": "full", "more": more}).encode())
         if invocation.function_error:
             assert json.loads(invocation.payload)["errorType"] == "Sandbox.Timedout"
-            answer, killed = {"status": "killed"}, killed + 1
+            response, killed = {"status": "killed"}, killed + 1
         else:
-            answer = json.loads(invocation.payload)
-    assert answer["records"] == 8_000
-    assert account.is_exact(answer)
+            response = json.loads(invocation.payload)
+    assert response["records"] == 8_000
+    assert account.is_exact(response)
     assert killed >= 3
 
 
@@ -187,10 +187,11 @@ def test_two_at_once_are_one_run_and_one_that_is_busy(
     local = account.start(account.function())
     with ThreadPoolExecutor(2) as threads:
         payload = json.dumps(event).encode()
-        answers = [
-            answer_of(done) for done in threads.map(lambda _: local.invoke("circulate-okta-users-list", payload), "ab")
+        responses = [
+            response_of(done)
+            for done in threads.map(lambda _: local.invoke("circulate-okta-users-list", payload), "ab")
         ]
-    complete, busy = sorted(answers, key=lambda answer: answer["status"], reverse=True)
+    complete, busy = sorted(responses, key=lambda response: response["status"], reverse=True)
     assert (complete["status"], busy["status"]) == ("complete", "busy")
     assert busy["run_id"] == complete["run_id"]
     assert busy["resume_after"] > 0
@@ -209,12 +210,12 @@ def test_an_oauth_client_signs_in_once_for_warm_invocations(
     client("secretsmanager", aws).put_secret_value(SecretId=account.place.table, SecretString=json.dumps(secret))
     local = account.start(account.function())
     for _ in range(3):
-        assert answer_of(local.invoke("circulate-okta-users-list"))["status"] == "complete"
+        assert response_of(local.invoke("circulate-okta-users-list"))["status"] == "complete"
     assert [request.outcome for request in org.token_requests].count("issued") == 1
     assert not any(part in line for line in account.log for part in (key["d"], "DPoP ey"))
 
 
-def test_bad_events_and_settings_are_errors_by_class_and_told_in_their_text(
+def test_bad_events_and_settings_are_errors_by_class_and_reported_in_their_text(
     start_org: StartOrg, account_of: Callable[..., Account]
 ) -> None:
     account = account_of(start_org(users=5, token=CANARY))
@@ -273,7 +274,7 @@ def list(event, context):
     local = account.start(account.function(timeout_s=2, task_root=tmp_path / "hang"))
     error = error_of(local.invoke("circulate-okta-users-list", b'{"hang": "yes"}'))
     assert error["errorType"] == "Sandbox.Timedout"
-    assert answer_of(local.invoke("circulate-okta-users-list"))["status"] == "complete"
+    assert response_of(local.invoke("circulate-okta-users-list"))["status"] == "complete"
 
 
 def test_the_look_for_secrets_in_logs_finds_one(
@@ -294,7 +295,7 @@ def test_a_small_function_pulls_large_records_within_its_memory(
     org = start_org(users=20_000, token=CANARY)
     account = account_of(org)
     invocation = account.start(account.function(memory_mb=128)).invoke("circulate-okta-users-list")
-    assert account.is_exact(answer_of(invocation))
+    assert account.is_exact(response_of(invocation))
     assert invocation.max_memory_mb < 100
 
 
@@ -304,5 +305,5 @@ def test_a_small_function_makes_tables_within_its_memory(
     org = start_org(users=40_000, token=CANARY)
     account = account_of(org, CIRCULATE_FORMAT="parquet")
     invocation = account.start(account.function(memory_mb=128)).invoke("circulate-okta-users-list")
-    assert answer_of(invocation)["records"] == 40_000
+    assert response_of(invocation)["records"] == 40_000
     assert invocation.max_memory_mb < 120

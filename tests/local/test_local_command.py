@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ("--lambdas", ROOT / "lambdas/lib")
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     assert done.code == code, done.err
     for part in parts:
         assert part in done.err
@@ -25,9 +25,9 @@ def assert_told(done: Done, code: int, *parts: str) -> None:
 def test_a_function_is_invoked_without_aws_and_without_an_org(cli: Cli) -> None:
     done = cli("local", "invoke", "okta.users", *LAMBDAS, "--users", "250")
     assert done.code == 0, done.err
-    answer = json.loads(done.out)
-    assert (answer["status"], answer["records"]) == ("complete", 250)
-    assert answer["manifest"].startswith("s3://lake/raw/_circulate/okta/")
+    response = json.loads(done.out)
+    assert (response["status"], response["records"]) == ("complete", 250)
+    assert response["manifest"].startswith("s3://lake/raw/_circulate/okta/")
     for part in ("INIT_START", "START RequestId", '"event":"pull ended"', "END RequestId", "Init Duration"):
         assert part in done.err
     assert "practice-token" not in done.err + done.out
@@ -80,9 +80,9 @@ def test_flags_point_at_other_places(aws_cli_for: CliFor, start_org: StartOrg) -
         (["okta.users", "--aws", "env"], ["--aws env needs --to and --state"]),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_started(cli: Cli, arguments: list[str], parts: list[str]) -> None:
+def test_what_is_wrong_is_reported_before_anything_is_started(cli: Cli, arguments: list[str], parts: list[str]) -> None:
     rest = () if "--lambdas" in arguments else LAMBDAS
-    assert_told(cli("local", "invoke", *arguments, *rest), 2, *parts)
+    assert_reports(cli("local", "invoke", *arguments, *rest), 2, *parts)
 
 
 RETURNED = [{"x": 1}, None, "text", [1, {"a": None}], 7.5, True, {"status": "complete"}, {"status": ["odd"]}, "\x1b[2K"]
@@ -120,8 +120,8 @@ def served(cli: Cli) -> Iterator[str]:
 
 def test_functions_are_called_by_name_as_on_aws(served: str) -> None:
     functions = client("lambda", served)
-    answer = functions.invoke(FunctionName="circulate-okta-users-list", Payload=b"{}", LogType="Tail")
-    assert (answer["StatusCode"], json.load(answer["Payload"])["records"]) == (200, 120)
+    response = functions.invoke(FunctionName="circulate-okta-users-list", Payload=b"{}", LogType="Tail")
+    assert (response["StatusCode"], json.load(response["Payload"])["records"]) == (200, 120)
     again = functions.invoke(FunctionName="circulate-okta-users-list", Payload=b'{"mode": "full"}')
     assert json.load(again["Payload"])["records"] == 120
     wrong = functions.invoke(FunctionName="circulate-okta-groups-list", Payload=b'{"mode": "fu"}')
@@ -131,9 +131,9 @@ def test_functions_are_called_by_name_as_on_aws(served: str) -> None:
         functions.invoke(FunctionName="circulate-okta-nothing-list")
 
 
-def test_a_port_that_is_taken_is_told(cli: Cli) -> None:
+def test_a_port_that_is_taken_is_reported(cli: Cli) -> None:
     import socket  # noqa: PLC0415 - only here
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = cli("local", "start", *LAMBDAS, "--port", str(taken.getsockname()[1]))
-    assert_told(done, 2, "cannot listen on port", "in use")
+    assert_reports(done, 2, "cannot listen on port", "in use")

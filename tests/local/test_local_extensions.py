@@ -20,8 +20,8 @@ ECHO = "def handler(event, context): return event"
 LOYAL = """
 register("INVOKE", "SHUTDOWN")
 while (event := next_event())["eventType"] != "SHUTDOWN":
-    say("told of", event["requestId"])
-say("told", event["shutdownReason"])
+    say("got", event["requestId"])
+say("got", event["shutdownReason"])
 """
 
 
@@ -35,7 +35,7 @@ def heard(lines: list[str] | tuple[str, ...], name: str) -> list[Any]:
     return [json.loads(line) for line in said(lines, name)]
 
 
-def test_an_extension_is_told_of_calls_and_of_the_end(tmp_path: Path) -> None:
+def test_an_extension_gets_calls_and_the_end(tmp_path: Path) -> None:
     code = """
     described = register("INVOKE", "SHUTDOWN", Lambda_Extension_Accept_Feature="accountId")
     say(json.dumps(described))
@@ -176,11 +176,11 @@ def follow(identifier):
     while True:
         api.request("GET", "/2020-01-01/extension/event/next", headers={"Lambda-Extension-Identifier": identifier})
         event = json.loads(api.getresponse().read())
-        print("internal told of", event["requestId"], flush=True)
+        print("internal got", event["requestId"], flush=True)
 """
 
 
-def test_an_internal_extension_is_told_of_calls(tmp_path: Path) -> None:
+def test_an_internal_extension_gets_calls(tmp_path: Path) -> None:
     code = """
     status, identifier, _ = register("internal", "INVOKE")
     threading.Thread(target=follow, args=(identifier,), daemon=True).start()
@@ -192,7 +192,7 @@ def test_an_internal_extension_is_told_of_calls(tmp_path: Path) -> None:
         first, second = call(), call()
     assert result(first) == [200, "Extension.RegistrationClosed"]
     for invocation in (first, second):
-        assert f"internal told of {invocation.request_id}" in invocation.logs
+        assert f"internal got {invocation.request_id}" in invocation.logs
 
 
 def test_ten_extensions_are_the_most(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def dedented(code: str) -> str:
     return "\n".join(line.removeprefix("    ") for line in code.splitlines())
 
 
-def test_only_those_who_asked_are_told(tmp_path: Path) -> None:
+def test_only_those_who_registered_get_events(tmp_path: Path) -> None:
     for name, events in {"calls": '"INVOKE"', "ends": '"SHUTDOWN"', "nothing": ""}.items():
         code = f'register({events})\nwhile event := next_event(): say(event["eventType"])'
         extensions = add_extension(tmp_path, name, code)
@@ -306,7 +306,7 @@ while next_event(): pass
         "errorType": error_type,
         "errorMessage": f"RequestId: {failed.request_id} Error: {message}",
     }
-    assert said(failed.logs, "loyal")[-1] == "told failure"
+    assert said(failed.logs, "loyal")[-1] == "got failure"
     assert result(after) == "after"
 
 
@@ -320,8 +320,8 @@ def test_the_caller_gets_the_response_before_the_extensions_are_done(tmp_path: P
     lines: list[str] = []
     with LocalLambda([function], log=lines.append, concurrency=1) as local:
         url = f"{local.url}/2015-03-31/functions/toy/invocations"
-        with urllib.request.urlopen(url, data=b'"event"', timeout=PATIENCE) as answer:
-            assert answer.read() == b'"event"'
+        with urllib.request.urlopen(url, data=b'"event"', timeout=PATIENCE) as response:
+            assert response.read() == b'"event"'
         assert not any(line.startswith("REPORT") for line in lines)
         assert error_of(url) == 429
         (function.task_root / "go").touch()
@@ -356,14 +356,14 @@ def test_an_extension_that_is_never_done_uses_up_the_time_of_the_call(tmp_path: 
 
 
 @pytest.mark.parametrize(("code", "reason"), [("time.sleep(1000)", "timeout"), ("os._exit(1)", "failure")])
-def test_a_reset_is_told_with_its_reason(tmp_path: Path, code: str, reason: str) -> None:
+def test_a_reset_is_reported_with_its_reason(tmp_path: Path, code: str, reason: str) -> None:
     handler = f"def handler(event, context):\n    if event: {code}"
     function = toy(tmp_path, handler, timeout_s=1, extensions=add_extension(tmp_path, "loyal", LOYAL))
     with running(function) as call:
         failed = call(1)
         after = call(0)
-    assert said(failed.logs, "loyal") == [f"told of {failed.request_id}", f"told {reason}"]
-    assert said(after.logs, "loyal") == [f"told of {after.request_id}"]
+    assert said(failed.logs, "loyal") == [f"got {failed.request_id}", f"got {reason}"]
+    assert said(after.logs, "loyal") == [f"got {after.request_id}"]
     assert after.function_error is None
 
 
@@ -382,15 +382,13 @@ def test_shutdown_ends_after_two_seconds(tmp_path: Path) -> None:
     assert processes_with("/opt/extensions/stubborn") == []
 
 
-def test_the_runtime_is_told_of_the_end_if_there_is_an_extension(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runtime_gets_the_end_if_there_is_an_extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # It has 300 ms, within which a busy machine may not let it say so.
     monkeypatch.setattr(phases, "RUNTIME_SHUTDOWN_SECONDS", PATIENCE)
     code = """
     import signal
     def end(*_):
-        print("runtime told", flush=True)
+        print("runtime got it", flush=True)
         sys.exit(0)
     signal.signal(signal.SIGTERM, end)
     def handler(event, context): pass
@@ -398,10 +396,10 @@ def test_the_runtime_is_told_of_the_end_if_there_is_an_extension(
     lines: list[str] = []
     with running(toy(tmp_path, code), lines) as call:
         call()
-    assert "runtime told" not in lines
+    assert "runtime got it" not in lines
     with running(toy(tmp_path, code, extensions=add_extension(tmp_path, "loyal", LOYAL)), lines) as call:
         call()
-    assert lines.index("runtime told") < lines.index("loyal told spindown")
+    assert lines.index("runtime got it") < lines.index("loyal got spindown")
 
 
 def test_extensions_and_their_children_are_frozen_too(tmp_path: Path) -> None:

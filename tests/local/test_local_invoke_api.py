@@ -68,27 +68,27 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:toy"
     "name", ["toy", "toy:$LATEST", ARN, f"{ARN}:$LATEST", "123456789012:function:toy", "123456789012:toy"]
 )
 def test_a_function_is_called_by_any_of_its_names(client: Any, name: str) -> None:  # noqa: ANN401
-    answer = client.invoke(FunctionName=name, Payload=b'{"a":[1,"\xc3\xa4"]}')
-    assert json.load(answer["Payload"]) == {"a": [1, "ä"]}
-    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
-    assert "FunctionError" not in answer
-    assert "LogResult" not in answer
+    response = client.invoke(FunctionName=name, Payload=b'{"a":[1,"\xc3\xa4"]}')
+    assert json.load(response["Payload"]) == {"a": [1, "ä"]}
+    assert (response["StatusCode"], response["ExecutedVersion"]) == (200, "$LATEST")
+    assert "FunctionError" not in response
+    assert "LogResult" not in response
 
 
 def test_a_function_error_is_said_in_a_header(client: Any) -> None:  # noqa: ANN401
-    answer = client.invoke(FunctionName="toy", Payload=b'"fail"', LogType="Tail")
-    body = json.load(answer["Payload"])
-    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    response = client.invoke(FunctionName="toy", Payload=b'"fail"', LogType="Tail")
+    body = json.load(response["Payload"])
+    assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
     assert (body["errorType"], body["errorMessage"]) == ("RuntimeError", "failed")
-    assert body["requestId"] == answer["ResponseMetadata"]["RequestId"]
+    assert body["requestId"] == response["ResponseMetadata"]["RequestId"]
 
 
 def test_the_tail_of_the_log_comes_with_the_report(client: Any, lines: list[str]) -> None:  # noqa: ANN401
-    answer = client.invoke(FunctionName="toy", Payload=json.dumps("x" * 10_000).encode(), LogType="Tail")
-    tail = base64.b64decode(answer["LogResult"])
+    response = client.invoke(FunctionName="toy", Payload=json.dumps("x" * 10_000).encode(), LogType="Tail")
+    tail = base64.b64decode(response["LogResult"])
     assert len(tail) == 4096
     assert tail.decode().endswith(f'xxx"\n{lines[-2]}\n{lines[-1]}\n')
-    assert lines[-1].startswith(f"REPORT RequestId: {answer['ResponseMetadata']['RequestId']}\t")
+    assert lines[-1].startswith(f"REPORT RequestId: {response['ResponseMetadata']['RequestId']}\t")
 
 
 def test_a_call_without_a_payload_gets_an_empty_event(client: Any) -> None:  # noqa: ANN401
@@ -97,35 +97,35 @@ def test_a_call_without_a_payload_gets_an_empty_event(client: Any) -> None:  # n
 
 def test_the_client_context_reaches_the_function(client: Any) -> None:  # noqa: ANN401
     context = base64.b64encode(json.dumps({"custom": {"a": "1"}, "env": {"b": "2"}}).encode()).decode()
-    answer = client.invoke(FunctionName="toy", Payload=b'"context"', ClientContext=context)
-    assert json.load(answer["Payload"]) == [{"a": "1"}, {"b": "2"}]
+    response = client.invoke(FunctionName="toy", Payload=b'"context"', ClientContext=context)
+    assert json.load(response["Payload"]) == [{"a": "1"}, {"b": "2"}]
 
 
 def test_a_client_context_that_is_malformed_is_refused(local: LocalLambda) -> None:
     url = f"{local.url}/2015-03-31/functions/toy/invocations"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(url, b"1", {"X-Amz-Client-Context": "?"}), timeout=PATIENCE)
-    with refused.value as answer:
-        assert (answer.code, answer.headers["x-amzn-ErrorType"]) == (400, "InvalidParameterValueException")
+    with refused.value as response:
+        assert (response.code, response.headers["x-amzn-ErrorType"]) == (400, "InvalidParameterValueException")
 
 
 def test_a_dry_run_runs_nothing(client: Any, lines: list[str]) -> None:  # noqa: ANN401
-    answer = client.invoke(FunctionName="toy", InvocationType="DryRun", Payload=b"1")
-    assert (answer["StatusCode"], answer["Payload"].read(), lines) == (204, b"", [])
+    response = client.invoke(FunctionName="toy", InvocationType="DryRun", Payload=b"1")
+    assert (response["StatusCode"], response["Payload"].read(), lines) == (204, b"", [])
 
 
 def test_an_event_is_accepted_at_once_and_runs_in_the_background(
     client: Any,  # noqa: ANN401
     lines: list[str],
 ) -> None:
-    answer = client.invoke(FunctionName="toy", InvocationType="Event", Payload=b'"later"')
-    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    response = client.invoke(FunctionName="toy", InvocationType="Event", Payload=b'"later"')
+    assert (response["StatusCode"], response["Payload"].read()) == (202, b"")
     wait_for(lambda: 'got "later"' in lines)
 
 
 def test_an_event_that_fails_is_tried_twice_more_under_its_id(client: Any, lines: list[str]) -> None:  # noqa: ANN401
-    answer = client.invoke(FunctionName="toy", InvocationType="Event", Payload=b'"fail"')
-    request = answer["ResponseMetadata"]["RequestId"]
+    response = client.invoke(FunctionName="toy", InvocationType="Event", Payload=b'"fail"')
+    request = response["ResponseMetadata"]["RequestId"]
     wait_for(lambda: sum(line.startswith("REPORT") for line in lines) == 3)
     client.invoke(FunctionName="toy", Payload=b'"after"')
     assert [line for line in lines if line.startswith("got")] == [*['got "fail"'] * 3, 'got "after"']
@@ -172,10 +172,10 @@ def test_what_aws_refuses_is_refused(
 ) -> None:
     with pytest.raises(ClientError) as refused:
         client.invoke(**arguments)
-    answer = refused.value.response
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
-    assert answer["Error"]["Code"] == code
-    assert answer["Error"]["Message"].startswith(message)
+    response = refused.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert response["Error"]["Code"] == code
+    assert response["Error"]["Message"].startswith(message)
 
 
 def test_a_call_beyond_the_concurrency_is_throttled(
@@ -228,7 +228,7 @@ def test_a_web_page_can_call_nothing(tmp_path: Path, headers: dict[str, str]) ->
                 urllib.request.urlopen(request)
             with refused.value:
                 assert refused.value.code == 403
-        with urllib.request.urlopen(f"{url}/configuration") as answer:
-            described = answer.read()
+        with urllib.request.urlopen(f"{url}/configuration") as response:
+            described = response.read()
     assert b"canary" not in described
     assert b"TOKEN" in described

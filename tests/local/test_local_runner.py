@@ -70,7 +70,7 @@ def test_a_function_has_no_rights_over_what_is_mounted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_error_of_any_size_is_told_by_its_class(tmp_path: Path, code: str, kind: str) -> None:
+def test_an_error_of_any_size_is_reported_by_its_class(tmp_path: Path, code: str, kind: str) -> None:
     with running(toy(tmp_path, code)) as call:
         invocations = [call(), call()]
     for invocation in invocations:
@@ -277,7 +277,7 @@ def test_a_handler_that_raises_is_a_function_error(tmp_path: Path) -> None:
         ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
     ],
 )
-def test_a_runtime_that_exits_is_told_of_and_replaced(tmp_path: Path, code: str, message: str) -> None:
+def test_a_runtime_that_exits_is_reported_and_replaced(tmp_path: Path, code: str, message: str) -> None:
     function = toy(tmp_path, f"def handler(event, context):\n    sys.stdout.write('last words')\n    if event: {code}")
     with running(function) as call:
         crash = call(1)

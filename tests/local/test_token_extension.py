@@ -95,7 +95,7 @@ class Stage:
         credentials = Credentials("practice", "practice")
         return self.stack.enter_context(LocalLambda(functions, log=self.log.append, credentials=credentials))
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def logged(self, event: str) -> list[dict[str, Any]]:
         """What the extension logged of a kind."""
         lines = [json.loads(line) for line in self.log if '"extension": "okta-token"' in line]
         return [line for line in lines if line["event"] == event]
@@ -153,10 +153,10 @@ def test_six_steps_from_the_event_to_the_resource(
     users = Function.of(described_users, environment, layer=stage.layer)
     local = stage.start(users)
     for _ in range(3):
-        answer = result(local.invoke(users.name))
-        assert answer["status"] == "complete"
+        response = result(local.invoke(users.name))
+        assert response["status"] == "complete"
     assert outcomes(org) == ["invalid_dpop_proof", "use_dpop_nonce", "issued"]
-    (written,) = stage.told("token written")
+    (written,) = stage.logged("token written")
     assert (written["profile"], written["type"], written["scopes"]) == ("okta-read", "DPoP", 1)
     assert not any("okta_private_key" in line for line in stage.log)
 
@@ -172,7 +172,7 @@ def test_the_token_is_there_before_the_function_is_imported(start_org: StartOrg,
     assert outcomes(org) == ["issued"]
 
 
-def test_files_are_for_this_user_alone_and_gone_when_the_environment_ends(start_org: StartOrg, stage: Stage) -> None:
+def test_files_are_for_this_user_alone_and_removed_when_the_environment_ends(start_org: StartOrg, stage: Stage) -> None:
     org = start_org(clients=[by_secret()])
     function = stage.reader(org)
     with LocalLambda([function], log=stage.log.append, credentials=None) as local:
@@ -182,7 +182,7 @@ def test_files_are_for_this_user_alone_and_gone_when_the_environment_ends(start_
         assert name == "default.token.json"
         assert "canary" not in text
     assert token["scope"] == "okta.groups.read okta.users.read"
-    assert stage.told("shut down")
+    assert stage.logged("shut down")
 
 
 def test_a_token_that_ended_while_all_stood_still_is_renewed_with_the_next_event(
@@ -195,7 +195,7 @@ def test_a_token_that_ended_while_all_stood_still_is_renewed_with_the_next_event
     assert all(token["expires_at"] > 1 for token in seen)
 
 
-def test_a_file_that_says_it_has_ended_is_asked_about(start_org: StartOrg, stage: Stage) -> None:
+def test_a_file_that_says_it_has_ended_is_renewed_on_request(start_org: StartOrg, stage: Stage) -> None:
     org = start_org(clients=[by_secret()])
     local = stage.start(stage.reader(org))
     first = call(local)
@@ -290,7 +290,7 @@ INIT_FAULTS = {
 
 
 @pytest.mark.parametrize("name", INIT_FAULTS)
-def test_what_keeps_the_first_token_away_is_told_to_lambda_by_type(
+def test_what_keeps_the_first_token_away_is_reported_to_lambda_by_type(
     start_org: StartOrg, stage: Stage, name: str
 ) -> None:
     given, kind, words = INIT_FAULTS[name]
@@ -302,11 +302,11 @@ def test_what_keeps_the_first_token_away_is_told_to_lambda_by_type(
     error = json.loads(invocation.payload)
     assert error["errorType"] == "Extension.InitError"
     assert error["errorMessage"].endswith(f"Error: Extension.{kind}"), error
-    told = stage.told("no token") or stage.told("not configured")
-    assert words in told[0]["message"], told
-    assert "profile default" in told[0]["message"] or not stage.told("no token"), told
+    logged = stage.logged("no token") or stage.logged("not configured")
+    assert words in logged[0]["message"], logged
+    assert "profile default" in logged[0]["message"] or not stage.logged("no token"), logged
     for not_its_own in ("OKTA_", "--set", "circulate.toml"):
-        assert not_its_own not in told[0]["message"]
+        assert not_its_own not in logged[0]["message"]
 
 
 HANGING = """
@@ -327,7 +327,7 @@ def test_the_extension_ends_in_time_while_a_renewal_hangs(start_org: StartOrg, s
         pass
     assert json.loads(local.invoke("reader", b'{"exit": 1}').payload)["errorType"] == "Runtime.ExitError"
     # It says so last of all; what has not ended after two seconds is killed.
-    assert [line["reason"] for line in stage.told("shut down")] == ["failure"]
+    assert [line["reason"] for line in stage.logged("shut down")] == ["failure"]
 
 
 @pytest.mark.parametrize("fault", ["500", "429", "reset", "stall:30s"])
@@ -348,7 +348,7 @@ def test_a_function_may_start_without_a_token_and_get_it_later(start_org: StartO
         if not invocation.function_error:
             break
     assert result(invocation)["token_type"] == BEARER
-    assert stage.told("no token")
+    assert stage.logged("no token")
 
 
 def test_a_snapshot_holds_no_token(start_org: StartOrg, stage: Stage) -> None:
@@ -401,24 +401,24 @@ def list(event, context):
         pass
     try:
         circulate_core.token(refused=first["access_token"])
-        told = None
+        message = None
     except circulate_core.CirculateError as error:
-        told = str(error)
+        message = str(error)
     kept = circulate_core.token() == first
     os.unlink("/tmp/fill")
     fill.close()
-    return [told, kept, circulate_core.token(refused=first["access_token"]) != first]
+    return [message, kept, circulate_core.token(refused=first["access_token"]) != first]
 """
 
 
 @needs_namespaces
-def test_a_full_tmp_is_told_and_the_token_before_is_kept(start_org: StartOrg, stage: Stage) -> None:
+def test_a_full_tmp_is_reported_and_the_token_before_is_kept(start_org: StartOrg, stage: Stage) -> None:
     org = start_org(clients=[by_secret()])
     function = stage.reader(org)
     (function.task_root / "handler.py").write_text(FULL)
-    told, kept, renewed = call(stage.start(function))
-    assert "cannot write the token file: No space left on device" in told
-    assert "make room" in told
+    message, kept, renewed = call(stage.start(function))
+    assert "cannot write the token file: No space left on device" in message
+    assert "make room" in message
     assert (kept, renewed) == (True, True)
 
 
@@ -456,12 +456,12 @@ def test_a_lambda_yaml_may_name_the_extension(
 
 
 @pytest.mark.parametrize(
-    ("lifetime", "told", "counts_for"), [(60.0, "number", 60), (600.0, "string", 600), (600.0, "absent", 300)]
+    ("lifetime", "expires_in", "counts_for"), [(60.0, "number", 60), (600.0, "string", 600), (600.0, "absent", 300)]
 )
-def test_a_lifetime_may_be_short_or_a_text_or_untold(
-    start_org: StartOrg, stage: Stage, lifetime: float, told: str, counts_for: int
+def test_a_lifetime_may_be_short_or_a_text_or_missing(
+    start_org: StartOrg, stage: Stage, lifetime: float, expires_in: str, counts_for: int
 ) -> None:
-    org = start_org(clients=[by_secret(lifetime=lifetime, expires_in=told)])
+    org = start_org(clients=[by_secret(lifetime=lifetime, expires_in=expires_in)])
     began = time.time()
     token = call(stage.start(stage.reader(org)))
     assert counts_for - 5 < token["expires_at"] - began < counts_for + 5

@@ -40,7 +40,7 @@ def test_a_wrong_method_is_not_allowed(serve: Serve, method: str) -> None:
         assert (reply.status, reply.error_code) == (405, "E0000022")
 
 
-def test_head_is_answered_without_a_body_and_the_connection_goes_on(serve: Serve) -> None:
+def test_head_is_served_without_a_body_and_the_connection_goes_on(serve: Serve) -> None:
     _, client = serve(users=5)
     reply = client.get(method="HEAD")
     assert (reply.status, reply.body) == (405, b"")
@@ -63,7 +63,7 @@ def test_an_unknown_user_is_not_found(serve: Serve) -> None:
     assert org.request_count == 3
 
 
-def test_every_answer_carries_the_headers_okta_sends(serve: Serve, clock: Clock) -> None:
+def test_every_response_carries_the_headers_okta_sends(serve: Serve, clock: Clock) -> None:
     _, client = serve(users=20)
     replies = [client.get(), client.get("/nowhere"), client.get(token="x"), client.get(f"{LIST}?limit=0")]
     for reply in replies:
@@ -96,7 +96,7 @@ def test_bodies_are_compressed_only_on_wish_and_for_clients_that_take_it(serve: 
     assert packed.get(headers=takes).body == reply.body
 
 
-def test_latency_holds_every_answer_back(serve: Serve) -> None:
+def test_latency_holds_every_response_back(serve: Serve) -> None:
     waits: list[float] = []
     _, client = serve(users=5, latency=0.25, wait=waits.append)
     client.get()
@@ -104,7 +104,7 @@ def test_latency_holds_every_answer_back(serve: Serve) -> None:
     assert waits == [0.25, 0.25]
 
 
-def test_the_truth_tells_every_user_line_by_line(serve: Serve) -> None:
+def test_the_truth_shows_every_user_line_by_line(serve: Serve) -> None:
     org, client = serve(users=450)
     reply = client.get("/_practice/truth", token="none needed")
     assert [json.loads(line) for line in reply.body.splitlines()] == list(org.truth())

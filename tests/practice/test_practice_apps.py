@@ -104,7 +104,7 @@ def test_an_app_that_is_not_there_is_not_found(serve: Serve, below: str) -> None
         assert reply.json["errorSummary"] == f"Not found: Resource not found: {app_id} (AppInstance)"
 
 
-def test_a_deleted_app_is_gone_from_every_list_and_its_neighbours_stay(serve: Serve) -> None:
+def test_a_deleted_app_is_removed_from_every_list_and_its_neighbours_stay(serve: Serve) -> None:
     org, client = serve(apps=30, app_users=3, app_groups=1)
     before = app_ids(org)
     list(client.pages(APPS))

@@ -93,15 +93,15 @@ def test_more_changes_than_users_touch_everybody(serve: Serve) -> None:
 
 
 def test_changes_come_by_themselves_on_a_timer(serve: Serve) -> None:
-    asked = threading.Event()
+    requested = threading.Event()
 
     def clock() -> float:
-        asked.set()
+        requested.set()
         return 1_782_900_000.0
 
     org, _ = serve(users=50, change_every=0.001, change_count=5, clock=clock)
-    asked.clear()
-    assert asked.wait(10)
+    requested.clear()
+    assert requested.wait(10)
     org.stop()
     assert timestamp(1_782_900_000_000).decode() in {entry["lastUpdated"] for entry in org.truth()}
 

@@ -90,9 +90,9 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(
     assert word in errors
 
 
-@pytest.mark.parametrize(("flags", "answer"), [([], "Bearer"), (["--dpop"], "invalid_dpop_proof")])
+@pytest.mark.parametrize(("flags", "response"), [([], "Bearer"), (["--dpop"], "invalid_dpop_proof")])
 def test_an_oauth_client_asks_for_tokens_with_the_key_in_the_file(
-    tmp_path: Path, flags: list[str], answer: str
+    tmp_path: Path, flags: list[str], response: str
 ) -> None:
     file = tmp_path / "key.json"
     for _ in range(2):  # the second finds the key
@@ -112,7 +112,7 @@ def test_an_oauth_client_asks_for_tokens_with_the_key_in_the_file(
             connection.close()
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=10)
-        assert answer in {received.get("token_type"), received.get("error")}
+        assert response in {received.get("token_type"), received.get("error")}
         assert f"OAuth client: 0oa1  key: {file}" in errors.splitlines()
     assert file.stat().st_mode & 0o777 == 0o600
 

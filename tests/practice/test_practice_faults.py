@@ -43,7 +43,7 @@ def test_what_is_no_fault_is_refused_with_what_could_be(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_kind_is_answered_with_all_kinds() -> None:
+def test_an_unknown_kind_is_refused_with_all_kinds() -> None:
     with pytest.raises(FaultError) as caught:
         Fault.parse("teapot")
     assert all(kind in str(caught.value) for kind in KINDS)
@@ -61,7 +61,7 @@ def test_a_fault_of_a_page_happens_once_and_one_of_all_pages_always() -> None:
     assert taken(FaultPlan([Fault.parse("500*2")]), 1, 2, 3) == ["500", "500", None]
 
 
-def test_a_page_fault_waits_while_another_answer_takes_the_page_s_place() -> None:
+def test_a_page_fault_waits_while_another_response_takes_the_page_s_place() -> None:
     plan = FaultPlan([Fault.parse(text) for text in ("pretty@1", "500@1", "429@1", "no-date@1")])
     assert taken(plan, 1, 1, 1, 1) == ["500+no-date", "429", "pretty", None]
 
@@ -88,7 +88,7 @@ def one(serve: Serve, *faults: str, target: str = TWO_PAGES, **settings: object)
         ("403", 403, "E0000006"),
     ],
 )
-def test_error_answers(serve: Serve, fault: str, status: int, code: str) -> None:
+def test_error_responses(serve: Serve, fault: str, status: int, code: str) -> None:
     reply = one(serve, fault)
     assert (reply.status, reply.error_code) == (status, code)
     assert reply.lines("Link") == []
@@ -114,7 +114,7 @@ def test_after_a_fault_of_one_page_the_list_goes_on(serve: Serve) -> None:
     assert [entry["fault"] for entry in org.log] == [None, "500", None]
 
 
-def test_a_reset_breaks_the_connection_before_any_answer(serve: Serve) -> None:
+def test_a_reset_breaks_the_connection_before_any_response(serve: Serve) -> None:
     _, client = serve(users=5, faults=["reset@1"])
     with pytest.raises(ConnectionResetError):
         client.get()
@@ -185,7 +185,7 @@ def test_a_slow_body_comes_in_slices(serve: Serve) -> None:
     assert reply.body == one(serve).body
 
 
-def test_a_stall_comes_before_the_answer(serve: Serve) -> None:
+def test_a_stall_comes_before_the_response(serve: Serve) -> None:
     waits: list[float] = []
     one(serve, "stall:90s", wait=waits.append, latency=1.0)
     assert waits == [91.0]

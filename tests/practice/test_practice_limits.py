@@ -20,7 +20,7 @@ def test_requests_beyond_the_limit_are_rejected_until_the_window_is_over(serve: 
     assert org.windows == [Window(start, 6, 3), Window(clock.now, 1, 0)]
 
 
-def test_headers_tell_what_is_left_and_when_it_resets(serve: Serve, clock: Clock) -> None:
+def test_headers_show_what_is_left_and_when_it_resets(serve: Serve, clock: Clock) -> None:
     _, client = serve(users=5, rate_limit=2, window=60)
     replies = [client.get() for _ in range(3)]
     assert [reply.header("X-Rate-Limit-Limit") for reply in replies] == ["2", "2", "2"]

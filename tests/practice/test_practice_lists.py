@@ -282,8 +282,8 @@ def test_the_same_lists_are_steered_over_http(serve: Serve) -> None:
     added = client.get("/_practice/add?of=devices", method="POST").json["id"]
     assert [entry["id"] for entry in org.truth("devices")][-1] == added
     assert client.get("/_practice/add?of=users", method="POST").status == 404
-    told = [json.loads(line)["id"] for line in client.get("/_practice/truth?of=devices").body.splitlines()]
-    assert told[-1] == added
+    reported = [json.loads(line)["id"] for line in client.get("/_practice/truth?of=devices").body.splitlines()]
+    assert reported[-1] == added
 
 
 def test_earlier_names_of_parameters_are_deprecated() -> None:

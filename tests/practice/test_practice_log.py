@@ -59,7 +59,7 @@ def test_digests_follow_the_bytes_when_a_fault_changes_them(serve: Serve, fault:
 @pytest.mark.parametrize(
     "fault", ["truncate", "truncate-json", "html", "not-array", "scalar", "invalid-utf8", "nan", "trailing", "reset"]
 )
-def test_answers_spoilt_by_a_fault_are_not_complete(serve: Serve, fault: str) -> None:
+def test_responses_spoilt_by_a_fault_are_not_complete(serve: Serve, fault: str) -> None:
     org, client = serve(users=60, faults=[f"{fault}@1"])
     try:
         client.get()
@@ -92,7 +92,7 @@ def test_the_page_and_the_target_are_logged_as_received(serve: Serve) -> None:
     assert org.log[1]["target"] == pages[0].next_target
 
 
-def test_an_answer_received_in_full_is_on_disk_already(serve: Serve, tmp_path: Path) -> None:
+def test_a_response_received_in_full_is_on_disk_already(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     _, client = serve(users=30, log=path, keep_log=False)
     for count in range(1, 51):
@@ -135,7 +135,7 @@ def test_a_new_org_replaces_the_file_and_a_restart_goes_on_with_it(serve: Serve,
     assert [entry["seq"] for entry in lines(path)] == [1, 2]
 
 
-def test_records_of_all_complete_answers_are_the_truth(serve: Serve) -> None:
+def test_records_of_all_complete_responses_are_the_truth(serve: Serve) -> None:
     org, client = serve(users=700, faults=["500@2", "truncate-json@3", "pretty@4"])
     everyone = f"{LIST}?limit=100&filter=lastUpdated%20ge%20%221970-01-01T00:00:00.000Z%22"
     target: str | None = everyone

@@ -125,7 +125,7 @@ def test_an_assertion_is_good_once(serve: Serve, clock: Clock) -> None:
     assert "its jti was used before" in again.json["error_description"]
 
 
-def test_an_assertion_is_used_up_by_an_answer_that_a_fault_spoilt(serve: Serve, clock: Clock) -> None:
+def test_an_assertion_is_used_up_by_a_response_that_a_fault_spoilt(serve: Serve, clock: Clock) -> None:
     org, client = serve(clients=[BY_KEY], faults=["token/503@1"])
     text = assertion(org.url, KEY, clock.now)
     assert ask(client, by_assertion(text)).status == 503
@@ -262,15 +262,15 @@ def test_a_scope_that_the_client_has_not_is_refused(serve: Serve, scope: str) ->
     assert refusal(ask(client, by_secret("s3cr3t", scope=scope))) == (400, "invalid_scope")
 
 
-@pytest.mark.parametrize(("told", "expected"), [("number", 599), ("string", "599"), ("absent", None)])
-def test_a_lifetime_is_told_in_three_ways(serve: Serve, clock: Clock, told: Any, expected: object) -> None:  # noqa: ANN401
+@pytest.mark.parametrize(("reported", "expected"), [("number", 599), ("string", "599"), ("absent", None)])
+def test_a_lifetime_is_reported_in_three_ways(serve: Serve, clock: Clock, reported: Any, expected: object) -> None:  # noqa: ANN401
     one = OAuthClient(
-        client_id="0oa1", scopes=SCOPES, method="client_secret_post", secret="s", lifetime=599, expires_in=told
+        client_id="0oa1", scopes=SCOPES, method="client_secret_post", secret="s", lifetime=599, expires_in=reported
     )
     _, client = serve(clients=[one])
-    answer = ask(client, by_secret("s")).json
-    assert answer.get("expires_in") == expected
-    bearer = {"Authorization": "Bearer " + answer["access_token"]}
+    response = ask(client, by_secret("s")).json
+    assert response.get("expires_in") == expected
+    bearer = {"Authorization": "Bearer " + response["access_token"]}
     clock.now += 598
     assert client.get(headers=bearer).status == 200
     clock.now += 1
@@ -346,7 +346,7 @@ def test_a_redirect_of_a_token_request_leads_to_another_host(serve: Serve) -> No
     assert location.endswith(TOKEN)
 
 
-def test_a_token_answer_can_be_huge_cut_or_slow(serve: Serve) -> None:
+def test_a_token_response_can_be_huge_cut_or_slow(serve: Serve) -> None:
     waits: list[float] = []
     faults = ["token/big-record:300000@1", "token/truncate-json@2", "token/stall:9@3", "token/no-date@3"]
     org, client = serve(clients=[BY_POST], faults=faults, wait=waits.append)

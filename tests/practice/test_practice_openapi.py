@@ -183,7 +183,7 @@ def test_the_statuses_are_those_okta_has(description: dict[str, Any]) -> None:
     assert set(STATUSES) == set(description["components"]["schemas"]["UserStatus"]["enum"])
 
 
-def test_a_list_answer_fits_the_description(
+def test_a_list_response_fits_the_description(
     description: dict[str, Any],
     check: Any,  # noqa: ANN401
     serve: Serve,

@@ -108,7 +108,7 @@ def test_the_next_link_names_the_limit_when_the_request_did_not(serve: Serve) ->
     assert (client.get().next_url or "").endswith("&limit=200")
 
 
-def test_the_next_link_names_the_host_the_client_asked_for(serve: Serve) -> None:
+def test_the_next_link_names_the_host_the_client_requested(serve: Serve) -> None:
     _, client = serve(users=300)
     url = client.get(headers={"Host": "practice.internal:8080"}).next_url
     assert (url or "").startswith("http://practice.internal:8080/api/v1/users?")
@@ -160,7 +160,7 @@ def test_a_limit_out_of_range_is_a_validation_error(serve: Serve, limit: str) ->
 
 
 @pytest.mark.parametrize("query", ["search=x", "q=x", "sortBy=id", "limit=5&limit=6"])
-def test_what_would_change_the_answer_and_is_not_served_is_refused(serve: Serve, query: str) -> None:
+def test_what_would_change_the_response_and_is_not_served_is_refused(serve: Serve, query: str) -> None:
     _, client = serve(users=5)
     assert client.get(f"{LIST}?{query}").status == 400
 

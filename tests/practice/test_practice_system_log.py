@@ -93,7 +93,7 @@ def test_a_bounded_query_is_in_the_order_of_publication_and_ends(serve: Serve, c
     assert len(pages) == -(-len(events) // 50)
 
 
-def test_bounded_pages_hold_events_of_the_same_moment_once_each(serve: Serve, clock: Clock) -> None:
+def test_bounded_pages_hold_events_of_the_same_time_once_each(serve: Serve, clock: Clock) -> None:
     org, client = serve(events=0)
     added = org.add_events(25)
     pages = list(client.pages(f"{LOGS}?until={at(clock, 1)}&limit=4"))

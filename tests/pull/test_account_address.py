@@ -94,10 +94,10 @@ def test_an_org_that_has_moved_is_accepted_by_hand(
     report = pull(cli, moved).report
     assert report["window"]["since"] != "1970-01-01T00:00:00Z", "it goes on from its cursor"
     # The log's cursor was an address of the old place: it is asked by time.
-    asked = len(first.log)
+    requested = len(first.log)
     polled = pull(cli, moved, "system_log")
     assert polled.code == 0, polled.err
-    assert len(first.log) == asked
+    assert len(first.log) == requested
     assert_refused(pull(cli, other), moved, other)
     stranded = first.request_count
     refused = pull(cli, first)
@@ -110,11 +110,11 @@ def test_an_unfinished_run_of_an_org_that_has_moved_is_begun_anew(cli_for: CliFo
     stopped = pull(cli, org, "users", "--deadline", "2s").report
     assert stopped["records"] == 400
     assert cli("state", "moved", "okta", *cli.place.arguments).code == 0
-    asked = org.request_count
+    requested = org.request_count
     report = pull(cli, moved).report
     assert (report["run_id"] == stopped["run_id"], report["records"]) == (False, 600)
     assert compare(cli.place.lake() / report["manifest"], map(key_of, moved.truth())).identical
-    assert org.request_count == asked
+    assert org.request_count == requested
 
 
 def test_forgotten_state_takes_another_org(cli_for_place: CliFor, orgs: tuple[PracticeOrg, PracticeOrg]) -> None:
@@ -125,7 +125,7 @@ def test_forgotten_state_takes_another_org(cli_for_place: CliFor, orgs: tuple[Pr
     assert pull(cli, second).report["records"] == 40
 
 
-def test_a_mistyped_address_at_which_nobody_answers_does_not_count(
+def test_a_mistyped_address_where_nothing_listens_does_not_count(
     cli: Cli, orgs: tuple[PracticeOrg, PracticeOrg]
 ) -> None:
     first, second = orgs

@@ -18,7 +18,7 @@ def settings(org: PracticeOrg) -> dict[str, str]:
     return {"org_url": org.url, "api_token": org.token}
 
 
-def test_a_pull_returns_its_report_and_tells_its_progress(start_org: StartOrg, tmp_path: Path) -> None:
+def test_a_pull_returns_its_report_and_reports_its_progress(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=700)
     seen: list[Snapshot] = []
     report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=seen.append)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
 from support.places import Bucket, client
-from support.proxy import Answer, Fate, Handler, proxy
+from support.proxy import Fate, Handler, Response, proxy
 from support.stand_ins import HERE, free_port, ministack, s3s
 
 from circulate_practice import PracticeOrg
@@ -37,7 +37,7 @@ def place_of(cli: Cli) -> Bucket:
     return cli.place
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     """The error and its hint say this, and nothing of a secret."""
     assert done.code == code, done.err
     error = done.err[done.err.index("error: ") :]
@@ -99,11 +99,11 @@ def test_a_prefix_may_hold_any_character(org: PracticeOrg, aws_cli_for: CliFor) 
 @pytest.mark.parametrize("account", ["a b", "é", "a/b", "..", "50%", "a+b&c#d"])
 def test_account_names_that_are_no_part_of_a_key_are_refused(aws_cli: Cli, org: PracticeOrg, account: str) -> None:
     done = aws_cli("pull", "okta.users", *aws_cli.place.arguments, "--account", account)
-    assert_told(done, 2, "account")
+    assert_reports(done, 2, "account")
     assert org.request_count == 0
 
 
-def test_objects_are_encrypted_as_asked(aws_cli: Cli) -> None:
+def test_objects_are_encrypted_as_requested(aws_cli: Cli) -> None:
     place = place_of(aws_cli)
     s3 = client("s3", place.endpoint)
     kms = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
@@ -136,76 +136,76 @@ def test_state_in_a_file_serves_a_bucket_that_one_machine_pulls_to(aws_cli: Cli)
         (["--to", "gs://my-lake", "--state", "dynamodb://table"], ["`gs` is no place for data", "s3://bucket/prefix"]),
     ],
 )
-def test_places_that_cannot_be_are_refused_before_anything_is_asked(
+def test_places_that_cannot_be_are_refused_before_any_request(
     org: PracticeOrg, aws_cli: Cli, arguments: list[str], parts: list[str]
 ) -> None:
     aws_cli.environment["AWS_ENDPOINT_URL"] = f"http://{HERE}:{free_port()}"
-    assert_told(aws_cli("pull", "okta.users", *arguments), 2, *parts)
+    assert_reports(aws_cli("pull", "okta.users", *arguments), 2, *parts)
     assert org.request_count == 0
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--expected-bucket-owner", "me"], "`me` is no AWS account: it has 12 digits"),
         (["--sse", "AES256", "--sse-kms-key-id", "key"], "AES256 takes no KMS key: give `aws:kms`"),
     ],
 )
 def test_options_of_a_bucket_that_cannot_be_are_refused(
-    org: PracticeOrg, aws_cli: Cli, options: list[str], told: str
+    org: PracticeOrg, aws_cli: Cli, options: list[str], reported: str
 ) -> None:
     done = aws_cli.pull(*options)
-    assert (done.code, told in done.err, org.request_count) == (2, True, 0)
+    assert (done.code, reported in done.err, org.request_count) == (2, True, 0)
 
 
-def test_a_missing_bucket_is_told(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_a_missing_bucket_is_reported(org: PracticeOrg, aws_cli: Cli) -> None:
     done = aws_cli("pull", "okta.users", "--to", "s3://no-such-lake/x", *place_of(aws_cli).state)
-    assert_told(done, 1, "NoSuchBucket", "arn:aws:s3:::no-such-lake", "make the bucket first")
+    assert_reports(done, 1, "NoSuchBucket", "arn:aws:s3:::no-such-lake", "make the bucket first")
     assert org.request_count == 0
 
 
-def test_a_missing_table_is_told_with_its_region(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_a_missing_table_is_reported_with_its_region(org: PracticeOrg, aws_cli: Cli) -> None:
     to = ("--to", place_of(aws_cli).uri, "--state", "dynamodb://no-such-table")
     for command in (("pull", "okta.users", *to), ("runs", *to), ("state", "show", *to), ("gc", *to)):
         done = aws_cli(*command)
-        assert_told(done, 1, "table/no-such-table", "no such table in us-east-1", "circulate state init")
+        assert_reports(done, 1, "table/no-such-table", "no such table in us-east-1", "circulate state init")
     assert org.request_count == 0
 
 
-def test_a_missing_region_is_told(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_a_missing_region_is_reported(org: PracticeOrg, aws_cli: Cli) -> None:
     del aws_cli.environment["AWS_REGION"]
-    assert_told(aws_cli.pull(), 2, "no AWS region is set", "AWS_REGION")
+    assert_reports(aws_cli.pull(), 2, "no AWS region is set", "AWS_REGION")
     assert org.request_count == 0
 
 
-def test_missing_credentials_are_told(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_missing_credentials_are_reported(org: PracticeOrg, aws_cli: Cli) -> None:
     del aws_cli.environment["AWS_ACCESS_KEY_ID"], aws_cli.environment["AWS_SECRET_ACCESS_KEY"]
-    assert_told(aws_cli.pull(), 1, "no AWS credentials for S3", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
-    assert_told(aws_cli("runs", *place_of(aws_cli).state), 1, "no AWS credentials for DynamoDB", "AWS_PROFILE")
+    assert_reports(aws_cli.pull(), 1, "no AWS credentials for S3", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+    assert_reports(aws_cli("runs", *place_of(aws_cli).state), 1, "no AWS credentials for DynamoDB", "AWS_PROFILE")
     assert org.request_count == 0
 
 
-def test_an_endpoint_that_does_not_answer_is_told(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_an_endpoint_that_does_not_respond_is_reported(org: PracticeOrg, aws_cli: Cli) -> None:
     nowhere = f"http://{HERE}:{free_port()}"
     for service, name in (("S3", "S3"), ("DYNAMODB", "DynamoDB")):
         wrong = {f"AWS_ENDPOINT_URL_{service}": nowhere, "AWS_MAX_ATTEMPTS": "1"}
-        assert_told(aws_cli.pull(**wrong), 1, f"cannot reach {name}", "refused", "AWS_ENDPOINT_URL")
+        assert_reports(aws_cli.pull(**wrong), 1, f"cannot reach {name}", "refused", "AWS_ENDPOINT_URL")
     assert org.request_count == 0
 
 
-def test_a_bucket_in_another_region_is_told_with_its_region(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
+def test_a_bucket_in_another_region_is_reported_with_its_region(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
     moved = b"<Error><Code>PermanentRedirect</Code><Message>Use the specified endpoint.</Message></Error>"
-    answer = Answer(301, {"x-amz-bucket-region": "eu-west-1", "Content-Type": "application/xml"}, moved)
-    with proxy(aws, lambda _: answer) as elsewhere:
+    response = Response(301, {"x-amz-bucket-region": "eu-west-1", "Content-Type": "application/xml"}, moved)
+    with proxy(aws, lambda _: response) as elsewhere:
         done = aws_cli.pull(AWS_ENDPOINT_URL_S3=elsewhere.url)
-    assert_told(done, 1, "PermanentRedirect", "it is in eu-west-1, not in us-east-1: set AWS_REGION=eu-west-1")
+    assert_reports(done, 1, "PermanentRedirect", "it is in eu-west-1, not in us-east-1: set AWS_REGION=eu-west-1")
     assert org.request_count == 0
 
 
-def test_a_wrong_secret_is_told(org: PracticeOrg, aws_cli: Cli) -> None:
+def test_a_wrong_secret_is_reported(org: PracticeOrg, aws_cli: Cli) -> None:
     with s3s() as strict:
         done = aws_cli.pull(AWS_ENDPOINT_URL_S3=strict)
-    assert_told(done, 1, "SignatureDoesNotMatch", "the AWS credentials are wrong")
+    assert_reports(done, 1, "SignatureDoesNotMatch", "the AWS credentials are wrong")
     assert org.request_count == 0
 
 
@@ -246,19 +246,19 @@ def test_every_permission_that_is_missing_is_named(org: PracticeOrg, strict_cli:
         allow(strict_cli, "sts:GetCallerIdentity", *needed[:count])
         done = strict_cli.pull()
         resource = f"arn:aws:s3:::{place.bucket}/" if missing.startswith("s3") else f":table/{place.table}"
-        assert_told(done, 1, "AccessDenied", f"hint: allow {missing} on arn:aws:", resource)
+        assert_reports(done, 1, "AccessDenied", f"hint: allow {missing} on arn:aws:", resource)
         assert secret not in done.err
     assert org.request_count == 0
     allow(strict_cli, *needed, "s3:GetObject")
     done = strict_cli.pull()
     assert done.code == 0, done.err
     allow(strict_cli, *needed[2:])
-    assert_told(
+    assert_reports(
         strict_cli("runs", *place.state), 1, "hint: allow dynamodb:Query on arn:aws:dynamodb:us-east-1:*:table/"
     )
     allow(strict_cli, "dynamodb:*")
-    assert_told(strict_cli.collect(), 1, f"hint: allow s3:ListBucket on arn:aws:s3:::{place.bucket}")
-    assert_told(
+    assert_reports(strict_cli.collect(), 1, f"hint: allow s3:ListBucket on arn:aws:s3:::{place.bucket}")
+    assert_reports(
         strict_cli("verify", *place.verify(done.report["manifest"])),
         1,
         "hint: allow s3:GetObject (and s3:ListBucket on the bucket",
@@ -266,10 +266,10 @@ def test_every_permission_that_is_missing_is_named(org: PracticeOrg, strict_cli:
     )
 
 
-def test_a_key_id_that_nobody_has_is_told(org: PracticeOrg, strict_cli: Cli) -> None:
+def test_a_key_id_that_nobody_has_is_reported(org: PracticeOrg, strict_cli: Cli) -> None:
     strict_cli.environment["AWS_ACCESS_KEY_ID"] = "AKIANOBODYHASTHIS000"
-    assert_told(strict_cli.pull(), 1, "InvalidAccessKeyId", "check AWS_PROFILE or AWS_ACCESS_KEY_ID")
-    assert_told(strict_cli("runs", *place_of(strict_cli).state), 1, "UnrecognizedClient", "credentials are wrong")
+    assert_reports(strict_cli.pull(), 1, "InvalidAccessKeyId", "check AWS_PROFILE or AWS_ACCESS_KEY_ID")
+    assert_reports(strict_cli("runs", *place_of(strict_cli).state), 1, "UnrecognizedClient", "credentials are wrong")
     assert org.request_count == 0
 
 
@@ -296,7 +296,7 @@ def test_every_request_to_a_bucket_names_the_owner_it_must_have(org: PracticeOrg
 
     def look(request: Handler) -> Fate:
         named.append(request.headers.get("x-amz-expected-bucket-owner"))
-        return Fate.ANSWERED
+        return Fate.PASSED_ON
 
     with proxy(aws, look) as seen:
         through = {"AWS_ENDPOINT_URL_S3": seen.url}
@@ -331,12 +331,12 @@ def test_the_token_may_be_kept_in_secrets_manager(org: PracticeOrg, aws_cli: Cli
         (None, ["there is no such secret in us-east-1"]),
     ],
 )
-def test_a_secret_that_can_not_be_used_is_told(
+def test_a_secret_that_can_not_be_used_is_reported(
     org: PracticeOrg, aws_cli: Cli, aws: str, secret: object, parts: list[str]
 ) -> None:
     if secret is not None:
         text = secret if isinstance(secret, str) else json.dumps(secret)
         client("secretsmanager", aws).create_secret(Name="prod/okta", SecretString=text)
     del aws_cli.environment["OKTA_API_TOKEN"], aws_cli.environment["OKTA_ORG_URL"]
-    assert_told(aws_cli.pull("--secret", "prod/okta"), 2, *parts)
+    assert_reports(aws_cli.pull("--secret", "prod/okta"), 2, *parts)
     assert org.request_count == 0

@@ -12,17 +12,19 @@ from circulate_core.api import SHIPPED_CATALOG
 from circulate_practice.compare import compare
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     assert done.code == code, done.err
     for part in parts:
         assert part in done.err
     assert done.err.count("error:") == 1
 
 
-def test_a_wrong_token_is_told_and_never_shown(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_a_wrong_token_is_reported_and_never_shown(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=10))
     done = cli("pull", "okta.users", "--to", "lake", OKTA_API_TOKEN="00wrong-canary")
-    assert_told(done, 1, "refused the credentials (401): E0000011 Invalid token provided", "hint: check OKTA_API_TOKEN")
+    assert_reports(
+        done, 1, "refused the credentials (401): E0000011 Invalid token provided", "hint: check OKTA_API_TOKEN"
+    )
     assert "canary" not in done.err + done.out
 
 
@@ -34,27 +36,27 @@ def test_a_wrong_token_is_told_and_never_shown(start_org: StartOrg, cli_for: Cli
         ("https://acme okta.com", ["not an address"]),
     ],
 )
-def test_a_wrong_address_is_told_before_any_request(cli: Cli, url: str, parts: list[str]) -> None:
+def test_a_wrong_address_is_reported_before_any_request(cli: Cli, url: str, parts: list[str]) -> None:
     done = cli("pull", "okta.users", "--to", "lake", OKTA_ORG_URL=url, OKTA_API_TOKEN="t")
-    assert_told(done, 2, *parts)
+    assert_reports(done, 2, *parts)
     assert "canary" not in done.err
     assert not (cli.folder / "lake").exists()
 
 
-def test_an_address_nobody_answers_at_is_told(cli: Cli) -> None:
+def test_an_address_where_nothing_listens_is_reported(cli: Cli) -> None:
     done = cli("check", "okta", OKTA_ORG_URL="http://127.0.0.1:9", OKTA_API_TOKEN="t")
-    assert_told(done, 1, "cannot connect to the API", "refused")
+    assert_reports(done, 1, "cannot connect to the API", "refused")
 
 
 def test_missing_settings_are_named_with_the_ways_to_set_them(cli: Cli) -> None:
-    assert_told(cli("check", "okta"), 2, "needs `org_url`", "OKTA_ORG_URL", "circulate.toml")
+    assert_reports(cli("check", "okta"), 2, "needs `org_url`", "OKTA_ORG_URL", "circulate.toml")
     done = cli("check", "okta", OKTA_ORG_URL="https://acme.okta.com")
-    assert_told(done, 2, "needs `api_token` or `client_id`", "OKTA_API_TOKEN", "OKTA_CLIENT_ID", "circulate.toml")
+    assert_reports(done, 2, "needs `api_token` or `client_id`", "OKTA_API_TOKEN", "OKTA_CLIENT_ID", "circulate.toml")
 
 
 def test_secrets_are_not_taken_from_flags(cli: Cli) -> None:
     done = cli("check", "okta", "--set", "api_token=canary")
-    assert_told(done, 2, "can't be given by flag", "OKTA_API_TOKEN")
+    assert_reports(done, 2, "can't be given by flag", "OKTA_API_TOKEN")
     assert "canary" not in done.err
 
 
@@ -74,13 +76,13 @@ def test_settings_come_from_flag_before_environment_before_file(cli: Cli, start_
     ("content", "parts"),
     [("[okta\n", ["is not TOML"]), ('[okta]\norg_ulr = "x"\n', ["no setting `org_ulr`", "org_url"])],
 )
-def test_a_wrong_config_file_is_told(cli: Cli, content: str, parts: list[str]) -> None:
+def test_a_wrong_config_file_is_reported(cli: Cli, content: str, parts: list[str]) -> None:
     (cli.folder / "circulate.toml").write_text(content)
-    assert_told(cli("check", "okta"), 2, *parts)
+    assert_reports(cli("check", "okta"), 2, *parts)
 
 
 def test_a_misspelt_stream_gets_a_suggestion(cli: Cli) -> None:
-    assert_told(cli("pull", "okta.usres", "--to", "lake"), 2, "did you mean `okta.users`?")
+    assert_reports(cli("pull", "okta.usres", "--to", "lake"), 2, "did you mean `okta.users`?")
 
 
 def test_a_definition_with_a_typo_is_shown_with_its_line(cli: Cli) -> None:
@@ -89,14 +91,14 @@ def test_a_definition_with_a_typo_is_shown_with_its_line(cli: Cli) -> None:
     file.write_text(file.read_text().replace("paginator:", "paginatr:"))
     done = cli("pull", "okta.users", "--to", "lake", "--catalog", "catalog")
     line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "paginatr" in text)
-    assert_told(done, 2, "users.yaml", f":{line}:", "paginatr", "paginator")
+    assert_reports(done, 2, "users.yaml", f":{line}:", "paginatr", "paginator")
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_any_request(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_before_any_request(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=10)
     cli = cli_for(org)
     (cli.folder / "lake").write_text("a file")
-    assert_told(cli("pull", "okta.users", "--to", "lake/below"), 1, "cannot write into the folder", "is a file")
+    assert_reports(cli("pull", "okta.users", "--to", "lake/below"), 1, "cannot write into the folder", "is a file")
     assert org.request_count == 0
 
 
@@ -114,7 +116,7 @@ def test_a_full_disk_stops_the_pull_and_the_next_one_completes_it(start_org: Sta
         pytest.skip("a small disk takes the right to mount one")
     try:
         full = cli.pull("--compression", "gzip", "--state", "state.db")
-        assert_told(full, 1, "No space left on device", "free some space")
+        assert_reports(full, 1, "No space left on device", "free some space")
         subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)  # noqa: S607
         done = cli.pull("--state", "state.db")
         assert (done.code, done.report["records"]) == (0, 6_000)
@@ -141,13 +143,13 @@ def test_a_full_disk_stops_the_pull_and_the_next_one_completes_it(start_org: Sta
         ("truncate@3*6", ["broke before the answer was complete"]),
     ],
 )
-def test_a_bad_page_is_told_and_the_pages_before_it_are_kept(
+def test_a_bad_page_is_reported_and_the_pages_before_it_are_kept(
     start_org: StartOrg, cli_for: CliFor, fault: str, parts: list[str]
 ) -> None:
     org = start_org(users=1_000, faults=[fault])
     cli = cli_for(org)
     failed = cli.pull()
-    assert_told(failed, 1, *parts)
+    assert_reports(failed, 1, *parts)
     assert failed.report["status"] == "failed"
     assert failed.report["records"] in {400, 600}
     assert list(cli.folder.glob("lake/_circulate/*/*/*/*.json")) == []
@@ -161,7 +163,7 @@ def test_no_page_of_a_list_that_runs_in_a_circle_counts(start_org: StartOrg, cli
     org = start_org(users=1_000, faults=["next-repeat@3"])
     cli = cli_for(org)
     failed = cli.pull()
-    assert_told(failed, 1, "runs in a circle", "the next pull starts over")
+    assert_reports(failed, 1, "runs in a circle", "the next pull starts over")
     assert (failed.report["records"], failed.report["continuation"]) == (0, None)
     assert "nothing was kept" in failed.err
 
@@ -174,7 +176,7 @@ def test_a_pull_that_reads_nothing_says_so_and_leaves_nothing_open(start_org: St
     org = start_org(users=10)
     cli = cli_for(org)
     failed = cli.pull(OKTA_API_TOKEN="wrong")
-    assert_told(failed, 1, "refused the credentials")
+    assert_reports(failed, 1, "refused the credentials")
     assert "nothing was kept: the next pull starts over" in failed.err
     assert "checkpoint" not in failed.err
     runs = cli.runs()
@@ -226,4 +228,4 @@ def test_verify_finds_every_kind_of_corruption(start_org: StartOrg, cli_for: Cli
 
 def test_verify_of_something_else_is_a_usage_error(cli: Cli) -> None:
     assert cli("verify", "nowhere.json").code == 2
-    assert_told(cli("verify", "lake/_circulate/no.json"), 1, "no such manifest")
+    assert_reports(cli("verify", "lake/_circulate/no.json"), 1, "no such manifest")

@@ -38,7 +38,7 @@ def assert_exact(cli: Cli, org: PracticeOrg, report: dict[str, Any]) -> None:
     assert comparison.same == len(truth) == report["records"]
 
 
-def asked(org: PracticeOrg, collection: str, *, after: int = 0) -> int:
+def requested(org: PracticeOrg, collection: str, *, after: int = 0) -> int:
     """How often the org was asked for pages of a list."""
     return sum(entry["collection"] == collection for entry in org.log[after:])
 
@@ -62,7 +62,7 @@ def test_applications_with_their_users_and_groups_are_pulled_and_listed_once(
         "refused": 0,
         "unavailable": 0,
     }
-    assert asked(org, "apps") == 3, "three pages of 200"
+    assert requested(org, "apps") == 3, "three pages of 200"
     assert "450 partitions" in done.err
 
 
@@ -91,7 +91,7 @@ def test_records_name_their_parent(start_org: StartOrg, cli_for: CliFor) -> None
     assert {record["_circulate"]["parent"]["id"] for record in found} == apps
 
 
-def test_group_members_are_asked_again_only_where_they_changed(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_group_members_are_requested_again_only_where_they_changed(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=300, groups=40, group_members=(1, 30))
     cli = cli_for(org)
     both = ("okta.groups", "okta.group_members")
@@ -110,10 +110,10 @@ def test_group_members_are_asked_again_only_where_they_changed(start_org: StartO
     truth = [key_of(entry) for entry in org.truth("group_members") if entry["parent"] in changed]
     comparison = compare(manifest, truth)
     assert comparison.missing == 0
-    assert asked(org, "group_members", after=before) == members["partitions"]["complete"] < 40
+    assert requested(org, "group_members", after=before) == members["partitions"]["complete"] < 40
 
 
-def test_what_becomes_of_parents_meanwhile_is_told(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_what_becomes_of_parents_meanwhile_is_reported(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(apps=12, app_users=2)
     cli = cli_for(org)
     apps = [entry["id"] for entry in org.truth("apps")]
@@ -121,7 +121,7 @@ def test_what_becomes_of_parents_meanwhile_is_told(start_org: StartOrg, cli_for:
     done = pull(cli, "okta.application_users")
     assert done.code == 3
     report = reports(done)["okta.application_users"]
-    assert (report["status"], report["holes"]) == ("partial", [f"id {apps[5]}"])
+    assert (report["status"], report["gaps"]) == ("partial", [f"id {apps[5]}"])
     assert report["partitions"] == {"complete": 11, "gone": 0, "refused": 1, "unavailable": 0}
     assert f"missing: id {apps[5]}" in done.err
     org.allow(apps[5])
@@ -132,7 +132,7 @@ def test_what_becomes_of_parents_meanwhile_is_told(start_org: StartOrg, cli_for:
     assert_exact(cli, org, reports(done)["okta.application_users"])
 
 
-def test_a_parent_that_goes_between_the_list_and_its_turn_is_gone_not_lost(
+def test_a_parent_that_goes_between_the_list_and_its_turn_no_longer_exists(
     start_org: StartOrg, cli_for: CliFor
 ) -> None:
     org = start_org(apps=40, app_users=2)
@@ -199,7 +199,7 @@ def test_faults_on_lists_of_children_lose_and_repeat_nothing(start_org: StartOrg
         assert_exact(cli, org, report)
 
 
-def test_a_stream_after_the_options_is_told_where_to_go(cli: Cli) -> None:
+def test_a_stream_after_the_options_is_refused_with_the_right_place(cli: Cli) -> None:
     done = cli("pull", "okta.applications", "--to", "lake", "okta.application_users")
     assert (done.code, "name all streams before the options: okta.application_users" in done.err) == (2, True)
     done = cli("pull", "okta.applications", "--to", "lake", "--fulll")

@@ -65,7 +65,7 @@ def test_no_records_at_all_is_a_question(start_org: StartOrg, cli_for: CliFor) -
     assert "is that what you expected?" in done.err
 
 
-def test_waits_are_told_with_their_reason(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_waits_are_reported_with_their_reason(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=500, faults=["503@2"]))
     assert re.search(r"asking again in \d\.\d s: Okta answered 503: E0000010", cli.pull().err)
 
@@ -91,7 +91,7 @@ def read_or_nothing(terminal: int) -> bytes:
 
 
 @pytest.mark.parametrize("no_colour", ["", "1"])
-def test_a_terminal_gets_a_live_line_and_colour_unless_unwanted(
+def test_a_terminal_gets_a_live_line_and_colour_unless_turned_off(
     start_org: StartOrg, cli_for: CliFor, no_colour: str
 ) -> None:
     cli = cli_for(start_org(users=800, latency=0.1))

@@ -164,8 +164,8 @@ def test_the_next_pull_asks_from_the_stored_cursor_and_leaves_out_what_was_deliv
     assert report["window"]["since"] == stored
     # What comes again was delivered byte for byte; the whole of it lies in the overlap.
     assert (report["records"], report["repeats"]) == (0, either.reports["users-again"]["records"])
-    asked = next(entry["target"] for entry in either.org.log if entry["collection"] == "users")
-    assert "lastUpdated" in asked
+    requested = next(entry["target"] for entry in either.org.log if entry["collection"] == "users")
+    assert "lastUpdated" in requested
     changed = set(either.org.change(2))
     report = either.pull("users").report
     assert report["records"] == len(changed)
@@ -176,8 +176,8 @@ def test_an_open_run_goes_on_from_its_checkpoint(either: Sample) -> None:
     report = either.pull("groups").report
     assert (report["run_id"], report["resumed"]) == (begun["run_id"], True)
     assert either.is_exact("groups", report)
-    asked = [entry["target"] for entry in either.org.log if entry["collection"] == "groups"]
-    assert all("after=" in target for target in asked), "no page that was taken in is asked for again"
+    requested = [entry["target"] for entry in either.org.log if entry["collection"] == "groups"]
+    assert all("after=" in target for target in requested), "no page that was taken in is asked for again"
     assert either.statuses()[report["run_id"]] == "committed"
 
 
@@ -187,15 +187,15 @@ def test_children_go_on_with_their_plan_and_their_open_partitions(either: Sample
     assert (report["run_id"], report["resumed"]) == (begun["run_id"], True)
     assert either.is_exact("group_members", report)
     assert report["partitions"]["complete"] == 9
-    asked = {entry["collection"] for entry in either.org.log}
-    assert asked == {"group_members"}, "the parents are in the plan"
+    requested = {entry["collection"] for entry in either.org.log}
+    assert requested == {"group_members"}, "the parents are in the plan"
 
 
 def test_a_log_is_polled_from_where_it_was_left(either: Sample) -> None:
     assert either.pull("system_log").report["records"] == 0
     either.org.add_events(3)
     report = either.pull("system_log").report
-    assert (report["records"], report["holes"]) == (3, [])
+    assert (report["records"], report["gaps"]) == (3, [])
     assert all("after=" in entry["target"] for entry in either.org.log)
 
 
@@ -316,7 +316,7 @@ def ids(org: PracticeOrg, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["parquet-zstd", "parquet-none", "arrow-zstd", "arrow-none", "flat", "text"])
-def test_tables_are_read_and_gone_on_with(sample: Sample, name: str) -> None:
+def test_tables_are_read_and_continued(sample: Sample, name: str) -> None:
     forms = {
         "flat": ("--format", "parquet", "--nested", "flatten", "--raw", "--contract", "rescue"),
         "text": ("--format", "arrow", "--nested", "json", "--contract", "freeze"),
@@ -425,11 +425,11 @@ class Heard:
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     """Start a server whose lists are empty."""
-    asked: list[dict[str, str]] = []
+    requested: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append({name.title(): value for name, value in self.headers.items()})
+            requested.append({name.title(): value for name, value in self.headers.items()})
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -440,7 +440,7 @@ def heard() -> Iterator[Heard]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield Heard(asked, f"http://127.0.0.1:{server.server_port}")
+        yield Heard(requested, f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
 
 

@@ -16,7 +16,7 @@ incremental:
   since: "{since}"
   until: "{until}"
 """
-Answer = Callable[[str, dict[str, str]], Reply]
+Response = Callable[[str, dict[str, str]], Reply]
 
 
 def page_of(query: dict[str, str], *, cap: int = 20) -> tuple[list[Any], int]:
@@ -30,16 +30,16 @@ def in_object(_: str, query: dict[str, str]) -> Reply:
     return Reply({"items": page_of(query)[0], "total": len(ITEMS)})
 
 
-def by_link(*, cap: int = 20, items: int = len(ITEMS), rel: str = 'rel="next"') -> Answer:
+def by_link(*, cap: int = 20, items: int = len(ITEMS), rel: str = 'rel="next"') -> Response:
     """Give items in an array, and a header line that names the next page."""
 
-    def answer(path: str, query: dict[str, str]) -> Reply:
+    def response(path: str, query: dict[str, str]) -> Reply:
         found, end = page_of(query, cap=cap)
         found = [item for item in found if item["id"] < items]
         limit = f"&limit={query['limit']}" if "limit" in query else ""
         return Reply(found, [("Link", f"<{path}?start={end}{limit}>; {rel}")] if end < items else [])
 
-    return answer
+    return response
 
 
 def assert_goes_on(done: Done, *parts: str) -> None:
@@ -70,7 +70,7 @@ def test_one_page_is_not_taken_for_a_list_with_a_larger_total(cli: Cli, listed: 
     assert index["ends"]["lists"][0]["contradicted"].startswith("`/total`")
 
 
-def test_a_list_whose_paginator_is_wrong_is_told_with_the_one_that_would_follow_it(cli: Cli) -> None:
+def test_a_list_whose_paginator_is_wrong_is_reported_with_the_one_that_would_follow_it(cli: Cli) -> None:
     define(cli.folder, "path: /items\nprimary_key: [/id]\npaginator: none")
     with serving(by_link()) as api:
         assert_goes_on(pull(cli, api), "the header `Link`", "`paginator: link_header` would follow it")
@@ -110,7 +110,7 @@ def test_a_link_that_cannot_be_read_fails_the_page_and_keeps_the_cursor(cli: Cli
     assert "since" not in api.requests[0], "the cursor was not moved"
 
 
-def test_an_unknown_paginator_is_told_with_those_there_are_and_none_is_proposed(cli: Cli) -> None:
+def test_an_unknown_paginator_is_reported_with_those_there_are_and_none_is_proposed(cli: Cli) -> None:
     define(cli.folder, "path: /items\nprimary_key: [/id]\npaginator: page")
     done = cli("pull", "acme.items", "--catalog", "catalog", "--to", "lake", ACME_URL="http://127.0.0.1:9")
     assert done.code == 2
@@ -144,7 +144,7 @@ def test_a_list_that_nothing_proves_is_complete_with_one_warning(cli: Cli) -> No
     assert (certain.code, certain.report["ends"]["counts"], certain.report["warnings"]) == (0, {"single": 1}, [])
 
 
-def test_a_server_without_a_usable_date_is_told_of_and_a_lag_stands_in_for_it(cli: Cli) -> None:
+def test_a_server_without_a_usable_date_is_reported_and_a_lag_stands_in_for_it(cli: Cli) -> None:
     listed = f"path: /items\nprimary_key: [/id]\npaginator: link_header\n{INCREMENTAL}"
     define(cli.folder, listed)
 
@@ -186,15 +186,15 @@ def test_next_links_in_a_circle_condemn_the_run_and_the_next_pull_starts_over(cl
 def test_a_definition_that_is_corrected_before_a_page_was_read_starts_over(cli: Cli) -> None:
     listed = "path: /{}\nprimary_key: [/id]\npaginator: link_header"
     define(cli.folder, listed.format("wrong"))
-    answer = by_link()
-    with serving(lambda path, query: answer(path, query) if path == "/items" else Reply({}, status=404)) as api:
+    response = by_link()
+    with serving(lambda path, query: response(path, query) if path == "/items" else Reply({}, status=404)) as api:
         assert pull(cli, api).code == 1
         define(cli.folder, listed.format("items"))
         done = pull(cli, api)
     assert (done.code, done.report["records"]) == (0, 537), done.err
 
 
-def test_a_link_in_the_body_that_stands_elsewhere_is_told_with_what_was_found(cli: Cli) -> None:
+def test_a_link_in_the_body_that_stands_elsewhere_is_reported_with_what_was_found(cli: Cli) -> None:
     define(cli.folder, "path: /items\nrecords: /items\nprimary_key: [/id]\npaginator: {body_link: /_links/next/href}")
     for links, found in [
         ({"next": "/items?start=20"}, "`/_links/next` is a text"),

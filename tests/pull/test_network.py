@@ -163,7 +163,7 @@ def test_everything_goes_through_the_proxy_but_loopback_and_what_no_proxy_names(
         assert connected == []
 
 
-def test_the_api_is_asked_by_the_same_rules(start_org: StartOrg, cli: Cli, tmp_path: Path) -> None:
+def test_the_api_is_requested_by_the_same_rules(start_org: StartOrg, cli: Cli, tmp_path: Path) -> None:
     org = start_org(users=10)
     cli.environment.pop("SSL_CERT_FILE", None)
     ca, file = trustme.CA(), tmp_path / "ca.pem"
@@ -184,10 +184,10 @@ def test_the_api_is_asked_by_the_same_rules(start_org: StartOrg, cli: Cli, tmp_p
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
 def test_no_request_to_loopback_goes_through_a_proxy(start_org: StartOrg, cli_for: CliFor, name: str) -> None:
-    asked: list[bytes] = []
+    requested: list[bytes] = []
 
     def note(client: socket.socket) -> None:
-        asked.append(client.recv(4096))
+        requested.append(client.recv(4096))
         client.close()
 
     with listening(note) as port:
@@ -198,10 +198,10 @@ def test_no_request_to_loopback_goes_through_a_proxy(start_org: StartOrg, cli_fo
         local = cli.environment["OKTA_ORG_URL"].replace(stand_ins.HERE, "localhost")
         assert cli.pull("--account", "local", **{**through, "OKTA_ORG_URL": local}).code == 0
         assert cli("demo", "--users", "50", **through).code == 0
-    assert asked == []
+    assert requested == []
 
 
-def test_a_certificate_that_is_wrong_is_told_at_once_and_in_words(
+def test_a_certificate_that_is_wrong_is_reported_at_once_and_in_words(
     start_org: StartOrg, cli: Cli, tmp_path: Path
 ) -> None:
     org = start_org(users=10)

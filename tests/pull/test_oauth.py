@@ -52,7 +52,7 @@ def outcomes(org: PracticeOrg) -> list[str]:
     return [request.outcome for request in org.token_requests]
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     assert done.code == code, done.err
     for part in parts:
         assert part in done.err
@@ -147,7 +147,7 @@ def test_with_another_token_each_stream_asks_only_for_the_scopes_it_needs(
     cli = oauth_cli(org)
     assert cli("pull", "okta.users", *cli.place.arguments).code == 0
     done = cli("pull", "okta.groups", *cli.place.arguments)
-    assert_told(done, 1, "Okta gave no access token (400): invalid_scope", "okta.groups.read", "Okta API Scopes")
+    assert_reports(done, 1, "Okta gave no access token (400): invalid_scope", "okta.groups.read", "Okta API Scopes")
 
 
 def test_every_stream_can_be_pulled_with_the_scopes_that_it_asks_for(
@@ -204,14 +204,14 @@ def test_a_clock_ten_minutes_off_does_not_matter(
     assert 0 < sum(outcome != "issued" for outcome in outcomes(org)) <= 6, outcomes(org)
 
 
-def test_a_scope_that_the_definition_forgot_is_told_although_the_answer_is_empty(
+def test_a_scope_that_the_definition_forgot_is_reported_although_the_response_is_empty(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], tmp_path: Path
 ) -> None:
     org = start_org(users=5, apps=3, app_users=1, clients=[by_key()])
     catalog = with_source(tmp_path, ("okta.apps.read", "okta.users.read"))
     cli = oauth_cli(org)
     done = cli("pull", "okta.application_users", *cli.place.arguments, "--catalog", catalog)
-    assert_told(done, 1, "refused the access token: this needs the scope okta.apps.read", "grant the app this scope")
+    assert_reports(done, 1, "refused the access token: this needs the scope okta.apps.read", "grant the app this scope")
     assert outcomes(org) == ["issued"], "another token would have no more scopes"
 
 
@@ -229,7 +229,7 @@ def test_a_scope_that_the_definition_forgot_is_told_although_the_answer_is_empty
         ("token/big-record:300000", 1, ["more than 256 KB"]),
     ],
 )
-def test_trouble_at_the_token_endpoint_is_waited_out_or_told(
+def test_trouble_at_the_token_endpoint_is_waited_out_or_reported(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], fault: str, code: int, parts: list[str]
 ) -> None:
     org = start_org(users=250, clients=[by_key()], faults=[fault], window=0.5)
@@ -237,7 +237,7 @@ def test_trouble_at_the_token_endpoint_is_waited_out_or_told(
     if code == 0:
         assert (done.code, done.report["records"]) == (0, 250), done.err
     else:
-        assert_told(done, code, *parts)
+        assert_reports(done, code, *parts)
         assert len(org.token_requests) <= 6
 
 
@@ -249,7 +249,7 @@ def test_trouble_at_the_token_endpoint_is_waited_out_or_told(
         ({"OKTA_PRIVATE_KEY": "", "OKTA_CLIENT_SECRET": SECRET}, "invalid_client", ["private key"]),
     ],
 )
-def test_a_client_that_is_refused_is_told_what_to_check_and_does_not_hammer(
+def test_a_client_that_is_refused_is_reported_with_what_to_check_and_does_not_hammer(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], settings: dict[str, str], outcome: str, parts: list[str]
 ) -> None:
     org = start_org(users=5, apps=20, app_users=2, clients=[by_key()])
@@ -282,12 +282,12 @@ def test_a_client_that_is_refused_is_told_what_to_check_and_does_not_hammer(
         ({"OKTA_TOKEN_URL": "http://acme.okta.com/token"}, ["plain http"]),
     ],
 )
-def test_what_can_not_sign_in_is_told_before_anything_is_asked(
+def test_what_can_not_sign_in_is_reported_before_any_request(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], settings: dict[str, str], parts: list[str]
 ) -> None:
     org = start_org(users=5, clients=[by_key()])
     cli = oauth_cli(org, **settings)
-    assert_told(cli.pull(), 2, *parts)
+    assert_reports(cli.pull(), 2, *parts)
     assert (org.request_count, (cli.folder / "lake").exists()) == (0, False)
 
 
@@ -301,7 +301,9 @@ def test_a_token_that_is_refused_is_not_taken_for_a_feature_that_is_lacking(
     wrong = {"OKTA_TOKEN_URL": f"{org.url}/nothing/here"} if why == "address" else {}
     for _ in range(2):
         done = cli("pull", stream, *cli.place.arguments, **wrong)
-        assert_told(done, 1, "gave no access token (40", "invalid_scope" if why == "scope" else "check the token URL")
+        assert_reports(
+            done, 1, "gave no access token (40", "invalid_scope" if why == "scope" else "check the token URL"
+        )
     org.set_client(by_key())
     done = cli("pull", stream, *cli.place.arguments, "--json")
     truth = {"okta.policies": "policies", "okta.devices": "devices"}.get(stream, "authorization_servers")
@@ -310,7 +312,7 @@ def test_a_token_that_is_refused_is_not_taken_for_a_feature_that_is_lacking(
     assert not (done.report["partitions"] or {}).get("unavailable")
 
 
-def test_check_tells_the_scopes_that_streams_need_and_gets_a_token_for_them(
+def test_check_shows_the_scopes_that_streams_need_and_gets_a_token_for_them(
     start_org: StartOrg, oauth_cli: Callable[..., Cli], cli_for: CliFor
 ) -> None:
     org = start_org(users=5, clients=[by_key(scopes=["okta.apps.read", "okta.groups.read", "okta.users.read"])])
@@ -319,23 +321,25 @@ def test_check_tells_the_scopes_that_streams_need_and_gets_a_token_for_them(
     assert "scopes        okta.apps.read okta.groups.read okta.users.read (granted by Okta)" in done.err
     assert "circulate pull okta.application_users okta.users okta.group_members" in done.err
     assert done.code == 0
-    asked = org.request_count
+    requested = org.request_count
     done = cli("check", "okta.groups")
     assert (done.code, "signed in to" in done.err) == (0, True)
     # A token and the first page, once more in a smaller size: reading users would take a scope that groups do not need.
-    assert org.request_count == asked + 2
-    assert_told(cli("check", "okta.users", "okta.system_log"), 1, "invalid_scope", "okta.logs.read okta.users.read")
-    assert_told(cli("check", "okta.user", "okta.users"), 2, "did you mean `okta.users`?")
-    assert_told(cli("check", "okta.users", "github.repos"), 2, "one source at a time")
+    assert org.request_count == requested + 2
+    assert_reports(cli("check", "okta.users", "okta.system_log"), 1, "invalid_scope", "okta.logs.read okta.users.read")
+    assert_reports(cli("check", "okta.user", "okta.users"), 2, "did you mean `okta.users`?")
+    assert_reports(cli("check", "okta.users", "github.repos"), 2, "one source at a time")
     by_token = cli_for(org)("check", "okta.system_log")
     assert (by_token.code, "okta.logs.read (what an OAuth app would need)" in by_token.err) == (0, True)
 
 
-def test_an_endpoint_without_scopes_is_told(start_org: StartOrg, oauth_cli: Callable[..., Cli], tmp_path: Path) -> None:
+def test_an_endpoint_without_scopes_is_reported(
+    start_org: StartOrg, oauth_cli: Callable[..., Cli], tmp_path: Path
+) -> None:
     catalog = with_source(tmp_path, ("scopes: [okta.users.read]\n\nlist", "list"))
     org = start_org(users=5, clients=[by_key()])
     done = oauth_cli(org).pull("--catalog", catalog)
-    assert_told(done, 2, "does not tell which OAuth scopes this needs", "scopes: [...]")
+    assert_reports(done, 2, "does not tell which OAuth scopes this needs", "scopes: [...]")
     assert org.request_count == 0
 
 

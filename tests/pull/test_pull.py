@@ -85,7 +85,7 @@ def test_a_page_size_that_the_api_cannot_serve_is_made_smaller(start_org: StartO
     assert_identical(cli.manifest(done), org, 450)
 
 
-def test_compressed_answers_are_understood(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_compressed_responses_are_understood(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=500, gzip=True)
     cli = cli_for(org)
     assert_identical(cli.manifest(cli.pull()), org, 500)
@@ -134,7 +134,7 @@ def test_ndjson_has_a_record_per_line(start_org: StartOrg, cli_for: CliFor) -> N
 
 
 @pytest.mark.parametrize("compression", ["zstd", "none"])
-def test_other_compressions_verify_and_tell_their_names(start_org: StartOrg, cli_for: CliFor, compression: str) -> None:
+def test_other_compressions_verify_and_name_themselves(start_org: StartOrg, cli_for: CliFor, compression: str) -> None:
     cli = cli_for(start_org(users=300))
     manifest = cli.manifest(cli.pull("--compression", compression))
     (path,) = objects(manifest)

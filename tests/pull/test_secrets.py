@@ -28,24 +28,24 @@ CANARY = "00cAnary/T0k3n+th4t-mu5t.never_show~42"
 HALF = len(CANARY) // 2
 PART = 12
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
 
 class Echo(ThreadingHTTPServer):
-    """An API that answers by a script: each request is handed to the next of its answers, the last one stays."""
+    """An API with scripted responses: each request gets the next one of its path, the last one stays."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.answers: dict[str, list[Answer]] = {}
+        self.responses: dict[str, list[Response]] = {}
 
-    def answer(self, path: str, status: int, body: object = None, **headers: str) -> None:
-        """Answer requests of a path so from now on, after the answers that it has already."""
+    def respond(self, path: str, status: int, body: object = None, **headers: str) -> None:
+        """Add a response to those of a path; the last one stays."""
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = (status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
-        self.answers.setdefault(path, []).append(answer)
+        response = (status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
+        self.responses.setdefault(path, []).append(response)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,8 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        answers = self.server.answers[self.path.partition("?")[0]]
-        status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        responses = self.server.responses[self.path.partition("?")[0]]
+        status, headers, body = responses.pop(0) if len(responses) > 1 else responses[0]
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -139,8 +139,8 @@ def test_a_token_that_a_server_sends_back_is_neither_shown_nor_stored(
     body = {"errorCode": text, "errorSummary": f"{text} is wrong", "errorCauses": [{"errorSummary": text}]}
     headers = {"X_Okta_Request_Id": text if text.isascii() and text.isprintable() else CANARY}
     # Retried first, which is noted.
-    echo.answer("/api/v1/users", 503, body, Retry_After="0", **headers)
-    echo.answer("/api/v1/users", status, body, WWW_Authenticate=f'Bearer error="x", scope="{CANARY}"', **headers)
+    echo.respond("/api/v1/users", 503, body, Retry_After="0", **headers)
+    echo.respond("/api/v1/users", status, body, WWW_Authenticate=f'Bearer error="x", scope="{CANARY}"', **headers)
     done = cli.pull(OKTA_ORG_URL=echo.url, OKTA_API_TOKEN=CANARY)
     assert (done.code, "***" in done.err) == (1, True), done.err
     assert "asking again" in done.err
@@ -162,10 +162,10 @@ def test_a_token_that_a_server_sends_back_is_neither_shown_nor_stored(
         (200, [{"id": "1"}], {"Link": f'</api/v1/users?after={urllib.parse.quote(CANARY)}>; rel="next"'}),
     ],
 )
-def test_wherever_it_stands_in_an_answer(
+def test_wherever_it_stands_in_a_response(
     cli: Cli, echo: Echo, status: int, body: object, headers: dict[str, str]
 ) -> None:
-    echo.answer("/api/v1/users", status, body, **headers)
+    echo.respond("/api/v1/users", status, body, **headers)
     done = cli.pull(OKTA_ORG_URL=echo.url, OKTA_API_TOKEN=CANARY)
     assert done.code == 1, done.err
     assert_no_canary(everything(cli, done))
@@ -174,7 +174,7 @@ def test_wherever_it_stands_in_an_answer(
 @pytest.mark.parametrize("form", ECHOES)
 def test_a_token_endpoint_that_sends_the_secret_back(cli: Cli, echo: Echo, form: str) -> None:
     body = {"error": "invalid_client", "error_description": ECHOES[form]}
-    echo.answer("/oauth2/v1/token", 401, body, WWW_Authenticate=f'Basic realm="{CANARY}"')
+    echo.respond("/oauth2/v1/token", 401, body, WWW_Authenticate=f'Basic realm="{CANARY}"')
     given = {"OKTA_ORG_URL": echo.url, "OKTA_API_TOKEN": "", "OKTA_CLIENT_ID": "client", "OKTA_CLIENT_SECRET": CANARY}
     done = cli.pull(**given)
     assert (done.code, "invalid_client" in done.err) == (1, True), done.err
@@ -183,23 +183,23 @@ def test_a_token_endpoint_that_sends_the_secret_back(cli: Cli, echo: Echo, form:
 
 def test_what_an_api_calls_things_is_shown_with_escapes_and_used_as_it_is(cli: Cli, echo: Echo) -> None:
     group = "g\x1b[31m\n\u202e1"
-    echo.answer("/api/v1/groups", 200, [{"id": "good"}, {"id": group}])
-    echo.answer("/api/v1/groups/good/users", 200, [{"id": "u1"}])
+    echo.respond("/api/v1/groups", 200, [{"id": "good"}, {"id": group}])
+    echo.respond("/api/v1/groups/good/users", 200, [{"id": "u1"}])
     quoted = urllib.parse.quote(group, safe="")
-    echo.answer(f"/api/v1/groups/{quoted}/users", 403, {"errorCode": "E0000006", "errorSummary": "no\x1b[2K\r\nno"})
+    echo.respond(f"/api/v1/groups/{quoted}/users", 403, {"errorCode": "E0000006", "errorSummary": "no\x1b[2K\r\nno"})
     given = {"OKTA_ORG_URL": echo.url, "OKTA_API_TOKEN": CANARY}
     done = cli("pull", "okta.group_members", *cli.place.arguments, "--account", "a", "--json", **given)
     assert done.code == 3, done.err
-    (hole,) = done.report["holes"]
-    assert r"g\u{1b}[31m\n\u{202e}1" in hole
+    (gap,) = done.report["gaps"]
+    assert r"g\u{1b}[31m\n\u{202e}1" in gap
     assert "\x1b" not in done.err + done.out
     assert r"no\u{1b}[2K\r\nno" in done.err
     index = json.loads((cli.place.lake() / done.report["manifest"]).read_text())
-    assert index["holes"] == [hole]
+    assert index["gaps"] == [gap]
 
 
 def test_a_request_id_of_60_kb_is_cut(cli: Cli, echo: Echo) -> None:
-    echo.answer("/api/v1/users", 400, {}, X_Okta_Request_Id="r" * 60_000)
+    echo.respond("/api/v1/users", 400, {}, X_Okta_Request_Id="r" * 60_000)
     done = cli.pull(OKTA_ORG_URL=echo.url, OKTA_API_TOKEN=CANARY)
     assert "rrr… (60000 characters)" in done.err
     assert len(done.err) < 2_000
@@ -208,7 +208,7 @@ def test_a_request_id_of_60_kb_is_cut(cli: Cli, echo: Echo) -> None:
 
 def test_no_object_holds_a_token_where_python_can_see_it(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKTA_ORG_URL", echo.url)
-    echo.answer("/api/v1/users", 200, [{"id": "1"}])
+    echo.respond("/api/v1/users", 200, [{"id": "1"}])
     settings = json.loads(json.dumps({"api_token": CANARY}))
     source = circulate_core.source("okta", settings=settings)
     users = source.stream("users")

@@ -166,6 +166,6 @@ def test_a_config_file_without_bottom_is_no_crash(cli: Cli) -> None:
     assert (done.code, "Traceback" in done.err, "nested too deeply" in done.err) == (2, False, True), done.err
 
 
-def test_a_setting_that_is_no_unicode_is_told_as_that(cli: Cli) -> None:
+def test_a_setting_that_is_no_unicode_is_reported_as_that(cli: Cli) -> None:
     done = cli("check", "okta", OKTA_ORG_URL="https://acme.okta.com", OKTA_API_TOKEN="00a\udcff")
     assert (done.code, "`api_token` is not Unicode" in done.err) == (2, True), done.err

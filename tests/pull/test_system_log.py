@@ -32,7 +32,7 @@ def delivered(cli: Cli, dones: list[Done], org: PracticeOrg) -> tuple[int, int, 
     return same, len(truth) - same, extra
 
 
-def time(text: str) -> datetime:
+def parsed(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -118,14 +118,14 @@ def test_a_part_of_time_is_asked_for_in_windows_and_the_cursor_stays(start_org: 
     times = sorted(entry["lastUpdated"] for entry in org.truth("logs"))
     since, until = times[100], times[4000]
     done = polled(cli, "--since", since, "--until", until)
-    wanted = [key_of(e) for e in org.truth("logs") if time(since) <= time(e["lastUpdated"]) < time(until)]
-    comparison = compare(cli.manifest(done), wanted)
-    assert (comparison.same, comparison.missing, comparison.extra) == (len(wanted), 0, 0)
+    needed = [key_of(e) for e in org.truth("logs") if parsed(since) <= parsed(e["lastUpdated"]) < parsed(until)]
+    comparison = compare(cli.manifest(done), needed)
+    assert (comparison.same, comparison.missing, comparison.extra) == (len(needed), 0, 0)
     assert done.report["partitions"]["complete"] >= 3, "a window a day"
     assert polled(cli).report["records"] == 5000
 
 
-def test_what_the_org_no_longer_keeps_is_told(start_org: StartOrg, cli_for: CliFor) -> None:
+def test_what_the_org_no_longer_keeps_is_reported(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(events=10)
     cli = cli_for(org)
     now = datetime.now(UTC)

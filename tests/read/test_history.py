@@ -102,12 +102,12 @@ class Shown:
 
 
 def test_a_display_is_drawn_a_few_times_a_second_and_loses_no_note() -> None:
-    clock, shown, told = Clock(), Shown(), list[int]()
-    with Watch(History(clock=clock), shown, lambda each: told.append(each["records"]), clock=clock) as watch:
+    clock, shown, reported = Clock(), Shown(), list[int]()
+    with Watch(History(clock=clock), shown, lambda each: reported.append(each["records"]), clock=clock) as watch:
         for step in range(11):
             clock.now = 100.0 + step * 0.05
             watch.show(snapshot(records=step, notes=[f"note {step}"]))
-    assert told == list(range(11))
+    assert reported == list(range(11))
     assert shown.records == [0, 4, 8]
     assert shown.notes == [f"note {step}" for step in range(9)]
     assert shown.ended == ["not read to its end"]

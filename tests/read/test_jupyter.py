@@ -139,7 +139,7 @@ def test_a_manifest_says_what_a_run_wrote(start_org: StartOrg, lake: Path) -> No
     assert (manifest.verdict, manifest.run_id, manifest.stream) == ("complete", report["run_id"], "okta.users")
     assert (manifest.account, manifest.mode, manifest.window) == ("acme", "incremental", report["window"])
     assert manifest.totals["records"] == sum(entry["records"] for entry in manifest.objects) == 2_300
-    assert (manifest.holes, manifest.unavailable, manifest.path) == ([], None, f"{lake}/{report['manifest']}")
+    assert (manifest.gaps, manifest.unavailable, manifest.path) == ([], None, f"{lake}/{report['manifest']}")
     assert all(Path(path).is_file() for path in manifest.paths)
     html = shown(manifest)
     for part in (

@@ -44,7 +44,7 @@ REPORT: dict[str, Any] = {
     "repeats": 3,
     "unavailable": None,
     "partitions": None,
-    "holes": [],
+    "gaps": [],
     "records_without_time": 0,
     "next_since": "2026-11-22T05:25:00Z",
     "continuation": None,
@@ -133,7 +133,7 @@ def test_a_report_says_what_came_of_a_pull() -> None:
         ({"status": "failed", "manifest": None}, ["✗", "failed", "goes on from the last checkpoint"]),
         ({"status": "busy", "held_by": ["process 7", "2026-11-22T05:30:00Z"]}, ["●", "process 7", "05:30:00"]),
         ({"status": "busy", "held_by": [None, "2026-11-22T05:30:00Z"]}, ["a pending run"]),
-        ({"holes": [f"id {number}" for number in range(25)]}, ["id 0", "id 9", "and 15 more"]),
+        ({"gaps": [f"id {number}" for number in range(25)]}, ["id 0", "id 9", "and 15 more"]),
         ({"unavailable": "no licence"}, ["no licence"]),
         ({"partitions": {"complete": 5, "gone": 1, "refused": 0, "unavailable": 0}}, ["5 complete · 1 gone meanwhile"]),
         ({"destination": "reader"}, ["10,000 records in 50 pages · 14.5 MB"]),
@@ -228,7 +228,7 @@ def test_nothing_that_data_holds_becomes_markup() -> None:
     batch = batch_of({EVIL: EVIL, "in": {EVIL: [EVIL]}})
     everything = [
         batch._repr_html_(),
-        report_with(stream=EVIL, account=EVIL, holes=[EVIL], unavailable=EVIL, stopped_by=EVIL)._repr_html_(),
+        report_with(stream=EVIL, account=EVIL, gaps=[EVIL], unavailable=EVIL, stopped_by=EVIL)._repr_html_(),
         report_with(status="busy", held_by=[EVIL, None])._repr_html_(),
         html.progress(EVIL, [EVIL], SNAPSHOT, EVIL, [EVIL]),
         html.ended(EVIL, Ending("✗", "red", EVIL, [EVIL])),
@@ -269,7 +269,7 @@ def test_the_line_that_stays_has_the_verdict() -> None:
         "complete",
         ["10,000 records", "50 pages", "3.0 s", "2.5 s waited", "1 sent again"],
     )
-    assert ending_of(given(holes=["id 1"], status="partial"), 3.0).facts[-1] == "1 part missing"
+    assert ending_of(given(gaps=["id 1"], status="partial"), 3.0).facts[-1] == "1 part missing"
     assert ending_of(given(status="busy"), 3.0).word == "busy"
     assert ending_without_report(ValueError("no"), SNAPSHOT, 3.0).word == "failed"
     assert ending_without_report(KeyboardInterrupt(), SNAPSHOT, 3.0).word == "interrupted"

@@ -119,23 +119,23 @@ MOMENTS = [BEGIN + timedelta(minutes=10 * number) for number in range(100)]
     "times",
     [
         MOMENTS,
-        [moment.isoformat() for moment in MOMENTS],
-        [moment.isoformat().replace("+00:00", "Z") for moment in MOMENTS],
-        [moment.replace(tzinfo=None) for moment in MOMENTS],
-        [moment.astimezone(timezone(timedelta(hours=5))) for moment in MOMENTS],
-        (moment for moment in MOMENTS),
-        np.array([moment.replace(tzinfo=None) for moment in MOMENTS], dtype="datetime64[us]"),
-        list(np.array([moment.replace(tzinfo=None) for moment in MOMENTS], dtype="datetime64[us]")),
+        [time.isoformat() for time in MOMENTS],
+        [time.isoformat().replace("+00:00", "Z") for time in MOMENTS],
+        [time.replace(tzinfo=None) for time in MOMENTS],
+        [time.astimezone(timezone(timedelta(hours=5))) for time in MOMENTS],
+        (time for time in MOMENTS),
+        np.array([time.replace(tzinfo=None) for time in MOMENTS], dtype="datetime64[us]"),
+        list(np.array([time.replace(tzinfo=None) for time in MOMENTS], dtype="datetime64[us]")),
         pd.Series(MOMENTS),
         pd.Series(MOMENTS).dt.tz_localize(None),
         pd.Series(MOMENTS).dt.tz_convert("America/New_York"),
-        pd.Series([moment.isoformat() for moment in MOMENTS]),
-        pd.Series([moment.isoformat() for moment in MOMENTS], dtype="object"),
+        pd.Series([time.isoformat() for time in MOMENTS]),
+        pd.Series([time.isoformat() for time in MOMENTS], dtype="object"),
         pd.DatetimeIndex(MOMENTS),
         pl.Series(MOMENTS),
-        pl.Series([moment.replace(tzinfo=None) for moment in MOMENTS]),
+        pl.Series([time.replace(tzinfo=None) for time in MOMENTS]),
         pl.Series(MOMENTS).dt.convert_time_zone("America/New_York"),
-        pl.Series([moment.isoformat() for moment in MOMENTS]),
+        pl.Series([time.isoformat() for time in MOMENTS]),
     ],
     ids=lambda times: f"{type(times).__module__}.{getattr(times, 'dtype', 'list')}",
 )
@@ -221,7 +221,7 @@ def test_weeks_begin_on_mondays() -> None:
         ({"times": MOMENTS, "bin": "1s"}, "too short"),
     ],
 )
-def test_wrong_arguments_are_told(arguments: dict[str, Any], message: str) -> None:
+def test_wrong_arguments_are_reported(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         plots.events(**arguments)
 

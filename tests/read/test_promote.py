@@ -13,14 +13,14 @@ import pytest
 from support.cli import CliFor, Done, StartOrg
 from support.places import Bucket, Folder, client
 from support.promotions import Promoting, root
-from support.proxy import Answer, Fate, Handler, proxy
+from support.proxy import Fate, Handler, Response, proxy
 
 USERS = 250
 MODES = pytest.mark.parametrize("mode", [(), ("--compact",)], ids=["as-it-is", "compact"])
 Make = Callable[..., Promoting]
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     """The error and its hint say this."""
     assert done.code == code, done.err
     error = done.err[done.err.index("error: ") :]
@@ -149,7 +149,7 @@ def test_ctrl_c_lets_what_was_begun_end(in_aws: Promoting, aws: str) -> None:
         if request.copies:
             held.set()
             release.wait(30)
-        return Fate.ANSWERED
+        return Fate.PASSED_ON
 
     with proxy(aws, hold) as slow:
         in_aws.cli.environment["AWS_ENDPOINT_URL_S3"] = slow.url
@@ -170,14 +170,18 @@ def test_ctrl_c_lets_what_was_begun_end(in_aws: Promoting, aws: str) -> None:
 
 
 @MODES
-def test_what_is_missing_or_changed_is_told_and_is_not_promoted(promoting: Promoting, mode: tuple[str, ...]) -> None:
+def test_what_is_missing_or_changed_is_reported_and_is_not_promoted(
+    promoting: Promoting, mode: tuple[str, ...]
+) -> None:
     key = promoting.pull()
     place = promoting.cli.place
     victim = sorted(place.lake().rglob("*.json.gz"))[7].relative_to(place.lake())
     change(promoting, victim, b"something else")
-    assert_told(promoting(key, *mode), 1, "differs from what was written", str(victim))
+    assert_reports(promoting(key, *mode), 1, "differs from what was written", str(victim))
     change(promoting, victim, None)
-    assert_told(promoting(key, *mode), 1, "an object that the manifest names is missing", str(victim), "lifecycle rule")
+    assert_reports(
+        promoting(key, *mode), 1, "an object that the manifest names is missing", str(victim), "lifecycle rule"
+    )
     assert not (promoting.data.lake() / key).exists()
     assert not (promoting.data.lake() / victim).exists()
 
@@ -199,13 +203,13 @@ def change(promoting: Promoting, key: Path, content: bytes | None, *, readers: b
 
 
 @MODES
-def test_what_is_in_the_way_is_told_and_stays(promoting: Promoting, mode: tuple[str, ...]) -> None:
+def test_what_is_in_the_way_is_reported_and_stays(promoting: Promoting, mode: tuple[str, ...]) -> None:
     key = promoting.pull()
     model = Promoting(promoting.cli, Folder(promoting.cli.folder / "model"))
     assert model(key, *mode).code == 0
     victim = min(model.data.lake().rglob("*.gz")).relative_to(model.data.lake())
     change(promoting, victim, b"of somebody else", readers=True)
-    assert_told(promoting(key, *mode), 1, "another object is stored under this key", str(victim))
+    assert_reports(promoting(key, *mode), 1, "another object is stored under this key", str(victim))
     assert (promoting.data.lake() / victim).read_bytes() == b"of somebody else"
     assert not (promoting.data.lake() / key).exists()
 
@@ -219,15 +223,15 @@ def test_an_object_that_changes_between_look_and_copy_is_not_copied(in_aws: Prom
             changed.append(request.path.partition("?")[0])
             (victim,) = (file for file in in_aws.cli.place.lake().rglob("*.json.gz") if changed[0].endswith(file.name))
             change(in_aws, victim.relative_to(in_aws.cli.place.lake()), b"something else")
-        return Fate.ANSWERED
+        return Fate.PASSED_ON
 
     with proxy(aws, change_first) as between:
         done = in_aws(key, AWS_ENDPOINT_URL_S3=between.url)
-    assert_told(done, 1, "differs from what was written", changed[0].rsplit("/", 1)[-1])
+    assert_reports(done, 1, "differs from what was written", changed[0].rsplit("/", 1)[-1])
     assert not any(changed[0].endswith(file.name) for file in in_aws.data.lake().rglob("*.gz"))
 
 
-def test_a_manifest_part_that_was_changed_is_told(promoting: Promoting) -> None:
+def test_a_manifest_part_that_was_changed_is_reported(promoting: Promoting) -> None:
     key = promoting.pull()
     lake = promoting.cli.place.lake()
     part = min((lake / key.removesuffix(".json")).glob("0-*.json"))
@@ -242,12 +246,12 @@ def test_runs_that_do_not_count_are_refused(promoting: Promoting) -> None:
     place = promoting.cli.place
     state = place.state if isinstance(place, Bucket) else ("--state", str(place.path / ".circulate/state.db"))
     assert promoting.cli("state", "abandon", run, *state).code == 0
-    assert_told(promoting(key), 1, "the run was abandoned", "circulate runs")
+    assert_reports(promoting(key), 1, "the run was abandoned", "circulate runs")
     unknown = promoting.pull()
     other = promoting.cli.folder / "other.db"
     assert promoting.cli("state", "init", "--state", str(other)).code == 0
     done = promoting.cli("promote", promoting.manifest(unknown), "--to", root(promoting.data), "--state", str(other))
-    assert_told(done, 1, "state does not know the run", "--state")
+    assert_reports(done, 1, "state does not know the run", "--state")
     assert not list(promoting.data.lake().rglob("*"))
 
 
@@ -266,8 +270,8 @@ def test_a_run_whose_promotion_has_begun_is_not_given_up_by_itself(
         assert (busy.code, busy.report["manifest"], promoting.status(key)) == (4, key, "pending")
     run, place = promoting.cli.runs()[0]["run_id"], promoting.cli.place
     state = place.state if isinstance(place, Bucket) else ("--state", str(place.path / ".circulate/state.db"))
-    assert_told(promoting.cli("state", "abandon", run, *state), 1, "the promotion of this run has begun", "--force")
-    assert_told(promoting.cli("state", "reset", "okta.users", *state), 1, "has begun", "--force")
+    assert_reports(promoting.cli("state", "abandon", run, *state), 1, "the promotion of this run has begun", "--force")
+    assert_reports(promoting.cli("state", "reset", "okta.users", *state), 1, "has begun", "--force")
     assert promoting(key, *mode).code == 0
     assert (promoting.is_exact(key), promoting.status(key)) == (True, "committed")
     assert promoting.cli.pull().report["repeats"] > 0, "its cursor counts"
@@ -279,7 +283,7 @@ def test_a_promotion_that_cannot_end_can_be_given_up_by_force(promoting: Promoti
     run, place = promoting.cli.runs()[0]["run_id"], promoting.cli.place
     state = place.state if isinstance(place, Bucket) else ("--state", str(place.path / ".circulate/state.db"))
     assert promoting.cli("state", "abandon", run, "--force", *state).code == 0
-    assert_told(promoting(key), 1, "the run was abandoned")
+    assert_reports(promoting(key), 1, "the run was abandoned")
     assert promoting.cli.pull().report["records"] == USERS
 
 
@@ -288,50 +292,50 @@ def test_a_run_that_its_worker_did_not_commit_is_left_for_the_next_pull(promotin
     assert promoting.cli.pull(*lease, CIRCULATE_CRASH="after-index#1").code < 0
     (index,) = promoting.cli.place.lake().glob("_circulate/okta/practice/users/*.json")
     key = str(index.relative_to(promoting.cli.place.lake()))
-    assert_told(promoting(key), 1, "the run is not finished: the next pull commits it", "pull the stream once more")
+    assert_reports(promoting(key), 1, "the run is not finished: the next pull commits it", "pull the stream once more")
     while promoting.cli.pull(*lease).code == 4:
         pass
     assert promoting(key).code == 0
     assert promoting.is_exact(key)
 
 
-def test_mistakes_are_told(in_aws: Promoting, in_folders: Promoting) -> None:
+def test_mistakes_are_reported(in_aws: Promoting, in_folders: Promoting) -> None:
     key = in_aws.pull()
     to, manifest = ("--to", root(in_aws.data)), in_aws.manifest(key)
-    assert_told(in_aws.cli("promote", manifest, *to), 2, "the state of", "must be named", "--state")
+    assert_reports(in_aws.cli("promote", manifest, *to), 2, "the state of", "must be named", "--state")
     missing = in_aws(key.replace("Z-", "Z-0"))
     assert (missing.code, "there is no such manifest" in missing.err) == (1, True)
     elsewhere = in_aws.cli("promote", "lake/run.json", *to)
     assert (elsewhere.code, "is not below a `_circulate` folder" in elsewhere.err) == (2, True)
     itself = in_aws(key, "--to", root(in_aws.cli.place))
     assert (itself.code, "another place than it is in" in itself.err) == (2, True)
-    assert_told(in_aws(key, "--to", "gs://data"), 2, "`gs` is no place for data", "s3://bucket/prefix")
-    assert_told(in_aws(key, "--to", "s3://no-such-bucket/x"), 1, "NoSuchBucket", "make the bucket first")
+    assert_reports(in_aws(key, "--to", "gs://data"), 2, "`gs` is no place for data", "s3://bucket/prefix")
+    assert_reports(in_aws(key, "--to", "s3://no-such-bucket/x"), 1, "NoSuchBucket", "make the bucket first")
     lake = in_folders.cli.place.lake()
     done = in_folders.cli("promote", str(lake / key), "--to", "data")
-    assert_told(done, 1, "there is no state file", "--state")
+    assert_reports(done, 1, "there is no state file", "--state")
 
 
-def refusal(status: int, code: str) -> Answer:
+def refusal(status: int, code: str) -> Response:
     """An error as S3 tells it."""
-    return Answer(status, body=f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode())
+    return Response(status, body=f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode())
 
 
 @pytest.mark.parametrize(
-    ("answer", "parts"),
+    ("response", "parts"),
     [
         (refusal(403, "AccessDenied"), ["allow s3:PutObject, and s3:GetObject on arn:aws:s3:::lake-", "/data/*"]),
         (refusal(507, "InsufficientStorage"), ["InsufficientStorage"]),
         (refusal(503, "SlowDown"), ["SlowDown", "nothing is lost"]),
     ],
 )
-def test_a_target_that_refuses_is_told_and_takes_all_later(
-    in_aws: Promoting, aws: str, answer: Answer, parts: list[str]
+def test_a_target_that_refuses_is_reported_and_takes_all_later(
+    in_aws: Promoting, aws: str, response: Response, parts: list[str]
 ) -> None:
     key, numbers = in_aws.pull(), count()
 
-    def refuse_later_copies(request: Handler) -> Fate | Answer:
-        return answer if request.copies and next(numbers) >= 7 else Fate.ANSWERED
+    def refuse_later_copies(request: Handler) -> Fate | Response:
+        return response if request.copies and next(numbers) >= 7 else Fate.PASSED_ON
 
     with proxy(aws, refuse_later_copies) as full:
         done = in_aws(key, AWS_ENDPOINT_URL_S3=full.url, AWS_MAX_ATTEMPTS="2")
@@ -345,13 +349,13 @@ def test_a_target_that_refuses_is_told_and_takes_all_later(
 
 
 @pytest.mark.parametrize("trouble", [refusal(503, "SlowDown"), refusal(500, "InternalError"), Fate.UNHEARD])
-def test_trouble_that_passes_is_not_noticed(in_aws: Promoting, aws: str, trouble: Fate | Answer) -> None:
+def test_trouble_that_passes_is_not_noticed(in_aws: Promoting, aws: str, trouble: Fate | Response) -> None:
     key = in_aws.pull()
     for method in ("HEAD", "PUT", "GET"):
         promoting, numbers = Promoting.of(in_aws.cli), count()
 
-        def fail_some(request: Handler, method: str = method, numbers: Iterator[int] = numbers) -> Fate | Answer:
-            return trouble if request.command == method and next(numbers) in {1, 3} else Fate.ANSWERED
+        def fail_some(request: Handler, method: str = method, numbers: Iterator[int] = numbers) -> Fate | Response:
+            return trouble if request.command == method and next(numbers) in {1, 3} else Fate.PASSED_ON
 
         with proxy(aws, fail_some) as rough:
             done = promoting(key, AWS_ENDPOINT_URL_S3=rough.url)
@@ -360,15 +364,15 @@ def test_trouble_that_passes_is_not_noticed(in_aws: Promoting, aws: str, trouble
         assert next(numbers) > 3
 
 
-def test_answers_that_are_lost_count_once(in_aws: Promoting, aws: str) -> None:
+def test_responses_that_are_lost_count_once(in_aws: Promoting, aws: str) -> None:
     key, lost = in_aws.pull(), set()
 
     def lose_first(request: Handler) -> Fate:
         sent = (request.path, request.headers.get("amz-sdk-invocation-id"))
         if not request.writes or sent in lost:
-            return Fate.ANSWERED
+            return Fate.PASSED_ON
         lost.add(sent)
-        return Fate.UNANSWERED
+        return Fate.RESPONSE_LOST
 
     with proxy(aws, lose_first) as lossy:
         done = in_aws(key, AWS_ENDPOINT_URL_S3=lossy.url)
@@ -378,7 +382,7 @@ def test_answers_that_are_lost_count_once(in_aws: Promoting, aws: str) -> None:
 
 
 @MODES
-def test_a_full_disk_is_told_and_takes_the_rest_later(in_folders: Promoting, mode: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported_and_takes_the_rest_later(in_folders: Promoting, mode: tuple[str, ...]) -> None:
     key = in_folders.pull()
     disk = in_folders.cli.folder / "data"
     disk.mkdir()
@@ -391,7 +395,7 @@ def test_a_full_disk_is_told_and_takes_the_rest_later(in_folders: Promoting, mod
         pytest.skip("may not mount a file system")
     try:
         full = in_folders(key, *mode)
-        assert_told(full, 1, "No space left on device", "free some space")
+        assert_reports(full, 1, "No space left on device", "free some space")
         assert not (disk / key).exists()
         subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)  # noqa: S607
         assert in_folders(key, *mode).code == 0
@@ -407,7 +411,7 @@ def test_every_request_names_the_owner_and_copies_both(in_aws: Promoting, aws: s
     def look(request: Handler) -> Fate:
         source = request.headers.get("x-amz-source-expected-bucket-owner")
         named.append((request.headers.get("x-amz-expected-bucket-owner"), not request.copies or source == owner))
-        return Fate.ANSWERED
+        return Fate.PASSED_ON
 
     with proxy(aws, look) as seen:
         done = in_aws(key, "--expected-bucket-owner", owner, AWS_ENDPOINT_URL_S3=seen.url)
@@ -416,7 +420,7 @@ def test_every_request_names_the_owner_and_copies_both(in_aws: Promoting, aws: s
     assert set(named) == {(owner, True)}
 
 
-def test_copies_are_encrypted_as_asked(in_aws: Promoting) -> None:
+def test_copies_are_encrypted_as_requested(in_aws: Promoting) -> None:
     key = in_aws.pull()
     kms = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
     assert in_aws(key, "--sse", "aws:kms", "--sse-kms-key-id", kms).code == 0

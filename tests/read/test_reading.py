@@ -81,7 +81,7 @@ def test_records_are_what_the_org_holds(start_org: StartOrg) -> None:
     assert json.loads(batch.json) == batch.records()
 
 
-def test_a_stream_is_asked_anew_each_time(start_org: StartOrg) -> None:
+def test_a_stream_is_read_again_each_time(start_org: StartOrg) -> None:
     org = start_org(users=10, groups=12)
     groups = okta(org).stream("groups")
     before = len(list(groups.records()))
@@ -147,11 +147,11 @@ def test_reading_stops_asking_when_nobody_reads_on(start_org: StartOrg) -> None:
     for _batch in okta(org).stream("users"):
         break
     gc.collect()
-    asked = org.request_count
-    assert asked < 40
-    org.wait_for_requests(asked, timeout=5)
+    before = org.request_count
+    assert before < 40
+    org.wait_for_requests(before, timeout=5)
     with pytest.raises(TimeoutError):
-        org.wait_for_requests(asked + 3, timeout=0.5)
+        org.wait_for_requests(before + 3, timeout=0.5)
 
 
 def test_what_came_before_a_failure_is_read_first(start_org: StartOrg) -> None:
@@ -164,7 +164,7 @@ def test_what_came_before_a_failure_is_read_first(start_org: StartOrg) -> None:
     assert users.report is None
 
 
-def test_progress_is_told_while_reading(start_org: StartOrg) -> None:
+def test_progress_is_reported_while_reading(start_org: StartOrg) -> None:
     org = start_org(users=600)
     seen: list[Snapshot] = []
     assert sum(len(batch) for batch in okta(org).stream("users").batches(records=100, on_progress=seen.append)) == 600
@@ -218,7 +218,7 @@ def test_a_cancelled_await_ends_reading(start_org: StartOrg) -> None:
     asyncio.run(main())
 
 
-def test_a_pull_is_awaited_and_tells_its_progress_in_the_loop(start_org: StartOrg, tmp_path: Path) -> None:
+def test_a_pull_is_awaited_and_reports_its_progress_in_the_loop(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=700)
     seen: list[Snapshot] = []
     threads = set()
@@ -402,7 +402,7 @@ def test_settings_come_from_code_then_the_environment_then_the_config_file(
         circulate_core.source("okta")
 
 
-def test_what_is_wrong_is_told_before_anything_is_asked(start_org: StartOrg) -> None:
+def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> None:
     org = start_org(users=3)
     with pytest.raises(SettingsError, match="no setting `org`"):
         circulate_core.source("okta", settings={"org": org.url})
@@ -430,7 +430,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(start_org: StartOrg) -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"secret": 5}, "the argument `secret` is wrong: .*expected a string"),
         ({"account": 5}, "the argument `account` is wrong"),
@@ -445,11 +445,11 @@ def test_what_is_wrong_is_told_before_anything_is_asked(start_org: StartOrg) -> 
         ({"until": 5}, "`until` is a int"),
     ],
 )
-def test_a_wrong_argument_of_a_pull_is_told_by_its_name(
-    start_org: StartOrg, tmp_path: Path, given: dict[str, Any], told: str
+def test_a_wrong_argument_of_a_pull_is_reported_by_its_name(
+    start_org: StartOrg, tmp_path: Path, given: dict[str, Any], message: str
 ) -> None:
     org = start_org(users=3)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         okta(org).stream("users").pull(to=tmp_path, **given)
     assert targets(org) == []
 
@@ -468,7 +468,7 @@ def test_a_time_is_asked_for_to_its_nanosecond(start_org: StartOrg, tmp_path: Pa
 
 
 @pytest.mark.parametrize("given", [{"api_token": 12345678}, {"api_token": b"12345678"}, [("api_token", "12345678")]])
-def test_a_setting_that_is_no_text_is_told_without_its_value(given: Any) -> None:  # noqa: ANN401 - what people give
+def test_a_setting_that_is_no_text_is_reported_without_its_value(given: Any) -> None:  # noqa: ANN401 - what people give
     with pytest.raises(SettingsError, match=r"the setting `api_token` is|`settings` is a list") as caught:
         circulate_core.source("okta", settings=given)
     assert "12345678" not in str(caught.value)

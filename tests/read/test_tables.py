@@ -191,7 +191,7 @@ def test_ctrl_c_ends_the_making_of_a_table_at_once(start_org: StartOrg, read: Ca
 
 
 @pytest.mark.parametrize(("read", "error"), [(pa.table, Exception), (circulate_core.Stream.polars, DataError)])
-def test_an_error_in_the_middle_of_a_table_is_told(
+def test_an_error_in_the_middle_of_a_table_is_reported(
     start_org: StartOrg, read: Callable[[object], object], error: type[Exception]
 ) -> None:
     org = start_org(users=7_000, faults=["html@20"])
@@ -232,7 +232,7 @@ def test_whole_numbers_and_truth_values_stay_what_they_are_beside_nulls() -> Non
     assert frame["n"][0] == 9_007_199_254_740_993
 
 
-def test_a_schema_tells_what_is_declared_and_what_was_seen(start_org: StartOrg) -> None:
+def test_a_schema_shows_what_is_declared_and_what_was_seen(start_org: StartOrg) -> None:
     org = start_org(users=300)
     schema = okta(org).stream("users").schema(50)
     columns = {column.name: column for column in schema}
@@ -297,21 +297,21 @@ DRIFTING = (
 )
 
 
-def test_drift_in_the_middle_of_a_stream_is_rescued_and_told() -> None:
+def test_drift_in_the_middle_of_a_stream_is_rescued_and_reported() -> None:
     records = [record for page in DRIFTING for record in json.loads(page)]
     with api(*DRIFTING) as source:
         stream = things(source, columns={"id": "integer", "age": "integer", "tags": ["string"], "at": "timestamp"})
         rows = stream.arrow().to_pylist()
     assert_nothing_is_missing(records, rows)
     assert [row["age"] for row in rows] == [41, None, None]
-    told = {(place["path"], place["kind"]): place for place in stream.drift}
-    assert told["/age", "type"]["found"] == "string"
-    assert told["/age", "number out of range"]["example"] == "18446744073709551616"
-    assert told["/at", "not a time"]["example"] == '"never"'
-    assert told["/tags/*", "type"]["count"] == 1
+    drifted = {(place["path"], place["kind"]): place for place in stream.drift}
+    assert drifted["/age", "type"]["found"] == "string"
+    assert drifted["/age", "number out of range"]["example"] == "18446744073709551616"
+    assert drifted["/at", "not a time"]["example"] == '"never"'
+    assert drifted["/tags/*", "type"]["count"] == 1
 
 
-def test_an_arrow_stream_keeps_the_columns_that_it_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arrow_stream_keeps_the_columns_that_it_showed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("circulate_core.reading._PLENTY", 1)
     records = [record for page in DRIFTING for record in json.loads(page)]
     with api(*DRIFTING) as source:
@@ -377,7 +377,7 @@ def test_an_empty_stream_has_its_declared_columns(start_org: StartOrg, tmp_path:
     assert index["tables"]["columns"]["columns"][0] == {"name": "id", "type": "string", "declared": True}
 
 
-def test_what_is_missing_to_make_a_table_is_told(start_org: StartOrg, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_to_make_a_table_is_reported(start_org: StartOrg, monkeypatch: pytest.MonkeyPatch) -> None:
     org = start_org(users=1)
     monkeypatch.setitem(__import__("sys").modules, "polars", None)
     with pytest.raises(ModuleNotFoundError, match="pip install polars"):
@@ -446,7 +446,7 @@ def test_damaged_tables_are_found(start_org: StartOrg, tmp_path: Path) -> None:
     assert circulate_core.verify(tmp_path / str(report["manifest"]))["problems"]
 
 
-def test_drift_in_a_lake_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drift_in_a_lake_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with api(*DRIFTING) as source:
         stream = things(source, columns={"age": "integer"})
         report = stream.pull(to=tmp_path, format="parquet")
@@ -508,16 +508,16 @@ def venv_with(folder: Path, extra: str) -> Path:
     venv.create(folder, with_pip=False)
     (packages,) = folder.glob("lib/python*/site-packages")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted, found = list(project["optional-dependencies"][extra]), set()
-    while wanted:
-        requirement = wanted.pop()
+    needed, found = list(project["optional-dependencies"][extra]), set()
+    while needed:
+        requirement = needed.pop()
         if "extra ==" in requirement:
             continue
         (name,) = re.findall(r"^[A-Za-z0-9._-]+", requirement)
         if name not in found:
             found.add(name)
             installed = metadata.distribution(name)
-            wanted += installed.requires or []
+            needed += installed.requires or []
             for top in {file.parts[0] for file in installed.files or () if ".." not in file.parts}:
                 (packages / top).symlink_to(Path(str(installed.locate_file(top))))
     (packages / "circulate_core").symlink_to(ROOT / "python" / "circulate_core")

@@ -115,8 +115,8 @@ class Bursts:
         return sum(rule["fired_count"] for rule in self._ask("rules"))
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
-        with urllib.request.urlopen(f"{self.url}/_microburst/{path}", data=body) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(f"{self.url}/_microburst/{path}", data=body) as response:
+            return json.load(response)
 
 
 CliFor = Callable[..., Cli]

@@ -120,7 +120,7 @@ def for_all_files(folder: Path, change: Callable[[Path], object]) -> None:
             change(Path(parent) / name)
 
 
-def assert_told(done: Done, code: int, *parts: str) -> None:
+def assert_reports(done: Done, code: int, *parts: str) -> None:
     """Check that a command failed with one error that has these parts."""
     assert done.code == code, done.err
     for part in parts:

@@ -1,4 +1,4 @@
-"""A proxy that loses requests and answers, by rules of a test. What AWS's own faults look like, `microburst` knows."""
+"""A proxy that loses requests and responses, by rules of a test. AWS's own faults look as `microburst` knows."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,21 +16,21 @@ from support.stand_ins import HERE
 class Fate(Enum):
     """What becomes of a request."""
 
-    ANSWERED = "it is handed on, and so is its answer"
+    PASSED_ON = "it is handed on, and so is its response"
     UNHEARD = "the connection ends before it is handed on"
-    UNANSWERED = "it is handed on, and the connection ends instead of an answer"
+    RESPONSE_LOST = "it is handed on, and the connection ends instead of a response"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer that the proxy gives by itself."""
+class Response:
+    """A response that the proxy gives by itself."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
-Rule = Callable[["Handler"], Fate | Answer]
+Rule = Callable[["Handler"], Fate | Response]
 
 
 class Proxy(ThreadingHTTPServer):
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def copies(self) -> bool:
-        """Whether S3 is told to copy."""
+        """Whether it asks S3 to copy."""
         return "x-amz-copy-source" in self.headers
 
     @property
@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         puts_item = self.headers.get("X-Amz-Target", "").endswith(".PutItem")
         return self.command == "PUT" or puts_item or (self.command == "POST" and "upload" in self.path)
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         """Do what the rule says."""
         proxy = cast("Proxy", self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -71,31 +71,31 @@ class Handler(BaseHTTPRequestHandler):
         if fate is Fate.UNHEARD:
             self.close_connection = True
             return
-        answer = fate if isinstance(fate, Answer) else self.hand_on(proxy.upstream, body)
-        if fate is Fate.UNANSWERED:
+        response = fate if isinstance(fate, Response) else self.hand_on(proxy.upstream, body)
+        if fate is Fate.RESPONSE_LOST:
             self.close_connection = True
             return
-        self.send_response_only(answer.status)
-        for name, value in ({"Content-Length": str(len(answer.body))} | answer.headers).items():
+        self.send_response_only(response.status)
+        for name, value in ({"Content-Length": str(len(response.body))} | response.headers).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    def hand_on(self, upstream: str, body: bytes) -> Answer:
+    def hand_on(self, upstream: str, body: bytes) -> Response:
         """Ask the server."""
         connection = HTTPConnection(upstream, timeout=60)
         try:
             connection.request(self.command, self.path, body, dict(self.headers))
-            answer = connection.getresponse()
+            response = connection.getresponse()
             left_out = {"connection", "transfer-encoding", "content-length"}
             if self.command == "HEAD":
                 left_out.remove("content-length")  # of what is not sent
-            headers = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
-            return Answer(answer.status, headers, answer.read())
+            headers = {name: value for name, value in response.getheaders() if name.lower() not in left_out}
+            return Response(response.status, headers, response.read())
         finally:
             connection.close()
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - names of the standard library
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = respond  # noqa: N815 - names of the standard library
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""

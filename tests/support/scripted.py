@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers by a function, for APIs that behave as no practice org does."""
+"""A real HTTP server on loopback that responds by a function, for APIs that behave as no practice org does."""
 
 import json
 import threading
@@ -34,8 +34,8 @@ class Api:
 
 
 @contextmanager
-def serving(answer: Callable[[str, dict[str, str]], Reply]) -> Iterator[Api]:
-    """Serve what `answer` makes of a path and its query parameters."""
+def serving(response: Callable[[str, dict[str, str]], Reply]) -> Iterator[Api]:
+    """Serve what `response` makes of a path and its query parameters."""
     requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def serving(answer: Callable[[str, dict[str, str]], Reply]) -> Iterator[Api]:
             requests.append(self.path)
             split = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(split.query).items()}
-            reply = answer(split.path, query)
+            reply = response(split.path, query)
             body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
             self.send_response_only(reply.status)
             if reply.date:

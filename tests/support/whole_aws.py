@@ -9,11 +9,11 @@ from ministack.services import stepfunctions  # type: ignore[import-untyped]
 
 def keeping_tracing(data: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer of ministack's
     """Make a state machine, and keep how it is traced."""
-    answer = _create(data)
+    response = _create(data)
     for machine in stepfunctions._state_machines.values():  # noqa: SLF001 - there is no other way to it
         if machine["name"] == data.get("name"):
             machine["tracingConfiguration"] = data.get("tracingConfiguration", {"enabled": False})
-    return answer
+    return response
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.cli import Bursts, Cli, CliFor, Done, StartOrg
 from support.oracle import check_quiet
-from support.proxy import Answer, Fate, Handler, proxy
+from support.proxy import Fate, Handler, Response, proxy
 
 from circulate_practice.compare import records
 
@@ -20,8 +20,10 @@ USERS = 900
 OPTIONS = ("--lease", "1s", "--batch-records", "300", "--compression", "none")
 NAMES = {"s3": "S3", "dynamodb": "DynamoDB"}
 BUSY = {
-    "s3": Answer(503, body=b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"),
-    "dynamodb": Answer(
+    "s3": Response(
+        503, body=b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+    ),
+    "dynamodb": Response(
         400, body=b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'
     ),
 }
@@ -33,20 +35,20 @@ FAULTS: dict[str, dict[str, Any]] = {
     "internal-error": {"error": {"code": "InternalServerError", "status": 500}},
     "reset": {"reset": True},
     "slow": {"latency": 500},
-    "answer-corrupt": {"response": {"corrupt_bytes": 3}},
-    "answer-cut": {"response": {"abort_bytes": 1}},
-    "answer-short": {"response": {"truncate_bytes": 20}},
+    "response-corrupt": {"response": {"corrupt_bytes": 3}},
+    "response-cut": {"response": {"abort_bytes": 1}},
+    "response-short": {"response": {"truncate_bytes": 20}},
 }
 CASES = [
     (service, operation, fault)
     for service, operation, faults in (
         ("s3", "PutObject", ("busy", "internal-error", "reset", "slow")),
-        ("s3", "GetObject", ("busy", "reset", "answer-corrupt", "answer-cut", "answer-short")),
-        ("s3", "ListObjectsV2", ("busy", "answer-cut")),
+        ("s3", "GetObject", ("busy", "reset", "response-corrupt", "response-cut", "response-short")),
+        ("s3", "ListObjectsV2", ("busy", "response-cut")),
         ("s3", "DeleteObject", ("busy", "reset")),
-        ("dynamodb", "PutItem", ("throttled", "internal-error", "reset", "slow", "answer-cut")),
-        ("dynamodb", "GetItem", ("throttled", "internal-error", "reset", "answer-cut")),
-        ("dynamodb", "Query", ("throttled", "answer-cut")),
+        ("dynamodb", "PutItem", ("throttled", "internal-error", "reset", "slow", "response-cut")),
+        ("dynamodb", "GetItem", ("throttled", "internal-error", "reset", "response-cut")),
+        ("dynamodb", "Query", ("throttled", "response-cut")),
     )
     for fault in faults
 ]
@@ -78,7 +80,7 @@ def test_trouble_that_passes_is_not_noticed(
     assert bursts.made() == BURST
 
 
-class FirstAnswers:
+class FirstResponses:
     """Loses the first answer to every write."""
 
     def __init__(self) -> None:
@@ -89,23 +91,23 @@ class FirstAnswers:
         # The client sends a request again under the same id.
         sent = (request.path, request.headers.get("amz-sdk-invocation-id"))
         if not request.writes or sent in self.lost:
-            return Fate.ANSWERED
+            return Fate.PASSED_ON
         self.lost.add(sent)
-        return Fate.UNANSWERED
+        return Fate.RESPONSE_LOST
 
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_a_write_that_happened_although_its_answer_was_lost_counts_once(
+def test_a_write_that_happened_although_its_response_was_lost_counts_once(
     start_org: StartOrg, aws_cli_for: CliFor, aws: str, service: str
 ) -> None:
     org = start_org(users=USERS)
     cli = aws_cli_for(org)
-    first_answers = FirstAnswers()
-    with proxy(aws, first_answers) as lossy:
+    first_responses = FirstResponses()
+    with proxy(aws, first_responses) as lossy:
         cli.environment[f"AWS_ENDPOINT_URL_{service.upper()}"] = lossy.url
         done = cli.pull(*OPTIONS)
         assert (done.code, done.report["records"]) == (0, USERS), done.err
-    assert len(first_answers.lost) >= {"s3": 6, "dynamodb": 12}[service]
+    assert len(first_responses.lost) >= {"s3": 6, "dynamodb": 12}[service]
     del cli.environment[f"AWS_ENDPOINT_URL_{service.upper()}"]
     (run,) = cli.runs()
     assert run["ledger"]["attempts"] == 1, "no worker took itself for fenced off"
@@ -113,17 +115,19 @@ def test_a_write_that_happened_although_its_answer_was_lost_counts_once(
     check_quiet(cli, org, *OPTIONS)
 
 
-def test_a_large_object_whose_answers_were_lost_counts_once(start_org: StartOrg, aws_cli_for: CliFor, aws: str) -> None:
+def test_a_large_object_whose_responses_were_lost_counts_once(
+    start_org: StartOrg, aws_cli_for: CliFor, aws: str
+) -> None:
     org = start_org(users=450, faults=["big-record:15000000"])
     cli = aws_cli_for(org)
-    first_answers = FirstAnswers()
-    with proxy(aws, first_answers) as lossy:
+    first_responses = FirstResponses()
+    with proxy(aws, first_responses) as lossy:
         one_object = ("--batch-bytes", "100000000", "--memory", "400000000", "--compression", "none")
         done = cli.pull(*one_object, AWS_ENDPOINT_URL_S3=lossy.url)
     assert done.code == 0, done.err
     assert (done.report["records"], done.report["objects"]) == (450, 1)
-    assert len([path for path, _ in first_answers.lost if "partNumber=" in path]) >= 6
-    assert [path for path, _ in first_answers.lost if "partNumber=" not in path and "uploadId=" in path]
+    assert len([path for path, _ in first_responses.lost if "partNumber=" in path]) >= 6
+    assert [path for path, _ in first_responses.lost if "partNumber=" not in path and "uploadId=" in path]
     verified = cli("verify", *cli.place.verify(done.report["manifest"]))
     assert verified.code == 0, verified.err
     written = Counter(record["id"] for record in map(json.loads, records(cli.manifest(done))))
@@ -139,7 +143,7 @@ def test_a_renewal_that_was_never_confirmed_does_not_end_the_pull(
         number = next(written) if request.writes else 0
         if number > WRITES_TO_BEGIN + 1:
             goes_on.set()
-        return Fate.UNANSWERED if number == WRITES_TO_BEGIN + 1 else Fate.ANSWERED
+        return Fate.RESPONSE_LOST if number == WRITES_TO_BEGIN + 1 else Fate.PASSED_ON
 
     org = start_org(users=USERS, faults=["stall:60@2"], wait=goes_on.wait)
     cli = aws_cli_for(org)
@@ -149,23 +153,23 @@ def test_a_renewal_that_was_never_confirmed_does_not_end_the_pull(
     check_quiet(cli, org, *OPTIONS)
 
 
-@pytest.mark.parametrize("fate", [Fate.UNHEARD, Fate.UNANSWERED], ids=["unheard", "unanswered"])
+@pytest.mark.parametrize("fate", [Fate.UNHEARD, Fate.RESPONSE_LOST], ids=["unheard", "response-lost"])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_a_pull_cut_off_at_any_write_loses_and_repeats_nothing(
     start_org: StartOrg, aws_cli_for: CliFor, aws: str, service: str, fate: Fate
 ) -> None:
     org = start_org(users=USERS)
     cli = aws_cli_for(org)
-    asked, cut_off = count(1), 0
+    requested, cut_off = count(1), 0
 
     def only_the_nth(request: Handler) -> Fate:
-        return fate if request.writes and next(asked) == cut_off else Fate.ANSWERED
+        return fate if request.writes and next(requested) == cut_off else Fate.PASSED_ON
 
     with proxy(aws, only_the_nth) as lossy:
         through_proxy = {f"AWS_ENDPOINT_URL_{service.upper()}": lossy.url, "AWS_MAX_ATTEMPTS": "1"}
-        while next(asked) > cut_off:
+        while next(requested) > cut_off:
             cut_off += 1
-            asked = count(1)
+            requested = count(1)
             done = cli.pull(*OPTIONS, **through_proxy)
             assert done.code in {0, 1}
             if done.code == 1:
@@ -178,15 +182,15 @@ def test_a_pull_cut_off_at_any_write_loses_and_repeats_nothing(
 
 @pytest.mark.parametrize("after", [0, 3])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_trouble_that_stays_is_told_and_the_next_pull_goes_on(
+def test_trouble_that_stays_is_reported_and_the_next_pull_goes_on(
     start_org: StartOrg, aws_cli_for: CliFor, aws: str, service: str, after: int
 ) -> None:
     org = start_org(users=USERS)
     cli = aws_cli_for(org)
     written = count(1)
 
-    def all_but_the_first(request: Handler) -> Fate | Answer:
-        return BUSY[service] if request.writes and next(written) > after else Fate.ANSWERED
+    def all_but_the_first(request: Handler) -> Fate | Response:
+        return BUSY[service] if request.writes and next(written) > after else Fate.PASSED_ON
 
     with proxy(aws, all_but_the_first) as busy:
         through_proxy = {f"AWS_ENDPOINT_URL_{service.upper()}": busy.url, "AWS_MAX_ATTEMPTS": "2"}

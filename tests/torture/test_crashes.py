@@ -119,15 +119,15 @@ def test_a_worker_killed_at_any_point_loses_and_repeats_nothing(
     assert killed >= REPEATS
 
 
-def test_workers_killed_at_random_moments_lose_and_repeat_nothing(start_org: StartOrg, cli_for_place: CliFor) -> None:
+def test_workers_killed_at_random_times_lose_and_repeat_nothing(start_org: StartOrg, cli_for_place: CliFor) -> None:
     for seed in range(REPEATS):
         chance = random.Random(seed)  # noqa: S311 - a test's choice
         org = start_org(users=USERS, seed=seed, latency=0.01)
         cli = cli_for_place(org, f"seed-{seed}")
         for _ in range(3):
-            asked = org.request_count
+            before = org.request_count
             with cli.start_pull(*options(cli)) as pull:
-                wait_for_more_requests(org, asked + chance.randrange(1, 6))
+                wait_for_more_requests(org, before + chance.randrange(1, 6))
                 org.change(chance.randrange(1, 20))
                 pull.kill()
                 pull.communicate(timeout=30)

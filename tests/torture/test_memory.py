@@ -39,52 +39,52 @@ def pull(cli: Cli, org: PracticeOrg, stream: str = "okta.users") -> tuple[int, d
     done = subprocess.run(
         [sys.executable, "-c", PULL, *arguments], env=cli.environment, check=True, capture_output=True, text=True
     )
-    peak, report, told = json.loads(done.stdout)
+    peak, report, message = json.loads(done.stdout)
     print(f"peak RSS {peak / 1000:.1f} MB")  # noqa: T201 - shown by pytest -rP, and by a failure
-    return peak, report, told
+    return peak, report, message
 
 
 def test_a_page_of_200_mb_is_taken_in(start_org: StartOrg, cli_for_place: CliFor) -> None:
     org = start_org(users=500, gzip=True, faults=["gzip-bomb:200000000@2"])
-    peak, report, told = pull(cli_for_place(org), org)
-    assert (report["status"], report["records"]) == ("complete", 500), told
+    peak, report, message = pull(cli_for_place(org), org)
+    assert (report["status"], report["records"]) == ("complete", 500), message
     assert peak <= LIMIT
 
 
 def test_a_gzip_bomb_is_refused(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=500, gzip=True, faults=["gzip-bomb:1100000000@2"])
-    peak, report, told = pull(cli_for(org), org)
-    assert (report["status"], "the page is larger than 1000 MB" in told) == ("failed", True)
+    peak, report, message = pull(cli_for(org), org)
+    assert (report["status"], "the page is larger than 1000 MB" in message) == ("failed", True)
     assert peak <= LIMIT
 
 
 def test_a_record_of_50_mb_is_refused(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=500, faults=["big-record:50000000@2"])
-    peak, report, told = pull(cli_for(org), org)
-    assert (report["status"], "a record is larger than 16000000 bytes" in told) == ("failed", True)
+    peak, report, message = pull(cli_for(org), org)
+    assert (report["status"], "a record is larger than 16000000 bytes" in message) == ("failed", True)
     assert peak <= LIMIT
 
 
 def test_a_record_of_15_mb_is_taken_in(start_org: StartOrg, cli_for_place: CliFor) -> None:
     org = start_org(users=500, faults=["big-record:15000000@2"])
-    peak, report, told = pull(cli_for_place(org), org)
-    assert (report["status"], report["records"]) == ("complete", 500), told
+    peak, report, message = pull(cli_for_place(org), org)
+    assert (report["status"], report["records"]) == ("complete", 500), message
     assert peak <= LIMIT
 
 
 def test_many_children_at_once_take_no_more(start_org: StartOrg, cli_for_place: CliFor) -> None:
     # Pages of 200 members are some 350 KB each, and eight groups are asked at the same time.
     org = start_org(users=4000, groups=30, group_members=2000, keep_log=False)
-    peak, report, told = pull(cli_for_place(org), org, "okta.group_members")
-    assert (report["status"], report["records"]) == ("complete", 60_000), told
+    peak, report, message = pull(cli_for_place(org), org, "okta.group_members")
+    assert (report["status"], report["records"]) == ("complete", 60_000), message
     assert peak <= LIMIT
 
 
 def test_huge_records_of_many_parents_take_little_more(start_org: StartOrg, cli_for: CliFor) -> None:
     faults = [f"app_users/big-record:14000000@{page}*3" for page in (1, 2)]
     org = start_org(apps=12, app_users=600, keep_log=False, faults=faults)
-    peak, report, told = pull(cli_for(org), org, "okta.application_users")
-    assert report["status"] == "complete", told
+    peak, report, message = pull(cli_for(org), org, "okta.application_users")
+    assert report["status"] == "complete", message
     # Two of 14 MB, as received and as stored, beside all else.
     assert peak <= 1.4 * LIMIT
 
@@ -93,8 +93,8 @@ def test_huge_records_of_many_parents_take_little_more(start_org: StartOrg, cli_
 @pytest.mark.timeout(1800)
 def test_a_million_users_take_no_more(start_org: StartOrg, cli_for: CliFor) -> None:
     org = start_org(users=1_000_000, keep_log=False, cache_bytes=1)
-    peak, report, told = pull(cli_for(org), org)
-    assert (report["status"], report["records"]) == ("complete", 1_000_000), told
+    peak, report, message = pull(cli_for(org), org)
+    assert (report["status"], report["records"]) == ("complete", 1_000_000), message
     assert peak <= LIMIT
 
 
@@ -103,8 +103,8 @@ def test_a_million_users_take_no_more(start_org: StartOrg, cli_for: CliFor) -> N
 def test_six_gigabytes_into_a_bucket_take_no_more(start_org: StartOrg, aws_cli_for: CliFor) -> None:
     users = 4_200_000
     org = start_org(users=users, keep_log=False, cache_bytes=1)
-    peak, report, told = pull(aws_cli_for(org), org)
-    assert (report["status"], report["records"]) == ("complete", users), told
+    peak, report, message = pull(aws_cli_for(org), org)
+    assert (report["status"], report["records"]) == ("complete", users), message
     assert report["body_bytes"] > 6_000_000_000
     assert peak <= LIMIT
 

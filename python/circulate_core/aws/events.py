@@ -141,7 +141,7 @@ def _problem_of_window(given: dict[str, Any]) -> str | None:
     times = {}
     for key in given.keys() & {"since", "until"}:
         try:
-            times[key] = datetime.fromisoformat(api.moment(key, given[key]) or "")
+            times[key] = datetime.fromisoformat(api.parse_timestamp(key, given[key]) or "")
         except (SettingsError, ValueError):
             return f"`{key}` of the event is no time: {_given(given[key])}; write it like 2026-01-31T00:00:00Z"
     if len(times) == len(("since", "until")) and times["since"] >= times["until"]:

@@ -10,6 +10,7 @@ from circulate_core.aws.events import Event
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
+from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,8 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
     """Make the handler of a function that pulls a stream.
 
     Settings come from the environment, those of the source and its secret as for the command line; see
-    `python/docs/lambda.md`. They are looked at when the first event comes, so that what is missing is told to whoever
-    invoked the function.
+    `python/docs/lambda.md`. They are read when the first event comes, so that whoever invoked the function sees what
+    is missing.
 
     Args:
         stream: `source.endpoint`, such as `okta.users`.
@@ -43,18 +44,18 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream)
         attempt = Attempt("pull", log, measured=True)
         report = attempt.made(lambda: _pull(stream, source, event, context, attempt))
-        answer = result(report)
+        response, gaps = result(report), gaps_of(report)
         log.about(account=report["account"], run_id=report["run_id"])
         attempt.ended(
             report["status"],
-            answer,
+            response,
             stopped_by=report["stopped_by"],
-            holes=len(report["holes"]),
+            holes=len(gaps),
             ends=report["ends"]["counts"],
             contradicted=report["ends"]["contradicted"],
             warnings=report["warnings"],
         )
-        return answer
+        return response
 
     return handle
 
@@ -91,9 +92,9 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
 
 
 def result(report: Report) -> dict[str, Any]:
-    """Return what a function answers: less than 2 KB, whatever the size of the run."""
+    """Return the response of a function: less than 2 KB, whatever the size of the run."""
     manifest = report["manifest"]
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "run_id": report["run_id"],
         "status": report["status"],
         "mode": report["mode"],
@@ -104,12 +105,12 @@ def result(report: Report) -> dict[str, Any]:
     }
     for name in ("continuation", "resume_after", "behind"):
         if report[name] is not None:
-            answer[name] = report[name]
+            response[name] = report[name]
     if manifest and report["stopped_by"] and report["continuation"] is None and report["status"] != "busy":
-        # An endless list is complete up to where it was read.
-        answer["more"] = True
-    if report["holes"]:
-        answer["missing"] = len(report["holes"])
+        # A polled list is complete up to where it was read.
+        response["more"] = True
+    if gaps := gaps_of(report):
+        response["missing"] = len(gaps)
     if report["warnings"]:
-        answer["warnings"] = len(report["warnings"])
-    return answer
+        response["warnings"] = len(report["warnings"])
+    return response

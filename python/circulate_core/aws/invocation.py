@@ -89,7 +89,7 @@ class Attempt:
         except CirculateError as error:
             self._failed(error)
             # Lambda prints where an error was raised; what helps is in its text.
-            raise _told(error).with_traceback(None) from None
+            raise _with_hint(error).with_traceback(None) from None
         except Exception as error:
             self._failed(CirculateError(f"{type(error).__name__}: {_core.shown(str(error))}; this is a bug"))
             raise
@@ -133,7 +133,7 @@ class Attempt:
         )
 
 
-def _told(error: CirculateError) -> CirculateError:
+def _with_hint(error: CirculateError) -> CirculateError:
     """Return the error with its hint in its text, which is all that a state machine keeps of it."""
     if error.hint:
         error.args = (f"{error} ({error.hint})",)

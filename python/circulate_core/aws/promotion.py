@@ -35,10 +35,10 @@ def promoter() -> Callable[[object, Context], dict[str, Any]]:
         # They would be of the same stream and account as those of its pulls, whose alarms a promoted run must not calm.
         attempt = Attempt("promotion", log, measured=False)
         promoted = attempt.made(lambda: _progressed(_promote(event, context, attempt)))
-        answer = promotion_result(promoted)
+        response = promotion_result(promoted)
         counts = {"copied": promoted["copied"], "skipped": promoted["skipped"]}
-        attempt.ended(promoted["status"], answer, stopped_by=promoted["stopped_by"], **counts)
-        return answer
+        attempt.ended(promoted["status"], response, stopped_by=promoted["stopped_by"], **counts)
+        return response
 
     return handle
 
@@ -74,8 +74,8 @@ def _progressed(promoted: Promoted) -> Promoted:
 
 
 def promotion_result(promoted: Promoted) -> dict[str, Any]:
-    """Return what the function answers: less than 2 KB, whatever the size of the run."""
-    answer: dict[str, Any] = {
+    """Return the response of the function: less than 2 KB, whatever the size of the run."""
+    response: dict[str, Any] = {
         "run_id": promoted["run_id"],
         "status": promoted["status"],
         "manifest": f"{promoted['destination'].rstrip('/')}/{promoted['manifest']}",
@@ -84,5 +84,5 @@ def promotion_result(promoted: Promoted) -> dict[str, Any]:
         "bytes": promoted["bytes"],
     }
     if promoted["continuation"] is not None:
-        answer["continuation"] = promoted["continuation"]
-    return answer
+        response["continuation"] = promoted["continuation"]
+    return response

@@ -104,23 +104,23 @@ class Settings:
             raise SettingsError(message, hint="keep settings of accounts in their secrets")
         return settings
 
-    def account(self, asked: str | None) -> Account:
+    def account(self, requested: str | None) -> Account:
         """Return how to know the account that an event asks for.
 
         Args:
-            asked: Its name; None for the only one.
+            requested: Its name; None for the only one.
 
         Raises:
             SettingsError: The function does not serve it, or serves several and none is named.
         """
-        if asked is None and len(self.accounts) > 1:
+        if requested is None and len(self.accounts) > 1:
             message = "the event names no account, and this function serves several"
             raise SettingsError(message, hint=f"add `account`: {', '.join(self.accounts)}")
-        if asked is not None and asked not in self.accounts:
+        if requested is not None and requested not in self.accounts:
             known = ", ".join(self.accounts) or "one without a name"
-            message = f"this function knows no account `{asked}`"
+            message = f"this function knows no account `{requested}`"
             raise SettingsError(message, hint=f"it serves {known}")
-        name = asked or next(iter(self.accounts), None)
+        name = requested or next(iter(self.accounts), None)
         secret = self.secret.replace("{account}", name) if self.secret and name else self.secret
         return Account(name, self.given, secret)
 

@@ -21,7 +21,7 @@ from circulate_core.cli.options import (
     s3_options,
 )
 from circulate_core.cli.pull import EXIT_CODES, add_state_option, lake_state
-from circulate_core.console import counted, moment, paint, say, size, span, table
+from circulate_core.console import counted, paint, say, size, span, table, utc
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _say_checked(checked: Checked) -> None:
             f" pulls leave {left_to_others:.0f} % to others",
         )
     if date := checked["server_date"]:
-        _say_fact("its clock", moment(date))
+        _say_fact("its clock", utc(date))
 
 
 def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
@@ -191,7 +191,7 @@ def run_runs(args: argparse.Namespace) -> int:
 def _row(run: Run) -> list[str]:
     totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
     return [
-        moment(run["started_at"]),
+        utc(run["started_at"]),
         run["stream"],
         run["account"],
         run["mode"],

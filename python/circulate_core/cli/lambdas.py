@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from circulate_core import api
-from circulate_core.console import counted, paint, say, table, tell_mistake
+from circulate_core.console import counted, paint, say, show_mistake, table
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +28,7 @@ def check(args: argparse.Namespace) -> int:
     problems += missing_extensions(functions, args.lambdas.parent / "extensions")
     if problems:
         for problem in problems:
-            tell_mistake(problem)
+            show_mistake(problem)
         return WRONG
     print(_table(functions))
     scheduled = sum(1 for each in functions if each.settings["pipeline"])

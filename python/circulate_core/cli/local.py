@@ -119,26 +119,26 @@ def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int
     kept: dict[str, Any] = {key: event[key] for key in ("account", "commit", "manifest") if key in event}
     standing, done = 0, ("", 0, 0)
     while True:
-        answer = _once(local, name, event)
-        if not _is_of_run(answer) or not _to_be_continued(answer):
-            return _show(answer)
-        before, done = done, (answer["run_id"], answer["records"], answer["objects"])
-        standing = standing + 1 if done == before and "resume_after" not in answer else 0
+        response = _once(local, name, event)
+        if not _is_of_run(response) or not _to_be_continued(response):
+            return _show(response)
+        before, done = done, (response["run_id"], response["records"], response["objects"])
+        standing = standing + 1 if done == before and "resume_after" not in response else 0
         if standing == ROUNDS_WITHOUT_PROGRESS:
             message = f"{standing} invocations in a row got nowhere"
             raise SettingsError(message, hint="give the function more time, by --timeout or in its lambda.yaml")
-        if after := answer.get("resume_after"):
+        if after := response.get("resume_after"):
             left = max(after - time.time(), 1)
             say(paint(f"— to be continued in {span(left)}", "bold"))
             time.sleep(left)
-        if continuation := answer.get("continuation"):
+        if continuation := response.get("continuation"):
             event = {"continuation": continuation} | kept
-        elif "more" in answer:
+        elif "more" in response:
             event = kept
 
 
-def _to_be_continued(answer: Mapping[str, Any]) -> bool:
-    return "continuation" in answer or "more" in answer or answer["status"] == "busy"
+def _to_be_continued(response: Mapping[str, Any]) -> bool:
+    return "continuation" in response or "more" in response or response["status"] == "busy"
 
 
 class _Failed:
@@ -154,23 +154,23 @@ def _once(local: LocalLambda, name: str, event: dict[str, Any]) -> object:
         payload = invocation.payload.decode(errors="replace")
     if not invocation.function_error:
         return payload
-    told = payload if isinstance(payload, dict) else {}
-    message = f"{told.get('errorType', 'error')}: {told.get('errorMessage', invocation.payload.decode())}"
+    failure = payload if isinstance(payload, dict) else {}
+    message = f"{failure.get('errorType', 'error')}: {failure.get('errorMessage', invocation.payload.decode())}"
     say(f"{paint('error:', 'red')} {_core.shown(message)}")
     return _Failed()
 
 
-def _is_of_run(answer: object) -> TypeGuard[dict[str, Any]]:
+def _is_of_run(response: object) -> TypeGuard[dict[str, Any]]:
     """Whether a function returned what those do that pull and promote."""
-    return isinstance(answer, dict) and "run_id" in answer and str(answer.get("status")) in EXIT_CODES
+    return isinstance(response, dict) and "run_id" in response and str(response.get("status")) in EXIT_CODES
 
 
-def _show(answer: object) -> int:
+def _show(response: object) -> int:
     """Print what a function returned; what comes of a run has an exit code of its own."""
-    if isinstance(answer, _Failed):
+    if isinstance(response, _Failed):
         return FAILED
-    print(json.dumps(answer, indent=2))
-    return EXIT_CODES[answer["status"]] if _is_of_run(answer) else 0
+    print(json.dumps(response, indent=2))
+    return EXIT_CODES[response["status"]] if _is_of_run(response) else 0
 
 
 def _event(source: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 
 import circulate_core
 from circulate_core.cli import demo, inspect, local, package, promote, pull, state
-from circulate_core.console import tell_error
+from circulate_core.console import show_error
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
 FAILED = 1
@@ -34,10 +34,10 @@ def main(arguments: list[str]) -> int:
     try:
         return int(args.run(args))
     except (DefinitionError, SettingsError) as error:
-        tell_error(error)
+        show_error(error)
         return USAGE
     except CirculateError as error:
-        tell_error(error)
+        show_error(error)
         return FAILED
     except KeyboardInterrupt:
         return pull.INTERRUPTED

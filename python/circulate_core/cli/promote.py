@@ -65,13 +65,13 @@ def run(args: argparse.Namespace) -> int:
             on_progress=progress.show,
             stop=stop,
         )
-    _tell(promoted, time.monotonic() - began)
+    _show(promoted, time.monotonic() - began)
     if args.json:
         print(json.dumps(promoted))
     return INTERRUPTED if promoted["stopped_by"] == "interrupted" else EXIT_CODES[promoted["status"]]
 
 
-def _tell(promoted: Promoted, seconds: float) -> None:
+def _show(promoted: Promoted, seconds: float) -> None:
     """Write the closing summary to stderr."""
     complete = promoted["status"] == "complete"
     mark, colour = ("✓", "green") if complete else ("◐", "yellow")

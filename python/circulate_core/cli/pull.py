@@ -19,9 +19,10 @@ from circulate_core.cli.options import (
     gather_settings,
     s3_options,
 )
-from circulate_core.console import MARKS, counted, moment, paint, say, size, span, tell_error
+from circulate_core.console import MARKS, counted, paint, say, show_error, size, span, utc
 from circulate_core.exceptions import CirculateError
 from circulate_core.progress import TerminalProgress
+from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
-HOLES_SHOWN = 10
+GAPS_SHOWN = 10
 PLACES_SHOWN = 3
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
             except CirculateError as error:
                 if len(definitions) == 1:
                     raise
-                tell_error(error)
+                show_error(error)
                 codes.append(EXIT_CODES["failed"])
                 continue
             if report["status"] == "complete" and report["manifest"]:
@@ -208,12 +209,12 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
             )
     except CirculateError as error:
         if error.report:
-            tell(error.report, time.monotonic() - began)
+            show_summary(error.report, time.monotonic() - began)
             write_json(args, error.report)
         raise
-    tell(report, time.monotonic() - began)
+    show_summary(report, time.monotonic() - began)
     if args.pending and report["status"] == "complete":
-        _tell_ways_to_settle(report)
+        _show_ways_to_settle(report)
     write_json(args, report)
     return report
 
@@ -242,25 +243,25 @@ def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def tell(report: Report, seconds: float) -> None:
+def show_summary(report: Report, seconds: float) -> None:
     """Write the closing summary to stderr."""
     mark, colour = MARKS[report["status"]]
     say(f"{paint(mark, colour)} {paint(report['stream'], 'bold')} of {report['account']}: {report['status']}")
     if report["status"] == "busy":
-        _tell_holder(report)
+        _show_holder(report)
         return
     if report["run_id"] is not None:
-        _tell_work(report, seconds)
+        _show_work(report, seconds)
     if partitions := report["partitions"]:
-        _tell_partitions(partitions)
-    _tell_gaps(report["holes"])
+        _show_partitions(partitions)
+    _show_gaps(gaps_of(report))
     if report["manifest"]:
-        _tell_complete(report)
+        _show_complete(report)
     elif report["run_id"] is not None:
-        _tell_way_on(report)
+        _show_next_step(report)
 
 
-def _tell_work(report: Report, seconds: float) -> None:
+def _show_work(report: Report, seconds: float) -> None:
     resumed = "  (went on with an unfinished run)" if report["resumed"] else ""
     compressed = report["body_bytes"] != report["bytes"]
     before = f" ({size(report['body_bytes'])} before compression)" if compressed else ""
@@ -274,7 +275,7 @@ def _tell_work(report: Report, seconds: float) -> None:
     )
 
 
-def _tell_partitions(partitions: PartitionCounts) -> None:
+def _show_partitions(partitions: PartitionCounts) -> None:
     others = [
         f"{partitions['gone']:,} gone meanwhile" if partitions["gone"] else "",
         f"{partitions['unavailable']:,} that this account lacks" if partitions["unavailable"] else "",
@@ -282,14 +283,14 @@ def _tell_partitions(partitions: PartitionCounts) -> None:
     say(f"  {', '.join([counted(partitions['complete'], 'partition'), *filter(None, others)])}")
 
 
-def _tell_gaps(holes: list[str]) -> None:
-    for hole in holes[:HOLES_SHOWN]:
-        say(paint(f"  missing: {hole}", "yellow"))
-    if len(holes) > HOLES_SHOWN:
-        say(paint(f"  and {len(holes) - HOLES_SHOWN:,} more, which the manifest names", "yellow"))
+def _show_gaps(gaps: list[str]) -> None:
+    for gap in gaps[:GAPS_SHOWN]:
+        say(paint(f"  missing: {gap}", "yellow"))
+    if len(gaps) > GAPS_SHOWN:
+        say(paint(f"  and {len(gaps) - GAPS_SHOWN:,} more, which the manifest names", "yellow"))
 
 
-def _tell_complete(report: Report) -> None:
+def _show_complete(report: Report) -> None:
     if unavailable := report["unavailable"]:
         say(paint(f"  this account lacks the feature: {unavailable}", "yellow"))
     elif report["records"] == 0 and report["repeats"] == 0:
@@ -299,17 +300,17 @@ def _tell_complete(report: Report) -> None:
     if report["records_without_time"]:
         say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
     if drift := report["drift"]:
-        _tell_drift(drift)
+        _show_drift(drift)
     for warning in report["warnings"]:
         say(paint(f"  warning: {warning}", "yellow"))
     if behind := report["behind"]:
         say(f"  stopped {span(behind)} behind the present; the next pull goes on there")
     say(f"  manifest  {report['destination']}/{report['manifest']}")
     if report["mode"] != "window" and (since := report["next_since"]):
-        say(f"  next run  asks for what changed since {moment(since)}")
+        say(f"  next run  asks for what changed since {utc(since)}")
 
 
-def _tell_drift(drift: Drifted) -> None:
+def _show_drift(drift: Drifted) -> None:
     """Say what tables had no column for."""
     for place in drift["places"][:PLACES_SHOWN]:
         kind = f"expected {place['expected']}, found {place['found']}" if place["kind"] == "type" else place["kind"]
@@ -319,7 +320,7 @@ def _tell_drift(drift: Drifted) -> None:
         say(paint(f"  and more: {drift['values']:,} values in all, which the manifest names by place", "yellow"))
 
 
-def _tell_way_on(report: Report) -> None:
+def _show_next_step(report: Report) -> None:
     if report["status"] == "partial":
         say(f"  stopped by: {report['stopped_by']}")
     if report["continuation"] and report["pages"]:
@@ -329,21 +330,21 @@ def _tell_way_on(report: Report) -> None:
     else:
         say("  nothing was kept: the next pull starts over")
     if after := report["resume_after"]:
-        say(f"  not before {moment(datetime.fromtimestamp(after, UTC).isoformat())}")
+        say(f"  not before {utc(datetime.fromtimestamp(after, UTC).isoformat())}")
 
 
-def _tell_holder(report: Report) -> None:
+def _show_holder(report: Report) -> None:
     worker, until = report["held_by"] or ("another worker", "")
     if worker is None:
-        say(f"  run {report['run_id']} is pending until {moment(until)}")
-        _tell_ways_to_settle(report)
+        say(f"  run {report['run_id']} is pending until {utc(until)}")
+        _show_ways_to_settle(report)
         return
-    say(f"  {worker} is pulling it (run {report['run_id']}), until {moment(until)} unless it renews its lease")
+    say(f"  {worker} is pulling it (run {report['run_id']}), until {utc(until)} unless it renews its lease")
     say("  pull again when it is done; if that process is dead, its lease lapses by itself")
     say(f"  if only a wrong clock keeps it: `circulate state abandon {report['run_id']} --force`")
 
 
-def _tell_ways_to_settle(report: Report) -> None:
+def _show_ways_to_settle(report: Report) -> None:
     say(f"  settle it: `circulate state commit {report['run_id']}`, or `abandon` instead of `commit`")
 
 

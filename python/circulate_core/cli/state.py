@@ -9,7 +9,7 @@ import circulate_core
 from circulate_core import _core, api
 from circulate_core.cli.options import add_s3_options, s3_options
 from circulate_core.cli.pull import add_state_option, lake_state, read_span
-from circulate_core.console import counted, moment, paint, say, size
+from circulate_core.console import counted, paint, say, size, utc
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -84,14 +84,12 @@ def _show_stream(stream: StreamState) -> None:
     print(f"  address        {stream['address'] or 'noted by the next pull'}")
     print(f"  destination    {stream['destination'] or 'none yet'}")
     cursor = stream["cursor"]
-    begins = f"from {moment(cursor['since'])}" if cursor else "takes everything"
+    begins = f"from {utc(cursor['since'])}" if cursor else "takes everything"
     print(f"  next run       {begins}")
     for label, run in (("last attempt", stream["last_attempt"]), ("last complete", stream["last_complete"])):
         if run:
             records = counted(run["ledger"]["totals"]["records"], "record")
-            print(
-                f"  {label:<14} {moment(run['started_at'])}  {run['status']}  {run['mode']}  {records}  {run['run_id']}"
-            )
+            print(f"  {label:<14} {utc(run['started_at'])}  {run['status']}  {run['mode']}  {records}  {run['run_id']}")
     if unsettled := stream["open_run"]:
         print(f"  {unsettled['status']:<14} {unsettled['run_id']}  {_holder(stream)}")
 
@@ -99,9 +97,9 @@ def _show_stream(stream: StreamState) -> None:
 def _holder(stream: StreamState) -> str:
     run, until = stream["open_run"], stream["held_until"]
     if run and run["status"] == "pending":
-        return f"waits to be committed or abandoned until {moment(run['pending_until'] or '')}"
+        return f"waits to be committed or abandoned until {utc(run['pending_until'] or '')}"
     if until:
-        return f"held by {stream['worker']} until {moment(until)}"
+        return f"held by {stream['worker']} until {utc(until)}"
     why = run["ledger"]["stopped_by"] if run else None
     return f"free: the next pull goes on ({why or 'its worker died'})"
 

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from circulate_core.console import MARKS, counted, moment, size, span
+from circulate_core.console import MARKS, counted, size, span, utc
 from circulate_core.settings import secret_names
+from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from circulate_core._core import Settings
@@ -42,7 +43,7 @@ COLOURS = {"green": "#2f9e62", "yellow": "#c58a12", "red": "#d9534f"}
 RECORDS_SHOWN = 10
 COLUMNS_SHOWN = 12
 OBJECTS_SHOWN = 10
-HOLES_SHOWN = 10
+GAPS_SHOWN = 10
 LINES_SHOWN = 200
 """Of a schema: members, those of structs included."""
 DEPTH_SHOWN = 6
@@ -192,7 +193,7 @@ def _parent(definition: Definition) -> Html | None:
 
 def _window(window: Mapping[str, str | None] | Window) -> str | None:
     since, until = window.get("since"), window.get("until")
-    bounds = [f"since {moment(since)}" if since else "", f"until {moment(until)}" if until else ""]
+    bounds = [f"since {utc(since)}" if since else "", f"until {utc(until)}" if until else ""]
     return " ".join(filter(None, bounds)) or None
 
 
@@ -262,8 +263,8 @@ def schema(lines: Sequence[tuple[int, Column]]) -> str:
 def _schema_row(depth: int, column: Column) -> list[object]:
     name = element("code", _short(column.name))
     inside = element("span", "· " * depth, style=_DIM) if depth else ""
-    told = _short(column.type, 2 * VALUE_LENGTH)
-    return [Html(f"{inside}{name}"), told, _dim("declared" if column.declared else "inferred")]
+    kind = _short(column.type, 2 * VALUE_LENGTH)
+    return [Html(f"{inside}{name}"), kind, _dim("declared" if column.declared else "inferred")]
 
 
 def drift(of: Sequence[Drift]) -> str:
@@ -305,10 +306,10 @@ def report(of: Mapping[str, Any]) -> str:
         ),
         ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
         ("unavailable", given["unavailable"]),
-        ("missing", _holes(given["holes"])),
+        ("missing", _lines(gaps_of(given))),
         ("lists ended", _ends(given.get("ends"))),
         ("behind", f"{span(behind)} behind the present" if (behind := given.get("behind")) else None),
-        ("warning", _holes(given.get("warnings", []))),
+        ("warning", _lines(given.get("warnings", []))),
         ("drifted", _drifted(given)),
         ("stopped by", given["stopped_by"]),
         ("of", _window(given["window"])),
@@ -363,10 +364,11 @@ def _partitions(counts: PartitionCounts | None) -> Html | None:
     )
 
 
-def _holes(holes: Sequence[str]) -> Html | None:
-    if not holes:
+def _lines(all_of: Sequence[str]) -> Html | None:
+    if not all_of:
         return None
-    lines = [*holes[:HOLES_SHOWN], *([f"and {len(holes) - HOLES_SHOWN:,} more"] if len(holes) > HOLES_SHOWN else [])]
+    hidden = len(all_of) - GAPS_SHOWN
+    lines = [*all_of[:GAPS_SHOWN], *([f"and {hidden:,} more"] if hidden > 0 else [])]
     return joined(lines, by="<br>")
 
 
@@ -389,7 +391,7 @@ def _drifted(of: Report) -> Html | None:
 
 def _holder(of: Report) -> str:
     worker, until = of["held_by"] or ("another worker", None)
-    lapses = f" until {moment(until)}" if until else ""
+    lapses = f" until {utc(until)}" if until else ""
     return f"{worker},{lapses} unless it renews its lease" if worker else f"a pending run,{lapses}"
 
 
@@ -397,7 +399,7 @@ def _next_run(of: Report) -> str | None:
     if not of["manifest"]:
         return "goes on from the last checkpoint" if of["run_id"] else None
     if of["mode"] != "window" and (since := of["next_since"]):
-        return f"asks for what changed since {moment(since)}"
+        return f"asks for what changed since {utc(since)}"
     return None
 
 
@@ -423,7 +425,7 @@ def _run_row(run: Run) -> list[object]:
     totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
     mark, colour = MARKS["complete" if run["status"] == "committed" else "partial"]
     return [
-        moment(run["started_at"]),
+        utc(run["started_at"]),
         element("code", run["stream"]),
         run["account"],
         run["mode"],
@@ -453,13 +455,13 @@ def manifest(of: Manifest) -> str:
     stored = f"{size(totals['bytes'])} ({size(totals['body_bytes'])} before compression)"
     facts = [
         ("run", _code_text(of.run_id)),
-        ("started", moment(of.started_at)),
+        ("started", utc(of.started_at)),
         ("mode", joined([of.mode, _window(of.window)])),
         ("records", f"{counted(totals['records'], 'record')} in {counted(totals['objects'], 'object')}, {stored}"),
         ("unavailable", of.unavailable),
-        ("missing", _holes(of.holes)),
+        ("missing", _lines(of.gaps)),
         ("lists ended", _ends(of.ends)),
-        ("warning", _holes(of.warnings)),
+        ("warning", _lines(of.warnings)),
         ("index", _code_text(of.path)),
     ]
     objects = of.objects

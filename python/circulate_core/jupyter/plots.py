@@ -140,9 +140,9 @@ def _rate(panel: Axes, points: Sequence[Point], what: str, name: str, colour: st
 
 
 def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None:
-    """Draw the quota as it was last told, and what is left to others."""
-    told = [(point.seconds, point.snapshot["quota"]) for point in points if point.snapshot["quota"]]
-    left = [(seconds, quota["remaining"], quota["limit"]) for seconds, quota in told if quota]
+    """Draw the quota as last reported, and what is left to others."""
+    reported = [(point.seconds, point.snapshot["quota"]) for point in points if point.snapshot["quota"]]
+    left = [(seconds, quota["remaining"], quota["limit"]) for seconds, quota in reported if quota]
     end = points[-1].seconds
     seconds, remaining = [each[0] for each in left], [each[1] for each in left]
     panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=QUOTA, linewidth=1.5)
@@ -200,21 +200,21 @@ def events(
     if not 1 <= top <= len(COLOURS):
         message = f"`top` is {top}: there are colours for 1 to {len(COLOURS)} labels"
         raise SettingsError(message)
-    moments = _moments(times)
-    labels = None if by is None else _labels(by, len(moments))
-    known = ~np.isnat(moments)
+    utc_times = _as_datetimes(times)
+    labels = None if by is None else _labels(by, len(utc_times))
+    known = ~np.isnat(utc_times)
     if not known.any():
         message = "there are no events to draw"
         raise SettingsError(message, hint="ask for a longer time, or look at what was left out")
-    moments = moments[known]
-    length = _bin_length(moments, bin)
-    edges = _edges(moments, length)
+    utc_times = utc_times[known]
+    length = _bin_length(utc_times, bin)
+    edges = _edges(utc_times, length)
     figure = Picture(figsize=(WIDTH, 3.4), layout="constrained")
     panel = figure.subplots()
     if labels is None:
-        _stack(panel, edges, [("", np.histogram(_ms(moments), _ms(edges))[0], COLOURS[0])])
+        _stack(panel, edges, [("", np.histogram(_ms(utc_times), _ms(edges))[0], COLOURS[0])])
     else:
-        _stack(panel, edges, _by_label(moments, labels[known], edges, top))
+        _stack(panel, edges, _by_label(utc_times, labels[known], edges, top))
     _clean(panel)
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
@@ -222,16 +222,16 @@ def events(
     panel.xaxis.set_major_formatter(formatter)
     panel.set_xlim(edges[0], edges[-1])
     _name(panel, f"events per {_in_words(length)}, UTC")
-    _title(figure, title if title is not None else _summary(moments))
+    _title(figure, title if title is not None else _summary(utc_times))
     return figure
 
 
-def _moments(times: Iterable[object]) -> Times:
+def _as_datetimes(times: Iterable[object]) -> Times:
     """Return times as NumPy has them, in UTC; what is missing is not-a-time."""
     if str(getattr(times, "dtype", "")).lower().startswith("datetime"):
         # Columns of times: all libraries turn them into UTC at once.
         return np.asarray(times).astype("datetime64[ms]") if _is_plain(times) else _converted(times)
-    return np.array([_moment(time) for time in times], dtype="datetime64[ms]")
+    return np.array([_as_datetime(time) for time in times], dtype="datetime64[ms]")
 
 
 def _is_plain(times: object) -> bool:
@@ -249,7 +249,7 @@ def _converted(times: object) -> Times:
     return cast("Times", converted.astype("datetime64[ms]"))
 
 
-def _moment(time: object) -> object:
+def _as_datetime(time: object) -> object:
     """Return a time as NumPy takes it: without offset, in UTC; None if it is missing."""
     if _is_missing(time):
         return None
@@ -283,14 +283,14 @@ def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
     return labels
 
 
-def _bin_length(moments: Times, given: str | timedelta | None) -> timedelta:
+def _bin_length(utc_times: Times, given: str | timedelta | None) -> timedelta:
     if isinstance(given, str):
         try:
             given = timedelta(seconds=_core.span_seconds(given))
         except ValueError as error:
             message = f"`bin` is no length of time: {error}"
             raise SettingsError(message, hint="write it like 15m, 1h or 1d") from None
-    lasted = (moments.max() - moments.min()) / np.timedelta64(1, "s")
+    lasted = (utc_times.max() - utc_times.min()) / np.timedelta64(1, "s")
     length = given or next((each for each in BINS if lasted / each.total_seconds() <= EVENT_BINS), BINS[-1])
     if length.total_seconds() < 1 or lasted / length.total_seconds() > 100 * EVENT_BINS:
         message = f"bins of {length} are too short for events of {span(float(lasted))}"
@@ -298,20 +298,20 @@ def _bin_length(moments: Times, given: str | timedelta | None) -> timedelta:
     return length
 
 
-def _edges(moments: Times, length: timedelta) -> Times:
+def _edges(utc_times: Times, length: timedelta) -> Times:
     """Return where bins begin and end: at full hours, days at midnight, weeks on Mondays."""
     step = np.timedelta64(round(length.total_seconds() * 1000), "ms")
-    first = MONDAY + (moments.min() - MONDAY) // step * step
-    bins = int((moments.max() - first) // step) + 1
+    first = MONDAY + (utc_times.min() - MONDAY) // step * step
+    bins = int((utc_times.max() - first) // step) + 1
     return cast("Times", first + step * np.arange(bins + 1))
 
 
-def _by_label(moments: Times, labels: NDArray[Any], edges: Times, top: int) -> list[tuple[str, NDArray[Any], str]]:
+def _by_label(utc_times: Times, labels: NDArray[Any], edges: Times, top: int) -> list[tuple[str, NDArray[Any], str]]:
     """Count by label and bin; the largest labels come first, what is left is added up."""
     sizes = Counter(labels.tolist()).most_common()
     named = [label for label, _ in sizes[:top]]
     counts = [
-        (f"{label}  {size:,}", np.histogram(_ms(moments[labels == label]), _ms(edges))[0], COLOURS[number])
+        (f"{label}  {size:,}", np.histogram(_ms(utc_times[labels == label]), _ms(edges))[0], COLOURS[number])
         for number, (label, size) in enumerate(sizes[:top])
     ]
     rest = ~np.isin(labels, named)
@@ -319,7 +319,7 @@ def _by_label(moments: Times, labels: NDArray[Any], edges: Times, top: int) -> l
         others = [label for label, _ in sizes[top:]]
         called = others[0] if len(others) == 1 else counted(len(others), "other")
         name = f"{called}  {int(rest.sum()):,}"
-        counts.append((name, np.histogram(_ms(moments[rest]), _ms(edges))[0], OTHER))
+        counts.append((name, np.histogram(_ms(utc_times[rest]), _ms(edges))[0], OTHER))
     return counts
 
 
@@ -350,9 +350,9 @@ def _ms(times: Times) -> NDArray[np.int64]:
     return times.astype("datetime64[ms]").astype(np.int64)
 
 
-def _summary(moments: Times) -> str:
-    first, last = (str(moment)[:16].replace("T", " ") for moment in (moments.min(), moments.max()))
-    return f"{counted(len(moments), 'event')}, {first} to {last} UTC"
+def _summary(utc_times: Times) -> str:
+    first, last = (str(each)[:16].replace("T", " ") for each in (utc_times.min(), utc_times.max()))
+    return f"{counted(len(utc_times), 'event')}, {first} to {last} UTC"
 
 
 def _in_words(length: timedelta) -> str:

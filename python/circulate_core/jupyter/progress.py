@@ -36,9 +36,9 @@ class NotebookProgress:
         """Show where the work is, and what it has to say."""
         self._notes += snapshot["notes"]
         seconds = max(self._clock() - self._began, 0.001)
-        told, wait = counts(snapshot, seconds), waiting(snapshot)
-        shown = html.progress(self.title, told, snapshot, wait, self._notes)
-        self._draw(shown, "  ".join(filter(None, [self.title, *told, wait])))
+        done, wait = counts(snapshot, seconds), waiting(snapshot)
+        shown = html.progress(self.title, done, snapshot, wait, self._notes)
+        self._draw(shown, "  ".join(filter(None, [self.title, *done, wait])))
 
     def end(self, ending: Ending) -> None:
         """Put what came of it in the place of the line."""

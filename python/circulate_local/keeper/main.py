@@ -1,4 +1,4 @@
-"""The keeper: starts, stops, freezes and measures processes as it is told over a socket.
+"""The keeper: starts, stops, freezes and measures processes by commands over a socket.
 
 It kills all of them when that socket closes, so nothing outlives the program that runs functions, however it ends.
 """
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         _Keeper(connection, processes).serve()
     except ConnectionError:
-        pass  # whoever we served has gone
+        pass  # whoever we served has ended
     finally:
         processes.clear()
 

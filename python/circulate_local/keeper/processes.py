@@ -40,7 +40,7 @@ class Processes:
         Raises:
             OSError: It cannot be executed.
         """
-        # The pipe is closed by a successful exec, and tells of one that failed.
+        # The pipe is closed by a successful exec, and reports one that failed.
         read, write = os.pipe()
         pid = os.fork()
         if not pid:
@@ -144,7 +144,7 @@ def _execute(argv: list[str], env: dict[str, str], cwd: str, output: int, failur
         os.chdir(cwd)
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
         drop_rights()
-        os.execve(argv[0], argv, env)  # noqa: S606 - no shell is wanted
+        os.execve(argv[0], argv, env)  # noqa: S606 - without a shell
     except OSError as error:
         os.write(failure, str(error.errno).encode())
     finally:
@@ -166,7 +166,7 @@ def _proportional_share(pid: int) -> int:
 
 
 def _fields(path: str) -> dict[str, int]:
-    """Return the sizes in a file of /proc, in bytes; nothing if the process has gone."""
+    """Return the sizes in a file of /proc, in bytes; nothing if the process has ended."""
     fields = {}
     with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow to import
         for line in file:

@@ -20,9 +20,9 @@ class OAuthClient:
         method: How it says who it is.
         keys: Its keys as JWKs with a `kid`, of which the public part is kept; for `private_key_jwt`.
         secret: Its secret; for the other methods.
-        dpop: Whether it has to prove possession of a key, as API services of Okta do unless told otherwise.
+        dpop: Whether it has to prove possession of a key, as API services of Okta do by default.
         lifetime: Seconds its tokens are valid.
-        expires_in: How the answer says so: as a number, as text, or not at all.
+        expires_in: How the response says so: as a number, as text, or not at all.
 
     Raises:
         ValueError: If it has no keys or no secret where its method needs them.

@@ -13,8 +13,8 @@ from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.dpop import NonceError, ProofError, Proofs
 from circulate_practice.oauth.grants import Grant, Grants
 from circulate_practice.oauth.jose import JoseError, read
-from circulate_practice.server.answers import Answer, Headers, Refusal
 from circulate_practice.server.requests import Request
+from circulate_practice.server.responses import Headers, Refusal, Response
 
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _ENCODED: Final = re.compile(rb"(?:[A-Za-z0-9*._~+&=-]|%[0-9A-Fa-f]{2})*")
@@ -29,7 +29,7 @@ class TokenRequest:
         time: When it came, in epoch seconds.
         client_id: The client it named, or None if it named none.
         jti: The `jti` of its assertion, or None.
-        outcome: `issued`, or the error code it got. A fault may have put another answer in the place of this one.
+        outcome: `issued`, or the error code it got. A fault may have put another response in the place of this one.
     """
 
     time: float
@@ -39,7 +39,7 @@ class TokenRequest:
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Noted:
     """What is known of a request while it is looked at."""
 
     client_id: str | None = None
@@ -48,7 +48,7 @@ class _Asked:
 
 
 class TokenEndpoint:
-    """Answer requests of tokens.
+    """Respond to requests of tokens.
 
     Args:
         clients: The clients there are.
@@ -73,35 +73,35 @@ class TokenEndpoint:
         with self._lock:
             return list(self._requests)
 
-    def answer(self, request: Request) -> tuple[Answer, int]:
-        """Return the answer to a request, and how many there were, this one included.
+    def respond(self, request: Request) -> tuple[Response, int]:
+        """Return the response to a request, and how many there were, this one included.
 
         Raises:
-            Refusal: If it is no POST.
+            Refusal: If it is not a POST.
         """
         if request.method != "POST":
             raise Refusal(405, "E0000022")
-        asked = _Asked()
+        noted = _Noted()
         try:
-            answer, outcome = self._issued(request, asked), _ISSUED
+            response, outcome = self._issued(request, noted), _ISSUED
         except OAuthError as error:
-            answer, outcome = _refused(request, error), error.error
-        answer.more_headers += asked.headers
+            response, outcome = _refused(request, error), error.error
+        response.more_headers += noted.headers
         with self._lock:
-            self._requests.append(TokenRequest(self._clock(), asked.client_id, asked.jti, outcome))
-            return answer, len(self._requests)
+            self._requests.append(TokenRequest(self._clock(), noted.client_id, noted.jti, outcome))
+            return response, len(self._requests)
 
-    def _issued(self, request: Request, asked: _Asked) -> Answer:
+    def _issued(self, request: Request, noted: _Noted) -> Response:
         form = _form(request)
-        asked.client_id = form.get("client_id")
-        _note_assertion(asked, form.get("client_assertion"))
+        noted.client_id = form.get("client_id")
+        _note_assertion(noted, form.get("client_assertion"))
         if "grant_type" not in form:
             raise OAuthError(400, "invalid_request", "grant_type is missing.")
         if form["grant_type"] != "client_credentials":
             raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
         client = self.clients.client(form, request.authorization, request.url)
-        asked.client_id = client.client_id
-        key = self._key(request, client, asked)
+        noted.client_id = client.client_id
+        key = self._key(request, client, noted)
         scopes = form.get("scope", "").split()
         if not scopes or not set(scopes) <= set(client.scopes):
             raise OAuthError(400, "invalid_scope", "scope is missing, or names one that the client is not granted.")
@@ -111,9 +111,9 @@ class TokenEndpoint:
             lifetime = int(client.lifetime)
             body["expires_in"] = lifetime if client.expires_in == "number" else str(lifetime)
         body |= {"access_token": self._grants.issue(grant), "scope": " ".join(scopes)}
-        return Answer(status=200, body=json.dumps(body, separators=(",", ":")).encode())
+        return Response(status=200, body=json.dumps(body, separators=(",", ":")).encode())
 
-    def _key(self, request: Request, client: OAuthClient, asked: _Asked) -> str | None:
+    def _key(self, request: Request, client: OAuthClient, noted: _Noted) -> str | None:
         """Return the thumbprint of the key that the token is to be bound to, or None for a bearer token."""
         if not client.dpop and not request.proofs:
             return None
@@ -122,7 +122,7 @@ class TokenEndpoint:
         except ProofError as error:
             raise OAuthError(400, "invalid_dpop_proof", str(error)) from error
         except NonceError as error:
-            asked.headers.append(("dpop-nonce", self._proofs.nonce))
+            noted.headers.append(("dpop-nonce", self._proofs.nonce))
             raise OAuthError(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof.") from error
 
 
@@ -143,20 +143,20 @@ def _form(request: Request) -> dict[str, str]:
     return {name: value for name, value in pairs if value}
 
 
-def _note_assertion(asked: _Asked, assertion: str | None) -> None:
+def _note_assertion(noted: _Noted, assertion: str | None) -> None:
     """Note what an assertion says of itself, for the log."""
     try:
         claims = read(assertion or "").claims
     except JoseError:
         return
-    asked.client_id = asked.client_id or str(claims.get("sub"))
-    asked.jti = str(claims["jti"]) if "jti" in claims else None
+    noted.client_id = noted.client_id or str(claims.get("sub"))
+    noted.jti = str(claims["jti"]) if "jti" in claims else None
 
 
-def _refused(request: Request, error: OAuthError) -> Answer:
+def _refused(request: Request, error: OAuthError) -> Response:
     body = {"error": error.error, "error_description": error.description}
     basic = error.status == 401 and request.authorization  # noqa: PLR2004 - the status of RFC 6749, 5.2
-    return Answer(
+    return Response(
         status=error.status,
         body=json.dumps(body, separators=(",", ":")).encode(),
         more_headers=[("WWW-Authenticate", 'Basic realm="practice org"')] if basic else [],

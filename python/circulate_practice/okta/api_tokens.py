@@ -1,4 +1,4 @@
-"""What the practice org tells about its API tokens, byte by byte. The token it accepts is not among them."""
+"""API tokens of the practice org, as its API lists them, byte by byte. The token it accepts is not among them."""
 
 from typing import Final
 

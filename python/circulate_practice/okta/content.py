@@ -27,7 +27,7 @@ from circulate_practice.paging.collection import Clock, Collection, TruthEntry
 from circulate_practice.paging.editable import Editable
 from circulate_practice.paging.listing import ListQuery, Source
 from circulate_practice.paging.pages import PageCache, Record
-from circulate_practice.server.answers import Refusal
+from circulate_practice.server.responses import Refusal
 
 _Found = TypeVar("_Found", bound=Collection)
 
@@ -117,8 +117,8 @@ class Content:
             return Source(lambda query, start: self._assignees.page(start, query.limit))
         children = self._below.get(place.collection)
         if children is None:
-            collection, wanted = self._tops[place.collection], self._filter(place.collection, query)
-            return Source(lambda query, start: collection.page(wanted, start, query.limit))
+            collection, matching = self._tops[place.collection], self._filter(place.collection, query)
+            return Source(lambda query, start: collection.page(matching, start, query.limit))
         parent = children.parents.index_of(place.record_id)
         if parent is None:
             raise Refusal(404, "E0000007", f"{place.record_id} ({children.parents.kind})")

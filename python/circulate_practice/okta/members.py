@@ -52,8 +52,8 @@ class Members(Children):
     def _base(self, parent: int) -> int:
         return min(super()._base(parent), self._pool)
 
-    def _room(self, count: int, wanted: int) -> int:
-        return min(wanted, len(self._directory) - count)
+    def _room(self, count: int, requested: int) -> int:
+        return min(requested, len(self._directory) - count)
 
     def _version(self, parent: int) -> int:
         return super()._version(parent) + self._directory.changes

@@ -59,7 +59,7 @@ class Policies(Inventory):
         super().__init__(
             NAME, "Policy", PATH, total, seed, prefix=POLICY, clock=clock, edge_cases=edge_cases, cache=cache
         )
-        self._gone.update(index for index in range(total) if _type_of(index) in unavailable)
+        self._deleted.update(index for index in range(total) if _type_of(index) in unavailable)
 
     def _attributes(self) -> dict[str, Attribute]:
         return {"type": _type_attribute}

@@ -47,7 +47,7 @@ class Rules:
         paging: Where it says what the next page is; one that comes whole takes no limit.
         scope: Scope that an access token needs for it.
         not_served: Parameters Okta knows and the practice org does not; refused, because ignoring them would change the
-            answer.
+            response.
     """
 
     default: int

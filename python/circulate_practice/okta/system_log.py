@@ -16,7 +16,7 @@ from circulate_practice.okta.events import EventWriter
 from circulate_practice.paging.collection import Clock, TruthEntry, truth_of
 from circulate_practice.paging.listing import ListQuery
 from circulate_practice.paging.pages import Page, Record
-from circulate_practice.server.answers import Refusal
+from circulate_practice.server.responses import Refusal
 
 _DAY_MS: Final = 86_400_000
 _SINCE_DEFAULT_MS: Final = 7 * _DAY_MS

@@ -11,7 +11,7 @@ from typing import Final
 from circulate_practice.okta.policies import NAME as POLICIES
 from circulate_practice.okta.policies import TYPES
 from circulate_practice.okta.routes import LISTS
-from circulate_practice.server.answers import Refusal
+from circulate_practice.server.responses import Refusal
 
 _RESPONSES: Final[dict[str, tuple[int, str, str]]] = {
     "400": (400, "E0000002", "Invalid policy type specified."),

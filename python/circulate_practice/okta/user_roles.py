@@ -65,7 +65,7 @@ class UserRoles(Children):
 
     def _there(self, user: int) -> int:
         state = self._states.get(user)
-        return self._base(user) if state is None else state.count - len(state.gone)
+        return self._base(user) if state is None else state.count - len(state.removed)
 
     def _base(self, parent: int) -> int:
         return super()._base(parent) if parent in self._holders else 0

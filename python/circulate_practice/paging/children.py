@@ -45,7 +45,7 @@ class _State:
     """What changed about the children of one parent: how many positions there are, and what became of them."""
 
     count: int
-    gone: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
     changes: int = 0
 
@@ -128,13 +128,13 @@ class Children(ABC):
         now = int(self._clock() * 1000)
         with self._lock:
             state = self._states.setdefault(parent, _State(self._count(parent)))
-            there = [position for position in range(state.count) if position not in state.gone]
+            there = [position for position in range(state.count) if position not in state.removed]
             chosen = self._random.sample(there, min(remove + update, len(there)))
             removed, updated = chosen[:remove], chosen[remove:]
             added = list(range(state.count, state.count + self._room(state.count, add)))
             before = self._ids(parent, removed)
             state.changes += 1
-            state.gone.update(removed)
+            state.removed.update(removed)
             state.count += len(added)
             for position in updated + added:
                 version, _ = state.versions.get(position, (0, 0))
@@ -145,9 +145,9 @@ class Children(ABC):
     def _record(self, child: Child) -> Record:
         """Return the newest version of one child."""
 
-    def _room(self, count: int, wanted: int) -> int:  # noqa: ARG002 - for lists that can be full
-        """Return how many of the `wanted` children can be added behind position `count`."""
-        return wanted
+    def _room(self, count: int, requested: int) -> int:  # noqa: ARG002 - for lists that can be full
+        """Return how many of the `requested` children can be added behind position `count`."""
+        return requested
 
     def _version(self, parent: int) -> int:
         """Return a number that grows whenever a page of `parent` may have changed."""
@@ -174,7 +174,7 @@ class Children(ABC):
     def _records(self, parent: int, positions: Iterable[int]) -> list[Record]:
         """Return the children at `positions`, without those that were removed."""
         state = self._states.get(parent) or _State(0)
-        there = [position for position in positions if position not in state.gone]
+        there = [position for position in positions if position not in state.removed]
         parent_id, created = self.parents.id_of(parent), self.parents.created(parent)
         span = max(1, self._newest - created)
         records = []

@@ -56,7 +56,7 @@ class Cursors:
 
         Args:
             position: Where the page begins.
-            scope: The list and what it was asked for; the cursor holds for nothing else.
+            scope: The list and its query; the cursor holds for nothing else.
         """
         packed = _LAYOUT.pack(*position)
         key = b"cursors:%d:%d" % (self._seed, self._age)

@@ -25,7 +25,7 @@ class Editable(Collection):
     ) -> None:
         start = StartingValues(seed, newest_start(clock()), name)
         super().__init__(name, kind, count, ids, start, clock=clock, cache=cache)
-        self._gone: set[int] = set()
+        self._deleted: set[int] = set()
 
     def add(self) -> int:
         """Add a record, created now, and return its index."""
@@ -38,7 +38,7 @@ class Editable(Collection):
         with self._lock:
             self._changes += 1
             self._touch(index)
-            self._gone.add(index)
+            self._deleted.add(index)
 
     def rename(self, index: int) -> None:
         """Give a record a new name, which moves its `lastUpdated`."""
@@ -49,11 +49,11 @@ class Editable(Collection):
 
     def exists(self, index: int) -> bool:
         """Tell whether record `index` was not deleted."""
-        return index not in self._gone
+        return index not in self._deleted
 
     def _listed(self, index: int) -> bool:
         return self.exists(index)
 
     def _compile(self, filter_text: str) -> Match:
-        match, gone = super()._compile(filter_text), self._gone
-        return lambda index: index not in gone and match(index)
+        match, deleted = super()._compile(filter_text), self._deleted
+        return lambda index: index not in deleted and match(index)

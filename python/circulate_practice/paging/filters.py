@@ -16,7 +16,7 @@ from circulate_practice.data.ids import Ids
 from circulate_practice.data.timestamps import parse_timestamp
 
 Match = Callable[[int], bool]
-"""Tells of a record, by its index, whether it belongs to the answer."""
+"""Returns whether the record at an index belongs to the response."""
 
 Attribute = Callable[[str, str], Match | None]
 """Compiles the comparison of one attribute with a value; gives None when the list does not offer it."""
@@ -49,8 +49,8 @@ def name_in(column: Sequence[int], names: Sequence[str]) -> Attribute:
     def compiled(comparison: str, value: str) -> Match | None:
         if comparison != "eq" or value not in names:
             return None
-        wanted = names.index(value)
-        return lambda index: column[index] == wanted
+        number = names.index(value)
+        return lambda index: column[index] == number
 
     return compiled
 
@@ -59,8 +59,8 @@ def id_in(ids: Ids) -> Attribute:
     """Return the attribute that is the id of the record."""
 
     def compiled(comparison: str, value: str) -> Match | None:
-        wanted = ids.index_of(value.encode())
-        return (lambda index: index == wanted) if comparison == "eq" else None
+        number = ids.index_of(value.encode())
+        return (lambda index: index == number) if comparison == "eq" else None
 
     return compiled
 
@@ -148,8 +148,8 @@ class _Parser:
         self._at += taken
         return taken
 
-    def _refuse(self, wanted: str) -> None:
-        message = f"expected {wanted}, found {self._peek()[1] or 'the end'}"
+    def _refuse(self, expected: str) -> None:
+        message = f"expected {expected}, found {self._peek()[1] or 'the end'}"
         raise FilterError(message)
 
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus
 from circulate_practice.okta.routes import Paging, Rules
 from circulate_practice.paging.cursors import CursorError, Cursors, Position
 from circulate_practice.paging.pages import NO_FRAME, Frame, Page
-from circulate_practice.server.answers import Refusal
 from circulate_practice.server.faults import Due
+from circulate_practice.server.responses import Refusal
 
 _OTHER_HOST: Final = "127.0.0.2"
 _TIED: Final = frozenset({"filter", "search", "type", "until"})
@@ -34,7 +34,7 @@ class ListQuery:
     Attributes:
         path: Path of the list.
         parameters: All parameters, as received.
-        limit: Records asked for.
+        limit: Most records of a page.
         raw_after: The cursor as received; None for the first page.
     """
 
@@ -63,7 +63,7 @@ class ListQuery:
 
     @property
     def scope(self) -> str:
-        """The list and what it was asked for, which a cursor holds for."""
+        """The list and its query, which a cursor holds for."""
         return "&".join([self.path, *(parameter.text for parameter in self.parameters if parameter.name in _TIED)])
 
     def value(self, name: str) -> str:
@@ -96,7 +96,7 @@ class Links:
     """Where this page and the next one are.
 
     Attributes:
-        host: Host and port the client asked for.
+        host: Host and port of the request.
         here: Path and query of this page, as received.
         there: Path and query of the next page, or None on the last.
         paging: Where the list says so.
@@ -171,7 +171,7 @@ class Listing:
         return query.continued(self._cursors.issue(onward, query.scope))
 
     def same_after_empty(self, query: ListQuery, position: Position) -> str:
-        """Return path and query of the page at `position` itself, to be asked for after an additional empty one."""
+        """Return path and query of the page at `position` itself, to be requested after an additional empty one."""
         return query.continued(self._cursors.issue(position._replace(after_empty=True), query.scope))
 
 

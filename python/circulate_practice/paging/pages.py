@@ -1,7 +1,7 @@
-"""A page: the body of one list answer together with what the log says about its records.
+"""A page: the body of one list response together with what the log says about its records.
 
 A page keeps its body, the sizes of its records and the log text, all as bytes, so that serving it a second time costs
-no rendering and no hashing. It also knows which range of records it was made from, by which the cache can tell whether
+no rendering and no hashing. It also knows which range of records it was made from, by which the cache knows whether
 a later change touched it.
 """
 
@@ -80,7 +80,7 @@ class Page:
         return self._zipped
 
     def records(self) -> list[Record]:
-        """Return the records one by one, for answers that alter some of them."""
+        """Return the records one by one, for responses that alter some of them."""
         starts = accumulate(self.sizes, lambda at, size: at + size + 1, initial=1)
         bodies = [self.body[at : at + size] for at, size in zip(starts, self.sizes, strict=False)]
         facts = json.loads(self.log_text)

@@ -1,1 +1,1 @@
-"""The HTTP server: requests and answers, limits, faults, the log of what was handed over."""
+"""The HTTP server: requests and responses, limits, faults, the log of what was handed over."""

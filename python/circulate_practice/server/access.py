@@ -5,15 +5,15 @@ from typing import Final
 from circulate_practice.oauth.dpop import ProofError, Proofs
 from circulate_practice.oauth.grants import Grant, Grants
 from circulate_practice.oauth.jose import ALGORITHMS
-from circulate_practice.server.answers import Answer, Refusal
 from circulate_practice.server.requests import Request
+from circulate_practice.server.responses import Refusal, Response
 
 _UNKNOWN: Final = "The access token is invalid or has expired."
 _NO_SCOPE: Final = "The access token provided does not contain the required scopes."
 
 
-class Challenge(Exception):  # noqa: N818 - Okta answers so, and it is not always the client's error
-    """An access token that is refused. The answer has no body and says why in a header.
+class Challenge(Exception):  # noqa: N818 - Okta responds so, and it is not always the client's error
+    """An access token that is refused. The response has no body and says why in a header.
 
     Args:
         status: HTTP status.
@@ -29,8 +29,8 @@ class Challenge(Exception):  # noqa: N818 - Okta answers so, and it is not alway
         self.error = error
         self.description = description
 
-    def answer(self, request: Request, scope: str | None) -> Answer:
-        """Return the answer to `request`, which asked for something that needs `scope`."""
+    def respond(self, request: Request, scope: str | None) -> Response:
+        """Return the response to a request of something that needs `scope`."""
         said: dict[str, str | None] = {
             "authorization_uri": f"{request.origin}/oauth2/v1/authorize",
             "realm": request.origin,
@@ -42,7 +42,7 @@ class Challenge(Exception):  # noqa: N818 - Okta answers so, and it is not alway
         if self.scheme == "DPoP":
             said = {"algs": " ".join(ALGORITHMS), **said}
         header = f"{self.scheme} " + ", ".join(f'{name}="{value}"' for name, value in said.items() if value)
-        return Answer(status=self.status, more_headers=[("WWW-Authenticate", header)])
+        return Response(status=self.status, more_headers=[("WWW-Authenticate", header)])
 
 
 class Access:

@@ -1,4 +1,4 @@
-"""The API of the practice org: authorisation, limits, routes, faults; requests in, answers out, no sockets."""
+"""The API of the practice org: authorisation, limits, routes, faults; requests in, responses out, no sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from circulate_practice.paging.filters import FilterError
 from circulate_practice.paging.listing import Links, Listing, ListQuery, Source
 from circulate_practice.paging.pages import Page
 from circulate_practice.server.access import Access, Challenge
-from circulate_practice.server.answers import Answer, AnswerMaker, Headers, Refusal, drop_headers
 from circulate_practice.server.corrupt import LOGIN_PAGE, render, spoil
 from circulate_practice.server.faults import TOKEN, Due, FaultPlan
 from circulate_practice.server.limits import Excess, Limiter
 from circulate_practice.server.requests import Request
+from circulate_practice.server.responses import Headers, Refusal, Response, ResponseMaker, drop_headers
 
 _GATEWAY_PAGE: Final = b"<html><head><title>%d</title></head><body>upstream unavailable</body></html>\n"
 _FAULT_ERRORS: Final = {
@@ -31,8 +31,8 @@ _FAULT_ERRORS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One request of a list, understood.
+class _ListRequest:
+    """One request of a list, parsed.
 
     Attributes:
         request: The request.
@@ -49,7 +49,7 @@ class _Asked:
     paging: Paging
 
     def page(self) -> Page:
-        """Return the page asked for.
+        """Return the requested page.
 
         Raises:
             Refusal: If the filter is not one the list understands.
@@ -62,10 +62,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Answer requests.
+    """Respond to requests.
 
     Attributes:
-        content: What there is to be asked for.
+        content: Lists there are.
         listing: Positions in lists.
         limiter: Rate and concurrency limits.
         faults: Faults to show.
@@ -80,18 +80,18 @@ class Api:
     listing: Listing
     limiter: Limiter
     faults: FaultPlan
-    maker: AnswerMaker
+    maker: ResponseMaker
     clock: Callable[[], float]
     access: Access
     tokens: TokenEndpoint
     gzip: bool
 
-    def answer(self, request: Request, in_flight: int) -> Answer:
-        """Return the answer to `request`, headers included.
+    def respond(self, request: Request, in_flight: int) -> Response:
+        """Return the response to `request`, headers included.
 
         Args:
             request: The request.
-            in_flight: Requests being answered at this moment, this one included.
+            in_flight: Requests being handled now, this one included.
         """
         place = place_of(request.path)
         scope = None if place is None else LISTS[place.collection].scope
@@ -102,63 +102,65 @@ class Api:
                 self.access.check(request, scope)
             excess = self.limiter.admit(bucket_of(request.path), in_flight)
             if excess is not Excess.NONE:
-                answer = self.maker.error(Refusal(429, "E0000047"))
+                response = self.maker.error(Refusal(429, "E0000047"))
             else:
-                answer = self._token(request) if wants_token else self._route(request, place)
+                response = self._token(request) if wants_token else self._route(request, place)
         except Refusal as refusal:
-            answer = self.maker.error(refusal)
+            response = self.maker.error(refusal)
         except Challenge as challenge:
-            answer = challenge.answer(request, scope)
-        if not answer.headers:
-            answer.headers = self._headers(request, excess) + answer.more_headers
+            response = challenge.respond(request, scope)
+        if not response.headers:
+            response.headers = self._headers(request, excess) + response.more_headers
         if place is not None and not place.single:
-            answer.collection = place.collection
-        return answer
+            response.collection = place.collection
+        return response
 
-    def _token(self, request: Request) -> Answer:
-        """Answer a request of a token. A fault shows after it was served, so that whatever is good once is used up."""
-        answer, number = self.tokens.answer(request)
+    def _token(self, request: Request) -> Response:
+        """Respond to a request of a token. A fault comes after it was served: what is good once is used up."""
+        response, number = self.tokens.respond(request)
         due = self.faults.take(TOKEN, number, 0)
         if due.instead is not None:
             links = Links(request.host, request.target, None, Paging.NONE)
-            answer = self._instead(due.instead.kind, request, links)
+            response = self._instead(due.instead.kind, request, links)
         else:
-            spoil(answer, due)
-        if not answer.headers:
-            answer.headers = self._headers(request) + answer.more_headers
-        return _finished(answer, due)
+            spoil(response, due)
+        if not response.headers:
+            response.headers = self._headers(request) + response.more_headers
+        return _finished(response, due)
 
-    def _route(self, request: Request, place: Place | None) -> Answer:
+    def _route(self, request: Request, place: Place | None) -> Response:
         if place is None:
             raise Refusal(404, "E0000008")
         if request.method != "GET":
             raise Refusal(405, "E0000022")
         if place.single:
-            return Answer(status=200, body=self.content.single(place).body)
+            return Response(status=200, body=self.content.single(place).body)
         return self._list(request, place)
 
-    def _list(self, request: Request, place: Place) -> Answer:
+    def _list(self, request: Request, place: Place) -> Response:
         rules = LISTS[place.collection]
         query = ListQuery.parse(request.target, rules)
         source = self.content.source(place, query)
         position = self.listing.position(query, source)
         due = self.faults.take(place.collection, position.page, query.limit, after_empty=position.after_empty)
-        asked = _Asked(request, query, position, source, rules.paging)
-        answer = self._page(asked, due) if due.instead is None else self._instead_of_page(asked, due.instead.kind)
-        answer.page = position.page
-        return _finished(answer, due)
+        requested = _ListRequest(request, query, position, source, rules.paging)
+        response = (
+            self._page(requested, due) if due.instead is None else self._instead_of_page(requested, due.instead.kind)
+        )
+        response.page = position.page
+        return _finished(response, due)
 
-    def _page(self, asked: _Asked, due: Due) -> Answer:
-        request, page = asked.request, asked.page()
-        following = self.listing.following(asked.query, asked.position, page)
-        links = Links(request.host, request.target, following, asked.paging)
+    def _page(self, requested: _ListRequest, due: Due) -> Response:
+        request, page = requested.request, requested.page()
+        following = self.listing.following(requested.query, requested.position, page)
+        links = Links(request.host, request.target, following, requested.paging)
         altered = render(page, due, compress=self.gzip and request.takes_gzip, frame=links.frame(due))
         headers = self._headers(request) + links.headers(due)
         if self.gzip:
             headers.append(("Vary", "Accept-Encoding"))
         if altered.zipped:
             headers.append(("Content-Encoding", "gzip"))
-        return Answer(
+        return Response(
             status=200,
             body=altered.body,
             headers=headers,
@@ -167,48 +169,48 @@ class Api:
             cut=altered.cut,
         )
 
-    def _instead_of_page(self, asked: _Asked, kind: str) -> Answer:
-        following = self.listing.same_after_empty(asked.query, asked.position)
-        links = Links(asked.request.host, asked.request.target, following, asked.paging)
-        return self._instead(kind, asked.request, links)
+    def _instead_of_page(self, requested: _ListRequest, kind: str) -> Response:
+        following = self.listing.same_after_empty(requested.query, requested.position)
+        links = Links(requested.request.host, requested.request.target, following, requested.paging)
+        return self._instead(kind, requested.request, links)
 
-    def _instead(self, kind: str, request: Request, links: Links) -> Answer:
-        """Return the answer that a fault puts in the place of the one the request would have had."""
-        answer = self._faked(kind, request, links)
-        if not answer.headers:
-            answer.headers = self._headers(request, _excess_of(kind))
+    def _instead(self, kind: str, request: Request, links: Links) -> Response:
+        """Return the response that a fault puts in the place of the one the request would have had."""
+        response = self._faked(kind, request, links)
+        if not response.headers:
+            response.headers = self._headers(request, _excess_of(kind))
         if kind in {"html", "502", "504"}:
-            answer.headers = [*drop_headers(answer.headers, "Content-Type"), ("Content-Type", "text/html")]
-        return answer
+            response.headers = [*drop_headers(response.headers, "Content-Type"), ("Content-Type", "text/html")]
+        return response
 
-    def _faked(self, kind: str, request: Request, links: Links) -> Answer:
+    def _faked(self, kind: str, request: Request, links: Links) -> Response:
         if kind == "reset":
-            return Answer(status=0, reset=True, whole=False)
+            return Response(status=0, reset=True, whole=False)
         if kind == "html":
-            return Answer(status=200, body=LOGIN_PAGE, whole=False)
+            return Response(status=200, body=LOGIN_PAGE, whole=False)
         if kind == "empty-page":
             body = b"[]".join(links.frame(Due()))
-            return Answer(status=200, body=body, headers=self._headers(request) + links.headers(Due()))
+            return Response(status=200, body=body, headers=self._headers(request) + links.headers(Due()))
         if kind == "redirect":
             headers = [*self._headers(request), ("Location", links.elsewhere())]
-            return Answer(status=302, headers=headers)
+            return Response(status=302, headers=headers)
         if kind in {"502", "504"}:
-            return Answer(status=int(kind), body=_GATEWAY_PAGE % int(kind))
+            return Response(status=int(kind), body=_GATEWAY_PAGE % int(kind))
         return self.maker.error(Refusal(*_FAULT_ERRORS[kind]))
 
     def _headers(self, request: Request, excess: Excess = Excess.NONE) -> Headers:
         return self.maker.headers(self.clock(), self.limiter.state(bucket_of(request.path), excess))
 
 
-def _finished(answer: Answer, due: Due) -> Answer:
-    """Return `answer` with what faults in `due` do to any answer."""
-    answer.fault = due.name
-    answer.stall, answer.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
+def _finished(response: Response, due: Due) -> Response:
+    """Return `response` with what faults in `due` do to any response."""
+    response.fault = due.name
+    response.stall, response.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
     if due.has("no-date"):
-        answer.headers = drop_headers(answer.headers, "Date")
+        response.headers = drop_headers(response.headers, "Date")
     if due.has("no-rate-headers"):
-        answer.headers = drop_headers(answer.headers, "X-Rate-Limit-")
-    return answer
+        response.headers = drop_headers(response.headers, "X-Rate-Limit-")
+    return response
 
 
 def _excess_of(kind: str) -> Excess:

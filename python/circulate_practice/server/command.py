@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
     add("--oauth-client", default=None, metavar="ID", help="have an OAuth client too, with all scopes that lists need")
     add("--oauth-key", default=None, metavar="FILE", help="its private key, a JWK; made if there is no such file")
-    add("--dpop", action="store_true", help="let that client prove possession of a key with every request")
+    add("--dpop", action="store_true", help="require proof of possession of a key with every request (DPoP)")
     add("--rate-limit", type=int, default=600, metavar="N", help="requests allowed in a window (default: 600)")
     add(
         "--bucket-limit",
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--window", default="60s", metavar="TIME", help="length of a rate-limit window (default: 60s)")
     add("--concurrency", type=int, default=75, metavar="N", help="requests allowed at the same time (default: 75)")
-    add("--latency", default="0s", metavar="TIME", help="hold every answer back (default: 0s)")
+    add("--latency", default="0s", metavar="TIME", help="hold every response back (default: 0s)")
     add(
         "--fault",
         action="append",
@@ -68,9 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lacks", action="append", dest="unavailable", help=argparse.SUPPRESS)
     add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
     add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
-    add("--gzip", action="store_true", help="compress answers for clients that take it")
-    add("--plain", action="store_true", help="leave the attributes out that break careless readers")
-    add("--log", default=None, metavar="FILE", help="log answers and record digests as JSON Lines")
+    add("--gzip", action="store_true", help="compress responses for clients that take it")
+    add("--plain", action="store_true", help="leave out attributes that break careless readers (edge cases)")
+    add("--log", default=None, metavar="FILE", help="log responses and record digests as JSON Lines")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -142,7 +142,7 @@ def _clients(args: argparse.Namespace) -> list[OAuthClient]:
 def _bucket_limit(text: str) -> tuple[str, int]:
     bucket, _, limit = text.rpartition("=")
     if not (limit.isascii() and limit.isdigit()):
-        message = f'"{text}" is no limit of a bucket; write /api/v1/apps=100'
+        message = f'"{text}" is not a limit of a bucket; write /api/v1/apps=100'
         raise ValueError(message)
     return bucket, int(limit)
 

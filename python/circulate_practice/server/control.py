@@ -4,8 +4,8 @@ They need no token, count against no limit and are not in the log.
 
 | route | what it does |
 |---|---|
-| `GET truth?of=LIST` | tells the newest version of every record of a list, as NDJSON; without a list of the users |
-| `GET windows?bucket=PATH` | tells how many requests came when, of one bucket or of all |
+| `GET truth?of=LIST` | returns the newest version of every record of a list, as NDJSON; without a list of the users |
+| `GET windows?bucket=PATH` | returns how many requests came when, of one bucket or of all |
 | `POST change?count=N` | changes N users |
 | `POST add_app?users=N&groups=N`, `POST add_group?members=N` | adds an app or a group |
 | `POST add?of=LIST` | adds a record to any other list whose records can be added |
@@ -25,15 +25,15 @@ from urllib.parse import parse_qsl
 from circulate_practice.data.durations import parse_duration
 from circulate_practice.okta.content import Content
 from circulate_practice.paging.collection import TruthEntry
-from circulate_practice.server.answers import JSON_TYPE, Answer
 from circulate_practice.server.limits import Limiter, Window
+from circulate_practice.server.responses import JSON_TYPE, Response
 
 PREFIX: Final = "/_practice/"
 _TRUTH_BATCH: Final = 200
 
 
 class Control:
-    """Answer the control routes.
+    """Respond to the control routes.
 
     Args:
         content: What the org holds.
@@ -60,8 +60,8 @@ class Control:
             "change_children": self._change_children,
         }
 
-    def answer(self, method: str, target: str) -> Answer | Iterator[bytes]:
-        """Return the answer to a control request; the truth, which may be long, piece by piece as NDJSON."""
+    def respond(self, method: str, target: str) -> Response | Iterator[bytes]:
+        """Return the response to a control request; the truth, which may be long, piece by piece as NDJSON."""
         path, _, query = target.partition("?")
         given, name = _Values(parse_qsl(query)), path.removeprefix(PREFIX)
         try:
@@ -100,8 +100,8 @@ class _Values(dict[str, str]):
         return int(text)
 
 
-def _json(status: int, value: object) -> Answer:
-    return Answer(status=status, body=json.dumps(value).encode(), headers=[("Content-Type", JSON_TYPE)])
+def _json(status: int, value: object) -> Response:
+    return Response(status=status, body=json.dumps(value).encode(), headers=[("Content-Type", JSON_TYPE)])
 
 
 def _lines(entries: Iterable[TruthEntry]) -> Iterator[bytes]:

@@ -14,8 +14,8 @@ from typing import Final
 
 from circulate_practice.data.fragments import padded
 from circulate_practice.paging.pages import NO_FRAME, Frame, Page, Record, log_text
-from circulate_practice.server.answers import NO_RECORDS, Answer
 from circulate_practice.server.faults import Due
+from circulate_practice.server.responses import NO_RECORDS, Response
 
 LOGIN_PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Sign In</title></head><body><form>...</form></body></html>\n"
 
@@ -64,15 +64,15 @@ def render(page: Page, due: Due, *, compress: bool, frame: Frame = NO_FRAME) -> 
     return Altered(body, log_text(records) if whole else NO_RECORDS, whole, cut, zipped)
 
 
-def spoil(answer: Answer, due: Due) -> None:
-    """Do to an answer that is no page what the faults in `due` do to a body."""
+def spoil(response: Response, due: Due) -> None:
+    """Do to a response that is not a page what the faults in `due` do to a body."""
     size = due.value("big-record")
     if size is not None:
-        answer.body = padded(answer.body, int(size))
+        response.body = padded(response.body, int(size))
     if due.has("truncate-json"):
-        answer.body = answer.body[: len(answer.body) // 2]
+        response.body = response.body[: len(response.body) // 2]
     if due.has("truncate"):
-        answer.cut = len(answer.body) // 2
+        response.cut = len(response.body) // 2
 
 
 def pretty(text: bytes, newline: bytes, depth: int = 0) -> bytes:

@@ -1,35 +1,34 @@
-"""Faults the practice org can be told to show, and which of them are due for a request.
+"""Faults that the practice org shows on demand, and which of them are due for a request.
 
-A fault is written `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` answers the first two requests of page 3 of the users
-with 429, `app_users/429@3*2` the first two requests of a page 3 of the users of any app. Without a list it concerns the
-users, without a page every page; without times it happens once if it names a page and always if not.
+A fault is written `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`: `429@3*2` is a 429 for the first two requests of page
+3 of the users, `app_users/429@3*2` for the first two of a page 3 of the users of any app. Without a list it concerns
+the users, without a page every page; without times it happens once if it names a page and always if not.
 `token/500@2` concerns the requests of access tokens, which count as pages: the second of them gets 500.
 
-One request may meet several faults. At most one of those that put another answer in the page's place happens, the first
-in the order given; then the ones that change a page wait for the request that gets it. Faults of headers and of timing
-go with either.
+One request may meet several faults. At most one of those that replace the page happens, the first in the order given;
+then the ones that change a page wait for the request that gets it. Faults of headers and of timing go with either.
 
 | kind | what the client gets |
 |---|---|
 | `429`, `429-concurrency` | rate limit with its limit above 0; with a limit of 0 and a reset 60 s away |
 | `401`, `403`, `500`, `503` | Okta's error of that status |
 | `502`, `504` | the HTML page of a gateway |
-| `reset` | a connection reset before any answer |
+| `reset` | a connection reset before any response |
 | `html` | a login page with status 200 |
 | `redirect` | 302 to the same path at another origin |
-| `empty-page` | `[]` with a next link that leads to the page asked for |
-| `big-page:N` | 500 for every request that asks for more than N records |
+| `empty-page` | `[]` with a next link that leads to the requested page |
+| `big-page:N` | 500 for every request of more than N records |
 | `truncate` | fewer bytes than Content-Length says, cut inside a record |
 | `truncate-json` | a body of the right length whose JSON is cut inside a record |
 | `not-array`, `scalar` | an object around the page; a number among the records |
-| `invalid-utf8`, `nan`, `trailing` | bytes that are no UTF-8; a `NaN`; a second document behind the page |
+| `invalid-utf8`, `nan`, `trailing` | bytes that are not UTF-8; a `NaN`; a second document behind the page |
 | `pretty`, `crlf`, `bom` | new lines between tokens, as LF or CR LF; a byte order mark |
 | `big-record:BYTES` | one record padded to that size |
 | `gzip-bomb:BYTES` | a gzip body that inflates to that much white space in front of the records |
 | `next-other-host`, `next-repeat` | a next link to another host; to the page itself |
 | `next-joined`, `next-relative` | both links in one header line; a next link without scheme and host |
 | `no-date`, `no-rate-headers` | no `Date`; no `X-Rate-Limit-*` |
-| `slow-body:TIME`, `stall:TIME` | a body spread over that time; no answer for that time |
+| `slow-body:TIME`, `stall:TIME` | a body spread over that time; no response for that time |
 """
 
 import re
@@ -46,9 +45,9 @@ _SHAPE: Final = re.compile(r"(?:([a-z_]+)/)?([a-z0-9-]+)(?::([^@*]+))?(?:@(\d+))
 
 
 class Group(Enum):
-    """What a fault does to an answer."""
+    """What a fault does to a response."""
 
-    INSTEAD = "put another answer in the page's place"
+    INSTEAD = "replace the page"
     BODY = "change the body of the page"
     LINK = "change the link to the next page"
     HEADER = "leave headers out"
@@ -210,7 +209,7 @@ class FaultPlan:
         Args:
             collection: Name of the list.
             page: Number of the page, from 1.
-            limit: Records asked for.
+            limit: Records of a page.
             after_empty: Whether an additional empty page was already served in front of this one.
         """
         with self._lock:
@@ -230,7 +229,7 @@ class FaultPlan:
             return Due(self._faults[at] for at in chosen)
 
     def _compatible(self, due: list[int]) -> list[int]:
-        """Return `due` without what cannot happen to the same answer."""
+        """Return `due` without what cannot happen to the same response."""
         group_of = {at: KINDS[self._faults[at].kind].group for at in due}
         instead = [at for at in due if group_of[at] is Group.INSTEAD][:1]
         if not instead:

@@ -1,7 +1,7 @@
-"""The HTTP server of the practice org: reads requests, delivers answers byte by byte as told, and logs them.
+"""The HTTP server of the practice org: reads requests, delivers responses byte by byte, and logs them.
 
-It binds to loopback only. An answer goes out in three steps, all but the last byte, the log line, the last byte, so the
-log never misses a response that a client received in full.
+It binds to loopback only. A response goes out in three steps, all but the last byte, the log line, the last byte, so
+the log never misses a response that a client received in full.
 """
 
 import http.server
@@ -17,11 +17,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from circulate_practice.okta.routes import TOKEN_PATH
-from circulate_practice.server.answers import Answer
 from circulate_practice.server.api import Api
 from circulate_practice.server.control import PREFIX, Control
 from circulate_practice.server.log import LogFacts, RequestLog
 from circulate_practice.server.requests import Request
+from circulate_practice.server.responses import Response
 
 HOST: Final = "127.0.0.1"
 _SLICES: Final = 20
@@ -36,9 +36,9 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         port: Port to listen at; 0 takes a free one.
         api: The API to serve.
         control: The control routes to serve.
-        log: Where answers are logged.
+        log: Where responses are logged.
         wait: Waits for a number of seconds, or less if the org is stopped.
-        latency: Seconds that every answer of the API is held back.
+        latency: Seconds that every response of the API is held back.
     """
 
     request_queue_size = 128
@@ -90,7 +90,7 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def end_connections(self) -> None:
-        """End all connections, answered or not."""
+        """End all connections, with requests in them or not."""
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -109,17 +109,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: PracticeServer
 
     def do_GET(self) -> None:
-        """Answer a request, whatever its method."""
+        """Respond to a request, whatever its method."""
         body = self._body()
         if self.path.startswith(PREFIX):
             self._control()
             return
         self.server.count_request()
         with self.server.api.limiter.slot() as in_flight:
-            answer = self.server.api.answer(self._request(body), in_flight)
-            self._wait(self.server.latency + answer.stall)
-            last = self._deliver(answer)
-        self._send(last)  # whoever has all of an answer finds its place among the simultaneous requests free
+            response = self.server.api.respond(self._request(body), in_flight)
+            self._wait(self.server.latency + response.stall)
+            last = self._deliver(response)
+        self._send(last)  # whoever has all of a response finds its place among the simultaneous requests free
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names from the base class
 
@@ -146,30 +146,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return b""
         return self.rfile.read(int(length))
 
-    def _deliver(self, answer: Answer) -> bytes:
-        """Send `answer` as it says but for its last byte, log it, and return that byte; nothing after a reset."""
-        if answer.reset:
-            self._log(answer, complete=False)
+    def _deliver(self, response: Response) -> bytes:
+        """Send all of `response` but its last byte, log it, and return that byte; nothing after a reset."""
+        if response.reset:
+            self._log(response, complete=False)
             self._reset()
             return b""
-        head, body = self._head(answer), answer.body[: answer.cut]
+        head, body = self._head(response), response.body[: response.cut]
         if not body or self.command == "HEAD":
             head, body = head[:-1], head[-1:]
         try:
             self._send(head)
-            self._send_slowly(memoryview(body)[:-1], answer.spread)
+            self._send_slowly(memoryview(body)[:-1], response.spread)
         except OSError:
-            self._log(answer, complete=False)
+            self._log(response, complete=False)
             raise
-        self._log(answer, complete=answer.whole)
-        self.close_connection |= answer.cut is not None
+        self._log(response, complete=response.whole)
+        self.close_connection |= response.cut is not None
         return body[-1:]
 
-    def _head(self, answer: Answer) -> bytes:
-        headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
+    def _head(self, response: Response) -> bytes:
+        headers = [*response.headers, ("Content-Length", str(len(response.body)))]
         if self.close_connection:
             headers.append(("Connection", "close"))
-        lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
@@ -193,25 +193,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         os.close(self.connection.detach())
 
-    def _log(self, answer: Answer, *, complete: bool) -> None:
+    def _log(self, response: Response, *, complete: bool) -> None:
         facts = LogFacts(
             time=self.server.api.clock(),
             method=self.command,
             target=TOKEN_PATH if self.path.startswith(TOKEN_PATH) else self.path,  # a query of it may hold a secret
-            status=answer.status,
-            fault=answer.fault,
-            collection=answer.collection,
-            page=answer.page,
+            status=response.status,
+            fault=response.fault,
+            collection=response.collection,
+            page=response.page,
             complete=complete,
         )
-        self.server.log.write(facts, answer.log_records)
+        self.server.log.write(facts, response.log_records)
 
     def _control(self) -> None:
-        answer = self.server.control.answer(self.command, self.path)
-        if isinstance(answer, Answer):
-            self._send(self._head(answer) + answer.body)
+        response = self.server.control.respond(self.command, self.path)
+        if isinstance(response, Response):
+            self._send(self._head(response) + response.body)
         else:
-            self._stream(answer)
+            self._stream(response)
 
     def _stream(self, pieces: Iterator[bytes]) -> None:
         """Send `pieces` in chunks, as NDJSON."""

@@ -22,7 +22,7 @@ class Window:
     Attributes:
         start: When its first request came, in epoch seconds.
         count: Requests that came in it, rejected ones included.
-        rejected: Requests among them that the limiter answered with 429.
+        rejected: Requests among them that the limiter rejected with 429.
     """
 
     start: float
@@ -121,7 +121,7 @@ class Limiter:
                 self._in_flight -= 1
 
     def admit(self, bucket: str, in_flight: int) -> Excess:
-        """Count one request of a bucket and tell which limit, if any, it goes over."""
+        """Count one request of a bucket and return the limit that it exceeds, if any."""
         with self._lock:
             window = self._buckets[bucket].count()
             if in_flight > self._concurrency:

@@ -1,6 +1,6 @@
-"""The log of answers: what was handed over, with the digest of every record, one JSON line an answer.
+"""The log of responses: what was handed over, with the digest of every record, one JSON line a response.
 
-The line of an answer is on disk before the client has the last byte of it, so whatever a client received in full is in
+The line of a response is on disk before the client has the last byte of it, so whatever a client received in full is in
 the log. The texts of the records are shared with the cached pages; keeping the log in memory costs little.
 """
 
@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import IO, NotRequired, TypedDict
 
-from circulate_practice.server.answers import NO_RECORDS
+from circulate_practice.server.responses import NO_RECORDS
 
 
 class LoggedRecord(TypedDict):
@@ -27,10 +27,10 @@ class LoggedRecord(TypedDict):
 
 
 class LogFacts(TypedDict):
-    """What the log says of an answer, besides its records.
+    """What the log says of a response, besides its records.
 
     `time` is in epoch seconds, `target` is path and query as received, `status` is 0 for a connection that was reset,
-    `fault` names the faults it met. `collection` names the list that was asked for, None for anything but a list, and
+    `fault` names the faults it met. `collection` names the requested list, None for anything but a list, and
     `page` counts from 1 in it. `complete` says that the whole body was handed over and that a client may take the
     records from it.
     """

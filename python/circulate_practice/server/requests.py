@@ -10,7 +10,7 @@ class Request:
     Attributes:
         method: HTTP method.
         target: Path and query as received.
-        host: Host and port the client asked for.
+        host: Host and port of the request.
         authorization: The header's value, or empty.
         takes_gzip: Whether the client accepts compressed bodies.
         proofs: The values of its `DPoP` headers.
@@ -34,7 +34,7 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port the client asked for."""
+        """Scheme, host and port of the request."""
         return f"http://{self.host}"
 
     @property

@@ -1,6 +1,6 @@
-"""Answers as values, Okta's error bodies, and the headers every answer carries.
+"""Responses as values, Okta's error bodies, and the headers every response carries.
 
-Nothing here touches a socket: an `Answer` says what goes on the wire and how, the server does it.
+Nothing here touches a socket: a `Response` says what goes on the wire and how, the server does it.
 """
 
 import hashlib
@@ -34,16 +34,16 @@ _SUMMARIES: Final = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Answer:
-    """One HTTP answer and how to deliver it.
+class Response:
+    """One HTTP response and how to deliver it.
 
     Attributes:
         status: HTTP status.
         body: Bytes of the body, after content encoding.
-        headers: All headers but Content-Length and Connection; empty for those that every answer carries.
+        headers: All headers but Content-Length and Connection; empty for those that every response carries.
         more_headers: Headers to add to those.
         log_records: JSON array the log shows as `records`.
-        collection: List it answers for, for the log.
+        collection: List it belongs to, for the log.
         page: Page of that list, for the log.
         fault: Names of the faults in it, for the log.
         whole: False when the body is not what the list really holds; the log never calls it complete then.
@@ -86,8 +86,8 @@ class Refusal(Exception):  # noqa: N818 - not every refusal is the client's erro
         self.cause = cause
 
 
-class AnswerMaker:
-    """Add what every answer of the API carries: date, request id, rate limits; and word errors.
+class ResponseMaker:
+    """Add what every response of the API carries: date, request id, rate limits; and word errors.
 
     Args:
         seed: Number the request ids follow from.
@@ -98,7 +98,7 @@ class AnswerMaker:
         self._count = itertools.count(1)
 
     def headers(self, now: float, rate: RateState) -> Headers:
-        """Return the headers that every answer carries.
+        """Return the headers that every response carries.
 
         Args:
             now: Server time, in epoch seconds.
@@ -114,8 +114,8 @@ class AnswerMaker:
             ("X-Rate-Limit-Reset", str(rate.reset)),
         ]
 
-    def error(self, refusal: Refusal) -> Answer:
-        """Return the answer for `refusal`, still without headers."""
+    def error(self, refusal: Refusal) -> Response:
+        """Return the response for `refusal`, still without headers."""
         body = {
             "errorCode": refusal.code,
             "errorSummary": refusal.summary,
@@ -123,7 +123,7 @@ class AnswerMaker:
             "errorId": "oae" + self._identifier()[:22],
             "errorCauses": [{"errorSummary": refusal.cause}] if refusal.cause else [],
         }
-        return Answer(status=refusal.status, body=json.dumps(body, separators=(",", ":")).encode())
+        return Response(status=refusal.status, body=json.dumps(body, separators=(",", ":")).encode())
 
     def _identifier(self) -> str:
         return hashlib.blake2b(b"%d" % next(self._count), key=self._key, digest_size=14).hexdigest()

@@ -13,7 +13,7 @@ MAX_QUESTION = 4096
 
 
 def serve(keeper: Keeper) -> None:
-    """Answer from now on, in a thread of its own.
+    """Respond to requests from now on, in a thread of its own.
 
     Raises:
         Trouble: There can be no socket.
@@ -23,7 +23,7 @@ def serve(keeper: Keeper) -> None:
         timeout = 2
 
         def handle(self) -> None:
-            self.wfile.write(json.dumps(_answer(keeper, self.rfile.readline(MAX_QUESTION))).encode())
+            self.wfile.write(json.dumps(_respond(keeper, self.rfile.readline(MAX_QUESTION))).encode())
 
     class Server(socketserver.ThreadingUnixStreamServer):
         # All requests of a pull may find at once that their token has ended.
@@ -38,7 +38,7 @@ def serve(keeper: Keeper) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def _answer(keeper: Keeper, line: bytes) -> dict[str, object]:
+def _respond(keeper: Keeper, line: bytes) -> dict[str, object]:
     try:
         question = json.loads(line)
         keeper.renew(question["profile"], question["refused"], PATIENCE_S)

@@ -97,9 +97,9 @@ def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:
         given = settings.keys()
         names |= {setting: f"`{setting}` in the secret {secret}" for setting in names if setting not in given}
     elif missing := [each for each in NEEDED if not settings.keys() & set(each)]:
-        wanted = ", ".join(" or ".join(names[setting] for setting in each) for each in missing)
+        needed = ", ".join(" or ".join(names[setting] for setting in each) for each in missing)
         what = f"okta_token_secret{suffix}, the name of a secret in Secrets Manager, is not set"
-        raise Trouble(CONFIG_INVALID, f"{what}, and without it {wanted} must be")
+        raise Trouble(CONFIG_INVALID, f"{what}, and without it {needed} must be")
     if "token_url" in settings and "org_url" not in settings and not secret:
         url = urlsplit(settings["token_url"])
         settings["org_url"] = f"{url.scheme}://{url.netloc}"

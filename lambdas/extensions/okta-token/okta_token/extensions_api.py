@@ -29,8 +29,8 @@ class ExtensionsApi:
         Args:
             name: File name of the executable.
         """
-        answer = self._ask("POST", "register", {"Lambda-Extension-Name": name}, {"events": ["INVOKE", "SHUTDOWN"]})
-        self._headers = {"Lambda-Extension-Identifier": answer.headers["Lambda-Extension-Identifier"]}
+        response = self._ask("POST", "register", {"Lambda-Extension-Name": name}, {"events": ["INVOKE", "SHUTDOWN"]})
+        self._headers = {"Lambda-Extension-Identifier": response.headers["Lambda-Extension-Identifier"]}
 
     def next_event(self) -> dict[str, Any]:
         """Wait for the next event. This also says that we are done with the one before."""
@@ -45,19 +45,19 @@ class ExtensionsApi:
         """Say that we can't go on."""
         self._ask("POST", "exit/error", {"Lambda-Extension-Function-Error-Type": kind}, _error(kind, message))
 
-    def _ask(self, method: str, path: str, headers: dict[str, str], body: object = None) -> "_Answer":
+    def _ask(self, method: str, path: str, headers: dict[str, str], body: object = None) -> "_Response":
         text = None if body is None else json.dumps(body)
         self._connection.request(method, f"{VERSION}/{path}", text, {**self._headers, **headers})
         response = self._connection.getresponse()
-        answer = response.read()
+        content = response.read()
         if response.status // 100 != OK // 100:
             # Lambda is in a state that can't be repaired from here (500: exit promptly).
-            message = f"Lambda answered {response.status} to {path}"
+            message = f"Lambda responded with {response.status} to {path}"
             raise SystemExit(message)
-        return _Answer(response.headers, json.loads(answer or b"null"))
+        return _Response(response.headers, json.loads(content or b"null"))
 
 
-class _Answer:
+class _Response:
     def __init__(self, headers: http.client.HTTPMessage, body: Any) -> None:  # noqa: ANN401 - JSON
         self.headers = headers
         self.body = body

@@ -13,7 +13,7 @@ from okta_token.config import Config, Profile
 from okta_token.log import error, info
 from okta_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UNAVAILABLE, UNWRITABLE, Trouble
 
-LAST_MOMENT_S = 0.5
+LAST_WRITE_S = 0.5
 """What is left to a token that is on its way when the environment ends."""
 
 
@@ -37,7 +37,7 @@ class Keeper:
         try:
             self.socket: Path = Path(_core.clear_tokens())
         except CirculateError as wrong:
-            raise Trouble(UNWRITABLE, _told(wrong)) from None
+            raise Trouble(UNWRITABLE, _with_hint(wrong)) from None
 
     def renew_all(self, seconds: float) -> Trouble | None:
         """See to it that no file holds a token that is due.
@@ -72,7 +72,7 @@ class Keeper:
         began, (seen, _) = time.monotonic(), self._last[name]
         # One at a time, so that a file is never older than what is known.
         if not self._locks[name].acquire(timeout=seconds):
-            raise Trouble(UNAVAILABLE, "a token has been asked for, and has not come yet")
+            raise Trouble(UNAVAILABLE, "a token was requested and has not come yet")
         try:
             tries, trouble = self._last[name]
             # Who waited for another request takes what came of it: the token, unless one is refused, or the trouble.
@@ -91,7 +91,7 @@ class Keeper:
         try:
             minted = json.loads(_core.mint(json.dumps(self._request(profile, refused, seconds)), profile.settings))
         except CirculateError as wrong:
-            trouble = Trouble(_kind(wrong), _told(wrong))
+            trouble = Trouble(_kind(wrong), _with_hint(wrong))
             error("no token", profile=profile.name, kind=trouble.kind, message=trouble.message)
             return trouble
         if minted["renewed"]:
@@ -103,9 +103,9 @@ class Keeper:
         """Remove all files, and write no more."""
         self._closed = True
         for lock in self._locks.values():
-            # A token that is on its way has a moment to be written first. Lambda gives us two seconds, and the event
+            # A token that is on its way has time to be written first. Lambda gives us two seconds, and the event
             # before may have taken one of them.
-            lock.acquire(timeout=LAST_MOMENT_S / len(self._locks))
+            lock.acquire(timeout=LAST_WRITE_S / len(self._locks))
         _core.clear_tokens()
 
     def _request(self, profile: Profile, refused: str | None, seconds: float) -> dict[str, object]:
@@ -134,5 +134,5 @@ def _kind(wrong: CirculateError) -> str:
     return DENIED if isinstance(wrong, AuthError) else UNAVAILABLE
 
 
-def _told(wrong: CirculateError) -> str:
+def _with_hint(wrong: CirculateError) -> str:
     return f"{wrong} ({wrong.hint})" if wrong.hint else str(wrong)

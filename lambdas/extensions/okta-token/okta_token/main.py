@@ -1,6 +1,6 @@
 """The life of the extension, from before the function starts to the end of its environment.
 
-Lambda starts the function once extensions have registered, not once they asked for their first event: so the token is
+Lambda starts the function once extensions have registered, not once they requested their first event: so the token is
 there before we register. Everything stands still while the function waits for its next event, so nothing is left to
 timers: a token that is due is renewed when an event comes.
 """
@@ -51,7 +51,7 @@ class Renewal:
     def _renew(self, keeper: Keeper, seconds: float) -> None:
         try:
             keeper.renew_all(seconds)
-        except Exception as bug:  # noqa: BLE001 - told by whoever waits
+        except Exception as bug:  # noqa: BLE001 - reported by whoever waits
             error("failed", message=f"{type(bug).__name__}: this is a bug")
             self._bug = bug
 
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def _prepare() -> tuple[Keeper | None, Trouble | None]:
-    """Read the configuration and get the first tokens; what goes wrong is told once there is somebody to tell."""
+    """Read the configuration and get the first tokens; what goes wrong is reported once somebody waits for it."""
     try:
         config = Config.read(os.environ)
         keeper = Keeper(config)

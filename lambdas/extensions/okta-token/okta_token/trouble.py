@@ -1,4 +1,4 @@
-"""What keeps a token from being there, by the types that Lambda is told."""
+"""What keeps a token from being there, by the error types that Lambda gets."""
 
 CONFIG_INVALID = "Extension.ConfigInvalid"
 SECRET_NOT_FOUND = "Extension.SecretNotFound"  # noqa: S105 - the name of an error
@@ -11,7 +11,7 @@ class Trouble(Exception):  # noqa: N818 - it may pass
     """There is no token.
 
     Attributes:
-        kind: The type that Lambda is told.
+        kind: The error type that Lambda gets.
         message: What is wrong, without secrets.
     """
 
