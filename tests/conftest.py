@@ -87,7 +87,7 @@ def microburst_server(aws_server: str) -> Iterator[str]:
 
 @pytest.fixture
 def bursts(microburst_server: str) -> Iterator[Bursts]:
-    """Give a proxy that makes the faults it is told to, until the test ends."""
+    """Give a proxy that makes the requested faults, until the test ends."""
     bursts = Bursts(microburst_server)
     yield bursts
     bursts.make()

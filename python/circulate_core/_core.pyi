@@ -1,6 +1,6 @@
 """Rust engine of `circulate_core`. Private: use the names of the package.
 
-Requests and answers that are `str` are JSON text; their shapes are in `circulate_core.types` and, for requests, in
+Requests and responses that are `str` are JSON text; their shapes are in `circulate_core.types` and, for requests, in
 `circulate_core.api`, the only caller.
 """
 
@@ -56,7 +56,7 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        """Whether it was asked to stop."""
+        """Whether a stop was requested."""
 
 @final
 class Settings:
@@ -84,7 +84,7 @@ class Settings:
 
 @final
 class Reader:
-    """A stream that is being read, batch by batch. It begins to ask when the first batch is wanted."""
+    """A stream that is being read, batch by batch. The first request is sent when the first batch is read."""
 
     def __new__(cls, request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None) -> Reader: ...
     def next(self) -> bytes | None:
@@ -101,11 +101,11 @@ class Reader:
         """The report as JSON, once the stream was read to its end."""
 
     def close(self) -> None:
-        """Stop asking."""
+        """Send no more requests."""
 
 @final
 class Tables:
-    """Makes tables of batches of a stream. The first batch tells the columns that the definition does not."""
+    """Makes tables of batches of a stream. The first batch decides the columns that the definition does not."""
 
     def __new__(cls, request: str) -> Tables: ...
     def convert(self, batch: bytes) -> Table:
@@ -170,7 +170,7 @@ def token(profile: str, refused: str | None) -> str:
     """Return the token of a profile, as its file has it; other than the one with the digest `refused`."""
 
 def clear_tokens() -> Path:
-    """Make the folder of token files, empty it, and return where the one who writes tokens can be asked."""
+    """Make the folder of token files, empty it, and return the path of the socket for requests of tokens."""
 
 def verify(destination: str, key: str, state: str | None, s3: str) -> str:
     """Read everything a manifest names and compare it; see `circulate_core.verify`."""

@@ -95,37 +95,37 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             nor moved.
         until: Exclusive upper bound.
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
-            place. Its records are asked for their children, instead of those of a list that is read again.
-        restart: Give up an unfinished run instead of going on with it.
-        unattended: Bring an unfinished run of another mode or part of time to its end first, and give one up whose
-            definition has changed, instead of asking for a decision.
-        continuation: Go on with this run, in the mode and for the part of time that it was begun with. One that was
-            brought to its end meanwhile is reported as it ended.
-        request: What asked for the pull, such as a request id: if a run was brought to its end for the same, it is
-            reported again, and nothing is pulled.
+            place. Children are requested for its records; the list of parents is not read again.
+        restart: Start over instead of resuming an unfinished run.
+        unattended: Finish an unfinished run of another mode or period first, and abandon one whose definition has
+            changed. Default: raise an error that asks for a decision.
+        continuation: Resume this run, in the mode and for the period that it was started with. If it has finished
+            meanwhile, its report is returned.
+        request: Idempotency key, such as a request id. If a run with this key has finished, its report is returned and
+            nothing is pulled.
         format: `json` (an array per object) or `ndjson` (a record per line), which hold records as they were received;
             `parquet` or `arrow` (the file format of Arrow IPC), which hold tables.
         compression: `gzip` (level 6), `zstd` (level 3) or `none`. Default: gzip; of tables zstd, inside of the object.
-        batch_records: Most records of an object. Default 1,000; tables are closed by their size alone.
-        batch_bytes: Most bytes of an object before compression. Default 3,000,000. Of tables, about the size they are
-            stored in, by default 64,000,000.
+        batch_records: Record limit of an object. Default 1,000; tables are closed by their size alone.
+        batch_bytes: Size limit of an object in bytes, before compression. Default 3,000,000. Of tables, about their
+            stored size, by default 64,000,000.
         nested: What objects and lists in records become in tables: columns of structs and lists (`struct`), columns for
             each member of an object (`flatten`: `profile__login`), or columns of JSON text (`json`).
         raw: Whether tables have a column `_raw` with each record as received.
         contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new members,
             `rescue` does not; what has no place goes to the column `_rescued`. `freeze` ends the pull instead.
-        max_record_bytes: Largest record taken. Default 16,000,000.
-        memory: Bytes that pages and objects on their way may hold. The process takes some 25 MB more, and with tables,
-            whose columns are compressed one beside the other, up to 100 MB. Default 64,000,000, at least four times
-            `batch_bytes`; for tables 128,000,000, of which an object gets half.
+        max_record_bytes: Size limit of a record in bytes. Default 16,000,000.
+        memory: Memory budget in bytes, for pages and objects in flight. The process takes some 25 MB more, and with
+            tables, whose columns are compressed one beside the other, up to 100 MB. Default 64,000,000, at least
+            four times `batch_bytes`; for tables 128,000,000, of which an object gets half.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         deadline: Seconds after which the pull stops at a checkpoint. Default: none.
         worker_ends: Seconds after which this process is stopped for certain, whatever it does: its lease ends then, and
             others need not wait for it. Default: not known.
-        max_wait: Rather stop than wait for the API for more than so many seconds at a time; the report's `resume_after`
-            tells when to come back. Default: wait.
-        lease: Seconds that others keep away from a run whose worker says nothing. Default 60.
-        pending: Leave a complete run pending for so many seconds, for others to commit or abandon. Default: commit it.
+        max_wait: Seconds to wait for the API at a time; a longer wait stops the pull, and the report's `resume_after`
+            says when to resume. Default: wait.
+        lease: Lease time in seconds: how long a run stays locked if its worker dies. Default 60.
+        pending: Seconds to leave a complete run pending, for others to commit or abandon. Default: commit it.
         s3: How a bucket is used: encryption, and the account that must own it.
         catalog: Folders of definitions that come before the shipped ones; or definitions, see `InlineDefinition`.
         on_progress: Called about ten times a second with what was done so far.
@@ -190,7 +190,7 @@ async def pull_async(
 
 
 def progress_callback(on_progress: Callable[[Snapshot], object] | None) -> Callable[[str], object] | None:
-    """Return a callback for the engine, which tells progress as JSON."""
+    """Return a callback for the engine, which reports progress as JSON."""
     return None if on_progress is None else lambda text: on_progress(json.loads(text))
 
 
@@ -266,7 +266,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     account: str | None = None,
     catalog: Catalog = (),
 ) -> Checked:
-    """Ask a source once whether address and credentials are right.
+    """Check address and credentials of a source with one request.
 
     Args:
         source: Name of the source, such as `okta`.
@@ -278,7 +278,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
         catalog: Folders of definitions that come before the shipped ones.
 
     Returns:
-        What it answered: account, seconds, scopes, quota, server time.
+        What the check found: account, seconds, scopes, quota, server time.
 
     Raises:
         CirculateError: What is wrong and what to do about it.
@@ -291,7 +291,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
 def token(profile: str = "default", *, refused: str | None = None) -> Token:
     """Return the access token that the token extension of a Lambda function keeps.
 
-    A token that has ended, as after the function was frozen for long, is asked and waited for, up to ten seconds or so.
+    A token that has expired, as after the function was frozen for long, is renewed, in about ten seconds at most.
 
     Args:
         profile: Which credentials' token, by the name that the extension is given.
@@ -355,7 +355,7 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
 
     What the manifest names appears there and nothing else, each object whole and as it was written; the run's own
     manifest there comes last. From bucket to bucket S3 copies by itself. Done again, it changes nothing; stopped at any
-    point, the next call for the same manifest goes on.
+    point, the next call for the same manifest resumes it.
 
     Args:
         manifest: Path or `s3://` URI of the manifest's index, below the `_circulate` folder of the place that the run
@@ -364,9 +364,9 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
         state: State file, or `dynamodb://table`, that the run was pulled with. Default `.circulate/state.db` in the
             place that it was pulled to, if that is a folder; needed for a bucket.
         compact: Put the objects together in NDJSON objects of 64 to 128 MB as they are stored. A promotion that was
-            begun goes on as it was begun.
-        memory: Bytes that objects on their way may hold. Compaction holds one large object, up to 128 MB, even if that
-            is more. Default 64,000,000.
+            started is resumed as it was started.
+        memory: Memory budget in bytes, for objects in flight. Compaction holds one large object, up to 128 MB, even if
+            that is more. Default 64,000,000.
         deadline: Seconds after which nothing more is begun. Default: none.
         s3: How buckets are used: encryption of what is written, and the account that must own them.
         on_progress: Called about ten times a second with what was done so far.
@@ -414,13 +414,13 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
 
     Args:
         state: State file, or `dynamodb://table`.
-        most: The most runs to return.
+        most: Limit of runs to return.
 
     Returns:
         Entries of the run ledger.
 
     Raises:
-        StateError: There is no such file, or it is none of ours.
+        StateError: The file does not exist, or is not a state file.
     """
     return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), most)))
 
@@ -440,7 +440,7 @@ def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] 
         SettingsError: It has no manifest, or the manifest is in a bucket.
         StorageError: There is no such file.
         MismatchError: A part of it is not what its index says.
-        DataError: It is no manifest, or one of a newer version.
+        DataError: It is not a manifest, or one of a newer version.
     """
     from circulate_core import manifests  # noqa: PLC0415 - seldom needed
 
@@ -455,13 +455,13 @@ def gc(
     state: str | PathLike[str] | None = None,
     s3: S3Options | None = None,
 ) -> Collected:
-    """Remove what no manifest names: leftovers of workers that died, and all of runs that were given up.
+    """Remove objects that no manifest names: leftovers of workers that died, and all of runs that were given up.
 
     Args:
         to: Folder or `s3://bucket/prefix` that was pulled to. Only streams are touched that the state knows at this
             place.
         older_than: Seconds since it was written. Default 7 days.
-        dry_run: Only tell what would be removed.
+        dry_run: Only report what would be removed.
         state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
         s3: How a bucket is used.
 
@@ -483,7 +483,7 @@ def state_of(state: str | PathLike[str]) -> list[StreamState]:
         state: State file, or `dynamodb://table`.
 
     Raises:
-        StateError: There is no such file, or it is none of ours.
+        StateError: The file does not exist, or is not a state file.
     """
     return [
         cast("StreamState", {**status, **_named(status["stream"])})
@@ -566,7 +566,7 @@ def _text(definition: Mapping[str, object]) -> str:
 
 
 def account_request(secret: str | None, account: str | None, catalog: Catalog) -> dict[str, Any]:
-    """Return what is known of an account, but for its settings, as the engine takes it."""
+    """Return an account without its settings, as the engine takes it."""
     return {"catalog": catalog_request(catalog), "secret": secret, "account": account}
 
 
@@ -578,7 +578,7 @@ def parse_timestamp(name: str, given: object) -> str | None:
         given: A text, a date or a datetime. What has no offset is UTC.
 
     Raises:
-        SettingsError: It is no time.
+        SettingsError: It is not a time.
     """
     from datetime import UTC, date, datetime, time  # noqa: PLC0415 - seldom needed
 
@@ -587,7 +587,7 @@ def parse_timestamp(name: str, given: object) -> str | None:
     try:
         at = datetime.fromisoformat(given) if isinstance(given, str) else given
     except ValueError:
-        message = f"`{name}` is no time: {given}"
+        message = f"invalid `{name}`: not a time: {given}"
         raise SettingsError(message, hint="write it like 2026-01-31 or 2026-01-31T00:00:00Z") from None
     if not isinstance(at, date):
         message = f"`{name}` is a {type(given).__name__}: give a text, a date or a datetime"
@@ -598,7 +598,7 @@ def parse_timestamp(name: str, given: object) -> str | None:
     try:
         in_utc = aware.astimezone(UTC).isoformat()
     except OverflowError:
-        message = f"`{name}` is no time of the years 1 to 9999 in UTC: {given}"
+        message = f"invalid `{name}`: not in the years 1 to 9999 in UTC: {given}"
         raise SettingsError(message) from None
     # A text may have nanoseconds, which a datetime can't.
     return given if isinstance(given, str) and at.tzinfo else in_utc

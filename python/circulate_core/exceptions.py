@@ -5,17 +5,17 @@ CirculateError
 ├── DefinitionError (ValueError)    a source or stream definition is wrong
 ├── SettingsError (ValueError)      a setting or argument is missing or wrong
 ├── AuthError (PermissionError)     the API refused our credentials or rights
-├── RateLimitError                  the API kept asking us to slow down
-├── ApiError                        the API answered with an error
+├── RateLimitError                  the API kept throttling us
+├── ApiError                        the API responded with an error
 │   └── RefusedError                it refused the request itself
 ├── NetworkError (ConnectionError)  the API was out of reach
-├── DataError (ValueError)          the API's answer is not what it should be
+├── DataError (ValueError)          the API's response is not what it should be
 ├── LimitError                      a limit of ours was exceeded
 ├── StorageError (OSError)          objects could not be written or read
 ├── StateError                      state could not be used, or does not fit
 ├── BusyError                       another worker holds the stream
 ├── MismatchError                   a stored object is not what was written
-└── StoppedError                    the work was asked to stop
+└── StoppedError                    the work was stopped
 ```
 """
 
@@ -74,11 +74,11 @@ class AuthError(CirculateError, PermissionError):
 
 
 class RateLimitError(CirculateError):
-    """The API kept asking us to slow down."""
+    """The API kept throttling us."""
 
 
 class ApiError(CirculateError):
-    """The API answered with an error that has no class of its own."""
+    """The API responded with an error that has no class of its own."""
 
 
 class RefusedError(ApiError):
@@ -90,7 +90,7 @@ class NetworkError(CirculateError, ConnectionError):
 
 
 class DataError(CirculateError, ValueError):
-    """The API's answer is not what the definition says it is."""
+    """The API's response is not what the definition says it is."""
 
 
 class LimitError(CirculateError):
@@ -102,7 +102,7 @@ class StorageError(CirculateError, OSError):
 
 
 class StateError(CirculateError):
-    """State could not be used, or does not fit what was asked."""
+    """State could not be used, or does not fit the request."""
 
 
 class BusyError(CirculateError):
@@ -114,7 +114,7 @@ class MismatchError(CirculateError):
 
 
 class StoppedError(CirculateError):
-    """The work was asked to stop before there was anything to keep."""
+    """The work was stopped before there was anything to keep."""
 
 
 class IncompleteWarning(UserWarning):

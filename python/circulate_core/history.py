@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A time in which nothing was asked."""
+    """A time in which nothing was requested."""
 
     began: float
     """Seconds since the beginning."""

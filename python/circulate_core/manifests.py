@@ -47,8 +47,8 @@ def _named(of: Mapping[str, Any]) -> tuple[str, str]:
     """Return the lake and the key that a report or an entry of the ledger names."""
     key, place = of.get("manifest"), of.get("destination")
     if not isinstance(key, str) or not isinstance(place, str):
-        message = f"run {of.get('run_id')} has no manifest: it is {of.get('status', 'none of ours')}"
-        raise SettingsError(message, hint="a run gets its manifest when it is brought to its end: pull again")
+        message = f"run {of.get('run_id')} has no manifest: it is {of.get('status', 'unknown')}"
+        raise SettingsError(message, hint="a run gets its manifest when it is finished: pull again")
     if place == "reader":
         message = "what was read has no manifest: it was not stored"
         raise SettingsError(message, hint="bring it into a lake: stream.pull(to=...)")
@@ -63,7 +63,7 @@ def in_place(key: str) -> bool:
 
 
 class Manifest:
-    """What a run wrote; `circulate_core.manifest` reads one."""
+    """The manifest of a run: what it wrote. `circulate_core.manifest` reads one."""
 
     def __init__(self, lake: str, path: str) -> None:
         self.lake: str = lake
@@ -97,12 +97,12 @@ class Manifest:
 
     @property
     def mode(self) -> Mode:
-        """How much was asked for."""
+        """What was requested: `incremental`, `full` or `window`."""
         return self.index["mode"]
 
     @property
     def window(self) -> Window:
-        """The part of time asked for."""
+        """The requested period."""
         return self.index["window"]
 
     @property
@@ -123,7 +123,7 @@ class Manifest:
     @property
     def holes(self) -> list[str]:
         """Earlier name of `gaps`, which goes with 0.3."""
-        warnings.warn("Manifest.holes is deprecated; use Manifest.gaps", DeprecationWarning, stacklevel=2)
+        warnings.warn("`Manifest.holes` is deprecated; use `Manifest.gaps`", DeprecationWarning, stacklevel=2)
         return self.gaps
 
     @property
@@ -133,7 +133,7 @@ class Manifest:
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be known about what was read, in sentences."""
+        """Warnings about what was read, in sentences."""
         return self.index.get("warnings", [])
 
     @property
@@ -172,7 +172,7 @@ class Manifest:
         part, digest = _read(path)
         if digest != named["sha256"]:
             message = f"the part {path} is not what its index says: its SHA-256 is {digest}"
-            raise MismatchError(message, hint=f"`circulate verify {self.path}` tells what else is wrong")
+            raise MismatchError(message, hint=f"`circulate verify {self.path}` shows what else is wrong")
         return cast("ManifestPart", part)
 
     def __repr__(self) -> str:
@@ -204,7 +204,7 @@ def _read(path: str) -> tuple[dict[str, Any], str]:
         parsed = json.loads(content)
         version = parsed["schema"]
     except (ValueError, TypeError, KeyError):
-        message = f"{path} is no manifest"
+        message = f"{path} is not a manifest"
         raise DataError(message) from None
     if version != SCHEMA:
         message = f"{path} is a manifest of version {version}; this version of the package reads version {SCHEMA}"

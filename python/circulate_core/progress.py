@@ -79,7 +79,7 @@ def ending_of(report: Report, seconds: float) -> Ending:
     if report["seconds_waited"]:
         facts.append(f"{span(report['seconds_waited'])} waited")
     if report["retries"]:
-        facts.append(f"{report['retries']:,} sent again")
+        facts.append(f"{report['retries']:,} retried")
     if gaps := gaps_of(report):
         facts.append(f"{counted(len(gaps), 'part')} missing")
     if report["unavailable"]:

@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 
 from circulate_core import _core, api
+from circulate_core.console import counted
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
 from circulate_core.views import DriftView, ReportView, gaps_of
@@ -61,7 +62,7 @@ def source(
     catalog: Sequence[str | PathLike[str]] = (),
     **definition: object,
 ) -> Source:
-    """Return a source: an API, and the account of it that is asked. No request is made.
+    """Return a source: an API and an account to pull from. No request is made.
 
     Settings that are not given come from the environment variables that the definition names, and then from
     `circulate.toml` in this folder or the user's config folder, as on the command line. An address from the former
@@ -108,7 +109,7 @@ def source(
 
 
 class Source:
-    """An API, and the account of it that is asked; `circulate_core.source` makes one.
+    """A source: an API and an account to pull from. `circulate_core.source` makes one.
 
     It shows no credentials, whatever looks at it, and can't be pickled: another process makes its own.
     """
@@ -205,12 +206,12 @@ class Source:
 
     def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):
-            message = f"{what} in the definition of {self.name}.{stream} is no mapping"
+            message = f"{what} in the definition of {self.name}.{stream} is not a mapping"
             raise DefinitionError(message)
         return given
 
     def check(self, *streams: str) -> Checked:
-        """Ask once whether address and credentials are right.
+        """Check address and credentials with one request.
 
         Args:
             streams: Names of streams of it that are to be read: signed in by OAuth, it gets a token for them.
@@ -239,7 +240,7 @@ class Source:
 
 
 class _Looks(TypedDict):
-    """How tables look."""
+    """Options of tables."""
 
     nested: str
     raw: bool
@@ -249,7 +250,7 @@ class _Looks(TypedDict):
 class Stream(Tabular):
     """A list of an API, as something to read: in batches, record by record, as a table, or into a lake.
 
-    It is asked anew each time that it is read. Libraries that take Arrow streams read it themselves:
+    Each read requests it again. Libraries that take Arrow streams read it themselves:
     `pyarrow.table(stream)`, `polars.DataFrame(stream)`. `circulate_core.source(...).stream(...)` makes one.
     """
 
@@ -292,7 +293,7 @@ class Stream(Tabular):
         """Read it, batch by batch, as `for batch in stream` does.
 
         Args:
-            records: The most records of a batch; a batch is closed at 3 MB, too. Default 1,000.
+            records: Record limit of a batch; a batch is closed at 3 MB, too. Default 1,000.
             progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
         """
@@ -316,7 +317,7 @@ class Stream(Tabular):
         """Read it, batch by batch, as `async for batch in stream` does; see `batches`.
 
         Args:
-            records: The most records of a batch.
+            records: Record limit of a batch.
             progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called in the event loop about ten times a second with what was done so far.
         """
@@ -342,7 +343,7 @@ class Stream(Tabular):
         """Read its first records, with as few and as small requests as will do.
 
         Args:
-            n: The most records to return. Default 10.
+            n: Limit of records to return. Default 10.
             progress: Whether to show how it goes, if it takes longer than a second. Default: in notebooks.
         """
         with self._watch(progress, None, sample=True) as watch:
@@ -373,7 +374,7 @@ class Stream(Tabular):
         """Read it as an Arrow stream, by the Arrow PyCapsule interface.
 
         Its columns are those of the first 3 MB of records: what comes later and has no place in them goes to the column
-        `_rescued`, and is told in `drift`. The methods that return whole tables have columns for all.
+        `_rescued`, and is listed in `drift`. The methods that return whole tables have columns for all.
         """
         reader, tables = self._reader(_PLENTY), self._tables()
 
@@ -471,7 +472,7 @@ class Stream(Tabular):
         on_progress: Callable[[Snapshot], object] | None = None,
     ) -> _core.Reader:
         if not isinstance(records, int) or records < 1:
-            message = f"at least one record is read at a time, not {records!r}"
+            message = f"invalid `records`: at least one record is read at a time, not {records!r}"
             raise SettingsError(message)
         account = self.source._account  # noqa: SLF001 - of one family
         request = {
@@ -496,7 +497,7 @@ class Stream(Tabular):
             return
         if gaps := gaps_of(self.report):
             some = "; ".join(gaps[:3])
-            message = f"{self.name} is incomplete, {len(gaps):,} parts of it are missing: {some}; see `stream.report`"
+            message = f"{self.name} is incomplete: {counted(len(gaps), 'part')} missing: {some}; see `stream.report`"
             warnings.warn(message, IncompleteWarning, stacklevel=3)
         for warning in self.report["warnings"]:
             warnings.warn(f"{self.name}: {warning}", IncompleteWarning, stacklevel=3)

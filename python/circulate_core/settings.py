@@ -34,7 +34,7 @@ class Configured:
 
     Attributes:
         settings: All settings.
-        public: Those that are no secrets.
+        public: Those that are not secrets.
         origins: Where each setting, and `secret`, comes from.
         secret: Name of the stored secret that holds the rest.
         account: Name of the account.
@@ -122,7 +122,7 @@ def keep_secrets_home(
         source: The definition of the source; what its templates use is part of an address.
         of_file: The settings that come from that file.
         origins: Where each setting comes from.
-        public: The settings that are no secrets.
+        public: The settings that are not secrets.
         stored: Name of the stored secret. What it holds is never the file's own, even if the file names it.
 
     Raises:
@@ -215,7 +215,7 @@ def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, str
         key, found, text = flag.partition("=")
         if not found:
             # It may be a secret that was put in the wrong place.
-            message = "`--set` needs KEY=VALUE, and what was given has no `=`"
+            message = "invalid `--set`: not KEY=VALUE"
             raise SettingsError(message, hint=f"the settings: {', '.join(source['settings'])}")
         _refuse_unknown([key], source, "given by --set")
         setting = source["settings"][key]

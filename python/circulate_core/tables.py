@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Tabular:
-    """What can be had as a table."""
+    """Base of what can be read as a table."""
 
     def _table(self) -> _core.Table:
         """Return it as a table in memory."""
@@ -62,7 +62,7 @@ class Tabular:
 
 
 def _library(name: str, requirement: str | None = None) -> ModuleType:
-    """Import a library that tables are asked for in; `requirement` installs it, if its name does not.
+    """Import a library that makes tables; `requirement` installs it, if its name does not.
 
     Raises:
         ImportError: It is not installed.
@@ -119,7 +119,7 @@ class Schema(Sequence[Column]):
         return len(self._columns)
 
     def __arrow_c_schema__(self) -> object:
-        """Return it as an Arrow schema, with `_rescued` and, if asked for, `_raw`."""
+        """Return it as an Arrow schema, with `_rescued` and, if requested, `_raw`."""
         return self._schema.__arrow_c_schema__()
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ Mode = Literal["incremental", "full", "window"]
 
 
 class S3Options(TypedDict, total=False):
-    """How a bucket is used; named as in the AWS command line."""
+    """Options of a bucket; named as in the AWS command line."""
 
     sse: Literal["AES256", "aws:kms"]
     """How S3 encrypts objects. Default: as the bucket says."""
@@ -74,12 +74,12 @@ class PullOptions(TypedDict, total=False):
 
 
 class Window(TypedDict):
-    """The part of time a run asks for."""
+    """The period that a run requests."""
 
     since: str | None
-    """Inclusive lower bound, RFC 3339; None asks for everything."""
+    """Inclusive lower bound, RFC 3339; None requests everything."""
     until: str | None
-    """Exclusive upper bound, RFC 3339; None asks up to now."""
+    """Exclusive upper bound, RFC 3339; None requests up to now."""
 
 
 class Totals(TypedDict):
@@ -98,14 +98,14 @@ class Totals(TypedDict):
 
 
 class Traffic(TypedDict):
-    """What HTTP cost."""
+    """HTTP traffic."""
 
     requests: int
     """Requests sent, retries included."""
     retries: int
-    """Requests sent again."""
+    """Retries."""
     throttled: int
-    """429 answers."""
+    """429 responses."""
     seconds_waited: float
     """Seconds spent waiting for the quota or before a retry."""
     bytes_received: int
@@ -118,7 +118,7 @@ class PartitionCounts(TypedDict):
     complete: int
     """All of their records are there."""
     gone: int
-    """Their parents are gone (404), and their records with them."""
+    """Their parents are gone (404): the records no longer exist."""
     refused: int
     """Refused (403): their records are missing."""
     unavailable: int
@@ -128,12 +128,12 @@ class PartitionCounts(TypedDict):
 
 
 class Drift(TypedDict):
-    """What differs from a table's columns in one place."""
+    """Drift in one place: values that differ from a table's columns."""
 
     path: str
     """JSON Pointer of the member; `*` stands for the elements of a list."""
     kind: str
-    """How: `type`, `new member`, `number out of range`, ..."""
+    """Kind of drift: `type`, `new member`, `number out of range`, ..."""
     expected: NotRequired[str]
     """The column's type, if that is what differs."""
     found: NotRequired[str]
@@ -145,7 +145,7 @@ class Drift(TypedDict):
 
 
 class Drifted(TypedDict):
-    """What drifted, in short; the manifest has all of it."""
+    """Summary of drift; the manifest has all of it."""
 
     values: int
     """How many values had no place in the columns of tables, or brought new ones."""
@@ -169,7 +169,7 @@ class NamedEnd(TypedDict):
     end: EndKind
     """How it ended."""
     contradicted: NotRequired[str]
-    """What says that the list goes on all the same: it is not complete."""
+    """Evidence that the list goes on: it is not complete."""
 
 
 class Ends(TypedDict):
@@ -184,7 +184,7 @@ class Ends(TypedDict):
 
 
 class Report(Totals, Traffic):
-    """What a pull did. Totals and traffic are of the whole run, earlier attempts included."""
+    """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included."""
 
     run_id: str | None
     """The run; of a busy stream the one that is going on."""
@@ -197,11 +197,11 @@ class Report(Totals, Traffic):
     destination: str
     """Where the objects are."""
     mode: Mode
-    """How much was asked for."""
+    """What was requested: `incremental`, `full` or `window`."""
     window: Window
-    """The part of time asked for."""
+    """The requested period."""
     resumed: bool
-    """Whether the run was begun by an earlier attempt."""
+    """Whether the run was started by an earlier attempt."""
     manifest: str | None
     """Key of the manifest's index, below the destination, of a complete run or of the pending one that keeps a stream
     busy; else None."""
@@ -219,19 +219,19 @@ class Report(Totals, Traffic):
     ends: Ends
     """How the lists ended."""
     warnings: list[str]
-    """What is to be known about what was read, in sentences."""
+    """Warnings about what was read, in sentences."""
     behind: int | None
     """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     drift: Drifted | None
-    """What had no place in the columns of tables, or came to be one; None if objects are no tables."""
+    """What had no place in the columns of tables, or came to be one; None if objects are not tables."""
     records_without_time: int
-    """Records whose cursor member is missing or no time; they are delivered all the same."""
+    """Records whose cursor field is missing or not a time; they are delivered all the same."""
     next_since: str | None
     """Where the next incremental run begins."""
     continuation: str | None
-    """The run to go on with, if it stopped before its end and what it read is kept."""
+    """The run to resume, if it stopped before its end and what it read is kept."""
     resume_after: int | None
-    """Epoch seconds before which going on is of no use."""
+    """Epoch seconds before which resuming is of no use."""
     stopped_by: str | None
     """Why it ended early: `deadline`, `interrupted` or `wait`, followed by what led to it: `deadline, while retrying:`
     and the error, or `wait:` and what for."""
@@ -240,7 +240,7 @@ class Report(Totals, Traffic):
 
 
 class Quota(TypedDict):
-    """The quota as the API told it."""
+    """The quota as the API reported it."""
 
     remaining: int
     """Requests left in the window."""
@@ -249,7 +249,7 @@ class Quota(TypedDict):
 
 
 class Snapshot(Traffic):
-    """What the current attempt at a pull or promotion has done so far."""
+    """Progress of the current attempt at a pull or promotion."""
 
     run_id: str | None
     """The run, once it is open."""
@@ -262,28 +262,28 @@ class Snapshot(Traffic):
     bytes_stored: int
     """Their size as stored."""
     quota: Quota | None
-    """The quota as last told."""
+    """The quota as last reported."""
     waiting: tuple[str, float] | None
     """What the pull waits for, and for how many more seconds."""
     notes: list[str]
-    """What is worth telling a person since the last snapshot."""
+    """Messages for people since the last snapshot."""
 
 
 class Checked(TypedDict):
-    """What a source answered to a check."""
+    """Result of a check of a source."""
 
     account: str
-    """The account asked."""
+    """The account that was checked."""
     seconds: float
-    """Seconds until the answer."""
+    """Seconds until the response."""
     oauth: bool
     """Whether it signed in by OAuth."""
     scopes: list[str] | None
     """OAuth scopes that the streams need; an access token was got for them if it signed in so."""
     asked: bool
-    """Whether the API itself was asked. It is not, if that would take a scope that the streams do not need."""
+    """Whether a request was sent to the API itself. None is, if it would take a scope that the streams do not need."""
     quota: Quota | None
-    """The quota it told."""
+    """The quota that the API reported."""
     headroom: float | None
     """Share of the quota that is left to others."""
     server_date: str | None
@@ -298,11 +298,11 @@ class CheckedList(TypedDict):
     stream: str
     """`source.endpoint`."""
     records: int | None
-    """Records on it; None of a child stream that has no parent to ask."""
+    """Records on it; None for a child stream without a parent record."""
     end: NotRequired[EndKind]
     """How the list ends there; left out if it leads to a next page."""
     contradicted: NotRequired[str]
-    """What says that the list goes on all the same: a pull of it would not be complete."""
+    """Evidence that the list goes on: a pull of it would not be complete."""
 
 
 class Token(TypedDict):
@@ -311,7 +311,7 @@ class Token(TypedDict):
     schema: int
     """Version of the form."""
     profile: str
-    """Which credentials it is of."""
+    """Name of its credentials."""
     instance: str
     """Who wrote it."""
     access_token: str
@@ -321,15 +321,15 @@ class Token(TypedDict):
     scope: str
     """What it is for, separated by spaces."""
     obtained_at: int
-    """When it was asked for."""
+    """When it was requested."""
     expires_at: int
-    """When it ends."""
+    """When it expires."""
     dpop_jwk: NotRequired[dict[str, str]]
     """The private key that a `DPoP` token is bound to."""
 
 
 class Verified(Totals):
-    """What was found when a manifest was read back."""
+    """Result of reading a manifest and its objects back."""
 
     run_id: str
     """The run."""
@@ -342,12 +342,12 @@ class Verified(Totals):
 
 
 class Promoted(TypedDict):
-    """What a promotion did."""
+    """Report of a promotion: what it did."""
 
     run_id: str
     """The run."""
     status: Literal["complete", "partial"]
-    """Whether all of it is in the target, or the next promotion is to go on."""
+    """Whether all of it is in the target, or the next promotion is to resume it."""
     stream: str
     """`source.endpoint`."""
     account: str
@@ -363,24 +363,24 @@ class Promoted(TypedDict):
     bytes: int
     """Their size as stored."""
     copied: int
-    """Objects that this promotion brought there."""
+    """Objects that this promotion copied."""
     skipped: int
     """Objects that it found there."""
     continuation: str | None
-    """The run to go on with, of a partial promotion."""
+    """The run to resume, of a partial promotion."""
     stopped_by: str | None
     """Why it ended early: `deadline` or `interrupted`."""
 
 
 class Ledger(TypedDict):
-    """What a run did, over all its attempts."""
+    """Sums of a run over all its attempts."""
 
     attempts: int
-    """Times it was begun or taken up again."""
+    """Times it was started or resumed."""
     totals: Totals
     """What it wrote."""
     traffic: Traffic
-    """What HTTP cost."""
+    """HTTP traffic."""
     stopped_by: str | None
     """Why the last attempt ended early."""
     code_version: str
@@ -397,15 +397,15 @@ class Run(TypedDict):
     run_id: str
     """The run."""
     status: Literal["open", "pending", "committed", "abandoned"]
-    """What has become of it."""
+    """Its status."""
     started_at: str
     """When it was opened, RFC 3339."""
     ended_at: str | None
     """When its last attempt ended."""
     mode: Mode
-    """How much it asks for."""
+    """What it requests: `incremental`, `full` or `window`."""
     window: Window
-    """The part of time it asks for."""
+    """The requested period."""
     destination: str
     """Where its objects go."""
     manifest: str | None
@@ -417,7 +417,7 @@ class Run(TypedDict):
 
 
 class CursorValue(TypedDict):
-    """Where a run begins."""
+    """A cursor: where a run begins."""
 
     since: str
     """Its lower bound, RFC 3339."""
@@ -453,7 +453,7 @@ class StreamState(TypedDict):
 
 
 class Collected(TypedDict):
-    """What a clean-up found."""
+    """Result of a clean-up."""
 
     kept: int
     """Objects that stay."""
@@ -524,9 +524,9 @@ class ManifestIndex(TypedDict):
     verdict: Literal["complete", "partial"]
     """`partial` if there are gaps."""
     mode: Mode
-    """How much was asked for."""
+    """What was requested: `incremental`, `full` or `window`."""
     window: Window
-    """The part of time asked for."""
+    """The requested period."""
     started_at: str
     """When it was opened, RFC 3339."""
     parts: list[PartReference]
@@ -542,7 +542,7 @@ class ManifestIndex(TypedDict):
     ends: NotRequired[Ends]
     """How the lists ended; versions before 0.2 did not record it."""
     warnings: NotRequired[list[str]]
-    """What is to be known about what was read, in sentences."""
+    """Warnings about what was read, in sentences."""
     behind: NotRequired[int]
     """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     unavailable: NotRequired[str]
@@ -554,7 +554,7 @@ class ManifestIndex(TypedDict):
 
 
 class Setting(TypedDict):
-    """One thing a user configures."""
+    """A setting of a source."""
 
     env: str
     """Environment variable it is read from."""
@@ -567,7 +567,7 @@ class Setting(TypedDict):
 
 
 class RateLimit(TypedDict, total=False):
-    """The part of how a source tells its quota that Python uses."""
+    """The part of a rate limit's definition that Python uses."""
 
     headroom: float
     """Share of the quota that is left to others."""
@@ -583,24 +583,24 @@ class SourceDefinition(TypedDict):
     docs: NotRequired[str]
     """Address of the vendor's documentation."""
     settings: dict[str, Setting]
-    """What a user configures."""
+    """Settings of the source, by name."""
     base_url: NotRequired[str]
     """Its address, with the names of settings in braces."""
     auth: list[str | dict[str, dict[str, str]]]
     """The ways in which requests are signed in, each a name with what it takes."""
     rate_limit: NotRequired[RateLimit]
-    """How it tells its quota."""
+    """How it reports its quota."""
 
 
 class Parent(TypedDict):
-    """The stream whose records a child stream is asked for."""
+    """The parent of a child stream, which is requested once for each of its records."""
 
     endpoint: str
     """Its endpoint, of the same source."""
     fields: dict[str, str]
     """Members of its records that identify the parent, by the name they have in child records."""
     incremental: NotRequired[dict[str, object]]
-    """How parents whose children may have changed are told apart by time."""
+    """How parents whose children may have changed are found by time."""
 
 
 class ListOperation(TypedDict):
@@ -613,7 +613,7 @@ class ListOperation(TypedDict):
     parent: NotRequired[Parent]
     """The parent of a child stream."""
     incremental: NotRequired[dict[str, object]]
-    """How records are told apart by time."""
+    """How new and changed records are found by time."""
 
 
 class EndpointDefinition(TypedDict):

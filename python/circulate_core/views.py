@@ -1,4 +1,4 @@
-"""What functions return where people look on: plain dicts and lists that notebooks show as a card or a table.
+"""Views of results: plain dicts and lists that notebooks show as a card or a table.
 
 They equal plain ones, and JSON writes them as such.
 """
@@ -25,7 +25,7 @@ class ReportView(dict[str, Any]):
         if key == "gaps" and "holes" in self:
             return self["holes"]
         if key == "holes" and "gaps" in self:
-            warnings.warn('report["holes"] is deprecated; use report["gaps"]', DeprecationWarning, stacklevel=2)
+            warnings.warn('`report["holes"]` is deprecated; use `report["gaps"]`', DeprecationWarning, stacklevel=2)
             return self["gaps"]
         raise KeyError(key)
 
@@ -47,7 +47,7 @@ class RunsView(list[Any]):
 
 
 class DriftView(list[Any]):
-    """What drifted, place by place, each as `circulate_core.types.Drift` describes it."""
+    """Drift, place by place, each as `circulate_core.types.Drift` describes it."""
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""

@@ -1,4 +1,4 @@
-"""What looks on while a stream is read or pulled: its history, a display, and a function of the caller's."""
+"""Progress of a read or a pull as it goes: its history, a display, and the caller's callback."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def display_for(stream: str, progress: bool | None) -> Display | None:  # noqa: 
         from circulate_core.jupyter.progress import NotebookProgress  # noqa: PLC0415 - for notebooks only
 
         return NotebookProgress(stream)
-    from circulate_core.progress import TerminalProgress  # noqa: PLC0415 - seldom wanted
+    from circulate_core.progress import TerminalProgress  # noqa: PLC0415 - seldom needed
 
     return TerminalProgress(stream)
 
@@ -90,7 +90,7 @@ class Watch:
             self._on_progress(snapshot)
 
     def _is_due(self, snapshot: Snapshot) -> bool:
-        """Return whether to draw the display anew. Notes of snapshots that are not shown are kept for the next one."""
+        """Return whether to draw the display again. Notes of snapshots that are not shown are kept for the next one."""
         self._unshown += snapshot["notes"]
         if (now := self._clock()) < self._next:
             return False
@@ -103,7 +103,7 @@ class Watch:
 
         Args:
             work: What to wait for.
-            snapshot: Tells where it is, as JSON.
+            snapshot: Returns the progress, as JSON.
         """
         import asyncio  # noqa: PLC0415 - not for those who do without
 

@@ -1,8 +1,8 @@
 """An execution environment: one place where a function's calls run one after the other, through the phases AWS has.
 
-Init: the extensions start and register, then the runtime starts; it ends when all have asked for their next event.
+Init: the extensions start and register, then the runtime starts; it ends when all have requested their next event.
 Invoke: runtime and extensions get the event; the caller gets the response at once. The environment is ready again when
-all have asked for their next event, and is frozen until the next call. Shutdown: the extensions get the event, then all
+all have requested their next event, and is frozen until the next call. Shutdown: the extensions get the event, then all
 is killed. After a failure the environment shuts down and the next call starts with a new init; `/tmp` stays.
 """
 

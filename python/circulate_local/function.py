@@ -85,7 +85,7 @@ class Function:
         for name, low, high in (("timeout_s", 1, 900), ("memory_mb", 128, 10240), ("ephemeral_mb", 512, 10240)):
             self._demand(low <= getattr(self, name) <= high, name, f"is between {low} and {high}")
         for folder in (*self.layers, *filter(None, [self.extensions])):
-            self._demand(folder.is_dir(), "layers and extensions", f"are folders; {folder} is none")
+            self._demand(folder.is_dir(), "layers and extensions", f"are folders; {folder} is not")
         self._check_environment()
 
     @classmethod

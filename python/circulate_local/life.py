@@ -26,7 +26,7 @@ class Participant:
     Attributes:
         name: Its name.
         external: Whether it is a process of its own.
-        state: Where it stands. `Ready`: it has asked for the next event.
+        state: Where it stands. `Ready`: it has requested the next event.
         events: Kinds of events it gets.
         event: Event to give it next.
         identifier: What it is known by after it registered.
@@ -101,7 +101,7 @@ class Life:
         return all(extension.state != "Started" for extension in self.extensions)
 
     def ready(self) -> bool:
-        """Whether all have asked for the next event."""
+        """Whether all have requested the next event."""
         return all(participant.state == "Ready" for participant in self.participants)
 
     def next_event(self, participant: Participant) -> HttpResponse | None:
@@ -142,7 +142,7 @@ class Life:
             ]
 
     def offer_shutdown(self, event_for: Callable[[Participant], HttpResponse]) -> None:
-        """Tell of the end all who want to know."""
+        """Send the end to all who registered for it."""
         with self.changed:
             self._offer("SHUTDOWN", event_for)
 

@@ -40,7 +40,8 @@ class PracticeOrg:
     """An Okta-shaped org on loopback, with made-up users, apps and groups and, on demand, faults.
 
     The same seed gives the same records, cursors and changes. Use it as a context manager, or call `start` and `stop`.
-    After `stop` it can be started again and listens at the same port, with everything as it was.
+    After `stop` it can be started again and listens at the same port, with everything as it was. `lacks` and `nasty`
+    are earlier names of `unavailable` and `edge_cases`, and go with 0.3.
 
     Args:
         users: How many users there are at the start; a million starts in about a second.
@@ -80,8 +81,6 @@ class PracticeOrg:
         cache_bytes: Memory that rendered pages may take; 400,000 users need about 700 MB.
         clock: Source of the time, in epoch seconds.
         wait: Waits for a number of seconds; by default until then or until the org stops.
-        lacks: Earlier name of `unavailable`; deprecated.
-        nasty: Earlier name of `edge_cases`; deprecated.
 
     Raises:
         ValueError: If a number is out of range or a fault is invalid.
@@ -426,7 +425,7 @@ class PracticeOrg:
 
 def _renamed(earlier: str, name: str, value: _Value) -> _Value:
     """Return `value`, given by the earlier name of a parameter, and warn the caller of `PracticeOrg`."""
-    warnings.warn(f"PracticeOrg({earlier}=) is deprecated; use {name}=", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"`{earlier}=` of `PracticeOrg` is deprecated; use `{name}=`", DeprecationWarning, stacklevel=3)
     return value
 
 

@@ -83,7 +83,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--users", type=positive, default=100_000, help="users of the practice org (default: %(default)s)")
     add("--runs", type=positive, default=5, help="runs of each contender (default: %(default)s)")
-    add("--latency", default="0s", metavar="TIME", help="hold every answer back, such as 50ms (default: %(default)s)")
+    add("--latency", default="0s", metavar="TIME", help="hold every response back, such as 50ms (default: %(default)s)")
     add("--floor", type=Path, default=default_floor(), metavar="FILE", help="the built example `floor`")
     add("--memory", action="store_true", help="also measure the memory of ours by number of users")
     add("--release-check", action="store_true", help="refuse a debug build instead of warning of it")
@@ -148,7 +148,7 @@ def contenders(org: Org, floor: Path) -> dict[str, list[str]]:
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, list[Run]]:
-    """Run all contenders in turn, as often as asked for, after one run that lets the org render its pages."""
+    """Run all contenders in turn, as often as requested, after one run that lets the org render its pages."""
     with practice_org(options.users, options.latency) as org:
         commands = contenders(org, options.floor)
         warm_up = measure(commands[OURS], org, folder)

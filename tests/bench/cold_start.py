@@ -1,7 +1,7 @@
 """Time what a fresh process pays before its first page: import, first DynamoDB call, first S3 call; print Markdown.
 
 - `ours`: `circulate_core`: list the runs of a table, then read all back that the manifest of a small pull names.
-- `boto3`: the same requests, with nothing done to the answers but reading them.
+- `boto3`: the same requests, with nothing done to the responses but reading them.
 - `bare`: an interpreter that does nothing; what every Python process costs.
 
 Every run is a fresh process, and the contenders take turns. The server is ministack on loopback, over plain HTTP: the

@@ -2,7 +2,7 @@
 
 Each case is a file of its own: many records of one kind, then one that is different, then some more of the first kind.
 Each tool makes a Parquet file of it, with nothing set, and every value of the different record is looked for in there.
-What is printed as Markdown is what was found. `make bench-tables` builds what is asked and calls this.
+What is printed as Markdown is what was found. `make bench-tables` builds what is needed and calls this.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 `python tests/bench/extension.py [LAYER.zip]` takes what `circulate package` wrote, or else the extension and the engine
 as they are here. The time is from the start of the process to its registration, without the token call, by a server
-that answers at once. Contenders take turns.
+that responds at once. Contenders take turns.
 """
 
 import os
@@ -65,7 +65,7 @@ def unpacked(layer: Path, folder: Path) -> Path:
 
 
 def bare(seen: Seen) -> None:
-    """Time a Python that starts and ends; what it takes is asked of another one."""
+    """Time a Python that starts and ends; what it takes is measured by another one."""
     began = time.perf_counter()
     subprocess.run([PYTHON, "-I", "-S", "-c", "pass"], check=True)
     seen.ms.append((time.perf_counter() - began) * 1000)

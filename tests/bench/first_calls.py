@@ -80,7 +80,7 @@ CONTENDERS: dict[str, Callable[..., Iterator[int]]] = {"ours": ours, "boto3": wi
 
 
 def peak() -> int:
-    """Return the most memory that this process held, in bytes. Only Linux tells.
+    """Return the most memory that this process held, in bytes. Only Linux reports it.
 
     The `ru_maxrss` that other platforms have too begins with the peak of the process that started this one.
     """
@@ -97,7 +97,7 @@ def main(name: str, *arguments: str) -> None:
         seen.append(next(steps))
         times.append((time.perf_counter() - started) * 1000)
     if 0 in seen[1:]:
-        raise SystemExit(f"{name} found nothing: {seen}")  # noqa: EM102, TRY003 - told to whoever runs the benchmark
+        raise SystemExit(f"{name} found nothing: {seen}")  # noqa: EM102, TRY003 - for whoever runs the benchmark
     sys.stdout.write(" ".join(map(str, [*times, peak()])) + "\n")
 
 

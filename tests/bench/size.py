@@ -1,6 +1,6 @@
 """Say how large the extension and the wheel are, and which crates the bytes come from; print Markdown.
 
-The release build is linked twice: once as it is shipped, and once with a map, in which the linker tells which object
+The release build is linked twice: once as it is shipped, and once with a map, in which the linker names which object
 file every piece of the extension came from. With thin LTO a crate keeps an object file of its own. Generic code is
 compiled where it is used, so of our own two files a piece counts for the first crate in its name that is neither ours
 nor the standard library. `make size` calls this. Linux only.

@@ -146,7 +146,7 @@ def contender(options: argparse.Namespace, name: str, way: str, file: Path, targ
 
 
 def compare(options: argparse.Namespace, file: Path, ways: Mapping[str, str], folder: Path) -> dict[str, list[Run]]:
-    """Run all contenders in turn, as often as asked for."""
+    """Run all contenders in turn, as often as requested."""
     runs: dict[str, list[Run]] = {name: [] for name in ways}
     for number in range(1, options.runs + 1):
         for name, way in ways.items():

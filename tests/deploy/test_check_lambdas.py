@@ -1,4 +1,4 @@
-"""`circulate check lambdas`: what AWS or Terraform would refuse is told before."""
+"""`circulate check lambdas`: what AWS or Terraform would refuse is reported before."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +44,7 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
         (replaced(USERS, "handler: handler.list", "handler: hanlder.list"), ("there is no hanlder.py",)),
         (replaced(USERS, "handler: handler.list", "handler: handler.lst"), ("handler.py defines no `lst`",)),
         (replaced("lib/okta/users/handler.py", "list = ", "list == "), ("defines no `list`",)),
-        (replaced("lib/okta/users/handler.py", "list = ", "list = = "), ("handler.py is no Python",)),
+        (replaced("lib/okta/users/handler.py", "list = ", "list = = "), ("handler.py is not valid Python",)),
         (replaced(USERS, "  list:", "  lsit:"), ("a pipeline runs `list`",)),
         (
             replaced(USERS, "functions:", "functions:\n  suspend: {handler: handler.list}"),

@@ -169,7 +169,7 @@ def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: Applied) -> None
 
 
 def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied: Applied) -> None:
-    # A function with a target leaves its runs pending unless it is told otherwise.
+    # A function with a target leaves its runs pending by default.
     left = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full"})
     busy = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full"})
     assert (busy["status"], busy["manifest"]) == ("busy", left["manifest"])

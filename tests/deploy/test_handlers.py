@@ -46,7 +46,7 @@ class Function:
         return response
 
     def manifest(self, response: dict[str, Any]) -> Path:
-        """Return the manifest that an answer names."""
+        """Return the manifest that a response names."""
         name = response["manifest"].removeprefix(self.place.arguments[1]).lstrip("/")
         return Path(self.place.lake(), name)
 
@@ -146,9 +146,9 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
         ({"mode": "ful"}, "`mode` of the event is `ful`: it is incremental or full"),
         ({"mode": True}, "`mode` of the event must be a text, not true or false"),
         ({"since": 5}, "must be a text, not a number"),
-        ({"since": "yesterday"}, "`since` of the event is no time: yesterday"),
-        ({"until": ""}, "`until` of the event is no time"),
-        ({"since": "\ud800"}, r"`since` of the event is no time: \\ud800"),
+        ({"since": "yesterday"}, "invalid `since` of the event: not a time: yesterday"),
+        ({"until": ""}, "invalid `until` of the event: not a time"),
+        ({"since": "\ud800"}, r"invalid `since` of the event: not a time: \\ud800"),
         ({"\ud800": "x"}, "the event has an unknown key"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "`since` of the event is not before its `until`: 2026-02-01"),
         (
@@ -165,8 +165,8 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
         ({"continuation": "20260101T000000000Z-0"}, "no run of this stream has this id"),
         ({"account": "acme"}, "this function knows no account `acme`"),
         ({"commit": "later"}, "it is auto or pending"),
-        (["full"], "is no JSON object but a list"),
-        ("full", "is no JSON object but a text"),
+        (["full"], "is not a JSON object but a list"),
+        ("full", "is not a JSON object but a text"),
     ],
 )
 def test_an_event_that_is_wrong_is_reported_and_nothing_is_requested(

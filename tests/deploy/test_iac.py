@@ -11,7 +11,7 @@ SKIPS = {
     "CKV_AWS_144": "a second region",
     "CKV2_AWS_57": "rotation by Lambda",
 }
-"""What is not asked of it, none of it about encryption, public access, TLS or wildcards."""
+"""What is not required of it, none of it about encryption, public access, TLS or wildcards."""
 
 
 def text() -> str:

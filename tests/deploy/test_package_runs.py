@@ -31,9 +31,9 @@ from circulate_core.aws import puller
 pull = puller("okta.users")
 
 def list(event, context):
-    answer = pull(event, context)
+    response = pull(event, context)
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
-    return answer | {"files": {name: file for name, file in files.items() if file}}
+    return response | {"files": {name: file for name, file in files.items() if file}}
 """
 ROLE = Credentials("practice", "practice")
 CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")

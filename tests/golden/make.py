@@ -50,7 +50,7 @@ STREAMS = ("groups", "group_members", "policies", "system_log")
 
 @dataclass
 class Context:
-    """What Lambda tells of an invocation."""
+    """What Lambda reports of an invocation."""
 
     aws_request_id: str
     function_name: str = "golden"

@@ -70,7 +70,7 @@ def test_flags_point_at_other_places(aws_cli_for: CliFor, start_org: StartOrg) -
         (["okta.user"], ["no function is named `okta.user`", "okta.application_groups"]),
         (["okta.users", "--lambdas", "nowhere"], ["it has no defaults.yaml", "--lambdas"]),
         (["okta.users", "--event", "nothing.json"], ["cannot read the event nothing.json"]),
-        (["okta.users", "--event", __file__], ["is no JSON"]),
+        (["okta.users", "--event", __file__], ["is not JSON"]),
         (["okta.users", "--env", "NAME"], ["`--env NAME` is not NAME=VALUE"]),
         (["okta.users", "--env", "AWS_REGION=x"], ["leaves AWS_REGION to AWS"]),
         (["okta.users", "--timeout", "901"], ["timeout_s is between 1 and 900"]),

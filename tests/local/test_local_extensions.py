@@ -168,8 +168,8 @@ def register(name, *events):
     api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     body = json.dumps({"events": events})
     api.request("POST", "/2020-01-01/extension/register", body, {"Lambda-Extension-Name": name})
-    answer = api.getresponse()
-    return answer.status, answer.getheader("Lambda-Extension-Identifier"), json.load(answer)
+    response = api.getresponse()
+    return response.status, response.getheader("Lambda-Extension-Identifier"), json.load(response)
 
 def follow(identifier):
     api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -473,8 +473,8 @@ def test_runtime_and_response_ids_are_checked(tmp_path: Path) -> None:
     def ask(method, path, body=None, **headers):
         url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/{path}"
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method)) as answer:
-                return [answer.status, json.load(answer)]
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method)) as response:
+                return [response.status, json.load(response)]
         except urllib.error.HTTPError as error:
             return [error.code, json.load(error)]
 

@@ -70,7 +70,7 @@ def test_a_refused_token_uses_no_quota_up(serve: Serve) -> None:
 
 
 def nonce(client: Client, org: PracticeOrg, clock: Clock) -> str:
-    """Ask for a token without a nonce and return the nonce that is asked for."""
+    """Ask for a token without a nonce and return the nonce that is required."""
     reply = bound(client, proof(KEY, "POST", org.url + TOKEN, clock.now))
     assert (reply.status, reply.json["error"]) == (400, "use_dpop_nonce")
     return reply.header("dpop-nonce") or ""

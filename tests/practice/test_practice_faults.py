@@ -73,7 +73,7 @@ def test_a_fault_concerns_the_list_it_names_and_the_users_without_one() -> None:
 
 
 def one(serve: Serve, *faults: str, target: str = TWO_PAGES, **settings: object) -> Reply:
-    """Return the first answer of an org of 40 users with some faults."""
+    """Return the first response of an org of 40 users with some faults."""
     return serve(users=40, faults=faults, **settings)[1].get(target)
 
 

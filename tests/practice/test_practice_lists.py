@@ -287,10 +287,10 @@ def test_the_same_lists_are_steered_over_http(serve: Serve) -> None:
 
 
 def test_earlier_names_of_parameters_are_deprecated() -> None:
-    with pytest.warns(DeprecationWarning, match="unavailable=") as warned:
+    with pytest.warns(DeprecationWarning, match="use `unavailable=`") as warned:
         org = PracticeOrg(users=1, lacks=["devices"])
     assert warned[0].filename == __file__
     assert digests(org, "devices") == []
-    with pytest.warns(DeprecationWarning, match="edge_cases="):
+    with pytest.warns(DeprecationWarning, match="use `edge_cases=`"):
         old = PracticeOrg(users=60, nasty=False)
     assert digests(old, "users") == digests(PracticeOrg(users=60, edge_cases=False), "users")

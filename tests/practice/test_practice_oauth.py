@@ -385,7 +385,7 @@ def test_a_key_of_no_known_algorithm_is_a_mistake() -> None:
 
 
 def test_the_package_for_keys_is_imported_only_by_who_has_some() -> None:
-    """Without it the org serves, clients with secrets too, and a client with keys is told what is missing."""
+    """Without it the org serves, clients with secrets too, and the error for a client with keys names the lack."""
     code = """
 import sys
 sys.modules["joserfc"] = None

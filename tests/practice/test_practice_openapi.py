@@ -105,7 +105,7 @@ def reachable(description: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def declared(description: dict[str, Any], path: str, status: int) -> dict[str, Any]:
-    """Return the schema of the JSON body that `GET path` answers with `status`."""
+    """Return the schema of the JSON body of the response to `GET path` with `status`."""
     response = description["paths"][path]["get"]["responses"][str(status)]
     if "$ref" in response:
         response = description["components"]["responses"][response["$ref"].rpartition("/")[2]]

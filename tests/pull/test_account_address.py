@@ -1,4 +1,4 @@
-"""An account's name stands for one account: another one under it is refused before it is asked anything."""
+"""An account's name stands for one account: another one under it is refused before any request."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def pull(cli: Cli, org: PracticeOrg, stream: str = "users", *arguments: str) -> 
 
 
 def assert_refused(done: Done, known: PracticeOrg, other: PracticeOrg) -> None:
-    """Both are named and the ways out too, and the other one was asked nothing."""
+    """Both are named and the ways out too, and the other one got no request."""
     assert done.code == 1, done.err
     for part in (known.url, other.url, "--account", "circulate state moved okta --account acme"):
         assert part in done.err
@@ -93,7 +93,7 @@ def test_an_org_that_has_moved_is_accepted_by_hand(
     assert (done.code, first.url in done.err) == (0, True)
     report = pull(cli, moved).report
     assert report["window"]["since"] != "1970-01-01T00:00:00Z", "it goes on from its cursor"
-    # The log's cursor was an address of the old place: it is asked by time.
+    # The log's cursor was an address of the old place: it is requested by time.
     requested = len(first.log)
     polled = pull(cli, moved, "system_log")
     assert polled.code == 0, polled.err

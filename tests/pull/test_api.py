@@ -97,7 +97,7 @@ def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path:
         org.wait_for_requests(2, timeout=30)
         stop.request()
 
-    # The org's own threads answer in this process: a held interpreter lock would deadlock this pull.
+    # The org's own threads respond in this process: a held interpreter lock would deadlock this pull.
     threading.Thread(target=ask).start()
     assert circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), stop=stop)["records"] == 200
 

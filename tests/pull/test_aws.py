@@ -1,4 +1,4 @@
-"""Buckets and tables as a user meets them: what works, and mistakes told before the API is asked anything."""
+"""Buckets and tables as a user meets them: what works, and mistakes reported before any request to the API."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CANARY = "canary"
 
 @pytest.fixture
 def org(start_org: StartOrg) -> PracticeOrg:
-    """Start an org that nothing may be asked of before a mistake is told."""
+    """Start an org that may get no request before a mistake is reported."""
     return start_org(users=250, token=f"00{CANARY}")
 
 

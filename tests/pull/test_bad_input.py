@@ -195,7 +195,7 @@ def test_two_pulls_of_one_stream_do_not_run_at_once(start_org: StartOrg, cli_for
         first.send_signal(signal.SIGINT)
         _, err = first.communicate(timeout=30)
     assert first.returncode == 130
-    assert "the same command goes on from the last checkpoint" in err
+    assert "the same command resumes at the last checkpoint" in err
     done = cli.pull()
     assert (done.code, done.report["records"], done.report["resumed"]) == (0, 600, True)
 

@@ -39,7 +39,7 @@ def assert_exact(cli: Cli, org: PracticeOrg, report: dict[str, Any]) -> None:
 
 
 def requested(org: PracticeOrg, collection: str, *, after: int = 0) -> int:
-    """How often the org was asked for pages of a list."""
+    """How often the org got requests for pages of a list."""
     return sum(entry["collection"] == collection for entry in org.log[after:])
 
 

@@ -89,7 +89,7 @@ def org(golden: Path) -> Iterator[PracticeOrg]:
 
 
 def put_right(doc: str, org: PracticeOrg, lake: Path) -> str:
-    """Put the org's address and the lake's folder into a document of state; the last poll was a moment ago."""
+    """Put the org's address and the lake's folder into a document of state; the last poll was just now."""
     doc = doc.replace(NEUTRAL_URL, org.url).replace(json.dumps(NEUTRAL_LAKE), json.dumps(str(lake)))
     now = datetime.now(UTC).isoformat()
     return re.sub(r'("read_at": ?)"[^"]*"', rf'\1"{now}"', doc)
@@ -177,7 +177,7 @@ def test_an_open_run_goes_on_from_its_checkpoint(either: Sample) -> None:
     assert (report["run_id"], report["resumed"]) == (begun["run_id"], True)
     assert either.is_exact("groups", report)
     requested = [entry["target"] for entry in either.org.log if entry["collection"] == "groups"]
-    assert all("after=" in target for target in requested), "no page that was taken in is asked for again"
+    assert all("after=" in target for target in requested), "no page that was taken in is requested again"
     assert either.statuses()[report["run_id"]] == "committed"
 
 
@@ -416,7 +416,7 @@ def test_events_are_understood_and_results_have_what_they_had(
 
 @dataclass
 class Heard:
-    """What a server was asked with."""
+    """What a server was requested with."""
 
     headers: list[dict[str, str]]
     url: str

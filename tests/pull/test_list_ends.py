@@ -43,7 +43,7 @@ def by_link(*, cap: int = 20, items: int = len(ITEMS), rel: str = 'rel="next"') 
 
 
 def assert_goes_on(done: Done, *parts: str) -> None:
-    """A list that goes on is committed as far as it was read, is not complete, and the reason is told."""
+    """A list that goes on is committed as far as it was read, is not complete, and the reason is reported."""
     assert (done.code, done.report["status"], done.report["next_since"]) == (3, "partial", None), done.err
     assert done.report["ends"]["contradicted"] == 1
     assert "missing: acme.items after page 1: " in done.err

@@ -224,6 +224,6 @@ def test_a_certificate_that_is_wrong_is_reported_at_once_and_in_words(
         assert done.code == 1
         assert what in done.err
         assert hint in done.err
-        assert len(connections) == 1, "it is not asked again"
+        assert len(connections) == 1, "it is not requested again"
     plain = cli("check", "okta", OKTA_ORG_URL=org.url.replace("http:", "https:"), OKTA_API_TOKEN=org.token)
     assert (plain.code, "it does not speak TLS" in plain.err) == (1, True), plain.err

@@ -259,7 +259,7 @@ def test_a_client_that_is_refused_is_reported_with_what_to_check_and_does_not_ha
     assert all(part in done.err for part in parts), done.err
     assert "canary" not in done.err
     assert outcomes(org) == [outcome] * 2, "once for each set of scopes"
-    assert org.request_count == 2, "the API was asked nothing"
+    assert org.request_count == 2, "the API got no request"
 
 
 @pytest.mark.parametrize(

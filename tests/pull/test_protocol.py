@@ -123,7 +123,7 @@ def test_state_shows_where_a_stream_stands_and_resets_it(start_org: StartOrg, cl
     cli = cli_for(org)
     cli.pull("--deadline", "1s")
     shown = cli("state", "show", "--to", "lake").out
-    assert "free: the next pull goes on (deadline)" in shown
+    assert "free: the next pull resumes it (deadline)" in shown
     cli.pull()
     shown = cli("state", "show", "--to", "lake").out
     assert "next run       from 20" in shown

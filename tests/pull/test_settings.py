@@ -30,7 +30,7 @@ def lead(folder: Path, address: str, *lines: str, source: str = "okta", setting:
 
 
 def assert_kept_home(done: Done, thief: PracticeOrg, *parts: str) -> None:
-    """Nothing was asked, and the error names both and what to do."""
+    """Nothing was requested, and the error names both and what to do."""
     assert done.code == 2, done.err
     assert "error: `" in done.err
     for part in (FILE, "in the working folder", "it is not sent there", "--config", *parts):

@@ -79,7 +79,7 @@ def test_a_cursor_that_the_org_has_forgotten_is_replaced_by_time(start_org: Star
     dones.append(polled(cli))
     assert "no longer knows where the last run stopped" in dones[-1].err
     assert dones[-1].report["records"] == 4
-    assert dones[-1].report["repeats"] >= 20, "those that were asked for again were left out"
+    assert dones[-1].report["repeats"] >= 20, "those that were requested again were left out"
     assert delivered(cli, dones, org) == (1524, 0, 0)
 
 
@@ -108,7 +108,7 @@ def test_a_deadline_makes_a_poll_complete_up_to_there(start_org: StartOrg, cli_f
 
 
 def windows(org: PracticeOrg) -> list[dict[str, Any]]:
-    """The complete answers for the log so far."""
+    """The complete responses for the log so far."""
     return [dict(entry) for entry in org.log if entry["collection"] == "logs"]
 
 

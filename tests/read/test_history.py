@@ -84,7 +84,7 @@ def test_waits_are_known_from_what_they_added_up_to() -> None:
 
 
 class Shown:
-    """A display that remembers what it was told."""
+    """A display that remembers what it was shown."""
 
     def __init__(self) -> None:
         self.records: list[int] = []

@@ -200,7 +200,7 @@ def test_a_manifest_that_is_not_as_written_is_refused(start_org: StartOrg, lake:
         circulate_core.manifest(path)
     for wrong in ("[]", "{}", "no"):
         path.write_text(wrong)
-        with pytest.raises(DataError, match="is no manifest"):
+        with pytest.raises(DataError, match="is not a manifest"):
             circulate_core.manifest(path)
 
 

@@ -118,7 +118,7 @@ def test_a_report_says_what_came_of_a_pull() -> None:
     for part in (
         "✓ okta.users of acme: complete",
         "10,000 records in 50 pages → 10 objects, 1.8 MB (14.5 MB before compression)",
-        "51 requests · 1 sent again · 2.5 s waited",
+        "51 requests · 1 retried · 2.5 s waited",
         "/lake/_circulate/okta/acme/users/1.json",
         "asks for what changed since 2026-11-22 05:25:00 UTC",
         "3 records delivered before, byte for byte",
@@ -129,13 +129,19 @@ def test_a_report_says_what_came_of_a_pull() -> None:
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"status": "partial", "stopped_by": "deadline", "manifest": None}, ["◐", "deadline", "goes on"]),
-        ({"status": "failed", "manifest": None}, ["✗", "failed", "goes on from the last checkpoint"]),
+        (
+            {"status": "partial", "stopped_by": "deadline", "manifest": None},
+            ["◐", "deadline", "resumes at the last checkpoint"],
+        ),
+        ({"status": "failed", "manifest": None}, ["✗", "failed", "resumes at the last checkpoint"]),
         ({"status": "busy", "held_by": ["process 7", "2026-11-22T05:30:00Z"]}, ["●", "process 7", "05:30:00"]),
         ({"status": "busy", "held_by": [None, "2026-11-22T05:30:00Z"]}, ["a pending run"]),
         ({"gaps": [f"id {number}" for number in range(25)]}, ["id 0", "id 9", "and 15 more"]),
         ({"unavailable": "no licence"}, ["no licence"]),
-        ({"partitions": {"complete": 5, "gone": 1, "refused": 0, "unavailable": 0}}, ["5 complete · 1 gone meanwhile"]),
+        (
+            {"partitions": {"complete": 5, "gone": 1, "refused": 0, "unavailable": 0}},
+            ["5 complete · 1 whose parent is gone"],
+        ),
         ({"destination": "reader"}, ["10,000 records in 50 pages · 14.5 MB"]),
     ],
 )
@@ -267,7 +273,7 @@ def test_the_line_that_stays_has_the_verdict() -> None:
         "✓",
         "green",
         "complete",
-        ["10,000 records", "50 pages", "3.0 s", "2.5 s waited", "1 sent again"],
+        ["10,000 records", "50 pages", "3.0 s", "2.5 s waited", "1 retried"],
     )
     assert ending_of(given(gaps=["id 1"], status="partial"), 3.0).facts[-1] == "1 part missing"
     assert ending_of(given(status="busy"), 3.0).word == "busy"

@@ -212,12 +212,12 @@ def test_weeks_begin_on_mondays() -> None:
     [
         ({"times": []}, "no events to draw"),
         ({"times": [None]}, "no events to draw"),
-        ({"times": ["yesterday"]}, "holds what is no time: 'yesterday'"),
+        ({"times": ["yesterday"]}, "invalid `times`: not a time: 'yesterday'"),
         ({"times": [5]}, "holds a int"),
         ({"times": MOMENTS, "by": ["a"]}, "1 labels for 100 times"),
         ({"times": MOMENTS, "top": 0}, "colours for 1 to 8"),
         ({"times": MOMENTS, "top": 9}, "colours for 1 to 8"),
-        ({"times": MOMENTS, "bin": "soon"}, "no length of time"),
+        ({"times": MOMENTS, "bin": "soon"}, "invalid `bin`: "),
         ({"times": MOMENTS, "bin": "1s"}, "too short"),
     ],
 )

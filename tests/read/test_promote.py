@@ -1,4 +1,4 @@
-"""`circulate promote`: a run in a place for readers, whole and once; what is wrong is told, nothing is overwritten."""
+"""`circulate promote`: a run in a place for readers, whole and once; mistakes are reported, nothing is overwritten."""
 
 import json
 import signal
@@ -317,7 +317,7 @@ def test_mistakes_are_reported(in_aws: Promoting, in_folders: Promoting) -> None
 
 
 def refusal(status: int, code: str) -> Response:
-    """An error as S3 tells it."""
+    """An error as S3 writes it."""
     return Response(status, body=f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode())
 
 

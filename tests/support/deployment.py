@@ -69,7 +69,7 @@ class Servers:
 
     Attributes:
         aws: Where everything is but alarms. It speaks TLS, judges by policies, and runs functions as their roles.
-        alarms: Where alarms are: ministack forgets half of what an alarm is when it is asked as Terraform asks.
+        alarms: Where alarms are: ministack forgets half of what an alarm is when it is read as Terraform reads.
         authority: The certificate of who vouches for it, a PEM file.
     """
 

@@ -9,7 +9,7 @@ import pytest
 
 @dataclass
 class Context:
-    """What Lambda tells of an invocation."""
+    """What Lambda reports of an invocation."""
 
     aws_request_id: str = "6f1c0000-0000-4000-8000-000000000001"
     function_name: str = "circulate-okta-users-list"

@@ -30,7 +30,7 @@ FIRST_BEGIN, PERIOD = 1_795_132_800, 84 * 86_400
 """When the org starts, by its own clock: 2026-11-20, a Friday, or a number of twelve weeks later.
 
 Always the same time would show always the same data; but it may not lie so far back that the engine knows that no org
-would tell of it.
+would show it.
 """
 DAYS = 63
 """Days of events before that."""

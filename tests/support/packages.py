@@ -31,8 +31,8 @@ def main():
     api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     def call(method, path, body=None, **headers):
         api.request(method, f"/2020-01-01/extension/{path}", body, {k.replace("_", "-"): v for k, v in headers.items()})
-        answer = api.getresponse()
-        return answer.headers, json.loads(answer.read())
+        response = api.getresponse()
+        return response.headers, json.loads(response.read())
     headers, _ = call("POST", "register", '{"events": ["INVOKE", "SHUTDOWN"]}', Lambda_Extension_Name="toy-extension")
     me = headers["Lambda-Extension-Identifier"]
     while call("GET", "event/next", Lambda_Extension_Identifier=me)[1]["eventType"] != "SHUTDOWN":

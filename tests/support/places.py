@@ -39,7 +39,7 @@ class Bucket:
     table: str
     copies: Path
     lease: str = "1s"
-    """DynamoDB tells its time in whole seconds."""
+    """DynamoDB shows its time in whole seconds."""
     known: dict[str, str] = field(default_factory=dict)
     """Keys and ETags of what was copied."""
 

@@ -14,7 +14,7 @@ LIST = "/api/v1/users"
 
 @dataclass
 class Reply:
-    """One answer as received."""
+    """One response as received."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -53,11 +53,11 @@ class Reply:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the records in a list answer."""
+        """The ids of the records in a list response."""
         return self.ids_of("id")
 
     def ids_of(self, name: str) -> list[str]:
-        """Return one member of every record in a list answer."""
+        """Return one member of every record in a list response."""
         return [record[name] for record in (self.json["value"] if self.body.startswith(b"{") else self.json)]
 
 
@@ -77,7 +77,7 @@ class Client:
         token: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        """Send one request and read the answer to its end."""
+        """Send one request and read the response to its end."""
         sent = {"Authorization": f"SSWS {token or self._token}"} | (headers or {})
         self.connection.request(method, target, headers=sent)
         response = self.connection.getresponse()

@@ -24,7 +24,7 @@ class Shape:
     records: int
     """How many records `make torture` has it serve; the ordinary tests have a fiftieth."""
     cursor: str | None = None
-    """The member that tells a record's time."""
+    """The member that holds a record's time."""
 
 
 def _paged(records: Callable[[int], Iterator[str]], per_page: int) -> Callable[[int], Pages]:
@@ -162,7 +162,7 @@ def serving(shape: Shape, records: int) -> Iterator[str]:
             number = int(self.path.rpartition("page=")[2].partition("&")[0] or 0)
             if number not in pages:
                 made = made if number else shape.pages(records)
-                # A page is kept while it may be asked for again.
+                # A page is kept while it may be requested again.
                 pages.clear()
                 page = next(made, None)
                 pages[number] = list(page) if page is not None else []

@@ -18,7 +18,7 @@ HERE = "127.0.0.1"
 S3S_FS = Path(__file__).resolve().parents[2] / ".tools/bin/s3s-fs"
 BIN = Path(sys.executable).parent
 LOOPBACK = {"BIND_HOST": HERE, "MINISTACK_HOST": HERE, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
-"""What keeps ministack on loopback: it would answer MQTT and SFTP on every interface."""
+"""What keeps ministack on loopback: it would serve MQTT and SFTP on every interface."""
 
 
 def free_port() -> int:
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(command: list[str], port: int, **environment: str) -> Iterator[str]:
-    """Run a server until the block ends; gives its URL once it answers."""
+    """Run a server until the block ends; gives its URL once it responds."""
     with tempfile.TemporaryFile() as log:
         # A group of its own, so that Ctrl-C at the terminal leaves it to us to stop it.
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
             raise TimeoutError(message) from None
         else:
             return
-    message = f"{process.args!r} does not answer at port {port}"
+    message = f"{process.args!r} does not respond at port {port}"
     raise TimeoutError(message)
 
 

@@ -35,8 +35,8 @@ api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 def call(method, path, body=None, version="2020-01-01/extension", **headers):
     named = {key.replace("_", "-"): value for key, value in headers.items()}
     api.request(method, f"/{version}/{path}", body if body is None else json.dumps(body), named)
-    answer = api.getresponse()
-    return answer.status, dict(answer.getheaders()), json.loads(answer.read() or "null")
+    response = api.getresponse()
+    return response.status, dict(response.getheaders()), json.loads(response.read() or "null")
 
 def register(*events, **headers):
     global me

@@ -81,7 +81,7 @@ def test_trouble_that_passes_is_not_noticed(
 
 
 class FirstResponses:
-    """Loses the first answer to every write."""
+    """Loses the first response to every write."""
 
     def __init__(self) -> None:
         self.lost: set[tuple[str, str | None]] = set()

@@ -137,7 +137,7 @@ def test_workers_killed_at_random_times_lose_and_repeat_nothing(start_org: Start
 
 
 def wait_for_more_requests(org: PracticeOrg, count: int, timeout: float = 2.0) -> None:
-    """Wait until the org was asked so often, or long enough for a pull that had less to ask."""
+    """Wait until the org got so many requests, or long enough for a pull that needed fewer."""
     try:
         org.wait_for_requests(count, timeout=timeout)
     except TimeoutError:
@@ -210,4 +210,4 @@ def test_of_many_starters_one_runs_and_the_others_say_who(
             assert json.loads(out)["status"] == "busy"
             assert re.search(rf"process {worker} on .* is pulling it", err)
     check_quiet(cli, org, *options(cli))
-    assert len(org.log) <= USERS / 200 + 2, "only one of them asked the org"
+    assert len(org.log) <= USERS / 200 + 2, "only one of them sent requests to the org"

@@ -24,11 +24,11 @@ stream, org_url, to, state = sys.argv[1:]
 settings = {"org_url": org_url, "api_token": "practice-token"}
 try:
     report = circulate_core.pull(stream, to=to, state=state or None, settings=settings)
-    told = ""
+    message = ""
 except circulate_core.CirculateError as error:
-    report, told = error.report, str(error)
+    report, message = error.report, str(error)
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([int(peak), report, told]))
+print(json.dumps([int(peak), report, message]))
 """
 
 
@@ -73,7 +73,7 @@ def test_a_record_of_15_mb_is_taken_in(start_org: StartOrg, cli_for_place: CliFo
 
 
 def test_many_children_at_once_take_no_more(start_org: StartOrg, cli_for_place: CliFor) -> None:
-    # Pages of 200 members are some 350 KB each, and eight groups are asked at the same time.
+    # Pages of 200 members are some 350 KB each, and eight groups are requested at the same time.
     org = start_org(users=4000, groups=30, group_members=2000, keep_log=False)
     peak, report, message = pull(cli_for_place(org), org, "okta.group_members")
     assert (report["status"], report["records"]) == ("complete", 60_000), message

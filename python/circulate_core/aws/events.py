@@ -1,4 +1,4 @@
-"""What a function is asked to do."""
+"""Events of functions: what to pull or promote."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Event:
                 incremental pull.
 
         Raises:
-            SettingsError: It is no such event.
+            SettingsError: It is not such an event.
         """
         if event is None:
             return cls()
         given = {key: value for key, value in event.items() if value is not None} if isinstance(event, dict) else {}
-        problem = _problem(given) if isinstance(event, dict) else f"the event is no JSON object but {_kind(event)}"
+        problem = _problem(given) if isinstance(event, dict) else f"the event is not a JSON object but {_kind(event)}"
         if problem:
             raise SettingsError(problem, operation="read event", hint=f"its keys are {', '.join(KEYS)}, all optional")
         return cls(**cast("Any", given))
@@ -86,7 +86,7 @@ class PromotionEvent:
             origin: The place that runs were pulled to: the event can't name a manifest elsewhere.
 
         Raises:
-            SettingsError: It is no such event.
+            SettingsError: It is not such an event.
         """
         if problem := _problem_of_promotion(event, origin):
             hint = f"its keys are {' and '.join(PROMOTION_KEYS)}; the second is optional"
@@ -99,7 +99,7 @@ class PromotionEvent:
 
 def _problem_of_promotion(event: object, origin: str) -> str | None:
     if not isinstance(event, dict):
-        return f"the event is no JSON object but {_kind(event)}"
+        return f"the event is not a JSON object but {_kind(event)}"
     if problem := _problem_of_keys({key: value for key, value in event.items() if value is not None}, PROMOTION_KEYS):
         return problem
     manifest, continuation = event.get("manifest"), event.get("continuation")
@@ -107,7 +107,7 @@ def _problem_of_promotion(event: object, origin: str) -> str | None:
         return "the event has no `manifest`"
     names = _names(manifest, origin)
     if len(names) != len(MANIFEST_NAMES) or not all(map(NAME.fullmatch, names)):
-        return f"`manifest` of the event is no manifest of {origin}: {_given(manifest)}"
+        return f"invalid `manifest` of the event: not a manifest of {origin}: {_given(manifest)}"
     if continuation not in {None, names[-1]}:
         return f"`continuation` of the event is not the manifest's run: {_given(continuation)}"
     return None
@@ -128,9 +128,9 @@ def _problem(given: dict[str, Any]) -> str | None:
         if given.get(key, choices[0]) not in choices:
             return f"`{key}` of the event is `{_given(given[key])}`: it is {' or '.join(choices)}"
     if given.get("mode") == "full" and given.keys() & {"since", "until"}:
-        return "the event has `since` or `until` beside `mode: full`, which asks for everything"
+        return "the event has `since` or `until` beside `mode: full`, which requests everything"
     if "continuation" in given and given.keys() & {"mode", "since", "until"}:
-        return "the event has `mode`, `since` or `until` beside `continuation`, which goes on as it was begun"
+        return "the event has `mode`, `since` or `until` beside `continuation`, which resumes the run as it was started"
     for key, what in (("continuation", "run"), ("account", "account")):
         if key in given and not NAME.fullmatch(given[key]):
             return f"`{key}` of the event names no {what}: {_given(given[key])}"
@@ -143,7 +143,7 @@ def _problem_of_window(given: dict[str, Any]) -> str | None:
         try:
             times[key] = datetime.fromisoformat(api.parse_timestamp(key, given[key]) or "")
         except (SettingsError, ValueError):
-            return f"`{key}` of the event is no time: {_given(given[key])}; write it like 2026-01-31T00:00:00Z"
+            return f"invalid `{key}` of the event: not a time: {_given(given[key])}; write it like 2026-01-31T00:00:00Z"
     if len(times) == len(("since", "until")) and times["since"] >= times["until"]:
         return f"`since` of the event is not before its `until`: {given['since']} and {given['until']}"
     return None

@@ -1,4 +1,4 @@
-"""What the handlers of all functions have in common: time, memory, log and metrics of an invocation."""
+"""Time, memory, log and metrics of an invocation, for the handlers of all functions."""
 
 from __future__ import annotations
 

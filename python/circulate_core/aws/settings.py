@@ -1,4 +1,4 @@
-"""What a function is set up with: its environment."""
+"""Settings of a function, from its environment variables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ S3 = {
 
 @dataclass(frozen=True)
 class Account:
-    """How to know an account.
+    """Account to pull from: its name, settings and secret.
 
     Attributes:
         name: Its name in keys; None for its host.
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says.
+    """Settings of a function that pulls, from its environment.
 
     Attributes:
         to: The bucket.
@@ -105,7 +105,7 @@ class Settings:
         return settings
 
     def account(self, requested: str | None) -> Account:
-        """Return how to know the account that an event asks for.
+        """Return the account that an event names.
 
         Args:
             requested: Its name; None for the only one.
@@ -127,7 +127,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class PromotionSettings:
-    """What the environment of a function says that promotes runs.
+    """Settings of a function that promotes runs, from its environment.
 
     Attributes:
         origin: The bucket that runs were pulled to.

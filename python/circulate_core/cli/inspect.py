@@ -82,7 +82,7 @@ def run_check(args: argparse.Namespace) -> int:
     if streams or checked["oauth"]:
         _say_scopes(checked, source)
     if not _say_lists(checked):
-        say(f"{paint('✗', 'red')} not all of these lists would be read to their end: correct their definitions first")
+        say(f"{paint('✗', 'red')} some of these lists would not be read to their end: correct their definitions first")
         return EXIT_CODES["partial"]
     pulled = " ".join(streams) or f"{name}.<stream>"
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
@@ -122,7 +122,7 @@ def _say_scopes(checked: Checked, source: SourceDefinition) -> None:
 
 
 def _say_lists(checked: Checked) -> bool:
-    """Say what the first pages show; return whether none of them is taken for a whole list that it is not."""
+    """Show what the first pages hold; return whether no list would end early."""
     for checked_list in checked["lists"]:
         name, records = checked_list["stream"].partition(".")[2], checked_list["records"]
         if records is None:
@@ -156,7 +156,7 @@ def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate runs`."""
     parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
     add_state_option(parser)
-    parser.add_argument("--most", metavar="N", type=int, default=20, help="most runs to show (default: 20)")
+    parser.add_argument("--most", metavar="N", type=int, default=20, help="number of runs to show (default: 20)")
     parser.add_argument("--json", action="store_true", help="write the runs as JSON")
 
 

@@ -37,7 +37,7 @@ def check(args: argparse.Namespace) -> int:
 
 
 def misplaced(lambdas: Path) -> Iterator[str]:
-    """Tell of files that Terraform would find and nothing else."""
+    """Yield a message for each file that Terraform would find and nothing else."""
     for file in sorted(lambdas.rglob("lambda.yaml")):
         depth = len(file.relative_to(lambdas).parts) - 1
         if depth != len(("source", "endpoint")):
@@ -45,7 +45,7 @@ def misplaced(lambdas: Path) -> Iterator[str]:
 
 
 def wrong_handlers(functions: Sequence[Described]) -> Iterator[str]:
-    """Tell of handlers that are not in the code. The code is read, not run."""
+    """Yield a message for each handler that is not in the code. The code is read, not run."""
     for function in functions:
         module, _, name = function.settings["handler"].partition(".")
         file = function.folder / f"{module}.py"
@@ -55,7 +55,7 @@ def wrong_handlers(functions: Sequence[Described]) -> Iterator[str]:
         try:
             names = set(_names(ast.parse(file.read_text(encoding="utf-8"))))
         except (SyntaxError, ValueError) as error:
-            yield f"{file} is no Python: {error}"
+            yield f"{file} is not valid Python: {error}"
             continue
         if name not in names:
             yield f"{function.file}: {file.name} defines no `{name}` for the handler `{function.settings['handler']}`"
@@ -78,7 +78,7 @@ def _is_set(name: ast.Name) -> bool:
 
 
 def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -> Iterator[str]:
-    """Tell of functions for what the definitions do not have."""
+    """Yield a message for each function of a stream or operation that no definition has."""
     streams = {f"{each['source']['source']}.{each['endpoint']['endpoint']}" for each in api.streams(catalog=catalog)}
     for function in functions:
         endpoint = f"{function.source}.{function.endpoint}"
@@ -94,7 +94,7 @@ def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -
 
 
 def missing_extensions(functions: Sequence[Described], extensions: Path) -> Iterator[str]:
-    """Tell of extensions that are named and not there."""
+    """Yield a message for each extension that is named and missing."""
     for function in functions:
         name = function.extension
         if name and not (extensions / name / name).is_file():

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--until-complete", action="store_true", help="follow continuations, and wait when the result says so"
     )
     invoke.set_defaults(run_local=_invoke)
-    about = "answer Lambda's Invoke API on loopback until Ctrl-C"
+    about = "serve Lambda's Invoke API on loopback until Ctrl-C"
     start = commands.add_parser("start", help=about, description=f"{about[0].upper()}{about[1:]}.")
     start.add_argument("--port", metavar="N", type=int, default=0, help="port to listen on (default: a free one)")
     start.set_defaults(run_local=_start)
@@ -125,7 +125,7 @@ def _until_complete(local: LocalLambda, name: str, event: dict[str, Any]) -> int
         before, done = done, (response["run_id"], response["records"], response["objects"])
         standing = standing + 1 if done == before and "resume_after" not in response else 0
         if standing == ROUNDS_WITHOUT_PROGRESS:
-            message = f"{standing} invocations in a row got nowhere"
+            message = f"{standing} invocations in a row made no progress"
             raise SettingsError(message, hint="give the function more time, by --timeout or in its lambda.yaml")
         if after := response.get("resume_after"):
             left = max(after - time.time(), 1)
@@ -183,10 +183,10 @@ def _event(source: str | None) -> dict[str, Any]:
         message = f"cannot read the event {source}: {error.strerror}"
         raise SettingsError(message) from None
     except ValueError as error:
-        message = f"the event {source} is no JSON: {error}"
+        message = f"the event {source} is not JSON: {error}"
         raise SettingsError(message) from None
     if not isinstance(event, dict):
-        message = f"the event {source} is no JSON object"
+        message = f"the event {source} is not a JSON object"
         raise SettingsError(message)
     return event
 

@@ -56,19 +56,18 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, about, add_arguments, run in (
         ("pull", "bring streams up to date in a folder or a bucket", pull.add_arguments, pull.run),
-        ("list", "the streams there are", inspect.add_list_arguments, inspect.run_list),
-        ("check", "are the settings of a source right?", inspect.add_check_arguments, inspect.run_check),
-        ("runs", "what earlier runs did", inspect.add_runs_arguments, inspect.run_runs),
+        ("list", "list the streams", inspect.add_list_arguments, inspect.run_list),
+        ("check", "check the settings and lists of a source", inspect.add_check_arguments, inspect.run_check),
+        ("runs", "show earlier runs", inspect.add_runs_arguments, inspect.run_runs),
         ("verify", "read back every object of a manifest", inspect.add_verify_arguments, inspect.run_verify),
         ("promote", "copy a run into a place for readers", promote.add_arguments, promote.run),
-        ("state", "look at state, set it back, settle pending runs", state.add_arguments, state.run),
-        ("gc", "remove what no manifest names", state.add_gc_arguments, state.run_gc),
+        ("state", "show state, reset it, settle pending runs", state.add_arguments, state.run),
+        ("gc", "remove objects that no manifest names", state.add_gc_arguments, state.run_gc),
         ("local", "run Lambda functions on this machine as AWS runs them", local.add_arguments, local.run),
         ("package", "make zips of Lambda functions and layers", package.add_arguments, package.run),
         ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
     ):
-        end = "" if about.endswith("?") else "."
-        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}{end}")
+        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         add_arguments(command)
         command.set_defaults(run=run)
     _add_practice_org(commands)

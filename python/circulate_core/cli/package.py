@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the packages; tell their sizes and how layers are published."""
+    """Make the packages; show their sizes and the commands that publish layers."""
     from circulate_core.aws.packaging import package  # noqa: PLC0415 - much that no other command needs
 
     out = args.out or args.lambdas.parent / ".build"

@@ -28,13 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="state that the run was pulled with (default: .circulate/state.db in the lake; needed for a bucket)",
     )
     parser.add_argument("--compact", action="store_true", help="put objects together in NDJSON objects of 64 to 128 MB")
-    parser.add_argument("--deadline", metavar="SPAN", type=read_span, help="begin nothing more after, say, 10m")
+    parser.add_argument(
+        "--deadline", metavar="SPAN", type=read_span, help="start no more copies after this time, such as 10m"
+    )
     parser.add_argument(
         "--memory",
         metavar="N",
         type=positive,
         default=64_000_000,
-        help="bytes that objects on their way may take (default: 64000000)",
+        help="memory budget in bytes (default: 64000000)",
     )
     parser.add_argument("--json", action="store_true", help="write the report to stdout as a line of JSON")
     add_s3_options(parser, writes=True)
@@ -50,7 +52,7 @@ class PromotionProgress(TerminalProgress):
 
 
 def run(args: argparse.Namespace) -> int:
-    """Promote a run, show how it goes, and say what came of it."""
+    """Promote a run, show its progress and its summary."""
     began = time.monotonic()
     stop = circulate_core.Stop()
     with stopping_on_signals(stop), PromotionProgress("promote") as progress:
@@ -79,11 +81,11 @@ def _show(promoted: Promoted, seconds: float) -> None:
     say(f"{paint(mark, colour)} {what}: {'promoted' if complete else 'partly promoted'}")
     say(
         f"  {counted(promoted['objects'], 'object')} with {counted(promoted['records'], 'record')},"
-        f" {size(promoted['bytes'])}: {promoted['copied']:,} brought there in {span(seconds)},"
-        f" {promoted['skipped']:,} were there"
+        f" {size(promoted['bytes'])}: {promoted['copied']:,} copied in {span(seconds)},"
+        f" {promoted['skipped']:,} there already"
     )
     if complete:
         say(f"  manifest  {promoted['destination']}/{promoted['manifest']}")
         return
     say(f"  stopped by: {promoted['stopped_by']}")
-    say("  nothing of it is lost: the same command goes on")
+    say("  nothing is lost: the same command resumes")

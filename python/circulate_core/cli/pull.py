@@ -45,30 +45,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for objects and manifests"
     )
-    parser.add_argument("--full", action="store_true", help="everything, not only what changed since the last run")
-    parser.add_argument("--since", metavar="TIME", help="only from this time on; the cursor stays")
-    parser.add_argument("--until", metavar="TIME", help="only before this time; the cursor stays")
-    parser.add_argument("--restart", action="store_true", help="give up an unfinished run instead of going on with it")
-    parser.add_argument("--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after, say, 10m")
+    parser.add_argument("--full", action="store_true", help="pull everything, not only what changed since the last run")
+    parser.add_argument("--since", metavar="TIME", help="pull only from this time on; the cursor stays")
+    parser.add_argument("--until", metavar="TIME", help="pull only before this time; the cursor stays")
+    parser.add_argument("--restart", action="store_true", help="start over instead of resuming an unfinished run")
+    parser.add_argument(
+        "--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after this time, such as 10m"
+    )
     parser.add_argument(
         "--format",
         choices=["json", "ndjson", "parquet", "arrow"],
         default="json",
-        help="of objects: records as received in arrays (default) or lines, or tables",
+        help="format of objects: records as received in arrays (default) or lines, or tables",
     )
     parser.add_argument(
         "--compression",
         choices=["gzip", "zstd", "none"],
-        help="of objects (default: gzip, level 6; in tables zstd, level 3)",
+        help="compression of objects (default: gzip, level 6; in tables zstd, level 3)",
     )
     parser.add_argument(
-        "--batch-records", metavar="N", type=positive, help="most records of an object (default: 1000; no tables)"
+        "--batch-records", metavar="N", type=positive, help="record limit of an object (default: 1000; not for tables)"
     )
     parser.add_argument(
         "--batch-bytes",
         metavar="N",
         type=positive,
-        help="most bytes of an object before compression (default: 3000000), or of a table (default: 64000000)",
+        help="size limit of an object before compression (default: 3000000), or of a table (default: 64000000)",
     )
     parser.add_argument(
         "--nested",
@@ -76,35 +78,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="struct",
         help="objects and lists in tables: structs (default), a column for each member, or JSON text",
     )
-    parser.add_argument("--raw", action="store_true", help="tables with a column of the records as received")
+    parser.add_argument("--raw", action="store_true", help="add a column with the records as received to tables")
     parser.add_argument(
         "--contract",
         choices=["evolve", "rescue", "freeze"],
         default="evolve",
-        help="for what tables have no columns for: new ones (default), a column for all of it, or an error",
+        help="values that have no column in tables: add columns (default), use one column for all, or fail",
     )
     parser.add_argument(
-        "--max-record-bytes", metavar="N", type=positive, help="largest record taken (default: 16000000)"
+        "--max-record-bytes", metavar="N", type=positive, help="size limit of a record (default: 16000000)"
     )
     parser.add_argument(
         "--memory",
         metavar="N",
         type=positive,
-        help="bytes that data on its way may take (default: 64000000; for tables 128000000)",
+        help="memory budget in bytes (default: 64000000; for tables 128000000)",
     )
     add_state_option(parser)
     parser.add_argument(
-        "--max-wait", metavar="SPAN", type=read_span, help="rather stop than wait for the API for longer at a time"
+        "--max-wait", metavar="SPAN", type=read_span, help="stop instead of waiting longer than this for the API"
     )
     parser.add_argument(
         "--lease",
         metavar="SPAN",
         type=read_span,
         default=60.0,
-        help="how long others wait if we die (default: 60s)",
+        help="lease time: how long a run stays locked if its worker dies (default: 60s)",
     )
     parser.add_argument(
-        "--pending", metavar="SPAN", type=read_span, help="leave the run to be committed by `circulate state commit`"
+        "--pending",
+        metavar="SPAN",
+        type=read_span,
+        help="leave the run pending for this long, until `circulate state commit`",
     )
     parser.add_argument("--json", action="store_true", help="write each report to stdout as a line of JSON")
     add_s3_options(parser, writes=True)
@@ -133,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             name, parent = stream_name(definition), parent_name(definition)
             left = None if args.deadline is None else args.deadline - (time.monotonic() - began)
             if stop.requested or (left is not None and left <= 0):
-                say(f"{paint('◐', 'yellow')} {paint(name, 'bold')} was not begun")
+                say(f"{paint('◐', 'yellow')} {paint(name, 'bold')} was not started")
                 codes.append(EXIT_CODES["partial"])
                 continue
             try:
@@ -176,7 +181,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
     deadline: float | None,
     parents: str | None,
 ) -> Report:
-    """Pull one stream, show how it goes, and say what came of it."""
+    """Pull one stream, show its progress and its summary."""
     began = time.monotonic()
     try:
         with TerminalProgress(name) as progress:
@@ -220,7 +225,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
 
 
 def write_json(args: argparse.Namespace, report: Report) -> None:
-    """Write the report to stdout, if asked to."""
+    """Write the report to stdout, if `--json` is given."""
     if args.json:
         print(json.dumps(report))
 
@@ -262,7 +267,7 @@ def show_summary(report: Report, seconds: float) -> None:
 
 
 def _show_work(report: Report, seconds: float) -> None:
-    resumed = "  (went on with an unfinished run)" if report["resumed"] else ""
+    resumed = "  (resumed an unfinished run)" if report["resumed"] else ""
     compressed = report["body_bytes"] != report["bytes"]
     before = f" ({size(report['body_bytes'])} before compression)" if compressed else ""
     say(
@@ -270,14 +275,14 @@ def _show_work(report: Report, seconds: float) -> None:
         f" → {counted(report['objects'], 'object')}, {size(report['bytes'])}{before}{resumed}"
     )
     say(
-        f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} sent again"
+        f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} retried"
         f" · {report['throttled']:,} throttled · {span(report['seconds_waited'])} waited"
     )
 
 
 def _show_partitions(partitions: PartitionCounts) -> None:
     others = [
-        f"{partitions['gone']:,} gone meanwhile" if partitions["gone"] else "",
+        f"{partitions['gone']:,} whose parent is gone" if partitions["gone"] else "",
         f"{partitions['unavailable']:,} that this account lacks" if partitions["unavailable"] else "",
     ]
     say(f"  {', '.join([counted(partitions['complete'], 'partition'), *filter(None, others)])}")
@@ -294,11 +299,11 @@ def _show_complete(report: Report) -> None:
     if unavailable := report["unavailable"]:
         say(paint(f"  this account lacks the feature: {unavailable}", "yellow"))
     elif report["records"] == 0 and report["repeats"] == 0:
-        say(paint("  no records at all: is that what you expected?", "yellow"))
+        say(paint("  no records: is that what you expected?", "yellow"))
     if report["repeats"]:
         say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
     if report["records_without_time"]:
-        say(f"  {counted(report['records_without_time'], 'record')} without a time to go by, delivered all the same")
+        say(f"  {counted(report['records_without_time'], 'record')} without a time in the cursor field, delivered too")
     if drift := report["drift"]:
         _show_drift(drift)
     for warning in report["warnings"]:
@@ -324,9 +329,9 @@ def _show_next_step(report: Report) -> None:
     if report["status"] == "partial":
         say(f"  stopped by: {report['stopped_by']}")
     if report["continuation"] and report["pages"]:
-        say("  what was read is kept: the same command goes on from the last checkpoint")
+        say("  what was read is kept: the same command resumes at the last checkpoint")
     elif report["continuation"]:
-        say("  nothing was read yet: the same command begins")
+        say("  nothing was read yet: the same command starts the run")
     else:
         say("  nothing was kept: the next pull starts over")
     if after := report["resume_after"]:

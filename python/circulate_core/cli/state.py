@@ -1,4 +1,4 @@
-"""`circulate state` and `circulate gc`: what people do by hand around runs."""
+"""`circulate state` and `circulate gc`: manual work on runs, cursors and leftovers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help="cursors, open and pending runs, and who holds them")
     show.add_argument("--json", action="store_true", help="write the state as JSON")
     show.set_defaults(state_command=_show)
-    init = commands.add_parser("init", help="make the state: a file, or a DynamoDB table")
+    init = commands.add_parser("init", help="create the state: a file, or a DynamoDB table")
     init.set_defaults(state_command=_init)
     reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
-    reset.add_argument("stream", metavar="STREAM", help="such as okta.users")
-    reset.add_argument("--account", metavar="NAME", help="which account, if there are several")
+    reset.add_argument("stream", metavar="STREAM", help="stream, such as okta.users")
+    reset.add_argument("--account", metavar="NAME", help="account, if there are several")
     _add_force(reset)
     reset.set_defaults(state_command=_reset)
-    moved = commands.add_parser("moved", help="accept that an account is at another address now")
-    moved.add_argument("source", metavar="SOURCE", help="such as okta")
-    moved.add_argument("--account", metavar="NAME", help="which account, if there are several")
+    moved = commands.add_parser("moved", help="accept the new address of an account")
+    moved.add_argument("source", metavar="SOURCE", help="source, such as okta")
+    moved.add_argument("--account", metavar="NAME", help="account, if there are several")
     moved.set_defaults(state_command=_moved)
-    for name, about in (("commit", "make a pending run and its cursor count"), ("abandon", "give a pending run up")):
+    for name, about in (("commit", "commit a pending run and its cursor"), ("abandon", "abandon a pending run")):
         decide = commands.add_parser(name, help=about)
         decide.add_argument("run_id", metavar="RUN", help="the run, as `circulate runs --json` shows it")
         if name == "abandon":
@@ -57,7 +57,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
     about = (
-        "even if the run's promotion has begun (what was copied stays where readers look), or if a worker holds it:"
+        "even if the run's promotion has begun (copied objects stay in the target), or if a worker holds it:"
         " for leases that a wrong clock keeps alive"
     )
     parser.add_argument("--force", action="store_true", help=about)
@@ -65,7 +65,7 @@ def _add_force(parser: argparse.ArgumentParser) -> None:
 
 def _init(_args: argparse.Namespace, path: str) -> int:
     made = _core.state_init(path)
-    say(f"{paint('✓', 'green')} {path} {'is made' if made else 'was there already'}")
+    say(f"{paint('✓', 'green')} {path} {'was created' if made else 'exists already'}")
     return 0
 
 
@@ -101,7 +101,7 @@ def _holder(stream: StreamState) -> str:
     if until:
         return f"held by {stream['worker']} until {utc(until)}"
     why = run["ledger"]["stopped_by"] if run else None
-    return f"free: the next pull goes on ({why or 'its worker died'})"
+    return f"free: the next pull resumes it ({why or 'its worker died'})"
 
 
 def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
@@ -118,7 +118,7 @@ def _moved(args: argparse.Namespace, path: str) -> int:
     account = _account(args, args.source, sorted(set(of_source)))
     before = _core.state_moved(path, f"{args.source}#{account}")
     say(f"{paint('✓', 'green')} {account} may be at another address than {before or 'before'}")
-    say("  the next pull notes the new one and goes on; an unfinished run of the old one is begun anew")
+    say("  the next pull notes the new one and goes on; an unfinished run of the old one starts over")
     return 0
 
 
@@ -147,10 +147,14 @@ def add_gc_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate gc`."""
     _add_place(parser)
     parser.add_argument(
-        "--older-than", metavar="SPAN", type=read_span, default=7 * 86_400.0, help="age of what goes (default: 7d)"
+        "--older-than",
+        metavar="SPAN",
+        type=read_span,
+        default=7 * 86_400.0,
+        help="minimum age of removed objects (default: 7d)",
     )
     add_s3_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
     parser.add_argument("--json", action="store_true", help="write what was found as JSON")
 
 

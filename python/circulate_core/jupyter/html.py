@@ -1,4 +1,4 @@
-"""What notebooks show of sources, streams, batches, reports, runs and manifests, as small HTML.
+"""Small HTML for notebooks: cards and tables of sources, streams, batches, reports, runs and manifests.
 
 Everything that is put into it is escaped, unless it is `Html` already. Colours are inherited from the notebook, so that
 it reads well in light and dark themes; it takes no scripts, style sheets or pictures. Without any styles, as some sites
@@ -131,7 +131,7 @@ def source(
 
 
 def _address(definition: SourceDefinition, settings: Settings) -> str:
-    """Return scheme, host and path of a source, settings that are no secrets filled in."""
+    """Return scheme, host and path of a source, with the public settings filled in."""
     shown = definition.get("base_url", "")
     public = settings.without(secret_names(definition))
     for name, setting in definition["settings"].items():
@@ -188,7 +188,7 @@ def _parent(definition: Definition) -> Html | None:
     if parent is None:
         return None
     name = f"{definition['source']['source']}.{parent['endpoint']}"
-    return Html(f"asked once for each record of {element('code', name)}")
+    return Html(f"requested once for each record of {element('code', name)}")
 
 
 def _window(window: Mapping[str, str | None] | Window) -> str | None:
@@ -336,14 +336,14 @@ def _amounts(of: Report, *, was_read: bool) -> Html:
     if was_read:
         return joined([amounts, size(of["bytes_received"])])
     stored = f"{counted(of['objects'], 'object')}, {size(of['bytes'])} ({size(of['body_bytes'])} before compression)"
-    return joined([f"{amounts} → {stored}", "went on with an unfinished run" if of["resumed"] else None])
+    return joined([f"{amounts} → {stored}", "resumed an unfinished run" if of["resumed"] else None])
 
 
 def _traffic(of: Report) -> Html:
     return joined(
         [
             counted(of["requests"], "request"),
-            f"{of['retries']:,} sent again" if of["retries"] else None,
+            f"{of['retries']:,} retried" if of["retries"] else None,
             f"{of['throttled']:,} throttled" if of["throttled"] else None,
             f"{span(of['seconds_waited'])} waited",
         ]
@@ -356,7 +356,7 @@ def _partitions(counts: PartitionCounts | None) -> Html | None:
     return joined(
         [
             f"{counts['complete']:,} complete",
-            f"{counts['gone']:,} gone meanwhile" if counts["gone"] else None,
+            f"{counts['gone']:,} whose parent is gone" if counts["gone"] else None,
             f"{counts['refused']:,} refused" if counts["refused"] else None,
             f"{counts['unavailable']:,} that this account lacks" if counts["unavailable"] else None,
             f"{counts['contradicted']:,} that go on" if counts.get("contradicted") else None,
@@ -397,7 +397,7 @@ def _holder(of: Report) -> str:
 
 def _next_run(of: Report) -> str | None:
     if not of["manifest"]:
-        return "goes on from the last checkpoint" if of["run_id"] else None
+        return "resumes at the last checkpoint" if of["run_id"] else None
     if of["mode"] != "window" and (since := of["next_since"]):
         return f"asks for what changed since {utc(since)}"
     return None

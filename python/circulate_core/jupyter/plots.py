@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     Times = NDArray[np.datetime64]
 
 COLOURS = ["#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c6bb1", "#b2a429"]
-"""Of labels, the largest first; Okabe and Ito's, which the colour-blind tell apart, and two more."""
+"""Of labels, the largest first; Okabe and Ito's, which the colour-blind can distinguish, and two more."""
 OTHER = "#9a9a9a"
 """Of all other labels."""
 INK = "#808080"
@@ -166,7 +166,7 @@ def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None
 
 
 def _waits(panels: Sequence[Axes], history: History) -> None:
-    """Shade the times in which nothing was asked, and say what they add up to."""
+    """Shade the times in which nothing was requested, and say what they add up to."""
     waits = history.waits
     for panel in panels:
         for wait in waits:
@@ -205,7 +205,7 @@ def events(
     known = ~np.isnat(utc_times)
     if not known.any():
         message = "there are no events to draw"
-        raise SettingsError(message, hint="ask for a longer time, or look at what was left out")
+        raise SettingsError(message, hint="take a longer time, or look at what was left out")
     utc_times = utc_times[known]
     length = _bin_length(utc_times, bin)
     edges = _edges(utc_times, length)
@@ -259,7 +259,7 @@ def _as_datetime(time: object) -> object:
         try:
             time = datetime.fromisoformat(time)
         except ValueError:
-            message = f"`times` holds what is no time: {time!r}"
+            message = f"invalid `times`: not a time: {time!r}"
             raise SettingsError(message, hint="give texts like 2026-01-31T00:00:00Z, or datetimes") from None
     if isinstance(time, datetime) and time.tzinfo:
         return time.astimezone(UTC).replace(tzinfo=None)
@@ -288,7 +288,7 @@ def _bin_length(utc_times: Times, given: str | timedelta | None) -> timedelta:
         try:
             given = timedelta(seconds=_core.span_seconds(given))
         except ValueError as error:
-            message = f"`bin` is no length of time: {error}"
+            message = f"invalid `bin`: {error}"
             raise SettingsError(message, hint="write it like 15m, 1h or 1d") from None
     lasted = (utc_times.max() - utc_times.min()) / np.timedelta64(1, "s")
     length = given or next((each for each in BINS if lasted / each.total_seconds() <= EVENT_BINS), BINS[-1])

@@ -34,7 +34,7 @@ class OAuthError(Exception):
 
 
 class ClientAuth:
-    """Tell which client sent a request.
+    """Return which client sent a request.
 
     Args:
         clients: The clients there are.

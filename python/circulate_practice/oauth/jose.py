@@ -102,7 +102,7 @@ def public_part(key: Jwk) -> dict[str, Any]:
 
 
 def is_public(key: object) -> bool:
-    """Tell whether `key` is a JWK without secrets."""
+    """Return whether `key` is a JWK without secrets."""
     return isinstance(key, dict) and not _PRIVATE & key.keys()
 
 

@@ -1,7 +1,7 @@
 """A list of records that stand for themselves (users, apps, groups): columns in memory, records rendered on demand.
 
-Only what filters need is held for every record (about 20 bytes each). A record is rendered when its page is first asked
-for. Records keep their index for good and new ones are added at the end, so somebody paging while records change
+Only what filters need is held for every record (about 20 bytes each). A record is rendered when its page is first
+requested. Records keep their index for good and new ones are added at the end, so somebody paging while records change
 neither skips nor repeats one that did not.
 """
 
@@ -124,7 +124,7 @@ class Collection(ABC):
             index += 1
 
     def exists(self, index: int) -> bool:  # noqa: ARG002 - for lists whose records can go
-        """Tell whether record `index` is still there."""
+        """Return whether record `index` is still there."""
         return True
 
     def id_of(self, index: int) -> bytes:
@@ -140,7 +140,7 @@ class Collection(ABC):
         self._forbidden.discard(index)
 
     def is_forbidden(self, index: int) -> bool:
-        """Tell whether the lists below a record are refused."""
+        """Return whether the lists below a record are refused."""
         return index in self._forbidden
 
     def created(self, index: int) -> int:
@@ -162,7 +162,7 @@ class Collection(ABC):
 
     @abstractmethod
     def _listed(self, index: int) -> bool:
-        """Tell whether a list without a filter shows record `index`."""
+        """Return whether a list without a filter shows record `index`."""
 
     def _truth_at(self, index: int) -> TruthEntry:
         return truth_of(self.record(index))
@@ -188,7 +188,7 @@ class Collection(ABC):
         return compile_filter(filter_text, self._attributes())
 
     def _is_current(self, page: Page) -> bool:
-        """Tell whether no record of `page`'s range changed since it was rendered."""
+        """Return whether no record of `page`'s range changed since it was rendered."""
         if page.version != self._changes:
             touched = max(self._changed[page.start : page.stop + 1], default=0) > page.version
             if touched or (not page.more and page.stop < len(self)):

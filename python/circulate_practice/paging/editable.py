@@ -48,7 +48,7 @@ class Editable(Collection):
             self._updated[index] = self._now()
 
     def exists(self, index: int) -> bool:
-        """Tell whether record `index` was not deleted."""
+        """Return whether record `index` was not deleted."""
         return index not in self._deleted
 
     def _listed(self, index: int) -> bool:

@@ -34,7 +34,7 @@ class ListQuery:
     Attributes:
         path: Path of the list.
         parameters: All parameters, as received.
-        limit: Most records of a page.
+        limit: Record limit of a page.
         raw_after: The cursor as received; None for the first page.
     """
 

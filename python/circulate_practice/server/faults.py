@@ -177,7 +177,7 @@ class Due(tuple[Fault, ...]):
         return next((fault.value for fault in self if fault.kind == kind), None)
 
     def has(self, *kinds: str) -> bool:
-        """Tell whether a fault of one of `kinds` is among them."""
+        """Return whether a fault of one of `kinds` is among them."""
         return any(fault.kind in kinds for fault in self)
 
     @property

@@ -9,7 +9,7 @@ from okta_token.trouble import UNAVAILABLE, UNWRITABLE, Trouble
 
 PATIENCE_S = 7.0
 """What is spent on a token that somebody waits for. Readers wait a little longer."""
-MAX_QUESTION = 4096
+MAX_REQUEST = 4096
 
 
 def serve(keeper: Keeper) -> None:
@@ -23,7 +23,7 @@ def serve(keeper: Keeper) -> None:
         timeout = 2
 
         def handle(self) -> None:
-            self.wfile.write(json.dumps(_respond(keeper, self.rfile.readline(MAX_QUESTION))).encode())
+            self.wfile.write(json.dumps(_respond(keeper, self.rfile.readline(MAX_REQUEST))).encode())
 
     class Server(socketserver.ThreadingUnixStreamServer):
         # All requests of a pull may find at once that their token has ended.
@@ -40,10 +40,10 @@ def serve(keeper: Keeper) -> None:
 
 def _respond(keeper: Keeper, line: bytes) -> dict[str, object]:
     try:
-        question = json.loads(line)
-        keeper.renew(question["profile"], question["refused"], PATIENCE_S)
+        request = json.loads(line)
+        keeper.renew(request["profile"], request["refused"], PATIENCE_S)
     except (ValueError, LookupError, TypeError):
-        return {"error": "the question is not understood"}
+        return {"error": "the request is not understood"}
     except Trouble as trouble:
         return {"error": trouble.message, "retryable": trouble.kind == UNAVAILABLE}
     return {}

@@ -91,7 +91,7 @@ def _profile(name: str, suffix: str, variables: Mapping[str, str]) -> Profile:
     if not scopes:
         raise Trouble(
             CONFIG_INVALID,
-            f"okta_token_scopes{suffix} is not set: Okta gives no token without scopes, such as okta.users.read",
+            f"okta_token_scopes{suffix} is not set: Okta issues no token without scopes, such as okta.users.read",
         )
     if secret:
         given = settings.keys()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     """Write `{function}.zip` for every function, `core-layer.zip`, and `{extension}-layer.zip` for every extension.
 
-    What is wrong with the project is told before anything is built, and nothing is written unless Lambda takes all.
+    Mistakes in the project are reported before anything is built, and nothing is written unless Lambda takes all.
 
     Args:
         lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. Extensions are in the folder `extensions` beside it.

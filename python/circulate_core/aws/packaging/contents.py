@@ -67,7 +67,7 @@ def extension_files(folder: Path) -> list[File]:
 
 
 def _code(folder: Path) -> list[File]:
-    """Return the Python files below a folder that are no tests."""
+    """Return the Python files below a folder that are not tests."""
     found = ((path, path.relative_to(folder)) for path in folder.rglob("*.py"))
     return [File(name.as_posix(), path.read_bytes()) for path, name in found if path.is_file() and not _is_aside(name)]
 

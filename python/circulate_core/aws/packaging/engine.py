@@ -37,7 +37,7 @@ def build_wheel(folder: Path, architecture: str) -> Path:
     wheels = list(folder.glob("*.whl"))
     if code or len(wheels) != 1:
         message = f"the engine was not built: maturin ended with exit code {code}"
-        raise CirculateError(message, operation="package", hint="what it said is above")
+        raise CirculateError(message, operation="package", hint="its output is above")
     return wheels[0]
 
 

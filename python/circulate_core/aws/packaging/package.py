@@ -51,7 +51,7 @@ class Package:
 
     @property
     def sha256(self) -> str:
-        """The digest by which AWS tells whether code is the same: its `CodeSha256`."""
+        """The digest by which AWS identifies code: its `CodeSha256`."""
         return base64.b64encode(hashlib.sha256(self.data).digest()).decode()
 
     def write(self, folder: Path) -> None:

@@ -37,7 +37,7 @@ def read_wheel(wheel: Path, architecture: str) -> list[File]:
         architecture: What functions run on, as Lambda calls it.
 
     Raises:
-        SettingsError: It is no wheel of this package, or functions could not load it.
+        SettingsError: It is not a wheel of this package, or functions could not load it.
     """
     named = NAME.fullmatch(wheel.name)
     if not named:
