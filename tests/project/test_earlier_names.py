@@ -1,10 +1,15 @@
 """Names of the version before still work, and say what they are called now."""
 
 import importlib
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import circulate_core
+from circulate_core.views import ReportView
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,26 @@ def test_the_practice_org_runs_by_its_earlier_name_and_names_the_new_one() -> No
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "usage: circulate practice-org" in done.stdout
     assert "python -m circulate_practice" in done.stderr
+
+
+def test_the_gaps_of_a_report_are_found_by_both_names() -> None:
+    now, before = ReportView({"gaps": ["id 1"]}), ReportView({"holes": ["id 2"]})
+    assert (now["gaps"], before["gaps"], before["holes"]) == (["id 1"], ["id 2"], ["id 2"])
+    with pytest.warns(DeprecationWarning, match='use `report\\["gaps"\\]`') as warned:
+        assert now["holes"] == ["id 1"]
+    assert warned[0].filename == __file__
+    assert json.loads(json.dumps(now)) == {"gaps": ["id 1"]}
+    with pytest.raises(KeyError, match="neither"):
+        now["neither"]
+
+
+@pytest.mark.parametrize("member", ["gaps", "holes"])
+def test_the_gaps_of_a_manifest_are_read_by_both_names(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "_circulate/acme/a/people/r.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"schema": 1, member: ["id 1"]}))
+    manifest = circulate_core.manifest(path)
+    assert manifest.gaps == ["id 1"]
+    with pytest.warns(DeprecationWarning, match=r"use `Manifest\.gaps`") as warned:
+        assert manifest.holes == ["id 1"]
+    assert warned[0].filename == __file__
