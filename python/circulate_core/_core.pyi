@@ -212,7 +212,7 @@ def json_schemas() -> str:
     """Return the JSON Schemas of definitions, by file name."""
 
 def shown(text: str, *, most: int = 4_000, lines: bool = False) -> str:
-    """Return a text as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
+    """Return a string as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
 
 def span_seconds(text: str) -> float:
     """Return the seconds of a length of time such as `10m`."""

@@ -571,11 +571,11 @@ def account_request(secret: str | None, account: str | None, catalog: Catalog) -
 
 
 def parse_timestamp(name: str, given: object) -> str | None:
-    """Return a time as RFC 3339 text.
+    """Return a time as an RFC 3339 string.
 
     Args:
         name: Of the argument.
-        given: A text, a date or a datetime. What has no offset is UTC.
+        given: A string, a date or a datetime. What has no offset is UTC.
 
     Raises:
         SettingsError: It is not a time.
@@ -590,7 +590,7 @@ def parse_timestamp(name: str, given: object) -> str | None:
         message = f"invalid `{name}`: not a time: {given}"
         raise SettingsError(message, hint="write it like 2026-01-31 or 2026-01-31T00:00:00Z") from None
     if not isinstance(at, date):
-        message = f"`{name}` is a {type(given).__name__}: give a text, a date or a datetime"
+        message = f"`{name}` is a {type(given).__name__}: give a string, a date or a datetime"
         raise SettingsError(message)
     if not isinstance(at, datetime):
         at = datetime.combine(at, time())
@@ -600,5 +600,5 @@ def parse_timestamp(name: str, given: object) -> str | None:
     except OverflowError:
         message = f"invalid `{name}`: not in the years 1 to 9999 in UTC: {given}"
         raise SettingsError(message) from None
-    # A text may have nanoseconds, which a datetime can't.
+    # A string may have nanoseconds, which a datetime can't.
     return given if isinstance(given, str) and at.tzinfo else in_utc

@@ -62,7 +62,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     Args:
         source: Its definition.
         warn: Called with what somebody should know.
-        flags: `KEY=VALUE` texts of `--set`.
+        flags: `KEY=VALUE` strings of `--set`.
         given: Settings that are given in code; they come first.
         config: A config file; by default `circulate.toml` in this folder, else in the user's config folder. Secrets
             from elsewhere do not go to an address from the one in this folder, unless it is named here.
@@ -270,5 +270,5 @@ def _read_section(path: Path, source: str) -> tuple[Settings, str | None]:
     except RecursionError:
         return Settings(), f"{path} is nested too deeply to be read"
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
-        return Settings(), f"[{source}] in {path} must hold texts only"
+        return Settings(), f"[{source}] in {path} must hold strings only"
     return Settings(section), None

@@ -11,7 +11,7 @@ from circulate_local.invocation import FailedError
 from circulate_local.life import Life, Participant, State
 
 PREFIX: Final = "/2020-01-01/extension/"
-MOST_EXTENSIONS: Final = 10
+MAX_EXTENSIONS: Final = 10
 
 _IDENTIFIER: Final = "Lambda-Extension-Identifier"
 _ERROR_TYPE: Final = "Lambda-Extension-Function-Error-Type"
@@ -66,8 +66,8 @@ def _refusal(life: Life, extension: Participant, events: list[str]) -> HttpRespo
         return _error("Extension.RegistrationClosed", "Extension registration closed already")
     if extension.state != "Started":
         return _refuse_state(extension, "Registered")
-    if sum(known.state != "Started" for known in life.extensions) >= MOST_EXTENSIONS:
-        return _error("Extension.TooManyExtensions", f"Extension limit ({MOST_EXTENSIONS}) reached")
+    if sum(known.state != "Started" for known in life.extensions) >= MAX_EXTENSIONS:
+        return _error("Extension.TooManyExtensions", f"Extension limit ({MAX_EXTENSIONS}) reached")
     return None
 
 

@@ -34,7 +34,7 @@ _RESERVED: Final = frozenset(
 """Variables that AWS sets and lets nobody set."""
 
 _LONGEST_NAME: Final = 64
-_MOST_ENVIRONMENT_BYTES: Final = 4096
+_MAX_ENVIRONMENT_BYTES: Final = 4096
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
@@ -136,7 +136,7 @@ class Function:
             self._demand(name not in _RESERVED, "environment", f"leaves {name} to AWS")
         size = sum(len(name.encode()) + len(value.encode()) for name, value in self.environment.items())
         self._demand(
-            size <= _MOST_ENVIRONMENT_BYTES, "environment", f"has at most {_MOST_ENVIRONMENT_BYTES} bytes, not {size}"
+            size <= _MAX_ENVIRONMENT_BYTES, "environment", f"has at most {_MAX_ENVIRONMENT_BYTES} bytes, not {size}"
         )
 
     def _demand(self, truth: object, setting: str, rule: str) -> None:

@@ -20,7 +20,7 @@ from circulate_core.exceptions import SettingsError
 
 HOST: Final = "127.0.0.1"
 JSON_TYPE: Final = ("Content-Type", "application/json")
-MOST_HEADER_BYTES: Final = 2_000_000
+MAX_HEADER_BYTES: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class _HeaderLines:
         self._file = file
 
     def readline(self, limit: int) -> bytes:
-        line = self._file.readline(MOST_HEADER_BYTES)
+        line = self._file.readline(MAX_HEADER_BYTES)
         return line if len(line) < limit else line[: limit - 3] + b"\r\n"
 
 

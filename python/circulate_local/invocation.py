@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
-MOST_RESPONSE_BYTES: Final = 6_291_556
+MAX_RESPONSE_BYTES: Final = 6_291_556
 
 Reason = Literal["spindown", "timeout", "failure"]
 """Why an environment ends, as in the event for extensions."""
@@ -90,7 +90,7 @@ def error_response(error_type: str, message: str) -> Response:
 
 def too_large() -> Response:
     """Return what the caller gets for a response beyond the limit."""
-    message = f"Response payload size exceeded maximum allowed payload size ({MOST_RESPONSE_BYTES} bytes)."
+    message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
     return error_response("Function.ResponseSizeTooLarge", message)
 
 

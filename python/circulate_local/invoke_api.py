@@ -15,7 +15,7 @@ from circulate_local.function import Function
 from circulate_local.http_server import HOST, JSON_TYPE, HttpResponse, LoopbackServer, Request, json_response
 from circulate_local.invocation import Invocation, Response
 from circulate_local.refusals import (
-    MOST_BYTES,
+    MAX_BYTES,
     InvokeError,
     check_payload,
     invalid,
@@ -113,7 +113,7 @@ class InvokeApi:
 
     def _invoke(self, function: Function, request: Request) -> HttpResponse:
         kind = request.header("X-Amz-Invocation-Type") or "RequestResponse"
-        if kind not in MOST_BYTES:
+        if kind not in MAX_BYTES:
             message = f"no invocation type: {kind}"
             raise invalid(message)
         call = Call(request.body or b"{}", _client_context(request))

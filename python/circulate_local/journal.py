@@ -8,7 +8,7 @@ from typing import Final
 
 from circulate_core import _core
 
-_MOST_LINE_BYTES: Final = 262_144
+_MAX_LINE_BYTES: Final = 262_144
 """What CloudWatch takes as one event."""
 
 
@@ -99,7 +99,7 @@ class _Pipe:
             # The runtime client ends the lines of one event with carriage returns.
             text = self._rest.decode(errors="replace").replace("\r", "\n")
             # What a function was sent may be in it, and lines go to a terminal.
-            self._write(_core.shown(text, most=_MOST_LINE_BYTES, lines=True))
+            self._write(_core.shown(text, most=_MAX_LINE_BYTES, lines=True))
             self._rest = b""
 
     def mute(self) -> None:
@@ -112,5 +112,5 @@ class _Pipe:
             self._rest = line
             self.end_line()
         self._rest = rest
-        if len(rest) >= _MOST_LINE_BYTES:
+        if len(rest) >= _MAX_LINE_BYTES:
             self.end_line()

@@ -6,7 +6,7 @@ from typing import Final
 
 from circulate_core.exceptions import CirculateError
 
-MOST_BYTES: Final = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
+MAX_BYTES: Final = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 """What a payload may have, by the type of invocation."""
 
 
@@ -62,7 +62,7 @@ def check_payload(payload: bytes, kind: str) -> None:
     Raises:
         InvokeError: It is too large, or no JSON.
     """
-    size, limit = len(payload), MOST_BYTES[kind]
+    size, limit = len(payload), MAX_BYTES[kind]
     if size > limit:
         message = f"{size} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
         code = "RequestTooLargeException"

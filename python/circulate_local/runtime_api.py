@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from circulate_local.http_server import HttpResponse, Request, json_response
-from circulate_local.invocation import MOST_RESPONSE_BYTES, FailedError, Response, too_large
+from circulate_local.invocation import MAX_RESPONSE_BYTES, FailedError, Response, too_large
 from circulate_local.life import Life
 
 PREFIX: Final = "/2018-06-01/runtime/"
@@ -40,11 +40,11 @@ def _respond(life: Life, request: Request, request_id: str, *, is_error: bool) -
             return json_response(400, {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"})
         if life.responded():
             return _refuse_state("ResponseSent", "InvocationErrorResponse" if is_error else "InvocationResponse")
-        oversize = len(request.body) > MOST_RESPONSE_BYTES
+        oversize = len(request.body) > MAX_RESPONSE_BYTES
         life.response = too_large() if oversize else Response(request.body, _error_type(request) if is_error else None)
         life.changed.notify_all()
     if oversize:
-        message = f"Exceeded maximum allowed payload size ({MOST_RESPONSE_BYTES} bytes)."
+        message = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
         return json_response(413, {"errorMessage": message, "errorType": "RequestEntityTooLarge"})
     return _ACCEPTED
 

@@ -144,8 +144,8 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
     [
         ({"mod": "full"}, "unknown key `mod`"),
         ({"mode": "ful"}, "`mode` of the event is `ful`: it is incremental or full"),
-        ({"mode": True}, "`mode` of the event must be a text, not true or false"),
-        ({"since": 5}, "must be a text, not a number"),
+        ({"mode": True}, "`mode` of the event must be a string, not true or false"),
+        ({"since": 5}, "must be a string, not a number"),
         ({"since": "yesterday"}, "invalid `since` of the event: not a time: yesterday"),
         ({"until": ""}, "invalid `until` of the event: not a time"),
         ({"since": "\ud800"}, r"invalid `since` of the event: not a time: \\ud800"),
@@ -166,7 +166,7 @@ def test_a_run_may_be_left_to_be_decided(function: Function) -> None:
         ({"account": "acme"}, "this function knows no account `acme`"),
         ({"commit": "later"}, "it is auto or pending"),
         (["full"], "is not a JSON object but a list"),
-        ("full", "is not a JSON object but a text"),
+        ("full", "is not a JSON object but a string"),
     ],
 )
 def test_an_event_that_is_wrong_is_reported_and_nothing_is_requested(

@@ -114,7 +114,7 @@ def test_no_time_at_all_is_an_error_instead_of_another_invocation(
         ([], "not a JSON object but a list"),
         ({}, "the event has no `manifest`"),
         ({"manifest": None}, "the event has no `manifest`"),
-        ({"manifest": 5}, "`manifest` of the event must be a text, not a number"),
+        ({"manifest": 5}, "`manifest` of the event must be a string, not a number"),
         ({"manifest": "MANIFEST", "to": "s3://elsewhere"}, "unknown key `to`"),
         ({"manifest": "MANIFEST", "continuation": "20260101T000000000Z-0"}, "not the manifest's run"),
         ({"manifest": "s3://elsewhere/_circulate/okta/practice/users/r.json"}, "not a manifest of s3://lake-"),

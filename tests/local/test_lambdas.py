@@ -230,7 +230,7 @@ def test_bad_events_and_settings_are_errors_by_class_and_reported_in_their_text(
     for name, payload, kind, part in [
         ("typo", b'{"mod": "full"}', "SettingsError", "unknown key `mod`"),
         ("typo", b'{"account": "acme"}', "SettingsError", "knows no account `acme`"),
-        ("typo", b'{"mode": 5}', "SettingsError", "must be a text, not a number"),
+        ("typo", b'{"mode": 5}', "SettingsError", "must be a string, not a number"),
         ("typo", b"[]", "SettingsError", "not a JSON object but a list"),
         ("missing-secret", b"{}", "SettingsError", "there is no such secret"),
         ("missing-bucket", b"{}", "StorageError", "no-such-bucket"),

@@ -154,13 +154,13 @@ def _problem_of_keys(given: dict[str, Any], keys: tuple[str, ...]) -> str | None
         if key not in keys:
             return f"the event has an unknown key `{_given(key)}`"
         if not isinstance(value, str):
-            return f"`{key}` of the event must be a text, not {_kind(value)}"
+            return f"`{key}` of the event must be a string, not {_kind(value)}"
     return None
 
 
 def _given(value: object) -> str:
     """Return a value as it was given, as far as it can be shown."""
-    # JSON can hold halves of characters, which no text outside of Python can.
+    # JSON can hold halves of characters, which no string outside of Python can.
     return _core.shown(str(value).encode(errors="backslashreplace").decode(), most=200)
 
 
@@ -169,7 +169,7 @@ def _kind(value: object) -> str:
         bool: "true or false",
         int: "a number",
         float: "a number",
-        str: "a text",
+        str: "a string",
         list: "a list",
         dict: "an object",
     }

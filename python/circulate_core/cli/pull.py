@@ -234,13 +234,13 @@ def write_json(args: argparse.Namespace, report: Report) -> None:
 def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the pull at a checkpoint; a second one ends it at once."""
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             raise KeyboardInterrupt
         stop.request()
         say("stopping at a checkpoint; once more to stop at once")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

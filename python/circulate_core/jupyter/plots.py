@@ -187,7 +187,7 @@ def events(
     """Draw how many events there were over time, stacked by a label if there is one.
 
     Args:
-        times: When each event was: RFC 3339 texts, datetimes, or a column of pandas, polars or NumPy. Times without
+        times: When each event was: RFC 3339 strings, datetimes, or a column of pandas, polars or NumPy. Times without
             offset are UTC; what is missing is left out.
         by: A label of each event, such as its type.
         top: How many labels are drawn, the largest first; the others are added up. 1 to 8, default 6.
@@ -260,12 +260,12 @@ def _as_datetime(time: object) -> object:
             time = datetime.fromisoformat(time)
         except ValueError:
             message = f"invalid `times`: not a time: {time!r}"
-            raise SettingsError(message, hint="give texts like 2026-01-31T00:00:00Z, or datetimes") from None
+            raise SettingsError(message, hint="give strings like 2026-01-31T00:00:00Z, or datetimes") from None
     if isinstance(time, datetime) and time.tzinfo:
         return time.astimezone(UTC).replace(tzinfo=None)
     if isinstance(time, date):
         return time
-    message = f"`times` holds a {type(time).__name__}: give texts like 2026-01-31T00:00:00Z, or datetimes"
+    message = f"`times` holds a {type(time).__name__}: give strings like 2026-01-31T00:00:00Z, or datetimes"
     raise SettingsError(message)
 
 

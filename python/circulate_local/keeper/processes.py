@@ -9,7 +9,7 @@ from typing import Final
 from .rights import drop_rights
 
 _KIB: Final = 1024
-_MOST_FILES: Final = 1024
+_MAX_FILES: Final = 1024
 """Files a process may have open on AWS."""
 
 
@@ -142,7 +142,7 @@ def _execute(argv: list[str], env: dict[str, str], cwd: str, output: int, failur
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.chdir(cwd)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_FILES, _MAX_FILES))
         drop_rights()
         os.execve(argv[0], argv, env)  # noqa: S606 - without a shell
     except OSError as error:

@@ -11,7 +11,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 _CAPABILITY_VERSION: Final = 0x20080522
-_MOST_CAPABILITIES: Final = 64
+_MAX_CAPABILITIES: Final = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -30,7 +30,7 @@ def drop_rights() -> None:
     Raises:
         OSError: They could not be given up.
     """
-    for capability in range(_MOST_CAPABILITIES):
+    for capability in range(_MAX_CAPABILITIES):
         # What can't be taken out of the bounding set is what we may not use anyway, or what this kernel does not know.
         _prctl(_PR_CAPBSET_DROP, capability)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)

@@ -48,7 +48,7 @@ class Token:
         """
         value = self.claims.get(name)
         if not isinstance(value, str) or not value:
-            message = f"the {name} claim is missing or no text"
+            message = f"the {name} claim is missing or not a string"
             raise JoseError(message)
         return value
 

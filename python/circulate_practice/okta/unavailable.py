@@ -24,7 +24,7 @@ class Unavailable:
     """Lists and types of policies that are unavailable in one org.
 
     Args:
-        texts: Each as above.
+        names: Each as above.
 
     Raises:
         ValueError: If one of them names no list or type, or a status that Okta does not use for it.
@@ -34,8 +34,8 @@ class Unavailable:
         frozenset({'ENTITY_RISK'})
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._status = dict(map(_parsed, texts))
+    def __init__(self, names: Iterable[str]) -> None:
+        self._status = dict(map(_parsed, names))
 
     @property
     def policy_types(self) -> frozenset[str]:

@@ -29,23 +29,24 @@ class ExtensionsApi:
         Args:
             name: File name of the executable.
         """
-        response = self._ask("POST", "register", {"Lambda-Extension-Name": name}, {"events": ["INVOKE", "SHUTDOWN"]})
+        events = {"events": ["INVOKE", "SHUTDOWN"]}
+        response = self._request("POST", "register", {"Lambda-Extension-Name": name}, events)
         self._headers = {"Lambda-Extension-Identifier": response.headers["Lambda-Extension-Identifier"]}
 
     def next_event(self) -> dict[str, Any]:
         """Wait for the next event. This also says that we are done with the one before."""
-        event: dict[str, Any] = self._ask("GET", "event/next", {}).body
+        event: dict[str, Any] = self._request("GET", "event/next", {}).body
         return event
 
     def init_error(self, kind: str, message: str) -> None:
         """Say that we can't start."""
-        self._ask("POST", "init/error", {"Lambda-Extension-Function-Error-Type": kind}, _error(kind, message))
+        self._request("POST", "init/error", {"Lambda-Extension-Function-Error-Type": kind}, _error(kind, message))
 
     def exit_error(self, kind: str, message: str) -> None:
         """Say that we can't go on."""
-        self._ask("POST", "exit/error", {"Lambda-Extension-Function-Error-Type": kind}, _error(kind, message))
+        self._request("POST", "exit/error", {"Lambda-Extension-Function-Error-Type": kind}, _error(kind, message))
 
-    def _ask(self, method: str, path: str, headers: dict[str, str], body: object = None) -> "_Response":
+    def _request(self, method: str, path: str, headers: dict[str, str], body: object = None) -> "_Response":
         text = None if body is None else json.dumps(body)
         self._connection.request(method, f"{VERSION}/{path}", text, {**self._headers, **headers})
         response = self._connection.getresponse()
