@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -56,6 +57,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     restart: bool = False,
     unattended: bool = False,
     continuation: str | None = None,
+    idempotency_key: str | None = None,
     request: str | None = None,
     format: Literal["json", "ndjson", "parquet", "arrow"] = "json",  # noqa: A002 - the field's term
     compression: Literal["gzip", "zstd", "none"] | None = None,
@@ -101,8 +103,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             changed. Default: raise an error that asks for a decision.
         continuation: Resume this run, in the mode and for the period that it was started with. If it has finished
             meanwhile, its report is returned.
-        request: Idempotency key, such as a request id. If a run with this key has finished, its report is returned and
-            nothing is pulled.
+        idempotency_key: Idempotency key, such as a request id. If a run with this key has finished, its report is
+            returned and nothing is pulled.
+        request: The earlier name of `idempotency_key`, which goes with 0.3.
         format: `json` (an array per object) or `ndjson` (a record per line), which hold records as they were received;
             `parquet` or `arrow` (the file format of Arrow IPC), which hold tables.
         compression: `gzip` (level 6), `zstd` (level 3) or `none`. Default: gzip; of tables zstd, inside of the object.
@@ -206,9 +209,13 @@ def request_of_pull(  # noqa: PLR0913 - as the engine takes it
     since: str | date | None,
     until: str | date | None,
     s3: S3Options | None,
+    request: str | None,
     **others: object,
 ) -> str:
     """Return the options of `pull` as the engine takes them."""
+    if request is not None:
+        warnings.warn("`request` is deprecated; use `idempotency_key`", DeprecationWarning, stacklevel=3)
+        others["idempotency_key"] = request
     destination = place(to)
     seconds = {
         f"{name}_seconds": others.pop(name) for name in ("deadline", "worker_ends", "max_wait", "lease", "pending")

@@ -53,6 +53,7 @@ class PullOptions(TypedDict, total=False):
     restart: bool
     unattended: bool
     continuation: str | None
+    idempotency_key: str | None
     request: str | None
     format: Literal["json", "ndjson", "parquet", "arrow"]
     compression: Literal["gzip", "zstd", "none"] | None

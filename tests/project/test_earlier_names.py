@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.cli import StartOrg
 
 import circulate_core
 from circulate_core.views import ReportView
@@ -54,3 +55,12 @@ def test_the_gaps_of_a_manifest_are_read_by_both_names(tmp_path: Path, member: s
     with pytest.warns(DeprecationWarning, match=r"use `Manifest\.gaps`") as warned:
         assert manifest.holes == ["id 1"]
     assert warned[0].filename == __file__
+
+
+def test_a_pull_takes_its_idempotency_key_by_the_earlier_name(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=3)
+    settings = {"org_url": org.url, "api_token": org.token}
+    with pytest.warns(DeprecationWarning, match="use `idempotency_key`"):
+        first = circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, request="a")
+    again = circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, idempotency_key="a")
+    assert (again["run_id"], first["records"]) == (first["run_id"], 3)

@@ -154,7 +154,7 @@ def test_python_and_functions_refuse_it_too(
         return circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, account="acme", **options)
 
     by_hand(first)
-    for options in ({}, {"mode": "full"}, {"unattended": True}, {"request": "again"}):
+    for options in ({}, {"mode": "full"}, {"unattended": True}, {"idempotency_key": "again"}):
         with pytest.raises(StateError, match=second.url):
             by_hand(second, **options)
     # How an address is written makes no other account of it.

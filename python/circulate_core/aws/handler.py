@@ -80,7 +80,7 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
         until=event.until,
         unattended=True,
         continuation=event.continuation,
-        request=context.aws_request_id,
+        idempotency_key=context.aws_request_id,
         pending=PENDING_S if (event.commit or settings.commit) == "pending" else None,
         memory=memory(context, tables=settings.objects.get("format") in {"parquet", "arrow"}),
         deadline=left - margin(left),
