@@ -257,13 +257,13 @@ def test_two_profiles_have_their_own_tokens(start_org: StartOrg, stage: Stage) -
 
 INIT_FAULTS = {
     "down": ({"fault": "token/reset"}, "TokenEndpointUnavailable", "the connection broke"),
-    "500": ({"fault": "token/500"}, "TokenEndpointUnavailable", "Okta's token endpoint answered 500"),
-    "503": ({"fault": "token/503"}, "TokenEndpointUnavailable", "Okta's token endpoint answered 503"),
+    "500": ({"fault": "token/500"}, "TokenEndpointUnavailable", "Okta's token endpoint returned 500"),
+    "503": ({"fault": "token/503"}, "TokenEndpointUnavailable", "Okta's token endpoint returned 503"),
     "429": ({"fault": "token/429"}, "TokenEndpointUnavailable", "Okta's token endpoint asked us to slow down (429)"),
     "slow": (
         {"fault": "token/stall:30s"},
         "TokenEndpointUnavailable",
-        "the token endpoint did not answer within 8.0 s",
+        "the token endpoint did not respond within 8.0 s",
     ),
     "nobody": ({"okta_token_url": "http://127.0.0.1:9/token"}, "TokenEndpointUnavailable", "refused"),
     "huge": ({"fault": "token/big-record:300000"}, "TokenEndpointUnavailable", "more than 256 KB"),

@@ -140,7 +140,7 @@ def test_a_full_disk_stops_the_pull_and_the_next_one_completes_it(start_org: Sta
         ("redirect@3", ["redirect (302), which is never followed"]),
         ("403@3", ["refused access (403)"]),
         ("truncate-json@3*6", ["ends in the middle of its JSON"]),
-        ("truncate@3*6", ["broke before the answer was complete"]),
+        ("truncate@3*6", ["broke before the response was complete"]),
     ],
 )
 def test_a_bad_page_is_reported_and_the_pages_before_it_are_kept(

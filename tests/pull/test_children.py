@@ -214,4 +214,4 @@ def test_a_definition_with_a_wrong_parent_is_explained(cli: Cli, tmp_path: Path)
         (folder / f"{name}.yaml").write_text((shipped / f"{name}.yaml").read_text())
     done = cli("list", "--catalog", "definitions")
     assert done.code == 2
-    assert "the parent `applications` of `application_users` is no endpoint of this source" in done.err
+    assert "the parent `applications` of `application_users` is not an endpoint of this source" in done.err

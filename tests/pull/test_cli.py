@@ -67,7 +67,7 @@ def test_no_records_at_all_is_a_question(start_org: StartOrg, cli_for: CliFor) -
 
 def test_waits_are_reported_with_their_reason(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=500, faults=["503@2"]))
-    assert re.search(r"asking again in \d\.\d s: Okta answered 503: E0000010", cli.pull().err)
+    assert re.search(r"retrying in \d\.\d s: Okta returned 503: E0000010", cli.pull().err)
 
 
 def on_a_terminal(command: list[str], environment: dict[str, str], folder: Path) -> str:

@@ -222,8 +222,8 @@ def test_a_scope_that_the_definition_forgot_is_reported_although_the_response_is
         ("token/429@1*2", 0, []),
         ("token/reset@1*2", 0, []),
         ("token/truncate@1*2", 0, []),
-        ("token/500", 1, ["token endpoint answered 500"]),
-        ("token/redirect", 1, ["answered with a redirect (302), which is never followed"]),
+        ("token/500", 1, ["token endpoint returned 500"]),
+        ("token/redirect", 1, ["returned a redirect (302), which is never followed"]),
         ("token/html", 1, ["something that is no access token", "check the token URL"]),
         ("token/truncate-json", 1, ["something that is no access token"]),
         ("token/big-record:300000", 1, ["more than 256 KB"]),
@@ -339,7 +339,7 @@ def test_an_endpoint_without_scopes_is_reported(
     catalog = with_source(tmp_path, ("scopes: [okta.users.read]\n\nlist", "list"))
     org = start_org(users=5, clients=[by_key()])
     done = oauth_cli(org).pull("--catalog", catalog)
-    assert_reports(done, 2, "does not tell which OAuth scopes this needs", "scopes: [...]")
+    assert_reports(done, 2, "does not name the OAuth scopes that this needs", "scopes: [...]")
     assert org.request_count == 0
 
 

@@ -432,12 +432,12 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"secret": 5}, "the argument `secret` is wrong: .*expected a string"),
+        ({"secret": 5}, "invalid argument `secret`: .*expected a string"),
         ({"account": 5}, "the argument `account` is wrong"),
         ({"deadline": "soon"}, "the argument `deadline` is wrong"),
         (
             {"contract": "strict"},
-            "the argument `contract` is wrong: .*expected one of `evolve`",
+            "invalid argument `contract`: .*expected one of `evolve`",
         ),
         ({"s3": {"sse": 5}}, "the argument `s3.sse` is wrong"),
         ({"since": "soon"}, "invalid `since`: not a time: soon"),

@@ -205,7 +205,7 @@ impl Call<'_> {
         match error {
             SdkError::ServiceError(answer) => self.refused(answer.err(), answer.raw()),
             SdkError::ResponseError(answer) => self
-                .error(format!("{} gave an answer that can't be read", self.service))
+                .error(format!("{} returned a response that cannot be read", self.service))
                 .caused_by(innermost(error))
                 .with("status", answer.raw().status())
                 .temporary()
@@ -240,8 +240,8 @@ impl Call<'_> {
             404 => "NotFound",
             _ => "no code",
         });
-        let told = error.message().map_or_else(String::new, |message| format!(": {message}"));
-        let failed = self.error(format!("{} refused to {} ({code}){told}", self.service, self.operation));
+        let reason = error.message().map_or_else(String::new, |message| format!(": {message}"));
+        let failed = self.error(format!("{} refused to {} ({code}){reason}", self.service, self.operation));
         let failed = match error.meta().extra("aws_request_id") {
             Some(id) => failed.with("request", id),
             None => failed,
@@ -263,7 +263,7 @@ impl Call<'_> {
             )),
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => {
                 let kms =
-                    if told.contains("kms:") { ", and on the KMS key what the message names" } else { "" };
+                    if reason.contains("kms:") { ", and on the KMS key what the message names" } else { "" };
                 failed.hint(format!("allow {permissions} on {allow_on}{kms}"))
             }
             "NoSuchBucket" => failed.hint("make the bucket first, or correct its name"),
@@ -295,7 +295,7 @@ impl Call<'_> {
                 failed.hint("the AWS credentials are wrong: check AWS_PROFILE or AWS_ACCESS_KEY_ID")
             }
             "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
-                failed.hint("the AWS credentials have expired: sign in anew")
+                failed.hint("the AWS credentials have expired: sign in again")
             }
             "RequestTimeTooSkewed" => failed.hint("this machine's clock is wrong"),
             _ if status >= 500 => failed.temporary().persistent(),

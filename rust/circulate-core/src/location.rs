@@ -108,7 +108,7 @@ fn lake(text: &str) -> Result<StorageLocation> {
             }
             Ok(StorageLocation::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
         }
-        Some((scheme, _)) => Err(wrong(text, &format!("`{scheme}` is no place for data"))
+        Some((scheme, _)) => Err(wrong(text, &format!("data cannot be stored in `{scheme}`"))
             .hint("give a folder, or s3://bucket/prefix")),
     }
 }
@@ -123,7 +123,7 @@ fn state_at(text: &str) -> Result<StateAt> {
             })?;
             Ok(StateAt::DynamoDb { table: table.to_owned() })
         }
-        Some((scheme, _)) => Err(wrong(text, &format!("`{scheme}` is no place for state"))
+        Some((scheme, _)) => Err(wrong(text, &format!("state cannot be stored in `{scheme}`"))
             .hint("give a file, or dynamodb://table")),
     }
 }
@@ -174,8 +174,8 @@ mod tests {
             ("s3://My_Lake/x", "can't name a bucket"),
             ("s3://lake/a//b", "prefix"),
             ("s3://lake/../b", "prefix"),
-            ("gs://lake", "`gs` is no place for data"),
-            ("dynamodb://table", "`dynamodb` is no place for data"),
+            ("gs://lake", "data cannot be stored in `gs`"),
+            ("dynamodb://table", "data cannot be stored in `dynamodb`"),
         ] {
             let error = lake(text).unwrap_err();
             assert!(error.to_string().contains(part), "{text}: {error}");
@@ -184,7 +184,7 @@ mod tests {
         for (text, part) in [
             ("dynamodb://", "can't name a table"),
             ("dynamodb://a/b", "can't name"),
-            ("s3://lake", "no place for state"),
+            ("s3://lake", "state cannot be stored in `s3`"),
         ] {
             let error = state_at(text).unwrap_err();
             assert!(error.to_string().contains(part), "{text}: {error}");

@@ -142,9 +142,9 @@ mod tests {
         stop.was_retrying("too early");
         assert_eq!(stop.in_words(StopReason::Deadline), "deadline");
         tokio::time::advance(Duration::from_secs(5)).await;
-        stop.was_retrying("the API answered 500");
+        stop.was_retrying("the API returned 500");
         stop.was_retrying("another");
-        assert_eq!(stop.in_words(StopReason::Deadline), "deadline, while retrying: the API answered 500");
+        assert_eq!(stop.in_words(StopReason::Deadline), "deadline, while retrying: the API returned 500");
         let stop = Stop::new(None);
         stop.request_because(StopReason::Wait(Duration::ZERO), "leaving quota");
         stop.request_because(StopReason::Deadline, "too late");

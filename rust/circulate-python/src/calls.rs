@@ -82,13 +82,13 @@ impl S3Request {
             (Some("AES256"), None) => Some(Encryption::Aes256),
             (None | Some("aws:kms"), key) => Some(Encryption::Kms(key)),
             (Some("AES256"), Some(_)) => return wrong("AES256 takes no KMS key: give `aws:kms`".to_owned()),
-            (Some(other), _) => return wrong(format!("`{other}` is no encryption: AES256 or aws:kms")),
+            (Some(other), _) => return wrong(format!("invalid encryption `{other}`: use AES256 or aws:kms")),
         };
         let bucket_owner = self.expected_bucket_owner;
         if let Some(owner) =
             bucket_owner.as_ref().filter(|o| o.len() != 12 || !o.bytes().all(|b| b.is_ascii_digit()))
         {
-            return wrong(format!("`{owner}` is no AWS account: it has 12 digits"));
+            return wrong(format!("invalid AWS account `{owner}`: it has 12 digits"));
         }
         Ok(Locations::new(S3Options { encryption, bucket_owner }))
     }
@@ -619,7 +619,7 @@ pub(crate) fn seconds(name: &str, given: f64) -> Result<Duration> {
         Error::new(
             ErrorKind::Settings,
             "read settings",
-            format!("`{name}` is no length of time: {given} seconds"),
+            format!("invalid `{name}`: {given} seconds is not a length of time"),
         )
     })
 }
@@ -627,7 +627,7 @@ pub(crate) fn seconds(name: &str, given: f64) -> Result<Duration> {
 pub(crate) fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
     let Some(text) = text else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
-        Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is no time: {text}"))
+        Error::new(ErrorKind::Settings, "read settings", format!("invalid `{name}`: {text} is not a time"))
             .hint("write it like 2026-01-31T00:00:00Z")
     })
 }
@@ -646,15 +646,15 @@ pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResul
     result.map_err(|error| to_python(py, &error, None)).and_then(|value| to_json(&value))
 }
 
-/// Arguments as Python gives them. What is wrong with one is told without its place in our JSON, which nobody has seen.
+/// Arguments as Python gives them. An error leaves out its place in our JSON, which nobody has seen.
 pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
     let given = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
     given.map_err(|error| {
         let which = argument(&error.path().to_string());
-        let told = error.inner().to_string();
-        let told = told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told);
-        let told = format!("the argument{which} is wrong: {told}");
-        to_python(py, &Error::new(ErrorKind::Settings, "read arguments", told), None)
+        let reason = error.inner().to_string();
+        let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+        let message = format!("invalid argument{which}: {reason}");
+        to_python(py, &Error::new(ErrorKind::Settings, "read arguments", message), None)
     })
 }
 

@@ -152,7 +152,7 @@ fn forked() -> Error {
         "read stream",
         "it is being read by the process that this one was forked from",
     )
-    .hint("read the stream anew in this process")
+    .hint("read the stream again in this process")
 }
 
 /// Shows progress. What interrupts a reader ends it at once, since there is nothing to be kept.

@@ -169,7 +169,7 @@ impl Client {
             }
             let error = error.to_string();
             self.progress.count_retry();
-            self.progress.note(format!("asking again in {:.1} s: {error}", wait.as_secs_f64()));
+            self.progress.note(format!("retrying in {:.1} s: {error}", wait.as_secs_f64()));
             let too_long = match failure.verdict {
                 RetryDecision::After(_) | RetryDecision::Throttled(_) => StopReason::Wait(wait),
                 _ => StopReason::Deadline,
@@ -235,7 +235,7 @@ impl Client {
         if renewed {
             self.progress.count_retry();
             self.progress
-                .note("the credentials were refused, and have changed since they were read: asking again");
+                .note("the credentials were refused, and have changed since they were read: retrying");
         }
         Ok(renewed)
     }
@@ -314,8 +314,8 @@ impl Client {
 
     /// Signing in may have taken the time, before the page was `asked` for.
     fn too_slow(&self, asked: bool) -> Failure {
-        let message = format!("the answer took longer than {} s", self.total_timeout.as_secs());
-        let error = Error::new(ErrorKind::Network, "read answer", message).temporary();
+        let message = format!("the response took longer than {} s", self.total_timeout.as_secs());
+        let error = Error::new(ErrorKind::Network, "read response", message).temporary();
         Failure { error, verdict: RetryDecision::Backoff, page_too_big: asked }
     }
 }
@@ -373,7 +373,7 @@ pub fn header_map(headers: &std::collections::BTreeMap<String, String>) -> Resul
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let wrong = || {
-            Error::new(ErrorKind::Definition, "read definition", format!("`{name}: {value}` is no header"))
+            Error::new(ErrorKind::Definition, "read definition", format!("invalid header `{name}: {value}`"))
         };
         let name: HeaderName = name.parse().map_err(|_| wrong())?;
         let value: HeaderValue = value.parse().map_err(|_| wrong())?;

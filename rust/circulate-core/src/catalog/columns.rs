@@ -78,7 +78,7 @@ impl Columns {
 }
 
 const TWINS: &str =
-    "another member here differs from this one only in case, and Athena, DuckDB and Spark tell no case apart";
+    "another member here differs from this one only in case, and Athena, DuckDB and Spark ignore case";
 
 fn refusal(name: &str, kind: &ColumnType) -> Option<String> {
     if name.is_empty() {

@@ -47,7 +47,7 @@ impl Empty {
         let why = match status {
             200 => "every page has it",
             401 => "it says that the credentials were refused",
-            408 | 425 | 429 => "it asks to be asked again later",
+            408 | 425 | 429 => "it asks for a retry",
             201..=299 | 400..=499 => {
                 self.statuses.extend(u16::try_from(status));
                 return Ok(());
@@ -188,7 +188,7 @@ mod tests {
             ("empty: nil", "`nil` can't mean an empty list: use `null`, `missing`, `no_body` or a status"),
             ("empty: 200", "every page has it"),
             ("empty: 401", "credentials were refused"),
-            ("empty: [204, 429]", "asked again later"),
+            ("empty: [204, 429]", "asks for a retry"),
             ("empty: 503", "the server failed"),
             ("empty: 304", "from 201 to 299"),
             ("empty: -1", "from 201 to 299"),

@@ -181,7 +181,7 @@ impl Catalog {
             }
         };
         if !self.streams()?.contains(&format!("{source}.{name}")) {
-            return Err(wrong("is no endpoint of this source"));
+            return Err(wrong("is not an endpoint of this source"));
         }
         let parent = self.endpoint(source, name)?;
         if parent.list.parent.is_some() {

@@ -110,7 +110,7 @@ fn definition_error(message: String) -> Error {
 const PAGINATORS: &str = "the paginators are
     link_header                 the response header `Link` names the next page with rel=\"next\" (RFC 8288)
     {body_link: /next}          a member of the page holds the address of the next one, here `next`
-    none                        only for an API that is known to answer in one page";
+    none                        only for an API that is known to return one page";
 
 /// What is wrong, in the words of somebody who writes YAML rather than of somebody who writes Rust.
 fn in_words(error: &serde_saphyr::Error) -> String {
@@ -170,7 +170,7 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
         let mut others = source.auth[..number].iter().flat_map(Auth::settings);
         if let Some(shared) = others.find(|other| way.settings().any(|used| used == *other)) {
             let why = format!(
-                "two ways to sign in use the setting `{shared}`: nothing would tell which one is meant"
+                "two ways to sign in use the setting `{shared}`: nothing would show which one is meant"
             );
             return wrong(&format!("auth.{number}"), why);
         }
@@ -190,7 +190,7 @@ fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> R
     };
     match scopes.find(|scope| !plain(scope)) {
         None => Ok(()),
-        Some(scope) => Err(Wrong::at(at, format!("`{scope}` is no OAuth scope: it has no spaces"))),
+        Some(scope) => Err(Wrong::at(at, format!("invalid OAuth scope `{scope}`: a scope has no spaces"))),
     }
 }
 

@@ -223,7 +223,7 @@ const MAX_ENVIRONMENT: usize = 4096;
 pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
     let defaults_file = folder.join("defaults.yaml");
     if !defaults_file.is_file() {
-        return Err(Error::new(ErrorKind::Definition, "read lambdas", "this is no folder of lambdas: it has no defaults.yaml")
+        return Err(Error::new(ErrorKind::Definition, "read lambdas", "not a folder of lambdas: defaults.yaml is missing")
             .with("folder", folder.display())
             .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas; in this project it is lambdas/lib"));
     }

@@ -47,7 +47,7 @@ impl TryFrom<String> for Schedule {
         };
         match checked {
             Ok(()) => Ok(Self(text)),
-            Err(why) => Err(format!("`{text}` is no schedule: {why}")),
+            Err(why) => Err(format!("invalid schedule `{text}`: {why}")),
         }
     }
 }
@@ -83,7 +83,7 @@ fn check_cron(cron: &str) -> Result<(), String> {
 
 impl Field {
     fn check(&self, part: &str) -> Result<(), String> {
-        let wrong = || format!("`{part}` is no {} ({} to {})", self.name, self.least, self.most);
+        let wrong = || format!("invalid {} `{part}`: {} to {}", self.name, self.least, self.most);
         let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
         let fits = step.is_none_or(|step| step.parse().is_ok_and(|step: u32| step > 0 && step <= self.most))
             && match range.split_once('-') {
@@ -176,20 +176,20 @@ mod tests {
             ),
             ("cron(0 3 * * * *)", "one of day of month and day of week must be `?`"),
             ("cron(0 3 ? * ? *)", "both `?`"),
-            ("cron(60 3 ? * SUN *)", "`60` is no minutes (0 to 59)"),
-            ("cron(0 24 ? * SUN *)", "`24` is no hours"),
-            ("cron(0 ? * * SUN *)", "`?` is no hours"),
-            ("cron(0 3 ? * SOL *)", "`SOL` is no day of week"),
-            ("cron(0 3 ? 13 SUN *)", "`13` is no month"),
-            ("cron(0 3 ? * 5-2 *)", "`5-2` is no day of week"),
-            ("cron(0 3 ? * 2#6 *)", "`2#6` is no day of week"),
-            ("cron(0 3 1#2 * ? *)", "`1#2` is no day of month"),
-            ("cron(0/0 3 ? * SUN *)", "`0/0` is no minutes"),
-            ("cron(0 3  ? * SUN)", "`` is no day of month"),
+            ("cron(60 3 ? * SUN *)", "invalid minutes `60`: 0 to 59"),
+            ("cron(0 24 ? * SUN *)", "invalid hours `24`"),
+            ("cron(0 ? * * SUN *)", "invalid hours `?`"),
+            ("cron(0 3 ? * SOL *)", "invalid day of week `SOL`"),
+            ("cron(0 3 ? 13 SUN *)", "invalid month `13`"),
+            ("cron(0 3 ? * 5-2 *)", "invalid day of week `5-2`"),
+            ("cron(0 3 ? * 2#6 *)", "invalid day of week `2#6`"),
+            ("cron(0 3 1#2 * ? *)", "invalid day of month `1#2`"),
+            ("cron(0/0 3 ? * SUN *)", "invalid minutes `0/0`"),
+            ("cron(0 3  ? * SUN)", "invalid day of month ``"),
         ] {
             let refused = Schedule::try_from(text.to_owned()).unwrap_err();
             assert!(
-                refused.contains(why) && refused.starts_with(&format!("`{text}` is no schedule")),
+                refused.contains(why) && refused.starts_with(&format!("invalid schedule `{text}`: ")),
                 "{refused}"
             );
         }

@@ -55,7 +55,7 @@ fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong
     };
     if function.handler.split('.').count() != 2 || !function.handler.split('.').all(is_name) {
         let why = format!(
-            "`{}` is no handler: write module and function, such as `handler.list`",
+            "invalid handler `{}`: write module and function, such as `handler.list`",
             function.handler
         );
         return Err(Wrong::at(&at("handler"), why));
@@ -110,7 +110,7 @@ fn check_environment(at: &str, environment: &BTreeMap<String, String>) -> Result
     for name in environment.keys() {
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !plain || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let why = format!("`{name}` is no name of a variable: letters, digits and _, a letter first");
+            let why = format!("invalid variable name `{name}`: use letters, digits and _, a letter first");
             return Err(Wrong::at(at, why));
         }
         if name.starts_with("AWS_LAMBDA_") || RESERVED.contains(&name.as_str()) {

@@ -91,7 +91,7 @@ impl Compression {
 }
 
 fn broken() -> Error {
-    failed("the stored object cannot be decompressed to the size its manifest tells")
+    failed("the stored object cannot be decompressed to the size in its manifest")
 }
 
 /// What compression works with, for one body after the other: 2 MB and more that would otherwise be allocated for every

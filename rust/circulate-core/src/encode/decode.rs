@@ -41,7 +41,8 @@ impl Format {
 
     /// The rows of an object that is a table, by its footer.
     pub fn rows(self, object: Bytes) -> Result<u64> {
-        let not_a_table = || Error::new(ErrorKind::Mismatch, "read object", "the object is no valid table");
+        let not_a_table =
+            || Error::new(ErrorKind::Mismatch, "read object", "the object is not a valid table");
         if self == Self::Arrow {
             let mut batches = FileReader::try_new(Cursor::new(object), None)
                 .map_err(|error| not_a_table().caused_by(error))?;

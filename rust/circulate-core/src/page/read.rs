@@ -150,10 +150,10 @@ fn no_page(status: StatusCode, headers: &HeaderMap) -> Error {
         206 => "a part of the page, although no part was asked for",
         207 => "the results of several requests, where a page was expected",
         226 => "the changes to an earlier page, where the page was expected",
-        _ => "which is no page",
+        _ => "which is not a page",
     };
     let error =
-        Error::new(ErrorKind::Data, "read page", format!("the API answered {}: {what}", status.as_u16()))
+        Error::new(ErrorKind::Data, "read page", format!("the API returned {}: {what}", status.as_u16()))
             .answered(status.as_u16(), None);
     match status.as_u16() {
         202 => error.temporary(),
@@ -400,7 +400,7 @@ fn refused(error: &SplitError, limits: PageLimits) -> Error {
         // A connection that ended too soon may look like this.
         Problem::Blank => data("the page has an empty body").once().hint(EMPTY_BODY_HINT),
         Problem::Markup => data("the page is HTML or XML, not JSON")
-            .hint("a sign-in page, a proxy or a wrong address answers like this: is the base URL the API's?"),
+            .hint("a sign-in page, a proxy or a wrong address responds like this: is the base URL the API's?"),
         Problem::Syntax(expected) => data(&format!("the page is not JSON: expected {expected}")),
         Problem::Utf8 => data("the page is not JSON: a string in it is not UTF-8"),
         Problem::NoArray => data("the page has no array of records where the definition says it is"),
@@ -525,8 +525,8 @@ mod tests {
         for (status, body, part, temporary) in [
             (200, "", "has an empty body", true),
             (200, "\n", "has an empty body", true),
-            (204, "", "answered 204: an empty body", false),
-            (205, "", "answered 205: an empty body", false),
+            (204, "", "returned 204: an empty body", false),
+            (205, "", "returned 205: an empty body", false),
         ] {
             let error = read_with(Empty::default(), status, body).await.unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
@@ -544,16 +544,16 @@ mod tests {
     async fn only_a_whole_page_is_one() {
         let declared = Empty { null: true, missing: true, no_body: true, ..Empty::default() };
         for (status, part) in [
-            (201, "which is no page"),
+            (201, "which is not a page"),
             (202, "is not ready"),
             (206, "a part of the page"),
             (207, "results of several requests"),
             (226, "changes to an earlier page"),
-            (299, "which is no page"),
+            (299, "which is not a page"),
         ] {
             for empty in [Empty::default(), declared.clone()] {
                 let error = read_with(empty, status, r#"{"items": [{}]}"#).await.unwrap_err();
-                assert!(error.to_string().contains(&format!("the API answered {status}: ")), "{error}");
+                assert!(error.to_string().contains(&format!("the API returned {status}: ")), "{error}");
                 assert!(error.to_string().contains(part) && error.kind() == ErrorKind::Data, "{error}");
             }
         }

@@ -165,13 +165,9 @@ impl Promotion {
             RunStatus::Pending | RunStatus::Committed => {}
         }
         if known.manifest.as_deref() != Some(&self.manifest) || known.ledger.totals != run.index.totals {
-            return Err(Error::new(
-                ErrorKind::Mismatch,
-                "promote",
-                "state tells otherwise than the manifest",
-            )
-            .with("key", &self.manifest)
-            .hint("`circulate verify` with --state says what differs"));
+            return Err(Error::new(ErrorKind::Mismatch, "promote", "state differs from the manifest")
+                .with("key", &self.manifest)
+                .hint("`circulate verify` with --state says what differs"));
         }
         Ok(())
     }
@@ -273,7 +269,7 @@ impl Promotion {
     }
 
     fn other_sums(&self) -> Error {
-        Error::new(ErrorKind::Mismatch, "promote", "the index tells other sums than its parts")
+        Error::new(ErrorKind::Mismatch, "promote", "the totals of the index differ from those of its parts")
             .with("key", &self.manifest)
     }
 

@@ -145,7 +145,7 @@ async fn check_lists(
 }
 
 fn untold(source: &Source) -> Error {
-    let what = format!("the definition of `{}` does not tell what to ask for a check", source.source);
+    let what = format!("the definition of `{}` does not say what to request for a check", source.source);
     Error::new(ErrorKind::Definition, "check", what)
         .hint("add `check: {path: ...}`, or take a sample of a stream")
 }

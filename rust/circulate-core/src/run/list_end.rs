@@ -98,7 +98,7 @@ impl Fetcher {
                 ErrorKind::Data,
                 "read page",
                 format!(
-                    "the API answered {status} to the address of a next page that it gave, which `empty` declares to be an \
+                    "the API returned {status} to the address of a next page that it gave, which `empty` declares to be an \
                      empty list: only a first page can be that"
                 ),
             )),

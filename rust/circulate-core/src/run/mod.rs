@@ -250,7 +250,7 @@ impl Pull {
         };
         if held.run.spec_hash != wanted.spec_hash && !held.position.finished {
             held.begin_anew().await?;
-            self.progress.note("the unfinished run is of another definition: beginning anew".to_owned());
+            self.progress.note("the unfinished run is of another definition: starting over".to_owned());
             return Ok(NextStep::StartOver(Box::new(held.run.clone())));
         }
         report.began(&held);
@@ -296,7 +296,7 @@ impl Pull {
             }
             Ok(Ended::Forgotten(error)) => {
                 held.begin_anew().await?;
-                self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): beginning anew"));
+                self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): starting over"));
                 return Ok(NextStep::StartOver(Box::new(held.run.clone())));
             }
             Ok(Ended::Condemned(error)) => {
@@ -484,7 +484,7 @@ impl Pull {
             let lists = if assumed == 1 { "a list".to_owned() } else { format!("{assumed} lists") };
             warnings.push(format!(
                 "{lists} came in one page, and no next page was ever seen: it is assumed to be the whole list. If the API \
-                 is known to answer in one page, say `single: certain` in the definition; if not, correct `paginator`"
+                 is known to return one page, say `single: certain` in the definition; if not, correct `paginator`"
             ));
         }
         if self.stream().polling.is_some() && held.run.mode != Mode::Window && is_lost(position) {

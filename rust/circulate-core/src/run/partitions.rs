@@ -208,7 +208,7 @@ impl Attempt<'_> {
             _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
             ErrorKind::NotFound | ErrorKind::Forbidden if self.nobody_answers() => {
-                let hint = "no parent asked so far has answered: give the credentials the right to read this, or correct \
+                let hint = "no parent requested so far has responded: give the credentials the right to read this, or correct \
                             the path, then pull with --restart";
                 return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
             }

@@ -52,7 +52,7 @@ impl Pull {
         }
         let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
         Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
-            "readers were told these columns: pull with `{there}` (--nested), or into another place"
+            "readers know these columns: pull with `{there}` (--nested), or into another place"
         )))
     }
 

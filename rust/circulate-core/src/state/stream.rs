@@ -623,7 +623,7 @@ fn check_definition(cursor: Option<&CursorValue>, wanted: &RunRequest) -> Result
             "open run",
             "the stream's definition has changed since its cursor was set",
         )
-        .hint("pull once with --full: it takes everything by the new definition and sets the cursor anew")),
+        .hint("pull once with --full: it takes everything by the new definition and sets a new cursor")),
         _ => Ok(()),
     }
 }
@@ -634,7 +634,7 @@ fn check_same(run: &RunItem, wanted: &RunRequest) -> Result<()> {
         Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
             .with("run", &run.run_id)
             .with("mode", run.mode.as_str())
-            .hint("finish it by pulling as before, or give it up and begin anew with --restart")
+            .hint("finish it by pulling as before, or abandon it and start over with --restart")
     };
     if run.spec_hash != wanted.spec_hash {
         return Err(other("definition"));

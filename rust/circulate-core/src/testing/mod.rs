@@ -200,8 +200,9 @@ impl ScriptedResponse {
         let mut pieces: Vec<Result<Bytes>> =
             self.body.chunks(1000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
         if self.broken {
-            pieces
-                .push(Err(Error::new(ErrorKind::Network, "read answer", "the connection broke").temporary()));
+            pieces.push(Err(
+                Error::new(ErrorKind::Network, "read response", "the connection broke").temporary()
+            ));
         }
         let status = StatusCode::from_u16(self.status).unwrap();
         Response { status, headers: self.headers, body: stream::iter(pieces).boxed() }

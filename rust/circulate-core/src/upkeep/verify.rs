@@ -62,7 +62,7 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
     if verified.problems.is_empty() && verified.totals != index.totals {
         verified
             .problems
-            .push(format!("the index tells {:?}, its objects {:?}", index.totals, verified.totals));
+            .push(format!("the index has {:?}, its objects {:?}", index.totals, verified.totals));
     }
     if let Some(store) = store {
         verified.problems.extend(disagreement(store, &index, key).await?);
@@ -97,7 +97,7 @@ async fn disagreement(store: &dyn StateStore, index: &Index, key: &str) -> Resul
             None
         }
         _ if run.ledger.totals != index.totals => {
-            Some(format!("state tells {:?}, the index {:?}", run.ledger.totals, index.totals))
+            Some(format!("state has {:?}, the index {:?}", run.ledger.totals, index.totals))
         }
         _ => None,
     })

@@ -65,7 +65,7 @@ pub fn sign_in(
         }
         Auth::Oauth2(oauth) => {
             let untold = || {
-                let what = "the definition does not tell which OAuth scopes this needs";
+                let what = "the definition does not name the OAuth scopes that this needs";
                 Error::new(ErrorKind::Definition, "sign in", what).hint(
                     "add `scopes: [...]` to the endpoint and to its parent; `scopes: []` if it needs none",
                 )

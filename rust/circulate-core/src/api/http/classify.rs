@@ -213,14 +213,12 @@ impl Classifier {
                 ),
                 304 => (
                     ErrorKind::Api,
-                    format!(
-                        "{title} answered 304 (not modified), although nothing was said of an earlier answer"
-                    ),
+                    format!("{title} returned 304 (not modified), although no earlier response was named"),
                     Some("a cache between us and the API may do so: ask without it".to_owned()),
                 ),
                 300..=399 => (
                     ErrorKind::Api,
-                    format!("{title} answered with a redirect ({number}), which is never followed"),
+                    format!("{title} returned a redirect ({number}), which is never followed"),
                     Some(format!("use the address it leads to{}", redirect_target(headers))),
                 ),
                 404 => (
@@ -231,7 +229,7 @@ impl Classifier {
                 400 | 410 | 422 => {
                     (ErrorKind::Refused, format!("{title} refused the request ({number}){said}"), None)
                 }
-                _ => (ErrorKind::Api, format!("{title} answered {number}{said}"), None),
+                _ => (ErrorKind::Api, format!("{title} returned {number}{said}"), None),
             };
         let error = Error::new(kind, "request page", message);
         let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);

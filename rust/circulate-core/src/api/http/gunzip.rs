@@ -34,14 +34,14 @@ pub(super) fn decoded(headers: &mut HeaderMap, body: ByteStream) -> ByteStream {
     }
     if let Some(other) = codings.iter().find(|coding| !matches!(**coding, "gzip" | "x-gzip")) {
         let shown: String = other.chars().filter(char::is_ascii_graphic).take(40).collect();
-        let message = format!("the answer is in the encoding `{shown}`, which was not asked for");
-        let error = Error::new(ErrorKind::Data, "read answer", message)
+        let message = format!("the response is in the encoding `{shown}`, which was not asked for");
+        let error = Error::new(ErrorKind::Data, "read response", message)
             .hint("only gzip is asked for and read: the API, or something in between, must respect `Accept-Encoding`");
         return stream::iter([Err(error)]).boxed();
     }
     if codings.len() > MOST_CODINGS {
-        let message = format!("the answer is encoded {} times, one after the other", codings.len());
-        return stream::iter([Err(Error::new(ErrorKind::Data, "read answer", message))]).boxed();
+        let message = format!("the response is encoded {} times, one after the other", codings.len());
+        return stream::iter([Err(Error::new(ErrorKind::Data, "read response", message))]).boxed();
     }
     let body = codings.iter().fold(body, |body, _| gunzip(body));
     headers.remove(CONTENT_ENCODING);
@@ -127,18 +127,19 @@ impl Members {
         self.ended = true;
         // No body at all is one without members.
         if self.begun {
-            let cut =
-                |_| Error::new(ErrorKind::Network, "read answer", "the gzip body ends too early").temporary();
+            let cut = |_| {
+                Error::new(ErrorKind::Network, "read response", "the gzip body ends too early").temporary()
+            };
             self.member.try_finish().map_err(cut)?;
         }
         Ok(())
     }
 
     fn damaged(&self) -> Error {
-        let data = |message: &str| Error::new(ErrorKind::Data, "read answer", message).once();
+        let data = |message: &str| Error::new(ErrorKind::Data, "read response", message).once();
         if self.member.header().is_some() {
-            let message = "the gzip body is damaged";
-            return Error::new(ErrorKind::Network, "read answer", message).temporary();
+            let message = "the gzip body is corrupt";
+            return Error::new(ErrorKind::Network, "read response", message).temporary();
         }
         match self.whole {
             0 => data("the body is not gzip, although its headers say so"),

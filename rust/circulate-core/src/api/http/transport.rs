@@ -58,7 +58,7 @@ impl ReqwestTransport {
             .map_err(|error| broken("send request", error))?;
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         let body = try_unfold(answer, |mut answer| async move {
-            let piece = answer.chunk().await.map_err(|error| broken("read answer", error))?;
+            let piece = answer.chunk().await.map_err(|error| broken("read response", error))?;
             Ok(piece.map(|piece| (piece, answer)))
         });
         let body = decoded(&mut headers, body.boxed());

@@ -28,9 +28,9 @@ pub(super) fn connection_error(met: Met, error: &(dyn StdError + 'static)) -> Er
     }
     let message = match (is_timeout, is_connect) {
         (true, true) => "the API did not accept a connection in time",
-        (true, false) => "the API stopped answering",
+        (true, false) => "the API stopped responding",
         (false, true) => "cannot connect to the API",
-        (false, false) => "the connection broke before the answer was complete",
+        (false, false) => "the connection broke before the response was complete",
     };
     Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(error))
 }
@@ -38,19 +38,19 @@ pub(super) fn connection_error(met: Met, error: &(dyn StdError + 'static)) -> Er
 /// The same bytes would come again.
 fn not_http(error: &hyper::Error) -> Error {
     let why = error.to_string();
-    let data = |message: &str| Error::new(ErrorKind::Data, "read answer", message);
+    let data = |message: &str| Error::new(ErrorKind::Data, "read response", message);
     if why.contains("too large") {
-        return data("the answer has more header lines, or longer ones, than are read: 100 lines, 400 KB");
+        return data("the response has more header lines, or longer ones, than are read: 100 lines, 400 KB");
     }
     if why.contains("header") {
-        return data("a header line of the answer is not HTTP: it has a control character, or a name that is none")
+        return data("a header line of the response is not HTTP: it has a control character, or an invalid name")
             .caused_by(why)
             .hint(
                 "which header it is shows `curl --silent --dump-header - --output /dev/null URL | cat -v`; the API, or \
                  something in between, has to send it otherwise",
             );
     }
-    data("the answer is not HTTP").caused_by(why).hint("is it an http(s) address, and the right port?")
+    data("the response is not HTTP").caused_by(why).hint("is it an http(s) address, and the right port?")
 }
 
 fn innermost(error: &dyn StdError) -> String {

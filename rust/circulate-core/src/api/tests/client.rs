@@ -350,7 +350,7 @@ async fn an_error_that_can_not_be_retried_in_time_is_told_with_the_deadline() {
         assert_eq!(stop.reason(), Some(StopReason::Deadline));
         let told = stop.in_words(StopReason::Deadline);
         assert!(
-            told.starts_with("deadline, while retrying: Okta answered 500 — url https://acme.okta.com"),
+            told.starts_with("deadline, while retrying: Okta returned 500 — url https://acme.okta.com"),
             "{told}"
         );
     }
@@ -363,7 +363,7 @@ async fn a_deadline_that_comes_while_a_retry_is_on_its_way_is_told_with_the_erro
     let client = client_with(RetryPolicy::default(), &script, &stop);
     assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
     let told = stop.in_words(StopReason::Deadline);
-    assert!(told.contains("deadline, while retrying: Okta answered 503"), "{told}");
+    assert!(told.contains("deadline, while retrying: Okta returned 503"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,7 @@ fn what_is_wrong_in_a_source_is_told_with_its_line() {
             ),
             ("    secret: true", "    secret: true\n    default: x", "9:14", "what signs in has no default"),
             ("check:", "auth2: 1\ncheck:", "18:1", "unknown key"),
-            ("path: /api", "scopes: [a b], path: /api", "18:17", "`a b` is no OAuth scope"),
+            ("path: /api", "scopes: [a b], path: /api", "18:17", "invalid OAuth scope `a b`"),
             ("about: the address", "default: '{api_token}', about: the address", "4:41", "a secret"),
             ("about: the address", "default: '{org_url}', about: the address", "4:41", "a default itself"),
             (

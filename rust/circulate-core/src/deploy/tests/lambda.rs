@@ -34,11 +34,11 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
         ("memory_mb: 512", "memory_mb: 64", "lambda.yaml:6:16: Lambda allows 128 to 10240"),
         ("memory_mb: 512", "timeout_s: 901", "lambda.yaml:6:16: Lambda allows 1 to 900"),
         ("memory_mb: 512", "ephemeral_mb: 1", "lambda.yaml:6:19: Lambda allows 512 to 10240"),
-        ("handler.list", "list", "lambda.yaml:5:14: `list` is no handler"),
-        ("handler.list", "a.b.c", "`a.b.c` is no handler"),
+        ("handler.list", "list", "lambda.yaml:5:14: invalid handler `list`"),
+        ("handler.list", "a.b.c", "invalid handler `a.b.c`"),
         ("{A: b}", "{AWS_REGION: b}", "lambda.yaml:7:18: `AWS_REGION` is set by Lambda itself"),
         ("{A: b}", "{LAMBDA_RUNTIME_DIR: b}", "`LAMBDA_RUNTIME_DIR` is set by Lambda itself"),
-        ("{A: b}", "{_A: b}", "`_A` is no name of a variable"),
+        ("{A: b}", "{_A: b}", "invalid variable name `_A`"),
         ("{A: b}", "{A: [b]}", "expected a text"),
         ("memory_mb: 512", "extension: ../x", "lambda.yaml:6:16: `../x` can't name an extension"),
         ("endpoint: users", "endpoint: groups", "differs from its endpoint name on disk, `users`"),
@@ -50,7 +50,7 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
         assert!(error.to_string().contains(part), "{to}: {error}");
     }
     for (pipeline, part) in [
-        ("schedule: hourly", "lambda.yaml:9:13: `hourly` is no schedule: write `rate(15 minutes)`"),
+        ("schedule: hourly", "lambda.yaml:9:13: invalid schedule `hourly`: write `rate(15 minutes)`"),
         ("{}", "missing"),
         (
             "schedule: rate(1 hour)\n  stale_after_h: 169",
@@ -73,7 +73,7 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
     let error = lambda_functions(folder(&DEFAULTS.replace("256", "1"), USERS).path()).unwrap_err();
     assert!(error.to_string().contains("defaults.yaml:3:12: Lambda allows"), "{error}");
     let error = lambda_functions(tempfile::tempdir().unwrap().path()).unwrap_err();
-    assert!(error.to_string().contains("it has no defaults.yaml"), "{error}");
+    assert!(error.to_string().contains("defaults.yaml is missing"), "{error}");
 }
 
 #[test]

@@ -407,7 +407,7 @@ async fn what_was_changed_or_lost_in_the_source_is_found() {
         let changed =
             String::from_utf8(index.to_vec()).unwrap().replace("\"records\": 12", "\"records\": 13");
         run.put(&*run.lake.sink, &run.index, changed).await;
-        let otherwise = "state tells otherwise";
+        let otherwise = "state differs from";
         refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, otherwise).await;
     }
 }
@@ -482,7 +482,13 @@ async fn a_manifest_whose_parts_are_not_what_it_tells_is_refused_and_leaves_noth
         run.put(&*run.lake.sink, &object.key, object.bytes).await;
         let object = manifest::to_object(run.index.clone(), &index).unwrap();
         run.put(&*run.lake.sink, &run.index, object.bytes).await;
-        refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, "other sums").await;
+        refused(
+            &run,
+            Promotion { compact, ..run.promotion() },
+            ErrorKind::Mismatch,
+            "differ from those of its parts",
+        )
+        .await;
         assert_eq!(run.to.keys(), Vec::<String>::new());
     }
 }

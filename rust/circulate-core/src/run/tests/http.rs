@@ -14,7 +14,7 @@ async fn a_204_is_an_empty_list_where_the_definition_says_so() {
     declared.endpoint.list.empty.no_body = true;
     let outcome = lake.pull_of(plain, Script::new([ScriptedResponse::new(204, "")])).run().await;
     let error = outcome.error.unwrap();
-    assert!(error.to_string().contains("answered 204: an empty body"), "{error}");
+    assert!(error.to_string().contains("returned 204: an empty body"), "{error}");
     let mut pull = lake.pull_of(declared, Script::new([ScriptedResponse::new(204, "")]));
     pull.options.restart = true;
     let report = pull.run().await.report;
@@ -63,7 +63,7 @@ async fn an_error_that_is_still_there_at_the_deadline_is_told_with_it() {
     let report = pull.run().await.report;
     assert_eq!((report.status, report.resume_after), (Verdict::Partial, None));
     let stopped_by = report.stopped_by.unwrap();
-    assert!(stopped_by.starts_with("deadline, while retrying: Okta answered 500 — url"), "{stopped_by}");
+    assert!(stopped_by.starts_with("deadline, while retrying: Okta returned 500 — url"), "{stopped_by}");
     let ledger = lake.runs().await.remove(0).ledger;
     assert_eq!(ledger.stopped_by.as_deref(), Some(stopped_by.as_str()));
 }

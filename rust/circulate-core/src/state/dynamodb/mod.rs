@@ -196,7 +196,7 @@ struct StoreClock(Arc<Mutex<Option<Timestamp>>>);
 impl StoreClock {
     fn told(&self) -> Result<Timestamp> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ok_or_else(|| {
-            Error::new(ErrorKind::State, "read state", "DynamoDB's answer has no `Date` header")
+            Error::new(ErrorKind::State, "read state", "DynamoDB's response has no `Date` header")
                 .hint("leases are judged by the store's time; is a proxy in between that removes it?")
         })
     }

@@ -167,7 +167,7 @@ async fn an_index_whose_sums_are_not_those_of_its_objects_is_found() {
     let changed = Bytes::from(serde_json::to_vec(&index).unwrap());
     let found =
         written.found(|key, bytes| Some(if key == written.index { changed.clone() } else { bytes })).await;
-    assert_one_problem(&found, "the index tells", "records: 6");
+    assert_one_problem(&found, "the index has", "records: 6");
 }
 
 #[tokio::test]

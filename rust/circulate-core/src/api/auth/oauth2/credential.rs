@@ -172,7 +172,7 @@ fn basic_header(client_id: &str, secret: &Secret, how: SendSecret) -> Result<Hea
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
     let mut value: HeaderValue = format!("Basic {}", STANDARD.encode(pair))
         .parse()
-        .map_err(|_| Error::new(ErrorKind::Auth, "sign in", "the client's secret is no header"))?;
+        .map_err(|_| Error::new(ErrorKind::Auth, "sign in", "the client's secret makes no valid header"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -53,9 +53,9 @@ pub(in crate::api::auth) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result
     if let Some(token) = about.token {
         claims["ath"] = encoded(Sha256::digest(token.expose())).into();
     }
-    let mut value: HeaderValue = signed(key, &header, &claims)?
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Auth, "sign in", "the proof of possession is no header"))?;
+    let mut value: HeaderValue = signed(key, &header, &claims)?.parse().map_err(|_| {
+        Error::new(ErrorKind::Auth, "sign in", "the proof of possession makes no valid header")
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -57,8 +57,8 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
     // What serde says of a syntax error could hold a piece of the token.
     let members: JsonObject = match serde_json::from_slice(without_mark(&body)) {
         Ok(Value::Object(members)) => members,
-        _ if body.trim_ascii().is_empty() => return Err(elsewhere("with an empty body")),
-        _ => return Err(elsewhere("with something that is no access token, nor any JSON object")),
+        _ if body.trim_ascii().is_empty() => return Err(elsewhere("an empty body")),
+        _ => return Err(elsewhere("something that is neither an access token nor a JSON object")),
     };
     let is_error = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
     let token = access_token(&members);
@@ -144,12 +144,12 @@ fn without_token(members: &JsonObject) -> Error {
 }
 
 fn wrong(what: &str) -> Error {
-    Error::new(ErrorKind::Data, "get access token", format!("the token endpoint's answer has {what}"))
+    Error::new(ErrorKind::Data, "get access token", format!("the token endpoint's response has {what}"))
 }
 
 fn elsewhere(what: &str) -> Error {
-    Error::new(ErrorKind::Data, "get access token", format!("the token endpoint answered {what}"))
-        .hint("check the token URL: something else may be answering there")
+    Error::new(ErrorKind::Data, "get access token", format!("the token endpoint returned {what}"))
+        .hint("check the token URL: something else may be responding there")
 }
 
 #[cfg(test)]
@@ -222,8 +222,8 @@ mod tests {
             (json!({"access_token": "c4nary", "scope": {"a": 1}}).to_string(), "a `scope` that is neither"),
             (json!({"access_token": "c4nary", "scope": [1]}).to_string(), "a `scope` that is a list of"),
             (json!({}).to_string(), "without members"),
-            ("[\"c4nary\"]".to_owned(), "nor any JSON object"),
-            ("<html>c4nary".to_owned(), "nor any JSON object"),
+            ("[\"c4nary\"]".to_owned(), "nor a JSON object"),
+            ("<html>c4nary".to_owned(), "nor a JSON object"),
             (" \n".to_owned(), "an empty body"),
         ] {
             let error = read(body.clone()).unwrap_err();

@@ -204,7 +204,7 @@ fn from_pem(text: &str) -> Result<SigningKey, Unusable> {
         Some(keyed((Pair::Ec(pair, curve), curve.algorithm)))
     };
     CURVES.iter().find_map(on).ok_or_else(|| {
-        "it is no RSA key of 2048 to 8192 bits, and on none of the curves P-256, P-384, P-521".to_owned()
+        "it is not an RSA key of 2048 to 8192 bits, nor on one of the curves P-256, P-384, P-521".to_owned()
     })
 }
 

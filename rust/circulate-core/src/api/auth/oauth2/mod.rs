@@ -259,7 +259,7 @@ impl AccessToken {
     }
 
     fn too_slow(&self) -> Error {
-        let message = format!("the token endpoint did not answer within {} s", PATIENCE.as_secs());
+        let message = format!("the token endpoint did not respond within {} s", PATIENCE.as_secs());
         self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
     }
 
@@ -320,14 +320,12 @@ impl AccessToken {
             ),
             300..=399 => (
                 ErrorKind::Auth,
-                format!(
-                    "{title}'s token endpoint answered with a redirect ({number}), which is never followed"
-                ),
+                format!("{title}'s token endpoint returned a redirect ({number}), which is never followed"),
             ),
             200..=299 | 400..=499 => {
                 (ErrorKind::Auth, format!("{title} gave no access token ({number}){said}"))
             }
-            _ => (ErrorKind::Api, format!("{title}'s token endpoint answered {number}{said}")),
+            _ => (ErrorKind::Api, format!("{title}'s token endpoint returned {number}{said}")),
         };
         let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
         let hint = match known {

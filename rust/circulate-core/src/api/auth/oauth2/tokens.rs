@@ -162,7 +162,7 @@ impl TokenCache {
         holds.then(|| {
             let left = failed.until.duration_since(now);
             let mut failure = failed.failure();
-            failure.error = failure.error.with("not asked again for", format!("{left:#}"));
+            failure.error = failure.error.with("not requested again for", format!("{left:#}"));
             failure
         })
     }

@@ -45,7 +45,7 @@ pub(super) async fn ask(folder: &TokenFolder, profile: &str, refused: Option<&st
     }
     match tokio::time::timeout(PATIENCE, exchange(folder, profile, refused)).await {
         Ok(asked) => asked.unwrap_or(Asked::NoAuth),
-        Err(_) => Asked::Refused(format!("no answer within {} s", PATIENCE.as_secs()), true),
+        Err(_) => Asked::Refused(format!("no response within {} s", PATIENCE.as_secs()), true),
     }
 }
 

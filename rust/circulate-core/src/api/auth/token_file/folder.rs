@@ -130,7 +130,7 @@ impl TokenFolder {
         let text = read_own(&file, &path)?;
         // What serde says of a syntax error could hold a piece of the token.
         let token: TokenFile = serde_json::from_slice(&text)
-            .map_err(|_| refused(&path, "is no token file of a form we know"))?;
+            .map_err(|_| refused(&path, "is not a token file of a known form"))?;
         if token.schema != SCHEMA || token.profile != profile {
             return Err(refused(&path, "is of another version or profile"));
         }

@@ -57,7 +57,7 @@ impl Minter {
             ));
         };
         if scopes.is_empty() {
-            return Err(wrong("no scopes are given", "`circulate check` tells which ones the streams need"));
+            return Err(wrong("no scopes are given", "`circulate check` names those that the streams need"));
         }
         Ok(Self {
             profile: profile.to_owned(),
@@ -102,7 +102,7 @@ impl Minter {
             let error = Error::new(cause.kind(), "get access token", message);
             cause.hint_text().into_iter().fold(error, Error::hint).caused_by(cause)
         } else {
-            let message = format!("the token endpoint did not answer within {seconds:.1} s");
+            let message = format!("the token endpoint did not respond within {seconds:.1} s");
             self.token.at_token_url(Error::new(ErrorKind::Network, "get access token", message))
         };
         Err(error.temporary().persistent())

@@ -59,7 +59,7 @@ async fn a_folded_header_line_is_read_as_one() {
 async fn a_header_that_is_not_http_is_told_as_that_and_not_as_a_broken_connection() {
     for line in ["Set-Cookie: a=\u{1}b", "Set-Cookie: a=\u{7f}", "Bad Name: x", ": x", "no colon"] {
         let error = refused(format!("HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 2\r\n\r\n[]")).await;
-        assert!(error.to_string().contains("a header line of the answer is not HTTP"), "{line}: {error}");
+        assert!(error.to_string().contains("a header line of the response is not HTTP"), "{line}: {error}");
         assert_eq!((error.kind(), error.status()), (ErrorKind::Data, Status::Permanent), "{line}");
         assert!(error.hint_text().unwrap().contains("curl"), "{error:?}");
     }
@@ -71,7 +71,7 @@ async fn a_header_that_is_not_http_is_told_as_that_and_not_as_a_broken_connectio
 #[tokio::test]
 async fn what_is_not_http_at_all_is_told() {
     let error = refused("SSH-2.0-OpenSSH_9.6\r\n").await;
-    assert!(error.to_string().contains("the answer is not HTTP"), "{error}");
+    assert!(error.to_string().contains("the response is not HTTP"), "{error}");
     assert_eq!(error.status(), Status::Permanent);
 }
 

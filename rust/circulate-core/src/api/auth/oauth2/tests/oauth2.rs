@@ -154,7 +154,7 @@ async fn a_client_that_was_refused_is_not_asked_for_again_for_a_minute() {
     bench.clock.advance(Duration::from_secs(59));
     let again = bench.refused().await;
     assert_eq!(bench.asked(), 1);
-    assert!(again.to_string().ends_with("not asked again for 1s"), "{again}");
+    assert!(again.to_string().ends_with("not requested again for 1s"), "{again}");
     assert_eq!((first.kind(), first.status()), (ErrorKind::Auth, Status::Permanent));
     assert!(again.to_string().starts_with(&first.to_string()) && again.hint_text() == first.hint_text());
     assert!(first.hint_text().unwrap().contains("private key"), "{first:?}");
@@ -177,7 +177,7 @@ async fn who_waited_for_a_request_that_failed_is_told_what_came_of_it_instead_of
         assert_eq!(bench.asked(), 1, "a told wait is kept to by all");
         if again_after_s > 0 {
             bench.clock.advance(Duration::from_secs(again_after_s - 1));
-            assert!(bench.refused().await.to_string().contains("not asked again for 1s"));
+            assert!(bench.refused().await.to_string().contains("not requested again for 1s"));
             bench.clock.advance(Duration::from_secs(1));
         }
         assert_eq!(bench.signed().await, "Bearer t1");

@@ -80,7 +80,7 @@ fn what_others_could_have_put_there_is_refused() {
         (json!({"schema": 2}), "of another version or profile"),
         (json!({"profile": "okta-write"}), "of another version or profile"),
         (json!({"token_type": "DPoP"}), "bound to a key, and no key"),
-        (json!({"expires_at": "soon"}), "no token file of a form we know"),
+        (json!({"expires_at": "soon"}), "not a token file of a known form"),
     ] {
         let mut changed: Value = serde_json::from_slice(&whole).unwrap();
         changed.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
