@@ -115,6 +115,21 @@ def test_few_files_use_the_crate_behind_a_seam(crate: str, users: list[str]) -> 
     assert found == users
 
 
+TYPE = re.compile(r"^(?:pub(?:\([a-z:_ ]+\))? )?(?:struct|enum|trait|type) ([A-Z]\w*)", re.MULTILINE)
+"""Types of a module; those in functions and `mod tests` are indented."""
+
+
+def test_a_name_of_a_type_has_one_meaning() -> None:
+    found: dict[str, list[str]] = {}
+    for crate in ("circulate-core", "circulate-python"):
+        for file in sorted((ROOT / "rust" / crate / "src").rglob("*.rs")):
+            if "tests" not in file.parts:
+                for name in TYPE.findall(file.read_text()):
+                    found.setdefault(name, []).append(str(file.relative_to(ROOT)))
+    assert len(found) > 300
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
 def dependency_tree(package: str) -> list[str]:
     """Every crate that is linked into a package, as `name version`."""
     command = ["cargo", "tree", "--locked", "--package", package, "--edges", "normal", "--prefix", "none"]
@@ -193,9 +208,39 @@ def test_modules_do_not_import_each_other_in_a_circle(package: str) -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
+def test_modules_of_the_package_need_no_circle_to_be_imported() -> None:
+    files = {
+        ".".join(file.relative_to(ROOT / "python").with_suffix("").parts).removesuffix(".__init__"): file
+        for file in PACKAGES["circulate_core"].rglob("*.py")
+    }
+    graph = {module: imported_with(file) & files.keys() - {"circulate_core"} for module, file in files.items()}
+    assert any(graph.values())
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def imported_with(file: Path) -> set[str]:
+    """What is imported when a module is: not what functions import, or type checkers alone."""
+    imports: list[ast.ImportFrom] = []
+
+    def visit(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ImportFrom):
+                imports.append(child)
+            for_types = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and not for_types:
+                visit(child)
+
+    visit(ast.parse(file.read_text()))
+    return names_of(imports)
+
+
 def used_by(file: Path) -> set[str]:
-    """What a module imports from: modules, and names of modules that may be modules."""
-    imports = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    """What a module imports from, anywhere in it."""
+    return names_of([node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)])
+
+
+def names_of(imports: list[ast.ImportFrom]) -> set[str]:
+    """Modules, and names of modules that may be modules."""
     return {str(node.module) for node in imports} | {
         f"{node.module}.{alias.name}" for node in imports for alias in node.names
     }

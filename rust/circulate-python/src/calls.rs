@@ -128,14 +128,14 @@ struct PullRequest {
 }
 
 /// Lets another thread or a signal handler stop a pull or a promotion where the next one can go on.
-#[pyclass(frozen, module = "circulate_core._core")]
+#[pyclass(frozen, name = "Stop", module = "circulate_core._core")]
 #[derive(Default)]
-pub(crate) struct Stop {
+pub(crate) struct PyStop {
     asked: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 #[pymethods]
-impl Stop {
+impl PyStop {
     #[new]
     fn new() -> Self {
         Self::default()
@@ -157,7 +157,7 @@ impl Stop {
 pub(crate) struct WorkWatcher {
     progress: Arc<Progress>,
     stop: stop::Stop,
-    asked: Option<Py<Stop>>,
+    asked: Option<Py<PyStop>>,
     on_progress: Option<Py<PyAny>>,
     interrupted: bool,
 }
@@ -166,7 +166,7 @@ impl WorkWatcher {
     pub(crate) fn new(
         progress: &Arc<Progress>,
         stop: &stop::Stop,
-        asked: Option<Py<Stop>>,
+        asked: Option<Py<PyStop>>,
         on_progress: Option<Py<PyAny>>,
     ) -> Self {
         Self { progress: Arc::clone(progress), stop: stop.clone(), asked, on_progress, interrupted: false }
@@ -198,7 +198,7 @@ pub(crate) fn pull(
     request: &str,
     settings: &Settings,
     on_progress: Option<Py<PyAny>>,
-    stop: Option<Py<Stop>>,
+    stop: Option<Py<PyStop>>,
 ) -> PyResult<String> {
     let (work, mut watcher) = begin_pull(py, request, settings, on_progress, stop)?;
     pulled(py, wait(py, work, &mut watcher)?)
@@ -212,7 +212,7 @@ pub(crate) fn pull_async<'py>(
     request: &str,
     settings: &Settings,
     on_progress: Option<Py<PyAny>>,
-    stop: Option<Py<Stop>>,
+    stop: Option<Py<PyStop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (work, watcher) = begin_pull(py, request, settings, on_progress, stop)?;
     awaitable(py, async move {
@@ -228,7 +228,7 @@ fn begin_pull(
     request: &str,
     settings: &Settings,
     on_progress: Option<Py<PyAny>>,
-    stop: Option<Py<Stop>>,
+    stop: Option<Py<PyStop>>,
 ) -> PyResult<(Pulling, WorkWatcher)> {
     let mut request: PullRequest = from_json(py, request)?;
     request.from.settings = settings.values(py)?;

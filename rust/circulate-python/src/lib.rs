@@ -20,7 +20,7 @@ mod _core {
 
     #[pymodule_export]
     use super::calls::{
-        Stop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
+        PyStop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
         runs, shown, source, span_seconds, state_decide, state_init, state_moved, state_reset, state_show,
         streams, token, verify,
     };
@@ -31,5 +31,5 @@ mod _core {
     #[pymodule_export]
     use super::settings::Settings;
     #[pymodule_export]
-    use super::tables::{Schema, Table, Tables};
+    use super::tables::{PyTables, Schema, Table};
 }

@@ -10,7 +10,7 @@ use circulate_core::stop;
 use pyo3::prelude::*;
 use serde::Deserialize;
 
-use crate::calls::{S3Request, Stop, WorkWatcher, existing, finish, from_json, in_seconds, told};
+use crate::calls::{PyStop, S3Request, WorkWatcher, existing, finish, from_json, in_seconds, told};
 use crate::runtime::wait;
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) fn promote(
     py: Python<'_>,
     request: &str,
     on_progress: Option<Py<PyAny>>,
-    stop: Option<Py<Stop>>,
+    stop: Option<Py<PyStop>>,
 ) -> PyResult<String> {
     let request: PromoteRequest = from_json(py, request)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));

@@ -36,8 +36,8 @@ struct TablesRequest {
 }
 
 /// Makes tables of batches of a stream. The first batch tells the columns that the definition does not.
-#[pyclass(frozen, module = "circulate_core._core")]
-pub(crate) struct Tables {
+#[pyclass(frozen, name = "Tables", module = "circulate_core._core")]
+pub(crate) struct PyTables {
     endpoint: Endpoint,
     options: TableOptions,
     contract: Contract,
@@ -45,7 +45,7 @@ pub(crate) struct Tables {
 }
 
 #[pymethods]
-impl Tables {
+impl PyTables {
     #[new]
     fn new(py: Python<'_>, request: &str) -> PyResult<Self> {
         let TablesRequest { stream, catalog, options, contract } = from_json(py, request)?;
@@ -107,7 +107,7 @@ impl Tables {
     }
 }
 
-impl Tables {
+impl PyTables {
     fn converter(&self) -> MutexGuard<'_, Option<Converter>> {
         self.converter.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,7 +163,7 @@ impl PendingRecords {
         Self { records, from: 0 }
     }
 
-    fn next(&mut self, tables: &Tables) -> Result<RecordBatch> {
+    fn next(&mut self, tables: &PyTables) -> Result<RecordBatch> {
         let batch;
         (batch, self.from) = tables.fixed(&self.records, self.from, Memory::default().for_columns())?;
         Ok(batch)
@@ -234,7 +234,7 @@ struct Batches {
     schema: SchemaRef,
     first: Option<RecordBatch>,
     pending: Option<PendingRecords>,
-    tables: Py<Tables>,
+    tables: Py<PyTables>,
     reader: Py<Reader>,
     at_end: Py<PyAny>,
 }

@@ -22,7 +22,7 @@ use crate::page::{
 };
 use crate::progress::Progress;
 use crate::redact::Redactor;
-use crate::state::Proof;
+use crate::state::PaginatorProof;
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -204,7 +204,7 @@ impl Fetcher {
         };
         let mut end = end;
         if let Some(next) = &next {
-            self.proof.lock().await.set(Proof::Seen);
+            self.proof.lock().await.set(PaginatorProof::Seen);
             let leads_to_itself = *next == request.url;
             if self.polling && (page.record_count() == 0 || leads_to_itself) {
                 end = Some(EndKind::CaughtUp.into());

@@ -12,7 +12,7 @@ use crate::catalog::{PaginatorSpec, StreamSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
 use crate::redact::Redactor;
-use crate::state::{LearnedProof, Proof};
+use crate::state::{LearnedProof, PaginatorProof};
 
 /// What is known of the paginator of a stream, shared by all of its lists.
 pub(super) type SharedProof = Arc<Mutex<LearnedProof>>;
@@ -53,7 +53,7 @@ impl Fetcher {
         }
         let records = page.record_count();
         let known = self.proof.lock().await.proof;
-        if !self.at_start || (known == Some(Proof::Seen) && !none) {
+        if !self.at_start || (known == Some(PaginatorProof::Seen) && !none) {
             let end = match records {
                 0 => EndKind::EmptyPage,
                 _ if repeated => EndKind::Confirmed,
@@ -157,9 +157,9 @@ impl Fetcher {
         // Other lists of the stream wait: what comes of this one holds for them too.
         let mut proof = self.proof.lock().await;
         match proof.proof {
-            Some(Proof::Seen) if plain == EndKind::Single => return Ok(EndKind::Confirmed.into()),
-            Some(Proof::Seen) => return Ok(plain.into()),
-            Some(Proof::Assumed) => return Ok(EndKind::Assumed.into()),
+            Some(PaginatorProof::Seen) if plain == EndKind::Single => return Ok(EndKind::Confirmed.into()),
+            Some(PaginatorProof::Seen) => return Ok(plain.into()),
+            Some(PaginatorProof::Assumed) => return Ok(EndKind::Assumed.into()),
             None => {}
         }
         let mut smaller = request.clone();
@@ -188,12 +188,12 @@ impl Fetcher {
         };
         let none = plain == EndKind::Single;
         if follows || (none && hints.is_some()) {
-            proof.set(Proof::Seen);
+            proof.set(PaginatorProof::Seen);
             return Ok(EndKind::Confirmed.into());
         }
         if page.record_count() >= records {
             // It gives what it has, whatever is requested.
-            proof.set(Proof::Assumed);
+            proof.set(PaginatorProof::Assumed);
             return Ok(EndKind::Assumed.into());
         }
         if none || smaller.asked_for() != Some(page.record_count()) {

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Whether a paginator was seen to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum PaginatorProof {
     /// A page has led to a next one.
     Seen,
     /// No page has, and asking for a smaller one showed nothing, since the API does not go by the size.
@@ -21,14 +21,14 @@ pub enum Proof {
 #[derive(Debug, Default)]
 pub struct LearnedProof {
     /// What is known; `None` if nothing is.
-    pub proof: Option<Proof>,
+    pub proof: Option<PaginatorProof>,
     /// It was learned in this attempt.
     pub is_news: bool,
 }
 
 impl LearnedProof {
     /// Notes what was learned.
-    pub fn set(&mut self, proof: Proof) {
+    pub fn set(&mut self, proof: PaginatorProof) {
         if self.proof != Some(proof) {
             *self = Self { proof: Some(proof), is_news: true };
         }
@@ -50,7 +50,7 @@ pub struct Learned {
     /// Hash of the definition it holds for.
     pub spec_hash: String,
     /// What was seen.
-    pub proof: Proof,
+    pub proof: PaginatorProof,
 }
 
 const SORT_KEY: &str = "paginators";
@@ -70,7 +70,7 @@ impl Paginators {
     }
 
     /// What is known of the paginator of `endpoint` by this definition.
-    pub fn proof(&self, endpoint: &str, spec_hash: &str) -> Option<Proof> {
+    pub fn proof(&self, endpoint: &str, spec_hash: &str) -> Option<PaginatorProof> {
         self.endpoints
             .get(endpoint)
             .filter(|learned| learned.spec_hash == spec_hash)

@@ -27,7 +27,7 @@ pub use items::{
     Cursor, CursorValue, Head, Ledger, ListedStream, Mode, OpenPartition, PlanPosition, PollCursor, Position,
     RunItem, RunStatus, TaskItem,
 };
-pub use learned::{Learned, LearnedProof, Paginators, Proof};
+pub use learned::{Learned, LearnedProof, PaginatorProof, Paginators};
 pub use leased_run::LeasedRun;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

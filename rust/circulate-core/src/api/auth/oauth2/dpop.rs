@@ -25,7 +25,7 @@ pub(in crate::api::auth) fn nonce_of(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What a proof is for.
-pub(in crate::api::auth) struct Proof<'p> {
+pub(in crate::api::auth) struct DpopProof<'p> {
     pub(in crate::api::auth) method: &'p Method,
     pub(in crate::api::auth) url: &'p Url,
     pub(in crate::api::auth) now: Timestamp,
@@ -36,7 +36,7 @@ pub(in crate::api::auth) struct Proof<'p> {
 }
 
 /// The value of a `DPoP` header (section 4.2).
-pub(in crate::api::auth) fn proof(key: &SigningKey, about: &Proof<'_>) -> Result<HeaderValue> {
+pub(in crate::api::auth) fn proof(key: &SigningKey, about: &DpopProof<'_>) -> Result<HeaderValue> {
     let header = json!({"typ": "dpop+jwt", "alg": key.algorithm(), "jwk": key.public_jwk()});
     let mut url = about.url.clone();
     url.set_query(None);

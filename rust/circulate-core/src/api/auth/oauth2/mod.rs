@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::credential::{ClientSettings, Credential};
-use self::dpop::{DPOP, Proof, nonce_of, proof};
+use self::dpop::{DPOP, DpopProof, nonce_of, proof};
 use self::granted::{Granted, Reply, reply};
 use self::key::SigningKey;
 use self::tokens::{Basis, Token, TokenCache};
@@ -252,7 +252,7 @@ impl AccessToken {
             credential.request(&self.settings.client_id()?, &self.token_url, &self.scope, now)?;
         if let Some(key) = &basis.key {
             let nonce = basis.nonce.as_deref();
-            let about = Proof { method: &request.method, url: &request.url, now, nonce, token: None };
+            let about = DpopProof { method: &request.method, url: &request.url, now, nonce, token: None };
             request.headers.insert(DPOP, proof(key, &about)?);
         }
         Ok(request)
@@ -360,7 +360,8 @@ impl Authorize for AccessToken {
                 let now = server_time(self.clock.now(), self.client.basis().ahead);
                 let (method, url) = (&request.method, &request.url);
                 let nonce = self.client.api_nonce(&url.origin().ascii_serialization());
-                let about = Proof { method, url, now, nonce: nonce.as_deref(), token: Some(&token.secret) };
+                let about =
+                    DpopProof { method, url, now, nonce: nonce.as_deref(), token: Some(&token.secret) };
                 request.headers.insert(DPOP, proof(key, &about)?);
             }
             Ok(())

@@ -12,7 +12,7 @@ use url::{Origin, Url};
 use super::ask::{Asked, ask};
 use super::{TokenFile, TokenFolder};
 use crate::api::auth::Authorize;
-use crate::api::auth::oauth2::dpop::{DPOP, Proof, nonce_of, proof};
+use crate::api::auth::oauth2::dpop::{DPOP, DpopProof, nonce_of, proof};
 use crate::api::auth::oauth2::key::SigningKey;
 use crate::api::http::{Failure, Request};
 use crate::clock::Clock;
@@ -115,7 +115,7 @@ impl FileToken {
             let nonce =
                 self.nonce().clone().filter(|(origin, _)| *origin == url.origin()).map(|(_, nonce)| nonce);
             let (now, nonce) = (self.clock.now(), nonce.as_deref());
-            let about = Proof { method, url, now, nonce, token: Some(&secret) };
+            let about = DpopProof { method, url, now, nonce, token: Some(&secret) };
             request.headers.insert(DPOP, proof(&key, &about)?);
         }
         Ok(())
