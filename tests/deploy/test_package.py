@@ -220,7 +220,7 @@ def test_what_is_wrong_with_a_project_is_reported_before_anything_is_built(
     assert_reports(cli("package"), 2, "lambdas/extensions/toy-extension has no program named toy-extension")
     (lambdas / "okta/users/handler.py").rename(lambdas / "okta/users/main.py")
     assert_reports(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.list` of its lambda.yaml")
-    assert_reports(cli("package", "--lambdas", "nowhere"), 2, "it has no defaults.yaml")
+    assert_reports(cli("package", "--lambdas", "nowhere"), 2, "defaults.yaml is missing")
     assert not build.exists()
 
 

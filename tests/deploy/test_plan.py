@@ -128,8 +128,8 @@ WRONG_FUNCTIONS = {
     ),
 }
 WRONG_PIPELINES = {
-    "rate": (HOURLY, "rate(1 hours)", "`rate(1 hours)` is no schedule"),
-    "cron": (HOURLY, "cron(0 3 * * *)", "`cron(0 3 * * *)` is no schedule"),
+    "rate": (HOURLY, "rate(1 hours)", "invalid schedule `rate(1 hours)`"),
+    "cron": (HOURLY, "cron(0 3 * * *)", "invalid schedule `cron(0 3 * * *)`"),
     "mode": ("schedule:", "mode: window\n  schedule:", "mode is `window`"),
 }
 WRONG_TARGETS = {"target": ("schedule:", "target: moon\n  schedule:", "there is no target `moon`")}

@@ -268,7 +268,7 @@ INIT_FAULTS = {
     "nobody": ({"okta_token_url": "http://127.0.0.1:9/token"}, "TokenEndpointUnavailable", "refused"),
     "huge": ({"fault": "token/big-record:300000"}, "TokenEndpointUnavailable", "more than 256 KB"),
     "redirecting": ({"fault": "token/redirect"}, "TokenEndpointDenied", "check the token URL, client_id ("),
-    "html": ({"fault": "token/html"}, "TokenEndpointUnavailable", "is no access token"),
+    "html": ({"fault": "token/html"}, "TokenEndpointUnavailable", "neither an access token"),
     "401": ({"client_secret": "canary-wrong"}, "TokenEndpointDenied", "invalid_client"),
     "400": ({"okta_token_scopes": "okta.apps.read"}, "TokenEndpointDenied", "okta.apps.read"),
     "no scopes": ({"okta_token_scopes": ""}, "ConfigInvalid", "okta_token_scopes is not set"),

@@ -132,8 +132,11 @@ def test_state_in_a_file_serves_a_bucket_that_one_machine_pulls_to(aws_cli: Cli)
         (["--to", "s3://", "--state", "dynamodb://table"], ["can't name a bucket", "s3://bucket/prefix"]),
         (["--to", "s3://my-lake/a//b", "--state", "dynamodb://table"], ["prefix"]),
         (["--to", "s3://my-lake", "--state", "dynamodb://a/b"], ["`a/b` can't name a table"]),
-        (["--to", "s3://my-lake", "--state", "s3://my-lake"], ["no place for state", "dynamodb://table"]),
-        (["--to", "gs://my-lake", "--state", "dynamodb://table"], ["`gs` is no place for data", "s3://bucket/prefix"]),
+        (["--to", "s3://my-lake", "--state", "s3://my-lake"], ["state cannot be stored in `s3`", "dynamodb://table"]),
+        (
+            ["--to", "gs://my-lake", "--state", "dynamodb://table"],
+            ["data cannot be stored in `gs`", "s3://bucket/prefix"],
+        ),
     ],
 )
 def test_places_that_cannot_be_are_refused_before_any_request(

@@ -224,8 +224,8 @@ def test_a_scope_that_the_definition_forgot_is_reported_although_the_response_is
         ("token/truncate@1*2", 0, []),
         ("token/500", 1, ["token endpoint returned 500"]),
         ("token/redirect", 1, ["returned a redirect (302), which is never followed"]),
-        ("token/html", 1, ["something that is no access token", "check the token URL"]),
-        ("token/truncate-json", 1, ["something that is no access token"]),
+        ("token/html", 1, ["neither an access token", "check the token URL"]),
+        ("token/truncate-json", 1, ["neither an access token"]),
         ("token/big-record:300000", 1, ["more than 256 KB"]),
     ],
 )

@@ -309,7 +309,7 @@ def test_mistakes_are_reported(in_aws: Promoting, in_folders: Promoting) -> None
     assert (elsewhere.code, "is not below a `_circulate` folder" in elsewhere.err) == (2, True)
     itself = in_aws(key, "--to", root(in_aws.cli.place))
     assert (itself.code, "another place than it is in" in itself.err) == (2, True)
-    assert_reports(in_aws(key, "--to", "gs://data"), 2, "`gs` is no place for data", "s3://bucket/prefix")
+    assert_reports(in_aws(key, "--to", "gs://data"), 2, "data cannot be stored in `gs`", "s3://bucket/prefix")
     assert_reports(in_aws(key, "--to", "s3://no-such-bucket/x"), 1, "NoSuchBucket", "make the bucket first")
     lake = in_folders.cli.place.lake()
     done = in_folders.cli("promote", str(lake / key), "--to", "data")

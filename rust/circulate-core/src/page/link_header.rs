@@ -1,9 +1,8 @@
 //! The `Link` response header (RFC 8288) as a paginator: the target of `rel="next"` is the next page.
 
-use std::fmt::Write;
-
 use http::HeaderMap;
 use http::header::LINK;
+use percent_encoding::percent_encode_byte;
 use url::Url;
 
 use super::{PageFacts, Paginator};
@@ -75,10 +74,7 @@ fn mentions_next(line: &[u8]) -> bool {
 fn text(octets: &[u8]) -> String {
     octets.utf8_chunks().fold(String::with_capacity(octets.len()), |mut text, chunk| {
         text.push_str(chunk.valid());
-        for octet in chunk.invalid() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "%{octet:02X}");
-        }
+        text.extend(chunk.invalid().iter().copied().map(percent_encode_byte));
         text
     })
 }

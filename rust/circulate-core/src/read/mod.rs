@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection};
@@ -80,7 +80,8 @@ impl Read {
             stop: self.stop,
             seed: None,
         };
-        Reading { batches, pulling: Some(tokio::spawn(async move { pull.run().await })), report: None }
+        let pulling = AbortOnDropHandle::new(tokio::spawn(async move { pull.run().await }));
+        Reading { batches, pulling: Some(pulling), report: None }
     }
 }
 
@@ -88,7 +89,7 @@ impl Read {
 #[derive(Debug)]
 pub struct Reading {
     batches: mpsc::Receiver<Bytes>,
-    pulling: Option<JoinHandle<Outcome>>,
+    pulling: Option<AbortOnDropHandle<Outcome>>,
     report: Option<Report>,
 }
 
@@ -131,12 +132,6 @@ impl Reading {
     /// What was done, once it has ended.
     pub fn report(&self) -> Option<&Report> {
         self.report.as_ref()
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.pulling.iter().for_each(JoinHandle::abort);
     }
 }
 

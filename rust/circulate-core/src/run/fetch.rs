@@ -9,7 +9,6 @@ use url::Url;
 
 use super::Pull;
 use super::list_end::SharedProof;
-use super::renewal::AbortOnDrop;
 use crate::api::account::Account;
 use crate::api::client::{Client, PageRequest, header_map};
 use crate::catalog::{Incremental, Pointer, StreamSpec, Template};
@@ -23,6 +22,7 @@ use crate::page::{
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::state::PaginatorProof;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Pages that wait to be taken in while the next one is asked for.
 const PAGES_AHEAD: usize = 1;
@@ -55,7 +55,7 @@ pub(super) struct First<'f> {
 /// The pages from a position on. Dropping it stops the requests.
 pub(super) struct Pages {
     steps: mpsc::Receiver<Result<Step>>,
-    _fetching: AbortOnDrop,
+    _fetching: AbortOnDropHandle<()>,
 }
 
 impl Pages {
@@ -63,7 +63,7 @@ impl Pages {
     pub(super) fn start(pull: &Pull, client: &Arc<Client>, first: First<'_>) -> Result<Self> {
         let (fetcher, request) = Fetcher::new(client, &pull.progress, first)?;
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
-        Ok(Self { steps, _fetching: AbortOnDrop(tokio::spawn(fetcher.run(request, sender))) })
+        Ok(Self { steps, _fetching: AbortOnDropHandle::new(tokio::spawn(fetcher.run(request, sender))) })
     }
 
     /// The next page. After an error, or a page that leads nowhere, there is none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::state::LeasedRun;
 
@@ -12,7 +12,7 @@ use crate::state::LeasedRun;
 /// tried again; if we were taken over meanwhile, the next checkpoint says so.
 pub(super) struct Renewal {
     ending: Arc<Notify>,
-    task: AbortOnDrop,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Renewal {
@@ -24,21 +24,12 @@ impl Renewal {
                 let _ = held.renew().await;
             }
         });
-        Self { ending, task: AbortOnDrop(task) }
+        Self { ending, task: AbortOnDropHandle::new(task) }
     }
 
     /// Lets a renewal that is on its way land: were it cut off, we would not know the version it wrote.
     pub(super) async fn end(mut self) {
         self.ending.notify_one();
-        let _ = (&mut self.task.0).await;
-    }
-}
-
-/// A task that ends with its owner.
-pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+        let _ = (&mut self.task).await;
     }
 }

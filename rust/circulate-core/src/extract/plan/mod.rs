@@ -3,7 +3,9 @@
 mod known;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -129,17 +131,12 @@ fn text_of(json: &[u8]) -> Option<String> {
     (!text.is_empty() && !is_step).then_some(text)
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986, so that an id never leaves its segment.
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+
+/// Percent-encoded, so that an id never leaves its segment.
 fn path_segment(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'.') {
-            segment.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(segment, "%{byte:02X}");
-        }
-        segment
-    })
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

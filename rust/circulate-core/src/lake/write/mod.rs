@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::encode::{Compression, Encoder, Format, Scratch, TableRules, TableState};
 use crate::error::{Error, ErrorKind, Result};
@@ -164,7 +164,7 @@ pub struct ObjectStore {
     next_sequence: u64,
     memory: Memory,
     room: Arc<Room>,
-    running: VecDeque<JoinHandle<Result<ObjectEntry>>>,
+    running: VecDeque<AbortOnDropHandle<Result<ObjectEntry>>>,
     stored: Vec<ObjectEntry>,
     progress: Arc<Progress>,
 }
@@ -204,7 +204,8 @@ impl ObjectStore {
         self.next_sequence += 1;
         let packing = self.room.packing.take(body.len() as u64).await?;
         let (sink, room, looks) = (Arc::clone(&self.sink), Arc::clone(&self.room), self.looks);
-        self.running.push_back(tokio::spawn(store(sink, room, packing, key, records as u64, body, looks)));
+        let storing = tokio::spawn(store(sink, room, packing, key, records as u64, body, looks));
+        self.running.push_back(AbortOnDropHandle::new(storing));
         Ok(())
     }
 
@@ -218,7 +219,7 @@ impl ObjectStore {
 
     /// So that a failure is noticed soon, and not only when all is closed.
     async fn collect_what_is_stored(&mut self) -> Result<()> {
-        while self.running.front().is_some_and(JoinHandle::is_finished) {
+        while self.running.front().is_some_and(AbortOnDropHandle::is_finished) {
             self.collect_one().await?;
         }
         Ok(())
@@ -233,12 +234,6 @@ impl ObjectStore {
         self.progress.count_object(object.bytes);
         self.stored.push(object);
         Ok(())
-    }
-}
-
-impl Drop for ObjectStore {
-    fn drop(&mut self) {
-        self.running.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -7,6 +7,7 @@
 use aws_sdk_s3::types::ChecksumType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -254,17 +255,12 @@ impl S3Bucket {
     }
 }
 
+/// All but slashes and the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 fn escaped(path: &str) -> String {
-    use std::fmt::Write;
-    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
+    utf8_percent_encode(path, RESERVED).to_string()
 }
 
 /// A checksum as S3 writes it, in hex; `None` if it is no SHA-256 of a whole object: one of parts has their number behind it.
