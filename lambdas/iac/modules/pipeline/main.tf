@@ -183,7 +183,7 @@ resource "aws_scheduler_schedule" "this" {
   lifecycle {
     precondition {
       condition     = can(regex(local.schedule, each.value.schedule))
-      error_message = "${var.file}: `${each.value.schedule}` is no schedule: write rate(15 minutes), or cron(0 3 ? * SUN *)."
+      error_message = "${var.file}: invalid schedule `${each.value.schedule}`: write rate(15 minutes), or cron(0 3 ? * SUN *)."
     }
     precondition {
       condition     = length("${replace(var.stream, ".", "-")}-${each.key}") <= 64
