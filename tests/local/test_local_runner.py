@@ -629,7 +629,7 @@ print(*[line for line in lines if "TMPDIR" in line], sep="\\n")
         ({"environment": {"AWS_REGION": "x"}}, "environment leaves AWS_REGION to AWS"),
         ({"environment": {"1X": "x"}}, "environment has no variable of the name '1X'"),
         ({"task_root": Path("/nowhere")}, "task_root is a folder"),
-        ({"layers": (Path("/nowhere"),)}, "/nowhere is none"),
+        ({"layers": (Path("/nowhere"),)}, "/nowhere is not"),
     ],
 )
 def test_settings_beyond_the_limits_of_aws_are_refused(

@@ -150,7 +150,7 @@ def test_places_that_cannot_be_are_refused_before_any_request(
 @pytest.mark.parametrize(
     ("options", "reported"),
     [
-        (["--expected-bucket-owner", "me"], "`me` is no AWS account: it has 12 digits"),
+        (["--expected-bucket-owner", "me"], "invalid AWS account `me`: it has 12 digits"),
         (["--sse", "AES256", "--sse-kms-key-id", "key"], "AES256 takes no KMS key: give `aws:kms`"),
     ],
 )

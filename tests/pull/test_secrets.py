@@ -143,7 +143,7 @@ def test_a_token_that_a_server_sends_back_is_neither_shown_nor_stored(
     echo.respond("/api/v1/users", status, body, WWW_Authenticate=f'Bearer error="x", scope="{CANARY}"', **headers)
     done = cli.pull(OKTA_ORG_URL=echo.url, OKTA_API_TOKEN=CANARY)
     assert (done.code, "***" in done.err) == (1, True), done.err
-    assert "asking again" in done.err
+    assert "retrying" in done.err
     assert_no_canary(everything(cli, done))
 
 
