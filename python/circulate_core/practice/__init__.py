@@ -2,39 +2,8 @@
 
 import warnings
 
-from circulate_practice import (
-    BUCKETS,
-    KINDS,
-    LISTS,
-    Changed,
-    Fault,
-    FaultError,
-    LogEntry,
-    LoggedRecord,
-    OAuthClient,
-    PracticeOrg,
-    TokenRequest,
-    TruthEntry,
-    Window,
-    make_key,
-)
-
-__all__ = [
-    "BUCKETS",
-    "KINDS",
-    "LISTS",
-    "Changed",
-    "Fault",
-    "FaultError",
-    "LogEntry",
-    "LoggedRecord",
-    "OAuthClient",
-    "PracticeOrg",
-    "TokenRequest",
-    "TruthEntry",
-    "Window",
-    "make_key",
-]
+from circulate_practice import *  # noqa: F403 - all that it lists
+from circulate_practice import __all__ as __all__
 
 warnings.warn(
     "circulate_core.practice is now circulate_practice; this name goes with 0.3", DeprecationWarning, stacklevel=2
