@@ -575,7 +575,9 @@ with LocalLambda([function], log=lambda line: print(line, flush=True)) as local:
     with subprocess.Popen(command, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert b"busy\n" in iter(process.stdout.readline, b"")
-        assert len(processes_with(name)) >= 4
+        # A program that was just started shows its environment a little later.
+        while len(processes_with(name)) < 4:
+            assert process.poll() is None
         process.send_signal(number)
         process.communicate(timeout=PATIENCE)
     until = time.monotonic() + PATIENCE

@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from .libc import check, libc
+
 _CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWUSER: Final = 0x10000000
 _CLONE_NEWPID: Final = 0x20000000
@@ -22,8 +24,6 @@ _AT_FDCWD: Final = -100
 _AT_RECURSIVE: Final = 0x8000
 _MOUNT_ATTR_RDONLY: Final = 1
 _TMP: Final = "/tmp/"  # noqa: S108 - where AWS has it
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def enter_namespaces() -> None:
         OSError: This system does not let us.
     """
     user, group = os.geteuid(), os.getegid()
-    _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID), "unshare")
+    check(libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID), "unshare")
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
     _write("/proc/self/gid_map", f"{group} {group} 1")
@@ -118,7 +118,7 @@ def _make_read_only(folder: str) -> None:
     attributes = _MountAttributes(attr_set=_MOUNT_ATTR_RDONLY)
     size = ctypes.sizeof(attributes)
     arguments = (_AT_FDCWD, folder.encode(), _AT_RECURSIVE, ctypes.byref(attributes), ctypes.c_size_t(size))
-    _check(_libc.syscall(_SYS_MOUNT_SETATTR, *arguments), f"making {folder} read-only")
+    check(libc.syscall(_SYS_MOUNT_SETATTR, *arguments), f"making {folder} read-only")
 
 
 def _bind(source: str, place: str) -> None:
@@ -126,14 +126,8 @@ def _bind(source: str, place: str) -> None:
 
 
 def _mount(source: str, place: str, kind: str, flags: int, options: str = "") -> None:
-    result = _libc.mount(source.encode(), place.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
-    _check(result, f"mounting {place}")
-
-
-def _check(result: int, what: str) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+    result = libc.mount(source.encode(), place.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+    check(result, f"mounting {place}")
 
 
 def _write(path: str, text: str) -> None:

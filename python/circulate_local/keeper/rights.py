@@ -6,14 +6,14 @@ Whoever runs functions as root is root in their namespaces too, and could make m
 import ctypes
 from typing import Final
 
+from .libc import check, libc
+
 _PR_CAPBSET_DROP: Final = 24
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 _CAPABILITY_VERSION: Final = 0x20080522
 _MAX_CAPABILITIES: Final = 64
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Header(ctypes.Structure):
@@ -35,18 +35,12 @@ def drop_rights() -> None:
         _prctl(_PR_CAPBSET_DROP, capability)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     none = (_Sets * 2)()
-    _check(_libc.capset(ctypes.byref(_Header(_CAPABILITY_VERSION, 0)), none))
+    check(libc.capset(ctypes.byref(_Header(_CAPABILITY_VERSION, 0)), none), "giving capabilities up")
     # Neither a setuid program nor file capabilities bring them back.
-    _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1))
+    check(_prctl(_PR_SET_NO_NEW_PRIVS, 1), "giving new privileges up")
 
 
 def _prctl(option: int, value: int) -> int:
     arguments = (ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-    result: int = _libc.prctl(ctypes.c_int(option), *arguments)
+    result: int = libc.prctl(ctypes.c_int(option), *arguments)
     return result
-
-
-def _check(result: int) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, "giving rights up")
