@@ -434,7 +434,7 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
     [
         ({"secret": 5}, "invalid argument `secret`: .*expected a string"),
         ({"account": 5}, "invalid argument `account`"),
-        ({"deadline": "soon"}, "invalid argument `deadline`"),
+        ({"deadline": "soon"}, 'invalid argument `deadline`: expected a number, given string "soon"'),
         (
             {"contract": "strict"},
             "invalid argument `contract`: .*expected one of `evolve`",

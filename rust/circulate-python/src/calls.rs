@@ -653,12 +653,25 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str
         let which = argument(&error.path().to_string());
         let reason = error.inner().to_string();
         let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
-        let message = format!("invalid argument{which}: {reason}");
+        let message = format!("invalid argument{which}: {}", in_words(reason));
         to_python(py, &Error::new(ErrorKind::Settings, "read arguments", message), None)
     })
 }
 
 /// The name of an argument, as the functions of the package name it.
+/// What serde says of a value, without the names of our types.
+fn in_words(reason: &str) -> String {
+    let parts = ["invalid type: ", "invalid value: ", "unknown variant "];
+    let found = parts.into_iter().find_map(|part| reason.strip_prefix(part)?.split_once(", expected "));
+    let Some((given, expected)) = found else { return reason.to_owned() };
+    let expected = match expected {
+        "f64" => "a number",
+        "u32" | "u64" | "usize" => "a whole number that is not negative",
+        other => other,
+    };
+    format!("expected {expected}, given {given}")
+}
+
 fn argument(path: &str) -> String {
     let path = path.strip_prefix("from.").unwrap_or(path);
     let path = path.strip_suffix("_seconds").unwrap_or(path);
