@@ -416,12 +416,13 @@ def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
     return lake, f"_circulate/{key}"
 
 
-def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
+def runs(state: str | PathLike[str], *, limit: int = 20, most: int | None = None) -> list[Run]:
     """List the newest runs, newest first.
 
     Args:
         state: State file, or `dynamodb://table`.
-        most: Limit of runs to return.
+        limit: How many runs to return at most.
+        most: The earlier name of `limit`, which goes with 0.3.
 
     Returns:
         Entries of the run ledger.
@@ -429,19 +430,28 @@ def runs(state: str | PathLike[str], *, most: int = 20) -> list[Run]:
     Raises:
         StateError: The file does not exist, or is not a state file.
     """
-    return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), most)))
+    if most is not None:
+        warnings.warn("`most` is deprecated; use `limit`", DeprecationWarning, stacklevel=2)
+        limit = most
+    return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), limit)))
 
 
-def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+def manifest(
+    run: str | PathLike[str] | Report | Run | None = None,
+    *,
+    to: str | PathLike[str] | None = None,
+    of: str | PathLike[str] | Report | Run | None = None,
+) -> Manifest:
     """Read the manifest of a run, from a lake that is a folder.
 
     Only manifests are read, and checked against the digests that they hold of each other; `circulate_core.verify` reads
     the objects, too.
 
     Args:
-        of: Path of its index, below the `_circulate` folder of the lake; or a report or an entry of `runs`, which name
+        run: Path of its index, below the `_circulate` folder of the lake; or a report or an entry of `runs`, which name
             it.
-        to: The lake, if it is elsewhere than a report or an entry says, or if `of` is a key below it.
+        to: The lake, if it is elsewhere than a report or an entry says, or if `run` is a key below it.
+        of: The earlier name of `run`, which goes with 0.3.
 
     Raises:
         SettingsError: It has no manifest, or the manifest is in a bucket.
@@ -451,7 +461,13 @@ def manifest(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] 
     """
     from circulate_core import manifests  # noqa: PLC0415 - seldom needed
 
-    return manifests.find(of, to=to)
+    if of is not None:
+        warnings.warn("`of` is deprecated; use `run`", DeprecationWarning, stacklevel=2)
+        run = of
+    if run is None:
+        message = "`run` is missing: give the path of a manifest, a report or an entry of `runs`"
+        raise SettingsError(message)
+    return manifests.find(run, to=to)
 
 
 def gc(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from circulate_core.types import Snapshot
 
-MOST = 1_000
+MAX_POINTS = 1_000
 """Points that a history holds at most."""
 
 
@@ -64,7 +64,7 @@ class History:
         if self._seen % self._every == 0:
             self._kept.append(self._newest)
         self._seen += 1
-        if len(self._kept) == MOST:
+        if len(self._kept) == MAX_POINTS:
             del self._kept[1::2]
             self._every *= 2
 

@@ -27,9 +27,9 @@ SCHEMA = 1
 """The version of manifests that this version of the package reads."""
 
 
-def find(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+def find(run: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
     """Return the manifest of a run; see `circulate_core.manifest`."""
-    place, key = _named(of) if isinstance(of, Mapping) else ("", os.fspath(of))
+    place, key = _named(run) if isinstance(run, Mapping) else ("", os.fspath(run))
     place = place if to is None else os.fspath(to)
     path = f"{place}/{key}" if place else key
     if "://" in path:
@@ -43,11 +43,11 @@ def find(of: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | No
     return Manifest(lake, path)
 
 
-def _named(of: Mapping[str, Any]) -> tuple[str, str]:
+def _named(run: Mapping[str, Any]) -> tuple[str, str]:
     """Return the lake and the key that a report or an entry of the ledger names."""
-    key, place = of.get("manifest"), of.get("destination")
+    key, place = run.get("manifest"), run.get("destination")
     if not isinstance(key, str) or not isinstance(place, str):
-        message = f"run {of.get('run_id')} has no manifest: it is {of.get('status', 'unknown')}"
+        message = f"run {run.get('run_id')} has no manifest: it is {run.get('status', 'unknown')}"
         raise SettingsError(message, hint="a run gets its manifest when it is finished: pull again")
     if place == "reader":
         message = "what was read has no manifest: it was not stored"

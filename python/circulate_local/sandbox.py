@@ -20,7 +20,7 @@ from circulate_local.journal import Journal
 from circulate_local.keeper.mounts import RootPlan
 
 _MEGABYTE: Final = 1_048_576
-_MOST: Final = 262_144
+_MAX_MESSAGE_BYTES: Final = 262_144
 _ANSWER_SECONDS: Final = 30
 _KEEPER: Final = "import sys; sys.path.append(sys.argv[1]); from keeper.main import main; main()"
 
@@ -134,7 +134,7 @@ class Sandbox:
 
     def _receive(self) -> bytes:
         try:
-            return self._socket.recv(_MOST)
+            return self._socket.recv(_MAX_MESSAGE_BYTES)
         except OSError:
             return b""
 

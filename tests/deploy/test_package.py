@@ -21,7 +21,7 @@ from support.packages import (
     write,
 )
 
-from circulate_core.aws.packaging import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
+from circulate_core.aws.packaging import MAX_UNZIPPED, MAX_ZIPPED, Package, Packages
 from circulate_core.aws.project import described
 from circulate_core.exceptions import LimitError
 
@@ -232,15 +232,15 @@ def test_a_place_that_cannot_be_written_to_is_reported(cli: Cli, wheel: Path) ->
 
 @pytest.mark.usefixtures("lambdas")
 def test_what_lambda_would_not_take_is_not_written(cli: Cli, build: Path) -> None:
-    wheel = make_wheel(cli.folder, engine=bytes(MOST_UNZIPPED // 2))
+    wheel = make_wheel(cli.folder, engine=bytes(MAX_UNZIPPED // 2))
     assert_reports(cli("package", "--wheel", wheel), 1, "all layers unzip to 262,", "Lambda takes at most 262,144,000")
     assert not build.exists()
 
 
 def test_a_zip_that_is_too_large_to_upload_is_reported() -> None:
     function = Package("users.zip", None, b"", unzipped=0)
-    layer = Package("core-layer.zip", "circulate-core", bytes(MOST_ZIPPED), unzipped=MOST_UNZIPPED)
+    layer = Package("core-layer.zip", "circulate-core", bytes(MAX_ZIPPED), unzipped=MAX_UNZIPPED)
     Packages(architecture="x86_64", functions=[function], layers=[layer]).check_limits()
-    layer = Package("core-layer.zip", "circulate-core", bytes(MOST_ZIPPED + 1), unzipped=0)
+    layer = Package("core-layer.zip", "circulate-core", bytes(MAX_ZIPPED + 1), unzipped=0)
     with pytest.raises(LimitError, match=r"core-layer.zip has 52,428,801 bytes; Lambda takes at most 52,428,800"):
         Packages(architecture="x86_64", functions=[function], layers=[layer]).check_limits()

@@ -296,7 +296,7 @@ def test_apps_can_be_changed_over_http(serve: Serve) -> None:
 
     assert post("add_app?users=3&groups=1") == {"id": app_ids(org)[1]}
     first, added = app_ids(org)
-    assert isinstance(post(f"change_children?of=app_users&parent={first}&add=2&update=1&remove=1"), dict)
+    assert isinstance(post(f"change_children?list=app_users&parent={first}&add=2&update=1&remove=1"), dict)
     assert len(digests(org, "app_users", first)) == 3
     post(f"forbid?id={first}")
     assert client.get(f"{APPS}/{first}/users").status == 403
@@ -304,7 +304,7 @@ def test_apps_can_be_changed_over_http(serve: Serve) -> None:
     post(f"rename?id={first}")
     assert "renamed" in client.get(f"{APPS}/{first}").json["label"]
     post(f"delete?id={added}")
-    lines = client.get("/_practice/truth?of=app_users").body.splitlines()
+    lines = client.get("/_practice/truth?list=app_users").body.splitlines()
     assert [json.loads(line) for line in lines] == list(org.truth("app_users"))
 
 
@@ -313,9 +313,9 @@ def test_apps_can_be_changed_over_http(serve: Serve) -> None:
     [
         ("POST delete?id=0oa1", 404),
         ("POST delete", 400),
-        ("POST change_children?of=users&parent=0oa1", 404),
+        ("POST change_children?list=users&parent=0oa1", 404),
         ("POST add_app?users=x", 400),
-        ("GET truth?of=nobody", 404),
+        ("GET truth?list=nobody", 404),
         ("GET windows?bucket=/api/v1/zones", 404),
     ],
 )

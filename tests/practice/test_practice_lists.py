@@ -279,10 +279,10 @@ def test_an_unknown_name_cannot_be_unavailable(unavailable: str) -> None:
 
 def test_the_same_lists_are_steered_over_http(serve: Serve) -> None:
     org, client = serve(devices=2)
-    added = client.get("/_practice/add?of=devices", method="POST").json["id"]
+    added = client.get("/_practice/add?list=devices", method="POST").json["id"]
     assert [entry["id"] for entry in org.truth("devices")][-1] == added
-    assert client.get("/_practice/add?of=users", method="POST").status == 404
-    reported = [json.loads(line)["id"] for line in client.get("/_practice/truth?of=devices").body.splitlines()]
+    assert client.get("/_practice/add?list=users", method="POST").status == 404
+    reported = [json.loads(line)["id"] for line in client.get("/_practice/truth?list=devices").body.splitlines()]
     assert reported[-1] == added
 
 

@@ -196,5 +196,5 @@ def test_events_can_be_added_over_http(serve: Serve, clock: Clock) -> None:
     reply = client.get("/_practice/add_events?count=2&late=1h", method="POST")
     assert reply.json["uuids"] == persisted(org)
     assert {entry["lastUpdated"] for entry in org.truth("logs")} == {at(clock, -3600)}
-    lines = client.get("/_practice/truth?of=logs").body.splitlines()
+    lines = client.get("/_practice/truth?list=logs").body.splitlines()
     assert [json.loads(line) for line in lines] == list(org.truth("logs"))

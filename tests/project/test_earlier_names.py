@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.cli import StartOrg
+from support.cli import CliFor, StartOrg
+from support.practice_client import Client
 
 import circulate_core
 from circulate_core.views import ReportView
@@ -55,6 +56,35 @@ def test_the_gaps_of_a_manifest_are_read_by_both_names(tmp_path: Path, member: s
     with pytest.warns(DeprecationWarning, match=r"use `Manifest\.gaps`") as warned:
         assert manifest.holes == ["id 1"]
     assert warned[0].filename == __file__
+
+
+def test_runs_are_bound_by_the_earlier_name_of_the_limit(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=3)
+    settings = {"org_url": org.url, "api_token": org.token}
+    reports = [circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, mode="full") for _ in "ab"]
+    state = tmp_path / "lake/.circulate/state.db"
+    with pytest.warns(DeprecationWarning, match="use `limit`"):
+        runs = circulate_core.runs(state, most=1)
+    assert [run["run_id"] for run in runs] == [reports[1]["run_id"]]
+    with pytest.warns(DeprecationWarning, match="use `run`"):
+        manifest = circulate_core.manifest(of=reports[0])
+    assert manifest.run_id == reports[0]["run_id"]
+
+
+def test_the_earlier_flag_of_the_limit_works(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=3))
+    for _ in "ab":
+        cli.pull("--full")
+    listed = cli("runs", *cli.place.arguments, "--most", "1", "--json")
+    assert len(json.loads(listed.out)) == 1
+
+
+def test_control_routes_take_a_list_by_the_earlier_name(start_org: StartOrg) -> None:
+    client = Client(start_org(users=3, devices=2))
+    truth = [client.get(f"/_practice/truth?{name}=devices").body for name in ("list", "of")]
+    assert truth[0] == truth[1]
+    assert len(truth[0].splitlines()) == 2
+    client.close()
 
 
 def test_a_pull_takes_its_idempotency_key_by_the_earlier_name(start_org: StartOrg, tmp_path: Path) -> None:

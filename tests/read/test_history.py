@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from circulate_core.history import MOST, History
+from circulate_core.history import MAX_POINTS, History
 from circulate_core.types import Snapshot
 from circulate_core.watch import Watch
 
@@ -60,15 +60,15 @@ def test_an_empty_history_is_empty() -> None:
     assert (history.points, history.waits, history.seconds, len(history)) == ([], [], 0.0, 0)
 
 
-@pytest.mark.parametrize("count", [1, MOST - 1, MOST, MOST + 1, 2_345, 100_000])
+@pytest.mark.parametrize("count", [1, MAX_POINTS - 1, MAX_POINTS, MAX_POINTS + 1, 2_345, 100_000])
 def test_a_history_stays_small_and_evenly_spread(count: int) -> None:
     history = history_of(*((float(second), snapshot(records=second)) for second in range(count)))
     seconds = [point.seconds for point in history.points]
-    assert len(seconds) <= MOST
+    assert len(seconds) <= MAX_POINTS
     assert (seconds[0], seconds[-1]) == (0.0, count - 1.0)
     apart = {later - earlier for earlier, later in itertools.pairwise(seconds[:-1])}
     assert len(apart) <= 1
-    assert len(seconds) >= min(count, MOST // 2)
+    assert len(seconds) >= min(count, MAX_POINTS // 2)
 
 
 def test_waits_are_known_from_what_they_added_up_to() -> None:

@@ -86,7 +86,7 @@ class Cli:
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs of the place, newest first."""
         listed: list[dict[str, Any]] = json.loads(
-            self("runs", *self.place.arguments, "--most", "1000000", "--json").out
+            self("runs", *self.place.arguments, "--limit", "1000000", "--json").out
         )
         return listed
 

@@ -50,7 +50,8 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
             report["status"],
             response,
             stopped_by=report["stopped_by"],
-            holes=len(gaps),
+            gaps=len(gaps),
+            holes=len(gaps),  # its name before 0.2, for queries of the log; it goes with 0.3
             ends=report["ends"]["counts"],
             contradicted=report["ends"]["contradicted"],
             warnings=report["warnings"],

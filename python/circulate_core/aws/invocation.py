@@ -18,7 +18,7 @@ T = TypeVar("T")
 FLAG = re.compile(r"--(since|until)\b")
 
 LEAST_TIME_S = 0.5
-LEAST_MARGIN_S, MOST_MARGIN_S = 1.5, 20.0
+MIN_MARGIN_S, MAX_MARGIN_S = 1.5, 20.0
 """What is left of an invocation's time to end what was begun and to write where it stands."""
 MB = 1_000_000
 REST_OF_PROCESS_MB = 60
@@ -53,7 +53,7 @@ def seconds_left(context: Context) -> float:
 
 def margin(left: float) -> float:
     """Return how many of the seconds that are left are kept for the end of the invocation."""
-    return min(max(left * 0.15, LEAST_MARGIN_S), MOST_MARGIN_S, left / 2)
+    return min(max(left * 0.15, MIN_MARGIN_S), MAX_MARGIN_S, left / 2)
 
 
 def memory(context: Context, *, tables: bool = False) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from datetime import datetime
@@ -25,7 +26,6 @@ from circulate_core.console import counted, paint, say, size, span, table, utc
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from circulate_core.settings import Configured
@@ -156,13 +156,15 @@ def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate runs`."""
     parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
     add_state_option(parser)
-    parser.add_argument("--most", metavar="N", type=int, default=20, help="number of runs to show (default: 20)")
+    parser.add_argument("--limit", metavar="N", type=int, default=20, help="number of runs to show (default: 20)")
+    # Its name before 0.2, which goes with 0.3.
+    parser.add_argument("--most", dest="limit", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="write the runs as JSON")
 
 
 def run_runs(args: argparse.Namespace) -> int:
     """Write what earlier runs did."""
-    runs = circulate_core.runs(lake_state(args), most=args.most)
+    runs = circulate_core.runs(lake_state(args), limit=args.limit)
     if args.json:
         print(json.dumps(runs))
         return 0

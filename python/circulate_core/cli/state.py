@@ -131,7 +131,7 @@ def _reset(args: argparse.Namespace, path: str) -> int:
 
 
 def _decide(args: argparse.Namespace, path: str) -> int:
-    found = [run for run in circulate_core.runs(path, most=1_000_000) if run["run_id"] == args.run_id]
+    found = [run for run in circulate_core.runs(path, limit=1_000_000) if run["run_id"] == args.run_id]
     if not found:
         message = f"this state knows no run `{args.run_id}`"
         raise SettingsError(message, hint="`circulate runs --json` shows them")

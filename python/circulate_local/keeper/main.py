@@ -15,7 +15,7 @@ from .mounts import RootPlan, enter_namespaces, enter_root
 from .processes import Processes
 
 _POLL_SECONDS: Final = 0.05
-_MOST: Final = 262_144
+_MAX_MESSAGE_BYTES: Final = 262_144
 """Bytes a message may have."""
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Serve the socket whose descriptor is the last argument."""
     connection = socket.socket(fileno=int(sys.argv[-1]))
     os.set_inheritable(connection.fileno(), False)  # noqa: FBT003 - as the standard library has it
-    settings = json.loads(connection.recv(_MOST))
+    settings = json.loads(connection.recv(_MAX_MESSAGE_BYTES))
     if settings["root"]:
         try:
             enter_namespaces()
@@ -89,7 +89,7 @@ class _Keeper:
         Raises:
             ConnectionError: The socket was closed.
         """
-        data, descriptors, _, _ = socket.recv_fds(self._connection, _MOST, 1)
+        data, descriptors, _, _ = socket.recv_fds(self._connection, _MAX_MESSAGE_BYTES, 1)
         if not data:
             raise ConnectionResetError
         for descriptor in descriptors:

@@ -4,15 +4,15 @@ They need no token, count against no limit and are not in the log.
 
 | route | what it does |
 |---|---|
-| `GET truth?of=LIST` | returns the newest version of every record of a list, as NDJSON; without a list of the users |
+| `GET truth?list=LIST` | returns the newest version of every record of a list, as NDJSON; without a list of the users |
 | `GET windows?bucket=PATH` | returns how many requests came when, of one bucket or of all |
 | `POST change?count=N` | changes N users |
 | `POST add_app?users=N&groups=N`, `POST add_group?members=N` | adds an app or a group |
-| `POST add?of=LIST` | adds a record to any other list whose records can be added |
+| `POST add?list=LIST` | adds a record to any other list whose records can be added |
 | `POST add_events?count=N&late=TIME` | adds events to the system log, published that long ago |
 | `POST delete?id=ID`, `POST rename?id=ID` | deletes or renames a record of any such list |
 | `POST forbid?id=ID`, `POST allow?id=ID` | refuses the lists below a user, an app or a group; serves them again |
-| `POST change_children?of=LIST&parent=ID&add=N&update=N&remove=N` | changes a list below a user, an app or a group |
+| `POST change_children?list=LIST&parent=ID&add=N&update=N&remove=N` | changes a list below a user, an app or a group |
 """
 
 import json
@@ -49,7 +49,7 @@ class Control:
                 "id": content.add_app(users=given.number("users"), groups=given.number("groups"))
             },
             "add_group": lambda given: {"id": content.add_group(members=given.number("members"))},
-            "add": lambda given: {"id": content.add(given["of"])},
+            "add": lambda given: {"id": content.add(given["list"])},
             "add_events": lambda given: {
                 "uuids": content.events.add(given.number("count", 1), late=parse_duration(given.get("late", "0s")))
             },
@@ -63,10 +63,10 @@ class Control:
     def respond(self, method: str, target: str) -> Response | Iterator[bytes]:
         """Return the response to a control request; the truth, which may be long, piece by piece as NDJSON."""
         path, _, query = target.partition("?")
-        given, name = _Values(parse_qsl(query)), path.removeprefix(PREFIX)
+        given, name = _Values(parse_qsl(query)).renamed(), path.removeprefix(PREFIX)
         try:
             if (method, name) == ("GET", "truth"):
-                return _lines(self._content.truth(given.get("of", "users")))
+                return _lines(self._content.truth(given.get("list", "users")))
             if (method, name) == ("GET", "windows"):
                 return _json(200, [asdict(window) for window in self._windows(given.get("bucket"))])
             if method == "POST" and name in self._posts:
@@ -82,11 +82,15 @@ class Control:
 
     def _change_children(self, given: "_Values") -> dict[str, list[str]]:
         numbers = {name: given.number(name) for name in ("add", "update", "remove")}
-        return self._content.change_children(given["of"], given["parent"], **numbers)._asdict()
+        return self._content.change_children(given["list"], given["parent"], **numbers)._asdict()
 
 
 class _Values(dict[str, str]):
     """The query of a control request."""
+
+    def renamed(self) -> "_Values":
+        """Return it with `list`, whose name was `of` before 0.2; that goes with 0.3."""
+        return _Values({"list" if name == "of" else name: value for name, value in self.items()})
 
     def __missing__(self, name: str) -> str:
         message = f"{name} is missing"

@@ -4,6 +4,6 @@ Nothing here runs on AWS, and none of it is in what is made.
 """
 
 from circulate_core.aws.packaging.assemble import package
-from circulate_core.aws.packaging.package import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
+from circulate_core.aws.packaging.package import MAX_UNZIPPED, MAX_ZIPPED, Package, Packages
 
-__all__ = ["MOST_UNZIPPED", "MOST_ZIPPED", "Package", "Packages", "package"]
+__all__ = ["MAX_UNZIPPED", "MAX_ZIPPED", "Package", "Packages", "package"]

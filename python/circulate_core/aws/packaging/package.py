@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from circulate_core.aws.packaging.archive import File
 
 MIB = 1024 * 1024
-MOST_ZIPPED = 50 * MIB
+MAX_ZIPPED = 50 * MIB
 """Bytes of a zip that is uploaded to Lambda itself, not by way of S3."""
-MOST_UNZIPPED = 250 * MIB
+MAX_UNZIPPED = 250 * MIB
 """Bytes of a function's code and all its layers."""
 
 
@@ -92,10 +92,10 @@ class Packages:
             LimitError: It would not.
         """
         for each in self.all:
-            if each.zipped > MOST_ZIPPED:
-                message = f"{each.file} has {each.zipped:,} bytes; Lambda takes at most {MOST_ZIPPED:,}"
+            if each.zipped > MAX_ZIPPED:
+                message = f"{each.file} has {each.zipped:,} bytes; Lambda takes at most {MAX_ZIPPED:,}"
                 raise LimitError(message, operation="package")
-        if self.largest_unzipped > MOST_UNZIPPED:
-            unzipped = f"{self.largest_unzipped:,} bytes; Lambda takes at most {MOST_UNZIPPED:,}"
+        if self.largest_unzipped > MAX_UNZIPPED:
+            unzipped = f"{self.largest_unzipped:,} bytes; Lambda takes at most {MAX_UNZIPPED:,}"
             message = f"the largest function and all layers unzip to {unzipped}"
             raise LimitError(message, operation="package")
