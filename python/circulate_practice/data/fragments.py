@@ -1,5 +1,6 @@
 """What the writers of records share: orders of members, the attributes that break careless readers, padding."""
 
+import hashlib
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
@@ -26,13 +27,13 @@ class Extras:
     """Attributes for the places where Okta's description allows any.
 
     Args:
-        first: Where in the kinds the first record begins.
+        key: Sets the records of one list apart from others: where in the kinds the first one begins follows from it.
         edge_cases: Whether they are those of `EDGE_CASES`. Without them DuckDB, Arrow, ... take the records.
     """
 
-    def __init__(self, first: int, *, edge_cases: bool) -> None:
+    def __init__(self, key: bytes, *, edge_cases: bool) -> None:
         self._kinds = tuple(EDGE_CASES.values()) if edge_cases else _HARMLESS
-        self._first = first
+        self._first = hashlib.blake2b(key).digest()[0]
 
     def of(self, number: int, noise: int) -> bytes:
         """Return one or two of the kinds: the first in turn, so that none is missing, the other by chance."""

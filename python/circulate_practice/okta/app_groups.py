@@ -1,6 +1,5 @@
 """Which groups are assigned to each app, and the records of these assignments byte by byte."""
 
-import hashlib
 from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
@@ -35,7 +34,7 @@ class AppGroups(Children):
     ) -> None:
         super().__init__(NAME, apps, sizes, len(groups), seed, clock=clock, cache=cache)
         self._groups = groups
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
         noise, updated, group_id = child.noise, timestamp(child.updated), self._groups.id_of(child.number)

@@ -1,6 +1,5 @@
 """Who is assigned to each app: the users of an app, and their records byte by byte."""
 
-import hashlib
 from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
@@ -45,7 +44,7 @@ class AppUsers(Children):
     ) -> None:
         super().__init__(NAME, apps, sizes, len(directory), seed, clock=clock, cache=cache)
         self._directory = directory
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
         noise, updated = child.noise, timestamp(child.updated)

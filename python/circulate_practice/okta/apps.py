@@ -104,7 +104,7 @@ class Apps(Editable):
     def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(NAME, "AppInstance", count, Ids(seed, APP), seed, clock=clock, cache=cache)
         self._key = b"app:%d" % seed
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
 
     def _append(self, now: int) -> int:

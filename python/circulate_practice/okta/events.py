@@ -50,7 +50,7 @@ class EventWriter:
         self._user_ids, self._app_ids = Ids(seed, USER), Ids(seed, APP)
         self._people = UserWriter(seed, self._user_ids)
         self._users = max(1, users)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def uuid(self, number: int) -> bytes:
         """Return the `uuid` of event `number`."""

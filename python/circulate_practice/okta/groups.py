@@ -44,7 +44,7 @@ class Groups(Editable):
         super().__init__(NAME, "UserGroup", count, Ids(seed, GROUP), seed, clock=clock, cache=cache)
         self._key = b"group:%d" % seed
         self._apps = Ids(seed, APP)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
         self._type = self._start.choices(count, _TYPE_OF_BYTE)
         if count:
             self._type[0] = TYPES.index("BUILT_IN")

@@ -1,6 +1,5 @@
 """The factors of each user, byte by byte."""
 
-import hashlib
 from typing import Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
@@ -47,7 +46,7 @@ class UserFactors(Children):
     ) -> None:
         super().__init__(NAME, directory, sizes, _POOL, seed, clock=clock, cache=cache)
         self._factor_ids = Ids(seed, FACTOR)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
         noise, updated, factor_id = child.noise, timestamp(child.updated), self._factor_ids.id_of(child.number)

@@ -1,6 +1,5 @@
 """The roles of each user, and the list of all users who have any, byte by byte."""
 
-import hashlib
 import random
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -56,7 +55,7 @@ class UserRoles(Children):
         choice = random.Random(f"holders:{seed}")  # noqa: S311 - repeatable, not secret
         self._holders = frozenset(choice.sample(range(len(directory)), min(holders, len(directory))))
         self._role_ids = Ids(seed, ROLE)
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def holders(self) -> list[int]:
         """Return the indices of the users who have roles now, in order."""

@@ -63,7 +63,7 @@ class UserWriter:
         self._ids = ids
         self._key = b"user:%d" % seed
         digest = hashlib.blake2b(self._key).digest()
-        self._extras = Extras(digest[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
         self._types = tuple(b'{"id":"oty%b"}' % digest[at : at + 4].hex().encode().ljust(17, b"X") for at in (8, 12))
 
     def record(self, row: Row) -> bytes:

@@ -73,7 +73,7 @@ class Inventory(Editable):
         super().__init__(name, kind, count, Ids(seed, prefix), seed, clock=clock, cache=cache)
         self._key = b"%b:%d" % (name.encode(), seed)
         self._address = ORG_URL + path.encode()
-        self._extras = Extras(hashlib.blake2b(self._key).digest()[0], edge_cases=edge_cases)
+        self._extras = Extras(self._key, edge_cases=edge_cases)
 
     @abstractmethod
     def _members(self, entry: Entry) -> tuple[bytes, ...]:
