@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypedDict, TypeVar
 
 from circulate_practice.data.sizes import Sizes
-from circulate_practice.okta.api_tokens import ApiTokens
 from circulate_practice.okta.app_groups import AppGroups
 from circulate_practice.okta.app_users import AppUsers
 from circulate_practice.okta.apps import Apps
-from circulate_practice.okta.authorization_servers import AuthorizationServers
 from circulate_practice.okta.devices import Devices
 from circulate_practice.okta.directory import Directory
 from circulate_practice.okta.events import EventWriter
 from circulate_practice.okta.groups import Groups
+from circulate_practice.okta.inventories import API_TOKENS, AUTHORIZATION_SERVERS, ZONES
 from circulate_practice.okta.members import Members
 from circulate_practice.okta.policies import TYPES, Policies
 from circulate_practice.okta.routes import Place
@@ -21,10 +20,10 @@ from circulate_practice.okta.system_log import SystemLog
 from circulate_practice.okta.unavailable import Unavailable
 from circulate_practice.okta.user_factors import UserFactors
 from circulate_practice.okta.user_roles import RoleAssignees, UserRoles
-from circulate_practice.okta.zones import Zones
 from circulate_practice.paging.children import Changed, Children
 from circulate_practice.paging.collection import Clock, Collection, TruthEntry
 from circulate_practice.paging.editable import Editable
+from circulate_practice.paging.inventory import Inventory
 from circulate_practice.paging.listing import ListQuery, Source
 from circulate_practice.paging.pages import PageCache, Record
 from circulate_practice.server.responses import Refusal
@@ -88,9 +87,9 @@ class Content:
             "groups": self.groups,
             "devices": Devices(amounts.devices, seed, **shared),
             "policies": Policies(amounts.policies, unavailable.policy_types, seed, **shared),
-            "api_tokens": ApiTokens(amounts.api_tokens, seed, **shared),
-            "zones": Zones(amounts.zones, seed, **shared),
-            "authorization_servers": AuthorizationServers(amounts.authorization_servers, seed, **shared),
+            "api_tokens": Inventory(API_TOKENS, amounts.api_tokens, seed, **shared),
+            "zones": Inventory(ZONES, amounts.zones, seed, **shared),
+            "authorization_servers": Inventory(AUTHORIZATION_SERVERS, amounts.authorization_servers, seed, **shared),
         }
         self._tops: dict[str, Collection] = {"users": self.users, **self._editable}
         roles = UserRoles(self.users, amounts.role_assignees, amounts.user_roles, seed, **shared)

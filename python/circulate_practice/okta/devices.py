@@ -5,42 +5,57 @@ from typing import Final
 from circulate_practice.data.ids import DEVICE
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
-from circulate_practice.paging.inventory import Entry, Inventory
+from circulate_practice.paging.inventory import Form, Inventory, Values
 from circulate_practice.paging.pages import PageCache
 
-NAME: Final = "devices"
-PATH: Final = "/api/v1/devices"
 STATUSES: Final = ("ACTIVE", "SUSPENDED", "UNSUSPENDED", "DEACTIVATED")
 _STATUS_OF_BYTE: Final = bytes([1] * 20 + [2] * 12 + [3] * 24 + [0] * 200)
-_NAMES: Final = (
-    b"MacBook of Zo\\u00eb",
-    "営業 Laptop".encode(),
-    rb"R\u0026D \/ bench",
-    b"Pixel 9",
-    "Kiosk Zürich".encode(),
-)
-_MAKES: Final = (
-    (
-        b'"platform":"MACOS","manufacturer":"APPLE","model":"MacBookPro18,3","osVersion":"15.1.0",'
-        b'"diskEncryptionType":"ALL_INTERNAL_VOLUMES","udid":"36A56558-1793-5B3A-8362-%04X"'
+FORM: Final = Form(
+    name="devices",
+    kind="Device",
+    path="/api/v1/devices",
+    prefix=DEVICE,
+    members=(
+        '"status":"<status>"',
+        (
+            '"profile":{"displayName":"<name> <suffix>",<make>,"serialNumber":"XX<number:05d>",'
+            '"registered":<registered>,"secureHardwarePresent":<secure>,<extras>}'
+        ),
+        '"resourceType":"UDDevice","resourceDisplayName":{"value":"<name> <suffix>","sensitive":false}',
+        '"resourceId":"<id>"',
+        '"_links":{"self":{"href":"<here>","hints":{"allow":["GET","PUT"]}},"users":{"href":"<here>/users"}}',
     ),
-    (
-        b'"platform":"WINDOWS","manufacturer":"LENOVO","model":"20XW","osVersion":"10.0.26100.2314",'
-        b'"diskEncryptionType":"NONE","sid":"S-1-5-21-1004336348-%d"'
-    ),
-    (
-        b'"platform":"IOS","manufacturer":"APPLE","model":"iPhone15,2","osVersion":"18.0","integrityJailbreak":false,'
-        b'"udid":"00008110-%016X"'
-    ),
-    (
-        b'"platform":"ANDROID","manufacturer":"Google","model":"Pixel 9","osVersion":"15:2024-11-05",'
-        b'"diskEncryptionType":"USER","meid":"%014X"'
-    ),
+    chosen={
+        "name": (0, (r"MacBook of Zo\u00eb", "営業 Laptop", r"R\u0026D \/ bench", "Pixel 9", "Kiosk Zürich")),
+        "make": (
+            1,
+            (
+                (
+                    '"platform":"MACOS","manufacturer":"APPLE","model":"MacBookPro18,3","osVersion":"15.1.0",'
+                    '"diskEncryptionType":"ALL_INTERNAL_VOLUMES","udid":"36A56558-1793-5B3A-8362-<number:04X>"'
+                ),
+                (
+                    '"platform":"WINDOWS","manufacturer":"LENOVO","model":"20XW","osVersion":"10.0.26100.2314",'
+                    '"diskEncryptionType":"NONE","sid":"S-1-5-21-1004336348-<number:d>"'
+                ),
+                (
+                    '"platform":"IOS","manufacturer":"APPLE","model":"iPhone15,2","osVersion":"18.0",'
+                    '"integrityJailbreak":false,"udid":"00008110-<number:016X>"'
+                ),
+                (
+                    '"platform":"ANDROID","manufacturer":"Google","model":"Pixel 9","osVersion":"15:2024-11-05",'
+                    '"diskEncryptionType":"USER","meid":"<number:014X>"'
+                ),
+            ),
+        ),
+        "registered": (2, ("true", "false")),
+        "secure": (3, ("true", "false")),
+    },
 )
 
 
 class Devices(Inventory):
-    """All devices of one org.
+    """All devices of one org, which can be filtered by their status.
 
     Args:
         count: How many there are at the start.
@@ -50,10 +65,8 @@ class Devices(Inventory):
         cache: Where rendered pages are kept.
     """
 
-    def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
-        super().__init__(
-            NAME, "Device", PATH, count, seed, prefix=DEVICE, clock=clock, edge_cases=edge_cases, cache=cache
-        )
+    def __init__(self, count: int, seed: int, *, clock: Clock, edge_cases: bool, cache: PageCache) -> None:
+        super().__init__(FORM, count, seed, clock=clock, edge_cases=edge_cases, cache=cache)
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
 
     def _append(self, now: int) -> int:
@@ -67,21 +80,5 @@ class Devices(Inventory):
             "id": id_in(self._ids),
         }
 
-    def _members(self, entry: Entry) -> tuple[bytes, ...]:
-        noise, name = entry.noise, b"%b %b" % (_NAMES[entry.noise[0] % len(_NAMES)], entry.suffix)
-        return (
-            b'"status":"%b"' % STATUSES[self._status[entry.number]].encode(),
-            b'"profile":{"displayName":"%b",%b,"serialNumber":"XX%05d","registered":%b,"secureHardwarePresent":%b,%b}'
-            % (
-                name,
-                _MAKES[noise[1] & 3] % entry.number,
-                entry.number,
-                (b"true", b"false")[noise[2] & 1],
-                (b"true", b"false")[noise[3] & 1],
-                entry.extras,
-            ),
-            b'"resourceType":"UDDevice","resourceDisplayName":{"value":"%b","sensitive":false}' % name,
-            b'"resourceId":"%b"' % entry.id,
-            b'"_links":{"self":{"href":"%b","hints":{"allow":["GET","PUT"]}},"users":{"href":"%b/users"}}'
-            % (entry.here, entry.here),
-        )
+    def _own_values(self, index: int) -> Values:
+        return {"status": STATUSES[self._status[index]].encode()}
