@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from circulate_core.loopback_server import HOST
 from circulate_local.environment import Respond
 from circulate_local.events import Call
 from circulate_local.function import Function
-from circulate_local.http_server import HOST, JSON_TYPE, HttpResponse, LoopbackServer, Request, json_response
+from circulate_local.http_server import JSON_TYPE, HttpResponse, LoopbackServer, Request, json_response
 from circulate_local.invocation import Invocation, Response
 from circulate_local.refusals import (
     MAX_BYTES,
@@ -63,7 +64,7 @@ class InvokeApi:
     @property
     def url(self) -> str:
         """The endpoint for clients."""
-        return f"http://{self._server.address}"
+        return self._server.url
 
     def close(self) -> None:
         """Take no more calls, and try none again."""

@@ -1,8 +1,8 @@
 """The practice org: an Okta-shaped API on loopback, to pull from without an account and to test against.
 
 Its digest log says what was really handed over, byte for byte, which makes it the truth that tests and benchmarks
-compare a data lake with. It uses nothing of the engine, and the standard library only; OAuth clients with keys need
-`joserfc` too.
+compare a data lake with. It uses nothing of the engine: besides the standard library only the base of servers on
+loopback that it shares with the local Lambda runner, and `joserfc` for OAuth clients with keys.
 """
 
 from circulate_practice.oauth.clients import OAuthClient

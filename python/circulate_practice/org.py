@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from circulate_core.loopback_server import HOST
 from circulate_practice.data.sizes import Sizes
 from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.dpop import Proofs
@@ -25,14 +26,13 @@ from circulate_practice.server.access import Access
 from circulate_practice.server.api import Api
 from circulate_practice.server.control import Control
 from circulate_practice.server.faults import Fault, FaultPlan
-from circulate_practice.server.http_server import HOST, PracticeServer
+from circulate_practice.server.http_server import PracticeServer
 from circulate_practice.server.limits import Limiter, Window
 from circulate_practice.server.log import LogEntry, RequestLog
 from circulate_practice.server.responses import ResponseMaker
 
 DEFAULT_TOKEN = "practice-token"  # noqa: S105 - protects nothing
 _MAX_PORT = 65535
-_POLL_S = 0.02
 _Value = TypeVar("_Value")
 
 
@@ -190,7 +190,7 @@ class PracticeOrg:
         )
         self._stopping = threading.Event()
         self._server: PracticeServer | None = None
-        self._threads: list[threading.Thread] = []
+        self._changing: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -386,12 +386,10 @@ class PracticeOrg:
             latency=self._latency,
         )
         self._log.open()
-        self._server, self._port = server, server.server_port
-        self._threads = [threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)]
+        self._server, self._port = server.start(), server.server_port
         if self._change_every is not None:
-            self._threads.append(threading.Thread(target=self._keep_changing, args=(self._change_every,), daemon=True))
-        for thread in self._threads:
-            thread.start()
+            self._changing = threading.Thread(target=self._keep_changing, args=(self._change_every,), daemon=True)
+            self._changing.start()
         return self
 
     def stop(self) -> None:
@@ -400,11 +398,9 @@ class PracticeOrg:
         if server is None:
             return
         self._stopping.set()
-        server.shutdown()
-        server.end_connections()
-        server.server_close()
-        for thread in self._threads:
-            thread.join()
+        server.close()
+        if self._changing is not None:
+            self._changing.join()
         self._requests_before += server.request_count
         self._log.close()
 

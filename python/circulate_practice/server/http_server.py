@@ -4,18 +4,15 @@ It binds to loopback only. A response goes out in three steps, all but the last 
 the log never misses a response that a client received in full.
 """
 
-import http.server
 import os
 import socket
-import socketserver
 import struct
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any, Final
 
+from circulate_core.loopback_server import HOST, Handler, Server, head
 from circulate_practice.okta.routes import TOKEN_PATH
 from circulate_practice.server.api import Api
 from circulate_practice.server.control import PREFIX, Control
@@ -23,14 +20,13 @@ from circulate_practice.server.log import LogFacts, RequestLog
 from circulate_practice.server.requests import Request
 from circulate_practice.server.responses import Response
 
-HOST: Final = "127.0.0.1"
 _SLICES: Final = 20
 _MAX_REQUEST_BODY: Final = 1_048_576
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for zero seconds
 
 
-class PracticeServer(http.server.ThreadingHTTPServer):
-    """Serve one org; a thread a connection.
+class PracticeServer(Server):
+    """Serve one org.
 
     Args:
         port: Port to listen at; 0 takes a free one.
@@ -40,8 +36,6 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         wait: Waits for a number of seconds, or less if the org is stopped.
         latency: Seconds that every response of the API is held back.
     """
-
-    request_queue_size = 128
 
     def __init__(  # noqa: PLR0913 - the one place where the parts meet
         self,
@@ -61,12 +55,7 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         self.request_count = 0
         self._counted = threading.Condition()
         self._connections: set[socket.socket] = set()
-        super().__init__((HOST, port), _Handler)
-
-    def server_bind(self) -> None:
-        """Bind without asking a name server for the name of this machine."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, self.server_address[1]
+        super().__init__(_Handler, port)
 
     def count_request(self) -> None:
         """Count one request of the API."""
@@ -89,26 +78,20 @@ class PracticeServer(http.server.ThreadingHTTPServer):
         self._connections.discard(request)
         super().shutdown_request(request)
 
-    def end_connections(self) -> None:
-        """End all connections, with requests in them or not."""
+    def close(self) -> None:
+        """Take no more connections and end all there are, with requests in them or not."""
+        super().close()
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
-        """Report errors of the server; a client that went away is none."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
-
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Handler):
     """One connection."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     server: PracticeServer
 
-    def do_GET(self) -> None:
+    def respond(self) -> None:
         """Respond to a request, whatever its method."""
         body = self._body()
         if self.path.startswith(PREFIX):
@@ -121,10 +104,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             last = self._deliver(response)
         self._send(last)  # whoever has all of a response finds its place among the simultaneous requests free
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names from the base class
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing to stderr."""
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond  # noqa: N815 - names from the base class
 
     def _request(self, body: bytes) -> Request:
         encodings = [item.strip() for item in self.headers.get("Accept-Encoding", "").lower().split(",")]
@@ -169,9 +149,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = [*response.headers, ("Content-Length", str(len(response.body)))]
         if self.close_connection:
             headers.append(("Connection", "close"))
-        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return head(response.status, headers)
 
     def _send(self, data: bytes | memoryview) -> None:
         if data:

@@ -20,7 +20,16 @@ ENGINE = PACKAGE + "_core.abi3.so"
 NEEDED = (".py", ".yaml", ".so")
 """What is loaded. Stubs, JSON Schemas and `py.typed` are for people who write code."""
 NOT_FOR_HANDLERS = tuple(
-    PACKAGE + folder for folder in ("cli/", "jupyter/", "practice/", "aws/local/", "aws/packaging/", "aws/project.py")
+    PACKAGE + name
+    for name in (
+        "cli/",
+        "jupyter/",
+        "practice/",
+        "aws/local/",
+        "aws/packaging/",
+        "aws/project.py",
+        "loopback_server.py",
+    )
 )
 ABOUT = ("METADATA", "LICENSE")
 TESTS = {"test", "tests"}
