@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
+from support.http_server import Handler, Reply
 from support.places import Bucket, client
-from support.proxy import Fate, Handler, Response, proxy
+from support.proxy import Fate, proxy
 from support.stand_ins import HERE, free_port, ministack, s3s
 
 from circulate_practice import PracticeOrg
@@ -198,7 +199,7 @@ def test_an_endpoint_that_does_not_respond_is_reported(org: PracticeOrg, aws_cli
 
 def test_a_bucket_in_another_region_is_reported_with_its_region(org: PracticeOrg, aws_cli: Cli, aws: str) -> None:
     moved = b"<Error><Code>PermanentRedirect</Code><Message>Use the specified endpoint.</Message></Error>"
-    response = Response(301, {"x-amz-bucket-region": "eu-west-1", "Content-Type": "application/xml"}, moved)
+    response = Reply(moved, [("x-amz-bucket-region", "eu-west-1"), ("Content-Type", "application/xml")], 301)
     with proxy(aws, lambda _: response) as elsewhere:
         done = aws_cli.pull(AWS_ENDPOINT_URL_S3=elsewhere.url)
     assert_reports(done, 1, "PermanentRedirect", "it is in eu-west-1, not in us-east-1: set AWS_REGION=eu-west-1")

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -24,6 +22,7 @@ from pyarrow import feather
 from support.cli import Cli, Done
 from support.golden_org import ACCOUNT, BUCKET, NEUTRAL_LAKE, NEUTRAL_URL, TABLE, digest_of, golden_org, truth
 from support.handlers import Context
+from support.http_server import Handler, Reply, Server
 from support.places import Bucket, Folder, client
 
 import circulate_core
@@ -432,21 +431,12 @@ def heard() -> Iterator[Heard]:
     """Start a server whose lists are empty."""
     requested: list[dict[str, str]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            requested.append({name.title(): value for name, value in self.headers.items()})
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"[]")
+    def respond(request: Handler) -> Reply:
+        requested.append({name.title(): value for name, value in request.headers.items()})
+        return Reply([])
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield Heard(requested, f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+    with Server(respond) as server:
+        yield Heard(requested, server.url)
 
 
 @pytest.mark.parametrize("profile", ["bearer", "dpop"])

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from support.cli import Cli, Done
-from support.scripted import Reply, define, pull, serving
+from support.http_server import Reply
+from support.scripted import define, pull, serving
 
 ITEMS = [{"id": number, "updated": "2026-11-01T00:00:00Z"} for number in range(537)]
 INCREMENTAL = """

@@ -11,13 +11,12 @@ import re
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from support.cli import Cli, Done, StartOrg
+from support.http_server import Handler, Reply, Server
 
 import circulate_core
 from circulate_core import _core
@@ -28,53 +27,30 @@ CANARY = "00cAnary/T0k3n+th4t-mu5t.never_show~42"
 HALF = len(CANARY) // 2
 PART = 12
 
-Response = tuple[int, dict[str, str], bytes]
 
-
-class Echo(ThreadingHTTPServer):
+@dataclasses.dataclass
+class Echo:
     """An API with scripted responses: each request gets the next one of its path, the last one stays."""
 
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.responses: dict[str, list[Response]] = {}
+    url: str
+    replies: dict[str, list[Reply]]
 
     def respond(self, path: str, status: int, body: object = None, **headers: str) -> None:
         """Add a response to those of a path; the last one stays."""
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        response = (status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
-        self.responses.setdefault(path, []).append(response)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Echo
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        responses = self.server.responses[self.path.partition("?")[0]]
-        status, headers, body = responses.pop(0) if len(responses) > 1 else responses[0]
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET  # noqa: N815 - named by the base class
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
+        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        self.replies.setdefault(path, []).append(Reply(body, named, status))
 
 
 @pytest.fixture
 def echo() -> Iterator[Echo]:
-    with Echo() as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    replies: dict[str, list[Reply]] = {}
+
+    def next_reply(request: Handler) -> Reply:
+        left = replies[request.path.partition("?")[0]]
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    with Server(next_reply) as server:
+        yield Echo(server.url, replies)
 
 
 def bare(text: str) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.cli import CliFor, Done, StartOrg
+from support.http_server import Handler, Reply
 from support.places import Bucket, Folder, client
 from support.promotions import Promoting, root
-from support.proxy import Fate, Handler, Response, proxy
+from support.proxy import Fate, copies, proxy, writes
 
 USERS = 250
 MODES = pytest.mark.parametrize("mode", [(), ("--compact",)], ids=["as-it-is", "compact"])
@@ -146,7 +147,7 @@ def test_ctrl_c_lets_what_was_begun_end(in_aws: Promoting, aws: str) -> None:
     key, held, release = in_aws.pull("--batch-records", "2"), threading.Event(), threading.Event()
 
     def hold(request: Handler) -> Fate:
-        if request.copies:
+        if copies(request):
             held.set()
             release.wait(30)
         return Fate.PASSED_ON
@@ -219,7 +220,7 @@ def test_an_object_that_changes_between_look_and_copy_is_not_copied(in_aws: Prom
     changed: list[str] = []
 
     def change_first(request: Handler) -> Fate:
-        if request.copies and not changed:
+        if copies(request) and not changed:
             changed.append(request.path.partition("?")[0])
             (victim,) = (file for file in in_aws.cli.place.lake().rglob("*.json.gz") if changed[0].endswith(file.name))
             change(in_aws, victim.relative_to(in_aws.cli.place.lake()), b"something else")
@@ -316,9 +317,9 @@ def test_mistakes_are_reported(in_aws: Promoting, in_folders: Promoting) -> None
     assert_reports(done, 1, "there is no state file", "--state")
 
 
-def refusal(status: int, code: str) -> Response:
+def refusal(status: int, code: str) -> Reply:
     """An error as S3 writes it."""
-    return Response(status, body=f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode())
+    return Reply(f"<Error><Code>{code}</Code><Message>No.</Message></Error>", status=status)
 
 
 @pytest.mark.parametrize(
@@ -330,12 +331,12 @@ def refusal(status: int, code: str) -> Response:
     ],
 )
 def test_a_target_that_refuses_is_reported_and_takes_all_later(
-    in_aws: Promoting, aws: str, response: Response, parts: list[str]
+    in_aws: Promoting, aws: str, response: Reply, parts: list[str]
 ) -> None:
     key, numbers = in_aws.pull(), count()
 
-    def refuse_later_copies(request: Handler) -> Fate | Response:
-        return response if request.copies and next(numbers) >= 7 else Fate.PASSED_ON
+    def refuse_later_copies(request: Handler) -> Fate | Reply:
+        return response if copies(request) and next(numbers) >= 7 else Fate.PASSED_ON
 
     with proxy(aws, refuse_later_copies) as full:
         done = in_aws(key, AWS_ENDPOINT_URL_S3=full.url, AWS_MAX_ATTEMPTS="2")
@@ -349,12 +350,12 @@ def test_a_target_that_refuses_is_reported_and_takes_all_later(
 
 
 @pytest.mark.parametrize("trouble", [refusal(503, "SlowDown"), refusal(500, "InternalError"), Fate.UNHEARD])
-def test_trouble_that_passes_is_not_noticed(in_aws: Promoting, aws: str, trouble: Fate | Response) -> None:
+def test_trouble_that_passes_is_not_noticed(in_aws: Promoting, aws: str, trouble: Fate | Reply) -> None:
     key = in_aws.pull()
     for method in ("HEAD", "PUT", "GET"):
         promoting, numbers = Promoting.of(in_aws.cli), count()
 
-        def fail_some(request: Handler, method: str = method, numbers: Iterator[int] = numbers) -> Fate | Response:
+        def fail_some(request: Handler, method: str = method, numbers: Iterator[int] = numbers) -> Fate | Reply:
             return trouble if request.command == method and next(numbers) in {1, 3} else Fate.PASSED_ON
 
         with proxy(aws, fail_some) as rough:
@@ -369,7 +370,7 @@ def test_responses_that_are_lost_count_once(in_aws: Promoting, aws: str) -> None
 
     def lose_first(request: Handler) -> Fate:
         sent = (request.path, request.headers.get("amz-sdk-invocation-id"))
-        if not request.writes or sent in lost:
+        if not writes(request) or sent in lost:
             return Fate.PASSED_ON
         lost.add(sent)
         return Fate.RESPONSE_LOST
@@ -410,7 +411,7 @@ def test_every_request_names_the_owner_and_copies_both(in_aws: Promoting, aws: s
 
     def look(request: Handler) -> Fate:
         source = request.headers.get("x-amz-source-expected-bucket-owner")
-        named.append((request.headers.get("x-amz-expected-bucket-owner"), not request.copies or source == owner))
+        named.append((request.headers.get("x-amz-expected-bucket-owner"), not copies(request) or source == owner))
         return Fate.PASSED_ON
 
     with proxy(aws, look) as seen:

@@ -11,7 +11,6 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 from support.cli import CliFor, StartOrg
+from support.http_server import Handler, Reply, Server
 from support.promotions import Promoting
 
 import circulate_core
@@ -41,29 +41,13 @@ def okta(org: PracticeOrg) -> circulate_core.Source:
 def api(*pages: str) -> Iterator[circulate_core.Source]:
     """Serve pages of an unknown API, which lead from one to the next."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            number = int(self.path.rpartition("=")[2] or 0)
-            body = pages[number].encode()
-            self.send_response(200)
-            if number + 1 < len(pages):
-                self.send_header("Link", f'<http://{self.headers["Host"]}/things?page={number + 1}>; rel="next"')
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def respond(request: Handler) -> Reply:
+        number = int(request.path.rpartition("=")[2] or 0)
+        following = f'<http://{request.headers["Host"]}/things?page={number + 1}>; rel="next"'
+        return Reply(pages[number], [("Link", following)] if number + 1 < len(pages) else [])
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield circulate_core.source("acme", base_url=f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with Server(respond) as server:
+        yield circulate_core.source("acme", base_url=server.url)
 
 
 def things(source: circulate_core.Source, **options: Any) -> circulate_core.Stream:  # noqa: ANN401 - passed on

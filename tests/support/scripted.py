@@ -1,27 +1,13 @@
 """A real HTTP server on loopback that responds by a function, for APIs that behave as no practice org does."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from support.cli import Cli, Done
-
-
-@dataclass
-class Reply:
-    """What the server sends: a body as text or JSON, and headers, of which there may be several of one name."""
-
-    body: Any
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    status: int = 200
-    date: bool = True
-    """Whether it has a `Date`."""
+from support.http_server import Handler, Reply, Server
 
 
 @dataclass
@@ -38,34 +24,14 @@ def serving(response: Callable[[str, dict[str, str]], Reply]) -> Iterator[Api]:
     """Serve what `response` makes of a path and its query parameters."""
     requests: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(request: Handler) -> Reply:
+        requests.append(request.path)
+        split = urlsplit(request.path)
+        query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+        return response(split.path, query)
 
-        def do_GET(self) -> None:
-            requests.append(self.path)
-            split = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(split.query).items()}
-            reply = response(split.path, query)
-            body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
-            self.send_response_only(reply.status)
-            if reply.date:
-                self.send_header("Date", self.date_time_string())
-            for name, value in [*reply.headers, ("Content-Length", str(len(body)))]:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield Api(f"http://127.0.0.1:{server.server_port}", requests)
-        finally:
-            server.shutdown()
-            thread.join()
+    with Server(respond) as server:
+        yield Api(server.url, requests)
 
 
 def define(folder: Path, listed: str, **more: str) -> Path:

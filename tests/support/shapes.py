@@ -1,12 +1,12 @@
 """Records whose memory is not that of their bytes: few bytes that become many columns, keys, digests or places."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.http_server import Handler, Reply, Server
 
 Pages = Iterator[Iterator[str]]
 """Pages of records, as JSON text."""
@@ -156,36 +156,27 @@ def serving(shape: Shape, records: int) -> Iterator[str]:
     pages: dict[int, list[str]] = {}
     made = shape.pages(records)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            nonlocal made
-            number = int(self.path.rpartition("page=")[2].partition("&")[0] or 0)
-            if number not in pages:
-                made = made if number else shape.pages(records)
-                # A page is kept while it may be requested again.
-                pages.clear()
-                page = next(made, None)
-                pages[number] = list(page) if page is not None else []
-            self.send_response_only(200)
-            self.send_header("Date", formatdate(NOW, usegmt=True))
-            if pages[number]:
-                self.send_header("Link", f'<http://{self.headers["Host"]}/things?page={number + 1}>; rel="next"')
-            self.end_headers()
-            self.wfile.write(b"[")
-            for at in range(0, len(pages[number]), 10_000):
-                some = ",".join(pages[number][at : at + 10_000])
-                self.wfile.write(f"{',' if at else ''}{some}".encode())
-            self.wfile.write(b"]")
+    def respond(request: Handler) -> Reply:
+        nonlocal made
+        number = int(request.path.rpartition("page=")[2].partition("&")[0] or 0)
+        if number not in pages:
+            made = made if number else shape.pages(records)
+            # A page is kept while it may be requested again.
+            pages.clear()
+            page = next(made, None)
+            pages[number] = list(page) if page is not None else []
+        headers = [("Date", formatdate(NOW, usegmt=True))]
+        if pages[number]:
+            headers.append(("Link", f'<http://{request.headers["Host"]}/things?page={number + 1}>; rel="next"'))
+        return Reply(_pieces(pages[number]), headers, date=False)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+    with Server(respond) as server:
+        yield server.url
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+def _pieces(page: list[str]) -> Iterator[bytes]:
+    """Give a page as a JSON array, so many records at a time that no copy of all of it is made."""
+    yield b"["
+    for at in range(0, len(page), 10_000):
+        yield f"{',' if at else ''}{','.join(page[at : at + 10_000])}".encode()
+    yield b"]"

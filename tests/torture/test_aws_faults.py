@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from support.cli import Bursts, Cli, CliFor, Done, StartOrg
+from support.http_server import Handler, Reply
 from support.oracle import check_quiet
-from support.proxy import Fate, Handler, Response, proxy
+from support.proxy import Fate, proxy, writes
 
 from circulate_practice.compare import records
 
@@ -20,11 +21,9 @@ USERS = 900
 OPTIONS = ("--lease", "1s", "--batch-records", "300", "--compression", "none")
 NAMES = {"s3": "S3", "dynamodb": "DynamoDB"}
 BUSY = {
-    "s3": Response(
-        503, body=b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-    ),
-    "dynamodb": Response(
-        400, body=b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'
+    "s3": Reply("<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>", status=503),
+    "dynamodb": Reply(
+        {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, status=400
     ),
 }
 WRITES_TO_BEGIN = len(("the stream is listed", "open", "head", "claim", "attempt"))
@@ -90,7 +89,7 @@ class FirstResponses:
         """Decide on a request."""
         # The client sends a request again under the same id.
         sent = (request.path, request.headers.get("amz-sdk-invocation-id"))
-        if not request.writes or sent in self.lost:
+        if not writes(request) or sent in self.lost:
             return Fate.PASSED_ON
         self.lost.add(sent)
         return Fate.RESPONSE_LOST
@@ -140,7 +139,7 @@ def test_a_renewal_that_was_never_confirmed_does_not_end_the_pull(
     written, goes_on = count(1), threading.Event()
 
     def first_renewal(request: Handler) -> Fate:
-        number = next(written) if request.writes else 0
+        number = next(written) if writes(request) else 0
         if number > WRITES_TO_BEGIN + 1:
             goes_on.set()
         return Fate.RESPONSE_LOST if number == WRITES_TO_BEGIN + 1 else Fate.PASSED_ON
@@ -163,7 +162,7 @@ def test_a_pull_cut_off_at_any_write_loses_and_repeats_nothing(
     requested, cut_off = count(1), 0
 
     def only_the_nth(request: Handler) -> Fate:
-        return fate if request.writes and next(requested) == cut_off else Fate.PASSED_ON
+        return fate if writes(request) and next(requested) == cut_off else Fate.PASSED_ON
 
     with proxy(aws, only_the_nth) as lossy:
         through_proxy = {f"AWS_ENDPOINT_URL_{service.upper()}": lossy.url, "AWS_MAX_ATTEMPTS": "1"}
@@ -189,8 +188,8 @@ def test_trouble_that_stays_is_reported_and_the_next_pull_goes_on(
     cli = aws_cli_for(org)
     written = count(1)
 
-    def all_but_the_first(request: Handler) -> Fate | Response:
-        return BUSY[service] if request.writes and next(written) > after else Fate.PASSED_ON
+    def all_but_the_first(request: Handler) -> Fate | Reply:
+        return BUSY[service] if writes(request) and next(written) > after else Fate.PASSED_ON
 
     with proxy(aws, all_but_the_first) as busy:
         through_proxy = {f"AWS_ENDPOINT_URL_{service.upper()}": busy.url, "AWS_MAX_ATTEMPTS": "2"}
