@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from circulate_core import display
 from circulate_core.exceptions import DataError, MismatchError, SettingsError, StorageError
 from circulate_core.views import gaps_of
 
@@ -185,9 +186,7 @@ class Manifest:
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.manifest(self)
+        return display.html(self)
 
 
 def _read(path: str) -> tuple[dict[str, Any], str]:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 
-from circulate_core import _core, api
+from circulate_core import _core, api, display
 from circulate_core.console import counted
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
@@ -228,9 +228,7 @@ class Source:
 
     def _repr_html_(self) -> str:
         """Show it and its streams in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.source(self, {name: self._defined(name) for name in self.streams}, **self._account)
+        return display.html(self, {name: self._defined(name) for name in self.streams}, **self._account)
 
     def _defined(self, name: str) -> Definition | DefinitionError:
         try:
@@ -512,9 +510,7 @@ class Stream(Tabular):
 
     def _repr_html_(self) -> str:
         """Show what it is, and how to use it, in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.stream(self, self._window)
+        return display.html(self, self._window)
 
 
 class Records:
@@ -582,9 +578,7 @@ class Batch(Tabular, Sequence[Record]):
 
     def _repr_html_(self) -> str:
         """Show its first records in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.batch(self)
+        return display.html(self)
 
 
 class _Account(TypedDict):

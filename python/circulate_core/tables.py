@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from circulate_core import display
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
@@ -130,9 +132,7 @@ class Schema(Sequence[Column]):
 
     def _repr_html_(self) -> str:
         """Show a member a line in a notebook, those of structs below their struct."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.schema(self._lines)
+        return display.html(self, self._lines)
 
 
 def _columns(members: list[TableColumn], nested: str, before: str = "") -> Iterator[Column]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from circulate_core import display
+
 if TYPE_CHECKING:
     from circulate_core.types import ManifestIndex, Report
 
@@ -31,9 +33,7 @@ class ReportView(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.report(self)
+        return display.html(self)
 
 
 class RunsView(list[Any]):
@@ -41,9 +41,7 @@ class RunsView(list[Any]):
 
     def _repr_html_(self) -> str:
         """Show them in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.runs(self)
+        return display.html(self)
 
 
 class DriftView(list[Any]):
@@ -51,6 +49,4 @@ class DriftView(list[Any]):
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
-        from circulate_core.jupyter import html  # noqa: PLC0415 - for notebooks only
-
-        return html.drift(self)
+        return display.html(self)

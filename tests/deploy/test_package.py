@@ -41,6 +41,7 @@ CORE = [
     "circulate_core/aws/settings.py",
     *sorted(f"circulate_core/{file.relative_to(PACKAGE)}" for file in PACKAGE.glob("catalog/*/*.yaml")),
     "circulate_core/console.py",
+    "circulate_core/display.py",
     "circulate_core/exceptions.py",
     "circulate_core/history.py",
     "circulate_core/loopback.py",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import circulate_core
+from circulate_core import display
 from circulate_core.exceptions import CirculateError
 from circulate_core.jupyter import html
 from circulate_core.progress import Ending, ending_of, ending_without_report
@@ -162,6 +163,18 @@ def test_reports_and_runs_are_as_good_as_plain_ones() -> None:
     assert json.dumps(runs) == '[{"run_id": "1"}]'
     assert isinstance(pickle.loads(pickle.dumps(report)), ReportView)  # noqa: S301 - our own
     assert repr(report) == repr(REPORT)
+
+
+def test_what_derives_from_a_report_is_shown_as_one() -> None:
+    class Mine(ReportView):
+        pass
+
+    assert display.html(Mine(REPORT)) == html.report(REPORT)
+
+
+def test_a_class_that_nothing_shows_is_named() -> None:
+    with pytest.raises(LookupError, match="nothing is registered to show a dict"):
+        display.html(REPORT)
 
 
 def test_the_report_of_an_error_shows_itself() -> None:

@@ -1,0 +1,31 @@
+"""Registers what shows results in notebooks; `circulate_core.display` loads it when the first one is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from circulate_core import display
+from circulate_core.jupyter import html
+from circulate_core.manifests import Manifest
+from circulate_core.reading import Batch, Source, Stream
+from circulate_core.tables import Schema
+from circulate_core.views import DriftView, ReportView, RunsView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from circulate_core.tables import Column
+
+
+def _schema(_: Schema, lines: Sequence[tuple[int, Column]]) -> str:
+    return html.schema(lines)
+
+
+display.register(Source, html.source)
+display.register(Stream, html.stream)
+display.register(Batch, html.batch)
+display.register(Schema, _schema)
+display.register(ReportView, html.report)
+display.register(RunsView, html.runs)
+display.register(DriftView, html.drift)
+display.register(Manifest, html.manifest)
