@@ -18,7 +18,7 @@ from circulate_core._core import Settings
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from circulate_core.types import SourceDefinition
 
@@ -92,10 +92,11 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     named, origin = _stored_secret(name, secret, beside.get("secret"), path)
     origins |= {"secret": origin} if named else {}
     public = settings.without(secret_names(source))
+    gathered = Configured(settings, public, origins, named, account or beside.get("account"))
     if found:
         elsewhere = {*in_environment, *from_flags, *given.names}
-        keep_secrets_home(source, in_file.only([key for key in known if key not in elsewhere]), origins, public, named)
-    return Configured(settings, public, origins, named, account or beside.get("account"))
+        keep_secrets_home(source, in_file.only([key for key in known if key not in elsewhere]), gathered)
+    return gathered
 
 
 def _of_environment(names: Iterable[str], source: SourceDefinition) -> Settings:
@@ -107,13 +108,7 @@ def secret_names(source: SourceDefinition) -> list[str]:
     return [name for name, setting in source["settings"].items() if setting["secret"]]
 
 
-def keep_secrets_home(
-    source: SourceDefinition,
-    of_file: Settings,
-    origins: Mapping[str, str],
-    public: Mapping[str, str],
-    stored: str | None,
-) -> None:
+def keep_secrets_home(source: SourceDefinition, of_file: Settings, gathered: Configured) -> None:
     """Refuse to send a secret to an address that a file in the working folder names, unless it is from there too.
 
     Whoever can put a file into a folder would otherwise get the credentials of everybody who works in it.
@@ -121,21 +116,19 @@ def keep_secrets_home(
     Args:
         source: The definition of the source; what its templates use is part of an address.
         of_file: The settings that come from that file.
-        origins: Where each setting comes from.
-        public: The settings that are not secrets.
-        stored: Name of the stored secret. What it holds is never the file's own, even if the file names it.
+        gathered: All settings. What the stored secret holds is never the file's own, even if the file names it.
 
     Raises:
         SettingsError: A secret would go to such an address.
     """
     redirected = next((key for key in sorted(_address_settings(source)) if key in of_file.names), None)
-    secret = next(_secrets_from_elsewhere(source, of_file, origins, public, stored), None)
+    secret = next(_secrets_from_elsewhere(source, of_file, gathered), None)
     if redirected is None or secret is None:
         return
     name, origin = secret
     variable = source["settings"][redirected]["env"]
     message = (
-        f"`{redirected}` {origins[redirected]} in the working folder says where {source['title']} is,"
+        f"`{redirected}` {gathered.origins[redirected]} in the working folder says where {source['title']} is,"
         f" but {name} comes {origin}: it is not sent there"
     )
     hint = (
@@ -169,22 +162,18 @@ def _texts(part: object) -> Iterator[str]:
 
 
 def _secrets_from_elsewhere(
-    source: SourceDefinition,
-    of_file: Settings,
-    origins: Mapping[str, str],
-    public: Mapping[str, str],
-    stored: str | None,
+    source: SourceDefinition, of_file: Settings, gathered: Configured
 ) -> Iterator[tuple[str, str]]:
     """Yield what is secret and not from that file, and where it comes from."""
     for key in secret_names(source):
-        if key in origins and key not in of_file.names:
-            yield f"`{key}`", origins[key]
-    if stored:
-        yield f"the secret `{stored}`", "from AWS Secrets Manager"
+        if key in gathered.origins and key not in of_file.names:
+            yield f"`{key}`", gathered.origins[key]
+    if gathered.secret:
+        yield f"the secret `{gathered.secret}`", "from AWS Secrets Manager"
     ways = [way for way in source["auth"] if isinstance(way, dict)]
     for profile in (way["token_file"]["profile"] for way in ways if "token_file" in way):
-        if profile in public:
-            yield f"the token of the profile `{public[profile]}`", "from the token extension"
+        if profile in gathered.public:
+            yield f"the token of the profile `{gathered.public[profile]}`", "from the token extension"
     for key in (way["oauth2"].get("private_key", "") for way in ways if "oauth2" in way):
         if key in of_file.names and (path := _path_elsewhere(of_file.only([key]))):
             yield f"`{key}`", f"from {path}"
