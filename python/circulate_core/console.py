@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from circulate_core.exceptions import CirculateError
-    from circulate_core.types import Verdict
+    from circulate_core.types import Run, Verdict
 
 MARKS: dict[Verdict, tuple[str, str]] = {
     "complete": ("✓", "green"),
@@ -78,6 +78,16 @@ def span(seconds: float) -> str:
 def utc(time: str) -> str:
     """Return an RFC 3339 time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
     return f"{time[:10]} {time[11:19]} UTC"
+
+
+def took(run: Run) -> str:
+    """Return how long a run took, as people read it."""
+    from datetime import datetime  # noqa: PLC0415 - seldom needed
+
+    if run["ended_at"] is None:
+        return "—"
+    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
+    return span((ended - began).total_seconds())
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from circulate_core.cli.options import (
     s3_options,
 )
 from circulate_core.cli.pull import EXIT_CODES, add_state_option, lake_state
-from circulate_core.console import counted, paint, say, size, span, table, utc
+from circulate_core.console import counted, paint, say, size, span, table, took, utc
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -203,15 +202,8 @@ def _row(run: Run) -> list[str]:
         size(totals["bytes"]),
         f"{traffic['requests']:,}",
         span(traffic["seconds_waited"]),
-        _took(run),
+        took(run),
     ]
-
-
-def _took(run: Run) -> str:
-    if run["ended_at"] is None:
-        return "—"
-    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
-    return span((ended - began).total_seconds())
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from circulate_core.console import MARKS, counted, size, span, utc
+from circulate_core.console import MARKS, counted, size, span, took, utc
 from circulate_core.settings import secret_names
 from circulate_core.views import gaps_of
 
@@ -437,16 +437,6 @@ def _run_row(run: Run) -> list[object]:
         span(traffic["seconds_waited"]),
         took(run),
     ]
-
-
-def took(run: Run) -> str:
-    """Return how long a run took, as people read it."""
-    from datetime import datetime  # noqa: PLC0415 - seldom needed
-
-    if run["ended_at"] is None:
-        return "—"
-    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
-    return span((ended - began).total_seconds())
 
 
 def manifest(of: Manifest) -> str:
