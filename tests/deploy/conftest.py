@@ -1,10 +1,11 @@
-"""What tests of the deployment share: Terraform, where it is there."""
+"""What tests of the deployment share: a project to package, and Terraform, where it is there."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.deployment import Deployment, Servers, servers, tools
+from support.packages import make_project, make_wheel
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,21 @@ def initialised(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) ->
 def deployment(initialised: Deployment, tmp_path: Path) -> Deployment:
     """Give each test a folder of its own."""
     return initialised.copy(tmp_path)
+
+
+@pytest.fixture
+def lambdas(tmp_path: Path) -> Path:
+    """Make a project with functions."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture
+def build(lambdas: Path) -> Path:
+    """Where zips are written by default."""
+    return lambdas.parent / ".build"
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """Make a wheel to package."""
+    return make_wheel(tmp_path)

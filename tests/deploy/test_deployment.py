@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from support.deployment import ROOT, Deployment, Servers, changes
+from support.oracle import LISTS
 
 from circulate_core.aws.project import described
 from circulate_practice import PracticeOrg
@@ -25,16 +26,6 @@ pytestmark = [
 
 PREFIX = "circulate-dev"
 SECRET = f"{PREFIX}/okta-read/practice"
-# Each after its parent.
-LISTS = {
-    "users": "users",
-    "groups": "groups",
-    "group_members": "group_members",
-    "applications": "apps",
-    "application_users": "app_users",
-    "application_groups": "app_groups",
-    "system_log": "logs",
-}
 
 
 def say(text: str) -> None:

@@ -56,22 +56,6 @@ CORE = [
 ]
 
 
-@pytest.fixture
-def lambdas(tmp_path: Path) -> Path:
-    return make_project(tmp_path)
-
-
-@pytest.fixture
-def build(lambdas: Path) -> Path:
-    """Where zips are written by default."""
-    return lambdas.parent / ".build"
-
-
-@pytest.fixture
-def wheel(tmp_path: Path) -> Path:
-    return make_wheel(tmp_path)
-
-
 def test_there_is_a_zip_of_every_function_and_of_every_layer(cli: Cli, build: Path, wheel: Path) -> None:
     assert cli("package", "--wheel", wheel).code == 0
     made = sorted(file.name for file in build.iterdir())

@@ -7,23 +7,7 @@ from zipfile import ZipFile
 
 import pytest
 from support.cli import Cli, Done
-from support.packages import PACKAGE, ROOT, assert_reports, make_project, make_wheel, write
-
-
-@pytest.fixture
-def lambdas(tmp_path: Path) -> Path:
-    return make_project(tmp_path)
-
-
-@pytest.fixture
-def build(lambdas: Path) -> Path:
-    """Where zips are written by default."""
-    return lambdas.parent / ".build"
-
-
-@pytest.fixture
-def wheel(tmp_path: Path) -> Path:
-    return make_wheel(tmp_path)
+from support.packages import PACKAGE, ROOT, assert_reports, make_wheel, write
 
 
 @pytest.mark.usefixtures("lambdas")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.cli import StartOrg
+from support.oracle import LISTS
 from support.places import Bucket, client
 
 from circulate_core import _core
@@ -21,16 +22,6 @@ from circulate_practice.compare import compare, key_of
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas/lib"
 CANARY = "00canary-token"
 ROLE = Credentials("practice", "practice-canary")
-# Each after its parent.
-LISTS = {
-    "users": "users",
-    "groups": "groups",
-    "group_members": "group_members",
-    "applications": "apps",
-    "application_users": "app_users",
-    "application_groups": "app_groups",
-    "system_log": "logs",
-}
 
 
 @dataclass

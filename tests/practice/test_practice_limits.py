@@ -2,11 +2,33 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from support.practice_client import Client, Clock, Serve
 
-from circulate_practice import Window
+from circulate_practice import PracticeOrg, Window
+
+
+@contextmanager
+def at_its_limit(serve: Serve) -> Iterator[tuple[PracticeOrg, Client]]:
+    """Start an org that serves one request at a time, and has one that stays until the block ends."""
+    arrived, release = threading.Event(), threading.Event()
+
+    def hold(_: float) -> None:
+        arrived.set()
+        release.wait(10)
+
+    org, client = serve(users=5, concurrency=1, faults=["stall:1*1"], wait=hold)
+    first = Client(org)
+    held = threading.Thread(target=first.get)
+    held.start()
+    assert arrived.wait(10)
+    yield org, client
+    release.set()
+    held.join()
+    first.close()
 
 
 def test_requests_beyond_the_limit_are_rejected_until_the_window_is_over(serve: Serve, clock: Clock) -> None:
@@ -54,25 +76,12 @@ def test_a_request_without_a_valid_token_uses_nothing_up(serve: Serve) -> None:
 
 
 def test_too_many_requests_at_once_are_told_apart_by_a_limit_of_zero(serve: Serve, clock: Clock) -> None:
-    arrived, release = threading.Event(), threading.Event()
-
-    def hold(_: float) -> None:
-        arrived.set()
-        release.wait(10)
-
-    org, second = serve(users=5, concurrency=1, faults=["stall:1*1"], wait=hold)
-    first = Client(org)
-    held = threading.Thread(target=first.get)
-    held.start()
-    assert arrived.wait(10)
-    reply = second.get()
-    release.set()
-    held.join()
-    first.close()
+    with at_its_limit(serve) as (org, client):
+        reply = client.get()
     assert (reply.status, reply.error_code) == (429, "E0000047")
     assert (reply.header("X-Rate-Limit-Limit"), reply.header("X-Rate-Limit-Remaining")) == ("0", "0")
     assert int(reply.header("X-Rate-Limit-Reset") or "0") >= clock.now + 60
-    assert second.get().status == 200
+    assert client.get().status == 200
     assert org.windows == [Window(clock.now, 3, 1)]
 
 
@@ -121,21 +130,8 @@ def test_windows_of_one_bucket_can_be_asked_for_over_http(serve: Serve, clock: C
 
 
 def test_too_many_requests_at_once_count_whatever_their_bucket(serve: Serve) -> None:
-    arrived, release = threading.Event(), threading.Event()
-
-    def hold(_: float) -> None:
-        arrived.set()
-        release.wait(10)
-
-    org, second = serve(users=5, concurrency=1, faults=["stall:1*1"], wait=hold)
-    first = Client(org)
-    held = threading.Thread(target=first.get)
-    held.start()
-    assert arrived.wait(10)
-    reply = second.get("/api/v1/apps")
-    release.set()
-    held.join()
-    first.close()
+    with at_its_limit(serve) as (_, client):
+        reply = client.get("/api/v1/apps")
     assert (reply.status, reply.header("X-Rate-Limit-Limit")) == (429, "0")
 
 

@@ -10,6 +10,17 @@ from circulate_practice import PracticeOrg
 from circulate_practice.compare import objects, records
 from support.cli import Cli
 
+LISTS = {
+    "users": "users",
+    "groups": "groups",
+    "group_members": "group_members",
+    "applications": "apps",
+    "application_users": "app_users",
+    "application_groups": "app_groups",
+    "system_log": "logs",
+}
+"""The org's list of each endpoint that has a function, each after its parent."""
+
 
 @dataclass(frozen=True)
 class Finding:
