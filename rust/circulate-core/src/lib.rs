@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `redact` → `net` → `aws`, `clock`,
 //! `secrets`, `stop`, `timestamp`, `progress` → [`catalog`] → [`deploy`] → [`api`] → [`page`] → [`extract`] → [`table`] →
 //! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`]. A test holds it to that,
-//! and to the order within [`api`], [`extract`] and [`lake`], which they give.
+//! and to the order within [`api`], [`extract`], [`table`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
 
 pub mod api;

@@ -7,64 +7,18 @@
 //!
 //! To put a record together again, take its columns, then the entries of `_rescued` in their order. Where a column holds
 //! a value, that counts, and the entry is an earlier value of a key that the record repeats.
+//!
+//! Four floors, each of which uses only those in front of it: `json` reads text, `columns` hold values and what has no place in
+//! them, `schema` tells the columns, and `builder` fills them.
 
 mod builder;
-mod column;
-mod conform;
-mod converter;
-mod drift;
-mod drift_recorder;
-mod json_reader;
-mod layout;
-mod list_column;
-mod number;
-mod observed;
+mod columns;
+mod json;
 mod schema;
-mod struct_column;
 
-use serde::{Deserialize, Serialize};
-
-pub use builder::TableBuilder;
-pub use conform::conform;
-pub use converter::{Contract, Converter};
-pub use drift::{Drift, DriftEntry, DriftKind};
-pub use observed::Observed;
-pub use schema::{Member, MemberType, TableSchema};
-
-/// How a table is laid out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TableOptions {
-    /// What becomes of objects and lists.
-    pub nested: Nested,
-    /// Whether the last column, `_raw`, holds each record as received.
-    pub raw: bool,
-}
-
-/// What becomes of objects and lists in records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Nested {
-    /// Objects are structs, lists are lists.
-    #[default]
-    Struct,
-    /// Members of objects are columns of their own: `profile__login`. Lists are lists. An empty object is as none. Where
-    /// two columns would get one name, the later one's values are rescued.
-    Flatten,
-    /// Each object and list is a column of JSON text.
-    Json,
-}
-
-impl Nested {
-    /// The layout in a word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Struct => "struct",
-            Self::Flatten => "flatten",
-            Self::Json => "json",
-        }
-    }
-}
+pub use builder::{Contract, Converter, Nested, TableBuilder, TableOptions, conform};
+pub use columns::{Drift, DriftEntry, DriftKind};
+pub use schema::{Member, MemberType, Observed, TableSchema};
 
 #[cfg(test)]
 #[path = "tests/table.rs"]

@@ -6,8 +6,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use proptest::prelude::*;
 
-use super::super::json_reader::JsonReader;
-use super::super::struct_column::{Repeats, members};
+use super::super::json::{JsonReader, Repeats, members};
 use super::*;
 use crate::timestamp::{Instant, parse_timestamp};
 
@@ -161,7 +160,7 @@ fn rebuilt(batch: &RecordBatch, schema: &TableSchema, nested: Nested, row: usize
     let mut record = columns.clone();
     if let Some(rescued) = super::rescued(batch)[row] {
         let mut cursor = JsonReader::new(rescued.as_bytes());
-        for member in super::super::struct_column::members(&mut cursor).unwrap() {
+        for member in members(&mut cursor).unwrap() {
             let pointer = text_of(member.key.raw);
             if pointer.is_empty() {
                 return Value::parse(member.value);

@@ -1,15 +1,11 @@
 //! The columns of a table as a tree of members with their types. It only ever grows: a column that is known keeps its
 //! type, since whoever reads a lake has been told it.
 
-use std::collections::HashSet;
-
-use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use super::TableOptions;
-use super::layout::{RAW, RESCUED, TableColumns};
-use super::observed::{Growth, Observed};
+use super::member::{Member, MemberType};
 use crate::catalog::{ColumnType, Columns, Endpoint, Name};
+use crate::table::columns::{RAW, RESCUED, Taken};
 
 /// The layout of what [`TableSchema`] serialises to.
 const VERSION: u32 = 1;
@@ -18,16 +14,13 @@ const VERSION: u32 = 1;
 /// later are rescued. A definition may declare more.
 pub(super) const MAX_LEAVES: usize = 1_000;
 
-/// Bytes of the longest name of an inferred column: that of the Glue catalog, and so of Athena.
-pub(super) const MAX_NAME: usize = 255;
-
 /// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredSchema", into = "StoredSchema")]
 pub struct TableSchema {
     /// The members of a parent that stand in front of each record, and become columns `_parent_{name}`.
-    pub(super) parent: Vec<String>,
-    pub(super) members: Vec<Member>,
+    pub(crate) parent: Vec<String>,
+    pub(crate) members: Vec<Member>,
 }
 
 /// How a schema is written down.
@@ -59,42 +52,6 @@ impl TryFrom<StoredSchema> for TableSchema {
     }
 }
 
-/// A member of a record or of an object in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Member {
-    /// Its key.
-    pub name: String,
-    /// What it holds.
-    #[serde(rename = "type")]
-    pub kind: MemberType,
-    /// Whether the definition declares it; others were inferred from records.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub declared: bool,
-}
-
-/// What a member holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MemberType {
-    /// Text.
-    String,
-    /// A whole number of at most 64 bits.
-    Integer,
-    /// A number as floating point.
-    Number,
-    /// True or false.
-    Boolean,
-    /// A time in UTC, to the microsecond.
-    Timestamp,
-    /// Any value, as its JSON text.
-    Json,
-    /// An object with these members.
-    Struct(Vec<Member>),
-    /// A list of values of one type.
-    List(Box<Self>),
-}
-
 impl TableSchema {
     /// What is known before any record: the declared columns, and the members of a parent (`parent.fields`) that stand
     /// in front of child records.
@@ -114,63 +71,29 @@ impl TableSchema {
         self
     }
 
-    /// The schema with what a sample of records holds beside what is known. Members that are always null become text.
-    pub fn inferred(&self, sample: &Observed) -> Self {
-        self.grown(sample, Growth::of_sample(self))
-    }
-
-    /// The schema with members that came later. One that is only ever null can still become anything, so it waits. One
-    /// whose flattened name is a column's is left out, whatever the layout, so that no column changes in any of them.
-    pub fn evolved(&self, seen: &Observed) -> Self {
-        self.grown(seen, Growth::of_later(self))
-    }
-
-    fn grown(&self, observed: &Observed, mut growth: Growth) -> Self {
-        let mut grown = self.clone();
-        if let Some(record) = observed.object() {
-            record.add_to(&mut grown.members, Some(""), &mut growth);
-        }
-        grown
-    }
-
-    /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if asked for, `_raw`.
-    pub fn arrow(&self, options: TableOptions) -> SchemaRef {
-        TableColumns::new(self, options).schema()
-    }
-
     /// The members of records, in order.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
     /// The names of its columns that are no members of records.
-    pub(super) fn own_names(&self) -> Taken {
+    pub(crate) fn own_names(&self) -> Taken {
         let parent: Vec<_> = self.parent_columns().collect();
         parent.iter().map(String::as_str).chain([RESCUED, RAW]).collect()
     }
 
-    pub(super) fn parent_columns(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn parent_columns(&self) -> impl Iterator<Item = String> {
         self.parent.iter().map(|name| format!("_parent_{name}"))
     }
 
     /// Whether there is room for a column that is inferred.
-    pub(super) fn can_grow(&self) -> bool {
+    pub(crate) fn can_grow(&self) -> bool {
         self.leaves() < MAX_LEAVES
     }
 
     /// The columns without parts.
-    pub(super) fn leaves(&self) -> usize {
+    pub(crate) fn leaves(&self) -> usize {
         self.members.iter().map(|member| member.kind.leaves()).sum()
-    }
-}
-
-impl MemberType {
-    pub(super) fn leaves(&self) -> usize {
-        match self {
-            Self::Struct(members) => members.iter().map(|member| member.kind.leaves()).sum(),
-            Self::List(element) => element.leaves(),
-            _ => 1,
-        }
     }
 }
 
@@ -190,45 +113,6 @@ fn declared_type(kind: &ColumnType) -> MemberType {
         ColumnType::Json => MemberType::Json,
         ColumnType::Struct(members) => MemberType::Struct(declared_members(members)),
         ColumnType::List(element) => MemberType::List(Box::new(declared_type(element))),
-    }
-}
-
-/// The names of the columns that members have when objects are flattened.
-pub(super) fn flat_names(members: &[Member], prefix: &str, each: &mut impl FnMut(&str)) {
-    for Member { name, kind, .. } in members {
-        let joined = format!("{prefix}{name}");
-        match kind {
-            MemberType::Struct(members) => flat_names(members, &format!("{joined}{JOIN}"), each),
-            _ => each(&joined),
-        }
-    }
-}
-
-/// Between the names of members that became one column.
-pub(super) const JOIN: &str = "__";
-
-/// Names that are taken, whatever their case: readers such as Athena and Spark tell none apart.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Taken(HashSet<String>);
-
-impl Taken {
-    /// Takes a name; `false` if it is taken.
-    pub(super) fn take(&mut self, name: &str) -> bool {
-        self.0.insert(name.to_lowercase())
-    }
-
-    pub(super) fn add(&mut self, name: &str) {
-        self.0.insert(name.to_lowercase());
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains(&name.to_lowercase())
-    }
-}
-
-impl<'n> FromIterator<&'n str> for Taken {
-    fn from_iter<I: IntoIterator<Item = &'n str>>(names: I) -> Self {
-        Self(names.into_iter().map(str::to_lowercase).collect())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::column::Misfit;
 use super::drift::{Drift, DriftKind};
-use super::json_reader::ConversionError;
+use super::misfit::Misfit;
+use crate::table::json::ConversionError;
 
 /// Longest part of a value that is kept as an example, and of a path, in characters.
 const EXAMPLE: usize = 100;
@@ -27,13 +27,13 @@ const MOST_DRIFTED: usize = 1_000;
     clippy::struct_excessive_bools,
     reason = "each is a fact of the record, and none follows from another"
 )]
-pub(super) struct DriftRecorder {
+pub(crate) struct DriftRecorder {
     /// Objects are read member by member first, since one of them repeats a key.
     pub(super) careful: bool,
     /// Objects become columns themselves, so that an empty one can't be told from none.
     pub(super) flatten: bool,
     /// The record holds something that the schema could grow by.
-    pub(super) fresh: bool,
+    pub(crate) fresh: bool,
     /// Where the conversion is: a JSON Pointer as the text of a JSON string.
     pointer: Vec<u8>,
     /// The members of the rescue column's object.
@@ -54,18 +54,18 @@ pub(super) struct DriftRecorder {
 }
 
 impl DriftRecorder {
-    pub(super) fn new(flatten: bool) -> Self {
+    pub(crate) fn new(flatten: bool) -> Self {
         Self { flatten, ..Self::default() }
     }
 
     /// Begins to count what elements of lists take.
-    pub(super) fn begin_batch(&mut self) {
+    pub(crate) fn begin_batch(&mut self) {
         self.elements = 0;
         self.elements_before = 0;
     }
 
     /// Bytes that elements of lists take in columns.
-    pub(super) fn elements(&self) -> usize {
+    pub(crate) fn elements(&self) -> usize {
         self.elements
     }
 
@@ -81,17 +81,17 @@ impl DriftRecorder {
     }
 
     /// Whether the record is to be kept as a whole.
-    pub(super) fn is_too_wide(&self) -> bool {
+    pub(crate) fn is_too_wide(&self) -> bool {
         self.too_wide
     }
 
     /// Goes to the next record.
-    pub(super) fn next_record(&mut self) {
+    pub(crate) fn next_record(&mut self) {
         self.elements_before = self.elements;
     }
 
     /// Forgets what was noted of the record.
-    pub(super) fn begin(&mut self, careful: bool) {
+    pub(crate) fn begin(&mut self, careful: bool) {
         self.careful = careful;
         self.elements = self.elements_before;
         self.drifted_more = 0;
@@ -106,7 +106,7 @@ impl DriftRecorder {
 
     /// Goes to a member; the mark leads back.
     #[inline]
-    pub(super) fn enter(&mut self, segment: &[u8]) -> usize {
+    pub(crate) fn enter(&mut self, segment: &[u8]) -> usize {
         let mark = self.pointer.len();
         self.pointer.extend_from_slice(segment);
         mark
@@ -117,7 +117,7 @@ impl DriftRecorder {
     }
 
     #[inline]
-    pub(super) fn leave(&mut self, mark: usize) {
+    pub(crate) fn leave(&mut self, mark: usize) {
         self.pointer.truncate(mark);
     }
 
@@ -141,7 +141,7 @@ impl DriftRecorder {
     }
 
     /// Keeps the record as a whole, which is what the empty JSON Pointer names.
-    pub(super) fn rescue_record(&mut self, record: &[u8]) {
+    pub(crate) fn rescue_record(&mut self, record: &[u8]) {
         self.whole = true;
         self.note(String::new(), DriftKind::TooWide, record);
     }
@@ -173,7 +173,7 @@ impl DriftRecorder {
     }
 
     /// Writes the object of the record's rescued values, if there are any, and counts what drifted.
-    pub(super) fn end(
+    pub(crate) fn end(
         &mut self,
         record: &[u8],
         drift: &mut Drift,
@@ -205,31 +205,4 @@ fn type_word(first: u8) -> &'static str {
         b't' | b'f' => "boolean",
         _ => "number",
     }
-}
-
-/// A text as a JSON string, with its quotes.
-pub(super) fn json_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A key as a segment of a JSON Pointer (RFC 6901).
-fn pointer_segment(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// That segment as it is written within a JSON string.
-pub(super) fn segment(name: &str) -> Vec<u8> {
-    let quoted = json_text(&pointer_segment(name)).into_bytes();
-    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_vec()
-}
-
-/// The segment of a key that has no text: it stays as it was written.
-pub(super) fn raw_segment(raw: &[u8]) -> Vec<u8> {
-    let slashes = String::from_utf8_lossy(raw).replace("\\/", "/");
-    pointer_segment(&slashes).into_bytes()
-}
-
-/// The path of a member, for people.
-pub(super) fn path(above: &str, name: &str) -> String {
-    format!("{above}{}", pointer_segment(name))
 }

@@ -4,8 +4,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use super::{Drift, DriftEntry, Observed, TableBuilder, TableOptions, TableSchema};
+use super::options::TableOptions;
+use super::table_builder::TableBuilder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::columns::{Drift, DriftEntry};
+use crate::table::schema::{Observed, TableSchema};
 
 /// What happens when records hold what the schema does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,16 +7,19 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
-use super::column::{FixedColumn, StringColumn, Values};
-use super::list_column::ListColumn;
-use super::schema::{JOIN, Member, MemberType, TableSchema, Taken};
-use super::struct_column::{Column, StructColumn};
-use super::{Nested, TableOptions, drift_recorder};
+use super::options::{Nested, TableOptions};
+use crate::table::columns::{
+    Column, FixedColumn, JOIN, ListColumn, RAW, RESCUED, StringColumn, StructColumn, Taken, Values,
+};
+use crate::table::json::pointer;
+use crate::table::schema::{Member, MemberType, TableSchema};
 
-/// The column for what has no place in the others.
-pub(super) const RESCUED: &str = "_rescued";
-/// The column for records as received.
-pub(super) const RAW: &str = "_raw";
+impl TableSchema {
+    /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if asked for, `_raw`.
+    pub fn arrow(&self, options: TableOptions) -> SchemaRef {
+        TableColumns::new(self, options).schema()
+    }
+}
 
 /// The buffers of a table.
 #[derive(Debug)]
@@ -129,7 +132,7 @@ fn nullable(name: &str, kind: DataType) -> FieldRef {
 fn parent_columns(names: &[String], columns: &[String]) -> StructColumn {
     let path = "/_circulate/parent";
     let text = |(name, column): (&String, &String)| {
-        let path = drift_recorder::path(path, name);
+        let path = pointer::path(path, name);
         (name.clone(), self::column(name, column, path, Values::Text(StringColumn::default())))
     };
     StructColumn::new(path.to_owned(), names.iter().zip(columns).map(text).collect(), HashSet::new())
@@ -146,7 +149,7 @@ impl Layout {
     fn record(&mut self, path: &str, prefix: &str, members: &[Member]) -> StructColumn {
         let (mut columns, mut refused) = (Vec::new(), HashSet::new());
         for Member { name, kind, .. } in members {
-            let (path, joined) = (drift_recorder::path(path, name), format!("{prefix}{name}"));
+            let (path, joined) = (pointer::path(path, name), format!("{prefix}{name}"));
             let expanded = self.nested == Nested::Flatten && is_struct(kind);
             if name.is_empty() || !(expanded || self.taken.take(&joined)) {
                 refused.insert(name.clone());
@@ -202,7 +205,7 @@ fn object(path: &str, members: &[Member]) -> StructColumn {
             refused.insert(name.clone());
             continue;
         }
-        let path = drift_recorder::path(path, name);
+        let path = pointer::path(path, name);
         let values = values(&path, kind);
         columns.push((name.clone(), column(name, name, path, values)));
     }

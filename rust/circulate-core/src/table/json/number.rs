@@ -2,7 +2,7 @@
 
 /// Why a column can't hold a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     /// Too large, or too close to zero.
     Range,
     /// It has more digits than a float keeps.
@@ -17,13 +17,13 @@ const EXACT: u64 = 1 << 53;
 
 /// Whether the text of a number is that of a whole one: without fraction and exponent.
 #[inline]
-pub(super) fn is_whole(raw: &[u8]) -> bool {
+pub(crate) fn is_whole(raw: &[u8]) -> bool {
     !raw.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
 
 /// A whole number, if 64 bits hold it.
 #[inline]
-pub(super) fn integer(raw: &[u8]) -> Option<i64> {
+pub(crate) fn integer(raw: &[u8]) -> Option<i64> {
     let (negative, digits) = match raw {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -38,7 +38,7 @@ pub(super) fn integer(raw: &[u8]) -> Option<i64> {
 }
 
 /// A number as a float, if that loses nothing a reader could see.
-pub(super) fn float(raw: &[u8]) -> Result<f64, Unfit> {
+pub(crate) fn float(raw: &[u8]) -> Result<f64, Unfit> {
     let value: f64 = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).ok_or(Unfit::Range)?;
     if !value.is_finite() {
         return Err(Unfit::Range);

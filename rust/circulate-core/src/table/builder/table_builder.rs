@@ -3,13 +3,12 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::drift::Drift;
-use super::drift_recorder::DriftRecorder;
-use super::json_reader::{ConversionError, JsonReader};
 use super::layout::TableColumns;
-use super::struct_column::{StructColumn, members};
-use super::{Nested, Observed, TableOptions, TableSchema};
+use super::options::{Nested, TableOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::columns::{Drift, DriftRecorder, StructColumn};
+use crate::table::json::{ConversionError, JsonReader, members};
+use crate::table::schema::{Observed, TableSchema};
 
 /// Gathers records into the columns of a table.
 #[derive(Debug)]

@@ -142,7 +142,7 @@ impl Drift {
     }
 
     /// Adds the new members that drifted elsewhere and are not told of here.
-    pub(super) fn merge_new_members(&mut self, before: Self) {
+    pub(crate) fn merge_new_members(&mut self, before: Self) {
         for (place, (count, example)) in before.entries {
             if place.1 == DriftKind::NewMember && !self.entries.contains_key(&place) {
                 self.add(place, count, example);

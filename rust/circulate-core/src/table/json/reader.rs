@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 
 /// Why a record is not converted to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ConversionError {
+pub(crate) enum ConversionError {
     /// It is not JSON at this byte.
     NotJson(usize),
     /// An object has a key twice: the record must be converted with care.
@@ -18,7 +18,7 @@ pub(super) enum ConversionError {
 
 impl ConversionError {
     /// What is told of it.
-    pub(super) fn into_error(self) -> Error {
+    pub(crate) fn into_error(self) -> Error {
         let failed = |kind, message: &str| Error::new(kind, "convert records", message);
         match self {
             Self::NotJson(at) => failed(ErrorKind::Data, "the records are not valid JSON").with("byte", at),
@@ -32,39 +32,39 @@ impl ConversionError {
 
 /// A place in JSON text.
 #[derive(Debug, Clone)]
-pub(super) struct JsonReader<'j> {
+pub(crate) struct JsonReader<'j> {
     text: &'j [u8],
     at: usize,
 }
 
 /// What stands between the quotes of a string.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted<'j> {
-    pub(super) raw: &'j [u8],
-    pub(super) escaped: bool,
+pub(crate) struct Quoted<'j> {
+    pub(crate) raw: &'j [u8],
+    pub(crate) escaped: bool,
 }
 
 impl<'j> JsonReader<'j> {
-    pub(super) fn new(text: &'j [u8]) -> Self {
+    pub(crate) fn new(text: &'j [u8]) -> Self {
         Self { text, at: 0 }
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn move_to(&mut self, at: usize) {
+    pub(crate) fn move_to(&mut self, at: usize) {
         self.at = at;
     }
 
     /// The text from `start` up to here.
-    pub(super) fn since(&self, start: usize) -> &'j [u8] {
+    pub(crate) fn since(&self, start: usize) -> &'j [u8] {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Goes to the next token and tells its first byte.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<u8, ConversionError> {
+    pub(crate) fn peek(&mut self) -> Result<u8, ConversionError> {
         while let Some(byte) = self.text.get(self.at) {
             if *byte > b' ' {
                 return Ok(*byte);
@@ -75,26 +75,26 @@ impl<'j> JsonReader<'j> {
     }
 
     /// Whether nothing but white space follows.
-    pub(super) fn at_end(&mut self) -> bool {
+    pub(crate) fn at_end(&mut self) -> bool {
         self.peek().is_err()
     }
 
     /// Takes `byte` if it is the next token.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> Result<bool, ConversionError> {
+    pub(crate) fn take(&mut self, byte: u8) -> Result<bool, ConversionError> {
         let found = self.peek()? == byte;
         self.at += usize::from(found);
         Ok(found)
     }
 
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8) -> Result<(), ConversionError> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), ConversionError> {
         if self.take(byte)? { Ok(()) } else { Err(self.broken()) }
     }
 
     /// After a member or an element: whether another one follows; `end` closes the container.
     #[inline]
-    pub(super) fn another(&mut self, end: u8) -> Result<bool, ConversionError> {
+    pub(crate) fn another(&mut self, end: u8) -> Result<bool, ConversionError> {
         match self.peek()? {
             b',' => {
                 self.at += 1;
@@ -110,7 +110,7 @@ impl<'j> JsonReader<'j> {
 
     /// Takes `bytes` if they come next.
     #[inline]
-    pub(super) fn take_bytes(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn take_bytes(&mut self, bytes: &[u8]) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
         // The first eight mostly tell, and to look at them is quicker than to call what compares any number.
         let found = match (rest.split_first_chunk::<8>(), bytes.split_first_chunk::<8>()) {
@@ -123,7 +123,7 @@ impl<'j> JsonReader<'j> {
 
     /// A string, up to and with its closing quote.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Quoted<'j>, ConversionError> {
+    pub(crate) fn string(&mut self) -> Result<Quoted<'j>, ConversionError> {
         self.expect(b'"')?;
         let start = self.at;
         let mut escaped = false;
@@ -145,7 +145,7 @@ impl<'j> JsonReader<'j> {
     }
 
     /// A key and the colon after it.
-    pub(super) fn key(&mut self) -> Result<Quoted<'j>, ConversionError> {
+    pub(crate) fn key(&mut self) -> Result<Quoted<'j>, ConversionError> {
         let key = self.string()?;
         self.expect(b':')?;
         Ok(key)
@@ -153,7 +153,7 @@ impl<'j> JsonReader<'j> {
 
     /// A number, `true`, `false` or `null`.
     #[inline]
-    pub(super) fn scalar(&mut self) -> Result<&'j [u8], ConversionError> {
+    pub(crate) fn scalar(&mut self) -> Result<&'j [u8], ConversionError> {
         self.peek()?;
         let start = self.at;
         let ends =
@@ -164,12 +164,12 @@ impl<'j> JsonReader<'j> {
     }
 
     /// Takes the literal `word`.
-    pub(super) fn literal(&mut self, word: &[u8]) -> Result<(), ConversionError> {
+    pub(crate) fn literal(&mut self, word: &[u8]) -> Result<(), ConversionError> {
         if self.scalar()? == word { Ok(()) } else { Err(self.broken()) }
     }
 
     /// Passes over a value, whatever it holds, and gives its bytes.
-    pub(super) fn skip(&mut self) -> Result<&'j [u8], ConversionError> {
+    pub(crate) fn skip(&mut self) -> Result<&'j [u8], ConversionError> {
         let first = self.peek()?;
         let start = self.at;
         match first {
@@ -201,7 +201,7 @@ impl<'j> JsonReader<'j> {
         }
     }
 
-    pub(super) fn broken(&self) -> ConversionError {
+    pub(crate) fn broken(&self) -> ConversionError {
         ConversionError::NotJson(self.at)
     }
 }
@@ -232,7 +232,7 @@ fn zero_bytes(word: u64) -> u64 {
 }
 
 /// Appends the text of a string with escapes; `false`, and nothing appended, if a lone surrogate has none in UTF-8.
-pub(super) fn unescape(raw: &[u8], text: &mut Vec<u8>) -> bool {
+pub(crate) fn unescape(raw: &[u8], text: &mut Vec<u8>) -> bool {
     let before = text.len();
     let mut rest = raw;
     while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
