@@ -1,52 +1,25 @@
 //! Signing requests in. One file or folder per kind of credentials.
 
+mod authorize;
+mod connection;
 mod header;
 mod no_auth;
 mod oauth2;
 mod token_file;
 
-use std::fmt;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use http::HeaderMap;
-use url::Url;
-
 use crate::api::account::Account;
-use crate::api::http::{Failure, Pacing, Request, Transport};
 use crate::catalog::{Auth, Source};
 use crate::error::{Error, ErrorKind, Result};
 
+pub use authorize::Authorize;
+pub use connection::Connection;
 pub use header::StaticHeader;
 pub use no_auth::NoAuth;
 pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
-
-/// Puts credentials on a request, once per attempt, so that a retry never carries an old token.
-pub trait Authorize: Send + Sync + fmt::Debug {
-    /// Adds what signs `request` in. The caller has checked that it goes to the source's own origin.
-    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// The API refused the credentials in these headers. Returns whether there are others now, or will be by the next
-    /// [`Authorize::apply`], so that asking again may help.
-    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>>;
-
-    /// Learns from an answer of the API to a request of `url`, whatever its status: what it wants in the next proof of
-    /// possession.
-    fn learn(&self, _url: &Url, _headers: &HeaderMap) {}
-}
-
-/// What all pulls of an account share in a process.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    /// Sends requests.
-    pub transport: Arc<dyn Transport>,
-    /// Keeps to the account's limits.
-    pub pacing: Arc<Pacing>,
-    /// Access tokens at hand.
-    pub tokens: Arc<Tokens>,
-}
 
 /// What signs `account` in, for something that needs these OAuth `scopes`; `None` if its definition does not tell.
 /// No request is made.

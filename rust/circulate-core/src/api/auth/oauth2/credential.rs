@@ -11,8 +11,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::jws::{backdated, signed, unique};
+use super::jws::{backdated, signed};
 use super::key::SigningKey;
+use super::random::unique;
 use crate::api::account::Account;
 use crate::api::http::Request;
 use crate::catalog::{Name, OAuth2, SendSecret};

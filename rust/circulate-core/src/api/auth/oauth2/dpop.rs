@@ -6,8 +6,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::jws::{backdated, encoded, signed, unique};
+use super::base64url::encoded;
+use super::jws::{backdated, signed};
 use super::key::SigningKey;
+use super::random::unique;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 

@@ -9,14 +9,13 @@ use aws_lc_rs::signature::{
     RsaEncoding,
 };
 use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::jws::{encoded, no_random_numbers};
+use super::base64url::{BASE64URL, encoded};
+use super::random::no_random_numbers;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A private key with the algorithm it signs by (RFC 7518, section 3.1).
@@ -45,12 +44,6 @@ static CURVES: [Curve; 3] = [
     Curve { name: "P-384", algorithm: "ES384", signing: &ECDSA_P384_SHA384_FIXED_SIGNING, bytes: 48 },
     Curve { name: "P-521", algorithm: "ES512", signing: &ECDSA_P521_SHA512_FIXED_SIGNING, bytes: 66 },
 ];
-
-/// Keys come with and without padding.
-static BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Why a key can't be used; never with any of it.
 type Unusable = String;

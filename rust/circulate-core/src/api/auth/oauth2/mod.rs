@@ -1,11 +1,13 @@
 //! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server asks for it, bound to a
 //! key of ours (RFC 9449).
 
+mod base64url;
 mod credential;
 pub(super) mod dpop;
 mod granted;
 mod jws;
 pub(super) mod key;
+mod random;
 mod tokens;
 
 use std::collections::BTreeSet;

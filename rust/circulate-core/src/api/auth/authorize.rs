@@ -1,0 +1,24 @@
+//! The seam between requests and credentials.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use url::Url;
+
+use crate::api::http::{Failure, Request};
+use crate::error::Result;
+
+/// Puts credentials on a request, once per attempt, so that a retry never carries an old token.
+pub trait Authorize: Send + Sync + fmt::Debug {
+    /// Adds what signs `request` in. The caller has checked that it goes to the source's own origin.
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// The API refused the credentials in these headers. Returns whether there are others now, or will be by the next
+    /// [`Authorize::apply`], so that asking again may help.
+    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>>;
+
+    /// Learns from an answer of the API to a request of `url`, whatever its status: what it wants in the next proof of
+    /// possession.
+    fn learn(&self, _url: &Url, _headers: &HeaderMap) {}
+}
