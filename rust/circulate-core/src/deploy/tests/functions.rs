@@ -1,6 +1,7 @@
 //! Functions that are as their files say, and files that are refused.
 
 use super::*;
+use crate::deploy::lambda::{PipelineFormat, PipelineMode};
 
 const DEFAULTS: &str = "runtime: python3.13\narchitecture: x86_64\nmemory_mb: 256\ntimeout_s: 900\nephemeral_mb: 512\nenvironment: {LEVEL: info}\npipeline: {mode: incremental, format: json, target: none, stale_after_h: 26}\n";
 const USERS: &str = "source: okta\nendpoint: users\nfunctions:\n  list:\n    handler: handler.list\n    memory_mb: 512\n    environment: {A: b}\n";
