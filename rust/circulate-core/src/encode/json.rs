@@ -1,6 +1,6 @@
 //! The JSON formats: slices of pages, put one after the other as they were received.
 
-use super::Encoder;
+use super::encoder::Encoder;
 
 /// One array: `[record,record]`.
 #[derive(Debug, Default)]
