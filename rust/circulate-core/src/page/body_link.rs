@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::envelope::{EnvelopeMember, Scalar};
-use super::{PageFacts, Paginator};
+use super::paginator::{PageFacts, Paginator};
 use crate::catalog::Pointer;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -5,7 +5,7 @@ use http::header::LINK;
 use percent_encoding::percent_encode_byte;
 use url::Url;
 
-use super::{PageFacts, Paginator};
+use super::paginator::{PageFacts, Paginator};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Follows `rel="next"`; a page without it is the last.
