@@ -9,7 +9,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{ObjectFormat, ObjectStore};
+use super::object_format::ObjectFormat;
+use super::object_store::ObjectStore;
 use crate::encode::{Columnar, Encoded, Encoder, JsonArray, TableRules, TableState, Tabulator};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::Memory;
