@@ -10,6 +10,7 @@ mod items;
 mod learned;
 mod leased_run;
 mod memory;
+mod open;
 mod sqlite;
 mod stream;
 
@@ -30,10 +31,11 @@ pub use items::{
 pub use learned::{Learned, LearnedProof, PaginatorProof, Paginators};
 pub use leased_run::LeasedRun;
 pub use memory::MemoryStore;
+pub use open::{Acquired, Busy, RunRequest};
 pub use sqlite::SqliteStore;
 #[cfg(feature = "testing")]
 pub(crate) use stream::STREAMS;
-pub use stream::{Acquired, Busy, Lease, RunRequest, StreamState, list_runs, streams};
+pub use stream::{Lease, StreamState, list_runs, streams};
 
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

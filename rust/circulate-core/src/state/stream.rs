@@ -7,41 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::items::{Cursor, CursorValue, Head, ListedStream, Mode, RunItem, RunStatus, TaskItem};
-use super::leased_run::LeasedRun;
+use super::items::{Cursor, CursorValue, Head, ListedStream, RunItem, RunStatus};
 use super::{Expect, ItemKey, StateStore};
 use crate::MOST_OF_TEXT;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::Window;
 use crate::redact::Redactor;
 
 /// The one task and the one partition of a stream that is pulled by one worker.
 const TASK: u32 = 0;
 const PARTITION: &str = "all";
-/// How a run id tells its time.
-const RUN_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 /// The partition key under which every stream is listed.
 pub(crate) const STREAMS: &str = "streams";
-/// How many of the newest runs are looked through for one that was begun in the place of another.
-const LOOKED_THROUGH: usize = 50;
 /// Times a start looks again when another start got in between.
-const LOOKS: u32 = 5;
+pub(super) const LOOKS: u32 = 5;
 
 /// The state of one stream of one account, as one worker sees it.
 #[derive(Debug, Clone)]
 pub struct StreamState {
-    store: Arc<dyn StateStore>,
-    pk: String,
-    worker: String,
+    pub(super) store: Arc<dyn StateStore>,
+    pub(super) pk: String,
+    pub(super) worker: String,
     lease: Lease,
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
 }
 
 /// For how long others keep away from a run whose worker says nothing.
@@ -51,59 +43,6 @@ pub struct Lease {
     pub span: Duration,
     /// When the worker is gone for certain, if that is known: a Lambda function is stopped when its time is up.
     pub worker_ends: Option<Instant>,
-}
-
-/// What a start wants.
-#[derive(Debug, Clone)]
-pub struct RunRequest {
-    /// How much to ask for.
-    pub mode: Mode,
-    /// The part of time, for [`Mode::Window`].
-    pub window: Window,
-    /// The lower bound of a full refresh.
-    pub full_since: Option<Timestamp>,
-    /// Hash of the definition.
-    pub spec_hash: String,
-    /// Where objects go.
-    pub destination: String,
-    /// Where the account is, see [`Account::address`](crate::api::account::Account::address).
-    pub address: String,
-    /// Hand out the open run, if there is one, although something else is wanted: for [`LeasedRun::abandon`].
-    pub restart: bool,
-    /// Take up an unfinished run whatever it was begun for: the caller sees to the rest.
-    pub adopt: bool,
-    /// Leave a run that is begun pending for so long once it is complete.
-    pub pending: Option<Duration>,
-    /// The run that a new one replaces.
-    pub replaces: Option<String>,
-    /// Go on with this run as it was begun, and begin no other; but the one that was begun in its place.
-    pub continuation: Option<String>,
-    /// Idempotency key, such as a request id: if a run with this key has finished, none is begun.
-    pub idempotency_key: Option<String>,
-}
-
-/// What came of a start.
-#[derive(Debug)]
-pub enum Acquired {
-    /// The run is ours to work on.
-    LeasedRun(Box<LeasedRun>),
-    /// Another worker holds it.
-    Busy(Busy),
-    /// What was asked for has been done already.
-    Done(Box<RunItem>),
-}
-
-/// Who holds a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Busy {
-    /// The open run.
-    pub run_id: String,
-    /// Its worker; `None` if the run is pending.
-    pub worker: Option<String>,
-    /// Until when, by the store's clock, unless the worker renews it.
-    pub until: Timestamp,
-    /// Its index, if the run is pending: somebody may want to bring it to its end first.
-    pub manifest: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -125,40 +64,9 @@ impl StreamState {
         Self { store, pk: format!("{source}#{account}#{endpoint}"), worker, lease, seed }
     }
 
-    /// Opens a run, takes up one that was left, or says who is at it.
-    pub async fn open(&self, wanted: &RunRequest) -> Result<Acquired> {
-        self.check_address(&wanted.address).await?;
-        let wanted = &self.follow(wanted.clone()).await?;
-        for _ in 0..LOOKS {
-            let head = self.get::<Head>("head").await?;
-            if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), wanted).await? {
-                return Ok(Acquired::Done(Box::new(done)));
-            }
-            let open_run = head.as_ref().and_then(|head| head.doc.open_run.clone());
-            let run = match &open_run {
-                Some(run_id) => self.get::<RunItem>(&run_key(run_id)).await?,
-                None => None,
-            };
-            let opening = match (head, run) {
-                (Some(_), Some(run)) if run.doc.status == RunStatus::Open => {
-                    self.take_up(run, wanted).await?
-                }
-                (Some(_), Some(run)) if run.doc.status == RunStatus::Pending => {
-                    self.pending(run, wanted).await?
-                }
-                (head, run) => self.begin(head, run, wanted).await?,
-            };
-            if let Some(opening) = opening {
-                return Ok(opening);
-            }
-        }
-        Err(Error::new(ErrorKind::State, "open run", "other starts of this stream kept getting in between")
-            .temporary())
-    }
-
     /// Refuses to go on under an account's name with another account: its cursors say what was delivered of the one that
     /// they were set by, and its records would lie beside those of the other. All streams of the account count.
-    async fn check_address(&self, address: &str) -> Result<()> {
+    pub(super) async fn check_address(&self, address: &str) -> Result<()> {
         let account = self.pk.rsplit_once('#').map_or(&*self.pk, |(account, _)| account);
         for (key, item) in self.store.list(STREAMS, &format!("{account}#"), usize::MAX).await? {
             let known = read::<ListedStream>(&key.sk, item.doc)?.address;
@@ -187,64 +95,7 @@ impl StreamState {
         self.check_address(address).await
     }
 
-    /// Leads a continuation of a run that was begun anew to the run in its place, or to the beginning of one.
-    async fn follow(&self, mut wanted: RunRequest) -> Result<RunRequest> {
-        while let Some(run) = self.run_of(wanted.continuation.as_deref()).await? {
-            if run.status != RunStatus::Abandoned || !run.begun_anew {
-                break;
-            }
-            let mut newest = Vec::new();
-            for (key, item) in self.store.list(&self.pk, "run#", LOOKED_THROUGH).await? {
-                newest.push(read::<RunItem>(&key.sk, item.doc)?);
-            }
-            let open = self.get::<Head>("head").await?.and_then(|head| head.doc.open_run);
-            // One whose worker died, or lost a race, before anybody saw it leads nowhere.
-            let lived = |newer: &RunItem| match newer.status {
-                RunStatus::Open => open.as_ref() == Some(&newer.run_id),
-                RunStatus::Abandoned => newer.begun_anew,
-                RunStatus::Pending | RunStatus::Committed => true,
-            };
-            let instead =
-                newest.into_iter().find(|newer| newer.replaces.as_ref() == Some(&run.run_id) && lived(newer));
-            wanted.continuation = instead.map(|run| run.run_id);
-            if wanted.continuation.is_none() {
-                (wanted.mode, wanted.replaces) = (run.mode, Some(run.run_id));
-                wanted.pending = run.pending_seconds.map(Duration::from_secs);
-                if run.mode == Mode::Window {
-                    wanted.window = run.window;
-                }
-            }
-        }
-        Ok(wanted)
-    }
-
-    /// The run that is all that is wanted, if it was brought to its end before.
-    async fn done(&self, head: Option<&Head>, wanted: &RunRequest) -> Result<Option<RunItem>> {
-        let is_done = |run: &RunItem| matches!(run.status, RunStatus::Committed | RunStatus::Pending);
-        if let Some(continuation) = &wanted.continuation {
-            let wrong = |what: &str| {
-                Error::new(ErrorKind::Settings, "open run", format!("there is nothing to go on with: {what}"))
-                    .with("run", continuation)
-                    .hint("start without a continuation")
-            };
-            return match self.run_of(Some(continuation)).await? {
-                None => Err(wrong("no run of this stream has this id")),
-                Some(run) if is_done(&run) => Ok(Some(run)),
-                Some(run)
-                    if run.status == RunStatus::Open
-                        && head.is_some_and(|head| head.open_run == wanted.continuation) =>
-                {
-                    Ok(None)
-                }
-                Some(_) => Err(wrong("the run was given up")),
-            };
-        }
-        let Some(head) = head.filter(|_| wanted.idempotency_key.is_some()) else { return Ok(None) };
-        let last = self.run_of(head.last_attempt.as_deref()).await?;
-        Ok(last.filter(|run| is_done(run) && run.idempotency_key == wanted.idempotency_key))
-    }
-
-    async fn run_of(&self, run_id: Option<&str>) -> Result<Option<RunItem>> {
+    pub(super) async fn run_of(&self, run_id: Option<&str>) -> Result<Option<RunItem>> {
         match run_id {
             Some(run_id) => Self::run(&*self.store, &self.pk, run_id).await,
             None => Ok(None),
@@ -272,176 +123,9 @@ impl StreamState {
         Ok(current(store, pk, &cursor.doc).await?.0)
     }
 
-    /// Begins a new run. `ended` is the run that `head` still names as open although it is not: a worker died between
-    /// settling a run and saying so in `head`, or the run was abandoned.
-    async fn begin(
-        &self,
-        head: Option<Versioned<Head>>,
-        ended: Option<Versioned<RunItem>>,
-        wanted: &RunRequest,
-    ) -> Result<Option<Acquired>> {
-        let (mut head, expect) = match head {
-            Some(head) => (head.doc, Expect::Version(head.version)),
-            None => (Head::default(), Expect::Absent),
-        };
-        check_destination(head.destination.as_deref(), &wanted.destination)?;
-        if let Some(ended) = ended.filter(|run| run.doc.status == RunStatus::Committed) {
-            head.last_complete = Some(ended.doc.run_id);
-        }
-        if expect == Expect::Absent {
-            let listed = ItemKey { pk: STREAMS.to_owned(), sk: self.pk.clone() };
-            self.store.put(&listed, serde_json::json!({}), Expect::Absent).await?;
-        }
-        let run = self.new_run(wanted, head.last_attempt.as_deref()).await?;
-        let run_version = self.put_new(&run_key(&run.run_id), &run).await?;
-        head.open_run = Some(run.run_id.clone());
-        head.last_attempt = Some(run.run_id.clone());
-        head.destination = Some(wanted.destination.clone());
-        let run = Versioned { doc: run, version: run_version };
-        if self.put("head", &head, expect).await?.is_none() {
-            // Another start was first. Ours was never seen by anyone.
-            self.settle(run, RunStatus::Abandoned, Some("another start was first")).await?;
-            return Ok(None);
-        }
-        self.claim(run, None, false, wanted).await
-    }
-
-    async fn new_run(&self, wanted: &RunRequest, last_attempt: Option<&str>) -> Result<RunItem> {
-        let from_cursor = self.cursor().await?;
-        if wanted.mode == Mode::Incremental {
-            check_definition(from_cursor.as_ref(), wanted)?;
-        }
-        let window = match wanted.mode {
-            Mode::Window => wanted.window.clone(),
-            Mode::Full => Window { since: wanted.full_since, until: None },
-            Mode::Incremental => {
-                let since = from_cursor.as_ref().map(|cursor| cursor.since);
-                Window { since: since.or(wanted.full_since), until: None }
-            }
-        };
-        let started_at = self.store.now().await?;
-        Ok(RunItem {
-            run_id: self.run_id(started_at, last_attempt),
-            status: RunStatus::Open,
-            started_at,
-            ended_at: None,
-            mode: wanted.mode,
-            window,
-            from_cursor,
-            spec_hash: wanted.spec_hash.clone(),
-            destination: wanted.destination.clone(),
-            manifest: None,
-            pending_until: None,
-            pending_seconds: wanted.pending.map(|span| span.as_secs()),
-            promoting_until: None,
-            replaces: wanted.replaces.clone(),
-            begun_anew: false,
-            idempotency_key: wanted.idempotency_key.clone(),
-            ledger: super::Ledger {
-                code_version: env!("CARGO_PKG_VERSION").to_owned(),
-                ..Default::default()
-            },
-        })
-    }
-
-    /// An id that no other run has and that sorts after the stream's last one, even if both began in the same second of
-    /// the store's clock: `20261122T053000123Z-1a2b3c4d5e`.
-    fn run_id(&self, started_at: Timestamp, last_attempt: Option<&str>) -> String {
-        let mut random = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let after_last = last_attempt.and_then(time_of_run).map(|last| later(last, Duration::from_millis(1)));
-        let time = after_last.map_or(started_at, |after| after.max(started_at));
-        format!("{}-{:010x}", time.strftime(RUN_TIME), random.u64(..) >> 24)
-    }
-
-    /// Takes up the open run, if nobody is at it.
-    async fn take_up(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
-        let task = self.get::<TaskItem>(&task_key(&run.doc.run_id)).await?;
-        let now = self.store.now().await?;
-        if let Some(task) = &task
-            && let Some(until) = task.doc.lease_until.filter(|until| *until > now)
-        {
-            let (run_id, worker) = (run.doc.run_id, Some(task.doc.worker.clone()));
-            return Ok(Some(Acquired::Busy(Busy { run_id, worker, until, manifest: None })));
-        }
-        check_destination(Some(&run.doc.destination), &wanted.destination)?;
-        if !wanted.restart
-            && !wanted.adopt
-            && let Err(other) = check_same(&run.doc, wanted)
-        {
-            // A run without a page has nothing to lose.
-            let is_blank = task.as_ref().is_none_or(|task| task.doc.position.is_blank());
-            if !is_blank || wanted.continuation.is_some() {
-                return Err(other);
-            }
-            self.settle(
-                run,
-                RunStatus::Abandoned,
-                Some("it had read nothing, and something else was asked for"),
-            )
-            .await?;
-            return Ok(None);
-        }
-        self.claim(run, task, true, wanted).await
-    }
-
-    /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again. One whose
-    /// promotion has begun keeps them out until that has ended, whoever ends it.
-    async fn pending(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
-        check_destination(Some(&run.doc.destination), &wanted.destination)?;
-        let now = self.store.now().await?;
-        let busy = |until, manifest| {
-            Ok(Some(Acquired::Busy(Busy { run_id: run.doc.run_id.clone(), worker: None, until, manifest })))
-        };
-        match (run.doc.promoting_until, run.doc.pending_until.unwrap_or(Timestamp::MIN)) {
-            // Somebody is at it: it need not be promoted by others too.
-            (Some(until), _) if until > now => return busy(until, None),
-            (Some(_), _) => return busy(now, run.doc.manifest.clone()),
-            (None, until) if until > now => return busy(until, run.doc.manifest.clone()),
-            (None, _) => {}
-        }
-        self.settle(run, RunStatus::Abandoned, Some("was pending for too long")).await?;
-        Ok(None)
-    }
-
     /// See [`say_in_head`].
     pub(super) async fn say_in_head(&self, run_id: &str, status: RunStatus) -> Result<()> {
         say_in_head(&*self.store, &self.pk, run_id, status).await
-    }
-
-    async fn claim(
-        &self,
-        mut run: Versioned<RunItem>,
-        task: Option<Versioned<TaskItem>>,
-        resumed: bool,
-        wanted: &RunRequest,
-    ) -> Result<Option<Acquired>> {
-        let (mut task, expect) = match task {
-            Some(task) => (task.doc, Expect::Version(task.version)),
-            None => (TaskItem::default(), Expect::Absent),
-        };
-        task.fence += 1;
-        task.worker.clone_from(&self.worker);
-        task.lease_until = Some(self.lease_end().await?);
-        let Some(version) = self.put(&task_key(&run.doc.run_id), &task, expect).await? else {
-            return Ok(None);
-        };
-        run.doc.ledger.attempts += 1;
-        run.doc.ledger.stopped_by = None;
-        env!("CARGO_PKG_VERSION").clone_into(&mut run.doc.ledger.code_version);
-        let Some(run_version) =
-            self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?
-        else {
-            return Ok(None);
-        };
-        run.version = run_version;
-        let task = Versioned { doc: task, version };
-        Ok(Some(Acquired::LeasedRun(Box::new(LeasedRun::new(
-            self.clone(),
-            &wanted.address,
-            resumed,
-            run,
-            task,
-        )))))
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp> {
@@ -482,12 +166,6 @@ impl StreamState {
     ) -> Result<Option<u64>> {
         let doc = serde_json::to_value(doc).map_err(|error| unreadable(sk, error))?;
         self.store.put(&self.key(sk), doc, expect).await
-    }
-
-    async fn put_new<T: Serialize + Sync>(&self, sk: &str, doc: &T) -> Result<u64> {
-        self.put(sk, doc, Expect::Absent).await?.ok_or_else(|| {
-            Error::new(ErrorKind::State, "open run", "a run of this id exists already").with("item", sk)
-        })
     }
 
     fn key(&self, sk: &str) -> ItemKey {
@@ -580,24 +258,6 @@ pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(Strin
     Ok(runs)
 }
 
-/// The time in a run id.
-fn time_of_run(run_id: &str) -> Option<Timestamp> {
-    let (time, _) = run_id.split_once('-')?;
-    DateTime::strptime(RUN_TIME, time).ok()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
-}
-
-fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
-    match stored {
-        Some(stored) if stored != wanted => {
-            Err(Error::new(ErrorKind::State, "open run", "this state belongs to another destination")
-                .with("state has", stored)
-                .with("asked for", wanted)
-                .hint("pull to that destination, or give this one a state of its own with --state"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// An account's name stands for one account.
 fn other_address(stream: &str, known: &str, asked: &str) -> Error {
     let mut names = stream.split('#');
@@ -613,42 +273,6 @@ fn other_address(stream: &str, known: &str, asked: &str) -> Error {
             "pull another account under a name of its own (--account); if this one has moved, `circulate state moved \
              {source} --account {account}` goes on with the new address; `circulate state reset` forgets a stream"
         ))
-}
-
-/// A cursor says what was delivered by the definition it was set with, and nothing about another one.
-fn check_definition(cursor: Option<&CursorValue>, wanted: &RunRequest) -> Result<()> {
-    match cursor {
-        Some(cursor) if cursor.spec_hash != wanted.spec_hash => Err(Error::new(
-            ErrorKind::State,
-            "open run",
-            "the stream's definition has changed since its cursor was set",
-        )
-        .hint("pull once with --full: it takes everything by the new definition and sets a new cursor")),
-        _ => Ok(()),
-    }
-}
-
-/// An open run goes on as it was begun, or not at all.
-fn check_same(run: &RunItem, wanted: &RunRequest) -> Result<()> {
-    let other = |what: &str| {
-        Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
-            .with("run", &run.run_id)
-            .with("mode", run.mode.as_str())
-            .hint("finish it by pulling as before, or abandon it and start over with --restart")
-    };
-    if run.spec_hash != wanted.spec_hash {
-        return Err(other("definition"));
-    }
-    if wanted.continuation.is_some() {
-        return Ok(());
-    }
-    if run.mode != wanted.mode {
-        return Err(other("mode"));
-    }
-    if run.mode == Mode::Window && run.window != wanted.window {
-        return Err(other("--since or --until"));
-    }
-    Ok(())
 }
 
 pub(super) fn fenced_off() -> Error {

@@ -1,7 +1,11 @@
 //! Who may work on a stream, where to go on, and what counts.
 
+use super::super::items::Mode;
+use super::super::leased_run::LeasedRun;
+use super::super::open::{Acquired, RunRequest};
 use super::*;
 use crate::clock::later;
+use crate::extract::cursor::Window;
 use crate::progress::Traffic;
 use crate::state::MemoryStore;
 use crate::state::{Decision, Position, decide, moved, promoting, reset, show};
