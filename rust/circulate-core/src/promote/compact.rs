@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::groups::{Group, Grouper, Limits};
-use super::{COPIED_AT_ONCE, CopyTally, Promotion, Run};
+use super::promotion::{COPIED_AT_ONCE, Promotion, Run};
+use super::report::CopyTally;
 use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::Memory;

@@ -8,9 +8,8 @@
 mod compact;
 mod copy;
 mod groups;
+mod promotion;
 mod report;
-
-use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -19,40 +18,14 @@ use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, Index, Part, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
-use crate::lake::sink::{Created, Sink, another, missing};
-use crate::progress::Progress;
-use crate::state::{Decision, RunStatus, StateStore, StreamState, decide, promoting};
-use crate::stop::Stop;
+use crate::lake::sink::{Created, another, missing};
+use crate::state::{Decision, RunStatus, StreamState, decide, promoting};
 
 pub use groups::Limits;
+pub use promotion::Promotion;
+use promotion::{COPIED_AT_ONCE, PARTS_AT_ONCE, Run};
 use report::CopyTally;
 pub use report::{Promoted, PromotionStatus};
-
-/// Objects that are copied at the same time.
-const COPIED_AT_ONCE: u32 = 32;
-/// Parts that are open at the same time, so that the end of one does not keep copies waiting.
-const PARTS_AT_ONCE: usize = 4;
-
-/// A run to copy, with everything it needs.
-#[derive(Debug)]
-pub struct Promotion {
-    /// Where it was pulled to.
-    pub from: Arc<dyn Sink>,
-    /// The key of its index there.
-    pub manifest: String,
-    /// Where readers look.
-    pub to: Arc<dyn Sink>,
-    /// The state that knows the run.
-    pub store: Arc<dyn StateStore>,
-    /// Put many objects into one, with a record a line. A promotion goes on as it was begun.
-    pub compact: Option<Limits>,
-    /// Bytes that objects on their way may hold.
-    pub memory: u64,
-    /// Counts what is done.
-    pub progress: Arc<Progress>,
-    /// Says when to stop.
-    pub stop: Stop,
-}
 
 /// `promotion.json`: how a promotion was begun. Two ways in one place would give readers each record twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,16 +35,6 @@ struct PromotionFile {
     /// SHA-256 of the index that is promoted, in hex.
     manifest_sha256: String,
     compact: Option<Limits>,
-}
-
-/// The run as its manifest tells.
-struct Run {
-    index: Index,
-    /// SHA-256 of the index.
-    sha256: String,
-    keys: StreamKeys,
-    /// `source#account#endpoint`.
-    pk: String,
 }
 
 impl Promotion {
@@ -266,11 +229,6 @@ impl Promotion {
             Created::New => Ok(index),
             Created::Exists => self.index_there(run).await?.ok_or_else(|| another(&run.keys.index())),
         }
-    }
-
-    fn other_sums(&self) -> Error {
-        Error::new(ErrorKind::Mismatch, "promote", "the totals of the index differ from those of its parts")
-            .with("key", &self.manifest)
     }
 
     /// Commits a pending run. Somebody else may do the same at this moment.

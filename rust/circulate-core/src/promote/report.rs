@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::{Promotion, Run};
+use super::promotion::{Promotion, Run};
 use crate::lake::manifest::{Index, ObjectEntry};
 use crate::lake::sink::Created;
 use crate::progress::Progress;

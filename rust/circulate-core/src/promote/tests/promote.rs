@@ -1,5 +1,6 @@
 //! Promotions that go well, that are stopped, fail or die in between, and that must not be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,9 +10,11 @@ use super::*;
 use crate::encode::{Compression, Format};
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::{Part, read_existing, read_part};
-use crate::lake::sink::{MemorySink, Object};
+use crate::lake::sink::{MemorySink, Object, Sink};
+use crate::progress::Progress;
 use crate::run::{Pull, Verdict};
 use crate::state::reset;
+use crate::stop::Stop;
 use crate::testing::{Faulty, Lake, Script, ScriptedResponse, after, page, users};
 use crate::upkeep::verify::verify;
 
