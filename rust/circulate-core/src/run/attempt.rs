@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Pull;
-use super::fetch::{First, Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetcher::First;
 use super::learning::Learning;
+use super::pull::Pull;
 use crate::MOST_OF_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{LACKS_SCOPE, server_date};

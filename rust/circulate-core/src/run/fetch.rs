@@ -7,19 +7,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::Pull;
-use super::list_end::SharedProof;
+use super::fetcher::{Fetcher, First};
+use super::pull::Pull;
 use crate::api::account::Account;
-use crate::api::client::{Client, PageRequest, header_map};
-use crate::catalog::{Incremental, Pointer, StreamSpec, Template};
+use crate::api::client::{Client, PageRequest};
+use crate::catalog::{Incremental, StreamSpec, Template};
 use crate::clock::rfc3339_millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
-use crate::page::{
-    EndKind, ListEnd, LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page,
-};
-use crate::progress::Progress;
+use crate::page::{EndKind, ListEnd, LoopGuard, Page};
 use crate::redact::Redactor;
 use crate::state::PaginatorProof;
 use tokio_util::task::AbortOnDropHandle;
@@ -34,22 +31,6 @@ pub(super) struct Step {
     /// There is no more to request now, and how that is known.
     pub(super) end: Option<ListEnd>,
     pub(super) guard: LoopGuard,
-}
-
-/// Where pages begin, and how they are read.
-pub(super) struct First<'f> {
-    pub(super) stream: &'f StreamSpec,
-    /// Members that are found in each record.
-    pub(super) watched: &'f [Pointer],
-    pub(super) url: Url,
-    /// It is the first page of its list.
-    pub(super) at_start: bool,
-    pub(super) guard: &'f LoopGuard,
-    pub(super) limits: PageLimits,
-    /// What is known of the stream's paginator.
-    pub(super) proof: SharedProof,
-    /// The list has no end: it is read until it has no more for now.
-    pub(super) polling: bool,
 }
 
 /// The pages from a position on. Dropping it stops the requests.
@@ -126,53 +107,7 @@ fn window_parameters(rule: &Incremental, window: &Window) -> Result<BTreeMap<Str
     Ok(parameters)
 }
 
-pub(super) struct Fetcher {
-    pub(super) client: Arc<Client>,
-    progress: Arc<Progress>,
-    pub(super) stream: StreamSpec,
-    paginator: Box<dyn Paginator>,
-    watch: Arc<Watch>,
-    limits: PageLimits,
-    guard: LoopGuard,
-    pub(super) at_start: bool,
-    pub(super) proof: SharedProof,
-    polling: bool,
-    /// As many as the first page was requested with: addresses of next pages may not say it.
-    pub(super) page_size: Option<usize>,
-}
-
 impl Fetcher {
-    pub(super) fn new(
-        client: &Arc<Client>,
-        progress: &Arc<Progress>,
-        first: First<'_>,
-    ) -> Result<(Self, PageRequest)> {
-        let First { stream, watched, url, at_start, guard, limits, proof, polling } = first;
-        let request = PageRequest {
-            url,
-            headers: header_map(&stream.headers)?,
-            page_size: stream.page_size.clone(),
-            empty_statuses: stream.empty.statuses.clone(),
-        };
-        let paginator = paginator(&stream.paginator);
-        let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
-        let watch = watch.with_empty(stream.empty.clone());
-        let fetcher = Self {
-            client: Arc::clone(client),
-            progress: Arc::clone(progress),
-            stream: stream.clone(),
-            paginator,
-            watch: Arc::new(watch),
-            limits,
-            guard: guard.clone(),
-            at_start,
-            proof,
-            polling,
-            page_size: stream.page_size.as_ref().map(|size| size.max as usize),
-        };
-        Ok((fetcher, request))
-    }
-
     async fn run(mut self, mut request: PageRequest, steps: mpsc::Sender<Result<Step>>) {
         loop {
             let step = self.step(&mut request).await;
@@ -214,26 +149,6 @@ impl Fetcher {
         }
         self.at_start = false;
         Ok(Step { page, next, end, guard: self.guard.clone() })
-    }
-
-    pub(super) async fn fetch(&self, request: &mut PageRequest) -> Result<Page> {
-        let (watch, limits) = (&self.watch, self.limits);
-        self.client
-            .fetch(request, |response| {
-                let watch = Arc::clone(watch);
-                async move { read_page(response, &watch, limits).await }
-            })
-            .await
-    }
-
-    /// Where a page leads. A page whose link can't be followed is not taken in: the next start requests it, and its link,
-    /// again.
-    pub(super) fn next_of(&self, url: &Url, page: &Page) -> Result<Option<Url>> {
-        let facts =
-            PageFacts { url, headers: &page.headers, fields: &page.fields, records: page.record_count() };
-        let next = self.paginator.next(&facts)?;
-        next.as_ref().map_or(Ok(()), |next| self.client.check_next(next))?;
-        Ok(next)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::attempt::is_unavailable;
-use super::fetch::{Fetcher, First, Step, first_url};
-use super::list_end::SharedProof;
+use super::fetch::{Step, first_url};
+use super::fetcher::{Fetcher, First};
+use super::learning::SharedProof;
 use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::catalog::{Definition, Parent, Pointer, StreamSpec};

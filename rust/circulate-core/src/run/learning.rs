@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::Pull;
-use super::list_end::SharedProof;
+use super::pull::Pull;
 use crate::error::Result;
 use crate::state::{Expect, Learned, LearnedProof, Paginators, StateStore};
+
+/// What is known of the paginator of a stream, shared by all of its lists.
+pub(super) type SharedProof = Arc<Mutex<LearnedProof>>;
 
 /// The paginators of a stream and of its parents.
 #[derive(Debug)]

@@ -1,21 +1,15 @@
 //! Whether a page that names no next one is the last of its list. A page is not taken for the whole list unless something
 //! shows that it is, or nothing can: then the run says that it assumes so.
 
-use std::sync::Arc;
-
-use tokio::sync::Mutex;
 use url::Url;
 
-use super::fetch::Fetcher;
+use super::fetcher::Fetcher;
 use crate::api::client::PageRequest;
 use crate::catalog::{PaginatorSpec, StreamSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
 use crate::redact::Redactor;
-use crate::state::{LearnedProof, PaginatorProof};
-
-/// What is known of the paginator of a stream, shared by all of its lists.
-pub(super) type SharedProof = Arc<Mutex<LearnedProof>>;
+use crate::state::PaginatorProof;
 
 /// Query parameters whose values leave records out, by the words in their names.
 const FILTERS: [&str; 5] = ["filter", "search", "query", "where", "q"];

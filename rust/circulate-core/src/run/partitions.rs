@@ -8,7 +8,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd, is_unavailable};
-use super::fetch::{First, Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetcher::First;
 use crate::catalog::{Endpoint, Parent, Partitions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Window, greatest_time};

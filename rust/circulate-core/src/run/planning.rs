@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd, is_unavailable};
-use super::fetch::{First, Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetcher::First;
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::error::Result;
 use crate::extract::cursor::Window;

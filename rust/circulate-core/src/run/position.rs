@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Pull;
 use super::attempt::{Attempt, TASK};
+use super::pull::Pull;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, SCHEMA, read_part, sha256_hex};

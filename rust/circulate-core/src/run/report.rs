@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Pull;
+use super::pull::Pull;
 use crate::clock::later;
 use crate::error::Error;
 use crate::extract::cursor::Window;

@@ -2,8 +2,8 @@
 //!
 //! Whoever reads a lake has been told its columns, so a run goes on with those of the last complete one.
 
-use super::Pull;
 use super::attempt::{Attempt, TASK};
+use super::pull::Pull;
 use crate::encode::{TableRules, TableState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{self, Index, Tables, read_part};

@@ -7,6 +7,7 @@ use super::*;
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::PartitionOutcome::{Complete, Gone, Refused};
 use crate::lake::manifest::{Part, PlanPart, read_part};
+use crate::state::StateStore;
 use crate::testing::{Faulty, Lake, Routes, ScriptedResponse, okta, page};
 
 const APPS: &str = "/api/v1/apps?limit=200";

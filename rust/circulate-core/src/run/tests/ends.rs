@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
+use crate::catalog::Definition;
 use crate::catalog::{EndRules, PageSize, PaginatorSpec, Pointer, Single, Total};
 use crate::testing::{Lake, ScriptedResponse, Server, okta, page};
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::*;
+use crate::api::http::RetryPolicy;
+use crate::stop::Stop;
 use crate::testing::{Lake, Routes, Script, ScriptedResponse, okta, page, users};
 
 const APPS: &str = "/api/v1/apps?limit=200";

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::extract::cursor::Window;
+use crate::state::StateStore;
+use crate::stop::Stop;
 use crate::testing::{Lake, Routes, ScriptedResponse, okta, page};
 
 /// What the org is asked first: by the server's date, as far back as it keeps events.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::extract::batch::BatchLimits;
+use crate::extract::cursor::Window;
 use crate::lake::manifest::ObjectEntry;
 use crate::testing::{Lake, Script, ScriptedResponse, USERS_URL, after, page, user, user_at, users};
 

@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::extract::batch::BatchLimits;
+use crate::extract::cursor::Window;
 use crate::lake::sink::LocalFolder;
-use crate::state::{RunStatus, list_runs};
+use crate::state::{RunStatus, StateStore, list_runs};
+use crate::stop::Stop;
 use crate::testing::{Faulty, Lake, Script, ScriptedResponse, after, page, users};
 
 /// Longer than a lease: a worker that died no longer holds its run.

@@ -1,0 +1,141 @@
+//! What a pull needs: a stream, where it goes, and how.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::api::account::Account;
+use crate::api::auth::{Authorize, Connection};
+use crate::api::http::RetryPolicy;
+use crate::catalog::{Definition, StreamSpec};
+use crate::extract::batch::Memory;
+use crate::extract::cursor::Window;
+use crate::lake::keys::StreamKeys;
+use crate::lake::sink::Sink;
+use crate::lake::write::ObjectFormat;
+use crate::page::PageLimits;
+use crate::progress::Progress;
+use crate::state::{LeasedRun, Mode, RunItem, StateStore};
+use crate::stop::Stop;
+use crate::table::{Contract, TableOptions};
+
+/// One stream to bring up to date, with everything it needs.
+#[derive(Debug)]
+pub struct Pull {
+    /// What to pull.
+    pub definition: Definition,
+    /// From whom.
+    pub account: Account,
+    /// By what way.
+    pub connection: Connection,
+    /// Signed in by what.
+    pub authorize: Arc<dyn Authorize>,
+    /// Where to.
+    pub sink: Arc<dyn Sink>,
+    /// Where to remember it.
+    pub store: Arc<dyn StateStore>,
+    /// Key of the index of a run of the parent that has just been committed to the same place: its records are taken
+    /// instead of listing the parents again.
+    pub parents_from: Option<String>,
+    /// How.
+    pub options: PullOptions,
+    /// Who we are, for people who find the stream held.
+    pub worker: String,
+    /// Counts what is done.
+    pub progress: Arc<Progress>,
+    /// Says when to stop.
+    pub stop: Stop,
+    /// Seed of everything random; `None` outside of tests.
+    pub seed: Option<u64>,
+}
+
+/// How to pull.
+#[derive(Debug, Clone)]
+pub struct PullOptions {
+    /// How much to ask for. Default incremental.
+    pub mode: Mode,
+    /// The part of time, for [`Mode::Window`].
+    pub window: Window,
+    /// Give up an unfinished run and begin anew.
+    pub restart: bool,
+    /// Bring an unfinished run of another mode or part of time to its end first, and give one of another definition up: for
+    /// starts that nobody looks at.
+    pub unattended: bool,
+    /// Go on with this run, in the mode and for the part of time that it was begun with.
+    pub continuation: Option<String>,
+    /// Idempotency key. If a run with this key has finished, its report is returned and nothing is pulled.
+    pub idempotency_key: Option<String>,
+    /// Leave a complete run pending for so long, to be committed or abandoned by others, instead of committing it.
+    pub pending: Option<Duration>,
+    /// How objects look. Default gzip-compressed JSON arrays of 1,000 records or 3 MB.
+    pub objects: ObjectFormat,
+    /// How tables look, if that is what objects are.
+    pub tables: TableOptions,
+    /// What becomes of values that have no place in the columns of tables.
+    pub contract: Contract,
+    /// Bounds of what is taken in.
+    pub pages: PageLimits,
+    /// Patience with the API.
+    pub retry: RetryPolicy,
+    /// What pages and objects on their way may hold. Default 64 MB.
+    pub memory: Memory,
+    /// The most objects that are being stored at the same time. Default 16.
+    pub stored_at_once: u32,
+    /// Objects after which a checkpoint is due. Default 50.
+    pub checkpoint_objects: usize,
+    /// Time after which a checkpoint is due. Default 30 s; it is ten times as long for tables, of which each checkpoint closes
+    /// one that might have become large.
+    pub checkpoint_interval: Duration,
+    /// How long others keep away from a run whose worker says nothing. Default 60 s.
+    pub lease: Duration,
+    /// When this worker will be stopped for certain, whatever it does.
+    pub worker_ends: Option<Instant>,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Incremental,
+            window: Window::default(),
+            restart: false,
+            unattended: false,
+            continuation: None,
+            idempotency_key: None,
+            pending: None,
+            objects: ObjectFormat::default(),
+            tables: TableOptions::default(),
+            contract: Contract::default(),
+            pages: PageLimits::default(),
+            retry: RetryPolicy::default(),
+            memory: Memory::default(),
+            stored_at_once: 16,
+            checkpoint_objects: 50,
+            checkpoint_interval: Duration::from_secs(30),
+            lease: Duration::from_mins(1),
+            worker_ends: None,
+        }
+    }
+}
+
+impl PullOptions {
+    pub(super) fn next_checkpoint(&self) -> Instant {
+        let times = if self.objects.format.is_columnar() { 10 } else { 1 };
+        Instant::now() + self.checkpoint_interval * times
+    }
+}
+
+impl Pull {
+    pub(super) fn keys(&self, held: &LeasedRun) -> StreamKeys {
+        self.stream_keys(&held.run)
+    }
+
+    pub(super) fn stream_keys(&self, run: &RunItem) -> StreamKeys {
+        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
+        StreamKeys::new(source.as_str(), self.account.name(), endpoint.as_str(), &run.run_id, run.started_at)
+    }
+
+    pub(super) fn stream(&self) -> &StreamSpec {
+        &self.definition.endpoint.list
+    }
+}
