@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use circulate_core::api::account::Account;
-use circulate_core::api::auth::{Connection, FileToken, Minter, TokenFolder, Tokens, sign_in};
-use circulate_core::api::http::{Jitter, Pacing, ReqwestTransport, Retry, RetryPolicy};
+use circulate_core::api::auth::{Connection, FileToken, Minter, TokenFolder, sign_in};
+use circulate_core::api::http::{Jitter, Retry, RetryPolicy};
 use circulate_core::catalog::{self, Catalog, Definition, Inline, Source, Span};
 use circulate_core::clock::Clock;
 use circulate_core::deploy;
@@ -322,28 +322,6 @@ fn check_run_id(given: &str) -> Result<()> {
     }
     let message = format!("`continuation` names no run: {}", Redactor::shared().shown(given, 200));
     Err(Error::new(ErrorKind::Settings, "open run", message))
-}
-
-/// Connections by base URL and the rules of the source.
-#[derive(Default)]
-pub(crate) struct Connections(Mutex<BTreeMap<(String, String), Connection>>);
-
-impl Connections {
-    fn of(&self, source: &Source, account: &Account) -> Result<Connection> {
-        let rules = format!("{:?} {:?}", source.rate_limit, source.timeouts);
-        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (account.base_url().to_string(), rules);
-        if let Some(known) = connections.get(&key) {
-            return Ok(known.clone());
-        }
-        let made = Connection {
-            transport: Arc::new(ReqwestTransport::new(&source.timeouts)?),
-            pacing: Arc::new(Pacing::new(source, Clock::system())),
-            tokens: Arc::new(Tokens::new(Clock::system())),
-        };
-        connections.insert(key, made.clone());
-        Ok(made)
-    }
 }
 
 pub(crate) fn connection(source: &Source, account: &Account) -> Result<Connection> {

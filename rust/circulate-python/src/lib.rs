@@ -4,6 +4,7 @@
 //! against this module by a test.
 
 mod calls;
+mod connections;
 mod errors;
 mod promote;
 mod read;

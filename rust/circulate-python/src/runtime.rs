@@ -13,7 +13,7 @@ use pyo3_async_runtimes::generic::{self, ContextExt, future_into_py};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::calls::Connections;
+use crate::connections::Connections;
 
 /// How often a waiting thread looks for signals and shows progress.
 const TICK: Duration = Duration::from_millis(100);

@@ -1,0 +1,33 @@
+//! Connections that calls of a process share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use circulate_core::api::account::Account;
+use circulate_core::api::auth::{Connection, Tokens};
+use circulate_core::api::http::{Pacing, ReqwestTransport};
+use circulate_core::catalog::Source;
+use circulate_core::clock::Clock;
+use circulate_core::error::Result;
+
+/// Connections by base URL and the rules of the source.
+#[derive(Default)]
+pub(crate) struct Connections(Mutex<BTreeMap<(String, String), Connection>>);
+
+impl Connections {
+    pub(crate) fn of(&self, source: &Source, account: &Account) -> Result<Connection> {
+        let rules = format!("{:?} {:?}", source.rate_limit, source.timeouts);
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (account.base_url().to_string(), rules);
+        if let Some(known) = connections.get(&key) {
+            return Ok(known.clone());
+        }
+        let made = Connection {
+            transport: Arc::new(ReqwestTransport::new(&source.timeouts)?),
+            pacing: Arc::new(Pacing::new(source, Clock::system())),
+            tokens: Arc::new(Tokens::new(Clock::system())),
+        };
+        connections.insert(key, made.clone());
+        Ok(made)
+    }
+}
