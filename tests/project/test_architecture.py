@@ -1,8 +1,10 @@
 """The shape of the project, held by tests: what may depend on what, and what must not be loaded."""
 
 import ast
+import functools
 import graphlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.rust_files import cycle_in, uses_of_files
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "rust/circulate-core/src"
@@ -96,6 +99,87 @@ def test_modules_depend_only_leftwards() -> None:
         if used in FOLDERS or RANK.get(used, -1) > RANK.get(module_of(file), -1)
     ]
     assert wrong == []
+
+
+CRATES = [CORE, ROOT / "rust/circulate-python/src"]
+MODULES = [
+    pytest.param(crate, folder, id=f"{crate.parent.name}/{folder}")
+    for crate in CRATES
+    for folder in sorted({str(file.parent.relative_to(crate)) for file in crate.rglob("*.rs")})
+    if "tests" not in Path(folder).parts
+]
+
+CYCLES_TO_BREAK = ["lake/sink/"]
+"""Folders whose files still use each other in circles."""
+
+
+@functools.cache
+def uses_in(crate: Path) -> dict[str, set[str]]:
+    return uses_of_files(crate)
+
+
+def within(folder: str, uses: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What the files below a folder use of each other; `.` is the root of the crate."""
+    below = "" if folder == "." else f"{folder}/"
+    files = {file for file in uses if file.startswith(below)}
+    return {file: uses[file] & files for file in files}
+
+
+@pytest.mark.parametrize(("crate", "folder"), MODULES)
+def test_files_of_a_rust_module_do_not_use_each_other_in_a_circle(crate: Path, folder: str) -> None:
+    uses = within(folder, uses_in(crate))
+    known = {file for file in uses for known in CYCLES_TO_BREAK if file.startswith(known)}
+    assert cycle_in({file: used - known if file in known else used for file, used in uses.items()}) == []
+
+
+@pytest.mark.parametrize("folder", CYCLES_TO_BREAK)
+def test_cycles_that_are_broken_are_no_longer_allowed(folder: str) -> None:
+    assert cycle_in(within(folder.rstrip("/"), uses_in(CORE)))
+
+
+@pytest.fixture
+def two_files(tmp_path: Path) -> Path:
+    """A crate of a module with two files, of which `members.rs` uses `reader.rs`; returns the latter."""
+    (tmp_path / "json").mkdir()
+    (tmp_path / "lib.rs").write_text("mod json;")
+    for name in ("mod.rs", "members.rs", "reader.rs"):
+        shutil.copy(CORE / "table/json" / name, tmp_path / "json" / name)
+    assert cycle_in(uses_of_files(tmp_path)) == []
+    return tmp_path / "json/reader.rs"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "use super::members::name_of;",
+        "use super::name_of;",
+        "use crate::json::{self, name_of as text_of};",
+        "use crate::{json::{members::{self, Repeats}}, error::Error};",
+        "fn planted() { crate::json::members::name_of(key) }",
+        "use crate::json; fn planted() { json::name_of(key) }",
+        "pub(super) use super::Repeats; fn planted(how: Repeats) {}",
+        '#[serde(with = "super::members")] struct A; #[serde(default = "super::name_of")] struct B;',
+    ],
+    ids=["path", "export", "group", "nested groups", "expression", "module", "exported and used", "attribute"],
+)
+def test_a_cycle_of_two_files_is_found(two_files: Path, planted: str) -> None:
+    two_files.write_text(f"{planted}\n{two_files.read_text()}")
+    assert set(cycle_in(uses_of_files(two_files.parents[1]))) == {"json/members.rs", "json/reader.rs"}
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "// use super::name_of;",
+        'const TEXT: &str = "use super::name_of;";',
+        "#[cfg(test)] mod planted { use super::super::name_of; }",
+        "pub(super) use super::name_of;",
+    ],
+    ids=["comment", "text", "test", "export"],
+)
+def test_what_is_no_use_makes_no_cycle(two_files: Path, harmless: str) -> None:
+    two_files.write_text(f"{harmless}\n{two_files.read_text()}")
+    assert cycle_in(uses_of_files(two_files.parents[1])) == []
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS))
