@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use super::{COPIED_AT_ONCE, CopyTally, PARTS_AT_ONCE, Promotion, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
-use crate::lake::sink::{Created, Object, PIECE, Sink, another, create_same};
+use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
 
 /// A part as it was found.
@@ -94,11 +94,8 @@ impl Promotion {
         let FoundPart { key, bytes, part, .. } = found;
         let mut copies = JoinSet::new();
         let objects = part.objects.len();
-        // Of what a bucket copies by itself, we see a piece at the most.
-        let by_itself = self.from.as_bucket().is_some() && self.to.as_bucket().is_some();
         for object in part.objects {
-            let held = if by_itself { object.bytes.min(PIECE) } else { object.bytes };
-            let room = room.take(held).await?;
+            let room = room.take(self.to.memory_to_copy(&*self.from, object.bytes)).await?;
             if self.stop.reason().is_some() {
                 break;
             }

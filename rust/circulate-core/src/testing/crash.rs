@@ -18,7 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::lake::sink::{Created, Listed, Object, S3Bucket, Sink, StoredObject};
+use crate::lake::sink::{BucketLocation, Created, Listed, Object, Sink, StoredObject};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
 /// Puts crash points around every write, if the environment asks for them.
@@ -129,8 +129,12 @@ impl Sink for CrashingSink {
         })
     }
 
-    fn as_bucket(&self) -> Option<&S3Bucket> {
-        self.sink.as_bucket()
+    fn memory_to_copy(&self, from: &dyn Sink, bytes: u64) -> u64 {
+        self.sink.memory_to_copy(from, bytes)
+    }
+
+    fn bucket_location(&self) -> Option<BucketLocation> {
+        self.sink.bucket_location()
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {

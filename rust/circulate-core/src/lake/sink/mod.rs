@@ -19,7 +19,6 @@ pub(crate) use copy::{another, differs, missing};
 pub use local::LocalFolder;
 pub(crate) use local::make_folders;
 pub use memory::MemorySink;
-pub(crate) use s3::PIECE;
 pub use s3::{Encryption, S3Bucket, S3Options};
 
 /// An object to store.
@@ -33,6 +32,17 @@ pub struct Object {
     pub content_type: &'static str,
     /// Its compression, if any.
     pub content_encoding: Option<&'static str>,
+}
+
+/// Where objects lie in S3. All buckets of a process are reached by the same region, endpoint and credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketLocation {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// What the keys in the bucket begin with. Empty, or with a slash at its end.
+    pub prefix: String,
+    /// The AWS account that must own the bucket; requests fail if it is another one.
+    pub owner: Option<String>,
 }
 
 /// What came of creating an object.
@@ -74,8 +84,13 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Box::pin(copy_by_reading(self, from, known))
     }
 
-    /// It as a bucket, if it is one: a bucket copies from another one without sending us the bytes.
-    fn as_bucket(&self) -> Option<&S3Bucket> {
+    /// Bytes of memory that copying an object of this size from `from` takes.
+    fn memory_to_copy(&self, _from: &dyn Sink, bytes: u64) -> u64 {
+        bytes
+    }
+
+    /// Where objects lie, if that is a bucket: another bucket then copies them without sending us the bytes.
+    fn bucket_location(&self) -> Option<BucketLocation> {
         None
     }
 

@@ -23,7 +23,7 @@ const IN_PARTS_ABOVE: u64 = 64 * 1024 * 1024;
 /// The size of a part of a copy.
 const COPIED_PART: u64 = 64 * 1024 * 1024;
 /// How much of an object is read at a time to compute its digest.
-pub(crate) const PIECE: u64 = 8 * 1024 * 1024;
+pub(super) const PIECE: u64 = 8 * 1024 * 1024;
 
 /// An object as a look at it shows it.
 struct ObjectHead {
@@ -321,6 +321,16 @@ mod tests {
         let (from, to) = two_buckets("MINISTACK").await;
         testing::copying_suite(&MemorySink::default(), &to).await;
         testing::copying_suite(&from, &MemorySink::default()).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs stand-ins for AWS: make test-rust"]
+    async fn a_copy_between_buckets_takes_the_memory_of_a_piece() {
+        let (from, to) = two_buckets("MINISTACK").await;
+        assert_eq!(to.memory_to_copy(&from, PIECE + 1), PIECE);
+        assert_eq!(to.memory_to_copy(&from, 5), 5);
+        assert_eq!(to.memory_to_copy(&MemorySink::default(), PIECE + 1), PIECE + 1);
+        assert_eq!(MemorySink::default().memory_to_copy(&from, PIECE + 1), PIECE + 1);
     }
 
     #[tokio::test]

@@ -24,15 +24,13 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Created, Listed, Object, Sink, StoredObject};
+use super::{BucketLocation, Created, Listed, Object, Sink, StoredObject};
 use crate::api::http::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::in_place;
 
 mod copy;
-
-pub(crate) use copy::PIECE;
 
 /// Objects above this go up in parts. One PUT takes up to 5 GB, but begins again from its first byte when it fails.
 const MULTIPART_ABOVE: usize = 16 * 1024 * 1024;
@@ -102,6 +100,13 @@ impl S3Bucket {
             options,
             retry: Arc::new(Retry::new(policy, Jitter::random())),
         }
+    }
+
+    /// The same client at another location.
+    fn at(&self, location: BucketLocation) -> Self {
+        let BucketLocation { bucket, prefix, owner } = location;
+        let options = S3Options { bucket_owner: owner, ..self.options.clone() };
+        Self { bucket, prefix, options, ..self.clone() }
     }
 
     fn key(&self, key: &str) -> String {
@@ -403,14 +408,26 @@ impl Sink for S3Bucket {
         from: &'a dyn Sink,
         known: &'a StoredObject,
     ) -> BoxFuture<'a, Result<Created>> {
-        match from.as_bucket() {
-            Some(from) => Box::pin(self.copy(from, known)),
+        match from.bucket_location() {
+            Some(location) => Box::pin(async move { self.copy(&self.at(location), known).await }),
             None => Box::pin(super::copy_by_reading(self, from, known)),
         }
     }
 
-    fn as_bucket(&self) -> Option<&S3Bucket> {
-        Some(self)
+    fn memory_to_copy(&self, from: &dyn Sink, bytes: u64) -> u64 {
+        match from.bucket_location() {
+            // Where S3 knows no digest we compute it, piece by piece.
+            Some(_) => bytes.min(copy::PIECE),
+            None => bytes,
+        }
+    }
+
+    fn bucket_location(&self) -> Option<BucketLocation> {
+        Some(BucketLocation {
+            bucket: self.bucket.clone(),
+            prefix: self.prefix.clone(),
+            owner: self.options.bucket_owner.clone(),
+        })
     }
 
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
