@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AttemptError, Bytes, ChecksumAlgorithm, ChecksumMode, CompletedPart, Created, GET, HttpResponse,
-    MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Result, S3Bucket, SdkError, StoredObject, StreamExt,
-    TryStreamExt, code, status, stream,
+    MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Refusal, Result, S3Bucket, SdkError, StoredObject,
+    StreamExt, TryStreamExt, code, refusal, status, stream,
 };
 use crate::lake::keys::in_place;
 use crate::lake::sink::{another, differs, missing};
@@ -128,7 +128,7 @@ impl S3Bucket {
             .await;
         match sent {
             Ok(answer) => self.body(key, answer).await,
-            Err(error) if status(&error) == Some(412) => Err(differs(key).into()),
+            Err(error) if refusal(&error) == Some(Refusal::ConditionFailed) => Err(differs(key).into()),
             Err(error) if code(&error) == Some("NoSuchKey") => Err(missing(key).into()),
             Err(error) => Err(self.call("read object", GET, key).failed(&error).into()),
         }
@@ -237,14 +237,10 @@ impl S3Bucket {
         let permissions =
             format!("{PUT}, and s3:GetObject on arn:aws:s3:::{}/{}*,", from.bucket, from.prefix);
         let call = self.call("copy object", &permissions, key);
-        // An error may come after the head of a good answer: then only its code tells.
-        match (status(error), code(error)) {
-            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(CopyOutcome::Refused),
-            // Another write of this key was under way: S3 asks to try again.
-            (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
-                Err(AttemptError::Again(call.failed(error)))
-            }
-            (_, Some("NoSuchKey")) => Err(missing(key).into()),
+        match refusal(error) {
+            Some(Refusal::ConditionFailed) => Ok(CopyOutcome::Refused),
+            Some(Refusal::Conflict) => Err(AttemptError::Again(call.failed(error))),
+            _ if code(error) == Some("NoSuchKey") => Err(missing(key).into()),
             _ => Err(call.failed(error).into()),
         }
     }

@@ -30,7 +30,10 @@ use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::in_place;
 
+mod conditional;
 mod copy;
+
+use conditional::{Refusal, refusal};
 
 /// Objects above this go up in parts. One PUT takes up to 5 GB, but begins again from its first byte when it fails.
 const MULTIPART_ABOVE: usize = 16 * 1024 * 1024;
@@ -193,14 +196,11 @@ impl S3Bucket {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let Err(error) = sent else { return Ok(Created::New) };
-        // An error may come after the head of a good answer: then only its code tells.
-        match (status(&error), code(&error)) {
-            (Some(412), _) | (_, Some("PreconditionFailed")) => Ok(Created::Exists),
-            // Another write of this key was under way: S3 asks to try again.
-            (Some(409), _) | (_, Some("ConditionalRequestConflict")) => {
-                Err(AttemptError::Again(self.call("create object", PUT, key).failed(&error)))
-            }
-            _ => Err(AttemptError::Failed(self.call("create object", PUT, key).failed(&error))),
+        let failed = || self.call("create object", PUT, key).failed(&error);
+        match refusal(&error) {
+            Some(Refusal::ConditionFailed) => Ok(Created::Exists),
+            Some(Refusal::Conflict | Refusal::UploadEnded) => Err(AttemptError::Again(failed())),
+            None => Err(AttemptError::Failed(failed())),
         }
     }
 
@@ -307,14 +307,7 @@ impl S3Bucket {
             .set_expected_bucket_owner(self.options.bucket_owner.clone())
             .send()
             .await;
-        match &sent {
-            // The upload was completed or thrown away meanwhile. If it was an earlier attempt of ours whose answer got
-            // lost, the object is there, and the next upload finds it.
-            Err(error) if code(error) == Some("NoSuchUpload") => {
-                Err(AttemptError::Again(self.call("complete upload", PUT, key).failed(error)))
-            }
-            _ => self.created(sent, key),
-        }
+        self.created(sent, key)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, AttemptError> {
