@@ -8,30 +8,24 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::fetch::{Pages, Step, first_url, stored_url};
-use super::fetcher::First;
+use super::fetch::{Step, stored_url};
 use super::learning::Learning;
 use super::pull::Pull;
-use crate::MOST_OF_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{LACKS_SCOPE, server_date};
 use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::{Digest, Overlap, Recent};
+use crate::extract::cursor::Overlap;
 use crate::extract::plan::Partition;
 use crate::lake::keys::StreamKeys;
-use crate::lake::manifest::{
-    self, DedupSet, MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part,
-    PartRef, PartitionEntry, PlanPart, SCHEMA, Tables, sha256_hex,
-};
+use crate::lake::manifest::{self, PartRef, PartitionEntry, Tables, sha256_hex};
 use crate::lake::sink::create_same;
 use crate::lake::write::{ObjectStore, ObjectWriter};
-use crate::page::{EndKind, ListEnd};
+use crate::page::ListEnd;
 use crate::progress::Traffic;
-use crate::redact::Redactor;
-use crate::state::{LeasedRun, Mode, Position};
+use crate::state::{LeasedRun, Mode, PlanPosition, Position};
 use crate::stop::StopReason;
 
 pub(super) const TASK: u32 = 0;
@@ -66,7 +60,7 @@ pub(super) struct Attempt<'p> {
     /// Up to the last page taken in.
     pub(super) position: Position,
     /// Up to the last checkpoint.
-    saved: Position,
+    pub(super) saved: Position,
     pub(super) overlap: Overlap,
     /// What is known of paginators.
     pub(super) learning: Learning,
@@ -79,7 +73,7 @@ pub(super) struct Attempt<'p> {
     /// The number of the next position that is too large for an item of state.
     pub(super) next_position: u64,
     earlier_traffic: Traffic,
-    checkpoint_at: Instant,
+    pub(super) checkpoint_at: Instant,
 }
 
 impl<'p> Attempt<'p> {
@@ -119,98 +113,6 @@ impl<'p> Attempt<'p> {
             earlier_traffic: position.traffic.clone(),
             position,
             checkpoint_at: pull.options.next_checkpoint(),
-        }
-    }
-
-    pub(super) async fn run(mut self) -> Attempted {
-        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
-        let windowed = self.held.run.mode == Mode::Window;
-        let end = match (&self.pull.definition.parent, parent, polling, partitions) {
-            (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
-            (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
-            (_, _, Some(polling), _) => Box::pin(self.poll(polling)).await,
-            (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
-            _ => Box::pin(self.take_pages()).await,
-        };
-        self.saved.traffic = self.traffic();
-        Attempted { position: self.saved, end }
-    }
-
-    async fn take_pages(&mut self) -> Result<AttemptEnd> {
-        // An earlier attempt read the list to its end: there is nothing left to ask the API.
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
-        let stream = self.pull.stream();
-        let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-        let url = match &self.position.next_url {
-            Some(url) => stored_url(url)?,
-            None => first_url(
-                &self.pull.account,
-                stream,
-                None,
-                stream.incremental.as_ref(),
-                &self.held.run.window,
-            )?,
-        };
-        let (guard, limits) = (&self.position.guard, self.pull.options.pages);
-        let first = First {
-            stream,
-            watched,
-            url,
-            at_start: self.position.next_url.is_none(),
-            guard,
-            limits,
-            proof: self.learning.own(),
-            polling: false,
-        };
-        let mut pages = Pages::start(self.pull, &self.client, first)?;
-        while !self.position.finished {
-            match pages.next().await {
-                Ok(step) => self.take_in(step).await?,
-                Err(error) if self.position.next_url.is_none() && is_unavailable(stream, &error) => {
-                    return self.end_unavailable(&error).await;
-                }
-                Err(error) => {
-                    let url = self.position.next_url.clone();
-                    return self.end_by(error, url.as_deref()).await;
-                }
-            }
-            if self.position.finished || self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
-                self.checkpoint().await?;
-                return Ok(AttemptEnd::Early(reason));
-            }
-        }
-        Ok(AttemptEnd::OfTheList)
-    }
-
-    /// The account lacks the feature: there is nothing to have, and the run is complete.
-    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<AttemptEnd> {
-        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
-        self.note_end(None, 1, EndKind::Unavailable.into());
-        self.position.finished = true;
-        self.checkpoint().await?;
-        Ok(AttemptEnd::OfTheList)
-    }
-
-    /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
-    /// not ask for it again.
-    pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<AttemptEnd> {
-        if error.kind() == ErrorKind::Cycle {
-            return Ok(AttemptEnd::Condemned(error));
-        }
-        if self.is_forgotten(&error, url) {
-            return Ok(AttemptEnd::PageForgotten(error));
-        }
-        self.checkpoint().await?;
-        let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
-        match self.pull.stop.reason().filter(|_| ends_early) {
-            Some(reason) => Ok(AttemptEnd::Early(reason)),
-            None => Err(error),
         }
     }
 
@@ -278,114 +180,12 @@ impl<'p> Attempt<'p> {
         self.position.ends.add(&name, page, end);
     }
 
-    pub(super) fn checkpoint_is_due(&self) -> bool {
-        self.writer.unreported() >= self.pull.options.checkpoint_objects
-            || Instant::now() >= self.checkpoint_at
+    /// Where the plan stands; a run that begins has an empty one.
+    pub(super) fn plan(&mut self) -> &mut PlanPosition {
+        self.position.plan.get_or_insert_default()
     }
 
-    /// The records of the overlap that the run before this one delivered. A full refresh leaves nothing out.
-    async fn delivered_before(&self) -> Result<Vec<Digest>> {
-        let run = &self.held.run;
-        let key = run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.as_ref());
-        match key.filter(|_| run.mode == Mode::Incremental) {
-            None => Ok(Vec::new()),
-            Some(key) => {
-                let set: DedupSet =
-                    manifest::parse(key, &manifest::read_existing(&*self.pull.sink, key).await?)?;
-                Ok(set.sha256)
-            }
-        }
-    }
-
-    /// At a page boundary: closes the open batch, lists the new objects in a manifest part, and only then writes where
-    /// to go on.
-    pub(super) async fn checkpoint(&mut self) -> Result<()> {
-        self.write_plan().await?;
-        let objects = self.writer.finish().await?;
-        self.note_tables().await?;
-        let partitions = std::mem::take(&mut self.partitions_done);
-        let mut recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
-        self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
-        while recent.len() > MAX_RECENT_PER_PART {
-            let some = recent.split_off(recent.len() - MAX_RECENT_PER_PART);
-            self.list_in_part(&[], some, Vec::new()).await?;
-        }
-        let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
-        if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
-            chunks.push(&[]);
-        }
-        // All that is no object goes with the last of them.
-        let last = chunks.pop();
-        for chunk in chunks {
-            self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
-        }
-        if let Some(chunk) = last {
-            self.list_in_part(chunk, recent, partitions).await?;
-        }
-        self.position.next_sequence = self.writer.next_sequence();
-        self.position.traffic = self.traffic();
-        self.learning.write(&*self.pull.store).await;
-        let kept = self.keep_position().await?;
-        self.held.checkpoint(kept).await?;
-        self.saved = self.position.clone();
-        self.checkpoint_at = self.pull.options.next_checkpoint();
-        Ok(())
-    }
-
-    async fn list_in_part(
-        &mut self,
-        objects: &[ObjectEntry],
-        recent: Vec<Recent>,
-        partitions: Vec<PartitionEntry>,
-    ) -> Result<()> {
-        let part = Part {
-            schema: SCHEMA,
-            run_id: self.held.run.run_id.clone(),
-            format: self.pull.options.objects.format,
-            compression: self.pull.options.objects.around(),
-            previous: self.position.last_part.take(),
-            objects: objects.to_vec(),
-            recent,
-            partitions,
-        };
-        let key = self.keys.part(TASK, self.held.fence, self.position.next_part);
-        let (written, records) = (objects.len(), objects.iter().map(|object| object.records).sum());
-        self.position.last_part = Some(self.write_part(key, &part, written, records).await?);
-        self.position.next_part += 1;
-        for object in objects {
-            self.position.totals.add(object);
-        }
-        Ok(())
-    }
-
-    /// Lists partitions that were done with, if they are many: with few records there may be no checkpoint for long. What is
-    /// listed counts with the next one.
-    pub(super) async fn list_partitions_done(&mut self) -> Result<()> {
-        if self.partitions_done.len() >= MAX_PARTITIONS_PER_PART {
-            let partitions = std::mem::take(&mut self.partitions_done);
-            self.list_in_part(&[], Vec::new(), partitions).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes the partitions listed since the last checkpoint into the plan. Until there is another one, nobody looks at it.
-    pub(super) async fn write_plan(&mut self) -> Result<()> {
-        let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
-        if !self.planned.is_empty() {
-            let part = PlanPart {
-                schema: SCHEMA,
-                run_id: self.held.run.run_id.clone(),
-                previous: plan.last.take(),
-                partitions: std::mem::take(&mut self.planned),
-            };
-            let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
-            plan.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
-            plan.next_part += 1;
-        }
-        self.position.plan = Some(plan);
-        Ok(())
-    }
-
+    /// Stores a part of the manifest or of the plan, and returns what names it.
     pub(super) async fn write_part<T: Serialize + Sync>(
         &self,
         key: String,
@@ -399,7 +199,7 @@ impl<'p> Attempt<'p> {
         Ok(PartRef { key, sha256, objects: objects as u64, records })
     }
 
-    fn traffic(&self) -> Traffic {
+    pub(super) fn traffic(&self) -> Traffic {
         self.earlier_traffic.plus(&self.pull.progress.traffic())
     }
 }

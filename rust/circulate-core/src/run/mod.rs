@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::MOST_OF_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry};
-use crate::catalog::Span;
+use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
@@ -26,7 +26,9 @@ use crate::state::{
 use crate::stop::StopReason;
 
 mod attempt;
+mod bound;
 pub mod check;
+mod checkpoint;
 mod fetch;
 mod fetcher;
 mod first_page;
@@ -40,26 +42,15 @@ mod pull;
 mod renewal;
 mod report;
 mod tables;
+mod whole_list;
 
 use attempt::{Attempt, AttemptEnd, Attempted};
+use bound::{CLOCK_TOLERANCE, is_lost};
 pub(crate) use first_page::first_page;
 use learning::Learning;
-use polling::CLOCK_TOLERANCE;
 pub use pull::{Pull, PullOptions};
 use renewal::Renewal;
 pub use report::{Drifted, Outcome, Report, Verdict};
-
-/// Whether nobody knows how far a poll has read: its records have no time, and no address to go on from came with them.
-fn is_lost(position: &Position) -> bool {
-    position.totals.records > 0 && position.next_url.is_none() && position.watermark.greatest().is_none()
-}
-
-/// Whether a poll that is not read to the present has seen a record from the future: its time says nothing of how far it is.
-fn is_dated_ahead(position: &Position) -> bool {
-    let newest = position.watermark.greatest();
-    position.behind.is_some()
-        && position.first_server_date.is_some_and(|date| newest > Some(later(date, CLOCK_TOLERANCE)))
-}
 
 /// How an attempt ended without an error.
 enum Ended {
@@ -261,31 +252,6 @@ impl Pull {
         }
     }
 
-    /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
-    fn next_bound(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
-        // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
-        let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
-        let stays = held.run.mode == Mode::Window
-            || refused
-            || position.unavailable.is_some()
-            || position.ends.contradicted > 0
-            || is_dated_ahead(position);
-        let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
-        let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
-        let old = old.map(|cursor| cursor.since);
-        position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
-    }
-
-    /// A polling stream has a cursor even if it has shown no record yet.
-    fn start_of_poll(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
-        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().polling.is_some())?;
-        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
-        let polled = polled && !is_lost(position) && !is_dated_ahead(position);
-        let lag = rule.lag.map_or(Duration::ZERO, Span::get);
-        let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
-        polled.then(|| earlier(began, rule.overlap.get()))
-    }
-
     /// Where the next run of a polling stream goes on.
     fn poll_cursor(&self, held: &LeasedRun, position: &Position) -> Option<PollCursor> {
         self.stream().polling.as_ref()?;
@@ -474,6 +440,23 @@ impl Pull {
         let stream = (source.as_str(), self.account.name(), endpoint.as_str());
         let lease = Lease { span: self.options.lease, worker_ends: self.options.worker_ends };
         StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), lease, self.seed)
+    }
+}
+
+impl Attempt<'_> {
+    /// Takes in what the stream has, by the kind of stream that it is.
+    async fn run(mut self) -> Attempted {
+        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
+        let windowed = self.held.run.mode == Mode::Window;
+        let end = match (&self.pull.definition.parent, parent, polling, partitions) {
+            (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
+            (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
+            (_, _, Some(polling), _) => Box::pin(self.poll(polling)).await,
+            (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
+            _ => Box::pin(self.take_pages()).await,
+        };
+        self.saved.traffic = self.traffic();
+        Attempted { position: self.saved, end }
     }
 }
 

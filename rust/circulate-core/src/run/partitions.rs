@@ -16,7 +16,7 @@ use crate::extract::cursor::{Window, greatest_time};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
 use crate::page::{EndKind, LoopGuard};
-use crate::state::{OpenPartition, PlanPosition};
+use crate::state::OpenPartition;
 
 /// Partitions that are asked for at the same time, as far as the quota and the API bear it.
 const PARTITIONS_AT_ONCE: usize = 8;
@@ -59,11 +59,6 @@ impl Attempt<'_> {
             self.checkpoint().await?;
         }
         self.ask_partitions().await
-    }
-
-    /// Where the plan stands; a run that begins has an empty one.
-    pub(super) fn plan(&mut self) -> &mut PlanPosition {
-        self.position.plan.get_or_insert_default()
     }
 
     /// Asks for all partitions of the plan, several at a time.

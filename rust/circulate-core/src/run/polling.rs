@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd};
+use super::bound::CLOCK_TOLERANCE;
 use super::fetch::{Pages, first_url, stored_url};
 use super::fetcher::First;
 use crate::api::client::PageRequest;
@@ -28,9 +29,6 @@ use crate::stop::StopReason;
 
 /// Windows of one run: more would mean that the definition's windows are far too short.
 const MAX_WINDOWS: usize = 10_000;
-
-/// How far a clock may be off before a time is said to lie in the future.
-pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
 
 impl Attempt<'_> {
     /// The pages of a polling stream from where the last run stopped.

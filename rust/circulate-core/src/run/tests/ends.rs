@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
-use crate::catalog::Definition;
-use crate::catalog::{EndRules, PageSize, PaginatorSpec, Pointer, Single, Total};
+use crate::catalog::{Definition, EndRules, PageSize, PaginatorSpec, Pointer, Single, Span, Total};
 use crate::testing::{Lake, ScriptedResponse, Server, okta, page};
 
 /// A list of some API, as a server that keeps to what it says would give it.

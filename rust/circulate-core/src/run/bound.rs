@@ -1,0 +1,52 @@
+//! Where the next run begins.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::pull::Pull;
+use crate::catalog::Span;
+use crate::clock::{earlier, later};
+use crate::state::{LeasedRun, Mode, Position};
+
+/// How far a clock may be off before a time is said to lie in the future.
+pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
+
+/// Whether nobody knows how far a poll has read: its records have no time, and no address to go on from came with them.
+pub(super) fn is_lost(position: &Position) -> bool {
+    position.totals.records > 0 && position.next_url.is_none() && position.watermark.greatest().is_none()
+}
+
+/// Whether a poll that is not read to the present has seen a record from the future: its time says nothing of how far it is.
+fn is_dated_ahead(position: &Position) -> bool {
+    let newest = position.watermark.greatest();
+    position.behind.is_some()
+        && position.first_server_date.is_some_and(|date| newest > Some(later(date, CLOCK_TOLERANCE)))
+}
+
+impl Pull {
+    /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
+    pub(super) fn next_bound(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
+        // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
+        let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
+        let stays = held.run.mode == Mode::Window
+            || refused
+            || position.unavailable.is_some()
+            || position.ends.contradicted > 0
+            || is_dated_ahead(position);
+        let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
+        let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
+        let old = old.map(|cursor| cursor.since);
+        position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+    }
+
+    /// A polling stream has a cursor even if it has shown no record yet.
+    pub(super) fn start_of_poll(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
+        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().polling.is_some())?;
+        let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
+        let polled = polled && !is_lost(position) && !is_dated_ahead(position);
+        let lag = rule.lag.map_or(Duration::ZERO, Span::get);
+        let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
+        polled.then(|| earlier(began, rule.overlap.get()))
+    }
+}

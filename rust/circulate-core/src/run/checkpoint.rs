@@ -1,0 +1,136 @@
+//! Checkpoints of an attempt, and the ends that leave one.
+
+use tokio::time::Instant;
+
+use super::attempt::{Attempt, AttemptEnd, TASK};
+use crate::MOST_OF_TEXT;
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::Recent;
+use crate::lake::manifest::{
+    MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartitionEntry,
+    PlanPart, SCHEMA,
+};
+use crate::page::EndKind;
+use crate::redact::Redactor;
+
+impl Attempt<'_> {
+    pub(super) fn checkpoint_is_due(&self) -> bool {
+        self.writer.unreported() >= self.pull.options.checkpoint_objects
+            || Instant::now() >= self.checkpoint_at
+    }
+
+    /// At a page boundary: closes the open batch, lists the new objects in a manifest part, and only then writes where
+    /// to go on.
+    pub(super) async fn checkpoint(&mut self) -> Result<()> {
+        self.write_plan().await?;
+        let objects = self.writer.finish().await?;
+        self.note_tables().await?;
+        let partitions = std::mem::take(&mut self.partitions_done);
+        let mut recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
+        self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
+        while recent.len() > MAX_RECENT_PER_PART {
+            let some = recent.split_off(recent.len() - MAX_RECENT_PER_PART);
+            self.list_in_part(&[], some, Vec::new()).await?;
+        }
+        let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
+        if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
+            chunks.push(&[]);
+        }
+        // All that is no object goes with the last of them.
+        let last = chunks.pop();
+        for chunk in chunks {
+            self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
+        }
+        if let Some(chunk) = last {
+            self.list_in_part(chunk, recent, partitions).await?;
+        }
+        self.position.next_sequence = self.writer.next_sequence();
+        self.position.traffic = self.traffic();
+        self.learning.write(&*self.pull.store).await;
+        let kept = self.keep_position().await?;
+        self.held.checkpoint(kept).await?;
+        self.saved = self.position.clone();
+        self.checkpoint_at = self.pull.options.next_checkpoint();
+        Ok(())
+    }
+
+    async fn list_in_part(
+        &mut self,
+        objects: &[ObjectEntry],
+        recent: Vec<Recent>,
+        partitions: Vec<PartitionEntry>,
+    ) -> Result<()> {
+        let part = Part {
+            schema: SCHEMA,
+            run_id: self.held.run.run_id.clone(),
+            format: self.pull.options.objects.format,
+            compression: self.pull.options.objects.around(),
+            previous: self.position.last_part.take(),
+            objects: objects.to_vec(),
+            recent,
+            partitions,
+        };
+        let key = self.keys.part(TASK, self.held.fence, self.position.next_part);
+        let (written, records) = (objects.len(), objects.iter().map(|object| object.records).sum());
+        self.position.last_part = Some(self.write_part(key, &part, written, records).await?);
+        self.position.next_part += 1;
+        for object in objects {
+            self.position.totals.add(object);
+        }
+        Ok(())
+    }
+
+    /// Lists partitions that were done with, if they are many: with few records there may be no checkpoint for long. What is
+    /// listed counts with the next one.
+    pub(super) async fn list_partitions_done(&mut self) -> Result<()> {
+        if self.partitions_done.len() >= MAX_PARTITIONS_PER_PART {
+            let partitions = std::mem::take(&mut self.partitions_done);
+            self.list_in_part(&[], Vec::new(), partitions).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the partitions listed since the last checkpoint into the plan. Until there is another one, nobody looks at it.
+    pub(super) async fn write_plan(&mut self) -> Result<()> {
+        let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
+        if !self.planned.is_empty() {
+            let part = PlanPart {
+                schema: SCHEMA,
+                run_id: self.held.run.run_id.clone(),
+                previous: plan.last.take(),
+                partitions: std::mem::take(&mut self.planned),
+            };
+            let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
+            plan.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
+            plan.next_part += 1;
+        }
+        self.position.plan = Some(plan);
+        Ok(())
+    }
+
+    /// The account lacks the feature: there is nothing to have, and the run is complete.
+    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<AttemptEnd> {
+        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
+        self.note_end(None, 1, EndKind::Unavailable.into());
+        self.position.finished = true;
+        self.checkpoint().await?;
+        Ok(AttemptEnd::OfTheList)
+    }
+
+    /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
+    /// not ask for it again.
+    pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<AttemptEnd> {
+        if error.kind() == ErrorKind::Cycle {
+            return Ok(AttemptEnd::Condemned(error));
+        }
+        if self.is_forgotten(&error, url) {
+            return Ok(AttemptEnd::PageForgotten(error));
+        }
+        self.checkpoint().await?;
+        let ends_early = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::RateLimited);
+        match self.pull.stop.reason().filter(|_| ends_early) {
+            Some(reason) => Ok(AttemptEnd::Early(reason)),
+            None => Err(error),
+        }
+    }
+}
