@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
-use crate::catalog::Definition;
-use crate::catalog::{PageSize, PaginatorSpec, Pointer};
+use crate::catalog::{Definition, PageSize, PaginatorSpec, Pointer};
 use crate::testing::{CANARY, Lake, ScriptedResponse, Server, okta};
 
 /// The most records of a page.

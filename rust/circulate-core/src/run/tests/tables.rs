@@ -11,8 +11,7 @@ use crate::encode::{Compression, Format};
 use crate::lake::manifest::{Tables, read_existing};
 use crate::lake::write::ObjectFormat;
 use crate::stop::Stop;
-use crate::table::Nested;
-use crate::table::{Contract, TableOptions};
+use crate::table::{Contract, Nested, TableOptions};
 use crate::testing::{Lake, Script, ScriptedResponse, after, page, user};
 
 fn tables(mut pull: Pull) -> Pull {
