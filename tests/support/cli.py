@@ -1,6 +1,7 @@
-"""What tests are written with: the command line in a process of its own, and the types of fixtures."""
+"""What tests are written with: the command line, and the types of fixtures."""
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from circulate_practice import PracticeOrg
+from support.commands import PATIENCE, command_server
 from support.places import Place
 
 PLENTY = 1_000_000
@@ -33,6 +35,12 @@ class Done:
         return parsed
 
 
+def checked(done: Done) -> Done:
+    """Return a command that has ended as commands do."""
+    assert "Traceback" not in done.err, done.err
+    return done
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs `circulate` with settings for an org, in a folder of its own."""
@@ -43,7 +51,12 @@ class Cli:
     """Where it pulls to."""
 
     def __call__(self, *arguments: str | Path, **environment: str) -> Done:
-        """Run a command to its end."""
+        """Run a command to its end, in a fork of a process that has the command line imported."""
+        given = [str(argument) for argument in arguments]
+        return checked(Done(*command_server().run(given, self.folder, self.environment | environment)))
+
+    def process(self, *arguments: str | Path, **environment: str) -> Done:
+        """Do the same as a user does: in a process that begins with it. That is slower."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -51,10 +64,9 @@ class Cli:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=PATIENCE,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        return checked(Done(done.returncode, done.stdout, done.stderr))
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
@@ -74,6 +86,15 @@ class Cli:
     def start_pull(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start the same and leave it running."""
         return self.start(*self.pulling(*arguments))
+
+    def pull_until(self, org: PracticeOrg, request: int, *arguments: str | Path) -> Done:
+        """Pull until the org gets its so manieth request, then interrupt it: it ends at a checkpoint."""
+        with self.start_pull(*arguments) as pulling:
+            org.wait_for_requests(request, timeout=PATIENCE)
+            pulling.send_signal(signal.SIGINT)
+            out, err = pulling.communicate(timeout=PATIENCE)
+        assert pulling.returncode == 130, err
+        return Done(pulling.returncode, out, err)
 
     def pulling(self, *arguments: str | Path) -> tuple[str | Path, ...]:
         """Return the arguments of a pull."""
