@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
+from support.commands import PATIENCE
 from support.places import client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +116,7 @@ def served(cli: Cli) -> Iterator[str]:
         yield url
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" not in process.stderr.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_functions_are_called_by_name_as_on_aws(served: str) -> None:

@@ -48,6 +48,7 @@ def test_an_extension_gets_calls_and_the_end(tmp_path: Path) -> None:
     with running(toy(tmp_path, ECHO, timeout_s=5, extensions=add_extension(tmp_path, "loyal", code)), lines) as call:
         before = time.time()
         invocation = call("event")
+        after = time.time()
     described, (status, identifier, invoke), (_, other, shutdown) = heard(lines, "loyal")
     assert result(invocation) == "event"
     assert described == {
@@ -58,7 +59,7 @@ def test_an_extension_gets_calls_and_the_end(tmp_path: Path) -> None:
     }
     assert status == 200
     assert identifier != other
-    assert 0 < invoke.pop("deadlineMs") / 1000 - before - 5 < 5
+    assert before < invoke.pop("deadlineMs") / 1000 - 5 < after
     assert re.fullmatch(r"Root=1-\w{8}-\w{24};Parent=\w{16};Sampled=0", invoke["tracing"].pop("value"))
     assert invoke == {
         "eventType": "INVOKE",
@@ -66,7 +67,7 @@ def test_an_extension_gets_calls_and_the_end(tmp_path: Path) -> None:
         "invokedFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:toy",
         "tracing": {"type": "X-Amzn-Trace-Id"},
     }
-    assert 0 < shutdown.pop("deadlineMs") / 1000 - time.time() <= 2
+    assert after < shutdown.pop("deadlineMs") / 1000 - 2 < time.time()
     assert shutdown == {"eventType": "SHUTDOWN", "shutdownReason": "spindown"}
     assert "EXTENSION\tName: loyal\tState: Ready\tEvents: [INVOKE, SHUTDOWN]" in invocation.logs
 
@@ -350,7 +351,7 @@ def test_an_extension_that_is_never_done_uses_up_the_time_of_the_call(tmp_path: 
         again = call("again")
     assert (result(invocation), result(again)) == ("event", "again")
     assert invocation.duration_ms == pytest.approx(1000, abs=0.01)
-    assert 500 < invocation.post_runtime_extensions_ms < 1000
+    assert 0 < invocation.post_runtime_extensions_ms < 1000
     assert any(line.endswith(f"{invocation.request_id} Task timed out after 1.00 seconds") for line in invocation.logs)
     assert said(again.logs, "stuck") == ["stuck"]
 
@@ -377,7 +378,7 @@ def test_shutdown_ends_after_two_seconds(tmp_path: Path) -> None:
     with running(toy(tmp_path, ECHO, extensions=add_extension(tmp_path, "stubborn", stubborn)), lines) as call:
         call()
         ending = time.monotonic()
-    assert 2 <= time.monotonic() - ending < 4
+    assert 2 <= time.monotonic() - ending < PATIENCE
     assert said(lines, "stubborn") == ["INVOKE", "SHUTDOWN"]
     assert processes_with("/opt/extensions/stubborn") == []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from support.commands import PATIENCE
 from support.practice_oauth import FORM, TOKEN, assertion, by_assertion
 
 from circulate_practice import KINDS
@@ -49,7 +50,7 @@ def test_it_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) 
         with urllib.request.urlopen(request) as response:
             assert response.status == 200
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, rest) == (0, "")
     assert errors.splitlines() == [
         f"export OKTA_ORG_URL={found[1]} OKTA_API_TOKEN=abc",
@@ -106,12 +107,12 @@ def test_an_oauth_client_asks_for_tokens_with_the_key_in_the_file(
             url = process.stdout.readline().split()[2]
             key = json.loads(file.read_bytes())
             form = by_assertion(assertion(url, key, time.time()), scope="okta.users.read okta.roles.read")
-            connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+            connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
             connection.request("POST", TOKEN, body=urlencode(form), headers={"Content-Type": FORM})
             received = json.load(connection.getresponse())
             connection.close()
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=10)
+            _, errors = process.communicate(timeout=PATIENCE)
         assert response in {received.get("token_type"), received.get("error")}
         assert f"OAuth client: 0oa1  key: {file}" in errors.splitlines()
     assert file.stat().st_mode & 0o777 == 0o600

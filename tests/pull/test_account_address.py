@@ -64,8 +64,7 @@ def test_an_unfinished_and_a_pending_run_are_of_their_org(
 ) -> None:
     slow, (_, second) = start_org(users=600, faults=["stall:60@3*1"]), orgs
     cli = cli_for_place(slow)
-    stopped = pull(cli, slow, "users", "--deadline", "2s")
-    assert stopped.code == 3, stopped.err
+    cli.pull_until(slow, 3, "--account", "acme")
     for arguments in ((), ("--restart",), ("--full",)):
         assert_refused(pull(cli, second, "users", *arguments), slow, second)
     pending = pull(cli, slow, "groups", "--pending", "1h")
@@ -107,7 +106,7 @@ def test_an_org_that_has_moved_is_accepted_by_hand(
 def test_an_unfinished_run_of_an_org_that_has_moved_is_begun_anew(cli_for: CliFor, start_org: StartOrg) -> None:
     org, moved = start_org(users=600, faults=["stall:60@3*1"]), start_org(users=600)
     cli = cli_for(org)
-    stopped = pull(cli, org, "users", "--deadline", "2s").report
+    stopped = cli.pull_until(org, 3, "--account", "acme").report
     assert stopped["records"] == 400
     assert cli("state", "moved", "okta", *cli.place.arguments).code == 0
     requested = org.request_count

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
+from support.commands import PATIENCE
 
 from circulate_core.api import SHIPPED_CATALOG
 from circulate_practice.compare import compare
@@ -188,12 +189,12 @@ def test_two_pulls_of_one_stream_do_not_run_at_once(start_org: StartOrg, cli_for
     org = start_org(users=600, faults=["stall:60@2"])
     cli = cli_for(org)
     with cli.start("pull", "okta.users", "--to", "lake", "--account", "practice") as first:
-        org.wait_for_requests(2, timeout=30)
+        org.wait_for_requests(2, timeout=PATIENCE)
         second = cli.pull()
         assert (second.code, second.report["status"]) == (4, "busy")
         assert f"process {first.pid}" in second.err
         first.send_signal(signal.SIGINT)
-        _, err = first.communicate(timeout=30)
+        _, err = first.communicate(timeout=PATIENCE)
     assert first.returncode == 130
     assert "the same command resumes at the last checkpoint" in err
     done = cli.pull()
@@ -205,9 +206,9 @@ def test_a_signal_stops_a_pull_at_a_checkpoint(start_org: StartOrg, cli_for: Cli
     org = start_org(users=1_000, faults=["stall:60@4"])
     cli = cli_for(org)
     with cli.start("pull", "okta.users", "--to", "lake", "--account", "practice", "--json") as pull:
-        org.wait_for_requests(4, timeout=30)
+        org.wait_for_requests(4, timeout=PATIENCE)
         pull.send_signal(number)
-        out, _ = pull.communicate(timeout=30)
+        out, _ = pull.communicate(timeout=PATIENCE)
     report = json.loads(out)
     assert (pull.returncode, report["status"], report["records"]) == (130, "partial", 600)
 

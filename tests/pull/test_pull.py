@@ -164,9 +164,9 @@ def test_a_part_of_time_leaves_the_cursor_where_it_is(start_org: StartOrg, cli_f
 
 
 def test_a_pull_that_runs_out_of_time_goes_on_where_it_stopped(start_org: StartOrg, cli_for: CliFor) -> None:
-    org = start_org(users=1_200, faults=["stall:30@4"])
+    org = start_org(users=1_200, faults=["stall:60@4"])
     cli = cli_for(org)
-    stopped = cli.pull("--deadline", "1s")
+    stopped = cli.pull("--deadline", "5s")
     assert (stopped.code, stopped.report["status"], stopped.report["records"]) == (3, "partial", 600)
     done = cli.pull()
     assert (done.code, done.report["resumed"], done.report["records"]) == (0, True, 1_200)

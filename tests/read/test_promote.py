@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.cli import CliFor, Done, StartOrg
+from support.commands import PATIENCE
 from support.http_server import Handler, Reply
 from support.places import Bucket, Folder, client
 from support.promotions import Promoting, root
@@ -149,19 +150,19 @@ def test_ctrl_c_lets_what_was_begun_end(in_aws: Promoting, aws: str) -> None:
     def hold(request: Handler) -> Fate:
         if copies(request):
             held.set()
-            release.wait(30)
+            release.wait(PATIENCE)
         return Fate.PASSED_ON
 
     with proxy(aws, hold) as slow:
         in_aws.cli.environment["AWS_ENDPOINT_URL_S3"] = slow.url
         with in_aws.cli.start(*in_aws.command(key)) as promotion:
-            assert held.wait(30)
+            assert held.wait(PATIENCE)
             promotion.send_signal(signal.SIGINT)
             assert promotion.stderr
             while "once more to stop at once" not in promotion.stderr.readline():
                 pass
             release.set()
-            out, _ = promotion.communicate(timeout=60)
+            out, _ = promotion.communicate(timeout=PATIENCE)
     del in_aws.cli.environment["AWS_ENDPOINT_URL_S3"]
     report = json.loads(out)
     assert (promotion.returncode, report["stopped_by"]) == (130, "interrupted")
@@ -436,6 +437,6 @@ def test_copies_are_encrypted_as_requested(in_aws: Promoting) -> None:
 def test_two_at_once_do_no_harm(promoting: Promoting, mode: tuple[str, ...]) -> None:
     key = promoting.pull("--pending", "1h")
     started = [promoting.cli.start(*promoting.command(key, *mode)) for _ in range(3)]
-    ended = [process.communicate(timeout=60) for process in started]
+    ended = [process.communicate(timeout=PATIENCE) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], ended
     assert (promoting.is_exact(key), promoting.status(key)) == (True, "committed")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.cli import StartOrg
+from support.commands import PATIENCE
 
 import circulate_core
 from circulate_core.exceptions import (
@@ -175,7 +176,7 @@ def test_ctrl_c_ends_reading_at_once(start_org: StartOrg) -> None:
     org = start_org(users=700, faults=["stall:60@3"])
 
     def interrupt() -> None:
-        org.wait_for_requests(3, timeout=30)
+        org.wait_for_requests(3, timeout=PATIENCE)
         _thread.interrupt_main()
 
     interrupter = threading.Thread(target=interrupt)
@@ -191,7 +192,7 @@ def test_a_cancelled_await_stops_a_pull_at_a_checkpoint(start_org: StartOrg, tmp
 
     async def main() -> None:
         pulling = asyncio.create_task(users.pull_async(to=tmp_path))
-        await asyncio.to_thread(org.wait_for_requests, 3, timeout=30)
+        await asyncio.to_thread(org.wait_for_requests, 3, timeout=PATIENCE)
         pulling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await pulling
@@ -210,7 +211,7 @@ def test_a_cancelled_await_ends_reading(start_org: StartOrg) -> None:
     async def main() -> None:
         batches = okta(org).stream("users").batches_async()
         reading = asyncio.create_task(batches.asend(None))
-        await asyncio.to_thread(org.wait_for_requests, 1, timeout=30)
+        await asyncio.to_thread(org.wait_for_requests, 1, timeout=PATIENCE)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading

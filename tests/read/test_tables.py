@@ -23,6 +23,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 from support.cli import CliFor, StartOrg
+from support.commands import PATIENCE
 from support.http_server import Handler, Reply, Server
 from support.promotions import Promoting
 
@@ -164,7 +165,7 @@ def test_ctrl_c_ends_the_making_of_a_table_at_once(start_org: StartOrg, read: Ca
     org = start_org(users=7_000, faults=["stall:60@20"])
 
     def interrupt() -> None:
-        org.wait_for_requests(20, timeout=30)
+        org.wait_for_requests(20, timeout=PATIENCE)
         _thread.interrupt_main()
 
     interrupter = threading.Thread(target=interrupt)
@@ -471,7 +472,7 @@ def test_a_killed_pull_goes_on_and_no_record_is_there_twice(start_org: StartOrg,
     cli = cli_for(org)
     checkpoints = ("--format", "parquet", "--lease", "1s")
     pulling = cli.start_pull(*checkpoints, "--deadline", "1h")
-    org.wait_for_requests(12, timeout=30)
+    org.wait_for_requests(12, timeout=PATIENCE)
     pulling.kill()
     pulling.communicate()
     done = cli.pull(*checkpoints)

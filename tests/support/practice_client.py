@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from circulate_practice import PracticeOrg
+from support.commands import PATIENCE
 
 LIST = "/api/v1/users"
 
@@ -67,7 +68,7 @@ class Client:
     def __init__(self, org: PracticeOrg) -> None:
         """Prepare to talk to `org`; connects with the first request."""
         self._token = org.token
-        self.connection = http.client.HTTPConnection(urlsplit(org.url).netloc, timeout=10)
+        self.connection = http.client.HTTPConnection(urlsplit(org.url).netloc, timeout=PATIENCE)
 
     def get(
         self,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Cli, CliFor, StartOrg
+from support.commands import PATIENCE
 from support.oracle import check_quiet, missed_versions
 from support.places import Bucket
 
@@ -130,7 +131,7 @@ def test_workers_killed_at_random_times_lose_and_repeat_nothing(start_org: Start
                 wait_for_more_requests(org, before + chance.randrange(1, 6))
                 org.change(chance.randrange(1, 20))
                 pull.kill()
-                pull.communicate(timeout=30)
+                pull.communicate(timeout=PATIENCE)
         pull_until_complete(cli, org, [], chance)
         check_quiet(cli, org, *options(cli))
         org.stop()
@@ -159,7 +160,7 @@ def test_a_worker_that_sleeps_past_its_lease_changes_nothing(start_org: StartOrg
             assert cli.pull(*options(cli)).code == 0
             before = digests(cli)
             sleeper.send_signal(signal.SIGCONT)
-            _, err = sleeper.communicate(timeout=30)
+            _, err = sleeper.communicate(timeout=PATIENCE)
         assert sleeper.returncode == 1, f"{point}: {err}"
         assert "another worker has taken over" in err
         after = digests(cli)
@@ -197,7 +198,7 @@ def test_of_many_starters_one_runs_and_the_others_say_who(
     cli = cli_for_place(org)
     started = [cli.start_pull() for _ in range(starters)]
     with ThreadPoolExecutor(starters) as pool:
-        waiting = [pool.submit(process.communicate, timeout=60) for process in started]
+        waiting = [pool.submit(process.communicate, timeout=PATIENCE) for process in started]
         for _ in islice(as_completed(waiting), starters - 1):
             pass
         others_have_ended.set()

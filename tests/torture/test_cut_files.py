@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Cli, CliFor, StartOrg
+from support.commands import PATIENCE
 from support.promotions import Promoting
 
 from circulate_practice import PracticeOrg
@@ -30,9 +31,9 @@ def cut(path: Path) -> bytes:
 def stop_at_a_checkpoint(cli: Cli, org: PracticeOrg) -> None:
     """Begin a run and interrupt it in the middle of the list."""
     with cli.start_pull(*LEASE) as pulling:
-        org.wait_for_requests(STALLS_AT, timeout=30)
+        org.wait_for_requests(STALLS_AT, timeout=PATIENCE)
         pulling.send_signal(signal.SIGINT)
-        pulling.communicate(timeout=30)
+        pulling.communicate(timeout=PATIENCE)
     assert pulling.returncode == 130
 
 

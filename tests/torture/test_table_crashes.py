@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
+from support.commands import PATIENCE
 
 from circulate_practice import PracticeOrg
 
@@ -40,9 +41,9 @@ def pull_to_the_end(cli: Cli) -> Done:
 def stop_at_a_checkpoint(cli: Cli, org: PracticeOrg) -> None:
     """Begin a run and interrupt it in the middle of the list."""
     with cli.start_pull(*options(cli)) as pulling:
-        org.wait_for_requests(STALLS_AT, timeout=30)
+        org.wait_for_requests(STALLS_AT, timeout=PATIENCE)
         pulling.send_signal(signal.SIGINT)
-        pulling.communicate(timeout=30)
+        pulling.communicate(timeout=PATIENCE)
     assert pulling.returncode == 130
 
 
