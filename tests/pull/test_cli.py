@@ -1,14 +1,24 @@
 """The command line around the pull: lists, checks, ledger, demo, and how it looks."""
 
+import io
 import json
 import os
 import pty
 import re
+import signal
 import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from support.cli import Cli, CliFor, StartOrg
+from support.commands import PATIENCE
+
+import circulate_core
+from circulate_core.cli import main as command_line
+from circulate_core.cli.pull import stopping_on_signals
+from circulate_core.console import say
 
 
 def test_list_shows_streams_on_stdout(cli: Cli) -> None:
@@ -34,11 +44,12 @@ def test_check_shows_settings_without_secrets(start_org: StartOrg, cli_for: CliF
 
 
 def test_runs_shows_the_ledger(start_org: StartOrg, cli_for: CliFor) -> None:
-    cli = cli_for(start_org(users=300, faults=["stall:60@2*1"]))
-    cli.pull("--deadline", "1s")
+    org = start_org(users=300, faults=["stall:60@2*1"])
+    cli = cli_for(org)
+    cli.pull_until(org, 2)
     unfinished = cli("runs", "--to", "lake")
     assert "open" in unfinished.out
-    assert "is unfinished: deadline" in unfinished.err
+    assert "is unfinished: interrupted" in unfinished.err
     cli.pull()
     (run,) = json.loads(cli("runs", "--to", "lake", "--json").out)
     assert (run["status"], run["ledger"]["attempts"], run["ledger"]["totals"]["records"]) == ("committed", 2, 300)
@@ -78,7 +89,7 @@ def on_a_terminal(command: list[str], environment: dict[str, str], folder: Path)
         written = b""
         while chunk := read_or_nothing(ours):
             written += chunk
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     os.close(ours)
     return written.decode()
 
@@ -113,8 +124,94 @@ def test_wrong_usage_exits_with_2(cli: Cli) -> None:
         assert cli(*arguments).code == 2, arguments
 
 
+def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=5))
+    pulled = cli.process(*cli.pulling())
+    manifest, lake = cli.manifest(pulled), ("--to", "lake")
+    commands: dict[str, tuple[int, list[str | Path]]] = {
+        "list": (0, []),
+        "check": (0, ["okta"]),
+        "runs": (0, [*lake]),
+        "verify": (0, [manifest]),
+        "promote": (0, [manifest, "--to", "data"]),
+        "state": (0, ["show", *lake]),
+        "gc": (0, [*lake]),
+        "local": (2, ["invoke", "okta.users", "--lambdas", "nowhere"]),
+        "package": (2, ["--lambdas", "nowhere"]),
+        "practice-org": (2, ["--port", "70000"]),
+    }
+    for name, (code, arguments) in commands.items():
+        done = cli.process(name, *arguments)
+        assert done.code == code, (name, done.err)
+    parser = command_line.build_parser()
+    (listed,) = (action.choices for action in parser._actions if action.choices)  # noqa: SLF001 - there is no other way
+    assert set(listed) == {"pull", "demo", *commands}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["list", "--json"], 0),
+        ([], 2),
+        (["nonsense"], 2),
+        (["pull", "okta.users"], 2),
+        (["check", "nothing"], 2),
+        (["runs", "--to", "nowhere"], 1),
+        (["pull", "okta.users", "--to", "lake", "--deadline", "0s"], 3),
+    ],
+)
+def test_main_returns_the_exit_code_and_leaves_the_process_as_it_was(
+    arguments: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OKTA_ORG_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OKTA_API_TOKEN", "t")
+
+    def process() -> object:
+        signals = [signal.getsignal(number) for number in signal.valid_signals()]
+        return signals, dict(os.environ), Path.cwd(), list(warnings.filters), sys.argv, sys.stdout, sys.stderr
+
+    before = process()
+    assert command_line.main(arguments) == code
+    assert process() == before
+
+
+def test_main_returns_130_when_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(circulate_core, "streams", interrupt)
+    assert command_line.main(["list"]) == 130
+
+
+class Terminal(io.RawIOBase):
+    """A terminal at which Ctrl-C is pressed while it is first written to."""
+
+    pressed = False
+
+    def writable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def write(self, written: object) -> int:
+        """Take all that is written."""
+        if not self.pressed:
+            self.pressed = True
+            signal.raise_signal(signal.SIGINT)
+        return len(bytes(written))  # type: ignore[call-overload]
+
+
+def test_ctrl_c_while_stderr_is_written_to_stops_a_pull(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = circulate_core.Stop()
+    with stopping_on_signals(stop), monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Terminal()), write_through=True))
+        say("how it goes")
+    assert stop.requested
+
+
 def test_the_demo_ends_with_identical_records(cli: Cli) -> None:
-    done = cli("demo", "--users", "1200", "--to", "demo-lake")
+    done = cli.process("demo", "--users", "1200", "--to", "demo-lake")
     assert done.code == 0, done.err
     assert "1,200 records byte-identical to what was sent, 0 missing, 0 that were not sent" in done.err
     assert (cli.folder / "demo-lake/.circulate/state.db").exists()

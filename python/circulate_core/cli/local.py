@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from circulate_core import _core, api
 from circulate_core.cli.pull import positive
+from circulate_core.cli.signals import handling
 from circulate_core.console import paint, say, span
 from circulate_core.exceptions import SettingsError
 
@@ -81,9 +82,8 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one command of `circulate local`."""
     # Whatever ends us, what we started is ended in good order.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    return int(args.run_local(args))
+    with handling(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
+        return int(args.run_local(args))
 
 
 def _invoke(args: argparse.Namespace) -> int:

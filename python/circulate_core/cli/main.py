@@ -18,21 +18,24 @@ USAGE = 2
 
 
 def entry() -> None:
-    """Run the command that the process was started with."""
-    sys.exit(main(sys.argv[1:]))
+    """Run the command that the process was started with, and end the process."""
+    try:
+        code = main(sys.argv[1:])
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python would complain once more at exit.
+        sys.stdout = None
+        code = FAILED
+    sys.exit(code)
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command and return its exit code."""
-    parser = build_parser()
-    args, left = parser.parse_known_args(arguments)
-    if left:
-        # Streams after an option are not taken for streams by `argparse`, and "unrecognized" would not say why.
-        streams = args.run is pull.run and not any(word.startswith("-") for word in left)
-        why = "name all streams before the options: " if streams else "unrecognized arguments: "
-        parser.error(why + " ".join(left))
+    """Run one command and return its exit code, whatever it ended by.
+
+    Raises:
+        BrokenPipeError: Nobody reads what it writes.
+    """
     try:
-        return int(args.run(args))
+        return _run(arguments)
     except (DefinitionError, SettingsError) as error:
         show_error(error)
         return USAGE
@@ -41,10 +44,20 @@ def main(arguments: list[str]) -> int:
         return FAILED
     except KeyboardInterrupt:
         return pull.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has seen enough; Python would complain once more at exit.
-        sys.stdout = None
-        return FAILED
+    except SystemExit as end:
+        # `argparse` ends so, after wrong usage and after help.
+        return int(end.code or 0)
+
+
+def _run(arguments: list[str]) -> int:
+    parser = build_parser()
+    args, left = parser.parse_known_args(arguments)
+    if left:
+        # Streams after an option are not taken for streams by `argparse`, and "unrecognized" would not say why.
+        streams = args.run is pull.run and not any(word.startswith("-") for word in left)
+        why = "name all streams before the options: " if streams else "unrecognized arguments: "
+        parser.error(why + " ".join(left))
+    return int(args.run(args))
 
 
 def build_parser() -> argparse.ArgumentParser:

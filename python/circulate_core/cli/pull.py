@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from circulate_core.cli.options import (
     gather_settings,
     s3_options,
 )
+from circulate_core.cli.signals import handling
 from circulate_core.console import MARKS, counted, paint, say, show_error, size, span, utc
 from circulate_core.exceptions import CirculateError
 from circulate_core.progress import TerminalProgress
@@ -238,14 +239,12 @@ def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
         if stop.requested:
             raise KeyboardInterrupt
         stop.request()
-        say("stopping at a checkpoint; once more to stop at once")
+        # A write to stderr that the signal has interrupted keeps others out.
+        with suppress(RuntimeError):
+            say("stopping at a checkpoint; once more to stop at once")
 
-    before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handling(request_stop, signal.SIGINT, signal.SIGTERM):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def show_summary(report: Report, seconds: float) -> None:
