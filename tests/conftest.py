@@ -1,6 +1,7 @@
 """Fixtures that all tests share: practice orgs, and the command line."""
 
 import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,6 +29,18 @@ for name in (
     *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")),
 ):
     os.environ.pop(name, None)
+
+# What a shell starts in the background ignores Ctrl-C, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Let no test leave signal handlers behind: a later one would not get its Ctrl-C."""
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in handled]
+    yield
+    assert [signal.getsignal(number) for number in handled] == before
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import _thread
 import pickle
+import signal
 import threading
 from pathlib import Path
 
 import pytest
 from support.cli import StartOrg
+from support.commands import PATIENCE
 
 import circulate_core
 from circulate_core.exceptions import AuthError, CirculateError, DataError
@@ -52,7 +54,7 @@ def test_another_thread_stops_a_pull(start_org: StartOrg, tmp_path: Path) -> Non
     stop = circulate_core.Stop()
 
     def ask() -> None:
-        org.wait_for_requests(3, timeout=30)
+        org.wait_for_requests(3, timeout=PATIENCE)
         stop.request()
 
     with_stopper = threading.Thread(target=ask)
@@ -66,7 +68,7 @@ def test_ctrl_c_is_raised_after_a_checkpoint(start_org: StartOrg, tmp_path: Path
     org = start_org(users=700, faults=["stall:60@3"])
 
     def interrupt() -> None:
-        org.wait_for_requests(3, timeout=30)
+        org.wait_for_requests(3, timeout=PATIENCE)
         _thread.interrupt_main()
 
     interrupter = threading.Thread(target=interrupt)
@@ -78,6 +80,36 @@ def test_ctrl_c_is_raised_after_a_checkpoint(start_org: StartOrg, tmp_path: Path
     assert (run["status"], run["ledger"]["totals"]["records"]) == ("open", 400)
 
 
+def test_ctrl_c_in_a_finalizer_is_raised(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=700, faults=["stall:60@3"])
+
+    class Litter:
+        def __del__(self) -> None:
+            # What is raised here reaches nobody.
+            signal.raise_signal(signal.SIGINT)
+
+    def show(snapshot: Snapshot) -> None:
+        if snapshot["pages"] == 2:
+            Litter()
+
+    with pytest.raises(KeyboardInterrupt):
+        circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=show)
+    (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
+    assert (run["status"], run["ledger"]["totals"]["records"]) == ("open", 400)
+
+
+def test_a_second_ctrl_c_ends_a_pull_at_once(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=700)
+
+    def show(_: Snapshot) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=show)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_an_exception_of_the_progress_callback_stops_the_pull(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=700, latency=0.2)
 
@@ -87,6 +119,8 @@ def test_an_exception_of_the_progress_callback_stops_the_pull(start_org: StartOr
 
     with pytest.raises(RuntimeError, match="shown to the caller"):
         circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=fail)
+    (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
+    assert run["ledger"]["stopped_by"] == "interrupted"
 
 
 def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path: Path) -> None:
@@ -94,7 +128,7 @@ def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path:
     stop = circulate_core.Stop()
 
     def ask() -> None:
-        org.wait_for_requests(2, timeout=30)
+        org.wait_for_requests(2, timeout=PATIENCE)
         stop.request()
 
     # The org's own threads respond in this process: a held interpreter lock would deadlock this pull.

@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, future_into_py};
@@ -145,12 +146,24 @@ pub(crate) trait Watcher {
     fn interrupted(&mut self) -> bool;
 }
 
-/// Runs `work` to its end with the interpreter detached. An exception of a signal handler is raised after the work has
-/// ended in good order, or at once if it comes a second time.
+/// Runs `work` to its end with the interpreter detached. Ctrl-C, or an exception of another signal handler, is raised after the
+/// work has ended in good order, or at once if it comes a second time.
 pub(crate) fn wait<T: Send + 'static>(
     py: Python<'_>,
     work: impl Future<Output = T> + Send + 'static,
     watcher: &mut dyn Watcher,
+) -> PyResult<T> {
+    let interrupts = Interrupts::take_over(py)?;
+    let result = wait_watching(py, work, watcher, &interrupts);
+    interrupts.give_back(py)?;
+    result
+}
+
+fn wait_watching<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl Future<Output = T> + Send + 'static,
+    watcher: &mut dyn Watcher,
+    interrupts: &Interrupts,
 ) -> PyResult<T> {
     let (sender, mut done) = sync_channel(1);
     let task = Engine::get()?.spawn(async move {
@@ -162,22 +175,98 @@ pub(crate) fn wait<T: Send + 'static>(
         // A unique borrow, since a receiver may move to another thread but not be shared with one.
         let done = &mut done;
         match py.detach(move || done.recv_timeout(TICK)) {
-            Ok(result) => {
-                watcher.tick(py)?;
-                return raised.map_or(Ok(result), Err);
-            }
+            Ok(result) => return raised.map_or_else(|| watcher.tick(py).map(|()| result), Err),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the engine's worker ended early; this is a bug"));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Err(error) = py.check_signals().and_then(|()| watcher.tick(py)) {
-            if !watcher.interrupted() {
-                task.abort();
-                return Err(error);
-            }
-            raised = Some(error);
+        let mut looked = py.check_signals().and_then(|()| interrupts.check());
+        if raised.is_none() {
+            looked = looked.and_then(|()| watcher.tick(py));
         }
+        if let Err(error) = looked {
+            let (first, again) = match raised.take() {
+                Some(first) => (first, true),
+                None => (error, false),
+            };
+            if again || !watcher.interrupted() {
+                task.abort();
+                return Err(first);
+            }
+            raised = Some(first);
+        }
+    }
+}
+
+/// Ctrl-C while a thread waits.
+///
+/// Python's own handler raises `KeyboardInterrupt` in whatever Python code happens to run. That may be a finalizer, which has
+/// nobody to raise it to, or a callback's `except`. So the first Ctrl-C is only noted, and raised by [`wait`]. Handlers that
+/// others have set are left alone.
+struct Interrupts(Option<Py<InterruptHandler>>);
+
+impl Interrupts {
+    /// Replaces Python's own handler, if it is in charge and this is the thread that gets signals.
+    fn take_over(py: Python<'_>) -> PyResult<Self> {
+        let signals = py.import("_signal")?;
+        let number = signals.getattr("SIGINT")?;
+        let own = signals.getattr("default_int_handler")?;
+        if !signals.call_method1("getsignal", (&number,))?.is(&own) {
+            return Ok(Self(None));
+        }
+        let handler = Py::new(py, InterruptHandler::default())?;
+        match signals.call_method1("signal", (number, &handler)) {
+            Ok(_) => Ok(Self(Some(handler))),
+            // Not the main thread.
+            Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Raises a Ctrl-C that was noted since the last time.
+    fn check(&self) -> PyResult<()> {
+        match &self.0 {
+            Some(handler) if handler.get().noted.swap(false, Ordering::Relaxed) => {
+                Err(PyKeyboardInterrupt::new_err(()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts Python's own handler back, and raises a Ctrl-C that came in the last moment.
+    fn give_back(&self, py: Python<'_>) -> PyResult<()> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let signals = py.import("_signal")?;
+        let arguments = (signals.getattr("SIGINT")?, signals.getattr("default_int_handler")?);
+        let given = signals.call_method1("signal", &arguments);
+        if given.is_err() {
+            // A second Ctrl-C was raised before the handler was set.
+            signals.call_method1("signal", &arguments)?;
+        }
+        given.and_then(|_| self.check())
+    }
+}
+
+/// Notes the first Ctrl-C, and raises each that comes after it.
+#[pyclass(frozen)]
+#[derive(Default)]
+struct InterruptHandler {
+    came: AtomicBool,
+    /// Whether one was noted that has not been raised.
+    noted: AtomicBool,
+}
+
+#[pymethods]
+impl InterruptHandler {
+    fn __call__(&self, _number: i32, _frame: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.came.swap(true, Ordering::Relaxed) {
+            return Err(PyKeyboardInterrupt::new_err(()));
+        }
+        self.noted.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 
