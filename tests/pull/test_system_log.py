@@ -98,9 +98,9 @@ def test_a_run_that_was_killed_goes_on_where_it_stood(start_org: StartOrg, cli_f
 
 
 def test_a_deadline_makes_a_poll_complete_up_to_there(start_org: StartOrg, cli_for: CliFor) -> None:
-    org = start_org(events=10_000, latency=0.1)
+    org = start_org(events=10_000, faults=["logs/stall:60@5"])
     cli = cli_for(org)
-    dones = [polled(cli, "--deadline", "4s")]
+    dones = [polled(cli, "--deadline", "5s")]
     assert dones[0].report["stopped_by"] == "deadline"
     assert 0 < dones[0].report["records"] < 10_000
     dones.append(polled(cli))

@@ -236,17 +236,19 @@ impl Interrupts {
 
     /// Puts Python's own handler back, and raises a Ctrl-C that came in the last moment.
     fn give_back(&self, py: Python<'_>) -> PyResult<()> {
-        if self.0.is_none() {
-            return Ok(());
-        }
+        let Some(handler) = &self.0 else { return Ok(()) };
         let signals = py.import("_signal")?;
-        let arguments = (signals.getattr("SIGINT")?, signals.getattr("default_int_handler")?);
-        let given = signals.call_method1("signal", &arguments);
-        if given.is_err() {
-            // A second Ctrl-C was raised before the handler was set.
-            signals.call_method1("signal", &arguments)?;
+        let number = signals.getattr("SIGINT")?;
+        // A callback may have set another one.
+        if signals.call_method1("getsignal", (&number,))?.is(handler) {
+            let arguments = (number, signals.getattr("default_int_handler")?);
+            if let Err(second) = signals.call_method1("signal", &arguments) {
+                // It looks for signals before it sets the handler.
+                signals.call_method1("signal", &arguments)?;
+                return Err(second);
+            }
         }
-        given.and_then(|_| self.check())
+        self.check()
     }
 }
 
