@@ -35,7 +35,15 @@ demo: develop ## watch the main job run: pull 10,000 users from a practice org o
 	@$(BIN)/circulate demo
 
 .PHONY: test
-test: lint lint-iac test-rust test-python ## everything CI checks
+test: lint lint-iac test-rust test-python ## everything CI checks but licences and a second seed of torture
+
+# What the tests of a user's first steps are in.
+SMOKE := tests/project tests/pull/test_cli.py tests/pull/test_pull.py tests/pull/test_api.py tests/read/test_history.py
+
+.PHONY: check
+check: lint ## formats, lints, types, unit tests, and a smoke test of the package (less than two minutes once built)
+	cargo test --locked --quiet --workspace --lib
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadgroup $(SMOKE)
 
 .PHONY: lint
 lint: develop ## formats, lints, types
@@ -85,6 +93,11 @@ torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point o
 	PROPTEST_CASES=5000 cargo test --locked --quiet --workspace --lib -- page:: http:: redact auth::oauth2 run::ends_tests run::damage_tests timestamp cursor
 	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
+.PHONY: torture-seed
+torture-seed: develop $(S3S_FS) ## a second seed of torture at some points of the protocol (minutes)
+	TORTURE=2 $(BIN)/pytest --quiet --numprocesses 2 --dist loadgroup tests/torture \
+		-k "before-checkpoint or after-index or ctrl_c_at_any_time"
+
 .PHONY: release
 release: $(VENV)/.ready ## build the engine, optimised, and install the package into .venv
 	@echo 'building the engine, optimised: some minutes the first time'
@@ -124,10 +137,14 @@ package: develop ## make what goes to AWS: zips of functions and layers (release
 size: $(VENV)/.ready ## say what the bytes of the extension and of the wheel are (links a release build twice: minutes)
 	@$(BIN)/python tests/bench/size.py
 
+DENY := .tools/bin/cargo-deny
+$(DENY):
+	@echo 'building cargo-deny, which judges what crates are used: some minutes'
+	@cargo install --quiet --locked --debug --root .tools cargo-deny@^0.20
+
 .PHONY: deny
-deny: ## licences, sources and duplicate versions of all crates (builds cargo-deny if need be)
-	command -v cargo-deny > /dev/null || cargo install --quiet --locked cargo-deny@^0.20
-	cargo deny --workspace check bans licenses sources
+deny: $(DENY) ## licences, sources and duplicate versions of all crates (builds cargo-deny: minutes)
+	$(DENY) --workspace check bans licenses sources
 
 .PHONY: notebooks
 notebooks: develop ## run the notebooks of the documentation against a practice org, and write what they show
