@@ -90,7 +90,7 @@ deploy-local: develop ## make everything with Terraform, in stand-ins for AWS, a
 .PHONY: torture
 torture: develop $(S3S_FS) ## kill the worker at least 20 times at every point of the protocol, and more (half an hour)
 	@# Properties of what comes from outside, on twenty times as many inputs.
-	PROPTEST_CASES=5000 cargo test --locked --quiet --workspace --lib -- page:: http:: redact auth::oauth2 run::ends_tests run::damage_tests timestamp cursor
+	PROPTEST_CASES=5000 cargo test --locked --quiet --workspace --lib -- page:: http:: redact auth::oauth2 run::ends_tests run::corruption_tests timestamp cursor
 	TORTURE=20 $(BIN)/pytest --numprocesses 2 --timeout 3600 tests/torture
 
 .PHONY: torture-seed

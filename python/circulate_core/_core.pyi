@@ -175,7 +175,7 @@ def clear_tokens() -> Path:
 def verify(destination: str, key: str, state: str | None, s3: str) -> str:
     """Read everything a manifest names and compare it; see `circulate_core.verify`."""
 
-def runs(state: str, most: int) -> str:
+def runs(state: str, limit: int) -> str:
     """Return the newest runs that a state knows, each with its stream."""
 
 def state_show(state: str) -> str:
@@ -184,7 +184,7 @@ def state_show(state: str) -> str:
 def state_init(state: str) -> bool:
     """Make a state; return whether there was none."""
 
-def state_moved(state: str, account: str) -> str | None:
+def state_moved(state: str, source: str, account: str) -> str | None:
     """Forget where an account (`source#account`) was, which has moved; returns where that was."""
 
 def state_reset(state: str, stream: str, force: bool) -> None:
@@ -211,7 +211,7 @@ def lambda_functions(folder: str | PathLike[str]) -> str:
 def json_schemas() -> str:
     """Return the JSON Schemas of definitions, by file name."""
 
-def shown(text: str, *, most: int = 4_000, lines: bool = False) -> str:
+def shown(text: str, *, limit: int = 4_000, lines: bool = False) -> str:
     """Return a string as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
 
 def span_seconds(text: str) -> float:

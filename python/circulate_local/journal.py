@@ -99,7 +99,7 @@ class _Pipe:
             # The runtime client ends the lines of one event with carriage returns.
             text = self._rest.decode(errors="replace").replace("\r", "\n")
             # What a function was sent may be in it, and lines go to a terminal.
-            self._write(_core.shown(text, most=_MAX_LINE_BYTES, lines=True))
+            self._write(_core.shown(text, limit=_MAX_LINE_BYTES, lines=True))
             self._rest = b""
 
     def mute(self) -> None:

@@ -38,6 +38,7 @@ ORDER = [
     ["table::builder"],
     ["table"],
     ["encode"],
+    ["lake::stream_id"],
     ["lake::keys"],
     ["lake::sink"],
     ["lake::manifest"],

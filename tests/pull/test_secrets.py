@@ -278,4 +278,4 @@ def test_texts_are_shown_by_the_engine_for_python_too(start_org: StartOrg) -> No
         circulate_core.check("okta", settings={"org_url": "http://127.0.0.1:1", "api_token": token})
     assert _core.shown(f"\x1b {token}\n") == r"\u{1b} ***\n"
     assert _core.shown("a\n\tb\x07", lines=True) == "a\n\tb\\u{7}"
-    assert _core.shown("long" * 10, most=4) == "long… (40 characters)"
+    assert _core.shown("long" * 10, limit=4) == "long… (40 characters)"

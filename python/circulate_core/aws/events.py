@@ -161,7 +161,7 @@ def _problem_of_keys(given: dict[str, Any], keys: tuple[str, ...]) -> str | None
 def _given(value: object) -> str:
     """Return a value as it was given, as far as it can be shown."""
     # JSON can hold halves of characters, which no string outside of Python can.
-    return _core.shown(str(value).encode(errors="backslashreplace").decode(), most=200)
+    return _core.shown(str(value).encode(errors="backslashreplace").decode(), limit=200)
 
 
 def _kind(value: object) -> str:

@@ -107,7 +107,7 @@ def _say_settings(source: SourceDefinition, settings: Configured) -> None:
 
 def _public(value: str) -> str:
     """Return a value as it may be shown: an address without what somebody wrote before an `@` in it."""
-    return _core.shown(re.sub(r"//[^/?#]*@", "//***@", value), most=200)
+    return _core.shown(re.sub(r"//[^/?#]*@", "//***@", value), limit=200)
 
 
 def _say_fact(name: str, fact: str) -> None:

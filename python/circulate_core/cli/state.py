@@ -116,7 +116,7 @@ def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
 def _moved(args: argparse.Namespace, path: str) -> int:
     of_source = [s["account"] for s in api.state_of(path) if s["stream"].partition(".")[0] == args.source]
     account = _account(args, args.source, sorted(set(of_source)))
-    before = _core.state_moved(path, f"{args.source}#{account}")
+    before = _core.state_moved(path, args.source, account)
     say(f"{paint('✓', 'green')} {account} may be at another address than {before or 'before'}")
     say("  the next pull notes the new one and goes on; an unfinished run of the old one starts over")
     return 0

@@ -2,7 +2,7 @@
 //! benchmarks (`tests/bench`).
 //!
 //! As in a pull, one thread reads, validates and cuts records, one makes tables of those before, and one encodes the
-//! tables before these. Nothing is asked of a network, and nothing is remembered.
+//! tables before these. Nothing is requested of a network, and nothing is remembered.
 //!
 //! Usage: `tables FILE FORMAT FOLDER`. The formats are `parquet` and `arrow`, which leave objects in the folder, and
 //! `memory`, which leaves nothing: the table is all in memory at the end.
@@ -49,10 +49,10 @@ fn main() -> Result<()> {
     let read = read(file, &pieces);
     drop(pieces);
     converting.join().map_err(|_| "the converting thread ended early")??;
-    let told = encoding.join().map_err(|_| "the encoding thread ended early")??;
+    let output = encoding.join().map_err(|_| "the encoding thread ended early")??;
     read?;
     // For `tables.py`.
-    println!("{told}");
+    println!("{output}");
     Ok(())
 }
 
@@ -67,7 +67,7 @@ fn read(mut file: File, to: &SyncSender<Vec<u8>>) -> Result<()> {
         let page = array(&lines[..whole]);
         Format::Json.for_each_record(&page, &watch, |record| {
             if gathered.size_with(record.bytes.len()) > piece {
-                // Nobody takes it if the worker failed, which tells why.
+                // Nobody takes it if the worker failed, which says why.
                 let _ = to.send(gathered.finish());
             }
             gathered.write(record.bytes);
@@ -104,13 +104,13 @@ fn convert(from: &Receiver<Vec<u8>>, to: &SyncSender<RecordBatch>) -> Result<()>
         options: TableOptions::default(),
         contract: Contract::default(),
     });
-    let most = Memory::for_tables_of(None)?.for_columns();
+    let limit = Memory::for_tables_of(None)?.for_columns();
     for records in from {
         let mut start = 0;
         while start < records.len() {
             let table;
-            (table, start) = tabulator.convert_some(&records, start, most)?;
-            // Nobody takes it if encoding failed, which tells why.
+            (table, start) = tabulator.convert_some(&records, start, limit)?;
+            // Nobody takes it if encoding failed, which says why.
             let _ = to.send(table);
         }
     }

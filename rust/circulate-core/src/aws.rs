@@ -1,9 +1,9 @@
 //! What all AWS services have in common: region, credentials and endpoints as every AWS tool finds them, and refusals
-//! told in words.
+//! put into words.
 //!
 //! The order is that of the AWS SDKs: `AWS_*` variables, then the profile (`AWS_PROFILE`), then what the machine offers
 //! (container and instance roles). `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` name other endpoints;
-//! `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured; an endpoint on loopback is never asked through a proxy. Calls are
+//! `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured; an endpoint on loopback is never reached through a proxy. Calls are
 //! retried by the SDK and by nobody else.
 
 use std::error::Error as StdError;
@@ -36,11 +36,11 @@ use crate::redact::Redactor;
 /// the three attempts get over that the SDK would make.
 pub(crate) const MAX_ATTEMPTS: u32 = 10;
 /// What the SDK retries beside 500, 502, 503 and 504: S3 is also what others serve, behind gateways of theirs. 501 and 505 say
-/// that the server never does what was asked.
+/// that the server never does what was requested.
 const OTHER_SERVER_ERRORS: [RangeInclusive<u16>; 2] = [506..=599, 429..=429];
 /// More than a pull's retries cost.
 const RETRY_TOKENS: usize = 100_000_000;
-/// How long a call may take until its answer begins; that of S3 includes the upload.
+/// How long a call may take until its response begins; that of S3 includes the upload.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Region, credentials and endpoints.
@@ -51,7 +51,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Finds region, credentials and endpoints. Credentials are only used, and told to be missing, at the first call.
+    /// Finds region, credentials and endpoints. Credentials are only used, and reported as missing, at the first call.
     pub async fn load() -> Result<Self> {
         Self::from_config(
             &aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await,
@@ -76,7 +76,8 @@ impl Aws {
             .map(|name| std::env::var(name).unwrap_or_default());
         given.iter().filter(|key| key.len() >= 40).for_each(|key| Redactor::shared().hide(key));
         let mut builder = config.to_builder();
-        // The SDK's own default can't be told from a choice of three attempts in a profile; that is read as the default.
+        // The SDK's own default can't be distinguished from a choice of three attempts in a profile; that is read as the
+        // default.
         let chosen = std::env::var_os("AWS_MAX_ATTEMPTS").is_some();
         if let Some(retry) = config.retry_config().filter(|retry| !chosen && retry.max_attempts() == 3) {
             builder.set_retry_config(Some(retry.clone().with_max_attempts(MAX_ATTEMPTS)));
@@ -97,12 +98,12 @@ impl Aws {
         &self.config
     }
 
-    /// The region that is asked.
+    /// The region of requests.
     pub(crate) fn region(&self) -> &str {
         &self.region
     }
 
-    /// Whether another endpoint than AWS's own is asked, for all services or for the one whose id is written like this
+    /// Whether another endpoint than AWS's own is used, for all services or for the one whose id is written like this
     /// in `AWS_ENDPOINT_URL_<SERVICE>`.
     pub(crate) fn endpoint(&self, service: &str) -> Option<String> {
         let own = std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok();
@@ -116,7 +117,7 @@ pub(crate) fn retry_partition() -> RetryPartition {
     RetryPartition::custom("circulate").token_bucket(TokenBucket::new(RETRY_TOKENS)).build()
 }
 
-/// Says that these answers are worth a retry too.
+/// Says that these statuses are worth a retry too.
 pub(crate) fn retry_statuses() -> HttpStatusCodeClassifier {
     HttpStatusCodeClassifier::new_from_codes(OTHER_SERVER_ERRORS.into_iter().flatten().collect::<Vec<_>>())
 }
@@ -177,7 +178,7 @@ impl HttpConnector for DirectConnector {
     }
 }
 
-/// A call of an AWS service, as errors tell of it.
+/// A call of an AWS service, as errors name it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call<'a> {
     /// `S3`, `DynamoDB`, `Secrets Manager`.
@@ -192,22 +193,22 @@ pub(crate) struct Call<'a> {
     pub(crate) resource: String,
     /// The ARN that the permissions are needed on.
     pub(crate) allow_on: String,
-    /// The region that was asked.
+    /// The region of the request.
     pub(crate) region: &'a str,
 }
 
 impl Call<'_> {
-    /// Tells what went wrong and what to do about it.
+    /// Maps an error: what went wrong and what to do about it.
     pub(crate) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         match error {
-            SdkError::ServiceError(answer) => self.refused(answer.err(), answer.raw()),
-            SdkError::ResponseError(answer) => self
+            SdkError::ServiceError(response) => self.refused(response.err(), response.raw()),
+            SdkError::ResponseError(response) => self
                 .error(format!("{} returned a response that cannot be read", self.service))
                 .caused_by(innermost(error))
-                .with("status", answer.raw().status())
+                .with("status", response.raw().status())
                 .temporary()
                 .persistent(),
             _ if mentions_credentials(error) => self
@@ -231,9 +232,9 @@ impl Call<'_> {
         }
     }
 
-    fn refused<E: ProvideErrorMetadata>(&self, error: &E, answer: &HttpResponse) -> Error {
-        let status = answer.status().as_u16();
-        // Answers to HEAD, and redirects, have no code.
+    fn refused<E: ProvideErrorMetadata>(&self, error: &E, response: &HttpResponse) -> Error {
+        let status = response.status().as_u16();
+        // Responses to HEAD, and redirects, have no code.
         let code = error.code().unwrap_or(match status {
             301 => "PermanentRedirect",
             403 => "AccessDenied",
@@ -273,7 +274,7 @@ impl Call<'_> {
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException"
             | "IncorrectEndpoint" => {
-                match answer.headers().get("x-amz-bucket-region").or(quoted_region(error.message())) {
+                match response.headers().get("x-amz-bucket-region").or(quoted_region(error.message())) {
                     Some(there) => {
                         failed.hint(format!("it is in {there}, not in {region}: set AWS_REGION={there}"))
                     }
@@ -325,7 +326,7 @@ fn mentions_credentials(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// The first line of the innermost cause: those between repeat each other, and a chain of credential providers tells of
+/// The first line of the innermost cause: those between repeat each other, and a chain of credential providers shows
 /// each of its links on a line of its own.
 fn innermost(error: &dyn StdError) -> String {
     error.source().map_or_else(|| error.to_string().lines().next().unwrap_or_default().to_owned(), innermost)
@@ -335,9 +336,9 @@ fn innermost(error: &dyn StdError) -> String {
 impl Aws {
     /// The same with next to no waits between attempts.
     pub(crate) fn in_a_hurry(self) -> Self {
-        let (first, most) = (Duration::from_millis(1), Duration::from_millis(2));
+        let (first, longest) = (Duration::from_millis(1), Duration::from_millis(2));
         let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-        let retry = retry.with_initial_backoff(first).with_max_backoff(most);
+        let retry = retry.with_initial_backoff(first).with_max_backoff(longest);
         Self { config: self.config.to_builder().retry_config(retry).build(), ..self }
     }
 }

@@ -22,17 +22,17 @@ pub enum ErrorKind {
     Auth,
     /// The API refused our rights (403).
     Forbidden,
-    /// The API kept asking us to slow down.
+    /// The API kept throttling us.
     RateLimited,
     /// The API refused the request itself (400, 410): a wrong one, or a page that it no longer knows.
     Refused,
     /// The API does not know the address (404).
     NotFound,
-    /// The API answered with any other error.
+    /// The API responded with any other error.
     Api,
     /// The API could not be reached, or the connection broke.
     Network,
-    /// The API's answer is not what the definition says it is.
+    /// The API's response is not what the definition says it is.
     Data,
     /// A page leads back to one before it: no page of the run counts.
     Cycle,
@@ -40,13 +40,13 @@ pub enum ErrorKind {
     Limit,
     /// Objects could not be written or read.
     Storage,
-    /// State could not be read or written, or does not fit what was asked.
+    /// State could not be read or written, or does not fit what was requested.
     State,
     /// Another worker holds the stream.
     Busy,
     /// A stored object differs from what its manifest says.
     Mismatch,
-    /// The run was asked to stop, or a wait would have outlasted its deadline.
+    /// The run was to stop, or a wait would have outlasted its deadline.
     Stopped,
 }
 
@@ -62,12 +62,12 @@ pub enum Status {
 }
 
 /// The most characters of a message, its causes included, and of each thing that it names.
-const MOST_OF_MESSAGE: usize = 4_000;
-const MOST_OF_DEFINITION: usize = 20_000;
-const MOST_OF_VALUE: usize = 500;
+const MAX_MESSAGE: usize = 4_000;
+const MAX_DEFINITION: usize = 20_000;
+const MAX_VALUE: usize = 500;
 
 /// What happened, where, and what to do about it. However it is shown, it passes the [`Redactor`] of the process: what an API
-/// answered may be part of it.
+/// responded may be part of it.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -78,7 +78,7 @@ struct Inner {
     message: String,
     context: Vec<(&'static str, String)>,
     hint: Option<String>,
-    answer: Option<(u16, Option<String>)>,
+    response: Option<(u16, Option<String>)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -93,7 +93,7 @@ impl Error {
             message: message.into(),
             context: Vec::new(),
             hint: None,
-            answer: None,
+            response: None,
             source: None,
         }))
     }
@@ -131,19 +131,19 @@ impl Error {
 
     /// Says what the reader can do. A later hint replaces an earlier one.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(Redactor::shared().shown_lines(&hint.into(), MOST_OF_MESSAGE));
+        self.0.hint = Some(Redactor::shared().shown_lines(&hint.into(), MAX_MESSAGE));
         self
     }
 
-    /// Keeps which answer of the API it is about: the HTTP status, and the vendor's code.
-    pub fn answered(mut self, status: u16, code: Option<String>) -> Self {
-        self.0.answer = Some((status, code));
+    /// Keeps which response of the API it is about: the HTTP status, and the vendor's code.
+    pub fn with_response(mut self, status: u16, code: Option<String>) -> Self {
+        self.0.response = Some((status, code));
         self
     }
 
-    /// The HTTP status and the vendor's code of the answer it is about.
-    pub fn answer(&self) -> Option<(u16, Option<&str>)> {
-        self.0.answer.as_ref().map(|(status, code)| (*status, code.as_deref()))
+    /// The HTTP status and the vendor's code of the response it is about.
+    pub fn response(&self) -> Option<(u16, Option<&str>)> {
+        self.0.response.as_ref().map(|(status, code)| (*status, code.as_deref()))
     }
 
     /// Keeps the underlying error. Its text is part of the message shown.
@@ -174,7 +174,7 @@ impl Error {
 
     /// Where it happened, as name and value pairs.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.0.context.iter().map(|(name, value)| (*name, Redactor::shared().shown(value, MOST_OF_VALUE)))
+        self.0.context.iter().map(|(name, value)| (*name, Redactor::shared().shown(value, MAX_VALUE)))
     }
 
     /// What happened and why. An excerpt of a definition, which is the user's own, keeps its lines.
@@ -188,23 +188,23 @@ impl Error {
         }
         let redactor = Redactor::shared();
         if self.0.kind == ErrorKind::Definition {
-            redactor.shown_lines(&message, MOST_OF_DEFINITION)
+            redactor.shown_lines(&message, MAX_DEFINITION)
         } else {
-            redactor.shown(&message, MOST_OF_MESSAGE)
+            redactor.shown(&message, MAX_MESSAGE)
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places: Vec<_> = self.context().map(|(name, value)| format!("{name} {value}")).collect();
+        let context: Vec<_> = self.context().map(|(name, value)| format!("{name} {value}")).collect();
         let mut text = self.message();
-        if !places.is_empty() {
+        if !context.is_empty() {
             text.push_str(" — ");
-            text.push_str(&places.join(", "));
+            text.push_str(&context.join(", "));
         }
         // Again: one part of a secret may stand in the message, and the other in a request id.
-        f.write_str(&Redactor::shared().shown_lines(&text, MOST_OF_DEFINITION))
+        f.write_str(&Redactor::shared().shown_lines(&text, MAX_DEFINITION))
     }
 }
 
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_is_one_line_with_causes_and_place() {
+    fn display_is_one_line_with_causes_and_context() {
         let io = std::io::Error::other("no space left on device");
         let error = Error::new(ErrorKind::Storage, "create object", "cannot write the object")
             .caused_by(io)

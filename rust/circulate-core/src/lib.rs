@@ -33,7 +33,7 @@ pub mod timestamp;
 pub mod upkeep;
 
 /// Characters of a text that reports and state hold; it may have come from an API, which decides how long it is.
-pub(crate) const MOST_OF_TEXT: usize = 2_000;
+pub(crate) const MAX_TEXT: usize = 2_000;
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -81,7 +81,7 @@ impl Locations {
         StoredSecret::open(self.aws().await?, id).await
     }
 
-    /// Whether these can name a lake and a state; asks nobody.
+    /// Whether these can name a lake and a state, without a request.
     pub fn check(destination: &str, state: &str) -> Result<()> {
         lake(destination)?;
         state_at(state).map(drop)
@@ -135,11 +135,11 @@ fn checked(
     text: &str,
     what: &str,
     name: &str,
-    most: usize,
+    max_length: usize,
     hint: &str,
     allowed: impl Fn(u8) -> bool,
 ) -> Result<()> {
-    if (3..=most).contains(&name.len()) && name.bytes().all(allowed) {
+    if (3..=max_length).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }
     Err(wrong(text, &format!("`{name}` can't name a {what}")).hint(hint))
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read_as_people_write_them() {
+    fn locations_are_read_as_people_write_them() {
         let s3 = |bucket: &str, prefix: &str| StorageLocation::S3 {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_name_no_place_is_refused_before_any_request() {
+    fn what_cannot_name_a_location_is_refused_before_any_request() {
         for (text, part) in [
             ("s3://", "can't name a bucket"),
             ("s3://My_Lake/x", "can't name a bucket"),

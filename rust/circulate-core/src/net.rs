@@ -6,7 +6,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use url::{Host, Url};
 
-/// Whether what is sent to `url` stays on this machine, so that plain http shows it to nobody, and no proxy is asked.
+/// Whether what is sent to `url` stays on this machine, so that plain http shows it to nobody, and no proxy is used.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_found_below_other_errors_and_told_in_words() {
+    fn what_is_wrong_is_found_below_other_errors_and_put_into_words() {
         for (error, part) in [
             (TlsError::InvalidCertificate(CertificateError::Expired), "has expired"),
             (TlsError::InvalidCertificate(CertificateError::UnknownIssuer), "not from a CA"),

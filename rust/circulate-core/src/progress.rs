@@ -36,7 +36,7 @@ struct Live {
     notes: VecDeque<String>,
 }
 
-/// The quota as the API last told it.
+/// The quota as the API last reported it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Requests left in the window.
@@ -50,9 +50,9 @@ pub struct Quota {
 pub struct Traffic {
     /// Requests sent, retries included.
     pub requests: u64,
-    /// Requests sent again after a failure or a 429.
+    /// Retries after a failure or a 429.
     pub retries: u64,
-    /// 429 answers.
+    /// 429 responses.
     pub throttled: u64,
     /// Seconds spent waiting: for the quota, or before a retry.
     pub seconds_waited: f64,
@@ -89,16 +89,16 @@ pub struct Snapshot {
     /// What HTTP cost.
     #[serde(flatten)]
     pub traffic: Traffic,
-    /// The quota as last told.
+    /// The quota as last reported.
     pub quota: Option<Quota>,
     /// What the run waits for now, and for how many more seconds.
     pub waiting: Option<(String, f64)>,
-    /// What is worth telling a person since the last reading.
+    /// What is worth showing a person since the last reading.
     pub notes: Vec<String>,
 }
 
 /// The most characters of a note.
-const MOST_OF_NOTE: usize = 4_000;
+const MAX_NOTE: usize = 4_000;
 /// Notes kept for a reader who is late.
 const MAX_NOTES: usize = 100;
 
@@ -108,12 +108,12 @@ impl Progress {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request is about to be sent again.
+    /// A request is about to be retried.
     pub fn count_retry(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The API answered 429.
+    /// The API responded with 429.
     pub fn count_throttled(&self) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
@@ -137,18 +137,18 @@ impl Progress {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// The API told its quota.
+    /// The API reported its quota.
     pub fn set_quota(&self, quota: Quota) {
         self.live().quota = Some(quota);
     }
 
-    /// Tells the reader something, such as why a request is sent again.
+    /// Shows the reader something, such as why a request is retried.
     pub fn note(&self, text: impl Into<String>) {
         let mut live = self.live();
         if live.notes.len() == MAX_NOTES {
             live.notes.pop_front();
         }
-        live.notes.push_back(Redactor::shared().shown(&text.into(), MOST_OF_NOTE));
+        live.notes.push_back(Redactor::shared().shown(&text.into(), MAX_NOTE));
     }
 
     /// Marks that a request waits for `why`, until the returned guard is dropped. The time is counted once, however many
@@ -156,7 +156,7 @@ impl Progress {
     pub fn waiting(&self, why: impl Into<String>, span: Duration) -> WaitGuard<'_> {
         let began = Instant::now();
         let mut live = self.live();
-        live.wait = Some((Redactor::shared().shown(&why.into(), MOST_OF_NOTE), began + span));
+        live.wait = Some((Redactor::shared().shown(&why.into(), MAX_NOTE), began + span));
         live.waiting += 1;
         live.waiting_since.get_or_insert(began);
         WaitGuard { progress: self }

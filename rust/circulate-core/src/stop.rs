@@ -11,9 +11,9 @@ use tokio::time::Instant;
 pub enum StopReason {
     /// Its time was up.
     Deadline,
-    /// Somebody asked: Ctrl-C, SIGTERM, a cancelled call.
+    /// Somebody requested it: Ctrl-C, SIGTERM, a cancelled call.
     Interrupted,
-    /// A wait would have outlasted the deadline or our patience: one that the API asked for, or one that leaves quota to
+    /// A wait would have outlasted the deadline or our patience: one that the API demanded, or one that leaves quota to
     /// others.
     Wait(Duration),
 }
@@ -32,7 +32,7 @@ impl StopReason {
 /// Shared by everyone who may stop a run and everyone who must notice.
 #[derive(Debug, Clone)]
 pub struct Stop {
-    asked: Arc<watch::Sender<Option<StopReason>>>,
+    requested: Arc<watch::Sender<Option<StopReason>>>,
     /// What led to it.
     cause: Arc<Mutex<Option<String>>>,
     deadline: Option<Instant>,
@@ -42,22 +42,27 @@ pub struct Stop {
 impl Stop {
     /// A run that may take as long as it needs, or has until `deadline`.
     pub fn new(deadline: Option<Instant>) -> Self {
-        Self { asked: Arc::new(watch::Sender::new(None)), cause: Arc::default(), deadline, max_wait: None }
+        Self {
+            requested: Arc::new(watch::Sender::new(None)),
+            cause: Arc::default(),
+            deadline,
+            max_wait: None,
+        }
     }
 
     /// Rather stops than waits for longer than `span` at a time: where waiting is billed, somebody else can do it.
-    pub fn waiting_at_most(self, span: Option<Duration>) -> Self {
+    pub fn waiting_up_to(self, span: Option<Duration>) -> Self {
         Self { max_wait: span, ..self }
     }
 
     /// Asks the run to stop; the first reason is the one that counts.
     pub fn request(&self, reason: StopReason) {
-        self.ask(reason);
+        self.set_reason(reason);
     }
 
     /// The same, and says what led to it: an error that could not be retried in time, or what is waited for.
     pub fn request_because(&self, reason: StopReason, cause: impl Into<String>) {
-        if self.ask(reason) {
+        if self.set_reason(reason) {
             *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.into());
         }
     }
@@ -81,18 +86,18 @@ impl Stop {
     }
 
     /// Returns whether this is the first reason.
-    fn ask(&self, reason: StopReason) -> bool {
-        self.asked.send_if_modified(|asked| {
-            let first = asked.is_none();
-            asked.get_or_insert(reason);
+    fn set_reason(&self, reason: StopReason) -> bool {
+        self.requested.send_if_modified(|requested| {
+            let first = requested.is_none();
+            requested.get_or_insert(reason);
             first
         })
     }
 
     /// Why the run should stop, if it should.
     pub fn reason(&self) -> Option<StopReason> {
-        let asked = *self.asked.borrow();
-        asked.or_else(|| self.deadline.filter(|end| *end <= Instant::now()).map(|_| StopReason::Deadline))
+        let requested = *self.requested.borrow();
+        requested.or_else(|| self.deadline.filter(|end| *end <= Instant::now()).map(|_| StopReason::Deadline))
     }
 
     /// How long the worker has; `None` if it may take as long as it needs.
@@ -102,7 +107,7 @@ impl Stop {
 
     /// Resolves when the run should stop.
     pub async fn requested(&self) -> StopReason {
-        let mut asked = self.asked.subscribe();
+        let mut requested = self.requested.subscribe();
         let by_deadline = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -111,14 +116,14 @@ impl Stop {
         };
         tokio::select! {
             biased;
-            Ok(reason) = asked.wait_for(Option::is_some) => (*reason).unwrap_or(StopReason::Interrupted),
+            Ok(reason) = requested.wait_for(Option::is_some) => (*reason).unwrap_or(StopReason::Interrupted),
             () = by_deadline => StopReason::Deadline,
         }
     }
 
     /// Whether a wait of `span` ends before the deadline and is not longer than waits may be.
     pub fn allows(&self, span: Duration) -> bool {
-        self.max_wait.is_none_or(|most| span <= most)
+        self.max_wait.is_none_or(|limit| span <= limit)
             && self.deadline.is_none_or(|deadline| Instant::now() + span < deadline)
     }
 }
@@ -153,7 +158,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waits_may_have_a_bound_of_their_own() {
-        let stop = Stop::new(None).waiting_at_most(Some(Duration::from_secs(30)));
+        let stop = Stop::new(None).waiting_up_to(Some(Duration::from_secs(30)));
         assert!(stop.allows(Duration::from_secs(30)) && !stop.allows(Duration::from_secs(31)));
     }
 

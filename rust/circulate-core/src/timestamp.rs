@@ -25,7 +25,8 @@ impl Instant {
     }
 }
 
-/// The instant that `text` names, for cursors and columns alike; `None` if it names none, or one that nanoseconds can't tell.
+/// The instant that `text` names, for cursors and columns alike; `None` if it names none, or one that nanoseconds can't
+/// hold.
 ///
 /// That is a time of RFC 3339, and what others write for it: a space instead of `T`, a comma before the fraction, an offset
 /// without a colon or without minutes (`+0000`, `+00`), and no seconds (ISO 8601). `-00:00` is UTC (RFC 3339, 4.3). A leap
@@ -34,7 +35,7 @@ pub fn parse_timestamp(text: &[u8]) -> Option<Instant> {
     let (head, tail) = text.split_at_checked(16)?;
     let number = |from: usize, to: usize| digits(head.get(from..to)?);
     let marks = [(4, b'-'), (7, b'-'), (13, b':')];
-    if marks.iter().any(|(place, mark)| head[*place] != *mark) || !matches!(head[10], b'T' | b't' | b' ') {
+    if marks.iter().any(|(at, mark)| head[*at] != *mark) || !matches!(head[10], b'T' | b't' | b' ') {
         return None;
     }
     let day = day_number(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_every_form_that_names_one_instant() {
+    fn times_are_read_in_every_form_that_names_one_instant() {
         for (text, expected) in [
             ("1970-01-01T00:00:00Z", 0),
             ("1969-12-31T23:59:59.999999Z", -1),
@@ -181,7 +182,7 @@ mod tests {
         ] {
             assert_eq!(micros(text), Some(expected), "{text}");
         }
-        // A column can't tell it, a cursor can.
+        // A column can't hold it, a cursor can.
         let finer = parse_timestamp(b"2024-02-29T00:00:00.123456789Z").unwrap();
         assert_eq!(
             (finer.microseconds(), finer.timestamp().unwrap().subsec_nanosecond()),
@@ -208,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_form_names_the_instant_that_a_calendar_tells(
+        fn every_form_names_the_instant_that_a_calendar_has(
             seconds in -62_167_100_000_i64..253_402_100_000,
             nanoseconds in 0i32..1_000_000_000,
             offset in -1_439i32..1_440,
@@ -221,7 +222,7 @@ mod tests {
         }
 
         #[test]
-        fn the_column_never_tells_another_instant_than_the_cursor(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt _][0-2][0-9]:[0-5][0-9](:[0-6][0-9])?([.,][0-9]{0,12})?([Zz]|[+-][0-2][0-9](:?[0-6][0-9])?)?") {
+        fn the_column_never_holds_another_instant_than_the_cursor(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt _][0-2][0-9]:[0-5][0-9](:[0-6][0-9])?([.,][0-9]{0,12})?([Zz]|[+-][0-2][0-9](:?[0-6][0-9])?)?") {
             if let Some(instant) = parse_timestamp(text.as_bytes())
                 && let (Some(micros), Some(time)) = (instant.microseconds(), instant.timestamp())
             {

@@ -131,7 +131,7 @@ struct PullRequest {
 #[pyclass(frozen, name = "Stop", module = "circulate_core._core")]
 #[derive(Default)]
 pub(crate) struct PyStop {
-    asked: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    requested: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 #[pymethods]
@@ -143,13 +143,13 @@ impl PyStop {
 
     /// Ask it to stop.
     fn request(&self) {
-        self.asked.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.requested.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Whether it was asked to stop.
+    /// Whether it was requested to stop.
     #[getter]
     fn requested(&self) -> bool {
-        self.asked.load(std::sync::atomic::Ordering::Relaxed)
+        self.requested.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
@@ -157,7 +157,7 @@ impl PyStop {
 pub(crate) struct WorkWatcher {
     progress: Arc<Progress>,
     stop: stop::Stop,
-    asked: Option<Py<PyStop>>,
+    requested: Option<Py<PyStop>>,
     on_progress: Option<Py<PyAny>>,
     interrupted: bool,
 }
@@ -166,16 +166,22 @@ impl WorkWatcher {
     pub(crate) fn new(
         progress: &Arc<Progress>,
         stop: &stop::Stop,
-        asked: Option<Py<PyStop>>,
+        requested: Option<Py<PyStop>>,
         on_progress: Option<Py<PyAny>>,
     ) -> Self {
-        Self { progress: Arc::clone(progress), stop: stop.clone(), asked, on_progress, interrupted: false }
+        Self {
+            progress: Arc::clone(progress),
+            stop: stop.clone(),
+            requested,
+            on_progress,
+            interrupted: false,
+        }
     }
 }
 
 impl Watcher for WorkWatcher {
     fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
-        if self.asked.as_ref().is_some_and(|asked| asked.get().requested()) {
+        if self.requested.as_ref().is_some_and(|requested| requested.get().requested()) {
             self.stop.request(stop::StopReason::Interrupted);
         }
         if let Some(callback) = &self.on_progress {
@@ -233,22 +239,21 @@ fn begin_pull(
     let mut request: PullRequest = from_json(py, request)?;
     request.from.settings = settings.values(py)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
-    let deadline = told(py, deadline.transpose())?;
+    let deadline = py_result(py, deadline.transpose())?;
     let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
-    let max_wait = told(py, max_wait.transpose())?;
+    let max_wait = py_result(py, max_wait.transpose())?;
     let worker_ends = request.worker_ends_seconds.map(|given| in_seconds("worker_ends", given));
-    let worker_ends = told(py, worker_ends.transpose())?;
-    let asked_to_stop = stop::Stop::new(deadline).waiting_at_most(max_wait);
+    let worker_ends = py_result(py, worker_ends.transpose())?;
+    let stop_signal = stop::Stop::new(deadline).waiting_up_to(max_wait);
     let progress = Arc::new(Progress::default());
-    let watcher = WorkWatcher::new(&progress, &asked_to_stop, stop, on_progress);
-    let work = async move {
-        Ok(Box::pin(prepare(request, worker_ends, progress, asked_to_stop)).await?.run().await)
-    };
+    let watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
+    let work =
+        async move { Ok(Box::pin(prepare(request, worker_ends, progress, stop_signal)).await?.run().await) };
     Ok((Box::pin(work), watcher))
 }
 
 fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<String> {
-    let Outcome { report, error } = told(py, outcome)?;
+    let Outcome { report, error } = py_result(py, outcome)?;
     let report = to_json(&report)?;
     match error {
         None => Ok(report),
@@ -427,7 +432,7 @@ pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) ->
     finish(py, wait(py, work, &mut Brief)?)
 }
 
-/// Make the folder of token files, empty it, and return where the one who writes tokens can be asked.
+/// Make the folder of token files, empty it, and return where new tokens can be requested.
 #[pyfunction]
 pub(crate) fn clear_tokens(py: Python<'_>) -> PyResult<PathBuf> {
     let folder = TokenFolder::standard();
@@ -458,8 +463,8 @@ pub(crate) fn verify(
 
 /// The newest runs that a state knows, each with its stream.
 #[pyfunction]
-pub(crate) fn runs(py: Python<'_>, state: String, most: usize) -> PyResult<String> {
-    let work = async move { list_runs(&*existing(&state).await?, most).await };
+pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<String> {
+    let work = async move { list_runs(&*existing(&state).await?, limit).await };
     finish(py, wait(py, work, &mut Brief)?)
 }
 
@@ -480,14 +485,19 @@ pub(crate) fn state_init(py: Python<'_>, state: String) -> PyResult<bool> {
 /// Forget where the next run of a stream would begin, and give an unfinished run up.
 #[pyfunction]
 pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String, force: bool) -> PyResult<()> {
-    let work = async move { core_state::reset(&*existing(&state).await?, &stream, force).await };
+    let work = async move { core_state::reset(&*existing(&state).await?, &stream.parse()?, force).await };
     wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
 /// Forget where an account was, which has moved; returns where that was.
 #[pyfunction]
-pub(crate) fn state_moved(py: Python<'_>, state: String, account: String) -> PyResult<Option<String>> {
-    let work = async move { core_state::moved(&*existing(&state).await?, &account).await };
+pub(crate) fn state_moved(
+    py: Python<'_>,
+    state: String,
+    source: String,
+    account: String,
+) -> PyResult<Option<String>> {
+    let work = async move { core_state::moved(&*existing(&state).await?, &source, &account).await };
     wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
@@ -502,7 +512,9 @@ pub(crate) fn state_decide(
     force: bool,
 ) -> PyResult<()> {
     let decision = if commit { Decision::Commit } else { Decision::Abandon { forced: force } };
-    let work = async move { core_state::decide(&*existing(&state).await?, &stream, &run_id, decision).await };
+    let work = async move {
+        core_state::decide(&*existing(&state).await?, &stream.parse()?, &run_id, decision).await
+    };
     wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
 }
 
@@ -537,7 +549,7 @@ pub(crate) async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
 /// Names of all streams of a catalog, which is given as JSON.
 #[pyfunction]
 pub(crate) fn streams(py: Python<'_>, catalog: &str) -> PyResult<Vec<String>> {
-    told(py, from_json::<CatalogRequest>(py, catalog)?.catalog().streams())
+    py_result(py, from_json::<CatalogRequest>(py, catalog)?.catalog().streams())
 }
 
 /// The definition of a stream.
@@ -578,10 +590,10 @@ pub(crate) fn json_schemas() -> PyResult<String> {
 /// A text as it may be shown: with escapes for control characters, `***` for the secrets that this process uses, and at most
 /// so many characters; on one line, or with its line breaks.
 #[pyfunction]
-#[pyo3(signature = (text, *, most=4_000, lines=false))]
-pub(crate) fn shown(text: &str, most: usize, lines: bool) -> String {
+#[pyo3(signature = (text, *, limit=4_000, lines=false))]
+pub(crate) fn shown(text: &str, limit: usize, lines: bool) -> String {
     let redactor = Redactor::shared();
-    if lines { redactor.shown_lines(text, most) } else { redactor.shown(text, most) }
+    if lines { redactor.shown_lines(text, limit) } else { redactor.shown(text, limit) }
 }
 
 /// Seconds of a length of time such as `10m`.
@@ -616,7 +628,7 @@ pub(crate) fn in_seconds(name: &str, given: f64) -> Result<Instant> {
     Instant::now().checked_add(seconds(name, given.max(0.0))?).ok_or_else(wrong)
 }
 
-pub(crate) fn told<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
+pub(crate) fn py_result<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
     result.map_err(|error| to_python(py, &error, None))
 }
 

@@ -10,7 +10,7 @@ use circulate_core::stop;
 use pyo3::prelude::*;
 use serde::Deserialize;
 
-use crate::calls::{PyStop, S3Request, WorkWatcher, existing, finish, from_json, in_seconds, told};
+use crate::calls::{PyStop, S3Request, WorkWatcher, existing, finish, from_json, in_seconds, py_result};
 use crate::runtime::wait;
 
 #[derive(Deserialize)]
@@ -37,10 +37,10 @@ pub(crate) fn promote(
 ) -> PyResult<String> {
     let request: PromoteRequest = from_json(py, request)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
-    let asked_to_stop = stop::Stop::new(told(py, deadline.transpose())?);
+    let stop_signal = stop::Stop::new(py_result(py, deadline.transpose())?);
     let progress = Arc::new(Progress::default());
-    let mut watcher = WorkWatcher::new(&progress, &asked_to_stop, stop, on_progress);
-    let work = async move { Box::pin(prepare(request, progress, asked_to_stop)).await?.run().await };
+    let mut watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
+    let work = async move { Box::pin(prepare(request, progress, stop_signal)).await?.run().await };
     finish(py, wait(py, work, &mut watcher)?)
 }
 

@@ -18,7 +18,7 @@ use pyo3::types::PyBytes;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::calls::{AccountRequest, connection, from_json, time, to_json, told};
+use crate::calls::{AccountRequest, connection, from_json, py_result, time, to_json};
 use crate::runtime::{Watcher, awaitable, wait};
 use crate::settings::Settings;
 
@@ -36,7 +36,7 @@ struct ReadRequest {
     memory: u64,
 }
 
-/// A stream that is being read, batch by batch. It begins to ask when the first batch is wanted.
+/// A stream that is being read, batch by batch. It sends requests once the first batch is wanted.
 #[pyclass(frozen, module = "circulate_core._core")]
 pub(crate) struct Reader {
     state: Arc<Mutex<State>>,
@@ -44,7 +44,7 @@ pub(crate) struct Reader {
     stop: stop::Stop,
     on_progress: Option<Py<PyAny>>,
     report: Arc<OnceLock<String>>,
-    /// The process whose engine asks: what was begun in one does not go on in another that is forked from it.
+    /// The process whose engine sends requests: what was begun in one does not go on in another that is forked from it.
     process: u32,
 }
 
@@ -86,7 +86,7 @@ impl Reader {
         let taken = self.take();
         awaitable(py, async move {
             let batch = taken.await;
-            Python::attach(|py| Ok(told(py, batch)?.map(|batch| PyBytes::new(py, &batch).unbind())))
+            Python::attach(|py| Ok(py_result(py, batch)?.map(|batch| PyBytes::new(py, &batch).unbind())))
         })
     }
 
@@ -101,7 +101,7 @@ impl Reader {
         self.report.get().map(String::as_str)
     }
 
-    /// Stop asking.
+    /// Send no more requests.
     fn close(&self) {
         self.stop.request(stop::StopReason::Interrupted);
         if let Ok(mut state) = self.state.try_lock() {
@@ -114,7 +114,7 @@ impl Reader {
     /// Waits for the next batch.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Option<Bytes>> {
         let batch = wait(py, self.take(), &mut ReadWatcher(self))?;
-        told(py, batch)
+        py_result(py, batch)
     }
 
     fn take(&self) -> impl Future<Output = Result<Option<Bytes>>> + Send + 'static {
@@ -133,8 +133,8 @@ impl Reader {
             }
             let State::Begun(reading) = &mut *state else { return Err(closed()) };
             let next = reading.next().await;
-            if let Some(told) = reading.report().and_then(|told| serde_json::to_string(told).ok()) {
-                let _ = report.set(told);
+            if let Some(json) = reading.report().and_then(|report| serde_json::to_string(report).ok()) {
+                let _ = report.set(json);
             }
             next
         }
@@ -174,8 +174,8 @@ impl Watcher for ReadWatcher<'_> {
 
 async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Read> {
     let mut definition = request.from.catalog().stream(&request.stream)?;
-    if let (Some(size), Some(wanted)) = (&mut definition.endpoint.list.page_size, request.page_records) {
-        size.max = wanted.clamp(size.min, size.max);
+    if let (Some(size), Some(records)) = (&mut definition.endpoint.list.page_size, request.page_records) {
+        size.max = records.clamp(size.min, size.max);
     }
     let window =
         Window { since: time("since", request.since.clone())?, until: time("until", request.until.clone())? };

@@ -167,7 +167,7 @@ fn wait_watching<T: Send + 'static>(
 ) -> PyResult<T> {
     let (sender, mut done) = sync_channel(1);
     let task = Engine::get()?.spawn(async move {
-        // The other side is gone only if the caller no longer waits.
+        // The other side has ended only if the caller no longer waits.
         let _ = sender.send(work.await);
     });
     let mut raised = None;
@@ -283,14 +283,14 @@ pub(crate) async fn watched<T>(
         let ended = tokio::time::timeout(TICK, &mut work).await.ok();
         // The interpreter may be busy for long; the threads of the engine do not wait for it.
         let tick = move || {
-            let told = Python::attach(|py| watcher.tick(py));
-            (watcher, told)
+            let ticked = Python::attach(|py| watcher.tick(py));
+            (watcher, ticked)
         };
-        let (back, told) = tokio::task::spawn_blocking(tick)
+        let (back, ticked) = tokio::task::spawn_blocking(tick)
             .await
             .map_err(|error| PyRuntimeError::new_err(format!("watching ended early: {error}")))?;
         watcher = back;
-        if let Err(error) = told {
+        if let Err(error) = ticked {
             watcher.interrupted();
             raised.get_or_insert(error);
         }

@@ -86,7 +86,7 @@ impl Settings {
     }
 }
 
-/// The texts of a mapping. What is wrong with one is told without its value.
+/// The strings of a mapping. What is wrong with one is reported without its value.
 fn taken(values: &Bound<'_, PyAny>) -> Result<BTreeMap<String, String>, String> {
     if let Ok(settings) = values.cast::<Settings>() {
         return settings.get().0.clone();

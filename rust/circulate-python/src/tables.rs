@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde::Deserialize;
 
-use crate::calls::{CatalogRequest, from_json, to_json, told};
+use crate::calls::{CatalogRequest, from_json, py_result, to_json};
 use crate::read::Reader;
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct TablesRequest {
     contract: Contract,
 }
 
-/// Makes tables of batches of a stream. The first batch tells the columns that the definition does not.
+/// Makes tables of batches of a stream. The first batch shows the columns that the definition does not.
 #[pyclass(frozen, name = "Tables", module = "circulate_core._core")]
 pub(crate) struct PyTables {
     endpoint: Endpoint,
@@ -49,13 +49,13 @@ impl PyTables {
     #[new]
     fn new(py: Python<'_>, request: &str) -> PyResult<Self> {
         let TablesRequest { stream, catalog, options, contract } = from_json(py, request)?;
-        let endpoint = told(py, catalog.catalog().stream(&stream))?.endpoint;
+        let endpoint = py_result(py, catalog.catalog().stream(&stream))?.endpoint;
         Ok(Self { endpoint, options, contract, converter: Mutex::default() })
     }
 
     /// Convert a batch, given as JSON array. The columns of the first one are those of all.
     fn convert(&self, py: Python<'_>, batch: &[u8]) -> PyResult<Table> {
-        let (batch, _) = told(py, py.detach(|| self.fixed(batch, 0, usize::MAX)))?;
+        let (batch, _) = py_result(py, py.detach(|| self.fixed(batch, 0, usize::MAX)))?;
         Ok(Table { schema: batch.schema(), batches: vec![batch] })
     }
 
@@ -63,11 +63,11 @@ impl PyTables {
     fn table(&self, py: Python<'_>, reader: &Reader) -> PyResult<Table> {
         let mut batches = Vec::new();
         while let Some(batch) = reader.wait(py)? {
-            batches.push(told(py, py.detach(|| self.evolving(&batch)))?);
+            batches.push(py_result(py, py.detach(|| self.evolving(&batch)))?);
         }
-        let schema = told(py, self.arrow())?;
+        let schema = py_result(py, self.arrow())?;
         let conformed: Result<_> = batches.iter().map(|batch| conform(batch, &schema)).collect();
-        Ok(Table { batches: told(py, conformed)?, schema })
+        Ok(Table { batches: py_result(py, conformed)?, schema })
     }
 
     /// Read a stream as an Arrow stream. Its columns are those of its first batch. `at_end` is called when it was read to its
@@ -81,11 +81,11 @@ impl PyTables {
         let tables = slf.get();
         let mut pending = reader.get().wait(py)?.map(PendingRecords::new);
         let first = match &mut pending {
-            Some(pending) => Some(told(py, py.detach(|| pending.next(tables)))?),
+            Some(pending) => Some(py_result(py, py.detach(|| pending.next(tables)))?),
             None => None,
         };
         let batches = Batches {
-            schema: told(py, tables.arrow())?,
+            schema: py_result(py, tables.arrow())?,
             first,
             pending,
             tables: slf.unbind(),
@@ -97,13 +97,14 @@ impl PyTables {
 
     /// The columns as known by now: with their types and origins as JSON, and as Arrow.
     fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
-        let told_by = told(py, self.with(|converter| Ok((converter.schema().clone(), converter.arrow()))))?;
-        Ok(Schema { columns: to_json(&told_by.0)?, arrow: told_by.1 })
+        let schemas =
+            py_result(py, self.with(|converter| Ok((converter.schema().clone(), converter.arrow()))))?;
+        Ok(Schema { columns: to_json(&schemas.0)?, arrow: schemas.1 })
     }
 
     /// What drifted so far, as JSON.
     fn drift(&self, py: Python<'_>) -> PyResult<String> {
-        to_json(&told(py, self.with(|converter| Ok(converter.drift().clone())))?)
+        to_json(&py_result(py, self.with(|converter| Ok(converter.drift().clone())))?)
     }
 }
 
@@ -128,14 +129,14 @@ impl PyTables {
         Converter::from_sample(&TableSchema::of(&self.endpoint), self.options, self.contract, batch)
     }
 
-    /// For readers who were told the schema: records from byte `from` on that take about `most` bytes, and where to go on.
-    fn fixed(&self, batch: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
+    /// For readers who know the schema: records from byte `from` on that take about `limit` bytes, and where to go on.
+    fn fixed(&self, batch: &[u8], from: usize, limit: usize) -> Result<(RecordBatch, usize)> {
         let mut converter = self.converter();
         if converter.is_none() {
             *converter = Some(self.first(batch)?.fixed());
         }
         match &mut *converter {
-            Some(converter) => converter.convert_some(batch, from, most),
+            Some(converter) => converter.convert_some(batch, from, limit),
             None => unreachable!("it was made above"),
         }
     }
@@ -276,15 +277,15 @@ fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Arrow
     ArrowError::ExternalError(error.into())
 }
 
-/// An Arrow stream tells an error as text, from which its reader makes an exception of its own. Ctrl-C is too important
+/// An Arrow stream reports an error as text, from which its reader makes an exception of its own. Ctrl-C is too important
 /// to end so: it comes again once the reader is back in Python, which is why the text is made before.
 fn kept(py: Python<'_>, error: &PyErr) -> String {
-    let told = error.to_string();
+    let message = error.to_string();
     if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
         // If it can't come again, the reader's own exception is what is left.
         let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
     }
-    told
+    message
 }
 
 fn stream_capsule(

@@ -1,7 +1,7 @@
 //! Everything that happens around one request, in the one place that says in which order.
 //!
 //! An attempt is: wait for the quota and a place → sign in → send → learn the quota → classify the status → read the body to its
-//! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to ask again as a
+//! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to retry as a
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
 use std::collections::BTreeSet;
@@ -38,10 +38,10 @@ pub struct Client {
     stop: Stop,
 }
 
-/// When to come back to an API that kept asking us to slow down and did not say for how long.
-const UNTOLD_WAIT: Duration = Duration::from_secs(30);
+/// When to come back to an API that kept throttling us and did not say for how long.
+const UNNAMED_WAIT: Duration = Duration::from_secs(30);
 
-/// A page to ask for.
+/// A page to request.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     /// Its absolute URL. A `next` URL is kept as the API sent it.
@@ -50,13 +50,13 @@ pub struct PageRequest {
     pub headers: HeaderMap,
     /// How its size may be made smaller.
     pub page_size: Option<PageSize>,
-    /// Statuses that mean an empty list here, so that they are no errors.
+    /// Statuses that mean an empty list here, so that they are not errors.
     pub empty_statuses: BTreeSet<u16>,
 }
 
 impl Client {
-    /// A client that asks `account` of `source`, signed in by `authorize`, and keeps to its limits together with all that
-    /// share the `connection`.
+    /// A client that sends requests to `account` of `source`, signed in by `authorize`, and keeps to its limits together
+    /// with all that share the `connection`.
     pub fn new(
         source: &Source,
         account: &Account,
@@ -80,7 +80,7 @@ impl Client {
         })
     }
 
-    /// Asks for a page until `read` has taken it in, the policy gives up, or the run is asked to stop. Temporary errors
+    /// Requests a page until `read` has taken it in, the policy gives up, or the run is to stop. Temporary errors
     /// of `read` are retried too. The request's page size may have been made smaller on return.
     pub async fn fetch<T, F, Fut>(&self, request: &mut PageRequest, read: F) -> Result<T>
     where
@@ -152,13 +152,13 @@ impl Client {
                     Ok(true) => continue,
                     // The same credentials may do in another session.
                     _ if failure.verdict == RetryDecision::Session => {}
-                    Ok(false) => return Err(self.tell_secret(error)),
+                    Ok(false) => return Err(self.name_secret(error)),
                     Err(why) => return Err(error.with("not renewed", why)),
                 }
             }
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
-                if let RetryDecision::Throttled(told) = failure.verdict {
-                    let wait = told.filter(|told| !told.is_zero()).unwrap_or(UNTOLD_WAIT);
+                if let RetryDecision::Throttled(wait) = failure.verdict {
+                    let wait = wait.filter(|wait| !wait.is_zero()).unwrap_or(UNNAMED_WAIT);
                     self.stop.request_because(StopReason::Wait(wait), error.to_string());
                 }
                 return Err(error.persistent());
@@ -194,12 +194,12 @@ impl Client {
         let mut sent = Request::get(request.url.clone());
         sent.headers.extend(self.headers.clone());
         sent.headers.extend(request.headers.clone());
-        let asked = AtomicBool::new(false);
+        let is_sent = AtomicBool::new(false);
         let attempt = async {
             self.authorize.apply(&mut sent).await?;
             signed.clone_from(&sent.headers);
             self.progress.count_request();
-            asked.store(true, Ordering::Relaxed);
+            is_sent.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
             self.authorize.learn(&request.url, &response.headers);
             if let Some(quota) = pass.observe(&response.headers) {
@@ -213,14 +213,14 @@ impl Client {
             read(response).await.map_err(Failure::from)
         };
         tokio::select! {
-            // First, so that nothing more is sent once the run is asked to stop.
+            // First, so that nothing more is sent once the run is to stop.
             biased;
             reason = self.stop.requested() => Err(stopped(reason).into()),
-            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(asked.load(Ordering::Relaxed)))),
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(is_sent.load(Ordering::Relaxed)))),
         }
     }
 
-    fn tell_secret(&self, error: Error) -> Error {
+    fn name_secret(&self, error: Error) -> Error {
         match self.account.stored_in() {
             Some(id) => {
                 error.hint(format!("correct what the secret `{id}` holds; it was read again just now"))
@@ -258,7 +258,7 @@ impl Client {
     /// The address of a page that follows is on the account's origin, and can be kept where the run goes on from.
     pub fn check_next(&self, url: &Url) -> Result<()> {
         self.check_origin(url)?;
-        if url.as_str().len() > MOST_OF_ADDRESS {
+        if url.as_str().len() > MAX_ADDRESS {
             let length = url.as_str().len();
             let what =
                 format!("the address of the next page has {length} characters, more than any server takes");
@@ -293,7 +293,7 @@ impl Client {
         }
     }
 
-    /// Waits, unless the wait could not end in time, which is `too_long`, or the run is asked to stop.
+    /// Waits, unless the wait could not end in time, which is `too_long`, or the run is to stop.
     async fn pause(&self, why: &str, wait: Duration, too_long: StopReason) -> Result<()> {
         if !self.stop.allows(wait) {
             self.stop.request_because(too_long, why);
@@ -312,16 +312,16 @@ impl Client {
         }
     }
 
-    /// Signing in may have taken the time, before the page was `asked` for.
-    fn too_slow(&self, asked: bool) -> Failure {
+    /// Signing in may have taken the time, before the request was sent.
+    fn too_slow(&self, is_sent: bool) -> Failure {
         let message = format!("the response took longer than {} s", self.total_timeout.as_secs());
         let error = Error::new(ErrorKind::Network, "read response", message).temporary();
-        Failure { error, verdict: RetryDecision::Backoff, page_too_big: asked }
+        Failure { error, verdict: RetryDecision::Backoff, page_too_big: is_sent }
     }
 }
 
 /// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
-const MOST_OF_ADDRESS: usize = 65_000;
+const MAX_ADDRESS: usize = 65_000;
 
 impl PageRequest {
     /// A request of `url`, without anything more to know of it.
@@ -329,22 +329,22 @@ impl PageRequest {
         Self { url, headers: HeaderMap::new(), page_size: None, empty_statuses: BTreeSet::new() }
     }
 
-    /// How many records its URL asks for.
-    pub fn asked_for(&self) -> Option<usize> {
+    /// How many records its URL requests.
+    pub fn requested_size(&self) -> Option<usize> {
         let param = &self.page_size.as_ref()?.param;
         self.url.query_pairs().find(|(name, _)| name == param)?.1.parse().ok()
     }
 
     /// Halves the page size, down to the least; returns the new size if there is one.
     fn make_smaller(&mut self) -> Option<u32> {
-        let asked = u32::try_from(self.asked_for()?).ok()?;
-        let smaller = (asked / 2).max(self.page_size.as_ref()?.min);
-        (smaller < asked && self.ask_for(smaller)).then_some(smaller)
+        let requested = u32::try_from(self.requested_size()?).ok()?;
+        let smaller = (requested / 2).max(self.page_size.as_ref()?.min);
+        (smaller < requested && self.set_size(smaller)).then_some(smaller)
     }
 
-    /// Writes another page size into the URL, leaving the rest of it as it is. `false` if its API is not to be asked for
-    /// so few.
-    pub fn ask_for(&mut self, records: u32) -> bool {
+    /// Writes another page size into the URL, leaving the rest of it as it is. `false` if so few may not be
+    /// requested of its API.
+    pub fn set_size(&mut self, records: u32) -> bool {
         let (Some(size), Some(query)) = (&self.page_size, self.url.query()) else { return false };
         // A name may be written in several ways, such as `page[size]` and `page%5Bsize%5D`.
         let is_size = |pair: &str| {

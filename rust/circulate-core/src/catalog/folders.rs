@@ -19,7 +19,7 @@ pub struct Definition {
     pub source: Source,
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The endpoint whose records it is asked for, if it is a child.
+    /// The endpoint whose records it is requested for, if it is a child.
     pub parent: Option<Endpoint>,
 }
 
@@ -29,15 +29,15 @@ impl Definition {
         format!("{}.{}", self.source.source, self.endpoint.endpoint)
     }
 
-    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not tell.
+    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not say that.
     pub fn scopes(&self) -> Option<BTreeSet<String>> {
-        let of = |endpoint: &Endpoint| endpoint.scopes.clone();
-        let own = of(&self.endpoint)?;
-        let parents = self.parent.as_ref().map_or(Some(Vec::new()), of)?;
+        let scopes_of = |endpoint: &Endpoint| endpoint.scopes.clone();
+        let own = scopes_of(&self.endpoint)?;
+        let parents = self.parent.as_ref().map_or(Some(Vec::new()), scopes_of)?;
         Some(own.into_iter().chain(parents).collect())
     }
 
-    /// SHA-256 of what the stream asks for and how, in hex. Comments and layout of the file do not count, nor
+    /// SHA-256 of what the stream requests and how, in hex. Comments and layout of the file do not count, nor
     /// do settings such as timeouts that change nothing in what is collected, or rules for judging how a list ended.
     pub fn spec_hash(&self) -> Result<String> {
         let list = self.endpoint.list.without_judgement();
@@ -113,9 +113,9 @@ impl Catalog {
     /// Finds a source.
     pub fn source(&self, name: &str) -> Result<Source> {
         if let Some(text) = self.inline_of(name).and_then(|inline| inline.definition.as_ref()) {
-            let place = PathBuf::from(format!("definition of {name}"));
-            let source = inline_source(text, &place)?;
-            require_same(source.source.as_str(), name, "source", &place)?;
+            let file = PathBuf::from(format!("definition of {name}"));
+            let source = inline_source(text, &file)?;
+            require_same(source.source.as_str(), name, "source", &file)?;
             return Ok(source);
         }
         let sources = self.source_folders()?;
@@ -155,9 +155,9 @@ impl Catalog {
     }
 
     fn endpoint(&self, source: &str, name: &str) -> Result<Endpoint> {
-        let (text, place) = self.endpoint_text(source, name)?;
-        let endpoint = endpoint_from_yaml(&text, &place)?;
-        require_same(endpoint.endpoint.as_str(), name, "endpoint", &place)?;
+        let (text, file) = self.endpoint_text(source, name)?;
+        let endpoint = endpoint_from_yaml(&text, &file)?;
+        require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
         Ok(endpoint)
     }
 
@@ -176,7 +176,7 @@ impl Catalog {
             let what = format!("the parent `{name}` of `{child}` {why}");
             let error = Error::new(ErrorKind::Definition, "read definition", what);
             match self.endpoint_text(source, child) {
-                Ok((_, place)) => error.with("file", place.display()),
+                Ok((_, file)) => error.with("file", file.display()),
                 Err(_) => error,
             }
         };

@@ -7,7 +7,7 @@ mod columns;
 mod empty;
 pub(crate) mod folders;
 mod nearest;
-mod place;
+mod position;
 mod source;
 mod stream;
 mod template;

@@ -29,10 +29,10 @@ pub struct Source {
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The response headers that tell the quota.
+    /// The response headers that report the quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
-    /// Where an error answer says what went wrong.
+    /// Where an error response says what went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_body: Option<ErrorBody>,
     /// Response header that identifies a request to the vendor's support.
@@ -80,7 +80,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// The settings that are of use in this way only, the ones that name or prove who asks first.
+    /// The settings that are of use in this way only, the ones that name or prove who we are first.
     pub fn settings(&self) -> impl Iterator<Item = &Name> {
         self.parts().into_iter().map(|part| part.setting)
     }
@@ -147,7 +147,7 @@ pub struct TokenFileAuth {
 }
 
 /// Access tokens of OAuth 2.0, got by client credentials. The client proves who it is by a key or by a secret, whichever
-/// is configured; a token is bound to a key of ours (DPoP, RFC 9449) where the server asks for it.
+/// is configured; a token is bound to a key of ours (DPoP, RFC 9449) where the server requires it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth2 {
@@ -183,7 +183,7 @@ pub enum SendSecret {
     Body,
 }
 
-/// The response headers that tell the quota, and how much of it is left to others.
+/// The response headers that report the quota, and how much of it is left to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
@@ -232,7 +232,7 @@ pub struct Reset {
     plain: bool,
 }
 
-/// How a number in a header tells a time.
+/// How a number in a header names a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeForm {
     /// As a point in time: epoch seconds or finer.
@@ -302,7 +302,7 @@ impl JsonSchema for Reset {
     }
 }
 
-/// Where an error answer says what went wrong. `error` and `error_description` (RFC 6749, section 5.2) are looked at too.
+/// Where an error response says what went wrong. `error` and `error_description` (RFC 6749, section 5.2) are looked at too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
@@ -328,7 +328,7 @@ pub struct ErrorBody {
 pub struct Timeouts {
     /// To connect, TLS included. Default 10s.
     pub connect: Span,
-    /// Between two pieces of an answer. Default 60s.
+    /// Between two pieces of a response. Default 60s.
     pub read: Span,
     /// For one attempt in all. Default 5m.
     pub total: Span,

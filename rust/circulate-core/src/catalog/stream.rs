@@ -38,16 +38,16 @@ pub struct Endpoint {
 pub struct StreamSpec {
     /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`.
     pub path: Template,
-    /// The stream whose records this one is asked for, one after the other.
+    /// The stream whose records this one is requested for, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
     /// Query parameters. They may use what the path may.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
-    /// Values that the list is asked for one by one; `path` or `query` uses them.
+    /// Values that the list is requested for one by one; `path` or `query` uses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Answers that mean that the account lacks the feature.
+    /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
     /// Headers sent beside those of the source, and instead of a header of the same name.
@@ -63,7 +63,7 @@ pub struct StreamSpec {
     pub empty: Empty,
     /// The members that identify a record.
     pub primary_key: Vec<Pointer>,
-    /// How large a page to ask for.
+    /// How large a page to request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<PageSize>,
     /// How one page leads to the next.
@@ -74,10 +74,10 @@ pub struct StreamSpec {
     /// What the API's own count of records is worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Total>,
-    /// What is no sign that the list goes on.
+    /// What does not mean that the list goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<EndRules>,
-    /// How records are told apart by time; without it every pull is a full one.
+    /// How records are selected by time; without it every pull is a full one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
     /// The list has no end: it always leads to a next page, whose address can be kept and polled.
@@ -85,15 +85,15 @@ pub struct StreamSpec {
     pub polling: Option<Polling>,
 }
 
-/// What a polling stream keeps, and how a part of its time is asked for.
+/// What a polling stream keeps, and how a period of it is requested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Polling {
     /// How far back the API keeps records; the first pull begins there.
     pub history: Span,
-    /// How far back it may be asked at all.
+    /// How far back may be requested at all.
     pub oldest: Span,
-    /// A part of time is asked for in windows of this length, side by side.
+    /// A period is requested in windows of this length, side by side.
     pub window: Span,
 }
 
@@ -114,7 +114,7 @@ impl StreamSpec {
     }
 }
 
-/// The stream whose records a child stream is asked for.
+/// The stream whose records a child stream is requested for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
@@ -122,20 +122,20 @@ pub struct Parent {
     pub endpoint: Name,
     /// Members of its records that identify the parent in paths and in child records, by the name they have there.
     pub fields: BTreeMap<Name, Pointer>,
-    /// How parents whose children may have changed are told apart by time; without it every pull asks all of them.
+    /// How parents whose children may have changed are selected by time; without it every pull requests all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<Incremental>,
 }
 
-/// How large a page to ask for. We ask for the maximum, and for less when the API answers 500 to a page.
+/// How large a page to request: the maximum, and less when the API responds with 500 to a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageSize {
     /// The query parameter.
     pub param: String,
-    /// The most records the API gives in one page.
+    /// The record limit of the API for one page.
     pub max: u32,
-    /// The fewest records that the API can be asked for, and gives in a page of a list that goes on. Default 1.
+    /// The fewest records that can be requested of the API, and that it gives in a page of a list that goes on. Default 1.
     #[serde(default = "PageSize::default_min")]
     pub min: u32,
 }
@@ -182,7 +182,7 @@ pub enum PaginatorSpec {
     BodyLink(Pointer),
 }
 
-/// Values that a list must be asked for one by one, such as the types of policies.
+/// Values that a list must be requested for one by one, such as the types of policies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Partitions {
@@ -192,7 +192,7 @@ pub struct Partitions {
     pub values: Vec<String>,
 }
 
-/// Answers that mean that an account lacks the feature, rather than that something is wrong.
+/// Responses that mean that an account does not have the feature, rather than that something is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unavailable {
@@ -204,7 +204,7 @@ pub struct Unavailable {
     pub codes: Vec<String>,
 }
 
-/// How records are told apart by time.
+/// How records are selected by time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Incremental {

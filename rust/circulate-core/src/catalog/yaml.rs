@@ -9,7 +9,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use super::columns::Columns;
 use super::nearest::nearest;
-use super::place;
+use super::position;
 use super::source::{Auth, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
@@ -23,10 +23,10 @@ pub fn source_from_yaml(text: &str, file: &Path) -> Result<Source> {
 
 /// As [`source_from_yaml`], for a source that is defined in code, for which what goes without saying need not be said: the
 /// settings that it uses are declared by that.
-pub(super) fn inline_source(text: &str, place: &Path) -> Result<Source> {
-    let mut source: Source = parse(text, place)?;
+pub(super) fn inline_source(text: &str, name: &Path) -> Result<Source> {
+    let mut source: Source = parse(text, name)?;
     declare_what_is_used(&mut source);
-    checked(source, text, place, check_source)
+    checked(source, text, name, check_source)
 }
 
 /// Reads and checks an endpoint's file; `file` is for messages.
@@ -46,7 +46,7 @@ pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
     ]
 }
 
-/// What is wrong with a definition that its types alone do not tell.
+/// What is wrong with a definition that its types alone do not show.
 pub(crate) struct Wrong {
     /// The member it is about, from the outermost in.
     path: Vec<String>,
@@ -70,15 +70,15 @@ pub(crate) fn read<T: DeserializeOwned>(
 
 fn parse<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
     serde_saphyr::from_str(text)
-        .map_err(|error| definition_error(place::show(&in_words(&error), file, text, error.location())))
+        .map_err(|error| definition_error(position::show(&in_words(&error), file, text, error.location())))
 }
 
 fn checked<T>(definition: T, text: &str, file: &Path, check: impl Fn(&T) -> Result<(), Wrong>) -> Result<T> {
     match check(&definition) {
         Ok(()) => Ok(definition),
         Err(wrong) => {
-            let at = place::find(text, &wrong.path);
-            Err(definition_error(place::show(&wrong.message, file, text, at)))
+            let at = position::find(text, &wrong.path);
+            Err(definition_error(position::show(&wrong.message, file, text, at)))
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct Schedule(String);
 struct Field {
     name: &'static str,
     least: u32,
-    most: u32,
+    greatest: u32,
     /// Names of values; the first stands for `least`.
     names: &'static [&'static str],
     /// What it may hold besides numbers, names, `*`, `,`, `-` and `/`.
@@ -27,12 +27,12 @@ const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const FIELDS: [Field; 6] = [
-    Field { name: "minutes", least: 0, most: 59, names: &[], special: "" },
-    Field { name: "hours", least: 0, most: 23, names: &[], special: "" },
-    Field { name: "day of month", least: 1, most: 31, names: &[], special: "?LW" },
-    Field { name: "month", least: 1, most: 12, names: &MONTHS, special: "" },
-    Field { name: "day of week", least: 1, most: 7, names: &DAYS, special: "?L#" },
-    Field { name: "year", least: 1970, most: 2199, names: &[], special: "" },
+    Field { name: "minutes", least: 0, greatest: 59, names: &[], special: "" },
+    Field { name: "hours", least: 0, greatest: 23, names: &[], special: "" },
+    Field { name: "day of month", least: 1, greatest: 31, names: &[], special: "?LW" },
+    Field { name: "month", least: 1, greatest: 12, names: &MONTHS, special: "" },
+    Field { name: "day of week", least: 1, greatest: 7, names: &DAYS, special: "?L#" },
+    Field { name: "year", least: 1970, greatest: 2199, names: &[], special: "" },
 ];
 
 impl TryFrom<String> for Schedule {
@@ -83,9 +83,10 @@ fn check_cron(cron: &str) -> Result<(), String> {
 
 impl Field {
     fn check(&self, part: &str) -> Result<(), String> {
-        let wrong = || format!("invalid {} `{part}`: {} to {}", self.name, self.least, self.most);
+        let wrong = || format!("invalid {} `{part}`: {} to {}", self.name, self.least, self.greatest);
         let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-        let fits = step.is_none_or(|step| step.parse().is_ok_and(|step: u32| step > 0 && step <= self.most))
+        let fits = step
+            .is_none_or(|step| step.parse().is_ok_and(|step: u32| step > 0 && step <= self.greatest))
             && match range.split_once('-') {
                 Some((from, to)) => {
                     self.value(from).is_some_and(|from| self.value(to).is_some_and(|to| from <= to))
@@ -100,7 +101,7 @@ impl Field {
     fn value(&self, text: &str) -> Option<u32> {
         let named = self.names.iter().zip(self.least..).find(|(name, _)| **name == text);
         let value = named.map_or_else(|| text.parse().ok(), |(_, value)| Some(value))?;
-        (self.least..=self.most).contains(&value).then_some(value)
+        (self.least..=self.greatest).contains(&value).then_some(value)
     }
 
     /// `L` the last, `5L` the last Thursday, `15W` the weekday nearest to the 15th, `2#1` the first Monday.

@@ -93,13 +93,13 @@ fn check_limits(
     timeout: Option<u32>,
     ephemeral: Option<u32>,
 ) -> Result<(), Wrong> {
-    for (key, given, least, most) in [
+    for (key, given, least, greatest) in [
         ("memory_mb", memory, 128, 10_240),
         ("timeout_s", timeout, 1, 900),
         ("ephemeral_mb", ephemeral, 512, 10_240),
     ] {
-        if given.is_some_and(|given| given < least || given > most) {
-            return Err(Wrong::at(&format!("{at}{key}"), format!("Lambda allows {least} to {most}")));
+        if given.is_some_and(|given| given < least || given > greatest) {
+            return Err(Wrong::at(&format!("{at}{key}"), format!("Lambda allows {least} to {greatest}")));
         }
     }
     Ok(())

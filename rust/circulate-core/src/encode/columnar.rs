@@ -19,7 +19,7 @@ use super::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Contract, Converter, Drift, TableOptions, TableSchema};
 
-/// Rows of a row group: as many as a thread of `DuckDB` reads at a time, and few enough for statistics to tell them apart.
+/// Rows of a row group: as many as a thread of `DuckDB` reads at a time, and few enough for statistics to distinguish them.
 const ROWS_PER_GROUP: usize = 122_880;
 /// Most bytes of a row group as it is stored: until it is complete it is in memory, and not in its final form.
 const BYTES_PER_GROUP: usize = 16_000_000;
@@ -53,7 +53,7 @@ const ZSTD_LEVEL: i32 = 3;
 pub struct TableRules {
     /// What is known of the columns: declared, or as they are in tables that were written before.
     pub known: TableSchema,
-    /// Whether there are such tables; otherwise the first records tell more of the columns.
+    /// Whether there are such tables; otherwise the first records show more of the columns.
     pub written: bool,
     /// What had no place in these columns up to here.
     pub drift: Drift,
@@ -99,15 +99,20 @@ impl Tabulator {
         Self { rules, converter }
     }
 
-    /// Records of a JSON array as a table that takes about `most` bytes: those from byte `from` on. Returns where to go on,
+    /// Records of a JSON array as a table that takes about `limit` bytes: those from byte `from` on. Returns where to go on,
     /// which is the length of `records` at the end.
-    pub fn convert_some(&mut self, records: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
+    pub fn convert_some(
+        &mut self,
+        records: &[u8],
+        from: usize,
+        limit: usize,
+    ) -> Result<(RecordBatch, usize)> {
         let TableRules { known, options, contract, .. } = &self.rules;
         let converter = match &mut self.converter {
             Some(converter) => converter,
             none => none.insert(Converter::from_sample(known, *options, *contract, records)?),
         };
-        converter.convert_some(records, from, most)
+        converter.convert_some(records, from, limit)
     }
 
     /// What is known of the tables by now.
@@ -174,8 +179,8 @@ struct OpenObject {
     records: u64,
     /// Places for values in columns that are in lists, since the row group began: where each list begins is in memory for
     /// each of its columns until a page is complete, and no limit of pages counts that.
-    places_in_lists: usize,
-    most_places: usize,
+    values_in_lists: usize,
+    max_values_in_lists: usize,
     writer: Writer,
 }
 
@@ -191,14 +196,14 @@ impl fmt::Debug for OpenObject {
 }
 
 impl OpenObject {
-    fn begin(of: &Columnar, schema: SchemaRef, large: bool) -> Result<Self> {
-        let writer = match of.format {
-            Format::Arrow => Writer::Ipc(Box::new(begin_ipc(of, &schema)?)),
-            _ => Writer::Parquet(Box::new(begin_parquet(of, &schema, large)?)),
+    fn begin(columnar: &Columnar, schema: SchemaRef, large: bool) -> Result<Self> {
+        let writer = match columnar.format {
+            Format::Arrow => Writer::Ipc(Box::new(begin_ipc(columnar, &schema)?)),
+            _ => Writer::Parquet(Box::new(begin_parquet(columnar, &schema, large)?)),
         };
         // Each takes about half a byte.
-        let most_places = of.bytes_per_group() * 4;
-        Ok(Self { schema, large, records: 0, places_in_lists: 0, most_places, writer })
+        let max_values_in_lists = columnar.bytes_per_group() * 4;
+        Ok(Self { schema, large, records: 0, values_in_lists: 0, max_values_in_lists, writer })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -206,10 +211,10 @@ impl OpenObject {
         match &mut self.writer {
             Writer::Parquet(writer) => {
                 writer.write(batch).map_err(failed)?;
-                self.places_in_lists +=
-                    batch.columns().iter().map(|column| places_in_lists(column, false)).sum::<usize>();
-                if self.places_in_lists > self.most_places {
-                    self.places_in_lists = 0;
+                self.values_in_lists +=
+                    batch.columns().iter().map(|column| values_in_lists(column, false)).sum::<usize>();
+                if self.values_in_lists > self.max_values_in_lists {
+                    self.values_in_lists = 0;
                     writer.flush().map_err(failed)?;
                 }
                 Ok(())
@@ -235,14 +240,15 @@ impl OpenObject {
     }
 }
 
-fn begin_parquet(of: &Columnar, schema: &SchemaRef, large: bool) -> Result<ArrowWriter<Vec<u8>>> {
-    let bytes_per_group = of.bytes_per_group();
+fn begin_parquet(columnar: &Columnar, schema: &SchemaRef, large: bool) -> Result<ArrowWriter<Vec<u8>>> {
+    let bytes_per_group = columnar.bytes_per_group();
     let (in_lists, others) = leaves(schema.fields(), false);
     let per_column = (2 * bytes_per_group / (in_lists + others).max(1)).max(LEAST_PER_COLUMN);
     let zstd = others * ZSTD_PER_COLUMN + in_lists * ZSTD_PER_COLUMN_IN_LIST;
-    let room_for_zstd = zstd <= of.enough + ZSTD_BESIDE;
-    let room_for_dictionaries = (in_lists + others) * INDEX_PER_COLUMN <= of.enough + DICTIONARIES_BESIDE;
-    let codec = match of.compression {
+    let room_for_zstd = zstd <= columnar.enough + ZSTD_BESIDE;
+    let room_for_dictionaries =
+        (in_lists + others) * INDEX_PER_COLUMN <= columnar.enough + DICTIONARIES_BESIDE;
+    let codec = match columnar.compression {
         Compression::Zstd if room_for_zstd => {
             ParquetCompression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?)
         }
@@ -273,23 +279,23 @@ fn bytes_of(table: &RecordBatch) -> usize {
 
 /// The columns without parts: those in lists, and the others.
 fn leaves(fields: &Fields, in_list: bool) -> (usize, usize) {
-    let of = |field: &FieldRef| match field.data_type() {
+    let count = |field: &FieldRef| match field.data_type() {
         DataType::Struct(members) => leaves(members, in_list),
         DataType::List(element) => leaves(&Fields::from(vec![Arc::clone(element)]), true),
         _ if in_list => (1, 0),
         _ => (0, 1),
     };
-    fields.iter().map(of).fold((0, 0), |all, (in_lists, others)| (all.0 + in_lists, all.1 + others))
+    fields.iter().map(count).fold((0, 0), |all, (in_lists, others)| (all.0 + in_lists, all.1 + others))
 }
 
 /// Places for values in the columns of `array` that are in lists.
-fn places_in_lists(array: &ArrayRef, in_list: bool) -> usize {
+fn values_in_lists(array: &ArrayRef, in_list: bool) -> usize {
     match array.data_type() {
         DataType::Struct(_) => {
-            array.as_struct().columns().iter().map(|member| places_in_lists(member, in_list)).sum()
+            array.as_struct().columns().iter().map(|member| values_in_lists(member, in_list)).sum()
         }
         // A list without elements has a place too.
-        DataType::List(_) => array.len() + places_in_lists(array.as_list::<i32>().values(), true),
+        DataType::List(_) => array.len() + values_in_lists(array.as_list::<i32>().values(), true),
         _ if in_list => array.len(),
         _ => 0,
     }
@@ -308,8 +314,8 @@ fn times(fields: &Fields) -> Vec<Vec<String>> {
     fields.iter().flat_map(below).collect()
 }
 
-fn begin_ipc(of: &Columnar, schema: &SchemaRef) -> Result<FileWriter<Vec<u8>>> {
-    let codec = (of.compression == Compression::Zstd).then_some(CompressionType::ZSTD);
+fn begin_ipc(columnar: &Columnar, schema: &SchemaRef) -> Result<FileWriter<Vec<u8>>> {
+    let codec = (columnar.compression == Compression::Zstd).then_some(CompressionType::ZSTD);
     let options = IpcWriteOptions::default().try_with_compression(codec).map_err(failed)?;
     FileWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)
 }

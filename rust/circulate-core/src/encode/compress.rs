@@ -114,7 +114,7 @@ impl Scratch {
         };
         let bound = compressor.gzip_compress_bound(body.len());
         if self.room.len() < bound {
-            // Fresh zeros are no memory until they are written to, and few of them are: resizing would write to all.
+            // Fresh zeros take no memory until they are written to, and few of them are: resizing would write to all.
             self.room = vec![0; bound];
         }
         let size = compressor

@@ -66,9 +66,9 @@ fn array(body: &[u8], watch: &Watch, each: &mut impl FnMut(&Record<'_>) -> Resul
     for piece in body.chunks(PIECE) {
         splitter.feed(piece).map_err(|error| not_json(&error))?;
         splitter.take_records(&mut records, &mut fields);
-        for (number, place) in records.iter().enumerate() {
+        for (number, span) in records.iter().enumerate() {
             let fields = fields.get(number * per_record..(number + 1) * per_record);
-            each(&Record::new(body, place, fields.unwrap_or_default()))?;
+            each(&Record::new(body, span, fields.unwrap_or_default()))?;
         }
     }
     splitter.finish().map(drop).map_err(|error| not_json(&error))

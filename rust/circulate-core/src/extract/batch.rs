@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// size bound makes a batch of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// The most records. Default 1,000.
+    /// Record limit. Default 1,000.
     pub records: usize,
     /// The most bytes of the finished object before compression, brackets and separators included. Default 3,000,000.
     pub bytes: usize,

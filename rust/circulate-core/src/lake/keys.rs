@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::stream_id::StreamId;
 
-/// Refuses a key that would lead out of its place. Files name keys, and whoever may write into a place may have written
+/// Refuses a key that would lead out of its lake. Files name keys, and whoever may write into a lake may have written
 /// them: nothing is read, copied or written by a key that this has not let pass.
 ///
 /// A key is relative and has `/` between parts, none of which is empty, `.` or `..`. What other programs take for a
 /// separator or decode into one is refused too: backslashes, control characters, percent-encoded dots and slashes.
-pub fn in_place(key: &str) -> Result<()> {
+pub fn check_key(key: &str) -> Result<()> {
     let odd = |part: &str| matches!(part, "" | "." | "..");
     let lower = key.to_ascii_lowercase();
     let encoded = ["%2e", "%2f", "%5c", "%00", "%25"].iter().any(|code| lower.contains(code));
@@ -28,16 +29,17 @@ pub fn in_place(key: &str) -> Result<()> {
 /// The keys of one run of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamKeys {
-    stream: String,
+    /// The folder of the stream.
+    folder: String,
     run_id: String,
     hour: String,
 }
 
 impl StreamKeys {
-    /// Keys of the run `run_id`, which started at `started_at`, of `source`/`account`/`endpoint`.
-    pub fn new(source: &str, account: &str, endpoint: &str, run_id: &str, started_at: Timestamp) -> Self {
+    /// Keys of the run `run_id` of a stream, which started at `started_at`.
+    pub fn new(stream: &StreamId, run_id: &str, started_at: Timestamp) -> Self {
         Self {
-            stream: format!("{source}/{account}/{endpoint}"),
+            folder: stream.folder(),
             run_id: run_id.to_owned(),
             hour: started_at.strftime("date=%Y-%m-%d/hour=%H").to_string(),
         }
@@ -45,7 +47,7 @@ impl StreamKeys {
 
     /// An object with records; `suffix` includes its dots.
     pub fn object(&self, task: u32, fence: u64, sequence: u64, suffix: &str) -> String {
-        format!("{}/{}/{}-{task}-{fence:04}-{sequence:08}{suffix}", self.stream, self.hour, self.run_id)
+        format!("{}/{}/{}-{task}-{fence:04}-{sequence:08}{suffix}", self.folder, self.hour, self.run_id)
     }
 
     /// The number that [`object`](Self::object) put into `key`; `None` if it is the key of something else.
@@ -56,37 +58,37 @@ impl StreamKeys {
 
     /// A part of the manifest.
     pub fn part(&self, task: u32, fence: u64, number: u64) -> String {
-        format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/{task}-{fence:04}-{number:08}.json", self.folder, self.run_id)
     }
 
     /// The columns of tables, as of a checkpoint.
     pub fn tables(&self, task: u32, fence: u64, number: u64) -> String {
-        format!("_circulate/{}/{}/tables-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/tables-{task}-{fence:04}-{number:08}.json", self.folder, self.run_id)
     }
 
     /// A part of the plan.
     pub fn plan(&self, task: u32, fence: u64, number: u64) -> String {
-        format!("_circulate/{}/{}/plan-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/plan-{task}-{fence:04}-{number:08}.json", self.folder, self.run_id)
     }
 
     /// Where the run stands as of a checkpoint, if that is too large for an item of state.
     pub fn position(&self, task: u32, fence: u64, number: u64) -> String {
-        format!("_circulate/{}/{}/position-{task}-{fence:04}-{number:08}.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/position-{task}-{fence:04}-{number:08}.json", self.folder, self.run_id)
     }
 
     /// The page that the next run of a polling stream goes on with, if its address is too long for an item of state.
     pub fn poll(&self) -> String {
-        format!("_circulate/{}/{}/poll.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/poll.json", self.folder, self.run_id)
     }
 
     /// The digests of the records that the next run will be shown again.
     pub fn dedup(&self) -> String {
-        format!("_circulate/{}/{}/dedup.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/dedup.json", self.folder, self.run_id)
     }
 
     /// How the run is promoted, in the place it is promoted to.
     pub fn promotion(&self) -> String {
-        format!("_circulate/{}/{}/promotion.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}/promotion.json", self.folder, self.run_id)
     }
 
     /// An object that many were put into, in the folder they are in; `suffix` includes its dots.
@@ -101,12 +103,12 @@ impl StreamKeys {
 
     /// What keys of objects of the stream begin with.
     pub fn objects(&self) -> String {
-        format!("{}/", self.stream)
+        format!("{}/", self.folder)
     }
 
     /// What keys of parts of the run begin with.
     pub fn parts(&self) -> String {
-        format!("_circulate/{}/{}/", self.stream, self.run_id)
+        format!("_circulate/{}/{}/", self.folder, self.run_id)
     }
 
     /// Refuses the key of an object that is not of the stream.
@@ -121,7 +123,7 @@ impl StreamKeys {
 
     /// What lies elsewhere is not ours to copy, nor to write.
     fn check(&self, key: &str, folder: &str) -> Result<()> {
-        in_place(key)?;
+        check_key(key)?;
         if key.starts_with(folder) {
             return Ok(());
         }
@@ -133,7 +135,7 @@ impl StreamKeys {
 
     /// The manifest's index.
     pub fn index(&self) -> String {
-        format!("_circulate/{}/{}.json", self.stream, self.run_id)
+        format!("_circulate/{}/{}.json", self.folder, self.run_id)
     }
 }
 
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_lead_out_of_their_place_are_refused() {
+    fn keys_that_lead_out_of_their_lake_are_refused() {
         for key in [
             "",
             "/",
@@ -170,19 +172,19 @@ mod tests {
             "a/%00",
             "a/\u{7f}",
         ] {
-            let error = in_place(key).unwrap_err();
+            let error = check_key(key).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Mismatch, "{key:?}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
         for key in ["a", "a/b.json", "a/..b/c..", "a/.b", "a/x=1/c+d%e&é#f.json", "a/100%"] {
-            in_place(key).unwrap();
+            check_key(key).unwrap();
         }
     }
 
     proptest! {
         #[test]
         fn what_passes_stays_below_its_folder(key in "[a.%/\\\\2ef5c]{0,12}") {
-            if in_place(&key).is_ok() {
+            if check_key(&key).is_ok() {
                 let path = std::path::Path::new("/lake").join(&key);
                 let mut parts = path.components();
                 prop_assert!(path.starts_with("/lake") && path.as_os_str() != "/lake");
@@ -194,21 +196,22 @@ mod tests {
     #[test]
     fn keys_of_other_streams_and_runs_are_refused() {
         let started = "2026-11-22T05:30:00Z".parse().unwrap();
-        let keys = StreamKeys::new("okta", "acme", "users", "run", started);
+        let keys = StreamKeys::new(&StreamId::new("okta", "acme", "users"), "run", started);
         keys.check_object("okta/acme/users/date=2026-11-22/hour=05/run-0-0001-00000000.json").unwrap();
         keys.check_part("_circulate/okta/acme/users/run/0-0001-00000000.json").unwrap();
         for key in ["okta/acme/groups/x", "okta/acme/users", "okta/acme/users/../groups/x", "_circulate/x"] {
             keys.check_object(key).unwrap_err();
         }
         keys.check_part("_circulate/okta/acme/users/other/0-0001-00000000.json").unwrap_err();
-        let astray = StreamKeys::new("..", "..", "users", "run", started);
+        let astray = StreamKeys::new(&StreamId::new("..", "..", "users"), "run", started);
         astray.check_object("../../users/x").unwrap_err();
     }
 
     #[test]
     fn keys_have_the_layout_that_readers_rely_on() {
         let started = "2026-11-22T05:30:00Z".parse().unwrap();
-        let keys = StreamKeys::new("okta", "acme.okta.com", "users", "20261122T053000Z-1a2b3c4d", started);
+        let stream = StreamId::new("okta", "acme.okta.com", "users");
+        let keys = StreamKeys::new(&stream, "20261122T053000Z-1a2b3c4d", started);
         assert_eq!(
             keys.object(0, 1, 12, ".json.gz"),
             "okta/acme.okta.com/users/date=2026-11-22/hour=05/20261122T053000Z-1a2b3c4d-0-0001-00000012.json.gz"

@@ -13,8 +13,9 @@ use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
 use crate::extract::plan::Partition;
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 use crate::lake::sink::{Object, Sink, StoredObject, differs, missing};
+use crate::lake::stream_id::StreamId;
 use crate::page::{EndKind, Ends};
 use crate::table::{Drift, TableOptions, TableSchema};
 
@@ -230,7 +231,7 @@ pub struct Index {
     pub verdict: String,
     /// `incremental` or `full`.
     pub mode: String,
-    /// The part of time it asked for.
+    /// The period that it took.
     pub window: Window,
     /// When it started, by the state store's clock.
     pub started_at: Timestamp,
@@ -278,6 +279,13 @@ pub struct Index {
     pub promoted_from: Option<PromotedFrom>,
 }
 
+impl Index {
+    /// The stream that was pulled.
+    pub fn stream_id(&self) -> StreamId {
+        StreamId::new(&self.source, &self.account, &self.endpoint)
+    }
+}
+
 /// The tables of a run. Its later objects may have more columns than its first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tables {
@@ -287,7 +295,7 @@ pub struct Tables {
     pub options: TableOptions,
     /// What had no place in the columns, or came to be one.
     pub drift: Drift,
-    /// No record has come into them yet: nobody was told the columns, and the first records tell more of them.
+    /// No record has come into them yet: nobody knows the columns, and the first records may show more of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,
 }
@@ -338,7 +346,7 @@ pub async fn read_part_file(sink: &dyn Sink, reference: &PartRef) -> Result<Byte
 
 /// Reads an object that must be there.
 pub async fn read_existing(sink: &dyn Sink, key: &str) -> Result<Bytes> {
-    in_place(key)?;
+    check_key(key)?;
     sink.read(key).await?.ok_or_else(|| missing(key))
 }
 

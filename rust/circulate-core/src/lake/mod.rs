@@ -1,8 +1,9 @@
 //! Where data goes: the names of what is in a place, places, manifests, and the writer of objects.
 //!
-//! [`keys`] → [`sink`] → [`manifest`] → [`mod@write`].
+//! [`stream_id`] → [`keys`] → [`sink`] → [`manifest`] → [`mod@write`].
 
 pub mod keys;
 pub mod manifest;
 pub mod sink;
+pub mod stream_id;
 pub mod write;

@@ -52,13 +52,14 @@ fn kind_of(value: &serde_json::Value) -> &'static str {
 }
 
 /// A page without the member at `pointer` may hold the link in another shape: a value where the pointer wants an object,
-/// such as `{"next": "https://..."}` for `/next/href`, or a key that differs in case only, such as `Next`. That is no end
-/// of the list, but an error that says what was found.
+/// such as `{"next": "https://..."}` for `/next/href`, or a key that differs in case only, such as `Next`. That is not an
+/// end of the list, but an error that says what was found.
 pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[EnvelopeMember]) -> Result<()> {
-    let wanted = pointer.segments();
+    let segments = pointer.segments();
     let misplaced = envelope.iter().filter(|member| !member.value.is_nothing()).find_map(|member| {
-        let shared = member.path.iter().zip(wanted).take_while(|(found, wanted)| found == wanted).count();
-        if shared == wanted.len() {
+        let shared =
+            member.path.iter().zip(segments).take_while(|(found, segments)| found == segments).count();
+        if shared == segments.len() {
             return None;
         }
         if shared == member.path.len() {
@@ -71,7 +72,7 @@ pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[EnvelopeMember]) -> 
             return Some(format!("`{}` is a list", list.pointer()));
         }
         let same_but_case =
-            rest.iter().map(|key| plain(key)).eq(wanted[shared..].iter().map(|key| plain(key)));
+            rest.iter().map(|key| plain(key)).eq(segments[shared..].iter().map(|key| plain(key)));
         same_but_case.then(|| format!("there is `{}`", member.pointer()))
     });
     let Some(found) = misplaced else { return Ok(()) };

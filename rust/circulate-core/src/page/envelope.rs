@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-/// A value around the records that is no container with something in it.
+/// A value around the records that is not a container with something in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EnvelopeMember {
     /// Keys from the outermost in; an element of a list has its number. Of a header, its name is the outermost.
@@ -72,7 +72,7 @@ impl EnvelopeMember {
     }
 }
 
-/// The members of a JSON document, in order. Where it is no JSON, which the splitter lets no page be, they end.
+/// The members of a JSON document, in order. Where it is not JSON, which the splitter lets no page be, they end.
 pub(crate) fn members(document: &[u8]) -> Vec<EnvelopeMember> {
     let mut walk = Walk { text: document, at: 0, path: Vec::new(), lists: 0, members: Vec::new() };
     let _ = walk.value();
@@ -94,7 +94,7 @@ pub(crate) fn members_of(headers: &HeaderMap) -> Vec<EnvelopeMember> {
 
 /// Hints stand at the top or close to it; further down, and behind so many members, nobody looks for them.
 const DEEPEST: usize = 8;
-const MOST: usize = 20_000;
+const MAX_MEMBERS: usize = 20_000;
 
 struct Walk<'d> {
     text: &'d [u8],
@@ -160,7 +160,7 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, value: Scalar) {
-        if self.path.len() > DEEPEST || self.members.len() == MOST {
+        if self.path.len() > DEEPEST || self.members.len() == MAX_MEMBERS {
             return;
         }
         self.members.push(EnvelopeMember {
@@ -171,7 +171,7 @@ impl Walk<'_> {
         });
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         self.at += self.text.get(self.at..)?.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.text.get(self.at).copied()

@@ -24,7 +24,7 @@ pub(crate) struct LastPage<'p> {
     pub(crate) envelope: &'p [EnvelopeMember],
     /// Its records.
     pub(crate) records: usize,
-    /// How many were asked for.
+    /// How many were requested.
     pub(crate) requested: Option<usize>,
     /// The request had a filter, such as a lower bound: a total may count what it leaves out.
     pub(crate) filtered: bool,
@@ -34,7 +34,7 @@ pub(crate) struct LastPage<'p> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// Where it is: a member's JSON Pointer, or a header.
-    pub(crate) place: String,
+    pub(crate) location: String,
     /// What it is, as received.
     pub(crate) value: String,
     /// The paginator that would follow it, as a definition has it, if there is one.
@@ -42,8 +42,8 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    fn new(place: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { place: place.into(), value: value.into(), paginator: None }
+    fn new(location: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { location: location.into(), value: value.into(), paginator: None }
     }
 
     fn followed_by(self, paginator: String) -> Self {
@@ -63,7 +63,7 @@ pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
             .or_else(|| members.iter().find_map(|member| next_address(page, member, &members)))
             .or_else(|| members.iter().find_map(|member| next_value(member)))
     };
-    // A link of the relation `next` is no look-alike: what a flag says does not undo it.
+    // A link of the relation `next` is not a look-alike: what a flag says does not undo it.
     next_by_link(page)
         .or_else(|| says_more.map(|member| member.evidence()))
         .or_else(|| if says_no_more { None } else { hints() })
@@ -71,7 +71,7 @@ pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
 }
 
 impl LastPage<'_> {
-    /// Whether the definition says that what stands at `path` is no sign of a next page; a header's path is its name.
+    /// Whether the definition says that what stands at `path` is not a sign of a next page; a header's path is its name.
     fn ignores(&self, path: &[String]) -> bool {
         let within = |pointer: &Pointer| path.starts_with(pointer.segments());
         self.stream.end.iter().flat_map(|end| &end.ignore).any(within)
@@ -85,14 +85,14 @@ impl EnvelopeMember {
             Scalar::Bool(value) => value.to_string(),
             Scalar::Null | Scalar::Empty => "nothing".to_owned(),
         };
-        let place = match &self.path[..] {
+        let location = match &self.path[..] {
             [header, keys @ ..] if self.in_header => {
                 let inside = Self { path: keys.to_vec(), ..self.clone() };
                 format!("`{}` in the header `{header}`", inside.pointer())
             }
             _ => format!("`{}`", self.pointer()),
         };
-        Evidence::new(place, value)
+        Evidence::new(location, value)
     }
 }
 
@@ -385,7 +385,9 @@ fn counted(words: &[String]) -> Option<Counted> {
         | ["records" | "items" | "results", "filtered"]
         | ["num" | "number", "found"]
         | ["result" | "record" | "item" | "element" | "row" | "object", "count"] => Some(Counted::Records),
-        ["total" | "count", of] | [of, "total" | "count"] if RECORDS.contains(&of) => Some(Counted::Records),
+        ["total" | "count", what] | [what, "total" | "count"] if RECORDS.contains(&what) => {
+            Some(Counted::Records)
+        }
         ["pages"]
         | ["page" | "pages", "count" | "total"]
         | ["total", "page" | "pages"]

@@ -87,7 +87,7 @@ struct Link<'h> {
     relations: Option<Vec<u8>>,
     /// The resource it is about, if that is not the page (section 3.2).
     anchor: Option<Vec<u8>>,
-    /// A parameter that is no text for people mentions next.
+    /// A parameter that is not a text for people mentions next.
     mentions_next: bool,
 }
 
@@ -110,7 +110,7 @@ impl Link<'_> {
     }
 }
 
-/// Whether it is a relation type: a registered one, or a URI (section 3.3). Registered ones are told apart without their case.
+/// Whether it is a relation type: a registered one, or a URI (section 3.3). The case of registered ones does not count.
 fn is_relation(relation: &[u8]) -> bool {
     let registered = relation.first().is_some_and(u8::is_ascii_alphabetic)
         && relation.iter().all(|octet| octet.is_ascii_alphanumeric() || b".-_".contains(octet));
@@ -183,7 +183,7 @@ fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
     }
 }
 
-/// A token, or a string in quotes with `\` before escaped characters. Single quotes, which are no quotes by the standard,
+/// A token, or a string in quotes with `\` before escaped characters. Single quotes, which are not quotes by the standard,
 /// are taken as what their sender means.
 fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     match text.first() {
@@ -387,20 +387,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_damage_to_a_next_link_makes_it_absent(
+        fn no_corruption_of_a_next_link_makes_it_absent(
             line in line_with_next(),
             at in any::<prop::sample::Index>(),
             octet in octet(),
             insert in any::<bool>(),
         ) {
-            let mut damaged = line.clone().into_bytes();
-            let at = at.index(damaged.len());
-            if insert { damaged.insert(at, octet) } else { damaged[at] = octet }
+            let mut corrupt = line.clone().into_bytes();
+            let at = at.index(corrupt.len());
+            if insert { corrupt.insert(at, octet) } else { corrupt[at] = octet }
             // What still is a list of links says what it says; anything else must not end the list.
-            let still_links = links(&damaged).is_some();
-            let result = next_of(&[&damaged]);
-            if !still_links && mentions_next(&damaged) {
-                prop_assert!(result.is_err(), "{:?}: {:?}", String::from_utf8_lossy(&damaged), result);
+            let still_links = links(&corrupt).is_some();
+            let result = next_of(&[&corrupt]);
+            if !still_links && mentions_next(&corrupt) {
+                prop_assert!(result.is_err(), "{:?}: {:?}", String::from_utf8_lossy(&corrupt), result);
             }
         }
 

@@ -36,10 +36,10 @@ mod tests {
     use super::*;
 
     /// Steps taken until the circle is noticed, on a list of `tail` pages that leads into a circle of `cycle`.
-    fn steps_until_noticed(tail: u32, cycle: u32, most: u32) -> Option<u32> {
+    fn steps_until_noticed(tail: u32, cycle: u32, limit: u32) -> Option<u32> {
         let page = |n: u32| if n < tail { n } else { tail + (n - tail) % cycle };
         let mut guard = LoopGuard::default();
-        (0..most).find(|n| !guard.step(&page(*n).to_string(), &page(n + 1).to_string()))
+        (0..limit).find(|n| !guard.step(&page(*n).to_string(), &page(n + 1).to_string()))
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Paginator for OnePage {
     }
 }
 
-/// The paginator a definition asks for.
+/// The paginator that a definition names.
 pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
     match spec {
         PaginatorSpec::None => Box::new(OnePage),

@@ -8,12 +8,12 @@ use url::Url;
 use crate::catalog::Pointer;
 use crate::error::Result;
 
-/// What a page tells about the next one.
+/// What a page says of the next one.
 #[derive(Debug)]
 pub struct PageFacts<'p> {
-    /// The URL the page was asked for at.
+    /// The URL that the page was requested at.
     pub url: &'p Url,
-    /// The answer's headers.
+    /// The response's headers.
     pub headers: &'p HeaderMap,
     /// The values of [`Paginator::page_fields`], as JSON text, in their order.
     pub fields: &'p [Option<Vec<u8>>],

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::Watch;
 use super::envelope::{EnvelopeMember, members};
-use super::record::{Place, Problem, Split, SplitError, Splitter};
+use super::record::{ByteSpan, Problem, Split, SplitError, Splitter};
 use crate::api::http::Response;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,7 +27,7 @@ pub struct PageLimits {
     pub page: u64,
     /// The largest record. Default 16 MB.
     pub record: u64,
-    /// The most records of a page. Default 1,000,000.
+    /// Record limit of a page. Default 1,000,000.
     pub records: usize,
 }
 
@@ -39,14 +39,14 @@ impl Default for PageLimits {
 
 /// Records of a page whose places are kept: up to 40 bytes each, of three pages at a time. A page of more is split again while
 /// its records are taken.
-const MOST_PLACES: usize = 50_000;
+const MAX_SPANS: usize = 50_000;
 /// Bytes of such a page that are split at a time.
 const PIECE: usize = 64 * 1024;
 
 /// A page that is complete and valid.
 #[derive(Debug)]
 pub struct Page {
-    /// Headers of the answer.
+    /// Headers of the response.
     pub headers: HeaderMap,
     /// Its size, decompressed.
     pub bytes: u64,
@@ -71,19 +71,19 @@ pub struct Record<'p> {
     /// Its bytes as received.
     pub bytes: &'p [u8],
     start: u64,
-    fields: &'p [Option<Place>],
+    fields: &'p [Option<ByteSpan>],
 }
 
 impl<'p> Record<'p> {
-    /// The record at `place` of `body`, with its watched members.
-    pub(crate) fn new(body: &'p [u8], place: &Place, fields: &'p [Option<Place>]) -> Self {
-        Self { bytes: &body[index(place.start)..index(place.end)], start: place.start, fields }
+    /// The record at `span` of `body`, with its watched members.
+    pub(crate) fn new(body: &'p [u8], span: &ByteSpan, fields: &'p [Option<ByteSpan>]) -> Self {
+        Self { bytes: &body[index(span.start)..index(span.end)], start: span.start, fields }
     }
 
     /// Its watched member of this number, as JSON text.
     pub fn field(&self, number: usize) -> Option<&'p [u8]> {
-        let place = self.fields.get(number)?.as_ref()?;
-        Some(&self.bytes[index(place.start - self.start)..index(place.end - self.start)])
+        let span = self.fields.get(number)?.as_ref()?;
+        Some(&self.bytes[index(span.start - self.start)..index(span.end - self.start)])
     }
 }
 
@@ -92,7 +92,7 @@ const MAX_ENVELOPE: u64 = 1_000_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors. What counts as an
-/// empty list says `watch`; any other response that is no whole page is an error.
+/// empty list says `watch`; any other response that is not a whole page is an error.
 pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
     let (status, empty) = (response.status, watch.empty());
     if empty.statuses.contains(&status.as_u16()) {
@@ -106,7 +106,7 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
             _ => Err(no_page(status, &response.headers)),
         };
     }
-    let mut splitter = Splitter::new(watch, limits.record, limits.records).keeping(MOST_PLACES);
+    let mut splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
     let mut bytes = 0;
     while let Some(piece) = response.body.next().await {
@@ -137,12 +137,12 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
     Ok(page)
 }
 
-/// Whether a response of this status is the whole of what was asked for. A 203 is, as a proxy changed it.
+/// Whether a response of this status is the whole of what was requested. A 203 is, as a proxy changed it.
 fn is_whole_page(status: StatusCode) -> bool {
     matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
 }
 
-/// What a success is that is no whole page (RFC 9110, section 15.3).
+/// What a success is that is not a whole page (RFC 9110, section 15.3).
 fn no_page(status: StatusCode, headers: &HeaderMap) -> Error {
     let what = match status.as_u16() {
         202 => "it has accepted the request, and the list is not ready",
@@ -154,7 +154,7 @@ fn no_page(status: StatusCode, headers: &HeaderMap) -> Error {
     };
     let error =
         Error::new(ErrorKind::Data, "read page", format!("the API returned {}: {what}", status.as_u16()))
-            .answered(status.as_u16(), None);
+            .with_response(status.as_u16(), None);
     match status.as_u16() {
         202 => error.temporary(),
         204 | 205 => error.hint(EMPTY_BODY_HINT),
@@ -169,11 +169,11 @@ fn no_page(status: StatusCode, headers: &HeaderMap) -> Error {
 const EMPTY_BODY_HINT: &str =
     "if this is how the API says that the list is empty, add `empty: no_body` to the endpoint's definition";
 
-/// Room for what the answer says it will send, so that memory is taken once and exactly.
+/// Room for what the response says it will send, so that memory is taken once and exactly.
 fn expected_size(headers: &HeaderMap, limits: PageLimits) -> usize {
-    let told =
+    let content_length =
         headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    usize::try_from(told.unwrap_or(0).min(limits.in_memory)).unwrap_or(0)
+    usize::try_from(content_length.unwrap_or(0).min(limits.in_memory)).unwrap_or(0)
 }
 
 impl Body {
@@ -233,30 +233,30 @@ impl Page {
         }
         if array.is_empty() {
             // The records are declared to be missing, and all of the page stands around them.
-            return Ok(Some(members(&self.read_place(&(0..self.bytes))?)));
+            return Ok(Some(members(&self.read_span(&(0..self.bytes))?)));
         }
-        let mut document = self.read_place(&(0..array.start))?;
+        let mut document = self.read_span(&(0..array.start))?;
         // The splitter skips a byte order mark, too.
         if document.starts_with(BYTE_ORDER_MARK) {
             document.drain(..BYTE_ORDER_MARK.len());
         }
         document.extend_from_slice(b"[]");
-        document.extend(self.read_place(&(array.end..self.bytes))?);
+        document.extend(self.read_span(&(array.end..self.bytes))?);
         Ok(Some(members(&document)))
     }
 
     fn read_fields(&self) -> Result<Vec<Option<Vec<u8>>>> {
-        let places = self.split.page_fields.iter();
-        places.map(|place| place.as_ref().map(|place| self.read_place(place)).transpose()).collect()
+        let spans = self.split.page_fields.iter();
+        spans.map(|span| span.as_ref().map(|span| self.read_span(span)).transpose()).collect()
     }
 
-    fn read_place(&self, place: &Place) -> Result<Vec<u8>> {
+    fn read_span(&self, span: &ByteSpan) -> Result<Vec<u8>> {
         match &self.body {
-            Body::Memory(buffer) => Ok(buffer[index(place.start)..index(place.end)].to_vec()),
+            Body::Memory(buffer) => Ok(buffer[index(span.start)..index(span.end)].to_vec()),
             Body::File(file) => {
                 let mut file = file;
-                let mut bytes = vec![0; index(place.end - place.start)];
-                file.seek(SeekFrom::Start(place.start))
+                let mut bytes = vec![0; index(span.end - span.start)];
+                file.seek(SeekFrom::Start(span.start))
                     .and_then(|_| file.read_exact(&mut bytes))
                     .map_err(spool_error)?;
                 Ok(bytes)
@@ -281,7 +281,7 @@ impl Records<'_> {
     /// The next record.
     #[expect(clippy::should_implement_trait, reason = "an iterator's items can't borrow from it")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
-        let (places, all_fields) = match &mut self.again {
+        let (spans, all_fields) = match &mut self.again {
             None => (&self.page.split.records, &self.page.split.record_fields),
             Some(again) => {
                 if self.next == again.records.len() {
@@ -291,19 +291,19 @@ impl Records<'_> {
                 (&again.records, &again.fields)
             }
         };
-        let Some(place) = places.get(self.next) else { return Ok(None) };
+        let Some(span) = spans.get(self.next) else { return Ok(None) };
         let per_record = self.page.watch.record_fields();
         let fields = all_fields.get(self.next * per_record..(self.next + 1) * per_record);
         self.next += 1;
         let bytes = match (&self.page.body, &mut self.file) {
-            (Body::Memory(buffer), _) => &buffer[index(place.start)..index(place.end)],
+            (Body::Memory(buffer), _) => &buffer[index(span.start)..index(span.end)],
             (Body::File(_), Some(file)) => {
-                read_at(file, &mut self.file_at, place, &mut self.buffer).map_err(spool_error)?;
+                read_at(file, &mut self.file_at, span, &mut self.buffer).map_err(spool_error)?;
                 &self.buffer
             }
             (Body::File(_), None) => unreachable!("`records` opens a reader for a spooled page"),
         };
-        Ok(Some(Record { bytes, start: place.start, fields: fields.unwrap_or_default() }))
+        Ok(Some(Record { bytes, start: span.start, fields: fields.unwrap_or_default() }))
     }
 }
 
@@ -316,8 +316,8 @@ struct Again<'p> {
     at: u64,
     bytes: u64,
     /// Records of the last piece, and their watched members.
-    records: Vec<Place>,
-    fields: Vec<Option<Place>>,
+    records: Vec<ByteSpan>,
+    fields: Vec<Option<ByteSpan>>,
     piece: Vec<u8>,
 }
 
@@ -362,17 +362,17 @@ impl<'p> Again<'p> {
 fn read_at(
     file: &mut BufReader<&File>,
     at: &mut u64,
-    place: &Place,
+    span: &ByteSpan,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<()> {
     if *at == 0 {
-        file.seek(SeekFrom::Start(place.start))?;
+        file.seek(SeekFrom::Start(span.start))?;
     } else {
-        file.seek_relative(i64::try_from(place.start - *at).map_err(std::io::Error::other)?)?;
+        file.seek_relative(i64::try_from(span.start - *at).map_err(std::io::Error::other)?)?;
     }
-    buffer.resize(index(place.end - place.start), 0);
+    buffer.resize(index(span.end - span.start), 0);
     file.read_exact(buffer)?;
-    *at = place.end;
+    *at = span.end;
     Ok(())
 }
 
@@ -578,22 +578,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_of_very_many_records_keeps_no_places_and_gives_them_all() {
+    async fn a_page_of_very_many_records_keeps_no_spans_and_gives_them_all() {
         let record = |number: usize| match number % 3 {
             0 => "{}".to_owned(),
             1 => format!("{{\"t\":{number}}}"),
             _ => format!("{{\"x\":\"{}\",\"t\":\"{number}\"}}", "é".repeat(number % 50)),
         };
-        for count in [MOST_PLACES - 1, MOST_PLACES, MOST_PLACES + 1, 2 * MOST_PLACES + 7] {
+        for count in [MAX_SPANS - 1, MAX_SPANS, MAX_SPANS + 1, 2 * MAX_SPANS + 7] {
             let records: Vec<_> = (0..count).map(record).collect();
             let page = format!("[{}]", records.join(" ,"));
             for in_memory in [u64::MAX, 10] {
                 let limits = PageLimits { in_memory, ..PageLimits::default() };
                 let page = read_page(response(pieces(&page, 9_999)), &watch(), limits).await.unwrap();
                 assert_eq!(page.record_count(), count);
-                assert!(
-                    page.split.records.len() <= MOST_PLACES && page.split.record_fields.len() <= MOST_PLACES
-                );
+                assert!(page.split.records.len() <= MAX_SPANS && page.split.record_fields.len() <= MAX_SPANS);
                 let (mut all, mut number) = (page.records(), 0);
                 while let Some(found) = all.next().unwrap() {
                     assert_eq!(found.bytes, records[number].as_bytes());
@@ -618,8 +616,8 @@ mod tests {
     #[tokio::test]
     async fn a_page_over_the_limit_is_refused_before_it_is_read_to_its_end() {
         let limits = PageLimits { page: 10, ..PageLimits::default() };
-        let endless = iter((0..).map(|_| Ok(Bytes::from_static(b"   ")))).boxed();
-        let answer = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: endless };
-        assert_eq!(read_page(answer, &watch(), limits).await.unwrap_err().kind(), ErrorKind::Limit);
+        let body = iter((0..).map(|_| Ok(Bytes::from_static(b"   ")))).boxed();
+        let response = Response { status: StatusCode::OK, headers: HeaderMap::new(), body };
+        assert_eq!(read_page(response, &watch(), limits).await.unwrap_err().kind(), ErrorKind::Limit);
     }
 }

@@ -14,22 +14,22 @@ use super::watch::{RECORDS, Watch};
 pub const MAX_DEPTH: usize = 1024;
 
 /// Where a value stands in a page, in bytes from its start.
-pub type Place = Range<u64>;
+pub type ByteSpan = Range<u64>;
 
 /// What a page holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
     /// The array of records.
-    pub array: Place,
+    pub array: ByteSpan,
     /// How many records it holds.
     pub count: usize,
     /// Each record, in order; none of a page that holds more than were to be [kept](Splitter::keeping).
-    pub records: Vec<Place>,
-    /// For each of these its watched members, in the order they were asked for; `None` where a record lacks one.
+    pub records: Vec<ByteSpan>,
+    /// For each of these its watched members, in the order they were requested; `None` where a record lacks one.
     /// Of members with the same key the last one counts, as for most parsers.
-    pub record_fields: Vec<Option<Place>>,
+    pub record_fields: Vec<Option<ByteSpan>>,
     /// The watched members of the page.
-    pub page_fields: Vec<Option<Place>>,
+    pub page_fields: Vec<Option<ByteSpan>>,
     /// It holds no array, but what counts as an empty list instead.
     pub declared_empty: bool,
 }
@@ -170,7 +170,7 @@ pub struct Splitter<'w> {
     max_record: u64,
     max_records: usize,
     /// Places are kept up to so many records, and none beyond.
-    most_kept: usize,
+    max_kept: usize,
     offset: u64,
     state: SplitState,
     stack: Vec<Frame>,
@@ -197,7 +197,7 @@ impl<'w> Splitter<'w> {
             watch,
             max_record,
             max_records,
-            most_kept: usize::MAX,
+            max_kept: usize::MAX,
             offset: 0,
             state: SplitState::Mark(0),
             stack: Vec::new(),
@@ -213,16 +213,16 @@ impl<'w> Splitter<'w> {
         }
     }
 
-    /// Keeps no places of a page that holds more than `most` records: records of two bytes have places of many more. Such
-    /// a page is to be gone through again, see [`take_records`](Self::take_records).
-    pub fn keeping(mut self, most: usize) -> Self {
-        self.most_kept = most;
+    /// Keeps no spans of a page that holds more than `limit` records: records of two bytes have spans of many more. Such
+    /// a page is to be read again, see [`take_records`](Self::take_records).
+    pub fn keeping(mut self, limit: usize) -> Self {
+        self.max_kept = limit;
         self
     }
 
     /// The records that were completed since this was called last, with their watched members: for going through a page
     /// without keeping all places.
-    pub fn take_records(&mut self, records: &mut Vec<Place>, fields: &mut Vec<Option<Place>>) {
+    pub fn take_records(&mut self, records: &mut Vec<ByteSpan>, fields: &mut Vec<Option<ByteSpan>>) {
         records.clear();
         records.append(&mut self.split.records);
         fields.clear();
@@ -257,7 +257,7 @@ impl<'w> Splitter<'w> {
         let empty = self.watch.empty();
         let problem = match self.state {
             SplitState::End if self.seen == Seen::Array => {
-                if self.split.count > self.most_kept {
+                if self.split.count > self.max_kept {
                     self.split.record_fields = Vec::new();
                 }
                 return Ok(self.split);
@@ -398,7 +398,7 @@ impl<'w> Splitter<'w> {
                 return Err(self.error(at, Problem::NotAnObject));
             }
             self.record_start = Some(start);
-            if self.split.count >= self.most_kept {
+            if self.split.count >= self.max_kept {
                 self.split.record_fields.clear();
             }
             self.split
@@ -496,21 +496,21 @@ impl<'w> Splitter<'w> {
         Ok(())
     }
 
-    fn end_record(&mut self, place: Place) -> Result<(), SplitError> {
-        let problem = if place.end - place.start > self.max_record {
+    fn end_record(&mut self, span: ByteSpan) -> Result<(), SplitError> {
+        let problem = if span.end - span.start > self.max_record {
             Problem::RecordTooLarge
         } else if self.split.count == self.max_records {
             Problem::TooManyRecords
         } else {
             self.split.count += 1;
-            if self.split.count <= self.most_kept {
-                self.split.records.push(place);
+            if self.split.count <= self.max_kept {
+                self.split.records.push(span);
             } else {
                 self.split.records = Vec::new();
             }
             return Ok(());
         };
-        Err(SplitError { offset: place.start, problem })
+        Err(SplitError { offset: span.start, problem })
     }
 
     /// Reads on in a string, from `at`; returns where it stopped.

@@ -23,11 +23,11 @@ impl Watch {
     /// them the members at `page_fields`. At most 31 fields in all.
     pub fn new(records: Pointer, record_fields: &[Pointer], page_fields: &[Pointer]) -> Self {
         debug_assert!(record_fields.len() + page_fields.len() < 32, "masks are 32 bits wide");
-        let of = |pointers: &[Pointer], in_record: bool| -> Vec<WatchedPath> {
+        let paths_at = |pointers: &[Pointer], in_record: bool| -> Vec<WatchedPath> {
             pointers.iter().map(|pointer| WatchedPath { pointer: pointer.clone(), in_record }).collect()
         };
-        let mut paths = of(record_fields, true);
-        paths.extend(of(page_fields, false));
+        let mut paths = paths_at(record_fields, true);
+        paths.extend(paths_at(page_fields, false));
         Self { records, paths, record_fields: record_fields.len(), empty: Empty::default() }
     }
 

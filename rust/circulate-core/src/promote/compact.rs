@@ -33,7 +33,7 @@ impl Promotion {
         tally: &CopyTally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
         // A group is held besides what is packed; if there is no room for both, packing gets what it can't do without.
-        let packing = self.memory.saturating_sub(limits.most).max(self.memory / 4);
+        let packing = self.memory.saturating_sub(limits.max_bytes).max(self.memory / 4);
         let mut compaction = Compaction::new(self, run, tally, packing);
         let mut grouper = Grouper::new(limits);
         for reference in &run.index.parts {
@@ -50,7 +50,7 @@ impl Promotion {
                     return Ok(None);
                 }
             }
-            grouper.tell(part.partitions);
+            grouper.take_partitions(part.partitions);
         }
         if let Some(group) = grouper.finish()
             && !compaction.add(group).await?
@@ -119,7 +119,7 @@ impl<'p> Compaction<'p> {
         let object = manifest::to_object(key.clone(), &part)?;
         let sha256 = sha256_hex(&object.bytes);
         create_same(&*promotion.to, object).await?;
-        self.told(key, sha256, &part);
+        self.list_part(key, sha256, &part);
         self.longest = self.longest.max(began.elapsed());
         Ok(true)
     }
@@ -138,7 +138,7 @@ impl<'p> Compaction<'p> {
         for object in &part.objects {
             self.tally.add(object, Created::Exists, &self.promotion.progress);
         }
-        self.told(key, sha256_hex(bytes), &part);
+        self.list_part(key, sha256_hex(bytes), &part);
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl<'p> Compaction<'p> {
         }
     }
 
-    fn told(&mut self, key: String, sha256: String, part: &Part) {
+    fn list_part(&mut self, key: String, sha256: String, part: &Part) {
         part.objects.iter().for_each(|object| self.totals.add(object));
         let records = part.objects.iter().map(|object| object.records).sum();
         self.parts.push(PartRef { key, sha256, objects: part.objects.len() as u64, records });
@@ -164,7 +164,7 @@ impl<'p> Compaction<'p> {
     /// Reads the objects of a group and packs them side by side, and puts them together in order.
     async fn pack(&self, group: &mut Group) -> Result<Packed> {
         let (format, compression) = (group.format, group.compression);
-        // Compressed anew it is about as large.
+        // Compressed again it is about as large.
         let room = usize::try_from(group.bytes() + group.bytes() / 16).unwrap_or_default();
         let mut all = Packed { bytes: Vec::with_capacity(room), ..Packed::default() };
         let members = stream::iter(std::mem::take(&mut group.objects)).map(|object| {

@@ -76,11 +76,11 @@ impl Promotion {
         if !whole {
             return Ok(None);
         }
-        let (there, told) = (tally.counts(), &run.index.totals);
-        if (there.objects, there.records, there.bytes) != (told.objects, told.records, told.bytes) {
+        let (there, totals) = (tally.counts(), &run.index.totals);
+        if (there.objects, there.records, there.bytes) != (totals.objects, totals.records, totals.bytes) {
             return Err(self.other_sums());
         }
-        Ok(Some((run.index.parts.clone(), told.clone())))
+        Ok(Some((run.index.parts.clone(), totals.clone())))
     }
 
     /// Finds a part on a task of its own: it is not to wait while we wait for room.

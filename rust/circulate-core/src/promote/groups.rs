@@ -11,18 +11,19 @@ pub struct Limits {
     /// A group of so many bytes is closed. Default 64 MB.
     pub enough: u64,
     /// No group has more, but one of a single object. Default 128 MB.
-    pub most: u64,
-    /// The most objects, so that a list of them is never long. Default 100,000.
+    #[serde(rename = "most")]
+    pub max_bytes: u64,
+    /// Object limit, so that a list of them is never long. Default 100,000.
     pub objects: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { enough: 64_000_000, most: 128_000_000, objects: 100_000 }
+        Self { enough: 64_000_000, max_bytes: 128_000_000, objects: 100_000 }
     }
 }
 
-/// Consecutive objects of one hour, format and compression, or none if only partitions are left to tell of.
+/// Consecutive objects of one hour, format and compression, or none if only partitions are left to list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) format: Format,
@@ -48,7 +49,7 @@ impl Group {
         self.objects.is_empty()
             || (self.format, self.compression, self.folder()) == (format, compression, folder(&object.key))
                 && self.bytes < limits.enough
-                && self.bytes.saturating_add(object.bytes) <= limits.most
+                && self.bytes.saturating_add(object.bytes) <= limits.max_bytes
                 && self.objects.len() < limits.objects
     }
 }
@@ -86,7 +87,7 @@ impl Grouper {
     }
 
     /// Takes the partitions of a part whose objects were taken.
-    pub(super) fn tell(&mut self, partitions: Vec<PartitionEntry>) {
+    pub(super) fn take_partitions(&mut self, partitions: Vec<PartitionEntry>) {
         self.open.partitions.extend(partitions);
     }
 
@@ -130,9 +131,9 @@ mod tests {
             sizes in proptest::collection::vec((1u64..40, 0u8..8, any::<bool>()), 0..80),
             enough in 1u64..50,
             above in 0u64..50,
-            most_objects in 1usize..10,
+            max_objects in 1usize..10,
         ) {
-            let limits = Limits { enough, most: enough + above, objects: most_objects };
+            let limits = Limits { enough, max_bytes: enough + above, objects: max_objects };
             let mut hour = 0;
             let objects: Vec<_> = sizes.iter().enumerate().map(|(n, (bytes, later, lines))| {
                 hour += u8::from(*later == 0);
@@ -143,14 +144,14 @@ mod tests {
             prop_assert_eq!(&all, &objects, "nothing is lost, twice or out of order");
             for (n, group) in groups.iter().enumerate() {
                 let bytes: u64 = group.objects.iter().map(|object| object.bytes).sum();
-                prop_assert!(bytes <= limits.most || group.objects.len() == 1);
+                prop_assert!(bytes <= limits.max_bytes || group.objects.len() == 1);
                 prop_assert!(group.objects.len() <= limits.objects);
                 prop_assert!(group.objects.iter().all(|object| folder(&object.key) == group.folder()));
                 // It was closed for a reason.
                 if let Some(next) = groups.get(n + 1) {
                     let first = &next.objects[0];
                     prop_assert!(
-                        bytes >= limits.enough || bytes + first.bytes > limits.most
+                        bytes >= limits.enough || bytes + first.bytes > limits.max_bytes
                             || group.objects.len() == limits.objects
                             || next.format != group.format || next.folder() != group.folder()
                     );
@@ -160,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_told_of_even_if_there_are_no_objects() {
+    fn partitions_are_listed_even_if_there_are_no_objects() {
         assert_eq!(Grouper::new(Limits::default()).finish(), None);
         let mut grouper = Grouper::new(Limits::default());
         let partition =
             serde_json::from_str(r#"{"partition": {"id": "0oa1"}, "outcome": "gone", "records": 0}"#);
-        grouper.tell(vec![partition.unwrap()]);
+        grouper.take_partitions(vec![partition.unwrap()]);
         let last = grouper.finish().unwrap();
         assert_eq!((last.objects.len(), last.partitions.len()), (0, 1));
     }

@@ -70,7 +70,7 @@ impl Promotion {
     async fn mark(&self, run: &Run) -> Result<()> {
         let now = self.store.now().await?;
         let until = later(now, self.stop.left().unwrap_or_default());
-        promoting(&*self.store, &run.pk, &run.index.run_id, until).await?;
+        promoting(&*self.store, &run.stream, &run.index.run_id, until).await?;
         // It may have been given up before that.
         self.allowed(run).await
     }
@@ -91,8 +91,8 @@ impl Promotion {
                 .with("in", self.from.uri()));
         };
         let index: Index = manifest::parse(key, &bytes)?;
-        let (source, account, endpoint) = (&index.source, &index.account, &index.endpoint);
-        let keys = StreamKeys::new(source, account, endpoint, &index.run_id, index.started_at);
+        let stream = index.stream_id();
+        let keys = StreamKeys::new(&stream, &index.run_id, index.started_at);
         if keys.index() != *key {
             return Err(Error::new(
                 ErrorKind::Mismatch,
@@ -102,8 +102,7 @@ impl Promotion {
             .with("key", key)
             .with("run", &index.run_id));
         }
-        let pk = format!("{source}#{account}#{endpoint}");
-        Ok(Run { sha256: sha256_hex(&bytes), keys, pk, index })
+        Ok(Run { sha256: sha256_hex(&bytes), keys, stream, index })
     }
 
     /// Only a run that counts, or that waits to be decided on, may be promoted.
@@ -111,15 +110,15 @@ impl Promotion {
         let wrong = |what: &str| {
             Error::new(ErrorKind::State, "promote", what.to_owned()).with("run", &run.index.run_id)
         };
-        let Some(known) = StreamState::run(&*self.store, &run.pk, &run.index.run_id).await? else {
+        let Some(known) = StreamState::run(&*self.store, &run.stream, &run.index.run_id).await? else {
             return Err(wrong("state does not know the run of this manifest")
-                .with("stream", &run.pk)
+                .with("stream", &run.stream)
                 .hint("name the state that it was pulled with (--state)"));
         };
         match known.status {
             RunStatus::Open => {
-                let told = wrong("the run is not finished: the next pull commits it").temporary();
-                return Err(told.hint("pull the stream once more, then promote"));
+                let unfinished = wrong("the run is not finished: the next pull commits it").temporary();
+                return Err(unfinished.hint("pull the stream once more, then promote"));
             }
             RunStatus::Abandoned => {
                 return Err(wrong("the run was abandoned: its manifest does not count")
@@ -147,7 +146,7 @@ impl Promotion {
     }
 
     /// Reads what the index names, before anything is written: all parts are there and as they were written, and together
-    /// they are what the index tells. Nothing that they name is of another stream.
+    /// they are what the index says. Nothing that they name is of another stream.
     async fn check(&self, run: &Run) -> Result<()> {
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut parts = parts.map(|part| self.sums_of(run, part)).buffered(PARTS_AT_ONCE);
@@ -155,8 +154,8 @@ impl Promotion {
         while let Some(sums) = parts.try_next().await? {
             (objects, records, bytes) = (objects + sums.objects, records + sums.records, bytes + sums.bytes);
         }
-        let told = &run.index.totals;
-        if (objects, records, bytes) == (told.objects, told.records, told.bytes) {
+        let totals = &run.index.totals;
+        if (objects, records, bytes) == (totals.objects, totals.records, totals.bytes) {
             return Ok(());
         }
         Err(self.other_sums())
@@ -231,11 +230,13 @@ impl Promotion {
         }
     }
 
-    /// Commits a pending run. Somebody else may do the same at this moment.
+    /// Commits a pending run. Somebody else may do the same at the same time.
     async fn commit(&self, run: &Run) -> Result<()> {
         let run_id = &run.index.run_id;
-        let Err(error) = decide(&*self.store, &run.pk, run_id, Decision::Commit).await else { return Ok(()) };
-        let known = StreamState::run(&*self.store, &run.pk, run_id).await?;
+        let Err(error) = decide(&*self.store, &run.stream, run_id, Decision::Commit).await else {
+            return Ok(());
+        };
+        let known = StreamState::run(&*self.store, &run.stream, run_id).await?;
         if known.is_some_and(|known| known.status == RunStatus::Committed) { Ok(()) } else { Err(error) }
     }
 }

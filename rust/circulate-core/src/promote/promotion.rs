@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::Index;
 use crate::lake::sink::Sink;
+use crate::lake::stream_id::StreamId;
 use crate::progress::Progress;
 use crate::state::StateStore;
 use crate::stop::Stop;
@@ -37,14 +38,13 @@ pub struct Promotion {
     pub stop: Stop,
 }
 
-/// The run as its manifest tells.
+/// The run as its manifest has it.
 pub(super) struct Run {
     pub(super) index: Index,
     /// SHA-256 of the index.
     pub(super) sha256: String,
     pub(super) keys: StreamKeys,
-    /// `source#account#endpoint`.
-    pub(super) pk: String,
+    pub(super) stream: StreamId,
 }
 
 impl Promotion {

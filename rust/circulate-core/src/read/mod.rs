@@ -54,7 +54,7 @@ pub struct Read {
 const BATCHES_AHEAD: usize = 1;
 
 impl Read {
-    /// Begins to ask. Dropping what it returns stops the asking.
+    /// Begins to send requests. Dropping what it returns stops them.
     pub fn start(self) -> Reading {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         let bounded = self.window.since.is_some() || self.window.until.is_some();
@@ -95,7 +95,7 @@ pub struct Reading {
 
 impl Reading {
     /// The next batch: a JSON array of records as received. `None` once the list was read to its end; an error if it was
-    /// not, also if that was because it was asked to stop.
+    /// not, also if that was because it was to stop.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         if let Some(batch) = self.batches.recv().await {
             return Ok(Some(batch));

@@ -202,7 +202,7 @@ fn base16(run: &[Unit]) -> Vec<Unit> {
 }
 
 /// The lowest byte of `bits`, made of some characters.
-fn byte(bits: u32, of: &[Unit]) -> Unit {
+fn byte(bits: u32, units: &[Unit]) -> Unit {
     let char = char::from_u32(bits & 0xff).unwrap_or_default();
-    Unit { char, start: of[0].start, end: of[of.len() - 1].end }
+    Unit { char, start: units[0].start, end: units[units.len() - 1].end }
 }

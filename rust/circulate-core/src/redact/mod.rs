@@ -5,7 +5,7 @@
 //! a character in between, in two pieces. So a text is compared in every form that it decodes to, by its letters, digits
 //! and punctuation alone, and any [`WINDOW`] characters in a row of a secret count as one.
 //!
-//! Every [`Secret`](crate::secrets::Secret) is known to the redactor of the process from the moment it exists, and every
+//! Every [`Secret`](crate::secrets::Secret) is known to the redactor of the process from the time it exists, and every
 //! [`Error`](crate::error::Error), note and name of a gap passes it when it is made a text.
 
 use std::borrow::Cow;
@@ -21,10 +21,10 @@ mod decode;
 
 /// Characters in a row of a secret that are hidden, wherever they stand. A shorter secret is hidden as a whole.
 const WINDOW: usize = 12;
-/// A secret of fewer characters is hidden where it stands as a word of its own: inside of other words it is no echo. One
+/// A secret of fewer characters is hidden where it stands as a word of its own: inside of other words it is not an echo. One
 /// that is nothing but letters of one case is a word of some language, which no text could do without.
 const SHORT: usize = 8;
-/// A text of fewer characters is no secret worth the name.
+/// A text of fewer characters is not a secret worth the name.
 const SHORTEST: usize = 3;
 /// Secrets that are remembered, of those used last: tokens are renewed.
 const REMEMBERED: usize = 128;
@@ -34,10 +34,10 @@ const ONCE_REMEMBERED: usize = 32;
 const ROUNDS: usize = 4;
 /// What stands for a secret.
 const HIDDEN: &str = "***";
-/// Query parameters whose values say what was asked for and nothing about anyone.
+/// Query parameters whose values say what was requested and nothing about anyone.
 const PLAIN_PARAMETERS: [&str; 6] = ["limit", "filter", "since", "until", "sortOrder", "type"];
 
-/// Makes texts fit to be shown, and hides the secrets it was told of, wherever they turn up.
+/// Makes texts fit to be shown, and hides the secrets it knows, wherever they turn up.
 #[derive(Default)]
 pub struct Redactor {
     known: RwLock<KnownSecrets>,
@@ -93,20 +93,20 @@ impl Redactor {
         }
     }
 
-    /// `text` on one line of at most `most` characters: control characters, bidirectional overrides and what takes no
-    /// place as escapes, secrets as `***`. A text that was cut says how long it was.
-    pub fn shown(&self, text: &str, most: usize) -> String {
-        self.fit(text, most, false)
+    /// `text` on one line of at most `limit` characters: control characters, bidirectional overrides and what has no
+    /// width as escapes, secrets as `***`. A text that was cut says how long it was.
+    pub fn shown(&self, text: &str, limit: usize) -> String {
+        self.fit(text, limit, false)
     }
 
     /// The same of bytes that may be no UTF-8, such as those of a header.
-    pub fn shown_bytes(&self, bytes: &[u8], most: usize) -> String {
-        self.shown(&text_of(bytes), most)
+    pub fn shown_bytes(&self, bytes: &[u8], limit: usize) -> String {
+        self.shown(&text_of(bytes), limit)
     }
 
     /// `text` with its line breaks and tabs, as an excerpt of a file of the user's has them.
-    pub fn shown_lines(&self, text: &str, most: usize) -> String {
-        self.fit(text, most, true)
+    pub fn shown_lines(&self, text: &str, limit: usize) -> String {
+        self.fit(text, limit, true)
     }
 
     /// Whether a whole secret stands in `text`, in whatever form.
@@ -150,8 +150,8 @@ impl Redactor {
     }
 
     /// The text with escapes, without secrets, and cut. Of a text that will be cut, only so much is looked at as may be shown.
-    fn fit(&self, text: &str, most: usize, lines: bool) -> String {
-        let end = text.char_indices().nth(most.saturating_mul(4).saturating_add(4096)).map(|(at, _)| at);
+    fn fit(&self, text: &str, limit: usize, lines: bool) -> String {
+        let end = text.char_indices().nth(limit.saturating_mul(4).saturating_add(4096)).map(|(at, _)| at);
         let seen = &text[..end.unwrap_or(text.len())];
         let hidden = self.known.read().unwrap_or_else(PoisonError::into_inner).found_in(seen);
         let (mut clean, mut at) = (String::with_capacity(seen.len()), 0);
@@ -161,7 +161,7 @@ impl Redactor {
             at = end;
         }
         escape(&seen[at..], lines, &mut clean);
-        let over = clean.char_indices().nth(most).map(|(at, _)| at);
+        let over = clean.char_indices().nth(limit).map(|(at, _)| at);
         if over.is_none() && end.is_none() {
             return clean;
         }
@@ -230,16 +230,16 @@ impl KnownSecrets {
     }
 
     fn find(&self, form: &[Unit], found: &mut Vec<(usize, usize)>) {
-        let places: Vec<_> = (0..form.len()).filter(|at| counts(form[*at].char)).collect();
+        let positions: Vec<_> = (0..form.len()).filter(|at| counts(form[*at].char)).collect();
         let folded = folded(form.iter().map(|unit| unit.char));
-        // A character that is no ASCII takes several bytes; it is rare enough to be compared by its place alone.
-        let places: Vec<_> = places
+        // A character outside ASCII takes several bytes; it is rare enough to be compared by its position alone.
+        let positions: Vec<_> = positions
             .iter()
             .flat_map(|at| std::iter::repeat_n(*at, form[*at].char.to_ascii_lowercase().len_utf8()))
             .collect();
         for length in &self.lengths {
             for (first, window) in folded.windows(*length).enumerate() {
-                let (from, to) = (places[first], places[first + length - 1]);
+                let (from, to) = (positions[first], positions[first + length - 1]);
                 let whole = *length >= SHORT || is_word(form, from, to);
                 if self.windows.contains_key(&packed(window)) && whole {
                     found.push((form[from].start, form[to].end));
@@ -315,7 +315,7 @@ fn packed(window: &[u8]) -> EchoWindow {
     (window.iter().fold(0, |packed, byte| packed << 8 | u128::from(*byte)), window.len())
 }
 
-/// Bytes as text, those that are no UTF-8 as escapes.
+/// Bytes as text, those that are not UTF-8 as escapes.
 pub(crate) fn text_of(bytes: &[u8]) -> String {
     bytes.utf8_chunks().fold(String::with_capacity(bytes.len()), |mut text, chunk| {
         text.push_str(chunk.valid());

@@ -12,7 +12,7 @@ use super::fetch::{Step, stored_url};
 use super::learning::Learning;
 use super::pull::Pull;
 use crate::api::client::Client;
-use crate::api::http::{LACKS_SCOPE, server_date};
+use crate::api::http::{MISSING_SCOPE, server_date};
 use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
@@ -42,7 +42,7 @@ pub(super) struct Attempted {
 pub(super) enum AttemptEnd {
     /// The list was read to its end.
     OfTheList,
-    /// Something asked the run to stop.
+    /// Something requested the run to stop.
     Early(StopReason),
     /// The API no longer knows the page where an earlier attempt stopped.
     PageForgotten(Error),
@@ -117,18 +117,18 @@ impl<'p> Attempt<'p> {
     }
 
     /// Page addresses hold cursors that an API forgets after a while. This one was taken from a checkpoint, not from a page
-    /// just read, and is refused as it stands; or it is of the place that the account has moved away from.
+    /// just read, and is refused as it stands; or it is of the address that the account has moved away from.
     pub(super) fn is_forgotten(&self, error: &Error, url: Option<&str>) -> bool {
         let held = &self.held.position;
         let open = held.plan.iter().flat_map(|plan| &plan.open);
         let mut stored = open.map(|open| &open.next_url).chain([&held.next_url]);
         let refused = matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound);
-        url.is_some_and(|url| refused || self.is_of_another_place(url))
+        url.is_some_and(|url| refused || self.is_at_another_address(url))
             && stored.any(|stored| stored.as_deref() == url)
     }
 
-    /// Whether a stored page address is not of where the account is now.
-    pub(super) fn is_of_another_place(&self, url: &str) -> bool {
+    /// Whether a stored page address is not at the address that the account has now.
+    pub(super) fn is_at_another_address(&self, url: &str) -> bool {
         stored_url(url).is_ok_and(|url| !self.pull.account.is_at_home(&url))
     }
 
@@ -209,18 +209,18 @@ const BELIEVED_AHEAD: Duration = Duration::from_hours(24);
 /// How far it may be behind: a clock that nobody ever set begins in 1970 or in 2000.
 const BELIEVED_BEHIND: Duration = Duration::from_hours(365 * 24);
 
-/// The server's `Date`, unless it is no time or so far from ours that no clock is wrong by so much: a bound that never comes
-/// would let the watermark outrun the run, and one that is long past would request everything again for ever.
+/// The server's `Date`, unless it is not a time, or so far from ours that no clock is wrong by so much: a bound that never
+/// comes would let the watermark outrun the run, and one that is long past would request everything again for ever.
 fn usable_date(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     server_date(headers)
         .filter(|date| *date <= later(now, BELIEVED_AHEAD) && *date >= earlier(now, BELIEVED_BEHIND))
 }
 
-/// Whether an error is how the API says that the account lacks the feature.
+/// Whether an error is how the API says that the account does not have the feature.
 pub(super) fn is_unavailable(stream: &StreamSpec, error: &Error) -> bool {
-    let (Some(rule), Some((status, code))) = (&stream.unavailable, error.answer()) else { return false };
-    // What a token lacks says nothing of what the account has.
-    if code == Some(LACKS_SCOPE) {
+    let (Some(rule), Some((status, code))) = (&stream.unavailable, error.response()) else { return false };
+    // What a token may not do says nothing of what the account has.
+    if code == Some(MISSING_SCOPE) {
         return false;
     }
     rule.statuses.contains(&status) || code.is_some_and(|code| rule.codes.iter().any(|known| known == code))

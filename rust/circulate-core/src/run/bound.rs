@@ -27,7 +27,7 @@ fn is_dated_ahead(position: &Position) -> bool {
 impl Pull {
     /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
     pub(super) fn next_bound(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
-        // What was refused is to be asked for again, and an account that lacks the feature was asked for nothing.
+        // What was refused is to be requested again, and of an account without the feature nothing was requested.
         let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
         let stays = held.run.mode == Mode::Window
             || refused

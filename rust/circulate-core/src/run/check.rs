@@ -19,21 +19,23 @@ use crate::progress::{Progress, Quota};
 use crate::run::first_page;
 use crate::stop::Stop;
 
-/// What the API answered.
+/// What a check of an account found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checked {
-    /// The account asked.
+    /// The account.
     pub account: String,
-    /// Seconds until the answer.
+    /// Seconds until the response.
     pub seconds: f64,
     /// Whether it signed in by OAuth.
     pub oauth: bool,
     /// The OAuth scopes that the streams need, which an access token was got for if it signed in so; `None` if their
-    /// definitions do not tell.
+    /// definitions do not name them.
     pub scopes: Option<BTreeSet<String>>,
-    /// Whether the API itself was asked. It is not, if the check would need a scope that the streams do not.
-    pub asked: bool,
-    /// The quota it told.
+    /// Whether anything was requested of the API itself. Nothing is, if the check would need a scope that the streams do
+    /// not.
+    #[serde(rename = "asked")]
+    pub requested: bool,
+    /// The quota that it reported.
     pub quota: Option<Quota>,
     /// Share of the quota that is left to others.
     pub headroom: Option<f64>,
@@ -48,7 +50,7 @@ pub struct Checked {
 pub struct CheckedList {
     /// `source.endpoint`.
     pub stream: String,
-    /// Records on it; `None` of a child stream that has no parent to ask.
+    /// Records on it; `None` of a child stream that has no parent.
     pub records: Option<usize>,
     /// How the list ends there; `None` if it leads to a next page.
     #[serde(flatten)]
@@ -62,7 +64,7 @@ pub async fn check(
     connection: &Connection,
     streams: &[Definition],
 ) -> Result<Checked> {
-    let check = source.check.as_ref().ok_or_else(|| untold(source))?;
+    let check = source.check.as_ref().ok_or_else(|| unnamed(source))?;
     let needed: BTreeSet<_> = check.scopes.iter().cloned().collect();
     let scopes = match streams {
         [] => Some(needed.clone()),
@@ -74,12 +76,12 @@ pub async fn check(
     };
     let authorize = sign_in(source, account, connection, scopes.as_ref())?;
     let oauth = matches!(account.auth(), Auth::Oauth2(_));
-    let asked = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
+    let requested = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
     let began = Instant::now();
     let progress = Arc::new(Progress::default());
     let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let url = account.url(&check.path, query);
-    let date = if asked {
+    let date = if requested {
         let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
         let retry = Retry::new(once, Jitter::random());
         let stop = Stop::new(None);
@@ -107,7 +109,7 @@ pub async fn check(
         seconds: elapsed.as_secs_f64(),
         oauth,
         scopes,
-        asked,
+        requested,
         quota: progress.snapshot().quota,
         headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
         server_date: date,
@@ -144,7 +146,7 @@ async fn check_lists(
     Ok(lists)
 }
 
-fn untold(source: &Source) -> Error {
+fn unnamed(source: &Source) -> Error {
     let what = format!("the definition of `{}` does not say what to request for a check", source.source);
     Error::new(ErrorKind::Definition, "check", what)
         .hint("add `check: {path: ...}`, or take a sample of a stream")

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, AttemptEnd, TASK};
-use crate::MOST_OF_TEXT;
+use crate::MAX_TEXT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Recent;
 use crate::lake::manifest::{
@@ -36,7 +36,7 @@ impl Attempt<'_> {
         if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
             chunks.push(&[]);
         }
-        // All that is no object goes with the last of them.
+        // All that is not an object goes with the last of them.
         let last = chunks.pop();
         for chunk in chunks {
             self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
@@ -110,7 +110,7 @@ impl Attempt<'_> {
 
     /// The account lacks the feature: there is nothing to have, and the run is complete.
     pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<AttemptEnd> {
-        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
+        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MAX_TEXT));
         self.note_end(None, 1, EndKind::Unavailable.into());
         self.position.finished = true;
         self.checkpoint().await?;
@@ -118,7 +118,7 @@ impl Attempt<'_> {
     }
 
     /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need
-    /// not ask for it again.
+    /// not request it again.
     pub(super) async fn end_by(&mut self, error: Error, url: Option<&str>) -> Result<AttemptEnd> {
         if error.kind() == ErrorKind::Cycle {
             return Ok(AttemptEnd::Condemned(error));

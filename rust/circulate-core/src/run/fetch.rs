@@ -21,7 +21,7 @@ use crate::redact::Redactor;
 use crate::state::PaginatorProof;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Pages that wait to be taken in while the next one is asked for.
+/// Pages that wait to be taken in while the next one is requested.
 const PAGES_AHEAD: usize = 1;
 
 /// A page and where it leads.
@@ -63,7 +63,7 @@ pub(super) fn stored_url(url: &str) -> Result<Url> {
     })
 }
 
-/// The first page of `stream`, or of a partition of it, for the part of time that `rule` can ask for.
+/// The first page of `stream`, or of a partition of it, for the part of time that `rule` can filter by.
 pub(super) fn first_url(
     account: &Account,
     stream: &StreamSpec,
@@ -85,7 +85,7 @@ pub(super) fn first_url(
     Ok(account.url(&partition.path(&stream.path)?, pairs))
 }
 
-/// The query parameters that ask for a part of time.
+/// The query parameters that select a period.
 fn window_parameters(rule: &Incremental, window: &Window) -> Result<BTreeMap<String, String>> {
     let fill = |template: &Template, bound: Option<Timestamp>| {
         let Some(bound) = bound.map(rfc3339_millis) else { return Ok(None) };

@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use super::pull::Pull;
 use crate::error::Result;
+use crate::lake::stream_id::StreamId;
 use crate::state::{Expect, Learned, LearnedProof, Paginators, StateStore};
 
 /// What is known of the paginator of a stream, shared by all of its lists.
@@ -14,7 +15,7 @@ pub(super) type SharedProof = Arc<Mutex<LearnedProof>>;
 /// The paginators of a stream and of its parents.
 #[derive(Debug)]
 pub(super) struct Learning {
-    pk: String,
+    stream: StreamId,
     spec_hash: String,
     own: (String, SharedProof),
     parents: Option<(String, SharedProof)>,
@@ -26,17 +27,16 @@ impl Learning {
     /// What earlier runs have learned.
     pub(super) async fn read(pull: &Pull) -> Result<Self> {
         let definition = &pull.definition;
-        let (source, endpoint) = (&definition.source.source, definition.endpoint.endpoint.to_string());
-        let pk = format!("{source}#{}#{endpoint}", pull.account.name());
+        let stream = pull.stream_id();
         let spec_hash = definition.spec_hash()?;
-        let (known, version) = Paginators::read(&*pull.store, &pk).await?;
+        let (known, version) = Paginators::read(&*pull.store, &stream).await?;
         let shared = |endpoint: String| {
             let proof = known.proof(&endpoint, &spec_hash);
             (endpoint, Arc::new(Mutex::new(LearnedProof { proof, is_news: false })))
         };
-        let own = shared(endpoint);
+        let own = shared(definition.endpoint.endpoint.to_string());
         let parents = definition.parent.as_ref().map(|parent| shared(parent.endpoint.to_string()));
-        Ok(Self { pk, spec_hash, own, parents, known, version })
+        Ok(Self { stream, spec_hash, own, parents, known, version })
     }
 
     /// Of the stream's own lists.
@@ -61,7 +61,7 @@ impl Learning {
                 news = true;
             }
         }
-        if news && let Ok(Some(version)) = self.known.write(store, &self.pk, self.version).await {
+        if news && let Ok(Some(version)) = self.known.write(store, &self.stream, self.version).await {
             self.version = version;
         }
     }

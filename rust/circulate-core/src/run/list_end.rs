@@ -106,8 +106,8 @@ impl Fetcher {
 
     /// Whether a page has as many records as were requested.
     fn is_full(&self, page: &Page, request: &PageRequest) -> bool {
-        let (records, most) = (page.record_count(), request.asked_for().or(self.page_size));
-        records > 0 && most == Some(records)
+        let (records, requested) = (page.record_count(), request.requested_size().or(self.page_size));
+        records > 0 && requested == Some(records)
     }
 
     /// A full page without a next one, once more: it may have lost its link. Returns where it leads then.
@@ -141,7 +141,7 @@ impl Fetcher {
             headers: &page.headers,
             envelope,
             records: page.record_count(),
-            requested: request.asked_for(),
+            requested: request.requested_size(),
             filtered: sends_filter(&self.stream, &request.url),
         })
     }
@@ -158,12 +158,12 @@ impl Fetcher {
         }
         let mut smaller = request.clone();
         let fewer = u32::try_from(records - 1).unwrap_or(u32::MAX);
-        if !smaller.ask_for(fewer) {
+        if !smaller.set_size(fewer) {
             return Ok(EndKind::Assumed.into());
         }
         let page = match self.fetch(&mut smaller).await {
             Ok(page) => page,
-            // It may have a least page size that nobody told us.
+            // It may have a least page size that is not known here.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -190,7 +190,7 @@ impl Fetcher {
             proof.set(PaginatorProof::Assumed);
             return Ok(EndKind::Assumed.into());
         }
-        if none || smaller.asked_for() != Some(page.record_count()) {
+        if none || smaller.requested_size() != Some(page.record_count()) {
             return Ok(EndKind::Assumed.into());
         }
         let hint = hints.map(|hint| format!("; {}", shown(&smaller, &hint, records))).unwrap_or_default();
@@ -212,8 +212,8 @@ fn shown(request: &PageRequest, evidence: &Evidence, records: usize) -> String {
         }
         None => String::new(),
     };
-    let place = redactor.shown(&evidence.place, SHOWN);
-    format!("{place} is `{value}`, and {records} records were read{way_out}")
+    let location = redactor.shown(&evidence.location, SHOWN);
+    format!("{location} is `{value}`, and {records} records were read{way_out}")
 }
 
 /// The most characters of a value that are shown.

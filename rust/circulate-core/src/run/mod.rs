@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::MOST_OF_TEXT;
+use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry};
 use crate::catalog::StreamSpec;
@@ -62,7 +62,7 @@ enum Ended {
 
 enum NextStep {
     Done,
-    /// It was not the run that was asked for.
+    /// It was not the run that was requested.
     Another,
     /// As this run was begun.
     StartOver(Box<RunItem>),
@@ -75,32 +75,32 @@ impl Pull {
         let error = self.protocol(&mut report).await.err();
         if let Some(error) = &error {
             report.status = Verdict::Failed;
-            report.stopped_by = Some(Redactor::shared().shown(&error.to_string(), MOST_OF_TEXT));
+            report.stopped_by = Some(Redactor::shared().shown(&error.to_string(), MAX_TEXT));
         }
         Outcome { report, error }
     }
 
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
-        let asked = self.wanted()?;
-        let mut wanted = asked.clone();
+        let requested = self.request()?;
+        let mut request = requested.clone();
         loop {
-            wanted = match Box::pin(self.one_run(Arc::clone(&client), &wanted, &asked, report)).await? {
+            request = match Box::pin(self.one_run(Arc::clone(&client), &request, &requested, report)).await? {
                 NextStep::Done => return Ok(()),
-                // What was unfinished is done with; now what was asked for.
-                NextStep::Another => asked.clone(),
+                // What was unfinished is done with; now what was requested.
+                NextStep::Another => requested.clone(),
                 // The API has forgotten the page where the unfinished run stood.
                 NextStep::StartOver(run) => RunRequest {
                     mode: run.mode,
-                    window: if run.mode == Mode::Window { run.window } else { asked.window.clone() },
+                    window: if run.mode == Mode::Window { run.window } else { requested.window.clone() },
                     pending: run.pending_seconds.map(Duration::from_secs),
-                    idempotency_key: asked
+                    idempotency_key: requested
                         .idempotency_key
                         .clone()
-                        .filter(|_| run.idempotency_key == asked.idempotency_key),
+                        .filter(|_| run.idempotency_key == requested.idempotency_key),
                     replaces: Some(run.run_id),
                     continuation: None,
-                    ..asked.clone()
+                    ..requested.clone()
                 },
             }
         }
@@ -109,11 +109,11 @@ impl Pull {
     async fn one_run(
         &self,
         client: Arc<Client>,
-        wanted: &RunRequest,
-        asked: &RunRequest,
+        request: &RunRequest,
+        requested: &RunRequest,
         report: &mut Report,
     ) -> Result<NextStep> {
-        let held = match self.open(wanted.clone()).await? {
+        let held = match self.open(request.clone()).await? {
             Acquired::LeasedRun(held) => Arc::new(*held),
             Acquired::Busy(busy) => {
                 report.busy(busy);
@@ -126,8 +126,8 @@ impl Pull {
                 return Ok(NextStep::Done);
             }
         };
-        if held.run.spec_hash != wanted.spec_hash && !held.position.finished {
-            held.begin_anew().await?;
+        if held.run.spec_hash != request.spec_hash && !held.position.finished {
+            held.start_over().await?;
             self.progress.note("the unfinished run is of another definition: starting over".to_owned());
             return Ok(NextStep::StartOver(Box::new(held.run.clone())));
         }
@@ -154,9 +154,9 @@ impl Pull {
                 let key = self.keys(&held).index();
                 settle(&held, &key).await?;
                 report.complete(&index, key);
-                let other = held.run.mode != asked.mode
-                    || held.run.mode == Mode::Window && held.run.window != asked.window;
-                if other && asked.continuation.is_none() && self.stop.reason().is_none() {
+                let other = held.run.mode != requested.mode
+                    || held.run.mode == Mode::Window && held.run.window != requested.window;
+                if other && requested.continuation.is_none() && self.stop.reason().is_none() {
                     self.progress.note(format!(
                         "the unfinished {} run is complete: now what was asked for",
                         held.run.mode.as_str()
@@ -173,7 +173,7 @@ impl Pull {
                 report.partial(reason, in_words, self.store.now().await?);
             }
             Ok(Ended::Forgotten(error)) => {
-                held.begin_anew().await?;
+                held.start_over().await?;
                 self.progress.note(format!("the API no longer knows the page where the unfinished run stopped ({error}): starting over"));
                 return Ok(NextStep::StartOver(Box::new(held.run.clone())));
             }
@@ -183,7 +183,7 @@ impl Pull {
                 return Err(error);
             }
             Err(error) => {
-                // If the store is out of reach too, the lease lapses by itself; the first error is the one to tell.
+                // If the store is out of reach too, the lease lapses by itself; the first error is the one to report.
                 let why = error.to_string();
                 if position.is_blank() {
                     // There is nothing to go on with.
@@ -205,15 +205,15 @@ impl Pull {
 
     /// Opens a run. `restart` gives an unfinished one up first; but one whose list was read to its end may be visible
     /// already, or become so by a worker that still believes in it, so that one is brought to its end instead.
-    async fn open(&self, mut wanted: RunRequest) -> Result<Acquired> {
+    async fn open(&self, mut request: RunRequest) -> Result<Acquired> {
         let state = self.state();
         self.check_history().await?;
         self.check_layout().await?;
         loop {
-            let mut opening = state.open(&wanted).await?;
+            let mut opening = state.open(&request).await?;
             let Acquired::LeasedRun(held) = &mut opening else { return Ok(opening) };
             held.position = self.read_position(&held.position).await?;
-            if !(wanted.restart && held.resumed) {
+            if !(request.restart && held.resumed) {
                 return Ok(opening);
             }
             if held.position.finished {
@@ -222,7 +222,7 @@ impl Pull {
             } else {
                 held.abandon().await?;
             }
-            wanted.restart = false;
+            request.restart = false;
         }
     }
 
@@ -369,7 +369,7 @@ impl Pull {
         warnings
     }
 
-    fn wanted(&self) -> Result<RunRequest> {
+    fn request(&self) -> Result<RunRequest> {
         let options = &self.options;
         let incremental = self.stream().cursor_rule();
         if options.mode == Mode::Window && incremental.is_none() {
@@ -399,7 +399,7 @@ impl Pull {
         })
     }
 
-    /// A part of time that a polling stream can't be asked for is refused before a run is opened.
+    /// A period that can't be requested of a polling stream is refused before a run is opened.
     async fn check_history(&self) -> Result<()> {
         let Some(polling) = self.stream().polling.as_ref().filter(|_| self.options.mode == Mode::Window)
         else {
@@ -436,10 +436,8 @@ impl Pull {
     }
 
     fn state(&self) -> StreamState {
-        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
-        let stream = (source.as_str(), self.account.name(), endpoint.as_str());
         let lease = Lease { span: self.options.lease, worker_ends: self.options.worker_ends };
-        StreamState::new(Arc::clone(&self.store), stream, self.worker.clone(), lease, self.seed)
+        StreamState::new(Arc::clone(&self.store), self.stream_id(), self.worker.clone(), lease, self.seed)
     }
 }
 
@@ -497,5 +495,5 @@ mod tables_tests;
 mod ends_tests;
 
 #[cfg(test)]
-#[path = "tests/damage.rs"]
-mod damage_tests;
+#[path = "tests/corruption.rs"]
+mod corruption_tests;

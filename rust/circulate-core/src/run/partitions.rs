@@ -1,4 +1,4 @@
-//! Streams that are pulled in partitions: the children of each parent, values, windows of time. Several are asked for at a
+//! Streams that are pulled in partitions: the children of each parent, values, windows of time. Several are requested at a
 //! time; where each of them stands is in the checkpoint.
 
 use std::time::Duration;
@@ -18,23 +18,23 @@ use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart,
 use crate::page::{EndKind, LoopGuard};
 use crate::state::OpenPartition;
 
-/// Partitions that are asked for at the same time, as far as the quota and the API bear it.
+/// Partitions that are requested at the same time, as far as the quota and the API bear it.
 const PARTITIONS_AT_ONCE: usize = 8;
 /// What of a page may be in memory, as a part of what it may where one list is read: of each partition one page waits while
 /// another is read.
 const SHARE_OF_PAGE: u64 = 4;
-/// How much more than a window of time is asked for on either side.
+/// How much more than a window of time is requested on either side.
 const WINDOW_MARGIN: Duration = Duration::from_secs(1);
-/// If so many parents refuse or are not found before one has answered, all will.
+/// If so many parents refuse or are not found before one has responded, all will.
 const MAX_REFUSED_AT_FIRST: u64 = 10;
-/// Holes that are named in the index; the parts name them all.
+/// Gaps that are named in the index; the parts name them all.
 const MAX_GAPS_NAMED: usize = 1000;
 
 /// Partitions whose next page is on its way.
-type Asking = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
+type PageRequests = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
 
 impl Attempt<'_> {
-    /// Asks each parent for its children.
+    /// Requests the children of each parent.
     pub(super) async fn take_children(&mut self, parent: &Endpoint, rule: &Parent) -> Result<AttemptEnd> {
         if self.position.finished {
             return Ok(AttemptEnd::OfTheList);
@@ -44,7 +44,7 @@ impl Attempt<'_> {
         {
             return Ok(end);
         }
-        self.ask_partitions().await
+        self.pull_partitions().await
     }
 
     /// Asks for the values of a list one by one.
@@ -58,18 +58,18 @@ impl Attempt<'_> {
             self.plan().complete = true;
             self.checkpoint().await?;
         }
-        self.ask_partitions().await
+        self.pull_partitions().await
     }
 
     /// Asks for all partitions of the plan, several at a time.
-    pub(super) async fn ask_partitions(&mut self) -> Result<AttemptEnd> {
-        let mut asking = Asking::new();
+    pub(super) async fn pull_partitions(&mut self) -> Result<AttemptEnd> {
+        let mut requests = PageRequests::new();
         for open in self.plan().open.clone() {
-            asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
+            requests.push(next_page(open.partition.clone(), self.pages_of(&open)?));
         }
         let mut waiting = PendingParents::new(self).await?;
         loop {
-            while asking.len() < PARTITIONS_AT_ONCE
+            while requests.len() < PARTITIONS_AT_ONCE
                 && let Some(parent) = waiting.next(self).await?
             {
                 let open = OpenPartition {
@@ -79,14 +79,14 @@ impl Attempt<'_> {
                     pages: 0,
                     guard: LoopGuard::default(),
                 };
-                asking.push(next_page(open.partition.clone(), self.pages_of(&open)?));
+                requests.push(next_page(open.partition.clone(), self.pages_of(&open)?));
                 self.plan().open.push(open);
             }
-            let Some((parent, pages, step)) = asking.next().await else { break };
+            let Some((parent, pages, step)) = requests.next().await else { break };
             match step {
                 Ok(step) => {
                     if self.take_in_child(&parent, step).await? {
-                        asking.push(next_page(parent, pages));
+                        requests.push(next_page(parent, pages));
                     }
                 }
                 Err(error) => {
@@ -172,7 +172,7 @@ impl Attempt<'_> {
         Ok(step.page.record_count() as u64)
     }
 
-    /// The window was asked for with a margin, of which nothing is kept: its neighbours deliver that.
+    /// The window was requested with a margin, of which nothing is kept: its neighbours deliver that.
     async fn take_window_page(&mut self, window: &Window, step: &Step) -> Result<u64> {
         let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
         let mut taken = 0;
@@ -203,7 +203,7 @@ impl Attempt<'_> {
         let outcome = match error.kind() {
             _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
-            ErrorKind::NotFound | ErrorKind::Forbidden if self.nobody_answers() => {
+            ErrorKind::NotFound | ErrorKind::Forbidden if self.all_have_refused() => {
                 let hint = "no parent requested so far has responded: give the credentials the right to read this, or correct \
                             the path, then pull with --restart";
                 return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
@@ -227,8 +227,8 @@ impl Attempt<'_> {
         Ok(None)
     }
 
-    /// Whether this is the last of the first parents, none of which has answered.
-    fn nobody_answers(&mut self) -> bool {
+    /// Whether this is the last of the first parents, all of which have refused.
+    fn all_have_refused(&mut self) -> bool {
         let counts = &self.plan().counts;
         counts.complete == 0 && counts.refused + counts.gone + 1 >= MAX_REFUSED_AT_FIRST
     }

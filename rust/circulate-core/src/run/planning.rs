@@ -1,8 +1,8 @@
-//! The plan of a child stream: all parents, listed before the first of them is asked for its children.
+//! The plan of a child stream: all parents, listed before the children of the first are requested.
 //!
 //! It makes a run independent of its parents' list: a parent that comes later is for the next run, one that goes is found
-//! gone, and no address of a page of that list has to outlive hours of asking for children. The parents are never all in
-//! memory, nor are their digests, which tell one that is listed twice.
+//! gone, and no address of a page of that list has to outlive hours of requests for children. The parents are never all in
+//! memory, nor are their digests, which show one that is listed twice.
 
 use jiff::Timestamp;
 use url::Url;
@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
+use crate::lake::stream_id::StreamId;
 use crate::page::{Record, Watch};
 use crate::state::Mode;
 
@@ -71,7 +72,7 @@ impl Attempt<'_> {
         Ok(None)
     }
 
-    /// Parents whose children may have changed; or all of them, as a full refresh would ask for them.
+    /// Parents whose children may have changed; or all of them, as a full refresh would request them.
     fn first_url_of_parents(&self, parents: &StreamSpec, rule: Option<&Incremental>) -> Result<Url> {
         if rule.is_some() {
             return first_url(&self.pull.account, parents, None, rule, &self.held.run.window);
@@ -81,22 +82,25 @@ impl Attempt<'_> {
         first_url(&self.pull.account, parents, None, rule, &all)
     }
 
-    /// The run whose records are the parents to ask, if there is one that holds them all.
+    /// The run whose records are the parents to request, if there is one that holds them all.
     async fn run_of_parents(&self, parent: &Endpoint, rule: Option<&Incremental>) -> Result<Option<Index>> {
         let Some(key) = &self.pull.parents_from else { return Ok(None) };
         let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
-        let theirs = (&*index.source, &*index.account, &*index.endpoint);
-        let source = self.pull.definition.source.source.to_string();
-        let same = theirs == (&*source, self.pull.account.name(), parent.endpoint.as_str());
-        let asked = &self.held.run.window;
-        let since = asked.since.filter(|_| rule.is_some());
+        let source = self.pull.definition.source.source.as_str();
+        let parents = StreamId::new(source, self.pull.account.name(), parent.endpoint.as_str());
+        let requested = &self.held.run.window;
+        let since = requested.since.filter(|_| rule.is_some());
         let whole = index.window.until.is_none()
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.
             && (index.repeats == 0 || rule.is_none())
             // Tables do not hold records as they were received.
             && index.tables.is_none();
-        Ok((same && whole && index.verdict == "complete" && asked.until.is_none()).then_some(index))
+        Ok((index.stream_id() == parents
+            && whole
+            && index.verdict == "complete"
+            && requested.until.is_none())
+        .then_some(index))
     }
 
     /// Lists the records of a run in the plan: those that the API would have listed.

@@ -1,10 +1,10 @@
 //! Polling streams, such as an audit log that is polled: there is always a next page, and its address is a durable cursor.
 //!
 //! A run reads until it has caught up (an empty page, one that leads to itself, or a record newer than the run's first
-//! response) or is asked to stop, and is complete up to there: the next run goes on with that very address. A short page is
-//! no end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little
-//! before the newest record delivered, and leaves out what is byte-identical to what was delivered. A part of time is asked
-//! for in windows, side by side.
+//! response) or is to stop, and is complete up to there: the next run goes on with that very address. A short page is not an
+//! end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little
+//! before the newest record delivered, and leaves out what is byte-identical to what was delivered. A period is requested in
+//! windows, side by side.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl Attempt<'_> {
                     if may_begin_by_time
                         && kept
                             .as_ref()
-                            .is_some_and(|url| is_refused(&error) || self.is_of_another_place(url)) =>
+                            .is_some_and(|url| is_refused(&error) || self.is_at_another_address(url)) =>
                 {
                     may_begin_by_time = false;
                     self.pull.progress.note(format!(
@@ -183,8 +183,8 @@ impl Attempt<'_> {
         self.pages_from(first_url(&self.pull.account, stream, None, rule, &window)?)
     }
 
-    /// The server's time, of which it tells with any answer. It is asked for a small page of the stream: nothing else needs to
-    /// be within our rights.
+    /// The server's time, which any response has. A small page of the stream is requested: nothing else needs to be within
+    /// our rights.
     async fn server_time(&self) -> Result<Timestamp> {
         let mut small = self.pull.stream().clone();
         if let Some(size) = &mut small.page_size {
@@ -192,15 +192,17 @@ impl Attempt<'_> {
         }
         let url = first_url(&self.pull.account, &small, None, None, &Window::default())?;
         let mut request = PageRequest::new(url);
-        let date =
-            self.client.fetch(&mut request, |answer| async move { Ok(server_date(&answer.headers)) }).await?;
+        let date = self
+            .client
+            .fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) })
+            .await?;
         match date {
             Some(date) => Ok(date),
             None => self.pull.store.now().await,
         }
     }
 
-    /// What earlier runs delivered of the time that is asked for again, as far as it can be kept in memory: each run's set
+    /// What earlier runs delivered of the period that is requested again, as far as it can be kept in memory: each run's set
     /// names the one before it.
     async fn delivered_lately(&self) -> Result<Vec<Digest>> {
         let run = &self.held.run;
@@ -231,15 +233,15 @@ impl Attempt<'_> {
         {
             return self.end_by(error, None).await;
         }
-        self.ask_partitions().await
+        self.pull_partitions().await
     }
 
     async fn plan_windows(&mut self, polling: &Polling) -> Result<()> {
         let now = self.server_time().await?;
         let kept_since = earlier(now, polling.history.get());
-        let asked = self.held.run.window.clone();
-        let until = asked.until.map_or(now, |until| until.min(now));
-        let mut since = asked.since.unwrap_or(kept_since);
+        let requested = self.held.run.window.clone();
+        let until = requested.until.map_or(now, |until| until.min(now));
+        let mut since = requested.since.unwrap_or(kept_since);
         if since < kept_since {
             self.plan().gaps.push(format!("before {kept_since}, which the API no longer keeps"));
             since = kept_since;

@@ -13,9 +13,9 @@ use crate::state::{LeasedRun, PollCursor, Position};
 
 /// Bytes of a position that is kept in its item. `DynamoDB` refuses items of more than 400 KB, and bills each kilobyte of each
 /// checkpoint.
-const MOST_IN_ITEM: usize = 32_000;
+const MAX_IN_ITEM: usize = 32_000;
 /// Bytes of an address that is kept in the item of the cursor: that holds two, and each run another one.
-const MOST_OF_URL: usize = 8_000;
+const MAX_URL: usize = 8_000;
 
 /// `poll.json`: the page that the next run of a polling stream goes on with, if its address is a long one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Pull {
         keys: &StreamKeys,
         poll: PollCursor,
     ) -> Result<PollCursor> {
-        let Some(url) = poll.url.clone().filter(|url| url.len() > MOST_OF_URL) else { return Ok(poll) };
+        let Some(url) = poll.url.clone().filter(|url| url.len() > MAX_URL) else { return Ok(poll) };
         let key = keys.poll();
         let file = PollUrl { schema: SCHEMA, run_id: held.run.run_id.clone(), url };
         let object = manifest::to_object(key.clone(), &file)?;
@@ -65,7 +65,7 @@ impl Attempt<'_> {
         let size = serde_json::to_vec(&self.position).map(|json| json.len()).map_err(|error| {
             Error::new(ErrorKind::State, "write checkpoint", "cannot write JSON").caused_by(error)
         })?;
-        if size <= MOST_IN_ITEM {
+        if size <= MAX_IN_ITEM {
             return Ok(self.position.clone());
         }
         let key = self.keys.position(TASK, self.held.fence, self.next_position);

@@ -13,6 +13,7 @@ use crate::extract::batch::Memory;
 use crate::extract::cursor::Window;
 use crate::lake::keys::StreamKeys;
 use crate::lake::sink::Sink;
+use crate::lake::stream_id::StreamId;
 use crate::lake::write::ObjectFormat;
 use crate::page::PageLimits;
 use crate::progress::Progress;
@@ -25,22 +26,22 @@ use crate::table::{Contract, TableOptions};
 pub struct Pull {
     /// What to pull.
     pub definition: Definition,
-    /// From whom.
+    /// Account to pull from.
     pub account: Account,
-    /// By what way.
+    /// Shared HTTP transport, limits and token cache.
     pub connection: Connection,
-    /// Signed in by what.
+    /// How requests are signed in.
     pub authorize: Arc<dyn Authorize>,
-    /// Where to.
+    /// Where objects go.
     pub sink: Arc<dyn Sink>,
-    /// Where to remember it.
+    /// State of the stream.
     pub store: Arc<dyn StateStore>,
     /// Key of the index of a run of the parent that has just been committed to the same place: its records are taken
     /// instead of listing the parents again.
     pub parents_from: Option<String>,
-    /// How.
+    /// How to pull.
     pub options: PullOptions,
-    /// Who we are, for people who find the stream held.
+    /// Name of this worker, for people who find the stream held.
     pub worker: String,
     /// Counts what is done.
     pub progress: Arc<Progress>,
@@ -53,11 +54,11 @@ pub struct Pull {
 /// How to pull.
 #[derive(Debug, Clone)]
 pub struct PullOptions {
-    /// How much to ask for. Default incremental.
+    /// How much to take. Default incremental.
     pub mode: Mode,
     /// The part of time, for [`Mode::Window`].
     pub window: Window,
-    /// Give up an unfinished run and begin anew.
+    /// Give up an unfinished run and start over.
     pub restart: bool,
     /// Bring an unfinished run of another mode or part of time to its end first, and give one of another definition up: for
     /// starts that nobody looks at.
@@ -131,8 +132,12 @@ impl Pull {
     }
 
     pub(super) fn stream_keys(&self, run: &RunItem) -> StreamKeys {
+        StreamKeys::new(&self.stream_id(), &run.run_id, run.started_at)
+    }
+
+    pub(super) fn stream_id(&self) -> StreamId {
         let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
-        StreamKeys::new(source.as_str(), self.account.name(), endpoint.as_str(), &run.run_id, run.started_at)
+        StreamId::new(source.as_str(), self.account.name(), endpoint.as_str())
     }
 
     pub(super) fn stream(&self) -> &StreamSpec {

@@ -18,7 +18,7 @@ use crate::table::{Drift, DriftEntry};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Everything asked for is in the manifest.
+    /// Everything requested is in the manifest.
     Complete,
     /// Stopped at a checkpoint, and the next start goes on from there; or committed with gaps.
     Partial,
@@ -43,7 +43,7 @@ pub struct Report {
     pub destination: String,
     /// `incremental`, `full` or `window`.
     pub mode: Mode,
-    /// The part of time asked for.
+    /// The period requested.
     pub window: Window,
     /// The run was begun by an earlier attempt.
     pub resumed: bool,
@@ -69,7 +69,7 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// How far behind the API's present a poll is that a deadline ended, in seconds.
     pub behind: Option<u64>,
-    /// What had no place in the columns of tables, or came to be one; `None` if objects are no tables.
+    /// What had no place in the columns of tables, or came to be one; `None` if objects are not tables.
     pub drift: Option<Drifted>,
     /// Records whose cursor member is missing or no time.
     pub records_without_time: u64,
@@ -154,7 +154,7 @@ impl Report {
         self.held_by = Some((busy.worker, busy.until));
     }
 
-    /// What was asked for was done by an earlier attempt.
+    /// What was requested was done by an earlier attempt.
     pub(super) fn done_before(&mut self, run: &RunItem, index: &Index, key: String) {
         self.run_id = Some(run.run_id.clone());
         self.resumed = true;

@@ -1,6 +1,6 @@
 //! Tables of a run: the columns it begins with, and remembering those it has come to.
 //!
-//! Whoever reads a lake has been told its columns, so a run goes on with those of the last complete one.
+//! Readers of a lake know its columns, so a run goes on with those of the last complete one.
 
 use super::attempt::{Attempt, TASK};
 use super::pull::Pull;
@@ -46,11 +46,11 @@ impl Pull {
     }
 
     fn same_layout(&self, before: &Tables) -> Result<()> {
-        let (there, asked) = (before.options.nested.as_str(), self.options.tables.nested.as_str());
-        if there == asked {
+        let (there, requested) = (before.options.nested.as_str(), self.options.tables.nested.as_str());
+        if there == requested {
             return Ok(());
         }
-        let what = format!("the tables of this stream were laid out as `{there}`, not as `{asked}`");
+        let what = format!("the tables of this stream were laid out as `{there}`, not as `{requested}`");
         Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
             "readers know these columns: pull with `{there}` (--nested), or into another place"
         )))
@@ -58,11 +58,10 @@ impl Pull {
 
     /// The tables of the last complete run, if that is what it wrote.
     async fn tables_of_last_run(&self) -> Result<Option<Tables>> {
-        let (source, endpoint) = (&self.definition.source.source, &self.definition.endpoint.endpoint);
-        let pk = format!("{source}#{}#{endpoint}", self.account.name());
-        let head = StreamState::head(&*self.store, &pk).await?;
+        let stream = self.stream_id();
+        let head = StreamState::head(&*self.store, &stream).await?;
         let Some(run_id) = head.and_then(|head| head.last_complete) else { return Ok(None) };
-        let run = StreamState::run(&*self.store, &pk, &run_id).await?;
+        let run = StreamState::run(&*self.store, &stream, &run_id).await?;
         let Some(key) = run.and_then(|run| run.manifest) else { return Ok(None) };
         // It is in another place, if that is where the stream went before.
         let Some(bytes) = self.sink.read(&key).await? else { return Ok(None) };

@@ -11,7 +11,7 @@ use crate::state::Mode;
 impl Attempt<'_> {
     /// Takes in the pages of the list.
     pub(super) async fn take_pages(&mut self) -> Result<AttemptEnd> {
-        // An earlier attempt read the list to its end: there is nothing left to ask the API.
+        // An earlier attempt read the list to its end: there is nothing left to request of the API.
         if self.position.finished {
             return Ok(AttemptEnd::OfTheList);
         }

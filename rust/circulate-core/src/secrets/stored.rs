@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A secret that is a JSON object of texts, such as `{"org_url": "https://acme.okta.com", "api_token": "00a..."}`.
 ///
-/// It is read once in a process, so that a warm Lambda function does not ask for it with every invocation, and again
+/// It is read once in a process, so that a warm Lambda function does not request it with every invocation, and again
 /// when the API refuses what it holds.
 #[derive(Debug, Clone)]
 pub struct StoredSecret {
@@ -24,7 +24,7 @@ pub struct StoredSecret {
 }
 
 type Fields = BTreeMap<String, Secret>;
-/// Fields by endpoint, region, id of the secret, and who asked.
+/// Fields by endpoint, region, id of the secret, and identity.
 type SecretCache = BTreeMap<[String; 4], Arc<Mutex<Fields>>>;
 
 /// What was read in this process.
@@ -38,15 +38,15 @@ impl StoredSecret {
         // Another identity may have another secret of that name.
         let identity =
             ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"].map(|name| std::env::var(name).unwrap_or_default());
-        let place = [endpoint, aws.region().to_owned(), id.to_owned(), identity.join(" ")];
-        let known = locked(&READ).get(&place).map(Arc::clone);
+        let key = [endpoint, aws.region().to_owned(), id.to_owned(), identity.join(" ")];
+        let known = locked(&READ).get(&key).map(Arc::clone);
         let (client, region, id) = (Client::new(aws.config()), aws.region().to_owned(), id.to_owned());
         if let Some(fields) = known {
             return Ok(Self { client, region, id, fields });
         }
         let stored = Self { client, region, id, fields: Arc::default() };
         stored.read_again().await?;
-        locked(&READ).insert(place, Arc::clone(&stored.fields));
+        locked(&READ).insert(key, Arc::clone(&stored.fields));
         Ok(stored)
     }
 
@@ -66,12 +66,12 @@ impl StoredSecret {
         locked(&self.fields).keys().cloned().collect()
     }
 
-    /// Reads it anew: it may have been rotated.
+    /// Reads it again: it may have been rotated.
     pub async fn read_again(&self) -> Result<()> {
         let sent = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let answer = sent.map_err(|error| self.call().failed(&error))?;
+        let output = sent.map_err(|error| self.call().failed(&error))?;
         let text =
-            answer.secret_string.map(Secret::not_secret).ok_or_else(|| self.wrong("is binary, not text"))?;
+            output.secret_string.map(Secret::not_secret).ok_or_else(|| self.wrong("is binary, not text"))?;
         *locked(&self.fields) = self.parse(&text)?;
         Ok(())
     }
@@ -125,7 +125,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The answer holds the secret as it is.
+/// The response holds the secret as it is.
 fn refuse_plain_http(endpoint: &str) -> Result<()> {
     let Ok(url) = Url::parse(endpoint) else { return Ok(()) };
     if url.scheme() != "http" || is_loopback(&url) {
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs stand-ins for AWS: make test-rust"]
-    async fn a_secret_is_read_once_and_again_when_asked_to() {
+    async fn a_secret_is_read_once_and_again_on_request() {
         let name = name();
         let aws = put_secret(&name, r#"{"api_token": "old"}"#).await;
         let one = StoredSecret::open(&aws, &name).await.unwrap();

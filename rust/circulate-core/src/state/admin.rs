@@ -4,15 +4,18 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::items::{Cursor, CursorValue, Head, ListedStream, RunItem, RunStatus, TaskItem};
-use super::stream::{STREAMS, StreamState, cursor_key, read, run_key, say_in_head, streams, task_key};
+use super::stream::{
+    STREAMS, StreamState, cursor_key, listed_key, read, run_key, say_in_head, streams, task_key,
+};
 use super::{Expect, ItemKey, StateStore};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::stream_id::StreamId;
 
 /// The state of one stream.
 #[derive(Debug, Clone, Serialize)]
 pub struct StreamStatus {
-    /// `source#account#endpoint`.
-    pub stream: String,
+    /// The stream.
+    pub stream: StreamId,
     /// Where its account was when it was pulled.
     pub address: Option<String>,
     /// Where its objects go.
@@ -34,34 +37,38 @@ pub struct StreamStatus {
 /// The state of all streams that a store knows, sorted.
 pub async fn show(store: &dyn StateStore) -> Result<Vec<StreamStatus>> {
     let mut shown = Vec::new();
-    for pk in streams(store).await? {
+    for stream in streams(store).await? {
         // A start that died before its first write to `head` leaves none.
-        if let Some(head) = StreamState::head(store, &pk).await? {
-            shown.push(status(store, &pk, head).await?);
+        if let Some(head) = StreamState::head(store, &stream).await? {
+            shown.push(status(store, &stream, head).await?);
         }
     }
     Ok(shown)
 }
 
-async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamStatus> {
+async fn status(store: &dyn StateStore, stream: &StreamId, head: Head) -> Result<StreamStatus> {
     let now = store.now().await?;
     let run = async |run_id: Option<&String>| match run_id {
-        Some(run_id) => StreamState::run(store, pk, run_id).await,
+        Some(run_id) => StreamState::run(store, stream, run_id).await,
         None => Ok(None),
     };
     let unsettled = |run: &RunItem| matches!(run.status, RunStatus::Open | RunStatus::Pending);
     let open_run = run(head.open_run.as_ref()).await?.filter(unsettled);
     let task = match &open_run {
-        Some(run) => item::<TaskItem>(store, pk, &task_key(&run.run_id)).await?.map(|(task, _)| task),
+        Some(run) => item::<TaskItem>(store, &ItemKey::new(stream, &task_key(&run.run_id)))
+            .await?
+            .map(|(task, _)| task),
         None => None,
     };
     let lease = task.as_ref().and_then(|task| task.lease_until);
     let pending = open_run.as_ref().and_then(|run| run.pending_until);
     Ok(StreamStatus {
-        stream: pk.to_owned(),
-        address: item::<ListedStream>(store, STREAMS, pk).await?.and_then(|(listed, _)| listed.address),
+        stream: stream.clone(),
+        address: item::<ListedStream>(store, &listed_key(stream))
+            .await?
+            .and_then(|(listed, _)| listed.address),
         destination: head.destination,
-        cursor: StreamState::current_cursor(store, pk).await?,
+        cursor: StreamState::current_cursor(store, stream).await?,
         last_attempt: run(head.last_attempt.as_ref()).await?,
         last_complete: run(head.last_complete.as_ref()).await?,
         worker: task.map(|task| task.worker).filter(|_| open_run.is_some()),
@@ -73,40 +80,40 @@ async fn status(store: &dyn StateStore, pk: &str, head: Head) -> Result<StreamSt
 /// Forgets where the next run of a stream would begin, and gives an unfinished run up. Refused while a worker is at it, and
 /// of a run whose promotion has begun, unless it is `forced`: a lease may be kept alive by nothing but a clock that was
 /// wrong when it was written. Its worker, should it live, is fenced off.
-pub async fn reset(store: &dyn StateStore, pk: &str, forced: bool) -> Result<()> {
-    let key = |sk: &str| ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
-    let Some((mut head, head_version)) = item::<Head>(store, pk, "head").await? else {
+pub async fn reset(store: &dyn StateStore, stream: &StreamId, forced: bool) -> Result<()> {
+    let key = |sk: &str| ItemKey::new(stream, sk);
+    let Some((mut head, head_version)) = item::<Head>(store, &key("head")).await? else {
         return Err(Error::new(ErrorKind::State, "reset state", "there is no state of this stream")
-            .with("stream", pk));
+            .with("stream", stream));
     };
     if let Some(run_id) = &head.open_run {
-        give_up(store, pk, run_id, forced, "state was reset").await?;
+        give_up(store, stream, run_id, forced, "state was reset").await?;
     }
-    if let Some((_, version)) = item::<Cursor>(store, pk, &cursor_key()).await? {
+    if let Some((_, version)) = item::<Cursor>(store, &key(&cursor_key())).await? {
         let doc = to_doc(&Cursor::default())?;
         written(store.put(&key(&cursor_key()), doc, Expect::Version(version)).await?)?;
     }
-    forget_address(store, pk).await?;
+    forget_address(store, stream).await?;
     head.open_run = None;
     // The destination belongs to what was delivered there, which no longer counts.
     head.destination = None;
     written(store.put(&key("head"), to_doc(&head)?, Expect::Version(head_version)).await?)
 }
 
-/// Forgets where an account (`source#account`) was: the next pull of each of its streams notes where it is now, and goes on
+/// Forgets where an account was: the next pull of each of its streams notes where it is now, and goes on
 /// from its cursor. Returns where it was.
-pub async fn moved(store: &dyn StateStore, account: &str) -> Result<Option<String>> {
+pub async fn moved(store: &dyn StateStore, source: &str, account: &str) -> Result<Option<String>> {
     let mut known = None;
-    let of_account = format!("{account}#");
+    let of_account = StreamId::prefix_of_account(source, account);
     for (key, _) in store.list(STREAMS, &of_account, usize::MAX).await? {
-        known = known.or(forget_address(store, &key.sk).await?);
+        known = known.or(forget_address(store, &key.sk.parse()?).await?);
     }
     Ok(known)
 }
 
-async fn forget_address(store: &dyn StateStore, pk: &str) -> Result<Option<String>> {
-    let Some((listed, version)) = item::<ListedStream>(store, STREAMS, pk).await? else { return Ok(None) };
-    let key = ItemKey { pk: STREAMS.to_owned(), sk: pk.to_owned() };
+async fn forget_address(store: &dyn StateStore, stream: &StreamId) -> Result<Option<String>> {
+    let key = listed_key(stream);
+    let Some((listed, version)) = item::<ListedStream>(store, &key).await? else { return Ok(None) };
     written(store.put(&key, to_doc(&ListedStream::default())?, Expect::Version(version)).await?)?;
     Ok(listed.address)
 }
@@ -126,29 +133,35 @@ pub enum Decision {
 
 /// Commits a pending run, or abandons it. Doing so again changes nothing. An open run is abandoned by force only, unless its
 /// list was read to its end: then its lease is broken, and the next pull commits it.
-pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: Decision) -> Result<()> {
-    let wrong = |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", pk);
+pub async fn decide(
+    store: &dyn StateStore,
+    stream: &StreamId,
+    run_id: &str,
+    decision: Decision,
+) -> Result<()> {
+    let wrong =
+        |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", stream);
     let status = match decision {
         Decision::Commit => RunStatus::Committed,
         Decision::Abandon { .. } => RunStatus::Abandoned,
     };
-    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+    let key = ItemKey::new(stream, &run_key(run_id));
     loop {
-        let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else {
+        let Some((mut run, version)) = item::<RunItem>(store, &key).await? else {
             return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
         };
         if run.status == status {
             break;
         }
         if run.status == RunStatus::Open && decision == (Decision::Abandon { forced: true }) {
-            let task = item::<TaskItem>(store, pk, &task_key(run_id)).await?;
+            let task = item::<TaskItem>(store, &ItemKey::new(stream, &task_key(run_id))).await?;
             if task.is_some_and(|(task, _)| task.position.finished) {
-                break_lease(store, pk, run_id, true).await?;
+                break_lease(store, stream, run_id, true).await?;
                 return Err(wrong("the run was read to its end and may be visible".to_owned())
                     .with("run", run_id)
                     .hint("nobody holds it any more: the next pull commits it"));
             }
-            give_up(store, pk, run_id, true, "abandoned by force").await?;
+            give_up(store, stream, run_id, true, "abandoned by force").await?;
             break;
         }
         if run.status != RunStatus::Pending {
@@ -164,14 +177,19 @@ pub async fn decide(store: &dyn StateStore, pk: &str, run_id: &str, decision: De
             break;
         }
     }
-    say_in_head(store, pk, run_id, status).await
+    say_in_head(store, stream, run_id, status).await
 }
 
 /// Notes that a pending run is being promoted, by a worker that has time until then. A run that is settled stays as it is.
-pub async fn promoting(store: &dyn StateStore, pk: &str, run_id: &str, until: Timestamp) -> Result<()> {
-    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
+pub async fn promoting(
+    store: &dyn StateStore,
+    stream: &StreamId,
+    run_id: &str,
+    until: Timestamp,
+) -> Result<()> {
+    let key = ItemKey::new(stream, &run_key(run_id));
     loop {
-        let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else { return Ok(()) };
+        let Some((mut run, version)) = item::<RunItem>(store, &key).await? else { return Ok(()) };
         if run.status != RunStatus::Pending {
             return Ok(());
         }
@@ -197,16 +215,22 @@ fn not_promoting(run: &RunItem) -> Result<()> {
 }
 
 /// Abandons a run, and fences its worker off.
-async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool, why: &str) -> Result<()> {
-    let key = ItemKey { pk: pk.to_owned(), sk: run_key(run_id) };
-    let Some((mut run, version)) = item::<RunItem>(store, pk, &key.sk).await? else { return Ok(()) };
+async fn give_up(
+    store: &dyn StateStore,
+    stream: &StreamId,
+    run_id: &str,
+    forced: bool,
+    why: &str,
+) -> Result<()> {
+    let key = ItemKey::new(stream, &run_key(run_id));
+    let Some((mut run, version)) = item::<RunItem>(store, &key).await? else { return Ok(()) };
     if !matches!(run.status, RunStatus::Open | RunStatus::Pending) {
         return Ok(());
     }
     if !forced {
         not_promoting(&run)?;
     }
-    break_lease(store, pk, run_id, forced).await?;
+    break_lease(store, stream, run_id, forced).await?;
     run.status = RunStatus::Abandoned;
     run.ended_at = Some(store.now().await?);
     run.ledger.stopped_by = Some(why.to_owned());
@@ -214,9 +238,9 @@ async fn give_up(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool, w
 }
 
 /// Takes a run from its worker; while its lease is alive, by force only.
-async fn break_lease(store: &dyn StateStore, pk: &str, run_id: &str, forced: bool) -> Result<()> {
-    let key = ItemKey { pk: pk.to_owned(), sk: task_key(run_id) };
-    let Some((mut task, version)) = item::<TaskItem>(store, pk, &key.sk).await? else { return Ok(()) };
+async fn break_lease(store: &dyn StateStore, stream: &StreamId, run_id: &str, forced: bool) -> Result<()> {
+    let key = ItemKey::new(stream, &task_key(run_id));
+    let Some((mut task, version)) = item::<TaskItem>(store, &key).await? else { return Ok(()) };
     let now = store.now().await?;
     if let Some(until) = task.lease_until.filter(|until| *until > now && !forced) {
         return Err(Error::new(
@@ -234,12 +258,10 @@ async fn break_lease(store: &dyn StateStore, pk: &str, run_id: &str, forced: boo
 
 async fn item<T: serde::de::DeserializeOwned>(
     store: &dyn StateStore,
-    pk: &str,
-    sk: &str,
+    key: &ItemKey,
 ) -> Result<Option<(T, u64)>> {
-    let key = ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
-    let item = store.get(&key).await?;
-    item.map(|item| Ok((read(sk, item.doc)?, item.version))).transpose()
+    let item = store.get(key).await?;
+    item.map(|item| Ok((read(&key.sk, item.doc)?, item.version))).transpose()
 }
 
 fn to_doc<T: Serialize>(doc: &T) -> Result<serde_json::Value> {

@@ -33,7 +33,7 @@ pub struct ListedStream {
     pub address: Option<String>,
 }
 
-/// How much a run asks for.
+/// How much a run takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -93,9 +93,9 @@ pub struct RunItem {
     pub started_at: Timestamp,
     /// When its status was settled or its last attempt ended.
     pub ended_at: Option<Timestamp>,
-    /// How much it asks for.
+    /// How much it takes.
     pub mode: Mode,
-    /// The part of time it asks for.
+    /// The period that it takes.
     pub window: Window,
     /// The cursor it began from.
     pub from_cursor: Option<CursorValue>,
@@ -119,8 +119,8 @@ pub struct RunItem {
     #[serde(default, alias = "instead_of", skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// Given up for another run that does the same.
-    #[serde(default)]
-    pub begun_anew: bool,
+    #[serde(default, rename = "begun_anew")]
+    pub started_over: bool,
     /// Idempotency key, such as a request id: if a run with this key has finished, none is begun.
     #[serde(default, alias = "request", skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -216,14 +216,14 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether the API has answered: what it said is of the account that was asked.
+    /// Whether the API has responded: what it said belongs to the account.
     pub fn is_begun(&self) -> bool {
         let read = self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some();
         // One that is kept elsewhere is too large to be nothing.
         read || self.finished || self.details.is_some()
     }
 
-    /// What state tells of a position that is kept elsewhere.
+    /// What state holds of a position that is kept elsewhere.
     pub fn in_short(&self, details: PartRef) -> Self {
         Self {
             finished: self.finished,

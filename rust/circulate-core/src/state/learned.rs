@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Expect, ItemKey, StateStore};
 use crate::error::Result;
+use crate::lake::stream_id::StreamId;
 
 /// Whether a paginator was seen to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ use crate::error::Result;
 pub enum PaginatorProof {
     /// A page has led to a next one.
     Seen,
-    /// No page has, and asking for a smaller one showed nothing, since the API does not go by the size.
+    /// No page has, and a request for a smaller one showed nothing, since the API does not go by the size.
     Assumed,
 }
 
@@ -35,7 +36,7 @@ impl LearnedProof {
     }
 }
 
-/// `paginators`: what is known of the paginators of a stream's own list and its parents', by endpoint. It is no part of the
+/// `paginators`: what is known of the paginators of a stream's own list and its parents', by endpoint. It does not belong to the
 /// commit protocol: an API does not work otherwise if a run is given up, so it is written as soon as it is known, and lost
 /// without harm.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,17 +57,24 @@ pub struct Learned {
 const SORT_KEY: &str = "paginators";
 
 impl Paginators {
-    /// What the stream `pk` has, and the version of that for [`write`](Self::write).
-    pub async fn read(store: &dyn StateStore, pk: &str) -> Result<(Self, Expect)> {
-        let Some(item) = store.get(&key(pk)).await? else { return Ok((Self::default(), Expect::Absent)) };
+    /// What a stream has, and the version of that for [`write`](Self::write).
+    pub async fn read(store: &dyn StateStore, stream: &StreamId) -> Result<(Self, Expect)> {
+        let Some(item) = store.get(&ItemKey::new(stream, SORT_KEY)).await? else {
+            return Ok((Self::default(), Expect::Absent));
+        };
         Ok((super::stream::read(SORT_KEY, item.doc)?, Expect::Version(item.version)))
     }
 
     /// Writes it over the version that was read. If another worker was faster, what that one knows is as good.
     /// Returns the new version.
-    pub async fn write(&self, store: &dyn StateStore, pk: &str, expect: Expect) -> Result<Option<Expect>> {
+    pub async fn write(
+        &self,
+        store: &dyn StateStore,
+        stream: &StreamId,
+        expect: Expect,
+    ) -> Result<Option<Expect>> {
         let doc = serde_json::to_value(self).map_err(|error| super::stream::unreadable(SORT_KEY, error))?;
-        Ok(store.put(&key(pk), doc, expect).await?.map(Expect::Version))
+        Ok(store.put(&ItemKey::new(stream, SORT_KEY), doc, expect).await?.map(Expect::Version))
     }
 
     /// What is known of the paginator of `endpoint` by this definition.
@@ -76,8 +84,4 @@ impl Paginators {
             .filter(|learned| learned.spec_hash == spec_hash)
             .map(|learned| learned.proof)
     }
-}
-
-fn key(pk: &str) -> ItemKey {
-    ItemKey { pk: pk.to_owned(), sk: SORT_KEY.to_owned() }
 }

@@ -142,23 +142,23 @@ impl LeasedRun {
         self.give_up(false, "given up for a new start", None).await
     }
 
-    /// Gives the run up because of an error: nothing of it is to be gone on with, and who goes on with it begins anew.
+    /// Gives the run up because of an error: nothing of it is to be continued, and who goes on with it starts over.
     /// `traffic` is what HTTP cost in all.
     pub async fn abandon_because(&self, error: &str, traffic: Traffic) -> Result<()> {
         self.give_up(true, error, Some(traffic)).await
     }
 
     /// The same, for a run that does what this one was to do: who goes on with this one is led to that.
-    pub async fn begin_anew(&self) -> Result<()> {
+    pub async fn start_over(&self) -> Result<()> {
         self.give_up(true, "given up for a new start", None).await
     }
 
-    async fn give_up(&self, begun_anew: bool, why: &str, traffic: Option<Traffic>) -> Result<()> {
+    async fn give_up(&self, started_over: bool, why: &str, traffic: Option<Traffic>) -> Result<()> {
         let mut items = self.items.lock().await;
         items.task.doc.lease_until = None;
         self.write_task(&mut items).await?;
         let mut run = items.run.clone();
-        run.doc.begun_anew = begun_anew;
+        run.doc.started_over = started_over;
         if let Some(traffic) = traffic {
             run.doc.ledger.traffic = traffic;
         }
@@ -170,7 +170,7 @@ impl LeasedRun {
         let key = task_key(&self.run.run_id);
         let mut written = self.state.put(&key, &task.doc, Expect::Version(task.version)).await?;
         if written.is_none() {
-            // An earlier write of ours may have happened although we were never told: under our fence nobody else writes.
+            // An earlier write of ours may have happened although its response was lost: under our fence nobody else writes.
             let there = self.state.get::<TaskItem>(&key).await?;
             if let Some(there) = there.filter(|there| there.doc.fence == self.fence) {
                 written = self.state.put(&key, &task.doc, Expect::Version(there.version)).await?;

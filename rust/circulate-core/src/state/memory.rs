@@ -19,7 +19,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store that tells the time of `clock`.
+    /// An empty store that has the time of `clock`.
     pub fn new(clock: Clock) -> Self {
         Self { clock, items: Mutex::default() }
     }
@@ -56,18 +56,18 @@ impl StateStore for MemoryStore {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
         Box::pin(async move {
-            let wanted = |key: &ItemKey| key.sk.starts_with(prefix) && pk == key.pk;
+            let is_listed = |key: &ItemKey| key.sk.starts_with(prefix) && pk == key.pk;
             let items = self.items();
             let mut found: Vec<_> = items
                 .iter()
-                .filter(|(key, _)| wanted(key))
+                .filter(|(key, _)| is_listed(key))
                 .map(|(key, item)| (key.clone(), item.clone()))
                 .collect();
             found.sort_by(|(a, _), (b, _)| b.sk.cmp(&a.sk));
-            found.truncate(most);
+            found.truncate(limit);
             Ok(found)
         })
     }

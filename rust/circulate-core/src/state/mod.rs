@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::lake::stream_id::StreamId;
 
 pub use admin::{Decision, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
@@ -40,10 +41,17 @@ pub use stream::{Lease, StreamState, list_runs, streams};
 /// Which item: all items of a stream share `pk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey {
-    /// `source#account#endpoint`.
+    /// The stream as text, or `streams` where all streams are listed.
     pub pk: String,
     /// `head`, `paginators`, `cursor#...`, `run#...`, `task#...`.
     pub sk: String,
+}
+
+impl ItemKey {
+    /// The key of an item of a stream.
+    pub fn new(stream: &StreamId, sk: &str) -> Self {
+        Self { pk: stream.to_string(), sk: sk.to_owned() }
+    }
 }
 
 /// An item as it was read.
@@ -80,6 +88,6 @@ pub trait StateStore: Send + Sync + fmt::Debug {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>>;
 }

@@ -7,15 +7,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::Expect;
 use super::items::{CursorValue, Head, Ledger, Mode, RunItem, RunStatus, TaskItem};
 use super::leased_run::LeasedRun;
-use super::stream::{LOOKS, STREAMS, StreamState, Versioned, read, run_key, task_key};
-use super::{Expect, ItemKey};
+use super::stream::{LOOKS, StreamState, Versioned, listed_key, read, run_key, task_key};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Window;
 
-/// How a run id tells its time.
+/// How a run id holds its time.
 const RUN_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 /// How many of the newest runs are looked through for one that was begun in the place of another.
 const LOOKED_THROUGH: usize = 50;
@@ -23,7 +23,7 @@ const LOOKED_THROUGH: usize = 50;
 /// What a start wants.
 #[derive(Debug, Clone)]
 pub struct RunRequest {
-    /// How much to ask for.
+    /// How much to take.
     pub mode: Mode,
     /// The part of time, for [`Mode::Window`].
     pub window: Window,
@@ -56,7 +56,7 @@ pub enum Acquired {
     LeasedRun(Box<LeasedRun>),
     /// Another worker holds it.
     Busy(Busy),
-    /// What was asked for has been done already.
+    /// What was requested has been done already.
     Done(Box<RunItem>),
 }
 
@@ -75,12 +75,12 @@ pub struct Busy {
 
 impl StreamState {
     /// Opens a run, takes up one that was left, or says who is at it.
-    pub async fn open(&self, wanted: &RunRequest) -> Result<Acquired> {
-        self.check_address(&wanted.address).await?;
-        let wanted = &self.follow(wanted.clone()).await?;
+    pub async fn open(&self, request: &RunRequest) -> Result<Acquired> {
+        self.check_address(&request.address).await?;
+        let request = &self.follow(request.clone()).await?;
         for _ in 0..LOOKS {
             let head = self.get::<Head>("head").await?;
-            if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), wanted).await? {
+            if let Some(done) = self.done(head.as_ref().map(|head| &head.doc), request).await? {
                 return Ok(Acquired::Done(Box::new(done)));
             }
             let open_run = head.as_ref().and_then(|head| head.doc.open_run.clone());
@@ -90,12 +90,12 @@ impl StreamState {
             };
             let opening = match (head, run) {
                 (Some(_), Some(run)) if run.doc.status == RunStatus::Open => {
-                    self.take_up(run, wanted).await?
+                    self.take_up(run, request).await?
                 }
                 (Some(_), Some(run)) if run.doc.status == RunStatus::Pending => {
-                    self.pending(run, wanted).await?
+                    self.pending(run, request).await?
                 }
-                (head, run) => self.begin(head, run, wanted).await?,
+                (head, run) => self.begin(head, run, request).await?,
             };
             if let Some(opening) = opening {
                 return Ok(opening);
@@ -105,41 +105,41 @@ impl StreamState {
             .temporary())
     }
 
-    /// Leads a continuation of a run that was begun anew to the run in its place, or to the beginning of one.
-    async fn follow(&self, mut wanted: RunRequest) -> Result<RunRequest> {
-        while let Some(run) = self.run_of(wanted.continuation.as_deref()).await? {
-            if run.status != RunStatus::Abandoned || !run.begun_anew {
+    /// Leads a continuation of a run that was started over to the run in its place, or to the beginning of one.
+    async fn follow(&self, mut request: RunRequest) -> Result<RunRequest> {
+        while let Some(run) = self.run_of(request.continuation.as_deref()).await? {
+            if run.status != RunStatus::Abandoned || !run.started_over {
                 break;
             }
             let mut newest = Vec::new();
-            for (key, item) in self.store.list(&self.pk, "run#", LOOKED_THROUGH).await? {
+            for (key, item) in self.store.list(&self.stream.to_string(), "run#", LOOKED_THROUGH).await? {
                 newest.push(read::<RunItem>(&key.sk, item.doc)?);
             }
             let open = self.get::<Head>("head").await?.and_then(|head| head.doc.open_run);
             // One whose worker died, or lost a race, before anybody saw it leads nowhere.
             let lived = |newer: &RunItem| match newer.status {
                 RunStatus::Open => open.as_ref() == Some(&newer.run_id),
-                RunStatus::Abandoned => newer.begun_anew,
+                RunStatus::Abandoned => newer.started_over,
                 RunStatus::Pending | RunStatus::Committed => true,
             };
             let instead =
                 newest.into_iter().find(|newer| newer.replaces.as_ref() == Some(&run.run_id) && lived(newer));
-            wanted.continuation = instead.map(|run| run.run_id);
-            if wanted.continuation.is_none() {
-                (wanted.mode, wanted.replaces) = (run.mode, Some(run.run_id));
-                wanted.pending = run.pending_seconds.map(Duration::from_secs);
+            request.continuation = instead.map(|run| run.run_id);
+            if request.continuation.is_none() {
+                (request.mode, request.replaces) = (run.mode, Some(run.run_id));
+                request.pending = run.pending_seconds.map(Duration::from_secs);
                 if run.mode == Mode::Window {
-                    wanted.window = run.window;
+                    request.window = run.window;
                 }
             }
         }
-        Ok(wanted)
+        Ok(request)
     }
 
     /// The run that is all that is wanted, if it was brought to its end before.
-    async fn done(&self, head: Option<&Head>, wanted: &RunRequest) -> Result<Option<RunItem>> {
+    async fn done(&self, head: Option<&Head>, request: &RunRequest) -> Result<Option<RunItem>> {
         let is_done = |run: &RunItem| matches!(run.status, RunStatus::Committed | RunStatus::Pending);
-        if let Some(continuation) = &wanted.continuation {
+        if let Some(continuation) = &request.continuation {
             let wrong = |what: &str| {
                 Error::new(ErrorKind::Settings, "open run", format!("there is nothing to go on with: {what}"))
                     .with("run", continuation)
@@ -150,16 +150,16 @@ impl StreamState {
                 Some(run) if is_done(&run) => Ok(Some(run)),
                 Some(run)
                     if run.status == RunStatus::Open
-                        && head.is_some_and(|head| head.open_run == wanted.continuation) =>
+                        && head.is_some_and(|head| head.open_run == request.continuation) =>
                 {
                     Ok(None)
                 }
                 Some(_) => Err(wrong("the run was given up")),
             };
         }
-        let Some(head) = head.filter(|_| wanted.idempotency_key.is_some()) else { return Ok(None) };
+        let Some(head) = head.filter(|_| request.idempotency_key.is_some()) else { return Ok(None) };
         let last = self.run_of(head.last_attempt.as_deref()).await?;
-        Ok(last.filter(|run| is_done(run) && run.idempotency_key == wanted.idempotency_key))
+        Ok(last.filter(|run| is_done(run) && run.idempotency_key == request.idempotency_key))
     }
 
     /// Begins a new run. `ended` is the run that `head` still names as open although it is not: a worker died between
@@ -168,45 +168,44 @@ impl StreamState {
         &self,
         head: Option<Versioned<Head>>,
         ended: Option<Versioned<RunItem>>,
-        wanted: &RunRequest,
+        request: &RunRequest,
     ) -> Result<Option<Acquired>> {
         let (mut head, expect) = match head {
             Some(head) => (head.doc, Expect::Version(head.version)),
             None => (Head::default(), Expect::Absent),
         };
-        check_destination(head.destination.as_deref(), &wanted.destination)?;
+        check_destination(head.destination.as_deref(), &request.destination)?;
         if let Some(ended) = ended.filter(|run| run.doc.status == RunStatus::Committed) {
             head.last_complete = Some(ended.doc.run_id);
         }
         if expect == Expect::Absent {
-            let listed = ItemKey { pk: STREAMS.to_owned(), sk: self.pk.clone() };
-            self.store.put(&listed, serde_json::json!({}), Expect::Absent).await?;
+            self.store.put(&listed_key(&self.stream), serde_json::json!({}), Expect::Absent).await?;
         }
-        let run = self.new_run(wanted, head.last_attempt.as_deref()).await?;
+        let run = self.new_run(request, head.last_attempt.as_deref()).await?;
         let run_version = self.put_new(&run_key(&run.run_id), &run).await?;
         head.open_run = Some(run.run_id.clone());
         head.last_attempt = Some(run.run_id.clone());
-        head.destination = Some(wanted.destination.clone());
+        head.destination = Some(request.destination.clone());
         let run = Versioned { doc: run, version: run_version };
         if self.put("head", &head, expect).await?.is_none() {
             // Another start was first. Ours was never seen by anyone.
             self.settle(run, RunStatus::Abandoned, Some("another start was first")).await?;
             return Ok(None);
         }
-        self.claim(run, None, false, wanted).await
+        self.claim(run, None, false, request).await
     }
 
-    async fn new_run(&self, wanted: &RunRequest, last_attempt: Option<&str>) -> Result<RunItem> {
+    async fn new_run(&self, request: &RunRequest, last_attempt: Option<&str>) -> Result<RunItem> {
         let from_cursor = self.cursor().await?;
-        if wanted.mode == Mode::Incremental {
-            check_definition(from_cursor.as_ref(), wanted)?;
+        if request.mode == Mode::Incremental {
+            check_definition(from_cursor.as_ref(), request)?;
         }
-        let window = match wanted.mode {
-            Mode::Window => wanted.window.clone(),
-            Mode::Full => Window { since: wanted.full_since, until: None },
+        let window = match request.mode {
+            Mode::Window => request.window.clone(),
+            Mode::Full => Window { since: request.full_since, until: None },
             Mode::Incremental => {
                 let since = from_cursor.as_ref().map(|cursor| cursor.since);
-                Window { since: since.or(wanted.full_since), until: None }
+                Window { since: since.or(request.full_since), until: None }
             }
         };
         let started_at = self.store.now().await?;
@@ -215,18 +214,18 @@ impl StreamState {
             status: RunStatus::Open,
             started_at,
             ended_at: None,
-            mode: wanted.mode,
+            mode: request.mode,
             window,
             from_cursor,
-            spec_hash: wanted.spec_hash.clone(),
-            destination: wanted.destination.clone(),
+            spec_hash: request.spec_hash.clone(),
+            destination: request.destination.clone(),
             manifest: None,
             pending_until: None,
-            pending_seconds: wanted.pending.map(|span| span.as_secs()),
+            pending_seconds: request.pending.map(|span| span.as_secs()),
             promoting_until: None,
-            replaces: wanted.replaces.clone(),
-            begun_anew: false,
-            idempotency_key: wanted.idempotency_key.clone(),
+            replaces: request.replaces.clone(),
+            started_over: false,
+            idempotency_key: request.idempotency_key.clone(),
             ledger: Ledger { code_version: env!("CARGO_PKG_VERSION").to_owned(), ..Default::default() },
         })
     }
@@ -241,7 +240,7 @@ impl StreamState {
     }
 
     /// Takes up the open run, if nobody is at it.
-    async fn take_up(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
+    async fn take_up(&self, run: Versioned<RunItem>, request: &RunRequest) -> Result<Option<Acquired>> {
         let task = self.get::<TaskItem>(&task_key(&run.doc.run_id)).await?;
         let now = self.store.now().await?;
         if let Some(task) = &task
@@ -250,14 +249,14 @@ impl StreamState {
             let (run_id, worker) = (run.doc.run_id, Some(task.doc.worker.clone()));
             return Ok(Some(Acquired::Busy(Busy { run_id, worker, until, manifest: None })));
         }
-        check_destination(Some(&run.doc.destination), &wanted.destination)?;
-        if !wanted.restart
-            && !wanted.adopt
-            && let Err(other) = check_same(&run.doc, wanted)
+        check_destination(Some(&run.doc.destination), &request.destination)?;
+        if !request.restart
+            && !request.adopt
+            && let Err(other) = check_same(&run.doc, request)
         {
             // A run without a page has nothing to lose.
             let is_blank = task.as_ref().is_none_or(|task| task.doc.position.is_blank());
-            if !is_blank || wanted.continuation.is_some() {
+            if !is_blank || request.continuation.is_some() {
                 return Err(other);
             }
             self.settle(
@@ -268,13 +267,13 @@ impl StreamState {
             .await?;
             return Ok(None);
         }
-        self.claim(run, task, true, wanted).await
+        self.claim(run, task, true, request).await
     }
 
     /// A pending run keeps others out until its time is over; then it is abandoned, and the caller looks again. One whose
     /// promotion has begun keeps them out until that has ended, whoever ends it.
-    async fn pending(&self, run: Versioned<RunItem>, wanted: &RunRequest) -> Result<Option<Acquired>> {
-        check_destination(Some(&run.doc.destination), &wanted.destination)?;
+    async fn pending(&self, run: Versioned<RunItem>, request: &RunRequest) -> Result<Option<Acquired>> {
+        check_destination(Some(&run.doc.destination), &request.destination)?;
         let now = self.store.now().await?;
         let busy = |until, manifest| {
             Ok(Some(Acquired::Busy(Busy { run_id: run.doc.run_id.clone(), worker: None, until, manifest })))
@@ -295,7 +294,7 @@ impl StreamState {
         mut run: Versioned<RunItem>,
         task: Option<Versioned<TaskItem>>,
         resumed: bool,
-        wanted: &RunRequest,
+        request: &RunRequest,
     ) -> Result<Option<Acquired>> {
         let (mut task, expect) = match task {
             Some(task) => (task.doc, Expect::Version(task.version)),
@@ -319,7 +318,7 @@ impl StreamState {
         let task = Versioned { doc: task, version };
         Ok(Some(Acquired::LeasedRun(Box::new(LeasedRun::new(
             self.clone(),
-            &wanted.address,
+            &request.address,
             resumed,
             run,
             task,
@@ -339,12 +338,12 @@ fn time_of_run(run_id: &str) -> Option<Timestamp> {
     DateTime::strptime(RUN_TIME, time).ok()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
 }
 
-fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
+fn check_destination(stored: Option<&str>, requested: &str) -> Result<()> {
     match stored {
-        Some(stored) if stored != wanted => {
+        Some(stored) if stored != requested => {
             Err(Error::new(ErrorKind::State, "open run", "this state belongs to another destination")
                 .with("state has", stored)
-                .with("asked for", wanted)
+                .with("asked for", requested)
                 .hint("pull to that destination, or give this one a state of its own with --state"))
         }
         _ => Ok(()),
@@ -352,9 +351,9 @@ fn check_destination(stored: Option<&str>, wanted: &str) -> Result<()> {
 }
 
 /// A cursor says what was delivered by the definition it was set with, and nothing about another one.
-fn check_definition(cursor: Option<&CursorValue>, wanted: &RunRequest) -> Result<()> {
+fn check_definition(cursor: Option<&CursorValue>, request: &RunRequest) -> Result<()> {
     match cursor {
-        Some(cursor) if cursor.spec_hash != wanted.spec_hash => Err(Error::new(
+        Some(cursor) if cursor.spec_hash != request.spec_hash => Err(Error::new(
             ErrorKind::State,
             "open run",
             "the stream's definition has changed since its cursor was set",
@@ -365,23 +364,23 @@ fn check_definition(cursor: Option<&CursorValue>, wanted: &RunRequest) -> Result
 }
 
 /// An open run goes on as it was begun, or not at all.
-fn check_same(run: &RunItem, wanted: &RunRequest) -> Result<()> {
+fn check_same(run: &RunItem, request: &RunRequest) -> Result<()> {
     let other = |what: &str| {
         Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
             .with("run", &run.run_id)
             .with("mode", run.mode.as_str())
             .hint("finish it by pulling as before, or abandon it and start over with --restart")
     };
-    if run.spec_hash != wanted.spec_hash {
+    if run.spec_hash != request.spec_hash {
         return Err(other("definition"));
     }
-    if wanted.continuation.is_some() {
+    if request.continuation.is_some() {
         return Ok(());
     }
-    if run.mode != wanted.mode {
+    if run.mode != request.mode {
         return Err(other("mode"));
     }
-    if run.mode == Mode::Window && run.window != wanted.window {
+    if run.mode == Mode::Window && run.window != request.window {
         return Err(other("--since or --until"));
     }
     Ok(())

@@ -28,13 +28,13 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens `path`, and makes the file (0600) and its folder (0700) if need be. The file's own machine tells the
-    /// time, by `clock`.
+    /// Opens `path`, and makes the file (0600) and its folder (0700) if need be. The time is that of the file's own
+    /// machine, by `clock`.
     pub fn open(path: &Path, clock: Clock) -> Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         crate::lake::sink::make_folders(folder).map_err(|error| failed(path, error))?;
         // Of two that make the same file at once, SQLite would refuse one without waiting. Where folders can't be locked,
-        // that is told as an error.
+        // that is reported as an error.
         let folder = std::fs::File::open(folder);
         let _making = folder.and_then(|folder| folder.lock().map(|()| folder));
         // SQLite gives its own files the mode of the database.
@@ -150,16 +150,16 @@ impl StateStore for SqliteStore {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
         let (pk, prefix) = (pk.to_owned(), prefix.to_owned());
         Box::pin(self.with(move |connection| {
             let sql = "SELECT pk, sk, version, doc FROM item
                        WHERE pk = ?1 AND substr(sk, 1, length(?2)) = ?2 ORDER BY sk DESC LIMIT ?3";
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             connection
                 .prepare_cached(sql)?
-                .query_map(params![pk, prefix, most], |row| {
+                .query_map(params![pk, prefix, limit], |row| {
                     let key = ItemKey { pk: row.get(0)?, sk: row.get(1)? };
                     Ok((key, item(row.get(2)?, &row.get::<_, String>(3)?)?))
                 })?

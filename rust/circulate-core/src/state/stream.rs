@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::items::{Cursor, CursorValue, Head, ListedStream, RunItem, RunStatus};
 use super::{Expect, ItemKey, StateStore};
-use crate::MOST_OF_TEXT;
+use crate::MAX_TEXT;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::stream_id::StreamId;
 use crate::redact::Redactor;
 
 /// The one task and the one partition of a stream that is pulled by one worker.
@@ -30,7 +31,7 @@ pub(super) const LOOKS: u32 = 5;
 #[derive(Debug, Clone)]
 pub struct StreamState {
     pub(super) store: Arc<dyn StateStore>,
-    pub(super) pk: String,
+    pub(super) stream: StreamId,
     pub(super) worker: String,
     lease: Lease,
     pub(super) seed: Option<u64>,
@@ -41,7 +42,7 @@ pub struct StreamState {
 pub struct Lease {
     /// How long at most.
     pub span: Duration,
-    /// When the worker is gone for certain, if that is known: a Lambda function is stopped when its time is up.
+    /// When the worker will have ended for certain, if that is known: a Lambda function is stopped when its time is up.
     pub worker_ends: Option<Instant>,
 }
 
@@ -52,26 +53,26 @@ pub(super) struct Versioned<T> {
 }
 
 impl StreamState {
-    /// The state of `source`/`account`/`endpoint`; `worker` tells people who holds a lease, which lasts `lease`
-    /// unless it is renewed. `seed` fixes the random part of run ids, for tests.
+    /// The state of a stream; `worker` shows people who holds a lease, which lasts `lease` unless it is renewed. `seed`
+    /// fixes the random part of run ids, for tests.
     pub fn new(
         store: Arc<dyn StateStore>,
-        (source, account, endpoint): (&str, &str, &str),
+        stream: StreamId,
         worker: String,
         lease: Lease,
         seed: Option<u64>,
     ) -> Self {
-        Self { store, pk: format!("{source}#{account}#{endpoint}"), worker, lease, seed }
+        Self { store, stream, worker, lease, seed }
     }
 
     /// Refuses to go on under an account's name with another account: its cursors say what was delivered of the one that
     /// they were set by, and its records would lie beside those of the other. All streams of the account count.
     pub(super) async fn check_address(&self, address: &str) -> Result<()> {
-        let account = self.pk.rsplit_once('#').map_or(&*self.pk, |(account, _)| account);
-        for (key, item) in self.store.list(STREAMS, &format!("{account}#"), usize::MAX).await? {
+        let of_account = StreamId::prefix_of_account(self.stream.source(), self.stream.account());
+        for (key, item) in self.store.list(STREAMS, &of_account, usize::MAX).await? {
             let known = read::<ListedStream>(&key.sk, item.doc)?.address;
             if let Some(known) = known.filter(|known| known != address) {
-                return Err(other_address(&key.sk, &known, address));
+                return Err(other_address(&key.sk.parse()?, &known, address));
             }
         }
         Ok(())
@@ -79,7 +80,7 @@ impl StreamState {
 
     /// Notes where the account is that is pulled from, before anything of it counts.
     pub(super) async fn note_address(&self, address: &str) -> Result<()> {
-        let key = ItemKey { pk: STREAMS.to_owned(), sk: self.pk.clone() };
+        let key = listed_key(&self.stream);
         let noted = ListedStream { address: Some(address.to_owned()) };
         for _ in 0..LOOKS {
             let (there, expect) = match self.store.get(&key).await? {
@@ -97,35 +98,35 @@ impl StreamState {
 
     pub(super) async fn run_of(&self, run_id: Option<&str>) -> Result<Option<RunItem>> {
         match run_id {
-            Some(run_id) => Self::run(&*self.store, &self.pk, run_id).await,
+            Some(run_id) => Self::run(&*self.store, &self.stream, run_id).await,
             None => Ok(None),
         }
     }
 
     /// Where the next run begins.
     pub async fn cursor(&self) -> Result<Option<CursorValue>> {
-        Self::current_cursor(&*self.store, &self.pk).await
+        Self::current_cursor(&*self.store, &self.stream).await
     }
 
     /// The `head` item of a stream.
-    pub async fn head(store: &dyn StateStore, pk: &str) -> Result<Option<Head>> {
-        get(store, pk, "head").await.map(|head| head.map(|head| head.doc))
+    pub async fn head(store: &dyn StateStore, stream: &StreamId) -> Result<Option<Head>> {
+        get(store, stream, "head").await.map(|head| head.map(|head| head.doc))
     }
 
     /// One run of a stream.
-    pub async fn run(store: &dyn StateStore, pk: &str, run_id: &str) -> Result<Option<RunItem>> {
-        get(store, pk, &run_key(run_id)).await.map(|run| run.map(|run| run.doc))
+    pub async fn run(store: &dyn StateStore, stream: &StreamId, run_id: &str) -> Result<Option<RunItem>> {
+        get(store, stream, &run_key(run_id)).await.map(|run| run.map(|run| run.doc))
     }
 
     /// Where the next run of a stream begins.
-    pub async fn current_cursor(store: &dyn StateStore, pk: &str) -> Result<Option<CursorValue>> {
-        let Some(cursor) = get::<Cursor>(store, pk, &cursor_key()).await? else { return Ok(None) };
-        Ok(current(store, pk, &cursor.doc).await?.0)
+    pub async fn current_cursor(store: &dyn StateStore, stream: &StreamId) -> Result<Option<CursorValue>> {
+        let Some(cursor) = get::<Cursor>(store, stream, &cursor_key()).await? else { return Ok(None) };
+        Ok(current(store, stream, &cursor.doc).await?.0)
     }
 
     /// See [`say_in_head`].
     pub(super) async fn say_in_head(&self, run_id: &str, status: RunStatus) -> Result<()> {
-        say_in_head(&*self.store, &self.pk, run_id, status).await
+        say_in_head(&*self.store, &self.stream, run_id, status).await
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp> {
@@ -145,17 +146,17 @@ impl StreamState {
     ) -> Result<()> {
         run.doc.status = status;
         run.doc.ended_at = Some(self.store.now().await?);
-        run.doc.ledger.stopped_by = why.map(|why| Redactor::shared().shown(why, MOST_OF_TEXT));
+        run.doc.ledger.stopped_by = why.map(|why| Redactor::shared().shown(why, MAX_TEXT));
         let written = self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?;
         written.map(drop).ok_or_else(fenced_off)
     }
 
     pub(super) async fn current(&self, cursor: &Cursor) -> Result<(Option<CursorValue>, Option<String>)> {
-        current(&*self.store, &self.pk, cursor).await
+        current(&*self.store, &self.stream, cursor).await
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, sk: &str) -> Result<Option<Versioned<T>>> {
-        get(&*self.store, &self.pk, sk).await
+        get(&*self.store, &self.stream, sk).await
     }
 
     pub(super) async fn put<T: Serialize + Sync>(
@@ -169,22 +170,23 @@ impl StreamState {
     }
 
     fn key(&self, sk: &str) -> ItemKey {
-        ItemKey { pk: self.pk.clone(), sk: sk.to_owned() }
+        ItemKey::new(&self.stream, sk)
     }
 }
 
 /// What counts, and the run that set it: the next value, if the run that wrote it is committed.
 async fn current(
     store: &dyn StateStore,
-    pk: &str,
+    stream: &StreamId,
     cursor: &Cursor,
 ) -> Result<(Option<CursorValue>, Option<String>)> {
     let Some(next_run) = &cursor.next_run else { return Ok((cursor.value.clone(), cursor.run.clone())) };
-    let committed = match StreamState::run(store, pk, next_run).await? {
+    let committed = match StreamState::run(store, stream, next_run).await? {
         Some(run) => run.status == RunStatus::Committed,
         // A store may forget runs of long ago; `head` remembers the last one that counts.
         None => {
-            StreamState::head(store, pk).await?.and_then(|head| head.last_complete).as_ref() == Some(next_run)
+            StreamState::head(store, stream).await?.and_then(|head| head.last_complete).as_ref()
+                == Some(next_run)
         }
     };
     Ok(if committed {
@@ -196,33 +198,31 @@ async fn current(
 
 async fn get<T: DeserializeOwned>(
     store: &dyn StateStore,
-    pk: &str,
+    stream: &StreamId,
     sk: &str,
 ) -> Result<Option<Versioned<T>>> {
-    let Some(item) = store.get(&ItemKey { pk: pk.to_owned(), sk: sk.to_owned() }).await? else {
+    let Some(item) = store.get(&ItemKey::new(stream, sk)).await? else {
         return Ok(None);
     };
     Ok(Some(Versioned { doc: read(sk, item.doc)?, version: item.version }))
 }
 
-/// Takes a settled run out of `head`. That is a convenience for people and the next start, which repairs it if we die
-/// before this.
+/// Takes a settled run out of `head`. That is a convenience for people and the next start, which repairs it if this
+/// worker ends before.
 pub(super) async fn say_in_head(
     store: &dyn StateStore,
-    pk: &str,
+    stream: &StreamId,
     run_id: &str,
     status: RunStatus,
 ) -> Result<()> {
-    let Some(mut head) = get::<Head>(store, pk, "head").await? else { return Ok(()) };
+    let Some(mut head) = get::<Head>(store, stream, "head").await? else { return Ok(()) };
     if head.doc.open_run.as_deref() == Some(run_id) {
         head.doc.open_run = None;
         if status == RunStatus::Committed {
             head.doc.last_complete = Some(run_id.to_owned());
         }
         let doc = serde_json::to_value(&head.doc).map_err(|error| unreadable("head", error))?;
-        store
-            .put(&ItemKey { pk: pk.to_owned(), sk: "head".to_owned() }, doc, Expect::Version(head.version))
-            .await?;
+        store.put(&ItemKey::new(stream, "head"), doc, Expect::Version(head.version)).await?;
     }
     Ok(())
 }
@@ -232,42 +232,41 @@ pub(super) fn read<T: DeserializeOwned>(sk: &str, doc: serde_json::Value) -> Res
     serde_json::from_value(doc).map_err(|error| unreadable(sk, error))
 }
 
-/// Every stream that a store knows, as `source#account#endpoint`, sorted.
-pub async fn streams(store: &dyn StateStore) -> Result<Vec<String>> {
+/// Every stream that a store knows, sorted as its text is.
+pub async fn streams(store: &dyn StateStore) -> Result<Vec<StreamId>> {
     let listed = store.list(STREAMS, "", usize::MAX).await?;
-    Ok(listed.into_iter().rev().map(|(key, _)| key.sk).collect())
+    listed.into_iter().rev().map(|(key, _)| key.sk.parse()).collect()
 }
 
 /// The newest runs of all streams, with the stream each belongs to. A run that no `head` ever named is shown as abandoned:
 /// its worker died before it began, and nobody will take it up.
-pub async fn list_runs(store: &dyn StateStore, most: usize) -> Result<Vec<(String, RunItem)>> {
+pub async fn list_runs(store: &dyn StateStore, limit: usize) -> Result<Vec<(StreamId, RunItem)>> {
     let mut runs = Vec::new();
-    for pk in streams(store).await? {
-        let open_run = StreamState::head(store, &pk).await?.and_then(|head| head.open_run);
-        for (key, item) in store.list(&pk, "run#", most).await? {
+    for stream in streams(store).await? {
+        let open_run = StreamState::head(store, &stream).await?.and_then(|head| head.open_run);
+        for (key, item) in store.list(&stream.to_string(), "run#", limit).await? {
             let mut run: RunItem = read(&key.sk, item.doc)?;
             if run.status == RunStatus::Open && open_run.as_ref() != Some(&run.run_id) {
                 run.status = RunStatus::Abandoned;
                 run.ledger.stopped_by = Some("its worker died before it began".to_owned());
             }
-            runs.push((pk.clone(), run));
+            runs.push((stream.clone(), run));
         }
     }
     runs.sort_by(|(_, a), (_, b)| b.run_id.cmp(&a.run_id));
-    runs.truncate(most);
+    runs.truncate(limit);
     Ok(runs)
 }
 
 /// An account's name stands for one account.
-fn other_address(stream: &str, known: &str, asked: &str) -> Error {
-    let mut names = stream.split('#');
-    let (source, account) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+fn other_address(stream: &StreamId, known: &str, requested: &str) -> Error {
+    let (source, account) = (stream.source(), stream.account());
     let message = format!(
         "the account `{account}` is at another address: what was pulled under this name is not of it"
     );
     Error::new(ErrorKind::State, "open run", message)
         .with("state has", known)
-        .with("asked for", asked)
+        .with("asked for", requested)
         .with("stream", stream)
         .hint(format!(
             "pull another account under a name of its own (--account); if this one has moved, `circulate state moved \
@@ -284,6 +283,11 @@ pub(super) fn unreadable(sk: &str, error: serde_json::Error) -> Error {
     Error::new(ErrorKind::State, "read state", "a state item is not as this version of circulate writes it")
         .caused_by(error)
         .with("item", sk)
+}
+
+/// The key of a stream where all streams are listed.
+pub(super) fn listed_key(stream: &StreamId) -> ItemKey {
+    ItemKey { pk: STREAMS.to_owned(), sk: stream.to_string() }
 }
 
 pub(super) fn run_key(run_id: &str) -> String {

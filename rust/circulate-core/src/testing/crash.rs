@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::lake::sink::{BucketLocation, Created, Listed, Object, Sink, StoredObject};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
-/// Puts crash points around every write, if the environment asks for them.
+/// Puts crash points around every write, if the environment names them.
 pub fn armed(sink: Arc<dyn Sink>, store: Arc<dyn StateStore>) -> (Arc<dyn Sink>, Arc<dyn StateStore>) {
     let points = Arc::new(Points {
         crash: target("CIRCULATE_CRASH"),
@@ -76,7 +76,7 @@ impl Points {
         if self.pause.as_ref() == Some(&here) {
             let _quiet = self.quiet.lock().await;
             kill_process(getpid(), Signal::STOP).unwrap();
-            // The signal reaches this thread a moment later.
+            // The signal reaches this thread a little later.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -158,7 +158,7 @@ impl Sink for CrashingSink {
 struct CrashingStore {
     store: Arc<dyn StateStore>,
     points: Arc<Points>,
-    /// Position and fence of each task as written last, to tell a renewal from a checkpoint.
+    /// Position and fence of each task as written last, to distinguish a renewal from a checkpoint.
     tasks: Mutex<HashMap<String, (Value, Value)>>,
 }
 
@@ -224,8 +224,8 @@ impl StateStore for CrashingStore {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
-        self.store.list(pk, prefix, most)
+        self.store.list(pk, prefix, limit)
     }
 }

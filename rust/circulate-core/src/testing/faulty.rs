@@ -1,4 +1,4 @@
-//! Stores and sinks that fail, die or dawdle when a test tells them to.
+//! Stores and sinks that fail, die or dawdle when a test wants them to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::sink::{Created, Listed, Object, Sink};
 use crate::state::{Expect, Item, ItemKey, StateStore};
 
-/// A [`Sink`] or [`StateStore`] that passes calls on until the one it was told to fail at. Calls are named by what they
+/// A [`Sink`] or [`StateStore`] that passes calls on until the one that it is to fail at. Calls are named by what they
 /// do and to which key: `create okta/...`, `read ...`, `put run#...`, `get head`, `now`, `list`.
 #[derive(Debug)]
 pub struct Faulty<S: ?Sized> {
@@ -24,7 +24,7 @@ pub struct Faulty<S: ?Sized> {
     left: AtomicU32,
     for_good: bool,
     /// The call happens all the same.
-    only_answer: bool,
+    only_response: bool,
     dead: AtomicBool,
     slow: Duration,
 }
@@ -35,9 +35,9 @@ impl<S: ?Sized + Send + Sync> Faulty<S> {
         Arc::new(Self::new(inner, call, nth))
     }
 
-    /// Loses an answer once: the `nth` call whose name starts with `call` happens, and fails.
+    /// Loses a response once: the `nth` call whose name starts with `call` happens, and fails.
     pub fn loses(inner: Arc<S>, call: &'static str, nth: u32) -> Arc<Self> {
-        Arc::new(Self { only_answer: true, ..Self::new(inner, call, nth) })
+        Arc::new(Self { only_response: true, ..Self::new(inner, call, nth) })
     }
 
     /// Fails at the `nth` call whose name starts with `call` and at every call after it, as if the worker had died.
@@ -56,7 +56,7 @@ impl<S: ?Sized + Send + Sync> Faulty<S> {
             call,
             left: AtomicU32::new(nth - 1),
             for_good: false,
-            only_answer: false,
+            only_response: false,
             dead: AtomicBool::new(false),
             slow: Duration::ZERO,
         }
@@ -65,7 +65,7 @@ impl<S: ?Sized + Send + Sync> Faulty<S> {
     async fn pass<T: Send>(&self, name: String, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.dawdle().await;
         if self.dead.load(Ordering::SeqCst) || self.strikes(&name) {
-            if self.only_answer {
+            if self.only_response {
                 call.await?;
             }
             return Err(Error::new(ErrorKind::Storage, "test", format!("made to fail at `{name}`")));
@@ -140,8 +140,8 @@ impl StateStore for Faulty<dyn StateStore> {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
-        Box::pin(self.pass("list".to_owned(), self.inner.list(pk, prefix, most)))
+        Box::pin(self.pass("list".to_owned(), self.inner.list(pk, prefix, limit)))
     }
 }

@@ -24,7 +24,7 @@ pub struct Lake {
     pub sink: Arc<MemorySink>,
     /// Its state.
     pub store: Arc<MemoryStore>,
-    /// The time its state tells.
+    /// The time of its state.
     pub clock: ManualClock,
     pulls: AtomicU64,
 }
@@ -38,7 +38,7 @@ impl Default for Lake {
 }
 
 impl Lake {
-    /// A pull of `okta.users` that `script` answers. Every pull has a seed of its own, the same in each test.
+    /// A pull of `okta.users` with the responses of `script`. Every pull has a seed of its own, the same in each test.
     pub fn pull(&self, script: &Arc<Script>) -> Pull {
         self.pull_of(okta("users"), Arc::clone(script) as _)
     }
@@ -64,7 +64,7 @@ impl Lake {
         }
     }
 
-    /// The same pull again, by another worker that `script` answers.
+    /// The same pull again, by another worker with the responses of `script`.
     pub fn again(&self, pull: &Pull, script: &Arc<Script>) -> Pull {
         Pull { options: pull.options.clone(), progress: Arc::<Progress>::default(), ..self.pull(script) }
     }
@@ -127,6 +127,6 @@ fn split(array: &[u8]) -> Vec<String> {
     splitter.feed(array).unwrap();
     let text = |at: u64| usize::try_from(at).unwrap();
     let records = splitter.finish().unwrap().records;
-    let slices = records.iter().map(|place| &array[text(place.start)..text(place.end)]);
+    let slices = records.iter().map(|span| &array[text(span.start)..text(span.end)]);
     slices.map(|record| String::from_utf8(record.to_vec()).unwrap()).collect()
 }

@@ -51,7 +51,7 @@ pub fn okta_account() -> Account {
 /// A connection of its own.
 pub fn connection(source: &Source, transport: Arc<dyn Transport>) -> Connection {
     let tokens = Arc::new(Tokens::new(Clock::system()));
-    // Waits are told by tokio's clock, which tests can pause.
+    // Waits go by tokio's clock, which tests can pause.
     let wall = ManualClock::new("2026-11-22T05:30:00Z").clock();
     Connection { transport, pacing: Arc::new(Pacing::new(source, wall)), tokens }
 }
@@ -90,7 +90,7 @@ impl ManualClock {
     }
 }
 
-/// One answer of [`Script`].
+/// One response of [`Script`].
 #[derive(Debug, Clone)]
 pub struct ScriptedResponse {
     status: u16,
@@ -113,9 +113,9 @@ impl ScriptedResponse {
         self
     }
 
-    /// An answer with this status and body, made at the fixed date of all answers.
+    /// A response with this status and body, made at the fixed date of all responses.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        let answer = Self {
+        let response = Self {
             status,
             headers: HeaderMap::new(),
             body: body.into(),
@@ -123,7 +123,7 @@ impl ScriptedResponse {
             delay: Duration::ZERO,
             stop: None,
         };
-        answer.header("date", "Sun, 22 Nov 2026 05:30:00 GMT")
+        response.header("date", "Sun, 22 Nov 2026 05:30:00 GMT")
     }
 
     /// With one more header line.
@@ -170,13 +170,13 @@ impl ScriptedResponse {
         self
     }
 
-    /// The answer takes so long.
+    /// The response takes so long.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Before it comes, somebody asks the run to stop.
+    /// Before it comes, somebody requests the run to stop.
     pub fn interrupting(mut self, stop: &Stop) -> Self {
         self.stop = Some(stop.clone());
         self
@@ -209,21 +209,21 @@ impl ScriptedResponse {
     }
 }
 
-/// A transport that gives prepared answers in order, and remembers what it was asked.
+/// A transport that gives prepared responses in order, and remembers what was requested.
 #[derive(Debug, Default)]
 pub struct Script {
-    answers: Mutex<VecDeque<ScriptedResponse>>,
+    responses: Mutex<VecDeque<ScriptedResponse>>,
     /// The requests so far.
     pub requests: Mutex<Vec<Request>>,
 }
 
 impl Script {
-    /// Gives `answers` in order.
-    pub fn new(answers: impl IntoIterator<Item = ScriptedResponse>) -> Arc<Self> {
-        Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), requests: Mutex::default() })
+    /// Gives `responses` in order.
+    pub fn new(responses: impl IntoIterator<Item = ScriptedResponse>) -> Arc<Self> {
+        Arc::new(Self { responses: Mutex::new(responses.into_iter().collect()), requests: Mutex::default() })
     }
 
-    /// The URLs asked for so far.
+    /// The URLs requested so far.
     pub fn urls(&self) -> Vec<String> {
         self.requests.lock().unwrap().iter().map(|request| request.url.to_string()).collect()
     }
@@ -232,10 +232,10 @@ impl Script {
 impl Transport for Script {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
         self.requests.lock().unwrap().push(request);
-        let answer = self.answers.lock().unwrap().pop_front();
+        let response = self.responses.lock().unwrap().pop_front();
         Box::pin(async move {
             let gone = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
-            answer.ok_or_else(gone)?.arrive().await
+            response.ok_or_else(gone)?.arrive().await
         })
     }
 }
@@ -318,12 +318,12 @@ pub async fn copying_suite(from: &dyn Sink, to: &dyn Sink) {
         assert!(error.hint_text().unwrap().contains(hint) && error.to_string().contains(&key), "{error:?}");
         assert_eq!(to.read(&key).await.unwrap().as_deref(), here.map(str::as_bytes), "nothing was written");
     }
-    let (key, texts) = ("c/race", ["one", "two"]);
-    from.create(object(key, texts[0])).await.unwrap();
-    let wanted = known(key, texts[0]);
-    let copies = futures_util::future::join_all((0..8).map(|_| to.copy_from(from, &wanted))).await;
+    let (key, contents) = ("c/race", ["one", "two"]);
+    from.create(object(key, contents[0])).await.unwrap();
+    let stored = known(key, contents[0]);
+    let copies = futures_util::future::join_all((0..8).map(|_| to.copy_from(from, &stored))).await;
     assert!(copies.into_iter().all(|copied| copied.is_ok()), "many at once do no harm");
-    assert_eq!(to.read(key).await.unwrap().unwrap(), texts[0]);
+    assert_eq!(to.read(key).await.unwrap().unwrap(), contents[0]);
 }
 
 fn known(key: &str, text: &str) -> StoredObject {
@@ -342,7 +342,7 @@ async fn list(sink: &dyn Sink, prefix: &str) -> Vec<String> {
     listed.try_collect().await.unwrap()
 }
 
-/// A store without a time of its own tells the one it is given.
+/// A store without a time of its own has the one it is given.
 pub async fn time_suite<S: StateStore>(open: impl Fn(Clock) -> S) {
     let clock = ManualClock::new("2026-11-22T05:30:00.123Z");
     let store = open(clock.clock());
@@ -446,9 +446,9 @@ mod tests {
             &'a self,
             pk: &'a str,
             prefix: &'a str,
-            most: usize,
+            limit: usize,
         ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
-            self.0.list(pk, prefix, most)
+            self.0.list(pk, prefix, limit)
         }
     }
 }

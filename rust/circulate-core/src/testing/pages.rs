@@ -1,4 +1,4 @@
-//! Pages of users to answer with.
+//! Pages of users to respond with.
 
 use super::ScriptedResponse;
 

@@ -1,4 +1,4 @@
-//! An API that answers by what it is asked, for streams whose requests come in no fixed order.
+//! An API that responds by what is requested, for streams whose requests come in no fixed order.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,44 +10,44 @@ use super::ScriptedResponse;
 use crate::api::http::{Request, Response, Transport};
 use crate::error::Result;
 
-/// A transport with an answer for every URL; it remembers what it was asked.
+/// A transport with a response for every URL; it remembers what was requested.
 #[derive(Debug, Default)]
 pub struct Routes {
-    answers: Mutex<BTreeMap<String, ScriptedResponse>>,
-    asked: Mutex<Vec<String>>,
+    responses: Mutex<BTreeMap<String, ScriptedResponse>>,
+    requested: Mutex<Vec<String>>,
 }
 
 impl Routes {
-    /// Answers requests for these paths with their queries. Any other is 404.
-    pub fn new<'r>(answers: impl IntoIterator<Item = (&'r str, ScriptedResponse)>) -> Arc<Self> {
+    /// Responds to requests for these paths with their queries. Any other is 404.
+    pub fn new<'r>(responses: impl IntoIterator<Item = (&'r str, ScriptedResponse)>) -> Arc<Self> {
         let routes = Self::default();
-        for (path, answer) in answers {
-            routes.set(path, answer);
+        for (path, response) in responses {
+            routes.set(path, response);
         }
         Arc::new(routes)
     }
 
-    /// Gives another answer from now on.
-    pub fn set(&self, path: &str, answer: ScriptedResponse) {
-        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    /// Gives another response from now on.
+    pub fn set(&self, path: &str, response: ScriptedResponse) {
+        self.responses.lock().unwrap().insert(path.to_owned(), response);
     }
 
-    /// The paths asked for since this was last called, sorted.
-    pub fn asked(&self) -> Vec<String> {
-        let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
-        asked.sort();
-        asked
+    /// The paths requested since this was last called, sorted.
+    pub fn requested(&self) -> Vec<String> {
+        let mut requested = std::mem::take(&mut *self.requested.lock().unwrap());
+        requested.sort();
+        requested
     }
 }
 
-/// A transport that makes its answers, as a server does.
+/// A transport that makes its responses, as a server does.
 pub struct Server {
     respond: Box<dyn Fn(&Url) -> ScriptedResponse + Send + Sync>,
     urls: Mutex<Vec<String>>,
 }
 
 impl Server {
-    /// Answers each request with what `respond` makes of its URL.
+    /// Responds to each request with what `respond` makes of its URL.
     pub fn new(respond: impl Fn(&Url) -> ScriptedResponse + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { respond: Box::new(respond), urls: Mutex::default() })
     }
@@ -74,8 +74,8 @@ impl Transport for Server {
 impl Transport for Routes {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
         let path = request.url[url::Position::BeforePath..].to_owned();
-        let answer = self.answers.lock().unwrap().get(&path).cloned();
-        self.asked.lock().unwrap().push(path);
-        Box::pin(async { answer.unwrap_or_else(|| ScriptedResponse::new(404, "{}")).arrive().await })
+        let response = self.responses.lock().unwrap().get(&path).cloned();
+        self.requested.lock().unwrap().push(path);
+        Box::pin(async { response.unwrap_or_else(|| ScriptedResponse::new(404, "{}")).arrive().await })
     }
 }

@@ -12,9 +12,10 @@ use serde::Serialize;
 
 use crate::clock::earlier;
 use crate::error::Result;
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_part};
 use crate::lake::sink::Sink;
+use crate::lake::stream_id::StreamId;
 use crate::state::{RunStatus, StateStore, StreamState, streams};
 
 /// What was found, and what became of it.
@@ -32,7 +33,7 @@ pub struct Collected {
     pub removed_keys: Vec<String>,
 }
 
-/// Removes garbage written longer than `older_than` ago; with `dry_run` only tells of it.
+/// Removes garbage written longer than `older_than` ago; with `dry_run` only reports it.
 pub async fn gc(
     sink: &dyn Sink,
     store: &dyn StateStore,
@@ -41,12 +42,12 @@ pub async fn gc(
 ) -> Result<Collected> {
     let before = earlier(store.now().await?, older_than);
     let mut collected = Collected::default();
-    for pk in streams(store).await? {
-        let head = StreamState::head(store, &pk).await?;
+    for stream in streams(store).await? {
+        let head = StreamState::head(store, &stream).await?;
         if head.and_then(|head| head.destination).is_some_and(|destination| destination == sink.uri()) {
-            let stream = pk.replace('#', "/");
-            for prefix in [format!("{stream}/"), format!("_circulate/{stream}/")] {
-                let mut names = Names { sink, store, pk: &pk, run: None };
+            let folder = stream.folder();
+            for prefix in [format!("{folder}/"), format!("_circulate/{folder}/")] {
+                let mut names = Names { sink, store, stream: &stream, run: None };
                 collect(&mut names, &prefix, before, dry_run, &mut collected).await?;
             }
         }
@@ -85,11 +86,10 @@ async fn collect(
     Ok(())
 }
 
-/// The run that an object belongs to, as its key tells.
+/// The run that an object belongs to, as its key says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Owner {
-    /// `source/account/endpoint`.
-    stream: String,
+    stream: StreamId,
     run_id: String,
     /// A file that was being written when its worker died.
     unfinished: bool,
@@ -98,10 +98,10 @@ struct Owner {
 impl Owner {
     /// `None` for what is not ours.
     fn of(key: &str) -> Option<Self> {
-        in_place(key).ok()?;
+        check_key(key).ok()?;
         let ours = key.strip_prefix("_circulate/");
         let parts: Vec<_> = ours.unwrap_or(key).split('/').collect();
-        let (stream, rest) = parts.split_at_checked(3)?;
+        let [source, account, endpoint, rest @ ..] = &parts[..] else { return None };
         let file = rest.last()?;
         let run_id = match (ours, rest) {
             (Some(_), [index]) => index.strip_suffix(".json").unwrap_or(index),
@@ -113,7 +113,7 @@ impl Owner {
             _ => return None,
         };
         let unfinished = file.starts_with(".writing-");
-        Some(Self { stream: stream.join("/"), run_id: run_id.to_owned(), unfinished })
+        Some(Self { stream: StreamId::new(source, account, endpoint), run_id: run_id.to_owned(), unfinished })
     }
 }
 
@@ -121,8 +121,7 @@ impl Owner {
 struct Names<'g> {
     sink: &'g dyn Sink,
     store: &'g dyn StateStore,
-    /// The stream.
-    pk: &'g str,
+    stream: &'g StreamId,
     run: Option<(Owner, Named)>,
 }
 
@@ -146,7 +145,7 @@ impl Names<'_> {
     }
 
     async fn named_by(&self, owner: &Owner) -> Result<Named> {
-        match StreamState::run(self.store, self.pk, &owner.run_id).await?.map(|run| run.status) {
+        match StreamState::run(self.store, self.stream, &owner.run_id).await?.map(|run| run.status) {
             Some(RunStatus::Open) => Ok(Named::All),
             Some(RunStatus::Abandoned) => Ok(Named::These(HashSet::new())),
             Some(RunStatus::Pending | RunStatus::Committed) | None => self.named_by_index(owner).await,
@@ -154,7 +153,7 @@ impl Names<'_> {
     }
 
     async fn named_by_index(&self, owner: &Owner) -> Result<Named> {
-        let key = format!("_circulate/{}/{}.json", owner.stream, owner.run_id);
+        let key = format!("_circulate/{}/{}.json", owner.stream.folder(), owner.run_id);
         let mut keys = HashSet::new();
         if let Some(bytes) = self.sink.read(&key).await? {
             let index: Index = manifest::parse(&key, &bytes)?;
@@ -181,15 +180,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_tell_their_run() {
+    fn keys_name_their_run() {
         let run = "20261122T053000123Z-1a2b3c4d5e";
-        let of = |key: &str| Owner::of(key).map(|owner| (owner.stream, owner.run_id, owner.unfinished));
+        let owner =
+            |key: &str| Owner::of(key).map(|owner| (owner.stream.folder(), owner.run_id, owner.unfinished));
         let expected = |unfinished| Some(("okta/acme/users".to_owned(), run.to_owned(), unfinished));
         let object = format!("okta/acme/users/date=2026-11-22/hour=05/{run}-0-0001-00000012.json.gz");
-        assert_eq!(of(&object), expected(false));
-        assert_eq!(of(&format!("_circulate/okta/acme/users/{run}.json")), expected(false));
-        assert_eq!(of(&format!("_circulate/okta/acme/users/{run}/0-0001-00000000.json")), expected(false));
-        assert_eq!(of(&format!("_circulate/okta/acme/users/{run}/.writing-x1")), expected(true));
+        assert_eq!(owner(&object), expected(false));
+        assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}.json")), expected(false));
+        assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}/0-0001-00000000.json")), expected(false));
+        assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}/.writing-x1")), expected(true));
         for foreign in [
             "_circulate/okta/acme/users/%2e%2e.json",
             ".circulate/state.db",
@@ -197,7 +197,7 @@ mod tests {
             "okta/acme/users/readme.md",
             "a/b/c/d/e/f/g",
         ] {
-            assert_eq!(of(foreign), None, "{foreign}");
+            assert_eq!(owner(foreign), None, "{foreign}");
         }
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::keys::{StreamKeys, in_place};
+use crate::lake::keys::{StreamKeys, check_key};
 use crate::lake::manifest::{self, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored};
 use crate::lake::sink::Sink;
 use crate::page::{Record, Watch};
@@ -44,8 +44,7 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
         totals: Totals { pages: index.totals.pages, ..Totals::default() },
         problems: Vec::new(),
     };
-    let keys =
-        StreamKeys::new(&index.source, &index.account, &index.endpoint, &index.run_id, index.started_at);
+    let keys = StreamKeys::new(&index.stream_id(), &index.run_id, index.started_at);
     for reference in &index.parts {
         let part = match keys.check_part(&reference.key) {
             Ok(()) => read_part::<Part>(sink, reference).await,
@@ -58,7 +57,7 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
     }
     // These are read by the next pull, and by a clean-up.
     let others = index.dedup_key.iter().chain(index.plan.iter().map(|plan| &plan.key));
-    verified.problems.extend(others.filter_map(|key| in_place(key).err()).map(|error| error.to_string()));
+    verified.problems.extend(others.filter_map(|key| check_key(key).err()).map(|error| error.to_string()));
     if verified.problems.is_empty() && verified.totals != index.totals {
         verified
             .problems
@@ -72,11 +71,11 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
 
 /// What state says otherwise than the index.
 async fn disagreement(store: &dyn StateStore, index: &Index, key: &str) -> Result<Option<String>> {
-    let pk = format!("{}#{}#{}", index.source, index.account, index.endpoint);
-    if StreamState::head(store, &pk).await?.is_none() {
+    let stream = index.stream_id();
+    if StreamState::head(store, &stream).await?.is_none() {
         return Ok(None);
     }
-    let Some(run) = StreamState::run(store, &pk, &index.run_id).await? else {
+    let Some(run) = StreamState::run(store, &stream, &index.run_id).await? else {
         return Ok(Some("state does not know the run of this manifest".to_owned()));
     };
     Ok(match run.status {

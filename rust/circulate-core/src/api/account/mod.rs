@@ -14,13 +14,13 @@ use crate::secrets::{Secret, StoredSecret};
 use address::{address, value};
 use found::FoundSettings;
 
-/// One tenant of a source, ready to be asked.
+/// One tenant of a source, ready for requests.
 #[derive(Debug, Clone)]
 pub struct Account {
     name: String,
     base_url: Url,
     auth: Auth,
-    /// Settings that are no secrets, as they were when the account was resolved.
+    /// Settings that are not secret, as they were when the account was resolved.
     values: BTreeMap<Name, String>,
     origins: BTreeMap<Name, Origin>,
     secrets: BTreeSet<Name>,
@@ -86,8 +86,8 @@ impl Account {
         &self.base_url
     }
 
-    /// What tells this account from others of its source: where every URL begins, written in one way. It holds no secret,
-    /// since none goes into a URL.
+    /// What distinguishes this account from others of its source: where every URL begins, written in one way. It holds no
+    /// secret, since none goes into a URL.
     pub fn address(&self) -> String {
         let origin = self.base_url.origin().ascii_serialization();
         // A host is the same with the dot of the root behind it.
@@ -97,7 +97,7 @@ impl Account {
         [&*origin].into_iter().chain(path).collect::<Vec<_>>().join("/")
     }
 
-    /// Whether a URL is of the origin that may be asked for this account.
+    /// Whether a URL is of the origin that requests for this account may go to.
     pub fn is_at_home(&self, url: &Url) -> bool {
         url.origin() == self.base_url.origin() && url.username().is_empty() && url.password().is_none()
     }
@@ -107,7 +107,7 @@ impl Account {
         &self.auth
     }
 
-    /// The value of a setting that is no secret, as it was when the account was resolved.
+    /// The value of a setting that is not secret, as it was when the account was resolved.
     pub fn value(&self, name: &Name) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
@@ -178,7 +178,7 @@ impl Account {
         self.secrets.iter().filter_map(|name| self.current(name))
     }
 
-    /// Reads the stored secret anew, if the setting comes from it.
+    /// Reads the stored secret again, if the setting comes from it.
     pub async fn read_again(&self, name: &Name) -> Result<()> {
         match (self.origins.get(name), &self.stored) {
             (Some(Origin::Stored(_)), Some(stored)) => stored.read_again().await,

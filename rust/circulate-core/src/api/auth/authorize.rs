@@ -15,10 +15,10 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// The API refused the credentials in these headers. Returns whether there are others now, or will be by the next
-    /// [`Authorize::apply`], so that asking again may help.
+    /// [`Authorize::apply`], so that a retry may help.
     fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>>;
 
-    /// Learns from an answer of the API to a request of `url`, whatever its status: what it wants in the next proof of
+    /// Learns from a response of the API to a request of `url`, whatever its status: what it wants in the next proof of
     /// possession.
     fn learn(&self, _url: &Url, _headers: &HeaderMap) {}
 }

@@ -21,7 +21,7 @@ pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
-/// What signs `account` in, for something that needs these OAuth `scopes`; `None` if its definition does not tell.
+/// What signs `account` in, for something that needs these OAuth `scopes`; `None` if its definition does not say that.
 /// No request is made.
 pub fn sign_in(
     source: &Source,
@@ -37,13 +37,13 @@ pub fn sign_in(
             Ok(Arc::new(FileToken::new(profile, TokenFolder::standard(), connection.tokens.clock().clone())))
         }
         Auth::Oauth2(oauth) => {
-            let untold = || {
+            let unnamed = || {
                 let what = "the definition does not name the OAuth scopes that this needs";
                 Error::new(ErrorKind::Definition, "sign in", what).hint(
                     "add `scopes: [...]` to the endpoint and to its parent; `scopes: []` if it needs none",
                 )
             };
-            let scopes = scopes.ok_or_else(untold)?;
+            let scopes = scopes.ok_or_else(unnamed)?;
             Ok(Arc::new(AccessToken::new(source, account, oauth, scopes, connection)?))
         }
     }

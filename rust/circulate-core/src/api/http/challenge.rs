@@ -16,13 +16,13 @@ pub(super) struct Challenge {
     pub(super) scope: Option<String>,
 }
 
-/// Whether an answer wants a proof of possession (RFC 9449, sections 5 and 7.1), and no bearer token would do.
+/// Whether a response demands a proof of possession (RFC 9449, sections 5 and 7.1), and no bearer token would do.
 pub(crate) fn demands_dpop(headers: &HeaderMap) -> bool {
     let names = |scheme| challenges(headers).any(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme));
     names("DPoP") && !names("Bearer")
 }
 
-/// Whether an answer wants a proof with the nonce that comes with it (RFC 9449, section 9).
+/// Whether a response demands a proof with the nonce that comes with it (RFC 9449, section 9).
 pub(crate) fn gives_nonce(headers: &HeaderMap) -> bool {
     let wants = challenge(headers).is_some_and(|challenge| challenge.error == "use_dpop_nonce");
     wants && headers.contains_key("dpop-nonce")
@@ -33,7 +33,7 @@ fn challenges(headers: &HeaderMap) -> impl Iterator<Item = ChallengeRef<'_>> {
     lines.flat_map(|line| http_auth::parse_challenges(line).unwrap_or_default())
 }
 
-/// The first error that the challenges of an answer tell; what can't be read is passed over.
+/// The first error that the challenges of a response name; what can't be read is passed over.
 pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     challenges(headers).find_map(|challenge| {
         let parameter = |name: &str| {
@@ -52,13 +52,13 @@ pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
 mod tests {
     use super::*;
 
-    fn told(lines: &[&str]) -> Option<Challenge> {
+    fn challenge_in(lines: &[&str]) -> Option<Challenge> {
         let lines = lines.iter().map(|line| (WWW_AUTHENTICATE, line.parse().unwrap()));
         challenge(&lines.collect())
     }
 
     #[test]
-    fn a_proof_is_wanted_where_no_bearer_token_would_do() {
+    fn a_proof_is_needed_where_no_bearer_token_would_do() {
         let headers = |lines: &[&str]| -> HeaderMap {
             lines.iter().map(|line| (WWW_AUTHENTICATE, line.parse().unwrap())).collect()
         };
@@ -74,18 +74,20 @@ mod tests {
     #[test]
     fn the_error_is_found_among_challenges_and_lines() {
         let okta = r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.groups.read", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/groups""#;
-        let found = told(&[okta]).unwrap();
+        let found = challenge_in(&[okta]).unwrap();
         assert_eq!(
             (found.error.as_str(), found.scope.as_deref()),
             ("insufficient_scope", Some("okta.groups.read"))
         );
-        let found =
-            told(&[r#"Basic realm="x""#, r#"Bearer realm="a, b", DPoP error="use_\"nonce\"", algs="ES256""#]);
+        let found = challenge_in(&[
+            r#"Basic realm="x""#,
+            r#"Bearer realm="a, b", DPoP error="use_\"nonce\"", algs="ES256""#,
+        ]);
         assert_eq!(found.unwrap().error, r#"use_"nonce""#);
         for nothing in
             [&[][..], &["Bearer"], &[r#"Bearer realm="x""#], &[r#"Bearer error=""#], &["\u{1}"][..0]]
         {
-            assert_eq!(told(nothing), None, "{nothing:?}");
+            assert_eq!(challenge_in(nothing), None, "{nothing:?}");
         }
     }
 }

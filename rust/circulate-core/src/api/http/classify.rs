@@ -1,4 +1,4 @@
-//! What an answer means: success, try again, or give up — and the sentence that says so.
+//! What a response means: success, retry or failure, and the sentence that says so.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Reads answers by the rules of a source.
+/// Reads responses by the rules of a source.
 #[derive(Debug)]
 pub struct Classifier {
     title: String,
@@ -53,7 +53,7 @@ pub(crate) struct VendorError {
     pub(crate) code: Option<String>,
     message: Option<String>,
     /// The token lacks a scope, whatever the code says.
-    lacks_scope: bool,
+    missing_scope: bool,
     scope: Option<String>,
 }
 
@@ -72,10 +72,10 @@ impl VendorError {
 }
 
 /// RFC 6750, section 3.1.
-pub(crate) const LACKS_SCOPE: &str = "insufficient_scope";
-/// The most of an error answer that is read.
+pub(crate) const MISSING_SCOPE: &str = "insufficient_scope";
+/// How many bytes of an error response are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
-/// The most of a vendor's sentence that is shown.
+/// How many characters of a vendor's sentence are shown.
 const MAX_ERROR_TEXT: usize = 300;
 
 impl Classifier {
@@ -92,8 +92,8 @@ impl Classifier {
         }
     }
 
-    /// Passes a success on, and an answer whose status means an empty list; turns any other into what to do about it. Reads at
-    /// most 64 KB of its body.
+    /// Passes a success on, and a response whose status means an empty list; turns any other into what to do about it. Reads
+    /// at most 64 KB of its body.
     pub async fn check(
         &self,
         response: Response,
@@ -104,27 +104,27 @@ impl Classifier {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let told = self.told(response).await;
-        let lacks_scope = told.lacks_scope && matches!(status.as_u16(), 400..=428);
-        let is_session = told.code.as_ref().is_some_and(|code| self.is_session_code(code));
+        let vendor = self.vendor_error(response).await;
+        let missing_scope = vendor.missing_scope && matches!(status.as_u16(), 400..=428);
+        let is_session = vendor.code.as_ref().is_some_and(|code| self.is_session_code(code));
         // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
         let verdict = match verdict_of(status, &headers, limiter) {
-            _ if lacks_scope => RetryDecision::Fail,
+            _ if missing_scope => RetryDecision::Fail,
             RetryDecision::Fail if empty.contains(&status.as_u16()) => {
                 return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
             }
             RetryDecision::Fail if is_session => RetryDecision::Session,
             verdict => verdict,
         };
-        let error = if lacks_scope {
-            self.scope_error(&told)
+        let error = if missing_scope {
+            self.scope_error(&vendor)
         } else if verdict == RetryDecision::Session {
-            self.session_error(status, &told)
+            self.session_error(status, &vendor)
         } else {
-            self.error(status, &headers, &told, verdict)
+            self.error(status, &headers, &vendor, verdict)
         };
-        let code = if lacks_scope { Some(LACKS_SCOPE.to_owned()) } else { told.code };
-        let error = self.with_request_id(error, &headers).answered(status.as_u16(), code);
+        let code = if missing_scope { Some(MISSING_SCOPE.to_owned()) } else { vendor.code };
+        let error = self.with_request_id(error, &headers).with_response(status.as_u16(), code);
         let for_good = matches!(verdict, RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce);
         let error = if for_good { error } else { error.temporary() };
         Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
@@ -136,22 +136,22 @@ impl Classifier {
             .is_some_and(|fields| fields.invalid_session.iter().any(|known| known == code))
     }
 
-    /// Not about what was asked for, whatever the status says.
-    fn session_error(&self, status: StatusCode, told: &VendorError) -> Error {
-        let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
+    /// Not about what was requested, whatever the status says.
+    fn session_error(&self, status: StatusCode, vendor: &VendorError) -> Error {
+        let (title, number, said) = (&self.title, status.as_u16(), vendor.after_colon());
         let message = format!("{title} says that the session is not valid ({number}){said}");
-        let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
+        let known = vendor.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
         let hint = || {
             format!("it said so twice: check {}; it may have been revoked, or have expired", self.credentials)
         };
         Error::new(ErrorKind::Auth, "request page", message).hint(known.unwrap_or_else(hint))
     }
 
-    /// It says something about the token and nothing about what was asked for: no other request would fare better.
-    fn scope_error(&self, told: &VendorError) -> Error {
-        let scope = told.scope.as_deref().unwrap_or("another");
+    /// It says something about the token and nothing about what was requested: no other request would fare better.
+    fn scope_error(&self, vendor: &VendorError) -> Error {
+        let scope = vendor.scope.as_deref().unwrap_or("another");
         let message = format!("{} refused the access token: this needs the scope {scope}", self.title);
-        let hint = self.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope");
+        let hint = self.hint_for(MISSING_SCOPE).unwrap_or("let the client have this scope");
         Error::new(ErrorKind::Auth, "request page", message).hint(hint)
     }
 
@@ -184,11 +184,11 @@ impl Classifier {
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        told: &VendorError,
+        vendor: &VendorError,
         verdict: RetryDecision,
     ) -> Error {
         let title = &self.title;
-        let said = told.after_colon();
+        let said = vendor.after_colon();
         let number = status.as_u16();
         let (kind, message, hint) =
             match number {
@@ -232,7 +232,7 @@ impl Classifier {
                 _ => (ErrorKind::Api, format!("{title} returned {number}{said}"), None),
             };
         let error = Error::new(kind, "request page", message);
-        let known = told.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
+        let known = vendor.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
         match known.or(hint) {
             Some(hint) => error.hint(hint),
             None => error,
@@ -240,7 +240,7 @@ impl Classifier {
     }
 
     /// The vendor's code and sentences out of an error body, or else out of a challenge, each as it may be shown.
-    pub(crate) async fn told(&self, response: Response) -> VendorError {
+    pub(crate) async fn vendor_error(&self, response: Response) -> VendorError {
         let challenge = challenge(&response.headers);
         let line = |text: &str| {
             let line = Redactor::shared().shown(text, MAX_ERROR_TEXT);
@@ -257,12 +257,12 @@ impl Classifier {
             (Some(message), Some(detail)) => Some(format!("{message} ({detail})")),
             (message, detail) => message.or(detail),
         };
-        let lacks_scope = code.as_deref() == Some(LACKS_SCOPE);
+        let missing_scope = code.as_deref() == Some(MISSING_SCOPE);
         let Some(challenge) = challenge else {
-            return VendorError { code, message, lacks_scope, scope: None };
+            return VendorError { code, message, missing_scope, scope: None };
         };
         VendorError {
-            lacks_scope: lacks_scope || challenge.error == LACKS_SCOPE,
+            missing_scope: missing_scope || challenge.error == MISSING_SCOPE,
             code: code.or_else(|| line(&challenge.error)),
             message: message.or_else(|| line(&challenge.description?)),
             scope: challenge.scope.as_deref().and_then(line),
@@ -270,30 +270,30 @@ impl Classifier {
     }
 }
 
-/// What an answer that is no success allows, by its status (RFC 9110, section 15) and its `Retry-After`: decided here for APIs
-/// and for token endpoints alike.
+/// What a response that is not a success allows, by its status (RFC 9110, section 15) and its `Retry-After`: decided here
+/// for APIs and for token endpoints alike.
 ///
-/// Any 4xx with `Retry-After` asks to be asked later, but for 401, which is about the credentials, and those that are about
-/// the request itself. So does 403 with no quota
-/// left, as GitHub says it. What is not known is treated as the first of its class, and what is of no class as a 5xx. Of these
-/// 501 and 505 say that the server never does what was asked, and 511 that a network in between wants somebody to sign in.
+/// Any 4xx with `Retry-After` demands a later retry, but for 401, which is about the credentials, and those that are about
+/// the request itself. So does 403 with no quota left, as GitHub says it. What is not known is treated as the first of its
+/// class, and what is of no class as a 5xx. Of these 501 and 505 say that the server never does what was requested, and 511
+/// that a network in between wants somebody to sign in.
 pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> RetryDecision {
-    let told = retry_after(headers);
-    match (status.as_u16(), told) {
+    let retry_after = retry_after(headers);
+    match (status.as_u16(), retry_after) {
         (401, _) if gives_nonce(headers) => RetryDecision::Nonce,
         (401, _) => RetryDecision::Renew,
-        (408 | 425, told) => later(told),
+        (408 | 425, retry_after) => later(retry_after),
         // About the request itself, which would be the same later.
         (400 | 404 | 405 | 410 | 414 | 415 | 422, _) => RetryDecision::Fail,
         (420 | 429, _) | (400..=499, Some(_)) => throttled(limiter, headers),
         (403, None) if limiter.is_used_up(headers) => throttled(limiter, headers),
         (501 | 505 | 511, None) | (..=499, _) => RetryDecision::Fail,
-        (_, told) => later(told),
+        (_, retry_after) => later(retry_after),
     }
 }
 
-fn later(told: Option<Throttle>) -> RetryDecision {
-    match told {
+fn later(retry_after: Option<Throttle>) -> RetryDecision {
+    match retry_after {
         Some(Throttle::Until(wait)) => RetryDecision::After(wait),
         _ => RetryDecision::Backoff,
     }
@@ -313,7 +313,7 @@ fn redirect_target(headers: &HeaderMap) -> String {
     url.map(|url| format!(", {}", url.origin().ascii_serialization())).unwrap_or_default()
 }
 
-/// The start of a body; what breaks while it is read is no news, the answer is an error already.
+/// The start of a body; what breaks while it is read changes nothing, the response is an error already.
 async fn read_start(mut response: Response) -> Vec<u8> {
     let mut start: Vec<u8> = Vec::new();
     while start.len() < MAX_ERROR_BODY {

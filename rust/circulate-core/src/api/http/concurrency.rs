@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// there were too many at once (additive increase, multiplicative decrease).
 #[derive(Debug)]
 pub struct ConcurrencyLimiter {
-    most: usize,
+    limit: usize,
     state: Mutex<LimiterState>,
     freed: Notify,
 }
@@ -20,10 +20,10 @@ struct LimiterState {
 }
 
 impl ConcurrencyLimiter {
-    /// One place at first, and never more than `most`.
-    pub fn new(most: usize) -> Self {
+    /// One slot at first, and never more than `limit`.
+    pub fn new(limit: usize) -> Self {
         Self {
-            most: most.max(1),
+            limit: limit.max(1),
             state: Mutex::new(LimiterState { allowed: 1, used: 0 }),
             freed: Notify::new(),
         }
@@ -68,7 +68,7 @@ impl ConcurrencyPermit<'_> {
     /// The request succeeded: one more may be on its way from now on.
     pub fn succeeded(&self) {
         let mut state = self.slots.state();
-        state.allowed = (state.allowed + 1).min(self.slots.most);
+        state.allowed = (state.allowed + 1).min(self.slots.limit);
     }
 
     /// There were too many at once.
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn places_grow_by_one_with_every_success_and_are_halved_by_a_crowd() {
+    async fn slots_grow_by_one_with_every_success_and_are_halved_by_a_crowd() {
         let slots = ConcurrencyLimiter::new(5);
         for allowed in [1, 2, 3, 4, 5, 5] {
             assert_eq!(slots.allowed(), allowed);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_is_freed_is_taken_by_who_waits() {
+    async fn a_slot_that_is_freed_is_taken_by_who_waits() {
         let slots = ConcurrencyLimiter::new(5);
         let held = slots.take().await;
         let waiting = async { slots.take().await.succeeded() };

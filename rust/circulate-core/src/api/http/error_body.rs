@@ -1,10 +1,10 @@
-//! The JSON of an error answer, read as far as it can be: what is wrong with it must not hide what it says.
+//! The JSON of an error response, read as far as it can be: what is wrong with it must not hide what it says.
 
 use serde_json::Value;
 
 use crate::redact::text_of;
 
-/// The body as JSON; null if it is none. Bytes that are no UTF-8, and halves of surrogate pairs, are read as their escapes.
+/// The body as JSON; null if it is none. Bytes that are not UTF-8, and halves of surrogate pairs, are read as their escapes.
 pub(super) fn parse(body: &[u8]) -> Value {
     let body = without_mark(body);
     serde_json::from_slice(body)
@@ -12,7 +12,7 @@ pub(super) fn parse(body: &[u8]) -> Value {
         .unwrap_or_default()
 }
 
-/// JSON without the byte order mark before it, which is no part of the text (RFC 8259, section 8.1).
+/// JSON without the byte order mark before it, which does not belong to the text (RFC 8259, section 8.1).
 pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
@@ -30,7 +30,7 @@ fn repaired(json: &str) -> String {
                 12
             }
             Some(0xd800..0xe000) => 1,
-            // Ours, for a byte that is no UTF-8.
+            // Ours, for a byte that is not UTF-8.
             None if escape.starts_with("\\x") => 1,
             _ => escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end),
         };

@@ -18,12 +18,12 @@ type ByteStream = BoxStream<'static, Result<Bytes>>;
 /// What is decompressed at a time: a thousand times as much may come of it.
 const SLICE: usize = 4096;
 /// Codings of a body: each of them is a stream around another, and who has a reason compresses twice at most.
-const MOST_CODINGS: usize = 4;
+const MAX_CODINGS: usize = 4;
 /// How a member begins.
 const MAGIC: u8 = 0x1f;
 
 /// `body` without the codings that `headers` name (RFC 9110, section 8.4); the headers then speak of what is left. A coding that
-/// was not asked for is an error of the body, so that the status can still be told.
+/// was not requested is an error of the body, so that the status can still be reported.
 pub(super) fn decoded(headers: &mut HeaderMap, body: ByteStream) -> ByteStream {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let text: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).to_lowercase()).collect();
@@ -39,7 +39,7 @@ pub(super) fn decoded(headers: &mut HeaderMap, body: ByteStream) -> ByteStream {
             .hint("only gzip is asked for and read: the API, or something in between, must respect `Accept-Encoding`");
         return stream::iter([Err(error)]).boxed();
     }
-    if codings.len() > MOST_CODINGS {
+    if codings.len() > MAX_CODINGS {
         let message = format!("the response is encoded {} times, one after the other", codings.len());
         return stream::iter([Err(Error::new(ErrorKind::Data, "read response", message))]).boxed();
     }
@@ -101,9 +101,9 @@ impl Members {
         while let Some(first) = slice.first() {
             // The rest of the header is read by the decoder, once it is there.
             if !std::mem::replace(&mut self.begun, true) && *first != MAGIC {
-                return Err(self.damaged());
+                return Err(self.corrupt());
             }
-            let taken = self.member.write(slice).map_err(|_| self.damaged())?;
+            let taken = self.member.write(slice).map_err(|_| self.corrupt())?;
             slice = &slice[taken..];
             // It takes nothing more once it is whole.
             if taken == 0 {
@@ -115,7 +115,7 @@ impl Members {
 
     /// Checks the member's length and checksum.
     fn finish_member(&mut self) -> Result<()> {
-        self.member.try_finish().map_err(|_| self.damaged())?;
+        self.member.try_finish().map_err(|_| self.corrupt())?;
         let out = std::mem::take(self.member.get_mut());
         self.member = GzDecoder::new(out);
         self.whole += 1;
@@ -135,7 +135,7 @@ impl Members {
         Ok(())
     }
 
-    fn damaged(&self) -> Error {
+    fn corrupt(&self) -> Error {
         let data = |message: &str| Error::new(ErrorKind::Data, "read response", message).once();
         if self.member.header().is_some() {
             let message = "the gzip body is corrupt";

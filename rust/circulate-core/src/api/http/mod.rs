@@ -1,6 +1,6 @@
-//! HTTP as the engine sees it: one request in, one answer out, its body a stream of pieces.
+//! HTTP as the engine sees it: one request in, one response out, its body a stream of pieces.
 //!
-//! [`Transport`] is the seam: [`wire`] sends for real, tests answer from memory. What happens around a request
+//! [`Transport`] is the seam: [`wire`] sends for real, tests respond from memory. What happens around a request
 //! (credentials, pacing, retries) is put together in [`crate::api::client`].
 
 mod challenge;
@@ -8,10 +8,10 @@ mod classify;
 mod concurrency;
 mod error_body;
 mod gunzip;
+mod header_time;
 mod pacing;
 mod rate_limit;
 mod retry;
-mod told_time;
 mod transport;
 mod trouble;
 
@@ -29,7 +29,7 @@ pub use crate::redact::Redactor;
 
 pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure};
-pub(crate) use classify::{LACKS_SCOPE, VendorError, verdict_of};
+pub(crate) use classify::{MISSING_SCOPE, VendorError, verdict_of};
 pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
 pub(crate) use error_body::without_mark;
 pub use pacing::Pacing;
@@ -75,7 +75,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An answer whose body is still to be read.
+/// A response whose body is still to be read.
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -91,8 +91,8 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Sends one request and returns once the headers of the answer are there.
+/// Sends one request and returns once the headers of the response are there.
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Sends `request` as it is. An answer of any status is `Ok`; an error means there was no answer.
+    /// Sends `request` as it is. A response of any status is `Ok`; an error means there was none.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
 }

@@ -16,11 +16,11 @@ pub struct Pacing {
 impl Pacing {
     /// By the rules of `source`. `clock` is the one on the wall.
     pub fn new(source: &Source, clock: Clock) -> Self {
-        let most =
+        let limit =
             source.rate_limit.as_ref().map_or_else(RateLimit::default_in_flight, |rules| rules.in_flight);
         Self {
             limiter: RateLimiter::new(source.rate_limit.clone(), clock),
-            slots: ConcurrencyLimiter::new(usize::try_from(most).unwrap_or(1)),
+            slots: ConcurrencyLimiter::new(usize::try_from(limit).unwrap_or(1)),
         }
     }
 }

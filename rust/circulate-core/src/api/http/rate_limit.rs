@@ -1,7 +1,7 @@
 //! What the API's quota headers mean for us: how long to wait before the next request, and after a 429.
 //!
-//! The server's clock counts, not ours: a wait is the reset time less the `Date` of the same answer. Where an answer tells a
-//! quota, but no end of its window that can be read, a minute is assumed, and said.
+//! The server's clock counts, not ours: a wait is the reset time less the `Date` of the same response. Where a response
+//! names a quota, but no end of its window that can be read, a minute is assumed, and said.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,19 @@ use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::told_time::told_wait;
+use super::header_time::header_wait;
 use crate::catalog::{RateLimit, TimeForm};
 use crate::clock::{Clock, later};
 use crate::progress::Quota;
 
-/// The length of a window whose end no answer has told yet.
-const UNTOLD_WINDOW: Duration = Duration::from_mins(1);
-/// How much later the end of a window may be told by another answer about it: times are in whole seconds, and seconds from now
-/// are rounded at another moment than `Date`.
+/// The length of a window whose end no response has named yet.
+const UNNAMED_WINDOW: Duration = Duration::from_mins(1);
+/// How much later the end of a window may be in another response about it: times are in whole seconds, and seconds from now
+/// are rounded at another time than `Date`.
 const SAME_WINDOW: Duration = Duration::from_secs(2);
 
-/// Learns the quota from answers, and leaves the source's headroom of it to others. Quotas are counted by bucket: some paths
-/// share one.
+/// Learns the quota from responses, and leaves the source's headroom of it to others. Quotas are counted by bucket: some
+/// paths share one.
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: Option<RateLimit>,
@@ -33,13 +33,13 @@ pub struct RateLimiter {
     note: Mutex<Note>,
 }
 
-/// What people are told once.
+/// What people are shown once.
 #[derive(Debug, Default)]
 enum Note {
     #[default]
     Nothing,
-    ToTell(String),
-    VendorError,
+    ToShow(String),
+    Shown,
 }
 
 #[derive(Debug, Default)]
@@ -51,14 +51,14 @@ struct Bucket {
 
 #[derive(Debug, Clone, Copy)]
 struct QuotaWindow {
-    /// As told, less what was sent since.
+    /// As reported, less what was sent since.
     quota: Quota,
-    /// When it ends by the server's clock, if an answer told.
+    /// When it ends by the server's clock, if a response named that.
     reset: Option<Timestamp>,
     /// When it ends by ours.
     ends: WindowEnd,
-    /// Whether an answer told when it ends.
-    told: bool,
+    /// Whether a response named when it ends.
+    is_named: bool,
 }
 
 /// When a window ends, by two clocks: the one for waits stands still while a Lambda function is frozen, the one on the wall may
@@ -81,7 +81,7 @@ impl WindowEnd {
     }
 }
 
-/// What a 429 asks for.
+/// What a 429 demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Throttle {
     /// The quota is used up for so long.
@@ -98,7 +98,7 @@ impl RateLimiter {
         Self { rules, clock, buckets: Mutex::default(), note: Mutex::default() }
     }
 
-    /// Lets a request for `path` go and counts it, as the API will; or tells how long to wait first, so that the headroom
+    /// Lets a request for `path` go and counts it, as the API will; or returns how long to wait first, so that the headroom
     /// is left to others.
     pub fn admit(&self, path: &str) -> Result<RateLimitPermit<'_>, Duration> {
         let bucket_name = self.bucket_of(path);
@@ -106,10 +106,10 @@ impl RateLimiter {
         let bucket = buckets.entry(bucket_name.clone()).or_default();
         if let (Some(rules), Some(window)) = (&self.rules, &mut bucket.window) {
             if window.ends.left(&self.clock).is_zero() {
-                // The next window has begun, with all of the quota. When it ends is told by the first answer.
+                // The next window has begun, with all of the quota. The first response names its end.
                 window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
-                window.ends = WindowEnd::in_time(UNTOLD_WINDOW, &self.clock);
-                (window.reset, window.told) = (None, false);
+                window.ends = WindowEnd::in_time(UNNAMED_WINDOW, &self.clock);
+                (window.reset, window.is_named) = (None, false);
             }
             // However small the quota is, one request of it is ours.
             let others = share_of(window.quota.limit, rules.headroom.get());
@@ -131,10 +131,10 @@ impl RateLimiter {
             .unwrap_or_default()
     }
 
-    /// Reads the headers of an answer that asks us to slow down.
+    /// Reads the headers of a response that throttles us.
     pub fn throttle(&self, headers: &HeaderMap) -> Throttle {
-        if let Some(told @ Throttle::Until(_)) = retry_after(headers) {
-            return told;
+        if let Some(until @ Throttle::Until(_)) = retry_after(headers) {
+            return until;
         }
         let Some(rules) = &self.rules else { return Throttle::Unknown };
         if rules.zero_limit_means_concurrency && quota(rules, headers).is_some_and(|quota| quota.limit == 0) {
@@ -143,10 +143,10 @@ impl RateLimiter {
         until_reset(rules, headers).map_or(Throttle::Unknown, Throttle::Until)
     }
 
-    /// Whether an answer says that none of the quota is left.
+    /// Whether a response says that none of the quota is left.
     pub(super) fn is_used_up(&self, headers: &HeaderMap) -> bool {
-        let told = self.rules.as_ref().and_then(|rules| quota(rules, headers));
-        told.is_some_and(|quota| quota.remaining == 0 && quota.limit > 0)
+        let quota = self.rules.as_ref().and_then(|rules| quota(rules, headers));
+        quota.is_some_and(|quota| quota.remaining == 0 && quota.limit > 0)
     }
 
     /// What a wait of [`Self::admit`] is for.
@@ -156,28 +156,28 @@ impl RateLimiter {
         format!("waiting to leave {percent} % of the quota to others (headroom)")
     }
 
-    /// What people should be told of the quota, once.
+    /// What people should be shown of the quota, once.
     pub fn take_note(&self) -> Option<String> {
         let mut note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(*note, Note::ToTell(_)) {
+        if !matches!(*note, Note::ToShow(_)) {
             return None;
         }
-        match std::mem::replace(&mut *note, Note::VendorError) {
-            Note::ToTell(text) => Some(text),
-            Note::Nothing | Note::VendorError => None,
+        match std::mem::replace(&mut *note, Note::Shown) {
+            Note::ToShow(text) => Some(text),
+            Note::Nothing | Note::Shown => None,
         }
     }
 
-    /// The end of a window that an answer does not tell so that it can be read.
+    /// The length of a window whose end a response does not name so that it can be read.
     fn assume_window(&self, rules: &RateLimit, headers: &HeaderMap) -> Duration {
         let header = &rules.reset.header;
         let what = if headers.contains_key(header) { "says no time that can be read" } else { "is missing" };
         let text = format!("the header `{header}` {what}: the quota is taken to be reset every minute");
         let mut note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*note, Note::Nothing) {
-            *note = Note::ToTell(text);
+            *note = Note::ToShow(text);
         }
-        UNTOLD_WINDOW
+        UNNAMED_WINDOW
     }
 
     fn buckets(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
@@ -192,7 +192,7 @@ fn covers(bucket: &str, path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || bucket.ends_with('/') || rest.starts_with('/'))
 }
 
-/// A request that was let go, until it is answered.
+/// A request that was let go, until its response.
 #[derive(Debug)]
 pub struct RateLimitPermit<'l> {
     limiter: &'l RateLimiter,
@@ -200,39 +200,39 @@ pub struct RateLimitPermit<'l> {
 }
 
 impl RateLimitPermit<'_> {
-    /// Learns from the answer; returns the quota if it told one.
+    /// Learns from the response; returns the quota if it reports one.
     pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
         let limiter = self.limiter;
         let rules = limiter.rules.as_ref()?;
-        let told = quota(rules, headers).filter(|quota| quota.limit > 0)?;
+        let reported = quota(rules, headers).filter(|quota| quota.limit > 0)?;
         let wait = until_reset(rules, headers);
         let reset = wait.and_then(|wait| Some(later(server_date(headers)?, wait)));
         let mut buckets = limiter.buckets();
         let bucket = buckets.entry(self.bucket.clone()).or_default();
-        // Others of ours that are on their way may not have been counted when this answer was made.
+        // Others of ours that are on their way may not have been counted when this response was made.
         let others = bucket.in_flight.saturating_sub(1);
-        let counted = bucket.window.filter(|window| window.is_told_by(reset, wait, &limiter.clock));
+        let counted = bucket.window.filter(|window| window.is_named_by(reset, wait, &limiter.clock));
         let remaining = match counted {
-            Some(window) => window.quota.remaining.min(told.remaining),
-            None => told.remaining.saturating_sub(others),
+            Some(window) => window.quota.remaining.min(reported.remaining),
+            None => reported.remaining.saturating_sub(others),
         };
-        let quota = Quota { remaining, limit: told.limit };
+        let quota = Quota { remaining, limit: reported.limit };
         let ends = match (wait, counted) {
             (Some(wait), _) => WindowEnd::in_time(wait, &limiter.clock),
             // It ends when it was taken to end before: else it never would.
             (None, Some(window)) => window.ends,
             (None, None) => WindowEnd::in_time(limiter.assume_window(rules, headers), &limiter.clock),
         };
-        bucket.window = Some(QuotaWindow { quota, reset, ends, told: wait.is_some() });
-        Some(told)
+        bucket.window = Some(QuotaWindow { quota, reset, ends, is_named: wait.is_some() });
+        Some(reported)
     }
 }
 
 impl QuotaWindow {
-    /// Whether an answer that tells this end is about this window, rather than about the next one.
-    fn is_told_by(&self, reset: Option<Timestamp>, wait: Option<Duration>, clock: &Clock) -> bool {
+    /// Whether a response that names this end is about this window, rather than about the next one.
+    fn is_named_by(&self, reset: Option<Timestamp>, wait: Option<Duration>, clock: &Clock) -> bool {
         match (self.reset, reset, wait) {
-            _ if !self.told => true,
+            _ if !self.is_named => true,
             (Some(before), Some(reset), _) => reset <= later(before, SAME_WINDOW),
             (_, _, Some(wait)) => wait <= self.ends.left(clock) + SAME_WINDOW,
             (_, _, None) => !self.ends.left(clock).is_zero(),
@@ -248,17 +248,17 @@ impl Drop for RateLimitPermit<'_> {
     }
 }
 
-/// What `Retry-After` asks for (RFC 9110, section 10.2.3), in whichever spelling; `None` if there is none. One that can't be
+/// What `Retry-After` demands (RFC 9110, section 10.2.3), in whichever spelling; `None` if there is none. One that can't be
 /// read says to wait, and not how long. Of several the longest counts.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Throttle> {
     let date = server_date(headers);
-    let read = |line: &HeaderValue| told_wait(line.to_str().ok()?, TimeForm::Auto, date);
+    let read = |line: &HeaderValue| header_wait(line.to_str().ok()?, TimeForm::Auto, date);
     let lines: Vec<_> = headers.get_all(RETRY_AFTER).iter().map(read).collect();
     let longest = lines.iter().flatten().max().copied();
     (!lines.is_empty()).then(|| longest.map_or(Throttle::Unknown, Throttle::Until))
 }
 
-/// The time an answer was made, by the server's clock.
+/// The time a response was made, by the server's clock.
 pub fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     Timestamp::try_from(date).ok()
@@ -267,7 +267,7 @@ pub fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
 /// The wait until the window ends; of several windows until the first one does.
 fn until_reset(rules: &RateLimit, headers: &HeaderMap) -> Option<Duration> {
     let (date, form) = (server_date(headers), rules.reset.form);
-    let read = |text: &str| told_wait(text, form, date);
+    let read = |text: &str| header_wait(text, form, date);
     let lines = headers.get_all(&rules.reset.header).iter().filter_map(|line| line.to_str().ok());
     // A date holds a comma itself.
     lines.filter_map(|line| read(line).or_else(|| line.split(',').filter_map(read).min())).min()
@@ -325,7 +325,7 @@ mod tests {
         headers
     }
 
-    fn told(limit: u64, remaining: u64, reset_in: u64) -> HeaderMap {
+    fn headers_of(limit: u64, remaining: u64, reset_in: u64) -> HeaderMap {
         headers(&[
             ("date", DATE_TEXT.to_owned()),
             ("x-rate-limit-limit", limit.to_string()),
@@ -336,29 +336,29 @@ mod tests {
 
     #[test]
     fn a_used_up_quota_is_waited_for_by_the_servers_clock() {
-        assert_eq!(okta().throttle(&told(600, 0, 17)), Throttle::Until(Duration::from_secs(18)));
-        assert_eq!(okta().throttle(&told(600, 0, 0)), Throttle::Until(Duration::from_secs(1)));
+        assert_eq!(okta().throttle(&headers_of(600, 0, 17)), Throttle::Until(Duration::from_secs(18)));
+        assert_eq!(okta().throttle(&headers_of(600, 0, 0)), Throttle::Until(Duration::from_secs(1)));
     }
 
     #[tokio::test]
     async fn limit_zero_is_concurrency_and_its_reset_is_not_waited_for() {
-        assert_eq!(okta().throttle(&told(0, 0, 60)), Throttle::Concurrency);
-        assert!(okta().admit("/apps").unwrap().observe(&told(0, 0, 60)).is_none());
+        assert_eq!(okta().throttle(&headers_of(0, 0, 60)), Throttle::Concurrency);
+        assert!(okta().admit("/apps").unwrap().observe(&headers_of(0, 0, 60)).is_none());
     }
 
     #[test]
     fn headers_that_are_missing_or_absurd_are_not_believed() {
-        let mut headers = told(600, 0, 17);
+        let mut headers = headers_of(600, 0, 17);
         headers.remove(DATE);
         assert_eq!(okta().throttle(&headers), Throttle::Unknown);
-        assert_eq!(okta().throttle(&told(600, 0, 90_000)), Throttle::Until(Duration::from_hours(24)));
+        assert_eq!(okta().throttle(&headers_of(600, 0, 90_000)), Throttle::Until(Duration::from_hours(24)));
         assert_eq!(okta().throttle(&HeaderMap::new()), Throttle::Unknown);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reset_in_seconds_from_now_is_one_window_from_answer_to_answer() {
+    async fn a_reset_in_seconds_from_now_is_one_window_from_response_to_response() {
         let limiter = okta();
-        let told = |remaining: u64, second: u64, reset: u64| {
+        let headers_of = |remaining: u64, second: u64, reset: u64| {
             headers(&[
                 ("date", format!("Sun, 22 Nov 2026 05:30:{second:02} GMT")),
                 ("x-rate-limit-limit", "10".to_owned()),
@@ -366,20 +366,20 @@ mod tests {
                 ("x-rate-limit-reset", reset.to_string()),
             ])
         };
-        limiter.admit("/users").unwrap().observe(&told(8, 0, 57));
+        limiter.admit("/users").unwrap().observe(&headers_of(8, 0, 57));
         let late = limiter.admit("/users").unwrap();
-        limiter.admit("/users").unwrap().observe(&told(6, 2, 55));
-        late.observe(&told(7, 1, 57));
+        limiter.admit("/users").unwrap().observe(&headers_of(6, 2, 55));
+        late.observe(&headers_of(7, 1, 57));
         assert_eq!(wait(&limiter, "/users"), None, "6 of 10 are left");
         let left = wait(&limiter, "/users").unwrap();
         assert!(left <= Duration::from_secs(58), "5 of 10 are left, and it is not 1970: {left:?}");
-        assert_eq!(okta().throttle(&told(0, 0, 57)), Throttle::Until(Duration::from_secs(57)));
+        assert_eq!(okta().throttle(&headers_of(0, 0, 57)), Throttle::Until(Duration::from_secs(57)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_quota_whose_reset_can_not_be_read_is_kept_to_and_that_is_told_once() {
+    async fn a_quota_whose_reset_can_not_be_read_is_kept_to_and_that_is_shown_once() {
         for reset in [Some("soon"), Some("\u{e9}"), None] {
-            let mut headers = told(10, 6, 0);
+            let mut headers = headers_of(10, 6, 0);
             headers.remove("x-rate-limit-reset");
             headers.extend(reset.map(|text| {
                 (
@@ -392,7 +392,7 @@ mod tests {
             let note = limiter.take_note().unwrap();
             assert!(note.contains("`X-Rate-Limit-Reset`") && note.contains("every minute"), "{note}");
             assert_eq!(wait(&limiter, "/users"), None);
-            assert_eq!(wait(&limiter, "/users"), Some(UNTOLD_WINDOW));
+            assert_eq!(wait(&limiter, "/users"), Some(UNNAMED_WINDOW));
             tokio::time::advance(Duration::from_secs(40)).await;
             limiter.admit("/apps").unwrap().observe(&headers);
             assert_eq!(limiter.take_note(), None);
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headroom_is_told_with_its_share() {
+    fn the_headroom_is_shown_with_its_share() {
         assert_eq!(okta().headroom_in_words(), "waiting to leave 50 % of the quota to others (headroom)");
     }
 
@@ -464,7 +464,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_tightest_of_several_quotas_binds() {
-        let mut headers = told(600, 400, 10);
+        let mut headers = headers_of(600, 400, 10);
         headers.append("x-rate-limit-remaining", "3".parse().unwrap());
         assert_eq!(okta().admit("/").unwrap().observe(&headers), Some(Quota { remaining: 3, limit: 600 }));
     }
@@ -477,7 +477,7 @@ mod tests {
     async fn a_window_ends_by_the_wall_while_all_else_stands_still() {
         let wall = ManualClock::new("2026-11-22T05:30:00Z");
         let limiter = by(&wall);
-        limiter.admit("/users").unwrap().observe(&told(10, 5, 45));
+        limiter.admit("/users").unwrap().observe(&headers_of(10, 5, 45));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(46)));
         wall.advance(Duration::from_secs(40));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(6)));
@@ -488,7 +488,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn half_the_quota_is_left_to_others() {
         let limiter = okta();
-        limiter.admit("/users").unwrap().observe(&told(10, 7, 20));
+        limiter.admit("/users").unwrap().observe(&headers_of(10, 7, 20));
         assert_eq!((wait(&limiter, "/users"), wait(&limiter, "/users")), (None, None));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(21)), "5 of 10 are left");
         tokio::time::advance(Duration::from_secs(21)).await;
@@ -498,50 +498,50 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn of_the_smallest_quota_one_request_is_ours() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&told(1, 0, 20));
+        limiter.admit("/apps").unwrap().observe(&headers_of(1, 0, 20));
         assert!(wait(&limiter, "/apps").is_some());
         tokio::time::advance(Duration::from_secs(21)).await;
         assert_eq!(wait(&limiter, "/apps"), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_window_is_not_overrun_before_its_first_answer() {
+    async fn a_new_window_is_not_overrun_before_its_first_response() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        limiter.admit("/apps").unwrap().observe(&headers_of(10, 5, 20));
         tokio::time::advance(Duration::from_secs(21)).await;
         let on_their_way: Vec<_> = (0..10).map_while(|_| limiter.admit("/apps/1/users").ok()).collect();
         assert_eq!(on_their_way.len(), 5, "half of the new quota");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_on_its_way_counts_although_no_answer_has_told_of_it() {
+    async fn what_is_on_its_way_counts_although_no_response_has_counted_it() {
         let limiter = okta();
         let first = limiter.admit("/apps").unwrap();
         let others = [limiter.admit("/apps").unwrap(), limiter.admit("/apps").unwrap()];
-        first.observe(&told(10, 9, 20));
+        first.observe(&headers_of(10, 9, 20));
         drop((first, others));
         let more = (0..10).map_while(|_| limiter.admit("/apps").ok()).count();
         assert_eq!(more, 2, "9 told, less two on their way, less the five that are left to others");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_older_answer_does_not_give_back_what_was_sent_since() {
+    async fn an_older_response_does_not_give_back_what_was_sent_since() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&told(10, 9, 20));
+        limiter.admit("/apps").unwrap().observe(&headers_of(10, 9, 20));
         let second = limiter.admit("/apps").unwrap();
         let third = limiter.admit("/apps").unwrap();
-        third.observe(&told(10, 7, 20));
-        second.observe(&told(10, 8, 20));
+        third.observe(&headers_of(10, 7, 20));
+        second.observe(&headers_of(10, 8, 20));
         assert_eq!((0..10).map_while(|_| limiter.admit("/apps").ok()).count(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn paths_of_one_bucket_share_its_quota_and_others_have_their_own() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&told(10, 5, 20));
+        limiter.admit("/apps").unwrap().observe(&headers_of(10, 5, 20));
         assert!(wait(&limiter, "/apps/0oa1/users").is_some());
         assert_eq!(wait(&limiter, "/applications"), None);
-        limiter.admit("/users").unwrap().observe(&told(10, 5, 20));
+        limiter.admit("/users").unwrap().observe(&headers_of(10, 5, 20));
         assert_eq!(wait(&limiter, "/users/00u1"), None, "a user has another bucket than the list");
         assert!(wait(&limiter, "/users").is_some());
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 pub struct RetryPolicy {
     /// Attempts at a request that fails. Default 6.
     pub attempts: u32,
-    /// 429 answers to one request that are waited out. Default 30.
+    /// 429 responses to one request that are waited out. Default 30.
     pub throttled: u32,
     /// Upper bound of the first backoff; it doubles from one to the next. Default 500 ms.
     pub base: Duration,
     /// Upper bound of every backoff. Default 30 s.
     pub cap: Duration,
     /// Retries that a client may spend at once over all its requests; each success earns a fifth of one back, so
-    /// that an API in trouble is not asked twice as often. Default 20.
+    /// that an API in trouble does not get twice as many requests. Default 20.
     pub budget: u32,
 }
 
@@ -40,19 +40,20 @@ pub enum RetryDecision {
     Renew,
     /// The session behind the credentials is not valid: try again once, with others where there are any.
     Session,
-    /// A proof of possession lacks the nonce that came with the answer (RFC 9449, section 9): try again once, with it.
+    /// A proof of possession is without the nonce that came with the response (RFC 9449, section 9): try again once, with
+    /// it.
     Nonce,
     /// It will most likely fail again: try once more after a backoff.
     Once,
     /// Try again after a backoff.
     Backoff,
-    /// Try again after the time the API told.
+    /// Try again after the time that the API named.
     After(Duration),
-    /// Asked too much at once (429): try again after the time told, or a backoff.
+    /// Requested too much at once (429): try again after the time that was named, or a backoff.
     Throttled(Option<Duration>),
 }
 
-/// Random numbers for waits, so that many clients do not come back in the same moment.
+/// Random numbers for waits, so that many clients do not come back at the same time.
 #[derive(Debug)]
 pub struct Jitter(Mutex<fastrand::Rng>);
 
@@ -67,9 +68,9 @@ impl Jitter {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
 
-    /// Anything from nothing to `most`.
-    fn up_to(&self, most: Duration) -> Duration {
-        most.mul_f64(self.0.lock().unwrap_or_else(PoisonError::into_inner).f64())
+    /// Anything from nothing to `limit`.
+    fn up_to(&self, limit: Duration) -> Duration {
+        limit.mul_f64(self.0.lock().unwrap_or_else(PoisonError::into_inner).f64())
     }
 }
 
@@ -112,18 +113,18 @@ impl Retry {
                 let again = !std::mem::replace(&mut tally.tried_once_more, true);
                 (again && self.policy.attempts > 1 && self.spend()).then(|| self.backoff(1))
             }
-            RetryDecision::Throttled(told) => {
+            RetryDecision::Throttled(wait) => {
                 tally.throttled += 1;
                 (tally.throttled <= self.policy.throttled)
-                    .then(|| self.told_or_backoff(told, tally.throttled))
+                    .then(|| self.wait_or_backoff(wait, tally.throttled))
             }
             RetryDecision::Backoff | RetryDecision::After(_) => {
                 tally.failed += 1;
                 if tally.failed >= self.policy.attempts || !self.spend() {
                     return None;
                 }
-                let told = if let RetryDecision::After(told) = verdict { Some(told) } else { None };
-                Some(self.told_or_backoff(told, tally.failed))
+                let wait = if let RetryDecision::After(wait) = verdict { Some(wait) } else { None };
+                Some(self.wait_or_backoff(wait, tally.failed))
             }
         }
     }
@@ -134,11 +135,11 @@ impl Retry {
         self.jitter.up_to(bound)
     }
 
-    /// A told time and up to a second more: all clients were told the same. No time at all is a backoff, as an API that says
-    /// "at once" each time would be asked without a pause.
-    fn told_or_backoff(&self, told: Option<Duration>, failures: u32) -> Duration {
-        match told.filter(|told| !told.is_zero()) {
-            Some(told) => told + self.jitter.up_to(Duration::from_secs(1)),
+    /// The time that was named and up to a second more: all clients have the same. No time at all is a backoff, as an API
+    /// that says "at once" each time would be requested without a pause.
+    fn wait_or_backoff(&self, wait: Option<Duration>, failures: u32) -> Duration {
+        match wait.filter(|wait| !wait.is_zero()) {
+            Some(wait) => wait + self.jitter.up_to(Duration::from_secs(1)),
             None => self.backoff(failures),
         }
     }
@@ -188,8 +189,8 @@ mod tests {
     #[test]
     fn being_throttled_costs_no_attempts_but_ends_too() {
         let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
-        let told = RetryDecision::Throttled(Some(Duration::from_secs(10)));
-        let waits: Vec<_> = std::iter::from_fn(|| retry.wait(told, &mut tally)).collect();
+        let wait = RetryDecision::Throttled(Some(Duration::from_secs(10)));
+        let waits: Vec<_> = std::iter::from_fn(|| retry.wait(wait, &mut tally)).collect();
         assert_eq!(waits.len(), 30);
         assert!(waits.iter().all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64())));
         assert!(retry.wait(RetryDecision::Backoff, &mut tally).is_some());
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_says_at_once_is_not_asked_without_a_pause() {
+    fn an_api_that_says_at_once_is_not_requested_without_a_pause() {
         let (retry, mut tally) = (retry(RetryPolicy::default()), Tally::default());
         let at_once = RetryDecision::Throttled(Some(Duration::ZERO));
         let waits: Duration = std::iter::from_fn(|| retry.wait(at_once, &mut tally)).sum();

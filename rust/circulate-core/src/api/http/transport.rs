@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::is_loopback;
 
 /// HTTP/1.1 over TCP or TLS, with timeouts and without redirects: a token is bound to the origin it was made for,
-/// so no answer may send it elsewhere. Proxies are used as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never
+/// so no response may send it elsewhere. Proxies are used as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never
 /// for loopback.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
@@ -48,7 +48,7 @@ impl ReqwestTransport {
 
     async fn send(&self, mut request: Request) -> Result<Response> {
         request.headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
-        let answer = self
+        let response = self
             .client(&request.url)?
             .request(request.method, request.url)
             .headers(request.headers)
@@ -56,10 +56,10 @@ impl ReqwestTransport {
             .send()
             .await
             .map_err(|error| broken("send request", error))?;
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
-        let body = try_unfold(answer, |mut answer| async move {
-            let piece = answer.chunk().await.map_err(|error| broken("read response", error))?;
-            Ok(piece.map(|piece| (piece, answer)))
+        let (status, mut headers) = (response.status(), response.headers().clone());
+        let body = try_unfold(response, |mut response| async move {
+            let piece = response.chunk().await.map_err(|error| broken("read response", error))?;
+            Ok(piece.map(|piece| (piece, response)))
         });
         let body = decoded(&mut headers, body.boxed());
         Ok(Response { status, headers, body })
@@ -89,7 +89,7 @@ fn broken(operation: &'static str, error: reqwest::Error) -> Error {
     connection_error(met, &error.without_url())
 }
 
-/// Names of loopback (RFC 6761, section 6.3), which nobody is asked about.
+/// Names of loopback (RFC 6761, section 6.3), which are never looked up.
 struct Loopback;
 
 impl Resolve for Loopback {

@@ -1,4 +1,4 @@
-//! Why there was no answer, or not all of one: decided here, with whether another try may help.
+//! Why there was no response, or not all of one: decided here, with whether another try may help.
 
 use std::error::Error as StdError;
 

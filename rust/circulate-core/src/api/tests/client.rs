@@ -52,8 +52,8 @@ fn ok() -> ScriptedResponse {
     ScriptedResponse::new(200, "[]")
 }
 
-fn times(count: usize, answer: &ScriptedResponse) -> Vec<ScriptedResponse> {
-    vec![answer.clone(); count]
+fn times(count: usize, response: &ScriptedResponse) -> Vec<ScriptedResponse> {
+    vec![response.clone(); count]
 }
 
 /// Seconds of the paused clock that `work` takes, and what came of it.
@@ -63,7 +63,7 @@ async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
     (began.elapsed().as_secs_f64(), done)
 }
 
-/// Signs in with a number, and the second of the paused clock at which it was asked to.
+/// Signs in with a number, and the second of the paused clock at which it did so.
 #[derive(Debug)]
 struct Numbered {
     began: Instant,
@@ -84,13 +84,13 @@ impl Authorize for Numbered {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
-    for (refusals, answered) in [(1, true), (2, false)] {
+async fn refused_credentials_are_renewed_once_and_the_page_is_retried() {
+    for (refusals, with_response) in [(1, true), (2, false)] {
         let script = Script::new([times(refusals, &ScriptedResponse::new(401, "")), vec![ok()]].concat());
         let mut client = client(&script);
         client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
         let (seconds, done) = timed(get(&client)).await;
-        assert_eq!(done.is_ok(), answered);
+        assert_eq!(done.is_ok(), with_response);
         assert!(seconds.abs() < f64::EPSILON, "there is nothing to wait for");
         let sent: Vec<_> = script
             .requests
@@ -104,7 +104,7 @@ async fn refused_credentials_are_renewed_once_and_the_page_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_do_not_change_are_not_asked_for_twice() {
+async fn credentials_that_do_not_change_are_not_requested_twice() {
     let script = Script::new([ScriptedResponse::new(401, ""), ok()]);
     let error = get(&client(&script)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
@@ -112,7 +112,7 @@ async fn credentials_that_do_not_change_are_not_asked_for_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_waits_for_the_quota_then_signs_in_anew() {
+async fn every_attempt_waits_for_the_quota_then_signs_in_again() {
     let script = Script::new([ScriptedResponse::new(503, "").quota(10, 5, 30), ok()]);
     let mut client = client(&script);
     client.authorize = Arc::new(Numbered { began: Instant::now(), count: AtomicU32::new(0) });
@@ -145,7 +145,7 @@ async fn a_secret_that_was_rotated_while_we_worked_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_quota_of_an_answer_is_shown() {
+async fn the_quota_of_a_response_is_shown() {
     let script = Script::new([ok().quota(600, 599, 30)]);
     let client = client(&script);
     get(&client).await.unwrap();
@@ -156,9 +156,9 @@ async fn the_quota_of_an_answer_is_shown() {
 #[tokio::test(start_paused = true)]
 async fn headers_of_the_stream_replace_those_of_the_source() {
     let script = Script::new([ok()]);
-    let mut asked = request(USERS);
-    asked.headers.insert("accept", "application/json; okta-response=omitCredentials".parse().unwrap());
-    client(&script).fetch(&mut asked, body).await.unwrap();
+    let mut sent = request(USERS);
+    sent.headers.insert("accept", "application/json; okta-response=omitCredentials".parse().unwrap());
+    client(&script).fetch(&mut sent, body).await.unwrap();
     let sent = &script.requests.lock().unwrap()[0].headers;
     assert_eq!(sent.get_all("accept").iter().count(), 1);
     assert_eq!(sent["accept"], "application/json; okta-response=omitCredentials");
@@ -166,10 +166,10 @@ async fn headers_of_the_stream_replace_those_of_the_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_503_is_asked_again_after_a_backoff_within_its_bounds() {
-    let mut answers = times(4, &ScriptedResponse::new(503, ""));
-    answers.push(ok());
-    let script = Script::new(answers);
+async fn a_503_is_retried_after_a_backoff_within_its_bounds() {
+    let mut responses = times(4, &ScriptedResponse::new(503, ""));
+    responses.push(ok());
+    let script = Script::new(responses);
     let (seconds, done) = timed(get(&client(&script))).await;
     assert_eq!(done.unwrap(), "[]");
     assert!(seconds > 0.0 && seconds <= 0.5 + 1.0 + 2.0 + 4.0, "{seconds}");
@@ -202,7 +202,7 @@ async fn retry_after_is_honoured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_would_fail_again_is_not_asked_again() {
+async fn what_would_fail_again_is_not_retried() {
     for (status, kind) in [
         (401, ErrorKind::Auth),
         (403, ErrorKind::Forbidden),
@@ -226,7 +226,7 @@ async fn attempts_are_bounded_and_then_nobody_else_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endless_429_ends_as_rate_limited() {
+async fn a_429_without_end_ends_as_rate_limited() {
     let script = Script::new(times(40, &ScriptedResponse::new(429, "").header("retry-after", "1")));
     let client = client(&script);
     let error = get(&client).await.unwrap_err();
@@ -243,14 +243,14 @@ fn a_page_size_is_found_however_its_name_is_written() {
     {
         let mut request = PageRequest::new(format!("https://acme.okta.com/x?{query}").parse().unwrap());
         request.page_size = Some(crate::catalog::PageSize { param: name.to_owned(), max: 100, min: 1 });
-        assert_eq!(request.asked_for(), Some(100), "{query}");
-        assert!(request.ask_for(99));
+        assert_eq!(request.requested_size(), Some(100), "{query}");
+        assert!(request.set_size(99));
         assert_eq!(request.url.query().unwrap(), query.replace("100", "99"));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_asked_for_again() {
+async fn a_body_that_breaks_off_is_retried() {
     let script = Script::new([ScriptedResponse::new(200, "[1").broken(), ok()]);
     assert_eq!(get(&client(&script)).await.unwrap(), "[]");
     assert_eq!(script.urls().len(), 2);
@@ -271,13 +271,13 @@ async fn a_second_500_halves_the_page_and_leaves_the_rest_of_the_url_as_it_is() 
             "https://acme.okta.com/api/v1/users?after=a%2Fb%252B+c|~*%5b%5D&limit={limit}&x=%27&limits=200&y"
         )
     };
-    let mut answers = times(4, &ScriptedResponse::new(500, ""));
-    answers.push(ok());
-    let script = Script::new(answers);
-    let mut asked = request(&url(200));
-    client(&script).fetch(&mut asked, body).await.unwrap();
+    let mut responses = times(4, &ScriptedResponse::new(500, ""));
+    responses.push(ok());
+    let script = Script::new(responses);
+    let mut sent = request(&url(200));
+    client(&script).fetch(&mut sent, body).await.unwrap();
     assert_eq!(script.urls(), [200, 200, 100, 50, 25].map(url));
-    assert_eq!(asked.url.as_str(), url(25), "the caller sees what was asked for");
+    assert_eq!(sent.url.as_str(), url(25), "the caller sees what was asked for");
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,7 +319,7 @@ async fn an_interruption_ends_a_wait_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interruption_ends_an_answer_that_is_on_its_way() {
+async fn an_interruption_ends_a_response_that_is_on_its_way() {
     let stop = Stop::new(None);
     let script = Script::new([ok().after(Duration::from_mins(1)).interrupting(&stop)]);
     let client = client_with(RetryPolicy::default(), &script, &stop);
@@ -340,30 +340,30 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_can_not_be_retried_in_time_is_told_with_the_deadline() {
-    for (seconds, answers) in [(20, 40), (1, 5)] {
-        let script = Script::new(times(answers, &ScriptedResponse::new(500, "")));
+async fn an_error_that_can_not_be_retried_in_time_is_reported_with_the_deadline() {
+    for (seconds, count) in [(20, 40), (1, 5)] {
+        let script = Script::new(times(count, &ScriptedResponse::new(500, "")));
         let stop = Stop::new(Some(Instant::now() + Duration::from_secs(seconds)));
         let policy = RetryPolicy { attempts: 100, budget: 100, ..RetryPolicy::default() };
         let client = client_with(policy, &script, &stop);
         assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
         assert_eq!(stop.reason(), Some(StopReason::Deadline));
-        let told = stop.in_words(StopReason::Deadline);
+        let shown = stop.in_words(StopReason::Deadline);
         assert!(
-            told.starts_with("deadline, while retrying: Okta returned 500 — url https://acme.okta.com"),
-            "{told}"
+            shown.starts_with("deadline, while retrying: Okta returned 500 — url https://acme.okta.com"),
+            "{shown}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_comes_while_a_retry_is_on_its_way_is_told_with_the_error() {
+async fn a_deadline_that_comes_while_a_retry_is_on_its_way_is_reported_with_the_error() {
     let script = Script::new([ScriptedResponse::new(503, ""), ok().after(Duration::from_hours(1))]);
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
     let client = client_with(RetryPolicy::default(), &script, &stop);
     assert_eq!(get(&client).await.unwrap_err().kind(), ErrorKind::Stopped);
-    let told = stop.in_words(StopReason::Deadline);
-    assert!(told.contains("deadline, while retrying: Okta returned 503"), "{told}");
+    let shown = stop.in_words(StopReason::Deadline);
+    assert!(shown.contains("deadline, while retrying: Okta returned 503"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,12 +378,12 @@ async fn a_wait_for_our_own_headroom_is_not_said_to_be_the_apis() {
     let script = Script::new([ScriptedResponse::new(403, "").header("retry-after", "60")]);
     let stop = Stop::new(Some(Instant::now() + Duration::from_secs(20)));
     get(&client_with(RetryPolicy::default(), &script, &stop)).await.unwrap_err();
-    let told = stop.in_words(stop.reason().unwrap());
-    assert!(told.starts_with("wait: Okta asked us to slow down (403)"), "{told}");
+    let shown = stop.in_words(stop.reason().unwrap());
+    assert!(shown.starts_with("wait: Okta asked us to slow down (403)"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invalid_session_amid_pages_is_asked_once_more_and_then_told() {
+async fn an_invalid_session_amid_pages_is_retried_once_and_then_reported() {
     let invalid = ScriptedResponse::new(403, r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#);
     let script = Script::new([invalid.clone(), ok()]);
     assert_eq!(get(&client(&script)).await.unwrap(), "[]");
@@ -402,15 +402,15 @@ async fn an_invalid_session_amid_pages_is_asked_once_more_and_then_told() {
 #[tokio::test(start_paused = true)]
 async fn a_status_that_means_an_empty_list_is_no_error() {
     let script = Script::new([ScriptedResponse::new(404, "gone")]);
-    let mut asked = PageRequest { empty_statuses: [404].into(), ..request(USERS) };
-    assert_eq!(client(&script).fetch(&mut asked, body).await.unwrap(), "");
+    let mut sent = PageRequest { empty_statuses: [404].into(), ..request(USERS) };
+    assert_eq!(client(&script).fetch(&mut sent, body).await.unwrap(), "");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_whose_reset_is_no_time_is_told_to_people_once() {
-    let answer = ok().header("x-rate-limit-limit", "600").header("x-rate-limit-remaining", "599");
-    let answer = answer.header("x-rate-limit-reset", "soon");
-    let script = Script::new(times(2, &answer));
+async fn a_quota_whose_reset_is_not_a_time_is_shown_to_people_once() {
+    let response = ok().header("x-rate-limit-limit", "600").header("x-rate-limit-remaining", "599");
+    let response = response.header("x-rate-limit-reset", "soon");
+    let script = Script::new(times(2, &response));
     let client = client(&script);
     get(&client).await.unwrap();
     get(&client).await.unwrap();
@@ -443,11 +443,11 @@ async fn no_request_leaves_for_another_origin() {
 
 #[tokio::test(start_paused = true)]
 async fn the_token_is_in_no_text() {
-    let told = format!(r#"{{"errorCode":"E1","errorSummary":"Invalid token {CANARY}"}}"#);
-    let script = Script::new([ScriptedResponse::new(503, told.clone()), ScriptedResponse::new(401, told)]);
+    let shown = format!(r#"{{"errorCode":"E1","errorSummary":"Invalid token {CANARY}"}}"#);
+    let script = Script::new([ScriptedResponse::new(503, shown.clone()), ScriptedResponse::new(401, shown)]);
     let client = client(&script);
-    let mut asked = request(&format!("{USERS}&after=00uprivate"));
-    let error = client.fetch(&mut asked, body).await.unwrap_err();
+    let mut sent = request(&format!("{USERS}&after=00uprivate"));
+    let error = client.fetch(&mut sent, body).await.unwrap_err();
     let notes = client.progress.snapshot().notes;
     let sent = &script.requests.lock().unwrap()[0].headers;
     let shown = format!("{error} {error:?} {client:?} {client:#?} {sent:?} {notes:?}");

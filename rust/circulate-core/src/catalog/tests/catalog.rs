@@ -1,4 +1,4 @@
-//! The shipped definitions, and what people are told about definitions that are wrong.
+//! The shipped definitions, and what people are shown of definitions that are wrong.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ fn catalog_folder() -> PathBuf {
 }
 
 /// What is said about `text` with the first `from` replaced by `to`.
-fn told(text: &str, from: &str, to: &str) -> String {
+fn reported(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from} is no part of the definition any more");
     let (broken, file) = (text.replacen(from, to, 1), Path::new("okta.yaml"));
     let error = if text == SOURCE {
@@ -66,11 +66,11 @@ fn told(text: &str, from: &str, to: &str) -> String {
 }
 
 /// Each is the text replaced, its replacement, where the error says it stands, and a part of what it says.
-fn assert_told(text: &str, cases: &[(&str, &str, &str, &str)]) {
-    for (from, to, place, part) in cases {
-        let told = told(text, from, to);
-        assert!(told.starts_with(&format!("okta.yaml:{place}: ")), "{from} -> {to}: {told}");
-        assert!(told.contains(part), "{from} -> {to}: {told}");
+fn assert_reported(text: &str, cases: &[(&str, &str, &str, &str)]) {
+    for (from, to, position, part) in cases {
+        let reported = reported(text, from, to);
+        assert!(reported.starts_with(&format!("okta.yaml:{position}: ")), "{from} -> {to}: {reported}");
+        assert!(reported.contains(part), "{from} -> {to}: {reported}");
     }
 }
 
@@ -109,7 +109,7 @@ fn what_counts_as_an_empty_list_is_no_part_of_the_digest_of_those_that_say_nothi
     let yaml = USERS.replace("  paginator:", "  empty: [null, 204]\n  paginator:");
     let empty = endpoint_from_yaml(&yaml, Path::new("okta.yaml")).unwrap().list.empty;
     assert_eq!(empty, Empty { null: true, statuses: [204].into(), ..Empty::default() });
-    let wrong = told(USERS, "  paginator:", "  empty: nul\n  paginator:");
+    let wrong = reported(USERS, "  paginator:", "  empty: nul\n  paginator:");
     assert!(
         wrong.starts_with("okta.yaml:7:10: ") && wrong.contains("`nul` can't mean an empty list"),
         "{wrong}"
@@ -117,8 +117,8 @@ fn what_counts_as_an_empty_list_is_no_part_of_the_digest_of_those_that_say_nothi
 }
 
 #[test]
-fn what_is_wrong_in_a_source_is_told_with_its_line() {
-    assert_told(
+fn what_is_wrong_in_a_source_is_reported_with_its_line() {
+    assert_reported(
         SOURCE,
         &[
             (
@@ -196,8 +196,8 @@ fn what_is_wrong_in_a_source_is_told_with_its_line() {
 }
 
 #[test]
-fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
-    assert_told(
+fn what_is_wrong_in_an_endpoint_is_reported_with_its_line() {
+    assert_reported(
         USERS,
         &[
             (
@@ -223,8 +223,8 @@ fn what_is_wrong_in_an_endpoint_is_told_with_its_line() {
 }
 
 #[test]
-fn what_is_wrong_with_columns_is_told_with_its_line() {
-    assert_told(
+fn what_is_wrong_with_columns_is_reported_with_its_line() {
+    assert_reported(
         &format!("{USERS}{COLUMNS}"),
         &[
             (
@@ -249,7 +249,7 @@ fn what_is_wrong_with_columns_is_told_with_its_line() {
 }
 
 #[test]
-fn columns_keep_their_order_and_are_no_part_of_what_is_asked_for() {
+fn columns_keep_their_order_and_do_not_change_what_is_requested() {
     let with = endpoint_from_yaml(&format!("{USERS}{COLUMNS}"), Path::new("users.yaml")).unwrap();
     let json = serde_json::to_string(&with.columns).unwrap();
     assert_eq!(json, r#"{"id":"string","profile":{"login":"string"},"tags":["string"]}"#);
@@ -268,9 +268,9 @@ fn every_shipped_stream_declares_columns() {
 }
 
 #[test]
-fn the_line_is_shown_with_a_mark_under_the_place() {
-    let told = told(USERS, "overlap: 5m", "overlap: 5 moons");
-    let shown: Vec<_> = told.lines().skip(1).collect();
+fn the_line_is_shown_with_a_mark_under_the_position() {
+    let reported = reported(USERS, "overlap: 5m", "overlap: 5 moons");
+    let shown: Vec<_> = reported.lines().skip(1).collect();
     assert_eq!(shown, ["   |", "10 |     overlap: 5 moons", "   |              ^"]);
 }
 
@@ -283,7 +283,7 @@ fn a_name_that_is_nearly_right_is_suggested() {
 }
 
 #[test]
-fn a_definition_is_known_by_what_it_asks_for_and_not_by_its_layout() {
+fn a_definition_is_known_by_what_it_requests_and_not_by_its_layout() {
     let definition = |users: &str, source: &str| Definition {
         source: source_from_yaml(source, Path::new("source.yaml")).unwrap(),
         endpoint: endpoint_from_yaml(users, Path::new("users.yaml")).unwrap(),

@@ -38,9 +38,9 @@ impl Watermark {
     }
 
     /// The lower bound of the next run: the greatest time seen, but never past `first_server_date` (the server's
-    /// `Date` at the first answer of the run), less `overlap`. It never moves back before the `old` one, unless that lies
+    /// `Date` at the first response of the run), less `overlap`. It never moves back before the `old` one, unless that lies
     /// in the future: what was delivered before it is remembered nowhere. A run that saw no time keeps the `old` bound,
-    /// and so does one whose server told no date.
+    /// and so does one whose server sent no date.
     pub fn next_bound(
         &self,
         old: Option<Timestamp>,
@@ -58,12 +58,12 @@ impl Watermark {
     }
 }
 
-/// The part of time a run asks for.
+/// The period that a run takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// Inclusive lower bound; `None` asks for everything.
+    /// Inclusive lower bound; `None` is everything.
     pub since: Option<Timestamp>,
-    /// Exclusive upper bound; `None` asks up to now.
+    /// Exclusive upper bound; `None` is up to now.
     pub until: Option<Timestamp>,
 }
 
@@ -165,8 +165,8 @@ mod tests {
             overlap in 0u64..100_000,
         ) {
             let bound = seen(&times).next_bound(None, Some(time(date)), Duration::from_secs(overlap)).unwrap();
-            let most = times.iter().copied().max().unwrap().min(date);
-            prop_assert_eq!(bound.as_second(), most - i64::try_from(overlap).unwrap());
+            let greatest = times.iter().copied().max().unwrap().min(date);
+            prop_assert_eq!(bound.as_second(), greatest - i64::try_from(overlap).unwrap());
         }
     }
 }

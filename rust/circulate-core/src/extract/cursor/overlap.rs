@@ -47,7 +47,7 @@ pub struct Recent {
     pub sha256: Digest,
 }
 
-/// The most records of an overlap that are remembered, of one run and of those before it: some 20 MB. Beyond it the next run
+/// How many records of an overlap are remembered, of one run and of those before it: some 20 MB. Beyond it the next run
 /// delivers them again.
 pub const MAX_DEDUP_SET: usize = 250_000;
 

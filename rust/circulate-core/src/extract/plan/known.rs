@@ -69,16 +69,16 @@ impl KnownParents {
     }
 }
 
-/// Looks for a digest in a sorted run of `length`. They are spread evenly, so that its own value tells about where it stands;
-/// two or three windows are read.
+/// Looks for a digest in a sorted run of `length`. They are spread evenly, so that its own value shows about where it
+/// stands; two or three windows are read.
 fn is_in_run(file: &File, run: usize, length: usize, digest: &ShortDigest) -> std::io::Result<bool> {
-    let wanted = scale(digest);
+    let scaled = scale(digest);
     // It can only stand from `low` up to `high`, whose values lie around its own.
     let (mut low, mut high) = ((0, 0), (length, u64::MAX));
     let mut window = [[0; SIZE]; WINDOW];
     while low.0 < high.0 {
         let (span, room) = (u128::from((high.1 - low.1).max(1)), (high.0 - low.0) as u128);
-        let about = u128::from(wanted.saturating_sub(low.1)) * room / span;
+        let about = u128::from(scaled.saturating_sub(low.1)) * room / span;
         let middle = low.0 + usize::try_from(about).unwrap_or(0);
         let start = middle.saturating_sub(WINDOW / 2).clamp(low.0, high.0 - 1);
         let window = &mut window[..WINDOW.min(high.0 - start)];

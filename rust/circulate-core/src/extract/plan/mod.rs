@@ -85,7 +85,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Tells it from all others: a parent that moves while its list is read may be listed twice.
+    /// Distinguishes it from all others: a parent that moves while its list is read may be listed twice.
     pub fn digest(&self) -> [u8; 16] {
         let mut hasher = Sha256::new();
         for (name, value) in &self.0 {
@@ -102,14 +102,14 @@ impl Partition {
 }
 
 /// The most characters of a member of its parent that are shown.
-const MOST_SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 impl fmt::Display for Partition {
     /// A name of it for people. Members of a parent are what the API says; requests are made of them as they are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{name} {}", Redactor::shared().shown(value, MOST_SHOWN))?;
+            write!(f, "{separator}{name} {}", Redactor::shared().shown(value, MAX_SHOWN))?;
         }
         Ok(())
     }

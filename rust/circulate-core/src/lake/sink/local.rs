@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::{Created, Listed, Object, Sink};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 
 /// Objects as files below a folder, which is made when the first one is written.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Sink for LocalFolder {
 impl LocalFolder {
     /// Where the object of a key lies: nowhere but in this folder.
     fn path(&self, key: &str) -> Result<PathBuf> {
-        in_place(key).map(|()| self.root.join(key))
+        check_key(key).map(|()| self.root.join(key))
     }
 
     /// The folders and files in `folder` that may lie below `prefix`, sorted.
@@ -226,11 +226,11 @@ mod tests {
 
     #[test]
     fn an_object_and_every_folder_made_for_it_are_on_the_disk_before_it_counts() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("lake/a/b/c.json");
+        let lake = tempfile::tempdir().unwrap();
+        let path = lake.path().join("lake/a/b/c.json");
         let synced = std::cell::RefCell::new(Vec::new());
         let sync = |folder: &Path| {
-            synced.borrow_mut().push(folder.strip_prefix(place.path()).unwrap().to_owned());
+            synced.borrow_mut().push(folder.strip_prefix(lake.path()).unwrap().to_owned());
             // The name is given last.
             assert_eq!(path.exists(), folder.ends_with("b"));
             Ok(())
@@ -244,8 +244,8 @@ mod tests {
 
     #[test]
     fn an_object_that_may_not_be_on_the_disk_is_no_success_and_the_next_try_makes_sure_of_it() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("a/b.json");
+        let lake = tempfile::tempdir().unwrap();
+        let path = lake.path().join("a/b.json");
         let failing = |folder: &Path| {
             if folder.ends_with("a") { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
         };

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Created, Listed, Object, Sink};
 use crate::error::Result;
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 
 /// Objects by key. It keeps no times: everything was written long ago.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct MemorySink {
 }
 
 impl MemorySink {
-    /// One that can be told from others.
+    /// One with a name, which its location shows.
     pub fn named(name: &'static str) -> Self {
         Self { name, ..Self::default() }
     }
@@ -39,7 +39,7 @@ impl MemorySink {
 impl Sink for MemorySink {
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
-            in_place(&object.key)?;
+            check_key(&object.key)?;
             let mut objects = self.objects();
             if objects.contains_key(&object.key) {
                 return Ok(Created::Exists);
@@ -50,7 +50,7 @@ impl Sink for MemorySink {
     }
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
-        Box::pin(async move { in_place(key).map(|()| self.objects().get(key).cloned()) })
+        Box::pin(async move { check_key(key).map(|()| self.objects().get(key).cloned()) })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed>> {

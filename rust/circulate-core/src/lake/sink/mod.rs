@@ -100,7 +100,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Removes an object; that there is none is fine. Only garbage is ever removed.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// Makes sure that objects can be written, for a clear error before anything is asked of an API.
+    /// Makes sure that objects can be written, for a clear error before anything is requested of an API.
     fn probe(&self) -> BoxFuture<'_, Result<()>>;
 
     /// The place as a person writes it; state refuses to go on with another one.

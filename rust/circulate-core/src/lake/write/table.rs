@@ -113,7 +113,7 @@ impl TableFilling {
                 Some(object) = workers.objects.recv() => keep(object, store).await?,
             }
         }
-        // They ended early, and tell why.
+        // They ended early, and say why.
         self.end(store).await?;
         Err(lost())
     }
@@ -174,11 +174,11 @@ async fn keep(Encoded { bytes, records }: Encoded, store: &mut ObjectStore) -> R
 
 impl Workers {
     /// Each has a thread of its own until it ends, so that what it allocates and frees is in one place.
-    fn begin(mut tabulator: Box<Tabulator>, columnar: Columnar, most: usize) -> Self {
+    fn begin(mut tabulator: Box<Tabulator>, columnar: Columnar, limit: usize) -> Self {
         let ((pieces, from_pieces), (tables, from_tables)) = (channel(1), channel(1));
         let (done, objects) = channel(1);
         let converting = spawn_blocking(move || {
-            let converted = convert(&mut tabulator, most, from_pieces, &tables);
+            let converted = convert(&mut tabulator, limit, from_pieces, &tables);
             Ok((tabulator, converted))
         });
         Self {
@@ -191,10 +191,10 @@ impl Workers {
     }
 }
 
-/// Makes tables of at most about `most` bytes of pieces, until there are no more or nobody takes them.
+/// Makes tables of at most about `limit` bytes of pieces, until there are no more or nobody takes them.
 fn convert(
     tabulator: &mut Tabulator,
-    most: usize,
+    limit: usize,
     mut pieces: Receiver<RecordsPiece>,
     tables: &Sender<ConvertedPiece>,
 ) -> Result<()> {
@@ -202,7 +202,7 @@ fn convert(
         let mut from = 0;
         while from < records.len() {
             let table;
-            (table, from) = tabulator.convert_some(&records, from, most)?;
+            (table, from) = tabulator.convert_some(&records, from, limit)?;
             if tables.blocking_send((table, Arc::clone(&room))).is_err() {
                 return Ok(());
             }

@@ -19,19 +19,19 @@ fn split(page: &[u8], watch: &Watch) -> Result<Split, SplitError> {
     splitter.finish()
 }
 
-fn texts<'p>(page: &'p str, places: &[Place]) -> Vec<&'p str> {
-    places.iter().map(|place| at(page, place)).collect()
+fn slices<'p>(page: &'p str, spans: &[ByteSpan]) -> Vec<&'p str> {
+    spans.iter().map(|span| at(page, span)).collect()
 }
 
-fn at<'p>(page: &'p str, place: &Place) -> &'p str {
-    &page[usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap()]
+fn at<'p>(page: &'p str, span: &ByteSpan) -> &'p str {
+    &page[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()]
 }
 
 #[test]
 fn records_are_the_bytes_between_the_commas() {
     let page = "\u{feff} [ {\"a\":1.0 , \"a\":1e5},\r\n{\"b\":[{},[],\"]}\\\"\"]} ,{} ] \n";
     let split = split(page.as_bytes(), &watch_root(&[])).unwrap();
-    assert_eq!(texts(page, &split.records), ["{\"a\":1.0 , \"a\":1e5}", "{\"b\":[{},[],\"]}\\\"\"]}", "{}"]);
+    assert_eq!(slices(page, &split.records), ["{\"a\":1.0 , \"a\":1e5}", "{\"b\":[{},[],\"]}\\\"\"]}", "{}"]);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn watched_members_are_found_whatever_their_key_looks_like() {
     let page =
         r#"[{"x":{"id":0},"id":"a","profile":{"login":{"id":7}}},{"i\u0064":"b"},{"id":1,"id":[2]},{}]"#;
     let split = split(page.as_bytes(), &watch_root(&["/id", "/profile/login"])).unwrap();
-    let found: Vec<_> = split.record_fields.iter().map(|f| f.as_ref().map(|place| at(page, place))).collect();
+    let found: Vec<_> = split.record_fields.iter().map(|f| f.as_ref().map(|span| at(page, span))).collect();
     assert_eq!(
         found,
         [Some("\"a\""), Some("{\"id\":7}"), Some("\"b\""), None, Some("[2]"), None, None, None]
@@ -52,13 +52,13 @@ fn records_inside_an_object_are_found_with_what_stands_around_them() {
         Watch::new(pointer("/data/items"), &[pointer("/id")], &[pointer("/next"), pointer("/data/more")]);
     let page = r#"{"items":[1],"data":{"n":1,"items":[{"id":5,"next":0}],"more":true},"next":"u"}"#;
     let split = split(page.as_bytes(), &watch).unwrap();
-    assert_eq!(texts(page, &split.records), [r#"{"id":5,"next":0}"#]);
-    let around: Vec<_> = split.page_fields.iter().flatten().map(|place| at(page, place)).collect();
+    assert_eq!(slices(page, &split.records), [r#"{"id":5,"next":0}"#]);
+    let around: Vec<_> = split.page_fields.iter().flatten().map(|span| at(page, span)).collect();
     assert_eq!(around, ["\"u\"", "true"]);
 }
 
 #[test]
-fn what_is_not_a_page_of_records_is_refused_with_its_place() {
+fn what_is_not_a_page_of_records_is_refused_with_its_offset() {
     let cases: [(&[u8], u64, Problem); 16] = [
         (b"", 0, Problem::Blank),
         (b"[{\"a\":1},{\"a\"", 13, Problem::Truncated),
@@ -160,7 +160,7 @@ fn is_json(page: &[u8]) -> bool {
 
 proptest! {
     #[test]
-    fn plain_bytes_are_told_from_others_wherever_they_stand(
+    fn plain_bytes_are_distinguished_from_others_wherever_they_stand(
         text in proptest::collection::vec(
             prop_oneof![8 => b' '..0x80_u8, 1 => any::<u8>(), 1 => proptest::sample::select(b"\"\\\x1f\x80".to_vec())],
             0..40,
@@ -174,7 +174,7 @@ proptest! {
     fn every_record_comes_out_as_it_went_in(records in proptest::collection::vec(record(), 0..8)) {
         let page = format!("[{}]", records.join(" ,\n "));
         let split = split(page.as_bytes(), &watch_root(&["/id"])).unwrap();
-        prop_assert_eq!(texts(&page, &split.records), records);
+        prop_assert_eq!(slices(&page, &split.records), records);
     }
 
     #[test]
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_pages_are_accepted_exactly_when_they_are_json(
+    fn corrupt_pages_are_accepted_exactly_when_they_are_json(
         value in json(),
         index in any::<prop::sample::Index>(),
         byte in any::<u8>(),

@@ -11,6 +11,7 @@ use crate::encode::{Compression, Format};
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::{Part, read_existing, read_part};
 use crate::lake::sink::{MemorySink, Object, Sink};
+use crate::lake::stream_id::StreamId;
 use crate::progress::Progress;
 use crate::run::{Pull, Verdict};
 use crate::state::reset;
@@ -18,9 +19,12 @@ use crate::stop::Stop;
 use crate::testing::{Faulty, Lake, Script, ScriptedResponse, after, page, users};
 use crate::upkeep::verify::verify;
 
-const PK: &str = "okta#acme.okta.com#users";
+fn stream() -> StreamId {
+    StreamId::new("okta", "acme.okta.com", "users")
+}
+
 /// Some three objects of the runs here make a group.
-const SMALL: Limits = Limits { enough: 500, most: 700, objects: 100 };
+const SMALL: Limits = Limits { enough: 500, max_bytes: 700, objects: 100 };
 
 /// A run of twelve users in six objects and three parts, and a place to promote it to.
 struct Pulled {
@@ -106,7 +110,7 @@ impl Pulled {
         parts
     }
 
-    /// Every record of the target, in order, as its manifest tells; and nothing else is there.
+    /// Every record of the target, in order, as its manifest lists them; and nothing else is there.
     async fn records(&self) -> Vec<String> {
         let verified = verify(&*self.to, &self.index, Some(&*self.lake.store)).await.unwrap();
         assert_eq!(verified.problems, Vec::<String>::new());
@@ -166,7 +170,7 @@ async fn a_pending_run_is_committed_once_it_is_there() {
     for compact in [None, Some(SMALL)] {
         let run = pulled_as(Format::Json, Compression::Gzip, true).await;
         assert_eq!(run.status().await, RunStatus::Pending);
-        let cursor = async || StreamState::current_cursor(&*run.lake.store, PK).await.unwrap();
+        let cursor = async || StreamState::current_cursor(&*run.lake.store, &stream()).await.unwrap();
         assert_eq!(cursor().await, None);
         for _ in 0..2 {
             Promotion { compact, ..run.promotion() }.run().await.unwrap();
@@ -174,7 +178,7 @@ async fn a_pending_run_is_committed_once_it_is_there() {
             assert!(cursor().await.is_some());
             assert_eq!(run.records().await, users(0..12));
         }
-        let head = StreamState::head(&*run.lake.store, PK).await.unwrap().unwrap();
+        let head = StreamState::head(&*run.lake.store, &stream()).await.unwrap().unwrap();
         assert_eq!(head.open_run, None);
     }
 }
@@ -234,7 +238,7 @@ async fn a_death_anywhere_in_state_or_source_is_gone_on_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_answer_was_lost_counts_once() {
+async fn a_write_whose_response_was_lost_counts_once() {
     for compact in [None, Some(SMALL)] {
         for nth in 1..12 {
             let run = pulled().await;
@@ -248,7 +252,7 @@ async fn a_write_whose_answer_was_lost_counts_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_it_as_partial_and_the_next_ones_go_on() {
-    let thirds = Limits { enough: 4_000, most: 8_000, objects: 100 };
+    let thirds = Limits { enough: 4_000, max_bytes: 8_000, objects: 100 };
     for compact in [None, Some(thirds)] {
         let run = pulled_of(40, |pull| {
             pull.options.objects.batch = BatchLimits { records: 1, bytes: 1_000_000 };
@@ -279,7 +283,7 @@ async fn a_deadline_ends_it_as_partial_and_the_next_ones_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asked_to_stop_it_begins_nothing() {
+async fn stopped_before_it_begins_it_does_nothing() {
     let run = pulled().await;
     let stop = Stop::new(None);
     stop.request(crate::stop::StopReason::Interrupted);
@@ -325,7 +329,7 @@ async fn a_promotion_goes_on_as_it_was_begun() {
     }
 }
 
-/// What is wrong is told, and no reader sees anything of the run.
+/// What is wrong is reported, and no reader sees anything of the run.
 async fn refused(run: &Pulled, promotion: Promotion, kind: ErrorKind, part: &str) {
     let error = promotion.run().await.unwrap_err();
     assert!(error.kind() == kind && error.to_string().contains(part), "{error:?}");
@@ -335,9 +339,14 @@ async fn refused(run: &Pulled, promotion: Promotion, kind: ErrorKind, part: &str
 #[tokio::test(start_paused = true)]
 async fn runs_that_do_not_count_are_refused() {
     let run = pulled_as(Format::Json, Compression::Gzip, true).await;
-    decide(&*run.lake.store, PK, &run.lake.runs().await[0].run_id, Decision::Abandon { forced: false })
-        .await
-        .unwrap();
+    decide(
+        &*run.lake.store,
+        &stream(),
+        &run.lake.runs().await[0].run_id,
+        Decision::Abandon { forced: false },
+    )
+    .await
+    .unwrap();
     refused(&run, run.promotion(), ErrorKind::State, "was abandoned").await;
 
     let run = pulled().await;
@@ -375,9 +384,9 @@ async fn a_run_that_is_given_up_by_force_meanwhile_gets_no_index() {
     let promotion = Promotion { to, ..run.promotion() };
     let give_up = async {
         tokio::time::sleep(Duration::from_secs(4)).await;
-        let refused = reset(&*run.lake.store, PK, false).await.unwrap_err();
+        let refused = reset(&*run.lake.store, &stream(), false).await.unwrap_err();
         assert!(refused.to_string().contains("the promotion of this run has begun"), "{refused}");
-        reset(&*run.lake.store, PK, true).await.unwrap();
+        reset(&*run.lake.store, &stream(), true).await.unwrap();
     };
     let (error, ()) = tokio::join!(promotion.run(), give_up);
     assert!(error.unwrap_err().to_string().contains("was abandoned"));
@@ -475,7 +484,7 @@ async fn a_manifest_that_names_what_is_not_of_its_stream_is_refused_and_leaves_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_whose_parts_are_not_what_it_tells_is_refused_and_leaves_nothing() {
+async fn a_manifest_whose_parts_are_not_what_it_says_is_refused_and_leaves_nothing() {
     for compact in [None, Some(SMALL)] {
         let run = pulled().await;
         let (mut part, mut index) = (run.parts(&*run.lake.sink).await.remove(0), run.index_of().await);
@@ -515,9 +524,9 @@ async fn a_group_that_another_version_compressed_is_taken_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn runs_without_objects_get_an_index_too() {
     for compact in [None, Some(SMALL)] {
-        for answer in [page(&[]), ScriptedResponse::new(200, "[]")] {
+        for response in [page(&[]), ScriptedResponse::new(200, "[]")] {
             let lake = Lake::default();
-            let index = lake.pull(&Script::new([answer])).run().await.report.manifest.unwrap();
+            let index = lake.pull(&Script::new([response])).run().await.report.manifest.unwrap();
             let run = Pulled::new(lake, index);
             let done = Promotion { compact, ..run.promotion() }.run().await.unwrap();
             assert_eq!((done.status, done.objects, done.records), (PromotionStatus::Complete, 0, 0));

@@ -33,14 +33,14 @@ fn read_of(definition: Definition, script: &Arc<Script>, records: usize) -> Read
 }
 
 /// All records of a batch, as text.
-fn texts(batch: &Bytes) -> Vec<String> {
-    let mut texts = Vec::new();
+fn strings(batch: &Bytes) -> Vec<String> {
+    let mut strings = Vec::new();
     let each = |record: &Record<'_>| {
-        texts.push(String::from_utf8(record.bytes.to_vec()).unwrap());
+        strings.push(String::from_utf8(record.bytes.to_vec()).unwrap());
         Ok(())
     };
     Format::Json.for_each_record(batch, &Watch::default(), each).unwrap();
-    texts
+    strings
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +53,7 @@ async fn batches_come_in_order_with_their_bytes_as_received() {
     let mut reading = read_of(okta_users(), &script, 2).start();
     let (mut all, mut sizes) = (Vec::new(), Vec::new());
     while let Some(batch) = reading.next().await.unwrap() {
-        let records = texts(&batch);
+        let records = strings(&batch);
         sizes.push(records.len());
         all.extend(records);
     }
@@ -67,7 +67,7 @@ async fn batches_come_in_order_with_their_bytes_as_received() {
 async fn what_was_read_before_a_failure_is_handed_over_first() {
     let script = Script::new([page(&users(0..3)).next(&after(3)), ScriptedResponse::new(200, "<html>")]);
     let mut reading = read_of(okta_users(), &script, 1000).start();
-    assert_eq!(texts(&reading.next().await.unwrap().unwrap()), users(0..3));
+    assert_eq!(strings(&reading.next().await.unwrap().unwrap()), users(0..3));
     assert_eq!(reading.next().await.unwrap_err().kind(), ErrorKind::Data);
     assert_eq!(reading.next().await.unwrap_err().kind(), ErrorKind::Stopped, "and that is no end");
 }
@@ -89,17 +89,17 @@ async fn a_list_that_was_not_read_to_its_end_never_ends_like_one_that_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_waits_until_batches_are_taken() {
+async fn requests_wait_until_batches_are_taken() {
     let pages: Vec<_> = (0..50).map(|n| page(&users(n..n + 1)).next(&after(n + 1))).collect();
     let script = Script::new(pages);
     let mut reading = read_of(okta_users(), &script, 1).start();
     reading.next().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_mins(1)).await;
-    let asked = script.urls().len();
-    assert!(asked < 10, "{asked} pages were asked for, though only one batch was taken");
+    let requested = script.urls().len();
+    assert!(requested < 10, "{requested} pages were asked for, though only one batch was taken");
     drop(reading);
     tokio::time::sleep(Duration::from_mins(1)).await;
-    assert!(script.urls().len() <= asked + 1);
+    assert!(script.urls().len() <= requested + 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,7 +176,7 @@ fn a_long_text_is_cut_and_its_length_is_said() {
 }
 
 #[test]
-fn urls_keep_what_was_asked_and_lose_the_rest() {
+fn urls_keep_what_was_requested_and_lose_the_rest() {
     let url = Url::parse("https://me:pw@acme.okta.com/api/v1/users?after=00u1&limit=2&token=abc#x").unwrap();
     assert_eq!(redactor().url(&url), "https://acme.okta.com/api/v1/users?after=***&limit=2&token=***");
     let url = Url::parse(&format!("https://x.example/%30{}?limit={SECRET}", &SECRET[1..])).unwrap();
@@ -217,20 +217,20 @@ fn secrets() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_secret_never_shows(secret in secrets(), around in ".{0,20}", form in 0..100_usize, most in 5..200_usize) {
+    fn a_secret_never_shows(secret in secrets(), around in ".{0,20}", form in 0..100_usize, limit in 5..200_usize) {
         let redactor = Redactor::default();
         redactor.hide(&secret);
         let echoes = echoes(&secret);
         let echo = &echoes[form % echoes.len()];
-        let shown = redactor.shown(&format!("{around}{echo}{around}"), most);
+        let shown = redactor.shown(&format!("{around}{echo}{around}"), limit);
         prop_assert!(!bare(&shown).contains(&bare(&secret)), "{echo} {shown}");
         prop_assert!(!shown.contains(echo.as_str()) || echo.len() < WINDOW, "{echo} {shown}");
         prop_assert!(!shown.chars().any(char::is_control));
     }
 
     #[test]
-    fn what_is_shown_can_be_shown_again(text in ".{0,80}", most in 1..100_usize) {
-        let shown = redactor().shown(&text, most);
+    fn what_is_shown_can_be_shown_again(text in ".{0,80}", limit in 1..100_usize) {
+        let shown = redactor().shown(&text, limit);
         prop_assert_eq!(redactor().shown(&shown, 1_000), shown);
     }
 

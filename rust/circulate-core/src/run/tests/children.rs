@@ -1,4 +1,4 @@
-//! Child streams: what is asked of whom, what is delivered, and what the next start makes of a run that died.
+//! Child streams: what is requested of whom, what is delivered, and what the next start makes of a run that died.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -84,15 +84,15 @@ async fn records(lake: &Lake, report: &Report) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_parent_is_asked_once_and_its_children_are_delivered_with_it() {
+async fn every_parent_is_requested_once_and_its_children_are_delivered_with_it() {
     let (lake, org) = (Lake::default(), org());
     let report = completes(&lake, &org).await;
     assert_eq!(records(&lake, &report).await, all());
     let counts = report.partitions.unwrap();
     assert_eq!((counts.complete, counts.gone, counts.refused), (4, 0, 0));
-    let asked = org.asked();
-    assert_eq!(asked.len(), 7, "two pages of applications, five of users: {asked:?}");
-    assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 7, "none of them twice");
+    let requested = org.requested();
+    assert_eq!(requested.len(), 7, "two pages of applications, five of users: {requested:?}");
+    assert_eq!(requested.iter().collect::<BTreeSet<_>>().len(), 7, "none of them twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn the_manifest_says_what_came_of_every_parent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_parents_refuse_the_run_fails_instead_of_asking_thousands() {
+async fn when_all_parents_refuse_the_run_fails_instead_of_requesting_thousands() {
     let apps: Vec<_> = (0..100).map(|n| app(&format!("app{n}"))).collect();
     let routes = Routes::new([(APPS, page(&apps))]);
     for n in 0..100 {
@@ -128,7 +128,7 @@ async fn when_all_parents_refuse_the_run_fails_instead_of_asking_thousands() {
     }
     let outcome = run(&Lake::default(), &routes).await;
     assert_eq!(outcome.error.unwrap().kind(), ErrorKind::Forbidden);
-    assert!(routes.asked().len() < 30);
+    assert!(routes.requested().len() < 30);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,16 +139,16 @@ async fn when_no_parent_is_found_the_run_fails_instead_of_being_complete_and_emp
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_failed_at_one_parent_asks_the_others_only_once() {
+async fn a_run_that_failed_at_one_parent_requests_the_others_only_once() {
     let (lake, org) = (Lake::default(), org());
     org.set(&users_of("c"), ScriptedResponse::new(400, "{}"));
     assert_eq!(run(&lake, &org).await.report.status, Verdict::Failed);
-    let before = org.asked();
+    let before = org.requested();
     org.set(&users_of("c"), page(&[user("1")]));
     let report = completes(&lake, &org).await;
     assert!(report.resumed);
     assert_eq!(records(&lake, &report).await, all());
-    assert!(!org.asked().contains(&APPS.to_owned()), "the plan is there already, after {before:?}");
+    assert!(!org.requested().contains(&APPS.to_owned()), "the plan is there already, after {before:?}");
 }
 
 /// Wherever the worker dies, the next one completes the run, and each child is in the lake once.
@@ -179,11 +179,11 @@ async fn a_worker_that_dies_at_any_call_loses_and_repeats_no_child() {
 async fn parents_that_were_just_pulled_are_not_listed_again() {
     let (lake, org) = (Lake::default(), org());
     let apps = lake.pull_of(okta("applications"), Arc::clone(&org) as _).run().await.report;
-    assert_eq!(org.asked(), [MORE_APPS, APPS]);
+    assert_eq!(org.requested(), [MORE_APPS, APPS]);
     let children = Pull { parents_from: apps.manifest, ..pull(&lake, &org) };
     let report = children.run().await.report;
     assert_eq!(records(&lake, &report).await, all());
-    assert!(org.asked().iter().all(|path| path.contains("/users?")));
+    assert!(org.requested().iter().all(|path| path.contains("/users?")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,11 +195,11 @@ async fn a_run_that_does_not_hold_all_parents_is_not_taken_for_their_list() {
     let children = Pull { parents_from: groups.manifest, ..pull(&lake, &org) };
     let report = children.run().await.report;
     assert_eq!(records(&lake, &report).await, all(), "it is of another stream");
-    assert!(org.asked().contains(&APPS.to_owned()));
+    assert!(org.requested().contains(&APPS.to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parent_without_its_id_is_no_parent_to_ask() {
+async fn a_parent_without_its_id_is_not_requested() {
     let routes = Routes::new([(APPS, page(&[r#"{"label":"nameless"}"#.to_owned()]))]);
     let error = run(&Lake::default(), &routes).await.error.unwrap();
     assert!(error.to_string().contains("no text or number at `/id`"), "{error}");
@@ -217,7 +217,7 @@ fn members(group: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_groups_whose_members_changed_are_asked_for_them_again() {
+async fn only_groups_whose_members_changed_are_requested_again() {
     let lake = Lake::default();
     let routes = Routes::new([
         (
@@ -231,14 +231,14 @@ async fn only_groups_whose_members_changed_are_asked_for_them_again() {
     let members_of = |lake: &Lake| lake.pull_of(okta("group_members"), Arc::clone(&routes) as _);
     let first = members_of(&lake).run().await;
     assert_eq!(first.report.totals.records, 2, "{:?}", first.error);
-    routes.asked();
+    routes.requested();
     let second = members_of(&lake).run().await.report;
-    assert_eq!(routes.asked(), [members("g"), GROUPS_SINCE.to_owned()]);
+    assert_eq!(routes.requested(), [members("g"), GROUPS_SINCE.to_owned()]);
     assert_eq!(records(&lake, &second).await, [delivered("g", "1")], "a list of members is given whole");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hole_keeps_the_cursor_where_it_is() {
+async fn a_gap_keeps_the_cursor_where_it_is() {
     let lake = Lake::default();
     let routes = Routes::new([
         (
@@ -259,7 +259,7 @@ const E15: &str =
     r#"{"errorCode":"E0000015","errorSummary":"You do not have permission to access the feature"}"#;
 
 #[tokio::test(start_paused = true)]
-async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_told() {
+async fn a_list_is_requested_for_each_of_its_values_and_unavailable_ones_are_reported() {
     let lake = Lake::default();
     let policies = okta("policies");
     let routes = Routes::new([]);
@@ -277,7 +277,7 @@ async fn a_list_is_asked_for_each_of_its_values_and_what_an_account_lacks_is_tol
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_that_lacks_a_feature_is_complete_without_records() {
+async fn an_account_without_a_feature_is_complete_without_records() {
     for (status, body) in [(404, "{}"), (401, E15)] {
         let lake = Lake::default();
         let routes = Routes::new([("/api/v1/devices?limit=200", ScriptedResponse::new(status, body))]);
@@ -296,7 +296,7 @@ async fn a_refusal_that_says_nothing_of_a_feature_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parents_whose_pages_name_the_next_one_are_all_asked() {
+async fn parents_whose_pages_name_the_next_one_are_all_requested() {
     let lake = Lake::default();
     let assignees = "/api/v1/iam/assignees/users";
     let next = link(&format!("{assignees}?after=x&limit=100"));

@@ -61,10 +61,10 @@ impl Api {
                 body
             }
         };
-        let answer = ScriptedResponse::new(200, body.to_string());
+        let response = ScriptedResponse::new(200, body.to_string());
         match next.filter(|_| self.next == Next::Link) {
-            Some(next) => answer.next(&next),
-            None => answer,
+            Some(next) => response.next(&next),
+            None => response,
         }
     }
 
@@ -428,7 +428,7 @@ async fn a_page_whose_size_cannot_be_made_smaller_is_assumed_to_be_all_of_the_li
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_known_to_be_one_page_is_asked_for_once() {
+async fn a_list_that_is_known_to_be_one_page_is_requested_once() {
     for paginator in [PaginatorSpec::None, PaginatorSpec::LinkHeader] {
         let mut definition = listed(paginator, Some(30), false);
         definition.endpoint.list.single = Some(Single::Certain);
@@ -463,8 +463,8 @@ async fn a_list_of_exactly_one_full_page_is_complete() {
 async fn a_next_link_that_was_dropped_once_from_a_first_page_of_any_size_is_found_again() {
     let (api, seen) = (Api { items: 537, cap: 20, ..API }, AtomicU32::new(0));
     let server = Server::new(move |url| {
-        let answer = api.respond(url);
-        if seen.fetch_add(1, Ordering::SeqCst) == 0 { answer.without("link") } else { answer }
+        let response = api.respond(url);
+        if seen.fetch_add(1, Ordering::SeqCst) == 0 { response.without("link") } else { response }
     });
     let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;
@@ -475,11 +475,11 @@ async fn a_next_link_that_was_dropped_once_from_a_first_page_of_any_size_is_foun
 async fn a_next_link_that_was_dropped_once_is_found_again_where_links_say_no_page_size() {
     let (api, seen) = (Api { items: 537, ..API }, AtomicU32::new(0));
     let server = Server::new(move |url| {
-        let answer = api.respond(url);
+        let response = api.respond(url);
         match seen.fetch_add(1, Ordering::SeqCst) {
-            0 => answer.without("link").next("/api/v1/users?start=100"),
-            1 => answer.without("link"),
-            _ => answer,
+            0 => response.without("link").next("/api/v1/users?start=100"),
+            1 => response.without("link"),
+            _ => response,
         }
     });
     let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
@@ -514,8 +514,8 @@ async fn a_next_link_that_was_dropped_once_from_a_full_page_is_found_again() {
     for dropped in [0, 3] {
         let (api, seen) = (Api { items: 537, ..API }, AtomicU32::new(0));
         let server = Server::new(move |url| {
-            let answer = api.respond(url);
-            if seen.fetch_add(1, Ordering::SeqCst) == dropped { answer.without("link") } else { answer }
+            let response = api.respond(url);
+            if seen.fetch_add(1, Ordering::SeqCst) == dropped { response.without("link") } else { response }
         });
         let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
         let report = pulled(&Lake::default(), &definition, &server).await;
@@ -610,15 +610,15 @@ async fn no_page_of_a_circle_counts_and_the_next_pull_starts_over() {
         let good = Api { items: 400, cap: 10, ..API };
         let circle = good.clone();
         let server = Server::new(move |url| {
-            let answer = circle.respond(url);
+            let response = circle.respond(url);
             let start: usize = url
                 .query_pairs()
                 .find(|(key, _)| key == "start")
                 .map_or(0, |(_, value)| value.parse().unwrap());
             if start == (length - 1) * 10 {
-                answer.without("link").next("https://acme.okta.com/api/v1/users?limit=10")
+                response.without("link").next("https://acme.okta.com/api/v1/users?limit=10")
             } else {
-                answer
+                response
             }
         });
         let mut pull = lake.pull_of(definition.clone(), server as _);
@@ -644,7 +644,7 @@ async fn a_run_that_read_nothing_is_given_up_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_continuation_of_a_run_that_was_given_up_for_an_error_begins_anew() {
+async fn a_continuation_of_a_run_that_was_given_up_for_an_error_starts_over() {
     let lake = Lake::default();
     let refusing = Server::new(|_| ScriptedResponse::new(401, "{}"));
     lake.pull_of(okta("users"), refusing as _).run().await;
@@ -711,9 +711,9 @@ async fn a_response_without_a_usable_date_leaves_the_cursor_where_it_is_and_says
         Some(""),
     ] {
         let report = dated(
-            move |answer| match date {
-                None => answer.undated(),
-                Some(date) => answer.undated().header("date", date),
+            move |response| match date {
+                None => response.undated(),
+                Some(date) => response.undated().header("date", date),
             },
             None,
         )
@@ -730,7 +730,7 @@ async fn a_declared_lag_moves_the_cursor_by_our_clock_where_there_is_no_date() {
     // 05:30 by our clock less the lag and the overlap of five minutes; the newest record is of 05:00.
     assert_eq!(report.next_since.unwrap().to_string(), "2026-11-22T04:40:00Z");
     assert_eq!(report.warnings.len(), 0);
-    let report = dated(|answer| answer, Some("45m")).await;
+    let report = dated(|response| response, Some("45m")).await;
     assert_eq!(report.next_since.unwrap().to_string(), "2026-11-22T04:55:00Z", "a `Date` is better");
 }
 
@@ -738,8 +738,8 @@ async fn a_declared_lag_moves_the_cursor_by_our_clock_where_there_is_no_date() {
 async fn the_date_of_a_later_response_does_not_stand_in_for_that_of_the_first() {
     let api = Api { items: 150, ..API };
     let server = Server::new(move |url| {
-        let answer = api.respond(url);
-        if url.query().is_some_and(|query| query.contains("start")) { answer } else { answer.undated() }
+        let response = api.respond(url);
+        if url.query().is_some_and(|query| query.contains("start")) { response } else { response.undated() }
     });
     let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;

@@ -26,12 +26,12 @@ async fn a_204_is_an_empty_list_where_the_definition_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_200_is_asked_for_once_more() {
-    for (answers, done) in [
+async fn an_empty_200_is_requested_once_more() {
+    for (responses, done) in [
         (vec![ScriptedResponse::new(200, ""), page(&users(0..2))], true),
         (vec![ScriptedResponse::new(200, ""), ScriptedResponse::new(200, ""), page(&users(0..2))], false),
     ] {
-        let script = Script::new(answers);
+        let script = Script::new(responses);
         let outcome = Lake::default().pull(&script).run().await;
         assert_eq!((outcome.error.is_none(), script.urls().len()), (done, 2), "{:?}", outcome.error);
         assert!(outcome.error.is_none_or(|error| error.to_string().contains("the page has an empty body")));
@@ -58,7 +58,7 @@ async fn children_that_a_status_says_there_are_none_of_are_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_still_there_at_the_deadline_is_told_with_it() {
+async fn an_error_that_is_still_there_at_the_deadline_is_reported_with_it() {
     let lake = Lake::default();
     let script = Script::new(vec![ScriptedResponse::new(500, ""); 40]);
     let mut pull = lake.pull(&script);
@@ -73,14 +73,14 @@ async fn an_error_that_is_still_there_at_the_deadline_is_told_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_our_own_headroom_is_told_as_that() {
+async fn a_wait_for_our_own_headroom_is_reported_as_that() {
     let lake = Lake::default();
     let script = Script::new([page(&users(0..2)).next(&crate::testing::after(2)).quota(10, 5, 60)]);
     let mut pull = lake.pull(&script);
-    pull.stop = Stop::new(None).waiting_at_most(Some(Duration::from_secs(30)));
+    pull.stop = Stop::new(None).waiting_up_to(Some(Duration::from_secs(30)));
     let report = pull.run().await.report;
     assert_eq!(report.status, Verdict::Partial);
-    let told = "wait: waiting to leave 50 % of the quota to others (headroom)";
-    assert_eq!(report.stopped_by.as_deref(), Some(told));
+    let waiting = "wait: waiting to leave 50 % of the quota to others (headroom)";
+    assert_eq!(report.stopped_by.as_deref(), Some(waiting));
     assert!(report.resume_after.is_some());
 }

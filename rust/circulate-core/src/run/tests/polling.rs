@@ -1,4 +1,4 @@
-//! Polling lists: polled by a durable cursor, begun by time when that is refused, and asked for in windows.
+//! Polling lists: polled by a durable cursor, begun by time when that is refused, and requested in windows.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::state::StateStore;
 use crate::stop::Stop;
 use crate::testing::{Lake, Routes, ScriptedResponse, okta, page};
 
-/// What the org is asked first: by the server's date, as far back as it keeps events.
+/// What is requested of the org first: by the server's date, as far back as it keeps events.
 const FIRST: &str = "/api/v1/logs?limit=2&since=2026-08-24T05%3A30%3A00.000Z&sortOrder=ASCENDING";
-/// What the server's time is asked for with.
+/// What the server's time is requested with.
 const SMALL: &str = "/api/v1/logs?limit=100&sortOrder=ASCENDING";
 
 fn at(cursor: u32) -> String {
@@ -59,7 +59,7 @@ async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
     let (lake, org) = (Lake::default(), org());
     assert_eq!(poll(&lake, &org).await.1, [event(1), event(2), event(3)]);
     assert_eq!(
-        org.asked(),
+        org.requested(),
         [at(1), at(2), SMALL.to_owned(), FIRST.to_owned()],
         "it goes on while pages are not empty"
     );
@@ -68,13 +68,13 @@ async fn a_poll_reads_until_it_has_caught_up_and_the_next_one_goes_on_there() {
         [""; 0],
         "a page that leads to itself is no circle when it is empty"
     );
-    assert_eq!(org.asked(), [at(2)]);
+    assert_eq!(org.requested(), [at(2)]);
     org.set(&at(2), events(&[4, 5], 3));
     org.set(&at(3), events(&[6], 4));
     org.set(&at(4), events(&[], 4));
     let (report, records) = poll(&lake, &org).await;
     assert_eq!(records, [event(4), event(5), event(6)]);
-    assert_eq!(org.asked(), [at(2), at(3), at(4)]);
+    assert_eq!(org.requested(), [at(2), at(3), at(4)]);
     assert_eq!(report.ends.counts, [(EndKind::CaughtUp, 1)].into());
 }
 
@@ -109,7 +109,7 @@ async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() 
     org.set(&at(3), events(&[], 3));
     poll(&lake, &org).await;
     poll(&lake, &org).await;
-    org.asked();
+    org.requested();
     org.set(&at(3), ScriptedResponse::new(400, "{}"));
     let by_time = "/api/v1/logs?limit=2&since=2026-11-22T04%3A54%3A00.000Z&sortOrder=ASCENDING";
     org.set(by_time, events(&[1, 2], 11));
@@ -119,18 +119,18 @@ async fn a_cursor_that_is_refused_is_replaced_by_time_and_nothing_comes_twice() 
     let (report, records) = poll(&lake, &org).await;
     assert_eq!((records, report.repeats), (vec![event(5)], 4));
     assert_eq!(poll(&lake, &org).await.1, [""; 0]);
-    assert_eq!(org.asked().last().unwrap(), by_time);
+    assert_eq!(org.requested().last().unwrap(), by_time);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_refuses_to_begin_by_time_too_is_not_asked_for_ever() {
+async fn a_list_that_refuses_to_begin_by_time_too_is_not_requested_for_ever() {
     let (lake, org) = (Lake::default(), org());
     poll(&lake, &org).await;
-    org.asked();
+    org.requested();
     org.set(&at(2), ScriptedResponse::new(400, "{}"));
     let error = pull(&lake, &org).run().await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    assert_eq!(org.asked().len(), 2, "the address, and the time");
+    assert_eq!(org.requested().len(), 2, "the address, and the time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,7 +254,7 @@ fn published(uuid: u32, time: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_of_time_is_asked_for_in_windows_that_share_no_event() {
+async fn a_part_of_time_is_requested_in_windows_that_share_no_event() {
     let (lake, org) = (Lake::default(), org());
     let noon = published(2, "2026-11-20T12:00:00.000Z");
     let (before, after) =
@@ -276,20 +276,20 @@ async fn a_part_of_time_is_asked_for_in_windows_that_share_no_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_api_no_longer_keeps_is_a_hole_and_what_it_refuses_is_told_at_once() {
+async fn what_the_api_no_longer_keeps_is_a_gap_and_what_it_refuses_is_reported_at_once() {
     let (lake, org) = (Lake::default(), org());
     let kept = between("2026-08-24T05:29:59.000Z", "2026-08-24T12:00:01.000Z");
     org.set(&kept, page(&[]));
     let outcome = windowed(&lake, &org, "2026-07-01T00:00:00Z", "2026-08-24T12:00:00Z").run().await;
     assert_eq!(outcome.report.status, Verdict::Partial, "{:?}", outcome.error);
     assert_eq!(outcome.report.gaps, ["before 2026-08-24T05:30:00Z, which the API no longer keeps"]);
-    org.asked();
+    org.requested();
     for (since, part) in [("2026-01-01T00:00:00Z", "so far back"), ("2027-01-01T00:00:00Z", "in the future")]
     {
         let error = windowed(&lake, &org, since, "").run().await.error.unwrap();
         assert!(error.to_string().contains(part), "{error}");
     }
-    assert_eq!(org.asked(), [""; 0]);
+    assert_eq!(org.requested(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,9 +306,9 @@ async fn an_address_too_long_for_state_is_kept_beside_the_manifest() {
     let collected = crate::upkeep::gc::gc(&*lake.sink, &*lake.store, Duration::ZERO, false).await.unwrap();
     let poll_key = format!("{}/poll.json", report.manifest.unwrap().trim_end_matches(".json"));
     assert!(!collected.removed_keys.contains(&poll_key) && lake.sink.keys().contains(&poll_key));
-    org.asked();
+    org.requested();
     org.set(&long, page(&[event(4)]).next(&link(&at(9))));
     org.set(&at(9), events(&[], 9));
     assert_eq!(poll(&lake, &org).await.1, [event(4)]);
-    assert_eq!(org.asked(), [at(9), long]);
+    assert_eq!(org.requested(), [at(9), long]);
 }

@@ -1,4 +1,4 @@
-//! What a pull asks for, and what it makes of the answers.
+//! What a pull requests, and what it makes of the responses.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn since(time: &str) -> String {
     EVERYTHING.replace("1970-01-01T00%3A00%3A00.000Z", &time.replace(':', "%3A"))
 }
 
-/// Pulls what `script` answers, which must complete.
+/// Pulls the responses of `script`, which must complete.
 async fn complete(lake: &Lake, script: &Arc<Script>) -> Report {
     let outcome = lake.pull(script).run().await;
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
@@ -29,7 +29,7 @@ async fn pull_record_of(lake: &Lake, time: &str) -> Report {
 }
 
 /// The first URL of another pull, which finds nothing new.
-async fn asked_next(lake: &Lake, options: impl FnOnce(&mut PullOptions)) -> String {
+async fn requested_next(lake: &Lake, options: impl FnOnce(&mut PullOptions)) -> String {
     let script = Script::new([page(&[])]);
     let mut pull = lake.pull(&script);
     options(&mut pull.options);
@@ -65,14 +65,14 @@ async fn a_list_becomes_objects_and_a_manifest_with_its_bytes_as_received() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_pull_asks_for_everything_at_the_greatest_page_size() {
+async fn a_first_pull_requests_everything_at_the_greatest_page_size() {
     let script = Script::new([page(&[])]);
     complete(&Lake::default(), &script).await;
     assert_eq!(script.urls(), [EVERYTHING]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_next_link_is_asked_for_exactly_as_sent() {
+async fn a_next_link_is_requested_exactly_as_sent() {
     let odd = "https://acme.okta.com/api/v1/users?after=a%2Fb%252B+c|~*%5b%5D,;&limit=7&x='";
     let script = Script::new([page(&users(0..1)).next(odd), page(&[])]);
     complete(&Lake::default(), &script).await;
@@ -142,36 +142,36 @@ async fn the_next_pull_begins_before_the_greatest_time_seen() {
     let lake = Lake::default();
     let report = pull_record_of(&lake, "2026-11-22T07:00:00.5+02:00").await;
     assert_eq!(report.next_since.unwrap().to_string(), "2026-11-22T04:55:00.5Z");
-    assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.500Z"));
+    assert_eq!(requested_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.500Z"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_pull_never_begins_after_the_servers_date_at_the_first_answer() {
+async fn the_next_pull_never_begins_after_the_servers_date_at_the_first_response() {
     let lake = Lake::default();
     let later = ScriptedResponse::new(200, format!("[{}]", user_at(2, "2099-01-01T00:00:00Z")));
     let script = Script::new([page(&users(0..1)).next(&after(1)), later]);
     complete(&lake, &script).await;
-    assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T05:25:00.000Z"));
+    assert_eq!(requested_next(&lake, |_| ()).await, since("2026-11-22T05:25:00.000Z"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_finds_nothing_keeps_the_bound() {
     let lake = Lake::default();
     pull_record_of(&lake, "2026-11-22T05:00:00Z").await;
-    let first = asked_next(&lake, |_| ()).await;
-    assert_eq!(asked_next(&lake, |_| ()).await, first);
+    let first = requested_next(&lake, |_| ()).await;
+    assert_eq!(requested_next(&lake, |_| ()).await, first);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_is_asked_for_as_given_and_the_cursor_not_looked_at() {
+async fn a_window_is_requested_as_given_and_the_cursor_not_looked_at() {
     let lake = Lake::default();
     pull_record_of(&lake, "2026-11-22T05:00:00Z").await;
-    let asked = asked_next(&lake, window("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")).await;
+    let requested = requested_next(&lake, window("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")).await;
     let expected = EVERYTHING.replace(
         "1970-01-01T00%3A00%3A00.000Z%22",
         "2026-01-01T00%3A00%3A00.000Z%22+and+lastUpdated+lt+%222026-02-01T00%3A00%3A00.000Z%22",
     );
-    assert_eq!(asked, expected);
+    assert_eq!(requested, expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,11 +182,11 @@ async fn a_window_does_not_move_the_cursor() {
     let mut pull = lake.pull(&script);
     window("2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z")(&mut pull.options);
     assert_eq!(pull.run().await.report.next_since, None);
-    assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T02:55:00.000Z"));
+    assert_eq!(requested_next(&lake, |_| ()).await, since("2026-11-22T02:55:00.000Z"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_pull_asks_for_everything_and_moves_the_cursor() {
+async fn a_full_pull_requests_everything_and_moves_the_cursor() {
     let lake = Lake::default();
     pull_record_of(&lake, "2026-11-22T03:00:00Z").await;
     let script = Script::new([page(&users(0..1))]);
@@ -194,7 +194,7 @@ async fn a_full_pull_asks_for_everything_and_moves_the_cursor() {
     pull.options.mode = Mode::Full;
     assert_eq!(pull.run().await.report.status, Verdict::Complete);
     assert_eq!(script.urls(), [EVERYTHING]);
-    assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.000Z"));
+    assert_eq!(requested_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.000Z"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,11 +214,11 @@ async fn records_without_a_time_are_delivered_and_counted() {
     let report = complete(&lake, &script).await;
     assert_eq!(report.records_without_time, 3);
     assert_eq!(records(&lake, &report).await[..3], odd);
-    assert_eq!(asked_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.000Z"));
+    assert_eq!(requested_next(&lake, |_| ()).await, since("2026-11-22T04:55:00.000Z"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_manifest_and_ledger_tell_the_same() {
+async fn report_manifest_and_ledger_show_the_same() {
     let lake = Lake::default();
     let script = Script::new([
         page(&users(0..3)).next(&after(3)),
@@ -257,7 +257,7 @@ async fn refused_as(kind: ErrorKind, second: ScriptedResponse, part: &str) -> (L
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_next_link_to_another_origin_is_never_asked_for() {
+async fn a_next_link_to_another_origin_is_never_requested() {
     for next in [
         "https://evil.example/api/v1/users?after=1",
         "https://acme.okta.com:8443/api/v1/users",
@@ -271,7 +271,7 @@ async fn a_next_link_to_another_origin_is_never_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_bad_link_the_page_that_sent_it_is_asked_for_again() {
+async fn after_a_bad_link_the_page_that_sent_it_is_requested_again() {
     let bad = page(&users(2..3)).next("https://evil.example/");
     let (lake, _) = refused(bad, "another origin").await;
     let script = Script::new([page(&users(2..4))]);
@@ -298,7 +298,7 @@ async fn a_longer_circle_is_refused_within_a_few_rounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_page_fails_the_pull_and_is_asked_for_again_by_the_next() {
+async fn what_is_not_a_page_fails_the_pull_and_is_requested_by_the_next() {
     for (body, part) in [
         (&b"<html><body>Sign in</body></html>"[..], "HTML"),
         (b"{\"users\":[]}", "no array of records"),
@@ -316,11 +316,11 @@ async fn what_is_no_page_fails_the_pull_and_is_asked_for_again_by_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_breaks_off_is_asked_for_again_and_counted_once() {
+async fn a_page_that_breaks_off_is_retried_and_counted_once() {
     let lake = Lake::default();
     let half = |broken: bool| {
-        let answer = ScriptedResponse::new(200, format!("[{},{}", user(2), &user(3)[..9])).next(&after(4));
-        if broken { answer.broken() } else { answer }
+        let response = ScriptedResponse::new(200, format!("[{},{}", user(2), &user(3)[..9])).next(&after(4));
+        if broken { response.broken() } else { response }
     };
     let first = page(&users(0..2)).next(&format!("{USERS_URL}?after=2"));
     let script = Script::new([first, half(true), half(false), page(&users(2..4))]);

@@ -24,12 +24,12 @@ fn small_objects(pull: &mut Pull) {
     pull.options.objects.batch = BatchLimits { records: 2, bytes: 1_000_000 };
 }
 
-/// Pulls `answers`, which must complete with `users(0..6)` in the lake, each once.
+/// Pulls `responses`, which must complete with `users(0..6)` in the lake, each once.
 async fn completes(
     lake: &Lake,
-    answers: impl IntoIterator<Item = ScriptedResponse>,
+    responses: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (Report, Vec<String>) {
-    let script = Script::new(answers);
+    let script = Script::new(responses);
     let outcome = lake.pull(&script).run().await;
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
     assert_eq!(outcome.report.status, Verdict::Complete);
@@ -45,13 +45,13 @@ async fn repeats(lake: &Lake) {
     assert_eq!(outcome.report.totals.records, 0);
 }
 
-/// A pull of `answers` that ends early, whatever that means for it.
+/// A pull of `responses` that ends early, whatever that means for it.
 async fn ends_early(
     lake: &Lake,
-    answers: impl IntoIterator<Item = ScriptedResponse>,
+    responses: impl IntoIterator<Item = ScriptedResponse>,
     verdict: Verdict,
 ) -> Outcome {
-    let outcome = lake.pull(&Script::new(answers)).run().await;
+    let outcome = lake.pull(&Script::new(responses)).run().await;
     assert_eq!(outcome.report.status, verdict, "{:?}", outcome.error);
     assert!(lake.indices().await.is_empty(), "nothing is committed");
     outcome
@@ -79,7 +79,7 @@ async fn an_interrupted_pull_goes_on_with_exactly_the_next_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_asked_to_stop_before_its_first_answer_keeps_its_run() {
+async fn a_pull_that_is_stopped_before_its_first_response_keeps_its_run() {
     let lake = Lake::default();
     let stop = Stop::new(None);
     stop.request(StopReason::Interrupted);
@@ -115,7 +115,7 @@ async fn a_wait_that_outlasts_the_deadline_is_left_to_the_next_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endless_429_ends_an_attempt_as_partial() {
+async fn a_429_without_end_ends_an_attempt_as_partial() {
     let (lake, [first, second, third]) = (Lake::default(), three_pages());
     let throttled = vec![ScriptedResponse::new(429, "").header("retry-after", "1"); 40];
     let outcome = ends_early(&lake, [first].into_iter().chain(throttled), Verdict::Partial).await;
@@ -189,7 +189,7 @@ async fn after_death(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_death_between_index_and_commit_is_made_good_without_asking_the_api() {
+async fn a_death_between_index_and_commit_is_made_good_without_a_request() {
     let (report, urls) = after_death("put task#", 3, []).await;
     assert!(urls.is_empty() && report.resumed);
     assert_eq!((report.totals.pages, report.traffic.requests), (3, 3));
@@ -202,9 +202,9 @@ async fn a_death_before_the_index_costs_no_request_either() {
     assert!(urls.is_empty());
 }
 
-/// With threads of its own a runtime begins at once what is spawned, also what is aborted a moment later.
+/// With threads of its own a runtime begins at once what is spawned, also what is aborted right after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_was_read_to_its_end_is_never_asked_for_again() {
+async fn a_list_that_was_read_to_its_end_is_never_requested_again() {
     for _ in 0..100 {
         let (_, urls) = after_death("put cursor#", 1, []).await;
         assert!(urls.is_empty());
@@ -278,7 +278,7 @@ async fn a_death_between_commit_and_head_leaves_a_committed_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_to_another_place_is_refused_with_a_way_out() {
+async fn a_pull_to_another_location_is_refused_with_a_way_out() {
     let (lake, script) = (Lake::default(), Script::new([]));
     fails_at_page_two(&lake).await;
     let mut pull = lake.pull(&script);
@@ -301,7 +301,7 @@ async fn an_unfinished_run_of_another_mode_is_refused_with_a_way_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restart_gives_the_unfinished_run_up_and_begins_anew() {
+async fn restart_gives_the_unfinished_run_up_and_starts_over() {
     let lake = Lake::default();
     let failed = fails_at_page_two(&lake).await.report;
     let script = Script::new(three_pages());
@@ -329,7 +329,7 @@ async fn restart_brings_a_run_to_its_end_that_readers_see_already() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restart_for_another_place_gives_nothing_up() {
+async fn restart_for_another_location_gives_nothing_up() {
     let lake = Lake::default();
     fails_at_page_two(&lake).await;
     let mut pull = lake.pull(&Script::new([]));
@@ -397,7 +397,7 @@ async fn a_checkpoint_between_pages_keeps_what_came_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_answer_does_not_cost_the_lease() {
+async fn a_long_response_does_not_cost_the_lease() {
     let lake = Lake::default();
     let [first, ..] = three_pages();
     let pull = lake.pull(&Script::new([first.after(Duration::from_secs(250)), page(&[])]));
@@ -451,10 +451,10 @@ async fn stopped_full_run(lake: &Lake, change: impl Fn(&mut Pull)) -> Report {
 
 fn unattended(
     lake: &Lake,
-    answers: impl IntoIterator<Item = ScriptedResponse>,
+    responses: impl IntoIterator<Item = ScriptedResponse>,
     continuation: Option<&str>,
 ) -> Pull {
-    let mut pull = lake.pull(&Script::new(answers));
+    let mut pull = lake.pull(&Script::new(responses));
     pull.options.unattended = true;
     pull.options.continuation = continuation.map(str::to_owned);
     pull
@@ -477,7 +477,7 @@ async fn an_unattended_start_of_another_mode_ends_the_open_run_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_continuation_of_a_run_that_was_begun_anew_goes_on_with_the_one_in_its_place() {
+async fn a_continuation_of_a_run_that_was_started_over_goes_on_with_the_one_in_its_place() {
     let lake = Lake::default();
     let run_id = stopped_full_run(&lake, |_| ()).await.run_id.unwrap();
     // The API has forgotten the page; the run in its place is stopped too, or its worker dies before it begins.
@@ -491,8 +491,8 @@ async fn a_continuation_of_a_run_that_was_begun_anew_goes_on_with_the_one_in_its
     assert_eq!((report.status, report.mode), (Verdict::Partial, Mode::Full));
     assert_ne!(report.run_id.as_ref(), Some(&run_id));
     // The event comes a second time, and so does the third once all is done.
-    for answers in [vec![second, third], vec![]] {
-        let done = Box::pin(unattended(&lake, answers, Some(&run_id)).run()).await;
+    for responses in [vec![second, third], vec![]] {
+        let done = Box::pin(unattended(&lake, responses, Some(&run_id)).run()).await;
         assert!(done.error.is_none(), "{:?}", done.error);
         assert_eq!(
             (done.report.status, done.report.mode, &done.report.run_id),
@@ -503,7 +503,7 @@ async fn a_continuation_of_a_run_that_was_begun_anew_goes_on_with_the_one_in_its
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unfinished_run_of_another_definition_is_begun_anew_when_nobody_looks() {
+async fn an_unfinished_run_of_another_definition_is_started_over_when_nobody_looks() {
     let lake = Lake::default();
     let run_id =
         stopped_full_run(&lake, |pull| pull.definition.endpoint.list.page_size = None).await.run_id.unwrap();
@@ -528,7 +528,7 @@ async fn whether_a_run_is_left_pending_is_decided_when_it_begins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_adopted_run_that_is_begun_anew_is_not_taken_for_what_was_asked_for() {
+async fn an_adopted_run_that_is_started_over_is_not_taken_for_what_was_requested() {
     let lake = Lake::default();
     let part = |pull: &mut Pull| {
         pull.options.mode = Mode::Window;
@@ -536,8 +536,8 @@ async fn an_adopted_run_that_is_begun_anew_is_not_taken_for_what_was_asked_for()
     };
     stopped_full_run(&lake, part).await;
     let gone = ScriptedResponse::new(410, "");
-    let answers = [vec![gone], three_pages().to_vec(), vec![page(&users(0..6))]].concat();
-    let mut pull = unattended(&lake, answers, None);
+    let responses = [vec![gone], three_pages().to_vec(), vec![page(&users(0..6))]].concat();
+    let mut pull = unattended(&lake, responses, None);
     pull.options.idempotency_key = Some("b".to_owned());
     let outcome = Box::pin(pull.run()).await;
     assert!(outcome.error.is_none(), "{:?}", outcome.error);

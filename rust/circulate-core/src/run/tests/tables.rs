@@ -103,12 +103,13 @@ async fn a_run_goes_on_with_the_columns_of_the_run_before() {
     assert_eq!(integers(&batches[0], "extra"), [Some(1)]);
     assert_eq!(rescued(&batches[0]), [Some(r#"{"/zone":"five"}"#)]);
     let drifted = report.drift.unwrap();
-    let places: Vec<_> = drifted.places.iter().map(|place| (&*place.path, &*place.example)).collect();
-    assert_eq!(places, [("/extra", "1"), ("/zone", r#""five""#)]);
+    let locations: Vec<_> =
+        drifted.places.iter().map(|location| (&*location.path, &*location.example)).collect();
+    assert_eq!(locations, [("/extra", "1"), ("/zone", r#""five""#)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_empty_run_the_first_records_tell_the_columns() {
+async fn after_an_empty_run_the_first_records_show_the_columns() {
     let lake = Lake::default();
     pull_page(&lake, &[]).await;
     pull_page(&lake, &[]).await;
@@ -214,8 +215,8 @@ async fn tables_are_closed_by_their_size() {
     let lake = Lake::default();
     let big = |number| user_with(number, &format!(r#""noise":"{}""#, "x".repeat(3_000_000)));
     let pages = (0..6).map(|n| {
-        let answer = page(&[big(n)]);
-        if n < 5 { answer.next(&after(n)) } else { answer }
+        let response = page(&[big(n)]);
+        if n < 5 { response.next(&after(n)) } else { response }
     });
     let mut pull = tables(lake.pull(&Script::new(pages)));
     pull.options.objects =
@@ -229,13 +230,13 @@ async fn tables_are_closed_by_their_size() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_records_become_the_same_bytes() {
-    let answers = || {
+    let responses = || {
         Script::new([page(&[user(0), user_with(1, r#""b":1,"a":"2""#)]), ScriptedResponse::new(200, "[]")])
     };
     let mut digests = Vec::new();
     for _ in 0..2 {
         let lake = Lake::default();
-        let report = pulled(lake.pull(&answers())).await;
+        let report = pulled(lake.pull(&responses())).await;
         digests.push(lake.objects(report.manifest.as_ref().unwrap()).await[0].sha256.clone());
     }
     assert_eq!(digests[0], digests[1]);

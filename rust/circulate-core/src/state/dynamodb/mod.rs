@@ -1,12 +1,12 @@
 //! A DynamoDB table: the state of workers on many machines. The only user of aws-sdk-dynamodb.
 //!
 //! An item has the key `pk` and `sk`, its `version`, its content `doc` as a map, and `write`, a number that no other write
-//! has. A write is conditional on the version, so it can be answered with "condition failed" although it happened: when
-//! the answer of its first attempt got lost and the SDK sent it again. `write` tells which it was; without it a worker
+//! has. A write is conditional on the version, so its response can be "condition failed" although it happened: when
+//! the response of its first attempt got lost and the SDK retried it. `write` shows which it was; without it a worker
 //! would take itself for fenced off.
 //!
 //! Items of the ledger carry `expires_at` for the table's TTL. That only cleans up: DynamoDB removes expired items within
-//! days, so they are treated as gone from the second they expire
+//! days, so they are treated as missing from the second they expire
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html>).
 
 use std::collections::HashMap;
@@ -74,14 +74,14 @@ impl DynamoTable {
     async fn read(&self, key: &ItemKey) -> Result<Option<Attributes>> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key_attributes(key)));
         let sent = get.consistent_read(true).send().await;
-        sent.map(|answer| answer.item)
+        sent.map(|output| output.item)
             .map_err(|error| self.call("read state", "dynamodb:GetItem").failed(&error))
     }
 
-    /// The time that the newest answer told; asks, if there was none yet.
+    /// The time of the newest response; requests one, if there was none yet.
     async fn recently(&self) -> Result<Timestamp> {
-        match self.clock.told() {
-            Ok(told) => Ok(told),
+        match self.clock.newest() {
+            Ok(time) => Ok(time),
             Err(_) => self.now().await,
         }
     }
@@ -124,12 +124,12 @@ impl DynamoTable {
         }
     }
 
-    async fn query(&self, pk: &str, prefix: &str, most: usize) -> Result<Vec<(ItemKey, Item)>> {
+    async fn query(&self, pk: &str, prefix: &str, limit: usize) -> Result<Vec<(ItemKey, Item)>> {
         let mut found = Vec::new();
         let mut from = None;
         loop {
             let query = self.client.query().table_name(&self.table);
-            // An empty text is no value of a key.
+            // A key cannot be compared with an empty text.
             let query = match prefix {
                 "" => query.key_condition_expression("pk = :pk"),
                 _ => query
@@ -140,18 +140,18 @@ impl DynamoTable {
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
                 .scan_index_forward(false)
                 .consistent_read(true)
-                .limit(i32::try_from(most - found.len()).unwrap_or(i32::MAX))
+                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(from)
                 .send()
                 .await
                 .map_err(|error| self.call("list state", "dynamodb:Query").failed(&error))?;
-            let now = self.clock.told()?;
+            let now = self.clock.newest()?;
             for attributes in page.items.unwrap_or_default() {
                 let key = ItemKey { pk: pk.to_owned(), sk: text(&attributes, "sk")?.to_owned() };
                 found.extend(item(attributes, now)?.map(|item| (key, item)));
             }
             from = page.last_evaluated_key;
-            if from.is_none() || found.len() >= most {
+            if from.is_none() || found.len() >= limit {
                 return Ok(found);
             }
         }
@@ -161,17 +161,17 @@ impl DynamoTable {
 impl StateStore for DynamoTable {
     fn now(&self) -> BoxFuture<'_, Result<Timestamp>> {
         Box::pin(async {
-            // DynamoDB tells its time with every answer; this is the cheapest question.
+            // Every response has DynamoDB's time; this is the cheapest request.
             let nothing = ItemKey { pk: "clock".to_owned(), sk: "clock".to_owned() };
             self.read(&nothing).await?;
-            self.clock.told()
+            self.clock.newest()
         })
     }
 
     fn get<'a>(&'a self, key: &'a ItemKey) -> BoxFuture<'a, Result<Option<Item>>> {
         Box::pin(async move {
             let there = self.read(key).await?;
-            there.map_or(Ok(None), |attributes| item(attributes, self.clock.told()?))
+            there.map_or(Ok(None), |attributes| item(attributes, self.clock.newest()?))
         })
     }
 
@@ -183,18 +183,18 @@ impl StateStore for DynamoTable {
         &'a self,
         pk: &'a str,
         prefix: &'a str,
-        most: usize,
+        limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(ItemKey, Item)>>> {
-        Box::pin(self.query(pk, prefix, most))
+        Box::pin(self.query(pk, prefix, limit))
     }
 }
 
-/// Tells the time that the newest answer told in its `Date` header, whose precision is a second.
+/// The time in the `Date` header of the newest response, whose precision is a second.
 #[derive(Debug, Clone, Default)]
 struct StoreClock(Arc<Mutex<Option<Timestamp>>>);
 
 impl StoreClock {
-    fn told(&self) -> Result<Timestamp> {
+    fn newest(&self) -> Result<Timestamp> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ok_or_else(|| {
             Error::new(ErrorKind::State, "read state", "DynamoDB's response has no `Date` header")
                 .hint("leases are judged by the store's time; is a proxy in between that removes it?")
@@ -213,10 +213,10 @@ impl Intercept for StoreClock {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let told = context.response().headers().get("date");
-        let told = told.and_then(|date| httpdate::parse_http_date(date).ok());
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            told.and_then(|date| Timestamp::try_from(date).ok());
+            date.and_then(|date| Timestamp::try_from(date).ok());
         Ok(())
     }
 }

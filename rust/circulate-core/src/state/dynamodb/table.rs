@@ -123,7 +123,7 @@ impl DynamoTable {
             let set = self.client.update_continuous_backups().table_name(&self.table);
             let set = set.point_in_time_recovery_specification(rule.clone()).send().await;
             let Err(error) = set else { return Ok(()) };
-            // A new table's backups are turned on a moment after the table is there.
+            // A new table's backups are turned on shortly after the table is there.
             let not_yet = error.code() == Some("ContinuousBackupsUnavailableException");
             if !not_yet || looks == LOOKS {
                 let call = self.call("turn on point-in-time recovery", "dynamodb:UpdateContinuousBackups");

@@ -34,8 +34,8 @@ impl Stand {
     }
 
     /// The run as the `nth` worker, who must get it, holds it.
-    async fn held(&self, nth: u64, wanted: &RunRequest) -> LeasedRun {
-        match self.worker(nth).open(wanted).await.unwrap() {
+    async fn held(&self, nth: u64, request: &RunRequest) -> LeasedRun {
+        match self.worker(nth).open(request).await.unwrap() {
             Acquired::LeasedRun(held) => *held,
             other => panic!("{other:?}"),
         }
@@ -46,8 +46,13 @@ impl Stand {
     }
 }
 
+/// The stream of most tests.
+fn users() -> StreamId {
+    StreamId::new("okta", "acme", "users")
+}
+
 fn state(store: Arc<dyn StateStore>, nth: u64) -> StreamState {
-    StreamState::new(store, ("okta", "acme", "users"), format!("worker-{nth}"), LEASE, Some(nth))
+    StreamState::new(store, users(), format!("worker-{nth}"), LEASE, Some(nth))
 }
 
 fn incremental() -> RunRequest {
@@ -89,7 +94,7 @@ async fn a_first_start_opens_a_run_that_begins_at_the_beginning() {
 }
 
 #[tokio::test]
-async fn while_a_run_is_held_others_are_told_by_whom_and_until_when() {
+async fn while_a_run_is_held_others_are_shown_by_whom_and_until_when() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;
     let Acquired::Busy(busy) = stand.worker(2).open(&incremental()).await.unwrap() else { panic!("held") };
@@ -165,7 +170,7 @@ async fn a_worker_that_was_taken_over_can_write_nothing() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_does_not_fence_its_worker_off() {
+async fn a_write_whose_response_was_lost_does_not_fence_its_worker_off() {
     let stand = Stand::new();
     let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
     let Acquired::LeasedRun(held) = state(lossy, 1).open(&incremental()).await.unwrap() else {
@@ -178,7 +183,7 @@ async fn a_write_whose_answer_was_lost_does_not_fence_its_worker_off() {
 }
 
 #[tokio::test]
-async fn a_worker_that_was_taken_over_after_a_lost_answer_can_write_nothing() {
+async fn a_worker_that_was_taken_over_after_a_lost_response_can_write_nothing() {
     let stand = Stand::new();
     let lossy: Arc<dyn StateStore> = Faulty::loses(stand.store(), "put task#", 2);
     let Acquired::LeasedRun(held) = state(lossy, 1).open(&incremental()).await.unwrap() else {
@@ -331,8 +336,9 @@ async fn of_many_starts_at_once_one_gets_the_run() {
 async fn streams_do_not_get_in_each_others_way() {
     let stand = Stand::new();
     stand.held(1, &incremental()).await;
-    for stream in [("okta", "acme", "groups"), ("okta", "other", "users"), ("duo", "acme", "users")] {
-        let other = StreamState::new(stand.store(), stream, "worker-2".to_owned(), LEASE, Some(1));
+    for stream in ["okta#acme#groups", "okta#other#users", "duo#acme#users"] {
+        let other =
+            StreamState::new(stand.store(), stream.parse().unwrap(), "worker-2".to_owned(), LEASE, Some(1));
         assert!(matches!(other.open(&incremental()).await.unwrap(), Acquired::LeasedRun(_)), "{stream:?}");
     }
 }
@@ -347,7 +353,7 @@ async fn the_ledger_lists_the_newest_run_first() {
     let listed = list_runs(&*stand.store, 10).await.unwrap();
     let ids: Vec<_> = listed.iter().map(|(_, run)| &run.run_id).collect();
     assert_eq!(ids, [&second.run.run_id, &first.run.run_id]);
-    assert_eq!(listed[0].0, "okta#acme#users");
+    assert_eq!(listed[0].0, users());
 }
 
 #[tokio::test]
@@ -393,14 +399,14 @@ async fn a_continuation_goes_on_with_its_run_whatever_mode_it_has_and_begins_no_
         assert_eq!((done.run_id, done.manifest.as_deref()), (run_id.clone(), Some("index.json")));
     }
     for (run, part) in [("20261122T053000000Z-0", "no run of this stream has this id")] {
-        let wanted = RunRequest { continuation: Some(run.to_owned()), ..incremental() };
-        let error = stand.worker(5).open(&wanted).await.unwrap_err();
+        let request = RunRequest { continuation: Some(run.to_owned()), ..incremental() };
+        let error = stand.worker(5).open(&request).await.unwrap_err();
         assert!(error.to_string().contains(part) && error.kind() == ErrorKind::Settings, "{error}");
     }
     let given_up = stand.held(6, &incremental()).await;
     given_up.abandon().await.unwrap();
-    let wanted = RunRequest { continuation: Some(given_up.run.run_id), ..incremental() };
-    let error = stand.worker(7).open(&wanted).await.unwrap_err();
+    let request = RunRequest { continuation: Some(given_up.run.run_id), ..incremental() };
+    let error = stand.worker(7).open(&request).await.unwrap_err();
     assert!(error.to_string().contains("the run was given up"), "{error}");
     let changed = RunRequest { spec_hash: "other".to_owned(), ..go_on };
     assert!(matches!(stand.worker(8).open(&changed).await.unwrap(), Acquired::Done(_)));
@@ -409,19 +415,19 @@ async fn a_continuation_goes_on_with_its_run_whatever_mode_it_has_and_begins_no_
 #[tokio::test]
 async fn the_same_request_once_more_begins_no_second_run() {
     let stand = Stand::new();
-    let asked = |key: &str| RunRequest { idempotency_key: Some(key.to_owned()), ..incremental() };
-    let first = stand.held(1, &asked("a")).await;
+    let keyed = |key: &str| RunRequest { idempotency_key: Some(key.to_owned()), ..incremental() };
+    let first = stand.held(1, &keyed("a")).await;
     first.release("deadline", Traffic::default()).await.unwrap();
-    let again = stand.held(2, &asked("a")).await;
+    let again = stand.held(2, &keyed("a")).await;
     assert_eq!(again.run.run_id, first.run.run_id, "it was not at its end yet");
     again.commit("index.json").await.unwrap();
-    let Acquired::Done(done) = stand.worker(3).open(&asked("a")).await.unwrap() else { panic!("it is done") };
+    let Acquired::Done(done) = stand.worker(3).open(&keyed("a")).await.unwrap() else { panic!("it is done") };
     assert_eq!(done.run_id, first.run.run_id);
-    let other = stand.held(4, &asked("b")).await;
+    let other = stand.held(4, &keyed("b")).await;
     assert_ne!(other.run.run_id, first.run.run_id);
     other.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
-    assert!(matches!(stand.worker(5).open(&asked("b")).await.unwrap(), Acquired::Done(_)));
-    assert!(matches!(stand.worker(6).open(&asked("c")).await.unwrap(), Acquired::Busy(_)));
+    assert!(matches!(stand.worker(5).open(&keyed("b")).await.unwrap(), Acquired::Done(_)));
+    assert!(matches!(stand.worker(6).open(&keyed("c")).await.unwrap(), Acquired::Busy(_)));
 }
 
 #[tokio::test]
@@ -436,14 +442,14 @@ async fn a_run_that_is_being_promoted_is_left_to_who_is_at_it() {
     let now = stand.store.now().await.unwrap();
     assert_eq!(busy().await, (later(now, Duration::from_mins(5)), Some("index.json".to_owned())));
     let until = later(now, Duration::from_mins(15));
-    promoting(&*stand.store, "okta#acme#users", &held.run.run_id, until).await.unwrap();
+    promoting(&*stand.store, &users(), &held.run.run_id, until).await.unwrap();
     assert_eq!(busy().await, (until, None), "nobody else need promote it meanwhile");
     stand.clock.advance(Duration::from_mins(15));
     assert_eq!(busy().await, (until, Some("index.json".to_owned())), "it was left behind");
     stand.clock.advance(Duration::from_hours(1000));
     assert_eq!(busy().await.1, Some("index.json".to_owned()), "and is never given up");
-    decide(&*stand.store, "okta#acme#users", &held.run.run_id, Decision::Commit).await.unwrap();
-    promoting(&*stand.store, "okta#acme#users", &held.run.run_id, until).await.unwrap();
+    decide(&*stand.store, &users(), &held.run.run_id, Decision::Commit).await.unwrap();
+    promoting(&*stand.store, &users(), &held.run.run_id, until).await.unwrap();
     assert_ne!(stand.held(3, &incremental()).await.run.run_id, held.run.run_id);
 }
 
@@ -453,20 +459,20 @@ async fn two_who_decide_the_same_at_once_both_succeed() {
     let held = stand.held(1, &incremental()).await;
     held.leave_pending("index.json", Duration::from_mins(5)).await.unwrap();
     let slow = Faulty::slow(stand.store(), Duration::from_secs(1));
-    let commit = || decide(&*slow, "okta#acme#users", &held.run.run_id, Decision::Commit);
+    let stream = users();
+    let commit = || decide(&*slow, &stream, &held.run.run_id, Decision::Commit);
     let (one, other) = tokio::join!(commit(), commit());
     one.unwrap();
     other.unwrap();
-    let abandon = decide(&*slow, "okta#acme#users", &held.run.run_id, Decision::Abandon { forced: false });
+    let abandon = decide(&*slow, &stream, &held.run.run_id, Decision::Abandon { forced: false });
     assert!(abandon.await.unwrap_err().to_string().contains("committed, not pending"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_with_the_worker_if_that_is_known() {
     let stand = Stand::new();
-    let stream = ("okta", "acme", "users");
     let lease = Lease { worker_ends: Some(Instant::now() + Duration::from_secs(20)), ..LEASE };
-    let doomed = StreamState::new(stand.store(), stream, "worker-1".to_owned(), lease, Some(1));
+    let doomed = StreamState::new(stand.store(), users(), "worker-1".to_owned(), lease, Some(1));
     assert!(matches!(doomed.open(&incremental()).await.unwrap(), Acquired::LeasedRun(_)));
     stand.clock.advance(Duration::from_secs(19));
     assert!(matches!(stand.worker(2).open(&incremental()).await.unwrap(), Acquired::Busy(_)));
@@ -478,13 +484,13 @@ async fn a_lease_ends_with_the_worker_if_that_is_known() {
 async fn a_continuation_is_not_led_to_a_run_that_nobody_ever_saw() {
     let stand = Stand::new();
     let first = stand.held(1, &incremental()).await;
-    first.begin_anew().await.unwrap();
+    first.start_over().await.unwrap();
     let run_id = first.run.run_id.clone();
     // Its worker died before `head` named it.
     let unseen =
         RunItem { run_id: format!("{}z", &run_id), replaces: Some(run_id.clone()), ..first.run.clone() };
     let unseen = RunItem { status: RunStatus::Open, ..unseen };
-    let key = ItemKey { pk: "okta#acme#users".to_owned(), sk: run_key(&unseen.run_id) };
+    let key = ItemKey::new(&users(), &run_key(&unseen.run_id));
     stand.store.put(&key, serde_json::to_value(&unseen).unwrap(), Expect::Absent).await.unwrap();
     let go_on = RunRequest { continuation: Some(run_id.clone()), ..incremental() };
     let second = stand.held(2, &go_on).await;
@@ -494,9 +500,9 @@ async fn a_continuation_is_not_led_to_a_run_that_nobody_ever_saw() {
     assert!(matches!(stand.worker(3).open(&go_on).await.unwrap(), Acquired::Done(_)));
 }
 
-/// The same at another address.
-fn of(address: &str, wanted: RunRequest) -> RunRequest {
-    RunRequest { address: address.to_owned(), ..wanted }
+/// The same request at another address.
+fn at_address(address: &str, request: RunRequest) -> RunRequest {
+    RunRequest { address: address.to_owned(), ..request }
 }
 
 const OTHER: &str = "https://other.okta.com";
@@ -507,7 +513,7 @@ fn begun() -> Position {
 }
 
 #[tokio::test]
-async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
+async fn an_account_at_another_address_is_refused_whatever_is_requested_of_it() {
     let stand = Stand::new();
     let held = stand.held(1, &incremental()).await;
     held.checkpoint(begun()).await.unwrap();
@@ -525,10 +531,10 @@ async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
     let run_id = held.run.run_id.clone();
     // Open and held, open and free, pending, committed: the name stands for one account.
     for _ in 0..4 {
-        for wanted in ways(&run_id) {
-            let error = stand.worker(2).open(&of(OTHER, wanted)).await.unwrap_err();
-            let (told, hint) = (error.to_string(), error.hint_text().unwrap().to_owned());
-            assert!(told.contains("https://acme.okta.com") && told.contains(OTHER), "{told}");
+        for request in ways(&run_id) {
+            let error = stand.worker(2).open(&at_address(OTHER, request)).await.unwrap_err();
+            let (shown, hint) = (error.to_string(), error.hint_text().unwrap().to_owned());
+            assert!(shown.contains("https://acme.okta.com") && shown.contains(OTHER), "{shown}");
             assert!(hint.contains("--account") && hint.contains("state moved okta --account acme"), "{hint}");
         }
         match stand.run(&run_id).await.status {
@@ -538,38 +544,40 @@ async fn an_account_at_another_address_is_refused_whatever_is_asked_of_it() {
                 let Acquired::LeasedRun(held) = held else { panic!("{held:?}") };
                 held.leave_pending("index", Duration::from_hours(1)).await.unwrap();
             }
-            _ => decide(&*stand.store, "okta#acme#users", &run_id, Decision::Commit).await.unwrap(),
+            _ => decide(&*stand.store, &users(), &run_id, Decision::Commit).await.unwrap(),
         }
     }
     // Another stream of the account is of it too; another account is not.
     let stream = |account: &'static str, endpoint: &'static str| {
-        StreamState::new(stand.store(), ("okta", account, endpoint), "worker-9".to_owned(), LEASE, Some(9))
+        let stream = StreamId::new("okta", account, endpoint);
+        StreamState::new(stand.store(), stream, "worker-9".to_owned(), LEASE, Some(9))
     };
-    stream("acme", "groups").open(&of(OTHER, incremental())).await.unwrap_err();
+    stream("acme", "groups").open(&at_address(OTHER, incremental())).await.unwrap_err();
     stream("acme", "groups").open(&incremental()).await.unwrap();
-    stream("acme2", "users").open(&of(OTHER, incremental())).await.unwrap();
+    stream("acme2", "users").open(&at_address(OTHER, incremental())).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_address_counts_once_the_api_has_answered() {
+async fn an_address_counts_once_the_api_has_responded() {
     let stand = Stand::new();
-    // A mistyped one, at which nobody answered.
-    let mistyped = stand.held(1, &of("https://amce.okta.com", incremental())).await;
+    // A mistyped one, at which nobody responded.
+    let mistyped = stand.held(1, &at_address("https://amce.okta.com", incremental())).await;
     mistyped.checkpoint(Position::default()).await.unwrap();
     mistyped.release("no such host", Traffic::default()).await.unwrap();
     let held = stand.held(2, &incremental()).await;
     held.checkpoint(begun()).await.unwrap();
-    stand.worker(3).open(&of(OTHER, incremental())).await.unwrap_err();
+    stand.worker(3).open(&at_address(OTHER, incremental())).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn of_two_accounts_that_begin_under_one_name_at_the_same_time_one_at_most_counts() {
     let stand = Stand::new();
     let stream = |endpoint: &'static str| {
-        StreamState::new(stand.store(), ("okta", "acme", endpoint), "worker".to_owned(), LEASE, Some(1))
+        let stream = StreamId::new("okta", "acme", endpoint);
+        StreamState::new(stand.store(), stream, "worker".to_owned(), LEASE, Some(1))
     };
     let users = stream("users").open(&incremental()).await.unwrap();
-    let groups = stream("groups").open(&of(OTHER, incremental())).await.unwrap();
+    let groups = stream("groups").open(&at_address(OTHER, incremental())).await.unwrap();
     let (Acquired::LeasedRun(users), Acquired::LeasedRun(groups)) = (users, groups) else { panic!() };
     users.checkpoint(begun()).await.unwrap();
     let error = groups.checkpoint(begun()).await.unwrap_err();
@@ -585,7 +593,7 @@ async fn what_an_older_version_left_takes_the_address_of_the_next_run() {
     let listed = ItemKey { pk: "streams".to_owned(), sk: "okta#acme#users".to_owned() };
     let there = stand.store.get(&listed).await.unwrap().unwrap();
     stand.store.put(&listed, serde_json::json!({}), Expect::Version(there.version)).await.unwrap();
-    let held = stand.held(2, &of(OTHER, incremental())).await;
+    let held = stand.held(2, &at_address(OTHER, incremental())).await;
     held.checkpoint(begun()).await.unwrap();
     held.commit("index").await.unwrap();
     stand.worker(3).open(&incremental()).await.unwrap_err();
@@ -600,16 +608,16 @@ async fn an_account_that_has_moved_is_accepted_by_hand_and_keeps_its_cursor() {
     held.commit("index").await.unwrap();
     let shown = show(&*stand.store).await.unwrap();
     assert_eq!(shown[0].address.as_deref(), Some("https://acme.okta.com"));
-    let before = moved(&*stand.store, "okta#acme").await.unwrap();
+    let before = moved(&*stand.store, "okta", "acme").await.unwrap();
     assert_eq!(before.as_deref(), Some("https://acme.okta.com"));
-    assert_eq!(moved(&*stand.store, "okta#acme").await.unwrap(), None);
-    let held = stand.held(2, &of(OTHER, incremental())).await;
+    assert_eq!(moved(&*stand.store, "okta", "acme").await.unwrap(), None);
+    let held = stand.held(2, &at_address(OTHER, incremental())).await;
     assert_eq!(held.run.from_cursor, Some(cursor("2026-11-22T05:00:00Z")));
     held.checkpoint(begun()).await.unwrap();
     held.commit("index").await.unwrap();
     stand.worker(3).open(&incremental()).await.unwrap_err();
     // What is forgotten belongs to nobody.
-    reset(&*stand.store, "okta#acme#users", false).await.unwrap();
+    reset(&*stand.store, &users(), false).await.unwrap();
     stand.held(4, &incremental()).await;
 }
 
@@ -621,22 +629,23 @@ async fn force_breaks_a_lease_that_a_wrong_clock_keeps_alive() {
     let run_id = held.run.run_id.clone();
     let opening = stand.worker(2).open(&incremental()).await.unwrap();
     assert!(matches!(opening, Acquired::Busy(_)), "{opening:?}");
-    let abandon = |forced| decide(&*stand.store, "okta#acme#users", &run_id, Decision::Abandon { forced });
+    let stream = users();
+    let abandon = |forced| decide(&*stand.store, &stream, &run_id, Decision::Abandon { forced });
     abandon(false).await.unwrap_err();
     abandon(true).await.unwrap();
     held.checkpoint(begun()).await.unwrap_err();
     held.commit("index").await.unwrap_err();
     let held = stand.held(3, &incremental()).await;
     assert!(!held.resumed);
-    reset(&*stand.store, "okta#acme#users", false).await.unwrap_err();
-    reset(&*stand.store, "okta#acme#users", true).await.unwrap();
+    reset(&*stand.store, &users(), false).await.unwrap_err();
+    reset(&*stand.store, &users(), true).await.unwrap();
     held.commit("index").await.unwrap_err();
     // A run that may be visible is not given up, but free.
     let held = stand.held(4, &incremental()).await;
     held.checkpoint(Position { finished: true, ..begun() }).await.unwrap();
     let run_id = held.run.run_id.clone();
     let abandon = Decision::Abandon { forced: true };
-    let error = decide(&*stand.store, "okta#acme#users", &run_id, abandon).await.unwrap_err();
+    let error = decide(&*stand.store, &users(), &run_id, abandon).await.unwrap_err();
     assert!(error.hint_text().unwrap().contains("the next pull commits it"), "{error:?}");
     held.commit("index").await.unwrap_err();
     assert_eq!(stand.held(5, &incremental()).await.run.run_id, run_id);

@@ -194,11 +194,11 @@ async fn a_key_that_leads_out_of_the_lake_or_the_stream_is_found() {
         "_circulate/about.json",
     ] {
         let found = written.found_with_part(|part| part["objects"][0]["key"] = key.into()).await;
-        let told = key.escape_default().to_string();
+        let shown = key.escape_default().to_string();
         assert_eq!(found.problems.len(), 1, "{key:?}: {:?}", found.problems);
         let problem = &found.problems[0];
         assert!(problem.contains("out of its place") || problem.contains("not of its stream"), "{problem}");
-        assert!(problem.contains(&told), "{problem}");
+        assert!(problem.contains(&shown), "{problem}");
     }
     for (member, key) in [("dedup_key", "../x"), ("plan", "a/../../x"), ("parts", "../../x"), ("run", "..")] {
         let mut index = written.json(&written.index).await;

@@ -75,14 +75,14 @@ impl ClientSettings {
         Ok(Credential::Key(key))
     }
 
-    /// A digest that tells one client or credential from another.
+    /// A digest that differs between clients and credentials.
     pub(super) fn digest(&self) -> Result<String> {
         let key_id = self.key_id().map_or_else(String::new, |id| id.expose().to_owned());
         let all = [self.client_id()?, key_id, self.proof_text()?.expose().to_owned()];
         Ok(crate::hex(&Sha256::digest(all.join("\0"))))
     }
 
-    /// Reads what comes from a stored secret anew.
+    /// Reads what comes from a stored secret again.
     pub(super) async fn read_again(&self) -> Result<()> {
         self.account.read_again(&self.proof).await
     }
@@ -148,7 +148,7 @@ impl Credential {
     }
 }
 
-/// A note that says who asks, signed (RFC 7523, section 3).
+/// A note that says who sends the request, signed (RFC 7523, section 3).
 fn assertion(key: &SigningKey, client_id: &str, url: &Url, now: Timestamp) -> Result<String> {
     let mut header = json!({"typ": "JWT", "alg": key.algorithm()});
     if let Some(id) = key.id() {

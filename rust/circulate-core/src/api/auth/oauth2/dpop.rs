@@ -20,7 +20,7 @@ const NONCE: &str = "dpop-nonce";
 /// The longest nonce that is kept.
 const MAX_NONCE: usize = 4096;
 
-/// The nonce of an answer (section 8.1), which any answer may bring.
+/// The nonce of a response (section 8.1), which any response may bring.
 pub(in crate::api::auth) fn nonce_of(headers: &HeaderMap) -> Option<&str> {
     let nonce = headers.get(NONCE)?.to_str().ok()?.trim();
     (!nonce.is_empty() && nonce.len() <= MAX_NONCE).then_some(nonce)

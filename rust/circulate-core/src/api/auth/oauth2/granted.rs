@@ -23,7 +23,7 @@ pub(super) struct Granted {
     /// Whether it is bound to the key that was proved.
     pub(super) bound: bool,
     pub(super) lifetime: Duration,
-    /// What it is for, if the answer says so: it need not be all that was asked for.
+    /// What it is for, if the response says so: it need not be all that was requested.
     pub(super) scope: Option<String>,
 }
 
@@ -35,10 +35,10 @@ pub(super) enum Reply {
     Refused(Response),
 }
 
-/// The most that an answer may take.
-const MAX_ANSWER: usize = 256 * 1024;
-/// Of a token whose lifetime is not told, or can't be read: the answer need not tell it.
-const UNTOLD_LIFETIME: Duration = Duration::from_mins(5);
+/// How large a response may be.
+const MAX_RESPONSE: usize = 256 * 1024;
+/// Of a token whose lifetime is not named, or can't be read: the response need not name it.
+const UNNAMED_LIFETIME: Duration = Duration::from_mins(5);
 /// The most members that are named in an error, and the most characters of a name.
 const NAMED: usize = 12;
 const NAME_LENGTH: usize = 40;
@@ -50,7 +50,7 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
     let mut body = Vec::new();
     while let Some(piece) = response.body.next().await {
         body.extend_from_slice(&piece?);
-        if body.len() > MAX_ANSWER {
+        if body.len() > MAX_RESPONSE {
             return Err(elsewhere("with more than 256 KB"));
         }
     }
@@ -123,14 +123,14 @@ fn scope(members: &JsonObject) -> Result<Option<String>> {
 
 /// Seconds as a number, or as a text, with a unit or without.
 fn lifetime(members: &JsonObject) -> Duration {
-    let told = member(members, "expires_in");
-    let of_text = |text: &str| {
+    let named = member(members, "expires_in");
+    let from_text = |text: &str| {
         let span = || text.parse::<SignedDuration>().ok().map(|span| span.as_secs_f64());
         text.parse().ok().or_else(span)
     };
-    let seconds = told.and_then(|told| told.as_f64().or_else(|| of_text(told.as_str()?.trim())));
-    let told = seconds.and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
-    told.filter(|told| !told.is_zero()).unwrap_or(UNTOLD_LIFETIME)
+    let seconds = named.and_then(|named| named.as_f64().or_else(|| from_text(named.as_str()?.trim())));
+    let lifetime = seconds.and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
+    lifetime.filter(|lifetime| !lifetime.is_zero()).unwrap_or(UNNAMED_LIFETIME)
 }
 
 /// Names the members that are there, and none of their values.
@@ -166,16 +166,16 @@ mod tests {
         futures_util::FutureExt::now_or_never(reply(response)).unwrap()
     }
 
-    fn granted(answer: &Value) -> Granted {
-        match read(answer.to_string()).unwrap() {
+    fn granted(response: &Value) -> Granted {
+        match read(response.to_string()).unwrap() {
             Reply::Granted(granted) => granted,
-            Reply::Refused(_) => panic!("{answer}"),
+            Reply::Refused(_) => panic!("{response}"),
         }
     }
 
     #[test]
     fn liberties_are_taken_as_they_are_meant() {
-        for (answer, scope, seconds) in [
+        for (response, scope, seconds) in [
             (json!({"access_token": "t"}), None, 300),
             (json!({"access_token": "t", "token_type": null, "expires_in": null, "scope": null}), None, 300),
             (json!({"access_token": "t", "scope": "a b", "expires_in": 60}), Some("a b"), 60),
@@ -189,9 +189,13 @@ mod tests {
             (json!({"access_token": "t", "token": "other", "expires_in": -5, "error": null}), None, 300),
             (json!({"access_token": " t ", "expires_in": "soon", "scope": ""}), None, 300),
         ] {
-            let granted = granted(&answer);
-            assert_eq!((granted.token.expose(), granted.bound), ("t", false), "{answer}");
-            assert_eq!((granted.scope.as_deref(), granted.lifetime.as_secs()), (scope, seconds), "{answer}");
+            let granted = granted(&response);
+            assert_eq!((granted.token.expose(), granted.bound), ("t", false), "{response}");
+            assert_eq!(
+                (granted.scope.as_deref(), granted.lifetime.as_secs()),
+                (scope, seconds),
+                "{response}"
+            );
         }
         assert!(granted(&json!({"access_token": "t", "token_type": "dpop"})).bound);
     }
@@ -199,12 +203,12 @@ mod tests {
     #[test]
     fn an_error_with_a_good_status_is_an_error() {
         assert!(matches!(read("\u{feff}{\"access_token\":\"t\"}"), Ok(Reply::Granted(_))));
-        for answer in [
+        for response in [
             json!({"error": "invalid_client"}),
             json!({"ok": false, "error": {"code": 7}}),
             json!({"error": "invalid_scope", "access_token": ""}),
         ] {
-            assert!(matches!(read(answer.to_string()), Ok(Reply::Refused(_))), "{answer}");
+            assert!(matches!(read(response.to_string()), Ok(Reply::Refused(_))), "{response}");
         }
     }
 
@@ -236,7 +240,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_shows_what_it_holds(body in proptest::collection::vec(any::<u8>(), 0..200), name in "[a-z_]{0,20}") {
+        fn no_response_shows_what_it_holds(body in proptest::collection::vec(any::<u8>(), 0..200), name in "[a-z_]{0,20}") {
             let hostile = json!({name.clone(): "c4nary", "access_token": {name: "c4nary"}}).to_string();
             for body in [body, hostile.into_bytes()] {
                 if let Err(error) = read(body) {

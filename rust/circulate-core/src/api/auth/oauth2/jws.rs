@@ -13,7 +13,7 @@ pub(super) fn signed(key: &SigningKey, header: &Value, claims: &Value) -> Result
     let text = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
     let signature = key.sign(text.as_bytes())?;
     let signed = format!("{text}.{}", encoded(signature));
-    // Whoever is told of it could use it.
+    // Whoever sees it could use it.
     Redactor::shared().hide_once(&signed);
     Ok(signed)
 }

@@ -49,7 +49,7 @@ static CURVES: [Curve; 3] = [
 type Unusable = String;
 
 impl SigningKey {
-    /// The key in `text`, a JWK or PEM. `id` is told to the server if the key does not hold one itself.
+    /// The key in `text`, a JWK or PEM. `id` is sent to the server if the key does not hold one itself.
     pub(in crate::api::auth) fn read(text: &str, id: Option<&str>) -> Result<Self, Unusable> {
         let mut key = if text.trim_start().starts_with('{') { from_jwk(text)? } else { from_pem(text)? };
         key.id = key.id.or_else(|| id.map(str::to_owned));

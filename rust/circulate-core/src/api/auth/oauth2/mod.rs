@@ -1,5 +1,5 @@
-//! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server asks for it, bound to a
-//! key of ours (RFC 9449).
+//! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server requires it, bound to
+//! a key of ours (RFC 9449).
 
 mod base64url;
 mod credential;
@@ -29,7 +29,7 @@ use self::tokens::{Basis, Token, TokenCache};
 use super::{Authorize, Connection, TokenFile};
 use crate::api::account::Account;
 use crate::api::http::{
-    Classifier, Failure, LACKS_SCOPE, Pacing, Request, RetryDecision, Transport, VendorError, demands_dpop,
+    Classifier, Failure, MISSING_SCOPE, Pacing, Request, RetryDecision, Transport, VendorError, demands_dpop,
     server_date, verdict_of,
 };
 use crate::catalog::{OAuth2, Source};
@@ -38,7 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use self::tokens::Tokens;
 
-/// How long a token endpoint may take to answer.
+/// How long a token endpoint may take to respond.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A clock that is further off may be why a signed note was refused.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
@@ -67,7 +67,7 @@ enum TokenResponse {
 /// No token.
 struct Refusal {
     failure: Failure,
-    /// The client itself is refused: asking again soon may lock it out.
+    /// The client itself is refused: a retry too soon may lock it out.
     of_client: bool,
 }
 
@@ -147,19 +147,19 @@ impl AccessToken {
         }
     }
 
-    /// A token that is valid, got if need be. One asks; the others wait for what comes of it, or go on with what they have as
-    /// long as that is valid.
+    /// A token that is valid, got if need be. One requests it; the others wait for what comes of it, or go on with what they
+    /// have as long as that is valid.
     async fn token(&self) -> Result<Arc<Token>, Failure> {
         let (client, scope) = (&self.client, self.scope.as_str());
         if let Some(token) = client.ready(scope, self.clock.now()) {
             return Ok(token);
         }
-        let seen = client.asked(scope);
-        let _asking = match client.asking.try_lock() {
-            Ok(asking) => asking,
+        let seen = client.count_of_requests(scope);
+        let _turn = match client.turn.try_lock() {
+            Ok(turn) => turn,
             Err(_) => match client.valid(scope, self.clock.now()) {
                 Some(token) => return Ok(token),
-                None => client.asking.lock().await,
+                None => client.turn.lock().await,
             },
         };
         if let Some(token) = client.ready(scope, self.clock.now()) {
@@ -184,25 +184,25 @@ impl AccessToken {
         }
     }
 
-    /// Gets a token. Asks again where the answer says what was missing; what may go away by itself is left to the caller.
+    /// Gets a token. Retries where the response says what was missing; what may go away by itself is left to the caller.
     async fn get(&self) -> Result<Token, Refusal> {
         let mut tried = Tried::default();
         loop {
             let credential = self.settings.credential()?;
             let basis = self.client.basis();
-            let asked = self.clock.now();
-            let request = self.request(&credential, &basis, asked)?;
-            let answer = tokio::time::timeout(PATIENCE, self.ask(request)).await;
-            match answer.map_err(|_| self.too_slow()).flatten()? {
-                TokenResponse::Granted(granted) => return Ok(self.token_of(granted, basis, asked)?),
-                TokenResponse::Refused(status, headers, told) => {
-                    let failure = self.failure(status, &headers, &told);
+            let requested = self.clock.now();
+            let request = self.request(&credential, &basis, requested)?;
+            let response = tokio::time::timeout(PATIENCE, self.request_token(request)).await;
+            match response.map_err(|_| self.too_slow()).flatten()? {
+                TokenResponse::Granted(granted) => return Ok(self.token_of(granted, basis, requested)?),
+                TokenResponse::Refused(status, headers, vendor) => {
+                    let failure = self.failure(status, &headers, &vendor);
                     // What goes away by itself says nothing of the client, whatever its body says.
                     let for_good = failure.verdict == RetryDecision::Fail;
                     let demands = demands_dpop(&headers);
-                    if !for_good || !self.amend(&told, demands, &credential, &basis, &mut tried).await {
+                    if !for_good || !self.amend(&vendor, demands, &credential, &basis, &mut tried).await {
                         let of_client =
-                            matches!(told.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
+                            matches!(vendor.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
                         return Err(Refusal { failure, of_client: for_good && of_client });
                     }
                 }
@@ -210,7 +210,7 @@ impl AccessToken {
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<TokenResponse> {
+    async fn request_token(&self, request: Request) -> Result<TokenResponse> {
         let response = self.transport.send(request).await.map_err(|error| self.at_token_url(error))?;
         let ahead = server_date(&response.headers).map(|date| date.duration_since(self.clock.now()));
         self.client.learn(ahead, nonce_of(&response.headers));
@@ -223,29 +223,32 @@ impl AccessToken {
         } else {
             response
         };
-        Ok(TokenResponse::Refused(status, headers, self.classifier.told(refusal).await))
+        Ok(TokenResponse::Refused(status, headers, self.classifier.vendor_error(refusal).await))
     }
 
-    fn token_of(&self, granted: Granted, basis: Basis, asked: Timestamp) -> Result<Token> {
+    fn token_of(&self, granted: Granted, basis: Basis, requested: Timestamp) -> Result<Token> {
         let key = basis.key.filter(|_| granted.bound);
         if granted.bound && key.is_none() {
             let what = "the token endpoint bound the token to a key that we did not name";
             return Err(self.at_token_url(Error::new(ErrorKind::Data, "get access token", what)));
         }
-        // RFC 6749, section 5.1: told if it is not what was asked for.
-        let lacks = |scope: &str, told: &str| !told.split([' ', ',']).any(|granted| granted == scope);
+        // RFC 6749, section 5.1: the scope is named if it is not what was requested.
+        let is_missing =
+            |scope: &str, granted: &str| !granted.split([' ', ',']).any(|granted| granted == scope);
         let missing: Vec<_> = match &granted.scope {
-            Some(told) => {
-                self.scope.split(' ').filter(|scope| !scope.is_empty() && lacks(scope, told)).collect()
-            }
+            Some(granted) => self
+                .scope
+                .split(' ')
+                .filter(|scope| !scope.is_empty() && is_missing(scope, granted))
+                .collect(),
             None => Vec::new(),
         };
         if missing.is_empty() {
-            return Ok(Token::new(granted.token, key, asked, granted.lifetime));
+            return Ok(Token::new(granted.token, key, requested, granted.lifetime));
         }
         let what = format!("{} gave an access token without the scope {}", self.title, missing.join(" "));
         let error = self.at_token_url(Error::new(ErrorKind::Auth, "get access token", what));
-        Err(error.hint(self.classifier.hint_for(LACKS_SCOPE).unwrap_or("let the client have this scope")))
+        Err(error.hint(self.classifier.hint_for(MISSING_SCOPE).unwrap_or("let the client have this scope")))
     }
 
     fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
@@ -269,20 +272,20 @@ impl AccessToken {
         error.with("token URL", &self.token_url)
     }
 
-    /// Does what a refusal asks for; returns whether there is a point in asking again.
+    /// Does what a refusal demands; returns whether there is a point in a retry.
     async fn amend(
         &self,
-        told: &VendorError,
+        vendor: &VendorError,
         demands_dpop: bool,
         credential: &Credential,
         basis: &Basis,
         tried: &mut Tried,
     ) -> bool {
-        let code = told.code.as_deref().unwrap_or_default();
+        let code = vendor.code.as_deref().unwrap_or_default();
         let first = |tried: &mut bool| !std::mem::replace(tried, true);
         // Some say it by a code of DPoP, others in the sentence of `invalid_grant` or of `invalid_request`, or by a challenge. We
         // sent no proof, so it can only be missing.
-        if basis.key.is_none() && (demands_dpop || told.mentions("dpop")) {
+        if basis.key.is_none() && (demands_dpop || vendor.mentions("dpop")) {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         let now = self.client.basis();
@@ -299,18 +302,18 @@ impl AccessToken {
         code == "invalid_client" && first(&mut tried.secret) && self.reads_another_secret().await
     }
 
-    /// Whether the stored secret holds something else by now. What keeps us from knowing is no news beside the refusal.
+    /// Whether the stored secret holds something else by now. What keeps us from knowing adds nothing to the refusal.
     async fn reads_another_secret(&self) -> bool {
         let before = self.settings.digest().ok();
         self.settings.read_again().await.is_ok() && self.settings.digest().ok() != before
     }
 
-    fn failure(&self, status: StatusCode, headers: &HeaderMap, told: &VendorError) -> Failure {
-        let (title, number, said) = (&self.title, status.as_u16(), told.after_colon());
+    fn failure(&self, status: StatusCode, headers: &HeaderMap, vendor: &VendorError) -> Failure {
+        let (title, number, said) = (&self.title, status.as_u16(), vendor.after_colon());
         let verdict = match verdict_of(status, headers, &self.pacing.limiter) {
             // There is nothing to renew here: what is refused is what a token would be got with.
             RetryDecision::Renew | RetryDecision::Nonce => RetryDecision::Fail,
-            RetryDecision::Fail if told.code.as_deref() == Some("temporarily_unavailable") => {
+            RetryDecision::Fail if vendor.code.as_deref() == Some("temporarily_unavailable") => {
                 RetryDecision::Backoff
             }
             verdict => verdict,
@@ -329,12 +332,12 @@ impl AccessToken {
             }
             _ => (ErrorKind::Api, format!("{title}'s token endpoint returned {number}{said}")),
         };
-        let known = told.code.as_deref().and_then(|code| self.classifier.hint_for(code));
+        let known = vendor.code.as_deref().and_then(|code| self.classifier.hint_for(code));
         let hint = match known {
             Some(hint) => hint.to_owned(),
             None => format!("check the token URL, {}", self.classifier.credentials()),
         };
-        // Not told as an answer of the API: that a token is refused says nothing of what the account has.
+        // Not reported as a response of the API: that a token is refused says nothing of what the account has.
         let error = self
             .at_token_url(Error::new(kind, "get access token", message))
             .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope });

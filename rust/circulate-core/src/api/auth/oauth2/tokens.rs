@@ -12,9 +12,9 @@ use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Status};
 use crate::secrets::Secret;
 
-/// A token is got anew when a tenth of its life is left, but not more than five minutes before its end.
+/// A new token is got when a tenth of its life is left, but not more than five minutes before its end.
 const MARGIN: Duration = Duration::from_mins(5);
-/// How long a client that was refused is not asked for again with the same credential: servers lock clients out.
+/// How long no token is requested for a client that was refused, with the same credential: servers lock clients out.
 const REFUSED_FOR: Duration = Duration::from_mins(1);
 /// How long at least a server that did not give a new token is left alone while the old one is valid.
 const PUT_OFF: Duration = Duration::from_secs(10);
@@ -57,19 +57,19 @@ impl Token {
     pub(super) fn new(
         secret: Secret,
         key: Option<Arc<SigningKey>>,
-        asked: Timestamp,
+        obtained: Timestamp,
         lifetime: Duration,
     ) -> Self {
-        let expires = later(asked, lifetime);
-        Self { secret, key, obtained: asked, expires, renew_at: earlier(expires, MARGIN.min(lifetime / 10)) }
+        let expires = later(obtained, lifetime);
+        Self { secret, key, obtained, expires, renew_at: earlier(expires, MARGIN.min(lifetime / 10)) }
     }
 }
 
 /// What is known of a client.
 #[derive(Default)]
 pub(super) struct TokenCache {
-    /// Held by the one who asks for a token.
-    pub(super) asking: tokio::sync::Mutex<()>,
+    /// Held by the one who requests a token.
+    pub(super) turn: tokio::sync::Mutex<()>,
     known: Mutex<CachedClient>,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct TokenCache {
 struct CachedClient {
     /// The server's clock less ours.
     ahead: SignedDuration,
-    /// The key that tokens are bound to, once the server asked for that.
+    /// The key that tokens are bound to, once the server required that.
     key: Option<Arc<SigningKey>>,
     /// What the token endpoint gave for the next proof; the same is taken for a day or more.
     nonce: Option<String>,
@@ -91,8 +91,8 @@ struct CachedClient {
 struct CachedToken {
     token: Option<Arc<Token>>,
     put_off: Option<Timestamp>,
-    /// How often a token was asked for.
-    asked: u64,
+    /// How often a token was requested.
+    requests: u64,
     failed: Option<Failed>,
 }
 
@@ -141,23 +141,23 @@ impl TokenCache {
         known.tokens.get(scope)?.token.as_ref().filter(|token| now < token.expires).map(Arc::clone)
     }
 
-    /// How often a token for `scope` was asked for.
-    pub(super) fn asked(&self, scope: &str) -> u64 {
-        self.known().tokens.get(scope).map_or(0, |slot| slot.asked)
+    /// How often a token for `scope` was requested.
+    pub(super) fn count_of_requests(&self, scope: &str) -> u64 {
+        self.known().tokens.get(scope).map_or(0, |slot| slot.requests)
     }
 
     /// What came of a request that ended while we waited for it: of the ones after the `seen` first.
     pub(super) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
         let known = self.known();
-        let slot = known.tokens.get(scope).filter(|slot| slot.asked > seen)?;
+        let slot = known.tokens.get(scope).filter(|slot| slot.requests > seen)?;
         slot.failed.as_ref().map(Failed::failure)
     }
 
-    /// Why it is no use, or not polite, to ask again yet.
+    /// Why it is useless, or not polite, to retry yet.
     pub(super) fn held_off(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Failure> {
         let known = self.known();
         let failed = known.tokens.get(scope)?.failed.as_ref()?;
-        // A clock that was set back tells nothing.
+        // A clock that was set back says nothing.
         let holds = failed.credential == credential && failed.since <= now && now < failed.until;
         holds.then(|| {
             let left = failed.until.duration_since(now);
@@ -168,26 +168,26 @@ impl TokenCache {
     }
 
     pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
-        let asked = self.asked(scope) + 1;
-        let slot = CachedToken { token: Some(Arc::clone(token)), asked, ..CachedToken::default() };
+        let requests = self.count_of_requests(scope) + 1;
+        let slot = CachedToken { token: Some(Arc::clone(token)), requests, ..CachedToken::default() };
         self.known().tokens.insert(scope.to_owned(), slot);
     }
 
     /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
     pub(super) fn fail(&self, scope: &str, credential: String, why: &Failure, refused: bool, now: Timestamp) {
-        let told = match why.verdict {
-            RetryDecision::After(told) | RetryDecision::Throttled(Some(told)) => told,
+        let wait = match why.verdict {
+            RetryDecision::After(wait) | RetryDecision::Throttled(Some(wait)) => wait,
             _ if refused => REFUSED_FOR,
             _ => Duration::ZERO,
         };
         let mut known = self.known();
         let slot = known.tokens.entry(scope.to_owned()).or_default();
-        slot.asked += 1;
-        slot.put_off = Some(later(now, told.max(PUT_OFF)));
+        slot.requests += 1;
+        slot.put_off = Some(later(now, wait.max(PUT_OFF)));
         slot.failed = Some(Failed {
             credential,
             since: now,
-            until: later(now, told),
+            until: later(now, wait),
             kind: why.error.kind(),
             status: why.error.status(),
             verdict: why.verdict,
@@ -215,7 +215,7 @@ impl TokenCache {
         self.known().key.get_or_insert_with(|| Arc::new(key));
     }
 
-    /// Learns from an answer what time the server has, and what it wants in the next proof.
+    /// Learns from a response what time the server has, and what it wants in the next proof.
     pub(super) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
         let mut known = self.known();
         known.ahead = date.unwrap_or(known.ahead);

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The most that a file may take.
 const MAX_FILE: u64 = 256 * 1024;
 const SUFFIX: &str = ".token.json";
-/// Where the one who writes tokens can be asked for a new one.
+/// Where a new token can be requested.
 const SOCKET: &str = "tokens.sock";
 
 /// A folder of token files.
@@ -33,12 +33,12 @@ impl TokenFolder {
         Self(path)
     }
 
-    /// The Unix socket at which a new token can be asked for.
+    /// The Unix socket at which a new token can be requested.
     pub fn socket(&self) -> PathBuf {
         self.0.join(SOCKET)
     }
 
-    /// Makes the folder, for us alone. One of another owner, or something that is no folder, is refused.
+    /// Makes the folder, for us alone. One of another owner, or something that is not a folder, is refused.
     pub fn secure(&self) -> Result<()> {
         let failed = |what: &str, error: io::Error| {
             self.error(&format!("cannot {what} the folder of token files")).caused_by(error)
@@ -95,7 +95,7 @@ impl TokenFolder {
         let path = self.path(&token.profile)?;
         let text = serde_json::to_vec(token)
             .map_err(|error| self.error("cannot write a token as JSON").caused_by(error))?;
-        // Made for us alone from its first moment, and removed if it does not come to its end.
+        // Made for us alone from the first, and removed if it does not come to its end.
         let written = tempfile::Builder::new()
             .prefix(".token")
             .permissions(Permissions::from_mode(0o600))

@@ -30,7 +30,7 @@ pub struct Minted {
     pub token_type: String,
     /// What it is for.
     pub scope: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub obtained_at: i64,
     /// When it ends.
     pub expires_at: i64,
@@ -39,7 +39,7 @@ pub struct Minted {
 }
 
 impl Minter {
-    /// For the tokens of `account`, which signs in by OAuth, with these scopes; `instance` tells whose files they are.
+    /// For the tokens of `account`, which signs in by OAuth, with these scopes; `instance` says whose files they are.
     pub fn new(
         (source, account, connection): (&Source, &Account, &Connection),
         scopes: &BTreeSet<String>,
@@ -89,8 +89,8 @@ impl Minter {
         TokenFile { schema: SCHEMA, profile: self.profile.clone(), instance: self.instance.clone(), ..issued }
     }
 
-    /// What there is after `span` without a new token: the one before, as long as it is valid. Otherwise the `cause` is told,
-    /// which is what the last request came to; without one, it was not answered.
+    /// What there is after `span` without a new token: the one before, as long as it is valid. Otherwise the `cause` is
+    /// returned, which is what the last request came to; without one, it had no response.
     fn after(&self, span: Duration, cause: Option<Error>) -> Result<TokenFile> {
         let valid = if cause.is_none() { self.token.after_stall()? } else { self.token.valid() };
         if let Some(issued) = valid {
@@ -108,8 +108,8 @@ impl Minter {
         Err(error.temporary().persistent())
     }
 
-    /// Asks until there is a token, or it is no use. What keeps it from coming is left in `cause`, but for a request that was
-    /// not answered yet.
+    /// Requests until there is a token, or that is useless. What keeps it from coming is left in `cause`, but for a request
+    /// that has no response yet.
     async fn token(&self, refused: Option<&str>, cause: &Mutex<Option<Error>>) -> Result<TokenFile> {
         let set = |to| *cause.lock().unwrap_or_else(PoisonError::into_inner) = to;
         let mut tally = Tally::default();

@@ -1,6 +1,6 @@
 //! Access tokens in files: written by whoever has the client's credentials, read by whoever only needs the token.
 
-mod ask;
+mod extension;
 mod folder;
 mod minter;
 mod reader;
@@ -37,7 +37,7 @@ pub struct TokenFile {
     pub token_type: String,
     /// What it is for, separated by spaces.
     pub scope: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub obtained_at: i64,
     /// When it ends.
     pub expires_at: i64,

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use url::{Origin, Url};
 
-use super::ask::{Asked, ask};
+use super::extension::{ExtensionOutcome, request_token};
 use super::{TokenFile, TokenFolder};
 use crate::api::auth::Authorize;
 use crate::api::auth::oauth2::dpop::{DPOP, DpopProof, nonce_of, proof};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
-/// How long a file is waited for if nobody can be asked.
+/// How long a file is waited for if there is no extension.
 const WAIT: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -40,11 +40,11 @@ impl FileToken {
     }
 
     /// A token that has not ended. If there is none, as after a function was frozen for long, or if the file is not to be
-    /// trusted, it is asked and waited for, but not for longer than ten seconds or so.
+    /// trusted, one is requested and waited for, but not for longer than ten seconds or so.
     pub async fn current(&self) -> Result<TokenFile> {
         match self.valid() {
             Ok(Some(token)) => Ok(token),
-            Ok(None) | Err(_) => self.after_asking(None).await,
+            Ok(None) | Err(_) => self.after_request(None).await,
         }
     }
 
@@ -52,25 +52,25 @@ impl FileToken {
     pub async fn other_than(&self, refused: &str) -> Result<TokenFile> {
         match self.valid().ok().flatten().filter(|token| token.digest() != refused) {
             Some(token) => Ok(token),
-            None => self.after_asking(Some(refused)).await,
+            None => self.after_request(Some(refused)).await,
         }
     }
 
-    async fn after_asking(&self, refused: Option<&str>) -> Result<TokenFile> {
-        let wanted = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
-        let (why, retryable) = match ask(&self.folder, &self.profile, refused).await {
-            Asked::Written => (None, false),
-            Asked::Refused(why, retryable) => (Some(why), retryable),
-            Asked::NoAuth => (self.wait_for(&wanted).await?, false),
+    async fn after_request(&self, refused: Option<&str>) -> Result<TokenFile> {
+        let is_other = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
+        let (why, retryable) = match request_token(&self.folder, &self.profile, refused).await {
+            ExtensionOutcome::Written => (None, false),
+            ExtensionOutcome::Refused(why, retryable) => (Some(why), retryable),
+            ExtensionOutcome::Absent => (self.wait_for(&is_other).await?, false),
         };
-        self.valid()?.filter(wanted).ok_or_else(|| self.missing(why, retryable))
+        self.valid()?.filter(is_other).ok_or_else(|| self.missing(why, retryable))
     }
 
     /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
-    async fn wait_for(&self, wanted: &(impl Fn(&TokenFile) -> bool + Sync)) -> Result<Option<String>> {
+    async fn wait_for(&self, is_other: &(impl Fn(&TokenFile) -> bool + Sync)) -> Result<Option<String>> {
         let end = tokio::time::Instant::now() + WAIT;
         while tokio::time::Instant::now() < end {
-            if self.valid().is_ok_and(|token| token.is_some_and(|token| wanted(&token))) {
+            if self.valid().is_ok_and(|token| token.is_some_and(|token| is_other(&token))) {
                 return Ok(None);
             }
             tokio::time::sleep(LOOK_EVERY).await;

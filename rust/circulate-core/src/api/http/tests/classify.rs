@@ -1,4 +1,4 @@
-//! What each answer means, and what people are told about it.
+//! What each response means, and what people are shown of it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::testing::{CANARY, okta_account, okta_users};
 
-fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
+fn respond(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, value.parse().unwrap());
@@ -34,7 +34,7 @@ async fn a_success_is_passed_on() {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let passed = Classifier::new(&source, &okta_account())
-        .check(answer(200, &[], "[]"), &limiter, &BTreeSet::new())
+        .check(respond(200, &[], "[]"), &limiter, &BTreeSet::new())
         .await;
     assert_eq!(passed.unwrap().status, StatusCode::OK);
 }
@@ -73,7 +73,7 @@ async fn a_status_decides_whether_to_try_again() {
         (420, RetryDecision::Throttled(None)),
         (429, RetryDecision::Throttled(None)),
     ] {
-        let failure = failure(answer(status, &[], "")).await;
+        let failure = failure(respond(status, &[], "")).await;
         assert_eq!(failure.verdict, verdict, "{status}");
         let temporary = failure.error.status() == Status::Temporary;
         assert_eq!(temporary, !matches!(verdict, RetryDecision::Fail | RetryDecision::Renew), "{status}");
@@ -81,25 +81,25 @@ async fn a_status_decides_whether_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_told_is_kept_to() {
-    let told = [("retry-after", "7")];
+async fn a_time_that_is_named_is_kept_to() {
+    let named = [("retry-after", "7")];
     let seven = Duration::from_secs(7);
-    assert_eq!(failure(answer(503, &told, "")).await.verdict, RetryDecision::After(seven));
-    assert_eq!(failure(answer(429, &told, "")).await.verdict, RetryDecision::Throttled(Some(seven)));
-    assert_eq!(failure(answer(520, &told, "")).await.verdict, RetryDecision::After(seven));
+    assert_eq!(failure(respond(503, &named, "")).await.verdict, RetryDecision::After(seven));
+    assert_eq!(failure(respond(429, &named, "")).await.verdict, RetryDecision::Throttled(Some(seven)));
+    assert_eq!(failure(respond(520, &named, "")).await.verdict, RetryDecision::After(seven));
     assert_eq!(
-        failure(answer(401, &told, "")).await.verdict,
+        failure(respond(401, &named, "")).await.verdict,
         RetryDecision::Renew,
         "it is about the credentials"
     );
-    assert_eq!(failure(answer(302, &told, "")).await.verdict, RetryDecision::Fail);
+    assert_eq!(failure(respond(302, &named, "")).await.verdict, RetryDecision::Fail);
 }
 
 #[tokio::test]
-async fn a_request_that_is_wrong_is_not_sent_again_for_a_time_that_is_told() {
+async fn an_invalid_request_is_not_retried_for_a_time_that_is_named() {
     for status in [400, 404, 405, 410, 414, 415, 422] {
         assert_eq!(
-            failure(answer(status, &[("retry-after", "1")], "")).await.verdict,
+            failure(respond(status, &[("retry-after", "1")], "")).await.verdict,
             RetryDecision::Fail,
             "{status}"
         );
@@ -107,14 +107,14 @@ async fn a_request_that_is_wrong_is_not_sent_again_for_a_time_that_is_told() {
 }
 
 #[tokio::test]
-async fn any_refusal_that_says_when_to_come_back_asks_us_to_slow_down() {
+async fn any_refusal_that_says_when_to_come_back_is_throttling() {
     for status in [403, 406, 409, 413, 420, 423, 429, 430] {
         for (text, wait) in [("0.503", Some(0.503)), ("13s", Some(13.0)), ("soon", None)] {
-            let failure = failure(answer(status, &[("retry-after", text)], "")).await;
-            let RetryDecision::Throttled(told) = failure.verdict else {
+            let failure = failure(respond(status, &[("retry-after", text)], "")).await;
+            let RetryDecision::Throttled(wait_named) = failure.verdict else {
                 panic!("{status}: {:?}", failure.verdict)
             };
-            assert_eq!(told.map(|told| told.as_secs_f64()), wait, "{status} {text}");
+            assert_eq!(wait_named.map(|wait_named| wait_named.as_secs_f64()), wait, "{status} {text}");
             assert_eq!(
                 (failure.error.kind(), failure.error.status()),
                 (ErrorKind::RateLimited, Status::Temporary)
@@ -125,22 +125,22 @@ async fn any_refusal_that_says_when_to_come_back_asks_us_to_slow_down() {
 }
 
 #[tokio::test]
-async fn a_403_with_no_quota_left_asks_us_to_slow_down() {
+async fn a_403_with_no_quota_left_is_throttling() {
     let used_up = [
         ("date", "Sun, 22 Nov 2026 05:30:00 GMT"),
         ("x-rate-limit-limit", "60"),
         ("x-rate-limit-remaining", "0"),
         ("x-rate-limit-reset", "1795325417"),
     ];
-    let verdict = failure(answer(403, &used_up, "")).await.verdict;
+    let verdict = failure(respond(403, &used_up, "")).await.verdict;
     assert_eq!(verdict, RetryDecision::Throttled(Some(Duration::from_secs(18))));
-    assert_eq!(failure(answer(404, &used_up, "")).await.verdict, RetryDecision::Fail);
+    assert_eq!(failure(respond(404, &used_up, "")).await.verdict, RetryDecision::Fail);
 }
 
 #[tokio::test]
-async fn an_invalid_session_is_told_as_one_whatever_the_status_says() {
+async fn an_invalid_session_is_reported_as_one_whatever_the_status_says() {
     let body = r#"{"errorCode":"E0000005","errorSummary":"Invalid session"}"#;
-    let failure = failure(answer(403, &[], body)).await;
+    let failure = failure(respond(403, &[], body)).await;
     assert_eq!((failure.verdict, failure.error.kind()), (RetryDecision::Session, ErrorKind::Auth));
     assert!(failure.error.to_string().contains("the session is not valid (403): E0000005 Invalid session"));
     assert!(failure.error.hint_text().unwrap().contains("API token"), "{:?}", failure.error);
@@ -148,7 +148,7 @@ async fn an_invalid_session_is_told_as_one_whatever_the_status_says() {
 
 #[tokio::test]
 async fn a_304_is_not_called_a_redirect() {
-    let error = failure(answer(304, &[], "")).await.error;
+    let error = failure(respond(304, &[], "")).await.error;
     assert!(error.to_string().contains("304 (not modified)") && !error.to_string().contains("redirect"));
 }
 
@@ -159,11 +159,11 @@ async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let scope = [("www-authenticate", r#"Bearer error="insufficient_scope""#)];
     for (response, passed) in [
-        (answer(404, &[], &vendor_error("no such")), true),
-        (answer(404, &[("retry-after", "1")], ""), true),
-        (answer(409, &[("retry-after", "1")], ""), false),
-        (answer(404, &scope, ""), false),
-        (answer(403, &[], ""), false),
+        (respond(404, &[], &vendor_error("no such")), true),
+        (respond(404, &[("retry-after", "1")], ""), true),
+        (respond(409, &[("retry-after", "1")], ""), false),
+        (respond(404, &scope, ""), false),
+        (respond(403, &[], ""), false),
     ] {
         let checked = classifier.check(response, &limiter, &[404, 409].into()).await;
         assert_eq!(checked.is_ok(), passed, "{checked:?}");
@@ -172,7 +172,7 @@ async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something
 
 proptest! {
     #[test]
-    fn no_answer_is_called_a_success_that_is_none_or_waited_for_too_long(
+    fn no_response_is_called_a_success_that_is_none_or_waited_for_too_long(
         status in 100u16..1000,
         headers in proptest::collection::vec(
             (0..7usize, proptest::collection::vec(prop_oneof![32..127u8, 128..=255u8], 0..40)), 0..6,
@@ -201,8 +201,8 @@ proptest! {
                 if let RetryDecision::After(wait) | RetryDecision::Throttled(Some(wait)) = failure.verdict {
                     prop_assert!(wait <= Duration::from_hours(24));
                 }
-                let told = failure.error.to_string();
-                prop_assert!(!told.chars().any(char::is_control) && told.chars().count() < 1000, "{told}");
+                let shown = failure.error.to_string();
+                prop_assert!(!shown.chars().any(char::is_control) && shown.chars().count() < 1000, "{shown}");
             }
         }
     }
@@ -211,7 +211,7 @@ proptest! {
 #[tokio::test]
 async fn only_a_500_may_be_the_fault_of_the_page_size() {
     for (status, too_big) in [(500, true), (502, false), (503, false), (429, false)] {
-        assert_eq!(failure(answer(status, &[], "")).await.page_too_big, too_big, "{status}");
+        assert_eq!(failure(respond(status, &[], "")).await.page_too_big, too_big, "{status}");
     }
 }
 
@@ -226,7 +226,7 @@ async fn each_status_has_its_kind_and_a_hint_that_helps() {
         (503, ErrorKind::Api, None),
     ] {
         let location = [("location", "https://acme.oktapreview.com/login?state=private")];
-        let error = failure(answer(status, &location, "")).await.error;
+        let error = failure(respond(status, &location, "")).await.error;
         assert_eq!(error.kind(), kind, "{status}");
         assert!(hint.is_none_or(|hint| error.hint_text().unwrap().contains(hint)), "{error:?}");
         assert!(error.to_string().contains(&status.to_string()) && !format!("{error:?}").contains("private"));
@@ -234,9 +234,9 @@ async fn each_status_has_its_kind_and_a_hint_that_helps() {
 }
 
 #[tokio::test]
-async fn the_vendors_words_and_request_id_are_told_on_one_line() {
+async fn the_vendors_words_and_request_id_are_shown_on_one_line() {
     let body = vendor_error("Too\nmany\u{1b}[31m requests");
-    let error = failure(answer(400, &[("x-okta-request-id", "reqAb1")], &body)).await.error;
+    let error = failure(respond(400, &[("x-okta-request-id", "reqAb1")], &body)).await.error;
     assert_eq!(
         error.to_string(),
         r"Okta refused the request (400): E0000047 Too\nmany\u{1b}[31m requests — request reqAb1"
@@ -249,16 +249,16 @@ async fn what_a_server_echoes_of_the_token_is_shown_nowhere() {
     let split = serde_json::json!({"errorCode": CANARY[..half], "errorSummary": CANARY[half..]});
     let broken = format!("{{\"errorSummary\":\"\\ud800{}\\u{:04x}\"}}", &CANARY[..37], u32::from('n'));
     let challenge = format!(r#"Bearer error="{CANARY}", error_description="a\{CANARY}", scope="{CANARY}""#);
-    let lacking = format!(r#"Bearer error="insufficient_scope", scope="{CANARY}""#);
+    let no_scope = format!(r#"Bearer error="insufficient_scope", scope="{CANARY}""#);
     let host = format!("https://{CANARY}.evil.example/{CANARY}").replace('_', "-");
     for response in [
-        answer(400, &[("x-okta-request-id", CANARY)], ""),
-        answer(400, &[("x-okta-request-id", &CANARY[half..])], &vendor_error(&CANARY[..half])),
-        answer(400, &[], &split.to_string()),
-        answer(400, &[], &broken),
-        answer(401, &[("www-authenticate", &challenge)], ""),
-        answer(403, &[("www-authenticate", &lacking)], ""),
-        answer(302, &[("location", &host)], ""),
+        respond(400, &[("x-okta-request-id", CANARY)], ""),
+        respond(400, &[("x-okta-request-id", &CANARY[half..])], &vendor_error(&CANARY[..half])),
+        respond(400, &[], &split.to_string()),
+        respond(400, &[], &broken),
+        respond(401, &[("www-authenticate", &challenge)], ""),
+        respond(403, &[("www-authenticate", &no_scope)], ""),
+        respond(302, &[("location", &host)], ""),
     ] {
         let error = failure(response).await.error;
         let shown =
@@ -271,9 +271,9 @@ async fn what_a_server_echoes_of_the_token_is_shown_nowhere() {
 #[tokio::test]
 async fn a_request_id_is_cut_and_may_be_any_bytes() {
     let long = "r".repeat(60_000);
-    let error = failure(answer(400, &[("x-okta-request-id", &long)], "")).await.error.to_string();
+    let error = failure(respond(400, &[("x-okta-request-id", &long)], "")).await.error.to_string();
     assert!(error.ends_with(&format!("{}… (60000 characters)", "r".repeat(MAX_ERROR_TEXT))), "{error}");
-    let mut response = answer(400, &[], "");
+    let mut response = respond(400, &[], "");
     response.headers.insert("x-okta-request-id", http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
     assert!(failure(response).await.error.to_string().ends_with(r"request caf\xe9"));
 }
@@ -282,7 +282,7 @@ async fn a_request_id_is_cut_and_may_be_any_bytes() {
 async fn a_body_that_is_no_vendor_error_is_not_shown() {
     for body in ["", "<html>private</html>", "{\"errorSummary\":7}", "[1"] {
         assert_eq!(
-            failure(answer(400, &[], body)).await.error.to_string(),
+            failure(respond(400, &[], body)).await.error.to_string(),
             "Okta refused the request (400)",
             "{body}"
         );
@@ -293,16 +293,16 @@ async fn a_body_that_is_no_vendor_error_is_not_shown() {
 async fn a_secret_is_hidden_even_where_the_text_is_cut() {
     for before in 0..=MAX_ERROR_TEXT {
         let body = vendor_error(&format!("{}{CANARY}{}", "x".repeat(before), "y".repeat(400)));
-        let told = failure(answer(401, &[], &body)).await.error.to_string();
-        assert!(!told.contains(&CANARY[..8]), "{before}: {told}");
-        assert!(told.chars().count() < MAX_ERROR_TEXT + 100);
+        let shown = failure(respond(401, &[], &body)).await.error.to_string();
+        assert!(!shown.contains(&CANARY[..8]), "{before}: {shown}");
+        assert!(shown.chars().count() < MAX_ERROR_TEXT + 100);
     }
 }
 
 #[tokio::test]
-async fn an_endless_error_body_is_not_read_to_its_end() {
-    let endless = iter((0..).map(|_| Ok(Bytes::from_static(&[b' '; 1000])))).boxed();
-    let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: endless };
+async fn an_error_body_without_end_is_not_read_to_its_end() {
+    let body = iter((0..).map(|_| Ok(Bytes::from_static(&[b' '; 1000])))).boxed();
+    let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body };
     assert_eq!(failure(response).await.error.to_string(), "Okta refused the request (400)");
 }
 
@@ -311,38 +311,38 @@ async fn a_missing_scope_is_seen_whatever_the_status_and_the_body_say() {
     let challenge =
         [("www-authenticate", r#"Bearer realm="x", error="insufficient_scope", scope="okta.apps.read""#)];
     for (status, body) in [(403, String::new()), (401, String::new()), (403, vendor_error("No permission"))] {
-        let failure = failure(answer(status, &challenge, &body)).await;
+        let failure = failure(respond(status, &challenge, &body)).await;
         assert_eq!(
             (failure.verdict, failure.error.kind()),
             (RetryDecision::Fail, ErrorKind::Auth),
             "{status} {body}"
         );
         assert!(failure.error.to_string().contains("needs the scope okta.apps.read"), "{}", failure.error);
-        assert_eq!(failure.error.answer(), Some((status, Some("insufficient_scope"))));
+        assert_eq!(failure.error.response(), Some((status, Some("insufficient_scope"))));
     }
 }
 
 #[tokio::test]
-async fn errors_of_all_shapes_are_told_with_what_to_do() {
+async fn errors_of_all_shapes_are_shown_with_what_to_do() {
     let bearer =
         [("www-authenticate", r#"Bearer error="invalid_token", error_description="The token expired.""#)];
     let oauth = r#"{"error":"access_denied","error_description":"Policy evaluation failed."}"#;
     let causes = r#"{"errorCode":"E0000001","errorSummary":"Api validation failed: filter","errorCauses":[{"errorSummary":"bad"}]}"#;
     for (response, message, hint) in [
-        (answer(401, &bearer, ""), "(401): invalid_token The token expired.", "OKTA_API_TOKEN"),
+        (respond(401, &bearer, ""), "(401): invalid_token The token expired.", "OKTA_API_TOKEN"),
         (
-            answer(403, &[], oauth),
+            respond(403, &[], oauth),
             "(403): access_denied Policy evaluation failed.",
             "a policy of the authorization server",
         ),
         (
-            answer(403, &[], r#"{"errorCode":"E0000006","errorSummary":"No."}"#),
+            respond(403, &[], r#"{"errorCode":"E0000006","errorSummary":"No."}"#),
             "(403): E0000006 No.",
             "an admin role",
         ),
-        (answer(403, &[], ""), "refused access (403)", "OKTA_API_TOKEN"),
-        (answer(400, &[], causes), "(400): E0000001 Api validation failed: filter (bad)", ""),
-        (answer(400, &[], r#"{"error":{"message":"x"}}"#), "refused the request (400)", ""),
+        (respond(403, &[], ""), "refused access (403)", "OKTA_API_TOKEN"),
+        (respond(400, &[], causes), "(400): E0000001 Api validation failed: filter (bad)", ""),
+        (respond(400, &[], r#"{"error":{"message":"x"}}"#), "refused the request (400)", ""),
     ] {
         let error = failure(response).await.error;
         assert!(error.to_string().contains(message), "{error}");

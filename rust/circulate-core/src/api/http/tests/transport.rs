@@ -12,42 +12,42 @@ use super::*;
 use crate::error::Status;
 
 /// A server that gives each connection these bytes and ends it; its address.
-fn server(answer: impl Into<Vec<u8>>) -> String {
-    let (listener, answer) = (TcpListener::bind(("127.0.0.1", 0)).unwrap(), answer.into());
+fn server(response: impl Into<Vec<u8>>) -> String {
+    let (listener, response) = (TcpListener::bind(("127.0.0.1", 0)).unwrap(), response.into());
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-            let (mut asked, mut piece) = (Vec::new(), [0; 1000]);
+            let (mut request, mut piece) = (Vec::new(), [0; 1000]);
             // What begins TLS has no such end.
-            while asked.first() != Some(&22) && !asked.windows(4).any(|four| four == b"\r\n\r\n") {
+            while request.first() != Some(&22) && !request.windows(4).any(|four| four == b"\r\n\r\n") {
                 match stream.read(&mut piece) {
                     Ok(0) | Err(_) => break,
-                    Ok(length) => asked.extend_from_slice(&piece[..length]),
+                    Ok(length) => request.extend_from_slice(&piece[..length]),
                 }
             }
-            let _ = stream.write_all(&answer);
+            let _ = stream.write_all(&response);
         }
     });
     format!("127.0.0.1:{}", address.port())
 }
 
-async fn ask(url: &str) -> Result<(StatusCode, http::HeaderMap, Vec<u8>)> {
+async fn get(url: &str) -> Result<(StatusCode, http::HeaderMap, Vec<u8>)> {
     let wire = ReqwestTransport::new(&Timeouts::default()).unwrap();
     let response = Transport::send(&wire, Request::get(url.parse().unwrap())).await?;
     let pieces: Vec<bytes::Bytes> = response.body.try_collect().await?;
     Ok((response.status, response.headers, pieces.concat()))
 }
 
-async fn refused(answer: impl Into<Vec<u8>>) -> Error {
-    ask(&format!("http://{}/", server(answer))).await.unwrap_err()
+async fn refused(response: impl Into<Vec<u8>>) -> Error {
+    get(&format!("http://{}/", server(response))).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn a_folded_header_line_is_read_as_one() {
-    let answer = b"HTTP/1.1 200 OK\r\nLink: </a>;\r\n rel=\"next\"\r\nContent-Length: 2\r\n\r\n[]";
-    let (_, headers, body) = ask(&format!("http://{}/", server(answer))).await.unwrap();
+    let response = b"HTTP/1.1 200 OK\r\nLink: </a>;\r\n rel=\"next\"\r\nContent-Length: 2\r\n\r\n[]";
+    let (_, headers, body) = get(&format!("http://{}/", server(response))).await.unwrap();
     let link = headers["link"].to_str().unwrap();
     assert_eq!(
         (link.split_ascii_whitespace().collect::<Vec<_>>(), &body[..]),
@@ -56,7 +56,7 @@ async fn a_folded_header_line_is_read_as_one() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_not_http_is_told_as_that_and_not_as_a_broken_connection() {
+async fn a_header_that_is_not_http_is_reported_as_that_and_not_as_a_broken_connection() {
     for line in ["Set-Cookie: a=\u{1}b", "Set-Cookie: a=\u{7f}", "Bad Name: x", ": x", "no colon"] {
         let error = refused(format!("HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 2\r\n\r\n[]")).await;
         assert!(error.to_string().contains("a header line of the response is not HTTP"), "{line}: {error}");
@@ -69,7 +69,7 @@ async fn a_header_that_is_not_http_is_told_as_that_and_not_as_a_broken_connectio
 }
 
 #[tokio::test]
-async fn what_is_not_http_at_all_is_told() {
+async fn what_is_not_http_at_all_is_reported() {
     let error = refused("SSH-2.0-OpenSSH_9.6\r\n").await;
     assert!(error.to_string().contains("the response is not HTTP"), "{error}");
     assert_eq!(error.status(), Status::Permanent);
@@ -77,16 +77,16 @@ async fn what_is_not_http_at_all_is_told() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_worth_another_try() {
-    for answer in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]"] {
-        let error = refused(answer).await;
+    for response in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]"] {
+        let error = refused(response).await;
         assert!(error.to_string().contains("the connection broke"), "{error}");
         assert_eq!(error.status(), Status::Temporary);
     }
 }
 
 #[tokio::test]
-async fn a_plain_http_server_at_an_https_address_is_told_at_once() {
-    let error = ask(&format!("https://{}/", server("HTTP/1.1 400 Bad Request\r\n\r\n"))).await.unwrap_err();
+async fn a_plain_http_server_at_an_https_address_is_reported_at_once() {
+    let error = get(&format!("https://{}/", server("HTTP/1.1 400 Bad Request\r\n\r\n"))).await.unwrap_err();
     assert!(error.to_string().contains("it does not speak TLS"), "{error}");
     assert_eq!(error.status(), Status::Permanent);
 }
@@ -95,7 +95,7 @@ async fn a_plain_http_server_at_an_https_address_is_told_at_once() {
 async fn names_of_loopback_are_not_looked_up() {
     let port = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").split_once(':').unwrap().1.to_owned();
     for host in ["localhost", "a.b.localhost", "127.0.0.1"] {
-        assert_eq!(ask(&format!("http://{host}:{port}/")).await.unwrap().2, b"[]", "{host}");
+        assert_eq!(get(&format!("http://{host}:{port}/")).await.unwrap().2, b"[]", "{host}");
     }
 }
 
@@ -110,6 +110,6 @@ async fn a_gzip_body_of_several_members_is_one() {
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Encoding: x-gzip\r\nContent-Length: {}\r\n\r\n", body.len());
     let (_, headers, read) =
-        ask(&format!("http://{}/", server([head.into_bytes(), body].concat()))).await.unwrap();
+        get(&format!("http://{}/", server([head.into_bytes(), body].concat()))).await.unwrap();
     assert_eq!((&read[..], headers.contains_key("content-length")), (&b"[1,2]"[..], false));
 }

@@ -10,16 +10,17 @@ pub(super) enum Refusal {
     ConditionFailed,
     /// Another write of the key is under way, and the request is to be retried: an upload in parts from its beginning.
     Conflict,
-    /// The upload in parts was completed or aborted before. If our own completion did so and its response was lost, the object
-    /// is there, and an upload from the beginning finds it.
+    /// The upload in parts was completed or aborted before. If our own completion did so and its response was lost, the
+    /// object is there, and an upload from the beginning finds it.
     UploadEnded,
 }
 
-/// The refusal that an error is, if it is one: 412 `PreconditionFailed`, 409 `ConditionalRequestConflict`, or `NoSuchUpload`.
+/// The refusal that an error is, if it is one: 412 `PreconditionFailed`, 409 `ConditionalRequestConflict`, or
+/// `NoSuchUpload`.
 ///
-/// See <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>. Status and
-/// code are both looked at: responses of other services than AWS's own may lack the code, and a copy or a completion may fail
-/// after its 200 was sent, when only the code says so.
+/// See <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>. Status
+/// and code are both looked at: responses of other services than AWS's own may lack the code, and a copy or a completion may
+/// fail after its 200 was sent, when only the code says so.
 pub(super) fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Refusal> {
     match (status(error), code(error)) {
         (_, Some("NoSuchUpload")) => Some(Refusal::UploadEnded),

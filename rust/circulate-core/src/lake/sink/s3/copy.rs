@@ -1,4 +1,4 @@
-//! Copies from bucket to bucket, which S3 makes by itself: what it is told to copy is what was looked at, by its entity tag,
+//! Copies from bucket to bucket, which S3 makes by itself: what it is to copy is what was looked at, by its entity tag,
 //! and nothing is overwritten.
 //!
 //! Small objects are kept with their SHA-256, so a look at both sides is enough. Of others (large ones went up in parts,
@@ -15,10 +15,10 @@ use super::{
     MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Refusal, Result, S3Bucket, SdkError, StoredObject,
     StreamExt, TryStreamExt, code, refusal, status, stream,
 };
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 use crate::lake::sink::{another, differs, missing};
 
-/// Objects above this are copied in parts. One copy takes up to 5 GB, but is answered only when it is done.
+/// Objects above this are copied in parts. One copy takes up to 5 GB, but has its response only when it is done.
 const IN_PARTS_ABOVE: u64 = 64 * 1024 * 1024;
 /// The size of a part of a copy.
 const COPIED_PART: u64 = 64 * 1024 * 1024;
@@ -33,7 +33,7 @@ struct ObjectHead {
     sha256: Option<String>,
 }
 
-/// What came of telling S3 to copy.
+/// What came of a copy that was requested of S3.
 enum CopyOutcome {
     Copied,
     /// The object was changed after we looked at it, or its key has been taken since.
@@ -43,7 +43,7 @@ enum CopyOutcome {
 impl S3Bucket {
     /// See [`Sink::copy_from`].
     pub(super) async fn copy(&self, from: &Self, known: &StoredObject) -> Result<Created> {
-        in_place(&known.key)?;
+        check_key(&known.key)?;
         let (source, target) = tokio::join!(from.look(&known.key), self.look(&known.key));
         if let Some(there) = target? {
             return self.exists(&there, known).await;
@@ -52,12 +52,12 @@ impl S3Bucket {
         if !from.is(&source, known).await? {
             return Err(differs(&known.key));
         }
-        let told = if known.bytes > IN_PARTS_ABOVE {
+        let outcome = if known.bytes > IN_PARTS_ABOVE {
             self.retrying(|| self.copy_in_parts(from, known, &source.etag)).await?
         } else {
             self.retrying(|| self.copy_whole(from, known, &source.etag)).await?
         };
-        match told {
+        match outcome {
             CopyOutcome::Copied => Ok(Created::New),
             CopyOutcome::Refused => match self.look(&known.key).await? {
                 Some(there) => self.exists(&there, known).await,
@@ -93,7 +93,7 @@ impl S3Bucket {
             .await;
         let head = match sent {
             Ok(head) => head,
-            // Answers to HEAD have no body that could tell a missing bucket from a missing object.
+            // Responses to HEAD have no body that could show whether it is the bucket or the object that is missing.
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(self.call("look at object", GET, key).failed(&error)),
         };
@@ -127,7 +127,7 @@ impl S3Bucket {
             .send()
             .await;
         match sent {
-            Ok(answer) => self.body(key, answer).await,
+            Ok(output) => self.body(key, output).await,
             Err(error) if refusal(&error) == Some(Refusal::ConditionFailed) => Err(differs(key).into()),
             Err(error) if code(&error) == Some("NoSuchKey") => Err(missing(key).into()),
             Err(error) => Err(self.call("read object", GET, key).failed(&error).into()),
@@ -157,11 +157,11 @@ impl S3Bucket {
             .set_expected_source_bucket_owner(from.options.bucket_owner.clone())
             .send()
             .await;
-        let answer = match sent {
-            Ok(answer) => answer,
+        let output = match sent {
+            Ok(output) => output,
             Err(error) => return self.refused(from, &known.key, &error),
         };
-        let stored = answer.copy_object_result.and_then(|result| hex_of(&result.checksum_sha256?));
+        let stored = output.copy_object_result.and_then(|result| hex_of(&result.checksum_sha256?));
         match stored {
             Some(sha256) if sha256 != known.sha256 => Err(differs(&known.key).into()),
             _ => Ok(CopyOutcome::Copied),
@@ -213,7 +213,7 @@ impl S3Bucket {
             .send()
             .await;
         let copied = match sent {
-            Ok(answer) => answer.copy_part_result,
+            Ok(output) => output.copy_part_result,
             Err(error) => {
                 self.refused(from, key, &error)?;
                 // A part overwrites nothing: it is the source that has changed.
@@ -259,7 +259,8 @@ fn escaped(path: &str) -> String {
     utf8_percent_encode(path, RESERVED).to_string()
 }
 
-/// A checksum as S3 writes it, in hex; `None` if it is no SHA-256 of a whole object: one of parts has their number behind it.
+/// A checksum as S3 writes it, in hex; `None` if it is not the SHA-256 of a whole object: one of parts has their number
+/// behind it.
 fn hex_of(checksum: &str) -> Option<String> {
     STANDARD.decode(checksum).ok().filter(|digest| digest.len() == 32).map(|digest| crate::hex(&digest))
 }
@@ -353,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs stand-ins for AWS: make test-rust"]
-    async fn large_objects_are_told_by_reading_them_and_copied_in_parts() {
+    async fn large_objects_are_compared_by_reading_them_and_copied_in_parts() {
         let (from, mut to) = two_buckets("MINISTACK").await;
         to.options.encryption = Some(Encryption::Aes256);
         let mut bytes = vec![7; usize::try_from(IN_PARTS_ABOVE).unwrap() + 5];
@@ -384,13 +385,13 @@ mod tests {
             let seen = from.look("x").await.unwrap().unwrap();
             from.remove("x").await.unwrap();
             from.create(object("x", "new")).await.unwrap();
-            let wanted = known(&object("x", "old"));
-            let told = to.copy_whole(&from, &wanted, &seen.etag).await;
-            assert!(matches!(told, Ok(CopyOutcome::Refused)), "{server}");
+            let stored = known(&object("x", "old"));
+            let outcome = to.copy_whole(&from, &stored, &seen.etag).await;
+            assert!(matches!(outcome, Ok(CopyOutcome::Refused)), "{server}");
             if parts {
-                let told = to.copy_in_parts(&from, &wanted, &seen.etag).await;
+                let outcome = to.copy_in_parts(&from, &stored, &seen.etag).await;
                 assert!(
-                    matches!(told, Err(AttemptError::Failed(error)) if error.kind() == ErrorKind::Mismatch)
+                    matches!(outcome, Err(AttemptError::Failed(error)) if error.kind() == ErrorKind::Mismatch)
                 );
             }
             assert_eq!(to.read("x").await.unwrap(), None, "{server}");

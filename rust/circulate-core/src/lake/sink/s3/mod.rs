@@ -28,7 +28,7 @@ use super::{BucketLocation, Created, Listed, Object, Sink, StoredObject};
 use crate::api::http::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::keys::in_place;
+use crate::lake::keys::check_key;
 
 mod conditional;
 mod copy;
@@ -39,12 +39,12 @@ use conditional::{Refusal, refusal};
 const MULTIPART_ABOVE: usize = 16 * 1024 * 1024;
 /// The size of a part; S3 allows 5 MiB to 5 GiB.
 const PART_SIZE: usize = 8 * 1024 * 1024;
-/// The most parts that S3 takes.
+/// How many parts S3 takes.
 const MAX_PARTS: usize = 10_000;
 /// Parts of one object on their way at the same time.
 const PARTS_AT_ONCE: usize = 4;
 
-/// How long a part may take to be sent, and answered; a dead connection is noticed much sooner, by its stalling.
+/// How long a part may take to be sent and to be responded to; a dead connection is noticed much sooner, by its stalling.
 const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
 /// What [`Sink::probe`] writes.
 const ABOUT: &[u8] =
@@ -85,7 +85,7 @@ impl S3Bucket {
     /// A sink below `prefix` (which may be empty) of `bucket`.
     pub fn new(aws: &Aws, bucket: &str, prefix: &str, options: S3Options) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(aws.config());
-        // Other services than AWS's own seldom answer at `bucket.host`.
+        // Other services than AWS's own are seldom at `bucket.host`.
         let other = aws.endpoint("S3").is_some_and(|endpoint| !endpoint.contains("amazonaws.com"));
         config.set_force_path_style(other.then_some(true));
         config.set_retry_partition(Some(retry_partition()));
@@ -172,7 +172,7 @@ impl S3Bucket {
             .bucket(&self.bucket)
             .key(self.key(&object.key))
             .if_none_match("*")
-            // Kept with the object, so that what is there can be told without reading it.
+            // Kept with the object, so that what is there can be compared without reading it.
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .body(object.bytes.clone().into())
             .content_type(object.content_type)
@@ -321,19 +321,19 @@ impl S3Bucket {
             .send()
             .await;
         match sent {
-            Ok(answer) => self.body(key, answer).await.map(Some),
+            Ok(output) => self.body(key, output).await.map(Some),
             Err(error) if code(&error) == Some("NoSuchKey") => Ok(None),
             Err(error) => Err(self.call("read object", GET, key).failed(&error).into()),
         }
     }
 
-    async fn body(&self, key: &str, answer: GetObjectOutput) -> Result<Bytes, AttemptError> {
-        let expected = answer.content_length.and_then(|length| u64::try_from(length).ok());
+    async fn body(&self, key: &str, output: GetObjectOutput) -> Result<Bytes, AttemptError> {
+        let expected = output.content_length.and_then(|length| u64::try_from(length).ok());
         let broken = |why: String| {
             let error = Error::new(ErrorKind::Storage, "read object", "the object did not arrive whole");
             AttemptError::Again(error.caused_by(why).with("bucket", &self.bucket).with("key", self.key(key)))
         };
-        let body = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
+        let body = output.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
         match expected {
             Some(expected) if expected != body.len() as u64 => {
                 Err(broken(format!("{} of {expected} bytes came", body.len())))
@@ -388,7 +388,7 @@ impl From<Error> for AttemptError {
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error.raw_response().map(|answer| answer.status().as_u16())
+    error.raw_response().map(|output| output.status().as_u16())
 }
 
 fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
@@ -425,7 +425,7 @@ impl Sink for S3Bucket {
 
     fn create(&self, object: Object) -> BoxFuture<'_, Result<Created>> {
         Box::pin(async move {
-            in_place(&object.key)?;
+            check_key(&object.key)?;
             if object.bytes.len() > MULTIPART_ABOVE {
                 self.retrying(|| self.upload(&object)).await
             } else {
@@ -436,7 +436,7 @@ impl Sink for S3Bucket {
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>>> {
         Box::pin(async move {
-            in_place(key)?;
+            check_key(key)?;
             self.retrying(move || self.get(key)).await
         })
     }
@@ -495,15 +495,15 @@ mod tests {
     use super::*;
     use crate::testing::{self, object, stand_in};
 
-    /// An S3 in trouble: nine times it answers these statuses to a key, or ends the connection where there is none, and then it
-    /// creates the object. Returns its URL.
+    /// An S3 in trouble: nine times it responds with these statuses to a key, or ends the connection where there is none,
+    /// and then it creates the object. Returns its URL.
     fn in_trouble(statuses: [Option<u16>; 9]) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+        let requests: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (asked, mut stream) = (Arc::clone(&asked), BufReader::new(stream.unwrap()));
+                let (requests, mut stream) = (Arc::clone(&requests), BufReader::new(stream.unwrap()));
                 std::thread::spawn(move || {
                     let (mut head, mut line) = (Vec::new(), String::new());
                     while stream.read_line(&mut line).is_ok_and(|length| length > 2) {
@@ -515,14 +515,14 @@ mod tests {
                         .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
                     let mut body = vec![0; length.unwrap_or(0)];
                     stream.read_exact(&mut body).unwrap();
-                    let mut asked = asked.lock().unwrap();
-                    let number = asked.entry(first).or_default();
+                    let mut requests = requests.lock().unwrap();
+                    let number = requests.entry(first).or_default();
                     *number += 1;
                     let status = statuses.get(*number - 1).copied().unwrap_or(Some(200));
                     let Some(status) = status else { return };
-                    let answer =
+                    let response =
                         format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                    stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                    stream.get_mut().write_all(response.as_bytes()).unwrap();
                 });
             }
         });

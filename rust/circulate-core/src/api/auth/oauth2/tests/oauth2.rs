@@ -31,9 +31,9 @@ struct Bench {
     token: AccessToken,
 }
 
-/// A client with a secret whose token endpoint gives these answers.
-fn bench(answers: impl IntoIterator<Item = ScriptedResponse>) -> Bench {
-    let (script, clock) = (Script::new(answers), ManualClock::new(NOW));
+/// A client with a secret whose token endpoint gives these responses.
+fn bench(responses: impl IntoIterator<Item = ScriptedResponse>) -> Bench {
+    let (script, clock) = (Script::new(responses), ManualClock::new(NOW));
     let tokens = Arc::new(Tokens::new(clock.clock()));
     let token = access_token(&script, &tokens, &account(&[("client_secret", CANARY)]).unwrap()).unwrap();
     Bench { script, clock, token }
@@ -74,7 +74,7 @@ impl Bench {
         self.sign().await.unwrap_err().error
     }
 
-    fn asked(&self) -> usize {
+    fn requests(&self) -> usize {
         self.script.requests.lock().unwrap().len()
     }
 
@@ -87,17 +87,17 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn one_asks_and_all_the_others_wait_for_it() {
+async fn one_requests_a_token_and_all_the_others_wait_for_it() {
     let bench = bench([grant("t1", &json!(3600)).after(Duration::from_millis(1))]);
     let signed = join_all((0..20).map(|_| bench.signed())).await;
     assert!(signed.iter().all(|header| header == "Bearer t1"));
-    assert_eq!((bench.asked(), bench.script.urls()), (1, vec![TOKEN_URL.to_owned()]));
+    assert_eq!((bench.requests(), bench.script.urls()), (1, vec![TOKEN_URL.to_owned()]));
     assert_eq!(bench.sent("scope").as_deref(), Some(SCOPE));
     assert_eq!(bench.sent("client_secret"), None, "one method in a request");
 }
 
 #[tokio::test]
-async fn a_token_is_got_anew_before_its_end_by_the_wall_clock() {
+async fn a_new_token_is_got_before_the_end_of_the_old_one_by_the_wall_clock() {
     for (expires_in, kept_s, renewed_s) in [
         (json!(3600), 3299, 3300),
         (json!("3600"), 3299, 3300),
@@ -127,7 +127,7 @@ async fn while_a_new_token_is_on_its_way_the_old_one_is_used_as_long_as_it_is_va
 }
 
 #[tokio::test]
-async fn a_valid_token_outlives_a_token_endpoint_that_is_down_and_is_not_asked_for_every_time() {
+async fn a_valid_token_outlives_a_token_endpoint_that_is_down_and_is_not_requested_every_time() {
     let bench = bench([
         grant("t1", &json!(3600)),
         refusal(503, "temporarily_unavailable"),
@@ -138,22 +138,22 @@ async fn a_valid_token_outlives_a_token_endpoint_that_is_down_and_is_not_asked_f
     bench.clock.advance(Duration::from_secs(3400));
     assert_eq!(bench.signed().await, "Bearer t1");
     assert_eq!(bench.signed().await, "Bearer t1");
-    assert_eq!(bench.asked(), 2, "put off for 10 s");
+    assert_eq!(bench.requests(), 2, "put off for 10 s");
     bench.clock.advance(Duration::from_secs(10));
     assert_eq!(bench.signed().await, "Bearer t1");
-    assert_eq!(bench.asked(), 3);
+    assert_eq!(bench.requests(), 3);
     bench.clock.advance(Duration::from_secs(190));
     let error = bench.refused().await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Status::Temporary), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_client_that_was_refused_is_not_asked_for_again_for_a_minute() {
+async fn a_client_that_was_refused_makes_no_request_for_a_minute() {
     let bench = bench([refusal(401, "invalid_client"), grant("t1", &json!(3600))]);
     let first = bench.refused().await;
     bench.clock.advance(Duration::from_secs(59));
     let again = bench.refused().await;
-    assert_eq!(bench.asked(), 1);
+    assert_eq!(bench.requests(), 1);
     assert!(again.to_string().ends_with("not requested again for 1s"), "{again}");
     assert_eq!((first.kind(), first.status()), (ErrorKind::Auth, Status::Permanent));
     assert!(again.to_string().starts_with(&first.to_string()) && again.hint_text() == first.hint_text());
@@ -163,18 +163,18 @@ async fn a_client_that_was_refused_is_not_asked_for_again_for_a_minute() {
 }
 
 #[tokio::test]
-async fn who_waited_for_a_request_that_failed_is_told_what_came_of_it_instead_of_asking_too() {
+async fn who_waited_for_a_request_that_failed_gets_its_error_instead_of_making_another() {
     let slow = |status, error| refusal(status, error).after(Duration::from_millis(1));
-    for (answer, again_after_s) in [
+    for (response, again_after_s) in [
         (slow(503, "x").header("retry-after", "30"), 30),
         (slow(429, "x").quota(100, 0, 29), 30),
         (slow(500, "x"), 0),
         (slow(400, "invalid_scope"), 0),
     ] {
-        let bench = bench([answer, grant("t1", &json!(3600))]);
+        let bench = bench([response, grant("t1", &json!(3600))]);
         let failed = join_all((0..8).map(|_| bench.sign())).await;
         assert!(failed.iter().all(Result::is_err));
-        assert_eq!(bench.asked(), 1, "a told wait is kept to by all");
+        assert_eq!(bench.requests(), 1, "a wait that was named is kept to by all");
         if again_after_s > 0 {
             bench.clock.advance(Duration::from_secs(again_after_s - 1));
             assert!(bench.refused().await.to_string().contains("not requested again for 1s"));
@@ -186,29 +186,30 @@ async fn who_waited_for_a_request_that_failed_is_told_what_came_of_it_instead_of
 
 #[tokio::test]
 async fn whatever_goes_wrong_at_the_token_endpoint_a_valid_token_is_used_on() {
-    for answer in [refusal(401, "invalid_client"), ScriptedResponse::new(200, "<html>"), refusal(404, "x")] {
-        let bench = bench([grant("t1", &json!(3600)), answer]);
+    for response in [refusal(401, "invalid_client"), ScriptedResponse::new(200, "<html>"), refusal(404, "x")]
+    {
+        let bench = bench([grant("t1", &json!(3600)), response]);
         bench.signed().await;
         bench.clock.advance(Duration::from_secs(3400));
         assert_eq!(bench.signed().await, "Bearer t1");
         assert_eq!(bench.signed().await, "Bearer t1");
-        assert_eq!(bench.asked(), 2);
+        assert_eq!(bench.requests(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_token_for_less_than_was_asked_for_is_told() {
+async fn a_token_for_less_than_was_requested_is_reported() {
     let body = json!({"access_token": "t1", "token_type": "Bearer", "scope": "okta.apps.manage openid"});
     let error = bench([ScriptedResponse::new(200, body.to_string())]).refused().await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
     assert!(error.to_string().contains("without the scope okta.users.read"), "{error}");
-    let untold = ScriptedResponse::new(200, r#"{"access_token":"t1","token_type":"bearer","scope":""}"#);
-    assert_eq!(bench([untold]).signed().await, "Bearer t1");
+    let unnamed = ScriptedResponse::new(200, r#"{"access_token":"t1","token_type":"bearer","scope":""}"#);
+    assert_eq!(bench([unnamed]).signed().await, "Bearer t1");
 }
 
 #[tokio::test]
 async fn what_may_go_away_is_left_to_the_one_retry_loop() {
-    for (answer, kind, verdict) in [
+    for (response, kind, verdict) in [
         (refusal(500, "server_error"), ErrorKind::Api, RetryDecision::Backoff),
         (
             refusal(503, "x").header("retry-after", "7"),
@@ -247,15 +248,15 @@ async fn what_may_go_away_is_left_to_the_one_retry_loop() {
             RetryDecision::Fail,
         ),
     ] {
-        let bench = bench([answer.clone()]);
+        let bench = bench([response.clone()]);
         let failure = bench.sign().await.unwrap_err();
         assert_eq!(
             (failure.error.kind(), failure.verdict),
             (kind, verdict),
-            "{answer:?}: {:?}",
+            "{response:?}: {:?}",
             failure.error
         );
-        assert_eq!(bench.asked(), 1, "{answer:?}");
+        assert_eq!(bench.requests(), 1, "{response:?}");
         assert!(!format!("{:?}", failure.error).contains("evil"));
     }
 }
@@ -267,7 +268,7 @@ async fn a_refused_token_is_forgotten_once_by_all_who_used_it() {
     assert!(bench.token.renew(&one).await.unwrap());
     assert_eq!(bench.signed().await, "Bearer t2");
     assert!(bench.token.renew(&other).await.unwrap());
-    assert_eq!((bench.signed().await.as_str(), bench.asked()), ("Bearer t2", 2));
+    assert_eq!((bench.signed().await.as_str(), bench.requests()), ("Bearer t2", 2));
 }
 
 #[tokio::test]
@@ -290,8 +291,8 @@ async fn a_server_that_wants_proof_gets_it_with_its_nonce() {
     let bench = bench([refusal(400, "invalid_dpop_proof"), nonce, bound]);
     let headers = bench.sign().await.unwrap();
     assert_eq!(headers[AUTHORIZATION], "DPoP t1");
-    let asked = bench.script.requests.lock().unwrap();
-    let proofs: Vec<_> = asked.iter().map(|request| request.headers.get(DPOP).map(claims)).collect();
+    let sent = bench.script.requests.lock().unwrap();
+    let proofs: Vec<_> = sent.iter().map(|request| request.headers.get(DPOP).map(claims)).collect();
     assert_eq!(proofs[0], None);
     assert_eq!(proofs[1].as_ref().unwrap().get("nonce"), None);
     let proof = proofs[2].as_ref().unwrap();
@@ -332,7 +333,7 @@ async fn proof_is_sent_however_the_server_says_that_it_wants_it() {
     }
     let bench = bench([says(400, "invalid_grant", "No such user.")]);
     bench.refused().await;
-    assert_eq!(bench.asked(), 1, "that is not about a proof");
+    assert_eq!(bench.requests(), 1, "that is not about a proof");
 }
 
 #[tokio::test]
@@ -363,8 +364,8 @@ async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
         ScriptedResponse::new(401, "").header("www-authenticate", challenge).header("dpop-nonce", nonce)
     };
     let page = || ScriptedResponse::new(200, "[]").header("dpop-nonce", "later");
-    // The token endpoint and the API are one script: what is asked for comes in this order.
-    for (answers, done, asked) in [
+    // The token endpoint and the API are one script: requests come in this order.
+    for (responses, done, requests) in [
         (vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), page(), page()], true, 5),
         (vec![grant("t1", &json!(3600)), wants("n1"), bound("t2"), wants("n2"), page(), page()], true, 6),
         (
@@ -373,7 +374,7 @@ async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
             6,
         ),
     ] {
-        let bench = bench(answers);
+        let bench = bench(responses);
         let (source, account) = (okta("users").source, account(&[("client_secret", CANARY)]).unwrap());
         let connection = crate::testing::connection(&source, Arc::clone(&bench.script) as _);
         let retry = crate::api::http::Retry::new(
@@ -399,10 +400,10 @@ async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
             outcome = outcome.and(client.fetch(&mut request, |_| async { Ok(()) }).await);
         }
         assert_eq!(outcome.is_ok(), done, "{outcome:?}");
-        assert_eq!(script.urls().len(), asked);
+        assert_eq!(script.urls().len(), requests);
         let sent = script.requests.lock().unwrap();
         if done {
-            let last = claims(&sent[asked - 1].headers[DPOP]);
+            let last = claims(&sent[requests - 1].headers[DPOP]);
             assert_eq!(last["nonce"], "later", "a success may bring the next one");
         } else {
             assert!(outcome.unwrap_err().to_string().contains("use_dpop_nonce"));
@@ -415,13 +416,13 @@ async fn what_goes_away_by_itself_says_nothing_of_the_client() {
     for status in [429, 500, 503, 520] {
         let bench = bench([refusal(status, "invalid_client"), grant("t1", &json!(3600))]);
         assert_eq!(bench.refused().await.status(), Status::Temporary, "{status}");
-        assert_eq!(bench.asked(), 1, "{status}");
+        assert_eq!(bench.requests(), 1, "{status}");
         assert_eq!(bench.signed().await, "Bearer t1", "{status}: it is asked again at once");
     }
 }
 
 #[tokio::test]
-async fn an_error_with_a_good_status_is_told_as_the_refusal_that_it_is() {
+async fn an_error_with_a_good_status_is_reported_as_the_refusal_that_it_is() {
     let error = bench([refusal(200, "invalid_scope")]).refused().await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Auth, Status::Permanent));
     assert!(error.to_string().contains("Okta gave no access token (200): invalid_scope No."), "{error}");
@@ -436,8 +437,8 @@ async fn refusals_that_go_on_end() {
     let bench = bench([nonce("n1"), nonce("n2"), nonce("n3"), nonce("n4")]);
     let error = bench.refused().await;
     assert!(error.to_string().contains("use_dpop_nonce"), "{error}");
-    assert_eq!(error.answer(), None, "it is no answer of the API");
-    assert!(bench.asked() <= 3);
+    assert_eq!(error.response(), None, "it is not a response of the API");
+    assert!(bench.requests() <= 3);
 }
 
 #[tokio::test]
@@ -532,7 +533,7 @@ fn a_token_url_of_a_setting_must_be_on_the_apis_own_host() {
 }
 
 #[tokio::test]
-async fn a_secret_is_hidden_in_every_form_in_which_an_answer_might_hold_it() {
+async fn a_secret_is_hidden_in_every_form_in_which_a_response_might_hold_it() {
     let secret = "z/tZ9 canary:X2+8%=";
     let forms = ["z%2FtZ9+canary%3AX2%2B8%25%3D", "z%2FtZ9%20canary%3AX2%2B8%25%3D", secret];
     for form in forms {

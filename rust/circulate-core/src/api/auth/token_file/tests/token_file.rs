@@ -71,7 +71,7 @@ fn what_others_could_have_put_there_is_refused() {
     folder.write(&token("okta-read", CANARY)).unwrap();
     let path = parent.path().join("circulate/okta-read.token.json");
     let whole = std::fs::read(&path).unwrap();
-    let told = || {
+    let shown = || {
         let error = folder.read("okta-read").unwrap_err();
         assert!(!format!("{error:?}").contains(CANARY));
         error.to_string()
@@ -85,24 +85,24 @@ fn what_others_could_have_put_there_is_refused() {
         let mut changed: Value = serde_json::from_slice(&whole).unwrap();
         changed.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         std::fs::write(&path, changed.to_string()).unwrap();
-        assert!(told().contains(part), "{change}: {}", told());
+        assert!(shown().contains(part), "{change}: {}", shown());
     }
     std::fs::write(&path, vec![b' '; 300_000]).unwrap();
-    assert!(told().contains("larger than a token file can be"));
+    assert!(shown().contains("larger than a token file can be"));
     std::fs::write(&path, &whole).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(told().contains("can be read by others"));
+    assert!(shown().contains("can be read by others"));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     if rustix::process::geteuid().is_root() {
         rustix::fs::chown(&path, Some(rustix::fs::Uid::from_raw(1)), None).unwrap();
-        assert!(told().contains("belongs to somebody else"));
+        assert!(shown().contains("belongs to somebody else"));
         rustix::fs::chown(&path, Some(rustix::fs::Uid::ROOT), None).unwrap();
     }
     let elsewhere = parent.path().join("elsewhere");
     std::fs::rename(&path, &elsewhere).unwrap();
     std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o600)).unwrap();
     symlink(&elsewhere, &path).unwrap();
-    assert!(told().contains("is a link"));
+    assert!(shown().contains("is a link"));
     folder.write(&token("okta-read", "t2")).unwrap();
     assert!(!std::fs::symlink_metadata(&path).unwrap().is_symlink(), "a link is replaced, not followed");
     assert_eq!(std::fs::read(&elsewhere).unwrap(), whole);
@@ -112,7 +112,7 @@ fn what_others_could_have_put_there_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_could_have_made_is_neither_read_nor_asked() {
+async fn what_somebody_else_could_have_made_is_neither_read_nor_requested() {
     let ((parent, folder), clock) = (folder(), ManualClock::new(NOW));
     folder.write(&token("okta-read", "t1")).unwrap();
     let path = parent.path().join("circulate");
@@ -168,7 +168,7 @@ fn what_is_left_of_a_life_before_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn no_room_is_told_and_leaves_the_file_before() {
+fn no_room_is_reported_and_leaves_the_file_before() {
     let (parent, folder) = folder();
     folder.write(&token("okta-read", "t1")).unwrap();
     // As if nothing could be written any more; root may write anywhere, so the folder becomes a file.
@@ -191,20 +191,20 @@ async fn signed(reader: &FileToken) -> Result<HeaderMap> {
     Ok(request.headers)
 }
 
-/// Answers one question at the socket of `folder`, after doing `first`.
-async fn answering(folder: &TokenFolder, answer: Value, first: impl FnOnce()) -> Value {
+/// Responds to one request at the socket of `folder`, after doing `first`.
+async fn responding(folder: &TokenFolder, response: Value, first: impl FnOnce()) -> Value {
     let listener = UnixListener::bind(folder.socket()).unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     stream.read_line(&mut line).await.unwrap();
     first();
-    stream.write_all(answer.to_string().as_bytes()).await.unwrap();
+    stream.write_all(response.to_string().as_bytes()).await.unwrap();
     serde_json::from_str(&line).unwrap()
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_asked_for() {
+async fn a_token_that_has_ended_is_requested() {
     let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
     folder.write(&token("okta-read", "t1")).unwrap();
     let reader = reader(&folder, &clock);
@@ -212,7 +212,7 @@ async fn a_token_that_has_ended_is_asked_for() {
     clock.advance(Duration::from_hours(1));
     let renewed = TokenFile { expires_at: token("", "").expires_at + 3600, ..token("okta-read", "t2") };
     let write = || folder.write(&renewed).unwrap();
-    let (question, headers) = tokio::join!(answering(&folder, json!({}), write), signed(&reader));
+    let (question, headers) = tokio::join!(responding(&folder, json!({}), write), signed(&reader));
     assert_eq!(question, json!({"profile": "okta-read", "refused": null}));
     assert_eq!(headers.unwrap()["authorization"], "Bearer t2");
 }
@@ -224,7 +224,7 @@ async fn a_token_that_the_api_refused_is_renewed_and_named_by_its_digest() {
     let reader = reader(&folder, &clock);
     let refused = signed(&reader).await.unwrap();
     let write = || folder.write(&token("okta-read", "t2")).unwrap();
-    let (question, renewed) = tokio::join!(answering(&folder, json!({}), write), reader.renew(&refused));
+    let (question, renewed) = tokio::join!(responding(&folder, json!({}), write), reader.renew(&refused));
     assert!(renewed.unwrap());
     assert_eq!(question["refused"], token("", CANARY).digest());
     assert!(!question.to_string().contains(CANARY));
@@ -232,7 +232,7 @@ async fn a_token_that_the_api_refused_is_renewed_and_named_by_its_digest() {
     std::fs::remove_file(folder.socket()).unwrap();
     let refused = signed(&reader).await.unwrap();
     let no = json!({"error": "Okta gave no access token (401)"});
-    let (_, renewed) = tokio::join!(answering(&folder, no, || ()), reader.renew(&refused));
+    let (_, renewed) = tokio::join!(responding(&folder, no, || ()), reader.renew(&refused));
     let error = renewed.unwrap_err();
     assert!(
         error.to_string().contains("of the profile `okta-read`: Okta gave no access token (401)"),
@@ -241,7 +241,7 @@ async fn a_token_that_the_api_refused_is_renewed_and_named_by_its_digest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_finds_nobody_to_ask_waits_a_little_for_the_file_and_then_says_so() {
+async fn who_finds_no_extension_waits_a_little_for_the_file_and_then_says_so() {
     let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
     let reader = reader(&folder, &clock);
     let began = tokio::time::Instant::now();
@@ -341,9 +341,9 @@ async fn a_reader_tries_again_later_if_there_may_be_a_token_then() {
     for retryable in [false, true] {
         let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
         folder.secure().unwrap();
-        let answer = json!({"error": "no answer", "retryable": retryable});
+        let response = json!({"error": "no answer", "retryable": retryable});
         let reader = reader(&folder, &clock);
-        let (_, headers) = tokio::join!(answering(&folder, answer, || ()), signed(&reader));
+        let (_, headers) = tokio::join!(responding(&folder, response, || ()), signed(&reader));
         assert_eq!(headers.unwrap_err().status() == Status::Temporary, retryable);
     }
 }

@@ -8,9 +8,9 @@ use tokio::net::UnixStream;
 
 use super::TokenFolder;
 
-/// How long an answer may take. The token endpoint is asked meanwhile.
+/// How long a response may take: the token endpoint is requested meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
-const MAX_ANSWER: u64 = 64 * 1024;
+const MAX_RESPONSE: u64 = 64 * 1024;
 
 #[derive(Serialize)]
 struct Question<'q> {
@@ -28,34 +28,44 @@ struct ExtensionResponse {
     retryable: bool,
 }
 
-/// What came of it.
-pub(super) enum Asked {
+/// What came of a request.
+pub(super) enum ExtensionOutcome {
     /// The file is as new as it can be.
     Written,
     /// There is no other token, and why; and whether there may be one a little later.
     Refused(String, bool),
-    /// Nobody is there to ask.
-    NoAuth,
+    /// There is no extension.
+    Absent,
 }
 
-/// Asks for a token of `profile`, other than the one that was `refused`.
-pub(super) async fn ask(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> Asked {
+/// Requests a token of `profile`, other than the one that was `refused`.
+pub(super) async fn request_token(
+    folder: &TokenFolder,
+    profile: &str,
+    refused: Option<&str>,
+) -> ExtensionOutcome {
     if !folder.is_ours() {
-        return Asked::NoAuth;
+        return ExtensionOutcome::Absent;
     }
     match tokio::time::timeout(PATIENCE, exchange(folder, profile, refused)).await {
-        Ok(asked) => asked.unwrap_or(Asked::NoAuth),
-        Err(_) => Asked::Refused(format!("no response within {} s", PATIENCE.as_secs()), true),
+        Ok(outcome) => outcome.unwrap_or(ExtensionOutcome::Absent),
+        Err(_) => ExtensionOutcome::Refused(format!("no response within {} s", PATIENCE.as_secs()), true),
     }
 }
 
-async fn exchange(folder: &TokenFolder, profile: &str, refused: Option<&str>) -> std::io::Result<Asked> {
+async fn exchange(
+    folder: &TokenFolder,
+    profile: &str,
+    refused: Option<&str>,
+) -> std::io::Result<ExtensionOutcome> {
     let mut stream = UnixStream::connect(folder.socket()).await?;
     let mut line = serde_json::to_vec(&Question { profile, refused })?;
     line.push(b'\n');
     stream.write_all(&line).await?;
     let mut text = Vec::new();
-    (&mut stream).take(MAX_ANSWER).read_to_end(&mut text).await?;
-    let answer: ExtensionResponse = serde_json::from_slice(&text)?;
-    Ok(answer.error.map_or(Asked::Written, |why| Asked::Refused(why, answer.retryable)))
+    (&mut stream).take(MAX_RESPONSE).read_to_end(&mut text).await?;
+    let response: ExtensionResponse = serde_json::from_slice(&text)?;
+    Ok(response
+        .error
+        .map_or(ExtensionOutcome::Written, |why| ExtensionOutcome::Refused(why, response.retryable)))
 }

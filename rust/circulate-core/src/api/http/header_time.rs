@@ -8,13 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::TimeForm;
 
-/// The longest wait: whatever a header says, the API is asked again after a day.
-pub(super) const MAX_TOLD_WAIT: Duration = Duration::from_hours(24);
+/// The longest wait: whatever a header says, the next request is sent after a day.
+pub(super) const MAX_HEADER_WAIT: Duration = Duration::from_hours(24);
 /// How far a time may lie before the response that names it; the clocks of a gateway and of what is behind it differ.
 const LATE_BY: SignedDuration = SignedDuration::from_mins(1);
 /// Added to the wait until a time, since it and `Date` are in whole seconds.
 const MARGIN: Duration = Duration::from_secs(1);
-/// A number below this is no time since 1970 but seconds from now: as a time it would lie in 1973.
+/// A number below this is seconds from now, not a time since 1970: as such it would lie in 1973.
 const LEAST_EPOCH: f64 = 1e8;
 /// Epoch times in milliseconds, microseconds and nanoseconds begin here.
 const FINER_EPOCHS: [(f64, f64); 3] = [(1e17, 1e9), (1e14, 1e6), (1e11, 1e3)];
@@ -22,14 +22,14 @@ const FINER_EPOCHS: [(f64, f64); 3] = [(1e17, 1e9), (1e14, 1e6), (1e11, 1e3)];
 /// How long to wait, of a header's `text`; never longer than a day. `date` is the time of the response by the server's
 /// clock: a point in time is reached by that clock, not by ours.
 ///
-/// Read are seconds (also fractions, and negative ones, which are no wait), a number with a unit (`13s`, `250ms`, `6m0s`,
+/// Read are seconds (also fractions, and negative ones, which mean no wait), a number with a unit (`13s`, `250ms`, `6m0s`,
 /// `PT1M`), epoch seconds, milliseconds and finer, RFC 3339, and HTTP dates in all three forms of RFC 9110, section 5.6.7. A
 /// number may be an epoch time or seconds from now as `form` says. With `auto` it is seconds from now if it is too small for
 /// an epoch time: one that lay before `Date` would be over.
 ///
 /// `None` is for a text that says none of these, a point in time of a response without `Date`, and one that lies before its
 /// response: the caller falls back to a wait of its own.
-pub(super) fn told_wait(text: &str, form: TimeForm, date: Option<Timestamp>) -> Option<Duration> {
+pub(super) fn header_wait(text: &str, form: TimeForm, date: Option<Timestamp>) -> Option<Duration> {
     let text = text.trim();
     let wait = match text.parse::<f64>() {
         Ok(number) => match form {
@@ -42,10 +42,10 @@ pub(super) fn told_wait(text: &str, form: TimeForm, date: Option<Timestamp>) -> 
             None => seconds(text.parse::<SignedDuration>().ok()?.as_secs_f64()),
         },
     };
-    Some(wait.min(MAX_TOLD_WAIT))
+    Some(wait.min(MAX_HEADER_WAIT))
 }
 
-/// A length of time; what is negative is over, what is too long is bounded by the caller. NaN is no wait.
+/// A length of time; what is negative is over, what is too long is bounded by the caller. NaN means no wait.
 fn seconds(number: f64) -> Duration {
     if number.is_nan() || number <= 0.0 {
         return Duration::ZERO;
@@ -86,7 +86,7 @@ mod tests {
 
     fn wait(text: &str, form: TimeForm) -> Option<f64> {
         let date = Timestamp::from_second(NOW).unwrap();
-        told_wait(text, form, Some(date)).map(|wait| wait.as_secs_f64())
+        header_wait(text, form, Some(date)).map(|wait| wait.as_secs_f64())
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
             ("Sunday, 22-Nov-26 05:30:09 GMT", 10.0),
             ("Sun Nov 22 05:30:09 2026", 10.0),
             ("Sun, 22 Nov 2026 06:30:09 +0100", 10.0),
-            // A moment ago, by a clock that is a little behind.
+            // Just before, by a clock that is a little behind.
             ("1795325399", 1.0),
         ] {
             let read = wait(text, TimeForm::Auto).unwrap_or_else(|| panic!("{text}"));
@@ -144,9 +144,9 @@ mod tests {
             assert_eq!(wait(text, TimeForm::Auto), None, "{text}");
         }
         for text in ["1795325409", "Sun, 22 Nov 2026 05:30:09 GMT"] {
-            assert_eq!(told_wait(text, TimeForm::Auto, None), None, "there is no `Date` to go by: {text}");
+            assert_eq!(header_wait(text, TimeForm::Auto, None), None, "there is no `Date` to go by: {text}");
         }
-        assert_eq!(told_wait("57", TimeForm::Auto, None), Some(Duration::from_secs(57)));
+        assert_eq!(header_wait("57", TimeForm::Auto, None), Some(Duration::from_secs(57)));
     }
 
     proptest! {
@@ -155,7 +155,7 @@ mod tests {
             let date = date.map(|seconds| Timestamp::from_second(i64::from(seconds)).unwrap());
             for form in [TimeForm::At, TimeForm::After, TimeForm::Auto] {
                 for text in [text.clone(), number.to_string(), format!("{number}s"), format!("{number:e}")] {
-                    prop_assert!(told_wait(&text, form, date).is_none_or(|wait| wait <= MAX_TOLD_WAIT));
+                    prop_assert!(header_wait(&text, form, date).is_none_or(|wait| wait <= MAX_HEADER_WAIT));
                 }
             }
         }

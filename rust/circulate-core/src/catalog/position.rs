@@ -1,4 +1,4 @@
-//! Where something stands in a YAML file, and showing it there.
+//! Where something stands in a YAML file, and how that is shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,13 +19,14 @@ pub(super) fn find(text: &str, path: &[String]) -> Option<Location> {
     Some(node.referenced)
 }
 
-/// `message` after its place, with the line it is about and a mark under it.
-pub(super) fn show(message: &str, file: &Path, text: &str, place: Option<Location>) -> String {
+/// `message` after its location, with the line it is about and a mark under it.
+pub(super) fn show(message: &str, file: &Path, text: &str, location: Option<Location>) -> String {
     let file = file.display();
-    let Some((place, line)) = place.and_then(|place| Some((place, line_at(text, place)?))) else {
+    let Some((location, line)) = location.and_then(|location| Some((location, line_at(text, location)?)))
+    else {
         return format!("{file}: {message}");
     };
-    let (number, column) = (place.line(), place.column());
+    let (number, column) = (location.line(), location.column());
     let gutter = " ".repeat(number.to_string().len());
     let indent: String = line.chars().take(usize::try_from(column - 1).unwrap_or(0)).map(blank).collect();
     format!("{file}:{number}:{column}: {message}\n{gutter} |\n{number} | {line}\n{gutter} | {indent}^")
@@ -36,9 +37,9 @@ fn blank(above: char) -> char {
     if above == '\t' { '\t' } else { ' ' }
 }
 
-fn line_at(text: &str, place: Location) -> Option<&str> {
-    let index = usize::try_from(place.line().checked_sub(1)?).ok()?;
-    text.lines().nth(index).filter(|_| place.column() > 0)
+fn line_at(text: &str, location: Location) -> Option<&str> {
+    let index = usize::try_from(location.line().checked_sub(1)?).ok()?;
+    text.lines().nth(index).filter(|_| location.column() > 0)
 }
 
 /// The members of a mapping, or the items of a list by their number; of anything else none.

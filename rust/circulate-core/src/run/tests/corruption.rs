@@ -1,4 +1,4 @@
-//! Responses that were damaged on their way: whatever becomes of one, a run that says it is complete has every record, and
+//! Responses that were corrupted on their way: whatever becomes of one, a run that says it is complete has every record, and
 //! no secret that came back shows.
 
 use std::collections::BTreeSet;
@@ -13,17 +13,17 @@ use super::*;
 use crate::catalog::{Definition, PageSize, PaginatorSpec, Pointer};
 use crate::testing::{CANARY, Lake, ScriptedResponse, Server, okta};
 
-/// The most records of a page.
+/// The record limit of a page.
 const CAP: usize = 20;
 
 /// A list whose next pages are named by a link in a header, or in the body. It refuses a cursor that it did not give.
-struct DamagedApi {
+struct Api {
     items: usize,
     in_body: bool,
     given: Mutex<BTreeSet<String>>,
 }
 
-impl DamagedApi {
+impl Api {
     fn respond(&self, url: &Url) -> ScriptedResponse {
         let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
         let size = value("limit").and_then(|size| size.parse().ok()).unwrap_or(CAP).clamp(1, CAP);
@@ -42,10 +42,10 @@ impl DamagedApi {
             format!("https://acme.okta.com/api/v1/users?limit={size}&after={cursor}")
         });
         let body = if self.in_body { json!({"items": items, "next": next}) } else { json!(items) };
-        let answer = ScriptedResponse::new(200, body.to_string()).quota(600, 599, 30);
+        let response = ScriptedResponse::new(200, body.to_string()).quota(600, 599, 30);
         match next.filter(|_| !self.in_body) {
-            Some(next) => answer.next(&next),
-            None => answer,
+            Some(next) => response.next(&next),
+            None => response,
         }
     }
 
@@ -87,27 +87,27 @@ impl Edit {
 
 /// What becomes of a response.
 #[derive(Debug, Clone)]
-enum Damage {
+enum Corruption {
     Body(Edit, usize),
     Line(&'static str, Edit, usize),
     /// It has this line in place of its own.
     Other(&'static str, Vec<u8>),
     Lost(&'static str),
-    /// Some proxy answers. With 200 or 203 a whole page of it would be as good as the server's own.
+    /// Some proxy responds. With 200 or 203 a whole page of it would be as good as the server's own.
     Status(u16, Vec<u8>),
 }
 
-impl Damage {
-    fn apply(&self, answer: ScriptedResponse) -> ScriptedResponse {
+impl Corruption {
+    fn apply(&self, response: ScriptedResponse) -> ScriptedResponse {
         match self {
-            Self::Body(edit, at) => answer.with_body(|body| edit.apply(body, *at)),
+            Self::Body(edit, at) => response.with_body(|body| edit.apply(body, *at)),
             Self::Line(name, edit, at) => {
-                let Some(mut line) = answer.line(name).map(<[u8]>::to_vec) else { return answer };
+                let Some(mut line) = response.line(name).map(<[u8]>::to_vec) else { return response };
                 edit.apply(&mut line, *at);
-                answer.without(name).octets(name, &line)
+                response.without(name).octets(name, &line)
             }
-            Self::Other(name, line) => answer.without(name).octets(name, line),
-            Self::Lost(name) => answer.without(name),
+            Self::Other(name, line) => response.without(name).octets(name, line),
+            Self::Lost(name) => response.without(name),
             Self::Status(status, body) => ScriptedResponse::new(*status, body.clone())
                 .octets("www-authenticate", body)
                 .octets("location", body),
@@ -115,7 +115,7 @@ impl Damage {
     }
 }
 
-fn damages() -> impl Strategy<Value = Damage> {
+fn corruptions() -> impl Strategy<Value = Corruption> {
     let edit = prop_oneof![
         any::<u8>().prop_map(Edit::Replace),
         any::<u8>().prop_map(Edit::Insert),
@@ -138,27 +138,27 @@ fn damages() -> impl Strategy<Value = Damage> {
     ];
     let status = prop_oneof![prop::sample::select(vec![202_u16, 204, 205, 206]), 300_u16..600];
     prop_oneof![
-        3 => (edit.clone(), any::<usize>()).prop_map(|(edit, at)| Damage::Body(edit, at)),
-        3 => (sent.clone(), edit, any::<usize>()).prop_map(|(name, edit, at)| Damage::Line(name, edit, at)),
-        2 => (others, octets.clone()).prop_map(|(name, octets)| Damage::Other(name, octets)),
-        1 => sent.prop_map(Damage::Lost),
-        2 => (status, octets).prop_map(|(status, octets)| Damage::Status(status, octets)),
+        3 => (edit.clone(), any::<usize>()).prop_map(|(edit, at)| Corruption::Body(edit, at)),
+        3 => (sent.clone(), edit, any::<usize>()).prop_map(|(name, edit, at)| Corruption::Line(name, edit, at)),
+        2 => (others, octets.clone()).prop_map(|(name, octets)| Corruption::Other(name, octets)),
+        1 => sent.prop_map(Corruption::Lost),
+        2 => (status, octets).prop_map(|(status, octets)| Corruption::Status(status, octets)),
     ]
 }
 
-/// Pulls while the response number `at` is damaged. What came of it, and what a person or the lake could show of it.
+/// Pulls while the response number `at` is corrupt. What came of it, and what a person or the lake could show of it.
 async fn pulled(
     lake: &Lake,
-    api: DamagedApi,
+    api: Api,
     limit: u32,
     at: usize,
-    damage: Damage,
+    corruption: Corruption,
 ) -> [(Verdict, BTreeSet<String>); 2] {
     let (definition, seen) = (api.definition(limit), Arc::new(AtomicUsize::new(0)));
     let sent = Arc::clone(&seen);
     let server = Server::new(move |url| {
-        let answer = api.respond(url);
-        if seen.fetch_add(1, Ordering::SeqCst) == at { damage.apply(answer) } else { answer }
+        let response = api.respond(url);
+        if seen.fetch_add(1, Ordering::SeqCst) == at { corruption.apply(response) } else { response }
     });
     let mut ends = Vec::new();
     for _ in 0..2 {
@@ -170,13 +170,13 @@ async fn pulled(
         let mut ids = BTreeSet::new();
         if let Some(manifest) = &outcome.report.manifest {
             for record in lake.records(manifest).await {
-                // Damage to a text inside a record shows nowhere; the record is there all the same.
+                // A corrupt text inside a record shows nowhere; the record is there all the same.
                 let record: Value = serde_json::from_str(&record).unwrap();
                 ids.extend(record.as_object().unwrap().values().map(Value::to_string));
             }
         }
         ends.push((outcome.report.status, ids));
-        // The next pull meets no damage.
+        // The next pull meets no corrupt response.
         sent.store(at + 1, Ordering::SeqCst);
     }
     ends.try_into().unwrap()
@@ -184,18 +184,18 @@ async fn pulled(
 
 proptest! {
     #[test]
-    fn no_damage_to_a_response_makes_a_run_complete_with_records_missing(
+    fn no_corruption_of_a_response_makes_a_run_complete_with_records_missing(
         items in 1_usize..60,
         in_body in any::<bool>(),
         full in any::<bool>(),
         at in 0_usize..5,
-        damage in damages(),
+        corruption in corruptions(),
     ) {
-        let api = DamagedApi { items, in_body, given: Mutex::default() };
+        let api = Api { items, in_body, given: Mutex::default() };
         // Behind the first page only a full one is requested again.
         let (limit, at) = if full { (20, at) } else { (100, 0) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let [first, then] = runtime.block_on(pulled(&Lake::default(), api, limit, at, damage));
+        let [first, then] = runtime.block_on(pulled(&Lake::default(), api, limit, at, corruption));
         let has_all = |ids: &BTreeSet<String>| (0..items).all(|id| ids.contains(&format!("\"u{id}\"")));
         prop_assert!(first.0 != Verdict::Complete || has_all(&first.1), "{first:?}");
         prop_assert!(then.0 == Verdict::Complete && has_all(&then.1), "the next pull: {then:?}");
