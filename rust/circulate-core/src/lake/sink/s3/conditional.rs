@@ -1,10 +1,14 @@
 //! How S3 refuses conditional requests.
 
-use super::{HttpResponse, ProvideErrorMetadata, SdkError, code, status};
+use aws_sdk_s3::error::SdkError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::bucket::{code, status};
 
 /// Why S3 refused a conditional request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum ConditionalError {
     /// The condition does not hold: the key is taken (`If-None-Match`), or the source was changed (`If-Match`). A retry of a
     /// write whose first response was lost gets this too, so the object that is there may be our own.
     ConditionFailed,
@@ -15,17 +19,19 @@ pub(super) enum Refusal {
     UploadEnded,
 }
 
-/// The refusal that an error is, if it is one: 412 `PreconditionFailed`, 409 `ConditionalRequestConflict`, or
+/// The conditional error that an error is, if it is one: 412 `PreconditionFailed`, 409 `ConditionalRequestConflict`, or
 /// `NoSuchUpload`.
 ///
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>. Status
 /// and code are both looked at: responses of other services than AWS's own may lack the code, and a copy or a completion may
 /// fail after its 200 was sent, when only the code says so.
-pub(super) fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Refusal> {
+pub(super) fn conditional_error<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> Option<ConditionalError> {
     match (status(error), code(error)) {
-        (_, Some("NoSuchUpload")) => Some(Refusal::UploadEnded),
-        (Some(412), _) | (_, Some("PreconditionFailed")) => Some(Refusal::ConditionFailed),
-        (Some(409), _) | (_, Some("ConditionalRequestConflict")) => Some(Refusal::Conflict),
+        (_, Some("NoSuchUpload")) => Some(ConditionalError::UploadEnded),
+        (Some(412), _) | (_, Some("PreconditionFailed")) => Some(ConditionalError::ConditionFailed),
+        (Some(409), _) | (_, Some("ConditionalRequestConflict")) => Some(ConditionalError::Conflict),
         _ => None,
     }
 }
@@ -37,13 +43,13 @@ mod tests {
 
     use super::*;
 
-    fn refused(status: u16, code: Option<&str>) -> Option<Refusal> {
+    fn refused(status: u16, code: Option<&str>) -> Option<ConditionalError> {
         let error = match code {
             Some(code) => ErrorMetadata::builder().code(code),
             None => ErrorMetadata::builder(),
         };
         let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
-        refusal(&SdkError::service_error(error.build(), response))
+        conditional_error(&SdkError::service_error(error.build(), response))
     }
 
     #[test]
@@ -54,7 +60,7 @@ mod tests {
             (412, Some("Other")),
             (200, Some("PreconditionFailed")),
         ] {
-            assert_eq!(refused(status, code), Some(Refusal::ConditionFailed), "{status} {code:?}");
+            assert_eq!(refused(status, code), Some(ConditionalError::ConditionFailed), "{status} {code:?}");
         }
     }
 
@@ -66,17 +72,17 @@ mod tests {
             (409, None),
             (200, Some("ConditionalRequestConflict")),
         ] {
-            assert_eq!(refused(status, code), Some(Refusal::Conflict), "{status} {code:?}");
+            assert_eq!(refused(status, code), Some(ConditionalError::Conflict), "{status} {code:?}");
         }
     }
 
     #[test]
     fn an_upload_that_has_ended_is_known_by_its_code() {
-        assert_eq!(refused(404, Some("NoSuchUpload")), Some(Refusal::UploadEnded));
+        assert_eq!(refused(404, Some("NoSuchUpload")), Some(ConditionalError::UploadEnded));
     }
 
     #[test]
-    fn other_errors_are_no_refusals() {
+    fn other_errors_are_none_of_these() {
         for (status, code) in [
             (404, Some("NoSuchKey")),
             (404, None),
@@ -87,6 +93,6 @@ mod tests {
             assert_eq!(refused(status, code), None, "{status} {code:?}");
         }
         let unsent = SdkError::<ErrorMetadata, HttpResponse>::timeout_error("no response");
-        assert_eq!(refusal(&unsent), None);
+        assert_eq!(conditional_error(&unsent), None);
     }
 }

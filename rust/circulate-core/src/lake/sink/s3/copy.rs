@@ -4,19 +4,23 @@
 //! Small objects are kept with their SHA-256, so a look at both sides is enough. Of others (large ones went up in parts,
 //! whose checksum is one of checksums) the digest is computed, by reading them piece by piece.
 
-use aws_sdk_s3::types::ChecksumType;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedPart};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::{
-    AttemptError, Bytes, ChecksumAlgorithm, ChecksumMode, CompletedPart, Created, GET, HttpResponse,
-    MAX_PARTS, PARTS_AT_ONCE, PUT, ProvideErrorMetadata, Refusal, Result, S3Bucket, SdkError, StoredObject,
-    StreamExt, TryStreamExt, code, refusal, status, stream,
-};
+use super::bucket::{AttemptError, GET, PUT, S3Bucket, code, status};
+use super::conditional::{ConditionalError, conditional_error};
+use super::upload::{MAX_PARTS, PARTS_AT_ONCE};
+use crate::error::Result;
 use crate::lake::keys::check_key;
-use crate::lake::sink::{another, differs, missing};
+use crate::lake::sink::{Created, StoredObject, another, differs, missing};
 
 /// Objects above this are copied in parts. One copy takes up to 5 GB, but has its response only when it is done.
 const IN_PARTS_ABOVE: u64 = 64 * 1024 * 1024;
@@ -128,7 +132,9 @@ impl S3Bucket {
             .await;
         match sent {
             Ok(output) => self.body(key, output).await,
-            Err(error) if refusal(&error) == Some(Refusal::ConditionFailed) => Err(differs(key).into()),
+            Err(error) if conditional_error(&error) == Some(ConditionalError::ConditionFailed) => {
+                Err(differs(key).into())
+            }
             Err(error) if code(&error) == Some("NoSuchKey") => Err(missing(key).into()),
             Err(error) => Err(self.call("read object", GET, key).failed(&error).into()),
         }
@@ -237,9 +243,9 @@ impl S3Bucket {
         let permissions =
             format!("{PUT}, and s3:GetObject on arn:aws:s3:::{}/{}*,", from.bucket, from.prefix);
         let call = self.call("copy object", &permissions, key);
-        match refusal(error) {
-            Some(Refusal::ConditionFailed) => Ok(CopyOutcome::Refused),
-            Some(Refusal::Conflict) => Err(AttemptError::Again(call.failed(error))),
+        match conditional_error(error) {
+            Some(ConditionalError::ConditionFailed) => Ok(CopyOutcome::Refused),
+            Some(ConditionalError::Conflict) => Err(AttemptError::Again(call.failed(error))),
             _ if code(error) == Some("NoSuchKey") => Err(missing(key).into()),
             _ => Err(call.failed(error).into()),
         }
@@ -267,8 +273,11 @@ fn hex_of(checksum: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Encryption, ErrorKind, S3Options, ServerSideEncryption};
+    use aws_sdk_s3::types::ServerSideEncryption;
+
+    use super::super::bucket::{Encryption, S3Options};
     use super::*;
+    use crate::error::ErrorKind;
     use crate::lake::sink::{MemorySink, Object, Sink};
     use crate::testing::{self, object, stand_in};
 
