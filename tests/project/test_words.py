@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.rust_files import NO_CODE
 
 from circulate_core.cli.main import build_parser
 
@@ -51,6 +52,43 @@ RETIRED = [
     Retired(r"most records", "record limit", "most records of an object"),
     Retired(r"(if|when) we die", "lease time", "how long others wait if we die"),
 ]
+
+
+class RetiredName(NamedTuple):
+    """A name that the code of the engine does not give any more."""
+
+    pattern: str
+    """Regular expression, in small letters."""
+    use: str
+    """What to write instead."""
+    planted: str
+    """Rust that gives such a name."""
+
+
+NAME_WORDS = [
+    RetiredName("ask(s|ed|ing)?", "request, requested", "fn ask_again() {}"),
+    RetiredName("answer(s|ed|ing)?", "response, respond, return", "let last_answer = 1;"),
+    RetiredName("(tell|tells|telling|told|untold)", "report, return, shown, counted", "struct A { told: u64 }"),
+    RetiredName("wanted", "request, expected", "fn f(wanted: &RunRequest) {}"),
+    RetiredName("anew", "start over", "fn begin_anew() {}"),
+    RetiredName("endless", "polling", "let is_endless = true;"),
+    RetiredName("moments?", "time, timestamp", "let moment = now();"),
+    RetiredName("stamps?", "timestamp", "let stamps = [];"),
+    RetiredName("holes?", "gap", "struct HoleReport;"),
+    RetiredName("nasty", "edge case", "mod nasty;"),
+    RetiredName("damaged?", "corrupt", "let (first, damaged) = pair;"),
+    RetiredName("lack(s|ing)?", "missing, unavailable", "const LACKS_SCOPE: &str = LACKS;"),
+]
+"""Words that are no part of a name."""
+
+NAMES = [
+    RetiredName("of", "source, or what it is", "fn f(of: &Source) {}"),
+    RetiredName("most(_\\w+)?", "limit, max", "const MOST_SHOWN: usize = 3;"),
+    RetiredName("places?", "location, path, index, span", "values.map(|(place, _)| place)"),
+    RetiredName("texts", "strings", "if let Some(texts) = found {}"),
+    RetiredName("instead_of", "replaces", "struct A { pub instead_of: String }"),
+]
+"""Names as a whole. `of` may name a function, which stands behind a type."""
 
 
 class Finding(NamedTuple):
@@ -165,6 +203,22 @@ def rust_messages(source: str) -> Iterator[Text]:
             yield from _sentence(line, text.replace("\\\n", "\n").replace("\\n", " "))
 
 
+NAME = re.compile(r"(?<![\w'])(?<!::)(?<!\.)(?<!fn )(?:r#)?of\b|(?<!\w)(?!of\b)[A-Za-z_]\w*")
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def retired_names(where: str, source: str) -> list[Finding]:
+    """Return the retired names in a Rust file, wherever they stand but in comments and literals."""
+    found = []
+    code = NO_CODE.sub(_blank, source)
+    for match in NAME.finditer(code):
+        words = [word.lower() for word in WORD.findall(match[0])]
+        uses = [each.use for each in NAMES if re.fullmatch(each.pattern, match[0].lower())]
+        uses += [each.use for each in NAME_WORDS if any(re.fullmatch(each.pattern, word) for word in words)]
+        found += [Finding(where, code.count("\n", 0, match.start()) + 1, match[0], use) for use in uses]
+    return found
+
+
 def prose(markdown: str) -> Iterator[Text]:
     """Yield the prose of a Markdown file, without blocks of code and addresses of links."""
     yield Text(1, re.sub(r"\]\([^)\n]*\)|<https?:[^>\n]*>", _blank, _without_code(markdown)))
@@ -236,6 +290,12 @@ def test_guides_use_the_words_of_the_field() -> None:
     assert_none(in_files(guides(), prose))
 
 
+def test_names_in_rust_use_the_words_of_the_field() -> None:
+    files = sorted(ROOT.glob("rust/*/**/*.rs"))
+    assert len(files) > 200
+    assert_none([each for file in files for each in retired_names(str(file.relative_to(ROOT)), file.read_text())])
+
+
 # That the tests above can fail:
 
 
@@ -262,6 +322,28 @@ def test_a_planted_word_is_found_wherever_people_read_it(retired: Retired) -> No
 def test_a_finding_names_file_line_word_and_replacement() -> None:
     (finding,) = findings("guide.md", prose("# Title\n\n```\nthe answer\n```\nsee `answer` and\nthe Answers."))
     assert str(finding) == "guide.md:7: “Answers”: write: response; respond, return"
+
+
+@pytest.mark.parametrize("retired", [*NAME_WORDS, *NAMES], ids=lambda retired: retired.planted)
+def test_a_planted_name_is_found(retired: RetiredName) -> None:
+    found = retired_names("a.rs", f"use a::B;\n{retired.planted}")
+    assert {(finding.line, finding.use) for finding in found} == {(2, retired.use)}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "// the answer that was told",
+        'const KEY: &str = "answer";',
+        "impl Digest { fn of(record: &[u8]) -> Self {} }",
+        "let digest = Digest::of(record); connections.of(account);",
+        "fn errors_of_all_places_are_shown() {}",
+        "let timestamp = Timestamp::now();",
+        "fn block() { task.replace(basket) }",
+    ],
+)
+def test_a_right_name_is_not_found(code: str) -> None:
+    assert retired_names("a.rs", code) == []
 
 
 @pytest.mark.parametrize(

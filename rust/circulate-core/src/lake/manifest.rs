@@ -303,8 +303,9 @@ pub struct Tables {
 /// The manifest that another one was promoted from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromotedFrom {
-    /// The place it is in.
-    pub place: String,
+    /// Where it is: a folder or a bucket with a prefix, as a URI.
+    #[serde(rename = "place")]
+    pub location: String,
     /// The key of its index.
     pub key: String,
     /// SHA-256 of its index, in hex.

@@ -218,7 +218,7 @@ impl Promotion {
             poll: None,
             plan: None,
             promoted_from: Some(PromotedFrom {
-                place: self.from.uri(),
+                location: self.from.uri(),
                 key: self.manifest.clone(),
                 sha256: run.sha256.clone(),
             }),

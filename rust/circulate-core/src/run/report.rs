@@ -90,18 +90,19 @@ pub struct Report {
 pub struct Drifted {
     /// How many values.
     pub values: u64,
-    /// Where most of them are, up to 10 places.
-    pub places: Vec<DriftEntry>,
+    /// Where most of them are, up to 10 entries.
+    #[serde(rename = "places")]
+    pub entries: Vec<DriftEntry>,
 }
 
 impl Drifted {
-    const PLACES: usize = 10;
+    const MAX_ENTRIES: usize = 10;
 
     fn of(drift: &Drift) -> Self {
-        let mut places: Vec<_> = drift.entries().collect();
-        places.sort_by_key(|place| std::cmp::Reverse(place.count));
-        places.truncate(Self::PLACES);
-        Self { values: drift.total(), places }
+        let mut entries: Vec<_> = drift.entries().collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.count));
+        entries.truncate(Self::MAX_ENTRIES);
+        Self { values: drift.total(), entries }
     }
 }
 

@@ -234,8 +234,8 @@ impl Transport for Script {
         self.requests.lock().unwrap().push(request);
         let response = self.responses.lock().unwrap().pop_front();
         Box::pin(async move {
-            let gone = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
-            response.ok_or_else(gone)?.arrive().await
+            let ended = || Error::new(ErrorKind::Network, "send request", "the script is at its end");
+            response.ok_or_else(ended)?.arrive().await
         })
     }
 }

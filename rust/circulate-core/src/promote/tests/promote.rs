@@ -155,7 +155,7 @@ async fn a_run_is_copied_as_it_is_and_again_nothing_is() {
         manifest::parse(&run.index, &read_existing(&*run.to, &run.index).await.unwrap()).unwrap();
     let source = read_existing(&*run.lake.sink, &run.index).await.unwrap();
     let origin =
-        PromotedFrom { place: "memory:".to_owned(), key: run.index.clone(), sha256: sha256_hex(&source) };
+        PromotedFrom { location: "memory:".to_owned(), key: run.index.clone(), sha256: sha256_hex(&source) };
     assert_eq!(index.promoted_from, Some(origin));
     assert_eq!(index.dedup_key, None, "it is not there");
     let there = run.to.keys();

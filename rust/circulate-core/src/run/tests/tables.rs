@@ -103,8 +103,7 @@ async fn a_run_goes_on_with_the_columns_of_the_run_before() {
     assert_eq!(integers(&batches[0], "extra"), [Some(1)]);
     assert_eq!(rescued(&batches[0]), [Some(r#"{"/zone":"five"}"#)]);
     let drifted = report.drift.unwrap();
-    let locations: Vec<_> =
-        drifted.places.iter().map(|location| (&*location.path, &*location.example)).collect();
+    let locations: Vec<_> = drifted.entries.iter().map(|entry| (&*entry.path, &*entry.example)).collect();
     assert_eq!(locations, [("/extra", "1"), ("/zone", r#""five""#)]);
 }
 

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The batch with the columns of `later`, a schema that its own one evolved into: what it lacks is null, at every depth.
+/// The batch with the columns of `later`, a schema that its own one evolved into: what it does not have is null, at every depth.
 pub fn conform(batch: &RecordBatch, later: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == later {
         return Ok(batch.clone());
@@ -30,11 +30,11 @@ fn columns(
     later: &Fields,
     rows: usize,
 ) -> Result<Vec<ArrayRef>, ArrowError> {
-    if let Some(gone) = fields.iter().find(|field| later.find(field.name()).is_none()) {
-        return Err(misfit(gone.name()));
+    if let Some(missing) = fields.iter().find(|field| later.find(field.name()).is_none()) {
+        return Err(misfit(missing.name()));
     }
     let column = |field: &FieldRef| match fields.find(field.name()) {
-        Some((place, _)) => brought(&arrays[place], field),
+        Some((index, _)) => brought(&arrays[index], field),
         None => Ok(new_null_array(field.data_type(), rows)),
     };
     later.iter().map(column).collect()
@@ -42,7 +42,7 @@ fn columns(
 
 fn brought(array: &ArrayRef, later: &FieldRef) -> Result<ArrayRef, ArrowError> {
     match (array.data_type(), later.data_type()) {
-        (there, wanted) if there == wanted => Ok(Arc::clone(array)),
+        (there, expected) if there == expected => Ok(Arc::clone(array)),
         (DataType::Struct(fields), DataType::Struct(later)) => {
             let members = array.as_struct();
             let arrays = columns(fields, members.columns(), later, array.len())?;

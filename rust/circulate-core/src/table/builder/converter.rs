@@ -59,7 +59,7 @@ impl Converter {
         Self { drift, ..self }
     }
 
-    /// Readers were told the schema, as those of an Arrow stream are: new members are rescued where they would have
+    /// Readers know the schema, as those of an Arrow stream are: new members are rescued where they would have
     /// become columns.
     pub fn fixed(mut self) -> Self {
         self.fixed = true;
@@ -88,16 +88,16 @@ impl Converter {
         self.convert_some(body, 0, usize::MAX).map(|(batch, _)| batch)
     }
 
-    /// Converts records of a JSON array, from byte `from` on, until they take `most` bytes as columns: a record that lacks
+    /// Converts records of a JSON array, from byte `from` on, until they take `limit` bytes as columns: a record without some
     /// members takes more there than as text. Returns where to go on, which is the length of `body` at the end.
-    pub fn convert_some(&mut self, body: &[u8], from: usize, most: usize) -> Result<(RecordBatch, usize)> {
-        let (mut batch, mut drift, mut next) = self.convert(body, from, most)?;
+    pub fn convert_some(&mut self, body: &[u8], from: usize, limit: usize) -> Result<(RecordBatch, usize)> {
+        let (mut batch, mut drift, mut next) = self.convert(body, from, limit)?;
         if let Some(evolved) = self.builder.evolved() {
             self.builder = builder(&evolved, self.options, self.contract, self.fixed);
             self.schema = evolved;
             let before = drift;
             // With more columns there may be fewer records.
-            (batch, drift, next) = self.convert(body, from, most)?;
+            (batch, drift, next) = self.convert(body, from, limit)?;
             drift.merge_new_members(before);
         }
         if self.contract == Contract::Freeze && !drift.is_empty() {
@@ -107,8 +107,8 @@ impl Converter {
         Ok((batch, next))
     }
 
-    fn convert(&mut self, body: &[u8], from: usize, most: usize) -> Result<(RecordBatch, Drift, usize)> {
-        let pushed = self.builder.push_some(body, from, most);
+    fn convert(&mut self, body: &[u8], from: usize, limit: usize) -> Result<(RecordBatch, Drift, usize)> {
+        let pushed = self.builder.push_some(body, from, limit);
         let drift = self.builder.take_drift();
         let next = pushed?;
         Ok((self.builder.finish()?, drift, next))
@@ -120,19 +120,19 @@ fn builder(schema: &TableSchema, options: TableOptions, contract: Contract, fixe
     if contract == Contract::Evolve && !fixed && schema.can_grow() { builder.learning() } else { builder }
 }
 
-/// Drifted places that an error tells one by one.
-const TOLD: usize = 3;
+/// Limit of the drifted paths that an error shows.
+const MAX_SHOWN: usize = 3;
 
 fn refused(drift: &Drift) -> Error {
     // Errors go to logs, where no data belongs.
-    let tell = |DriftEntry { path, kind, count, .. }| {
+    let show = |DriftEntry { path, kind, count, .. }| {
         let often = if count == 1 { "once".to_owned() } else { format!("{count} times") };
         format!("`{path}`: {kind}, {often}")
     };
-    let told: Vec<_> = drift.entries().take(TOLD).map(tell).collect();
-    let more = drift.entries().count().saturating_sub(TOLD);
+    let shown: Vec<_> = drift.entries().take(MAX_SHOWN).map(show).collect();
+    let more = drift.entries().count().saturating_sub(MAX_SHOWN);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let message = format!("records are not what the table's schema says: {}{more}", told.join("; "));
+    let message = format!("records are not what the table's schema says: {}{more}", shown.join("; "));
     Error::new(ErrorKind::Data, "convert records", message).hint(
         "declare the columns in the endpoint's definition, or choose the contract `evolve` (new members become \
          columns) or `rescue` (what does not fit goes to the column `_rescued`)",

@@ -15,7 +15,7 @@ use crate::table::json::pointer;
 use crate::table::schema::{Member, MemberType, TableSchema};
 
 impl TableSchema {
-    /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if asked for, `_raw`.
+    /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if requested, `_raw`.
     pub fn arrow(&self, options: TableOptions) -> SchemaRef {
         TableColumns::new(self, options).schema()
     }
@@ -66,7 +66,7 @@ impl TableColumns {
         Arc::new(Schema::new(fields))
     }
 
-    /// The batch of `rows` records; begins anew.
+    /// The batch of `rows` records; starts over.
     pub(super) fn finish(&mut self, rows: usize) -> Result<RecordBatch, ArrowError> {
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
         if let Some(parent) = &mut self.parent {
@@ -88,15 +88,15 @@ impl TableColumns {
         }
     }
 
-    /// Bytes that a record takes, whatever it holds, beside those of texts and of elements of lists.
+    /// Bytes that a record takes, whatever it holds, beside those of strings and of elements of lists.
     pub(super) fn null_bytes(&self) -> usize {
-        let texts = [Some(&self.rescued), self.raw.as_ref()].into_iter().flatten().count() * 5;
-        self.record.null_bytes() + self.parent.as_ref().map_or(0, StructColumn::null_bytes) + texts
+        let strings = [Some(&self.rescued), self.raw.as_ref()].into_iter().flatten().count() * 5;
+        self.record.null_bytes() + self.parent.as_ref().map_or(0, StructColumn::null_bytes) + strings
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let texts = self.rescued.size() + self.raw.as_ref().map_or(0, StringColumn::size);
-        self.record.bytes() + self.parent.as_ref().map_or(0, StructColumn::bytes) + texts
+        let strings = self.rescued.size() + self.raw.as_ref().map_or(0, StringColumn::size);
+        self.record.bytes() + self.parent.as_ref().map_or(0, StructColumn::bytes) + strings
     }
 }
 

@@ -20,7 +20,7 @@ pub struct TableBuilder {
     /// Bytes that a record takes in columns, whatever it holds, beside those of texts and of elements of lists.
     row_bytes: usize,
     drift: Drift,
-    /// What the records held that the schema could grow by; nothing if that isn't asked for.
+    /// What the records held that the schema could grow by; nothing if that isn't requested.
     fresh: Option<Observed>,
 }
 
@@ -60,12 +60,12 @@ impl TableBuilder {
         &self.drift
     }
 
-    /// What drifted; counting begins anew.
+    /// What drifted; counting starts over.
     pub fn take_drift(&mut self) -> Drift {
         std::mem::take(&mut self.drift)
     }
 
-    /// The schema with the members that were new since this was last asked, if there were any that it can grow by.
+    /// The schema with the members that were new since this was last called, if there were any that it can grow by.
     pub fn evolved(&mut self) -> Option<TableSchema> {
         let fresh = std::mem::take(self.fresh.as_mut()?);
         let evolved = self.schema.evolved(&fresh);
@@ -86,12 +86,12 @@ impl TableBuilder {
         self.push_some(body, 0, usize::MAX).map(drop)
     }
 
-    /// Adds records of a JSON array until those in the builder take `most` bytes as columns, and one at least. Begins at byte
+    /// Adds records of a JSON array until those in the builder take `limit` bytes as columns, and one at least. Begins at byte
     /// `from`, which is 0 or what this returned before, and returns where it stopped: at the end, that is the length of
     /// `body`. An error leaves the builder as it was.
-    pub fn push_some(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize> {
+    pub fn push_some(&mut self, body: &[u8], from: usize, limit: usize) -> Result<usize> {
         let rows = self.rows;
-        let pushed = self.array(body, from, most);
+        let pushed = self.array(body, from, limit);
         self.undo_on_error(rows, pushed)
     }
 
@@ -113,7 +113,7 @@ impl TableBuilder {
         result.map_err(ConversionError::into_error)
     }
 
-    fn array(&mut self, body: &[u8], from: usize, most: usize) -> Result<usize, ConversionError> {
+    fn array(&mut self, body: &[u8], from: usize, limit: usize) -> Result<usize, ConversionError> {
         let mut cursor = JsonReader::new(body);
         cursor.move_to(from);
         let mut more = true;
@@ -127,7 +127,7 @@ impl TableBuilder {
             more = cursor.another(b']')?;
             // No text is longer in a column than it was in the record.
             let taken = self.rows * self.row_bytes + self.notes.elements() + (cursor.at() - from);
-            if more && taken >= most {
+            if more && taken >= limit {
                 return Ok(cursor.at());
             }
         }
@@ -175,7 +175,7 @@ impl TableBuilder {
         Ok(after_mark)
     }
 
-    /// Appends the members of a record; tells where the record as received goes on, if its parent stands in front.
+    /// Appends the members of a record; returns where the record as received goes on, if its parent stands in front.
     fn columns(
         &mut self,
         cursor: &mut JsonReader<'_>,
@@ -190,7 +190,7 @@ impl TableBuilder {
             cursor.move_to(start);
             let mut members = members(cursor)?;
             members.drain(..usize::from(after_mark.is_some()));
-            record.append_texts(members, &mut self.notes)?;
+            record.append_member_list(members, &mut self.notes)?;
         } else if !cursor.take(b'}')? {
             record.append_members(cursor, &mut self.notes)?;
         }
@@ -227,7 +227,7 @@ impl TableBuilder {
     }
 }
 
-/// Appends the parent that we put in front of a child's record; tells where the record as received goes on.
+/// Appends the parent that we put in front of a child's record; returns where the record as received goes on.
 fn append_mark(
     parent: &mut StructColumn,
     cursor: &mut JsonReader<'_>,

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::redact::Redactor;
 
-/// Different places and kinds that are counted apart; the rest is counted together.
-const MOST_ENTRIES: usize = 1_000;
-/// The most characters of a place, and of an example.
-const MOST_SHOWN: usize = 1_000;
+/// Different paths and kinds that are counted apart; the rest is counted together.
+const MAX_ENTRIES: usize = 1_000;
+/// Limit of the characters of a path, and of an example.
+const MAX_SHOWN: usize = 1_000;
 
-/// Counts of what drifted, by place and kind.
+/// Counts of what drifted, by path and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredDrift", into = "StoredDrift")]
 pub struct Drift {
@@ -28,7 +28,7 @@ struct StoredDrift {
     others: u64,
 }
 
-/// What drifted in one place.
+/// What drifted at one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftEntry {
     /// The JSON Pointer of the member; `*` stands for the elements of a list.
@@ -72,7 +72,7 @@ pub enum DriftKind {
     /// An object has the key more than once; the last value counts.
     #[serde(rename = "repeated key")]
     RepeatedKey,
-    /// The name differs from a column's only in case, and readers tell no case apart.
+    /// The name differs from a column's only in case, and readers do not distinguish cases.
     #[serde(rename = "name differs only in case")]
     CaseOnly,
     /// The name is empty, one of our own, or what another column is called in this layout.
@@ -119,7 +119,7 @@ impl Drift {
 
     /// What drifted where, by path. Names and values are what the API sent, as they may be shown.
     pub fn entries(&self) -> impl Iterator<Item = DriftEntry> {
-        let shown = |text: &str| Redactor::shared().shown(text, MOST_SHOWN);
+        let shown = |text: &str| Redactor::shared().shown(text, MAX_SHOWN);
         self.entries.iter().map(move |((path, kind), (count, example))| DriftEntry {
             path: shown(path),
             kind: kind.clone(),
@@ -128,7 +128,7 @@ impl Drift {
         })
     }
 
-    /// What was counted beyond the places that are told apart.
+    /// What was counted beyond the paths and kinds that are counted apart.
     pub fn others(&self) -> u64 {
         self.others
     }
@@ -136,16 +136,16 @@ impl Drift {
     /// Adds what drifted elsewhere.
     pub fn merge(&mut self, other: Self) {
         self.others += other.others;
-        for (place, (count, example)) in other.entries {
-            self.add(place, count, example);
+        for (key, (count, example)) in other.entries {
+            self.add(key, count, example);
         }
     }
 
-    /// Adds the new members that drifted elsewhere and are not told of here.
+    /// Adds the new members that drifted elsewhere and are not counted here.
     pub(crate) fn merge_new_members(&mut self, before: Self) {
-        for (place, (count, example)) in before.entries {
-            if place.1 == DriftKind::NewMember && !self.entries.contains_key(&place) {
-                self.add(place, count, example);
+        for (key, (count, example)) in before.entries {
+            if key.1 == DriftKind::NewMember && !self.entries.contains_key(&key) {
+                self.add(key, count, example);
             }
         }
     }
@@ -154,17 +154,17 @@ impl Drift {
         self.add((path, kind), 1, example);
     }
 
-    /// Counts what is not told apart.
+    /// Counts what is not counted by path.
     pub(super) fn count_others(&mut self, count: u64) {
         self.others += count;
     }
 
-    fn add(&mut self, place: (String, DriftKind), count: u64, example: String) {
-        let full = self.entries.len() >= MOST_ENTRIES;
-        match self.entries.get_mut(&place) {
+    fn add(&mut self, key: (String, DriftKind), count: u64, example: String) {
+        let full = self.entries.len() >= MAX_ENTRIES;
+        match self.entries.get_mut(&key) {
             Some((there, _)) => *there += count,
             None if full => self.others += count,
-            None => drop(self.entries.insert(place, (count, example))),
+            None => drop(self.entries.insert(key, (count, example))),
         }
     }
 }

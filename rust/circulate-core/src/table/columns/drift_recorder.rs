@@ -13,13 +13,13 @@ const PATH: usize = 500;
 /// Bytes that the lists of one record may take as columns, and that its rescued values may: `[{},{},...]` is three bytes an
 /// element as text, and nine for each column of its members. It is the same whatever the memory budget, so that this does not
 /// decide what is in which column.
-const MOST_OF_RECORD: usize = 16_000_000;
+const MAX_RECORD_BYTES: usize = 16_000_000;
 /// Bytes of room for rescued values that the next record finds again.
 const ROOM_KEPT: usize = 256 * 1024;
 /// Values of one record that are rescued one by one.
-const MOST_RESCUED: usize = 100_000;
-/// What drifted in one record that is told one by one.
-const MOST_DRIFTED: usize = 1_000;
+const MAX_RESCUED: usize = 100_000;
+/// What drifted in one record that is counted one by one.
+const MAX_DRIFTED: usize = 1_000;
 
 /// Notes on the record that is being converted, and what it takes to write them.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ const MOST_DRIFTED: usize = 1_000;
 pub(crate) struct DriftRecorder {
     /// Objects are read member by member first, since one of them repeats a key.
     pub(super) careful: bool,
-    /// Objects become columns themselves, so that an empty one can't be told from none.
+    /// Objects become columns themselves, so that an empty one looks like none.
     pub(super) flatten: bool,
     /// The record holds something that the schema could grow by.
     pub(crate) fresh: bool,
@@ -39,7 +39,7 @@ pub(crate) struct DriftRecorder {
     /// The members of the rescue column's object.
     rescued: Vec<u8>,
     /// Where they stood.
-    places: HashSet<Vec<u8>, ahash::RandomState>,
+    rescued_paths: HashSet<Vec<u8>, ahash::RandomState>,
     drifted: Vec<(String, DriftKind, String)>,
     /// What drifted beside these.
     drifted_more: u64,
@@ -73,7 +73,7 @@ impl DriftRecorder {
     #[inline]
     pub(super) fn count_element(&mut self, bytes: usize) -> Result<(), ConversionError> {
         self.elements += bytes;
-        if self.elements - self.elements_before > MOST_OF_RECORD {
+        if self.elements - self.elements_before > MAX_RECORD_BYTES {
             Err(ConversionError::TooWide)
         } else {
             Ok(())
@@ -100,7 +100,7 @@ impl DriftRecorder {
         self.fresh = false;
         self.pointer.clear();
         self.rescued.clear();
-        self.places.clear();
+        self.rescued_paths.clear();
         self.drifted.clear();
     }
 
@@ -124,7 +124,7 @@ impl DriftRecorder {
     /// Keeps the value that stands here.
     pub(super) fn rescue(&mut self, value: &[u8]) {
         let with_it = self.rescued.len() + self.pointer.len() + value.len();
-        self.too_wide |= with_it > MOST_OF_RECORD || self.places.len() == MOST_RESCUED;
+        self.too_wide |= with_it > MAX_RECORD_BYTES || self.rescued_paths.len() == MAX_RESCUED;
         if self.too_wide {
             return;
         }
@@ -132,12 +132,12 @@ impl DriftRecorder {
         for part in [separator, &self.pointer, b"\":", value] {
             self.rescued.extend_from_slice(part);
         }
-        self.places.insert(self.pointer.clone());
+        self.rescued_paths.insert(self.pointer.clone());
     }
 
     /// Whether a value that stood here was kept.
     pub(super) fn has_rescued_here(&self) -> bool {
-        self.places.contains(&self.pointer)
+        self.rescued_paths.contains(&self.pointer)
     }
 
     /// Keeps the record as a whole, which is what the empty JSON Pointer names.
@@ -147,7 +147,7 @@ impl DriftRecorder {
     }
 
     pub(super) fn note(&mut self, path: String, kind: DriftKind, value: &[u8]) {
-        if self.drifted.len() == MOST_DRIFTED {
+        if self.drifted.len() == MAX_DRIFTED {
             self.drifted_more += 1;
             return;
         }

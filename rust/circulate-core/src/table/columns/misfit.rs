@@ -14,7 +14,7 @@ pub(super) enum Misfit {
     Range,
     /// It is a number with more digits than a float keeps.
     Digits,
-    /// It is no time that microseconds can tell.
+    /// Microseconds can not hold it as a time.
     NotATime,
     /// It is a string that UTF-8 has no bytes for.
     NotUnicode,

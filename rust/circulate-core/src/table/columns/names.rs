@@ -13,7 +13,7 @@ pub(crate) const MAX_NAME: usize = 255;
 /// Between the names of members that became one column.
 pub(crate) const JOIN: &str = "__";
 
-/// Names that are taken, whatever their case: readers such as Athena and Spark tell none apart.
+/// Names that are taken, whatever their case: readers such as Athena and Spark do not distinguish it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Taken(HashSet<String>);
 

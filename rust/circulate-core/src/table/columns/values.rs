@@ -18,7 +18,7 @@ use crate::table::json::{
 };
 use crate::timestamp::{Instant, parse_timestamp};
 
-/// The values of one column so far. Those of a record that lacks it are added when the next value comes, or at the end.
+/// The values of one column so far. Those of a record without it are added when the next value comes, or at the end.
 #[derive(Debug)]
 pub(crate) enum Values {
     Text(StringColumn),
@@ -125,7 +125,7 @@ impl Values {
         }
     }
 
-    /// Bytes that a value takes, whatever it is, beside those of texts and of elements of lists.
+    /// Bytes that a value takes, whatever it is, beside those of strings and of elements of lists.
     fn null_bytes(&self) -> usize {
         match self {
             Self::Text(_) | Self::Json(_) | Self::List(_) => 5,
@@ -147,7 +147,7 @@ impl Values {
         }
     }
 
-    /// The column's array of `rows` values; begins anew.
+    /// The column's array of `rows` values; starts over.
     pub(crate) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         self.pad(rows);
         Ok(match self {
@@ -311,15 +311,15 @@ impl Column {
     }
 }
 
-/// The columns of the members of objects in one place.
+/// The columns of the members of objects at one path.
 #[derive(Debug)]
 pub(crate) struct StructColumn {
     pub(crate) columns: Vec<Column>,
     /// By the key's bytes.
-    places: HashMap<Vec<u8>, usize, ahash::RandomState>,
+    indices: HashMap<Vec<u8>, usize, ahash::RandomState>,
     /// Which column came after which one last time, for it is likely to do so again; first the one that came first.
     followers: Vec<usize>,
-    /// Members that have no column since another one has their name, or one that readers can't tell from it.
+    /// Members that have no column since another one has their name, or one that readers can't distinguish from it.
     refused: HashSet<String>,
     folded: Taken,
     /// Names of columns of our own.
@@ -338,9 +338,9 @@ impl StructColumn {
     pub(crate) fn new(path: String, columns: Vec<(String, Column)>, refused: HashSet<String>) -> Self {
         let folded = columns.iter().map(|(name, _)| name.as_str()).collect();
         let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        let places = names.into_iter().enumerate().map(|(place, name)| (name.into_bytes(), place)).collect();
+        let indices = names.into_iter().enumerate().map(|(index, name)| (name.into_bytes(), index)).collect();
         let followers = (0..=columns.len()).collect();
-        Self { columns, places, followers, refused, folded, ours: Taken::default(), valid: Vec::new(), path }
+        Self { columns, indices, followers, refused, folded, ours: Taken::default(), valid: Vec::new(), path }
     }
 
     /// Keeps names for columns of our own.
@@ -374,9 +374,9 @@ impl StructColumn {
         let mut before = 0;
         loop {
             match self.find(cursor, before)? {
-                KeyMatch::Column(place) => {
-                    self.append_member(place, cursor, notes)?;
-                    before = place + 1;
+                KeyMatch::Column(index) => {
+                    self.append_member(index, cursor, notes)?;
+                    before = index + 1;
                 }
                 KeyMatch::Unknown(key) => self.rescue_unknown(key, cursor.skip()?, notes),
             }
@@ -407,35 +407,35 @@ impl StructColumn {
             return Ok(KeyMatch::Column(likely));
         }
         let key = cursor.key()?;
-        let place = self.place(key);
-        Ok(match place {
-            Some(place) => {
+        let index = self.column_of(key);
+        Ok(match index {
+            Some(index) => {
                 if let Some(follower) = self.followers.get_mut(before) {
-                    *follower = place;
+                    *follower = index;
                 }
-                KeyMatch::Column(place)
+                KeyMatch::Column(index)
             }
             None => KeyMatch::Unknown(key),
         })
     }
 
     #[inline]
-    fn place(&self, key: Quoted<'_>) -> Option<usize> {
+    fn column_of(&self, key: Quoted<'_>) -> Option<usize> {
         if key.escaped {
-            return name_of(key).and_then(|name| self.places.get(name.as_bytes()).copied());
+            return name_of(key).and_then(|name| self.indices.get(name.as_bytes()).copied());
         }
-        self.places.get(key.raw).copied()
+        self.indices.get(key.raw).copied()
     }
 
     #[inline]
     fn append_member(
         &mut self,
-        place: usize,
+        index: usize,
         cursor: &mut JsonReader<'_>,
         notes: &mut DriftRecorder,
     ) -> Result<(), ConversionError> {
         let row = self.valid.len();
-        let column = &mut self.columns[place];
+        let column = &mut self.columns[index];
         if column.values.len() > row {
             return Err(ConversionError::Repeated);
         }
@@ -496,29 +496,29 @@ impl StructColumn {
         cursor: &mut JsonReader<'_>,
         notes: &mut DriftRecorder,
     ) -> Result<(), ConversionError> {
-        self.append_texts(members(cursor)?, notes)?;
+        self.append_member_list(members(cursor)?, notes)?;
         self.end_row();
         Ok(())
     }
 
-    pub(crate) fn append_texts(
+    pub(crate) fn append_member_list(
         &mut self,
         members: Vec<MemberText<'_>>,
         notes: &mut DriftRecorder,
     ) -> Result<(), ConversionError> {
         for MemberText { key, name, value, repeats } in members {
-            let place = name.and_then(|name| self.places.get(name.as_bytes()).copied());
-            match (repeats, place) {
+            let index = name.and_then(|name| self.indices.get(name.as_bytes()).copied());
+            match (repeats, index) {
                 (Repeats::Later, _) => self.rescue(key, value, DriftKind::RepeatedKey, notes),
-                (_, Some(place)) => {
+                (_, Some(index)) => {
                     let shows_as_null = value == b"null" || (notes.flatten && value.starts_with(b"{"));
                     if repeats == Repeats::Earlier && shows_as_null {
                         // Otherwise an earlier value would seem to be the last one.
-                        let mark = notes.enter(&self.columns[place].segment);
+                        let mark = notes.enter(&self.columns[index].segment);
                         notes.rescue(value);
                         notes.leave(mark);
                     }
-                    self.append_member(place, &mut JsonReader::new(value), notes)?;
+                    self.append_member(index, &mut JsonReader::new(value), notes)?;
                 }
                 (_, None) => self.rescue_unknown(key, value, notes),
             }
@@ -539,7 +539,7 @@ impl StructColumn {
         self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
     }
 
-    /// Bytes that an object takes, whatever it holds, beside those of texts and of elements of lists.
+    /// Bytes that an object takes, whatever it holds, beside those of strings and of elements of lists.
     pub(crate) fn null_bytes(&self) -> usize {
         1 + self.columns.iter().map(|column| column.values.null_bytes()).sum::<usize>()
     }
@@ -548,7 +548,7 @@ impl StructColumn {
         self.valid.len() + self.columns.iter().map(|column| column.values.bytes()).sum::<usize>()
     }
 
-    /// Begins anew where the arrays of members were taken one by one.
+    /// Starts over where the arrays of members were taken one by one.
     pub(crate) fn restart(&mut self) {
         self.valid.clear();
     }
@@ -557,7 +557,7 @@ impl StructColumn {
         self.columns.iter().map(|column| Arc::clone(&column.field)).collect()
     }
 
-    /// The arrays of its members, and where there was an object at all; begins anew.
+    /// The arrays of its members, and where there was an object at all; starts over.
     pub(crate) fn finish(&mut self, rows: usize) -> Result<(Vec<bool>, Vec<ArrayRef>), ArrowError> {
         self.pad(rows);
         let arrays =

@@ -34,7 +34,7 @@ pub(crate) enum Repeats {
 }
 
 /// Members of one object that are taken one by one.
-const MOST_MEMBERS: usize = 100_000;
+const MAX_MEMBERS: usize = 100_000;
 
 /// The members of the object that comes next.
 pub(crate) fn members<'j>(cursor: &mut JsonReader<'j>) -> Result<Vec<MemberText<'j>>, ConversionError> {
@@ -42,7 +42,7 @@ pub(crate) fn members<'j>(cursor: &mut JsonReader<'j>) -> Result<Vec<MemberText<
     cursor.expect(b'{')?;
     if !cursor.take(b'}')? {
         loop {
-            if members.len() == MOST_MEMBERS {
+            if members.len() == MAX_MEMBERS {
                 return Err(ConversionError::TooWide);
             }
             let key = cursor.key()?;
@@ -58,11 +58,11 @@ pub(crate) fn members<'j>(cursor: &mut JsonReader<'j>) -> Result<Vec<MemberText<
 
 fn mark_repeats(members: &mut [MemberText<'_>]) {
     let mut latest: HashMap<String, usize> = HashMap::with_capacity(members.len());
-    for place in 0..members.len() {
-        let Some(name) = members[place].name.as_deref().map(str::to_owned) else { continue };
-        if let Some(earlier) = latest.insert(name, place) {
+    for index in 0..members.len() {
+        let Some(name) = members[index].name.as_deref().map(str::to_owned) else { continue };
+        if let Some(earlier) = latest.insert(name, index) {
             members[earlier].repeats = Repeats::Later;
-            members[place].repeats = Repeats::Earlier;
+            members[index].repeats = Repeats::Earlier;
         }
     }
 }
@@ -70,27 +70,27 @@ fn mark_repeats(members: &mut [MemberText<'_>]) {
 /// A member by its name, and its value as JSON text.
 pub(crate) type NamedValue<'j> = (Cow<'j, str>, &'j [u8]);
 
-/// The first `most` members of the object that comes next, each with the value that counts, which is the last one of its key;
+/// The first `limit` members of the object that comes next, each with the value that counts, which is the last one of its key;
 /// and how many there are in all.
 pub(crate) fn first_members<'j>(
     cursor: &mut JsonReader<'j>,
-    most: usize,
+    limit: usize,
 ) -> Result<(Vec<NamedValue<'j>>, u64), ConversionError> {
     let (mut members, mut all) = (Vec::new(), 0);
-    let mut places: HashMap<Cow<'j, str>, usize, ahash::RandomState> = HashMap::default();
+    let mut indices: HashMap<Cow<'j, str>, usize, ahash::RandomState> = HashMap::default();
     cursor.expect(b'{')?;
     if cursor.take(b'}')? {
         return Ok((members, all));
     }
     loop {
         let (name, value) = (name_of(cursor.key()?), cursor.skip()?);
-        let place = name.as_ref().and_then(|name| places.get(name).copied());
-        if let Some((_, there)) = place.and_then(|place| members.get_mut(place)) {
+        let index = name.as_ref().and_then(|name| indices.get(name).copied());
+        if let Some((_, there)) = index.and_then(|index| members.get_mut(index)) {
             *there = value;
         } else {
             all += 1;
-            if let Some(name) = name.filter(|_| members.len() < most) {
-                places.insert(name.clone(), members.len());
+            if let Some(name) = name.filter(|_| members.len() < limit) {
+                indices.insert(name.clone(), members.len());
                 members.push((name, value));
             }
         }

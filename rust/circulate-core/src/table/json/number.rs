@@ -65,13 +65,13 @@ fn is_exact(raw: &[u8], value: f64) -> bool {
     }
 }
 
-/// How many digits tell the number, without zeros in front and at the end.
+/// How many digits the number has, without zeros in front and at the end.
 fn significant_digits(raw: &[u8]) -> usize {
     let mantissa = raw.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
     let digits = mantissa.iter().filter(|byte| byte.is_ascii_digit()).enumerate();
-    let mut places = digits.filter(|(_, digit)| **digit != b'0').map(|(place, _)| place);
-    let Some(first) = places.next() else { return 0 };
-    places.last().unwrap_or(first) - first + 1
+    let mut positions = digits.filter(|(_, digit)| **digit != b'0').map(|(position, _)| position);
+    let Some(first) = positions.next() else { return 0 };
+    positions.last().unwrap_or(first) - first + 1
 }
 
 #[cfg(test)]

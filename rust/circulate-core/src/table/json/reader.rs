@@ -1,4 +1,4 @@
-//! A place in JSON text that moves on token by token. The splitter has validated the text; what is broken all the same
+//! A position in JSON text that moves on token by token. The splitter has validated the text; what is broken all the same
 //! stops the conversion and never panics.
 
 use crate::error::{Error, ErrorKind};
@@ -17,7 +17,7 @@ pub(crate) enum ConversionError {
 }
 
 impl ConversionError {
-    /// What is told of it.
+    /// The error for people.
     pub(crate) fn into_error(self) -> Error {
         let failed = |kind, message: &str| Error::new(kind, "convert records", message);
         match self {
@@ -30,7 +30,7 @@ impl ConversionError {
     }
 }
 
-/// A place in JSON text.
+/// A position in JSON text.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonReader<'j> {
     text: &'j [u8],
@@ -62,7 +62,7 @@ impl<'j> JsonReader<'j> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Goes to the next token and tells its first byte.
+    /// Goes to the next token and returns its first byte.
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<u8, ConversionError> {
         while let Some(byte) = self.text.get(self.at) {
@@ -112,9 +112,9 @@ impl<'j> JsonReader<'j> {
     #[inline]
     pub(crate) fn take_bytes(&mut self, bytes: &[u8]) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        // The first eight mostly tell, and to look at them is quicker than to call what compares any number.
+        // The first eight mostly decide, and to look at them is quicker than to call what compares any number.
         let found = match (rest.split_first_chunk::<8>(), bytes.split_first_chunk::<8>()) {
-            (Some((there, rest)), Some((wanted, bytes))) => there == wanted && rest.starts_with(bytes),
+            (Some((there, rest)), Some((expected, bytes))) => there == expected && rest.starts_with(bytes),
             _ => rest.starts_with(bytes),
         };
         self.at += if found { bytes.len() } else { 0 };
@@ -235,14 +235,14 @@ fn zero_bytes(word: u64) -> u64 {
 pub(crate) fn unescape(raw: &[u8], text: &mut Vec<u8>) -> bool {
     let before = text.len();
     let mut rest = raw;
-    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
-        text.extend_from_slice(&rest[..place]);
-        let Some((letter, used)) = escape(&rest[place..]) else {
+    while let Some(start) = rest.iter().position(|byte| *byte == b'\\') {
+        text.extend_from_slice(&rest[..start]);
+        let Some((letter, used)) = escape(&rest[start..]) else {
             text.truncate(before);
             return false;
         };
         text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = &rest[place + used..];
+        rest = &rest[start + used..];
     }
     text.extend_from_slice(rest);
     true
@@ -307,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_cut_off_is_told_and_never_panics(text in "\\PC*", cut in any::<proptest::sample::Index>()) {
+        fn what_is_cut_off_is_an_error_and_never_panics(text in "\\PC*", cut in any::<proptest::sample::Index>()) {
             let json = serde_json::json!({"a": text, "b": [1, {"c": text}]}).to_string();
             let cut = cut.index(json.len());
             prop_assert!(JsonReader::new(&json.as_bytes()[..cut]).skip().is_err());

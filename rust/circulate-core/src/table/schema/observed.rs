@@ -11,10 +11,10 @@ use crate::table::json::{ConversionError, JsonReader, first_members, number};
 const MAX_LEVELS: usize = 8;
 
 /// Different members of one object that are looked at. More could not become columns.
-const MOST_MEMBERS: usize = 2_000;
+const MAX_MEMBERS: usize = 2_000;
 
 /// Different members of all objects that are looked at, so that a sample is small whatever it is of.
-const MOST_IN_ALL: usize = 20_000;
+const MAX_MEMBERS_IN_ALL: usize = 20_000;
 
 /// What was found in the place of one value, over many records.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ impl ValueKinds {
     }
 }
 
-/// The members of the objects that were found in one place.
+/// The members of the objects that were found at one path.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ObservedObject {
     pub(super) objects: u64,
@@ -73,19 +73,19 @@ impl Observed {
         self.top(&mut JsonReader::new(record))
     }
 
-    /// Looks at the first `most` records of an array.
-    pub fn observe_array(&mut self, body: &[u8], most: usize) -> Result<()> {
-        self.array(body, most).map_err(ConversionError::into_error)
+    /// Looks at the first `limit` records of an array.
+    pub fn observe_array(&mut self, body: &[u8], limit: usize) -> Result<()> {
+        self.array(body, limit).map_err(ConversionError::into_error)
     }
 
-    fn array(&mut self, body: &[u8], most: usize) -> Result<(), ConversionError> {
+    fn array(&mut self, body: &[u8], limit: usize) -> Result<(), ConversionError> {
         let mut cursor = JsonReader::new(body);
         cursor.take_bytes(b"\xEF\xBB\xBF");
         cursor.expect(b'[')?;
-        if most == 0 || cursor.take(b']')? {
+        if limit == 0 || cursor.take(b']')? {
             return Ok(());
         }
-        for _ in 0..most {
+        for _ in 0..limit {
             self.top(&mut cursor)?;
             if !cursor.another(b']')? {
                 break;
@@ -99,9 +99,9 @@ impl Observed {
     }
 
     fn top(&mut self, cursor: &mut JsonReader<'_>) -> Result<(), ConversionError> {
-        let mut room = MOST_IN_ALL - self.members;
+        let mut room = MAX_MEMBERS_IN_ALL - self.members;
         let seen = self.value(cursor, 0, &mut room);
-        self.members = MOST_IN_ALL - room;
+        self.members = MAX_MEMBERS_IN_ALL - room;
         seen
     }
 
@@ -181,7 +181,7 @@ impl ObservedObject {
         level: usize,
         room: &mut usize,
     ) -> Result<(), ConversionError> {
-        let (members, all) = first_members(cursor, MOST_MEMBERS)?;
+        let (members, all) = first_members(cursor, MAX_MEMBERS)?;
         self.objects += 1;
         self.members_of_all += all;
         for (name, value) in members {
@@ -193,9 +193,9 @@ impl ObservedObject {
     }
 
     fn member(&mut self, name: Cow<'_, str>, room: &mut usize) -> Option<&mut Observed> {
-        let full = self.members.len() == MOST_MEMBERS || *room == 0 || name.len() > MAX_NAME;
-        let place = match self.names.get(&*name) {
-            Some(place) => *place,
+        let full = self.members.len() == MAX_MEMBERS || *room == 0 || name.len() > MAX_NAME;
+        let index = match self.names.get(&*name) {
+            Some(index) => *index,
             None if full => return None,
             None => {
                 *room -= 1;
@@ -204,6 +204,6 @@ impl ObservedObject {
                 self.members.len() - 1
             }
         };
-        self.members.get_mut(place).map(|(_, seen)| seen)
+        self.members.get_mut(index).map(|(_, seen)| seen)
     }
 }

@@ -1,5 +1,5 @@
 //! The columns of a table as a tree of members with their types. It only ever grows: a column that is known keeps its
-//! type, since whoever reads a lake has been told it.
+//! type, since whoever reads a lake knows it.
 
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ impl TableSchema {
         Self { parent: parent.into_iter().map(Into::into).collect(), members: declared_members(columns) }
     }
 
-    /// What the definition of an endpoint tells of its records.
+    /// What the definition of an endpoint says of its records.
     pub fn of(endpoint: &Endpoint) -> Self {
         let fields = endpoint.list.parent.iter().flat_map(|parent| parent.fields.keys());
         Self::declared(&endpoint.columns, fields.map(Name::as_str))

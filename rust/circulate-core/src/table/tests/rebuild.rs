@@ -59,7 +59,7 @@ impl Value {
         }
     }
 
-    /// With one value a key, and without members that are null (or, where that can't be told, empty objects).
+    /// With one value a key, and without members that are null (or, where that can't be distinguished, empty objects).
     fn settled(&self, without_empty: bool) -> Self {
         let dropped = |value: &Self| match value {
             Self::Null => true,
@@ -88,11 +88,11 @@ impl Value {
             *self = Self::Object(Vec::new());
         }
         let Self::Object(members) = self else { unreachable!() };
-        let place = members.iter().position(|(key, _)| key == name).unwrap_or_else(|| {
+        let index = members.iter().position(|(key, _)| key == name).unwrap_or_else(|| {
             members.push((name.to_owned(), Self::Null));
             members.len() - 1
         });
-        &mut members[place].1
+        &mut members[index].1
     }
 
     fn at(&mut self, pointer: &str) -> &mut Self {
@@ -229,7 +229,7 @@ fn cell(array: &ArrayRef, kind: &MemberType, row: usize) -> Value {
         }
         MemberType::List(element) => {
             let items = array.as_list::<i32>().value(row);
-            Value::List((0..items.len()).map(|place| cell(&items, element, place)).collect())
+            Value::List((0..items.len()).map(|index| cell(&items, element, index)).collect())
         }
     }
 }
@@ -254,7 +254,7 @@ fn scalar() -> impl Strategy<Value = Value> {
         "3.14159265358979323846264338327950288",
         "12345678901234567890123",
     ];
-    let texts = [
+    let strings = [
         r#""""#,
         r#""a""#,
         r#""caf\u00e9 \uD83D\uDE80 \/\\\"""#,
@@ -274,7 +274,7 @@ fn scalar() -> impl Strategy<Value = Value> {
         3 => proptest::sample::select(numbers.to_vec()).prop_map(|text| Value::Number(text.to_owned())),
         1 => any::<i64>().prop_map(|number| Value::Number(number.to_string())),
         1 => any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| Value::Number(format!("{f:e}"))),
-        3 => proptest::sample::select(texts.to_vec()).prop_map(|text| Value::Text(text.to_owned())),
+        3 => proptest::sample::select(strings.to_vec()).prop_map(|text| Value::Text(text.to_owned())),
         1 => "\\PC{0,12}".prop_map(|text| Value::Text(serde_json::Value::from(text).to_string())),
     ]
 }
@@ -301,13 +301,18 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn check(records: &[Value], sample: usize, nested: Nested, contract: Contract) {
-    let texts: Vec<_> = records.iter().map(Value::json).collect();
-    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let strings: Vec<_> = records.iter().map(Value::json).collect();
+    let strings: Vec<_> = strings.iter().map(String::as_str).collect();
     let mut converter =
-        Converter::new(inferred(&texts[..sample]), TableOptions { nested, raw: true }, contract);
-    for (records, texts) in [(&records[..sample], &texts[..sample]), (&records[sample..], &texts[sample..])] {
-        let batch = converter.convert_array(&array(texts)).unwrap();
-        assert_eq!(super::texts(&batch, "_raw"), texts.iter().map(|text| Some(*text)).collect::<Vec<_>>());
+        Converter::new(inferred(&strings[..sample]), TableOptions { nested, raw: true }, contract);
+    for (records, strings) in
+        [(&records[..sample], &strings[..sample]), (&records[sample..], &strings[sample..])]
+    {
+        let batch = converter.convert_array(&array(strings)).unwrap();
+        assert_eq!(
+            super::strings(&batch, "_raw"),
+            strings.iter().map(|text| Some(*text)).collect::<Vec<_>>()
+        );
         for (row, record) in records.iter().enumerate() {
             let without_empty = nested == Nested::Flatten;
             let rebuilt = rebuilt(&batch, converter.schema(), nested, row).settled(without_empty);
@@ -339,8 +344,8 @@ proptest! {
             let mut converter =
                 Converter::new(nothing_declared(), TableOptions { nested, raw: false }, Contract::Evolve);
             let converted: Vec<_> = batches.iter().map(|records| {
-                let texts: Vec<_> = records.iter().map(Value::json).collect();
-                converter.convert_array(format!("[{}]", texts.join(",")).as_bytes()).unwrap()
+                let strings: Vec<_> = records.iter().map(Value::json).collect();
+                converter.convert_array(format!("[{}]", strings.join(",")).as_bytes()).unwrap()
             }).collect();
             let later = converter.arrow();
             let conformed: Vec<_> = converted.iter().map(|batch| conform(batch, &later).unwrap()).collect();

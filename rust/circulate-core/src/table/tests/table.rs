@@ -50,8 +50,8 @@ fn inferred(records: &[&str]) -> TableSchema {
 
 /// The types of a schema as JSON, without what was declared.
 fn types(schema: &TableSchema) -> serde_json::Value {
-    fn kind(of: &MemberType) -> serde_json::Value {
-        match of {
+    fn kind(member: &MemberType) -> serde_json::Value {
+        match member {
             MemberType::Struct(members) => object(members),
             MemberType::List(element) => json!([kind(element)]),
             other => serde_json::to_value(other).unwrap(),
@@ -74,12 +74,12 @@ fn convert_as(schema: TableSchema, options: TableOptions, records: &[&str]) -> (
     (builder.finish().unwrap(), builder.take_drift())
 }
 
-fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Vec<Option<&'b str>> {
+fn strings<'b>(batch: &'b RecordBatch, name: &str) -> Vec<Option<&'b str>> {
     batch.column_by_name(name).unwrap().as_string::<i32>().iter().collect()
 }
 
 fn rescued(batch: &RecordBatch) -> Vec<Option<&str>> {
-    texts(batch, "_rescued")
+    strings(batch, "_rescued")
 }
 
 fn kinds(drift: &Drift) -> Vec<(String, String, u64)> {
@@ -99,13 +99,13 @@ fn values_go_to_columns_of_their_types() {
         "p":{"x":"in"},"l":[1,null,3],"o":[{"y":false},{}]}"#;
     let (batch, drift) = convert(schema, &[record, "{}"]);
     assert!(drift.is_empty(), "{drift:?}");
-    assert_eq!(texts(&batch, "s"), [Some("aé\n"), None]);
+    assert_eq!(strings(&batch, "s"), [Some("aé\n"), None]);
     assert_eq!(batch.column(1).as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(-7), None]);
     assert_eq!(batch.column(2).as_primitive::<Float64Type>().iter().collect::<Vec<_>>(), [Some(1e5), None]);
     assert!(batch.column(3).as_boolean().value(0));
     let times = batch.column(4).as_primitive::<TimestampMicrosecondType>();
     assert_eq!((times.value(0), times.timezone()), (1_767_225_600_500_000, Some("UTC")));
-    assert_eq!(texts(&batch, "j"), [Some(r#"{"k" : 1.0}"#), None]);
+    assert_eq!(strings(&batch, "j"), [Some(r#"{"k" : 1.0}"#), None]);
     assert_eq!(batch.column(6).as_struct().column(0).as_string::<i32>().value(0), "in");
     assert!(batch.column(6).is_null(1));
     let list = batch.column(7).as_list::<i32>();
@@ -208,7 +208,7 @@ fn types_follow_from_what_a_sample_holds() {
 }
 
 #[test]
-fn a_list_that_was_always_empty_stays_what_readers_were_told() {
+fn a_list_that_was_always_empty_stays_what_readers_know() {
     let schema = inferred(&[r#"{"l":[]}"#]);
     assert_eq!(types(&schema.evolved(&observed(&[r#"{"l":[1]}"#]))), json!({"l": "json"}));
     let (batch, drift) = convert(schema, &[r#"{"l":[]}"#, r#"{"l":[{"a":1}]}"#]);
@@ -282,7 +282,7 @@ fn what_is_nested_deeper_than_eight_levels_stays_json() {
 }
 
 #[test]
-fn a_table_has_at_most_a_thousand_columns_and_the_rest_is_rescued() {
+fn a_table_has_up_to_a_thousand_columns_and_the_rest_is_rescued() {
     let members: Vec<_> = (0..1_200).map(|number| format!(r#""k{number}":{number}"#)).collect();
     let record = format!("{{{}}}", members.join(","));
     let schema = inferred(&[&record]);
@@ -328,9 +328,9 @@ fn what_identifies_a_parent_comes_first_and_the_raw_record_is_as_received() {
     let schema = schema.inferred(&observed(&records));
     let (batch, _) = convert_as(schema, TableOptions { raw: true, ..TableOptions::default() }, &records);
     assert_eq!(names(&batch), ["_parent_id", "id", "_rescued", "_raw"]);
-    assert_eq!(texts(&batch, "_parent_id"), [Some("0oa\"1"), Some("2"), None, Some("6"), None, None]);
+    assert_eq!(strings(&batch, "_parent_id"), [Some("0oa\"1"), Some("2"), None, Some("6"), None, None]);
     assert_eq!(
-        texts(&batch, "_raw"),
+        strings(&batch, "_raw"),
         [
             Some(r#"{ "id" : 1}"#),
             Some("{  }"),
@@ -365,8 +365,8 @@ fn nested_values_as_json_are_as_received() {
     let options = TableOptions { nested: Nested::Json, raw: false };
     let records = [r#"{"p":{"x": 1.0},"l":[1, 2],"s":"a"}"#];
     let (batch, drift) = convert_as(inferred(&records), options, &records);
-    assert_eq!(texts(&batch, "p"), [Some(r#"{"x": 1.0}"#)]);
-    assert_eq!(texts(&batch, "l"), [Some("[1, 2]")]);
+    assert_eq!(strings(&batch, "p"), [Some(r#"{"x": 1.0}"#)]);
+    assert_eq!(strings(&batch, "l"), [Some("[1, 2]")]);
     assert!(drift.is_empty());
 }
 
@@ -400,9 +400,9 @@ fn evolving_adds_columns_and_earlier_batches_conform_to_them() {
             "e": "json", "later": {"t": "timestamp"}})
     );
     assert_eq!(rescued(&second), [Some(r#"{"/a":"x"}"#), None]);
-    let told: Vec<_> = converter.drift().entries().map(|entry| (entry.path, entry.count)).collect();
+    let counted: Vec<_> = converter.drift().entries().map(|entry| (entry.path, entry.count)).collect();
     let expected = [("/a", 1), ("/l/*/new", 1), ("/later", 1), ("/p/new", 1)];
-    assert_eq!(told, expected.map(|(path, count)| (path.to_owned(), count)));
+    assert_eq!(counted, expected.map(|(path, count)| (path.to_owned(), count)));
 
     let later = converter.arrow();
     let first = conform(&first, &later).unwrap();
@@ -458,7 +458,7 @@ fn rescuing_keeps_the_columns_whatever_comes() {
 }
 
 #[test]
-fn a_frozen_table_refuses_drift_and_tells_what_and_how_to_go_on() {
+fn a_frozen_table_refuses_drift_and_reports_what_and_how_to_go_on() {
     let mut converter = Converter::new(declared("a: integer"), TableOptions::default(), Contract::Freeze);
     converter.convert_array(br#"[{"a":1}]"#).unwrap();
     let error = converter.convert_array(br#"[{"a":1},{"a":"x"},{"a":"y"},{"b":1}]"#).unwrap_err();
@@ -505,11 +505,11 @@ fn what_is_no_json_is_an_error_and_leaves_nothing_behind() {
     builder.push(b"{\"a\":\"\xff\"}").unwrap();
     assert_eq!(builder.finish().unwrap_err().kind(), ErrorKind::Data);
     builder.push(br#"{"a":"x"}"#).unwrap();
-    assert_eq!(texts(&builder.finish().unwrap(), "a"), [Some("x")]);
+    assert_eq!(strings(&builder.finish().unwrap(), "a"), [Some("x")]);
 }
 
 #[test]
-fn a_builder_begins_anew_after_each_batch() {
+fn a_builder_starts_over_after_each_batch() {
     let mut builder = TableBuilder::new(
         declared("a: string\np:\n  x: string"),
         TableOptions { nested: Nested::Flatten, raw: true },
@@ -518,7 +518,7 @@ fn a_builder_begins_anew_after_each_batch() {
         builder.push_array(br#"[{"a":"x","p":{"x":"y"}},{}]"#).unwrap();
         assert!(builder.bytes() > 30 && builder.rows() == 2);
         let batch = builder.finish().unwrap();
-        assert_eq!(texts(&batch, "p__x"), [Some("y"), None]);
+        assert_eq!(strings(&batch, "p__x"), [Some("y"), None]);
         assert_eq!((builder.rows(), batch.num_rows()), (0, 2));
     }
 }
@@ -535,8 +535,8 @@ fn records_in_another_order_fill_the_same_columns() {
         ],
     );
     assert!(drift.is_empty());
-    for (place, expected) in [1, 2, 3, 4].into_iter().enumerate() {
-        assert_eq!(batch.column(place).as_primitive::<Int64Type>().values().to_vec(), [expected; 3]);
+    for (index, expected) in [1, 2, 3, 4].into_iter().enumerate() {
+        assert_eq!(batch.column(index).as_primitive::<Int64Type>().values().to_vec(), [expected; 3]);
     }
 }
 
@@ -548,11 +548,11 @@ fn examples_are_short_and_paths_have_stars_for_elements() {
     assert_eq!((entry.path.as_str(), entry.example.chars().count()), ("/l/*/m", 100));
 }
 
-/// All batches that an array is converted to when each may take `most` bytes.
-fn pieces(converter: &mut Converter, body: &[u8], most: usize) -> Vec<RecordBatch> {
+/// All batches that an array is converted to when each may take `limit` bytes.
+fn pieces(converter: &mut Converter, body: &[u8], limit: usize) -> Vec<RecordBatch> {
     let (mut batches, mut from) = (Vec::new(), 0);
     while from < body.len() {
-        let (batch, next) = converter.convert_some(body, from, most).unwrap();
+        let (batch, next) = converter.convert_some(body, from, limit).unwrap();
         assert!(next > from && (batch.num_rows() > 0 || body == b"[]"));
         batches.push(batch);
         from = next;
