@@ -7,24 +7,119 @@ okta = circulate_core.source("okta")  # settings from OKTA_ORG_URL and OKTA_API_
 users = okta.stream("users")
 print(users.sample(3).records())
 report = users.pull(to="./lake")
-print(report["status"], report["records"])
+print(report.status, report.records)
 ```
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from circulate_core._core import VERSION, Stop
-from circulate_core.api import check, gc, manifest, promote, pull, pull_async, runs, streams, token, verify
-from circulate_core.exceptions import CirculateError, IncompleteWarning
+from circulate_core.api import check, gc, manifest, promote, pull, pull_async, runs, state, streams, token, verify
+from circulate_core.exceptions import (
+    ApiError,
+    AuthError,
+    BusyError,
+    CirculateError,
+    DataError,
+    DefinitionError,
+    IncompleteWarning,
+    LimitError,
+    MismatchError,
+    NetworkError,
+    RateLimitError,
+    RefusedError,
+    SettingsError,
+    StateError,
+    StoppedError,
+    StorageError,
+)
 from circulate_core.reading import Batch, Source, Stream, source
+
+if TYPE_CHECKING:
+    from circulate_core.manifests import Manifest
+    from circulate_core.results import (
+        Checked,
+        CheckedList,
+        Collected,
+        Cursor,
+        Drift,
+        Drifted,
+        Drifts,
+        Ends,
+        Holder,
+        Ledger,
+        NamedEnd,
+        ObjectEntry,
+        PartitionCounts,
+        PartReference,
+        Promoted,
+        Quota,
+        Report,
+        Run,
+        Runs,
+        Snapshot,
+        StreamState,
+        Token,
+        Totals,
+        Traffic,
+        Verified,
+        Wait,
+        Window,
+    )
 
 __version__ = VERSION
 
 __all__ = [
+    "ApiError",
+    "AuthError",
     "Batch",
+    "BusyError",
+    "Checked",
+    "CheckedList",
     "CirculateError",
+    "Collected",
+    "Cursor",
+    "DataError",
+    "DefinitionError",
+    "Drift",
+    "Drifted",
+    "Drifts",
+    "Ends",
+    "Holder",
     "IncompleteWarning",
+    "Ledger",
+    "LimitError",
+    "Manifest",
+    "MismatchError",
+    "NamedEnd",
+    "NetworkError",
+    "ObjectEntry",
+    "PartReference",
+    "PartitionCounts",
+    "Promoted",
+    "Quota",
+    "RateLimitError",
+    "RefusedError",
+    "Report",
+    "Run",
+    "Runs",
+    "SettingsError",
+    "Snapshot",
     "Source",
+    "StateError",
     "Stop",
+    "StoppedError",
+    "StorageError",
     "Stream",
+    "StreamState",
+    "Token",
+    "Totals",
+    "Traffic",
+    "Verified",
+    "Wait",
+    "Window",
     "__version__",
     "check",
     "gc",
@@ -34,7 +129,23 @@ __all__ = [
     "pull_async",
     "runs",
     "source",
+    "state",
     "streams",
     "token",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the classes of results when one is named: a pull needs them when it has ended, not before."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from circulate_core import manifests, results  # noqa: PLC0415 - see above
+
+    return getattr(manifests if name == "Manifest" else results, name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion."""
+    return __all__

@@ -1,15 +1,20 @@
 """Rust engine of `circulate_core`. Private: use the names of the package.
 
-Requests and responses that are `str` are JSON text; their shapes are in `circulate_core.types` and, for requests, in
-`circulate_core.api`, the only caller.
+Requests and definitions that are `str` are JSON text; their shapes are in `circulate_core.api`, the only caller, and in
+`circulate_core.types`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 from typing_extensions import CapsuleType
+
+from circulate_core.results import Checked, Collected, Promoted, Report, Runs, Snapshot, StreamState, Token, Verified
+
+_OnProgress: TypeAlias = Callable[[Snapshot], object]
+"""Takes progress, about ten times a second."""
 
 __all__ = [
     "VERSION",
@@ -86,19 +91,19 @@ class Settings:
 class Reader:
     """A stream that is being read, batch by batch. The first request is sent when the first batch is read."""
 
-    def __new__(cls, request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None) -> Reader: ...
+    def __new__(cls, request: str, settings: Settings, on_progress: _OnProgress | None = None) -> Reader: ...
     def next(self) -> bytes | None:
         """Wait for the next batch: a JSON array of records as received. None after the last one."""
 
     def next_async(self) -> Awaitable[bytes | None]:
         """As `next`, to be awaited."""
 
-    def snapshot(self) -> str:
-        """What was done so far, as JSON."""
+    def snapshot(self) -> Snapshot:
+        """What was done so far."""
 
     @property
-    def report(self) -> str | None:
-        """The report as JSON, once the stream was read to its end."""
+    def report(self) -> Report | None:
+        """The report, once the stream was read to its end."""
 
     def close(self) -> None:
         """Send no more requests."""
@@ -147,38 +152,36 @@ class Schema:
 
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
-def pull(
-    request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
-) -> str:
+def pull(request: str, settings: Settings, on_progress: _OnProgress | None = None, stop: Stop | None = None) -> Report:
     """Pull one stream; see `circulate_core.pull`."""
 
 def pull_async(
-    request: str, settings: Settings, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None
-) -> Awaitable[str]:
+    request: str, settings: Settings, on_progress: _OnProgress | None = None, stop: Stop | None = None
+) -> Awaitable[Report]:
     """As `pull`, to be awaited."""
 
-def promote(request: str, on_progress: Callable[[str], Any] | None = None, stop: Stop | None = None) -> str:
+def promote(request: str, on_progress: _OnProgress | None = None, stop: Stop | None = None) -> Promoted:
     """Copy a run into a place for readers; see `circulate_core.promote`."""
 
-def check(source: str, streams: Sequence[str], request: str, settings: Settings) -> str:
+def check(source: str, streams: Sequence[str], request: str, settings: Settings) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""
 
 def mint(request: str, settings: Settings) -> str:
     """See to it that a profile's token file holds a token that is not due; return what may be shown of it."""
 
-def token(profile: str, refused: str | None) -> str:
+def token(profile: str, refused: str | None) -> Token:
     """Return the token of a profile, as its file has it; other than the one with the digest `refused`."""
 
 def clear_tokens() -> Path:
     """Make the folder of token files, empty it, and return the path of the socket for requests of tokens."""
 
-def verify(destination: str, key: str, state: str | None, s3: str) -> str:
+def verify(destination: str, key: str, state: str | None, s3: str) -> Verified:
     """Read everything a manifest names and compare it; see `circulate_core.verify`."""
 
-def runs(state: str, limit: int) -> str:
+def runs(state: str, limit: int) -> Runs:
     """Return the newest runs that a state knows, each with its stream."""
 
-def state_show(state: str) -> str:
+def state_show(state: str) -> list[StreamState]:
     """Return the state of all streams that a state knows."""
 
 def state_init(state: str) -> bool:
@@ -193,7 +196,7 @@ def state_reset(state: str, stream: str, force: bool) -> None:
 def state_decide(state: str, stream: str, run_id: str, commit: bool, force: bool) -> None:
     """Commit a pending run, or abandon it; by force one that is being promoted."""
 
-def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> str:
+def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> Collected:
     """Remove what no manifest names; see `circulate_core.gc`."""
 
 def streams(catalog: str) -> list[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
 from circulate_core.exceptions import DefinitionError, SettingsError
-from circulate_core.views import ReportView, RunsView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,23 +18,19 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from circulate_core.manifests import Manifest
-    from circulate_core.types import (
-        Catalog,
+    from circulate_core.results import (
         Checked,
         Collected,
-        Definition,
-        InlineDefinition,
         Promoted,
-        PullOptions,
         Report,
         Run,
-        S3Options,
+        Runs,
         Snapshot,
-        SourceDefinition,
         StreamState,
         Token,
         Verified,
     )
+    from circulate_core.types import Catalog, Definition, InlineDefinition, PullOptions, S3Options, SourceDefinition
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
@@ -145,8 +140,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     # First of all, so that no traceback with its locals shows one.
     settings = _core.Settings(settings)
     options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
-    report = _core.pull(request_of_pull(**options), settings, progress_callback(on_progress), stop)
-    return cast("Report", ReportView(json.loads(report)))
+    return _core.pull(request_of_pull(**options), settings, on_progress, stop)
 
 
 async def pull_async(
@@ -180,9 +174,9 @@ async def pull_async(
     show = None if on_progress is None else lambda snapshot: loop.call_soon_threadsafe(on_progress, snapshot)
     defaults = {name: value for name, value in (pull.__kwdefaults__ or {}).items() if name not in NOT_FOR_THE_ENGINE}
     request = request_of_pull(stream=stream, **{**defaults, **options})
-    pulling = asyncio.ensure_future(_core.pull_async(request, settings, progress_callback(show), stop))
+    pulling = asyncio.ensure_future(_core.pull_async(request, settings, show, stop))
     try:
-        return cast("Report", ReportView(json.loads(await asyncio.shield(pulling))))
+        return await asyncio.shield(pulling)
     except asyncio.CancelledError:
         stop.request()
         await asyncio.wait([pulling])
@@ -190,11 +184,6 @@ async def pull_async(
             # Whatever came of it, it is the cancellation that is raised.
             pulling.exception()
         raise
-
-
-def progress_callback(on_progress: Callable[[Snapshot], object] | None) -> Callable[[str], object] | None:
-    """Return a callback for the engine, which reports progress as JSON."""
-    return None if on_progress is None else lambda text: on_progress(json.loads(text))
 
 
 def request_of_pull(  # noqa: PLR0913 - as the engine takes it
@@ -292,7 +281,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     """
     settings = _core.Settings(settings)
     request = json.dumps(account_request(secret, account, catalog))
-    return cast("Checked", json.loads(_core.check(source, list(streams), request, settings)))
+    return _core.check(source, list(streams), request, settings)
 
 
 def token(profile: str = "default", *, refused: str | None = None) -> Token:
@@ -314,13 +303,13 @@ def token(profile: str = "default", *, refused: str | None = None) -> Token:
     Example:
         ```python
         token = circulate_core.token("okta-read")
-        headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
+        headers = {"Authorization": f"{token.token_type} {token.access_token}"}
         ```
     """
     import hashlib  # noqa: PLC0415 - only here
 
     digest = hashlib.sha256(refused.encode()).hexdigest() if refused else None
-    return cast("Token", json.loads(_core.token(profile, digest)))
+    return _core.token(profile, digest)
 
 
 def verify(
@@ -343,7 +332,7 @@ def verify(
     """
     lake, key = _lake_and_key(manifest)
     known = None if state is None and "://" in lake else state_of_lake(lake, state)
-    return cast("Verified", json.loads(_core.verify(lake, key, known, json.dumps(s3 or {}))))
+    return _core.verify(lake, key, known, json.dumps(s3 or {}))
 
 
 def promote(  # noqa: PLR0913 - every option of a promotion, each with its default
@@ -401,8 +390,7 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
         "memory": memory,
         "deadline_seconds": deadline,
     }
-    callback = None if on_progress is None else lambda text: on_progress(json.loads(text))
-    return cast("Promoted", json.loads(_core.promote(json.dumps(request), callback, stop)))
+    return _core.promote(json.dumps(request), on_progress, stop)
 
 
 def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
@@ -416,7 +404,7 @@ def _lake_and_key(manifest: str | PathLike[str]) -> tuple[str, str]:
     return lake, f"_circulate/{key}"
 
 
-def runs(state: str | PathLike[str], *, limit: int = 20, most: int | None = None) -> list[Run]:
+def runs(state: str | PathLike[str], *, limit: int = 20, most: int | None = None) -> Runs:
     """List the newest runs, newest first.
 
     Args:
@@ -433,7 +421,7 @@ def runs(state: str | PathLike[str], *, limit: int = 20, most: int | None = None
     if most is not None:
         warnings.warn("`most` is deprecated; use `limit`", DeprecationWarning, stacklevel=2)
         limit = most
-    return RunsView({**_named(stream), **run} for stream, run in json.loads(_core.runs(place(state), limit)))
+    return _core.runs(place(state), limit)
 
 
 def manifest(
@@ -496,10 +484,10 @@ def gc(
     """
     lake = place(to)
     known = state_of_lake(lake, state)
-    return cast("Collected", json.loads(_core.gc(lake, known, older_than, dry_run, json.dumps(s3 or {}))))
+    return _core.gc(lake, known, older_than, dry_run, json.dumps(s3 or {}))
 
 
-def state_of(state: str | PathLike[str]) -> list[StreamState]:
+def state(state: str | PathLike[str]) -> list[StreamState]:
     """Return the state of all streams that a state knows.
 
     Args:
@@ -508,15 +496,7 @@ def state_of(state: str | PathLike[str]) -> list[StreamState]:
     Raises:
         StateError: The file does not exist, or is not a state file.
     """
-    return [
-        cast("StreamState", {**status, **_named(status["stream"])})
-        for status in json.loads(_core.state_show(place(state)))
-    ]
-
-
-def _named(stream: str) -> dict[str, str]:
-    source, account, endpoint = stream.split("#")
-    return {"stream": f"{source}.{endpoint}", "account": account}
+    return _core.state_show(place(state))
 
 
 def streams(*, catalog: Catalog = ()) -> list[Definition]:

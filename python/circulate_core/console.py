@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from circulate_core.exceptions import CirculateError
-    from circulate_core.types import Run, Verdict
+    from circulate_core.results import Run, Status
 
-MARKS: dict[Verdict, tuple[str, str]] = {
+MARKS: dict[Status, tuple[str, str]] = {
     "complete": ("✓", "green"),
     "partial": ("◐", "yellow"),
     "busy": ("●", "yellow"),
@@ -75,19 +76,14 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def utc(time: str) -> str:
-    """Return an RFC 3339 time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
-    return f"{time[:10]} {time[11:19]} UTC"
+def utc(time: datetime) -> str:
+    """Return a time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def took(run: Run) -> str:
     """Return how long a run took, as people read it."""
-    from datetime import datetime  # noqa: PLC0415 - seldom needed
-
-    if run["ended_at"] is None:
-        return "—"
-    began, ended = (datetime.fromisoformat(time) for time in (run["started_at"], run["ended_at"]))
-    return span((ended - began).total_seconds())
+    return "—" if run.ended_at is None else span((run.ended_at - run.started_at).total_seconds())
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

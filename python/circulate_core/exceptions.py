@@ -21,15 +21,12 @@ CirculateError
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, cast
-
-from circulate_core.views import ReportView
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from circulate_core.types import Report
+    from circulate_core.results import Report
 
 
 class CirculateError(Exception):
@@ -38,7 +35,7 @@ class CirculateError(Exception):
     Attributes:
         operation: What was being done, a short verb phrase.
         context: Where it happened: file, key, redacted URL, by name.
-        hint: What to do about it, if anything is known.
+        hint: What to do about it, if anything is known. Tracebacks show it, too.
         retryable: Whether trying again later can help.
         report: What a failed pull had done, as `circulate_core.pull` would have returned it.
     """
@@ -51,14 +48,16 @@ class CirculateError(Exception):
         context: Mapping[str, str] | None = None,
         hint: str | None = None,
         retryable: bool = False,
-        report: str | None = None,
+        report: Report | None = None,
     ) -> None:
         super().__init__(message)
         self.operation = operation
         self.context = dict(context or {})
         self.hint = hint
         self.retryable = retryable
-        self.report: Report | None = cast("Report", ReportView(json.loads(report))) if report else None
+        self.report = report
+        if hint:
+            self.add_note(f"hint: {hint}")
 
 
 class DefinitionError(CirculateError, ValueError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from circulate_core.types import Snapshot
+    from circulate_core.results import Snapshot
 
 MAX_POINTS = 1_000
 """Points that a history holds at most."""
@@ -90,9 +90,9 @@ class History:
         waits: list[Wait] = []
         counted, why, since = 0.0, "", None
         for at, snapshot in self.points:
-            if snapshot["waiting"] and since is None:
-                why, since = snapshot["waiting"][0], at
-            if (now := snapshot["seconds_waited"]) > counted:
+            if snapshot.waiting and since is None:
+                why, since = snapshot.waiting.reason, at
+            if (now := snapshot.seconds_waited) > counted:
                 after = waits[-1].ended if waits else 0.0
                 waits.append(Wait(max(after, at - (now - counted)), at, why))
                 counted, why, since = now, "", None

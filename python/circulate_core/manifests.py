@@ -2,7 +2,7 @@
 
 ```python
 manifest = circulate_core.manifest(users.pull(to="./lake"))
-print(manifest.verdict, manifest.totals["records"], manifest.paths[0])
+print(manifest.verdict, manifest.totals.records, manifest.paths[0])
 ```
 """
 
@@ -13,35 +13,53 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from circulate_core import display
+from circulate_core.documents import Result
 from circulate_core.exceptions import DataError, MismatchError, SettingsError, StorageError
-from circulate_core.views import gaps_of
+from circulate_core.results import (
+    Ends,
+    Mode,
+    ObjectEntry,
+    PartitionCounts,
+    PartReference,
+    Totals,
+    Window,
+)
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from circulate_core.types import Ends, ManifestIndex, ManifestPart, Mode, ObjectEntry, Report, Run, Totals, Window
+    from circulate_core.results import Report, Run
 
 SCHEMA = 1
 """The version of manifests that this version of the package reads."""
 
 
-def find(run: str | PathLike[str] | Report | Run, *, to: str | PathLike[str] | None = None) -> Manifest:
+def find(
+    run: str | PathLike[str] | Report | Run | Mapping[str, Any], *, to: str | PathLike[str] | None = None
+) -> Manifest:
     """Return the manifest of a run; see `circulate_core.manifest`."""
-    place, key = _named(run) if isinstance(run, Mapping) else ("", os.fspath(run))
+    document = run.to_dict() if isinstance(run, Result) else run
+    place, key = _named(document) if isinstance(document, Mapping) else ("", os.fspath(document))
     place = place if to is None else os.fspath(to)
     path = f"{place}/{key}" if place else key
     if "://" in path:
         message = f"{path} is in a bucket: manifests are read from folders only"
         raise SettingsError(message, hint=f"`circulate verify {path}` reads it back, with everything that it names")
     path = os.path.abspath(path)  # noqa: PTH100 - pathlib is slow to import
-    lake, found, _ = path.rpartition("/_circulate/")
+    _, found, _ = path.rpartition("/_circulate/")
     if not found:
         message = f"{path} is not below a `_circulate` folder, where manifests are"
         raise SettingsError(message, hint="a pull names the manifest of its run when it is done: give its report")
-    return Manifest(lake, path)
+    document, _ = _read(path)
+    try:
+        return Manifest(document, path)
+    except DataError as error:
+        message = f"{path} is not a manifest: {error}"
+        raise DataError(message) from None
 
 
 def _named(run: Mapping[str, Any]) -> tuple[str, str]:
@@ -63,101 +81,113 @@ def in_place(key: str) -> bool:
     return plain and not encoded and not {"", ".", ".."} & set(key.split("/"))
 
 
-class Manifest:
+class _OfFile(Result):
+    """What a manifest knows beside its index."""
+
+    __slots__ = ("_objects", "path")
+    path: str
+    """Path of its index; empty if it was made by `from_dict`, so that its objects cannot be read."""
+    _objects: tuple[ObjectEntry, ...] | None
+
+    def __init__(self, document: Mapping[str, Any], path: str = "") -> None:
+        super().__init__(document)
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "_objects", None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle it by its document and its path."""
+        return type(self), (self._document, self.path)
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Manifest(_OfFile):
     """The manifest of a run: what it wrote. `circulate_core.manifest` reads one."""
 
-    def __init__(self, lake: str, path: str) -> None:
-        self.lake: str = lake
-        """The lake's folder."""
-        self.path: str = path
-        """Path of its index."""
-        index, _ = _read(path)
-        self.index: ManifestIndex = cast("ManifestIndex", index)
-        """The index, as its file holds it."""
-        self._objects: list[ObjectEntry] | None = None
+    _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
 
-    @property
-    def verdict(self) -> Literal["complete", "partial"]:
-        """`complete`, or `partial` if there are gaps."""
-        return self.index["verdict"]
-
-    @property
-    def run_id(self) -> str:
-        """The run."""
-        return self.index["run_id"]
+    run_id: str
+    """The run."""
+    source: str
+    """Its source."""
+    account: str
+    """The account's name."""
+    endpoint: str
+    """Its endpoint."""
+    verdict: Literal["complete", "partial"]
+    """`complete`, or `partial` if there are gaps."""
+    mode: Mode
+    """What was requested."""
+    window: Window
+    """The requested period."""
+    started_at: datetime
+    """When the run was opened."""
+    parts: tuple[PartReference, ...]
+    """Its parts, in order."""
+    totals: Totals
+    """Sums over the run."""
+    cursors: dict[str, datetime]
+    """Where the next run of each partition begins."""
+    gaps: tuple[str, ...]
+    """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
+    repeats: int
+    """Records left out because an earlier run delivered the same bytes."""
+    ends: Ends | None = None
+    """How its lists ended; None of a run before version 0.2."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about what was read, in sentences."""
+    behind: int | None = None
+    """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
+    unavailable: str | None = None
+    """What the API said to an account that lacks the feature."""
+    partitions: PartitionCounts | None = None
+    """How many partitions were pulled, of a stream that is pulled in partitions."""
 
     @property
     def stream(self) -> str:
         """`source.endpoint`."""
-        return f"{self.index['source']}.{self.index['endpoint']}"
+        return f"{self.source}.{self.endpoint}"
 
     @property
-    def account(self) -> str:
-        """The account's name."""
-        return self.index["account"]
+    def lake(self) -> str:
+        """The lake's folder.
+
+        Raises:
+            SettingsError: It was made by `from_dict`.
+        """
+        if not self.path:
+            message = f"the manifest of run {self.run_id} was not read from a lake"
+            raise SettingsError(message, hint="read it from its file: circulate_core.manifest(path)")
+        return self.path.rpartition("/_circulate/")[0]
 
     @property
-    def mode(self) -> Mode:
-        """What was requested: `incremental`, `full` or `window`."""
-        return self.index["mode"]
+    def index(self) -> dict[str, Any]:
+        """The index as its file holds it; earlier name of `to_dict()`, which goes with 0.3."""
+        _deprecated("Manifest.index", "Manifest.to_dict()")
+        return self.to_dict()
 
     @property
-    def window(self) -> Window:
-        """The requested period."""
-        return self.index["window"]
-
-    @property
-    def started_at(self) -> str:
-        """When the run was opened, RFC 3339."""
-        return self.index["started_at"]
-
-    @property
-    def totals(self) -> Totals:
-        """Sums over the run."""
-        return self.index["totals"]
-
-    @property
-    def gaps(self) -> list[str]:
-        """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
-        return gaps_of(self.index)
-
-    @property
-    def holes(self) -> list[str]:
+    def holes(self) -> tuple[str, ...]:
         """Earlier name of `gaps`, which goes with 0.3."""
-        warnings.warn("`Manifest.holes` is deprecated; use `Manifest.gaps`", DeprecationWarning, stacklevel=2)
+        _deprecated("Manifest.holes", "Manifest.gaps")
         return self.gaps
 
     @property
-    def ends(self) -> Ends | None:
-        """How its lists ended; None of a run before version 0.2."""
-        return self.index.get("ends")
-
-    @property
-    def warnings(self) -> list[str]:
-        """Warnings about what was read, in sentences."""
-        return self.index.get("warnings", [])
-
-    @property
-    def unavailable(self) -> str | None:
-        """What the API said to an account that lacks the feature."""
-        return self.index.get("unavailable")
-
-    @property
-    def objects(self) -> list[ObjectEntry]:
-        """The objects, in order: `key`, `records`, `bytes`, `sha256`, and the same before compression.
+    def objects(self) -> tuple[ObjectEntry, ...]:
+        """The objects, in order.
 
         Raises:
             StorageError: A part of the manifest is missing.
             MismatchError: A part is not what the index says.
         """
         if self._objects is None:
-            self._objects = [entry for part in self.index["parts"] for entry in self._part(part)["objects"]]
-        return list(self._objects)
+            entries = (entry for part in self.parts for entry in self._part(part))
+            object.__setattr__(self, "_objects", tuple(entries))
+        return self._objects or ()
 
     @property
     def paths(self) -> list[str]:
         """The paths of the objects' files, in order, for whatever reads JSON."""
-        return [self._path(entry["key"]) for entry in self.objects]
+        return [self._path(entry.key) for entry in self.objects]
 
     def _path(self, key: str) -> str:
         """Return the path of what the manifest names."""
@@ -168,25 +198,25 @@ class Manifest:
             )
         return f"{self.lake}/{key}"
 
-    def _part(self, named: Mapping[str, Any]) -> ManifestPart:
-        path = self._path(named["key"])
+    def _part(self, named: PartReference) -> list[ObjectEntry]:
+        path = self._path(named.key)
         part, digest = _read(path)
-        if digest != named["sha256"]:
+        if digest != named.sha256:
             message = f"the part {path} is not what its index says: its SHA-256 is {digest}"
             raise MismatchError(message, hint=f"`circulate verify {self.path}` shows what else is wrong")
-        return cast("ManifestPart", part)
+        return [ObjectEntry(entry) for entry in part["objects"]]
 
     def __repr__(self) -> str:
         """Say what run it is of, and how much that wrote."""
         totals = self.totals
         return (
             f"<Manifest of {self.stream}, run {self.run_id}: {self.verdict},"
-            f" {totals['records']:,} records in {totals['objects']:,} objects>"
+            f" {totals.records:,} records in {totals.objects:,} objects>"
         )
 
-    def _repr_html_(self) -> str:
-        """Show it in a notebook."""
-        return display.html(self)
+
+def _deprecated(earlier: str, now: str) -> None:
+    warnings.warn(f"`{earlier}` is deprecated; use `{now}`", DeprecationWarning, stacklevel=3)
 
 
 def _read(path: str) -> tuple[dict[str, Any], str]:

@@ -13,13 +13,12 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from circulate_core.console import MARKS, counted, paint, say, size, span
-from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from circulate_core.types import Report, Snapshot
+    from circulate_core.results import Report, Snapshot
 
 PLAIN_INTERVAL = 10.0
 """Seconds between plain lines."""
@@ -43,8 +42,8 @@ class Ending(NamedTuple):
 class Display(Protocol):
     """Where progress is shown."""
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show where the work is, and what it has to say."""
+    def show(self, snapshot: Snapshot, notes: Sequence[str] | None = None) -> None:
+        """Show where the work is, and what it has to say: notes, by default those of the snapshot."""
 
     def end(self, ending: Ending) -> None:
         """Show what came of it, in place of the progress."""
@@ -53,45 +52,44 @@ class Display(Protocol):
 def counts(snapshot: Snapshot, seconds: float) -> list[str]:
     """Return what was done so far, as people read it."""
     return [
-        counted(snapshot["pages"], "page"),
-        counted(snapshot["records"], "record"),
-        size(snapshot["bytes_received"]),
-        f"{snapshot['records'] / seconds:,.0f}/s",
+        counted(snapshot.pages, "page"),
+        counted(snapshot.records, "record"),
+        size(snapshot.bytes_received),
+        f"{snapshot.records / seconds:,.0f}/s",
     ]
 
 
 def waiting(snapshot: Snapshot) -> str | None:
     """Return what is waited for and how long, if anything is."""
-    if snapshot["waiting"] is None:
+    if (wait := snapshot.waiting) is None:
         return None
-    why, left = snapshot["waiting"]
-    if why.startswith("waiting "):
-        return f"waiting {left:.0f} s {why.removeprefix('waiting ')}"
-    return f"waiting {left:.0f} s: {why}"
+    if wait.reason.startswith("waiting "):
+        return f"waiting {wait.seconds:.0f} s {wait.reason.removeprefix('waiting ')}"
+    return f"waiting {wait.seconds:.0f} s: {wait.reason}"
 
 
 def ending_of(report: Report, seconds: float) -> Ending:
     """Return how something ended that has a report."""
-    mark, colour = MARKS[report["status"]]
-    if report["status"] == "busy":
+    mark, colour = MARKS[report.status]
+    if report.status == "busy":
         return Ending(mark, colour, "busy", ["another worker or a pending run has the stream"])
-    facts = [counted(report["records"], "record"), counted(report["pages"], "page"), span(seconds)]
-    if report["seconds_waited"]:
-        facts.append(f"{span(report['seconds_waited'])} waited")
-    if report["retries"]:
-        facts.append(f"{report['retries']:,} retried")
-    if gaps := gaps_of(report):
+    facts = [counted(report.records, "record"), counted(report.pages, "page"), span(seconds)]
+    if report.seconds_waited:
+        facts.append(f"{span(report.seconds_waited)} waited")
+    if report.retries:
+        facts.append(f"{report.retries:,} retried")
+    if gaps := report.gaps:
         facts.append(f"{counted(len(gaps), 'part')} missing")
-    if report["unavailable"]:
+    if report.unavailable:
         facts.append("this account lacks the feature")
-    if report["stopped_by"]:
-        facts.append(f"stopped by: {report['stopped_by']}")
-    return Ending(mark, colour, report["status"], facts)
+    if report.stopped_by:
+        facts.append(f"stopped by: {report.stopped_by}")
+    return Ending(mark, colour, report.status, facts)
 
 
 def ending_without_report(error: BaseException | None, snapshot: Snapshot | None, seconds: float) -> Ending:
     """Return how something ended that has none: it failed, was interrupted, or the rest was not read."""
-    read = [] if snapshot is None else [counted(snapshot["records"], "record"), counted(snapshot["pages"], "page")]
+    read = [] if snapshot is None else [counted(snapshot.records, "record"), counted(snapshot.pages, "page")]
     facts = [*read, span(seconds)]
     if error is None or isinstance(error, GeneratorExit):
         return Ending(*MARKS["partial"], "not read to its end", facts)
@@ -121,9 +119,9 @@ class TerminalProgress:
         """Remove the live line."""
         self._clear()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show where the work is, and what it has to say."""
-        for note in snapshot["notes"]:
+    def show(self, snapshot: Snapshot, notes: Sequence[str] | None = None) -> None:
+        """Show where the work is, and what it has to say: notes, by default those of the snapshot."""
+        for note in snapshot.notes if notes is None else notes:
             self._clear()
             say(paint(f"  {note}", "dim"))
         line = self._line(snapshot)
@@ -148,8 +146,8 @@ class TerminalProgress:
 
     def _line(self, snapshot: Snapshot) -> str:
         parts = [self.title, *counts(snapshot, self.seconds)]
-        if quota := snapshot["quota"]:
-            parts.append(f"quota {quota['remaining']:,} of {quota['limit']:,} left")
+        if quota := snapshot.quota:
+            parts.append(f"quota {quota.remaining:,} of {quota.limit:,} left")
         if wait := waiting(snapshot):
             parts.append(wait)
         return "  ".join(parts)

@@ -24,7 +24,6 @@ from circulate_core import _core, api, display
 from circulate_core.console import counted
 from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.tables import Schema, Tabular
-from circulate_core.views import DriftView, ReportView, gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -33,17 +32,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from circulate_core.history import History
-    from circulate_core.types import (
-        Catalog,
-        Checked,
-        Definition,
-        Drift,
-        InlineDefinition,
-        PullOptions,
-        Report,
-        Snapshot,
-        SourceDefinition,
-    )
+    from circulate_core.results import Checked, Drifts, Report, Snapshot
+    from circulate_core.types import Catalog, Definition, InlineDefinition, PullOptions, SourceDefinition
     from circulate_core.watch import Watch
 
 Record = dict[str, Any]
@@ -266,7 +256,7 @@ class Stream(Tabular):
         """What reading it to its end took, the last time that this was done."""
         self.history: History | None = None
         """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
-        self.drift: list[Drift] = DriftView()
+        self.drift: Drifts = _drifts([])
         """What had no place in the columns of the last table, place by place; it is in the column `_rescued`."""
 
     def __iter__(self) -> Iterator[Batch]:
@@ -377,7 +367,7 @@ class Stream(Tabular):
         reader, tables = self._reader(_PLENTY), self._tables()
 
         def at_end() -> None:
-            self.drift = DriftView(json.loads(tables.drift())["entries"])
+            self.drift = _drifts(json.loads(tables.drift())["entries"])
             self._ended(reader)
             self._warn()
 
@@ -390,7 +380,7 @@ class Stream(Tabular):
                 table = tables.table(reader)
             finally:
                 reader.close()
-            self.drift = DriftView(json.loads(tables.drift())["entries"])
+            self.drift = _drifts(json.loads(tables.drift())["entries"])
             watch.done(self._ended(reader))
         self._warn()
         return table
@@ -482,24 +472,24 @@ class Stream(Tabular):
             "page_records": page_records,
             "memory": 64_000_000,
         }
-        return _core.Reader(json.dumps(request), account["settings"], api.progress_callback(on_progress))
+        return _core.Reader(json.dumps(request), account["settings"], on_progress)
 
     def _ended(self, reader: _core.Reader) -> Report | None:
         """Keep the report, and return it."""
-        self.report = cast("Report", ReportView(json.loads(reader.report))) if reader.report else None
+        self.report = reader.report
         return self.report
 
     def _warn(self) -> None:
         """Say so if some of the stream could not be had."""
         if self.report is None:
             return
-        if gaps := gaps_of(self.report):
+        if gaps := self.report.gaps:
             some = "; ".join(gaps[:3])
             message = f"{self.name} is incomplete: {counted(len(gaps), 'part')} missing: {some}; see `stream.report`"
             warnings.warn(message, IncompleteWarning, stacklevel=3)
-        for warning in self.report["warnings"]:
+        for warning in self.report.warnings:
             warnings.warn(f"{self.name}: {warning}", IncompleteWarning, stacklevel=3)
-        if unavailable := self.report["unavailable"]:
+        if unavailable := self.report.unavailable:
             message = f"{self.name}: this account lacks the feature: {unavailable}"
             warnings.warn(message, IncompleteWarning, stacklevel=3)
 
@@ -511,6 +501,12 @@ class Stream(Tabular):
     def _repr_html_(self) -> str:
         """Show what it is, and how to use it, in a notebook."""
         return display.html(self, self._window)
+
+
+def _drifts(documents: list[dict[str, Any]]) -> Drifts:
+    from circulate_core.results import Drift, Drifts  # noqa: PLC0415 - not for those who only pull
+
+    return Drifts(map(Drift, documents))
 
 
 class Records:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from circulate_core.history import History
     from circulate_core.progress import Display
-    from circulate_core.types import Report, Snapshot
+    from circulate_core.results import Report, Snapshot
 
 T = TypeVar("T")
 
@@ -84,37 +83,37 @@ class Watch:
         self._last = snapshot
         self._history.add(snapshot)
         if self._display and self._is_due(snapshot):
-            self._display.show({**snapshot, "notes": self._unshown})
+            self._display.show(snapshot, self._unshown)
             self._unshown = []
         if self._on_progress:
             self._on_progress(snapshot)
 
     def _is_due(self, snapshot: Snapshot) -> bool:
         """Return whether to draw the display again. Notes of snapshots that are not shown are kept for the next one."""
-        self._unshown += snapshot["notes"]
+        self._unshown += snapshot.notes
         if (now := self._clock()) < self._next:
             return False
         self._next = now + REDRAWN
         self._shown = True
         return True
 
-    async def wait_for(self, work: Awaitable[T], snapshot: Callable[[], str]) -> T:
+    async def wait_for(self, work: Awaitable[T], snapshot: Callable[[], Snapshot]) -> T:
         """Wait for some work in the event loop, and look about ten times a second how it goes.
 
         Args:
             work: What to wait for.
-            snapshot: Returns the progress, as JSON.
+            snapshot: Returns the progress.
         """
         import asyncio  # noqa: PLC0415 - not for those who do without
 
         pending = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait([pending], timeout=LOOKED_AT))[0]:
-                self.show(json.loads(snapshot()))
+                self.show(snapshot())
         except asyncio.CancelledError:
             pending.cancel()
             raise
-        self.show(json.loads(snapshot()))
+        self.show(snapshot())
         return pending.result()
 
     def done(self, report: Report | None) -> None:

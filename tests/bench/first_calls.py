@@ -22,9 +22,9 @@ def ours(table: str, bucket: str, prefix: str, manifest: str) -> Iterator[int]:
     found = circulate_core.runs(f"dynamodb://{table}")
     yield len(found)
     verified = circulate_core.verify(f"s3://{bucket}/{prefix}/{manifest}")
-    if verified["problems"]:
-        raise SystemExit(str(verified["problems"]))
-    yield verified["objects"]
+    if verified.problems:
+        raise SystemExit(str(verified.problems))
+    yield verified.objects
 
 
 def with_boto3(table: str, bucket: str, prefix: str, manifest: str) -> Iterator[int]:

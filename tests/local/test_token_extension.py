@@ -47,18 +47,18 @@ def list(event, context):
         path.symlink_to(folder / "elsewhere")
     if "burst" in event:
         from concurrent.futures import ThreadPoolExecutor
-        first = circulate_core.token()["access_token"]
+        first = circulate_core.token().access_token
         with ThreadPoolExecutor(event["burst"]) as threads:
-            tokens = threads.map(lambda _: circulate_core.token(refused=first)["access_token"], range(event["burst"]))
+            tokens = threads.map(lambda _: circulate_core.token(refused=first).access_token, range(event["burst"]))
             return len(set(tokens) - {first})
     if "text" in event:
         return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
     if "files" in event:
         return sorted((file.name, stat.S_IMODE(file.lstat().st_mode)) for file in folder.iterdir())
     token = circulate_core.token(event.get("profile", "default"), refused=event.get("refused"))
-    return {name: token[name] for name in ("token_type", "scope", "instance", "expires_at")} | {
-        "digest": __import__("hashlib").sha256(token["access_token"].encode()).hexdigest()[:12],
-        "token": token["access_token"] if event.get("show") else None,
+    return {name: token.to_dict()[name] for name in ("token_type", "scope", "instance", "expires_at")} | {
+        "digest": __import__("hashlib").sha256(token.access_token.encode()).hexdigest()[:12],
+        "token": token.access_token if event.get("show") else None,
     }
 """
 
@@ -165,7 +165,7 @@ def test_the_token_is_there_before_the_function_is_imported(start_org: StartOrg,
     org = start_org(clients=[by_secret()])
     function = stage.reader(org)
     (function.task_root / "handler.py").write_text(
-        "import circulate_core\nFIRST = circulate_core.token()\ndef list(event, context): return FIRST['token_type']\n"
+        "import circulate_core\nFIRST = circulate_core.token()\ndef list(event, context): return FIRST.token_type\n"
     )
     local = stage.start(function)
     assert [call(local) for _ in range(2)] == ["Bearer", "Bearer"]
@@ -400,14 +400,14 @@ def list(event, context):
     except OSError:
         pass
     try:
-        circulate_core.token(refused=first["access_token"])
+        circulate_core.token(refused=first.access_token)
         message = None
     except circulate_core.CirculateError as error:
         message = str(error)
     kept = circulate_core.token() == first
     os.unlink("/tmp/fill")
     fill.close()
-    return [message, kept, circulate_core.token(refused=first["access_token"]) != first]
+    return [message, kept, circulate_core.token(refused=first.access_token) != first]
 """
 
 

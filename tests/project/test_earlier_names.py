@@ -11,7 +11,6 @@ from support.cli import CliFor, StartOrg
 from support.practice_client import Client
 
 import circulate_core
-from circulate_core.views import ReportView
 
 
 @pytest.mark.parametrize(
@@ -35,27 +34,34 @@ def test_the_practice_org_runs_by_its_earlier_name_and_names_the_new_one() -> No
     assert "python -m circulate_practice" in done.stderr
 
 
-def test_the_gaps_of_a_report_are_found_by_both_names() -> None:
-    now, before = ReportView({"gaps": ["id 1"]}), ReportView({"holes": ["id 2"]})
-    assert (now["gaps"], before["gaps"], before["holes"]) == (["id 1"], ["id 2"], ["id 2"])
-    with pytest.warns(DeprecationWarning, match='use `report\\["gaps"\\]`') as warned:
-        assert now["holes"] == ["id 1"]
-    assert warned[0].filename == __file__
-    assert json.loads(json.dumps(now)) == {"gaps": ["id 1"]}
-    with pytest.raises(KeyError, match="neither"):
-        now["neither"]
-
-
 @pytest.mark.parametrize("member", ["gaps", "holes"])
 def test_the_gaps_of_a_manifest_are_read_by_both_names(tmp_path: Path, member: str) -> None:
     path = tmp_path / "_circulate/acme/a/people/r.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"schema": 1, member: ["id 1"]}))
+    index = {
+        "schema": 1,
+        "run_id": "r",
+        "source": "acme",
+        "account": "a",
+        "endpoint": "people",
+        "verdict": "partial",
+        "mode": "full",
+        "window": {"since": None, "until": None},
+        "started_at": "2026-11-22T05:30:00Z",
+        "parts": [],
+        "totals": {"pages": 1, "records": 0, "objects": 0, "bytes": 0, "body_bytes": 0},
+        "cursors": {},
+        "repeats": 0,
+        member: ["id 1"],
+    }
+    path.write_text(json.dumps(index))
     manifest = circulate_core.manifest(path)
-    assert manifest.gaps == ["id 1"]
+    assert (manifest.gaps, manifest.ends) == (("id 1",), None)
     with pytest.warns(DeprecationWarning, match=r"use `Manifest\.gaps`") as warned:
-        assert manifest.holes == ["id 1"]
+        assert manifest.holes == ("id 1",)
     assert warned[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match=r"use `Manifest\.to_dict\(\)`"):
+        assert manifest.index == index
 
 
 def test_runs_are_bound_by_the_earlier_name_of_the_limit(start_org: StartOrg, tmp_path: Path) -> None:
@@ -65,10 +71,10 @@ def test_runs_are_bound_by_the_earlier_name_of_the_limit(start_org: StartOrg, tm
     state = tmp_path / "lake/.circulate/state.db"
     with pytest.warns(DeprecationWarning, match="use `limit`"):
         runs = circulate_core.runs(state, most=1)
-    assert [run["run_id"] for run in runs] == [reports[1]["run_id"]]
+    assert [run.run_id for run in runs] == [reports[1].run_id]
     with pytest.warns(DeprecationWarning, match="use `run`"):
         manifest = circulate_core.manifest(of=reports[0])
-    assert manifest.run_id == reports[0]["run_id"]
+    assert manifest.run_id == reports[0].run_id
 
 
 def test_the_earlier_flag_of_the_limit_works(start_org: StartOrg, cli_for: CliFor) -> None:
@@ -93,4 +99,4 @@ def test_a_pull_takes_its_idempotency_key_by_the_earlier_name(start_org: StartOr
     with pytest.warns(DeprecationWarning, match="use `idempotency_key`"):
         first = circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, request="a")
     again = circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, idempotency_key="a")
-    assert (again["run_id"], first["records"]) == (first["run_id"], 3)
+    assert (again.run_id, first.records) == (first.run_id, 3)

@@ -60,7 +60,8 @@ def test_an_example_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OKTA_ORG_URL", org.url)
     monkeypatch.setenv("OKTA_API_TOKEN", org.token)
-    token = {"token_type": "Bearer", "access_token": "t0ken"}
+    document = {"profile": "default", "instance": "i", "scope": "", "obtained_at": 0, "expires_at": 0}
+    token = circulate_core.Token({"token_type": "Bearer", "access_token": "t0ken", **document})
     monkeypatch.setattr(circulate_core, "token", lambda _profile: token)
     # What is written as an address of somebody else's is ours here.
     runnable = code.replace("https://acme.okta.com", org.url).replace("00a...", org.token)

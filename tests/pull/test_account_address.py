@@ -157,7 +157,7 @@ def test_python_and_functions_refuse_it_too(
         with pytest.raises(StateError, match=second.url):
             by_hand(second, **options)
     # How an address is written makes no other account of it.
-    assert by_hand(first)["status"] == "complete"
+    assert by_hand(first).status == "complete"
     settings = {"org_url": f" {first.url.upper().replace('HTTP', 'http')}// ", "api_token": first.token}
     circulate_core.pull("okta.users", to=tmp_path / "lake", settings=settings, account="acme")
     place = Bucket.new(aws, tmp_path, "raw")

@@ -4,6 +4,7 @@ import _thread
 import pickle
 import signal
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from support.commands import PATIENCE
 
 import circulate_core
 from circulate_core.exceptions import AuthError, CirculateError, DataError
-from circulate_core.types import Snapshot
+from circulate_core.results import Snapshot
 from circulate_practice import PracticeOrg
 
 
@@ -24,10 +25,10 @@ def test_a_pull_returns_its_report_and_reports_its_progress(start_org: StartOrg,
     org = start_org(users=700)
     seen: list[Snapshot] = []
     report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=seen.append)
-    assert (report["status"], report["records"]) == ("complete", 700)
-    assert seen[-1]["records"] == 700
-    assert circulate_core.verify(tmp_path / str(report["manifest"]))["problems"] == []
-    assert circulate_core.runs(tmp_path / ".circulate/state.db")[0]["run_id"] == report["run_id"]
+    assert (report.status, report.records) == ("complete", 700)
+    assert seen[-1].records == 700
+    assert circulate_core.verify(tmp_path / str(report.manifest)).problems == ()
+    assert circulate_core.runs(tmp_path / ".circulate/state.db")[0].run_id == report.run_id
 
 
 def test_errors_say_what_kind_they_are_and_what_was_done(start_org: StartOrg, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_errors_say_what_kind_they_are_and_what_was_done(start_org: StartOrg, tm
     assert isinstance(error, ValueError)
     assert (error.operation, error.retryable) == ("read page", False)
     assert error.report is not None
-    assert error.report["records"] == 400
+    assert error.report.records == 400
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own bytes
 
 
@@ -61,7 +62,7 @@ def test_another_thread_stops_a_pull(start_org: StartOrg, tmp_path: Path) -> Non
     with_stopper.start()
     report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), stop=stop)
     with_stopper.join()
-    assert (report["status"], report["stopped_by"], report["records"]) == ("partial", "interrupted", 400)
+    assert (report.status, report.stopped_by, report.records) == ("partial", "interrupted", 400)
 
 
 def test_ctrl_c_is_raised_after_a_checkpoint(start_org: StartOrg, tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_ctrl_c_is_raised_after_a_checkpoint(start_org: StartOrg, tmp_path: Path
         circulate_core.pull("okta.users", to=tmp_path, settings=settings(org))
     interrupter.join()
     (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
-    assert (run["status"], run["ledger"]["totals"]["records"]) == ("open", 400)
+    assert (run.status, run.ledger.totals.records) == ("open", 400)
 
 
 def test_ctrl_c_in_a_finalizer_is_raised(start_org: StartOrg, tmp_path: Path) -> None:
@@ -89,13 +90,13 @@ def test_ctrl_c_in_a_finalizer_is_raised(start_org: StartOrg, tmp_path: Path) ->
             signal.raise_signal(signal.SIGINT)
 
     def show(snapshot: Snapshot) -> None:
-        if snapshot["pages"] == 2:
+        if snapshot.pages == 2:
             Litter()
 
     with pytest.raises(KeyboardInterrupt):
         circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=show)
     (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
-    assert (run["status"], run["ledger"]["totals"]["records"]) == ("open", 400)
+    assert (run.status, run.ledger.totals.records) == ("open", 400)
 
 
 def test_a_second_ctrl_c_ends_a_pull_at_once(start_org: StartOrg, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_an_exception_of_the_progress_callback_stops_the_pull(start_org: StartOr
     with pytest.raises(RuntimeError, match="shown to the caller"):
         circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), on_progress=fail)
     (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
-    assert run["ledger"]["stopped_by"] == "interrupted"
+    assert run.ledger.stopped_by == "interrupted"
 
 
 def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_other_threads_run_while_the_engine_works(start_org: StartOrg, tmp_path:
 
     # The org's own threads respond in this process: a held interpreter lock would deadlock this pull.
     threading.Thread(target=ask).start()
-    assert circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), stop=stop)["records"] == 200
+    assert circulate_core.pull("okta.users", to=tmp_path, settings=settings(org), stop=stop).records == 200
 
 
 def test_definitions_are_listed(tmp_path: Path) -> None:
@@ -143,3 +144,22 @@ def test_definitions_are_listed(tmp_path: Path) -> None:
     assert definition["source"]["settings"]["api_token"]["secret"] is True
     with pytest.raises(CirculateError, match="cannot read the folder"):
         circulate_core.streams(catalog=[tmp_path / "missing"])
+
+
+def test_a_traceback_shows_the_hint(tmp_path: Path) -> None:
+    with pytest.raises(circulate_core.DefinitionError) as caught:
+        circulate_core.pull("okta.user", to=tmp_path)
+    assert caught.value.hint
+    shown = "".join(traceback.format_exception_only(caught.value))
+    assert shown.splitlines()[1:] == ["hint: did you mean `okta.users`? `circulate list` shows them all"]
+
+
+def test_exceptions_and_results_are_exported() -> None:
+    import circulate_core.exceptions as exceptions  # noqa: PLC0415, PLR0402
+    from circulate_core import results  # noqa: PLC0415
+
+    for module in (exceptions, results):
+        classes = {name for name, value in vars(module).items() if isinstance(value, type)}
+        public = {name for name in classes if getattr(module, name).__module__ == module.__name__}
+        assert public - set(circulate_core.__all__) == set()
+        assert all(getattr(circulate_core, name) is getattr(module, name) for name in public)

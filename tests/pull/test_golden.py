@@ -253,7 +253,7 @@ def test_a_run_that_was_begun_anew_leads_to_the_one_in_its_place(sample: Sample)
         catalog=[sample.golden / "definitions/small"],
         continuation=first,
     )
-    assert (report["run_id"], report["status"]) == (second, "complete")
+    assert (report.run_id, report.status) == (second, "complete")
 
 
 def test_every_manifest_is_read_back_and_garbage_is_known(sample: Sample) -> None:
@@ -263,7 +263,7 @@ def test_every_manifest_is_read_back_and_garbage_is_known(sample: Sample) -> Non
         ]
         assert len(indexes) > 20
         state = sample.place[-1]
-        found = {str(path): circulate_core.verify(path, state=state)["problems"] for path in indexes}
+        found = {str(path): circulate_core.verify(path, state=state).problems for path in indexes}
         given_up = sample.reports["abandoned"]["manifest"]
         return [path for path, problems in found.items() if problems and not path.endswith(given_up)]
 
@@ -294,7 +294,7 @@ def test_a_promotion_that_was_begun_is_brought_to_its_end(sample: Sample) -> Non
 @pytest.mark.parametrize("form", ["json", "ndjson"])
 def test_records_are_there_in_every_format(sample: Sample, form: str, compression: str) -> None:
     manifest = sample.lake() / sample.reports[f"{form}-{compression}"]["manifest"]
-    assert circulate_core.verify(manifest)["records"] == 9
+    assert circulate_core.verify(manifest).records == 9
     for path in circulate_core.manifest(manifest).paths:
         body = Path(path).read_bytes()
         if compression == "gzip":

@@ -176,16 +176,16 @@ def test_a_token_that_ends_while_pages_are_read_is_renewed_and_no_record_is_lost
     ended = threading.Event()
 
     def end_tokens(snapshot: Any) -> None:  # noqa: ANN401 - a snapshot
-        if snapshot["pages"] >= 2 and not ended.is_set():
+        if snapshot.pages >= 2 and not ended.is_set():
             ended.set()
             org.expire_tokens()
             org.expire_nonces()
 
     report = pulled(org, tmp_path, on_progress=end_tokens)
     assert ended.is_set()
-    assert (report["status"], report["records"]) == ("complete", 4_000)
+    assert (report.status, report.records) == ("complete", 4_000)
     assert outcomes(org).count("issued") == 2
-    assert compare(tmp_path / report["manifest"], [entry["sha256"] for entry in org.truth()]).identical
+    assert compare(tmp_path / report.manifest, [entry["sha256"] for entry in org.truth()]).identical
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -364,12 +364,12 @@ def test_a_key_that_is_rotated_in_secrets_manager_is_read_again(
     def pull() -> Any:  # noqa: ANN401 - a report
         return circulate_core.pull("okta.users", to=tmp_path, secret=name, account="practice", mode="full")
 
-    assert pull()["records"] == 50
+    assert pull().records == 50
     other = make_key("RS256")
     org.set_client(by_key(other))
     org.expire_tokens()
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(held | fields(other)))
-    assert pull()["records"] == 50
+    assert pull().records == 50
     assert outcomes(org) == ["issued", "invalid_client", "issued"]
     org.revoke_client("0oa1")
     org.expire_tokens()

@@ -172,7 +172,7 @@ def test_the_api_lists_state(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=20)
     settings = {"org_url": org.url, "api_token": org.token}
     circulate_core.pull("okta.users", to=tmp_path, settings=settings)
-    assert circulate_core.gc(tmp_path, older_than=0)["removed"] == 0
+    assert circulate_core.gc(tmp_path, older_than=0).removed == 0
 
 
 def test_a_foreign_state_is_not_used_for_gc(cli: Cli) -> None:

@@ -1,16 +1,17 @@
 """The history of a run: few points, none of the waits lost."""
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
 from circulate_core.history import MAX_POINTS, History
-from circulate_core.types import Snapshot
+from circulate_core.results import Snapshot
 from circulate_core.watch import Watch
 
 
 def snapshot(**changes: object) -> Snapshot:
-    zero: Snapshot = {
+    zero: dict[str, object] = {
         "run_id": None,
         "pages": 0,
         "records": 0,
@@ -25,7 +26,7 @@ def snapshot(**changes: object) -> Snapshot:
         "waiting": None,
         "notes": [],
     }
-    return {**zero, **changes}  # type: ignore[typeddict-item]
+    return Snapshot({**zero, **changes})
 
 
 class Clock:
@@ -50,7 +51,7 @@ def history_of(*snapshots: tuple[float, Snapshot]) -> History:
 
 def test_points_have_the_time_since_the_beginning() -> None:
     history = history_of((0.5, snapshot(records=1)), (2.0, snapshot(records=9)))
-    assert [(seconds, point["records"]) for seconds, point in history.points] == [(0.5, 1), (2.0, 9)]
+    assert [(seconds, point.records) for seconds, point in history.points] == [(0.5, 1), (2.0, 9)]
     assert (history.seconds, len(history)) == (2.0, 2)
     assert repr(history) == "<History of okta.users: 2 points, 2.0 s>"
 
@@ -91,10 +92,10 @@ class Shown:
         self.notes: list[str] = []
         self.ended: list[str] = []
 
-    def show(self, shown: Snapshot) -> None:
+    def show(self, shown: Snapshot, notes: Sequence[str] | None = None) -> None:
         """Remember a snapshot."""
-        self.records.append(shown["records"])
-        self.notes += shown["notes"]
+        self.records.append(shown.records)
+        self.notes += shown.notes if notes is None else notes
 
     def end(self, ending: object) -> None:
         """Remember how it ended."""
@@ -103,7 +104,7 @@ class Shown:
 
 def test_a_display_is_drawn_a_few_times_a_second_and_loses_no_note() -> None:
     clock, shown, reported = Clock(), Shown(), list[int]()
-    with Watch(History(clock=clock), shown, lambda each: reported.append(each["records"]), clock=clock) as watch:
+    with Watch(History(clock=clock), shown, lambda each: reported.append(each.records), clock=clock) as watch:
         for step in range(11):
             clock.now = 100.0 + step * 0.05
             watch.show(snapshot(records=step, notes=[f"note {step}"]))

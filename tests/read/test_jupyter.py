@@ -16,7 +16,7 @@ from support.cli import PLENTY, StartOrg
 
 import circulate_core
 from circulate_core.exceptions import AuthError, DataError, MismatchError, SettingsError, StorageError
-from circulate_core.types import Report
+from circulate_core.results import Report
 from circulate_core.watch import in_notebook
 from circulate_practice import PracticeOrg
 
@@ -79,19 +79,19 @@ def test_a_stream_shows_what_it_is_and_how_to_use_it(start_org: StartOrg) -> Non
     assert "everything, each time" in shown(source.stream("applications"))
 
 
-def test_what_a_pull_returns_shows_itself_and_is_plain_all_the_same(start_org: StartOrg, tmp_path: Path) -> None:
+def test_what_a_pull_returns_shows_itself(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=300)
     users = okta(org).stream("users")
     report = users.pull(to=tmp_path)
     assert "complete" in shown(report)
-    assert report == json.loads(json.dumps(report))
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
     again = asyncio.run(users.pull_async(to=tmp_path))
     assert "complete" in shown(again)
     list(users.records())
     assert "300 records" in shown(users.report)
     runs = circulate_core.runs(tmp_path / ".circulate/state.db")
     assert "2 runs" in shown(runs)
-    assert [run["run_id"] for run in runs] == [again["run_id"], report["run_id"]]
+    assert [run.run_id for run in runs] == [again.run_id, report.run_id]
 
 
 def test_the_report_of_a_failed_pull_shows_itself(start_org: StartOrg, tmp_path: Path) -> None:
@@ -136,25 +136,25 @@ def pulled(start_org: StartOrg, lake: Path) -> Report:
 def test_a_manifest_says_what_a_run_wrote(start_org: StartOrg, lake: Path) -> None:
     report = pulled(start_org, lake)
     manifest = circulate_core.manifest(report)
-    assert (manifest.verdict, manifest.run_id, manifest.stream) == ("complete", report["run_id"], "okta.users")
-    assert (manifest.account, manifest.mode, manifest.window) == ("acme", "incremental", report["window"])
-    assert manifest.totals["records"] == sum(entry["records"] for entry in manifest.objects) == 2_300
-    assert (manifest.gaps, manifest.unavailable, manifest.path) == ([], None, f"{lake}/{report['manifest']}")
+    assert (manifest.verdict, manifest.run_id, manifest.stream) == ("complete", report.run_id, "okta.users")
+    assert (manifest.account, manifest.mode, manifest.window) == ("acme", "incremental", report.window)
+    assert manifest.totals.records == sum(entry.records for entry in manifest.objects) == 2_300
+    assert (manifest.gaps, manifest.unavailable, manifest.path) == ((), None, f"{lake}/{report.manifest}")
     assert all(Path(path).is_file() for path in manifest.paths)
     html = shown(manifest)
     for part in (
         "complete",
         "2,300 records in 3 objects",
-        manifest.objects[0]["key"],
-        manifest.objects[0]["sha256"][:12],
+        manifest.objects[0].key,
+        manifest.objects[0].sha256[:12],
     ):
         assert part in html
-    assert repr(manifest) == f"<Manifest of okta.users, run {report['run_id']}: complete, 2,300 records in 3 objects>"
+    assert repr(manifest) == f"<Manifest of okta.users, run {report.run_id}: complete, 2,300 records in 3 objects>"
 
 
 def test_a_manifest_is_named_by_path_by_key_or_by_a_run(start_org: StartOrg, lake: Path) -> None:
     report = pulled(start_org, lake)
-    key = str(report["manifest"])
+    key = str(report.manifest)
     (run,) = circulate_core.runs(lake / ".circulate/state.db")
     moved = lake.with_name("elsewhere")
     shutil.copytree(lake, moved)
@@ -164,7 +164,7 @@ def test_a_manifest_is_named_by_path_by_key_or_by_a_run(start_org: StartOrg, lak
         circulate_core.manifest(run),
         circulate_core.manifest(report, to=moved),
     ):
-        assert manifest.run_id == report["run_id"]
+        assert manifest.run_id == report.run_id
     assert circulate_core.manifest(report, to=moved).lake == str(moved)
 
 
@@ -175,7 +175,7 @@ def test_what_has_no_manifest_says_why(start_org: StartOrg, lake: Path) -> None:
     with pytest.raises(SettingsError, match="was not stored"):
         circulate_core.manifest(users.report)
     with pytest.raises(SettingsError, match="it is partial"):
-        circulate_core.manifest({**users.report, "manifest": None, "status": "partial"})
+        circulate_core.manifest(Report({**users.report.to_dict(), "manifest": None, "status": "partial"}))
     with pytest.raises(SettingsError, match="in a bucket") as caught:
         circulate_core.manifest("s3://lake/raw/_circulate/x.json")
     assert caught.value.hint
@@ -187,7 +187,7 @@ def test_what_has_no_manifest_says_why(start_org: StartOrg, lake: Path) -> None:
 
 
 def test_a_manifest_that_is_not_as_written_is_refused(start_org: StartOrg, lake: Path) -> None:
-    path = lake / str(pulled(start_org, lake)["manifest"])
+    path = lake / str(pulled(start_org, lake).manifest)
     index = json.loads(path.read_text())
     part = lake / index["parts"][0]["key"]
     part.chmod(0o600)
@@ -322,14 +322,14 @@ def test_a_stream_keeps_the_history_of_how_it_was_read(start_org: StartOrg, lake
     list(users.records())
     first = users.history
     assert first is not None
-    assert first.points[-1].snapshot["records"] == 1_000
+    assert first.points[-1].snapshot.records == 1_000
     assert (first.stream, first.headroom) == ("okta.users", 0.5)
     users.pull(to=lake)
     assert users.history is not first
     assert users.history
-    assert users.history.points[-1].snapshot["objects"] == 1
+    assert users.history.points[-1].snapshot.objects == 1
     asyncio.run(users.pull_async(to=lake, mode="full"))
-    assert users.history.points[-1].snapshot["records"] == 1_000
+    assert users.history.points[-1].snapshot.records == 1_000
 
 
 NOTEBOOK = """
@@ -361,7 +361,7 @@ def test_a_saved_notebook_holds_the_last_state_only(start_org: StartOrg, tmp_pat
 
 def test_nothing_for_notebooks_is_loaded_before_it_is_needed() -> None:
     code = (
-        "import sys, circulate_core; from circulate_core import views, watch; views.ReportView(a=1);"
+        "import sys, circulate_core; from circulate_core import results, watch;"
         "assert not watch.in_notebook();"
         "heavy = ('circulate_core.jupyter', 'IPython', 'matplotlib', 'pandas');"
         "assert not [name for name in sys.modules if name.startswith(heavy)]"

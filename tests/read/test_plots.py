@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,7 @@ from matplotlib.figure import Figure
 from circulate_core.exceptions import SettingsError
 from circulate_core.history import History
 from circulate_core.jupyter import plots
-
-if TYPE_CHECKING:
-    from circulate_core.types import Snapshot
+from circulate_core.results import Snapshot
 
 BEGIN = datetime(2026, 11, 2, 10, 30, tzinfo=UTC)
 
@@ -41,7 +39,7 @@ def history(*, quota: bool = True, seconds: int = 60, headroom: float | None = 0
         clock.now = float(second)
         worked = min(second, 20) + max(0, second - 30)
         waiting = 20 < second < 30
-        shown: Snapshot = {
+        shown: dict[str, object] = {
             "run_id": None,
             "pages": worked,
             "records": worked * 200,
@@ -56,7 +54,7 @@ def history(*, quota: bool = True, seconds: int = 60, headroom: float | None = 0
             "waiting": ("the quota", 30.0 - second) if waiting else None,
             "notes": [],
         }
-        made.add(shown)
+        made.add(Snapshot(shown))
     return made
 
 

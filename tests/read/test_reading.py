@@ -26,7 +26,7 @@ from circulate_core.exceptions import (
     SettingsError,
     StoppedError,
 )
-from circulate_core.types import Snapshot
+from circulate_core.results import Snapshot
 from circulate_practice import PracticeOrg
 
 BEARER = [{"header": {"name": "Authorization", "prefix": "SSWS ", "secret": "token"}}]
@@ -67,7 +67,7 @@ def test_a_stream_is_read_in_batches_with_their_bytes_as_received(start_org: Sta
     served = [record["sha256"] for entry in org.log for record in entry["records"]]
     assert [digest for batch in batches for digest in digests(batch)] == served
     assert users.report is not None
-    assert (users.report["status"], users.report["records"]) == ("complete", len(served))
+    assert (users.report.status, users.report.records) == ("complete", len(served))
 
 
 def test_records_are_what_the_org_holds(start_org: StartOrg) -> None:
@@ -101,18 +101,18 @@ def test_a_stream_is_read_with_await_beside_other_work(start_org: StartOrg) -> N
     org = start_org(users=1_200)
     users = okta(org).stream("users")
 
-    async def read() -> tuple[int, int, dict[str, Any]]:
+    async def read() -> tuple[int, int, str]:
         sizes = [len(batch) async for batch in users]
         ids = {record["id"] async for record in users.records()}
         report = users.report
         assert report is not None
-        return sum(sizes), len(ids), dict(report)
+        return sum(sizes), len(ids), report.status
 
-    async def both() -> list[tuple[int, int, dict[str, Any]]]:
+    async def both() -> list[tuple[int, int, str]]:
         return list(await asyncio.gather(read(), read()))
 
-    for total, ids, report in asyncio.run(both()):
-        assert (total, ids, report["status"]) == (1_200, 1_200, "complete")
+    for total, ids, status in asyncio.run(both()):
+        assert (total, ids, status) == (1_200, 1_200, "complete")
 
 
 def test_a_sample_takes_one_small_page(start_org: StartOrg) -> None:
@@ -169,7 +169,7 @@ def test_progress_is_reported_while_reading(start_org: StartOrg) -> None:
     org = start_org(users=600)
     seen: list[Snapshot] = []
     assert sum(len(batch) for batch in okta(org).stream("users").batches(records=100, on_progress=seen.append)) == 600
-    assert seen[-1]["records"] == 600
+    assert seen[-1].records == 600
 
 
 def test_ctrl_c_ends_reading_at_once(start_org: StartOrg) -> None:
@@ -197,10 +197,10 @@ def test_a_cancelled_await_stops_a_pull_at_a_checkpoint(start_org: StartOrg, tmp
         with pytest.raises(asyncio.CancelledError):
             await pulling
         (run,) = circulate_core.runs(tmp_path / ".circulate/state.db")
-        assert (run["status"], run["ledger"]["totals"]["records"]) == ("open", 400)
-        assert run["ledger"]["stopped_by"] == "interrupted"
+        assert (run.status, run.ledger.totals.records) == ("open", 400)
+        assert run.ledger.stopped_by == "interrupted"
         report = await users.pull_async(to=tmp_path)
-        assert (report["status"], report["records"], report["resumed"]) == ("complete", 700, True)
+        assert (report.status, report.records, report.resumed) == ("complete", 700, True)
 
     asyncio.run(main())
 
@@ -230,10 +230,10 @@ def test_a_pull_is_awaited_and_reports_its_progress_in_the_loop(start_org: Start
 
     async def main() -> None:
         report = await okta(org).stream("users").pull_async(to=tmp_path, on_progress=show)
-        assert (report["status"], report["records"]) == ("complete", 700)
+        assert (report.status, report.records) == ("complete", 700)
 
     asyncio.run(main())
-    assert seen[-1]["records"] == 700
+    assert seen[-1].records == 700
     assert threads == {threading.main_thread()}
 
 
@@ -242,7 +242,7 @@ def test_errors_of_an_awaited_pull_are_those_of_a_pull(start_org: StartOrg, tmp_
     with pytest.raises(DataError) as caught:
         asyncio.run(okta(org).stream("users").pull_async(to=tmp_path))
     assert caught.value.report is not None
-    assert caught.value.report["records"] == 400
+    assert caught.value.report.records == 400
     with pytest.raises(SettingsError, match="invalid encryption"):
         asyncio.run(okta(org).stream("users").pull_async(to=tmp_path, s3={"sse": "rot13"}))  # type: ignore[arg-type]
 
@@ -250,16 +250,16 @@ def test_errors_of_an_awaited_pull_are_those_of_a_pull(start_org: StartOrg, tmp_
 def test_a_stream_is_pulled_into_a_lake(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=700)
     users = okta(org).stream("users")
-    assert users.pull(to=tmp_path)["records"] == 700
+    assert users.pull(to=tmp_path).records == 700
     org.change(5)
     again = users.pull(to=tmp_path)
-    assert (again["records"], again["mode"]) == (5, "incremental")
+    assert (again.records, again.mode) == (5, "incremental")
 
 
 def read_in_child(url: str, token: str, folder: str) -> None:
     users = circulate_core.source("okta", settings={"org_url": url, "api_token": token}).stream("users")
     counted = len(list(users.records()))
-    pulled = asyncio.run(users.pull_async(to=folder))["records"]
+    pulled = asyncio.run(users.pull_async(to=folder)).records
     os._exit(0 if counted == pulled == 300 else 1)
 
 
@@ -321,7 +321,7 @@ def test_an_unknown_api_is_defined_by_keywords(start_org: StartOrg, tmp_path: Pa
     people = api.stream("people", path="/api/v1/users", paginator="link_header", page_size=page)
     active = len({record["id"] for record in people.records()})
     assert active == sum(entry["status"] != "DEPROVISIONED" for entry in org.truth())
-    assert people.pull(to=tmp_path)["records"] == active
+    assert people.pull(to=tmp_path).records == active
     assert (tmp_path / "acme").is_dir()
     assert api.streams == ["people"]
 
@@ -395,7 +395,7 @@ def test_settings_come_from_code_then_the_environment_then_the_config_file(
     users = circulate_core.source("okta").stream("users")
     assert len(list(users.records())) == 3
     assert users.report is not None
-    assert users.report["account"] == "acme"
+    assert users.report.account == "acme"
     with pytest.raises(AuthError):
         circulate_core.source("okta", settings={"api_token": "wrong"}).stream("users").sample()
     config.chmod(0o644)
@@ -459,13 +459,13 @@ def test_a_wrong_argument_of_a_pull_is_reported_by_its_name(
 def test_a_pull_takes_dates_and_times(start_org: StartOrg, tmp_path: Path, since: str | date) -> None:
     org = start_org(users=3)
     report = okta(org).stream("users").pull(to=tmp_path, since=since)
-    assert report["window"]["since"] == "2024-06-01T00:00:00Z"
+    assert report.window.since == datetime(2024, 6, 1, tzinfo=UTC)
 
 
 def test_a_time_is_asked_for_to_its_nanosecond(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=3)
     report = okta(org).stream("users").pull(to=tmp_path, since="2024-06-01T00:00:00.123456789Z")
-    assert report["window"]["since"] == "2024-06-01T00:00:00.123456789Z"
+    assert report.to_dict()["window"]["since"] == "2024-06-01T00:00:00.123456789Z"
 
 
 @pytest.mark.parametrize("given", [{"api_token": 12345678}, {"api_token": b"12345678"}, [("api_token", "12345678")]])

@@ -10,7 +10,7 @@ import tomllib
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ def test_libraries_take_a_stream_as_it_is(start_org: StartOrg) -> None:
     assert counted.fetchall() == [(1_500,)]
     assert pd.DataFrame.from_arrow(users).shape[0] == 1_500  # type: ignore[attr-defined]  # newer than its types
     assert users.report is not None
-    assert users.report["records"] == 1_500
+    assert users.report.records == 1_500
 
 
 def read_and_go_on(read: Callable[[object], object], stream: circulate_core.Stream) -> None:
@@ -289,11 +289,11 @@ def test_drift_in_the_middle_of_a_stream_is_rescued_and_reported() -> None:
         rows = stream.arrow().to_pylist()
     assert_nothing_is_missing(records, rows)
     assert [row["age"] for row in rows] == [41, None, None]
-    drifted = {(place["path"], place["kind"]): place for place in stream.drift}
-    assert drifted["/age", "type"]["found"] == "string"
-    assert drifted["/age", "number out of range"]["example"] == "18446744073709551616"
-    assert drifted["/at", "not a time"]["example"] == '"never"'
-    assert drifted["/tags/*", "type"]["count"] == 1
+    drifted = {(place.path, place.kind): place for place in stream.drift}
+    assert drifted["/age", "type"].found == "string"
+    assert drifted["/age", "number out of range"].example == "18446744073709551616"
+    assert drifted["/at", "not a time"].example == '"never"'
+    assert drifted["/tags/*", "type"].count == 1
 
 
 def test_an_arrow_stream_keeps_the_columns_that_it_showed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +304,7 @@ def test_an_arrow_stream_keeps_the_columns_that_it_showed(monkeypatch: pytest.Mo
         table = pa.table(stream)
         assert_nothing_is_missing(records, table.to_pylist())
         assert "new" not in table.column_names
-        assert {place["path"] for place in stream.drift if place["kind"] == "new member"} == {"/new"}
+        assert {place.path for place in stream.drift if place.kind == "new member"} == {"/new"}
         whole = stream.arrow()
         assert_nothing_is_missing(records, whole.to_pylist())
         assert whole["new"].to_pylist() == [None, True, False]
@@ -341,7 +341,7 @@ def test_a_large_record_is_in_a_table_of_its_own_without_copies_in_statistics(tm
     ]
     with api(*pages) as source:
         report = things(source).pull(to=tmp_path / "lake", format="parquet", progress=False)
-    assert report["status"] == "complete"
+    assert report.status == "complete"
     tables = [pq.ParquetFile(path) for path in sorted(tmp_path.rglob("*.parquet"))]
     assert [table.read().column("id").to_pylist() for table in tables] == [[1, 2], [3], [4]]
     assert tables[1].read().column("text").to_pylist() == ["c" * 9_000_000]
@@ -358,7 +358,7 @@ def test_an_empty_stream_has_its_declared_columns(start_org: StartOrg, tmp_path:
         assert table.schema.field("created").type == pa.timestamp("us", "UTC")
     assert users.polars().height == users.pandas().shape[0] == 0
     report = users.pull(to=tmp_path, format="parquet")
-    index = json.loads((tmp_path / str(report["manifest"])).read_text())
+    index = json.loads((tmp_path / str(report.manifest)).read_text())
     assert index["tables"]["columns"]["columns"][0] == {"name": "id", "type": "string", "declared": True}
 
 
@@ -403,7 +403,7 @@ def test_a_pull_has_the_layout_of_its_stream(start_org: StartOrg, tmp_path: Path
     assert {"profile__login", "_raw"} <= set(pq.read_schema(file).names)
     with pytest.raises(SettingsError, match="were laid out as `flatten`, not as `struct`"):
         okta(org).stream("users").pull(to=tmp_path, format="parquet")
-    assert okta(org).stream("users").pull(to=tmp_path, format="parquet", nested="flatten")["status"] == "complete"
+    assert okta(org).stream("users").pull(to=tmp_path, format="parquet", nested="flatten").status == "complete"
 
 
 def test_another_place_is_refused_as_ever(start_org: StartOrg, tmp_path: Path) -> None:
@@ -417,7 +417,7 @@ def test_another_place_is_refused_as_ever(start_org: StartOrg, tmp_path: Path) -
 def test_arrow_files_in_a_lake_are_read(start_org: StartOrg, tmp_path: Path) -> None:
     org = start_org(users=700)
     report = okta(org).stream("users").pull(to=tmp_path, format="arrow")
-    assert circulate_core.verify(tmp_path / str(report["manifest"]))["problems"] == []
+    assert circulate_core.verify(tmp_path / str(report.manifest)).problems == ()
     (file,) = tmp_path.glob("okta/**/*.arrow")
     assert pyarrow.ipc.open_file(file).read_all().num_rows == pl.read_ipc(file).height == 700
 
@@ -428,18 +428,18 @@ def test_damaged_tables_are_found(start_org: StartOrg, tmp_path: Path) -> None:
     (file,) = tmp_path.glob("okta/**/*.parquet")
     file.chmod(0o600)
     file.write_bytes(file.read_bytes()[:-9] + b"123456789")
-    assert circulate_core.verify(tmp_path / str(report["manifest"]))["problems"]
+    assert circulate_core.verify(tmp_path / str(report.manifest)).problems
 
 
 def test_drift_in_a_lake_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with api(*DRIFTING) as source:
         stream = things(source, columns={"age": "integer"})
         report = stream.pull(to=tmp_path, format="parquet")
-        assert report["drift"] is not None
-        assert [(place["path"], place["count"]) for place in report["drift"]["places"]] == [("/age", 1), ("/age", 1)]
+        assert report.drift is not None
+        assert [(place.path, place.count) for place in report.drift.places] == [("/age", 1), ("/age", 1)]
         with pytest.raises(DataError, match="/age"):
             stream.pull(to=tmp_path, format="parquet", contract="freeze")
-        assert stream.pull(to=tmp_path, format="parquet")["status"] == "complete"
+        assert stream.pull(to=tmp_path, format="parquet").status == "complete"
     assert capsys.readouterr().err == ""
 
 
@@ -550,4 +550,4 @@ def test_a_declared_time_is_one_for_the_column_and_the_cursor_in_every_form(tmp_
     seconds = [time.timestamp() for time in table["at"].to_pylist()]
     midnight = datetime.fromisoformat("2017-01-01T00:00:00+00:00").timestamp()
     assert [time - midnight for time in seconds] == [-3, -2.5, -2, -0.75, -0.5, 0]
-    assert (report["records_without_time"], report["next_since"]) == (0, "2017-01-01T00:00:00Z")
+    assert (report.records_without_time, report.next_since) == (0, datetime(2017, 1, 1, tzinfo=UTC))

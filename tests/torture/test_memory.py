@@ -28,7 +28,7 @@ try:
 except circulate_core.CirculateError as error:
     report, message = error.report, str(error)
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([int(peak), report, message]))
+print(json.dumps([int(peak), report.to_dict(), message]))
 """
 
 

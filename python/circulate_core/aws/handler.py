@@ -10,13 +10,13 @@ from circulate_core.aws.events import Event
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
-from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from circulate_core.aws.invocation import Context
-    from circulate_core.types import Report, SourceDefinition
+    from circulate_core.results import Report
+    from circulate_core.types import SourceDefinition
 
 MAX_WAIT_S = 30.0
 """Waiting is billed: a longer wait ends the invocation, and the result says when to come back."""
@@ -44,17 +44,17 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream)
         attempt = Attempt("pull", log, measured=True)
         report = attempt.made(lambda: _pull(stream, source, event, context, attempt))
-        response, gaps = result(report), gaps_of(report)
-        log.about(account=report["account"], run_id=report["run_id"])
+        response, gaps = result(report), report.gaps
+        log.about(account=report.account, run_id=report.run_id)
         attempt.ended(
-            report["status"],
+            report.status,
             response,
-            stopped_by=report["stopped_by"],
+            stopped_by=report.stopped_by,
             gaps=len(gaps),
             holes=len(gaps),  # its name before 0.2, for queries of the log; it goes with 0.3
-            ends=report["ends"]["counts"],
-            contradicted=report["ends"]["contradicted"],
-            warnings=report["warnings"],
+            ends=report.ends.counts,
+            contradicted=report.ends.contradicted,
+            warnings=report.warnings,
         )
         return response
 
@@ -94,24 +94,25 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
 
 def result(report: Report) -> dict[str, Any]:
     """Return the response of a function: less than 2 KB, whatever the size of the run."""
-    manifest = report["manifest"]
+    manifest = report.manifest
     response: dict[str, Any] = {
-        "run_id": report["run_id"],
-        "status": report["status"],
-        "mode": report["mode"],
-        "manifest": f"{report['destination'].rstrip('/')}/{manifest}" if manifest else None,
-        "objects": report["objects"],
-        "records": report["records"],
-        "bytes": report["bytes"],
+        "run_id": report.run_id,
+        "status": report.status,
+        "mode": report.mode,
+        "manifest": f"{report.destination.rstrip('/')}/{manifest}" if manifest else None,
+        "objects": report.objects,
+        "records": report.records,
+        "bytes": report.bytes,
     }
+    document = report.to_dict()
     for name in ("continuation", "resume_after", "behind"):
-        if report[name] is not None:
-            response[name] = report[name]
-    if manifest and report["stopped_by"] and report["continuation"] is None and report["status"] != "busy":
+        if document.get(name) is not None:
+            response[name] = document[name]
+    if manifest and report.stopped_by and report.continuation is None and report.status != "busy":
         # A polled list is complete up to where it was read.
         response["more"] = True
-    if gaps := gaps_of(report):
+    if gaps := report.gaps:
         response["missing"] = len(gaps)
-    if report["warnings"]:
-        response["warnings"] = len(report["warnings"])
+    if report.warnings:
+        response["warnings"] = len(report.warnings)
     return response

@@ -12,7 +12,7 @@ from circulate_core.exceptions import CirculateError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from circulate_core.types import Snapshot
+    from circulate_core.results import Snapshot
 
 T = TypeVar("T")
 FLAG = re.compile(r"--(since|until)\b")
@@ -97,9 +97,9 @@ class Attempt:
     def progressed(self, snapshot: Snapshot) -> None:
         """Take in what was done so far."""
         self.did = snapshot
-        if snapshot["run_id"]:
-            self.log.about(run_id=snapshot["run_id"])
-        for note in snapshot["notes"]:
+        if snapshot.run_id:
+            self.log.about(run_id=snapshot.run_id)
+        for note in snapshot.notes:
             self.log.info("note", message=note)
 
     def began(self, **fields: Any) -> None:  # noqa: ANN401 - JSON
@@ -117,7 +117,7 @@ class Attempt:
 
     def _failed(self, error: CirculateError) -> None:
         if error.report:
-            self.log.about(account=error.report["account"], run_id=error.report["run_id"])
+            self.log.about(account=error.report.account, run_id=error.report.run_id)
         if self.measured and not self.log.knows("account"):
             # Metrics have it as a dimension.
             self.log.about(account="unknown")

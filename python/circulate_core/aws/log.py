@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from circulate_core.types import Snapshot
+    from circulate_core.results import Snapshot
 
 NAMESPACE = "Circulate"
 VERDICTS = ("complete", "partial", "busy", "failed")
@@ -45,7 +45,7 @@ class Metrics:
         values: dict[str, float] = {verdict: int(verdict == self.verdict) for verdict in VERDICTS}
         for name in UNITS:
             if name not in VERDICTS:
-                values[name] = self.did[name] if self.did else 0  # type: ignore[literal-required]
+                values[name] = getattr(self.did, name) if self.did else 0
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [["stream", "account"]],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from circulate_core.aws.invocation import Context
-    from circulate_core.types import Promoted
+    from circulate_core.results import Promoted
 
 
 def promoter() -> Callable[[object, Context], dict[str, Any]]:
@@ -36,8 +36,8 @@ def promoter() -> Callable[[object, Context], dict[str, Any]]:
         attempt = Attempt("promotion", log, measured=False)
         promoted = attempt.made(lambda: _progressed(_promote(event, context, attempt)))
         response = promotion_result(promoted)
-        counts = {"copied": promoted["copied"], "skipped": promoted["skipped"]}
-        attempt.ended(promoted["status"], response, stopped_by=promoted["stopped_by"], **counts)
+        counts = {"copied": promoted.copied, "skipped": promoted.skipped}
+        attempt.ended(promoted.status, response, stopped_by=promoted.stopped_by, **counts)
         return response
 
     return handle
@@ -67,7 +67,7 @@ def _progressed(promoted: Promoted) -> Promoted:
     Raises:
         LimitError: There was no time to copy a single object.
     """
-    if promoted["status"] == "partial" and not promoted["copied"]:
+    if promoted.status == "partial" and not promoted.copied:
         message = "the time of an invocation is too short for this promotion: no object could be copied"
         raise LimitError(message, hint="give the function more time or memory", operation="promote")
     return promoted
@@ -76,13 +76,13 @@ def _progressed(promoted: Promoted) -> Promoted:
 def promotion_result(promoted: Promoted) -> dict[str, Any]:
     """Return the response of the function: less than 2 KB, whatever the size of the run."""
     response: dict[str, Any] = {
-        "run_id": promoted["run_id"],
-        "status": promoted["status"],
-        "manifest": f"{promoted['destination'].rstrip('/')}/{promoted['manifest']}",
-        "objects": promoted["objects"],
-        "records": promoted["records"],
-        "bytes": promoted["bytes"],
+        "run_id": promoted.run_id,
+        "status": promoted.status,
+        "manifest": f"{promoted.destination.rstrip('/')}/{promoted.manifest}",
+        "objects": promoted.objects,
+        "records": promoted.records,
+        "bytes": promoted.bytes,
     }
-    if promoted["continuation"] is not None:
-        response["continuation"] = promoted["continuation"]
+    if promoted.continuation is not None:
+        response["continuation"] = promoted.continuation
     return response

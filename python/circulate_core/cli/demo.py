@@ -97,7 +97,7 @@ def _circulate(arguments: list[str], environment: dict[str, str]) -> None:
 
 def _newest_manifest(lake: Path) -> Path:
     runs = circulate_core.runs(lake / ".circulate" / "state.db")
-    return lake / next(run["manifest"] for run in runs if run["manifest"])
+    return lake / next(run.manifest for run in runs if run.manifest)
 
 
 def _show_folder(lake: Path, manifest: Path) -> None:

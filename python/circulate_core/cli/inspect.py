@@ -27,8 +27,9 @@ from circulate_core.exceptions import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from circulate_core.results import Checked, Run
     from circulate_core.settings import Configured
-    from circulate_core.types import Checked, Run, SourceDefinition
+    from circulate_core.types import SourceDefinition
 
 
 def add_list_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,7 @@ def run_check(args: argparse.Namespace) -> int:
     _say_settings(source, settings)
     checked = circulate_core.check(name, streams=streams, **account_arguments(args, settings))
     _say_checked(checked)
-    if streams or checked["oauth"]:
+    if streams or checked.oauth:
         _say_scopes(checked, source)
     if not _say_lists(checked):
         say(f"{paint('✗', 'red')} some of these lists would not be read to their end: correct their definitions first")
@@ -115,39 +116,39 @@ def _say_fact(name: str, fact: str) -> None:
 
 
 def _say_scopes(checked: Checked, source: SourceDefinition) -> None:
-    granted = f"granted by {source['title']}" if checked["oauth"] else "what an OAuth app would need"
-    if scopes := checked["scopes"]:
+    granted = f"granted by {source['title']}" if checked.oauth else "what an OAuth app would need"
+    if scopes := checked.scopes:
         _say_fact("scopes", f"{' '.join(scopes)} ({granted})")
 
 
 def _say_lists(checked: Checked) -> bool:
     """Show what the first pages hold; return whether no list would end early."""
-    for checked_list in checked["lists"]:
-        name, records = checked_list["stream"].partition(".")[2], checked_list["records"]
+    for checked_list in checked.lists:
+        name, records = checked_list.stream.partition(".")[2], checked_list.records
         if records is None:
             _say_fact(name, "has no parent to ask for its records")
             continue
         page = f"{counted(records, 'record')} on the first page"
-        if why := checked_list.get("contradicted"):
+        if why := checked_list.contradicted:
             _say_fact(name, paint(f"{page}, and the list goes on: {why}", "yellow"))
-        elif end := checked_list.get("end"):
+        elif end := checked_list.end:
             _say_fact(name, f"{page}, which is the last ({end})")
         else:
             _say_fact(name, f"{page}, which leads to a next one")
-    return not any("contradicted" in checked_list for checked_list in checked["lists"])
+    return not any(checked_list.contradicted for checked_list in checked.lists)
 
 
 def _say_checked(checked: Checked) -> None:
-    how = "signed in to" if checked["oauth"] and not checked["asked"] else "reached"
-    _say_fact(how, f"{checked['account']} in {span(checked['seconds'])}")
-    if quota := checked["quota"]:
-        left_to_others = (checked["headroom"] or 0) * 100
+    how = "signed in to" if checked.oauth and not checked.requested else "reached"
+    _say_fact(how, f"{checked.account} in {span(checked.seconds)}")
+    if quota := checked.quota:
+        left_to_others = (checked.headroom or 0) * 100
         _say_fact(
             "quota",
-            f"{quota['remaining']:,} of {quota['limit']:,} requests left in this window;"
+            f"{quota.remaining:,} of {quota.limit:,} requests left in this window;"
             f" pulls leave {left_to_others:.0f} % to others",
         )
-    if date := checked["server_date"]:
+    if date := checked.server_date:
         _say_fact("its clock", utc(date))
 
 
@@ -165,7 +166,7 @@ def run_runs(args: argparse.Namespace) -> int:
     """Write what earlier runs did."""
     runs = circulate_core.runs(lake_state(args), limit=args.limit)
     if args.json:
-        print(json.dumps(runs))
+        print(json.dumps([run.to_dict() for run in runs]))
         return 0
     heading = [
         "STARTED",
@@ -182,26 +183,26 @@ def run_runs(args: argparse.Namespace) -> int:
     ]
     print(table([heading, *(_row(run) for run in runs)]))
     for run in runs:
-        if why := run["ledger"]["stopped_by"]:
-            what = {"open": "is unfinished", "abandoned": "was given up"}.get(run["status"])
+        if why := run.ledger.stopped_by:
+            what = {"open": "is unfinished", "abandoned": "was given up"}.get(run.status)
             if what:
-                say(f"{run['stream']} {run['run_id']} {what}: {why}")
+                say(f"{run.stream} {run.run_id} {what}: {why}")
     return 0
 
 
 def _row(run: Run) -> list[str]:
-    totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
+    totals, traffic = run.ledger.totals, run.ledger.traffic
     return [
-        utc(run["started_at"]),
-        run["stream"],
-        run["account"],
-        run["mode"],
-        run["status"],
-        f"{totals['records']:,}",
-        f"{totals['objects']:,}",
-        size(totals["bytes"]),
-        f"{traffic['requests']:,}",
-        span(traffic["seconds_waited"]),
+        utc(run.started_at),
+        run.stream,
+        run.account,
+        run.mode,
+        run.status,
+        f"{totals.records:,}",
+        f"{totals.objects:,}",
+        size(totals.bytes),
+        f"{traffic.requests:,}",
+        span(traffic.seconds_waited),
         took(run),
     ]
 
@@ -220,16 +221,16 @@ def run_verify(args: argparse.Namespace) -> int:
     """Read back everything a manifest names."""
     verified = circulate_core.verify(args.manifest, state=args.state, s3=s3_options(args))
     if args.json:
-        print(json.dumps(verified))
-    problems = verified["problems"]
+        print(json.dumps(verified.to_dict()))
+    problems = verified.problems
     for problem in problems:
         say(f"{paint('✗', 'red')} {problem}")
-    what = f"{verified['stream']} of {verified['account']}, run {verified['run_id']}"
+    what = f"{verified.stream} of {verified.account}, run {verified.run_id}"
     if problems:
         say(f"{paint('✗', 'red')} {what}: {counted(len(problems), 'problem')}")
         return 1
     say(
-        f"{paint('✓', 'green')} {what}: {counted(verified['objects'], 'object')} read back, digests and counts right,"
-        f" {counted(verified['records'], 'record')}, {size(verified['bytes'])}"
+        f"{paint('✓', 'green')} {what}: {counted(verified.objects, 'object')} read back, digests and counts right,"
+        f" {counted(verified.records, 'record')}, {size(verified.bytes)}"
     )
     return 0

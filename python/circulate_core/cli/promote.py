@@ -15,7 +15,7 @@ from circulate_core.progress import TerminalProgress
 if TYPE_CHECKING:
     import argparse
 
-    from circulate_core.types import Promoted, Snapshot
+    from circulate_core.results import Promoted, Snapshot
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +46,9 @@ class PromotionProgress(TerminalProgress):
     """Shows snapshots of a promotion."""
 
     def _line(self, snapshot: Snapshot) -> str:
-        objects, seconds = snapshot["objects"], self.seconds
-        parts = [self.title, counted(objects, "object"), counted(snapshot["records"], "record")]
-        return "  ".join([*parts, size(snapshot["bytes_stored"]), f"{objects / seconds:,.0f} objects/s"])
+        objects, seconds = snapshot.objects, self.seconds
+        parts = [self.title, counted(objects, "object"), counted(snapshot.records, "record")]
+        return "  ".join([*parts, size(snapshot.bytes_stored), f"{objects / seconds:,.0f} objects/s"])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,23 +69,23 @@ def run(args: argparse.Namespace) -> int:
         )
     _show(promoted, time.monotonic() - began)
     if args.json:
-        print(json.dumps(promoted))
-    return INTERRUPTED if promoted["stopped_by"] == "interrupted" else EXIT_CODES[promoted["status"]]
+        print(json.dumps(promoted.to_dict()))
+    return INTERRUPTED if promoted.stopped_by == "interrupted" else EXIT_CODES[promoted.status]
 
 
 def _show(promoted: Promoted, seconds: float) -> None:
     """Write the closing summary to stderr."""
-    complete = promoted["status"] == "complete"
+    complete = promoted.status == "complete"
     mark, colour = ("✓", "green") if complete else ("◐", "yellow")
-    what = f"{paint(promoted['stream'], 'bold')} of {promoted['account']}, run {promoted['run_id']}"
+    what = f"{paint(promoted.stream, 'bold')} of {promoted.account}, run {promoted.run_id}"
     say(f"{paint(mark, colour)} {what}: {'promoted' if complete else 'partly promoted'}")
     say(
-        f"  {counted(promoted['objects'], 'object')} with {counted(promoted['records'], 'record')},"
-        f" {size(promoted['bytes'])}: {promoted['copied']:,} copied in {span(seconds)},"
-        f" {promoted['skipped']:,} there already"
+        f"  {counted(promoted.objects, 'object')} with {counted(promoted.records, 'record')},"
+        f" {size(promoted.bytes)}: {promoted.copied:,} copied in {span(seconds)},"
+        f" {promoted.skipped:,} there already"
     )
     if complete:
-        say(f"  manifest  {promoted['destination']}/{promoted['manifest']}")
+        say(f"  manifest  {promoted.destination}/{promoted.manifest}")
         return
-    say(f"  stopped by: {promoted['stopped_by']}")
+    say(f"  stopped by: {promoted.stopped_by}")
     say("  nothing is lost: the same command resumes")

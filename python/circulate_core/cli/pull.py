@@ -7,7 +7,6 @@ import json
 import signal
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import circulate_core
@@ -23,14 +22,14 @@ from circulate_core.cli.signals import handling
 from circulate_core.console import MARKS, counted, paint, say, show_error, size, span, utc
 from circulate_core.exceptions import CirculateError
 from circulate_core.progress import TerminalProgress
-from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
+    from circulate_core.results import Drifted, PartitionCounts, Report
     from circulate_core.settings import Configured
-    from circulate_core.types import Definition, Drifted, PartitionCounts, Report
+    from circulate_core.types import Definition
 
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
 INTERRUPTED = 130
@@ -150,9 +149,9 @@ def run(args: argparse.Namespace) -> int:
                 show_error(error)
                 codes.append(EXIT_CODES["failed"])
                 continue
-            if report["status"] == "complete" and report["manifest"]:
-                manifests[name] = report["manifest"]
-            codes.append(EXIT_CODES[report["status"]])
+            if report.status == "complete" and report.manifest:
+                manifests[name] = report.manifest
+            codes.append(EXIT_CODES[report.status])
     return INTERRUPTED if stop.requested else max(codes, key=SEVERITY.index)
 
 
@@ -219,7 +218,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
             write_json(args, error.report)
         raise
     show_summary(report, time.monotonic() - began)
-    if args.pending and report["status"] == "complete":
+    if args.pending and report.status == "complete":
         _show_ways_to_settle(report)
     write_json(args, report)
     return report
@@ -228,7 +227,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
 def write_json(args: argparse.Namespace, report: Report) -> None:
     """Write the report to stdout, if `--json` is given."""
     if args.json:
-        print(json.dumps(report))
+        print(json.dumps(report.to_dict()))
 
 
 @contextmanager
@@ -249,45 +248,45 @@ def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
 
 def show_summary(report: Report, seconds: float) -> None:
     """Write the closing summary to stderr."""
-    mark, colour = MARKS[report["status"]]
-    say(f"{paint(mark, colour)} {paint(report['stream'], 'bold')} of {report['account']}: {report['status']}")
-    if report["status"] == "busy":
+    mark, colour = MARKS[report.status]
+    say(f"{paint(mark, colour)} {paint(report.stream, 'bold')} of {report.account}: {report.status}")
+    if report.status == "busy":
         _show_holder(report)
         return
-    if report["run_id"] is not None:
+    if report.run_id is not None:
         _show_work(report, seconds)
-    if partitions := report["partitions"]:
+    if partitions := report.partitions:
         _show_partitions(partitions)
-    _show_gaps(gaps_of(report))
-    if report["manifest"]:
+    _show_gaps(report.gaps)
+    if report.manifest:
         _show_complete(report)
-    elif report["run_id"] is not None:
+    elif report.run_id is not None:
         _show_next_step(report)
 
 
 def _show_work(report: Report, seconds: float) -> None:
-    resumed = "  (resumed an unfinished run)" if report["resumed"] else ""
-    compressed = report["body_bytes"] != report["bytes"]
-    before = f" ({size(report['body_bytes'])} before compression)" if compressed else ""
+    resumed = "  (resumed an unfinished run)" if report.resumed else ""
+    compressed = report.body_bytes != report.bytes
+    before = f" ({size(report.body_bytes)} before compression)" if compressed else ""
     say(
-        f"  {counted(report['records'], 'record')} in {counted(report['pages'], 'page')}"
-        f" → {counted(report['objects'], 'object')}, {size(report['bytes'])}{before}{resumed}"
+        f"  {counted(report.records, 'record')} in {counted(report.pages, 'page')}"
+        f" → {counted(report.objects, 'object')}, {size(report.bytes)}{before}{resumed}"
     )
     say(
-        f"  {span(seconds)} · {counted(report['requests'], 'request')} · {report['retries']:,} retried"
-        f" · {report['throttled']:,} throttled · {span(report['seconds_waited'])} waited"
+        f"  {span(seconds)} · {counted(report.requests, 'request')} · {report.retries:,} retried"
+        f" · {report.throttled:,} throttled · {span(report.seconds_waited)} waited"
     )
 
 
 def _show_partitions(partitions: PartitionCounts) -> None:
     others = [
-        f"{partitions['gone']:,} whose parent is gone" if partitions["gone"] else "",
-        f"{partitions['unavailable']:,} that this account lacks" if partitions["unavailable"] else "",
+        f"{partitions.gone:,} whose parent is gone" if partitions.gone else "",
+        f"{partitions.unavailable:,} that this account lacks" if partitions.unavailable else "",
     ]
-    say(f"  {', '.join([counted(partitions['complete'], 'partition'), *filter(None, others)])}")
+    say(f"  {', '.join([counted(partitions.complete, 'partition'), *filter(None, others)])}")
 
 
-def _show_gaps(gaps: list[str]) -> None:
+def _show_gaps(gaps: Sequence[str]) -> None:
     for gap in gaps[:GAPS_SHOWN]:
         say(paint(f"  missing: {gap}", "yellow"))
     if len(gaps) > GAPS_SHOWN:
@@ -295,61 +294,62 @@ def _show_gaps(gaps: list[str]) -> None:
 
 
 def _show_complete(report: Report) -> None:
-    if unavailable := report["unavailable"]:
+    if unavailable := report.unavailable:
         say(paint(f"  this account lacks the feature: {unavailable}", "yellow"))
-    elif report["records"] == 0 and report["repeats"] == 0:
+    elif report.records == 0 and report.repeats == 0:
         say(paint("  no records: is that what you expected?", "yellow"))
-    if report["repeats"]:
-        say(f"  {counted(report['repeats'], 'record')} left out: delivered before, byte for byte")
-    if report["records_without_time"]:
-        say(f"  {counted(report['records_without_time'], 'record')} without a time in the cursor field, delivered too")
-    if drift := report["drift"]:
+    if report.repeats:
+        say(f"  {counted(report.repeats, 'record')} left out: delivered before, byte for byte")
+    if report.records_without_time:
+        say(f"  {counted(report.records_without_time, 'record')} without a time in the cursor field, delivered too")
+    if drift := report.drift:
         _show_drift(drift)
-    for warning in report["warnings"]:
+    for warning in report.warnings:
         say(paint(f"  warning: {warning}", "yellow"))
-    if behind := report["behind"]:
+    if behind := report.behind:
         say(f"  stopped {span(behind)} behind the present; the next pull goes on there")
-    say(f"  manifest  {report['destination']}/{report['manifest']}")
-    if report["mode"] != "window" and (since := report["next_since"]):
+    say(f"  manifest  {report.destination}/{report.manifest}")
+    if report.mode != "window" and (since := report.next_since):
         say(f"  next run  asks for what changed since {utc(since)}")
 
 
 def _show_drift(drift: Drifted) -> None:
     """Say what tables had no column for."""
-    for place in drift["places"][:PLACES_SHOWN]:
-        kind = f"expected {place['expected']}, found {place['found']}" if place["kind"] == "type" else place["kind"]
-        times = counted(place["count"], "time")
-        say(paint(f"  drift  {place['path']}: {kind}, {times}, such as {place['example']}", "yellow"))
-    if len(drift["places"]) > PLACES_SHOWN:
-        say(paint(f"  and more: {drift['values']:,} values in all, which the manifest names by place", "yellow"))
+    for place in drift.places[:PLACES_SHOWN]:
+        kind = f"expected {place.expected}, found {place.found}" if place.kind == "type" else place.kind
+        times = counted(place.count, "time")
+        say(paint(f"  drift  {place.path}: {kind}, {times}, such as {place.example}", "yellow"))
+    if len(drift.places) > PLACES_SHOWN:
+        say(paint(f"  and more: {drift.values:,} values in all, which the manifest names by place", "yellow"))
 
 
 def _show_next_step(report: Report) -> None:
-    if report["status"] == "partial":
-        say(f"  stopped by: {report['stopped_by']}")
-    if report["continuation"] and report["pages"]:
+    if report.status == "partial":
+        say(f"  stopped by: {report.stopped_by}")
+    if report.continuation and report.pages:
         say("  what was read is kept: the same command resumes at the last checkpoint")
-    elif report["continuation"]:
+    elif report.continuation:
         say("  nothing was read yet: the same command starts the run")
     else:
         say("  nothing was kept: the next pull starts over")
-    if after := report["resume_after"]:
-        say(f"  not before {utc(datetime.fromtimestamp(after, UTC).isoformat())}")
+    if after := report.resume_after:
+        say(f"  not before {utc(after)}")
 
 
 def _show_holder(report: Report) -> None:
-    worker, until = report["held_by"] or ("another worker", "")
-    if worker is None:
-        say(f"  run {report['run_id']} is pending until {utc(until)}")
+    if (holder := report.held_by) is None:
+        return
+    if holder.worker is None:
+        say(f"  run {report.run_id} is pending until {utc(holder.until)}")
         _show_ways_to_settle(report)
         return
-    say(f"  {worker} is pulling it (run {report['run_id']}), until {utc(until)} unless it renews its lease")
+    say(f"  {holder.worker} is pulling it (run {report.run_id}), until {utc(holder.until)} unless it renews its lease")
     say("  pull again when it is done; if that process is dead, its lease lapses by itself")
-    say(f"  if only a wrong clock keeps it: `circulate state abandon {report['run_id']} --force`")
+    say(f"  if only a wrong clock keeps it: `circulate state abandon {report.run_id} --force`")
 
 
 def _show_ways_to_settle(report: Report) -> None:
-    say(f"  settle it: `circulate state commit {report['run_id']}`, or `abandon` instead of `commit`")
+    say(f"  settle it: `circulate state commit {report.run_id}`, or `abandon` instead of `commit`")
 
 
 def read_span(text: str) -> float:

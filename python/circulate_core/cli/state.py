@@ -15,7 +15,7 @@ from circulate_core.exceptions import SettingsError
 if TYPE_CHECKING:
     import argparse
 
-    from circulate_core.types import StreamState
+    from circulate_core.results import StreamState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,9 +70,9 @@ def _init(_args: argparse.Namespace, path: str) -> int:
 
 
 def _show(args: argparse.Namespace, path: str) -> int:
-    streams = api.state_of(path)
+    streams = api.state(path)
     if args.json:
-        print(json.dumps(streams))
+        print(json.dumps([stream.to_dict() for stream in streams]))
         return 0
     for stream in streams:
         _show_stream(stream)
@@ -80,27 +80,27 @@ def _show(args: argparse.Namespace, path: str) -> int:
 
 
 def _show_stream(stream: StreamState) -> None:
-    print(f"{stream['stream']} of {stream['account']}")
-    print(f"  address        {stream['address'] or 'noted by the next pull'}")
-    print(f"  destination    {stream['destination'] or 'none yet'}")
-    cursor = stream["cursor"]
-    begins = f"from {utc(cursor['since'])}" if cursor else "takes everything"
+    print(f"{stream.stream} of {stream.account}")
+    print(f"  address        {stream.address or 'noted by the next pull'}")
+    print(f"  destination    {stream.destination or 'none yet'}")
+    cursor = stream.cursor
+    begins = f"from {utc(cursor.since)}" if cursor else "takes everything"
     print(f"  next run       {begins}")
-    for label, run in (("last attempt", stream["last_attempt"]), ("last complete", stream["last_complete"])):
+    for label, run in (("last attempt", stream.last_attempt), ("last complete", stream.last_complete)):
         if run:
-            records = counted(run["ledger"]["totals"]["records"], "record")
-            print(f"  {label:<14} {utc(run['started_at'])}  {run['status']}  {run['mode']}  {records}  {run['run_id']}")
-    if unsettled := stream["open_run"]:
-        print(f"  {unsettled['status']:<14} {unsettled['run_id']}  {_holder(stream)}")
+            records = counted(run.ledger.totals.records, "record")
+            print(f"  {label:<14} {utc(run.started_at)}  {run.status}  {run.mode}  {records}  {run.run_id}")
+    if unsettled := stream.open_run:
+        print(f"  {unsettled.status:<14} {unsettled.run_id}  {_holder(stream)}")
 
 
 def _holder(stream: StreamState) -> str:
-    run, until = stream["open_run"], stream["held_until"]
-    if run and run["status"] == "pending":
-        return f"waits to be committed or abandoned until {utc(run['pending_until'] or '')}"
-    if until:
-        return f"held by {stream['worker']} until {utc(until)}"
-    why = run["ledger"]["stopped_by"] if run else None
+    run = stream.open_run
+    if run and run.status == "pending" and run.pending_until:
+        return f"waits to be committed or abandoned until {utc(run.pending_until)}"
+    if stream.held_until:
+        return f"held by {stream.worker} until {utc(stream.held_until)}"
+    why = run.ledger.stopped_by if run else None
     return f"free: the next pull resumes it ({why or 'its worker died'})"
 
 
@@ -114,7 +114,7 @@ def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
 
 
 def _moved(args: argparse.Namespace, path: str) -> int:
-    of_source = [s["account"] for s in api.state_of(path) if s["stream"].partition(".")[0] == args.source]
+    of_source = [s.account for s in api.state(path) if s.stream.partition(".")[0] == args.source]
     account = _account(args, args.source, sorted(set(of_source)))
     before = _core.state_moved(path, args.source, account)
     say(f"{paint('✓', 'green')} {account} may be at another address than {before or 'before'}")
@@ -123,7 +123,7 @@ def _moved(args: argparse.Namespace, path: str) -> int:
 
 
 def _reset(args: argparse.Namespace, path: str) -> int:
-    account = _account(args, args.stream, [s["account"] for s in api.state_of(path) if s["stream"] == args.stream])
+    account = _account(args, args.stream, [s.account for s in api.state(path) if s.stream == args.stream])
     source, _, endpoint = args.stream.partition(".")
     _core.state_reset(path, f"{source}#{account}#{endpoint}", args.force)
     say(f"{paint('✓', 'green')} {args.stream} of {account} is reset: the next pull takes everything")
@@ -131,12 +131,12 @@ def _reset(args: argparse.Namespace, path: str) -> int:
 
 
 def _decide(args: argparse.Namespace, path: str) -> int:
-    found = [run for run in circulate_core.runs(path, limit=1_000_000) if run["run_id"] == args.run_id]
+    found = [run for run in circulate_core.runs(path, limit=1_000_000) if run.run_id == args.run_id]
     if not found:
         message = f"this state knows no run `{args.run_id}`"
         raise SettingsError(message, hint="`circulate runs --json` shows them")
-    source, _, endpoint = found[0]["stream"].partition(".")
-    _core.state_decide(path, f"{source}#{found[0]['account']}#{endpoint}", args.run_id, args.commit, args.force)
+    source, _, endpoint = found[0].stream.partition(".")
+    _core.state_decide(path, f"{source}#{found[0].account}#{endpoint}", args.run_id, args.commit, args.force)
     say(f"{paint('✓', 'green')} run {args.run_id} is {'committed' if args.commit else 'abandoned'}")
     if args.commit:
         say("  if it was waiting for a target, readers get it by `circulate promote`")
@@ -164,12 +164,12 @@ def run_gc(args: argparse.Namespace) -> int:
         args.to or ".", older_than=args.older_than, dry_run=args.dry_run, state=args.state, s3=s3_options(args)
     )
     if args.json:
-        print(json.dumps(collected))
-    for key in collected["removed_keys"]:
+        print(json.dumps(collected.to_dict()))
+    for key in collected.removed_keys:
         say(paint(f"  {key}", "dim"))
     verb = "would be removed" if args.dry_run else "removed"
     say(
-        f"{paint('✓', 'green')} {counted(collected['removed'], 'object')} {verb} ({size(collected['removed_bytes'])}),"
-        f" {collected['kept']:,} kept, {collected['young']:,} too young"
+        f"{paint('✓', 'green')} {counted(collected.removed, 'object')} {verb} ({size(collected.removed_bytes)}),"
+        f" {collected.kept:,} kept, {collected.young:,} too young"
     )
     return 0

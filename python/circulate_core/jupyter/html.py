@@ -11,31 +11,22 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core.console import MARKS, counted, size, span, took, utc
 from circulate_core.settings import secret_names
-from circulate_core.views import gaps_of
 
 if TYPE_CHECKING:
     from circulate_core._core import Settings
+    from circulate_core.documents import Result
     from circulate_core.exceptions import DefinitionError
     from circulate_core.manifests import Manifest
     from circulate_core.progress import Ending
     from circulate_core.reading import Batch, Source, Stream
+    from circulate_core.results import Drift, Ends, PartitionCounts, Report, Run, Snapshot, Status
     from circulate_core.tables import Column
-    from circulate_core.types import (
-        Definition,
-        Drift,
-        Ends,
-        PartitionCounts,
-        Report,
-        Run,
-        Snapshot,
-        SourceDefinition,
-        Verdict,
-        Window,
-    )
+    from circulate_core.types import Definition, SourceDefinition
 
 COLOURS = {"green": "#2f9e62", "yellow": "#c58a12", "red": "#d9534f"}
 """Of marks: dark enough for white paper and bright enough for black."""
@@ -159,7 +150,7 @@ def stream(of: Stream, window: Mapping[str, str | None]) -> str:
         ("identified by", _pointers(listed.get("primary_key"))),
         ("pulls", _how(of.definition)),
         ("parent", _parent(of.definition)),
-        ("of", _window(window)),
+        ("of", _period(_time(window["since"]), _time(window["until"]))),
         ("docs", _link(endpoint)),
     ]
     variable = short if short.isidentifier() else "stream"
@@ -191,8 +182,11 @@ def _parent(definition: Definition) -> Html | None:
     return Html(f"requested once for each record of {element('code', name)}")
 
 
-def _window(window: Mapping[str, str | None] | Window) -> str | None:
-    since, until = window.get("since"), window.get("until")
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _period(since: datetime | None, until: datetime | None) -> str | None:
     bounds = [f"since {utc(since)}" if since else "", f"until {utc(until)}" if until else ""]
     return " ".join(filter(None, bounds)) or None
 
@@ -272,57 +266,56 @@ def drift(of: Sequence[Drift]) -> str:
     if not of:
         return _card(Html(f"{_mark(*MARKS['complete'])} nothing drifted"))
     rows = [_drift_row(place) for place in of[:DRIFT_SHOWN]]
-    values = sum(place["count"] for place in of)
+    values = sum(place.count for place in of)
     hidden = len(of) - len(rows)
     more = [counted(values, "value"), counted(len(of), "place"), f"{hidden:,} not shown" if hidden else None]
     return _card(_table(["path", "what", "how often", "example"], rows, numbers=["how often"]), _dim(joined(more)))
 
 
 def _drift_row(place: Drift) -> list[object]:
-    differs = " for ".join(filter(None, [place.get("found"), place.get("expected")]))
+    differs = " for ".join(filter(None, [place.found, place.expected]))
     return [
-        element("code", _short(place["path"])),
-        f"{place['kind']}: {differs}" if differs else place["kind"],
-        f"{place['count']:,}",
-        element("code", _short(place["example"])),
+        element("code", _short(place.path)),
+        f"{place.kind}: {differs}" if differs else place.kind,
+        f"{place.count:,}",
+        element("code", _short(place.example)),
     ]
 
 
-def report(of: Mapping[str, Any]) -> str:
+def report(of: Report) -> str:
     """Return a card of a report: what came of a pull, and what it took."""
-    given = cast("Report", of)
-    status: Verdict = given["status"]
-    was_read = given["destination"] == "reader"
-    title = _verdict(status, given["stream"], given["account"])
+    status = of.status
+    was_read = of.destination == "reader"
+    title = _verdict(status, of.stream, of.account)
     if status == "busy":
-        return _card(title, _facts([("held by", _holder(given)), ("run", _code_text(given["run_id"]))]))
+        return _card(title, _facts([("held by", _holder(of)), ("run", _code_text(of.run_id))]))
     facts = [
-        ("records", _amounts(given, was_read=was_read)),
-        ("traffic", _traffic(given)),
-        ("partitions", _partitions(given["partitions"])),
+        ("records", _amounts(of, was_read=was_read)),
+        ("traffic", _traffic(of)),
+        ("partitions", _partitions(of.partitions)),
         (
             "left out",
-            f"{counted(given['repeats'], 'record')} delivered before, byte for byte" if given["repeats"] else None,
+            f"{counted(of.repeats, 'record')} delivered before, byte for byte" if of.repeats else None,
         ),
-        ("without a time", counted(given["records_without_time"], "record") if given["records_without_time"] else None),
-        ("unavailable", given["unavailable"]),
-        ("missing", _lines(gaps_of(given))),
-        ("lists ended", _ends(given.get("ends"))),
-        ("behind", f"{span(behind)} behind the present" if (behind := given.get("behind")) else None),
-        ("warning", _lines(given.get("warnings", []))),
-        ("drifted", _drifted(given)),
-        ("stopped by", given["stopped_by"]),
-        ("of", _window(given["window"])),
+        ("without a time", counted(of.records_without_time, "record") if of.records_without_time else None),
+        ("unavailable", of.unavailable),
+        ("missing", _lines(of.gaps)),
+        ("lists ended", _ends(of.ends)),
+        ("behind", f"{span(behind)} behind the present" if (behind := of.behind) else None),
+        ("warning", _lines(of.warnings)),
+        ("drifted", _drifted(of)),
+        ("stopped by", of.stopped_by),
+        ("of", _period(of.window.since, of.window.until)),
         (
             "manifest",
-            _code_text(f"{given['destination']}/{given['manifest']}") if given["manifest"] and not was_read else None,
+            _code_text(f"{of.destination}/{of.manifest}") if of.manifest and not was_read else None,
         ),
-        ("next run", None if was_read else _next_run(given)),
+        ("next run", None if was_read else _next_run(of)),
     ]
     return _card(title, _facts(facts))
 
 
-def _verdict(status: Verdict, stream_name: str, account: str) -> Html:
+def _verdict(status: Status, stream_name: str, account: str) -> Html:
     mark, colour = MARKS[status]
     return Html(f"{_mark(mark, colour)} {element('b', stream_name)} of {text(account)}: {element('b', status)}")
 
@@ -332,20 +325,20 @@ def _mark(mark: str, colour: str) -> Html:
 
 
 def _amounts(of: Report, *, was_read: bool) -> Html:
-    amounts = f"{counted(of['records'], 'record')} in {counted(of['pages'], 'page')}"
+    amounts = f"{counted(of.records, 'record')} in {counted(of.pages, 'page')}"
     if was_read:
-        return joined([amounts, size(of["bytes_received"])])
-    stored = f"{counted(of['objects'], 'object')}, {size(of['bytes'])} ({size(of['body_bytes'])} before compression)"
-    return joined([f"{amounts} → {stored}", "resumed an unfinished run" if of["resumed"] else None])
+        return joined([amounts, size(of.bytes_received)])
+    stored = f"{counted(of.objects, 'object')}, {size(of.bytes)} ({size(of.body_bytes)} before compression)"
+    return joined([f"{amounts} → {stored}", "resumed an unfinished run" if of.resumed else None])
 
 
 def _traffic(of: Report) -> Html:
     return joined(
         [
-            counted(of["requests"], "request"),
-            f"{of['retries']:,} retried" if of["retries"] else None,
-            f"{of['throttled']:,} throttled" if of["throttled"] else None,
-            f"{span(of['seconds_waited'])} waited",
+            counted(of.requests, "request"),
+            f"{of.retries:,} retried" if of.retries else None,
+            f"{of.throttled:,} throttled" if of.throttled else None,
+            f"{span(of.seconds_waited)} waited",
         ]
     )
 
@@ -355,11 +348,11 @@ def _partitions(counts: PartitionCounts | None) -> Html | None:
         return None
     return joined(
         [
-            f"{counts['complete']:,} complete",
-            f"{counts['gone']:,} whose parent is gone" if counts["gone"] else None,
-            f"{counts['refused']:,} refused" if counts["refused"] else None,
-            f"{counts['unavailable']:,} that this account lacks" if counts["unavailable"] else None,
-            f"{counts['contradicted']:,} that go on" if counts.get("contradicted") else None,
+            f"{counts.complete:,} complete",
+            f"{counts.gone:,} whose parent is gone" if counts.gone else None,
+            f"{counts.refused:,} refused" if counts.refused else None,
+            f"{counts.unavailable:,} that this account lacks" if counts.unavailable else None,
+            f"{counts.contradicted:,} that go on" if counts.contradicted else None,
         ]
     )
 
@@ -374,33 +367,48 @@ def _lines(all_of: Sequence[str]) -> Html | None:
 
 def _ends(ends: Ends | None) -> Html | None:
     """Return how lists ended, if there is anything to say."""
-    if not ends or not ends["counts"]:
+    if not ends or not ends.counts:
         return None
-    return joined([f"{kind} {count:,}" if count > 1 else kind for kind, count in ends["counts"].items()])
+    return joined([f"{kind} {count:,}" if count > 1 else kind for kind, count in ends.counts.items()])
 
 
 def _drifted(of: Report) -> Html | None:
-    drifted = of.get("drift")
+    drifted = of.drift
     if not drifted:
         return None
-    places = drifted["places"]
-    paths = joined((element("code", _short(place["path"])) for place in places[:DRIFT_IN_SHORT]), by=", ")
+    places = drifted.places
+    paths = joined((element("code", _short(place.path)) for place in places[:DRIFT_IN_SHORT]), by=", ")
     more = ", …" if len(places) > DRIFT_IN_SHORT else ""
-    return Html(f"{counted(drifted['values'], 'value')}, most of them at {paths}{more}")
+    return Html(f"{counted(drifted.values, 'value')}, most of them at {paths}{more}")
 
 
 def _holder(of: Report) -> str:
-    worker, until = of["held_by"] or ("another worker", None)
-    lapses = f" until {utc(until)}" if until else ""
-    return f"{worker},{lapses} unless it renews its lease" if worker else f"a pending run,{lapses}"
+    if (holder := of.held_by) is None:
+        return "another worker"
+    lapses = f" until {utc(holder.until)}"
+    return f"{holder.worker},{lapses} unless it renews its lease" if holder.worker else f"a pending run,{lapses}"
 
 
 def _next_run(of: Report) -> str | None:
-    if not of["manifest"]:
-        return "resumes at the last checkpoint" if of["run_id"] else None
-    if of["mode"] != "window" and (since := of["next_since"]):
+    if not of.manifest:
+        return "resumes at the last checkpoint" if of.run_id else None
+    if of.mode != "window" and (since := of.next_since):
         return f"asks for what changed since {utc(since)}"
     return None
+
+
+def result(of: Result) -> str:
+    """Return a card of a result that has none of its own: its attributes that are not empty."""
+    facts = [(name.replace("_", " "), _attribute(value)) for name, value in of.shown().items()]
+    return _card(element("b", type(of).__name__), _facts(facts))
+
+
+def _attribute(value: object) -> object:
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, tuple):
+        return _lines([str(_attribute(each)) for each in value])
+    return f"{value:,}" if isinstance(value, int) and value is not True else _short(str(value), 4 * VALUE_LENGTH)
 
 
 def runs(of: Sequence[Run]) -> str:
@@ -422,19 +430,19 @@ def runs(of: Sequence[Run]) -> str:
 
 
 def _run_row(run: Run) -> list[object]:
-    totals, traffic = run["ledger"]["totals"], run["ledger"]["traffic"]
-    mark, colour = MARKS["complete" if run["status"] == "committed" else "partial"]
+    totals, traffic = run.ledger.totals, run.ledger.traffic
+    mark, colour = MARKS["complete" if run.status == "committed" else "partial"]
     return [
-        utc(run["started_at"]),
-        element("code", run["stream"]),
-        run["account"],
-        run["mode"],
-        Html(f"{_mark(mark, colour)} {text(run['status'])}"),
-        f"{totals['records']:,}",
-        f"{totals['objects']:,}",
-        size(totals["bytes"]),
-        f"{traffic['requests']:,}",
-        span(traffic["seconds_waited"]),
+        utc(run.started_at),
+        element("code", run.stream),
+        run.account,
+        run.mode,
+        Html(f"{_mark(mark, colour)} {text(run.status)}"),
+        f"{totals.records:,}",
+        f"{totals.objects:,}",
+        size(totals.bytes),
+        f"{traffic.requests:,}",
+        span(traffic.seconds_waited),
         took(run),
     ]
 
@@ -442,12 +450,12 @@ def _run_row(run: Run) -> list[object]:
 def manifest(of: Manifest) -> str:
     """Return a card of a manifest: what the run did, and its first objects."""
     totals = of.totals
-    stored = f"{size(totals['bytes'])} ({size(totals['body_bytes'])} before compression)"
+    stored = f"{size(totals.bytes)} ({size(totals.body_bytes)} before compression)"
     facts = [
         ("run", _code_text(of.run_id)),
         ("started", utc(of.started_at)),
-        ("mode", joined([of.mode, _window(of.window)])),
-        ("records", f"{counted(totals['records'], 'record')} in {counted(totals['objects'], 'object')}, {stored}"),
+        ("mode", joined([of.mode, _period(of.window.since, of.window.until)])),
+        ("records", f"{counted(totals.records, 'record')} in {counted(totals.objects, 'object')}, {stored}"),
         ("unavailable", of.unavailable),
         ("missing", _lines(of.gaps)),
         ("lists ended", _ends(of.ends)),
@@ -457,10 +465,10 @@ def manifest(of: Manifest) -> str:
     objects = of.objects
     rows = [
         [
-            element("code", entry["key"]),
-            f"{entry['records']:,}",
-            size(entry["bytes"]),
-            element("code", f"{entry['sha256'][:12]}…"),
+            element("code", entry.key),
+            f"{entry.records:,}",
+            size(entry.bytes),
+            element("code", f"{entry.sha256[:12]}…"),
         ]
         for entry in objects[:OBJECTS_SHOWN]
     ]
@@ -484,12 +492,12 @@ def progress(title: str, counts: Sequence[str], snapshot: Snapshot, wait: str | 
 
 
 def _quota(snapshot: Snapshot) -> Html | None:
-    quota = snapshot["quota"]
-    if not quota or not quota["limit"]:
+    quota = snapshot.quota
+    if not quota or not quota.limit:
         return None
-    full = round(BAR_LENGTH * min(quota["remaining"] / quota["limit"], 1))
+    full = round(BAR_LENGTH * min(quota.remaining / quota.limit, 1))
     bar = Html("▰" * full + element("span", "▱" * (BAR_LENGTH - full), style="opacity:.4"))
-    return Html(f"quota {bar} {quota['remaining']:,} of {quota['limit']:,} left")
+    return Html(f"quota {bar} {quota.remaining:,} of {quota.limit:,} left")
 
 
 def ended(title: str, ending: Ending) -> str:

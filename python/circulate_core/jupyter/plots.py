@@ -107,12 +107,12 @@ def run(history: History | None, title: str | None = None) -> Figure:
         message = "there is no history: the stream was not read or pulled yet"
         raise SettingsError(message, hint="read it first, as in `for batch in stream`, and give `stream.history`")
     points = history.points
-    has_quota = any(point.snapshot["quota"] for point in points)
+    has_quota = any(point.snapshot.quota for point in points)
     figure = Picture(figsize=(WIDTH, 4.6 if has_quota else 3.2), layout="constrained")
     panels = list(figure.subplots(3 if has_quota else 2, 1, sharex=True, squeeze=False)[:, 0])
     last = points[-1].snapshot
-    _rate(panels[0], points, "requests", f"requests per second  ({last['requests']:,} in all)", REQUESTS)
-    _rate(panels[1], points, "records", f"records per second  ({last['records']:,} in all)", RECORDS)
+    _rate(panels[0], points, "requests", f"requests per second  ({last.requests:,} in all)", REQUESTS)
+    _rate(panels[1], points, "records", f"records per second  ({last.records:,} in all)", RECORDS)
     if has_quota:
         _quota(panels[2], points, history.headroom)
     _waits(panels, history)
@@ -129,7 +129,7 @@ def run(history: History | None, title: str | None = None) -> Figure:
 def _rate(panel: Axes, points: Sequence[Point], what: str, name: str, colour: str) -> None:
     """Draw how much was counted a second, in as many steps as there is something to say."""
     seconds = np.array([0.0, *(point.seconds for point in points)])
-    counts = np.array([0.0, *(float(cast("Any", point.snapshot)[what]) for point in points)])
+    counts = np.array([0.0, *(float(getattr(point.snapshot, what)) for point in points)])
     steps = max(1, min(RATE_BINS, len(points)))
     edges = np.linspace(0.0, max(float(seconds[-1]), 0.001), steps + 1)
     rates = np.diff(np.interp(edges, seconds, counts)) / np.diff(edges)
@@ -141,8 +141,8 @@ def _rate(panel: Axes, points: Sequence[Point], what: str, name: str, colour: st
 
 def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None:
     """Draw the quota as last reported, and what is left to others."""
-    reported = [(point.seconds, point.snapshot["quota"]) for point in points if point.snapshot["quota"]]
-    left = [(seconds, quota["remaining"], quota["limit"]) for seconds, quota in reported if quota]
+    reported = [(point.seconds, point.snapshot.quota) for point in points if point.snapshot.quota]
+    left = [(seconds, quota.remaining, quota.limit) for seconds, quota in reported if quota]
     end = points[-1].seconds
     seconds, remaining = [each[0] for each in left], [each[1] for each in left]
     panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=QUOTA, linewidth=1.5)

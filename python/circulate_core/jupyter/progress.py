@@ -9,10 +9,10 @@ from circulate_core.jupyter import html
 from circulate_core.progress import counts, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from circulate_core.progress import Ending
-    from circulate_core.types import Snapshot
+    from circulate_core.results import Snapshot
 
 
 class NotebookProgress:
@@ -32,9 +32,9 @@ class NotebookProgress:
         self._notes: list[str] = []
         self._handle: Any = None
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show where the work is, and what it has to say."""
-        self._notes += snapshot["notes"]
+    def show(self, snapshot: Snapshot, notes: Sequence[str] | None = None) -> None:
+        """Show where the work is, and what it has to say: notes, by default those of the snapshot."""
+        self._notes += snapshot.notes if notes is None else notes
         seconds = max(self._clock() - self._began, 0.001)
         done, wait = counts(snapshot, seconds), waiting(snapshot)
         shown = html.progress(self.title, done, snapshot, wait, self._notes)

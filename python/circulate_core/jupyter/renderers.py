@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circulate_core import display
+from circulate_core.documents import Result
 from circulate_core.jupyter import html
 from circulate_core.manifests import Manifest
 from circulate_core.reading import Batch, Source, Stream
+from circulate_core.results import Drifts, Report, Runs
 from circulate_core.tables import Schema
-from circulate_core.views import DriftView, ReportView, RunsView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,8 @@ display.register(Source, html.source)
 display.register(Stream, html.stream)
 display.register(Batch, html.batch)
 display.register(Schema, _schema)
-display.register(ReportView, html.report)
-display.register(RunsView, html.runs)
-display.register(DriftView, html.drift)
+display.register(Result, html.result)
+display.register(Report, html.report)
+display.register(Runs, html.runs)
+display.register(Drifts, html.drift)
 display.register(Manifest, html.manifest)

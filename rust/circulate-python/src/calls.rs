@@ -23,17 +23,19 @@ use circulate_core::progress::Progress;
 use circulate_core::redact::Redactor;
 use circulate_core::run::check as core_check;
 use circulate_core::run::{Outcome, Pull, PullOptions};
-use circulate_core::state::{self as core_state, Decision, Mode, StateStore, list_runs};
+use circulate_core::state::{self as core_state, Decision, ListedRun, Mode, StateStore, list_runs};
 use circulate_core::stop;
 use circulate_core::table::{Contract, Nested, TableOptions};
 use circulate_core::upkeep::{gc as core_gc, verify as core_verify};
-use jiff::Timestamp;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::arguments::{from_json, in_seconds, seconds, time};
 use crate::errors::to_python;
+
+use crate::results::{finish, finish_all, finish_as, py_result, result, to_json};
 use crate::runtime::{Brief, Engine, Watcher, awaitable, wait, watched};
 use crate::settings::Settings;
 
@@ -185,7 +187,7 @@ impl Watcher for WorkWatcher {
             self.stop.request(stop::StopReason::Interrupted);
         }
         if let Some(callback) = &self.on_progress {
-            callback.call1(py, (to_json(&self.progress.snapshot())?,))?;
+            callback.call1(py, (result(py, "Snapshot", &self.progress.snapshot())?,))?;
         }
         Ok(())
     }
@@ -205,7 +207,7 @@ pub(crate) fn pull(
     settings: &Settings,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
-) -> PyResult<String> {
+) -> PyResult<Py<PyAny>> {
     let (work, mut watcher) = begin_pull(py, request, settings, on_progress, stop)?;
     pulled(py, wait(py, work, &mut watcher)?)
 }
@@ -252,12 +254,12 @@ fn begin_pull(
     Ok((Box::pin(work), watcher))
 }
 
-fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<String> {
+fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
     let Outcome { report, error } = py_result(py, outcome)?;
-    let report = to_json(&report)?;
+    let report = result(py, "Report", &report)?;
     match error {
         None => Ok(report),
-        Some(error) => Err(to_python(py, &error, Some(&report))),
+        Some(error) => Err(to_python(py, &error, Some(report))),
     }
 }
 
@@ -358,7 +360,7 @@ pub(crate) fn check(
     streams: Vec<String>,
     request: &str,
     settings: &Settings,
-) -> PyResult<String> {
+) -> PyResult<Py<PyAny>> {
     let mut request: AccountRequest = from_json(py, request)?;
     request.settings = settings.values(py)?;
     let source = source.to_owned();
@@ -370,7 +372,7 @@ pub(crate) fn check(
         let connection = connection(&source, &account)?;
         core_check::check(&source, &account, &connection, &streams).await
     };
-    finish(py, wait(py, work, &mut Brief)?)
+    finish_as(py, "Checked", wait(py, work, &mut Brief)?)
 }
 
 #[derive(Deserialize)]
@@ -421,7 +423,7 @@ fn secret_too_slow(span: Duration) -> Error {
 
 /// The token of a profile, as its file has it; other than the one with the digest `refused`.
 #[pyfunction]
-pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) -> PyResult<String> {
+pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) -> PyResult<Py<PyAny>> {
     let work = async move {
         let reader = FileToken::new(&profile, TokenFolder::standard(), Clock::system());
         match refused {
@@ -429,7 +431,7 @@ pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) ->
             Some(refused) => reader.other_than(&refused).await,
         }
     };
-    finish(py, wait(py, work, &mut Brief)?)
+    finish_as(py, "Token", wait(py, work, &mut Brief)?)
 }
 
 /// Make the folder of token files, empty it, and return where new tokens can be requested.
@@ -447,7 +449,7 @@ pub(crate) fn verify(
     key: String,
     state: Option<String>,
     s3: &str,
-) -> PyResult<String> {
+) -> PyResult<Py<PyAny>> {
     let s3: S3Request = from_json(py, s3)?;
     let work = async move {
         let locations = s3.locations()?;
@@ -458,21 +460,25 @@ pub(crate) fn verify(
         };
         core_verify::verify(&*sink, &key, store.as_deref()).await
     };
-    finish(py, wait(py, work, &mut Brief)?)
+    finish_as(py, "Verified", wait(py, work, &mut Brief)?)
 }
 
 /// The newest runs that a state knows, each with its stream.
 #[pyfunction]
-pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<String> {
-    let work = async move { list_runs(&*existing(&state).await?, limit).await };
-    finish(py, wait(py, work, &mut Brief)?)
+pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<Py<PyAny>> {
+    let work = async move {
+        let runs = list_runs(&*existing(&state).await?, limit).await?;
+        Ok(runs.into_iter().map(|(stream, run)| ListedRun::new(&stream, run)).collect::<Vec<_>>())
+    };
+    let runs = finish_all(py, "Run", wait(py, work, &mut Brief)?)?;
+    Ok(py.import("circulate_core.results")?.getattr("Runs")?.call1((runs,))?.unbind())
 }
 
 /// The state of all streams that a state knows.
 #[pyfunction]
-pub(crate) fn state_show(py: Python<'_>, state: String) -> PyResult<String> {
+pub(crate) fn state_show(py: Python<'_>, state: String) -> PyResult<Vec<Py<PyAny>>> {
     let work = async move { core_state::show(&*existing(&state).await?).await };
-    finish(py, wait(py, work, &mut Brief)?)
+    finish_all(py, "StreamState", wait(py, work, &mut Brief)?)
 }
 
 /// Make a state; returns whether there was none.
@@ -527,14 +533,14 @@ pub(crate) fn gc(
     older_than_seconds: f64,
     dry_run: bool,
     s3: &str,
-) -> PyResult<String> {
+) -> PyResult<Py<PyAny>> {
     let s3: S3Request = from_json(py, s3)?;
     let work = async move {
         let store = existing(&state).await?;
         let sink = s3.locations()?.sink(&destination).await?;
         core_gc::gc(&*sink, &*store, seconds("older_than", older_than_seconds)?, dry_run).await
     };
-    finish(py, wait(py, work, &mut Brief)?)
+    finish_as(py, "Collected", wait(py, work, &mut Brief)?)
 }
 
 /// Opens a state that must be there.
@@ -601,76 +607,4 @@ pub(crate) fn shown(text: &str, limit: usize, lines: bool) -> String {
 pub(crate) fn span_seconds(text: &str) -> PyResult<f64> {
     let span = Span::try_from(text.to_owned()).map_err(PyValueError::new_err)?;
     Ok(span.get().as_secs_f64())
-}
-
-/// A length of time as Python gives it.
-pub(crate) fn seconds(name: &str, given: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(given).map_err(|_| {
-        Error::new(
-            ErrorKind::Settings,
-            "read settings",
-            format!("invalid `{name}`: {given} seconds is not a length of time"),
-        )
-    })
-}
-
-pub(crate) fn time(name: &str, text: Option<String>) -> Result<Option<Timestamp>> {
-    let Some(text) = text else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
-        Error::new(ErrorKind::Settings, "read settings", format!("invalid `{name}`: {text} is not a time"))
-            .hint("write it like 2026-01-31T00:00:00Z")
-    })
-}
-
-/// So many seconds from now.
-pub(crate) fn in_seconds(name: &str, given: f64) -> Result<Instant> {
-    let wrong = || Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is too far off"));
-    Instant::now().checked_add(seconds(name, given.max(0.0))?).ok_or_else(wrong)
-}
-
-pub(crate) fn py_result<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
-    result.map_err(|error| to_python(py, &error, None))
-}
-
-pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
-    result.map_err(|error| to_python(py, &error, None)).and_then(|value| to_json(&value))
-}
-
-/// Arguments as Python gives them. An error leaves out its place in our JSON, which nobody has seen.
-pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(py: Python<'_>, text: &str) -> PyResult<T> {
-    let given = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
-    given.map_err(|error| {
-        let which = argument(&error.path().to_string());
-        let reason = error.inner().to_string();
-        let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
-        let message = format!("invalid argument{which}: {}", in_words(reason));
-        to_python(py, &Error::new(ErrorKind::Settings, "read arguments", message), None)
-    })
-}
-
-/// The name of an argument, as the functions of the package name it.
-/// What serde says of a value, without the names of our types.
-fn in_words(reason: &str) -> String {
-    let parts = ["invalid type: ", "invalid value: ", "unknown variant "];
-    let found = parts.into_iter().find_map(|part| reason.strip_prefix(part)?.split_once(", expected "));
-    let Some((given, expected)) = found else { return reason.to_owned() };
-    let expected = match expected {
-        "f64" => "a number",
-        "u32" | "u64" | "usize" => "a whole number that is not negative",
-        other => other,
-    };
-    format!("expected {expected}, given {given}")
-}
-
-fn argument(path: &str) -> String {
-    let path = path.strip_prefix("from.").unwrap_or(path);
-    let path = path.strip_suffix("_seconds").unwrap_or(path);
-    match path {
-        "." | "?" => String::new(),
-        path => format!(" `{path}`"),
-    }
-}
-
-pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
-    serde_json::to_string(value).map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))
 }

@@ -4,12 +4,12 @@ use circulate_core::error::{Error, ErrorKind, Status};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// The exception for an error; `report` is the JSON of what was done before it.
-pub(crate) fn to_python(py: Python<'_>, error: &Error, report: Option<&str>) -> PyErr {
+/// The exception for an error; `report` is that of what was done before it.
+pub(crate) fn to_python(py: Python<'_>, error: &Error, report: Option<Py<PyAny>>) -> PyErr {
     raise(py, error, report).unwrap_or_else(|other| other)
 }
 
-fn raise(py: Python<'_>, error: &Error, report: Option<&str>) -> PyResult<PyErr> {
+fn raise(py: Python<'_>, error: &Error, report: Option<Py<PyAny>>) -> PyResult<PyErr> {
     let class = py.import("circulate_core.exceptions")?.getattr(class_of(error.kind()))?;
     let details = PyDict::new(py);
     details.set_item("operation", error.operation())?;

@@ -1,13 +1,15 @@
 //! The Python module `circulate_core._core`: convert, call the core, convert.
 //!
-//! Requests and reports cross as JSON text, whose shapes are typed on the Python side; the stub `_core.pyi` is checked
-//! against this module by a test.
+//! Requests cross as JSON text, results as objects of the package's classes; the stub `_core.pyi` is checked against this
+//! module by a test.
 
+mod arguments;
 mod calls;
 mod connections;
 mod errors;
 mod promote;
 mod read;
+mod results;
 mod runtime;
 mod settings;
 mod tables;

@@ -10,7 +10,9 @@ use circulate_core::stop;
 use pyo3::prelude::*;
 use serde::Deserialize;
 
-use crate::calls::{PyStop, S3Request, WorkWatcher, existing, finish, from_json, in_seconds, py_result};
+use crate::arguments::{from_json, in_seconds};
+use crate::calls::{PyStop, S3Request, WorkWatcher, existing};
+use crate::results::{finish_as, py_result};
 use crate::runtime::wait;
 
 #[derive(Deserialize)]
@@ -34,14 +36,14 @@ pub(crate) fn promote(
     request: &str,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
-) -> PyResult<String> {
+) -> PyResult<Py<PyAny>> {
     let request: PromoteRequest = from_json(py, request)?;
     let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
     let stop_signal = stop::Stop::new(py_result(py, deadline.transpose())?);
     let progress = Arc::new(Progress::default());
     let mut watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
     let work = async move { Box::pin(prepare(request, progress, stop_signal)).await?.run().await };
-    finish(py, wait(py, work, &mut watcher)?)
+    finish_as(py, "Promoted", wait(py, work, &mut watcher)?)
 }
 
 async fn prepare(request: PromoteRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Promotion> {

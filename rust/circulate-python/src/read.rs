@@ -11,14 +11,16 @@ use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::read::{Read, Reading};
-use circulate_core::run::PullOptions;
+use circulate_core::run::{PullOptions, Report};
 use circulate_core::stop;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::calls::{AccountRequest, connection, from_json, py_result, time, to_json};
+use crate::arguments::{from_json, time};
+use crate::calls::{AccountRequest, connection};
+use crate::results::{py_result, result};
 use crate::runtime::{Watcher, awaitable, wait};
 use crate::settings::Settings;
 
@@ -43,7 +45,7 @@ pub(crate) struct Reader {
     progress: Arc<Progress>,
     stop: stop::Stop,
     on_progress: Option<Py<PyAny>>,
-    report: Arc<OnceLock<String>>,
+    report: Arc<OnceLock<Report>>,
     /// The process whose engine sends requests: what was begun in one does not go on in another that is forked from it.
     process: u32,
 }
@@ -90,15 +92,15 @@ impl Reader {
         })
     }
 
-    /// What was done so far, as JSON.
-    fn snapshot(&self) -> PyResult<String> {
-        to_json(&self.progress.snapshot())
+    /// What was done so far.
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        result(py, "Snapshot", &self.progress.snapshot())
     }
 
-    /// The report as JSON, once the stream was read to its end.
+    /// The report, once the stream was read to its end.
     #[getter]
-    fn report(&self) -> Option<&str> {
-        self.report.get().map(String::as_str)
+    fn report(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.report.get().map(|report| result(py, "Report", report)).transpose()
     }
 
     /// Send no more requests.
@@ -133,8 +135,8 @@ impl Reader {
             }
             let State::Begun(reading) = &mut *state else { return Err(closed()) };
             let next = reading.next().await;
-            if let Some(json) = reading.report().and_then(|report| serde_json::to_string(report).ok()) {
-                let _ = report.set(json);
+            if let Some(known) = reading.report() {
+                let _ = report.set(known.clone());
             }
             next
         }
@@ -161,7 +163,7 @@ struct ReadWatcher<'r>(&'r Reader);
 impl Watcher for ReadWatcher<'_> {
     fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
         if let Some(callback) = &self.0.on_progress {
-            callback.call1(py, (self.0.snapshot()?,))?;
+            callback.call1(py, (self.0.snapshot(py)?,))?;
         }
         Ok(())
     }

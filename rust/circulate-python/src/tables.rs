@@ -22,8 +22,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde::Deserialize;
 
-use crate::calls::{CatalogRequest, from_json, py_result, to_json};
+use crate::arguments::from_json;
+use crate::calls::CatalogRequest;
 use crate::read::Reader;
+use crate::results::{py_result, to_json};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,6 +33,11 @@ impl StreamId {
         &self.account
     }
 
+    /// Its name in a catalog: `source.endpoint`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.source, self.endpoint)
+    }
+
     /// What the texts of all streams of an account begin with.
     pub fn prefix_of_account(source: &str, account: &str) -> String {
         format!("{source}#{account}#")
@@ -82,6 +87,7 @@ mod tests {
         let stream = StreamId::new("okta", "acme.okta.com", "users");
         assert_eq!(stream.to_string(), "okta#acme.okta.com#users");
         assert_eq!(serde_json::to_value(&stream).unwrap(), "okta#acme.okta.com#users");
+        assert_eq!(stream.name(), "okta.users");
         assert_eq!(stream.folder(), "okta/acme.okta.com/users");
         assert!(stream.to_string().starts_with(&StreamId::prefix_of_account("okta", "acme.okta.com")));
         assert!(!stream.to_string().starts_with(&StreamId::prefix_of_account("okta", "acme")));

@@ -33,7 +33,6 @@ pub struct Checked {
     pub scopes: Option<BTreeSet<String>>,
     /// Whether anything was requested of the API itself. Nothing is, if the check would need a scope that the streams do
     /// not.
-    #[serde(rename = "asked")]
     pub requested: bool,
     /// The quota that it reported.
     pub quota: Option<Quota>,

@@ -11,11 +11,32 @@ use super::{Expect, ItemKey, StateStore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::stream_id::StreamId;
 
+/// A run and the stream that it is of.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedRun {
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The account.
+    pub account: String,
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunItem,
+}
+
+impl ListedRun {
+    /// `run` of `stream`.
+    pub fn new(stream: &StreamId, run: RunItem) -> Self {
+        Self { stream: stream.name(), account: stream.account().to_owned(), run }
+    }
+}
+
 /// The state of one stream.
 #[derive(Debug, Clone, Serialize)]
 pub struct StreamStatus {
-    /// The stream.
-    pub stream: StreamId,
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The account.
+    pub account: String,
     /// Where its account was when it was pulled.
     pub address: Option<String>,
     /// Where its objects go.
@@ -23,11 +44,11 @@ pub struct StreamStatus {
     /// Where the next run begins.
     pub cursor: Option<CursorValue>,
     /// The newest run, whatever came of it.
-    pub last_attempt: Option<RunItem>,
+    pub last_attempt: Option<ListedRun>,
     /// The newest run that counts.
-    pub last_complete: Option<RunItem>,
+    pub last_complete: Option<ListedRun>,
     /// The run that has begun and not ended, or that is pending.
-    pub open_run: Option<RunItem>,
+    pub open_run: Option<ListedRun>,
     /// Who works on the open run.
     pub worker: Option<String>,
     /// Until when nobody else may; `None` if the run is free.
@@ -52,6 +73,7 @@ async fn status(store: &dyn StateStore, stream: &StreamId, head: Head) -> Result
         Some(run_id) => StreamState::run(store, stream, run_id).await,
         None => Ok(None),
     };
+    let listed = |run| ListedRun::new(stream, run);
     let unsettled = |run: &RunItem| matches!(run.status, RunStatus::Open | RunStatus::Pending);
     let open_run = run(head.open_run.as_ref()).await?.filter(unsettled);
     let task = match &open_run {
@@ -63,17 +85,18 @@ async fn status(store: &dyn StateStore, stream: &StreamId, head: Head) -> Result
     let lease = task.as_ref().and_then(|task| task.lease_until);
     let pending = open_run.as_ref().and_then(|run| run.pending_until);
     Ok(StreamStatus {
-        stream: stream.clone(),
+        stream: stream.name(),
+        account: stream.account().to_owned(),
         address: item::<ListedStream>(store, &listed_key(stream))
             .await?
             .and_then(|(listed, _)| listed.address),
         destination: head.destination,
         cursor: StreamState::current_cursor(store, stream).await?,
-        last_attempt: run(head.last_attempt.as_ref()).await?,
-        last_complete: run(head.last_complete.as_ref()).await?,
+        last_attempt: run(head.last_attempt.as_ref()).await?.map(listed),
+        last_complete: run(head.last_complete.as_ref()).await?.map(listed),
         worker: task.map(|task| task.worker).filter(|_| open_run.is_some()),
         held_until: lease.or(pending).filter(|until| *until > now),
-        open_run,
+        open_run: open_run.map(listed),
     })
 }
 

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::lake::stream_id::StreamId;
 
-pub use admin::{Decision, StreamStatus, decide, moved, promoting, reset, show};
+pub use admin::{Decision, ListedRun, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
 pub use items::{
     Cursor, CursorValue, Head, Ledger, ListedStream, Mode, OpenPartition, PlanPosition, PollCursor, Position,

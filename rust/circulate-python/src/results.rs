@@ -1,0 +1,42 @@
+//! Results of the core, as Python takes them: objects of the package's classes, and JSON text.
+
+use circulate_core::error::Result;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde::Serialize;
+
+use crate::errors::to_python;
+
+/// What some work returned, or its error as an exception.
+pub(crate) fn py_result<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
+    result.map_err(|error| to_python(py, &error, None))
+}
+
+/// The same as JSON text.
+pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
+    to_json(&py_result(py, result)?)
+}
+
+/// The same as an object of a class of `circulate_core.results`.
+pub(crate) fn finish_as(py: Python<'_>, class: &str, value: Result<impl Serialize>) -> PyResult<Py<PyAny>> {
+    result(py, class, &py_result(py, value)?)
+}
+
+/// The same as a list of such objects.
+pub(crate) fn finish_all<T: Serialize>(
+    py: Python<'_>,
+    class: &str,
+    values: Result<Vec<T>>,
+) -> PyResult<Vec<Py<PyAny>>> {
+    py_result(py, values)?.iter().map(|value| result(py, class, value)).collect()
+}
+
+/// An object of a class of `circulate_core.results`. That module is imported with the first result, not with the package.
+pub(crate) fn result(py: Python<'_>, class: &str, value: &impl Serialize) -> PyResult<Py<PyAny>> {
+    let document = py.import("json")?.call_method1("loads", (to_json(value)?,))?;
+    Ok(py.import("circulate_core.results")?.getattr(class)?.call1((document,))?.unbind())
+}
+
+pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))
+}
