@@ -3,16 +3,28 @@
 //! Requests cross as JSON text, results as objects of the package's classes; the stub `_core.pyi` is checked against this
 //! module by a test.
 
+mod account;
 mod arguments;
-mod calls;
+mod catalog;
+mod check;
 mod connections;
 mod errors;
+mod gc;
+mod locations;
+mod project;
 mod promote;
+mod pull;
 mod read;
 mod results;
 mod runtime;
 mod settings;
+mod state;
+mod stop;
 mod tables;
+mod text;
+mod tokens;
+mod verify;
+mod watcher;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
 #[pyo3::pymodule]
@@ -22,17 +34,31 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    use super::calls::{
-        PyStop, check, clear_tokens, definition, gc, json_schemas, lambda_functions, mint, pull, pull_async,
-        runs, shown, source, span_seconds, state_decide, state_init, state_moved, state_reset, state_show,
-        streams, token, verify,
-    };
+    use super::catalog::{definition, source, streams};
+    #[pymodule_export]
+    use super::check::check;
+    #[pymodule_export]
+    use super::gc::gc;
+    #[pymodule_export]
+    use super::project::{json_schemas, lambda_functions};
     #[pymodule_export]
     use super::promote::promote;
+    #[pymodule_export]
+    use super::pull::{pull, pull_async};
     #[pymodule_export]
     use super::read::Reader;
     #[pymodule_export]
     use super::settings::Settings;
     #[pymodule_export]
+    use super::state::{runs, state_decide, state_init, state_moved, state_reset, state_show};
+    #[pymodule_export]
+    use super::stop::PyStop;
+    #[pymodule_export]
     use super::tables::{PyTables, Schema, Table};
+    #[pymodule_export]
+    use super::text::{shown, span_seconds};
+    #[pymodule_export]
+    use super::tokens::{clear_tokens, mint, token};
+    #[pymodule_export]
+    use super::verify::verify;
 }

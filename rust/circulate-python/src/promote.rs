@@ -11,9 +11,11 @@ use pyo3::prelude::*;
 use serde::Deserialize;
 
 use crate::arguments::{from_json, in_seconds};
-use crate::calls::{PyStop, S3Request, WorkWatcher, existing};
+use crate::locations::{S3Request, existing};
 use crate::results::{finish_as, py_result};
 use crate::runtime::wait;
+use crate::stop::PyStop;
+use crate::watcher::WorkWatcher;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

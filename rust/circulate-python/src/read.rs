@@ -18,8 +18,8 @@ use pyo3::types::PyBytes;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use crate::account::{AccountRequest, connection};
 use crate::arguments::{from_json, time};
-use crate::calls::{AccountRequest, connection};
 use crate::results::{py_result, result};
 use crate::runtime::{Watcher, awaitable, wait};
 use crate::settings::Settings;

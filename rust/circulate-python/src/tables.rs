@@ -23,7 +23,7 @@ use pyo3::types::PyCapsule;
 use serde::Deserialize;
 
 use crate::arguments::from_json;
-use crate::calls::CatalogRequest;
+use crate::catalog::CatalogRequest;
 use crate::read::Reader;
 use crate::results::{py_result, to_json};
 

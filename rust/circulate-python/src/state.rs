@@ -1,0 +1,71 @@
+//! State of streams: functions of the module.
+
+use circulate_core::location::Locations;
+use circulate_core::state::{self as core_state, Decision, ListedRun, list_runs};
+use pyo3::prelude::*;
+
+use crate::errors::to_python;
+use crate::locations::existing;
+use crate::results::finish_all;
+use crate::runtime::{Brief, wait};
+
+/// The newest runs that a state knows, each with its stream.
+#[pyfunction]
+pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<Py<PyAny>> {
+    let work = async move {
+        let runs = list_runs(&*existing(&state).await?, limit).await?;
+        Ok(runs.into_iter().map(|(stream, run)| ListedRun::new(&stream, run)).collect::<Vec<_>>())
+    };
+    let runs = finish_all(py, "Run", wait(py, work, &mut Brief)?)?;
+    Ok(py.import("circulate_core.results")?.getattr("Runs")?.call1((runs,))?.unbind())
+}
+
+/// The state of all streams that a state knows.
+#[pyfunction]
+pub(crate) fn state_show(py: Python<'_>, state: String) -> PyResult<Vec<Py<PyAny>>> {
+    let work = async move { core_state::show(&*existing(&state).await?).await };
+    finish_all(py, "StreamState", wait(py, work, &mut Brief)?)
+}
+
+/// Make a state; returns whether there was none.
+#[pyfunction]
+pub(crate) fn state_init(py: Python<'_>, state: String) -> PyResult<bool> {
+    let work = async move { Locations::default().make_state(&state).await };
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
+}
+
+/// Forget where the next run of a stream would begin, and give an unfinished run up.
+#[pyfunction]
+pub(crate) fn state_reset(py: Python<'_>, state: String, stream: String, force: bool) -> PyResult<()> {
+    let work = async move { core_state::reset(&*existing(&state).await?, &stream.parse()?, force).await };
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
+}
+
+/// Forget where an account was, which has moved; returns where that was.
+#[pyfunction]
+pub(crate) fn state_moved(
+    py: Python<'_>,
+    state: String,
+    source: String,
+    account: String,
+) -> PyResult<Option<String>> {
+    let work = async move { core_state::moved(&*existing(&state).await?, &source, &account).await };
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
+}
+
+/// Commit a pending run, or abandon it.
+#[pyfunction]
+pub(crate) fn state_decide(
+    py: Python<'_>,
+    state: String,
+    stream: String,
+    run_id: String,
+    commit: bool,
+    force: bool,
+) -> PyResult<()> {
+    let decision = if commit { Decision::Commit } else { Decision::Abandon { forced: force } };
+    let work = async move {
+        core_state::decide(&*existing(&state).await?, &stream.parse()?, &run_id, decision).await
+    };
+    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
+}
