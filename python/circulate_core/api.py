@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
-NOT_FOR_THE_ENGINE = {"on_progress", "stop", "settings"}
+NOT_FOR_THE_ENGINE = {"on_progress", "stop", "settings", "is_complete"}
 """Arguments of `pull` that say how to look at it rather than what to do; and settings, which go a way of their own."""
 
 
@@ -82,7 +82,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     Args:
         stream: `source.endpoint`, such as `okta.users`.
         to: Folder for objects and manifests, made if need be, or `s3://bucket/prefix`.
-        settings: Settings of the source by name, such as `org_url` and `api_token`.
+        settings: Settings of the source by name, such as `org_url` and `api_token`. Those that are not given come from
+            the environment and from `circulate.toml`, as for `source`.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given: a JSON object such
             as `{"org_url": "https://acme.okta.com", "api_token": "00a..."}`. It is read once in a process, and again if
             the API refuses what it holds.
@@ -138,8 +139,11 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         KeyboardInterrupt: After Ctrl-C, once the run has stopped at a checkpoint.
     """
     # First of all, so that no traceback with its locals shows one.
+    is_complete = isinstance(settings, _core.Settings)
     settings = _core.Settings(settings)
     options = {name: value for name, value in locals().items() if name not in NOT_FOR_THE_ENGINE}
+    if not is_complete:
+        settings = _gather(stream, settings, options)
     return _core.pull(request_of_pull(**options), settings, on_progress, stop)
 
 
@@ -166,6 +170,7 @@ async def pull_async(
         asyncio.CancelledError: The task was cancelled. The run has stopped at a checkpoint by then, and the next pull
             goes on from there.
     """
+    is_complete = isinstance(options.get("settings"), _core.Settings)
     settings = _core.Settings(options.pop("settings", None))
     import asyncio  # noqa: PLC0415 - not for those who do without
 
@@ -173,7 +178,10 @@ async def pull_async(
     loop = asyncio.get_running_loop()
     show = None if on_progress is None else lambda snapshot: loop.call_soon_threadsafe(on_progress, snapshot)
     defaults = {name: value for name, value in (pull.__kwdefaults__ or {}).items() if name not in NOT_FOR_THE_ENGINE}
-    request = request_of_pull(stream=stream, **{**defaults, **options})
+    given = {"stream": stream, **defaults, **options}
+    if not is_complete:
+        settings = _gather(stream, settings, given)
+    request = request_of_pull(**given)
     pulling = asyncio.ensure_future(_core.pull_async(request, settings, show, stop))
     try:
         return await asyncio.shield(pulling)
@@ -184,6 +192,16 @@ async def pull_async(
             # Whatever came of it, it is the cancellation that is raised.
             pulling.exception()
         raise
+
+
+def _gather(stream: str, settings: _core.Settings, options: dict[str, Any]) -> _core.Settings:
+    """Return the settings of a pull, and put what else is known of the account into its options."""
+    from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
+
+    definition = stream_definition(stream, catalog=options["catalog"])
+    found = gathered(definition["source"], settings, options["secret"], options["account"])
+    options |= {"secret": found.secret, "account": found.account}
+    return found.settings
 
 
 def request_of_pull(  # noqa: PLR0913 - as the engine takes it
@@ -268,7 +286,8 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
         source: Name of the source, such as `okta`.
         streams: Streams of it that are to be pulled, such as `okta.users`: an account that signs in by OAuth gets an
             access token with the scopes that they need. Default: with the scopes of the check itself.
-        settings: Settings of the source by name.
+        settings: Settings of the source by name. Those that are not given come from the environment and from
+            `circulate.toml`, as for `source`.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account. Default: the host of its address.
         catalog: Folders of definitions that come before the shipped ones.
@@ -279,7 +298,13 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     Raises:
         CirculateError: What is wrong and what to do about it.
     """
+    is_complete = isinstance(settings, _core.Settings)
     settings = _core.Settings(settings)
+    if not is_complete:
+        from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
+
+        found = gathered(source_definition(source, catalog=catalog), settings, secret, account)
+        settings, secret, account = found.settings, found.secret, found.account
     request = json.dumps(account_request(secret, account, catalog))
     return _core.check(source, list(streams), request, settings)
 

@@ -588,10 +588,7 @@ class _Account(TypedDict):
 def _account(
     definition: SourceDefinition, settings: _core.Settings, secret: str | None, account: str | None
 ) -> _Account:
-    from circulate_core.settings import configured  # noqa: PLC0415 - what reads files is loaded when it is needed
+    from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-    def warn(text: str) -> None:
-        warnings.warn(text, stacklevel=6)
-
-    found = configured(definition, warn=warn, given=settings, secret=secret, account=account)
+    found = gathered(definition, settings, secret, account)
     return {"settings": found.settings, "secret": found.secret, "account": found.account}

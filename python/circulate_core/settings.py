@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import tomllib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +99,19 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
         elsewhere = {*in_environment, *from_flags, *given.names}
         keep_secrets_home(source, in_file.only([key for key in known if key not in elsewhere]), gathered)
     return gathered
+
+
+def gathered(source: SourceDefinition, given: Settings, secret: str | None, account: str | None) -> Configured:
+    """Gather the settings of a source for the functions of the package; see `configured`."""
+    return configured(source, warn=_warn_user, given=given, secret=secret, account=account)
+
+
+def _warn_user(text: str) -> None:
+    """Warn at the line of the code that uses this package."""
+    level, frame = 1, sys._getframe()  # noqa: SLF001 - the way to know it, before Python 3.12
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def _of_environment(names: Iterable[str], source: SourceDefinition) -> Settings:

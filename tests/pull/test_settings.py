@@ -1,5 +1,6 @@
 """Where secrets may go: a file that somebody put into the working folder does not lead them astray."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -169,3 +170,54 @@ def test_a_config_file_without_bottom_is_no_crash(cli: Cli) -> None:
 def test_a_setting_that_is_no_unicode_is_reported_as_that(cli: Cli) -> None:
     done = cli("check", "okta", OKTA_ORG_URL="https://acme.okta.com", OKTA_API_TOKEN="00a\udcff")
     assert (done.code, "`api_token` is not Unicode" in done.err) == (2, True), done.err
+
+
+def test_functions_find_settings_as_sources_and_commands_do(
+    start_org: StartOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = start_org(users=3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OKTA_API_TOKEN", org.token)
+    with pytest.raises(SettingsError, match="needs `org_url`"):
+        circulate_core.pull("okta.users", to="lake")
+    monkeypatch.setenv("OKTA_ORG_URL", org.url)
+    lead(tmp_path, "https://elsewhere.example", 'account = "acme"')
+    assert circulate_core.check("okta").account == "acme"
+    assert circulate_core.pull("okta.users", to="lake").account == "acme"
+    pulled = asyncio.run(circulate_core.pull_async("okta.users", to="lake", mode="full"))
+    assert (pulled.account, pulled.records) == ("acme", 3)
+    given = circulate_core.pull("okta.users", to="other", account="given", settings={"org_url": org.url})
+    assert (given.account, given.records) == ("given", 3)
+
+
+def test_functions_keep_secrets_from_an_address_of_a_file_in_the_folder(
+    thief: PracticeOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OKTA_API_TOKEN", CANARY)
+    lead(tmp_path, thief.url)
+    for use in (
+        lambda: circulate_core.check("okta"),
+        lambda: circulate_core.pull("okta.users", to="lake"),
+        lambda: circulate_core.pull("okta.users", to="lake", settings={"api_token": CANARY}),
+        lambda: asyncio.run(circulate_core.pull_async("okta.users", to="lake")),
+    ):
+        with pytest.raises(SettingsError, match="it is not sent there"):
+            use()
+    assert thief.request_count == 0
+
+
+def test_a_warning_names_the_line_of_the_user(
+    start_org: StartOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = start_org(users=3)
+    monkeypatch.chdir(tmp_path)
+    lead(tmp_path, org.url, f'api_token = "{org.token}"').chmod(0o644)
+    for use in (
+        lambda: circulate_core.source("okta"),
+        lambda: circulate_core.check("okta"),
+        lambda: circulate_core.pull("okta.users", to="lake"),
+    ):
+        with pytest.warns(UserWarning, match="can be read by others") as warned:
+            use()
+        assert [warning.filename for warning in warned] == [__file__]
