@@ -231,11 +231,21 @@ def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, str
 
 
 def _refuse_unknown(keys: Iterable[str], source: SourceDefinition, where: str) -> None:
+    """Refuse all keys that are not settings of a source, and name those that were probably meant."""
     known = source["settings"]
-    for key in keys:
-        if key not in known:
-            message = f"{source['title']} has no setting `{key}` ({where})"
-            raise SettingsError(message, hint=f"its settings: {', '.join(known)}")
+    unknown = [key for key in keys if key not in known]
+    if not unknown:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+    near = dict.fromkeys(match for key in unknown for match in get_close_matches(key, known, 1))
+    meant = f"did you mean {_quoted(near)}? " if near else ""
+    message = f"{source['title']} has no {'setting' if len(unknown) == 1 else 'settings'} {_quoted(unknown)} ({where})"
+    raise SettingsError(message, hint=f"{meant}its settings: {', '.join(known)}")
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _find_config() -> Path | None:

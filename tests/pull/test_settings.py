@@ -221,3 +221,13 @@ def test_a_warning_names_the_line_of_the_user(
         with pytest.warns(UserWarning, match="can be read by others") as warned:
             use()
         assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_all_unknown_settings_are_named_at_once_with_those_that_were_meant() -> None:
+    with pytest.raises(SettingsError, match=r"Okta has no settings `api_tokn`, `org_ur`, `zzz` \(given\)") as caught:
+        circulate_core.pull("okta.users", to="lake", settings={"org_ur": "x", "api_tokn": "y", "zzz": "z"})
+    assert caught.value.hint
+    assert caught.value.hint.startswith("did you mean `api_token`, `org_url`? its settings: ")
+    with pytest.raises(SettingsError, match="has no setting `zzz`") as caught:
+        circulate_core.source("okta", settings={"zzz": "z"})
+    assert str(caught.value.hint).startswith("its settings: ")
