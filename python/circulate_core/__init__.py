@@ -136,16 +136,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import the classes of results when one is named: a pull needs them when it has ended, not before."""
-    if name not in __all__:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    from circulate_core import manifests, results  # noqa: PLC0415 - see above
+if not TYPE_CHECKING:
+    # A type checker that saw these would take every name for one of the package.
 
-    return getattr(manifests if name == "Manifest" else results, name)
+    def __getattr__(name: str) -> object:
+        """Import the classes of results when one is named: a pull needs them when it has ended, not before."""
+        if name not in {*__all__, "manifests", "results"}:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib import import_module  # noqa: PLC0415 - see above
 
+        module = import_module(
+            "circulate_core.manifests" if name in {"Manifest", "manifests"} else "circulate_core.results"
+        )
+        found = module if name in {"manifests", "results"} else getattr(module, name)
+        globals()[name] = found
+        return found
 
-def __dir__() -> list[str]:
-    """Return the public names, for completion."""
-    return __all__
+    def __dir__() -> list[str]:
+        """Return all names, for completion."""
+        return sorted({*globals(), *__all__})

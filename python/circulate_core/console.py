@@ -78,7 +78,7 @@ def span(seconds: float) -> str:
 
 def utc(time: datetime) -> str:
     """Return a time in UTC without its fraction: `2026-11-22 05:30:00 UTC`."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{time.isoformat(sep=' ')[:19]} UTC"
 
 
 def took(run: Run) -> str:

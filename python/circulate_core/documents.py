@@ -7,45 +7,40 @@ nanoseconds of a time nor a member that only a newer version knows.
 from __future__ import annotations
 
 import copy
+import math
+import re
 import types
 import typing
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self, Union, cast, get_args, get_origin
 
 from circulate_core import display
+from circulate_core.earlier import AsDict, AsPair
 from circulate_core.exceptions import DataError
 
 Decode = Callable[[Any, str], Any]
 """Takes a member of a document and its path, and returns the attribute."""
 
 
-class Result:
+class Result(AsDict):
     """Base of results: read-only attributes, `to_dict` and `from_dict`. Two are equal if their attributes are.
 
     Args:
-        document: What the engine returned.
+        document: What `to_dict` returned, or a line that `--json` wrote. It is copied.
 
-    `result["member"]`, the way of versions before 0.2, still returns a member of the document. It goes with 0.3.
+    Raises:
+        DataError: A member is missing or of another type. All mistakes are named.
     """
 
     __slots__ = ("_document",)
-    _document: dict[str, Any]
-    _earlier_names: ClassVar[Mapping[str, str]] = {}
-    """Attributes whose members had another name in version 0.1."""
     _secret: ClassVar[frozenset[str]] = frozenset()
     """Attributes that are not shown."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        try:
-            _fill(self, document, "")
-        except _WrongMember as wrong:
-            message = f"invalid {type(self).__name__}: {wrong}"
-            hint = "give what `to_dict()` returned, or a line that `--json` wrote"
-            raise DataError(message, hint=hint) from None
+        _fill_or_refuse(self, copy.deepcopy(document))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
@@ -57,7 +52,14 @@ class Result:
         Raises:
             DataError: A member is missing or of another type. All mistakes are named.
         """
-        return cls(copy.deepcopy(document))
+        return cls(document)
+
+    @classmethod
+    def _of_engine(cls, document: dict[str, Any]) -> Self:
+        """Make it of a document that nobody else has."""
+        made = cls.__new__(cls)
+        _fill_or_refuse(made, document)
+        return made
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold; times are RFC 3339 strings, as precise as they are known."""
@@ -69,7 +71,7 @@ class Result:
         return {
             name: "***" if name in self._secret else value
             for name, value in values.items()
-            if value not in (None, False, 0, (), {})
+            if value not in (None, False, (), {})
         }
 
     def __repr__(self) -> str:
@@ -85,51 +87,24 @@ class Result:
         """Copy and pickle it by its document."""
         return type(self), (self._document,)
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """Return a member of the document."""
-        self._warn_of_item(name)
-        return self._document[self._present(name)]
-
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
-        """Return a member of the document, or the default."""
-        self._warn_of_item(name)
-        return self._document.get(self._present(name), default)
-
-    def keys(self) -> list[str]:
-        """Return the names of the document's members."""
-        self._warn("`keys()`")
-        return list(self._document)
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the document's members."""
-        self._warn("iteration")
-        return iter(self._document)
-
-    def __contains__(self, name: object) -> bool:
-        """Return whether the document has a member."""
-        self._warn("`in`")
-        return name in self._document
-
-    def _present(self, name: str) -> str:
-        """Return the name, of today or of 0.1, by which the document has a member."""
-        both = next((both for both in self._earlier_names.items() if name in both), (name,))
-        return next((each for each in both if each in self._document), name)
-
-    def _warn_of_item(self, name: str) -> None:
-        new = next((new for new, earlier in self._earlier_names.items() if earlier == name), name)
-        self._warn(f'`["{name}"]`', f"`.{new}`, or `.to_dict()` for JSON", stacklevel=4)
-
-    def _warn(self, what: str, use: str = "`.to_dict()`", *, stacklevel: int = 3) -> None:
-        message = f"{what} of a {type(self).__name__} is deprecated; use {use}"
-        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
-
 
 def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return repr(dict(value) if isinstance(value, types.MappingProxyType) else value)
 
 
 class _WrongMember(Exception):  # noqa: N818 - it never leaves this module
     """A member is not what it should be. The text says which one, and how."""
+
+
+def _fill_or_refuse(result: Result, document: object) -> None:
+    try:
+        _fill(result, document, "")
+    except _WrongMember as wrong:
+        message = f"invalid {type(result).__name__}: {wrong}"
+        hint = "give what `to_dict()` returned, or a line that `--json` wrote"
+        raise DataError(message, hint=hint) from None
 
 
 class _Member(NamedTuple):
@@ -165,24 +140,32 @@ def _fill(result: Result, document: Any, path: str) -> None:  # noqa: ANN401 - J
         _WrongMember: Members are missing or of another type.
     """
     members = _members(result)
-    if isinstance(document, (list, tuple)) and len(document) == len(members):
+    if isinstance(result, AsPair) and isinstance(document, (list, tuple)) and len(document) == len(members):
         # The engine returns pairs as lists.
         document = dict(zip(members, document, strict=True))
-    object.__setattr__(result, "_document", _of_type(Mapping, "an object", document, path))
+    if not isinstance(document, Mapping):
+        _refuse("an object", type(document) if result._secret else document, path)  # noqa: SLF001 - of this module
+    object.__setattr__(result, "_document", document)
     mistakes = []
-    for name, (names, decode, default) in members.items():
-        found = next((each for each in names if each in document), None)
+    for name, member in members.items():
         try:
-            if found is not None:
-                object.__setattr__(result, name, decode(document[found], f"{path}.{found}".lstrip(".")))
-            elif default is not MISSING:
-                object.__setattr__(result, name, default)
-            else:
-                mistakes.append(f"`{f'{path}.{name}'.lstrip('.')}` is missing")
+            object.__setattr__(result, name, _attribute(name, member, document, path))
         except _WrongMember as wrong:
-            mistakes.append(str(wrong))
+            # What is not as it should be may still be a secret.
+            hidden = f"`{path}{name}`: not as it should be" if name in result._secret else str(wrong)  # noqa: SLF001 - see above
+            mistakes.append(hidden)
     if mistakes:
         raise _WrongMember("; ".join(mistakes))
+
+
+def _attribute(name: str, member: _Member, document: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any of them
+    found = next((each for each in member.names if each in document), None)
+    if found is not None:
+        return member.decode(document[found], f"{path}{found}")
+    if member.default is MISSING:
+        message = f"`{path}{name}` is missing"
+        raise _WrongMember(message)
+    return member.default
 
 
 _PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
@@ -193,7 +176,7 @@ _PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
 """What JSON has for a type, and what that is called. Other types are strings."""
 
 
-def _decoder(hint: Any) -> Decode:  # noqa: ANN401 - a type hint; one branch for each kind of them
+def _decoder(hint: Any) -> Decode:  # noqa: ANN401, PLR0911 - a type hint; one branch for each kind of them
     """Return what makes an attribute of a type hint, of those that results have."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -206,35 +189,51 @@ def _decoder(hint: Any) -> Decode:  # noqa: ANN401 - a type hint; one branch for
         )
     if origin is dict:
         item = _decoder(arguments[1])
-        return lambda value, path: {
-            key: item(each, f"{path}.{key}") for key, each in _of_type(Mapping, "an object", value, path).items()
-        }
+        return lambda value, path: types.MappingProxyType(
+            {key: item(each, f"{path}.{key}") for key, each in _of_type(Mapping, "an object", value, path).items()}
+        )
     if hint is datetime:
         return _time
     if isinstance(hint, type) and issubclass(hint, Result):
         return lambda value, path: _nested(hint, value, path)
+    if hint is Any:
+        return lambda value, _: value
     kinds, words = _PLAIN.get(hint, ((str,), "a string"))
     return lambda value, path: _of_type(kinds, words, value, path)
 
 
 def _nested(kind: type[Result], value: Any, path: str) -> Result:  # noqa: ANN401 - JSON
     result = kind.__new__(kind)
-    _fill(result, value, path)
+    _fill(result, value, f"{path}.")
     return result
 
 
+_BEFORE_YEAR_1 = re.compile(r"(-\d{4,6}|0000)-\d\d-\d\d")
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
 def _time(value: Any, path: str) -> datetime:  # noqa: ANN401 - JSON
-    """Return a time of RFC 3339, or of seconds since 1970."""
-    if isinstance(value, str) and value.startswith(("-", "0000")):
-        # Records may be that old, and a datetime can't.
-        return datetime.min.replace(tzinfo=UTC)
+    """Return a time of RFC 3339, or of seconds since 1970. A year that Python does not have becomes the nearest one."""
+    if isinstance(value, str):
+        return _FIRST if _BEFORE_YEAR_1.match(value) else _time_of_text(value, path)
+    seconds = _of_type((int, float), "a time", value, path)
     try:
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value)
-            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-        return datetime.fromtimestamp(_of_type((int, float), "a time", value, path), UTC)
-    except (ValueError, OverflowError, OSError):
-        _refuse("a time", value, path)
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        if isinstance(seconds, float) and math.isnan(seconds):
+            _refuse("a time", value, path)
+        return _LAST if seconds > 0 else _FIRST
+
+
+def _time_of_text(text: str, path: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        _refuse("a time", text, path)
+    try:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        return _FIRST if parsed.year == 1 else _LAST
 
 
 def _of_type(kinds: type | tuple[type, ...], words: str, value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
@@ -244,6 +243,11 @@ def _of_type(kinds: type | tuple[type, ...], words: str, value: Any, path: str) 
 
 
 def _refuse(words: str, value: object, path: str) -> NoReturn:
-    where = f"`{path}`: " if path else ""
-    message = f"{where}expected {words}, given {value!r:.80}"
+    try:
+        given = f"{value!r:.80}"
+    except ValueError:
+        # A number of more digits than Python writes.
+        given = type(value).__name__
+    where = f"`{path.rstrip('.')}`: " if path else ""
+    message = f"{where}expected {words}, given {given}"
     raise _WrongMember(message)

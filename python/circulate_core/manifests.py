@@ -13,7 +13,7 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -99,7 +99,7 @@ class _OfFile(Result):
         return type(self), (self._document, self.path)
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Manifest(_OfFile):
     """The manifest of a run: what it wrote. `circulate_core.manifest` reads one."""
 
@@ -125,7 +125,7 @@ class Manifest(_OfFile):
     """Its parts, in order."""
     totals: Totals
     """Sums over the run."""
-    cursors: dict[str, datetime]
+    cursors: dict[str, datetime] = field(hash=False)
     """Where the next run of each partition begins."""
     gaps: tuple[str, ...]
     """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
@@ -204,7 +204,11 @@ class Manifest(_OfFile):
         if digest != named.sha256:
             message = f"the part {path} is not what its index says: its SHA-256 is {digest}"
             raise MismatchError(message, hint=f"`circulate verify {self.path}` shows what else is wrong")
-        return [ObjectEntry(entry) for entry in part["objects"]]
+        try:
+            return [ObjectEntry(entry) for entry in part["objects"]]
+        except (KeyError, TypeError, DataError) as error:
+            message = f"{path} is not a part of a manifest: {error}"
+            raise DataError(message) from None
 
     def __repr__(self) -> str:
         """Say what run it is of, and how much that wrote."""

@@ -256,8 +256,14 @@ class Stream(Tabular):
         """What reading it to its end took, the last time that this was done."""
         self.history: History | None = None
         """How it went over time, the last time that it was read or pulled; `circulate_core.jupyter.plots` draws it."""
-        self.drift: Drifts = _drifts([])
+        self._drift: list[dict[str, Any]] = []
+
+    @property
+    def drift(self) -> Drifts:
         """What had no place in the columns of the last table, place by place; it is in the column `_rescued`."""
+        from circulate_core.results import Drift, Drifts  # noqa: PLC0415 - not for those who only pull
+
+        return Drifts(map(Drift, self._drift))
 
     def __iter__(self) -> Iterator[Batch]:
         """Read it, batch by batch.
@@ -367,7 +373,7 @@ class Stream(Tabular):
         reader, tables = self._reader(_PLENTY), self._tables()
 
         def at_end() -> None:
-            self.drift = _drifts(json.loads(tables.drift())["entries"])
+            self._drift = json.loads(tables.drift())["entries"]
             self._ended(reader)
             self._warn()
 
@@ -380,7 +386,7 @@ class Stream(Tabular):
                 table = tables.table(reader)
             finally:
                 reader.close()
-            self.drift = _drifts(json.loads(tables.drift())["entries"])
+            self._drift = json.loads(tables.drift())["entries"]
             watch.done(self._ended(reader))
         self._warn()
         return table
@@ -501,12 +507,6 @@ class Stream(Tabular):
     def _repr_html_(self) -> str:
         """Show what it is, and how to use it, in a notebook."""
         return display.html(self, self._window)
-
-
-def _drifts(documents: list[dict[str, Any]]) -> Drifts:
-    from circulate_core.results import Drift, Drifts  # noqa: PLC0415 - not for those who only pull
-
-    return Drifts(map(Drift, documents))
 
 
 class Records:

@@ -7,12 +7,13 @@ UTC, to the microsecond; lengths of time are seconds. Notebooks show results as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from circulate_core import display
 from circulate_core.documents import Result
+from circulate_core.earlier import AsPair
 
 Status = Literal["complete", "partial", "busy", "failed"]
 """How a pull ended."""
@@ -26,7 +27,7 @@ EndKind = Literal[
 """How a list ended; `python/docs/concepts.md` says what each means."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Window(Result):
     """The period that a run requests."""
 
@@ -36,7 +37,7 @@ class Window(Result):
     """Exclusive upper bound; None requests up to now."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Totals(Result):
     """Sums over a run."""
 
@@ -52,7 +53,7 @@ class Totals(Result):
     """Their size before compression."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Traffic(Result):
     """HTTP traffic."""
 
@@ -68,7 +69,7 @@ class Traffic(Result):
     """Bytes of pages, after decompression."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class PartitionCounts(Result):
     """How many partitions were pulled (such as the users of one application), by what came of it."""
 
@@ -84,7 +85,7 @@ class PartitionCounts(Result):
     """Their lists go on after what was read of them."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Drift(Result):
     """Drift in one place: values that differ from a table's columns."""
 
@@ -102,17 +103,17 @@ class Drift(Result):
     """The values' type."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Drifted(Result):
     """Summary of drift; the manifest has all of it."""
 
-    values: int
+    values: int  # type: ignore[assignment] # which a dict of 0.1 had as a method
     """How many values had no place in the columns of tables, or brought new ones."""
     places: tuple[Drift, ...]
     """Where most of them are, up to 10 places."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class NamedEnd(Result):
     """How one list ended."""
 
@@ -126,12 +127,12 @@ class NamedEnd(Result):
     """Evidence that the list goes on: it is not complete."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Ends(Result):
     """How the lists of a run ended."""
 
-    counts: dict[str, int]
-    """How many lists ended so, by `EndKind`."""
+    counts: dict[EndKind, int] = field(hash=False)
+    """How many lists ended so."""
     contradicted: int
     """How many of these are contradicted."""
     lists: tuple[NamedEnd, ...]
@@ -141,8 +142,8 @@ class Ends(Result):
 _NO_ENDS = Ends({"counts": {}, "contradicted": 0, "lists": []})
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
-class Holder(Result):
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Holder(AsPair, Result):
     """Who keeps a stream busy."""
 
     worker: str | None
@@ -151,7 +152,7 @@ class Holder(Result):
     """Until when, unless the lease is renewed."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Report(Totals):
     """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included."""
 
@@ -218,7 +219,7 @@ class Report(Totals):
     """What had no place in the columns of tables, or came to be one; None if objects are not tables."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Quota(Result):
     """The quota as the API reported it."""
 
@@ -228,8 +229,8 @@ class Quota(Result):
     """Requests allowed in the window."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
-class Wait(Result):
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Wait(AsPair, Result):
     """What a pull waits for."""
 
     reason: str
@@ -238,7 +239,7 @@ class Wait(Result):
     """For how many more seconds."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Snapshot(Traffic):
     """Progress of the current attempt at a pull or promotion."""
 
@@ -260,7 +261,7 @@ class Snapshot(Traffic):
     """Messages for people since the last snapshot."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class CheckedList(Result):
     """What the first page of a stream's list shows."""
 
@@ -274,7 +275,7 @@ class CheckedList(Result):
     """Evidence that the list goes on: a pull of it would not be complete."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Checked(Result):
     """Result of a check of a source."""
 
@@ -300,7 +301,7 @@ class Checked(Result):
     """What the first pages of the streams show."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Token(Result):
     """An access token in a file."""
 
@@ -320,11 +321,11 @@ class Token(Result):
     """When it was requested, by the wall clock."""
     expires_at: datetime
     """When it expires, by the wall clock."""
-    dpop_jwk: dict[str, str] | None = None
+    dpop_jwk: dict[str, Any] | None = field(default=None, hash=False)
     """The private key that a `DPoP` token is bound to."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Verified(Totals):
     """Result of reading a manifest and its objects back."""
 
@@ -338,7 +339,7 @@ class Verified(Totals):
     """What is wrong, a sentence each; empty if all is well."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Promoted(Result):
     """Report of a promotion: what it did."""
 
@@ -370,7 +371,7 @@ class Promoted(Result):
     """Why it ended early: `deadline` or `interrupted`."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Ledger(Result):
     """Sums of a run over all its attempts."""
 
@@ -386,7 +387,7 @@ class Ledger(Result):
     """The version of the code that last worked on it."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Run(Result):
     """An entry of the run ledger."""
 
@@ -420,7 +421,7 @@ class Run(Result):
     """Idempotency key that it was started with."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Cursor(Result):
     """A cursor: where a run begins."""
 
@@ -432,7 +433,7 @@ class Cursor(Result):
     """The definition of the run that set it."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class StreamState(Result):
     """The state of one stream."""
 
@@ -458,7 +459,7 @@ class StreamState(Result):
     """Until when nobody else may; None if the run is free."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Collected(Result):
     """Result of a clean-up."""
 
@@ -474,7 +475,7 @@ class Collected(Result):
     """Its keys."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class ObjectEntry(Result):
     """An object of a run."""
 
@@ -492,7 +493,7 @@ class ObjectEntry(Result):
     """SHA-256 of its bytes before compression, in hex."""
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class PartReference(Result):
     """A part of a manifest, by key and content."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
@@ -167,3 +168,19 @@ class TableColumn(TypedDict):
     """What it holds: a word, `{"struct": [columns]}` or `{"list": type}`."""
     declared: NotRequired[bool]
     """Whether the definition declares it."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return a class of results by the place that it had before 0.2, which goes with 0.3."""
+        from circulate_core import manifests, results  # noqa: PLC0415 - for who names one
+
+        renamed = {"Verdict": "Status", "CursorValue": "Cursor", "ManifestIndex": "Manifest"}.get(name, name)
+        found = next((getattr(module, renamed) for module in (results, manifests) if hasattr(module, renamed)), None)
+        if found is None or name.startswith("_"):
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        message = f"`circulate_core.types.{name}` is deprecated; use `circulate_core.results.{renamed}`"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return found

@@ -203,6 +203,7 @@ def test_what_is_set_up_wrong_is_reported_by_the_class_and_the_text_of_the_error
         monkeypatch.setenv(name, value)
     with pytest.raises(exceptions.CirculateError, match=part) as raised:
         function({})
+    assert not getattr(raised.value, "__notes__", []), "its hint is in its text already"
     assert type(raised.value).__name__ == error
     last = lines(capsys)[-1]
     assert (last["event"], last["error"], last["failed"], last["complete"]) == ("pull failed", error, 1, 0)

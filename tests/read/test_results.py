@@ -7,21 +7,32 @@ import inspect
 import itertools
 import json
 import pickle
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support.cli import CliFor, StartOrg
 
 import circulate_core
 from circulate_core import results
 from circulate_core.documents import Result
-from circulate_core.exceptions import DataError
+from circulate_core.exceptions import DataError, SettingsError
 from circulate_core.results import Drift, Report, Run, Snapshot, StreamState, Token
 
 KINDS = [
-    kind for _, kind in inspect.getmembers(results, inspect.isclass) if issubclass(kind, Result) and kind is not Result
+    *(
+        kind
+        for _, kind in inspect.getmembers(results, inspect.isclass)
+        if issubclass(kind, Result) and kind is not Result
+    ),
+    circulate_core.Manifest,
 ]
 
 EVERYTHING: dict[str, Any] = {
@@ -128,7 +139,7 @@ def test_results_can_be_copied_and_pickled(way: Any) -> None:  # noqa: ANN401 - 
 
 def test_all_mistakes_of_a_document_are_named_with_their_place() -> None:
     wrong = document(records="many", next_since="soon", held_by=["only a worker"], resumed=1, pages=True)
-    wrong["window"] = {"since": 5e30}
+    wrong["window"] = {"since": float("nan")}
     wrong["ends"]["lists"][0]["page"] = None
     del wrong["stream"]
     with pytest.raises(DataError) as raised:
@@ -141,7 +152,7 @@ def test_all_mistakes_of_a_document_are_named_with_their_place() -> None:
         "`held_by`: expected an object, given ['only a worker']",
         "`resumed`: expected true or false, given 1",
         "`pages`: expected a whole number, given True",
-        "`window.since`: expected a time, given 5e+30",
+        "`window.since`: expected a time, given nan",
         "`window.until` is missing",
         "`ends.lists[0].page`: expected a whole number, given None",
         "`stream` is missing",
@@ -206,7 +217,7 @@ def test_a_result_shows_what_is_not_empty_and_no_secret() -> None:
 
 def test_items_work_for_one_more_version_with_a_warning() -> None:
     report = Report.from_dict(document())
-    with pytest.warns(DeprecationWarning, match=r'`\["status"\]` of a Report is deprecated; use `\.status`') as warned:
+    with pytest.warns(DeprecationWarning, match=r'`\["status"\]` of Report is deprecated; use `\.status`') as warned:
         assert report["status"] == "partial"
     assert warned[0].filename == __file__
     with pytest.warns(DeprecationWarning, match=r"use `\.gaps`"):
@@ -225,6 +236,139 @@ def test_items_work_for_one_more_version_with_a_warning() -> None:
         assert list(report) == list(document())
     with pytest.warns(DeprecationWarning, match="is deprecated; use"), pytest.raises(KeyError, match="nothing"):
         report["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (lambda report: isinstance(report, Mapping), True),
+        (lambda report: "holes" in report, True),
+        (lambda report: ("gaps" in report, "nothing" in report, 7 in report), (True, False, False)),
+        (lambda report: report.keys() & {"status", "x"}, {"status"}),
+        (lambda report: dict(report.items())["status"], "partial"),
+        (len, len(EVERYTHING)),
+        (lambda report: list(report.values()), list(EVERYTHING.values())),
+        (lambda report: report.copy(), Report.from_dict(EVERYTHING)),
+        (lambda report: {**report}, EVERYTHING),
+        (lambda report: tuple(report.held_by), ("worker 1", datetime(2026, 2, 1, tzinfo=UTC))),
+        (lambda report: (report.held_by[0], len(report.held_by)), ("worker 1", 2)),
+        (lambda report: pd.DataFrame([report])["status"].tolist(), ["partial"]),
+    ],
+)
+def test_what_0_1_did_with_a_dict_works_for_one_more_version(use: Callable[[Any], object], expected: object) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert use(Report.from_dict(document())) == expected
+    assert warned or expected is True
+    assert all(" is deprecated; use " in str(warning.message) for warning in warned)
+
+
+def has_a_status(report: Any) -> bool:  # noqa: ANN401 - a dict, in 0.1
+    match report:
+        case {"status": "partial"}:
+            return True
+    return False
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated; use:DeprecationWarning")
+def test_a_dict_pattern_matches_a_report() -> None:
+    assert has_a_status(Report.from_dict(document()))
+    assert not has_a_status(Report.from_dict(document(status="complete")))
+
+
+def test_a_member_without_an_attribute_is_pointed_to_in_the_document() -> None:
+    report = Report.from_dict(document(invented=1))
+    with pytest.warns(DeprecationWarning, match=r'use `\.to_dict\(\)\["invented"\]`'):
+        assert report["invented"] == 1
+
+
+def test_nothing_that_items_return_changes_a_report() -> None:
+    report = Report.from_dict(document())
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        report["gaps"].append("two")
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        report["window"]["since"] = None
+    with pytest.raises(TypeError, match=r"cannot be changed; make a dict of it"):
+        report["status"] = "complete"
+    with pytest.raises(TypeError):
+        report.ends.counts["gone"] = 5
+    assert report.to_dict() == document()
+
+
+def test_results_are_hashed_by_their_attributes() -> None:
+    assert len({Report.from_dict(document()), Report.from_dict(document()), Report.from_dict(document(records=3))}) == 2
+
+
+def test_no_secret_is_in_what_is_said_of_a_token() -> None:
+    token = {
+        "profile": "default",
+        "instance": "i",
+        "access_token": "eyJ.canary",
+        "token_type": "DPoP",
+        "scope": "",
+        "obtained_at": 2**62,
+        "expires_at": 10**400,
+        "dpop_jwk": {"d": "canary", "ext": True, "key_ops": ["sign"]},
+    }
+    made = Token.from_dict(token)
+    assert made.obtained_at == made.expires_at == datetime.max.replace(tzinfo=UTC)
+    assert made.dpop_jwk == token["dpop_jwk"]
+    for wrong in ({**token, "dpop_jwk": "canary"}, {**token, "access_token": ["canary"]}, ["canary"]):
+        with pytest.raises(DataError) as raised:
+            Token.from_dict(wrong)  # type: ignore[arg-type]
+        assert "canary" not in str(raised.value)
+
+
+def test_a_manifest_that_no_lake_has_is_shown_without_its_objects(start_org: StartOrg, tmp_path: Path) -> None:
+    org = start_org(users=3)
+    report = circulate_core.pull("okta.users", to=tmp_path, settings={"org_url": org.url, "api_token": org.token})
+    manifest = circulate_core.manifest(report)
+    again = circulate_core.Manifest.from_dict(manifest.to_dict())
+    assert again == manifest
+    assert "3 records" in again._repr_html_()
+    assert "sha256" not in again._repr_html_()
+    with pytest.raises(SettingsError, match="was not read from a lake"):
+        _ = again.objects
+
+
+def test_a_status_of_a_newer_version_is_shown(start_org: StartOrg) -> None:
+    del start_org
+    assert "postponed" in Report.from_dict(document(status="postponed"))._repr_html_()
+
+
+def test_earlier_places_of_results_name_those_of_today() -> None:
+    with pytest.warns(DeprecationWarning, match=r"use `circulate_core\.results\.Report`"):
+        from circulate_core.types import Report as Earlier  # type: ignore[attr-defined]  # noqa: PLC0415
+    assert Earlier is Report
+    with pytest.raises(ImportError):
+        from circulate_core.types import Nothing  # type: ignore[attr-defined]  # noqa: F401, PLC0415
+
+
+def test_a_type_checker_knows_the_names_of_the_package(tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(
+        "import circulate_core\n"
+        "from circulate_core import Reprot\n"
+        "report = circulate_core.pull('okta.users', to='lake')\n"
+        "reveal_type(report.status)\n"
+        "reveal_type(circulate_core.runs('state.db'))\n"
+        "report.records = 3\n"
+        "report.nothing\n"
+        "circulate_core.pulll\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = re.sub(r".*code\.py:", "", done.stdout).splitlines()
+    assert said[0].startswith('2: error: Module "circulate_core" has no attribute "Reprot"')
+    assert "Literal['complete']" in said[1]
+    assert "circulate_core.results.Runs" in said[2]
+    assert re.search(r'Property "records" defined in "\w+" is read-only', said[3])
+    assert '"Report" has no attribute "nothing"' in said[4]
+    assert 'Module has no attribute "pulll"' in said[5]
 
 
 def test_every_function_returns_results(start_org: StartOrg, cli_for: CliFor, tmp_path: Path) -> None:

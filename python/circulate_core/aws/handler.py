@@ -52,7 +52,7 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
             stopped_by=report.stopped_by,
             gaps=len(gaps),
             holes=len(gaps),  # its name before 0.2, for queries of the log; it goes with 0.3
-            ends=report.ends.counts,
+            ends=dict(report.ends.counts),
             contradicted=report.ends.contradicted,
             warnings=report.warnings,
         )

@@ -137,6 +137,7 @@ def _with_hint(error: CirculateError) -> CirculateError:
     """Return the error with its hint in its text, which is all that a state machine keeps of it."""
     if error.hint:
         error.args = (f"{error} ({error.hint})",)
+        error.__notes__ = []
     # An event has keys where a command has flags.
     error.args = (FLAG.sub(r"`\1`", str(error)),)
     return error

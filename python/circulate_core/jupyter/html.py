@@ -316,7 +316,7 @@ def report(of: Report) -> str:
 
 
 def _verdict(status: Status, stream_name: str, account: str) -> Html:
-    mark, colour = MARKS[status]
+    mark, colour = MARKS.get(status, MARKS["partial"])
     return Html(f"{_mark(mark, colour)} {element('b', stream_name)} of {text(account)}: {element('b', status)}")
 
 
@@ -460,9 +460,9 @@ def manifest(of: Manifest) -> str:
         ("missing", _lines(of.gaps)),
         ("lists ended", _ends(of.ends)),
         ("warning", _lines(of.warnings)),
-        ("index", _code_text(of.path)),
+        ("index", _code_text(of.path) if of.path else None),
     ]
-    objects = of.objects
+    objects = of.objects if of.path else ()
     rows = [
         [
             element("code", entry.key),

@@ -24,7 +24,7 @@ use crate::account::{AccountRequest, connection};
 use crate::arguments::{from_json, in_seconds, seconds, time};
 use crate::errors::to_python;
 use crate::locations::S3Request;
-use crate::results::{py_result, result};
+use crate::results::{RESULTS, py_result, result};
 use crate::runtime::{awaitable, wait, watched};
 use crate::settings::Settings;
 use crate::stop::PyStop;
@@ -88,6 +88,7 @@ pub(crate) fn pull_async<'py>(
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (work, watcher) = begin_pull(py, request, settings, on_progress, stop)?;
+    let _ = py.import(RESULTS);
     awaitable(py, async move {
         let outcome = watched(work, watcher).await?;
         Python::attach(|py| pulled(py, outcome))
@@ -121,10 +122,11 @@ fn begin_pull(
 
 fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
     let Outcome { report, error } = py_result(py, outcome)?;
-    let report = result(py, "Report", &report)?;
+    let report = result(py, "Report", &report);
     match error {
-        None => Ok(report),
-        Some(error) => Err(to_python(py, &error, Some(report))),
+        None => report,
+        // What went wrong is said whatever becomes of the report.
+        Some(error) => Err(to_python(py, &error, report.ok())),
     }
 }
 

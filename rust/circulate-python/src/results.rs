@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::errors::to_python;
 
+/// The module of the package's classes. It is imported with the first work, not with the package.
+pub(crate) const RESULTS: &str = "circulate_core.results";
+
 /// What some work returned, or its error as an exception.
 pub(crate) fn py_result<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
     result.map_err(|error| to_python(py, &error, None))
@@ -31,10 +34,10 @@ pub(crate) fn finish_all<T: Serialize>(
     py_result(py, values)?.iter().map(|value| result(py, class, value)).collect()
 }
 
-/// An object of a class of `circulate_core.results`. That module is imported with the first result, not with the package.
+/// An object of a class of `circulate_core.results`.
 pub(crate) fn result(py: Python<'_>, class: &str, value: &impl Serialize) -> PyResult<Py<PyAny>> {
     let document = py.import("json")?.call_method1("loads", (to_json(value)?,))?;
-    Ok(py.import("circulate_core.results")?.getattr(class)?.call1((document,))?.unbind())
+    Ok(py.import(RESULTS)?.getattr(class)?.call_method1("_of_engine", (document,))?.unbind())
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {

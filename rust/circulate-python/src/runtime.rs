@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::connections::Connections;
+use crate::results::RESULTS;
 
 /// How often a waiting thread looks for signals and shows progress.
 const TICK: Duration = Duration::from_millis(100);
@@ -170,6 +171,8 @@ fn wait_watching<T: Send + 'static>(
         // The other side has ended only if the caller no longer waits.
         let _ = sender.send(work.await);
     });
+    // Most work has a result. Its class is imported while the work is under way, so that nothing but the work can fail at the end.
+    let _ = py.import(RESULTS);
     let mut raised = None;
     loop {
         // A unique borrow, since a receiver may move to another thread but not be shared with one.

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::errors::to_python;
 use crate::locations::existing;
-use crate::results::finish_all;
+use crate::results::{RESULTS, finish_all};
 use crate::runtime::{Brief, wait};
 
 /// The newest runs that a state knows, each with its stream.
@@ -17,7 +17,7 @@ pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<Py<P
         Ok(runs.into_iter().map(|(stream, run)| ListedRun::new(&stream, run)).collect::<Vec<_>>())
     };
     let runs = finish_all(py, "Run", wait(py, work, &mut Brief)?)?;
-    Ok(py.import("circulate_core.results")?.getattr("Runs")?.call1((runs,))?.unbind())
+    Ok(py.import(RESULTS)?.getattr("Runs")?.call1((runs,))?.unbind())
 }
 
 /// The state of all streams that a state knows.
