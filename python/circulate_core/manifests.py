@@ -101,46 +101,49 @@ class _OfFile(Result):
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Manifest(_OfFile):
-    """The manifest of a run: what it wrote. `circulate_core.manifest` reads one."""
+    """The manifest of a run: what it wrote. `circulate_core.manifest` reads one.
+
+    Attributes:
+        run_id: The run.
+        source: Its source.
+        account: The account's name.
+        endpoint: Its endpoint.
+        verdict: `complete`, or `partial` if there are gaps.
+        mode: What was requested.
+        window: The requested period.
+        started_at: When the run was opened.
+        parts: Its parts, in order.
+        totals: Sums over the run.
+        cursors: Where the next run of each partition begins.
+        gaps: What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end.
+        repeats: Records left out because an earlier run delivered the same bytes.
+        ends: How its lists ended; None of a run before version 0.2.
+        warnings: Warnings about what was read, in sentences.
+        behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
+        unavailable: What the API said to an account that lacks the feature.
+        partitions: How many partitions were pulled, of a stream that is pulled in partitions.
+    """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
 
     run_id: str
-    """The run."""
     source: str
-    """Its source."""
     account: str
-    """The account's name."""
     endpoint: str
-    """Its endpoint."""
     verdict: Literal["complete", "partial"]
-    """`complete`, or `partial` if there are gaps."""
     mode: Mode
-    """What was requested."""
     window: Window
-    """The requested period."""
     started_at: datetime
-    """When the run was opened."""
     parts: tuple[PartReference, ...]
-    """Its parts, in order."""
     totals: Totals
-    """Sums over the run."""
     cursors: dict[str, datetime] = field(hash=False)
-    """Where the next run of each partition begins."""
     gaps: tuple[str, ...]
-    """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end."""
     repeats: int
-    """Records left out because an earlier run delivered the same bytes."""
     ends: Ends | None = None
-    """How its lists ended; None of a run before version 0.2."""
     warnings: tuple[str, ...] = ()
-    """Warnings about what was read, in sentences."""
     behind: int | None = None
-    """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     unavailable: str | None = None
-    """What the API said to an account that lacks the feature."""
     partitions: PartitionCounts | None = None
-    """How many partitions were pulled, of a stream that is pulled in partitions."""
 
     @property
     def stream(self) -> str:

@@ -29,114 +29,138 @@ EndKind = Literal[
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Window(Result):
-    """The period that a run requests."""
+    """The period that a run requests.
+
+    Attributes:
+        since: Inclusive lower bound; None requests everything.
+        until: Exclusive upper bound; None requests up to now.
+    """
 
     since: datetime | None
-    """Inclusive lower bound; None requests everything."""
     until: datetime | None
-    """Exclusive upper bound; None requests up to now."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Totals(Result):
-    """Sums over a run."""
+    """Sums over a run.
+
+    Attributes:
+        pages: Pages read.
+        records: Records in committed objects.
+        objects: Objects written.
+        bytes: Their size as stored.
+        body_bytes: Their size before compression.
+    """
 
     pages: int
-    """Pages read."""
     records: int
-    """Records in committed objects."""
     objects: int
-    """Objects written."""
     bytes: int
-    """Their size as stored."""
     body_bytes: int
-    """Their size before compression."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Traffic(Result):
-    """HTTP traffic."""
+    """HTTP traffic.
+
+    Attributes:
+        requests: Requests sent, retries included.
+        retries: Retries.
+        throttled: 429 responses.
+        seconds_waited: Seconds spent waiting for the quota or before a retry.
+        bytes_received: Bytes of pages, after decompression.
+    """
 
     requests: int
-    """Requests sent, retries included."""
     retries: int
-    """Retries."""
     throttled: int
-    """429 responses."""
     seconds_waited: float
-    """Seconds spent waiting for the quota or before a retry."""
     bytes_received: int
-    """Bytes of pages, after decompression."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class PartitionCounts(Result):
-    """How many partitions were pulled (such as the users of one application), by what came of it."""
+    """How many partitions were pulled (such as the users of one application), by what came of it.
+
+    Attributes:
+        complete: All of their records are there.
+        gone: Their parents are gone (404): the records no longer exist.
+        refused: Refused (403): their records are missing.
+        unavailable: The account lacks the feature.
+        contradicted: Their lists go on after what was read of them.
+    """
 
     complete: int
-    """All of their records are there."""
     gone: int
-    """Their parents are gone (404): the records no longer exist."""
     refused: int
-    """Refused (403): their records are missing."""
     unavailable: int = 0
-    """The account lacks the feature."""
     contradicted: int = 0
-    """Their lists go on after what was read of them."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Drift(Result):
-    """Drift in one place: values that differ from a table's columns."""
+    """Drift in one place: values that differ from a table's columns.
+
+    Attributes:
+        path: JSON Pointer of the member; `*` stands for the elements of a list.
+        kind: Kind of drift: `type`, `new member`, `number out of range`, ...
+        count: How often.
+        example: The beginning of one of the values.
+        expected: The column's type, if that is what differs.
+        found: The values' type.
+    """
 
     path: str
-    """JSON Pointer of the member; `*` stands for the elements of a list."""
     kind: str
-    """Kind of drift: `type`, `new member`, `number out of range`, ..."""
     count: int
-    """How often."""
     example: str
-    """The beginning of one of the values."""
     expected: str | None = None
-    """The column's type, if that is what differs."""
     found: str | None = None
-    """The values' type."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Drifted(Result):
-    """Summary of drift; the manifest has all of it."""
+    """Summary of drift; the manifest has all of it.
+
+    Attributes:
+        values: How many values had no place in the columns of tables, or brought new ones.
+        places: Where most of them are, up to 10 places.
+    """
 
     values: int  # type: ignore[assignment] # which a dict of 0.1 had as a method
-    """How many values had no place in the columns of tables, or brought new ones."""
     places: tuple[Drift, ...]
-    """Where most of them are, up to 10 places."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class NamedEnd(Result):
-    """How one list ended."""
+    """How one list ended.
+
+    Attributes:
+        list: The stream, or the partition of it.
+        page: Its last page, the first one being 1.
+        end: How it ended.
+        contradicted: Evidence that the list goes on: it is not complete.
+    """
 
     list: str
-    """The stream, or the partition of it."""
     page: int
-    """Its last page, the first one being 1."""
     end: EndKind
-    """How it ended."""
     contradicted: str | None = None
-    """Evidence that the list goes on: it is not complete."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Ends(Result):
-    """How the lists of a run ended."""
+    """How the lists of a run ended.
+
+    Attributes:
+        counts: How many lists ended so.
+        contradicted: How many of these are contradicted.
+        lists: 100 of them, as they ended, contradicted ones before others.
+    """
 
     counts: dict[EndKind, int] = field(hash=False)
-    """How many lists ended so."""
     contradicted: int
-    """How many of these are contradicted."""
     lists: tuple[NamedEnd, ...]
-    """100 of them, as they ended, contradicted ones before others."""
 
 
 _NO_ENDS = Ends({"counts": {}, "contradicted": 0, "lists": []})
@@ -144,367 +168,419 @@ _NO_ENDS = Ends({"counts": {}, "contradicted": 0, "lists": []})
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Holder(AsPair, Result):
-    """Who keeps a stream busy."""
+    """Who keeps a stream busy.
+
+    Attributes:
+        worker: The worker; None if a run is pending.
+        until: Until when, unless the lease is renewed.
+    """
 
     worker: str | None
-    """The worker; None if a run is pending."""
     until: datetime
-    """Until when, unless the lease is renewed."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Report(Totals):
-    """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included."""
+    """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included.
+
+    Attributes:
+        run_id: The run; of a busy stream the one that is going on.
+        status: How it ended.
+        stream: `source.endpoint`.
+        account: The account's name.
+        destination: Where the objects are.
+        mode: What was requested.
+        window: The requested period.
+        resumed: Whether the run was started by an earlier attempt.
+        manifest: Key of the manifest's index, below the destination, of a complete run or of the pending one that keeps
+            a stream busy; else None.
+        requests: Requests sent, retries included.
+        retries: Retries.
+        throttled: 429 responses.
+        seconds_waited: Seconds spent waiting for the quota or before a retry.
+        bytes_received: Bytes of pages, after decompression.
+        repeats: Records left out because an earlier run delivered the same bytes.
+        unavailable: What the API said to an account that lacks the feature; then there are no records to have.
+        partitions: How many partitions were pulled, of a stream that is pulled in partitions.
+        gaps: What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end.
+            Up to 1,000.
+        records_without_time: Records whose cursor field is missing or not a time; they are delivered all the same.
+        next_since: Where the next incremental run begins.
+        continuation: The run to resume, if it stopped before its end and what it read is kept.
+        resume_after: When resuming is of use, not before.
+        stopped_by: Why it ended early: `deadline`, `interrupted` or `wait`, followed by what led to it: `deadline,
+            while retrying:` and the error, or `wait:` and what for.
+        held_by: Who keeps a busy stream.
+        ends: How the lists ended; nothing of a run before version 0.2.
+        warnings: Warnings about what was read, in sentences.
+        behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
+        drift: What had no place in the columns of tables, or came to be one; None if objects are not tables.
+    """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
 
     run_id: str | None
-    """The run; of a busy stream the one that is going on."""
     status: Status
-    """How it ended."""
     stream: str
-    """`source.endpoint`."""
     account: str
-    """The account's name."""
     destination: str
-    """Where the objects are."""
     mode: Mode
-    """What was requested."""
     window: Window
-    """The requested period."""
     resumed: bool
-    """Whether the run was started by an earlier attempt."""
     manifest: str | None
-    """Key of the manifest's index, below the destination, of a complete run or of the pending one that keeps a stream
-    busy; else None."""
     requests: int
-    """Requests sent, retries included."""
     retries: int
-    """Retries."""
     throttled: int
-    """429 responses."""
     seconds_waited: float
-    """Seconds spent waiting for the quota or before a retry."""
     bytes_received: int
-    """Bytes of pages, after decompression."""
     repeats: int
-    """Records left out because an earlier run delivered the same bytes."""
     unavailable: str | None
-    """What the API said to an account that lacks the feature; then there are no records to have."""
     partitions: PartitionCounts | None
-    """How many partitions were pulled, of a stream that is pulled in partitions."""
     gaps: tuple[str, ...]
-    """What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end. Up to
-    1,000."""
     records_without_time: int
-    """Records whose cursor field is missing or not a time; they are delivered all the same."""
     next_since: datetime | None
-    """Where the next incremental run begins."""
     continuation: str | None
-    """The run to resume, if it stopped before its end and what it read is kept."""
     resume_after: datetime | None
-    """When resuming is of use, not before."""
     stopped_by: str | None
-    """Why it ended early: `deadline`, `interrupted` or `wait`, followed by what led to it: `deadline, while retrying:`
-    and the error, or `wait:` and what for."""
     held_by: Holder | None
-    """Who keeps a busy stream."""
     ends: Ends = _NO_ENDS
-    """How the lists ended; nothing of a run before version 0.2."""
     warnings: tuple[str, ...] = ()
-    """Warnings about what was read, in sentences."""
     behind: int | None = None
-    """Of a polling stream that a deadline ended: how old its newest record was, in seconds."""
     drift: Drifted | None = None
-    """What had no place in the columns of tables, or came to be one; None if objects are not tables."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Quota(Result):
-    """The quota as the API reported it."""
+    """The quota as the API reported it.
+
+    Attributes:
+        remaining: Requests left in the window.
+        limit: Requests allowed in the window.
+    """
 
     remaining: int
-    """Requests left in the window."""
     limit: int
-    """Requests allowed in the window."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Wait(AsPair, Result):
-    """What a pull waits for."""
+    """What a pull waits for.
+
+    Attributes:
+        reason: What for.
+        seconds: For how many more seconds.
+    """
 
     reason: str
-    """What for."""
     seconds: float
-    """For how many more seconds."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Snapshot(Traffic):
-    """Progress of the current attempt at a pull or promotion."""
+    """Progress of the current attempt at a pull or promotion.
+
+    Attributes:
+        run_id: The run, once it is open.
+        pages: Pages read.
+        records: Records read, or copied.
+        objects: Objects written.
+        bytes_stored: Their size as stored.
+        quota: The quota as last reported.
+        waiting: What the pull waits for.
+        notes: Messages for people since the last snapshot.
+    """
 
     run_id: str | None
-    """The run, once it is open."""
     pages: int
-    """Pages read."""
     records: int
-    """Records read, or copied."""
     objects: int
-    """Objects written."""
     bytes_stored: int
-    """Their size as stored."""
     quota: Quota | None
-    """The quota as last reported."""
     waiting: Wait | None
-    """What the pull waits for."""
     notes: tuple[str, ...]
-    """Messages for people since the last snapshot."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class CheckedList(Result):
-    """What the first page of a stream's list shows."""
+    """What the first page of a stream's list shows.
+
+    Attributes:
+        stream: `source.endpoint`.
+        records: Records on it; None for a child stream without a parent record.
+        end: How the list ends there; None if it leads to a next page.
+        contradicted: Evidence that the list goes on: a pull of it would not be complete.
+    """
 
     stream: str
-    """`source.endpoint`."""
     records: int | None
-    """Records on it; None for a child stream without a parent record."""
     end: EndKind | None = None
-    """How the list ends there; None if it leads to a next page."""
     contradicted: str | None = None
-    """Evidence that the list goes on: a pull of it would not be complete."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Checked(Result):
-    """Result of a check of a source."""
+    """Result of a check of a source.
+
+    Attributes:
+        account: The account that was checked.
+        seconds: Seconds until the response.
+        oauth: Whether it signed in by OAuth.
+        scopes: OAuth scopes that the streams need; an access token was got for them if it signed in so.
+        requested: Whether a request was sent to the API itself. None is, if it would take a scope that the streams do
+            not need.
+        quota: The quota that the API reported.
+        headroom: Share of the quota that is left to others.
+        server_date: The server's time.
+        lists: What the first pages of the streams show.
+    """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"requested": "asked"}
 
     account: str
-    """The account that was checked."""
     seconds: float
-    """Seconds until the response."""
     oauth: bool
-    """Whether it signed in by OAuth."""
     scopes: tuple[str, ...] | None
-    """OAuth scopes that the streams need; an access token was got for them if it signed in so."""
     requested: bool
-    """Whether a request was sent to the API itself. None is, if it would take a scope that the streams do not need."""
     quota: Quota | None
-    """The quota that the API reported."""
     headroom: float | None
-    """Share of the quota that is left to others."""
     server_date: datetime | None
-    """The server's time."""
     lists: tuple[CheckedList, ...]
-    """What the first pages of the streams show."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Token(Result):
-    """An access token in a file."""
+    """An access token in a file.
+
+    Attributes:
+        profile: Name of its credentials.
+        instance: Who wrote it.
+        access_token: The token.
+        token_type: `Bearer` or `DPoP`.
+        scope: What it is for, separated by spaces.
+        obtained_at: When it was requested, by the wall clock.
+        expires_at: When it expires, by the wall clock.
+        dpop_jwk: The private key that a `DPoP` token is bound to.
+    """
 
     _secret: ClassVar[frozenset[str]] = frozenset({"access_token", "dpop_jwk"})
 
     profile: str
-    """Name of its credentials."""
     instance: str
-    """Who wrote it."""
     access_token: str
-    """The token."""
     token_type: str
-    """`Bearer` or `DPoP`."""
     scope: str
-    """What it is for, separated by spaces."""
     obtained_at: datetime
-    """When it was requested, by the wall clock."""
     expires_at: datetime
-    """When it expires, by the wall clock."""
     dpop_jwk: dict[str, Any] | None = field(default=None, hash=False)
-    """The private key that a `DPoP` token is bound to."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Verified(Totals):
-    """Result of reading a manifest and its objects back."""
+    """Result of reading a manifest and its objects back.
+
+    Attributes:
+        run_id: The run.
+        stream: `source.endpoint`.
+        account: The account's name.
+        problems: What is wrong, a sentence each; empty if all is well.
+    """
 
     run_id: str
-    """The run."""
     stream: str
-    """`source.endpoint`."""
     account: str
-    """The account's name."""
     problems: tuple[str, ...]
-    """What is wrong, a sentence each; empty if all is well."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Promoted(Result):
-    """Report of a promotion: what it did."""
+    """Report of a promotion: what it did.
+
+    Attributes:
+        run_id: The run.
+        status: Whether all of it is in the target, or the next promotion is to resume it.
+        stream: `source.endpoint`.
+        account: The account's name.
+        manifest: Key of the run's index in the target; it is there if the promotion is complete.
+        destination: The target.
+        objects: Objects of the run that are known to be in the target.
+        records: Records in them.
+        bytes: Their size as stored.
+        copied: Objects that this promotion copied.
+        skipped: Objects that it found there.
+        continuation: The run to resume, of a partial promotion.
+        stopped_by: Why it ended early: `deadline` or `interrupted`.
+    """
 
     run_id: str
-    """The run."""
     status: Literal["complete", "partial"]
-    """Whether all of it is in the target, or the next promotion is to resume it."""
     stream: str
-    """`source.endpoint`."""
     account: str
-    """The account's name."""
     manifest: str
-    """Key of the run's index in the target; it is there if the promotion is complete."""
     destination: str
-    """The target."""
     objects: int
-    """Objects of the run that are known to be in the target."""
     records: int
-    """Records in them."""
     bytes: int
-    """Their size as stored."""
     copied: int
-    """Objects that this promotion copied."""
     skipped: int
-    """Objects that it found there."""
     continuation: str | None
-    """The run to resume, of a partial promotion."""
     stopped_by: str | None
-    """Why it ended early: `deadline` or `interrupted`."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Ledger(Result):
-    """Sums of a run over all its attempts."""
+    """Sums of a run over all its attempts.
+
+    Attributes:
+        attempts: Times it was started or resumed.
+        totals: What it wrote.
+        traffic: HTTP traffic.
+        stopped_by: Why the last attempt ended early.
+        code_version: The version of the code that last worked on it.
+    """
 
     attempts: int
-    """Times it was started or resumed."""
     totals: Totals
-    """What it wrote."""
     traffic: Traffic
-    """HTTP traffic."""
     stopped_by: str | None
-    """Why the last attempt ended early."""
     code_version: str
-    """The version of the code that last worked on it."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Run(Result):
-    """An entry of the run ledger."""
+    """An entry of the run ledger.
+
+    Attributes:
+        stream: `source.endpoint`.
+        account: The account's name.
+        run_id: The run.
+        status: Its status.
+        started_at: When it was opened.
+        ended_at: When its last attempt ended.
+        mode: What it requests.
+        window: The requested period.
+        destination: Where its objects go.
+        manifest: Key of its index, once there is one.
+        ledger: What it did.
+        pending_until: Until when a pending run waits to be committed or abandoned.
+        replaces: The run that it replaces, because the API no longer knew the page where that one stood.
+        idempotency_key: Idempotency key that it was started with.
+    """
 
     stream: str
-    """`source.endpoint`."""
     account: str
-    """The account's name."""
     run_id: str
-    """The run."""
     status: RunStatus
-    """Its status."""
     started_at: datetime
-    """When it was opened."""
     ended_at: datetime | None
-    """When its last attempt ended."""
     mode: Mode
-    """What it requests."""
     window: Window
-    """The requested period."""
     destination: str
-    """Where its objects go."""
     manifest: str | None
-    """Key of its index, once there is one."""
     ledger: Ledger
-    """What it did."""
     pending_until: datetime | None = None
-    """Until when a pending run waits to be committed or abandoned."""
     replaces: str | None = None
-    """The run that it replaces, because the API no longer knew the page where that one stood."""
     idempotency_key: str | None = None
-    """Idempotency key that it was started with."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Cursor(Result):
-    """A cursor: where a run begins."""
+    """A cursor: where a run begins.
+
+    Attributes:
+        since: Its lower bound.
+        dedup_key: Key of the set of records after that bound that were delivered already.
+        spec_hash: The definition of the run that set it.
+    """
 
     since: datetime
-    """Its lower bound."""
     dedup_key: str | None
-    """Key of the set of records after that bound that were delivered already."""
     spec_hash: str
-    """The definition of the run that set it."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class StreamState(Result):
-    """The state of one stream."""
+    """The state of one stream.
+
+    Attributes:
+        stream: `source.endpoint`.
+        account: The account's name.
+        address: Where the account was when it was pulled; another address is refused under its name.
+        destination: Where its objects go.
+        cursor: Where the next run begins.
+        last_attempt: The newest run, whatever came of it.
+        last_complete: The newest run that counts.
+        open_run: The run that has begun and not ended, or that is pending.
+        worker: Who works on the open run, or did last.
+        held_until: Until when nobody else may; None if the run is free.
+    """
 
     stream: str
-    """`source.endpoint`."""
     account: str
-    """The account's name."""
     address: str | None
-    """Where the account was when it was pulled; another address is refused under its name."""
     destination: str | None
-    """Where its objects go."""
     cursor: Cursor | None
-    """Where the next run begins."""
     last_attempt: Run | None
-    """The newest run, whatever came of it."""
     last_complete: Run | None
-    """The newest run that counts."""
     open_run: Run | None
-    """The run that has begun and not ended, or that is pending."""
     worker: str | None
-    """Who works on the open run, or did last."""
     held_until: datetime | None
-    """Until when nobody else may; None if the run is free."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Collected(Result):
-    """Result of a clean-up."""
+    """Result of a clean-up.
+
+    Attributes:
+        kept: Objects that stay.
+        young: Garbage that is too young to be removed.
+        removed: Garbage that was removed, or would be.
+        removed_bytes: Its size.
+        removed_keys: Its keys.
+    """
 
     kept: int
-    """Objects that stay."""
     young: int
-    """Garbage that is too young to be removed."""
     removed: int
-    """Garbage that was removed, or would be."""
     removed_bytes: int
-    """Its size."""
     removed_keys: tuple[str, ...]
-    """Its keys."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class ObjectEntry(Result):
-    """An object of a run."""
+    """An object of a run.
+
+    Attributes:
+        key: Its key, below the lake.
+        records: Records in it.
+        bytes: Its size as stored.
+        sha256: SHA-256 of the stored bytes, in hex.
+        body_bytes: Its size before compression.
+        body_sha256: SHA-256 of its bytes before compression, in hex.
+    """
 
     key: str
-    """Its key, below the lake."""
     records: int
-    """Records in it."""
     bytes: int
-    """Its size as stored."""
     sha256: str
-    """SHA-256 of the stored bytes, in hex."""
     body_bytes: int
-    """Its size before compression."""
     body_sha256: str
-    """SHA-256 of its bytes before compression, in hex."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class PartReference(Result):
-    """A part of a manifest, by key and content."""
+    """A part of a manifest, by key and content.
+
+    Attributes:
+        key: Its key, below the lake.
+        sha256: SHA-256 of the part, in hex.
+        objects: Objects it lists.
+        records: Records in these objects.
+    """
 
     key: str
-    """Its key, below the lake."""
     sha256: str
-    """SHA-256 of the part, in hex."""
     objects: int
-    """Objects it lists."""
     records: int
-    """Records in these objects."""
 
 
 class Runs(list[Run]):
