@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
@@ -65,7 +66,7 @@ class Applied:
         for _ in range(600):
             described = states.describe_execution(executionArn=execution["executionArn"])
             if described["status"] != "RUNNING":
-                assert described["status"] == "SUCCEEDED", described
+                assert described["status"] == "SUCCEEDED", f"{described.get('error')}: {described.get('cause')}"
                 history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
                 entered = [event.get("stateEnteredEventDetails", {}).get("name") for event in history["events"]]
                 return json.loads(described["output"]), entered.count("Pull")
@@ -176,15 +177,18 @@ def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied:
 def test_a_pipeline_invokes_its_function_until_the_run_is_complete(applied: Applied) -> None:
     api, function = applied.servers.client("lambda"), f"{PREFIX}-okta-users-list"
     timeout = api.get_function_configuration(FunctionName=function)["Timeout"]
-    with PracticeOrg(users=4_000, latency=0.3, rate_limit=1_000_000) as slow:
-        applied.fill_secret(slow)
-        api.update_function_configuration(FunctionName=function, Timeout=4)
-        try:
+    port = urlsplit(applied.org.url).port
+    assert port
+    # At the same address: another one would be another account.
+    applied.org.stop()
+    try:
+        with PracticeOrg(users=6_000, latency=0.6, rate_limit=1_000_000, port=port):
+            api.update_function_configuration(FunctionName=function, Timeout=10)
             ended, pulls = applied.execute("okta-users", {"account": "practice", "mode": "full"})
-        finally:
-            api.update_function_configuration(FunctionName=function, Timeout=timeout)
-            applied.fill_secret(applied.org)
-    assert (ended["status"], ended["records"]) == ("complete", 4_000)
+    finally:
+        api.update_function_configuration(FunctionName=function, Timeout=timeout)
+        applied.org.start()
+    assert (ended["status"], ended["records"]) == ("complete", 6_000)
     assert pulls > 1
     say(f"✓ a pull that needs more time than an invocation has: {pulls} invocations, complete")
 
