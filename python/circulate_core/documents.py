@@ -126,7 +126,8 @@ def _members(result: Result) -> dict[str, _Member]:
 def _members_of(kind: Any) -> dict[str, _Member]:  # noqa: ANN401 - a class, which mypy takes for unhashable
     hints = typing.get_type_hints(kind)
     members = {}
-    for field in fields(kind):
+    # Its own attributes come before those that it shares with other kinds, such as sums.
+    for field in sorted(fields(kind), key=lambda field: field.name not in kind.__annotations__):
         earlier = kind._earlier_names.get(field.name)  # noqa: SLF001 - of this module
         names = (field.name, earlier) if earlier else (field.name,)
         members[field.name] = _Member(names, _decoder(hints[field.name]), field.default)
