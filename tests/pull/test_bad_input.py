@@ -1,6 +1,7 @@
 """Bad input gets a clear error, and nothing is lost."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -201,7 +202,7 @@ def test_two_pulls_of_one_stream_do_not_run_at_once(start_org: StartOrg, cli_for
     assert (done.code, done.report["records"], done.report["resumed"]) == (0, 600, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_a_pull_at_a_checkpoint(start_org: StartOrg, cli_for: CliFor, number: signal.Signals) -> None:
     org = start_org(users=1_000, faults=["stall:60@4"])
     cli = cli_for(org)
@@ -211,6 +212,41 @@ def test_a_signal_stops_a_pull_at_a_checkpoint(start_org: StartOrg, cli_for: Cli
         out, _ = pull.communicate(timeout=PATIENCE)
     report = json.loads(out)
     assert (pull.returncode, report["status"], report["records"]) == (130, "partial", 600)
+
+
+def test_a_pull_under_nohup_goes_on_when_the_terminal_hangs_up(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=1_000, latency=0.05)
+    cli = cli_for(org)
+    command = ["nohup", *cli.command("pull", "okta.users", "--to", "lake", "--account", "practice", "--json")]
+    with subprocess.Popen(
+        command, cwd=cli.folder, env=cli.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as pull:
+        org.wait_for_requests(2, timeout=PATIENCE)
+        pull.send_signal(signal.SIGHUP)
+        out, _ = pull.communicate(timeout=PATIENCE)
+    assert (pull.returncode, json.loads(out)["records"]) == (0, 1_000)
+
+
+def test_a_terminal_that_hung_up_does_not_fail_a_pull(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=1_000, faults=["stall:60@4"])
+    cli = cli_for(org)
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        cli.command("pull", "okta.users", "--to", "lake", "--account", "practice", "--json"),
+        cwd=cli.folder,
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        text=True,
+    ) as pull:
+        os.close(writer)
+        org.wait_for_requests(4, timeout=PATIENCE)
+        # Nobody takes what it writes any more.
+        os.close(reader)
+        pull.send_signal(signal.SIGHUP)
+        pull.communicate(timeout=PATIENCE)
+    again = cli.pull()
+    assert (again.report["status"], again.report["resumed"], again.report["records"]) == ("complete", True, 1_000)
 
 
 def test_verify_finds_every_kind_of_corruption(start_org: StartOrg, cli_for: CliFor) -> None:

@@ -232,17 +232,19 @@ def write_json(args: argparse.Namespace, report: Report) -> None:
 
 @contextmanager
 def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM stop the pull at a checkpoint; a second one ends it at once."""
+    """Let Ctrl-C, SIGTERM and SIGHUP stop the pull at a checkpoint; a second one ends it at once."""
 
     def request_stop(_number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             raise KeyboardInterrupt
         stop.request()
-        # A write to stderr that the signal has interrupted keeps others out.
-        with suppress(RuntimeError):
+        # A write to stderr that the signal has interrupted keeps others out, and a terminal that hung up takes none.
+        with suppress(RuntimeError, OSError):
             say("stopping at a checkpoint; once more to stop at once")
 
-    with handling(request_stop, signal.SIGINT, signal.SIGTERM):
+    # `nohup` has it ignored.
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    with handling(request_stop, signal.SIGINT, signal.SIGTERM, *hung_up):
         yield
 
 
