@@ -223,3 +223,13 @@ def test_what_is_written_is_for_the_owner_only(start_org: StartOrg, cli_for: Cli
     modes = {path.stat().st_mode & 0o777 for path in (cli.folder / "lake").rglob("*") if path.is_file()}
     assert modes == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (cli.folder / "lake").rglob("*") if path.is_dir()} == {0o700}
+
+
+@pytest.mark.parametrize("arguments", [["runs", "--help"], ["pull", "--help"], ["--help"], ["--version"]])
+def test_a_command_does_not_load_the_practice_server(arguments: list[str]) -> None:
+    code = (
+        "import sys; from circulate_core.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    assert "circulate_core.cli.pull" in done.stderr.split()
+    assert not [name for name in done.stderr.split() if name.startswith("circulate_practice")]

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = build_parser()
+    parser = build_parser(next((word for word in arguments if not word.startswith("-")), ""))
     args, left = parser.parse_known_args(arguments)
     if left:
         # Streams after an option are not taken for streams by `argparse`, and "unrecognized" would not say why.
@@ -60,8 +60,12 @@ def _run(arguments: list[str]) -> int:
     return int(args.run(args))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Declare all commands."""
+def build_parser(named: str | None = None) -> argparse.ArgumentParser:
+    """Declare all commands.
+
+    Args:
+        named: The command whose options are declared, since those of some take long to load. Default: all.
+    """
     parser = argparse.ArgumentParser(
         prog="circulate", description="Complete, exactly accounted data out of SaaS APIs.", epilog=_EXIT_CODES
     )
@@ -81,15 +85,17 @@ def build_parser() -> argparse.ArgumentParser:
         ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
     ):
         command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
-        add_arguments(command)
+        if named in {None, name}:
+            add_arguments(command)
         command.set_defaults(run=run)
-    _add_practice_org(commands)
+    about = "run an Okta-shaped server on loopback to pull from"
+    command = commands.add_parser("practice-org", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    if named in {None, "practice-org"}:
+        _declare_practice_org(command)
     return parser
 
 
-def _add_practice_org(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "run an Okta-shaped server on loopback to pull from"
-    command = commands.add_parser("practice-org", help=about, description=f"{about[0].upper()}{about[1:]}.")
+def _declare_practice_org(command: argparse.ArgumentParser) -> None:
     try:
         from circulate_practice.server import command as practice  # noqa: PLC0415 - not part of the Lambda layer
     except ModuleNotFoundError:
