@@ -21,11 +21,11 @@ CORE = ROOT / "rust/circulate-core/src"
 
 # DESIGN: a module uses what stands before it. Modules of one line may use each other.
 ORDER = [
-    ["error", "redact"],
+    ["error", "nearest", "redact"],
     ["net"],
     ["aws", "clock", "secrets", "stop", "progress", "timestamp"],
     ["catalog"],
-    ["deploy"],
+    ["deploy", "human"],
     ["api::account", "api::http", "api::auth"],
     ["api::client"],
     ["page"],

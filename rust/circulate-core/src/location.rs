@@ -81,10 +81,14 @@ impl Locations {
         StoredSecret::open(self.aws().await?, id).await
     }
 
-    /// Whether these can name a lake and a state, without a request.
-    pub fn check(destination: &str, state: &str) -> Result<()> {
-        lake(destination)?;
-        state_at(state).map(drop)
+    /// Whether this can name a lake, without a request.
+    pub fn check_lake(text: &str) -> Result<()> {
+        lake(text).map(drop)
+    }
+
+    /// Whether this can name a state, without a request.
+    pub fn check_state(text: &str) -> Result<()> {
+        state_at(text).map(drop)
     }
 
     async fn aws(&self) -> Result<&Aws> {

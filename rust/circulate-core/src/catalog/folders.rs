@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::nearest::nearest;
 use super::source::Source;
 use super::stream::Endpoint;
 use super::yaml::{endpoint_from_yaml, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest;
 
 /// One stream with the source it belongs to.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,6 @@
 mod columns;
 mod empty;
 pub(crate) mod folders;
-mod nearest;
 mod position;
 mod source;
 mod stream;

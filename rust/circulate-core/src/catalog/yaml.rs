@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use super::columns::Columns;
-use super::nearest::nearest;
 use super::position;
 use super::source::{Auth, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
 use super::types::Name;
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest;
 
 /// Reads and checks a `source.yaml`; `file` is for messages.
 pub fn source_from_yaml(text: &str, file: &Path) -> Result<Source> {

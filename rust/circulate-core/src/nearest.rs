@@ -1,7 +1,7 @@
 //! "Did you mean ...?"
 
 /// The known name closest to `name`, if it is close enough to be a typo.
-pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let candidates = known.into_iter().map(|candidate| (edit_distance(name, candidate), candidate));
     candidates.min().filter(|(distance, _)| *distance <= 3).map(|(_, candidate)| candidate)
 }
