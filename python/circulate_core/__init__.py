@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circulate_core._core import VERSION, Stop
-from circulate_core.api import check, gc, manifest, promote, pull, pull_async, runs, state, streams, token, verify
 from circulate_core.exceptions import (
     ApiError,
     AuthError,
@@ -35,10 +34,15 @@ from circulate_core.exceptions import (
     StoppedError,
     StorageError,
 )
-from circulate_core.reading import Batch, Source, Stream, source
 
 if TYPE_CHECKING:
+    from circulate_core.catalogs import streams
+    from circulate_core.checking import check
+    from circulate_core.lakes import Lake
     from circulate_core.manifests import Manifest
+    from circulate_core.promoting import promote
+    from circulate_core.pulling import pull, pull_async
+    from circulate_core.reading import Batch, Source, Stream, source
     from circulate_core.results import (
         Checked,
         CheckedList,
@@ -68,6 +72,8 @@ if TYPE_CHECKING:
         Wait,
         Window,
     )
+    from circulate_core.tokens import token
+    from circulate_core.upkeep import gc, manifest, runs, state, verify
 
 __version__ = VERSION
 
@@ -89,6 +95,7 @@ __all__ = [
     "Ends",
     "Holder",
     "IncompleteWarning",
+    "Lake",
     "Ledger",
     "LimitError",
     "Manifest",
@@ -136,20 +143,40 @@ __all__ = [
 ]
 
 
+_MODULES = {
+    "Batch": "reading",
+    "Lake": "lakes",
+    "Manifest": "manifests",
+    "Source": "reading",
+    "Stream": "reading",
+    "check": "checking",
+    "gc": "upkeep",
+    "manifest": "upkeep",
+    "promote": "promoting",
+    "pull": "pulling",
+    "pull_async": "pulling",
+    "runs": "upkeep",
+    "source": "reading",
+    "state": "upkeep",
+    "streams": "catalogs",
+    "token": "tokens",
+    "verify": "upkeep",
+}
+"""Where names are that are imported when they are used. All others are classes of `results`."""
+
 if not TYPE_CHECKING:
     # A type checker that saw these would take every name for one of the package.
 
     def __getattr__(name: str) -> object:
-        """Import the classes of results when one is named: a pull needs them when it has ended, not before."""
-        if name not in {*__all__, "manifests", "results"}:
-            message = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(message)
+        """Import what is named: a Lambda function needs little of the package, and pays for the import of all."""
         from importlib import import_module  # noqa: PLC0415 - see above
 
-        module = import_module(
-            "circulate_core.manifests" if name in {"Manifest", "manifests"} else "circulate_core.results"
-        )
-        found = module if name in {"manifests", "results"} else getattr(module, name)
+        if name in {"manifests", "results", *_MODULES.values()}:
+            return import_module(f"circulate_core.{name}")
+        if name not in __all__:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        found = getattr(import_module(f"circulate_core.{_MODULES.get(name, 'results')}"), name)
         globals()[name] = found
         return found
 

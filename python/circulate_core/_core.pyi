@@ -1,16 +1,16 @@
 """Rust engine of `circulate_core`. Private: use the names of the package.
 
-Requests and definitions that are `str` are JSON text; their shapes are in `circulate_core.api`, the only caller, and in
-`circulate_core.types`.
+Options are dicts, whose items `declared_options` names; definitions are as `circulate_core.types` has them.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from typing_extensions import CapsuleType
 
+from circulate_core.lakes import Lake
 from circulate_core.results import Checked, Collected, Promoted, Report, Runs, Snapshot, StreamState, Token, Verified
 
 _OnProgress: TypeAlias = Callable[[Snapshot], object]
@@ -18,6 +18,9 @@ _OnProgress: TypeAlias = Callable[[Snapshot], object]
 
 __all__ = [
     "VERSION",
+    "Account",
+    "Catalog",
+    "DeclaredOption",
     "Reader",
     "Schema",
     "Settings",
@@ -25,8 +28,9 @@ __all__ = [
     "Table",
     "Tables",
     "check",
+    "check_options",
     "clear_tokens",
-    "definition",
+    "declared_options",
     "gc",
     "json_schemas",
     "lambda_functions",
@@ -36,14 +40,13 @@ __all__ = [
     "pull_async",
     "runs",
     "shown",
-    "source",
     "span_seconds",
     "state_decide",
     "state_init",
     "state_moved",
     "state_reset",
     "state_show",
-    "streams",
+    "timestamp",
     "token",
     "verify",
 ]
@@ -88,10 +91,66 @@ class Settings:
     def __deepcopy__(self, _memo: object) -> Settings: ...
 
 @final
+class Catalog:
+    """Where definitions are: folders, and what is defined in code."""
+
+    def __new__(cls, folders: Sequence[str | PathLike[str]], inline: Mapping[str, Any] | None = None) -> Catalog: ...
+    def streams(self) -> list[str]:
+        """Return the names of all streams, sorted."""
+
+    def stream(self, name: str) -> dict[str, Any]:
+        """Return the definition of a stream."""
+
+    def source(self, name: str) -> dict[str, Any]:
+        """Return the definition of a source."""
+
+@final
+class Account:
+    """Which account of a source, and how to reach it. Python sees none of it."""
+
+    def __new__(
+        cls, catalog: Catalog, settings: Settings, secret: str | None = None, name: str | None = None
+    ) -> Account: ...
+
+@final
+class DeclaredOption:
+    """What is declared of an option."""
+
+    @property
+    def group(self) -> str:
+        """Title of its group."""
+
+    @property
+    def name(self) -> str:
+        """Its name in Python, such as `batch_bytes`."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind of value: `TIME`, `SPAN`, `SIZE`, `N`, `NAME`, `CHOICE` or `FLAG`."""
+
+    @property
+    def choices(self) -> list[str]:
+        """Its values, if it is a choice."""
+
+    @property
+    def default(self) -> str | None:
+        """Its default as people write it; None if it may be left out, or must be given."""
+
+    @property
+    def left_out(self) -> str | None:
+        """What it is if it is left out, if that is not one value."""
+
+    @property
+    def about(self) -> str:
+        """What it does. The first sentence is complete by itself."""
+
+@final
 class Reader:
     """A stream that is being read, batch by batch. The first request is sent when the first batch is read."""
 
-    def __new__(cls, request: str, settings: Settings, on_progress: _OnProgress | None = None) -> Reader: ...
+    def __new__(
+        cls, stream: str, account: Account, options: dict[str, Any], on_progress: _OnProgress | None = None
+    ) -> Reader: ...
     def next(self) -> bytes | None:
         """Wait for the next batch: a JSON array of records as received. None after the last one."""
 
@@ -112,7 +171,7 @@ class Reader:
 class Tables:
     """Makes tables of batches of a stream. The first batch decides the columns that the definition does not."""
 
-    def __new__(cls, request: str) -> Tables: ...
+    def __new__(cls, catalog: Catalog, stream: str, options: dict[str, Any]) -> Tables: ...
     def convert(self, batch: bytes) -> Table:
         """Convert a batch, given as JSON array. The columns of the first one are those of all."""
 
@@ -123,10 +182,10 @@ class Tables:
         """Read a stream as an Arrow stream. Its columns are those of its first batch. `at_end` is called at its end."""
 
     def schema(self) -> Schema:
-        """The columns as known by now: with their types and origins as JSON, and as Arrow."""
+        """The columns as known by now: with their types and origins, and as Arrow."""
 
-    def drift(self) -> str:
-        """What drifted so far, as JSON."""
+    def drift(self) -> dict[str, Any]:
+        """What drifted so far."""
 
 @final
 class Table:
@@ -143,8 +202,8 @@ class Schema:
     """The columns of a table."""
 
     @property
-    def columns(self) -> str:
-        """With their types and origins, as JSON."""
+    def columns(self) -> dict[str, Any]:
+        """With their types and origins."""
 
     @property
     def names(self) -> list[str]:
@@ -152,21 +211,40 @@ class Schema:
 
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
-def pull(request: str, settings: Settings, on_progress: _OnProgress | None = None, stop: Stop | None = None) -> Report:
+def pull(
+    stream: str,
+    lake: Lake,
+    account: Account,
+    options: dict[str, Any],
+    on_progress: _OnProgress | None = None,
+    stop: Stop | None = None,
+) -> Report:
     """Pull one stream; see `circulate_core.pull`."""
 
 def pull_async(
-    request: str, settings: Settings, on_progress: _OnProgress | None = None, stop: Stop | None = None
+    stream: str,
+    lake: Lake,
+    account: Account,
+    options: dict[str, Any],
+    on_progress: _OnProgress | None = None,
+    stop: Stop | None = None,
 ) -> Awaitable[Report]:
     """As `pull`, to be awaited."""
 
-def promote(request: str, on_progress: _OnProgress | None = None, stop: Stop | None = None) -> Promoted:
-    """Copy a run into a place for readers; see `circulate_core.promote`."""
+def promote(
+    lake: Lake,
+    manifest: str,
+    to: str,
+    options: dict[str, Any],
+    on_progress: _OnProgress | None = None,
+    stop: Stop | None = None,
+) -> Promoted:
+    """Copy a run of a lake into a place for readers; see `circulate_core.promote`."""
 
-def check(source: str, streams: Sequence[str], request: str, settings: Settings) -> Checked:
+def check(source: str, streams: Sequence[str], account: Account) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""
 
-def mint(request: str, settings: Settings) -> str:
+def mint(account: Account, arguments: dict[str, Any]) -> dict[str, Any]:
     """See to it that a profile's token file holds a token that is not due; return what may be shown of it."""
 
 def token(profile: str, refused: str | None) -> Token:
@@ -175,8 +253,8 @@ def token(profile: str, refused: str | None) -> Token:
 def clear_tokens() -> Path:
     """Make the folder of token files, empty it, and return the path of the socket for requests of tokens."""
 
-def verify(destination: str, key: str, state: str | None, s3: str) -> Verified:
-    """Read everything a manifest names and compare it; see `circulate_core.verify`."""
+def verify(lake: Lake, manifest: str) -> Verified:
+    """Read everything a manifest of a lake names and compare it; see `circulate_core.verify`."""
 
 def runs(state: str, limit: int) -> Runs:
     """Return the newest runs that a state knows, each with its stream."""
@@ -196,26 +274,26 @@ def state_reset(state: str, stream: str, force: bool) -> None:
 def state_decide(state: str, stream: str, run_id: str, commit: bool, force: bool) -> None:
     """Commit a pending run, or abandon it; by force one that is being promoted."""
 
-def gc(destination: str, state: str, older_than_seconds: float, dry_run: bool, s3: str) -> Collected:
-    """Remove what no manifest names; see `circulate_core.gc`."""
+def gc(lake: Lake, options: dict[str, Any]) -> Collected:
+    """Remove what no manifest of a lake names; see `circulate_core.gc`."""
 
-def streams(catalog: str) -> list[str]:
-    """Return the names of all streams of a catalog, which is given as JSON."""
+def declared_options(function: str) -> list[DeclaredOption]:
+    """Return the options of `pull`, `promote`, `gc` or `s3`, in order."""
 
-def definition(catalog: str, stream: str) -> str:
-    """Return the definition of a stream."""
+def check_options(function: str, options: dict[str, Any]) -> None:
+    """Refuse options that are wrong, as the function that takes them would."""
 
-def source(catalog: str, name: str) -> str:
-    """Return the definition of a source."""
-
-def lambda_functions(folder: str | PathLike[str]) -> str:
+def lambda_functions(folder: str | PathLike[str]) -> list[dict[str, Any]]:
     """Return the Lambda functions below a folder."""
 
-def json_schemas() -> str:
+def json_schemas() -> dict[str, Any]:
     """Return the JSON Schemas of definitions, by file name."""
 
 def shown(text: str, *, limit: int = 4_000, lines: bool = False) -> str:
     """Return a string as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
 
-def span_seconds(text: str) -> float:
-    """Return the seconds of a length of time such as `10m`."""
+def timestamp(name: str, given: object) -> str:
+    """Return a time as it is given to an option, as RFC 3339."""
+
+def span_seconds(name: str, given: object) -> float:
+    """Return the seconds of a length of time as it is given to an option."""

@@ -20,33 +20,40 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 
-from circulate_core import _core, api, display
+from circulate_core import _core, display, pulling
+from circulate_core.accounts import account_of
+from circulate_core.catalogs import catalog_of, source_definition, stream_definition, stream_names
+from circulate_core.checking import check
 from circulate_core.console import counted
-from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
+from circulate_core.exceptions import DefinitionError, IncompleteWarning
+from circulate_core.options import passes_options_to
 from circulate_core.tables import Schema, Tabular
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-    from datetime import date
     from os import PathLike
     from typing import Unpack
 
     from circulate_core.history import History
     from circulate_core.results import Checked, Drifts, Report, Snapshot
-    from circulate_core.types import Catalog, Definition, InlineDefinition, PullOptions, SourceDefinition
+    from circulate_core.types import Catalog, Definition, InlineDefinition, PullOptions, SourceDefinition, Time
     from circulate_core.watch import Watch
 
 Record = dict[str, Any]
 """A record, parsed."""
 
+_NO_OPTIONS = {"stream", "on_progress", "stop", "request"}
+"""Parameters of `pull` that a stream has itself, or that are not shown any more."""
+
 _PLENTY = 1_000_000
 """Records of a batch that is closed by its size."""
 
 
-def source(
+def source(  # noqa: PLR0913 - how to know an account, and what may be defined in code
     name: str | Mapping[str, Any],
     *,
     settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
@@ -62,6 +69,8 @@ def source(
         name: A source of the catalog, such as `okta`; the name of one that `definition` defines; or a definition, as
             `source.yaml` would hold it.
         settings: Settings by name, such as `org_url` and `api_token`.
+        profile: Profile of the source in `circulate.toml`, `[okta.profiles.NAME]`, whose settings are taken instead of
+            the environment's.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account in keys and state. Default: the host of its address.
         catalog: Folders of definitions that come before the shipped ones.
@@ -85,7 +94,7 @@ def source(
     """
     # First of all, so that no traceback with its locals shows one.
     settings = _core.Settings(settings)
-    api.catalog_request(catalog)
+    catalog_of(catalog)
     if isinstance(name, Mapping):
         definition = {**name, **definition}
     named = definition.get("source") if isinstance(name, Mapping) else name
@@ -93,9 +102,9 @@ def source(
         message = "a source that is defined in code needs a name: `source`"
         raise DefinitionError(message)
     if not definition:
-        return Source(catalog, {"source": named}, settings=settings, secret=secret, account=account)
+        return Source(catalog, {"source": named}, settings=settings, profile=profile, secret=secret, account=account)
     inline = {"title": named, "settings": {}, "auth": ["none"], **definition, "source": named}
-    return Source(catalog, {"source": inline}, settings=settings, secret=secret, account=account)
+    return Source(catalog, {"source": inline}, settings=settings, profile=profile, secret=secret, account=account)
 
 
 class Source:
@@ -104,12 +113,13 @@ class Source:
     It shows no credentials, whatever looks at it, and can't be pickled: another process makes its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as `source` has them
         self,
         catalog: Sequence[str | PathLike[str]],
         inline: InlineDefinition,
         *,
         settings: _core.Settings,
+        profile: str | None,
         secret: str | None,
         account: str | None,
     ) -> None:
@@ -118,9 +128,9 @@ class Source:
         named = inline["source"]
         self.name: str = named if isinstance(named, str) else str(named["source"])
         """Name of the source."""
-        self.definition: SourceDefinition = api.source_definition(self.name, catalog=self._catalog)
+        self.definition: SourceDefinition = source_definition(self.name, catalog=self._catalog)
         """Its definition."""
-        self._account = _account(self.definition, settings, secret, account)
+        self._account = _account(self.definition, settings, profile, secret, account)
 
     @property
     def _catalog(self) -> Catalog:
@@ -130,7 +140,7 @@ class Source:
     def streams(self) -> list[str]:
         """Names of its streams, sorted."""
         prefix = f"{self.name}."
-        names = api.stream_names(catalog=self._catalog)
+        names = stream_names(catalog=self._catalog)
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
     def stream(  # noqa: PLR0913 - what to read and how it looks, each with its default
@@ -139,8 +149,8 @@ class Source:
         definition: Mapping[str, Any] | None = None,
         /,
         *,
-        since: str | date | None = None,
-        until: str | date | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
         columns: Mapping[str, Any] | None = None,
         nested: Literal["struct", "flatten", "json"] = "struct",
         raw: bool = False,
@@ -174,18 +184,18 @@ class Source:
             endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
             given = self._mapping(name, "`columns`", columns)
             inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **given}})
-        window = {"since": api.parse_timestamp("since", since), "until": api.parse_timestamp("until", until)}
+        window = {"since": _bound("since", since), "until": _bound("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
 
     def _with(self, name: str, endpoint: Mapping[str, Any]) -> InlineDefinition:
         """Return what is defined in code, with an endpoint that is found to be right."""
         inline: InlineDefinition = {**self._inline, "endpoints": {**self._inline.get("endpoints", {}), name: endpoint}}
-        api.stream_definition(f"{self.name}.{name}", catalog=[*self._folders, inline])
+        stream_definition(f"{self.name}.{name}", catalog=[*self._folders, inline])
         return inline
 
     def _definition(self, name: str) -> Definition:
-        return api.stream_definition(f"{self.name}.{name}", catalog=self._catalog)
+        return stream_definition(f"{self.name}.{name}", catalog=self._catalog)
 
     def _endpoint(self, name: str, definition: object, operation: Mapping[str, object]) -> dict[str, object]:
         """Return the definition of an endpoint, with what may be left out in code."""
@@ -210,7 +220,7 @@ class Source:
             CirculateError: What is wrong and what to do about it.
         """
         full = [f"{self.name}.{name}" for name in streams]
-        return api.check(self.name, streams=full, catalog=self._catalog, **self._account)
+        return check(self.name, streams=full, catalog=self._catalog, **self._account)
 
     def __repr__(self) -> str:
         """Name it, without settings."""
@@ -250,7 +260,7 @@ class Stream(Tabular):
         self._catalog = catalog
         self._window = window
         self._looks = looks
-        self.definition: Definition = api.stream_definition(self.name, catalog=catalog)
+        self.definition: Definition = stream_definition(self.name, catalog=catalog)
         """Its definition."""
         self.report: Report | None = None
         """What reading it to its end took, the last time that this was done."""
@@ -373,7 +383,7 @@ class Stream(Tabular):
         reader, tables = self._reader(_PLENTY), self._tables()
 
         def at_end() -> None:
-            self._drift = json.loads(tables.drift())["entries"]
+            self._drift = tables.drift()["entries"]
             self._ended(reader)
             self._warn()
 
@@ -386,15 +396,15 @@ class Stream(Tabular):
                 table = tables.table(reader)
             finally:
                 reader.close()
-            self._drift = json.loads(tables.drift())["entries"]
+            self._drift = tables.drift()["entries"]
             watch.done(self._ended(reader))
         self._warn()
         return table
 
     def _tables(self) -> _core.Tables:
-        request = {"stream": self.name, "catalog": api.catalog_request(self._catalog), **self._looks}
-        return _core.Tables(json.dumps(request))
+        return _core.Tables(catalog_of(self._catalog), self.name, {**self._looks})
 
+    @passes_options_to(pulling.pull, but=_NO_OPTIONS)
     def pull(
         self,
         *,
@@ -409,7 +419,7 @@ class Stream(Tabular):
             progress: Whether to show how it goes. Default: in notebooks.
             on_progress: Called about ten times a second with what was done so far.
             stop: Lets another thread stop the pull at its next checkpoint.
-            options: `to`, a folder or `s3://bucket/prefix`, and what else `circulate_core.pull` takes.
+            options: As `circulate_core.pull` takes them.
 
         Returns:
             The report, as that function returns it.
@@ -418,10 +428,11 @@ class Stream(Tabular):
             CirculateError: As that function.
         """
         with self._watch(progress, on_progress) as watch:
-            report = api.pull(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            report = pulling.pull(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
             watch.done(report)
         return report
 
+    @passes_options_to(pulling.pull, but=_NO_OPTIONS)
     async def pull_async(
         self,
         *,
@@ -430,9 +441,21 @@ class Stream(Tabular):
         stop: _core.Stop | None = None,
         **options: Unpack[PullOptions],
     ) -> Report:
-        """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`."""
+        """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`.
+
+        Args:
+            progress: Whether to show how it goes. Default: in notebooks.
+            on_progress: Called in the event loop about ten times a second with what was done so far.
+            stop: Lets another task or thread stop the pull at its next checkpoint.
+            options: As `circulate_core.pull` takes them.
+
+        Returns:
+            The report, as that function returns it.
+        """
         with self._watch(progress, on_progress) as watch:
-            report = await api.pull_async(self.name, on_progress=watch.show, stop=stop, **self._pull_options(options))
+            report = await pulling.pull_async(
+                self.name, on_progress=watch.show, stop=stop, **self._pull_options(options)
+            )
             watch.done(report)
         return report
 
@@ -465,20 +488,9 @@ class Stream(Tabular):
         page_records: int | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
     ) -> _core.Reader:
-        if not isinstance(records, int) or records < 1:
-            message = f"invalid `records`: at least one record is read at a time, not {records!r}"
-            raise SettingsError(message)
-        account = self.source._account  # noqa: SLF001 - of one family
-        request = {
-            "stream": self.name,
-            "from": api.account_request(account["secret"], account["account"], self._catalog),
-            **self._window,
-            "batch_records": records,
-            "batch_bytes": 3_000_000,
-            "page_records": page_records,
-            "memory": 64_000_000,
-        }
-        return _core.Reader(json.dumps(request), account["settings"], on_progress)
+        account = account_of(None, **self.source._account, catalog=self._catalog)  # noqa: SLF001 - of one family
+        options = {**self._window, "records": records, "page_records": page_records}
+        return _core.Reader(self.name, account, options, on_progress)
 
     def _ended(self, reader: _core.Reader) -> Report | None:
         """Keep the report, and return it."""
@@ -577,6 +589,11 @@ class Batch(Tabular, Sequence[Record]):
         return display.html(self)
 
 
+def _bound(name: str, given: Time | None) -> str | None:
+    """Return a bound of a period as RFC 3339: a length of time counts from when the stream was made."""
+    return None if given is None else _core.timestamp(name, given)
+
+
 class _Account(TypedDict):
     """What is known of an account, as the functions of the package take it."""
 
@@ -586,9 +603,13 @@ class _Account(TypedDict):
 
 
 def _account(
-    definition: SourceDefinition, settings: _core.Settings, secret: str | None, account: str | None
+    definition: SourceDefinition,
+    settings: _core.Settings,
+    profile: str | None,
+    secret: str | None,
+    account: str | None,
 ) -> _Account:
     from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-    found = gathered(definition, settings, secret, account)
+    found = gathered(definition, settings, profile=profile, secret=secret, account=account)
     return {"settings": found.settings, "secret": found.secret, "account": found.account}

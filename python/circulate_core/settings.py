@@ -56,6 +56,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     flags: Sequence[str] = (),
     given: Settings | None = None,
     config: Path | None = None,
+    profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
 ) -> Configured:
@@ -68,30 +69,34 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
         given: Settings that are given in code; they come first.
         config: A config file; by default `circulate.toml` in this folder, else in the user's config folder. Secrets
             from elsewhere do not go to an address from the one in this folder, unless it is named here.
+        profile: A profile of the source in the config file: `[okta.profiles.NAME]`. It stands for itself: neither the
+            source's own section nor the environment adds to it, so that no account's secret goes to another's address.
         secret: Name of a stored secret given by flag or in code.
         account: Name of the account given by flag or in code.
 
     Raises:
-        SettingsError: A flag or the config file is wrong, or would send a secret astray.
+        SettingsError: A flag or the config file is wrong, or would send a secret astray; there is no such profile.
     """
     name = source["source"]
     path = config or _find_config()
     found = config is None and path == Path(CONFIG_NAME)
-    in_file = _section(path, name, warn) if path else Settings()
+    in_file = _section(path, name, profile, warn)
+    place = f"{path} [{name}.profiles.{profile}]" if profile else str(path)
     beside = in_file.without([key for key in in_file.names if key not in NO_SETTINGS])
     known = source["settings"]
     from_flags = _from_flags(flags, source)
-    in_environment = [key for key, setting in known.items() if os.environ.get(setting["env"])]
+    in_environment = [] if profile else [key for key, setting in known.items() if os.environ.get(setting["env"])]
     given = given or Settings()
-    _refuse_unknown([key for key in in_file.names if key not in NO_SETTINGS], source, f"in {path}")
+    _refuse_unknown([key for key in in_file.names if key not in NO_SETTINGS], source, f"in {place}")
     _refuse_unknown(given.names, source, "given")
-    origins = {key: f"from {path}" for key in in_file.names if key in known}
+    origins = {key: f"from {place}" for key in in_file.names if key in known}
     origins |= {key: f"from {known[key]['env']}" for key in in_environment}
     origins |= dict.fromkeys(from_flags, "from --set") | dict.fromkeys(given.names, "given")
     # No value is ever a local variable, which a traceback could show.
     settings = in_file.only(list(known)).merged(_of_environment(in_environment, source))
     settings = settings.merged(Settings(from_flags)).merged(given)
-    named, origin = _stored_secret(name, secret, beside.get("secret"), path)
+    variable = None if profile else f"{name.upper()}_SECRET"
+    named, origin = _stored_secret(secret, variable, beside.get("secret"), place)
     origins |= {"secret": origin} if named else {}
     public = settings.without(secret_names(source))
     gathered = Configured(settings, public, origins, named, account or beside.get("account"))
@@ -101,9 +106,11 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     return gathered
 
 
-def gathered(source: SourceDefinition, given: Settings, secret: str | None, account: str | None) -> Configured:
+def gathered(
+    source: SourceDefinition, given: Settings, *, profile: str | None, secret: str | None, account: str | None
+) -> Configured:
     """Gather the settings of a source for the functions of the package; see `configured`."""
-    return configured(source, warn=_warn_user, given=given, secret=secret, account=account)
+    return configured(source, warn=_warn_user, given=given, profile=profile, secret=secret, account=account)
 
 
 def _warn_user(text: str) -> None:
@@ -207,9 +214,10 @@ def _path_elsewhere(private_key: Settings) -> str | None:
         return None
 
 
-def _stored_secret(source: str, flag: str | None, in_file: str | None, path: Path | None) -> tuple[str | None, str]:
-    variable = f"{source.upper()}_SECRET"
-    origins = ((flag, "--secret"), (os.environ.get(variable), variable), (in_file, str(path)))
+def _stored_secret(given: str | None, variable: str | None, in_file: str | None, place: str) -> tuple[str | None, str]:
+    """Return the name of the stored secret, and where that is from."""
+    in_environment = os.environ.get(variable) if variable else None
+    origins = ((given, "--secret"), (in_environment, variable), (in_file, place))
     return next(((name, f"from {origin}") for name, origin in origins if name), (None, ""))
 
 
@@ -254,35 +262,56 @@ def _find_config() -> Path | None:
         # The XDG specification has relative ones ignored: they would be of the working folder.
         home = Path.home() / ".config"
     candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_file(path)), None)
 
 
-def _section(path: Path, source: str, warn: Callable[[str], object]) -> Settings:
-    """Return what a config file holds for a source.
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A home that this user cannot look into, as of a service, has no configuration for it.
+        return False
+
+
+def _section(path: Path | None, source: str, profile: str | None, warn: Callable[[str], object]) -> Settings:
+    """Return what a config file holds for a source, or for a profile of it.
 
     What is wrong with it is raised when nothing of it is at hand any more that a traceback could show.
 
     Raises:
-        SettingsError: The file can't be read, or is not what it should be.
+        SettingsError: The file can't be read, is not what it should be, or has no such profile.
     """
-    section, problem = _read_section(path, source)
+    if path is None:
+        if profile is None:
+            return Settings()
+        message = f"there is no profile `{profile}`: no config file was found"
+        raise SettingsError(message, hint=f"put it into ./{CONFIG_NAME}, as [{source}.profiles.{profile}]")
+    section, problem, hint = _read_section(path, source, profile)
     if problem:
-        raise SettingsError(problem)
+        raise SettingsError(problem, hint=hint)
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         warn(f"{path} can be read by others: chmod 600 {path}")
     return section
 
 
-def _read_section(path: Path, source: str) -> tuple[Settings, str | None]:
-    """Return the section of a source, or what is wrong."""
+def _read_section(path: Path, source: str, profile: str | None) -> tuple[Settings, str | None, str | None]:
+    """Return what a file holds for a source or a profile of it; or what is wrong, and what to do."""
     try:
         section = tomllib.loads(path.read_text(encoding="utf-8")).get(source, {})
     except OSError as error:
-        return Settings(), f"cannot read the config file {path}: {error.strerror}"
+        return Settings(), f"cannot read the config file {path}: {error.strerror}", None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return Settings(), f"{path} is not TOML: {error}"
+        return Settings(), f"{path} is not TOML: {error}", None
     except RecursionError:
-        return Settings(), f"{path} is nested too deeply to be read"
+        return Settings(), f"{path} is nested too deeply to be read", None
+    where = f"[{source}]"
+    profiles = section.pop("profiles", {}) if isinstance(section, dict) else {}
+    if profile is not None:
+        if not isinstance(profiles, dict) or profile not in profiles:
+            known = ", ".join(profiles) if isinstance(profiles, dict) and profiles else "none"
+            hint = f"its profiles of {source}: {known}; one is a section [{source}.profiles.NAME]"
+            return Settings(), f"there is no profile `{profile}` of {source} in {path}", hint
+        section, where = profiles[profile], f"[{source}.profiles.{profile}]"
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
-        return Settings(), f"[{source}] in {path} must hold strings only"
-    return Settings(section), None
+        return Settings(), f"{where} in {path} must hold strings only", None
+    return Settings(section), None, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -96,7 +95,7 @@ class Schema(Sequence[Column]):
 
     def __init__(self, schema: _core.Schema, nested: str = "struct") -> None:
         self._schema = schema
-        described = json.loads(schema.columns)
+        described = schema.columns
         own = [Column(f"_parent_{name}", "string", declared=True) for name in described.get("parent", [])]
         # Of members whose names are one when objects are flattened, the first has the column.
         named = {column.name: column for column in reversed([*own, *_columns(described["columns"], nested)])}

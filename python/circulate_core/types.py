@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 
 if TYPE_CHECKING:
-    from datetime import date
+    from circulate_core import _core
+    from circulate_core.lakes import Lake
 
-    from circulate_core._core import Settings
+
+Time = str | date
+"""An instant: a time or date, or text that names one, or a length of time such as `7d` for that long ago."""
+
+Length = float | str | timedelta
+"""A length of time: seconds, or text such as `10m`."""
+
+Size = int | str
+"""Bytes, or text such as `64MB` or `64MiB`."""
 
 
 class S3Options(TypedDict, total=False):
@@ -40,36 +50,37 @@ Catalog = Sequence[str | PathLike[str] | InlineDefinition]
 class PullOptions(TypedDict, total=False):
     """Options of a pull; `circulate_core.pull` says what each of them means and what its default is."""
 
-    to: Required[str | PathLike[str]]
-    settings: Mapping[str, str] | Settings | None
+    to: Required[str | PathLike[str] | Lake]
+    settings: Mapping[str, str] | _core.Settings | None
+    profile: str | None
     secret: str | None
     account: str | None
     mode: Literal["incremental", "full"]
-    since: str | date | None
-    until: str | date | None
+    since: Time | None
+    until: Time | None
     parents: str | None
     restart: bool
     unattended: bool
     continuation: str | None
     idempotency_key: str | None
-    request: str | None
+    lease: Length
+    pending: Length | None
     format: Literal["json", "ndjson", "parquet", "arrow"]
     compression: Literal["gzip", "zstd", "none"] | None
     batch_records: int | None
-    batch_bytes: int | None
+    batch_bytes: Size | None
+    max_record_bytes: Size | None
     nested: Literal["struct", "flatten", "json"]
     raw: bool
     contract: Literal["evolve", "rescue", "freeze"]
-    max_record_bytes: int | None
-    memory: int | None
+    memory: Size | None
+    deadline: Length | None
+    worker_ends: Length | None
+    max_wait: Length | None
     state: str | PathLike[str] | None
-    deadline: float | None
-    worker_ends: float | None
-    max_wait: float | None
-    lease: float
-    pending: float | None
     s3: S3Options | None
     catalog: Catalog
+    request: str | None
 
 
 class Setting(TypedDict):

@@ -27,8 +27,8 @@ from support.places import Folder, client  # noqa: E402
 from support.stand_ins import ministack  # noqa: E402
 
 import circulate_core  # noqa: E402
-from circulate_core import _core  # noqa: E402
-from circulate_core.api import SHIPPED_CATALOG  # noqa: E402
+from circulate_core import _core, catalogs  # noqa: E402
+from circulate_core.catalogs import SHIPPED_CATALOG  # noqa: E402
 from circulate_practice import OAuthClient, PracticeOrg, make_key  # noqa: E402
 from circulate_practice.org import DEFAULT_TOKEN  # noqa: E402
 
@@ -133,10 +133,10 @@ def definitions(made: Path) -> None:
         (small / file.name).write_text(text if file.stem in {"source", "groups"} else text.split("columns:")[0])
     shutil.copytree(HERE / "acme", made / "definitions/catalog/acme")
     known = [f"okta.{stream}" for stream in STREAMS]
-    listed = {name: circulate_core.api.stream_definition(name) for name in known}
+    listed = {name: catalogs.stream_definition(name) for name in known}
     catalog = made / "definitions/catalog"
     for stream in sorted(path.stem for path in (catalog / "acme").glob("*.yaml") if path.stem != "source"):
-        listed[f"acme.{stream}"] = circulate_core.api.stream_definition(f"acme.{stream}", catalog=[catalog])
+        listed[f"acme.{stream}"] = catalogs.stream_definition(f"acme.{stream}", catalog=[catalog])
     write(made / "definitions/read.json", listed)
     shutil.copytree(ROOT / "lambdas/lib", made / "lambda/lib", ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -286,24 +286,25 @@ def tokens(made: Path, work: Path) -> None:
             ("bearer", {"client_id": "0oa1", "client_secret": "golden"}),
             ("dpop", {"client_id": "0oa2", "private_key": json.dumps(key)}),
         ):
-            request = {
+            arguments: dict[str, object] = {
                 "source": "okta",
-                "from": {
-                    "catalog": {"folders": [SHIPPED_CATALOG]},
-                    "settings": {"org_url": org.url, **settings},
-                    "secret": None,
-                    "account": None,
-                },
                 "scopes": ["okta.users.read"],
                 "profile": profile,
                 "instance": "golden",
+                "names": {},
                 "refused": None,
                 "seconds": 10.0,
             }
             # The folder of token files is found by the process that writes them.
-            command = [sys.executable, "-c", "import sys; from circulate_core import _core; _core.mint(sys.argv[1])"]
+            code = (
+                "import json, sys\nfrom circulate_core import _core\n"
+                "settings, arguments, folder = json.loads(sys.argv[1])\n"
+                "arguments['scopes'] = set(arguments['scopes'])\n"
+                "_core.mint(_core.Account(_core.Catalog([folder]), _core.Settings(settings)), arguments)"
+            )
+            request = json.dumps([{"org_url": org.url, **settings}, arguments, SHIPPED_CATALOG])
             environment = {**os.environ, "TMPDIR": str(work)}
-            subprocess.run([*command, json.dumps(request)], check=True, env=environment)
+            subprocess.run([sys.executable, "-c", code, request], check=True, env=environment)
             shutil.copy(work / f"circulate/{profile}.token.json", made / "tokens")
 
 

@@ -10,7 +10,6 @@ import pytest
 from support.cli import StartOrg
 
 import circulate_core
-import circulate_core.api
 import circulate_core.reading
 import circulate_core.tables
 
@@ -21,7 +20,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 def documented() -> Iterator[tuple[str, str]]:
     """Give the docstrings of what is public, with their names."""
-    for module in (circulate_core, circulate_core.api, circulate_core.reading, circulate_core.tables):
+    for module in (circulate_core, circulate_core.reading, circulate_core.tables):
         yield module.__name__, module.__doc__ or ""
     for name in circulate_core.__all__:
         public = getattr(circulate_core, name)

@@ -10,7 +10,7 @@ import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
 from support.commands import PATIENCE
 
-from circulate_core.api import SHIPPED_CATALOG
+from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_practice.compare import compare
 
 

@@ -26,7 +26,7 @@ from support.http_server import Handler, Reply, Server
 from support.places import Bucket, Folder, client
 
 import circulate_core
-from circulate_core import api
+from circulate_core import catalogs
 from circulate_practice import OAuthClient, PracticeOrg
 from circulate_practice.compare import compare, key_of
 
@@ -360,8 +360,8 @@ def holds(new: object, old: object) -> bool:
 def test_definitions_mean_what_they_meant(golden: Path) -> None:
     folders = [golden / f"definitions/{name}" for name in ("shipped", "catalog")]
     for name, meant in read(golden / "definitions/read.json").items():
-        assert holds(api.stream_definition(name, catalog=folders), meant), name
-    listed = api.stream_names(catalog=folders)
+        assert holds(catalogs.stream_definition(name, catalog=folders), meant), name
+    listed = catalogs.stream_names(catalog=folders)
     shipped = {f"okta.{path.stem}" for path in (golden / "definitions/shipped/okta").glob("*.yaml")}
     assert shipped - {"okta.source"} <= set(listed)
 

@@ -14,7 +14,7 @@ from support.cli import Cli, CliFor, Done, StartOrg
 from support.places import client
 
 import circulate_core
-from circulate_core.api import SHIPPED_CATALOG
+from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.exceptions import AuthError
 from circulate_practice import LISTS, OAuthClient, PracticeOrg, make_key
 from circulate_practice.compare import compare

@@ -10,7 +10,7 @@ from support.cli import Cli, CliFor, StartOrg
 from support.commands import PATIENCE
 
 import circulate_core
-from circulate_core.api import SHIPPED_CATALOG
+from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_practice.compare import objects, records
 
 

@@ -19,7 +19,7 @@ from support.cli import Cli, Done, StartOrg
 from support.http_server import Handler, Reply, Server
 
 import circulate_core
-from circulate_core import _core
+from circulate_core import _core, catalogs
 from circulate_core.exceptions import SettingsError
 from circulate_core.settings import configured
 
@@ -216,7 +216,7 @@ def test_what_is_configured_shows_no_secret(tmp_path: Path, monkeypatch: pytest.
     config.write_text(f'[okta]\napi_token = "{CANARY}"\norg_url = "https://acme.okta.com"\naccount = "a"\n')
     config.chmod(0o600)
     monkeypatch.setenv("OKTA_CLIENT_SECRET", CANARY)
-    definition = circulate_core.api.source_definition("okta")
+    definition = catalogs.source_definition("okta")
     found = configured(definition, warn=pytest.fail, config=config)
     assert not reveals(f"{found!r} {dataclasses.asdict(found)} {vars(found)}")
     assert found.settings.names == ["api_token", "client_secret", "org_url"]
@@ -261,7 +261,7 @@ def test_no_traceback_with_its_locals_shows_one(tmp_path: Path, call: Callable[[
 
 
 def test_a_file_that_is_wrong_shows_nothing_of_it(cli: Cli, tmp_path: Path) -> None:
-    definition = circulate_core.api.source_definition("okta")
+    definition = catalogs.source_definition("okta")
     for text in (f'[okta]\napi_token = "{CANARY}"\nx = 5\n', f'[okta]\napi_token = "{CANARY}\n'):
         config = tmp_path / "config.toml"
         config.write_text(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from circulate_core import _core, api
+from circulate_core import _core
 from circulate_core.exceptions import SettingsError
 
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
@@ -141,7 +141,7 @@ def _problem_of_window(given: dict[str, Any]) -> str | None:
     times = {}
     for key in given.keys() & {"since", "until"}:
         try:
-            times[key] = datetime.fromisoformat(api.parse_timestamp(key, given[key]) or "")
+            times[key] = datetime.fromisoformat(_core.timestamp(key, given[key]))
         except (SettingsError, ValueError):
             return f"invalid `{key}` of the event: not a time: {_given(given[key])}; write it like 2026-01-31T00:00:00Z"
     if len(times) == len(("since", "until")) and times["since"] >= times["until"]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from circulate_core import api
 from circulate_core.aws.events import Event
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
+from circulate_core.catalogs import source_definition
+from circulate_core.pulling import pull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
         A handler. It returns the result of a run that is complete, partial or busy, and raises the error of one that
         failed; the error's class, such as `AuthError`, is what `Retry` and `Catch` of a state machine match.
     """
-    source = api.source_definition(stream.partition(".")[0])
+    source = source_definition(stream.partition(".")[0])
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream)
@@ -68,7 +69,7 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
     attempt.log.about(account=account.name)
     left = seconds_left(context)
     attempt.began(mode=event.mode, continuation=event.continuation, seconds_left=round(left, 1))
-    return api.pull(
+    return pull(
         stream,
         to=settings.to,
         state=settings.state,

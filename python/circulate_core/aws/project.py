@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +76,7 @@ def described(folder: str | PathLike[str]) -> list[Described]:
     """
     functions = [
         Described(each.pop("source"), each.pop("endpoint"), each.pop("operation"), each)
-        for each in json.loads(_core.lambda_functions(os.fspath(folder)))
+        for each in _core.lambda_functions(os.fspath(folder))
     ]
     if not functions:
         message = f"there is no lambda.yaml below {os.fspath(folder)}"

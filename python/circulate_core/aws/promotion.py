@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from circulate_core import api
 from circulate_core.aws.events import PromotionEvent
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import PromotionSettings
 from circulate_core.exceptions import LimitError
+from circulate_core.promoting import promote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def _promote(given: object, context: Context, attempt: Attempt) -> Promoted:
     attempt.log.about(stream=event.stream, account=event.account, run_id=event.run_id)
     left = seconds_left(context)
     attempt.began(manifest=event.manifest, continuation=event.continuation, seconds_left=round(left, 1))
-    return api.promote(
+    return promote(
         event.manifest,
         to=settings.to,
         state=settings.state,

@@ -285,11 +285,7 @@ def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
 
 def _bin_length(utc_times: Times, given: str | timedelta | None) -> timedelta:
     if isinstance(given, str):
-        try:
-            given = timedelta(seconds=_core.span_seconds(given))
-        except ValueError as error:
-            message = f"invalid `bin`: {error}"
-            raise SettingsError(message, hint="write it like 15m, 1h or 1d") from None
+        given = timedelta(seconds=_core.span_seconds("bin", given))
     lasted = (utc_times.max() - utc_times.min()) / np.timedelta64(1, "s")
     length = given or next((each for each in BINS if lasted / each.total_seconds() <= EVENT_BINS), BINS[-1])
     if length.total_seconds() < 1 or lasted / length.total_seconds() > 100 * EVENT_BINS:

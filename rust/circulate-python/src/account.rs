@@ -1,4 +1,4 @@
-//! Accounts to pull from, as Python names them.
+//! Accounts to pull from: the class `Account` of the module.
 
 use std::collections::BTreeMap;
 
@@ -7,35 +7,45 @@ use circulate_core::api::auth::Connection;
 use circulate_core::catalog::{Catalog, Source};
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
-use serde::Deserialize;
+use pyo3::prelude::*;
 
-use crate::catalog::CatalogRequest;
+use crate::catalog::PyCatalog;
 use crate::runtime::Engine;
+use crate::settings::Settings;
 
-/// Which account of which source, and how to reach it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AccountRequest {
-    catalog: CatalogRequest,
-    /// Handed over beside the request, whose text they are not to be in.
-    #[serde(skip)]
-    pub(crate) settings: BTreeMap<String, String>,
+/// Which account of a source, and how to reach it. Python sees none of it.
+#[pyclass(frozen, name = "Account", module = "circulate_core._core")]
+#[derive(Clone)]
+pub(crate) struct PyAccount {
+    pub(crate) catalog: Catalog,
+    settings: BTreeMap<String, String>,
     /// Name or ARN of a stored secret.
     secret: Option<String>,
-    account: Option<String>,
+    name: Option<String>,
 }
 
-impl AccountRequest {
-    pub(crate) fn catalog(&self) -> Catalog {
-        self.catalog.catalog()
+#[pymethods]
+impl PyAccount {
+    #[new]
+    #[pyo3(signature = (catalog, settings, secret=None, name=None))]
+    fn new(
+        py: Python<'_>,
+        catalog: &PyCatalog,
+        settings: &Settings,
+        secret: Option<String>,
+        name: Option<String>,
+    ) -> PyResult<Self> {
+        Ok(Self { catalog: catalog.0.clone(), settings: settings.values(py)?, secret, name })
     }
+}
 
+impl PyAccount {
     pub(crate) async fn resolve(&self, source: &Source, locations: &Locations) -> Result<Account> {
         let stored = match &self.secret {
             Some(id) => Some(locations.secret(id).await?),
             None => None,
         };
-        Account::resolve(source, &self.settings, stored, self.account.as_deref())
+        Account::resolve(source, &self.settings, stored, self.name.as_deref())
     }
 }
 

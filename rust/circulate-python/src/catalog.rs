@@ -1,52 +1,58 @@
-//! Definitions: functions of the module.
+//! Definitions: the class `Catalog` of the module.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use circulate_core::catalog::{self as core_catalog, Catalog, Definition, Inline, Source};
+use circulate_core::catalog::{Catalog, Definition, Endpoint, Inline, Source};
 use pyo3::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::arguments::from_json;
-use crate::results::{finish, py_result};
+use crate::results::{document, py_result};
 
-/// Where definitions are.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CatalogRequest {
-    folders: Vec<PathBuf>,
-    /// What is defined in code.
-    inline: Option<Inline>,
+/// Where definitions are: folders, and what is defined in code.
+#[pyclass(frozen, name = "Catalog", module = "circulate_core._core")]
+pub(crate) struct PyCatalog(pub(crate) Catalog);
+
+/// A source that is defined in code, its definitions as YAML or JSON text.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct InlineArguments {
+    source: String,
+    definition: Option<String>,
+    endpoints: BTreeMap<String, String>,
 }
 
-impl CatalogRequest {
-    pub(crate) fn catalog(&self) -> Catalog {
-        Catalog::new(self.folders.clone()).with(self.inline.clone())
+#[pymethods]
+impl PyCatalog {
+    #[new]
+    #[pyo3(signature = (folders, inline=None))]
+    fn new(folders: Vec<PathBuf>, inline: Option<InlineArguments>) -> Self {
+        let inline = inline.map(|InlineArguments { source, definition, endpoints }| Inline {
+            source,
+            definition,
+            endpoints,
+        });
+        Self(Catalog::new(folders).with(inline))
     }
-}
 
-/// Names of all streams of a catalog, which is given as JSON.
-#[pyfunction]
-pub(crate) fn streams(py: Python<'_>, catalog: &str) -> PyResult<Vec<String>> {
-    py_result(py, from_json::<CatalogRequest>(py, catalog)?.catalog().streams())
-}
-
-/// The definition of a stream.
-#[pyfunction]
-pub(crate) fn definition(py: Python<'_>, catalog: &str, stream: &str) -> PyResult<String> {
-    #[derive(Serialize)]
-    struct Both {
-        source: Source,
-        endpoint: core_catalog::Endpoint,
+    /// Names of all streams, sorted.
+    fn streams(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        py_result(py, self.0.streams())
     }
-    let both = from_json::<CatalogRequest>(py, catalog)?
-        .catalog()
-        .stream(stream)
-        .map(|Definition { source, endpoint, .. }| Both { source, endpoint });
-    finish(py, both)
-}
 
-/// The definition of a source.
-#[pyfunction]
-pub(crate) fn source(py: Python<'_>, catalog: &str, name: &str) -> PyResult<String> {
-    finish(py, from_json::<CatalogRequest>(py, catalog)?.catalog().source(name))
+    /// The definition of a stream.
+    fn stream(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        #[derive(Serialize)]
+        struct Both {
+            source: Source,
+            endpoint: Endpoint,
+        }
+        let Definition { source, endpoint, .. } = py_result(py, self.0.stream(name))?;
+        document(py, &Both { source, endpoint })
+    }
+
+    /// The definition of a source.
+    fn source(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        document(py, &py_result(py, self.0.source(name))?)
+    }
 }

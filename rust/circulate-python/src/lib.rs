@@ -1,16 +1,16 @@
 //! The Python module `circulate_core._core`: convert, call the core, convert.
 //!
-//! Requests cross as JSON text, results as objects of the package's classes; the stub `_core.pyi` is checked against this
-//! module by a test.
+//! Options cross as dicts ([`options`]), results as objects of the package's classes; the stub `_core.pyi` is checked against
+//! this module by a test.
 
 mod account;
-mod arguments;
 mod catalog;
 mod check;
 mod connections;
 mod errors;
-mod gc;
+mod flags;
 mod locations;
+mod options;
 mod project;
 mod promote;
 mod pull;
@@ -23,7 +23,7 @@ mod stop;
 mod tables;
 mod text;
 mod tokens;
-mod verify;
+mod upkeep;
 mod watcher;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
@@ -34,11 +34,15 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    use super::catalog::{definition, source, streams};
+    use super::account::PyAccount;
+    #[pymodule_export]
+    use super::catalog::PyCatalog;
     #[pymodule_export]
     use super::check::check;
     #[pymodule_export]
-    use super::gc::gc;
+    use super::flags::{check_options, declared_options};
+    #[pymodule_export]
+    use super::options::DeclaredOption;
     #[pymodule_export]
     use super::project::{json_schemas, lambda_functions};
     #[pymodule_export]
@@ -56,9 +60,9 @@ mod _core {
     #[pymodule_export]
     use super::tables::{PyTables, Schema, Table};
     #[pymodule_export]
-    use super::text::{shown, span_seconds};
+    use super::text::{shown, span_seconds, timestamp};
     #[pymodule_export]
     use super::tokens::{clear_tokens, mint, token};
     #[pymodule_export]
-    use super::verify::verify;
+    use super::upkeep::{gc, verify};
 }

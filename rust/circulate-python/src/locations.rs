@@ -1,4 +1,4 @@
-//! Places as Python names them.
+//! Lakes as Python names them: where objects are, where state is, and how buckets are used.
 
 use std::sync::Arc;
 
@@ -6,32 +6,69 @@ use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::lake::sink::{Encryption, S3Options};
 use circulate_core::location::Locations;
 use circulate_core::state::StateStore;
-use serde::Deserialize;
+use pyo3::prelude::*;
 
-/// How a bucket is used; named as in the AWS command line.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct S3Request {
-    sse: Option<String>,
-    sse_kms_key_id: Option<String>,
-    expected_bucket_owner: Option<String>,
+use crate::options::{Arguments, Sse, options};
+
+/// A lake; an object with these attributes, such as `circulate_core.Lake`.
+#[derive(FromPyObject)]
+pub(crate) struct LakeArguments {
+    /// Absolute path of a folder, or `s3://bucket/prefix`.
+    pub(crate) location: String,
+    /// Absolute path of a state file, or `dynamodb://table`; none if a bucket's is not known.
+    pub(crate) state: Option<String>,
+    pub(crate) s3: Arguments<S3Arguments>,
 }
 
-impl S3Request {
+impl LakeArguments {
+    /// Where its state is. Both can be such places.
+    pub(crate) fn known_state(&self) -> Result<String> {
+        Locations::check_lake(&self.location)?;
+        let missing = || {
+            let what = format!("the state of {} must be named", self.location);
+            Error::new(ErrorKind::Settings, "read settings", what).hint(
+                "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine \
+                 pulls there",
+            )
+        };
+        let state = self.state.clone().ok_or_else(missing)?;
+        Locations::check_state(&state)?;
+        Ok(state)
+    }
+}
+
+options! {
+    /// How a bucket is used; named as in the AWS command line.
+    pub(crate) struct S3Arguments {
+        /// Encryption in S3.
+        sse: Option<Sse> => "as the bucket says",
+        /// Id or ARN of the KMS key.
+        sse_kms_key_id: Option<String> => "the account's own key for S3",
+        /// AWS account that must own the bucket: requests fail if it is another one.
+        expected_bucket_owner: Option<String>,
+    }
+}
+
+impl S3Arguments {
     pub(crate) fn locations(self) -> Result<Locations> {
-        let wrong = |message: String| Err(Error::new(ErrorKind::Settings, "read settings", message));
-        let encryption = match (self.sse.as_deref(), self.sse_kms_key_id) {
+        let wrong = |message: String| Err(Error::new(ErrorKind::Settings, "read options", message));
+        let encryption = match (self.sse, self.sse_kms_key_id) {
             (None, None) => None,
-            (Some("AES256"), None) => Some(Encryption::Aes256),
-            (None | Some("aws:kms"), key) => Some(Encryption::Kms(key)),
-            (Some("AES256"), Some(_)) => return wrong("AES256 takes no KMS key: give `aws:kms`".to_owned()),
-            (Some(other), _) => return wrong(format!("invalid encryption `{other}`: use AES256 or aws:kms")),
+            (Some(Sse::Aes256), None) => Some(Encryption::Aes256),
+            (None | Some(Sse::Kms), key) => Some(Encryption::Kms(key)),
+            (Some(Sse::Aes256), Some(_)) => {
+                return wrong(
+                    "`sse_kms_key_id` beside `sse` AES256, which takes no key: give aws:kms".to_owned(),
+                );
+            }
         };
         let bucket_owner = self.expected_bucket_owner;
         if let Some(owner) =
             bucket_owner.as_ref().filter(|o| o.len() != 12 || !o.bytes().all(|b| b.is_ascii_digit()))
         {
-            return wrong(format!("invalid AWS account `{owner}`: it has 12 digits"));
+            return wrong(format!(
+                "invalid `expected_bucket_owner`: an AWS account has 12 digits, given {owner}"
+            ));
         }
         Ok(Locations::new(S3Options { encryption, bucket_owner }))
     }
@@ -42,6 +79,6 @@ pub(crate) async fn existing(state: &str) -> Result<Arc<dyn StateStore>> {
     Locations::default().existing_state(state).await?.ok_or_else(|| {
         Error::new(ErrorKind::State, "read state", "there is no state file")
             .with("file", state)
-            .hint("nothing was pulled to this place yet, or its state is elsewhere (--state)")
+            .hint("nothing was pulled to this place yet, or its state is elsewhere (`state`)")
     })
 }

@@ -2,68 +2,57 @@
 
 use std::sync::Arc;
 
-use circulate_core::error::Result;
-use circulate_core::location::Locations;
 use circulate_core::progress::Progress;
 use circulate_core::promote::{Limits, Promotion};
 use circulate_core::stop;
 use pyo3::prelude::*;
-use serde::Deserialize;
 
-use crate::arguments::{from_json, in_seconds};
-use crate::locations::{S3Request, existing};
+use crate::locations::{LakeArguments, existing};
+use crate::options::{Arguments, Deadline, Size, options};
 use crate::results::{finish_as, py_result};
 use crate::runtime::wait;
 use crate::stop::PyStop;
 use crate::watcher::WorkWatcher;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PromoteRequest {
-    from: String,
-    manifest: String,
-    to: String,
-    state: String,
-    s3: S3Request,
-    compact: bool,
-    memory: u64,
-    deadline_seconds: Option<f64>,
+options! {
+    /// How a run is copied.
+    pub(crate) struct PromoteOptions {
+        /// Put the objects together in NDJSON objects of 64 to 128 MB as they are stored. A promotion that was started is
+        /// resumed as it was started.
+        compact: bool,
+        /// Memory budget for objects in flight. Compaction holds one large object, up to 128 MB, even if that is more.
+        memory: Size = "64MB",
+        /// Time after which nothing more is begun, such as `10m`.
+        deadline: Option<Deadline>,
+    }
 }
 
-/// Copy a run into a place for readers; see `circulate_core.promote`.
+/// Copy a run of a lake into a place for readers; see `circulate_core.promote`.
 #[pyfunction]
-#[pyo3(signature = (request, on_progress=None, stop=None))]
+#[pyo3(signature = (lake, manifest, to, options, on_progress=None, stop=None))]
 pub(crate) fn promote(
     py: Python<'_>,
-    request: &str,
+    lake: LakeArguments,
+    manifest: String,
+    to: String,
+    options: Arguments<PromoteOptions>,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Py<PyAny>> {
-    let request: PromoteRequest = from_json(py, request)?;
-    let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
-    let stop_signal = stop::Stop::new(py_result(py, deadline.transpose())?);
+    let PromoteOptions { compact, memory: Size(memory), deadline } = options.0;
+    let stop_signal = stop::Stop::new(deadline.map(|Deadline(instant)| instant));
     let progress = Arc::new(Progress::default());
     let mut watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
-    let work = async move { Box::pin(prepare(request, progress, stop_signal)).await?.run().await };
-    finish_as(py, "Promoted", wait(py, work, &mut watcher)?)
-}
-
-async fn prepare(request: PromoteRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Promotion> {
-    let locations = request.s3.locations()?;
-    Locations::check(&request.from, &request.state)?;
-    Locations::check(&request.to, &request.state)?;
-    let (from, to) = (locations.sink(&request.from).await?, locations.sink(&request.to).await?);
-    let store = existing(&request.state).await?;
-    #[cfg(feature = "testing")]
-    let (to, store) = circulate_core::testing::crash::armed(to, store);
-    Ok(Promotion {
-        from,
-        manifest: request.manifest,
-        to,
-        store,
-        compact: request.compact.then(Limits::default),
-        memory: request.memory,
-        progress,
-        stop,
-    })
+    let state = py_result(py, lake.known_state())?;
+    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
+    let work = async move {
+        let locations = s3.locations()?;
+        let (from, to) = (locations.sink(&location).await?, locations.sink(&to).await?);
+        let store = existing(&state).await?;
+        #[cfg(feature = "testing")]
+        let (to, store) = circulate_core::testing::crash::armed(to, store);
+        let compact = compact.then(Limits::default);
+        Promotion { from, manifest, to, store, compact, memory, progress, stop: stop_signal }.run().await
+    };
+    finish_as(py, "Promoted", wait(py, Box::pin(work), &mut watcher)?)
 }

@@ -8,86 +8,149 @@ use circulate_core::encode::{Compression, Format};
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::extract::cursor::Window;
 use circulate_core::lake::write::ObjectFormat;
-use circulate_core::location::Locations;
 use circulate_core::page::PageLimits;
 use circulate_core::progress::Progress;
 use circulate_core::redact::Redactor;
-use circulate_core::run::{Outcome, Pull, PullOptions};
+use circulate_core::run::{Outcome, Pull, PullOptions as RunOptions};
 use circulate_core::state::Mode;
-use circulate_core::stop;
+use circulate_core::stop::Stop;
 use circulate_core::table::{Contract, Nested, TableOptions};
 use pyo3::prelude::*;
-use serde::Deserialize;
-use tokio::time::Instant;
 
-use crate::account::{AccountRequest, connection};
-use crate::arguments::{from_json, in_seconds, seconds, time};
+use crate::account::{PyAccount, connection};
 use crate::errors::to_python;
-use crate::locations::S3Request;
+use crate::locations::LakeArguments;
+use crate::options::{Arguments, Count, Deadline, Length, Size, Time, groups, options};
 use crate::results::{RESULTS, py_result, result};
 use crate::runtime::{awaitable, wait, watched};
-use crate::settings::Settings;
 use crate::stop::PyStop;
 use crate::watcher::WorkWatcher;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PullRequest {
-    stream: String,
-    parents: Option<String>,
-    from: AccountRequest,
-    destination: String,
-    state: String,
-    s3: S3Request,
-    worker: String,
-    mode: Mode,
-    since: Option<String>,
-    until: Option<String>,
-    restart: bool,
-    unattended: bool,
-    continuation: Option<String>,
-    idempotency_key: Option<String>,
-    format: Format,
-    compression: Option<Compression>,
-    batch_records: Option<usize>,
-    batch_bytes: Option<usize>,
-    nested: Nested,
-    raw: bool,
-    contract: Contract,
-    max_record_bytes: Option<u64>,
-    memory: Option<u64>,
-    deadline_seconds: Option<f64>,
-    worker_ends_seconds: Option<f64>,
-    max_wait_seconds: Option<f64>,
-    lease_seconds: f64,
-    pending_seconds: Option<f64>,
+options! {
+    /// What to pull
+    pub(crate) struct Selection {
+        /// `incremental` (what changed since the last complete run; everything on the first) or `full`.
+        mode: Mode = "incremental",
+        /// Inclusive lower bound: a time, a date, or a length of time such as `7d` for that long ago. Without an offset it is
+        /// UTC. With `since` or `until` the cursor is neither used nor moved.
+        since: Option<Time>,
+        /// Exclusive upper bound, as `since`.
+        until: Option<Time>,
+        /// Of a child stream: key of the manifest of a run of its parent that has just been committed to the same place.
+        /// Children are requested for its records; the list of parents is not read again.
+        parents: Option<String>,
+    }
+}
+
+options! {
+    /// Runs
+    pub(crate) struct Runs {
+        /// Start over instead of resuming an unfinished run.
+        restart: bool,
+        /// Finish an unfinished run of another mode or period first, and abandon one whose definition has changed. Without it
+        /// such a run is an error that asks for a decision.
+        unattended: bool,
+        /// Run to resume, in the mode and for the period that it was started with. If it has finished meanwhile, its report is
+        /// returned.
+        continuation: Option<String>,
+        /// Idempotency key, such as a request id. If a run with this key has finished, its report is returned and nothing is
+        /// pulled.
+        idempotency_key: Option<String>,
+        /// Lease time: how long a run stays locked if its worker dies.
+        lease: Length = "60s",
+        /// Time to leave a complete run pending, for others to commit or abandon.
+        pending: Option<Length> => "it is committed",
+    }
+}
+
+options! {
+    /// Objects
+    pub(crate) struct Objects {
+        /// Format of objects: `json` (an array per object) or `ndjson` (a record per line), which hold records as they were
+        /// received; `parquet` or `arrow` (the file format of Arrow IPC), which hold tables.
+        format: Format = "json",
+        /// Compression of objects. Tables are compressed inside of the object, by zstd or not at all.
+        compression: Option<Compression> => "gzip, level 6; of tables zstd, level 3",
+        /// Record limit of an object. Tables are closed by their size alone.
+        batch_records: Option<Count> => "1000",
+        /// Size limit of an object before compression. Of a table it is about its stored size.
+        batch_bytes: Option<Size> => "3MB; of tables 64MB",
+        /// Size limit of a record.
+        max_record_bytes: Option<Size> => "16MB",
+    }
+}
+
+options! {
+    /// Tables
+    pub(crate) struct Tables {
+        /// Objects and lists in tables: columns of structs and lists (`struct`), columns for each member of an object
+        /// (`flatten`: `profile__login`), or columns of JSON text (`json`).
+        nested: Nested = "struct",
+        /// Add a column `_raw` to tables, with each record as received.
+        raw: bool,
+        /// Values that have no place in a table's columns: `evolve` adds columns for new members, `rescue` does not. What has
+        /// no place goes to the column `_rescued`. `freeze` ends the pull instead.
+        contract: Contract = "evolve",
+    }
+}
+
+options! {
+    /// Limits
+    pub(crate) struct Limits {
+        /// Memory budget for pages and objects in flight. The process takes some 25 MB more, and with tables, whose columns are
+        /// compressed one beside the other, up to 100 MB. It is at least four times `batch_bytes`; of that of tables an object
+        /// gets half.
+        memory: Option<Size> => "64MB; for tables 128MB",
+        /// Time after which the pull stops at a checkpoint, such as `10m`.
+        deadline: Option<Deadline>,
+        /// Time after which this process is stopped for certain, whatever it does: its lease ends then, and others need not
+        /// wait for it.
+        worker_ends: Option<Deadline>,
+        /// Time to wait for the API at once; a longer wait stops the pull, and the report's `resume_after` says when to resume.
+        max_wait: Option<Length> => "it waits",
+    }
+}
+
+groups! {
+    /// Options of a pull; see `circulate_core.pull`.
+    pub(crate) struct PullOptions {
+        selection: Selection,
+        runs: Runs,
+        objects: Objects,
+        tables: Tables,
+        limits: Limits,
+    }
 }
 
 /// Pull one stream; see `circulate_core.pull`.
 #[pyfunction]
-#[pyo3(signature = (request, settings, on_progress=None, stop=None))]
+#[pyo3(signature = (stream, lake, account, options, on_progress=None, stop=None))]
 pub(crate) fn pull(
     py: Python<'_>,
-    request: &str,
-    settings: &Settings,
+    stream: String,
+    lake: LakeArguments,
+    account: &PyAccount,
+    options: Arguments<PullOptions>,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Py<PyAny>> {
-    let (work, mut watcher) = begin_pull(py, request, settings, on_progress, stop)?;
+    let (work, mut watcher) = begin_pull(stream, lake, account, options.0, on_progress, stop);
     pulled(py, wait(py, work, &mut watcher)?)
 }
 
 /// As `pull`, to be awaited.
 #[pyfunction]
-#[pyo3(signature = (request, settings, on_progress=None, stop=None))]
+#[pyo3(signature = (stream, lake, account, options, on_progress=None, stop=None))]
 pub(crate) fn pull_async<'py>(
     py: Python<'py>,
-    request: &str,
-    settings: &Settings,
+    stream: String,
+    lake: LakeArguments,
+    account: &PyAccount,
+    options: Arguments<PullOptions>,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (work, watcher) = begin_pull(py, request, settings, on_progress, stop)?;
+    let (work, watcher) = begin_pull(stream, lake, account, options.0, on_progress, stop);
     let _ = py.import(RESULTS);
     awaitable(py, async move {
         let outcome = watched(work, watcher).await?;
@@ -98,26 +161,23 @@ pub(crate) fn pull_async<'py>(
 type Pulling = Pin<Box<dyn Future<Output = Result<Outcome>> + Send>>;
 
 fn begin_pull(
-    py: Python<'_>,
-    request: &str,
-    settings: &Settings,
+    stream: String,
+    lake: LakeArguments,
+    account: &PyAccount,
+    options: PullOptions,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
-) -> PyResult<(Pulling, WorkWatcher)> {
-    let mut request: PullRequest = from_json(py, request)?;
-    request.from.settings = settings.values(py)?;
-    let deadline = request.deadline_seconds.map(|given| in_seconds("deadline", given));
-    let deadline = py_result(py, deadline.transpose())?;
-    let max_wait = request.max_wait_seconds.map(|given| seconds("max_wait", given));
-    let max_wait = py_result(py, max_wait.transpose())?;
-    let worker_ends = request.worker_ends_seconds.map(|given| in_seconds("worker_ends", given));
-    let worker_ends = py_result(py, worker_ends.transpose())?;
-    let stop_signal = stop::Stop::new(deadline).waiting_up_to(max_wait);
+) -> (Pulling, WorkWatcher) {
+    let deadline = options.limits.deadline.as_ref().map(|Deadline(instant)| *instant);
+    let max_wait = options.limits.max_wait.as_ref().map(|Length(length)| *length);
+    let stop_signal = Stop::new(deadline).waiting_up_to(max_wait);
     let progress = Arc::new(Progress::default());
     let watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
-    let work =
-        async move { Ok(Box::pin(prepare(request, worker_ends, progress, stop_signal)).await?.run().await) };
-    Ok((Box::pin(work), watcher))
+    let account = account.clone();
+    let work = async move {
+        Ok(Box::pin(prepare(stream, lake, account, options, progress, stop_signal)).await?.run().await)
+    };
+    (Box::pin(work), watcher)
 }
 
 fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
@@ -131,61 +191,92 @@ fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
 }
 
 async fn prepare(
-    request: PullRequest,
-    worker_ends: Option<Instant>,
+    stream: String,
+    lake: LakeArguments,
+    account: PyAccount,
+    options: PullOptions,
     progress: Arc<Progress>,
-    stop: stop::Stop,
+    stop: Stop,
 ) -> Result<Pull> {
-    request.continuation.as_deref().map_or(Ok(()), check_run_id)?;
-    let definition = request.from.catalog().stream(&request.stream)?;
-    let window = Window { since: time("since", request.since)?, until: time("until", request.until)? };
-    let objects =
-        ObjectFormat::new(request.format, request.compression, request.batch_records, request.batch_bytes)?;
-    let memory = objects.memory(request.memory)?;
-    let locations = request.s3.locations()?;
-    Locations::check(&request.destination, &request.state)?;
-    let account = request.from.resolve(&definition.source, &locations).await?;
-    let connection = connection(&definition.source, &account)?;
-    let authorize = sign_in(&definition.source, &account, &connection, definition.scopes().as_ref())?;
-    let sink = locations.sink(&request.destination).await?;
+    let PullOptions { selection, runs, objects, tables, limits } = options;
+    runs.continuation.as_deref().map_or(Ok(()), check_run_id)?;
+    let definition = account.catalog.stream(&stream)?;
+    let (mode, window) = selection.mode_and_window()?;
+    let format = objects.format()?;
+    let memory = format.memory(limits.memory.map(|Size(bytes)| bytes))?;
+    let state = lake.known_state()?;
+    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
+    let locations = s3.locations()?;
+    let resolved = account.resolve(&definition.source, &locations).await?;
+    let connection = connection(&definition.source, &resolved)?;
+    let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
+    let sink = locations.sink(&location).await?;
     sink.probe().await?;
-    let store = locations.state(&request.state).await?;
-    let defaults = PullOptions::default();
-    let mut pages = PageLimits::default();
-    pages.in_memory = memory.for_page();
-    pages.record = request.max_record_bytes.unwrap_or(pages.record);
+    let store = locations.state(&state).await?;
+    let mut pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
+    pages.record = objects.max_record_bytes.map_or(pages.record, |Size(bytes)| bytes);
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {
         connection,
         authorize,
         definition,
-        account,
+        account: resolved,
         sink,
         store,
-        parents_from: request.parents,
-        options: PullOptions {
-            mode: request.mode,
+        parents_from: selection.parents,
+        options: RunOptions {
+            mode,
             window,
-            restart: request.restart,
-            unattended: request.unattended,
-            continuation: request.continuation,
-            idempotency_key: request.idempotency_key,
-            objects,
-            tables: TableOptions { nested: request.nested, raw: request.raw },
-            contract: request.contract,
+            restart: runs.restart,
+            unattended: runs.unattended,
+            continuation: runs.continuation,
+            idempotency_key: runs.idempotency_key,
+            objects: format,
+            tables: TableOptions { nested: tables.nested, raw: tables.raw },
+            contract: tables.contract,
             pages,
             memory,
-            lease: seconds("lease", request.lease_seconds)?,
-            worker_ends,
-            pending: request.pending_seconds.map(|given| seconds("pending", given)).transpose()?,
-            ..defaults
+            lease: runs.lease.0,
+            worker_ends: limits.worker_ends.map(|Deadline(instant)| instant),
+            pending: runs.pending.map(|Length(length)| length),
+            ..RunOptions::default()
         },
-        worker: request.worker,
+        worker: worker(),
         progress,
         stop,
         seed: None,
     })
+}
+
+impl Selection {
+    fn mode_and_window(&self) -> Result<(Mode, Window)> {
+        let bound = |time: &Option<Time>| time.as_ref().map(|Time(instant)| *instant);
+        let window = Window { since: bound(&self.since), until: bound(&self.until) };
+        if window.since.is_none() && window.until.is_none() {
+            return Ok((self.mode, window));
+        }
+        if self.mode == Mode::Full {
+            let what = "a full pull requests everything, and `since` or `until` a period: give one of them";
+            return Err(Error::new(ErrorKind::Settings, "read options", what));
+        }
+        Ok((Mode::Window, window))
+    }
+}
+
+impl Objects {
+    fn format(&self) -> Result<ObjectFormat> {
+        let records = self.batch_records.as_ref().map(|Count(records)| *records);
+        let bytes =
+            self.batch_bytes.as_ref().map(|Size(bytes)| usize::try_from(*bytes).unwrap_or(usize::MAX));
+        ObjectFormat::new(self.format, self.compression, records, bytes)
+    }
+}
+
+/// This process, for people who look for who holds a run.
+fn worker() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("process {} on {}", std::process::id(), host.trim())
 }
 
 /// What can't be the id of a run is none, and no key to look one up by.

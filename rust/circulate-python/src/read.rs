@@ -15,27 +15,38 @@ use circulate_core::run::{PullOptions, Report};
 use circulate_core::stop;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::account::{AccountRequest, connection};
-use crate::arguments::{from_json, time};
+use crate::account::{PyAccount, connection};
+use crate::options::{Arguments, Count, Time, options};
 use crate::results::{py_result, result};
 use crate::runtime::{Watcher, awaitable, wait};
-use crate::settings::Settings;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Bytes of a batch, which is closed there too.
+const BATCH_BYTES: usize = 3_000_000;
+/// Bytes that pages and batches in flight may hold.
+const MEMORY: u64 = 64_000_000;
+
+options! {
+    /// What to read
+    pub(crate) struct ReadOptions {
+        /// Inclusive lower bound.
+        since: Option<Time>,
+        /// Exclusive upper bound.
+        until: Option<Time>,
+        /// Record limit of a batch.
+        records: Count,
+        /// Page size to request, if the API allows it.
+        page_records: Option<Count>,
+    }
+}
+
 struct ReadRequest {
     stream: String,
-    from: AccountRequest,
-    since: Option<String>,
-    until: Option<String>,
-    batch_records: usize,
-    batch_bytes: usize,
-    /// Ask for pages of so many records, if the API allows it.
+    account: PyAccount,
+    window: Window,
+    batch: BatchLimits,
     page_records: Option<u32>,
-    memory: u64,
 }
 
 /// A stream that is being read, batch by batch. It sends requests once the first batch is wanted.
@@ -51,7 +62,7 @@ pub(crate) struct Reader {
 }
 
 enum State {
-    RunRequest(Box<ReadRequest>),
+    Requested(Box<ReadRequest>),
     Begun(Box<Reading>),
     Closed,
 }
@@ -59,23 +70,30 @@ enum State {
 #[pymethods]
 impl Reader {
     #[new]
-    #[pyo3(signature = (request, settings, on_progress=None))]
+    #[pyo3(signature = (stream, account, options, on_progress=None))]
     fn new(
-        py: Python<'_>,
-        request: &str,
-        settings: &Settings,
+        stream: String,
+        account: &PyAccount,
+        options: Arguments<ReadOptions>,
         on_progress: Option<Py<PyAny>>,
-    ) -> PyResult<Self> {
-        let mut request: ReadRequest = from_json(py, request)?;
-        request.from.settings = settings.values(py)?;
-        Ok(Self {
-            state: Arc::new(Mutex::new(State::RunRequest(Box::new(request)))),
+    ) -> Self {
+        let ReadOptions { since, until, records: Count(records), page_records } = options.0;
+        let bound = |time: Option<Time>| time.map(|Time(instant)| instant);
+        let request = ReadRequest {
+            stream,
+            account: account.clone(),
+            window: Window { since: bound(since), until: bound(until) },
+            batch: BatchLimits { records, bytes: BATCH_BYTES },
+            page_records: page_records.map(|Count(records)| u32::try_from(records).unwrap_or(u32::MAX)),
+        };
+        Self {
+            state: Arc::new(Mutex::new(State::Requested(Box::new(request)))),
             progress: Arc::default(),
             stop: stop::Stop::new(None),
             on_progress,
             report: Arc::default(),
             process: std::process::id(),
-        })
+        }
     }
 
     /// Wait for the next batch: a JSON array of records as received. None after the last one.
@@ -129,7 +147,7 @@ impl Reader {
                 return Err(forked());
             }
             let mut state = state.lock().await;
-            if let State::RunRequest(request) = &*state {
+            if let State::Requested(request) = &*state {
                 let read = Box::pin(prepare(request, progress, stop)).await?;
                 *state = State::Begun(Box::new(read.start()));
             }
@@ -175,18 +193,26 @@ impl Watcher for ReadWatcher<'_> {
 }
 
 async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Read> {
-    let mut definition = request.from.catalog().stream(&request.stream)?;
-    if let (Some(size), Some(records)) = (&mut definition.endpoint.list.page_size, request.page_records) {
-        size.max = records.clamp(size.min, size.max);
+    let ReadRequest { stream, account, window, batch, page_records } = request;
+    let mut definition = account.catalog.stream(stream)?;
+    if let (Some(size), Some(records)) = (&mut definition.endpoint.list.page_size, page_records) {
+        size.max = (*records).clamp(size.min, size.max);
     }
-    let window =
-        Window { since: time("since", request.since.clone())?, until: time("until", request.until.clone())? };
-    let batch = BatchLimits { records: request.batch_records, bytes: request.batch_bytes };
-    let memory = Memory::new(request.memory, batch)?;
-    let account = request.from.resolve(&definition.source, &Locations::default()).await?;
-    let connection = connection(&definition.source, &account)?;
-    let authorize = sign_in(&definition.source, &account, &connection, definition.scopes().as_ref())?;
+    let memory = Memory::new(MEMORY, *batch)?;
+    let resolved = account.resolve(&definition.source, &Locations::default()).await?;
+    let connection = connection(&definition.source, &resolved)?;
+    let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
     let options = PullOptions { memory, pages, ..PullOptions::default() };
-    Ok(Read { definition, account, connection, authorize, window, batch, options, progress, stop })
+    Ok(Read {
+        definition,
+        account: resolved,
+        connection,
+        authorize,
+        window: window.clone(),
+        batch: *batch,
+        options,
+        progress,
+        stop,
+    })
 }

@@ -1,4 +1,4 @@
-//! Results of the core, as Python takes them: objects of the package's classes, and JSON text.
+//! Results of the core, as Python takes them: objects of the package's classes, and documents.
 
 use circulate_core::error::Result;
 use pyo3::exceptions::PyValueError;
@@ -13,11 +13,6 @@ pub(crate) const RESULTS: &str = "circulate_core.results";
 /// What some work returned, or its error as an exception.
 pub(crate) fn py_result<T>(py: Python<'_>, result: Result<T>) -> PyResult<T> {
     result.map_err(|error| to_python(py, &error, None))
-}
-
-/// The same as JSON text.
-pub(crate) fn finish<T: Serialize>(py: Python<'_>, result: Result<T>) -> PyResult<String> {
-    to_json(&py_result(py, result)?)
 }
 
 /// The same as an object of a class of `circulate_core.results`.
@@ -36,10 +31,13 @@ pub(crate) fn finish_all<T: Serialize>(
 
 /// An object of a class of `circulate_core.results`.
 pub(crate) fn result(py: Python<'_>, class: &str, value: &impl Serialize) -> PyResult<Py<PyAny>> {
-    let document = py.import("json")?.call_method1("loads", (to_json(value)?,))?;
+    let document = document(py, value)?;
     Ok(py.import(RESULTS)?.getattr(class)?.call_method1("_of_engine", (document,))?.unbind())
 }
 
-pub(crate) fn to_json<T: Serialize>(value: &T) -> PyResult<String> {
-    serde_json::to_string(value).map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))
+/// What JSON can hold, as Python has it: dicts, lists, strings and numbers.
+pub(crate) fn document(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| PyValueError::new_err(format!("cannot write JSON: {error}")))?;
+    Ok(py.import("json")?.call_method1("loads", (text,))?.unbind())
 }

@@ -20,22 +20,12 @@ use circulate_core::table::{Contract, Converter, TableOptions, TableSchema, conf
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use serde::Deserialize;
 
-use crate::arguments::from_json;
-use crate::catalog::CatalogRequest;
+use crate::catalog::PyCatalog;
+use crate::options::Arguments;
+use crate::pull::Tables as TableArguments;
 use crate::read::Reader;
-use crate::results::{py_result, to_json};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TablesRequest {
-    stream: String,
-    catalog: CatalogRequest,
-    #[serde(flatten)]
-    options: TableOptions,
-    contract: Contract,
-}
+use crate::results::{document, py_result};
 
 /// Makes tables of batches of a stream. The first batch shows the columns that the definition does not.
 #[pyclass(frozen, name = "Tables", module = "circulate_core._core")]
@@ -49,10 +39,16 @@ pub(crate) struct PyTables {
 #[pymethods]
 impl PyTables {
     #[new]
-    fn new(py: Python<'_>, request: &str) -> PyResult<Self> {
-        let TablesRequest { stream, catalog, options, contract } = from_json(py, request)?;
-        let endpoint = py_result(py, catalog.catalog().stream(&stream))?.endpoint;
-        Ok(Self { endpoint, options, contract, converter: Mutex::default() })
+    #[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
+    fn new(
+        py: Python<'_>,
+        catalog: &PyCatalog,
+        stream: &str,
+        options: Arguments<TableArguments>,
+    ) -> PyResult<Self> {
+        let TableArguments { nested, raw, contract } = options.0;
+        let endpoint = py_result(py, catalog.0.stream(stream))?.endpoint;
+        Ok(Self { endpoint, options: TableOptions { nested, raw }, contract, converter: Mutex::default() })
     }
 
     /// Convert a batch, given as JSON array. The columns of the first one are those of all.
@@ -97,16 +93,16 @@ impl PyTables {
         stream_capsule(py, batches)
     }
 
-    /// The columns as known by now: with their types and origins as JSON, and as Arrow.
+    /// The columns as known by now: with their types and origins, and as Arrow.
     fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
         let schemas =
             py_result(py, self.with(|converter| Ok((converter.schema().clone(), converter.arrow()))))?;
-        Ok(Schema { columns: to_json(&schemas.0)?, arrow: schemas.1 })
+        Ok(Schema { columns: document(py, &schemas.0)?, arrow: schemas.1 })
     }
 
-    /// What drifted so far, as JSON.
-    fn drift(&self, py: Python<'_>) -> PyResult<String> {
-        to_json(&py_result(py, self.with(|converter| Ok(converter.drift().clone())))?)
+    /// What drifted so far.
+    fn drift(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        document(py, &py_result(py, self.with(|converter| Ok(converter.drift().clone())))?)
     }
 }
 
@@ -213,9 +209,9 @@ impl Table {
 /// The columns of a table.
 #[pyclass(frozen, module = "circulate_core._core")]
 pub(crate) struct Schema {
-    /// With their types and origins, as JSON.
+    /// With their types and origins.
     #[pyo3(get)]
-    columns: String,
+    columns: Py<PyAny>,
     arrow: SchemaRef,
 }
 

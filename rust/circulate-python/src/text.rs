@@ -1,9 +1,9 @@
 //! Text for people and from people: functions of the module.
 
-use circulate_core::catalog::Span;
 use circulate_core::redact::Redactor;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::options::{Length, Time, option_of};
 
 /// A text as it may be shown: with escapes for control characters, `***` for the secrets that this process uses, and at most
 /// so many characters; on one line, or with its line breaks.
@@ -14,9 +14,14 @@ pub(crate) fn shown(text: &str, limit: usize, lines: bool) -> String {
     if lines { redactor.shown_lines(text, limit) } else { redactor.shown(text, limit) }
 }
 
-/// Seconds of a length of time such as `10m`.
+/// A time as it is given to an option, as RFC 3339.
 #[pyfunction]
-pub(crate) fn span_seconds(text: &str) -> PyResult<f64> {
-    let span = Span::try_from(text.to_owned()).map_err(PyValueError::new_err)?;
-    Ok(span.get().as_secs_f64())
+pub(crate) fn timestamp(py: Python<'_>, name: &str, given: &Bound<'_, PyAny>) -> PyResult<String> {
+    option_of::<Time>(py, name, given).map(|Time(instant)| instant.to_string())
+}
+
+/// The seconds of a length of time as it is given to an option.
+#[pyfunction]
+pub(crate) fn span_seconds(py: Python<'_>, name: &str, given: &Bound<'_, PyAny>) -> PyResult<f64> {
+    option_of::<Length>(py, name, given).map(|Length(length)| length.as_secs_f64())
 }

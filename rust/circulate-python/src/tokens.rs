@@ -10,55 +10,54 @@ use circulate_core::clock::Clock;
 use circulate_core::error::{Error, ErrorKind};
 use circulate_core::location::Locations;
 use pyo3::prelude::*;
-use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::account::{AccountRequest, connection};
-use crate::arguments::{from_json, seconds};
+use crate::account::{PyAccount, connection};
 use crate::errors::to_python;
-use crate::results::{finish, finish_as};
+use crate::results::{document, finish_as, py_result};
 use crate::runtime::{Brief, wait};
-use crate::settings::Settings;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MintRequest {
+/// What token to see to; named as the extension names it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct MintArguments {
     source: String,
-    from: AccountRequest,
     scopes: BTreeSet<String>,
     profile: String,
     instance: String,
     /// What the caller calls settings of the source, for hints.
     names: BTreeMap<String, String>,
+    /// Digest of the token that the API refused.
     refused: Option<String>,
     seconds: f64,
 }
 
 /// See to it that a profile's token file holds a token that is not due; returns what may be shown of it.
 #[pyfunction]
-pub(crate) fn mint(py: Python<'_>, request: &str, settings: &Settings) -> PyResult<String> {
-    let mut request: MintRequest = from_json(py, request)?;
-    request.from.settings = settings.values(py)?;
-    let profile = request.profile.clone();
+pub(crate) fn mint(py: Python<'_>, account: &PyAccount, arguments: MintArguments) -> PyResult<Py<PyAny>> {
+    let MintArguments { source, scopes, profile, instance, mut names, refused, seconds } = arguments;
+    let account = account.clone();
+    let failed = profile.clone();
     let work = async move {
-        let (span, began) = (seconds("seconds", request.seconds)?, Instant::now());
-        let mut source = request.from.catalog().source(&request.source)?;
+        let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let began = Instant::now();
+        let mut source = account.catalog.source(&source)?;
         for (setting, definition) in &mut source.settings {
-            definition.env = request.names.remove(setting.as_str()).unwrap_or_else(|| definition.env.clone());
+            definition.env = names.remove(setting.as_str()).unwrap_or_else(|| definition.env.clone());
         }
         let locations = Locations::default();
         // Reading a stored secret has a patience of its own, which is longer than an extension may have.
-        let account = tokio::time::timeout(span, request.from.resolve(&source, &locations)).await;
-        let account = account.map_err(|_| secret_too_slow(span))??;
-        let connection = connection(&source, &account)?;
+        let resolved = tokio::time::timeout(span, account.resolve(&source, &locations)).await;
+        let resolved = resolved.map_err(|_| secret_too_slow(span))??;
+        let connection = connection(&source, &resolved)?;
         let retry = Retry::new(RetryPolicy::default(), Jitter::random());
-        let names = (request.profile.as_str(), request.instance.as_str());
+        let names = (profile.as_str(), instance.as_str());
         let folder = TokenFolder::standard();
-        let minter = Minter::new((&source, &account, &connection), &request.scopes, names, folder, retry)?;
-        minter.mint(request.refused.as_deref(), span.saturating_sub(began.elapsed())).await
+        let minter = Minter::new((&source, &resolved, &connection), &scopes, names, folder, retry)?;
+        minter.mint(refused.as_deref(), span.saturating_sub(began.elapsed())).await
     };
-    let work = async move { work.await.map_err(|error: Error| error.with("profile", profile)) };
-    finish(py, wait(py, Box::pin(work), &mut Brief)?)
+    let work = async move { work.await.map_err(|error: Error| error.with("profile", failed)) };
+    document(py, &py_result(py, wait(py, Box::pin(work), &mut Brief)?)?)
 }
 
 fn secret_too_slow(span: Duration) -> Error {

@@ -1,13 +1,12 @@
 """Keeps the token files up to date. Tokens themselves never reach Python: the engine gets and writes them."""
 
-import json
 import os
 import threading
 import time
 from pathlib import Path
 
 from circulate_core import _core
-from circulate_core.api import SHIPPED_CATALOG
+from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.exceptions import AuthError, CirculateError, SettingsError
 from okta_token.config import Config, Profile
 from okta_token.log import error, info
@@ -89,7 +88,7 @@ class Keeper:
         if self._closed:
             return Trouble(UNAVAILABLE, "the environment is being shut down")
         try:
-            minted = json.loads(_core.mint(json.dumps(self._request(profile, refused, seconds)), profile.settings))
+            minted = _core.mint(self._account(profile), self._arguments(profile, refused, seconds))
         except CirculateError as wrong:
             trouble = Trouble(_kind(wrong), _with_hint(wrong))
             error("no token", profile=profile.name, kind=trouble.kind, message=trouble.message)
@@ -108,15 +107,13 @@ class Keeper:
             lock.acquire(timeout=LAST_WRITE_S / len(self._locks))
         _core.clear_tokens()
 
-    def _request(self, profile: Profile, refused: str | None, seconds: float) -> dict[str, object]:
+    def _account(self, profile: Profile) -> _core.Account:
+        return _core.Account(_core.Catalog([SHIPPED_CATALOG]), profile.settings, profile.secret)
+
+    def _arguments(self, profile: Profile, refused: str | None, seconds: float) -> dict[str, object]:
         return {
             "source": "okta",
-            "from": {
-                "catalog": {"folders": [SHIPPED_CATALOG]},
-                "secret": profile.secret,
-                "account": None,
-            },
-            "scopes": profile.scopes,
+            "scopes": set(profile.scopes),
             "profile": profile.name,
             "instance": self.instance,
             "names": profile.names,

@@ -1,0 +1,85 @@
+"""Catalogs: where the definitions of sources and streams are, and what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from circulate_core import _core
+from circulate_core.exceptions import DefinitionError
+
+if TYPE_CHECKING:
+    from circulate_core.types import Catalog, Definition, InlineDefinition, SourceDefinition
+
+SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
+
+
+def streams(*, catalog: Catalog = ()) -> list[Definition]:
+    """List the definitions of all streams.
+
+    Args:
+        catalog: Folders of definitions that come before the shipped ones.
+
+    Returns:
+        Definitions, sorted by stream name.
+
+    Raises:
+        DefinitionError: A definition is wrong.
+    """
+    return [stream_definition(name, catalog=catalog) for name in stream_names(catalog=catalog)]
+
+
+def stream_names(*, catalog: Catalog = ()) -> list[str]:
+    """Return the names of all streams, sorted; see `streams`."""
+    return catalog_of(catalog).streams()
+
+
+def stream_definition(name: str, *, catalog: Catalog = ()) -> Definition:
+    """Return the definition of a stream; see `streams`."""
+    return cast("Definition", catalog_of(catalog).stream(name))
+
+
+def source_definition(name: str, *, catalog: Catalog = ()) -> SourceDefinition:
+    """Return the definition of a source; see `streams`."""
+    return cast("SourceDefinition", catalog_of(catalog).source(name))
+
+
+def catalog_of(catalog: Catalog) -> _core.Catalog:
+    """Return a catalog as the engine takes it.
+
+    Raises:
+        DefinitionError: Sources are defined in more than one place.
+    """
+    if isinstance(catalog, (str, os.PathLike)):
+        message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
+        raise DefinitionError(message)
+    if not isinstance(cast("object", catalog), Sequence):
+        message = f"`catalog` is a {type(catalog).__name__}: give a list of folders"
+        raise DefinitionError(message)
+    inline = [entry for entry in catalog if isinstance(entry, Mapping)]
+    if len(inline) > 1:
+        message = "definitions of only one source can be given beside folders"
+        raise DefinitionError(message)
+    folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
+    return _core.Catalog([*folders, SHIPPED_CATALOG], _inline(inline[0]) if inline else None)
+
+
+def _inline(definition: InlineDefinition) -> dict[str, Any]:
+    """Return a definition as text that error messages can show."""
+    source = definition["source"]
+    endpoints = definition.get("endpoints", {})
+    return {
+        "source": source if isinstance(source, str) else str(source.get("source", "")),
+        "definition": None if isinstance(source, str) else _text(source),
+        "endpoints": {name: _text({"endpoint": name, **endpoint}) for name, endpoint in endpoints.items()},
+    }
+
+
+def _text(definition: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(definition, indent=2, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        message = f"a definition holds what YAML could not: {error}"
+        raise DefinitionError(message) from None

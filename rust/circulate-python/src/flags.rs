@@ -1,0 +1,34 @@
+//! The options that functions of the package take, for Python to make flags of, and for tests: functions of the module.
+
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+
+use crate::locations::S3Arguments;
+use crate::options::{Arguments, DeclaredOption, Options};
+use crate::promote::PromoteOptions;
+use crate::pull::PullOptions;
+use crate::upkeep::GcOptions;
+
+/// The options of `pull`, `promote`, `gc` or `s3`, in order.
+#[pyfunction]
+pub(crate) fn declared_options(function: &str) -> PyResult<Vec<DeclaredOption>> {
+    match function {
+        "pull" => Ok(PullOptions::declared()),
+        "promote" => Ok(PromoteOptions::declared()),
+        "gc" => Ok(GcOptions::declared()),
+        "s3" => Ok(S3Arguments::declared()),
+        other => Err(PyKeyError::new_err(other.to_owned())),
+    }
+}
+
+/// Refuse options that are wrong, as the function that takes them would.
+#[pyfunction]
+pub(crate) fn check_options(function: &str, options: &Bound<'_, PyAny>) -> PyResult<()> {
+    match function {
+        "pull" => options.extract::<Arguments<PullOptions>>().map(drop),
+        "promote" => options.extract::<Arguments<PromoteOptions>>().map(drop),
+        "gc" => options.extract::<Arguments<GcOptions>>().map(drop),
+        "s3" => options.extract::<Arguments<S3Arguments>>().map(drop),
+        other => Err(PyKeyError::new_err(other.to_owned())),
+    }
+}

@@ -1,0 +1,21 @@
+//! Options out of a dict of Python, of which all mistakes are named at once.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::given::Given;
+use super::group::Options;
+
+/// Options out of a dict.
+pub(crate) struct Arguments<T>(pub(crate) T);
+
+impl<'py, T: Options> FromPyObject<'_, 'py> for Arguments<T> {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let mut given = Given::new(given.cast::<PyDict>()?);
+        given.refuse_unknown(&T::declared().into_iter().map(|option| option.name).collect::<Vec<_>>());
+        let taken = T::take(&mut given);
+        given.finish(taken).map(Self)
+    }
+}

@@ -1,0 +1,50 @@
+//! Reading back and clearing up what was pulled: functions of the module.
+
+use circulate_core::upkeep::{gc as core_gc, verify as core_verify};
+use pyo3::prelude::*;
+
+use crate::locations::{LakeArguments, existing};
+use crate::options::{Arguments, Length, options};
+use crate::results::{finish_as, py_result};
+use crate::runtime::{Brief, wait};
+
+options! {
+    /// What is removed.
+    pub(crate) struct GcOptions {
+        /// Minimum age of removed objects: the time since they were written.
+        older_than: Length = "7d",
+        /// Only report what would be removed.
+        dry_run: bool,
+    }
+}
+
+/// Read everything a manifest of a lake names and compare it; see `circulate_core.verify`.
+#[pyfunction]
+pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
+    let LakeArguments { location, state, s3: Arguments(s3) } = lake;
+    let work = async move {
+        let locations = s3.locations()?;
+        let sink = locations.sink(&location).await?;
+        let store = match state {
+            Some(state) => locations.existing_state(&state).await?,
+            None => None,
+        };
+        core_verify::verify(&*sink, &manifest, store.as_deref()).await
+    };
+    finish_as(py, "Verified", wait(py, work, &mut Brief)?)
+}
+
+/// Remove what no manifest of a lake names; see `circulate_core.gc`.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
+pub(crate) fn gc(py: Python<'_>, lake: LakeArguments, options: Arguments<GcOptions>) -> PyResult<Py<PyAny>> {
+    let GcOptions { older_than: Length(older_than), dry_run } = options.0;
+    let state = py_result(py, lake.known_state())?;
+    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
+    let work = async move {
+        let store = existing(&state).await?;
+        let sink = s3.locations()?.sink(&location).await?;
+        core_gc::gc(&*sink, &*store, older_than, dry_run).await
+    };
+    finish_as(py, "Collected", wait(py, work, &mut Brief)?)
+}
