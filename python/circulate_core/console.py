@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from circulate_core.exceptions import CirculateError
@@ -26,7 +27,12 @@ _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", 
 
 def colours_enabled() -> bool:
     """Return whether stderr is a terminal whose reader has not turned colours off (no-color.org)."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR")
+
+
+def is_terminal() -> bool:
+    """Return whether stderr is a terminal that can rewrite a line. It may be closed."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str) -> str:
@@ -34,9 +40,34 @@ def paint(text: str, colour: str) -> str:
     return f"\033[{_CODES[colour]}m{text}\033[0m" if colours_enabled() else text
 
 
+_quiet = False
+
+
+@contextmanager
+def quietly(*, quiet: bool) -> Iterator[None]:
+    """Write nothing but errors to stderr while the `with` block lasts, if that is wanted."""
+    global _quiet  # noqa: PLW0603 - like stderr, it is of the whole process
+    before, _quiet = _quiet, quiet
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
+def is_quiet() -> bool:
+    """Return whether only errors are written to stderr."""
+    return _quiet
+
+
 def say(text: str = "") -> None:
-    """Write a line to stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
+    """Write a line to stderr, unless only errors are."""
+    if not _quiet:
+        _write(text)
+
+
+def _write(text: str) -> None:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
 
 
 def show_error(error: CirculateError) -> None:
@@ -46,9 +77,9 @@ def show_error(error: CirculateError) -> None:
 
 def show_mistake(message: str, hint: str | None = None) -> None:
     """Write a mistake and, if given, a hint that says what to do about it."""
-    say(f"{paint('error:', 'red')} {message}")
+    _write(f"{paint('error:', 'red')} {message}")
     if hint:
-        say(f"{paint('hint:', 'cyan')} {hint}")
+        _write(f"{paint('hint:', 'cyan')} {hint}")
 
 
 def size(count: float) -> str:

@@ -6,13 +6,12 @@ facts in a notebook.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from circulate_core.console import MARKS, counted, paint, say, size, span
+from circulate_core.console import MARKS, counted, is_quiet, is_terminal, paint, say, size, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +105,7 @@ class TerminalProgress:
         self.title = title
         self._clock = clock
         self._began = self._last_plain = clock()
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = is_terminal() and not is_quiet()
         self._shown = False
 
     def __enter__(self) -> Self:

@@ -151,8 +151,14 @@ def test_places_that_cannot_be_are_refused_before_any_request(
 @pytest.mark.parametrize(
     ("options", "reported"),
     [
-        (["--expected-bucket-owner", "me"], "invalid AWS account `me`: it has 12 digits"),
-        (["--sse", "AES256", "--sse-kms-key-id", "key"], "AES256 takes no KMS key: give `aws:kms`"),
+        (
+            ["--expected-bucket-owner", "me"],
+            "invalid `--expected-bucket-owner`: an AWS account has 12 digits, given me",
+        ),
+        (
+            ["--sse", "AES256", "--sse-kms-key-id", "key"],
+            "`--sse-kms-key-id` beside `--sse` AES256, which takes no key: give aws:kms",
+        ),
     ],
 )
 def test_options_of_a_bucket_that_cannot_be_are_refused(

@@ -199,11 +199,10 @@ def test_faults_on_lists_of_children_lose_and_repeat_nothing(start_org: StartOrg
         assert_exact(cli, org, report)
 
 
-def test_a_stream_after_the_options_is_refused_with_the_right_place(cli: Cli) -> None:
-    done = cli("pull", "okta.applications", "--to", "lake", "okta.application_users")
-    assert (done.code, "name all streams before the options: okta.application_users" in done.err) == (2, True)
-    done = cli("pull", "okta.applications", "--to", "lake", "--fulll")
-    assert (done.code, "unrecognized arguments: --fulll" in done.err) == (2, True)
+def test_streams_may_stand_behind_options(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=3))
+    done = cli("pull", "okta.users", "--to", "lake", "okta.groups", "--json")
+    assert [json.loads(line)["stream"] for line in done.out.splitlines()] == ["okta.users", "okta.groups"]
 
 
 def test_a_definition_with_a_wrong_parent_is_explained(cli: Cli, tmp_path: Path) -> None:

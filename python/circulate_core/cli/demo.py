@@ -15,6 +15,7 @@ from urllib.request import Request
 
 import circulate_core
 from circulate_core import loopback
+from circulate_core.cli.options import positive
 from circulate_core.console import paint, say, size
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ EXCERPT = 300
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate demo`."""
-    parser.add_argument("--users", metavar="N", type=int, default=10_000, help="users of the org (default: 10000)")
+    parser.add_argument("--users", metavar="N", type=positive, default=10_000, help="users of the org (default: 10000)")
     parser.add_argument("--to", metavar="DIR", type=Path, help="folder for the lake (default: a new temporary one)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from circulate_core import api
+from circulate_core.catalogs import stream_names
 from circulate_core.console import counted, paint, say, show_mistake, table
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _is_set(name: ast.Name) -> bool:
 
 def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -> Iterator[str]:
     """Yield a message for each function of a stream or operation that no definition has."""
-    streams = {f"{each['source']['source']}.{each['endpoint']['endpoint']}" for each in api.streams(catalog=catalog)}
+    streams = set(stream_names(catalog=catalog))
     for function in functions:
         endpoint = f"{function.source}.{function.endpoint}"
         if function.is_target:

@@ -13,8 +13,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from circulate_core import _core, api
-from circulate_core.cli.pull import positive
+from circulate_core import _core
+from circulate_core.catalogs import source_definition, stream_definition
+from circulate_core.cli.exit_codes import EXIT_CODES, FAILED
+from circulate_core.cli.options import positive
 from circulate_core.cli.signals import handling
 from circulate_core.console import paint, say, span
 from circulate_core.exceptions import SettingsError
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from circulate_local import LocalLambda
 
 LAMBDAS = Path("lambdas/lib")
-EXIT_CODES = {"complete": 0, "partial": 3, "busy": 4}
-FAILED = 1
 ROUNDS_WITHOUT_PROGRESS = 5
 TOKEN_EXTENSION = "okta-token"  # noqa: S105 - a name
 
@@ -61,7 +61,7 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
         help="pull from a practice org that is started for you (the default), or from the org of this environment",
     )
     parser.add_argument(
-        "--users", metavar="N", type=int, default=1_000, help="users of the practice org (default: 1000)"
+        "--users", metavar="N", type=positive, default=1_000, help="users of the practice org (default: 1000)"
     )
     parser.add_argument(
         "--aws",
@@ -278,9 +278,9 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
 def _scopes(function: Described) -> list[str]:
     """Return what a token needs to be for: its stream and the parent of that."""
     streams = [f"{function.source}.{function.endpoint}"]
-    if parent := api.stream_definition(streams[0])["endpoint"]["list"].get("parent"):
+    if parent := stream_definition(streams[0])["endpoint"]["list"].get("parent"):
         streams.append(f"{function.source}.{parent['endpoint']}")
-    scopes = {scope for stream in streams for scope in api.stream_definition(stream)["endpoint"].get("scopes") or []}
+    scopes = {scope for stream in streams for scope in stream_definition(stream)["endpoint"].get("scopes") or []}
     return sorted(scopes)
 
 
@@ -319,7 +319,7 @@ def _settings_of(described: list[Described]) -> set[str]:
     """Return the variables that say which account functions pull from, and how they sign in."""
     names = set()
     for source in {each.source for each in described if not each.is_target}:
-        settings = api.source_definition(source)["settings"]
+        settings = source_definition(source)["settings"]
         names |= {setting["env"] for setting in settings.values()}
         names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
     return names

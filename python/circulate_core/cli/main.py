@@ -5,27 +5,67 @@ Exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy
 
 from __future__ import annotations
 
-import argparse
+import re
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 import circulate_core
-from circulate_core.cli import demo, inspect, local, package, promote, pull, state
-from circulate_core.console import show_error
+from circulate_core.cli.exit_codes import FAILED, INTERRUPTED, USAGE
+from circulate_core.cli.parser import Parser, nearest, refuse, unknown_flags
+from circulate_core.console import quietly, show_error, show_mistake
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
-FAILED = 1
-USAGE = 2
+if TYPE_CHECKING:
+    import argparse
+
+
+class Command(NamedTuple):
+    """A command: what it does, and where its code is."""
+
+    about: str
+    module: str
+    add_arguments: str = "add_arguments"
+    run: str = "run"
+
+
+COMMANDS = {
+    "pull": Command("bring streams up to date in a folder or a bucket", "cli.pull"),
+    "list": Command("list the streams", "cli.listing"),
+    "show": Command("show what a source or a stream is", "cli.show"),
+    "check": Command("check the settings and lists of a source", "cli.checks"),
+    "sample": Command("show the first records of a stream", "cli.sample"),
+    "schema": Command("show the columns of a stream's table", "cli.sample", "add_schema_arguments", "run_schema"),
+    "runs": Command("show earlier runs", "cli.runs"),
+    "verify": Command("read back every object of a manifest or a lake", "cli.verify"),
+    "promote": Command("copy a run into a place for readers", "cli.promote"),
+    "state": Command("show state, reset it, settle pending runs", "cli.state"),
+    "gc": Command("remove objects that no manifest names", "cli.gc"),
+    "local": Command("run Lambda functions on this machine as AWS runs them", "cli.local"),
+    "package": Command("make zips of Lambda functions and layers", "cli.package"),
+    "demo": Command("watch the main job run against a practice org", "cli.demo"),
+    "practice-org": Command("run an Okta-shaped server on loopback to pull from", "cli.practice_org"),
+    "completion": Command("write the script that completes commands in a shell", "cli.completion"),
+}
+HELP = "show the help of a command"
 
 
 def entry() -> None:
     """Run the command that the process was started with, and end the process."""
     try:
         code = main(sys.argv[1:])
+        _flush()
     except BrokenPipeError:
         # The reader of our output has seen enough; Python would complain once more at exit.
         sys.stdout = None
         code = FAILED
     sys.exit(code)
+
+
+def _flush() -> None:
+    """Write what is left for stdout while there is somebody to say that nobody reads it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
@@ -34,75 +74,83 @@ def main(arguments: list[str]) -> int:
     Raises:
         BrokenPipeError: Nobody reads what it writes.
     """
+    flags: dict[str, str] = {}
     try:
-        return _run(arguments)
-    except (DefinitionError, SettingsError) as error:
+        return _run(arguments, flags)
+    except SettingsError as error:
+        show_mistake(_by_flags(str(error), flags), _by_flags(error.hint or "", flags))
+        return USAGE
+    except DefinitionError as error:
         show_error(error)
         return USAGE
     except CirculateError as error:
-        show_error(error)
+        show_mistake(str(error), _by_flags(error.hint or "", flags))
         return FAILED
     except KeyboardInterrupt:
-        return pull.INTERRUPTED
+        return INTERRUPTED
     except SystemExit as end:
         # `argparse` ends so, after wrong usage and after help.
         return int(end.code or 0)
 
 
-def _run(arguments: list[str]) -> int:
-    parser = build_parser(next((word for word in arguments if not word.startswith("-")), ""))
+def _run(arguments: list[str], flags: dict[str, str]) -> int:
+    """Run a command; fill in the flags that its options have."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    named = next((word for word in arguments if not word.startswith("-")), "")
+    parser = build_parser(named)
+    if named and named not in parser.commands:
+        meant = nearest(named, parser.commands)
+        return refuse(f"there is no command `{named}`", f"did you mean `{meant}`?" if meant else None, parser.prog)
+    if unknown := list(unknown_flags(parser, arguments)):
+        meant = ", ".join(dict.fromkeys(f"`{flag}`" for _, flag in unknown if flag))
+        what = f"no such option: {', '.join(f'`{flag}`' for flag, _ in unknown)}"
+        return refuse(what, f"did you mean {meant}?" if meant else None, f"{parser.prog} {named}".strip())
+    flags |= _flags_of(parser.commands.get(named))
     args, left = parser.parse_known_args(arguments)
-    if left:
-        # Streams after an option are not taken for streams by `argparse`, and "unrecognized" would not say why.
-        streams = args.run is pull.run and not any(word.startswith("-") for word in left)
-        why = "name all streams before the options: " if streams else "unrecognized arguments: "
-        parser.error(why + " ".join(left))
-    return int(args.run(args))
+    if left and hasattr(args, "streams"):
+        # Streams may stand behind options, too.
+        args.streams += left
+    elif left:
+        return refuse(f"too many arguments: {' '.join(left)}", None, f"{parser.prog} {named}")
+    with quietly(quiet=args.quiet):
+        return int(args.run(args))
 
 
-def build_parser(named: str | None = None) -> argparse.ArgumentParser:
+def build_parser(named: str | None = None) -> Parser:
     """Declare all commands.
 
     Args:
-        named: The command whose options are declared, since those of some take long to load. Default: all.
+        named: The command whose options are declared, since those of some take long to load. Default: of all.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="circulate", description="Complete, exactly accounted data out of SaaS APIs.", epilog=_EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"circulate {circulate_core.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, about, add_arguments, run in (
-        ("pull", "bring streams up to date in a folder or a bucket", pull.add_arguments, pull.run),
-        ("list", "list the streams", inspect.add_list_arguments, inspect.run_list),
-        ("check", "check the settings and lists of a source", inspect.add_check_arguments, inspect.run_check),
-        ("runs", "show earlier runs", inspect.add_runs_arguments, inspect.run_runs),
-        ("verify", "read back every object of a manifest", inspect.add_verify_arguments, inspect.run_verify),
-        ("promote", "copy a run into a place for readers", promote.add_arguments, promote.run),
-        ("state", "show state, reset it, settle pending runs", state.add_arguments, state.run),
-        ("gc", "remove objects that no manifest names", state.add_gc_arguments, state.run_gc),
-        ("local", "run Lambda functions on this machine as AWS runs them", local.add_arguments, local.run),
-        ("package", "make zips of Lambda functions and layers", package.add_arguments, package.run),
-        ("demo", "watch the main job run against a practice org", demo.add_arguments, demo.run),
-    ):
-        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+    for name, each in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=each.about, description=f"{each.about[0].upper()}{each.about[1:]}.", allow_abbrev=False
+        )
         if named in {None, name}:
-            add_arguments(command)
-        command.set_defaults(run=run)
-    about = "run an Okta-shaped server on loopback to pull from"
-    command = commands.add_parser("practice-org", help=about, description=f"{about[0].upper()}{about[1:]}.")
-    if named in {None, "practice-org"}:
-        _declare_practice_org(command)
+            module = import_module(f"circulate_core.{each.module}")
+            getattr(module, each.add_arguments)(command)
+            command.set_defaults(run=getattr(module, each.run), build_parser=build_parser)
+            command.add_argument("-q", "--quiet", action="store_true", help="write nothing but errors to stderr")
+    commands.add_parser("help", help=HELP)
+    parser.commands = commands.choices
     return parser
 
 
-def _declare_practice_org(command: argparse.ArgumentParser) -> None:
-    try:
-        from circulate_practice.server import command as practice  # noqa: PLC0415 - not part of the Lambda layer
-    except ModuleNotFoundError:
-        command.set_defaults(run=lambda _: command.error("this installation comes without the practice org"))
-        return
-    practice.add_arguments(command)
-    command.set_defaults(run=practice.run)
+def _flags_of(command: argparse.ArgumentParser | None) -> dict[str, str]:
+    """Return the flags of a command, by the names that their values have in Python."""
+    actions = [] if command is None else command._actions  # noqa: SLF001 - there is no other way to know them
+    return {each.dest: each.option_strings[-1] for each in actions if each.option_strings}
+
+
+def _by_flags(text: str, flags: dict[str, str]) -> str:
+    """Return what an error says with the flags of options in the place of their names in Python."""
+    return re.sub(r"`([a-z_0-9]+)`", lambda found: f"`{flags.get(found[1], found[1])}`", text)
 
 
 _EXIT_CODES = "exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy, 130 interrupted"

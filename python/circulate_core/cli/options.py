@@ -1,17 +1,19 @@
-"""Options that several commands share."""
+"""Options that several commands share, and flags for the options that the engine declares."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from circulate_core import _core
 from circulate_core.console import paint, say
+from circulate_core.exceptions import SettingsError
+from circulate_core.lakes import Lake
 from circulate_core.settings import Configured, configured
 
 if TYPE_CHECKING:
-    import argparse
-
-    from circulate_core._core import Settings
+    from circulate_core._core import DeclaredOption, Settings
     from circulate_core.types import S3Options, SourceDefinition
 
 
@@ -24,6 +26,85 @@ class AccountArguments(TypedDict):
     catalog: list[str]
 
 
+def add_options(parser: argparse.ArgumentParser, function: str, *, but: frozenset[str] = frozenset()) -> None:
+    """Declare a flag for each option that the engine declares for a function, in groups.
+
+    Args:
+        parser: Where to.
+        function: `pull`, `promote`, `gc` or `s3`.
+        but: Options that are left out.
+    """
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in _core.declared_options(function):
+        if option.name in but:
+            continue
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group[0].lower() + option.group[1:])
+        flag, about = f"--{option.name.replace('_', '-')}", flag_help(option)
+        if option.kind == "FLAG":
+            groups[option.group].add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=about)
+        else:
+            # What is not given is left to the engine, which has the defaults.
+            choices = option.choices or None
+            metavar = None if choices else option.kind
+            groups[option.group].add_argument(
+                flag, metavar=metavar, choices=choices, default=argparse.SUPPRESS, help=about
+            )
+
+
+def flag_help(option: DeclaredOption) -> str:
+    """Return the first sentence of what an option does, and its default."""
+    sentence = option.about.partition(". ")[0].rstrip(".")
+    if sentence[1].islower():
+        sentence = sentence[0].lower() + sentence[1:]
+    default = option.default or option.left_out
+    # `argparse` formats it.
+    return (f"{sentence} (default: {default})" if default else sentence).replace("%", "%%").replace("`", "")
+
+
+def given_options(args: argparse.Namespace, function: str) -> dict[str, Any]:
+    """Return the options of a function that were given by flags, as text.
+
+    Raises:
+        SettingsError: A value is none of its kind. All of them are named.
+    """
+    names = (option.name for option in _core.declared_options(function))
+    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    _core.check_options(function, given)
+    return given
+
+
+def add_lake_options(parser: argparse.ArgumentParser, *, to: str = "folder or bucket that was pulled to") -> None:
+    """Declare the options that say which lake is meant."""
+    parser.add_argument("--to", metavar="PLACE", help=f"{to} (default: this folder, or the one lake in it)")
+    add_state_option(parser)
+
+
+def add_state_option(parser: argparse.ArgumentParser) -> None:
+    """Declare `--state`."""
+    parser.add_argument(
+        "--state",
+        metavar="PLACE",
+        help="state file or dynamodb://table (default: .circulate/state.db in the folder; needed for a bucket)",
+    )
+
+
+def lake_of_flags(args: argparse.Namespace) -> Lake:
+    """Return the lake that `--to` and `--state` name; without them that of this folder, or the only one in it."""
+    if args.to is not None or args.state is not None:
+        return Lake(args.to if args.to is not None else ".", state=args.state, s3=s3_options(args))
+    here = Lake(".", s3=s3_options(args))
+    if Path(here.state or "").exists():
+        return here
+    found = sorted(path.parent.parent for path in Path.cwd().glob("*/.circulate/state.db"))
+    if len(found) > 1:
+        message = f"there are {len(found)} lakes in this folder"
+        raise SettingsError(message, hint=f"name one with --to: {', '.join(path.name for path in found)}")
+    if found:
+        say(paint(f"the lake is {found[0].name}", "dim"))
+    return Lake(found[0], s3=s3_options(args)) if found else here
+
+
 def add_catalog_option(parser: argparse.ArgumentParser) -> None:
     """Declare `--catalog`."""
     parser.add_argument(
@@ -33,32 +114,31 @@ def add_catalog_option(parser: argparse.ArgumentParser) -> None:
 
 def add_account_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say which account to ask, and how."""
-    parser.add_argument("--account", metavar="NAME", help="name of the account in keys (default: its host)")
-    parser.add_argument(
+    group = parser.add_argument_group("account")
+    group.add_argument("--account", metavar="NAME", help="name of the account in keys (default: its host)")
+    group.add_argument("--profile", metavar="NAME", help="profile of the source in the config file to take settings of")
+    group.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of the source; never a secret"
     )
-    parser.add_argument(
+    group.add_argument(
         "--secret", metavar="NAME", help="secret in AWS Secrets Manager that holds the settings that are not given"
     )
-    parser.add_argument(
+    group.add_argument(
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
     )
-    add_catalog_option(parser)
+    group.add_argument(
+        "--catalog", metavar="DIR", action="append", default=[], help="folder of your own definitions; may be repeated"
+    )
 
 
-def add_s3_options(parser: argparse.ArgumentParser, *, writes: bool = False) -> None:
-    """Declare the options that say how a bucket is used; they are named as in the AWS command line."""
-    if writes:
-        parser.add_argument("--sse", choices=["AES256", "aws:kms"], help="encryption in S3 (default: the bucket's)")
-        parser.add_argument("--sse-kms-key-id", metavar="KEY", help="KMS key (default: the account's own for S3)")
-    parser.add_argument("--expected-bucket-owner", metavar="ACCOUNT", help="AWS account that must own the bucket")
+def add_bucket_owner_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of buckets that are only read."""
+    add_options(parser, "s3", but=frozenset({"sse", "sse_kms_key_id"}))
 
 
 def s3_options(args: argparse.Namespace) -> S3Options:
     """Return what flags say about how a bucket is used."""
-    names = ("sse", "sse_kms_key_id", "expected_bucket_owner")
-    given = {name: value for name in names if (value := getattr(args, name, None))}
-    return cast("S3Options", given)
+    return cast("S3Options", given_options(args, "s3"))
 
 
 def account_arguments(args: argparse.Namespace, settings: Configured) -> AccountArguments:
@@ -77,4 +157,21 @@ def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Confi
     def warn(text: str) -> None:
         say(f"{paint('warning:', 'yellow')} {text}")
 
-    return configured(source, warn=warn, flags=args.set, config=args.config, secret=args.secret, account=args.account)
+    return configured(
+        source,
+        warn=warn,
+        flags=args.set,
+        config=args.config,
+        profile=args.profile,
+        secret=args.secret,
+        account=args.account,
+    )
+
+
+def positive(text: str) -> int:
+    """Return a number of 1 or more."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        message = f"expected a whole number of 1 or more, given '{text}'"
+        raise argparse.ArgumentTypeError(message)
+    return number

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 import circulate_core
-from circulate_core.cli.options import add_s3_options, s3_options
-from circulate_core.cli.pull import EXIT_CODES, INTERRUPTED, positive, read_span, stopping_on_signals
+from circulate_core.cli.exit_codes import EXIT_CODES, INTERRUPTED
+from circulate_core.cli.options import add_options, add_state_option, given_options, s3_options
+from circulate_core.cli.signals import stopping_on_signals
 from circulate_core.console import counted, paint, say, size, span
 from circulate_core.progress import TerminalProgress
 
@@ -22,24 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate promote`."""
     parser.add_argument("manifest", metavar="MANIFEST", help="the run's manifest: LAKE/_circulate/....json")
     parser.add_argument("--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for readers")
-    parser.add_argument(
-        "--state",
-        metavar="PLACE",
-        help="state that the run was pulled with (default: .circulate/state.db in the lake; needed for a bucket)",
-    )
-    parser.add_argument("--compact", action="store_true", help="put objects together in NDJSON objects of 64 to 128 MB")
-    parser.add_argument(
-        "--deadline", metavar="SPAN", type=read_span, help="start no more copies after this time, such as 10m"
-    )
-    parser.add_argument(
-        "--memory",
-        metavar="N",
-        type=positive,
-        default=64_000_000,
-        help="memory budget in bytes (default: 64000000)",
-    )
+    add_state_option(parser)
     parser.add_argument("--json", action="store_true", help="write the report to stdout as a line of JSON")
-    add_s3_options(parser, writes=True)
+    add_options(parser, "promote")
+    add_options(parser, "s3")
 
 
 class PromotionProgress(TerminalProgress):
@@ -53,19 +40,17 @@ class PromotionProgress(TerminalProgress):
 
 def run(args: argparse.Namespace) -> int:
     """Promote a run, show its progress and its summary."""
-    began = time.monotonic()
+    options, began = given_options(args, "promote"), time.monotonic()
     stop = circulate_core.Stop()
     with stopping_on_signals(stop), PromotionProgress("promote") as progress:
         promoted = circulate_core.promote(
             args.manifest,
             to=args.to,
             state=args.state,
-            compact=args.compact,
-            memory=args.memory,
-            deadline=args.deadline,
             s3=s3_options(args),
             on_progress=progress.show,
             stop=stop,
+            **options,
         )
     _show(promoted, time.monotonic() - began)
     if args.json:

@@ -2,133 +2,70 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import signal
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import circulate_core
-from circulate_core import _core, api
+from circulate_core import _core
+from circulate_core.catalogs import stream_definition, stream_names
+from circulate_core.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from circulate_core.cli.options import (
     account_arguments,
     add_account_options,
-    add_s3_options,
+    add_options,
+    add_state_option,
     gather_settings,
+    given_options,
     s3_options,
 )
-from circulate_core.cli.signals import handling
+from circulate_core.cli.signals import stopping_on_signals
+from circulate_core.cli.streams import STREAMS, matching
 from circulate_core.console import MARKS, counted, paint, say, show_error, size, span, utc
 from circulate_core.exceptions import CirculateError
+from circulate_core.lakes import Lake
 from circulate_core.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import FrameType
+    import argparse
+    from collections.abc import Sequence
 
     from circulate_core.results import Drifted, PartitionCounts, Report
     from circulate_core.settings import Configured
     from circulate_core.types import Definition
 
-EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3, "busy": 4}
-INTERRUPTED = 130
 GAPS_SHOWN = 10
 PLACES_SHOWN = 3
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
 
 
+NO_FLAGS = frozenset({"mode", "parents", "unattended", "continuation", "idempotency_key", "worker_ends"})
+"""Options of a pull that are for programs, and the mode, which is `--full`."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate pull`."""
-    parser.add_argument("streams", metavar="STREAM", nargs="+", help="what to pull, such as okta.users")
+    parser.add_argument("streams", metavar="STREAM", nargs="+", help=STREAMS)
     parser.add_argument(
         "--to", metavar="PLACE", required=True, help="folder or s3://bucket/prefix for objects and manifests"
     )
-    parser.add_argument("--full", action="store_true", help="pull everything, not only what changed since the last run")
-    parser.add_argument("--since", metavar="TIME", help="pull only from this time on; the cursor stays")
-    parser.add_argument("--until", metavar="TIME", help="pull only before this time; the cursor stays")
-    parser.add_argument("--restart", action="store_true", help="start over instead of resuming an unfinished run")
-    parser.add_argument(
-        "--deadline", metavar="SPAN", type=read_span, help="stop at a checkpoint after this time, such as 10m"
-    )
-    parser.add_argument(
-        "--format",
-        choices=["json", "ndjson", "parquet", "arrow"],
-        default="json",
-        help="format of objects: records as received in arrays (default) or lines, or tables",
-    )
-    parser.add_argument(
-        "--compression",
-        choices=["gzip", "zstd", "none"],
-        help="compression of objects (default: gzip, level 6; in tables zstd, level 3)",
-    )
-    parser.add_argument(
-        "--batch-records", metavar="N", type=positive, help="record limit of an object (default: 1000; not for tables)"
-    )
-    parser.add_argument(
-        "--batch-bytes",
-        metavar="N",
-        type=positive,
-        help="size limit of an object before compression (default: 3000000), or of a table (default: 64000000)",
-    )
-    parser.add_argument(
-        "--nested",
-        choices=["struct", "flatten", "json"],
-        default="struct",
-        help="objects and lists in tables: structs (default), a column for each member, or JSON text",
-    )
-    parser.add_argument("--raw", action="store_true", help="add a column with the records as received to tables")
-    parser.add_argument(
-        "--contract",
-        choices=["evolve", "rescue", "freeze"],
-        default="evolve",
-        help="values that have no column in tables: add columns (default), use one column for all, or fail",
-    )
-    parser.add_argument(
-        "--max-record-bytes", metavar="N", type=positive, help="size limit of a record (default: 16000000)"
-    )
-    parser.add_argument(
-        "--memory",
-        metavar="N",
-        type=positive,
-        help="memory budget in bytes (default: 64000000; for tables 128000000)",
-    )
     add_state_option(parser)
-    parser.add_argument(
-        "--max-wait", metavar="SPAN", type=read_span, help="stop instead of waiting longer than this for the API"
-    )
-    parser.add_argument(
-        "--lease",
-        metavar="SPAN",
-        type=read_span,
-        default=60.0,
-        help="lease time: how long a run stays locked if its worker dies (default: 60s)",
-    )
-    parser.add_argument(
-        "--pending",
-        metavar="SPAN",
-        type=read_span,
-        help="leave the run pending for this long, until `circulate state commit`",
-    )
+    parser.add_argument("--full", action="store_true", help="pull everything, not only what changed since the last run")
     parser.add_argument("--json", action="store_true", help="write each report to stdout as a line of JSON")
-    add_s3_options(parser, writes=True)
+    add_options(parser, "pull", but=NO_FLAGS)
+    add_options(parser, "s3")
     add_account_options(parser)
-
-
-def add_state_option(parser: argparse.ArgumentParser) -> None:
-    """Declare `--state`."""
-    parser.add_argument(
-        "--state",
-        metavar="PLACE",
-        help="state file or dynamodb://table (default: .circulate/state.db in the folder; needed for a bucket)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Pull one stream after the other, parents before their children, and return the worst exit code."""
-    definitions = parents_first([api.stream_definition(name, catalog=args.catalog) for name in args.streams])
+    options = given_options(args, "pull") | ({"mode": "full"} if args.full else {})
+    lake = Lake(args.to, state=args.state, s3=s3_options(args))
+    names = matching(args.streams, stream_names(catalog=args.catalog))
+    definitions = parents_first([stream_definition(name, catalog=args.catalog) for name in names])
     settings = [gather_settings(args, definition["source"]) for definition in definitions]
+    deadline = _core.span_seconds("deadline", options["deadline"]) if "deadline" in options else None
     began = time.monotonic()
     stop = circulate_core.Stop()
     codes: list[int] = []
@@ -136,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
     with stopping_on_signals(stop):
         for definition, configured in zip(definitions, settings, strict=True):
             name, parent = stream_name(definition), parent_name(definition)
-            left = None if args.deadline is None else args.deadline - (time.monotonic() - began)
+            left = None if deadline is None else deadline - (time.monotonic() - began)
             if stop.requested or (left is not None and left <= 0):
                 say(f"{paint('◐', 'yellow')} {paint(name, 'bold')} was not started")
                 codes.append(EXIT_CODES["partial"])
                 continue
             try:
-                report = _pull(args, name, configured, stop, deadline=left, parents=manifests.get(parent or ""))
+                given = {**options, "deadline": left, "parents": manifests.get(parent or "")}
+                report = _pull(args, name, lake=lake, settings=configured, stop=stop, options=given)
             except CirculateError as error:
                 if len(definitions) == 1:
                     raise
@@ -175,11 +113,11 @@ def parent_name(definition: Definition) -> str | None:
 def _pull(  # noqa: PLR0913 - each is a different thing, given once
     args: argparse.Namespace,
     name: str,
+    *,
+    lake: Lake,
     settings: Configured,
     stop: circulate_core.Stop,
-    *,
-    deadline: float | None,
-    parents: str | None,
+    options: dict[str, Any],
 ) -> Report:
     """Pull one stream, show its progress and its summary."""
     began = time.monotonic()
@@ -187,30 +125,11 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
         with TerminalProgress(name) as progress:
             report = circulate_core.pull(
                 name,
-                to=args.to,
+                to=lake,
                 **account_arguments(args, settings),
-                mode="full" if args.full else "incremental",
-                since=args.since,
-                until=args.until,
-                parents=parents,
-                restart=args.restart,
-                format=args.format,
-                compression=args.compression,
-                batch_records=args.batch_records,
-                batch_bytes=args.batch_bytes,
-                nested=args.nested,
-                raw=args.raw,
-                contract=args.contract,
-                max_record_bytes=args.max_record_bytes,
-                memory=args.memory,
-                state=args.state,
-                deadline=deadline,
-                max_wait=args.max_wait,
-                lease=args.lease,
-                pending=args.pending,
-                s3=s3_options(args),
                 on_progress=progress.show,
                 stop=stop,
+                **options,
             )
     except CirculateError as error:
         if error.report:
@@ -218,7 +137,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
             write_json(args, error.report)
         raise
     show_summary(report, time.monotonic() - began)
-    if args.pending and report.status == "complete":
+    if "pending" in options and report.status == "complete":
         _show_ways_to_settle(report)
     write_json(args, report)
     return report
@@ -228,24 +147,6 @@ def write_json(args: argparse.Namespace, report: Report) -> None:
     """Write the report to stdout, if `--json` is given."""
     if args.json:
         print(json.dumps(report.to_dict()))
-
-
-@contextmanager
-def stopping_on_signals(stop: circulate_core.Stop) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP stop the pull at a checkpoint; a second one ends it at once."""
-
-    def request_stop(_number: int, _frame: FrameType | None) -> None:
-        if stop.requested:
-            raise KeyboardInterrupt
-        stop.request()
-        # A write to stderr that the signal has interrupted keeps others out, and a terminal that hung up takes none.
-        with suppress(RuntimeError, OSError):
-            say("stopping at a checkpoint; once more to stop at once")
-
-    # `nohup` has it ignored.
-    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-    with handling(request_stop, signal.SIGINT, signal.SIGTERM, *hung_up):
-        yield
 
 
 def show_summary(report: Report, seconds: float) -> None:
@@ -352,25 +253,3 @@ def _show_holder(report: Report) -> None:
 
 def _show_ways_to_settle(report: Report) -> None:
     say(f"  settle it: `circulate state commit {report.run_id}`, or `abandon` instead of `commit`")
-
-
-def read_span(text: str) -> float:
-    """Return the seconds of a length of time such as `10m`."""
-    try:
-        return _core.span_seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def positive(text: str) -> int:
-    """Return a number of 1 or more."""
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        message = f"`{text}` is not a number of 1 or more"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
-def lake_state(args: argparse.Namespace) -> str:
-    """Return the state that `--to` and `--state` name."""
-    return api.state_of_lake(api.place(args.to or "."), args.state)

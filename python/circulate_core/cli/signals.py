@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from circulate_core.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from circulate_core import Stop
 
 
 @contextmanager
@@ -22,3 +26,21 @@ def handling(handler: Callable[[int, FrameType | None], object], *numbers: signa
     finally:
         for number, handled_before in earlier.items():
             signal.signal(number, handled_before)
+
+
+@contextmanager
+def stopping_on_signals(stop: Stop) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP stop the pull at a checkpoint; a second one ends it at once."""
+
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.request()
+        # A write to stderr that the signal has interrupted keeps others out, and a terminal that hung up takes none.
+        with suppress(RuntimeError, OSError):
+            say("stopping at a checkpoint; once more to stop at once")
+
+    # `nohup` has it ignored.
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    with handling(request_stop, signal.SIGINT, signal.SIGTERM, *hung_up):
+        yield

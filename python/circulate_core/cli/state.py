@@ -1,4 +1,4 @@
-"""`circulate state` and `circulate gc`: manual work on runs, cursors and leftovers."""
+"""`circulate state`: manual work on runs and cursors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 import circulate_core
-from circulate_core import _core, api
-from circulate_core.cli.options import add_s3_options, s3_options
-from circulate_core.cli.pull import add_state_option, lake_state, read_span
-from circulate_core.console import counted, paint, say, size, utc
+from circulate_core import _core
+from circulate_core.cli.options import add_lake_options, lake_of_flags
+from circulate_core.cli.streams import STREAMS, matching
+from circulate_core.console import counted, paint, say, utc
 from circulate_core.exceptions import SettingsError
+from circulate_core.lakes import state_of
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init = commands.add_parser("init", help="create the state: a file, or a DynamoDB table")
     init.set_defaults(state_command=_init)
     reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
-    reset.add_argument("stream", metavar="STREAM", help="stream, such as okta.users")
+    reset.add_argument("streams", metavar="STREAM", nargs="+", help=STREAMS)
     reset.add_argument("--account", metavar="NAME", help="account, if there are several")
     _add_force(reset)
     reset.set_defaults(state_command=_reset)
@@ -42,17 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             _add_force(decide)
         decide.set_defaults(state_command=_decide, commit=name == "commit", force=False)
     for command in commands.choices.values():
-        _add_place(command)
+        add_lake_options(command)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of them."""
-    return int(args.state_command(args, lake_state(args)))
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", metavar="PLACE", help="folder or bucket that was pulled to (default: this folder)")
-    add_state_option(parser)
+    return int(args.state_command(args, state_of(lake_of_flags(args))))
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +66,7 @@ def _init(_args: argparse.Namespace, path: str) -> int:
 
 
 def _show(args: argparse.Namespace, path: str) -> int:
-    streams = api.state(path)
+    streams = circulate_core.state(path)
     if args.json:
         print(json.dumps([stream.to_dict() for stream in streams]))
         return 0
@@ -114,7 +110,7 @@ def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
 
 
 def _moved(args: argparse.Namespace, path: str) -> int:
-    of_source = [s.account for s in api.state(path) if s.stream.partition(".")[0] == args.source]
+    of_source = [s.account for s in circulate_core.state(path) if s.stream.partition(".")[0] == args.source]
     account = _account(args, args.source, sorted(set(of_source)))
     before = _core.state_moved(path, args.source, account)
     say(f"{paint('✓', 'green')} {account} may be at another address than {before or 'before'}")
@@ -123,53 +119,25 @@ def _moved(args: argparse.Namespace, path: str) -> int:
 
 
 def _reset(args: argparse.Namespace, path: str) -> int:
-    account = _account(args, args.stream, [s.account for s in api.state(path) if s.stream == args.stream])
-    source, _, endpoint = args.stream.partition(".")
-    _core.state_reset(path, f"{source}#{account}#{endpoint}", args.force)
-    say(f"{paint('✓', 'green')} {args.stream} of {account} is reset: the next pull takes everything")
+    known = circulate_core.state(path)
+    streams = matching(args.streams, sorted({each.stream for each in known}))
+    # All are looked up before the first is reset.
+    accounts = [_account(args, name, [each.account for each in known if each.stream == name]) for name in streams]
+    for stream, account in zip(streams, accounts, strict=True):
+        source, _, endpoint = stream.partition(".")
+        _core.state_reset(path, f"{source}#{account}#{endpoint}", args.force)
+        say(f"{paint('✓', 'green')} {stream} of {account} is reset: the next pull takes everything")
     return 0
 
 
 def _decide(args: argparse.Namespace, path: str) -> int:
     found = [run for run in circulate_core.runs(path, limit=1_000_000) if run.run_id == args.run_id]
     if not found:
-        message = f"this state knows no run `{args.run_id}`"
+        message = f"this state has no run `{args.run_id}`"
         raise SettingsError(message, hint="`circulate runs --json` shows them")
     source, _, endpoint = found[0].stream.partition(".")
     _core.state_decide(path, f"{source}#{found[0].account}#{endpoint}", args.run_id, args.commit, args.force)
     say(f"{paint('✓', 'green')} run {args.run_id} is {'committed' if args.commit else 'abandoned'}")
     if args.commit:
         say("  if it was waiting for a target, readers get it by `circulate promote`")
-    return 0
-
-
-def add_gc_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `circulate gc`."""
-    _add_place(parser)
-    parser.add_argument(
-        "--older-than",
-        metavar="SPAN",
-        type=read_span,
-        default=7 * 86_400.0,
-        help="minimum age of removed objects (default: 7d)",
-    )
-    add_s3_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
-    parser.add_argument("--json", action="store_true", help="write what was found as JSON")
-
-
-def run_gc(args: argparse.Namespace) -> int:
-    """Remove what no manifest names."""
-    collected = circulate_core.gc(
-        args.to or ".", older_than=args.older_than, dry_run=args.dry_run, state=args.state, s3=s3_options(args)
-    )
-    if args.json:
-        print(json.dumps(collected.to_dict()))
-    for key in collected.removed_keys:
-        say(paint(f"  {key}", "dim"))
-    verb = "would be removed" if args.dry_run else "removed"
-    say(
-        f"{paint('✓', 'green')} {counted(collected.removed, 'object')} {verb} ({size(collected.removed_bytes)}),"
-        f" {collected.kept:,} kept, {collected.young:,} too young"
-    )
     return 0

@@ -1,0 +1,126 @@
+"""`circulate check`: are settings, credentials and lists of a source right?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import circulate_core
+from circulate_core import _core
+from circulate_core.catalogs import source_definition, stream_names
+from circulate_core.cli import lambdas
+from circulate_core.cli.exit_codes import EXIT_CODES
+from circulate_core.cli.local import LAMBDAS
+from circulate_core.cli.options import account_arguments, add_account_options, gather_settings
+from circulate_core.cli.streams import matching
+from circulate_core.console import counted, paint, say, span, utc
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from circulate_core.results import Checked
+    from circulate_core.settings import Configured
+    from circulate_core.types import Catalog, SourceDefinition
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate check`."""
+    parser.add_argument(
+        "names",
+        metavar="SOURCE|STREAM",
+        nargs="+",
+        help="what to check: a source (okta), or streams of it (okta.users, 'okta.*'); `lambdas` checks Lambda"
+        " functions instead",
+    )
+    parser.add_argument(
+        "--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"where functions are (default: {LAMBDAS})"
+    )
+    add_account_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the settings of a source, and ask it whether they are right; or check functions."""
+    if args.names == ["lambdas"]:
+        return lambdas.check(args)
+    name, streams = _source_and_streams(args.names, args.catalog)
+    source = source_definition(name, catalog=args.catalog)
+    settings = gather_settings(args, source)
+    _say_settings(source, settings)
+    checked = circulate_core.check(name, streams=streams, **account_arguments(args, settings))
+    _say_checked(checked)
+    if streams or checked.oauth:
+        _say_scopes(checked, source)
+    if not _say_lists(checked):
+        say(f"{paint('✗', 'red')} some of these lists would not be read to their end: correct their definitions first")
+        return EXIT_CODES["partial"]
+    pulled = " ".join(streams) or f"{name}.<stream>"
+    say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
+    return 0
+
+
+def _source_and_streams(names: Sequence[str], catalog: Catalog) -> tuple[str, list[str]]:
+    sources = {name.partition(".")[0]: None for name in names}
+    if len(sources) > 1:
+        message = f"one source at a time: these are {' and '.join(sources)}"
+        raise SettingsError(message)
+    source = next(iter(sources))
+    # A source alone is checked without its streams, which may need rights that nobody wants to give.
+    return source, [] if names == [source] else matching(names, stream_names(catalog=catalog))
+
+
+def _say_settings(source: SourceDefinition, settings: Configured) -> None:
+    say(paint(source["title"], "bold"))
+    for name, setting in source["settings"].items():
+        if origin := settings.origins.get(name):
+            _say_fact(name, f"{'set' if setting['secret'] else _public(settings.public[name])}, {origin}")
+    if settings.secret:
+        _say_fact("the rest", f"in the secret {settings.secret}, {settings.origins['secret']}")
+
+
+def _public(value: str) -> str:
+    """Return a value as it may be shown: an address without what somebody wrote before an `@` in it."""
+    return _core.shown(re.sub(r"//[^/?#]*@", "//***@", value), limit=200)
+
+
+def _say_fact(name: str, fact: str) -> None:
+    say(f"  {name:<13} {fact}")
+
+
+def _say_scopes(checked: Checked, source: SourceDefinition) -> None:
+    granted = f"granted by {source['title']}" if checked.oauth else "what an OAuth app would need"
+    if scopes := checked.scopes:
+        _say_fact("scopes", f"{' '.join(scopes)} ({granted})")
+
+
+def _say_lists(checked: Checked) -> bool:
+    """Show what the first pages hold; return whether no list would end early."""
+    for checked_list in checked.lists:
+        name, records = checked_list.stream.partition(".")[2], checked_list.records
+        if records is None:
+            _say_fact(name, "has no parent to ask for its records")
+            continue
+        page = f"{counted(records, 'record')} on the first page"
+        if why := checked_list.contradicted:
+            _say_fact(name, paint(f"{page}, and the list goes on: {why}", "yellow"))
+        elif end := checked_list.end:
+            _say_fact(name, f"{page}, which is the last ({end})")
+        else:
+            _say_fact(name, f"{page}, which leads to a next one")
+    return not any(checked_list.contradicted for checked_list in checked.lists)
+
+
+def _say_checked(checked: Checked) -> None:
+    how = "signed in to" if checked.oauth and not checked.requested else "reached"
+    _say_fact(how, f"{checked.account} in {span(checked.seconds)}")
+    if quota := checked.quota:
+        left_to_others = (checked.headroom or 0) * 100
+        _say_fact(
+            "quota",
+            f"{quota.remaining:,} of {quota.limit:,} requests left in this window;"
+            f" pulls leave {left_to_others:.0f} % to others",
+        )
+    if date := checked.server_date:
+        _say_fact("its clock", utc(date))

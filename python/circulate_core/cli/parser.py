@@ -1,0 +1,90 @@
+"""Reading the command line: what is wrong with it is said first and in a line, with what was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+from circulate_core.console import show_mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+USAGE = 2
+_INVALID_CHOICE = re.compile(r"argument (?P<name>.+?): invalid choice: '(?P<given>.*)' \(choose from")
+_OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments that shows usage only when it is asked to.
+
+    Attributes:
+        commands: The parsers of its commands, by name.
+    """
+
+    commands: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        raise SystemExit(refuse(*self._in_our_words(message), self.prog))
+
+    def _in_our_words(self, message: str) -> tuple[str, str | None]:
+        """Return what `argparse` has to say as we say it, and what was probably meant."""
+        if missing := message.partition("the following arguments are required: ")[2]:
+            return f"missing: {', '.join(self._named(name) for name in missing.split(', '))}", None
+        if found := _INVALID_CHOICE.match(message):
+            choices = list(self._choices(found["name"]))
+            meant = nearest(found["given"], choices)
+            # Commands are an action like any other.
+            what = "there is no command" if found["name"] == "COMMAND" else f"invalid `{found['name']}`:"
+            rest = "" if found["name"] == "COMMAND" else f"; it is one of {', '.join(choices)}"
+            return f"{what} `{found['given']}`{rest}", f"did you mean `{meant}`?" if meant else None
+        if found := _OF_ARGUMENT.match(message):
+            return f"invalid `{found['name']}`: {found['what']}", None
+        return message, None
+
+    def _named(self, name: str) -> str:
+        """Return an argument with the name of its value: `--to PLACE`."""
+        action = next((each for each in self._actions if name in each.option_strings), None)
+        return f"`{name} {action.metavar}`" if action and isinstance(action.metavar, str) else f"`{name}`"
+
+    def _choices(self, name: str) -> Iterable[str]:
+        for action in self._actions:
+            if name in {"/".join(action.option_strings), action.metavar, action.dest}:
+                return [str(each) for each in action.choices or ()]
+        return ()
+
+
+def refuse(message: str, hint: str | None, program: str) -> int:
+    """Say what is wrong with the arguments, and return the exit code of that."""
+    show_mistake(message, hint or f"`{program} --help` shows how it is used")
+    return USAGE
+
+
+def unknown_flags(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each flag that a parser and its commands do not know, with the one that was probably meant."""
+    known = set(_flags(parser))
+    for argument in arguments:
+        if argument == "--":
+            return
+        flag = argument.partition("=")[0]
+        # A number below zero is no flag.
+        if re.match(r"-{1,2}[^\d.\W]", flag) and flag not in known:
+            yield flag, nearest(flag, known)
+
+
+def _flags(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:  # noqa: SLF001 - there is no other way to know them
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for command in action.choices.values():
+                yield from _flags(command)
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is closest to what was given, if it is close enough to be meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+    return next(iter(get_close_matches(given, list(known), 1)), None)

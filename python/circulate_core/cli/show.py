@@ -1,0 +1,88 @@
+"""`circulate show`: what a source or a stream is, by its definition."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from circulate_core.catalogs import source_definition, stream_definition, stream_names
+from circulate_core.cli.options import add_catalog_option
+from circulate_core.cli.streams import is_meant, matching
+from circulate_core.console import paint, table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from circulate_core.types import Definition, SourceDefinition
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate show`."""
+    parser.add_argument("name", metavar="SOURCE|STREAM", help="a source, such as okta, or a stream, such as okta.users")
+    parser.add_argument("--json", action="store_true", help="write the definition as JSON")
+    add_catalog_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what a definition says."""
+    if "." in args.name:
+        for name in matching([args.name], stream_names(catalog=args.catalog)):
+            definition = stream_definition(name, catalog=args.catalog)
+            print(json.dumps(definition) if args.json else "\n".join(_stream(name, definition)))
+        return 0
+    source = source_definition(args.name, catalog=args.catalog)
+    streams = [name for name in stream_names(catalog=args.catalog) if is_meant(args.name, name)]
+    print(json.dumps(source) if args.json else "\n".join(_source(source, streams)))
+    return 0
+
+
+def _source(source: SourceDefinition, streams: list[str]) -> Iterator[str]:
+    yield f"{paint(source['title'], 'bold')} ({source['source']})"
+    yield from _facts({"docs": source.get("docs"), "address": source.get("base_url")})
+    ways = [way if isinstance(way, str) else next(iter(way)) for way in source["auth"]]
+    yield from _facts({"signs in by": " or ".join(way.replace("_", " ") for way in ways)})
+    if (headroom := source.get("rate_limit", {}).get("headroom")) is not None:
+        yield from _facts({"leaves": f"{headroom * 100:.0f} % of the quota to others"})
+    yield ""
+    rows = [["SETTING", "VARIABLE", "", "WHAT"]]
+    for name, setting in source["settings"].items():
+        kind = "secret" if setting["secret"] else setting.get("default", "")
+        rows.append([name, setting["env"], kind, setting["about"]])
+    yield table(rows)
+    yield ""
+    yield f"{len(streams)} streams: {', '.join(name.partition('.')[2] for name in streams)}"
+
+
+def _stream(name: str, definition: Definition) -> Iterator[str]:
+    endpoint: dict[str, Any] = {**definition["endpoint"]}
+    listed: dict[str, Any] = endpoint["list"]
+    parent: dict[str, Any] = listed.get("parent") or {}
+    incremental: dict[str, Any] = (parent or listed).get("incremental") or {}
+    key = listed.get("primary_key")
+    yield f"{paint(name, 'bold')}: {endpoint['about']}"
+    yield from _facts(
+        {
+            "docs": endpoint.get("docs"),
+            "request": listed["path"],
+            "records": listed.get("records"),
+            "key": key if isinstance(key, str) or key is None else ", ".join(key),
+            "pages by": _named(listed.get("paginator")),
+            "asked for": f"each record of {parent['endpoint']}" if parent else None,
+            "changes by": incremental.get("cursor") or ("its parent's changes" if incremental else "full pulls only"),
+            "scopes": " ".join(endpoint.get("scopes") or ()),
+        }
+    )
+    if columns := endpoint.get("columns"):
+        yield ""
+        yield table([["COLUMN", "TYPE"], *([name, json.dumps(kind).strip('"')] for name, kind in columns.items())])
+
+
+def _named(paginator: object) -> str | None:
+    return next(iter(paginator)).replace("_", " ") if isinstance(paginator, dict) else str(paginator or "") or None
+
+
+def _facts(facts: dict[str, str | None]) -> Iterator[str]:
+    for name, fact in facts.items():
+        if fact:
+            yield f"  {name:<12} {fact}"

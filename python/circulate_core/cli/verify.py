@@ -1,0 +1,84 @@
+"""`circulate verify`: read back what manifests name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import circulate_core
+from circulate_core.cli.exit_codes import FAILED
+from circulate_core.cli.options import add_bucket_owner_option, add_state_option, lake_of_flags, s3_options
+from circulate_core.console import counted, paint, say, size
+from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from circulate_core.lakes import Lake
+    from circulate_core.results import Verified
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate verify`."""
+    parser.add_argument(
+        "what",
+        metavar="MANIFEST|LAKE",
+        nargs="?",
+        help="a manifest's index (LAKE/_circulate/....json), or a lake: then the last complete run of each of its"
+        " streams (default: the lake of this folder)",
+    )
+    add_state_option(parser)
+    add_bucket_owner_option(parser)
+    parser.add_argument("--json", action="store_true", help="write what was found as JSON, a line a manifest")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read back everything that manifests name."""
+    results = [_verify(args, manifest, state) for manifest, state in _manifests(args)]
+    return FAILED if any(verified.problems for verified in results) else 0
+
+
+def _manifests(args: argparse.Namespace) -> Iterator[tuple[str, str | None]]:
+    """Yield the manifests that are meant, and the state that must agree."""
+    if args.what is not None and args.what.endswith(".json"):
+        yield args.what, args.state
+        return
+    # Somebody may have copied the folder of manifests, or a part of it.
+    args.to = None if args.what is None else args.what.partition("/_circulate")[0]
+    lake = lake_of_flags(args)
+    named = [_manifest_of(lake, stream) for stream in circulate_core.state(lake) if stream.last_complete]
+    found = [manifest for manifest in named if manifest]
+    if not found:
+        message = f"no complete run was pulled to {lake.location}, by the state {lake.state}"
+        raise SettingsError(message, hint="name a manifest: a pull shows it when it is done")
+    for manifest in found:
+        yield manifest, lake.state
+
+
+def _manifest_of(lake: Lake, stream: circulate_core.StreamState) -> str | None:
+    run = stream.last_complete
+    if run is None or run.manifest is None:
+        return None
+    # A lake that was moved has its runs where it is now.
+    if Path(lake.location, run.manifest).exists():
+        return f"{lake.location}/{run.manifest}"
+    return f"{run.destination}/{run.manifest}"
+
+
+def _verify(args: argparse.Namespace, manifest: str, state: str | None) -> Verified:
+    verified = circulate_core.verify(manifest, state=state, s3=s3_options(args))
+    if args.json:
+        print(json.dumps(verified.to_dict()))
+    what = f"{verified.stream} of {verified.account}, run {verified.run_id}"
+    for problem in verified.problems:
+        say(f"{paint('✗', 'red')} {problem}")
+    if verified.problems:
+        say(f"{paint('✗', 'red')} {what}: {counted(len(verified.problems), 'problem')}")
+        return verified
+    say(
+        f"{paint('✓', 'green')} {what}: {counted(verified.objects, 'object')} read back, digests and counts right,"
+        f" {counted(verified.records, 'record')}, {size(verified.bytes)}"
+    )
+    return verified
