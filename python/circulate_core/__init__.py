@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from circulate_core.pulling import pull, pull_async
     from circulate_core.reading import Batch, Source, Stream, source
     from circulate_core.results import (
+        Attempt,
         Checked,
         CheckedList,
         Collected,
@@ -79,6 +80,7 @@ __version__ = VERSION
 
 __all__ = [
     "ApiError",
+    "Attempt",
     "AuthError",
     "Batch",
     "BusyError",

@@ -180,6 +180,25 @@ class Holder(AsPair, Result):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Attempt(Totals):
+    """What one attempt at a run did, up to its last checkpoint; earlier attempts are not included.
+
+    Attributes:
+        requests: Requests sent, retries included.
+        retries: Retries.
+        throttled: 429 responses.
+        seconds_waited: Seconds spent waiting for the quota or before a retry.
+        bytes_received: Bytes of pages, after decompression.
+    """
+
+    requests: int
+    retries: int
+    throttled: int
+    seconds_waited: float
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Report(Totals):
     """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included.
 
@@ -215,6 +234,7 @@ class Report(Totals):
         warnings: Warnings about what was read, in sentences.
         behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
         drift: What had no place in the columns of tables, or came to be one; None if objects are not tables.
+        attempt: What this attempt did of a resumed run; None if it did all of it, or in a report of an older version.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
@@ -247,6 +267,7 @@ class Report(Totals):
     warnings: tuple[str, ...] = ()
     behind: int | None = None
     drift: Drifted | None = None
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)

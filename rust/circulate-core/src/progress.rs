@@ -71,6 +71,17 @@ impl Traffic {
             bytes_received: self.bytes_received + other.bytes_received,
         }
     }
+
+    /// What was added since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(earlier.requests),
+            retries: self.retries.saturating_sub(earlier.retries),
+            throttled: self.throttled.saturating_sub(earlier.throttled),
+            seconds_waited: (self.seconds_waited - earlier.seconds_waited).max(0.0),
+            bytes_received: self.bytes_received.saturating_sub(earlier.bytes_received),
+        }
+    }
 }
 
 /// A reading of [`Progress`].

@@ -212,6 +212,17 @@ impl Totals {
         self.bytes += object.bytes;
         self.body_bytes += object.body_bytes;
     }
+
+    /// What was added since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            pages: self.pages.saturating_sub(earlier.pages),
+            records: self.records.saturating_sub(earlier.records),
+            objects: self.objects.saturating_sub(earlier.objects),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            body_bytes: self.body_bytes.saturating_sub(earlier.body_bytes),
+        }
+    }
 }
 
 /// The whole run in one small file.

@@ -50,7 +50,7 @@ pub(crate) use first_page::first_page;
 use learning::Learning;
 pub use pull::{Pull, PullOptions};
 use renewal::Renewal;
-pub use report::{Drifted, Outcome, Report, Verdict};
+pub use report::{AttemptTotals, Drifted, Outcome, Report, Verdict};
 
 /// How an attempt ended without an error.
 enum Ended {
@@ -138,7 +138,7 @@ impl Pull {
             Ok(attempt) => attempt.run().await,
             Err(error) => Attempted { position: held.position.clone(), end: Err(error) },
         };
-        report.worked(&position);
+        report.worked(&held.position, &position);
         let ended = match end {
             Ok(AttemptEnd::OfTheList) => {
                 self.publish(&held, &position).await.map(|index| Ended::Published(Box::new(index)))

@@ -55,6 +55,8 @@ pub struct Report {
     /// What HTTP cost over the whole run.
     #[serde(flatten)]
     pub traffic: Traffic,
+    /// What this attempt did, of a run that was begun by an earlier one; else this attempt did all of it.
+    pub attempt: Option<AttemptTotals>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
     /// What the API said to an account that lacks the feature.
@@ -83,6 +85,17 @@ pub struct Report {
     pub stopped_by: Option<String>,
     /// Who holds a busy stream (nobody, if a run is pending), and until when unless the lease is renewed.
     pub held_by: Option<(Option<String>, Timestamp)>,
+}
+
+/// What one attempt at a run did, up to its last checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AttemptTotals {
+    /// What it read and wrote.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// What HTTP cost.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
 /// What drifted, in short; the manifest has all of it.
@@ -130,6 +143,7 @@ impl Report {
             manifest: None,
             totals: Totals::default(),
             traffic: Traffic::default(),
+            attempt: None,
             repeats: 0,
             unavailable: None,
             partitions: None,
@@ -159,6 +173,7 @@ impl Report {
     pub(super) fn done_before(&mut self, run: &RunItem, index: &Index, key: String) {
         self.run_id = Some(run.run_id.clone());
         self.resumed = true;
+        self.attempt = Some(AttemptTotals::default());
         (self.mode, self.window) = (run.mode, run.window.clone());
         self.totals = index.totals.clone();
         self.traffic = run.ledger.traffic.clone();
@@ -177,7 +192,12 @@ impl Report {
         (self.mode, self.window) = (held.run.mode, held.run.window.clone());
     }
 
-    pub(super) fn worked(&mut self, position: &Position) {
+    /// An attempt that began at `before` came to `position`.
+    pub(super) fn worked(&mut self, before: &Position, position: &Position) {
+        self.attempt = self.resumed.then(|| AttemptTotals {
+            totals: position.totals.since(&before.totals),
+            traffic: position.traffic.since(&before.traffic),
+        });
         self.totals = position.totals.clone();
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
@@ -208,6 +228,9 @@ impl Report {
     /// An error ended it that leaves nothing of what was read.
     pub(super) fn condemned(&mut self) {
         self.totals = Totals::default();
+        if let Some(attempt) = &mut self.attempt {
+            attempt.totals = Totals::default();
+        }
         self.ends = Ends::default();
         self.partitions = None;
     }
