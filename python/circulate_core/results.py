@@ -297,18 +297,39 @@ class Wait(AsPair, Result):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Completion(Result):
+    """How much of a run is done: n of N. Earlier attempts at the run are included.
+
+    Attributes:
+        unit: What is counted, in the plural: the parents of a child stream by the name of their stream, such as
+            `groups`; `partitions`, `windows`, `records`, `objects`; `seconds` of a period that is read in order.
+        done: How many are done.
+        total: How many there are; None while they are being listed.
+        estimated: Whether the total is an estimate: the API declares it, or the last run that took everything had so
+            many. It is given up once more is done.
+    """
+
+    unit: str
+    done: int
+    total: int | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Snapshot(Traffic):
     """Progress of the current attempt at a pull or promotion.
 
     Attributes:
         run_id: The run, once it is open.
         pages: Pages read.
-        records: Records read, or copied.
+        records: Records of the stream that were read, or copied.
         objects: Objects written.
         bytes_stored: Their size as stored.
         quota: The quota as last reported.
         waiting: What the pull waits for.
         notes: Messages for people since the last snapshot.
+        parents: Parents listed, of a child stream.
+        completion: How much of the run is done; None if nobody knows how much there is.
     """
 
     run_id: str | None
@@ -319,6 +340,8 @@ class Snapshot(Traffic):
     quota: Quota | None
     waiting: Wait | None
     notes: tuple[str, ...]
+    parents: int = 0
+    completion: Completion | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)

@@ -20,6 +20,8 @@ pub struct Progress {
     received: AtomicU64,
     pages: AtomicU64,
     records: AtomicU64,
+    parents: AtomicU64,
+    done: AtomicU64,
     objects: AtomicU64,
     stored: AtomicU64,
     live: Mutex<Live>,
@@ -28,6 +30,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Live {
     run_id: Option<String>,
+    /// What is done is counted beside it.
+    completion: Option<Completion>,
     wait: Option<(String, Instant)>,
     /// How many requests wait, and since when at least one does.
     waiting: usize,
@@ -43,6 +47,26 @@ pub struct Quota {
     pub remaining: u64,
     /// Requests allowed in the window.
     pub limit: u64,
+}
+
+/// How much of a run is done, earlier attempts included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Completion {
+    /// What is counted, in the plural, such as `groups` or `records`; a period that is read in order counts in `seconds`.
+    pub unit: String,
+    /// How many are done.
+    pub done: u64,
+    /// How many there are; `None` while they are being listed.
+    pub total: Option<u64>,
+    /// The total was not counted: the API declares it, or an earlier run had as many.
+    pub estimated: bool,
+}
+
+impl Completion {
+    /// An estimate that has been overtaken is none.
+    fn is_plausible(&self) -> bool {
+        !self.estimated || self.total.is_none_or(|total| self.done <= total)
+    }
 }
 
 /// What HTTP cost: part of reports and of the ledger.
@@ -91,8 +115,12 @@ pub struct Snapshot {
     pub run_id: Option<String>,
     /// Pages read in this attempt.
     pub pages: u64,
-    /// Records read in this attempt.
+    /// Records of the stream read in this attempt.
     pub records: u64,
+    /// Parents listed in this attempt, of a child stream.
+    pub parents: u64,
+    /// How much of the run is done, where that is known.
+    pub completion: Option<Completion>,
     /// Objects written in this attempt.
     pub objects: u64,
     /// Bytes of these objects as stored.
@@ -134,6 +162,30 @@ impl Progress {
         self.pages.fetch_add(1, Ordering::Relaxed);
         self.received.fetch_add(bytes, Ordering::Relaxed);
         self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// A page of so many bytes was taken in that lists parents of a child stream.
+    pub fn count_page_of_parents(&self, bytes: u64, parents: u64) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.count_parents(parents);
+    }
+
+    /// So many parents of a child stream were listed.
+    pub fn count_parents(&self, parents: u64) {
+        self.parents.fetch_add(parents, Ordering::Relaxed);
+    }
+
+    /// What the run is measured by from here on; `None` if nobody knows how much there is.
+    pub fn set_completion(&self, completion: Option<Completion>) {
+        let mut live = self.live();
+        self.done.store(completion.as_ref().map_or(0, |completion| completion.done), Ordering::Relaxed);
+        live.completion = completion;
+    }
+
+    /// So many more are done of what the run is measured by.
+    pub fn count_done(&self, done: u64) {
+        self.done.fetch_add(done, Ordering::Relaxed);
     }
 
     /// An object of so many stored bytes was written.
@@ -187,6 +239,7 @@ impl Progress {
 
     /// A run was opened or taken up.
     pub fn set_run(&self, run_id: &str) {
+        self.set_completion(None);
         self.live().run_id = Some(run_id.to_owned());
     }
 
@@ -194,11 +247,15 @@ impl Progress {
     pub fn snapshot(&self) -> Snapshot {
         let traffic = self.traffic();
         let mut live = self.live();
+        let done = self.done.load(Ordering::Relaxed);
+        let completion = live.completion.clone().map(|completion| Completion { done, ..completion });
         let left = |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64();
         Snapshot {
             run_id: live.run_id.clone(),
             pages: self.pages.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
+            parents: self.parents.load(Ordering::Relaxed),
+            completion: completion.filter(Completion::is_plausible),
             objects: self.objects.load(Ordering::Relaxed),
             bytes_stored: self.stored.load(Ordering::Relaxed),
             traffic,
@@ -247,5 +304,32 @@ mod tests {
         wait().await;
         assert!((progress.traffic().seconds_waited - 6.0).abs() < 0.1);
         assert_eq!(progress.snapshot().waiting, None);
+    }
+
+    fn records(done: u64, total: u64, estimated: bool) -> Completion {
+        Completion { unit: "records".to_owned(), done, total: Some(total), estimated }
+    }
+
+    #[test]
+    fn an_estimated_total_is_given_up_once_more_is_done() {
+        let progress = Progress::default();
+        progress.set_completion(Some(records(2, 5, true)));
+        progress.count_done(3);
+        assert_eq!(progress.snapshot().completion, Some(records(5, 5, true)));
+        progress.count_done(1);
+        assert_eq!(progress.snapshot().completion, None);
+        progress.set_completion(Some(records(6, 5, false)));
+        assert_eq!(progress.snapshot().completion, Some(records(6, 5, false)), "what was counted stands");
+        progress.set_run("another");
+        assert_eq!(progress.snapshot().completion, None);
+    }
+
+    #[test]
+    fn parents_are_no_records() {
+        let progress = Progress::default();
+        progress.count_page_of_parents(10, 3);
+        progress.count_page(20, 5);
+        let Snapshot { pages, records, parents, traffic, .. } = progress.snapshot();
+        assert_eq!((pages, records, parents, traffic.bytes_received), (2, 5, 3, 30));
     }
 }

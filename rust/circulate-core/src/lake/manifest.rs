@@ -144,6 +144,11 @@ impl PartitionCounts {
             PartitionOutcome::Contradicted => &mut self.contradicted,
         } += 1;
     }
+
+    /// How many were done with, whatever came of them.
+    pub fn total(&self) -> u64 {
+        self.complete + self.gone + self.refused + self.unavailable + self.contradicted
+    }
 }
 
 /// Partitions that are to be pulled, as they were listed when the run began.

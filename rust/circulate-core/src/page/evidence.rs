@@ -70,6 +70,16 @@ pub(crate) fn goes_on(page: &LastPage<'_>) -> Option<Evidence> {
         .or_else(|| more_than_read(page, &members))
 }
 
+/// How many records a page says its list has, if that is more than the page holds. Of a request with a filter nobody knows
+/// what the number counts.
+pub(crate) fn declared_total(page: &LastPage<'_>) -> Option<u64> {
+    let in_headers = members_of(page.headers);
+    let members: Vec<_> =
+        page.envelope.iter().chain(&in_headers).filter(|member| !page.ignores(&member.path)).collect();
+    let mut counts = counts_above(page, &members).filter(|count| count.kind == Counted::Records);
+    counts.next().filter(|_| !page.filtered).map(|count| count.number)
+}
+
 impl LastPage<'_> {
     /// Whether the definition says that what stands at `path` is not a sign of a next page; a header's path is its name.
     fn ignores(&self, path: &[String]) -> bool {
@@ -284,33 +294,46 @@ fn more_than_read(page: &LastPage<'_>, members: &[&EnvelopeMember]) -> Option<Ev
     if page.filtered || page.stream.total.as_ref().is_some_and(|total| !total.exact) {
         return None;
     }
+    counts_above(page, members).next().map(|count| count.evidence)
+}
+
+/// A number of records or pages that a page says its list has.
+struct CountAbove {
+    kind: Counted,
+    number: u64,
+    evidence: Evidence,
+}
+
+/// The numbers, beside the records or in a header, above what was read.
+fn counts_above<'p>(
+    page: &'p LastPage<'p>,
+    members: &'p [&'p EnvelopeMember],
+) -> impl Iterator<Item = CountAbove> + 'p {
     let read = page.records as u64;
-    let above = |name: &str, count: u64| {
+    let above = move |name: &str, count: u64| {
         let words = words(name);
         // A plain `count` may repeat how many were requested.
         let repeats = words == ["count"] && page.requested.is_some_and(|size| count == size as u64);
-        match counted(&words) {
-            Some(Counted::Records) => count > read && !repeats,
-            Some(Counted::Pages) => count > 1 && read > 0,
-            None => false,
-        }
-    };
-    let of_member = members.iter().find(|member| {
-        let count = member.value.as_count().filter(|_| page.is_beside_records(member));
-        count.is_some_and(|count| above(member.name_of_count(), count))
-    });
-    let of_header = || {
-        page.headers.iter().find_map(|(name, value)| {
-            let text = value.to_str().ok()?.trim();
-            let (named, count) = match name.as_str() {
-                "content-range" => ("total", total_of_range(text)?),
-                name => (name.trim_start_matches("x-"), text.parse().ok()?),
-            };
-            (above(named, count) && !page.ignores(&[name.to_string()]))
-                .then(|| Evidence::new(format!("the header `{name}`"), text))
+        counted(&words).filter(|kind| match kind {
+            Counted::Records => count > read && !repeats,
+            Counted::Pages => count > 1 && read > 0,
         })
     };
-    of_member.map(|member| member.evidence()).or_else(of_header)
+    let of_members = members.iter().filter_map(move |member| {
+        let number = member.value.as_count().filter(|_| page.is_beside_records(member))?;
+        let kind = above(member.name_of_count(), number)?;
+        Some(CountAbove { kind, number, evidence: member.evidence() })
+    });
+    let of_headers = page.headers.iter().filter_map(move |(name, value)| {
+        let text = value.to_str().ok()?.trim();
+        let (named, number) = match name.as_str() {
+            "content-range" => ("total", total_of_range(text)?),
+            name => (name.trim_start_matches("x-"), text.parse().ok()?),
+        };
+        let kind = above(named, number).filter(|_| !page.ignores(&[name.to_string()]))?;
+        Some(CountAbove { kind, number, evidence: Evidence::new(format!("the header `{name}`"), text) })
+    });
+    of_members.chain(of_headers)
 }
 
 impl EnvelopeMember {

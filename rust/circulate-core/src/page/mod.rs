@@ -20,7 +20,7 @@ pub use body_link::BodyLink;
 pub(crate) use body_link::misplaced_link;
 pub use end::{EndKind, Ends, ListEnd, NamedEnd};
 pub(crate) use envelope::EnvelopeMember;
-pub(crate) use evidence::{Evidence, LastPage, goes_on};
+pub(crate) use evidence::{Evidence, LastPage, declared_total, goes_on};
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
 pub use paginator::{PageFacts, Paginator};

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
 use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
+use crate::progress::Completion;
 
 /// A part as it was found.
 struct FoundPart {
@@ -42,6 +43,12 @@ impl Promotion {
         tally: &CopyTally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
         run.index.parts.iter().try_for_each(|part| run.keys.check_part(&part.key))?;
+        self.progress.set_completion(Some(Completion {
+            unit: "objects".to_owned(),
+            done: 0,
+            total: Some(run.index.totals.objects),
+            estimated: false,
+        }));
         let room = Budget::new(self.memory, COPIED_AT_ONCE);
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut found = parts.map(|part| self.find(part)).buffered(PARTS_AT_ONCE);

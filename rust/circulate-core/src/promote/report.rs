@@ -69,6 +69,7 @@ impl CopyTally {
     pub(super) fn add(&self, object: &ObjectEntry, created: Created, progress: &Progress) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.objects += 1;
+        progress.count_done(1);
         counts.records += object.records;
         counts.bytes += object.bytes;
         match created {

@@ -103,6 +103,7 @@ impl Attempt<'_> {
             let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
             plan.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
             plan.next_part += 1;
+            plan.partitions += part.partitions.len() as u64;
         }
         self.position.plan = Some(plan);
         Ok(())

@@ -30,6 +30,8 @@ pub(super) struct Step {
     pub(super) next: Option<Url>,
     /// There is no more to request now, and how that is known.
     pub(super) end: Option<ListEnd>,
+    /// How many records the list has, by what its first page says.
+    pub(super) total: Option<u64>,
     pub(super) guard: LoopGuard,
 }
 
@@ -126,7 +128,12 @@ impl Fetcher {
     /// Requests a page, and says where it leads.
     pub(super) async fn step(&mut self, request: &mut PageRequest) -> Result<Step> {
         let page = self.fetch(request).await?;
-        self.progress.count_page(page.bytes, page.record_count() as u64);
+        let records = page.record_count() as u64;
+        if self.of_parents {
+            self.progress.count_page_of_parents(page.bytes, records);
+        } else {
+            self.progress.count_page(page.bytes, records);
+        }
         let next = self.next_of(&request.url, &page)?;
         let (page, next, end) = match next {
             Some(next) => (page, Some(next), None),
@@ -147,8 +154,10 @@ impl Fetcher {
                 return Err(cycle(next));
             }
         }
+        let leads_on = self.at_start && !self.polling && next.is_some();
+        let total = if leads_on { self.declared_total(request, &page) } else { None };
         self.at_start = false;
-        Ok(Step { page, next, end, guard: self.guard.clone() })
+        Ok(Step { page, next, end, total, guard: self.guard.clone() })
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct First<'f> {
     pub(super) proof: SharedProof,
     /// The list has no end: it is read until it has no more for now.
     pub(super) polling: bool,
+    /// The list is that of the parents of the stream.
+    pub(super) of_parents: bool,
 }
 
 /// What requests the pages of one list.
@@ -39,6 +41,7 @@ pub(super) struct Fetcher {
     pub(super) at_start: bool,
     pub(super) proof: SharedProof,
     pub(super) polling: bool,
+    pub(super) of_parents: bool,
     /// As many as the first page was requested with: addresses of next pages may not say it.
     pub(super) page_size: Option<usize>,
 }
@@ -49,7 +52,7 @@ impl Fetcher {
         progress: &Arc<Progress>,
         first: First<'_>,
     ) -> Result<(Self, PageRequest)> {
-        let First { stream, watched, url, at_start, guard, limits, proof, polling } = first;
+        let First { stream, watched, url, at_start, guard, limits, proof, polling, of_parents } = first;
         let request = PageRequest {
             url,
             headers: header_map(&stream.headers)?,
@@ -70,6 +73,7 @@ impl Fetcher {
             at_start,
             proof,
             polling,
+            of_parents,
             page_size: stream.page_size.as_ref().map(|size| size.max as usize),
         };
         Ok((fetcher, request))

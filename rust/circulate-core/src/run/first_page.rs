@@ -77,6 +77,7 @@ async fn step(
         limits: PageLimits::default(),
         proof: SharedProof::default(),
         polling: stream.polling.is_some(),
+        of_parents: false,
     };
     let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
     fetcher.step(&mut request).await

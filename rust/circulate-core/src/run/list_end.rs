@@ -7,7 +7,9 @@ use super::fetcher::Fetcher;
 use crate::api::client::PageRequest;
 use crate::catalog::{PaginatorSpec, StreamSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::page::{EndKind, Evidence, LastPage, ListEnd, Page, goes_on, misplaced_link};
+use crate::page::{
+    EndKind, EnvelopeMember, Evidence, LastPage, ListEnd, Page, declared_total, goes_on, misplaced_link,
+};
 use crate::redact::Redactor;
 use crate::state::PaginatorProof;
 
@@ -129,13 +131,23 @@ impl Fetcher {
         self.stream.page_size.as_ref().is_some_and(|size| records < size.min as usize)
     }
 
-    fn evidence(
-        &self,
-        request: &PageRequest,
-        page: &Page,
-        envelope: &[crate::page::EnvelopeMember],
-    ) -> Option<Evidence> {
-        goes_on(&LastPage {
+    fn evidence(&self, request: &PageRequest, page: &Page, envelope: &[EnvelopeMember]) -> Option<Evidence> {
+        goes_on(&self.facts(request, page, envelope))
+    }
+
+    /// How many records the list has, if its page says more than it holds itself.
+    pub(super) fn declared_total(&self, request: &PageRequest, page: &Page) -> Option<u64> {
+        let envelope = page.envelope().ok()??;
+        declared_total(&self.facts(request, page, &envelope))
+    }
+
+    fn facts<'p>(
+        &'p self,
+        request: &'p PageRequest,
+        page: &'p Page,
+        envelope: &'p [EnvelopeMember],
+    ) -> LastPage<'p> {
+        LastPage {
             stream: &self.stream,
             url: &request.url,
             headers: &page.headers,
@@ -143,7 +155,7 @@ impl Fetcher {
             records: page.record_count(),
             requested: request.requested_size(),
             filtered: sends_filter(&self.stream, &request.url),
-        })
+        }
     }
 
     /// Requests the first page with one record less than it has, once for the stream: then there must be a next page.

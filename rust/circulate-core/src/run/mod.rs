@@ -497,3 +497,7 @@ mod ends_tests;
 #[cfg(test)]
 #[path = "tests/corruption.rs"]
 mod corruption_tests;
+
+#[cfg(test)]
+#[path = "tests/progress.rs"]
+mod progress_tests;

@@ -16,7 +16,8 @@ use crate::extract::cursor::{Window, greatest_time};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
 use crate::page::{EndKind, LoopGuard};
-use crate::state::OpenPartition;
+use crate::progress::Completion;
+use crate::state::{Mode, OpenPartition};
 
 /// Partitions that are requested at the same time, as far as the quota and the API bear it.
 const PARTITIONS_AT_ONCE: usize = 8;
@@ -63,6 +64,7 @@ impl Attempt<'_> {
 
     /// Asks for all partitions of the plan, several at a time.
     pub(super) async fn pull_partitions(&mut self) -> Result<AttemptEnd> {
+        self.expect_partitions();
         let mut requests = PageRequests::new();
         for open in self.plan().open.clone() {
             requests.push(next_page(open.partition.clone(), self.pages_of(&open)?));
@@ -109,6 +111,22 @@ impl Attempt<'_> {
         Ok(AttemptEnd::OfTheList)
     }
 
+    /// All partitions are known; those that earlier attempts were done with count as done.
+    fn expect_partitions(&mut self) {
+        let unit = match &self.pull.definition.parent {
+            Some(parent) => parent.endpoint.as_str(),
+            None if self.held.run.mode == Mode::Window => "windows",
+            None => "partitions",
+        };
+        let plan = self.position.plan.as_ref().filter(|plan| plan.partitions > 0);
+        self.pull.progress.set_completion(plan.map(|plan| Completion {
+            unit: unit.to_owned(),
+            done: plan.counts.total(),
+            total: Some(plan.partitions),
+            estimated: false,
+        }));
+    }
+
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
         let stream = self.pull.stream();
         let rule = stream.incremental.as_ref();
@@ -129,6 +147,7 @@ impl Attempt<'_> {
             limits,
             proof: self.learning.own(),
             polling: false,
+            of_parents: false,
         };
         Pages::start(self.pull, &self.client, first)
     }
@@ -243,6 +262,7 @@ impl Attempt<'_> {
             plan.gaps.push(partition.to_string());
         }
         self.partitions_done.push(PartitionEntry { partition, outcome, records, end });
+        self.pull.progress.count_done(1);
     }
 }
 

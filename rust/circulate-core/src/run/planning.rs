@@ -17,6 +17,7 @@ use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::lake::stream_id::StreamId;
 use crate::page::{Record, Watch};
+use crate::progress::Completion;
 use crate::state::Mode;
 
 /// Parents in a part of the plan.
@@ -26,6 +27,7 @@ impl Attempt<'_> {
     /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
     pub(super) async fn make_plan(&mut self, parent: &Endpoint, rule: &Parent) -> Result<Option<AttemptEnd>> {
         let mut known = self.known_parents().await?;
+        self.count_parents_of_plan(parent);
         let incremental = rule.incremental.as_ref();
         if self.position.next_url.is_none()
             && let Some(index) = self.run_of_parents(parent, incremental).await?
@@ -48,11 +50,15 @@ impl Attempt<'_> {
             limits,
             proof: self.learning.parents(),
             polling: false,
+            of_parents: true,
         };
         let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.plan().complete {
             match pages.next().await {
-                Ok(step) => self.plan_page(step, parent, rule, &mut known).await?,
+                Ok(step) => {
+                    self.pull.progress.count_done(step.page.record_count() as u64);
+                    self.plan_page(step, parent, rule, &mut known).await?;
+                }
                 Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
                     return self.end_unavailable(&error).await.map(Some);
                 }
@@ -70,6 +76,16 @@ impl Attempt<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Parents are being listed; those that earlier attempts listed count.
+    fn count_parents_of_plan(&mut self, parent: &Endpoint) {
+        self.pull.progress.set_completion(Some(Completion {
+            unit: parent.endpoint.to_string(),
+            done: self.plan().partitions,
+            total: None,
+            estimated: false,
+        }));
     }
 
     /// Parents whose children may have changed; or all of them, as a full refresh would request them.
@@ -115,6 +131,8 @@ impl Attempt<'_> {
                 let body = read_body(&*self.pull.sink, part.compression, object).await?;
                 part.format
                     .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
+                self.pull.progress.count_parents(object.records);
+                self.pull.progress.count_done(object.records);
                 if self.planned.len() >= PARENTS_PER_PART {
                     self.checkpoint().await?;
                 }

@@ -24,6 +24,7 @@ use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Overlap, Window};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{self, DedupSet, read_existing};
 use crate::page::EndKind;
+use crate::progress::Completion;
 use crate::state::Mode;
 use crate::stop::StopReason;
 
@@ -64,6 +65,7 @@ impl Attempt<'_> {
                     may_begin_by_time = false;
                     last_date = server_date(&step.page.headers).or(last_date);
                     self.take_in(step).await?;
+                    self.note_period_covered(polling);
                     if self.is_past_its_beginning(last_date) && !self.position.finished {
                         self.position.finished = true;
                         self.note_end(None, self.position.totals.pages, EndKind::CaughtUp.into());
@@ -132,6 +134,21 @@ impl Attempt<'_> {
         !self.position.by_time && began.is_some() && newest >= began && believed
     }
 
+    /// How much of the time up to the run's first response was read: records come in the order of their times.
+    fn note_period_covered(&self, polling: &Polling) {
+        let until = self.position.first_server_date.unwrap_or(self.held.run.started_at);
+        let since =
+            self.held.run.window.since.unwrap_or(Timestamp::MIN).max(earlier(until, polling.history.get()));
+        let seconds = |time: Timestamp| u64::try_from(time.duration_since(since).as_secs()).unwrap_or(0);
+        let (total, newest) = (seconds(until), self.position.watermark.greatest());
+        self.pull.progress.set_completion(newest.filter(|_| total > 0).map(|newest| Completion {
+            unit: "seconds".to_owned(),
+            done: seconds(newest).min(total),
+            total: Some(total),
+            estimated: false,
+        }));
+    }
+
     /// How old the newest record is that was read, by the server's clock.
     async fn seconds_behind(&self, last_date: Option<Timestamp>) -> Result<Option<u64>> {
         let before = self.held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref()?.greatest);
@@ -166,6 +183,7 @@ impl Attempt<'_> {
             limits,
             proof: self.learning.own(),
             polling: true,
+            of_parents: false,
         };
         Pages::start(self.pull, &self.client, first)
     }

@@ -6,7 +6,8 @@ use super::fetcher::First;
 use crate::error::Result;
 use crate::extract::cursor::{Digest, Overlap};
 use crate::lake::manifest::{self, DedupSet};
-use crate::state::Mode;
+use crate::progress::Completion;
+use crate::state::{Mode, Position, RunItem, RunStatus, StreamState};
 
 impl Attempt<'_> {
     /// Takes in the pages of the list.
@@ -38,11 +39,19 @@ impl Attempt<'_> {
             limits,
             proof: self.learning.own(),
             polling: false,
+            of_parents: false,
         };
         let mut pages = Pages::start(self.pull, &self.client, first)?;
+        self.expect_records(self.records_of_last_whole_run().await);
         while !self.position.finished {
             match pages.next().await {
-                Ok(step) => self.take_in(step).await?,
+                Ok(step) => {
+                    if step.total.is_some() {
+                        self.expect_records(step.total);
+                    }
+                    self.pull.progress.count_done(step.page.record_count() as u64);
+                    self.take_in(step).await?;
+                }
                 Err(error) if self.position.next_url.is_none() && is_unavailable(stream, &error) => {
                     return self.end_unavailable(&error).await;
                 }
@@ -60,6 +69,29 @@ impl Attempt<'_> {
             }
         }
         Ok(AttemptEnd::OfTheList)
+    }
+
+    /// So many records are in the list, as far as can be known before it is read.
+    fn expect_records(&self, total: Option<u64>) {
+        let Position { totals, repeats, .. } = &self.saved;
+        self.pull.progress.set_completion(total.map(|total| Completion {
+            unit: "records".to_owned(),
+            done: totals.records + repeats,
+            total: Some(total),
+            estimated: true,
+        }));
+    }
+
+    /// How many records the last run had that took everything, if this one does so too. Nothing depends on it.
+    async fn records_of_last_whole_run(&self) -> Option<u64> {
+        if !self.held.run.is_whole() {
+            return None;
+        }
+        let runs = StreamState::newest_runs(&*self.pull.store, &self.pull.stream_id()).await.ok()?;
+        let comparable = |run: &&RunItem| {
+            run.status == RunStatus::Committed && run.is_whole() && run.spec_hash == self.held.run.spec_hash
+        };
+        runs.iter().find(comparable).map(|run| run.ledger.totals.records).filter(|records| *records > 0)
     }
 
     /// The records of the overlap that the run before this one delivered. A full refresh leaves nothing out.

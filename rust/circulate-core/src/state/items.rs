@@ -129,6 +129,17 @@ pub struct RunItem {
     pub ledger: Ledger,
 }
 
+impl RunItem {
+    /// Whether it takes everything: a full refresh, or a run before which nothing was delivered.
+    pub fn is_whole(&self) -> bool {
+        match self.mode {
+            Mode::Full => true,
+            Mode::Incremental => self.from_cursor.is_none(),
+            Mode::Window => false,
+        }
+    }
+}
+
 /// What a run did, over all its attempts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -265,6 +276,9 @@ pub struct PlanPosition {
     pub begun: usize,
     /// Partitions that were begun and are not done with.
     pub open: Vec<OpenPartition>,
+    /// How many partitions its parts hold; 0 if an older version made the plan.
+    #[serde(default)]
+    pub partitions: u64,
     /// How many were done with.
     pub counts: PartitionCounts,
     /// The first of what is missing.

@@ -10,15 +10,13 @@ use serde::Serialize;
 use super::Expect;
 use super::items::{CursorValue, Head, Ledger, Mode, RunItem, RunStatus, TaskItem};
 use super::leased_run::LeasedRun;
-use super::stream::{LOOKS, StreamState, Versioned, listed_key, read, run_key, task_key};
+use super::stream::{LOOKS, StreamState, Versioned, listed_key, run_key, task_key};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Window;
 
 /// How a run id holds its time.
 const RUN_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
-/// How many of the newest runs are looked through for one that was begun in the place of another.
-const LOOKED_THROUGH: usize = 50;
 
 /// What a start wants.
 #[derive(Debug, Clone)]
@@ -111,10 +109,7 @@ impl StreamState {
             if run.status != RunStatus::Abandoned || !run.started_over {
                 break;
             }
-            let mut newest = Vec::new();
-            for (key, item) in self.store.list(&self.stream.to_string(), "run#", LOOKED_THROUGH).await? {
-                newest.push(read::<RunItem>(&key.sk, item.doc)?);
-            }
+            let newest = Self::newest_runs(&*self.store, &self.stream).await?;
             let open = self.get::<Head>("head").await?.and_then(|head| head.doc.open_run);
             // One whose worker died, or lost a race, before anybody saw it leads nowhere.
             let lived = |newer: &RunItem| match newer.status {

@@ -24,6 +24,8 @@ const TASK: u32 = 0;
 const PARTITION: &str = "all";
 /// The partition key under which every stream is listed.
 pub(crate) const STREAMS: &str = "streams";
+/// How many of the newest runs of a stream are looked through.
+const LOOKED_THROUGH: usize = 50;
 /// Times a start looks again when another start got in between.
 pub(super) const LOOKS: u32 = 5;
 
@@ -116,6 +118,12 @@ impl StreamState {
     /// One run of a stream.
     pub async fn run(store: &dyn StateStore, stream: &StreamId, run_id: &str) -> Result<Option<RunItem>> {
         get(store, stream, &run_key(run_id)).await.map(|run| run.map(|run| run.doc))
+    }
+
+    /// The newest runs of a stream, newest first.
+    pub async fn newest_runs(store: &dyn StateStore, stream: &StreamId) -> Result<Vec<RunItem>> {
+        let listed = store.list(&stream.to_string(), "run#", LOOKED_THROUGH).await?;
+        listed.into_iter().map(|(key, item)| read(&key.sk, item.doc)).collect()
     }
 
     /// Where the next run of a stream begins.

@@ -329,6 +329,19 @@ async fn a_promotion_goes_on_as_it_was_begun() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn progress_counts_the_objects_of_the_run_whoever_copied_them() {
+    let run = pulled().await;
+    let to = Faulty::dies(Arc::clone(&run.to) as Arc<dyn Sink>, "create _circulate", 2);
+    Promotion { to, ..run.promotion() }.run().await.unwrap_err();
+    let promotion = run.promotion();
+    let done = promotion.run().await.unwrap();
+    let counted = promotion.progress.snapshot().completion.unwrap();
+    assert!(done.skipped > 0, "{done:?}");
+    assert_eq!((counted.unit.as_str(), counted.done), ("objects", done.objects));
+    assert_eq!((counted.total, counted.estimated), (Some(done.objects), false));
+}
+
 /// What is wrong is reported, and no reader sees anything of the run.
 async fn refused(run: &Pulled, promotion: Promotion, kind: ErrorKind, part: &str) {
     let error = promotion.run().await.unwrap_err();
