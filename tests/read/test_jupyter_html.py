@@ -287,6 +287,17 @@ def test_progress_is_one_line_with_notes_below() -> None:
     assert "3 earlier note 3 note 4" in shown
 
 
+def test_how_much_is_done_is_a_bar_where_it_is_known_how_much_there_is() -> None:
+    def shown(total: int | None) -> str:
+        completion = {"unit": "groups", "done": 1_234, "total": total, "estimated": False}
+        return text_of(
+            html.progress("okta.group_members", ["4 min left"], snapshot_with(completion=completion), None, [])
+        )
+
+    assert "okta.group_members · ▰▰ ▱▱▱▱▱▱▱▱ 1,234 of 5,600 groups · 4 min left · quota" in shown(5_600)
+    assert "okta.group_members · 1,234 groups listed · 4 min left" in shown(None)
+
+
 def test_a_quota_that_is_not_known_is_not_shown() -> None:
     assert "quota" not in html.progress("x", [], snapshot_with(quota=None), None, [])
     assert "quota" not in html.progress("x", [], snapshot_with(quota={"remaining": 0, "limit": 0}), None, [])
@@ -299,6 +310,14 @@ def test_the_line_that_stays_has_the_verdict() -> None:
         "complete",
         ["10,000 records", "50 pages", "3.0 s", "2.5 s waited", "1 retried"],
     )
+    attempt = {**REPORT, "records": 2_000, "pages": 10, "retries": 0}
+    assert ending_of(report_with(resumed=True, attempt=attempt), 3.0).facts == [
+        "2,000 records",
+        "10 pages",
+        "3.0 s",
+        "2.5 s waited",
+        "the run in all: 10,000 records",
+    ]
     assert ending_of(report_with(gaps=["id 1"], status="partial"), 3.0).facts[-1] == "1 part missing"
     assert ending_of(report_with(status="busy"), 3.0).word == "busy"
     assert ending_without_report(ValueError("no"), snapshot_with(), 3.0).word == "failed"

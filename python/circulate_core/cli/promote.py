@@ -11,7 +11,7 @@ from circulate_core.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from circulate_core.cli.options import add_options, add_state_option, given_options, s3_options
 from circulate_core.cli.signals import stopping_on_signals
 from circulate_core.console import counted, paint, say, size, span
-from circulate_core.progress import TerminalProgress
+from circulate_core.progress import ALWAYS, Fact, TerminalProgress, amount
 
 if TYPE_CHECKING:
     import argparse
@@ -32,10 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class PromotionProgress(TerminalProgress):
     """Shows snapshots of a promotion."""
 
-    def _line(self, snapshot: Snapshot) -> str:
-        objects, seconds = snapshot.objects, self.seconds
-        parts = [self.title, counted(objects, "object"), counted(snapshot.records, "record")]
-        return "  ".join([*parts, size(snapshot.bytes_stored), f"{objects / seconds:,.0f} objects/s"])
+    def _facts(self, snapshot: Snapshot, left: str | None) -> list[Fact]:
+        done = amount(snapshot) or counted(snapshot.objects, "object")
+        facts = [Fact(self.title, ALWAYS), Fact(done, ALWAYS), Fact(counted(snapshot.records, "record"), 3)]
+        facts.append(Fact(size(snapshot.bytes_stored), 2))
+        facts.append(Fact(left, 4) if left else Fact(f"{snapshot.objects / self.seconds:,.0f} objects/s", 1))
+        return facts
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core.console import MARKS, counted, size, span, took, utc
+from circulate_core.progress import amount
 from circulate_core.settings import secret_names
 
 if TYPE_CHECKING:
@@ -481,10 +483,10 @@ def manifest(of: Manifest) -> str:
     )
 
 
-def progress(title: str, counts: Sequence[str], snapshot: Snapshot, wait: str | None, notes: Sequence[str]) -> str:
+def progress(title: str, facts: Sequence[str], snapshot: Snapshot, wait: str | None, notes: Sequence[str]) -> str:
     """Return the line that says where the work is, with what it had to say below."""
     waits = element("span", wait, style=f"color:{COLOURS['yellow']}") if wait else None
-    line = joined([element("b", title), *counts, _quota(snapshot), waits])
+    line = joined([element("b", title), _completed(snapshot), *facts, _quota(snapshot), waits])
     shown = list(notes[-NOTES_SHOWN:])
     if len(notes) > len(shown):
         shown.insert(0, f"{len(notes) - len(shown):,} earlier")
@@ -495,9 +497,21 @@ def _quota(snapshot: Snapshot) -> Html | None:
     quota = snapshot.quota
     if not quota or not quota.limit:
         return None
-    full = round(BAR_LENGTH * min(quota.remaining / quota.limit, 1))
-    bar = Html("▰" * full + element("span", "▱" * (BAR_LENGTH - full), style="opacity:.4"))
-    return Html(f"quota {bar} {quota.remaining:,} of {quota.limit:,} left")
+    return Html(f"quota {_bar(quota.remaining, quota.limit)} {quota.remaining:,} of {quota.limit:,} left")
+
+
+def _completed(snapshot: Snapshot) -> Html | None:
+    """Return how much of the run is done, with a bar if it is known how much there is."""
+    if (said := amount(snapshot)) is None:
+        return None
+    completion = snapshot.completion
+    bar = f"{_bar(completion.done, completion.total)} " if completion and completion.total else ""
+    return Html(f"{bar}{text(said)}")
+
+
+def _bar(number: int, total: int) -> Html:
+    full = math.floor(BAR_LENGTH * min(number / total, 1))
+    return Html("▰" * full + element("span", "▱" * (BAR_LENGTH - full), style="opacity:.4"))
 
 
 def ended(title: str, ending: Ending) -> str:

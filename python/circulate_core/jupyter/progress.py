@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.jupyter import html
-from circulate_core.progress import counts, waiting
+from circulate_core.progress import TimeLeft, amount, counts, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ class NotebookProgress:
         self.title = title
         self._clock = clock
         self._began = clock()
+        self._left = TimeLeft(clock)
         self._notes: list[str] = []
         self._handle: Any = None
 
@@ -36,9 +37,11 @@ class NotebookProgress:
         """Show where the work is, and what it has to say: notes, by default those of the snapshot."""
         self._notes += snapshot.notes if notes is None else notes
         seconds = max(self._clock() - self._began, 0.001)
-        done, wait = counts(snapshot, seconds), waiting(snapshot)
-        shown = html.progress(self.title, done, snapshot, wait, self._notes)
-        self._draw(shown, "  ".join(filter(None, [self.title, *done, wait])))
+        done, wait = amount(snapshot), waiting(snapshot)
+        others = [*(fact.text for fact in counts(snapshot, seconds)), self._left.after(snapshot)]
+        facts = [fact for fact in others if fact]
+        shown = html.progress(self.title, facts, snapshot, wait, self._notes)
+        self._draw(shown, "  ".join(filter(None, [self.title, done, *facts, wait])))
 
     def end(self, ending: Ending) -> None:
         """Put what came of it in the place of the line."""
