@@ -7,6 +7,7 @@ facts in a notebook.
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import sys

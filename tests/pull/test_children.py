@@ -63,7 +63,8 @@ def test_applications_with_their_users_and_groups_are_pulled_and_listed_once(
         "unavailable": 0,
     }
     assert requested(org, "apps") == 3, "three pages of 200"
-    assert "450 partitions" in done.err
+    assert "✓ okta.application_users   complete  " in done.err
+    assert "450 partitions" in pull(cli, "okta.application_users", "--full").err
 
 
 def test_children_alone_list_their_parents_themselves(start_org: StartOrg, cli_for: CliFor) -> None:

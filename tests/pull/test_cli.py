@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Cli, CliFor, StartOrg
-from support.commands import PATIENCE
+from support.terminal import on_a_terminal
 
 import circulate_core
 from circulate_core.cli import listing
@@ -80,26 +79,6 @@ def test_no_records_at_all_is_a_question(start_org: StartOrg, cli_for: CliFor) -
 def test_waits_are_reported_with_their_reason(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=500, faults=["503@2"]))
     assert re.search(r"retrying in \d\.\d s: Okta returned 503: E0000010", cli.pull().err)
-
-
-def on_a_terminal(command: list[str], environment: dict[str, str], folder: Path) -> str:
-    """Run a command whose stderr is a terminal, and return what it wrote there."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=theirs, stdout=subprocess.DEVNULL) as process:
-        os.close(theirs)
-        written = b""
-        while chunk := read_or_nothing(ours):
-            written += chunk
-        assert process.wait(timeout=PATIENCE) == 0
-    os.close(ours)
-    return written.decode()
-
-
-def read_or_nothing(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""  # the other side was closed
 
 
 @pytest.mark.parametrize("no_colour", ["", "1"])

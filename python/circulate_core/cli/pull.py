@@ -21,21 +21,20 @@ from circulate_core.cli.options import (
 )
 from circulate_core.cli.signals import stopping_on_signals
 from circulate_core.cli.streams import STREAMS, matching
-from circulate_core.console import MARKS, counted, paint, say, show_error, size, span, utc
+from circulate_core.cli.summary import show_ways_to_settle, summary_of
+from circulate_core.console import show_error
 from circulate_core.exceptions import CirculateError
 from circulate_core.lakes import Lake
 from circulate_core.progress import TerminalProgress
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from circulate_core.results import Drifted, PartitionCounts, Report
+    from circulate_core.cli.summary import Summary
+    from circulate_core.results import Report
     from circulate_core.settings import Configured
     from circulate_core.types import Definition
 
-GAPS_SHOWN = 10
-PLACES_SHOWN = 3
 SEVERITY = [EXIT_CODES[status] for status in ("complete", "busy", "partial", "failed")]
 """Exit codes from the best to the worst."""
 
@@ -70,17 +69,18 @@ def run(args: argparse.Namespace) -> int:
     stop = circulate_core.Stop()
     codes: list[int] = []
     manifests: dict[str, str] = {}
+    summary = summary_of([stream_name(definition) for definition in definitions])
     with stopping_on_signals(stop):
         for definition, configured in zip(definitions, settings, strict=True):
             name, parent = stream_name(definition), parent_name(definition)
             left = None if deadline is None else deadline - (time.monotonic() - began)
             if stop.requested or (left is not None and left <= 0):
-                say(f"{paint('◐', 'yellow')} {paint(name, 'bold')} was not started")
+                summary.not_started(name)
                 codes.append(EXIT_CODES["partial"])
                 continue
+            given = {**options, "deadline": left, "parents": manifests.get(parent or "")}
             try:
-                given = {**options, "deadline": left, "parents": manifests.get(parent or "")}
-                report = _pull(args, name, lake=lake, settings=configured, stop=stop, options=given)
+                report = _pull(args, name, summary, lake=lake, settings=configured, stop=stop, options=given)
             except CirculateError as error:
                 if len(definitions) == 1:
                     raise
@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             if report.status == "complete" and report.manifest:
                 manifests[name] = report.manifest
             codes.append(EXIT_CODES[report.status])
+    summary.end(time.monotonic() - began)
     return INTERRUPTED if stop.requested else max(codes, key=SEVERITY.index)
 
 
@@ -113,6 +114,7 @@ def parent_name(definition: Definition) -> str | None:
 def _pull(  # noqa: PLR0913 - each is a different thing, given once
     args: argparse.Namespace,
     name: str,
+    summary: Summary,
     *,
     lake: Lake,
     settings: Configured,
@@ -122,7 +124,7 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
     """Pull one stream, show its progress and its summary."""
     began = time.monotonic()
     try:
-        with TerminalProgress(name) as progress:
+        with TerminalProgress(name, place=summary.place(name)) as progress:
             report = circulate_core.pull(
                 name,
                 to=lake,
@@ -132,13 +134,13 @@ def _pull(  # noqa: PLR0913 - each is a different thing, given once
                 **options,
             )
     except CirculateError as error:
+        summary.failed(name, error.report, time.monotonic() - began)
         if error.report:
-            show_summary(error.report, time.monotonic() - began)
             write_json(args, error.report)
         raise
-    show_summary(report, time.monotonic() - began)
+    summary.show(report, time.monotonic() - began)
     if "pending" in options and report.status == "complete":
-        _show_ways_to_settle(report)
+        show_ways_to_settle(report)
     write_json(args, report)
     return report
 
@@ -147,109 +149,3 @@ def write_json(args: argparse.Namespace, report: Report) -> None:
     """Write the report to stdout, if `--json` is given."""
     if args.json:
         print(json.dumps(report.to_dict()))
-
-
-def show_summary(report: Report, seconds: float) -> None:
-    """Write the closing summary to stderr."""
-    mark, colour = MARKS[report.status]
-    say(f"{paint(mark, colour)} {paint(report.stream, 'bold')} of {report.account}: {report.status}")
-    if report.status == "busy":
-        _show_holder(report)
-        return
-    if report.run_id is not None:
-        _show_work(report, seconds)
-    if partitions := report.partitions:
-        _show_partitions(partitions)
-    _show_gaps(report.gaps)
-    if report.manifest:
-        _show_complete(report)
-    elif report.run_id is not None:
-        _show_next_step(report)
-
-
-def _show_work(report: Report, seconds: float) -> None:
-    resumed = "  (resumed an unfinished run)" if report.resumed else ""
-    compressed = report.body_bytes != report.bytes
-    before = f" ({size(report.body_bytes)} before compression)" if compressed else ""
-    say(
-        f"  {counted(report.records, 'record')} in {counted(report.pages, 'page')}"
-        f" → {counted(report.objects, 'object')}, {size(report.bytes)}{before}{resumed}"
-    )
-    say(
-        f"  {span(seconds)} · {counted(report.requests, 'request')} · {report.retries:,} retried"
-        f" · {report.throttled:,} throttled · {span(report.seconds_waited)} waited"
-    )
-
-
-def _show_partitions(partitions: PartitionCounts) -> None:
-    others = [
-        f"{partitions.gone:,} whose parent is gone" if partitions.gone else "",
-        f"{partitions.unavailable:,} that this account lacks" if partitions.unavailable else "",
-    ]
-    say(f"  {', '.join([counted(partitions.complete, 'partition'), *filter(None, others)])}")
-
-
-def _show_gaps(gaps: Sequence[str]) -> None:
-    for gap in gaps[:GAPS_SHOWN]:
-        say(paint(f"  missing: {gap}", "yellow"))
-    if len(gaps) > GAPS_SHOWN:
-        say(paint(f"  and {len(gaps) - GAPS_SHOWN:,} more, which the manifest names", "yellow"))
-
-
-def _show_complete(report: Report) -> None:
-    if unavailable := report.unavailable:
-        say(paint(f"  this account lacks the feature: {unavailable}", "yellow"))
-    elif report.records == 0 and report.repeats == 0:
-        say(paint("  no records: is that what you expected?", "yellow"))
-    if report.repeats:
-        say(f"  {counted(report.repeats, 'record')} left out: delivered before, byte for byte")
-    if report.records_without_time:
-        say(f"  {counted(report.records_without_time, 'record')} without a time in the cursor field, delivered too")
-    if drift := report.drift:
-        _show_drift(drift)
-    for warning in report.warnings:
-        say(paint(f"  warning: {warning}", "yellow"))
-    if behind := report.behind:
-        say(f"  stopped {span(behind)} behind the present; the next pull goes on there")
-    say(f"  manifest  {report.destination}/{report.manifest}")
-    if report.mode != "window" and (since := report.next_since):
-        say(f"  next run  asks for what changed since {utc(since)}")
-
-
-def _show_drift(drift: Drifted) -> None:
-    """Say what tables had no column for."""
-    for place in drift.places[:PLACES_SHOWN]:
-        kind = f"expected {place.expected}, found {place.found}" if place.kind == "type" else place.kind
-        times = counted(place.count, "time")
-        say(paint(f"  drift  {place.path}: {kind}, {times}, such as {place.example}", "yellow"))
-    if len(drift.places) > PLACES_SHOWN:
-        say(paint(f"  and more: {drift.values:,} values in all, which the manifest names by place", "yellow"))
-
-
-def _show_next_step(report: Report) -> None:
-    if report.status == "partial":
-        say(f"  stopped by: {report.stopped_by}")
-    if report.continuation and report.pages:
-        say("  what was read is kept: the same command resumes at the last checkpoint")
-    elif report.continuation:
-        say("  nothing was read yet: the same command starts the run")
-    else:
-        say("  nothing was kept: the next pull starts over")
-    if after := report.resume_after:
-        say(f"  not before {utc(after)}")
-
-
-def _show_holder(report: Report) -> None:
-    if (holder := report.held_by) is None:
-        return
-    if holder.worker is None:
-        say(f"  run {report.run_id} is pending until {utc(holder.until)}")
-        _show_ways_to_settle(report)
-        return
-    say(f"  {holder.worker} is pulling it (run {report.run_id}), until {utc(holder.until)} unless it renews its lease")
-    say("  pull again when it is done; if that process is dead, its lease lapses by itself")
-    say(f"  if only a wrong clock keeps it: `circulate state abandon {report.run_id} --force`")
-
-
-def _show_ways_to_settle(report: Report) -> None:
-    say(f"  settle it: `circulate state commit {report.run_id}`, or `abandon` instead of `commit`")
