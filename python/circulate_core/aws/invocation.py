@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from circulate_core import _core
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from circulate_core.results import Snapshot
 
 T = TypeVar("T")
-FLAG = re.compile(r"--(since|until)\b")
 
 LEAST_TIME_S = 0.5
 MIN_MARGIN_S, MAX_MARGIN_S = 1.5, 20.0
@@ -138,6 +136,4 @@ def _with_hint(error: CirculateError) -> CirculateError:
     if error.hint:
         error.args = (f"{error} ({error.hint})",)
         error.__notes__ = []
-    # An event has keys where a command has flags.
-    error.args = (FLAG.sub(r"`\1`", str(error)),)
     return error

@@ -77,15 +77,12 @@ def main(arguments: list[str]) -> int:
     flags: dict[str, str] = {}
     try:
         return _run(arguments, flags)
-    except SettingsError as error:
-        show_mistake(_by_flags(str(error), flags), _by_flags(error.hint or "", flags))
-        return USAGE
     except DefinitionError as error:
         show_error(error)
         return USAGE
     except CirculateError as error:
-        show_mistake(str(error), _by_flags(error.hint or "", flags))
-        return FAILED
+        show_mistake(_by_flags(str(error), flags), _by_flags(error.hint or "", flags))
+        return USAGE if isinstance(error, SettingsError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as end:

@@ -241,11 +241,18 @@ def _show_drift(drift: Drifted) -> None:
         say(paint(f"  and more: {drift.values:,} values in all, which the manifest names by place", "yellow"))
 
 
+def _bounds(report: Report) -> str:
+    """Return the flags of a period, which may have been given as a length of time before a now that has passed."""
+    bounds = (("--since", report.window.since), ("--until", report.window.until))
+    flags = [f"{flag} {bound.isoformat().replace('+00:00', 'Z')}" for flag, bound in bounds if bound]
+    return f" with {' '.join(flags)}" if flags else ""
+
+
 def _show_next_step(report: Report) -> None:
     if report.status == "partial":
         say(f"  stopped by: {report.stopped_by}")
     if report.continuation and report.pages:
-        say("  what was read is kept: the same command resumes at the last checkpoint")
+        say(f"  what was read is kept: the same command{_bounds(report)} resumes at the last checkpoint")
     elif report.continuation:
         say("  nothing was read yet: the same command starts the run")
     else:

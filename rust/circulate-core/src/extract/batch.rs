@@ -65,7 +65,7 @@ impl Memory {
             "read settings",
             format!("objects of up to {} bytes do not fit in {bytes} bytes of memory", batch.bytes),
         )
-        .hint(format!("give at least {least} bytes (--memory), or make objects smaller (--batch-bytes)")))
+        .hint(format!("give at least {least} bytes (`memory`), or make objects smaller (`batch_bytes`)")))
     }
 
     /// `bytes` for a pull into tables, which become as large as there is room for. Default 128,000,000.
@@ -78,7 +78,7 @@ impl Memory {
                 "read settings",
                 format!("tables can't be made in {bytes} bytes of memory"),
             )
-            .hint(format!("give at least {LEAST} bytes (--memory)"))),
+            .hint(format!("give at least {LEAST} bytes (`memory`)"))),
         }
     }
 

@@ -113,7 +113,7 @@ impl Promotion {
         let Some(known) = StreamState::run(&*self.store, &run.stream, &run.index.run_id).await? else {
             return Err(wrong("state does not know the run of this manifest")
                 .with("stream", &run.stream)
-                .hint("name the state that it was pulled with (--state)"));
+                .hint("name the state that it was pulled with (`state`)"));
         };
         match known.status {
             RunStatus::Open => {
@@ -129,7 +129,7 @@ impl Promotion {
         if known.manifest.as_deref() != Some(&self.manifest) || known.ledger.totals != run.index.totals {
             return Err(Error::new(ErrorKind::Mismatch, "promote", "state differs from the manifest")
                 .with("key", &self.manifest)
-                .hint("`circulate verify` with --state says what differs"));
+                .hint("`circulate verify` with `state` says what differs"));
         }
         Ok(())
     }

@@ -378,10 +378,10 @@ impl Pull {
                 "open run",
                 "this stream can't be asked for a part of time",
             )
-            .hint("pull it without --since and --until"));
+            .hint("pull it without `since` and `until`"));
         }
         if options.window.is_empty() {
-            return Err(Error::new(ErrorKind::Settings, "open run", "--since is not before --until"));
+            return Err(Error::new(ErrorKind::Settings, "open run", "`since` is not before `until`"));
         }
         Ok(RunRequest {
             mode: options.mode,
@@ -411,13 +411,13 @@ impl Pull {
         if since.is_some_and(|since| since < oldest) {
             return wrong("the API refuses to look so far back").map_err(|error: Error| {
                 error.hint(format!(
-                    "give a --since after {oldest}; it keeps what is after {}",
+                    "give a `since` after {oldest}; it keeps what is after {}",
                     earlier(now, polling.history.get())
                 ))
             });
         }
         if since.is_some_and(|since| since > later(now, CLOCK_TOLERANCE)) {
-            return wrong("--since lies in the future");
+            return wrong("`since` lies in the future");
         }
         Ok(())
     }

@@ -272,7 +272,7 @@ impl Attempt<'_> {
         }
         if since < until {
             return Err(Error::new(ErrorKind::Settings, "plan", "the part of time is too long")
-                .hint("ask for it in pieces, with --since and --until"));
+                .hint("ask for it in pieces, with `since` and `until`"));
         }
         self.plan().complete = true;
         self.checkpoint().await

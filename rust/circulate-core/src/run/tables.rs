@@ -52,7 +52,7 @@ impl Pull {
         }
         let what = format!("the tables of this stream were laid out as `{there}`, not as `{requested}`");
         Err(Error::new(ErrorKind::Settings, "open run", what).hint(format!(
-            "readers know these columns: pull with `{there}` (--nested), or into another place"
+            "readers know these columns: pull with `{there}` (`nested`), or into another place"
         )))
     }
 

@@ -339,7 +339,7 @@ fn check_destination(stored: Option<&str>, requested: &str) -> Result<()> {
             Err(Error::new(ErrorKind::State, "open run", "this state belongs to another destination")
                 .with("state has", stored)
                 .with("asked for", requested)
-                .hint("pull to that destination, or give this one a state of its own with --state"))
+                .hint("pull to that destination, or give this one a state of its own with `state`"))
         }
         _ => Ok(()),
     }
@@ -376,7 +376,7 @@ fn check_same(run: &RunItem, request: &RunRequest) -> Result<()> {
         return Err(other("mode"));
     }
     if run.mode == Mode::Window && run.window != request.window {
-        return Err(other("--since or --until"));
+        return Err(other("`since` or `until`"));
     }
     Ok(())
 }

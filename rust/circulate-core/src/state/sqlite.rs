@@ -56,7 +56,9 @@ impl SqliteStore {
                 format!("state has version {version}, not {SCHEMA_VERSION}"),
             )
             .with("file", path.display())
-            .hint("it was written by another version of circulate: update, or give another --state"));
+            .hint(
+                "it was written by another version of circulate: update, or name another one with `state`",
+            ));
         }
         Ok(Self { path: path.to_owned(), clock, connection: Arc::new(Mutex::new(connection)) })
     }
@@ -101,7 +103,7 @@ fn failed(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>
     Error::new(ErrorKind::State, "use state", "cannot use the state file")
         .caused_by(error)
         .with("file", path.display())
-        .hint("is the folder writable, and the file a state of ours? --state names another one")
+        .hint("is the folder writable, and the file a state of ours? name another one with `state`")
 }
 
 fn item(version: u64, doc: &str) -> rusqlite::Result<Item> {

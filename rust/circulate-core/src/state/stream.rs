@@ -277,7 +277,7 @@ fn other_address(stream: &StreamId, known: &str, requested: &str) -> Error {
         .with("asked for", requested)
         .with("stream", stream)
         .hint(format!(
-            "pull another account under a name of its own (--account); if this one has moved, `circulate state moved \
+            "pull another account under a name of its own (`account`); if this one has moved, `circulate state moved \
              {source} --account {account}` goes on with the new address; `circulate state reset` forgets a stream"
         ))
 }

@@ -37,7 +37,7 @@ impl ObjectFormat {
                 "tables are compressed by zstd, or not at all"
             };
             return Err(Error::new(ErrorKind::Settings, "read settings", what)
-                .hint("leave the option out (--batch-records, --compression)"));
+                .hint("leave the option out (`batch_records`, `compression`)"));
         }
         let batch =
             BatchLimits { records: records.unwrap_or(batch.records), bytes: bytes.unwrap_or(batch.bytes) };
