@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use crate::redact::Redactor;
 
@@ -79,6 +80,7 @@ struct Inner {
     context: Vec<(&'static str, String)>,
     hint: Option<String>,
     response: Option<(u16, Option<String>)>,
+    tried: Option<(u32, Duration)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -94,6 +96,7 @@ impl Error {
             context: Vec::new(),
             hint: None,
             response: None,
+            tried: None,
             source: None,
         }))
     }
@@ -126,6 +129,14 @@ impl Error {
     /// Adds where it happened: a file, a key, a redacted URL, a page number.
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.context.push((name, value.to_string()));
+        self
+    }
+
+    /// Says how often it was tried, if that was more than once, and in what time.
+    pub fn after(mut self, attempts: u32, time: Duration) -> Self {
+        if attempts > 1 {
+            self.0.tried = Some((attempts, time));
+        }
         self
     }
 
@@ -172,8 +183,15 @@ impl Error {
         self.0.hint.as_deref()
     }
 
-    /// Where it happened, as name and value pairs.
+    /// Where it happened, and after how many attempts in how many seconds, as name and value pairs.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let tried = self.0.tried.iter().flat_map(|(attempts, time)| {
+            [("attempts", attempts.to_string()), ("seconds", format!("{:.1}", time.as_secs_f64()))]
+        });
+        self.location().chain(tried)
+    }
+
+    fn location(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.0.context.iter().map(|(name, value)| (*name, Redactor::shared().shown(value, MAX_VALUE)))
     }
 
@@ -197,11 +215,15 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let context: Vec<_> = self.context().map(|(name, value)| format!("{name} {value}")).collect();
+        let context: Vec<_> = self.location().map(|(name, value)| format!("{name} {value}")).collect();
         let mut text = self.message();
         if !context.is_empty() {
             text.push_str(" — ");
             text.push_str(&context.join(", "));
+        }
+        if let Some((attempts, time)) = self.0.tried {
+            let tried = format!(" ({attempts} attempts in {})", span_in_words(time));
+            text.push_str(&tried);
         }
         // Again: one part of a secret may stand in the message, and the other in a request id.
         f.write_str(&Redactor::shared().shown_lines(&text, MAX_DEFINITION))
@@ -220,6 +242,15 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {}
 
+/// A length of time as people read it: `1.4 s`, `3 min 20 s`.
+fn span_in_words(span: Duration) -> String {
+    if span < Duration::from_millis(59_950) {
+        return format!("{:.1} s", span.as_secs_f64());
+    }
+    let seconds = (span + Duration::from_millis(500)).as_secs();
+    format!("{} min {} s", seconds / 60, seconds % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +266,25 @@ mod tests {
             error.to_string(),
             "cannot write the object: no space left on device — file /lake/a.json.gz, bytes 12"
         );
+    }
+
+    #[test]
+    fn display_says_how_often_it_was_tried_and_for_how_long() {
+        let error = |attempts, millis| {
+            let error =
+                Error::new(ErrorKind::Api, "request page", "Okta returned 500").with("url", "https://a/b");
+            error.after(attempts, Duration::from_millis(millis))
+        };
+        assert_eq!(
+            error(6, 31_240).to_string(),
+            "Okta returned 500 — url https://a/b (6 attempts in 31.2 s)"
+        );
+        let minutes = error(31, 200_400);
+        assert!(minutes.to_string().ends_with("(31 attempts in 3 min 20 s)"), "{minutes}");
+        let context: Vec<_> = minutes.context().skip(1).collect();
+        assert_eq!(context, [("attempts", "31".to_owned()), ("seconds", "200.4".to_owned())]);
+        assert!(error(2, 59_960).to_string().ends_with("(2 attempts in 1 min 0 s)"));
+        assert_eq!(error(1, 200).to_string(), "Okta returned 500 — url https://a/b");
     }
 
     #[test]

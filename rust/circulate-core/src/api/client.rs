@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::api::account::Account;
@@ -112,6 +113,7 @@ impl Client {
         T: Send,
     {
         let mut tally = Tally::default();
+        let (mut attempts, mut began) = (0, None);
         let mut server_errors = 0;
         let mut signed = HeaderMap::new();
         let (mut renewed, mut given_nonce) = (false, false);
@@ -119,6 +121,8 @@ impl Client {
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.url.path()).await?;
             let slot = self.slot().await?;
+            let began = *began.get_or_insert_with(Instant::now);
+            attempts += 1;
             let failure = match self.attempt(request, &read, &pass, &mut signed).await {
                 Ok(done) => {
                     self.retry.succeeded();
@@ -132,6 +136,7 @@ impl Client {
             }
             drop((pass, slot));
             let error = failure.error.with("url", Redactor::shared().url(&request.url));
+            let error = error.after(attempts, began.elapsed());
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.count_throttled();
             }

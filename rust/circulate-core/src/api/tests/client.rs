@@ -104,6 +104,18 @@ async fn refused_credentials_are_renewed_once_and_the_page_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_that_ends_retries_says_how_many_there_were_and_how_long_they_took() {
+    let script = Script::new(times(6, &ScriptedResponse::new(503, "")));
+    let (seconds, error) = timed(get(&client(&script))).await;
+    let error = error.unwrap_err();
+    assert!(seconds > 1.0, "{seconds}");
+    assert!(error.to_string().ends_with(&format!("?limit=200 (6 attempts in {seconds:.1} s)")), "{error}");
+    let script = Script::new([ScriptedResponse::new(400, "")]);
+    let error = get(&client(&script)).await.unwrap_err();
+    assert!(error.to_string().ends_with("?limit=200"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn credentials_that_do_not_change_are_not_requested_twice() {
     let script = Script::new([ScriptedResponse::new(401, ""), ok()]);
     let error = get(&client(&script)).await.unwrap_err();

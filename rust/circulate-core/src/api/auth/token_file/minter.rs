@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{SCHEMA, TokenFile, TokenFolder};
 use crate::api::account::Account;
@@ -113,15 +114,18 @@ impl Minter {
     async fn token(&self, refused: Option<&str>, cause: &Mutex<Option<Error>>) -> Result<TokenFile> {
         let set = |to| *cause.lock().unwrap_or_else(PoisonError::into_inner) = to;
         let mut tally = Tally::default();
+        let (mut attempts, began) = (0, Instant::now());
         loop {
+            attempts += 1;
             let failure = match self.token.issue(refused).await {
                 Ok(issued) => return Ok(self.file(issued)),
                 Err(failure) => failure,
             };
+            let error = failure.error.after(attempts, began.elapsed());
             let Some(wait) = self.retry.wait(failure.verdict, &mut tally) else {
-                return Err(failure.error.persistent());
+                return Err(error.persistent());
             };
-            set(Some(failure.error));
+            set(Some(error));
             tokio::time::sleep(wait).await;
             set(None);
         }

@@ -10,6 +10,7 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::retries::classifiers::SharedRetryClassifier;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::Instant;
 
 use crate::api::http::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 use crate::aws::{Aws, Call, MAX_ATTEMPTS, retry_partition, retry_statuses};
@@ -120,7 +121,9 @@ impl S3Bucket {
         F: Future<Output = Result<T, AttemptError>>,
     {
         let mut tally = Tally::default();
+        let (mut attempts, began) = (0, Instant::now());
         loop {
+            attempts += 1;
             let error = match attempt().await {
                 Ok(done) => {
                     self.retry.succeeded();
@@ -131,7 +134,7 @@ impl S3Bucket {
             };
             match self.retry.wait(RetryDecision::Backoff, &mut tally) {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error.temporary().persistent()),
+                None => return Err(error.after(attempts, began.elapsed()).temporary().persistent()),
             }
         }
     }
