@@ -23,7 +23,7 @@ CORE = ROOT / "rust/circulate-core/src"
 ORDER = [
     ["error", "nearest", "redact"],
     ["net"],
-    ["aws", "clock", "secrets", "stop", "progress", "timestamp"],
+    ["aws", "clock", "secrets", "stop", "events", "progress", "timestamp"],
     ["catalog"],
     ["deploy", "human"],
     ["api::account", "api::http", "api::auth"],

@@ -1,7 +1,8 @@
 //! Circulate Core: complete, exactly accounted data out of SaaS APIs.
 //!
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `nearest`, `redact` → `net` → `aws`,
-//! `clock`, `secrets`, `stop`, `timestamp`, `progress` → [`catalog`] → [`deploy`], [`human`] → [`api`] → [`page`] → [`extract`] → [`table`] →
+//! `clock`, `secrets`, `stop`, `timestamp`, `events`, `progress` → [`catalog`] → [`deploy`], [`human`] → [`api`] → [`page`] →
+//! [`extract`] → [`table`] →
 //! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`]. A test holds it to that,
 //! and to the order within [`api`], [`extract`], [`table`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod deploy;
 pub mod encode;
 pub mod error;
+pub mod events;
 pub mod extract;
 pub mod human;
 pub mod lake;

@@ -1,13 +1,16 @@
-//! What a run has done so far and what it waits for, for people and ledgers to read while it runs.
+//! What a run has done so far and what it waits for, for people and ledgers to read while it runs. What happens is counted
+//! here, and sent to those who keep logs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::error::Error;
+use crate::events::Events;
 use crate::redact::Redactor;
 
 /// Counters of one attempt at a run, shared by its parts.
@@ -25,11 +28,13 @@ pub struct Progress {
     objects: AtomicU64,
     stored: AtomicU64,
     live: Mutex<Live>,
+    events: Events,
+    /// Nothing is kept of what is read.
+    is_read: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Live {
-    run_id: Option<String>,
     /// What is done is counted beside it.
     completion: Option<Completion>,
     wait: Option<(String, Instant)>,
@@ -147,14 +152,23 @@ impl Progress {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request is about to be retried.
+    /// A request is about to be retried at once.
     pub fn count_retry(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A request that was sent so many times failed with `error`, and is about to be retried after `wait`.
+    pub fn retrying(&self, url: &str, attempts: u32, wait: Duration, error: &Error) {
+        self.count_retry();
+        let (seconds, error) = (wait.as_secs_f64(), error.to_string());
+        self.events.request_retried(url, attempts.into(), seconds, &error);
+        self.show(&format!("retrying in {seconds:.1} s: {error}"));
+    }
+
     /// The API responded with 429.
-    pub fn count_throttled(&self) {
+    pub fn throttled(&self, url: &str, error: &Error) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
+        self.events.throttled(url, &error.to_string());
     }
 
     /// A page of so many bytes and records was taken in.
@@ -188,15 +202,18 @@ impl Progress {
         self.done.fetch_add(done, Ordering::Relaxed);
     }
 
-    /// An object of so many stored bytes was written.
-    pub fn count_object(&self, stored: u64) {
+    /// An object of so many records and stored bytes was written.
+    pub fn stored(&self, key: &str, records: u64, bytes: u64) {
         self.objects.fetch_add(1, Ordering::Relaxed);
-        self.stored.fetch_add(stored, Ordering::Relaxed);
+        self.stored.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(events) = self.kept() {
+            events.object_stored(key, records, bytes);
+        }
     }
 
-    /// An object of so many stored bytes and records was copied.
-    pub fn count_copied(&self, stored: u64, records: u64) {
-        self.count_object(stored);
+    /// An object of so many records and stored bytes was copied.
+    pub fn copied(&self, key: &str, records: u64, bytes: u64) {
+        self.stored(key, records, bytes);
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 
@@ -205,13 +222,18 @@ impl Progress {
         self.live().quota = Some(quota);
     }
 
-    /// Shows the reader something, such as why a request is retried.
-    pub fn note(&self, text: impl Into<String>) {
+    /// Says something that a person should know, such as that a run starts over.
+    pub fn note(&self, text: impl AsRef<str>) {
+        self.events.note(text.as_ref());
+        self.show(text.as_ref());
+    }
+
+    fn show(&self, text: &str) {
         let mut live = self.live();
         if live.notes.len() == MAX_NOTES {
             live.notes.pop_front();
         }
-        live.notes.push_back(Redactor::shared().shown(&text.into(), MAX_NOTE));
+        live.notes.push_back(Redactor::shared().shown(text, MAX_NOTE));
     }
 
     /// Marks that a request waits for `why`, until the returned guard is dropped. The time is counted once, however many
@@ -237,10 +259,39 @@ impl Progress {
         }
     }
 
+    /// The run counts; its index is `manifest`.
+    pub fn committed(&self, manifest: &str, records: u64, objects: u64, bytes: u64) {
+        if let Some(events) = self.kept() {
+            events.run_committed(manifest, records, objects, bytes);
+        }
+    }
+
+    /// Work on a stream begins.
+    pub fn set_stream(&self, stream: &str, account: &str) {
+        self.events.set_stream(stream, account);
+    }
+
     /// A run was opened or taken up.
     pub fn set_run(&self, run_id: &str) {
         self.set_completion(None);
-        self.live().run_id = Some(run_id.to_owned());
+        if let Some(events) = self.kept() {
+            events.set_run(run_id);
+        }
+    }
+
+    /// Nothing is kept of what is read: there is no run that anybody could look up.
+    pub fn keeps_nothing(&self) {
+        self.is_read.store(true, Ordering::Relaxed);
+    }
+
+    /// Where events go.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Where events go that are about a run and what it keeps; `None` if it keeps nothing.
+    pub(crate) fn kept(&self) -> Option<&Events> {
+        (!self.is_read.load(Ordering::Relaxed)).then_some(&self.events)
     }
 
     /// Reads everything, and takes the notes.
@@ -251,7 +302,7 @@ impl Progress {
         let completion = live.completion.clone().map(|completion| Completion { done, ..completion });
         let left = |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64();
         Snapshot {
-            run_id: live.run_id.clone(),
+            run_id: self.events.run_id(),
             pages: self.pages.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
             parents: self.parents.load(Ordering::Relaxed),

@@ -8,6 +8,7 @@ mod catalog;
 mod check;
 mod connections;
 mod errors;
+mod events;
 mod flags;
 mod locations;
 mod options;

@@ -42,7 +42,7 @@ pub(crate) fn promote(
     let PromoteOptions { compact, memory: Size(memory), deadline } = options.0;
     let stop_signal = stop::Stop::new(deadline.map(|Deadline(instant)| instant));
     let progress = Arc::new(Progress::default());
-    let mut watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
+    let mut watcher = WorkWatcher::new(py, &progress, &stop_signal, stop, on_progress)?;
     let state = py_result(py, lake.known_state())?;
     let LakeArguments { location, s3: Arguments(s3), .. } = lake;
     let work = async move {

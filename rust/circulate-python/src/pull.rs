@@ -134,7 +134,7 @@ pub(crate) fn pull(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Py<PyAny>> {
-    let (work, mut watcher) = begin_pull(stream, lake, account, options.0, on_progress, stop);
+    let (work, mut watcher) = begin_pull(py, stream, lake, account, options.0, on_progress, stop)?;
     pulled(py, wait(py, work, &mut watcher)?)
 }
 
@@ -150,7 +150,8 @@ pub(crate) fn pull_async<'py>(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (work, watcher) = begin_pull(stream, lake, account, options.0, on_progress, stop);
+    let (work, watcher) = begin_pull(py, stream, lake, account, options.0, on_progress, stop)?;
+    let watcher = watcher.in_background(py)?;
     let _ = py.import(RESULTS);
     awaitable(py, async move {
         let outcome = watched(work, watcher).await?;
@@ -161,23 +162,24 @@ pub(crate) fn pull_async<'py>(
 type Pulling = Pin<Box<dyn Future<Output = Result<Outcome>> + Send>>;
 
 fn begin_pull(
+    py: Python<'_>,
     stream: String,
     lake: LakeArguments,
     account: &PyAccount,
     options: PullOptions,
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
-) -> (Pulling, WorkWatcher) {
+) -> PyResult<(Pulling, WorkWatcher)> {
     let deadline = options.limits.deadline.as_ref().map(|Deadline(instant)| *instant);
     let max_wait = options.limits.max_wait.as_ref().map(|Length(length)| *length);
     let stop_signal = Stop::new(deadline).waiting_up_to(max_wait);
     let progress = Arc::new(Progress::default());
-    let watcher = WorkWatcher::new(&progress, &stop_signal, stop, on_progress);
+    let watcher = WorkWatcher::new(py, &progress, &stop_signal, stop, on_progress)?;
     let account = account.clone();
     let work = async move {
         Ok(Box::pin(prepare(stream, lake, account, options, progress, stop_signal)).await?.run().await)
     };
-    (Box::pin(work), watcher)
+    Ok((Box::pin(work), watcher))
 }
 
 fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {

@@ -14,13 +14,16 @@ use circulate_core::read::{Read, Reading};
 use circulate_core::run::{PullOptions, Report};
 use circulate_core::stop;
 use pyo3::prelude::*;
+use pyo3::sync::OnceLockExt;
 use pyo3::types::PyBytes;
 use tokio::sync::Mutex;
 
 use crate::account::{PyAccount, connection};
+use crate::events::{self, EventLog};
 use crate::options::{Arguments, Count, Time, options};
 use crate::results::{py_result, result};
-use crate::runtime::{Watcher, awaitable, wait};
+use crate::runtime::{Engine, Watcher, awaitable, wait, watched};
+use crate::watcher::EventWatcher;
 
 /// Bytes of a batch, which is closed there too.
 const BATCH_BYTES: usize = 3_000_000;
@@ -54,6 +57,8 @@ struct ReadRequest {
 pub(crate) struct Reader {
     state: Arc<Mutex<State>>,
     progress: Arc<Progress>,
+    /// Once it is read.
+    events: OnceLock<EventLog>,
     stop: stop::Stop,
     on_progress: Option<Py<PyAny>>,
     report: Arc<OnceLock<Report>>,
@@ -89,6 +94,7 @@ impl Reader {
         Self {
             state: Arc::new(Mutex::new(State::Requested(Box::new(request)))),
             progress: Arc::default(),
+            events: OnceLock::new(),
             stop: stop::Stop::new(None),
             on_progress,
             report: Arc::default(),
@@ -103,9 +109,13 @@ impl Reader {
 
     /// As `next`, to be awaited.
     fn next_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let taken = self.take();
+        let (taken, events) = (self.take(), self.events(py)?);
+        let events = if events::look(py)? { Some(events.with_context(py)?) } else { None };
         awaitable(py, async move {
-            let batch = taken.await;
+            let batch = match events {
+                Some(events) => watched(taken, EventWatcher(events)).await?,
+                None => taken.await,
+            };
             Python::attach(|py| Ok(py_result(py, batch)?.map(|batch| PyBytes::new(py, &batch).unbind())))
         })
     }
@@ -133,8 +143,16 @@ impl Reader {
 impl Reader {
     /// Waits for the next batch.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Option<Bytes>> {
-        let batch = wait(py, self.take(), &mut ReadWatcher(self))?;
+        events::look(py)?;
+        let mut watcher = ReadWatcher { reader: self, events: self.events(py)? };
+        let batch = wait(py, self.take(), &mut watcher)?;
         py_result(py, batch)
+    }
+
+    fn events(&self, py: Python<'_>) -> PyResult<&EventLog> {
+        let queues = &Engine::get()?.events;
+        let open = || EventLog::open(queues, self.progress.events().work());
+        Ok(self.events.get_or_init_py_attached(py, open))
     }
 
     fn take(&self) -> impl Future<Output = Result<Option<Bytes>>> + Send + 'static {
@@ -175,19 +193,26 @@ fn forked() -> Error {
     .hint("read the stream again in this process")
 }
 
-/// Shows progress. What interrupts a reader ends it at once, since there is nothing to be kept.
-struct ReadWatcher<'r>(&'r Reader);
+/// Shows progress and logs events. What interrupts a reader ends it at once, since there is nothing to be kept.
+struct ReadWatcher<'r> {
+    reader: &'r Reader,
+    events: &'r EventLog,
+}
 
 impl Watcher for ReadWatcher<'_> {
     fn tick(&mut self, py: Python<'_>) -> PyResult<()> {
-        if let Some(callback) = &self.0.on_progress {
-            callback.call1(py, (self.0.snapshot(py)?,))?;
+        if let Some(callback) = &self.reader.on_progress {
+            callback.call1(py, (self.reader.snapshot(py)?,))?;
         }
         Ok(())
     }
 
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.events.hand_on(py)
+    }
+
     fn interrupted(&mut self) -> bool {
-        self.0.stop.request(stop::StopReason::Interrupted);
+        self.reader.stop.request(stop::StopReason::Interrupted);
         false
     }
 }

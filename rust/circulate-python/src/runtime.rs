@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::connections::Connections;
+use crate::events::{self, EventQueues};
 use crate::results::RESULTS;
 
 /// How often a waiting thread looks for signals and shows progress.
@@ -26,6 +27,8 @@ pub(crate) struct Engine {
     process: u32,
     /// Connections by address. They are not for another process.
     pub(crate) connections: Connections,
+    /// Events of works that wait to be handed on.
+    pub(crate) events: EventQueues,
 }
 
 static FIRST: OnceLock<Engine> = OnceLock::new();
@@ -41,7 +44,13 @@ impl Engine {
             .thread_name("circulate")
             .build()
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))?;
-        Ok(Self { runtime, process: std::process::id(), connections: Connections::default() })
+        events::listen(|| Self::get().ok().map(|engine| &engine.events));
+        Ok(Self {
+            runtime,
+            process: std::process::id(),
+            connections: Connections::default(),
+            events: EventQueues::default(),
+        })
     }
 
     fn is_ours(&self) -> bool {
@@ -143,6 +152,9 @@ pub(crate) trait Watcher {
     /// Called about every 100 ms with the interpreter attached.
     fn tick(&mut self, py: Python<'_>) -> PyResult<()>;
 
+    /// Hands events on: before each `tick`, and to the very end also when something was raised.
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()>;
+
     /// A signal handler or `tick` raised. Returns whether to wait on for an orderly end.
     fn interrupted(&mut self) -> bool;
 }
@@ -178,13 +190,20 @@ fn wait_watching<T: Send + 'static>(
         // A unique borrow, since a receiver may move to another thread but not be shared with one.
         let done = &mut done;
         match py.detach(move || done.recv_timeout(TICK)) {
-            Ok(result) => return raised.map_or_else(|| watcher.tick(py).map(|()| result), Err),
+            Ok(result) => {
+                let handed_on = watcher.hand_on(py);
+                return match raised {
+                    Some(error) => Err(error),
+                    None => handed_on.and_then(|()| watcher.tick(py)).map(|()| result),
+                };
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the engine's worker ended early; this is a bug"));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let mut looked = py.check_signals().and_then(|()| interrupts.check());
+        let handed_on = watcher.hand_on(py);
+        let mut looked = handed_on.and_then(|()| py.check_signals()).and_then(|()| interrupts.check());
         if raised.is_none() {
             looked = looked.and_then(|()| watcher.tick(py));
         }
@@ -286,7 +305,7 @@ pub(crate) async fn watched<T>(
         let ended = tokio::time::timeout(TICK, &mut work).await.ok();
         // The interpreter may be busy for long; the threads of the engine do not wait for it.
         let tick = move || {
-            let ticked = Python::attach(|py| watcher.tick(py));
+            let ticked = Python::attach(|py| watcher.hand_on(py).and_then(|()| watcher.tick(py)));
             (watcher, ticked)
         };
         let (back, ticked) = tokio::task::spawn_blocking(tick)
@@ -308,6 +327,10 @@ pub(crate) struct Brief;
 
 impl Watcher for Brief {
     fn tick(&mut self, _: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn hand_on(&mut self, _: Python<'_>) -> PyResult<()> {
         Ok(())
     }
 

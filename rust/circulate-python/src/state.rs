@@ -1,6 +1,10 @@
 //! State of streams: functions of the module.
 
+use circulate_core::error::Result;
+use circulate_core::lake::manifest::Totals;
+use circulate_core::lake::stream_id::StreamId;
 use circulate_core::location::Locations;
+use circulate_core::progress::Progress;
 use circulate_core::state::{self as core_state, Decision, ListedRun, list_runs};
 use pyo3::prelude::*;
 
@@ -8,6 +12,7 @@ use crate::errors::to_python;
 use crate::locations::existing;
 use crate::results::{RESULTS, finish_all};
 use crate::runtime::{Brief, wait};
+use crate::watcher::{EventWatcher, event_log};
 
 /// The newest runs that a state knows, each with its stream.
 #[pyfunction]
@@ -64,8 +69,19 @@ pub(crate) fn state_decide(
     force: bool,
 ) -> PyResult<()> {
     let decision = if commit { Decision::Commit } else { Decision::Abandon { forced: force } };
+    let progress = Progress::default();
+    let mut watcher = EventWatcher(event_log(py, &progress)?);
     let work = async move {
-        core_state::decide(&*existing(&state).await?, &stream.parse()?, &run_id, decision).await
+        let stream: StreamId = stream.parse()?;
+        progress.set_stream(&stream.name(), stream.account());
+        progress.set_run(&run_id);
+        let decided = core_state::decide(&*existing(&state).await?, &stream, &run_id, decision).await?;
+        if let Some(run) = decided.filter(|_| commit) {
+            let Totals { records, objects, bytes, .. } = run.ledger.totals;
+            progress.committed(run.manifest.as_deref().unwrap_or_default(), records, objects, bytes);
+        }
+        Ok(())
     };
-    wait(py, work, &mut Brief)?.map_err(|error| to_python(py, &error, None))
+    let decided: Result<()> = wait(py, work, &mut watcher)?;
+    decided.map_err(|error| to_python(py, &error, None))
 }

@@ -135,10 +135,10 @@ impl Client {
                 slot.crowded();
             }
             drop((pass, slot));
-            let error = failure.error.with("url", Redactor::shared().url(&request.url));
-            let error = error.after(attempts, began.elapsed());
+            let url = Redactor::shared().url(&request.url);
+            let error = failure.error.with("url", &url).after(attempts, began.elapsed());
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
-                self.progress.count_throttled();
+                self.progress.throttled(&url, &error);
             }
             if failure.verdict == RetryDecision::Nonce && signed.contains_key(DPOP) && !given_nonce {
                 given_nonce = true;
@@ -172,9 +172,8 @@ impl Client {
             if failure.page_too_big && server_errors > 1 {
                 self.make_smaller(request);
             }
+            self.progress.retrying(&url, attempts, wait, &error);
             let error = error.to_string();
-            self.progress.count_retry();
-            self.progress.note(format!("retrying in {:.1} s: {error}", wait.as_secs_f64()));
             let too_long = match failure.verdict {
                 RetryDecision::After(_) | RetryDecision::Throttled(_) => StopReason::Wait(wait),
                 _ => StopReason::Deadline,

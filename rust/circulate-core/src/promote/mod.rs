@@ -41,6 +41,7 @@ impl Promotion {
     /// Copies what is not there yet, and commits a pending run. Done before, it changes nothing and reports the same.
     pub async fn run(&self) -> Result<Promoted> {
         let run = self.read_run().await?;
+        self.progress.set_stream(&run.stream.name(), run.stream.account());
         self.progress.set_run(&run.index.run_id);
         self.allowed(&run).await?;
         let tally = CopyTally::default();
@@ -233,8 +234,14 @@ impl Promotion {
     /// Commits a pending run. Somebody else may do the same at the same time.
     async fn commit(&self, run: &Run) -> Result<()> {
         let run_id = &run.index.run_id;
-        let Err(error) = decide(&*self.store, &run.stream, run_id, Decision::Commit).await else {
-            return Ok(());
+        let error = match decide(&*self.store, &run.stream, run_id, Decision::Commit).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) => {
+                let Totals { records, objects, bytes, .. } = run.index.totals;
+                self.progress.committed(&self.manifest, records, objects, bytes);
+                return Ok(());
+            }
+            Err(error) => error,
         };
         let known = StreamState::run(&*self.store, &run.stream, run_id).await?;
         if known.is_some_and(|known| known.status == RunStatus::Committed) { Ok(()) } else { Err(error) }

@@ -75,7 +75,7 @@ impl CopyTally {
         match created {
             Created::New => {
                 counts.copied += 1;
-                progress.count_copied(object.bytes, object.records);
+                progress.copied(&object.key, object.records, object.bytes);
             }
             Created::Exists => counts.skipped += 1,
         }

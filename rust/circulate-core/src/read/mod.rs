@@ -80,6 +80,7 @@ impl Read {
             stop: self.stop,
             seed: None,
         };
+        pull.progress.keeps_nothing();
         let pulling = AbortOnDropHandle::new(tokio::spawn(async move { pull.run().await }));
         Reading { batches, pulling: Some(pulling), report: None }
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Recent;
 use crate::lake::manifest::{
     MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartitionEntry,
-    PlanPart, SCHEMA,
+    PlanPart, SCHEMA, Totals,
 };
 use crate::page::EndKind;
 use crate::redact::Redactor;
@@ -50,6 +50,10 @@ impl Attempt<'_> {
         let kept = self.keep_position().await?;
         self.held.checkpoint(kept).await?;
         self.saved = self.position.clone();
+        if let Some(events) = self.pull.progress.kept() {
+            let Totals { pages, records, objects, bytes, .. } = self.position.totals;
+            events.checkpoint_written(pages, records, objects, bytes);
+        }
         self.checkpoint_at = self.pull.options.next_checkpoint();
         Ok(())
     }

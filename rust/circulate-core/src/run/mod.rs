@@ -16,7 +16,7 @@ use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
-use crate::lake::manifest::{self, DedupSet, Index, PartRef, SCHEMA};
+use crate::lake::manifest::{self, DedupSet, Index, PartRef, SCHEMA, Totals};
 use crate::lake::sink::{Created, create_same};
 use crate::page::EndKind;
 use crate::redact::Redactor;
@@ -82,6 +82,7 @@ impl Pull {
 
     async fn protocol(&self, report: &mut Report) -> Result<()> {
         let client = Arc::new(self.client()?);
+        self.progress.set_stream(&self.definition.name(), self.account.name());
         let requested = self.request()?;
         let mut request = requested.clone();
         loop {
@@ -128,11 +129,10 @@ impl Pull {
         };
         if held.run.spec_hash != request.spec_hash && !held.position.finished {
             held.start_over().await?;
-            self.progress.note("the unfinished run is of another definition: starting over".to_owned());
+            self.progress.note("the unfinished run is of another definition: starting over");
             return Ok(NextStep::StartOver(Box::new(held.run.clone())));
         }
         report.began(&held);
-        self.progress.set_run(&held.run.run_id);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
         let Attempted { position, end } = match self.attempt(client, &held).await {
             Ok(attempt) => attempt.run().await,
@@ -152,7 +152,7 @@ impl Pull {
         match ended {
             Ok(Ended::Published(index)) => {
                 let key = self.keys(&held).index();
-                settle(&held, &key).await?;
+                self.settle(&held, &index, &key).await?;
                 report.complete(&index, key);
                 let other = held.run.mode != requested.mode
                     || held.run.mode == Mode::Window && held.run.window != requested.window;
@@ -212,13 +212,17 @@ impl Pull {
         loop {
             let mut opening = state.open(&request).await?;
             let Acquired::LeasedRun(held) = &mut opening else { return Ok(opening) };
+            self.progress.set_run(&held.run.run_id);
+            if let Some(events) = self.progress.kept() {
+                events.lease_acquired(held.run.mode.as_str(), held.resumed, held.fence);
+            }
             held.position = self.read_position(&held.position).await?;
             if !(request.restart && held.resumed) {
                 return Ok(opening);
             }
             if held.position.finished {
-                self.publish(held, &held.position).await?;
-                settle(held, &self.keys(held).index()).await?;
+                let index = self.publish(held, &held.position).await?;
+                self.settle(held, &index, &self.keys(held).index()).await?;
             } else {
                 held.abandon().await?;
             }
@@ -250,6 +254,17 @@ impl Pull {
             Created::New => Ok(index),
             Created::Exists => manifest::parse(&key, &manifest::read_existing(&*self.sink, &key).await?),
         }
+    }
+
+    /// Commits a run, whose index has this key, or leaves it to be decided, as it was begun for.
+    async fn settle(&self, held: &LeasedRun, index: &Index, key: &str) -> Result<()> {
+        if let Some(seconds) = held.run.pending_seconds {
+            return held.leave_pending(key, Duration::from_secs(seconds)).await;
+        }
+        held.commit(key).await?;
+        let Totals { records, objects, bytes, .. } = index.totals;
+        self.progress.committed(key, records, objects, bytes);
+        Ok(())
     }
 
     /// Where the next run of a polling stream goes on.
@@ -455,14 +470,6 @@ impl Attempt<'_> {
         };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
-    }
-}
-
-/// Commits a run, or leaves it to be decided, as it was begun for.
-async fn settle(held: &LeasedRun, index: &str) -> Result<()> {
-    match held.run.pending_seconds {
-        None => held.commit(index).await,
-        Some(seconds) => held.leave_pending(index, Duration::from_secs(seconds)).await,
     }
 }
 

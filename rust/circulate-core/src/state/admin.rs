@@ -154,14 +154,14 @@ pub enum Decision {
     },
 }
 
-/// Commits a pending run, or abandons it. Doing so again changes nothing. An open run is abandoned by force only, unless its
+/// Commits a pending run, or abandons it, and returns it. Doing so again changes nothing, and returns none. An open run is abandoned by force only, unless its
 /// list was read to its end: then its lease is broken, and the next pull commits it.
 pub async fn decide(
     store: &dyn StateStore,
     stream: &StreamId,
     run_id: &str,
     decision: Decision,
-) -> Result<()> {
+) -> Result<Option<RunItem>> {
     let wrong =
         |message: String| Error::new(ErrorKind::State, "decide on run", message).with("stream", stream);
     let status = match decision {
@@ -169,12 +169,12 @@ pub async fn decide(
         Decision::Abandon { .. } => RunStatus::Abandoned,
     };
     let key = ItemKey::new(stream, &run_key(run_id));
-    loop {
+    let decided = loop {
         let Some((mut run, version)) = item::<RunItem>(store, &key).await? else {
             return Err(wrong(format!("there is no run `{run_id}`")).hint("`circulate runs` lists them"));
         };
         if run.status == status {
-            break;
+            break None;
         }
         if run.status == RunStatus::Open && decision == (Decision::Abandon { forced: true }) {
             let task = item::<TaskItem>(store, &ItemKey::new(stream, &task_key(run_id))).await?;
@@ -185,7 +185,7 @@ pub async fn decide(
                     .hint("nobody holds it any more: the next pull commits it"));
             }
             give_up(store, stream, run_id, true, "abandoned by force").await?;
-            break;
+            break None;
         }
         if run.status != RunStatus::Pending {
             return Err(wrong(format!("the run is {}, not pending", run.status)).with("run", run_id));
@@ -197,10 +197,11 @@ pub async fn decide(
         run.ended_at = Some(store.now().await?);
         // Somebody else has written it since: what is there now decides.
         if store.put(&key, to_doc(&run)?, Expect::Version(version)).await?.is_some() {
-            break;
+            break Some(run);
         }
-    }
-    say_in_head(store, stream, run_id, status).await
+    };
+    say_in_head(store, stream, run_id, status).await?;
+    Ok(decided)
 }
 
 /// Notes that a pending run is being promoted, by a worker that has time until then. A run that is settled stays as it is.

@@ -94,7 +94,7 @@ impl ObjectStore {
             Error::new(ErrorKind::Storage, "store object", "the worker storing an object ended early")
                 .caused_by(error)
         })??;
-        self.progress.count_object(object.bytes);
+        self.progress.stored(&object.key, object.records, object.bytes);
         self.stored.push(object);
         Ok(())
     }
