@@ -1,6 +1,7 @@
 """Handlers of Lambda functions, called as Lambda calls them; what runs them is tested elsewhere."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -232,10 +233,13 @@ def test_what_happens_is_logged_in_lines_of_json_with_metrics(
 ) -> None:
     response = function({})
     logged = lines(capsys)
-    assert [line["event"] for line in logged] == ["pull started", "pull ended"]
+    engine = ["lease_acquired", "object_stored", "checkpoint_written", "run_committed"]
+    assert [line["event"] for line in logged] == ["pull started", *engine, "pull ended"]
     for line in logged:
         assert (line["request_id"], line["stream"]) == (Context.aws_request_id, "okta.users")
-        assert (line["account"], line["level"]) == ("practice", "info")
+        assert line["account"] == "practice"
+        assert line["level"] == ("debug" if line["event"] == "object_stored" else "info")
+        assert (line.get("run_id") == response["run_id"]) == (line["event"] != "pull started")
     ended = logged[-1]
     assert (ended["run_id"], ended["result"]) == (response["run_id"], response)
     (directive,) = ended["_aws"]["CloudWatchMetrics"]
@@ -244,6 +248,35 @@ def test_what_happens_is_logged_in_lines_of_json_with_metrics(
     assert all(dimension in ended for dimension in directive["Dimensions"][0])
     assert (ended["records"], ended["requests"], ended["complete"], ended["failed"]) == (500, 3, 1, 0)
     assert ended["_aws"]["Timestamp"] > 1_700_000_000_000
+
+
+def test_a_retry_is_logged_once_and_not_by_others_too(
+    function: Function, start_org: StartOrg, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rough = start_org(users=500, token=CANARY, window=1.0, faults=["429@1", "503@2"])
+    monkeypatch.setenv("OKTA_ORG_URL", rough.url)
+    # As the runtime of Lambda does.
+    of_lambda = logging.StreamHandler(sys.stdout)
+    logging.getLogger().addHandler(of_lambda)
+    try:
+        response = function({})
+    finally:
+        logging.getLogger().removeHandler(of_lambda)
+    logged = lines(capsys)
+    troubles = [line for line in logged if line["event"] in {"throttled", "request_retried", "note"}]
+    assert [line["event"] for line in troubles] == ["throttled", "request_retried", "request_retried"]
+    assert [line["level"] for line in troubles] == ["info", "warning", "warning"]
+    for line in troubles:
+        about = (line["request_id"], line["run_id"], line["stream"], line["account"])
+        assert about == (Context.aws_request_id, response["run_id"], "okta.users", "practice")
+    assert "retrying in" in troubles[1]["message"]
+    assert (troubles[1]["attempts"], troubles[1]["wait_seconds"] > 0, "(429)" in troubles[1]["error"]) == (
+        1,
+        True,
+        True,
+    )
+    logger = logging.getLogger("circulate_core")
+    assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
 
 
 def test_metrics_are_of_the_invocation_and_the_result_is_of_the_run(

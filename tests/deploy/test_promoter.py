@@ -75,7 +75,10 @@ def test_a_pending_run_is_promoted_and_committed(
     assert function({"manifest": manifest, "continuation": None}) == response, (
         "an event that comes twice changes nothing"
     )
-    started, ended, *again = lines(capsys)
+    started, *engine, ended, began_again, ended_again = lines(capsys)
+    assert [line["event"] for line in engine] == [*["object_stored"] * response["objects"], "run_committed"]
+    assert {(line["run_id"], line["stream"]) for line in engine} == {(response["run_id"], "okta.users")}
+    again = (began_again, ended_again)
     assert [line["event"] for line in (started, ended, *again)] == ["promotion started", "promotion ended"] * 2
     assert (started["stream"], started["account"], started["run_id"]) == ("okta.users", "practice", response["run_id"])
     assert ended["result"] == response

@@ -83,7 +83,8 @@ class Attempt:
     def made(self, work: Callable[[], T]) -> T:
         """Do the work; what goes wrong is logged, and raised as Lambda and state machines are to see it."""
         try:
-            return work()
+            with self.log.events():
+                return work()
         except CirculateError as error:
             self._failed(error)
             # Lambda prints where an error was raised; what helps is in its text.
@@ -97,8 +98,6 @@ class Attempt:
         self.did = snapshot
         if snapshot.run_id:
             self.log.about(run_id=snapshot.run_id)
-        for note in snapshot.notes:
-            self.log.info("note", message=note)
 
     def began(self, **fields: Any) -> None:  # noqa: ANN401 - JSON
         """Say that the work begins."""

@@ -6,15 +6,23 @@ The format of metrics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monit
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from circulate_core.results import Snapshot
 
 NAMESPACE = "Circulate"
+ENGINE = "circulate_core"
+"""The logger of the engine's events."""
+OF_EVERY_RECORD = vars(logging.makeLogRecord({})).keys() | {"event", "message", "asctime"}
+"""What a record of `logging` has that is not a field of an event."""
 VERDICTS = ("complete", "partial", "busy", "failed")
 UNITS = {
     "records": "Count",
@@ -81,6 +89,27 @@ class Log:
         """Write a line about something that is not."""
         self._write("error", event, metrics, fields)
 
+    @contextmanager
+    def events(self) -> Iterator[None]:
+        """Write a line for each event of the engine while the block lasts; Lambda's own handler writes none."""
+        logger, handler = logging.getLogger(ENGINE), _EventLines(self)
+        before = logger.level, logger.propagate
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.level, logger.propagate = before
+
+    def write_record(self, record: logging.LogRecord) -> None:
+        """Write a line about an event of the engine."""
+        known = {name: value for name, value in vars(record).items() if value is not None}
+        fields = {name: value for name, value in known.items() if name not in OF_EVERY_RECORD}
+        event = getattr(record, "event", record.name)
+        self._write(record.levelname.lower(), event, None, {"message": record.getMessage(), **fields})
+
     def _write(self, level: str, event: str, metrics: Metrics | None, fields: dict[str, object]) -> None:
         now = time.time()
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z"
@@ -90,3 +119,15 @@ class Log:
             line |= metrics.fields()
         sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
         sys.stdout.flush()
+
+
+class _EventLines(logging.Handler):
+    """Writes events of the engine as lines of a log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        self._log.write_record(record)
