@@ -22,6 +22,9 @@ MARKS: dict[Status, tuple[str, str]] = {
 }
 """How each verdict is marked, and its colour."""
 
+SHOWN_AS_NOTES = {"note", "request_retried"}
+"""Events that progress shows, whoever wants to see events."""
+
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
@@ -59,15 +62,61 @@ def is_quiet() -> bool:
     return _quiet
 
 
+class LiveLine:
+    """The last line of a terminal, which is rewritten."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Put this in its place."""
+        sys.stderr.write(f"\r\033[2K{text}")
+        sys.stderr.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        """Remove it, if it is shown."""
+        if self._shown:
+            sys.stderr.write("\r\033[2K")
+            sys.stderr.flush()
+            self._shown = False
+
+
+LIVE = LiveLine()
+"""What is shown on stderr below all other lines."""
+
+
 def say(text: str = "") -> None:
-    """Write a line to stderr, unless only errors are."""
+    """Write a line to stderr, above the live line, unless only errors are written."""
     if not _quiet:
         _write(text)
 
 
 def _write(text: str) -> None:
+    # A daemon may have closed it.
     if sys.stderr is not None:
+        LIVE.clear()
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
+
+
+def show_events(level: str = "INFO") -> None:
+    """Write the events of the engine to stderr from now on, a dim line each.
+
+    Args:
+        level: The least level of `logging` that is shown.
+    """
+    import logging  # noqa: PLC0415 - slow, and only for those who want to see more
+
+    class Lines(logging.Handler):
+        """Writes a line for each event, but for those that progress shows as a note."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if getattr(record, "event", None) not in SHOWN_AS_NOTES:
+                say(paint(f"  {record.getMessage()}", "dim"))
+
+    logger = logging.getLogger("circulate_core")
+    logger.addHandler(Lines())
+    logger.setLevel(level)
 
 
 def show_error(error: CirculateError) -> None:

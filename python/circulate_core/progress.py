@@ -16,7 +16,7 @@ import unicodedata
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from circulate_core.console import MARKS, counted, is_quiet, is_terminal, paint, say, size, span
+from circulate_core.console import LIVE, MARKS, counted, is_quiet, is_terminal, paint, say, size, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -259,7 +259,6 @@ class TerminalProgress:
         self._left = TimeLeft(clock)
         self._began = self._last_plain = clock()
         self._live = is_terminal() and not is_quiet()
-        self._shown = False
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -269,25 +268,21 @@ class TerminalProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the live line."""
-        self._clear()
+        LIVE.clear()
 
     def show(self, snapshot: Snapshot, notes: Sequence[str] | None = None) -> None:
         """Show where the work is, and what it has to say: notes, by default those of the snapshot."""
         for note in snapshot.notes if notes is None else notes:
-            self._clear()
             say(paint(f"  {note}", "dim"))
         facts = self._facts(snapshot, self._left.after(snapshot))
         if self._live:
-            sys.stderr.write(f"\r\033[2K{fitted(facts, _terminal_width() - 1)}")
-            sys.stderr.flush()
-            self._shown = True
+            LIVE.show(fitted(facts, _terminal_width() - 1))
         elif self._clock() - self._last_plain >= PLAIN_INTERVAL:
             self._last_plain = self._clock()
             say(fitted(facts))
 
     def end(self, ending: Ending) -> None:
         """Put what came of it in the place of the live line."""
-        self._clear()
         say(f"{paint(ending.mark, ending.colour)} {self.title}: {ending.word}  {'  '.join(ending.facts)}")
 
     @property
@@ -310,12 +305,6 @@ class TerminalProgress:
         if (wait := snapshot.waiting) and (text := waiting(snapshot)):
             facts.append(Fact(text, ALWAYS, f"waiting {wait.seconds:.0f} s"))
         return facts
-
-    def _clear(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\033[2K")
-            sys.stderr.flush()
-            self._shown = False
 
 
 def _terminal_width() -> int:

@@ -21,6 +21,7 @@ from support.places import Bucket
 
 import circulate_core
 from circulate_core import _core
+from circulate_core.console import LIVE, show_events
 from circulate_practice import PracticeOrg
 
 LOGGER = logging.getLogger("circulate_core")
@@ -295,3 +296,25 @@ def test_where_nobody_listens_nothing_is_imported_or_written(start_org: StartOrg
     command = [sys.executable, "-W", "error", "-c", NOBODY_LISTENS, str(tmp_path), org.url, org.token]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "2\n")
+
+
+def test_a_command_line_shows_events_above_its_live_line(
+    start_org: StartOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    org = start_org(users=30, faults=["503@1"])
+    before = list(LOGGER.handlers), LOGGER.level
+    LIVE.show("30 records")
+    try:
+        show_events()
+        report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org))
+    finally:
+        LOGGER.handlers[:], LOGGER.level = before
+    first, *lines = capsys.readouterr().err.split("\n")
+    assert first == (
+        "\r\033[2K30 records\r\033[2K  okta.users: holds the lease of the run (incremental, worker 1 of it)"
+    )
+    assert lines == [
+        "  okta.users: checkpoint at 1 page, 30 records, 1 object",
+        f"  okta.users: the run is committed: {report.records} records in 1 object",
+        "",
+    ]
