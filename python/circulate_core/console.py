@@ -99,12 +99,16 @@ def _write(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - where people read it
 
 
-def show_events(level: str = "INFO") -> None:
-    """Write the events of the engine to stderr from now on, a dim line each.
+@contextmanager
+def showing_events(verbosity: int) -> Iterator[None]:
+    """Write the events of the engine to stderr while the `with` block lasts, a dim line each.
 
     Args:
-        level: The least level of `logging` that is shown.
+        verbosity: How much: nothing (0), what happens to a run (1), and each object, too (2).
     """
+    if not verbosity:
+        yield
+        return
     import logging  # noqa: PLC0415 - slow, and only for those who want to see more
 
     class Lines(logging.Handler):
@@ -114,9 +118,15 @@ def show_events(level: str = "INFO") -> None:
             if getattr(record, "event", None) not in SHOWN_AS_NOTES:
                 say(paint(f"  {record.getMessage()}", "dim"))
 
-    logger = logging.getLogger("circulate_core")
-    logger.addHandler(Lines())
-    logger.setLevel(level)
+    logger, lines = logging.getLogger("circulate_core"), Lines()
+    before = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(lines)
 
 
 def show_error(error: CirculateError) -> None:

@@ -232,6 +232,13 @@ def test_quiet_writes_errors_only(start_org: StartOrg, cli_for: CliFor) -> None:
     assert (wrong.code, wrong.err.startswith("error: ")) == (1, True)
 
 
+def test_verbose_shows_what_happens_to_a_run(start_org: StartOrg, cli_for: CliFor) -> None:
+    cli = cli_for(start_org(users=3))
+    shown = {flag: cli("pull", "okta.users", "--to", "lake", "--full", *flag).err for flag in ((), ("-v",), ("-vv",))}
+    happened = [[text in err for text in ("the run is committed", "stored")] for err in shown.values()]
+    assert happened == [[False, False], [True, False], [True, True]]
+
+
 def test_a_closed_stderr_and_a_reader_that_leaves_are_no_failure(start_org: StartOrg, cli_for: CliFor) -> None:
     cli = cli_for(start_org(users=3))
     pull, listing = (

@@ -21,7 +21,7 @@ from support.places import Bucket
 
 import circulate_core
 from circulate_core import _core
-from circulate_core.console import LIVE, show_events
+from circulate_core.console import LIVE, showing_events
 from circulate_practice import PracticeOrg
 
 LOGGER = logging.getLogger("circulate_core")
@@ -304,11 +304,9 @@ def test_a_command_line_shows_events_above_its_live_line(
     org = start_org(users=30, faults=["503@1"])
     before = list(LOGGER.handlers), LOGGER.level
     LIVE.show("30 records")
-    try:
-        show_events()
+    with showing_events(1):
         report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org))
-    finally:
-        LOGGER.handlers[:], LOGGER.level = before
+    assert (list(LOGGER.handlers), LOGGER.level) == before
     first, *lines = capsys.readouterr().err.split("\n")
     assert first == (
         "\r\033[2K30 records\r\033[2K  okta.users: holds the lease of the run (incremental, worker 1 of it)"

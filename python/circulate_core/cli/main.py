@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import circulate_core
 from circulate_core.cli.exit_codes import FAILED, INTERRUPTED, USAGE
 from circulate_core.cli.parser import Parser, nearest, refuse, unknown_flags
-from circulate_core.console import quietly, show_error, show_mistake
+from circulate_core.console import quietly, show_error, show_mistake, showing_events
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _run(arguments: list[str], flags: dict[str, str]) -> int:
         args.streams += left
     elif left:
         return refuse(f"too many arguments: {' '.join(left)}", None, f"{parser.prog} {named}")
-    with quietly(quiet=args.quiet):
+    with quietly(quiet=args.quiet), showing_events(args.verbose):
         return int(args.run(args))
 
 
@@ -134,6 +134,13 @@ def build_parser(named: str | None = None) -> Parser:
             getattr(module, each.add_arguments)(command)
             command.set_defaults(run=getattr(module, each.run), build_parser=build_parser)
             command.add_argument("-q", "--quiet", action="store_true", help="write nothing but errors to stderr")
+            command.add_argument(
+                "-v",
+                "--verbose",
+                action="count",
+                default=0,
+                help="write what happens to runs to stderr, too; twice (-vv) each object",
+            )
     commands.add_parser("help", help=HELP)
     parser.commands = commands.choices
     return parser
