@@ -156,7 +156,7 @@ def test_a_handler_may_use_the_package(start_org: StartOrg, tmp_path: Path, reco
     pulled: list[circulate_core.Report] = []
 
     def use(record: Any) -> None:  # noqa: ANN401 - has attributes of its event
-        assert "okta.users" in circulate_core.api.stream_names()
+        assert "okta.users" in circulate_core.catalogs.stream_names()
         if record.event == "checkpoint_written" and record.records == 400:
             pulled.append(circulate_core.pull("okta.users", to=tmp_path / "other", settings=settings(other)))
 

@@ -64,14 +64,13 @@ def refuse(message: str, hint: str | None, program: str) -> int:
 
 
 def unknown_flags(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Yield each flag that a parser and its commands do not know, with the one that was probably meant."""
+    """Yield each long flag that a parser and its commands do not know, with the one that was probably meant."""
     known = set(_flags(parser))
     for argument in arguments:
         if argument == "--":
             return
         flag = argument.partition("=")[0]
-        # A number below zero is no flag.
-        if re.match(r"-{1,2}[^\d.\W]", flag) and flag not in known:
+        if flag.startswith("--") and flag not in known:
             yield flag, nearest(flag, known)
 
 
