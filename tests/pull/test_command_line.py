@@ -137,7 +137,7 @@ def test_the_one_lake_of_a_folder_is_found(start_org: StartOrg, cli_for: CliFor)
     cli("pull", "okta.users", "okta.groups", "--to", "lake")
     for arguments in (["runs"], ["state", "show"], ["gc"]):
         found = cli(*arguments)
-        assert (found.code, "the lake is lake" in found.err) == (0, True), arguments
+        assert (found.code, "using the lake ./lake" in found.err) == (0, True), arguments
     shutil.copytree(cli.folder / "lake", cli.folder / "other")
     assert_refused(cli("runs"), "there are 2 lakes in this folder", "name one with --to: lake, other")
 

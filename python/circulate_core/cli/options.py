@@ -101,7 +101,7 @@ def lake_of_flags(args: argparse.Namespace) -> Lake:
         message = f"there are {len(found)} lakes in this folder"
         raise SettingsError(message, hint=f"name one with --to: {', '.join(path.name for path in found)}")
     if found:
-        say(paint(f"the lake is {found[0].name}", "dim"))
+        say(paint(f"using the lake ./{found[0].name}", "dim"))
     return Lake(found[0], s3=s3_options(args)) if found else here
 
 

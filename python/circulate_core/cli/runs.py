@@ -29,26 +29,31 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([run.to_dict() for run in runs]))
         return 0
-    heading = [
-        "STARTED",
-        "STREAM",
-        "ACCOUNT",
-        "MODE",
-        "STATUS",
-        "RECORDS",
-        "OBJECTS",
-        "STORED",
-        "REQUESTS",
-        "WAITED",
-        "TOOK",
-    ]
-    print(table([heading, *(_row(run) for run in runs)]))
+    rows = [_HEADING, *(_row(run) for run in runs)]
+    if not any(run.ledger.traffic.seconds_waited for run in runs):
+        rows = [[cell for cell, name in zip(row, _HEADING, strict=True) if name != "WAITED"] for row in rows]
+    print(table(rows))
     for run in runs:
         if why := run.ledger.stopped_by:
             what = {"open": "is unfinished", "abandoned": "was given up"}.get(run.status)
             if what:
                 say(f"{run.stream} {run.run_id} {what}: {why}")
     return 0
+
+
+_HEADING = [
+    "STARTED",
+    "STREAM",
+    "ACCOUNT",
+    "MODE",
+    "STATUS",
+    "RECORDS",
+    "OBJECTS",
+    "STORED",
+    "REQUESTS",
+    "WAITED",
+    "TOOK",
+]
 
 
 def _row(run: Run) -> list[str]:

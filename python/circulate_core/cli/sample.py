@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     shown = _fitting(columns, rows, width)
     print(table([shown, *([row.get(name, "") for name in shown] for row in rows)]) if rows else "")
     hidden = len(columns) - len(shown)
-    more = f", {counted(hidden, 'column')} more: --json writes all" if hidden else ""
+    more = f", {hidden} more {'column' if hidden == 1 else 'columns'}: --json writes all" if hidden else ""
     say(paint(f"{counted(len(rows), 'record')}{more}", "dim"))
     return 0
 
