@@ -152,7 +152,7 @@ def stream(of: Stream, window: Mapping[str, str | None]) -> str:
         ("identified by", _pointers(listed.get("primary_key"))),
         ("pulls", _how(of.definition)),
         ("parent", _parent(of.definition)),
-        ("of", _period(_time(window["since"]), _time(window["until"]))),
+        ("period", _period(_time(window["since"]), _time(window["until"]))),
         ("docs", _link(endpoint)),
     ]
     variable = short if short.isidentifier() else "stream"
@@ -307,7 +307,7 @@ def report(of: Report) -> str:
         ("warning", _lines(of.warnings)),
         ("drifted", _drifted(of)),
         ("stopped by", of.stopped_by),
-        ("of", _period(of.window.since, of.window.until)),
+        ("period", _period(of.window.since, of.window.until)),
         (
             "manifest",
             _code_text(f"{of.destination}/{of.manifest}") if of.manifest and not was_read else None,
@@ -340,7 +340,7 @@ def _traffic(of: Report) -> Html:
             counted(of.requests, "request"),
             f"{of.retries:,} retried" if of.retries else None,
             f"{of.throttled:,} throttled" if of.throttled else None,
-            f"{span(of.seconds_waited)} waited",
+            f"{span(of.seconds_waited)} waited" if of.seconds_waited else None,
         ]
     )
 
@@ -428,7 +428,11 @@ def runs(of: Sequence[Run]) -> str:
         "waited",
         "took",
     ]
-    return _card(_table(names, [_run_row(run) for run in of], numbers=names[5:]), _dim(counted(len(of), "run")))
+    rows = [_run_row(run) for run in of]
+    if not any(run.ledger.traffic.seconds_waited for run in of):
+        at = names.index("waited")
+        names, rows = names[:at] + names[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
+    return _card(_table(names, rows, numbers=names[5:]), _dim(counted(len(of), "run")))
 
 
 def _run_row(run: Run) -> list[object]:
