@@ -28,6 +28,7 @@ __all__ = [
     "Table",
     "Tables",
     "check",
+    "check_lake",
     "check_options",
     "clear_tokens",
     "declared_options",
@@ -256,7 +257,7 @@ def clear_tokens() -> Path:
 def verify(lake: Lake, manifest: str) -> Verified:
     """Read everything a manifest of a lake names and compare it; see `circulate_core.verify`."""
 
-def runs(state: str, limit: int) -> Runs:
+def runs(state: str, limit: object) -> Runs:
     """Return the newest runs that a state knows, each with its stream."""
 
 def state_show(state: str) -> list[StreamState]:
@@ -279,6 +280,9 @@ def gc(lake: Lake, options: dict[str, Any]) -> Collected:
 
 def declared_options(function: str) -> list[DeclaredOption]:
     """Return the options of `pull`, `promote`, `gc` or `s3`, in order."""
+
+def check_lake(lake: Lake) -> None:
+    """Refuse a lake that can be none, or whose state is not known."""
 
 def check_options(function: str, options: dict[str, Any]) -> None:
     """Refuse options that are wrong, as the function that takes them would."""

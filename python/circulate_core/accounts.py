@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from circulate_core import _core
 from circulate_core.catalogs import catalog_of
+from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from circulate_core.types import Catalog, SourceDefinition
@@ -31,6 +32,9 @@ def account_of(  # noqa: PLR0913 - each is a different thing, given once
         secret: Name of the stored secret that holds others.
         account: Its name.
     """
+    if source is None and profile is not None:
+        message = "`profile` is given beside settings that are complete: those of a source, which has its own profile"
+        raise SettingsError(message, operation="read options", hint="give it to `circulate_core.source`")
     if source is not None:
         from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 

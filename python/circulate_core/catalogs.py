@@ -56,8 +56,12 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
         message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
         raise DefinitionError(message)
     if not isinstance(cast("object", catalog), Sequence):
-        message = f"`catalog` is a {type(catalog).__name__}: give a list of folders"
+        message = f"invalid `catalog`: expected a list of folders, given {catalog!r}"
         raise DefinitionError(message)
+    for entry in catalog:
+        if not isinstance(cast("object", entry), (str, os.PathLike, Mapping)):
+            message = f"invalid `catalog`: expected folders or a definition, given {entry!r}"
+            raise DefinitionError(message)
     inline = [entry for entry in catalog if isinstance(entry, Mapping)]
     if len(inline) > 1:
         message = "definitions of only one source can be given beside folders"
@@ -68,8 +72,11 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
 
 def _inline(definition: InlineDefinition) -> dict[str, Any]:
     """Return a definition as text that error messages can show."""
-    source = definition["source"]
-    endpoints = definition.get("endpoints", {})
+    source = cast("object", definition.get("source"))
+    endpoints = cast("object", definition.get("endpoints", {}))
+    if not isinstance(source, (str, Mapping)) or not isinstance(endpoints, Mapping):
+        message = "a definition in `catalog` needs `source`, a name or a mapping; its `endpoints` are mappings by name"
+        raise DefinitionError(message)
     return {
         "source": source if isinstance(source, str) else str(source.get("source", "")),
         "definition": None if isinstance(source, str) else _text(source),

@@ -63,10 +63,15 @@ def is_quiet() -> bool:
 
 
 class LiveLine:
-    """The last line of a terminal, which is rewritten."""
+    """The last line of a terminal, which is rewritten.
+
+    Attributes:
+        has_notes: Whether progress is shown, with notes above it.
+    """
 
     def __init__(self) -> None:
         self._shown = False
+        self.has_notes = False
 
     def show(self, text: str) -> None:
         """Put this in its place."""
@@ -115,7 +120,7 @@ def showing_events(verbosity: int) -> Iterator[None]:
         """Writes a line for each event, but for those that progress shows as a note."""
 
         def emit(self, record: logging.LogRecord) -> None:
-            if getattr(record, "event", None) not in SHOWN_AS_NOTES:
+            if not (LIVE.has_notes and getattr(record, "event", None) in SHOWN_AS_NOTES):
                 say(paint(f"  {record.getMessage()}", "dim"))
 
     logger, lines = logging.getLogger("circulate_core"), Lines()
@@ -136,9 +141,16 @@ def show_error(error: CirculateError) -> None:
 
 def show_mistake(message: str, hint: str | None = None) -> None:
     """Write a mistake and, if given, a hint that says what to do about it."""
-    _write(f"{paint('error:', 'red')} {message}")
+    # Names in it may come from a file that somebody else wrote.
+    _write(f"{paint('error:', 'red')} {_shown(message)}")
     if hint:
-        _write(f"{paint('hint:', 'cyan')} {hint}")
+        _write(f"{paint('hint:', 'cyan')} {_shown(hint)}")
+
+
+def _shown(text: str) -> str:
+    from circulate_core._core import shown  # noqa: PLC0415 - the engine is loaded by who makes mistakes, not by all
+
+    return shown(text.encode(errors="backslashreplace").decode(), lines=True)
 
 
 def size(count: float) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from circulate_core.exceptions import SettingsError
 
@@ -12,6 +15,13 @@ if TYPE_CHECKING:
 
     from circulate_core.types import S3Options
 
+_OPERATION = "read options"
+_MISTYPED = re.compile(r"[a-z][a-z0-9]*:/")
+_PLACES = {
+    "to": "give a folder (`.` is this one), or s3://bucket/prefix",
+    "state": "give a file, or dynamodb://table",
+    "manifest": "give the path or s3:// URI of a manifest",
+}
 _NAME_STATE = "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file of this machine"
 
 
@@ -40,24 +50,40 @@ class Lake:
     """Absolute path of its folder, or its URI."""
     state: str | None
     """Absolute path of its state file, or `dynamodb://table`; None if a bucket's was not given."""
-    s3: S3Options
-    """How a bucket is used."""
+    s3: Mapping[str, object]
+    """How a bucket is used; see `S3Options`."""
 
     def __init__(
         self, location: str | PathLike[str], *, state: str | PathLike[str] | None = None, s3: S3Options | None = None
     ) -> None:
-        self.location = _location("to", location)
-        self.state = self._default_state() if state is None else _location("state", state)
-        self.s3 = {**s3} if s3 else {}
+        found = _location("to", location).rstrip("/") or "/"
+        if not isinstance(cast("object", s3 or {}), Mapping):
+            message = f"invalid `s3`: expected options by name, given {s3!r}"
+            raise SettingsError(message, operation=_OPERATION)
+        for name, value in (
+            ("location", found),
+            ("state", _default_state(found) if state is None else _location("state", state)),
+            ("s3", MappingProxyType({**s3} if s3 else {})),
+        ):
+            object.__setattr__(self, name, value)
 
-    def _default_state(self) -> str | None:
-        # `os.path`, since `pathlib` is slow to import.
-        return None if "://" in self.location else os.path.join(self.location, ".circulate", "state.db")  # noqa: PTH118
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refuse a change: make another lake."""
+        message = f"a Lake cannot be changed: {name}"
+        raise AttributeError(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copy and pickle it by what it was made of."""
+        return _made, (self.location, self.state, dict(self.s3))
 
     def __repr__(self) -> str:
         """Name it, its state and how its bucket is used."""
-        state = f", state={self.state!r}" if self.state != self._default_state() else ""
-        return f"Lake({self.location!r}{state}{f', s3={self.s3!r}' if self.s3 else ''})"
+        # Tools that show local variables see it before it is made, too.
+        location = getattr(self, "location", "")
+        own = getattr(self, "state", None)
+        state = f", state={own!r}" if own != _default_state(location) else ""
+        s3 = dict(getattr(self, "s3", {}))
+        return f"Lake({location!r}{state}{f', s3={s3!r}' if s3 else ''})"
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is the same place, used in the same way."""
@@ -66,6 +92,15 @@ class Lake:
     def __hash__(self) -> int:
         """Hash what makes two lakes equal."""
         return hash(repr(self))
+
+
+def _made(location: str, state: str | None, s3: S3Options) -> Lake:
+    return Lake(location, state=state, s3=s3)
+
+
+def _default_state(location: str) -> str | None:
+    # `os.path`, since `pathlib` is slow to import.
+    return None if "://" in location else os.path.join(location, ".circulate", "state.db")  # noqa: PTH118
 
 
 def lake_of(
@@ -80,7 +115,7 @@ def lake_of(
         return Lake(to, state=state, s3=s3)
     if state is not None or s3 is not None:
         message = f"`{'s3' if state is None else 'state'}` is given beside a Lake, which has its own"
-        raise SettingsError(message, hint="give it to `Lake(...)`")
+        raise SettingsError(message, operation=_OPERATION, hint="give it to the Lake")
     return to
 
 
@@ -99,7 +134,7 @@ def state_of(lake: str | PathLike[str] | Lake) -> str:
         lake = Lake(path)
     if lake.state is None:
         message = f"the state of {lake.location} must be named"
-        raise SettingsError(message, hint=_NAME_STATE)
+        raise SettingsError(message, operation=_OPERATION, hint=_NAME_STATE)
     return lake.state
 
 
@@ -121,13 +156,37 @@ def lake_and_key(
 
 
 def _location(name: str, given: str | PathLike[str]) -> str:
-    """Return a place in full: the absolute path of a folder or file, or a URI as it is."""
+    """Return a place in full: the absolute path of a folder or file, or a URI as it is.
+
+    Raises:
+        SettingsError: It can be neither, or is likely to be a URI that was mistyped.
+    """
     try:
         text = os.fspath(given)
     except TypeError:
         message = f"invalid `{name}`: expected a path or a URI, given {given!r}"
-        raise SettingsError(message) from None
-    if not isinstance(text, str) or text in {"", "-"} or "\0" in text:
+        raise SettingsError(message, operation=_OPERATION) from None
+    if isinstance(text, str) and not _is_unicode(text):
+        message = f"invalid `{name}`: {text!r} is not Unicode"
+        raise SettingsError(message, operation=_OPERATION)
+    if not isinstance(text, str) or text.strip() in {"", "-"} or "\0" in text:
         message = f"invalid `{name}`: {text!r} names no folder or bucket"
-        raise SettingsError(message, hint="give a folder (`.` is this one), or s3://bucket/prefix")
-    return text if "://" in text else os.path.abspath(text)  # noqa: PTH100 - as above
+        raise SettingsError(message, operation=_OPERATION, hint=_PLACES[name])
+    if "://" in text:
+        return text
+    if _MISTYPED.match(text):
+        message = f"invalid `{name}`: {text!r} looks like a URI, but has no `://`"
+        raise SettingsError(message, operation=_OPERATION, hint=f"{_PLACES[name]}; ./{text} is a folder of that name")
+    try:
+        return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - as above
+    except FileNotFoundError:
+        message = f"invalid `{name}`: {text!r} is relative to a working folder that was removed"
+        raise SettingsError(message, operation=_OPERATION) from None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

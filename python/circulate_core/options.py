@@ -26,7 +26,7 @@ def passes_options_to(function: Callable[..., object], *, but: Collection[str]) 
         method.__signature__ = own.replace(parameters=[*keywords, *options])  # type: ignore[attr-defined]
         about = described(function)
         head, _, tail = inspect.cleandoc(method.__doc__ or "").partition("    options: ")
-        method.__doc__ = head + "".join(about[each.name] for each in options) + tail.partition("\n")[2]
+        method.__doc__ = head + "".join(about.get(each.name, "") for each in options) + tail.partition("\n")[2]
         return method
 
     return shown

@@ -262,12 +262,14 @@ class TerminalProgress:
 
     def __enter__(self) -> Self:
         """Begin."""
+        LIVE.has_notes = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the live line."""
+        LIVE.has_notes = False
         LIVE.clear()
 
     def show(self, snapshot: Snapshot, notes: Sequence[str] | None = None) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circulate_core import _core
-from circulate_core.lakes import Lake, lake_and_key
+from circulate_core.lakes import lake_and_key, lake_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
+    from circulate_core.lakes import Lake
     from circulate_core.results import Promoted, Snapshot
     from circulate_core.types import Length, S3Options, Size
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def promote(  # noqa: PLR0913 - every option of a promotion, each with its default
     manifest: str | PathLike[str],
     *,
-    to: str | PathLike[str],
+    to: str | PathLike[str] | Lake,
     state: str | PathLike[str] | None = None,
     compact: bool = False,
     memory: Size = "64MB",
@@ -36,7 +37,7 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
     Args:
         manifest: Path or `s3://` URI of the manifest's index, below the `_circulate` folder of the place that the run
             was pulled to.
-        to: Folder, made if need be, or `s3://bucket/prefix`.
+        to: Folder, made if need be, or `s3://bucket/prefix`; of a `Lake` its location.
         state: State file, or `dynamodb://table`, that the run was pulled with. Default `.circulate/state.db` in the
             place that it was pulled to, if that is a folder; needed for a bucket.
         compact: Put the objects together in NDJSON objects of 64 to 128 MB as they are stored. A promotion that was
@@ -61,4 +62,4 @@ def promote(  # noqa: PLR0913 - every option of a promotion, each with its defau
     """
     lake, key = lake_and_key(manifest, state, s3)
     options = {"compact": compact, "memory": memory, "deadline": deadline}
-    return _core.promote(lake, key, Lake(to).location, options, on_progress, stop)
+    return _core.promote(lake, key, lake_of(to).location, options, on_progress, stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
@@ -199,6 +199,9 @@ async def pull_async(
         secret=options.pop("secret", None),
         account=options.pop("account", None),
     )
+    if "to" not in cast("dict[str, object]", options):
+        message = "pull_async() missing 1 required keyword-only argument: 'to'"
+        raise TypeError(message)
     lake = lake_of(options["to"], options.pop("state", None), options.pop("s3", None))
     others: dict[str, Any] = {name: value for name, value in options.items() if name not in {"to", "request"}}
     others["idempotency_key"] = _key_of(options.get("idempotency_key"), options.get("request"))

@@ -25,7 +25,7 @@ from circulate_core.accounts import account_of
 from circulate_core.catalogs import catalog_of, source_definition, stream_definition, stream_names
 from circulate_core.checking import check
 from circulate_core.console import counted
-from circulate_core.exceptions import DefinitionError, IncompleteWarning
+from circulate_core.exceptions import DefinitionError, IncompleteWarning, SettingsError
 from circulate_core.options import passes_options_to
 from circulate_core.tables import Schema, Tabular
 
@@ -36,14 +36,23 @@ if TYPE_CHECKING:
 
     from circulate_core.history import History
     from circulate_core.results import Checked, Drifts, Report, Snapshot
-    from circulate_core.types import Catalog, Definition, InlineDefinition, PullOptions, SourceDefinition, Time
+    from circulate_core.types import (
+        Catalog,
+        Definition,
+        InlineDefinition,
+        PullOptions,
+        SourceDefinition,
+        StreamPullOptions,
+        Time,
+    )
     from circulate_core.watch import Watch
 
 Record = dict[str, Any]
 """A record, parsed."""
 
-_NO_OPTIONS = {"stream", "on_progress", "stop", "request"}
-"""Parameters of `pull` that a stream has itself, or that are not shown any more."""
+_OF_SOURCE = ("settings", "profile", "secret", "account", "catalog")
+_NO_OPTIONS = {"stream", *_OF_SOURCE, "on_progress", "stop", "request"}
+"""Parameters of `pull` that a stream or its source has itself, or that are not shown any more."""
 
 _PLENTY = 1_000_000
 """Records of a batch that is closed by its size."""
@@ -411,7 +420,7 @@ class Stream(Tabular):
         progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
-        **options: Unpack[PullOptions],
+        **options: Unpack[StreamPullOptions],
     ) -> Report:
         """Bring it up to date in a folder or a bucket.
 
@@ -439,7 +448,7 @@ class Stream(Tabular):
         progress: bool | None = None,
         on_progress: Callable[[Snapshot], object] | None = None,
         stop: _core.Stop | None = None,
-        **options: Unpack[PullOptions],
+        **options: Unpack[StreamPullOptions],
     ) -> Report:
         """As `pull`, without keeping the event loop from other work; see `circulate_core.pull_async`.
 
@@ -459,7 +468,12 @@ class Stream(Tabular):
             watch.done(report)
         return report
 
-    def _pull_options(self, options: PullOptions) -> PullOptions:
+    def _pull_options(self, options: StreamPullOptions) -> PullOptions:
+        if of_source := [name for name in _OF_SOURCE if name in options]:
+            # What it is must not be seen in a traceback.
+            cast("dict[str, object]", options).clear()
+            message = f"`{of_source[0]}` is given to a stream, whose source knows the account"
+            raise SettingsError(message, operation="read options", hint="give it to `circulate_core.source`")
         account = self.source._account  # noqa: SLF001 - of one family
         given = {**account, "catalog": self._catalog, **self._window, **self._looks, **options}
         return cast("PullOptions", given)

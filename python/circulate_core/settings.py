@@ -81,11 +81,13 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     path = config or _find_config()
     found = config is None and path == Path(CONFIG_NAME)
     in_file = _section(path, name, profile, warn)
-    place = f"{path} [{name}.profiles.{profile}]" if profile else str(path)
+    place = str(path) if profile is None else f"{path} [{name}.profiles.{profile}]"
     beside = in_file.without([key for key in in_file.names if key not in NO_SETTINGS])
     known = source["settings"]
     from_flags = _from_flags(flags, source)
-    in_environment = [] if profile else [key for key, setting in known.items() if os.environ.get(setting["env"])]
+    in_environment = (
+        [] if profile is not None else [key for key, setting in known.items() if os.environ.get(setting["env"])]
+    )
     given = given or Settings()
     _refuse_unknown([key for key in in_file.names if key not in NO_SETTINGS], source, f"in {place}")
     _refuse_unknown(given.names, source, "given")
@@ -95,7 +97,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     # No value is ever a local variable, which a traceback could show.
     settings = in_file.only(list(known)).merged(_of_environment(in_environment, source))
     settings = settings.merged(Settings(from_flags)).merged(given)
-    variable = None if profile else f"{name.upper()}_SECRET"
+    variable = None if profile is not None else f"{name.upper()}_SECRET"
     named, origin = _stored_secret(secret, variable, beside.get("secret"), place)
     origins |= {"secret": origin} if named else {}
     public = settings.without(secret_names(source))
@@ -143,9 +145,13 @@ def keep_secrets_home(source: SourceDefinition, of_file: Settings, gathered: Con
     Raises:
         SettingsError: A secret would go to such an address.
     """
-    redirected = next((key for key in sorted(_address_settings(source)) if key in of_file.names), None)
+    addresses = sorted(_address_settings(source))
+    redirected = next((key for key in addresses if key in of_file.names), None)
     secret = next(_secrets_from_elsewhere(source, of_file, gathered), None)
-    if redirected is None or secret is None:
+    if redirected is None:
+        _keep_secrets_from_stored_address(source, addresses, gathered)
+        return
+    if secret is None:
         return
     name, origin = secret
     variable = source["settings"][redirected]["env"]
@@ -157,6 +163,25 @@ def keep_secrets_home(source: SourceDefinition, of_file: Settings, gathered: Con
         f"set {variable} or keep the address in the user's own config file; if {CONFIG_NAME} is yours, name it with"
         f" --config {CONFIG_NAME}, or keep the secret in it too"
     )
+    raise SettingsError(message, hint=hint)
+
+
+def _keep_secrets_from_stored_address(source: SourceDefinition, addresses: list[str], gathered: Configured) -> None:
+    """Refuse to send a secret to an address out of a stored secret that a file in the working folder names.
+
+    Raises:
+        SettingsError: A secret would go there.
+    """
+    origin = gathered.origins.get("secret", "")
+    unknown = next((key for key in addresses if key not in gathered.origins), None)
+    known = next((key for key in secret_names(source) if key in gathered.origins), None)
+    if unknown is None or known is None or not origin.startswith(f"from {CONFIG_NAME}"):
+        return
+    message = (
+        f"the secret `{gathered.secret}` {origin} in the working folder may say where {source['title']} is,"
+        f" but `{known}` comes {gathered.origins[known]}: it is not sent there"
+    )
+    hint = f"set {source['settings'][unknown]['env']}; if {CONFIG_NAME} is yours, name it with --config {CONFIG_NAME}"
     raise SettingsError(message, hint=hint)
 
 
@@ -260,7 +285,7 @@ def _find_config() -> Path | None:
     home = Path(os.environ.get("XDG_CONFIG_HOME") or "")
     if not home.is_absolute():
         # The XDG specification has relative ones ignored: they would be of the working folder.
-        home = Path.home() / ".config"
+        home = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111 - a user may have no home, which `Path.home` raises
     candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
     return next((path for path in candidates if _is_file(path)), None)
 
@@ -300,7 +325,8 @@ def _read_section(path: Path, source: str, profile: str | None) -> tuple[Setting
         section = tomllib.loads(path.read_text(encoding="utf-8")).get(source, {})
     except OSError as error:
         return Settings(), f"cannot read the config file {path}: {error.strerror}", None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
+        # Of the syntax, of the encoding, or of a number of thousands of digits.
         return Settings(), f"{path} is not TOML: {error}", None
     except RecursionError:
         return Settings(), f"{path} is nested too deeply to be read", None

@@ -47,14 +47,10 @@ Catalog = Sequence[str | PathLike[str] | InlineDefinition]
 """Folders of definitions, which come before the shipped ones; one item may be definitions themselves."""
 
 
-class PullOptions(TypedDict, total=False):
-    """Options of a pull; `circulate_core.pull` says what each of them means and what its default is."""
+class StreamPullOptions(TypedDict, total=False):
+    """Options of a pull of a stream, whose source knows the account; `circulate_core.pull` says what they mean."""
 
     to: Required[str | PathLike[str] | Lake]
-    settings: Mapping[str, str] | _core.Settings | None
-    profile: str | None
-    secret: str | None
-    account: str | None
     mode: Literal["incremental", "full"]
     since: Time | None
     until: Time | None
@@ -79,8 +75,17 @@ class PullOptions(TypedDict, total=False):
     max_wait: Length | None
     state: str | PathLike[str] | None
     s3: S3Options | None
-    catalog: Catalog
     request: str | None
+
+
+class PullOptions(StreamPullOptions, total=False):
+    """Options of a pull; `circulate_core.pull` says what each of them means and what its default is."""
+
+    settings: Mapping[str, str] | _core.Settings | None
+    profile: str | None
+    secret: str | None
+    account: str | None
+    catalog: Catalog
 
 
 class Setting(TypedDict):

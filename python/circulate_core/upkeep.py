@@ -53,7 +53,7 @@ def state(state: str | PathLike[str] | Lake) -> list[StreamState]:
 def manifest(
     run: str | PathLike[str] | Report | Run | None = None,
     *,
-    to: str | PathLike[str] | None = None,
+    to: str | PathLike[str] | Lake | None = None,
     of: str | PathLike[str] | Report | Run | None = None,
 ) -> Manifest:
     """Read the manifest of a run, from a lake that is a folder.
@@ -81,7 +81,7 @@ def manifest(
     if run is None:
         message = "`run` is missing: give the path of a manifest, a report or an entry of `runs`"
         raise SettingsError(message)
-    return manifests.find(run, to=to)
+    return manifests.find(run, to=None if to is None else lake_of(to).location)
 
 
 def verify(

@@ -349,7 +349,7 @@ def circle_in(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-IMPORT_BUDGET = 40
+IMPORT_BUDGET = 30
 """Modules that importing the package may add to a bare interpreter."""
 
 

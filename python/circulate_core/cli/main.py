@@ -5,19 +5,16 @@ Exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy
 
 from __future__ import annotations
 
-import re
+import argparse
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import circulate_core
 from circulate_core.cli.exit_codes import FAILED, INTERRUPTED, USAGE
-from circulate_core.cli.parser import Parser, nearest, refuse, unknown_flags
+from circulate_core.cli.parser import Parser, nearest, refuse, say_error, unknown_flags
 from circulate_core.console import quietly, show_error, show_mistake, showing_events
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
-
-if TYPE_CHECKING:
-    import argparse
 
 
 class Command(NamedTuple):
@@ -81,10 +78,16 @@ def main(arguments: list[str]) -> int:
         show_error(error)
         return USAGE
     except CirculateError as error:
-        show_mistake(_by_flags(str(error), flags), _by_flags(error.hint or "", flags))
+        say_error(error, flags)
         return USAGE if isinstance(error, SettingsError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Such as of a full disk that stdout is on.
+        show_mistake(f"cannot write: {error.strerror or error}")
+        return FAILED
     except SystemExit as end:
         # `argparse` ends so, after wrong usage and after help.
         return int(end.code or 0)
@@ -110,7 +113,8 @@ def _run(arguments: list[str], flags: dict[str, str]) -> int:
         args.streams += left
     elif left:
         return refuse(f"too many arguments: {' '.join(left)}", None, f"{parser.prog} {named}")
-    with quietly(quiet=args.quiet), showing_events(args.verbose):
+    args.flags = flags
+    with quietly(quiet=getattr(args, "quiet", False)), showing_events(getattr(args, "verbose", 0)):
         return int(args.run(args))
 
 
@@ -124,6 +128,7 @@ def build_parser(named: str | None = None) -> Parser:
         prog="circulate", description="Complete, exactly accounted data out of SaaS APIs.", epilog=_EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"circulate {circulate_core.__version__}")
+    _add_verbosity(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, each in COMMANDS.items():
         command = commands.add_parser(
@@ -133,28 +138,41 @@ def build_parser(named: str | None = None) -> Parser:
             module = import_module(f"circulate_core.{each.module}")
             getattr(module, each.add_arguments)(command)
             command.set_defaults(run=getattr(module, each.run), build_parser=build_parser)
-            command.add_argument("-q", "--quiet", action="store_true", help="write nothing but errors to stderr")
-            command.add_argument(
-                "-v",
-                "--verbose",
-                action="count",
-                default=0,
-                help="write what happens to runs to stderr, too; twice (-vv) each object",
-            )
+            _add_verbosity(command)
     commands.add_parser("help", help=HELP)
     parser.commands = commands.choices
     return parser
 
 
-def _flags_of(command: argparse.ArgumentParser | None) -> dict[str, str]:
+def _add_verbosity(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that every command has, also of the commands of a command."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help="write nothing but errors to stderr"
+    )
+    which.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=argparse.SUPPRESS,
+        help="write what happens to runs to stderr, too; twice (-vv) each object",
+    )
+    for action in parser._actions:  # noqa: SLF001 - there is no other way to know them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for command in action.choices.values():
+                _add_verbosity(command)
+
+
+def _flags_of(parser: argparse.ArgumentParser | None) -> dict[str, str]:
     """Return the flags of a command, by the names that their values have in Python."""
-    actions = [] if command is None else command._actions  # noqa: SLF001 - there is no other way to know them
-    return {each.dest: each.option_strings[-1] for each in actions if each.option_strings}
-
-
-def _by_flags(text: str, flags: dict[str, str]) -> str:
-    """Return what an error says with the flags of options in the place of their names in Python."""
-    return re.sub(r"`([a-z_0-9]+)`", lambda found: f"`{flags.get(found[1], found[1])}`", text)
+    flags: dict[str, str] = {}
+    for action in [] if parser is None else parser._actions:  # noqa: SLF001 - as above
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for command in action.choices.values():
+                flags |= _flags_of(command)
+        elif action.option_strings:
+            flags[action.dest] = action.option_strings[-1]
+    return flags
 
 
 _EXIT_CODES = "exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy, 130 interrupted"

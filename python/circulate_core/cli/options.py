@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -94,9 +95,10 @@ def lake_of_flags(args: argparse.Namespace) -> Lake:
     if args.to is not None or args.state is not None:
         return Lake(args.to if args.to is not None else ".", state=args.state, s3=s3_options(args))
     here = Lake(".", s3=s3_options(args))
-    if Path(here.state or "").exists():
+    # What cannot be looked into is reported when it is opened.
+    if os.path.lexists(os.path.dirname(here.state or "")):  # noqa: PTH120 - as `Path` raises what this does not
         return here
-    found = sorted(path.parent.parent for path in Path.cwd().glob("*/.circulate/state.db"))
+    found = sorted(path.parent.parent for path in Path(here.location).glob("*/.circulate/state.db"))
     if len(found) > 1:
         message = f"there are {len(found)} lakes in this folder"
         raise SettingsError(message, hint=f"name one with --to: {', '.join(path.name for path in found)}")

@@ -12,6 +12,8 @@ from circulate_core.console import show_mistake
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from circulate_core.exceptions import CirculateError
+
 USAGE = 2
 _INVALID_CHOICE = re.compile(r"argument (?P<name>.+?): invalid choice: '(?P<given>.*)' \(choose from")
 _OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
@@ -87,3 +89,20 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
 
     return next(iter(get_close_matches(given, list(known), 1)), None)
+
+
+def say_error(error: CirculateError, flags: Mapping[str, str]) -> None:
+    """Write an error of the engine or of options, with the flags of options in the place of their names in Python.
+
+    Args:
+        error: What went wrong. What was found in a config file, say, names its keys, and is written as it is.
+        flags: The flags of the command, by the names that their values have in Python.
+    """
+
+    def by_flags(text: str) -> str:
+        return re.sub(r"`([a-z_0-9]+)`", lambda found: f"`{flags.get(found[1], found[1])}`", text)
+
+    if error.operation:
+        show_mistake(by_flags(str(error)), by_flags(error.hint or ""))
+    else:
+        show_mistake(str(error), error.hint)

@@ -19,10 +19,10 @@ from circulate_core.cli.options import (
     given_options,
     s3_options,
 )
+from circulate_core.cli.parser import say_error
 from circulate_core.cli.signals import stopping_on_signals
 from circulate_core.cli.streams import STREAMS, matching
 from circulate_core.cli.summary import show_ways_to_settle, summary_of
-from circulate_core.console import show_error
 from circulate_core.exceptions import CirculateError
 from circulate_core.lakes import Lake
 from circulate_core.progress import TerminalProgress
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Pull one stream after the other, parents before their children, and return the worst exit code."""
     options = given_options(args, "pull") | ({"mode": "full"} if args.full else {})
     lake = Lake(args.to, state=args.state, s3=s3_options(args))
+    _core.check_lake(lake)
     names = matching(args.streams, stream_names(catalog=args.catalog))
     definitions = parents_first([stream_definition(name, catalog=args.catalog) for name in names])
     settings = [gather_settings(args, definition["source"]) for definition in definitions]
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             except CirculateError as error:
                 if len(definitions) == 1:
                     raise
-                show_error(error)
+                say_error(error, args.flags)
                 codes.append(EXIT_CODES["failed"])
                 continue
             if report.status == "complete" and report.manifest:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import circulate_core
+from circulate_core import _core
 from circulate_core.catalogs import stream_definition, stream_names
 from circulate_core.cli.options import account_arguments, add_account_options, gather_settings, positive
 from circulate_core.cli.streams import matching
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `circulate sample`."""
     _add_stream(parser)
     parser.add_argument("-n", "--records", metavar="N", type=positive, default=10, help="record limit (default: 10)")
-    parser.add_argument("--json", action="store_true", help="write the records as received, a line each")
+    parser.add_argument("--json", action="store_true", help="write the records as received, as a JSON array")
 
 
 def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the first records of a stream."""
     batch = _stream(args).sample(args.records)
     if args.json:
-        for record in batch.records():
-            print(json.dumps(record, ensure_ascii=False))
+        sys.stdout.buffer.write(batch.json + b"\n")
         return 0
     rows = [_flat(record) for record in batch.records()]
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -96,7 +96,8 @@ def _flat(record: dict[str, Any], before: str = "") -> dict[str, str]:
 
 def _cell(value: object) -> str:
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = circulate_core._core.shown(text, limit=MAX_CELL + 1)  # noqa: SLF001 - of this package
+    # JSON can hold halves of characters, which no string outside of Python can.
+    text = _core.shown(text.encode(errors="backslashreplace").decode(), limit=MAX_CELL + 1)
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
 

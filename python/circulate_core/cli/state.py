@@ -104,7 +104,8 @@ def _account(args: argparse.Namespace, named: str, accounts: list[str]) -> str:
     """Return the account that is meant, of those that a stream or source has in a state."""
     account = args.account or (accounts[0] if len(accounts) == 1 else None)
     if account not in accounts:
-        message = f"{named} has {counted(len(accounts), 'account')} in this state"
+        what = f"no account `{account}`" if account else counted(len(accounts), "account")
+        message = f"{named} has {what} in this state"
         raise SettingsError(message, hint=f"name one with --account: {', '.join(accounts)}" if accounts else None)
     return str(account)
 

@@ -243,6 +243,8 @@ def _show_drift(drift: Drifted) -> None:
 
 def _bounds(report: Report) -> str:
     """Return the flags of a period, which may have been given as a length of time before a now that has passed."""
+    if report.mode != "window":
+        return ""
     bounds = (("--since", report.window.since), ("--until", report.window.until))
     flags = [f"{flag} {bound.isoformat().replace('+00:00', 'Z')}" for flag, bound in bounds if bound]
     return f" with {' '.join(flags)}" if flags else ""

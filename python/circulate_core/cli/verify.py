@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import circulate_core
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from circulate_core.lakes import Lake
     from circulate_core.results import Verified
 
 
@@ -45,11 +43,12 @@ def _manifests(args: argparse.Namespace) -> Iterator[tuple[str, str | None]]:
     if args.what is not None and args.what.endswith(".json"):
         yield args.what, args.state
         return
-    # Somebody may have copied the folder of manifests, or a part of it.
-    args.to = None if args.what is None else args.what.partition("/_circulate")[0]
+    args.to = None if args.what is None else _lake(args.what)
     lake = lake_of_flags(args)
-    named = [_manifest_of(lake, stream) for stream in circulate_core.state(lake) if stream.last_complete]
-    found = [manifest for manifest in named if manifest]
+    runs = [stream.last_complete for stream in circulate_core.state(lake) if stream.last_complete]
+    # A lake that was moved or copied has its runs where it is now; a state of its own place may know other lakes, too.
+    keys = [run.manifest for run in runs if args.state is None or run.destination.rstrip("/") == lake.location]
+    found = [f"{lake.location}/{key}" for key in keys if key]
     if not found:
         message = f"no complete run was pulled to {lake.location}, by the state {lake.state}"
         raise SettingsError(message, hint="name a manifest: a pull shows it when it is done")
@@ -57,14 +56,10 @@ def _manifests(args: argparse.Namespace) -> Iterator[tuple[str, str | None]]:
         yield manifest, lake.state
 
 
-def _manifest_of(lake: Lake, stream: circulate_core.StreamState) -> str | None:
-    run = stream.last_complete
-    if run is None or run.manifest is None:
-        return None
-    # A lake that was moved has its runs where it is now.
-    if Path(lake.location, run.manifest).exists():
-        return f"{lake.location}/{run.manifest}"
-    return f"{run.destination}/{run.manifest}"
+def _lake(named: str) -> str:
+    """Return the lake that a folder of manifests is in; what is something else is the lake itself."""
+    parts = named.rstrip("/").split("/")
+    return "/".join(parts[: parts.index("_circulate")]) or "." if "_circulate" in parts else named
 
 
 def _verify(args: argparse.Namespace, manifest: str, state: str | None) -> Verified:

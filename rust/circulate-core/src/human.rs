@@ -60,7 +60,9 @@ pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(civil) = text.parse::<DateTime>() {
         return TimeZone::UTC.to_timestamp(civil).map_err(|_| wrong());
     }
-    let span = Span::try_from(text.to_owned()).map_err(|_| wrong())?;
+    // `12:30` would be a length of time, too.
+    let span = Some(text).filter(|text| !text.contains(':')).ok_or_else(wrong)?;
+    let span = Span::try_from(span.to_owned()).map_err(|_| wrong())?;
     now.checked_sub(span.get()).map_err(|_| wrong())
 }
 

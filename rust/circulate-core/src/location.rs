@@ -60,7 +60,7 @@ impl Locations {
     /// The state at `text`; `None` if it is a file that is not there.
     pub async fn existing_state(&self, text: &str) -> Result<Option<Arc<dyn StateStore>>> {
         match state_at(text)? {
-            StateAt::File(file) if !file.exists() => Ok(None),
+            StateAt::File(file) if !is_there(&file)? => Ok(None),
             _ => self.state(text).await.map(Some),
         }
     }
@@ -94,6 +94,15 @@ impl Locations {
     async fn aws(&self) -> Result<&Aws> {
         self.aws.get_or_try_init(Aws::load).await
     }
+}
+
+/// Whether there is a file. A folder that this user cannot look into is not taken for an empty one.
+fn is_there(file: &Path) -> Result<bool> {
+    file.try_exists().map_err(|error| {
+        Error::new(ErrorKind::State, "read state", "cannot look for the state file")
+            .with("file", file.display())
+            .caused_by(error)
+    })
 }
 
 fn lake(text: &str) -> Result<StorageLocation> {

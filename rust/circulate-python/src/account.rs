@@ -10,6 +10,7 @@ use circulate_core::location::Locations;
 use pyo3::prelude::*;
 
 use crate::catalog::PyCatalog;
+use crate::options::option_of;
 use crate::runtime::Engine;
 use crate::settings::Settings;
 
@@ -32,10 +33,18 @@ impl PyAccount {
         py: Python<'_>,
         catalog: &PyCatalog,
         settings: &Settings,
-        secret: Option<String>,
-        name: Option<String>,
+        secret: Option<&Bound<'_, PyAny>>,
+        name: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        Ok(Self { catalog: catalog.0.clone(), settings: settings.values(py)?, secret, name })
+        let text = |option: &str, given: Option<&Bound<'_, PyAny>>| {
+            given.map(|given| option_of::<String>(py, option, given)).transpose()
+        };
+        Ok(Self {
+            catalog: catalog.0.clone(),
+            settings: settings.values(py)?,
+            secret: text("secret", secret)?,
+            name: text("account", name)?,
+        })
     }
 }
 

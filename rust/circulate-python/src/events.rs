@@ -13,10 +13,13 @@ use circulate_core::events::{TARGET, is_ours};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
+
+use crate::runtime::TICK;
 
 /// Events of one work that wait to be handed on. Those before the newest so many are dropped, and counted.
 const MAX_WAITING: usize = 1000;
@@ -75,10 +78,8 @@ impl EventQueue {
         waiting.events.push_back(event);
     }
 
-    /// How often [`Self::pop`] has something by now.
-    fn len(&self) -> usize {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.events.len() + usize::from(waiting.dropped > 0)
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).events.is_empty()
     }
 
     /// The oldest event; before it, how many were dropped.
@@ -223,36 +224,46 @@ impl EventLog {
         Ok(Self { queue: Arc::clone(&self.queue), context: Some(context) })
     }
 
-    /// Hands on what waits. What a handler raises is shown as Python shows what nobody can catch, and keeps the work from
-    /// nothing; Ctrl-C and the like are returned.
-    pub(crate) fn hand_on(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(logger) = listening_logger(py)? else { return Ok(()) };
-        // What comes meanwhile is for the next time: handlers may be slower than the engine.
-        for _ in 0..self.queue.len() {
-            let Some(event) = self.queue.pop() else { break };
+    /// Hands on what waits, for a tenth of a second at most: handlers may be slower than the engine, and who waits for the
+    /// work has more to look at. Returns whether more waits. What a handler raises is shown as Python shows what nobody can
+    /// catch, and keeps the work from nothing; Ctrl-C and the like are returned.
+    pub(crate) fn hand_on(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(logger) = listening_logger(py)? else { return Ok(false) };
+        let began = Instant::now();
+        while let Some(event) = self.queue.pop() {
             self.log(&logger, event)?;
+            if began.elapsed() >= TICK {
+                return Ok(!self.queue.is_empty());
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn log(&self, logger: &Bound<'_, PyAny>, event: LogEvent) -> PyResult<()> {
         let py = logger.py();
         let written = || {
-            let extra = PyDict::new(py);
+            if !logger.call_method1("isEnabledFor", (event.level,))?.is_truthy()? {
+                return Ok(py.None().into_bound(py));
+            }
+            let logging = py.import("logging")?;
+            let attributes = PyDict::new(py);
+            attributes.set_item("name", TARGET)?;
+            attributes.set_item("levelno", event.level)?;
+            attributes.set_item("levelname", logging.call_method1("getLevelName", (event.level,))?)?;
+            attributes.set_item("msg", event.message)?;
+            let record = logging.call_method1("makeLogRecord", (attributes,))?;
+            // After the record was made, since a factory of the application may have attributes of these names.
             for name in SUBJECT {
-                extra.set_item(name, py.None())?;
+                record.setattr(name, py.None())?;
             }
             for (name, value) in event.fields {
-                extra.set_item(name, value)?;
+                record.setattr(name, value)?;
             }
-            let named = PyDict::new(py);
-            named.set_item("extra", extra)?;
-            let (level, message) = (event.level, event.message);
             match &self.context {
-                None => logger.call_method("log", (level, message), Some(&named)),
+                None => logger.call_method1("handle", (record,)),
                 Some(context) => {
-                    let log = logger.getattr("log")?;
-                    context.bind(py).call_method("run", (log, level, message), Some(&named))
+                    let handle = logger.getattr("handle")?;
+                    context.bind(py).call_method1("run", (handle, record))
                 }
             }
         };

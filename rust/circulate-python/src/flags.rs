@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 
-use crate::locations::S3Arguments;
+use crate::locations::{LakeArguments, S3Arguments};
 use crate::options::{Arguments, DeclaredOption, Options};
 use crate::promote::PromoteOptions;
 use crate::pull::PullOptions;
@@ -25,10 +25,16 @@ pub(crate) fn declared_options(function: &str) -> PyResult<Vec<DeclaredOption>> 
 #[pyfunction]
 pub(crate) fn check_options(function: &str, options: &Bound<'_, PyAny>) -> PyResult<()> {
     match function {
-        "pull" => options.extract::<Arguments<PullOptions>>().map(drop),
-        "promote" => options.extract::<Arguments<PromoteOptions>>().map(drop),
-        "gc" => options.extract::<Arguments<GcOptions>>().map(drop),
-        "s3" => options.extract::<Arguments<S3Arguments>>().map(drop),
+        "pull" => options.extract::<Arguments<PullOptions>>()?.get().map(drop),
+        "promote" => options.extract::<Arguments<PromoteOptions>>()?.get().map(drop),
+        "gc" => options.extract::<Arguments<GcOptions>>()?.get().map(drop),
+        "s3" => options.extract::<Arguments<S3Arguments>>()?.get().map(drop),
         other => Err(PyKeyError::new_err(other.to_owned())),
     }
+}
+
+/// Refuse a lake that can be none, or whose state is not known.
+#[pyfunction]
+pub(crate) fn check_lake(py: Python<'_>, lake: LakeArguments) -> PyResult<()> {
+    lake.with_state(py).map(drop)
 }

@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use super::check::check;
     #[pymodule_export]
-    use super::flags::{check_options, declared_options};
+    use super::flags::{check_lake, check_options, declared_options};
     #[pymodule_export]
     use super::options::DeclaredOption;
     #[pymodule_export]

@@ -9,6 +9,7 @@ use circulate_core::state::StateStore;
 use pyo3::prelude::*;
 
 use crate::options::{Arguments, Sse, options};
+use crate::results::py_result;
 
 /// A lake; an object with these attributes, such as `circulate_core.Lake`.
 #[derive(FromPyObject)]
@@ -20,21 +21,33 @@ pub(crate) struct LakeArguments {
     pub(crate) s3: Arguments<S3Arguments>,
 }
 
+/// A lake whose state is known.
+pub(crate) struct Lake {
+    pub(crate) location: String,
+    pub(crate) state: String,
+    pub(crate) s3: S3Arguments,
+}
+
 impl LakeArguments {
-    /// Where its state is. Both can be such places.
-    pub(crate) fn known_state(&self) -> Result<String> {
-        Locations::check_lake(&self.location)?;
-        let missing = || {
-            let what = format!("the state of {} must be named", self.location);
-            Error::new(ErrorKind::Settings, "read settings", what).hint(
-                "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine \
-                 pulls there",
-            )
-        };
-        let state = self.state.clone().ok_or_else(missing)?;
-        Locations::check_state(&state)?;
-        Ok(state)
+    /// The same, if its state is known. Both can be such places.
+    pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<Lake> {
+        let Self { location, state, s3 } = self;
+        Ok(Lake { state: py_result(py, known_state(&location, state))?, location, s3: s3.get()? })
     }
+}
+
+fn known_state(location: &str, state: Option<String>) -> Result<String> {
+    Locations::check_lake(location)?;
+    let missing = || {
+        let what = format!("the state of {location} must be named");
+        Error::new(ErrorKind::Settings, "read settings", what).hint(
+            "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine \
+             pulls there",
+        )
+    };
+    let state = state.ok_or_else(missing)?;
+    Locations::check_state(&state)?;
+    Ok(state)
 }
 
 options! {

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::locations::{LakeArguments, existing};
 use crate::options::{Arguments, Deadline, Size, options};
-use crate::results::{finish_as, py_result};
+use crate::results::finish_as;
 use crate::runtime::wait;
 use crate::stop::PyStop;
 use crate::watcher::WorkWatcher;
@@ -39,16 +39,15 @@ pub(crate) fn promote(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Py<PyAny>> {
-    let PromoteOptions { compact, memory: Size(memory), deadline } = options.0;
+    let PromoteOptions { compact, memory: Size(memory), deadline } = options.get()?;
     let stop_signal = stop::Stop::new(deadline.map(|Deadline(instant)| instant));
     let progress = Arc::new(Progress::default());
     let mut watcher = WorkWatcher::new(py, &progress, &stop_signal, stop, on_progress)?;
-    let state = py_result(py, lake.known_state())?;
-    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
+    let lake = lake.with_state(py)?;
     let work = async move {
-        let locations = s3.locations()?;
-        let (from, to) = (locations.sink(&location).await?, locations.sink(&to).await?);
-        let store = existing(&state).await?;
+        let locations = lake.s3.locations()?;
+        let (from, to) = (locations.sink(&lake.location).await?, locations.sink(&to).await?);
+        let store = existing(&lake.state).await?;
         #[cfg(feature = "testing")]
         let (to, store) = circulate_core::testing::crash::armed(to, store);
         let compact = compact.then(Limits::default);

@@ -19,8 +19,8 @@ use pyo3::prelude::*;
 
 use crate::account::{PyAccount, connection};
 use crate::errors::to_python;
-use crate::locations::LakeArguments;
-use crate::options::{Arguments, Count, Deadline, Length, Size, Time, groups, options};
+use crate::locations::{Lake, LakeArguments};
+use crate::options::{Arguments, Count, Deadline, LeaseTime, Length, Size, Time, groups, options};
 use crate::results::{RESULTS, py_result, result};
 use crate::runtime::{awaitable, wait, watched};
 use crate::stop::PyStop;
@@ -57,7 +57,7 @@ options! {
         /// pulled.
         idempotency_key: Option<String>,
         /// Lease time: how long a run stays locked if its worker dies.
-        lease: Length = "60s",
+        lease: LeaseTime = "60s",
         /// Time to leave a complete run pending, for others to commit or abandon.
         pending: Option<Length> => "it is committed",
     }
@@ -134,7 +134,7 @@ pub(crate) fn pull(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Py<PyAny>> {
-    let (work, mut watcher) = begin_pull(py, stream, lake, account, options.0, on_progress, stop)?;
+    let (work, mut watcher) = begin_pull(py, stream, lake, account, options.get()?, on_progress, stop)?;
     pulled(py, wait(py, work, &mut watcher)?)
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn pull_async<'py>(
     on_progress: Option<Py<PyAny>>,
     stop: Option<Py<PyStop>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (work, watcher) = begin_pull(py, stream, lake, account, options.0, on_progress, stop)?;
+    let (work, watcher) = begin_pull(py, stream, lake, account, options.get()?, on_progress, stop)?;
     let watcher = watcher.in_background(py)?;
     let _ = py.import(RESULTS);
     awaitable(py, async move {
@@ -175,7 +175,7 @@ fn begin_pull(
     let stop_signal = Stop::new(deadline).waiting_up_to(max_wait);
     let progress = Arc::new(Progress::default());
     let watcher = WorkWatcher::new(py, &progress, &stop_signal, stop, on_progress)?;
-    let account = account.clone();
+    let (lake, account) = (lake.with_state(py)?, account.clone());
     let work = async move {
         Ok(Box::pin(prepare(stream, lake, account, options, progress, stop_signal)).await?.run().await)
     };
@@ -194,7 +194,7 @@ fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
 
 async fn prepare(
     stream: String,
-    lake: LakeArguments,
+    lake: Lake,
     account: PyAccount,
     options: PullOptions,
     progress: Arc<Progress>,
@@ -206,15 +206,13 @@ async fn prepare(
     let (mode, window) = selection.mode_and_window()?;
     let format = objects.format()?;
     let memory = format.memory(limits.memory.map(|Size(bytes)| bytes))?;
-    let state = lake.known_state()?;
-    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
-    let locations = s3.locations()?;
+    let locations = lake.s3.locations()?;
     let resolved = account.resolve(&definition.source, &locations).await?;
     let connection = connection(&definition.source, &resolved)?;
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
-    let sink = locations.sink(&location).await?;
+    let sink = locations.sink(&lake.location).await?;
     sink.probe().await?;
-    let store = locations.state(&state).await?;
+    let store = locations.state(&lake.state).await?;
     let mut pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
     pages.record = objects.max_record_bytes.map_or(pages.record, |Size(bytes)| bytes);
     #[cfg(feature = "testing")]

@@ -81,8 +81,8 @@ impl Reader {
         account: &PyAccount,
         options: Arguments<ReadOptions>,
         on_progress: Option<Py<PyAny>>,
-    ) -> Self {
-        let ReadOptions { since, until, records: Count(records), page_records } = options.0;
+    ) -> PyResult<Self> {
+        let ReadOptions { since, until, records: Count(records), page_records } = options.get()?;
         let bound = |time: Option<Time>| time.map(|Time(instant)| instant);
         let request = ReadRequest {
             stream,
@@ -91,7 +91,7 @@ impl Reader {
             batch: BatchLimits { records, bytes: BATCH_BYTES },
             page_records: page_records.map(|Count(records)| u32::try_from(records).unwrap_or(u32::MAX)),
         };
-        Self {
+        Ok(Self {
             state: Arc::new(Mutex::new(State::Requested(Box::new(request)))),
             progress: Arc::default(),
             events: OnceLock::new(),
@@ -99,7 +99,7 @@ impl Reader {
             on_progress,
             report: Arc::default(),
             process: std::process::id(),
-        }
+        })
     }
 
     /// Wait for the next batch: a JSON array of records as received. None after the last one.
@@ -207,7 +207,7 @@ impl Watcher for ReadWatcher<'_> {
         Ok(())
     }
 
-    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<bool> {
         self.events.hand_on(py)
     }
 

@@ -19,7 +19,7 @@ use crate::events::{self, EventQueues};
 use crate::results::RESULTS;
 
 /// How often a waiting thread looks for signals and shows progress.
-const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// What is started at the first use.
 pub(crate) struct Engine {
@@ -152,8 +152,8 @@ pub(crate) trait Watcher {
     /// Called about every 100 ms with the interpreter attached.
     fn tick(&mut self, py: Python<'_>) -> PyResult<()>;
 
-    /// Hands events on: before each `tick`, and to the very end also when something was raised.
-    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()>;
+    /// Hands events on for a tenth of a second at most: before each `tick`, and at the end. Returns whether more wait.
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<bool>;
 
     /// A signal handler or `tick` raised. Returns whether to wait on for an orderly end.
     fn interrupted(&mut self) -> bool;
@@ -191,11 +191,17 @@ fn wait_watching<T: Send + 'static>(
         let done = &mut done;
         match py.detach(move || done.recv_timeout(TICK)) {
             Ok(result) => {
-                let handed_on = watcher.hand_on(py);
-                return match raised {
-                    Some(error) => Err(error),
-                    None => handed_on.and_then(|()| watcher.tick(py)).map(|()| result),
-                };
+                let mut handed_on = watcher.hand_on(py);
+                if let Some(error) = raised {
+                    return Err(error);
+                }
+                // Handlers may be slow: Ctrl-C ends the wait for them, too.
+                while handed_on? {
+                    py.check_signals()?;
+                    interrupts.check()?;
+                    handed_on = watcher.hand_on(py);
+                }
+                return watcher.tick(py).map(|()| result);
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the engine's worker ended early; this is a bug"));
@@ -203,7 +209,7 @@ fn wait_watching<T: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => {}
         }
         let handed_on = watcher.hand_on(py);
-        let mut looked = handed_on.and_then(|()| py.check_signals()).and_then(|()| interrupts.check());
+        let mut looked = handed_on.and_then(|_| py.check_signals()).and_then(|()| interrupts.check());
         if raised.is_none() {
             looked = looked.and_then(|()| watcher.tick(py));
         }
@@ -300,23 +306,29 @@ pub(crate) async fn watched<T>(
     mut watcher: impl Watcher + Send + 'static,
 ) -> PyResult<T> {
     let mut work = std::pin::pin!(work);
-    let mut raised = None;
+    let (mut ended, mut raised) = (None, None);
     loop {
-        let ended = tokio::time::timeout(TICK, &mut work).await.ok();
+        if ended.is_none() {
+            ended = tokio::time::timeout(TICK, &mut work).await.ok();
+        }
         // The interpreter may be busy for long; the threads of the engine do not wait for it.
         let tick = move || {
-            let ticked = Python::attach(|py| watcher.hand_on(py).and_then(|()| watcher.tick(py)));
+            let ticked = Python::attach(|py| {
+                let more = watcher.hand_on(py)?;
+                watcher.tick(py).map(|()| more)
+            });
             (watcher, ticked)
         };
         let (back, ticked) = tokio::task::spawn_blocking(tick)
             .await
             .map_err(|error| PyRuntimeError::new_err(format!("watching ended early: {error}")))?;
         watcher = back;
-        if let Err(error) = ticked {
+        let more_events = ticked.unwrap_or_else(|error| {
             watcher.interrupted();
             raised.get_or_insert(error);
-        }
-        if let Some(result) = ended {
+            false
+        });
+        if let Some(result) = ended.take_if(|_| !more_events) {
             return raised.map_or(Ok(result), Err);
         }
     }
@@ -330,8 +342,8 @@ impl Watcher for Brief {
         Ok(())
     }
 
-    fn hand_on(&mut self, _: Python<'_>) -> PyResult<()> {
-        Ok(())
+    fn hand_on(&mut self, _: Python<'_>) -> PyResult<bool> {
+        Ok(false)
     }
 
     fn interrupted(&mut self) -> bool {

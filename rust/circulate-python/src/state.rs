@@ -10,13 +10,15 @@ use pyo3::prelude::*;
 
 use crate::errors::to_python;
 use crate::locations::existing;
+use crate::options::{Count, option_of};
 use crate::results::{RESULTS, finish_all};
 use crate::runtime::{Brief, wait};
 use crate::watcher::{EventWatcher, event_log};
 
 /// The newest runs that a state knows, each with its stream.
 #[pyfunction]
-pub(crate) fn runs(py: Python<'_>, state: String, limit: usize) -> PyResult<Py<PyAny>> {
+pub(crate) fn runs(py: Python<'_>, state: String, limit: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let Count(limit) = option_of(py, "limit", limit)?;
     let work = async move {
         let runs = list_runs(&*existing(&state).await?, limit).await?;
         Ok(runs.into_iter().map(|(stream, run)| ListedRun::new(&stream, run)).collect::<Vec<_>>())

@@ -39,14 +39,13 @@ pub(crate) struct PyTables {
 #[pymethods]
 impl PyTables {
     #[new]
-    #[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
     fn new(
         py: Python<'_>,
         catalog: &PyCatalog,
         stream: &str,
         options: Arguments<TableArguments>,
     ) -> PyResult<Self> {
-        let TableArguments { nested, raw, contract } = options.0;
+        let TableArguments { nested, raw, contract } = options.get()?;
         let endpoint = py_result(py, catalog.0.stream(stream))?.endpoint;
         Ok(Self { endpoint, options: TableOptions { nested, raw }, contract, converter: Mutex::default() })
     }

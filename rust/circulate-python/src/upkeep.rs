@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use crate::locations::{LakeArguments, existing};
 use crate::options::{Arguments, Length, options};
-use crate::results::{finish_as, py_result};
+use crate::results::finish_as;
 use crate::runtime::{Brief, wait};
 
 options! {
@@ -21,7 +21,8 @@ options! {
 /// Read everything a manifest of a lake names and compare it; see `circulate_core.verify`.
 #[pyfunction]
 pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
-    let LakeArguments { location, state, s3: Arguments(s3) } = lake;
+    let LakeArguments { location, state, s3 } = lake;
+    let s3 = s3.get()?;
     let work = async move {
         let locations = s3.locations()?;
         let sink = locations.sink(&location).await?;
@@ -36,14 +37,12 @@ pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> P
 
 /// Remove what no manifest of a lake names; see `circulate_core.gc`.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
 pub(crate) fn gc(py: Python<'_>, lake: LakeArguments, options: Arguments<GcOptions>) -> PyResult<Py<PyAny>> {
-    let GcOptions { older_than: Length(older_than), dry_run } = options.0;
-    let state = py_result(py, lake.known_state())?;
-    let LakeArguments { location, s3: Arguments(s3), .. } = lake;
+    let GcOptions { older_than: Length(older_than), dry_run } = options.get()?;
+    let lake = lake.with_state(py)?;
     let work = async move {
-        let store = existing(&state).await?;
-        let sink = s3.locations()?.sink(&location).await?;
+        let store = existing(&lake.state).await?;
+        let sink = lake.s3.locations()?.sink(&lake.location).await?;
         core_gc::gc(&*sink, &*store, older_than, dry_run).await
     };
     finish_as(py, "Collected", wait(py, work, &mut Brief)?)

@@ -62,7 +62,7 @@ impl Watcher for WorkWatcher {
         Ok(())
     }
 
-    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<bool> {
         self.events.hand_on(py)
     }
 
@@ -80,7 +80,7 @@ impl Watcher for EventWatcher {
         Ok(())
     }
 
-    fn hand_on(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn hand_on(&mut self, py: Python<'_>) -> PyResult<bool> {
         self.0.hand_on(py)
     }
 

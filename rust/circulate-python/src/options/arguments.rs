@@ -6,8 +6,16 @@ use pyo3::types::PyDict;
 use super::given::Given;
 use super::group::Options;
 
-/// Options out of a dict.
-pub(crate) struct Arguments<T>(pub(crate) T);
+/// Options out of a dict, or what is wrong with them. That is raised by the function that takes them: an error of an
+/// argument would get a note with its name, which only we know.
+pub(crate) struct Arguments<T>(PyResult<T>);
+
+impl<T> Arguments<T> {
+    /// The options.
+    pub(crate) fn get(self) -> PyResult<T> {
+        self.0
+    }
+}
 
 impl<'py, T: Options> FromPyObject<'_, 'py> for Arguments<T> {
     type Error = PyErr;
@@ -16,6 +24,6 @@ impl<'py, T: Options> FromPyObject<'_, 'py> for Arguments<T> {
         let mut given = Given::new(given.cast::<PyDict>()?);
         given.refuse_unknown(&T::declared().into_iter().map(|option| option.name).collect::<Vec<_>>());
         let taken = T::take(&mut given);
-        given.finish(taken).map(Self)
+        Ok(Self(given.finish(taken)))
     }
 }

@@ -10,7 +10,7 @@ use circulate_core::state::Mode;
 use circulate_core::table::{Contract, Nested};
 use jiff::Timestamp;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBoolMethods, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyBoolMethods, PyString};
 use serde::Deserialize;
 use serde::de::value::{Error as NoChoice, StrDeserializer};
 use tokio::time::Instant;
@@ -113,6 +113,21 @@ impl Value for Length {
     }
 }
 
+/// A length of time that is not zero: with it no run would be held.
+pub(crate) struct LeaseTime(pub(crate) Duration);
+
+impl Value for LeaseTime {
+    const KIND: &'static str = Length::KIND;
+
+    fn read(given: &Bound<'_, PyAny>) -> Result<Self, String> {
+        let Length(length) = Length::read(given)?;
+        Some(length)
+            .filter(|length| !length.is_zero())
+            .map(Self)
+            .ok_or_else(|| "it must be more than 0".to_owned())
+    }
+}
+
 /// A length of time from now on. One that is over already is now.
 pub(crate) struct Deadline(pub(crate) Instant);
 
@@ -133,15 +148,17 @@ impl Value for Time {
     const KIND: &'static str = "TIME";
 
     fn read(given: &Bound<'_, PyAny>) -> Result<Self, String> {
-        let text = match text_of(given) {
-            Some(text) => text,
-            // A date or a datetime.
-            None => given
-                .call_method0("isoformat")
-                .and_then(|text| text.extract::<String>())
-                .map_err(|_| expected("a string, a date or a datetime", given))?,
+        let now = Clock::system().now();
+        if of_datetime(given, "timedelta", "total_seconds").is_some() {
+            let Length(ago) = Length::read(given)?;
+            return now.checked_sub(ago).map(Self).map_err(|_| "it is too long ago".to_owned());
+        }
+        let text = match of_datetime(given, "date", "isoformat") {
+            Some(text) => text.extract().ok(),
+            None => text_of(given),
         };
-        parse_time(&text, Clock::system().now()).map(Self)
+        let text = text.ok_or_else(|| expected("a string, a date, a datetime or a timedelta", given))?;
+        parse_time(&text, now).map(Self)
     }
 }
 
@@ -185,28 +202,33 @@ fn choice<T: for<'de> Deserialize<'de>>(given: &Bound<'_, PyAny>, choices: &[&st
     T::deserialize(StrDeserializer::<NoChoice>::new(&text)).map_err(|_| wrong())
 }
 
-/// A string, or the text of a path.
+/// A string; none if it is something else, or not Unicode.
 fn text_of(given: &Bound<'_, PyAny>) -> Option<String> {
-    if let Ok(text) = given.cast::<PyString>() {
-        return Some(text.to_string());
-    }
-    given.call_method0("__fspath__").and_then(|path| path.extract()).ok()
+    given.cast::<PyString>().ok()?.extract().ok()
 }
 
+/// A whole number that is not negative, also of another library.
 fn whole_number(given: &Bound<'_, PyAny>) -> Option<u64> {
-    if given.is_instance_of::<PyBool>() { None } else { given.cast::<PyInt>().ok()?.extract().ok() }
+    if given.is_instance_of::<PyBool>() { None } else { given.extract().ok() }
 }
 
 /// Seconds of a number, or of a `timedelta`.
 fn seconds_of(given: &Bound<'_, PyAny>) -> Result<f64, String> {
     let wrong = || expected("seconds, or a length of time such as \"10m\"", given);
-    if given.is_instance_of::<PyBool>() {
+    if given.is_instance_of::<PyBool>() || given.is_instance_of::<PyString>() {
         return Err(wrong());
     }
-    if given.is_instance_of::<PyFloat>() || given.is_instance_of::<PyInt>() {
-        return given.extract().map_err(|_| wrong());
-    }
-    given.call_method0("total_seconds").and_then(|seconds| seconds.extract()).map_err(|_| wrong())
+    let number = match of_datetime(given, "timedelta", "total_seconds") {
+        Some(seconds) => seconds.extract(),
+        None => given.extract(),
+    };
+    number.map_err(|_| wrong())
+}
+
+/// What a method of a class of `datetime` returns; none if the value is of another class.
+fn of_datetime<'py>(given: &Bound<'py, PyAny>, class: &str, method: &str) -> Option<Bound<'py, PyAny>> {
+    let class = given.py().import("datetime").ok()?.getattr(class).ok()?;
+    given.is_instance(&class).ok()?.then(|| given.call_method0(method).ok())?
 }
 
 fn expected(what: &str, given: &Bound<'_, PyAny>) -> String {
