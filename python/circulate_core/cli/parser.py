@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from circulate_core.console import show_mistake
 
@@ -19,6 +20,27 @@ _INVALID_CHOICE = re.compile(r"argument (?P<name>.+?): invalid choice: '(?P<give
 _OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
 
 
+class Help(argparse.HelpFormatter):
+    """Help that reads the same in every version of Python, and breaks no line within a word that can be typed."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Note how much room an argument needs; for commands with their indentation, as Python does from 3.13 on."""
+        super().add_argument(action)
+        for command in self._iter_indented_subactions(action):
+            needed = len(self._format_action_invocation(command)) + self._current_indent
+            self._action_max_length = max(self._action_max_length, needed)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """Return the flags of an option with its value once, at the end, as Python does from 3.13 on."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser of arguments that shows usage only when it is asked to.
 
@@ -27,6 +49,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     commands: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(formatter_class=Help, **given)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end."""
