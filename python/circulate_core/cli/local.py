@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_surroundings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"functions (default: {LAMBDAS})")
+    parser.add_argument(
+        "--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"folder of functions (default: {LAMBDAS})"
+    )
     parser.add_argument(
         "--org",
         choices=["practice", "env"],

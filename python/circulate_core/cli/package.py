@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=LAMBDAS,
-        help=f"functions; the folder `extensions` is beside it (default: {LAMBDAS})",
+        help=f"folder of functions; `extensions` is beside it (default: {LAMBDAS})",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="where to write (default: `.build` beside functions)")
     parser.add_argument(

@@ -22,22 +22,26 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands of `circulate state`."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    show = commands.add_parser("show", help="cursors, open and pending runs, and who holds them")
+
+    def add(name: str, about: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+
+    show = add("show", "show cursors, open and pending runs, and who holds them")
     show.add_argument("--json", action="store_true", help="write the state as JSON")
     show.set_defaults(state_command=_show)
-    init = commands.add_parser("init", help="create the state: a file, or a DynamoDB table")
+    init = add("init", "create the state: a file, or a DynamoDB table")
     init.set_defaults(state_command=_init)
-    reset = commands.add_parser("reset", help="forget a stream's cursor: the next pull takes everything")
+    reset = add("reset", "forget a stream's cursor: the next pull takes everything")
     reset.add_argument("streams", metavar="STREAM", nargs="+", help=STREAMS)
     reset.add_argument("--account", metavar="NAME", help="account, if there are several")
     _add_force(reset)
     reset.set_defaults(state_command=_reset)
-    moved = commands.add_parser("moved", help="accept the new address of an account")
+    moved = add("moved", "accept the new address of an account")
     moved.add_argument("source", metavar="SOURCE", help="source, such as okta")
     moved.add_argument("--account", metavar="NAME", help="account, if there are several")
     moved.set_defaults(state_command=_moved)
     for name, about in (("commit", "commit a pending run and its cursor"), ("abandon", "abandon a pending run")):
-        decide = commands.add_parser(name, help=about)
+        decide = add(name, about)
         decide.add_argument("run_id", metavar="RUN", help="the run, as `circulate runs --json` shows it")
         if name == "abandon":
             _add_force(decide)
