@@ -26,16 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: Parser of `circulate practice-org`, or of anything else that calls `run`.
     """
     add = parser.add_argument
-    add("--users", type=int, default=1000, help="users at the start (default: 1000)")
-    add("--apps", type=int, default=20, help="apps at the start (default: 20)")
+    add("--users", type=int, default=1000, metavar="N", help="users at the start (default: 1000)")
+    add("--apps", type=int, default=20, metavar="N", help="apps at the start (default: 20)")
     add("--app-users", default="0-60", metavar="N[-N]", help="users of each app (default: 0-60)")
     add("--app-groups", default="0-6", metavar="N[-N]", help="groups of each app (default: 0-6)")
-    add("--groups", type=int, default=10, help="groups at the start (default: 10)")
+    add("--groups", type=int, default=10, metavar="N", help="groups at the start (default: 10)")
     add("--group-members", default="0-40", metavar="N[-N]", help="members of each group (default: 0-40)")
-    add("--events", type=int, default=500, help="events in the system log at the start (default: 500)")
-    add("--seed", type=int, default=1, help="number that everything follows from (default: 1)")
-    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default: 0)")
-    add("--token", default=DEFAULT_TOKEN, help="API token to accept (default: %(default)s)")
+    add("--events", type=int, default=500, metavar="N", help="events in the system log at the start (default: 500)")
+    add("--seed", type=int, default=1, metavar="N", help="number that everything follows from (default: 1)")
+    add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 takes a free one (default: 0)")
+    add("--token", default=DEFAULT_TOKEN, metavar="TEXT", help="API token to accept (default: %(default)s)")
     add("--oauth-client", default=None, metavar="ID", help="have an OAuth client too, with all scopes that lists need")
     add("--oauth-key", default=None, metavar="FILE", help="its private key, a JWK; made if there is no such file")
     add("--dpop", action="store_true", help="require proof of possession of a key with every request (DPoP)")
@@ -47,15 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUCKET=N",
         help=f"another rate limit for one bucket of paths; repeatable. Buckets: {', '.join(BUCKETS)}",
     )
-    add("--window", default="60s", metavar="TIME", help="length of a rate-limit window (default: 60s)")
+    add("--window", default="60s", metavar="SPAN", help="length of a rate-limit window (default: 60s)")
     add("--concurrency", type=int, default=75, metavar="N", help="requests allowed at the same time (default: 75)")
-    add("--latency", default="0s", metavar="TIME", help="hold every response back (default: 0s)")
+    add("--latency", default="0s", metavar="SPAN", help="hold every response back (default: 0s)")
     add(
         "--fault",
         action="append",
         default=[],
         metavar="[LIST/]KIND[:VALUE][@PAGE][*TIMES]",
-        help=f"show a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}",
+        help=f"inject a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}",
     )
     add(
         "--unavailable",
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # Earlier name of --unavailable, until 0.3.
     add("--lacks", action="append", dest="unavailable", help=argparse.SUPPRESS)
-    add("--change-every", default=None, metavar="TIME", help="change users this often (default: never)")
+    add("--change-every", default=None, metavar="SPAN", help="change users this often (default: never)")
     add("--change-count", type=int, default=10, metavar="N", help="users touched by each change (default: 10)")
     add("--gzip", action="store_true", help="compress responses for clients that take it")
     add("--plain", action="store_true", help="leave out attributes that break careless readers (edge cases)")
