@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 _INVALID_CHOICE = re.compile(r"argument (?P<name>.+?): invalid choice: '(?P<given>.*)' \(choose from")
+_NO_INTEGER = "invalid int value: "
 _OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
 
 
@@ -69,7 +70,8 @@ class Parser(argparse.ArgumentParser):
             rest = "" if found["name"] == "COMMAND" else f"; it is one of {', '.join(choices)}"
             return f"{what} `{found['given']}`{rest}", f"did you mean `{meant}`?" if meant else None
         if found := _OF_ARGUMENT.match(message):
-            return f"invalid `{found['name']}`: {found['what']}", None
+            what = found["what"].replace(_NO_INTEGER, "expected a whole number, given ")
+            return f"invalid `{found['name']}`: {what}", None
         return message, None
 
     def _named(self, name: str) -> str:
