@@ -168,5 +168,5 @@ def _announce(org: PracticeOrg, args: argparse.Namespace) -> None:
 
 
 def _complain(error: Exception, code: int) -> int:
-    print(f"circulate practice-org: {error}", file=sys.stderr)  # noqa: T201
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201
     return code
