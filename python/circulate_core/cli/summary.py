@@ -167,11 +167,13 @@ def _traffic(work: Report | Attempt) -> list[str]:
 
 
 def _read_and_stored(work: Report | Attempt) -> str:
+    if not work.pages:
+        return "no page was read"
+    read = f"{counted(work.records, 'record') if work.records else 'no records'} in {counted(work.pages, 'page')}"
+    if not work.objects:
+        return read
     before = f" ({size(work.body_bytes)} before compression)" if work.body_bytes != work.bytes else ""
-    return (
-        f"{counted(work.records, 'record')} in {counted(work.pages, 'page')}"
-        f" → {counted(work.objects, 'object')}, {size(work.bytes)}{before}"
-    )
+    return f"{read} → {counted(work.objects, 'object')}, {size(work.bytes)}{before}"
 
 
 def _show_work(report: Report, seconds: float) -> None:
