@@ -422,7 +422,7 @@ fn refused(error: &SplitError, limits: PageLimits) -> Error {
             "read page",
             format!("a record is larger than {} bytes", limits.record),
         )
-        .hint("raise `--max-record-bytes` if such records are to be expected"),
+        .hint("raise `max_record_bytes` if such records are to be expected"),
         Problem::TooManyRecords => Error::new(
             ErrorKind::Limit,
             "read page",

@@ -224,7 +224,7 @@ impl Attempt<'_> {
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
             ErrorKind::NotFound | ErrorKind::Forbidden if self.all_have_refused() => {
                 let hint = "no parent requested so far has responded: give the credentials the right to read this, or correct \
-                            the path, then pull with --restart";
+                            the path, then pull with `restart`";
                 return self.end_by(error.hint(hint), url.as_deref()).await.map(Some);
             }
             ErrorKind::NotFound => PartitionOutcome::Gone,

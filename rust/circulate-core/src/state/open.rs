@@ -364,7 +364,7 @@ fn check_same(run: &RunItem, request: &RunRequest) -> Result<()> {
         Error::new(ErrorKind::State, "open run", format!("an unfinished run was begun with another {what}"))
             .with("run", &run.run_id)
             .with("mode", run.mode.as_str())
-            .hint("finish it by pulling as before, or abandon it and start over with --restart")
+            .hint("finish it by pulling as before, or abandon it and start over with `restart`")
     };
     if run.spec_hash != request.spec_hash {
         return Err(other("definition"));
