@@ -16,7 +16,11 @@ pub(super) fn value<'v>(values: &'v BTreeMap<Name, String>, name: &str) -> Optio
 /// The address that `template` gives with these settings.
 pub(super) fn address(template: &Template, values: &BTreeMap<Name, String>) -> Result<Url> {
     let wrong = |text: &str, why: &str| {
-        Error::new(ErrorKind::Settings, "read settings", format!("`{text}` is not an address to ask: {why}"))
+        Error::new(
+            ErrorKind::Settings,
+            "read settings",
+            format!("`{text}` is not an address of an API: {why}"),
+        )
     };
     let text = template
         .fill(|name| value(values, name))
