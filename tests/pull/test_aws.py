@@ -336,7 +336,7 @@ def test_the_token_may_be_kept_in_secrets_manager(org: PracticeOrg, aws_cli: Cli
     ("secret", "parts"),
     [
         ({"org_url": "https://acme.okta.com"}, ["Okta needs `api_token`", "its fields: org_url"]),
-        ({"org_url": "https://acme.okta.com", "api_token": 7}, ["a field `api_token` that is not a text"]),
+        ({"org_url": "https://acme.okta.com", "api_token": 7}, ["a field `api_token` that is not a string"]),
         (f"00{CANARY}", ["is not a JSON object"]),
         (None, ["there is no such secret in us-east-1"]),
     ],

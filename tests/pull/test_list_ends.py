@@ -198,7 +198,7 @@ def test_a_definition_that_is_corrected_before_a_page_was_read_starts_over(cli: 
 def test_a_link_in_the_body_that_stands_elsewhere_is_reported_with_what_was_found(cli: Cli) -> None:
     define(cli.folder, "path: /items\nrecords: /items\nprimary_key: [/id]\npaginator: {body_link: /_links/next/href}")
     for links, found in [
-        ({"next": "/items?start=20"}, "`/_links/next` is a text"),
+        ({"next": "/items?start=20"}, "`/_links/next` is a string"),
         ({"next": ["/items?start=20"]}, "`/_links/next` is a list"),
         ({"Next": {"href": "/items?start=20"}}, "there is `/_links/Next/href`"),
     ]:

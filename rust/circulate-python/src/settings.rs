@@ -103,7 +103,7 @@ fn taken(values: &Bound<'_, PyAny>) -> Result<BTreeMap<String, String>, String> 
             .map_err(|_| format!("`settings` has a {} for a name: give texts by name", kind(&name)))?;
         let text = value.extract().map_err(|_| match kind(&value).as_str() {
             "str" => format!("the setting `{name}` is not Unicode: it holds bytes that are not UTF-8"),
-            other => format!("the setting `{name}` is a {other}: give a text"),
+            other => format!("the setting `{name}` is a {other}: give a string"),
         })?;
         Ok((name, text))
     };

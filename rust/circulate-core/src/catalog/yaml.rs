@@ -128,7 +128,7 @@ fn in_words(error: &serde_saphyr::Error) -> String {
         }
         E::SerdeMissingField { field, .. } => format!("the key `{field}` is missing beside this one"),
         E::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is given twice"),
-        E::Unexpected { expected: "string scalar", .. } => "expected a text".to_owned(),
+        E::Unexpected { expected: "string scalar", .. } => "expected a string".to_owned(),
         E::Unexpected { expected: "sequence start", .. } => "expected a list, such as `[a, b]`".to_owned(),
         E::Unexpected { expected: "mapping start", .. } => "expected keys and their values".to_owned(),
         E::InvalidScalar { ty: "boolean", .. } => "expected `true` or `false`".to_owned(),

@@ -47,7 +47,7 @@ fn kind_of(value: &serde_json::Value) -> &'static str {
         V::Array(_) => "a list",
         V::Number(_) => "a number",
         V::Bool(_) => "`true`",
-        V::String(_) | V::Null => "a text",
+        V::String(_) | V::Null => "a string",
     }
 }
 
@@ -91,7 +91,7 @@ fn plain(key: &str) -> String {
 
 fn kind_of_scalar(value: &Scalar) -> &'static str {
     match value {
-        Scalar::Text(_) => "a text",
+        Scalar::Text(_) => "a string",
         Scalar::Number(_) => "a number",
         Scalar::Bool(_) => "`true`",
         Scalar::Null | Scalar::Empty => "empty",
@@ -149,10 +149,10 @@ mod tests {
             misplaced_link(&pointer, &crate::page::envelope::members(page.as_bytes()))
         };
         for (page, found) in [
-            (r#"{"_links":{"next":"http://a/x?p=2"}}"#, "`/_links/next` is a text"),
+            (r#"{"_links":{"next":"http://a/x?p=2"}}"#, "`/_links/next` is a string"),
             (r#"{"_links":{"next":["http://a/x?p=2"]}}"#, "`/_links/next` is a list"),
             (r#"{"_links":{"next":[{"href":"http://a/x?p=2"}]}}"#, "`/_links/next` is a list"),
-            (r#"{"_links":"http://a/x?p=2"}"#, "`/_links` is a text"),
+            (r#"{"_links":"http://a/x?p=2"}"#, "`/_links` is a string"),
             (r#"{"_links":[{"next":{"href":"x"}}]}"#, "`/_links` is a list"),
             (r#"{"_links":{"Next":{"href":"x"}}}"#, "there is `/_links/Next/href`"),
             (r#"{"_Links":{"next":{"href":"x"}}}"#, "there is `/_Links/next/href`"),

@@ -83,7 +83,7 @@ impl StoredSecret {
         let field = |(name, value)| match value {
             // Which of them are secret, the definition of the source says.
             Value::String(text) => Ok((name, Secret::not_secret(text))),
-            _ => Err(self.wrong(&format!("has a field `{name}` that is not a text"))),
+            _ => Err(self.wrong(&format!("has a field `{name}` that is not a string"))),
         };
         object.into_iter().map(field).collect()
     }
@@ -170,7 +170,7 @@ mod tests {
         for (text, part) in [
             ("canary-token", "is not a JSON object"),
             (r#"["canary-token"]"#, "is not a JSON object"),
-            (r#"{"api_token": {"value": "canary-token"}}"#, "has a field `api_token` that is not a text"),
+            (r#"{"api_token": {"value": "canary-token"}}"#, "has a field `api_token` that is not a string"),
         ] {
             let name = name();
             let error = StoredSecret::open(&put_secret(&name, text).await, &name).await.unwrap_err();

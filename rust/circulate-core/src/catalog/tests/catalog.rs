@@ -127,7 +127,7 @@ fn what_is_wrong_in_a_source_is_reported_with_its_line() {
                 "2:1",
                 "unknown key `titel` (did you mean `title`?); the keys here are source, title",
             ),
-            ("title: Okta", "title: [1]", "2:8", "expected a text"),
+            ("title: Okta", "title: [1]", "2:8", "expected a string"),
             ("title: Okta\n", "", "17:1", "the key `title` is missing beside this one"),
             ("header: {", "headr: {", "11:3", "unknown value `headr`"),
             ("secret: true", "secret: maybe", "8:13", "expected `true` or `false`"),

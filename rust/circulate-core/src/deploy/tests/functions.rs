@@ -40,7 +40,7 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
         ("{A: b}", "{AWS_REGION: b}", "lambda.yaml:7:18: `AWS_REGION` is set by Lambda itself"),
         ("{A: b}", "{LAMBDA_RUNTIME_DIR: b}", "`LAMBDA_RUNTIME_DIR` is set by Lambda itself"),
         ("{A: b}", "{_A: b}", "invalid variable name `_A`"),
-        ("{A: b}", "{A: [b]}", "expected a text"),
+        ("{A: b}", "{A: [b]}", "expected a string"),
         ("memory_mb: 512", "extension: ../x", "lambda.yaml:6:16: `../x` can't name an extension"),
         ("endpoint: users", "endpoint: groups", "differs from its endpoint name on disk, `users`"),
         ("source: okta", "source: github", "differs from its source name on disk, `okta`"),

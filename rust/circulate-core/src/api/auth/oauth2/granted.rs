@@ -101,7 +101,7 @@ fn is_bound(members: &JsonObject) -> Result<bool> {
             "" | "bearer" | "bearertoken" | "bearer_token" => Ok(false),
             _ => Err(wrong("a `token_type` that is neither Bearer nor DPoP")),
         },
-        Some(_) => Err(wrong("a `token_type` that is not a text")),
+        Some(_) => Err(wrong("a `token_type` that is not a string")),
     }
 }
 
@@ -116,7 +116,7 @@ fn scope(members: &JsonObject) -> Result<Option<String>> {
             let scopes: Option<Vec<_>> = scopes.iter().map(Value::as_str).collect();
             scopes.ok_or_else(|| wrong("a `scope` that is a list of something else than texts"))?.join(" ")
         }
-        Some(_) => return Err(wrong("a `scope` that is neither a text nor a list of texts")),
+        Some(_) => return Err(wrong("a `scope` that is neither a string nor a list of strings")),
     };
     Ok(Some(scope).filter(|scope| !scope.trim().is_empty()))
 }
