@@ -359,6 +359,7 @@ class Stream(Tabular):
             n: Limit of records to return. Default 10.
             progress: Whether to show how it goes, if it takes longer than a second. Default: in notebooks.
         """
+        _refuse_less_than_one("n", n)
         with self._watch(progress, None, sample=True) as watch:
             reader, tables = self._reader(n, page_records=n, on_progress=watch.show), self._tables()
             try:
@@ -376,6 +377,7 @@ class Stream(Tabular):
         Args:
             sample: How many records are looked at. Default 1,000.
         """
+        _refuse_less_than_one("sample", sample)
         reader, tables = self._reader(sample, page_records=sample), self._tables()
         try:
             tables.convert(reader.next() or b"[]")
@@ -601,6 +603,13 @@ class Batch(Tabular, Sequence[Record]):
     def _repr_html_(self) -> str:
         """Show its first records in a notebook."""
         return display.html(self)
+
+
+def _refuse_less_than_one(name: str, given: int) -> None:
+    """Name the parameter as it was written: the engine has two others that both get its value."""
+    if given < 1:
+        message = f"invalid `{name}`: expected a whole number of 1 or more, given {given}"
+        raise SettingsError(message)
 
 
 def _bound(name: str, given: Time | None) -> str | None:

@@ -90,7 +90,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     )
     given = given or Settings()
     _refuse_unknown([key for key in in_file.names if key not in NO_SETTINGS], source, f"in {place}")
-    _refuse_unknown(given.names, source, "given")
+    _refuse_unknown(given.names, source, "given by `settings`")
     origins = {key: f"from {place}" for key in in_file.names if key in known}
     origins |= {key: f"from {known[key]['env']}" for key in in_environment}
     origins |= dict.fromkeys(from_flags, "from --set") | dict.fromkeys(given.names, "given")

@@ -224,7 +224,9 @@ def test_a_warning_names_the_line_of_the_user(
 
 
 def test_all_unknown_settings_are_named_at_once_with_those_that_were_meant() -> None:
-    with pytest.raises(SettingsError, match=r"Okta has no settings `api_tokn`, `org_ur`, `zzz` \(given\)") as caught:
+    with pytest.raises(
+        SettingsError, match=r"Okta has no settings `api_tokn`, `org_ur`, `zzz` \(given by `settings`\)"
+    ) as caught:
         circulate_core.pull("okta.users", to="lake", settings={"org_ur": "x", "api_tokn": "y", "zzz": "z"})
     assert caught.value.hint
     assert caught.value.hint.startswith("did you mean `api_token`, `org_url`? its settings: ")
