@@ -9,11 +9,15 @@ UPDATE = "UPDATE_SNAPSHOTS"
 """Environment variable that has the files written anew."""
 
 _UNSTABLE = {
-    "PORT": r"(?<=127\.0\.0\.1:)\d+",
-    "RUN": r"\b[0-9A-HJKMNP-TV-Z]{26}\b|\b\d{8}T\d{6}Z?-\w+\b",
-    "TIME": r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|\+00:00)?",
-    "SPAN": r"\b\d+(\.\d+)? (ms|s)\b",
-    "PROCESS": r"(?<=process )\d+",
+    "port": r"(?<=\b127\.0\.0\.[12][:-])\d+",
+    "run": r"\b\d{8}T\d{9}Z-[0-9a-f]{10}\b",
+    "request": r"(?<=\brequest )[0-9a-f]{28}\b",
+    "time": r"(?<!write it like `)\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|\+00:00)",
+    "hour": r"\bdate=\d{4}-\d\d-\d\d/hour=\d\d\b",
+    "span": r"\b\d+(\.\d+)? (ms|s)\b",
+    "size": r"\b\d+\.\d [kM]B\b",
+    "byte": r"(?<=\bbyte )[1-9]\d*",
+    "worker": r"\bprocess \d+ on \S+(?<![,.])",
 }
 """What differs from run to run, by what is written in its place."""
 
@@ -29,9 +33,9 @@ def assert_snapshot(name: str, text: str) -> None:
 
 
 def stable(text: str, **replaced: str | Path) -> str:
-    """Return a text without what differs from run to run: ports, runs, times, and what is given by name."""
+    """Return a text without what differs from run to run, and with names in the place of what is given by name."""
     for name, each in replaced.items():
         text = text.replace(str(each), f"<{name}>")
     for name, pattern in _UNSTABLE.items():
-        text = re.sub(pattern, f"<{name.lower()}>", text)
+        text = re.sub(pattern, f"<{name}>", text)
     return text
