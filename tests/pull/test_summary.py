@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.cli import CliFor, StartOrg
+from support.snapshots import assert_snapshot
 from support.terminal import on_a_terminal
 
 from circulate_core.cli.summary import BlockSummary, LineSummary
@@ -74,6 +75,86 @@ def test_the_summary_of_a_run_at_one_go_has_one_scope_without_saying_so(capsys: 
         "  1.2 s · 5 requests",
         "  manifest  lake/_circulate/1.json",
     ]
+
+
+SUMMARIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "complete": ("complete", {"next_since": "2026-02-01T00:00:00Z"}),
+    "complete, resumed": ("complete", {"resumed": True, "attempt": OF_ATTEMPT}),
+    "complete, without records": ("complete", {"records": 0, "objects": 0, "bytes": 0, "body_bytes": 0}),
+    "complete, repeats": ("complete", {"repeats": 3, "records_without_time": 1}),
+    "complete, not available to this account": ("complete", {"records": 0, "objects": 0, "unavailable": "403 E1"}),
+    "complete, a period": ("complete", {"mode": "window", "window": {"since": "2026-01-01T00:00:00Z", "until": None}}),
+    "complete, drift": (
+        "complete",
+        {
+            "drift": {
+                "values": 5,
+                "places": [
+                    {"path": "/a", "kind": "new member", "count": 4, "example": "1"},
+                    {
+                        "path": "/b",
+                        "kind": "type",
+                        "count": 1,
+                        "example": '"x"',
+                        "expected": "int64",
+                        "found": "string",
+                    },
+                ],
+            }
+        },
+    ),
+    "complete, partitions and gaps": (
+        "complete",
+        {
+            "partitions": {"complete": 7, "gone": 1, "refused": 2, "unavailable": 1, "contradicted": 1},
+            "gaps": ["app 1: refused (403)", "app 2: refused (403)"],
+            "warnings": ["nothing shows that 3 lists ended"],
+        },
+    ),
+    "partial by a deadline": ("partial", {"continuation": "1", "stopped_by": "deadline"}),
+    "partial by a deadline, a period": (
+        "partial",
+        {
+            "continuation": "1",
+            "stopped_by": "deadline",
+            "mode": "window",
+            "window": {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"},
+        },
+    ),
+    "partial, of a first pull": (
+        "partial",
+        {
+            "continuation": "1",
+            "stopped_by": "interrupted",
+            "window": {"since": "1970-01-01T00:00:00Z", "until": None},
+        },
+    ),
+    "partial before its first page": (
+        "partial",
+        {**dict.fromkeys(WORK, 0), "requests": 1, "throttled": 1, "continuation": "1", "stopped_by": "wait"}
+        | {"resume_after": 1_770_000_000},
+    ),
+    "partial, polling": ("partial", {"continuation": "1", "stopped_by": "deadline", "behind": 90}),
+    "busy": ("busy", {"held_by": ["process 1 on host", "2026-11-22T05:30:00Z"]}),
+    "busy, pending": ("busy", {"held_by": [None, "2026-11-22T05:30:00Z"]}),
+    "failed": ("failed", {"continuation": "1"}),
+    "failed before its first page": ("failed", {**dict.fromkeys(WORK, 0), "requests": 1}),
+    "failed before it had a run": ("failed", {"run_id": None}),
+}
+"""Statuses, with what else is in the report."""
+
+
+def test_every_kind_of_summary_is_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for name, (status, changes) in SUMMARIES.items():
+        BlockSummary().show(report("okta.users", status, **changes), 1.25)
+        said.append(f"# {name}\n{capsys.readouterr().err}")
+    summary = LineSummary(["okta.users"] * len(SUMMARIES))
+    for status, changes in SUMMARIES.values():
+        summary.show(report("okta.users", status, **changes), 1.25)
+    summary.end(4.0)
+    said.append(f"# several streams\n{capsys.readouterr().err}")
+    assert_snapshot("summaries", "\n".join(said))
 
 
 def test_several_streams_have_a_line_each_and_a_total(capsys: pytest.CaptureFixture[str]) -> None:
