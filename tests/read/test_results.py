@@ -6,8 +6,6 @@ import inspect
 import json
 import pickle
 import re
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -338,33 +336,6 @@ def test_earlier_places_of_results_name_those_of_today() -> None:
     assert Earlier is Report
     with pytest.raises(ImportError):
         from circulate_core.types import Nothing  # type: ignore[attr-defined]  # noqa: F401, PLC0415
-
-
-def test_a_type_checker_knows_the_names_of_the_package(tmp_path: Path) -> None:
-    code = tmp_path / "code.py"
-    code.write_text(
-        "import circulate_core\n"
-        "from circulate_core import Reprot\n"
-        "report = circulate_core.pull('okta.users', to='lake')\n"
-        "reveal_type(report.status)\n"
-        "reveal_type(circulate_core.runs('state.db'))\n"
-        "report.records = 3\n"
-        "report.nothing\n"
-        "circulate_core.pulll\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", code],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = re.sub(r".*code\.py:", "", done.stdout).splitlines()
-    assert said[0].startswith('2: error: Module "circulate_core" has no attribute "Reprot"')
-    assert "Literal['complete']" in said[1]
-    assert "circulate_core.results.Runs" in said[2]
-    assert re.search(r'Property "records" defined in "\w+" is read-only', said[3])
-    assert '"Report" has no attribute "nothing"' in said[4]
-    assert 'Module has no attribute "pulll"' in said[5]
 
 
 def test_every_function_returns_results(start_org: StartOrg, cli_for: CliFor, tmp_path: Path) -> None:
