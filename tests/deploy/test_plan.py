@@ -1,12 +1,14 @@
 """What Terraform would make: of functions that it finds by itself, and of values that are wrong."""
 
 import json
+import re
 import shutil
 import subprocess
 from typing import Any
 
 import pytest
-from support.deployment import ROOT, Deployment, TerraformError, Tools, changes, tools
+from support.deployment import ROOT, VARIABLES, Deployment, TerraformError, Tools, changes, tools
+from support.snapshots import assert_snapshot
 
 FILE = "lambda.yaml"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plan")]
@@ -28,6 +30,12 @@ def test_the_files_are_formatted() -> None:
     command = [found.terraform, "fmt", "-check", "-recursive", "-diff", str(ROOT / "lambdas/iac")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_plan_says_what_it_makes_and_what_comes_out(deployment: Deployment) -> None:
+    said = deployment.run("plan", "-no-color", "-input=false", f"-var-file={VARIABLES}")
+    made = sorted(re.findall(r"^ *# (.* will be created)$", said, re.MULTILINE))
+    assert_snapshot("terraform/plan", "\n".join([*made, "", said[said.index("\nPlan: ") + 1 :]]))
 
 
 def test_a_folder_more_is_one_function_more_and_changes_nothing_else(deployment: Deployment) -> None:
@@ -135,9 +143,11 @@ WRONG_PIPELINES = {
 WRONG_TARGETS = {"target": ("schedule:", "target: moon\n  schedule:", "there is no target `moon`")}
 
 
-@pytest.mark.parametrize("wrong", [WRONG_FUNCTIONS, WRONG_PIPELINES, WRONG_TARGETS])
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("functions", WRONG_FUNCTIONS), ("pipelines", WRONG_PIPELINES), ("targets", WRONG_TARGETS)]
+)
 def test_whatever_is_wrong_is_refused_all_at_once(
-    deployment: Deployment, wrong: dict[str, tuple[str, str, str]]
+    deployment: Deployment, name: str, wrong: dict[str, tuple[str, str, str]]
 ) -> None:
     for endpoint, (old, new, _) in wrong.items():
         deployment.add_function("okta", endpoint, **{old: new})
@@ -147,6 +157,7 @@ def test_whatever_is_wrong_is_refused_all_at_once(
         deployment.plan()
     for endpoint, (_, _, message) in wrong.items():
         assert message in str(refused.value), endpoint
+    assert_snapshot(f"terraform/wrong-{name}", refused.value.errors())
 
 
 def test_a_name_that_is_too_long_is_refused(deployment: Deployment) -> None:
@@ -156,6 +167,7 @@ def test_a_name_that_is_too_long_is_refused(deployment: Deployment) -> None:
 
 
 def test_wrong_variables_are_refused_all_at_once(deployment: Deployment) -> None:
+    said = []
     for values in (
         {
             "prefix": ("Circulate", "The prefix has 3 to 23 lower-case"),
@@ -175,6 +187,8 @@ def test_wrong_variables_are_refused_all_at_once(deployment: Deployment) -> None
             deployment.plan(**{name: value for name, (value, _) in values.items()})
         for name, (_, message) in values.items():
             assert message in str(refused.value), name
+        said.append(refused.value.errors())
+    assert_snapshot("terraform/wrong-variables", "\n".join(said))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,7 +125,26 @@ def servers(folder: Path) -> Iterator[Servers]:
 
 
 class TerraformError(Exception):
-    """Terraform ended with an error; the text is what it said, in one line."""
+    """Terraform ended with an error; the text is what it said, in one line.
+
+    Args:
+        said: What it said.
+    """
+
+    def __init__(self, said: str) -> None:
+        super().__init__(" ".join(said.replace("│", " ").split()))
+        self.said = said
+
+    def errors(self) -> str:
+        """Return what its errors say, a line each, without the code that they are about."""
+        lines = []
+        for error in re.split(r"^(?=Error: )", self.said, flags=re.MULTILINE)[1:]:
+            title, _code, *details = [" ".join(part.split()) for part in error.strip().split("\n\n")]
+            lines += [" ".join([f"{title}:", *(each for each in details if not each.startswith(_RULE))])]
+        return "\n".join(sorted(lines)) + "\n"
+
+
+_RULE = "This was checked by the validation rule"
 
 
 class Deployment:
@@ -190,7 +210,7 @@ class Deployment:
         command = [self.terraform, f"-chdir={self.iac}", *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode not in ok:
-            raise TerraformError(" ".join((done.stderr or done.stdout).replace("│", " ").split()))
+            raise TerraformError(done.stderr or done.stdout)
         return done.stdout
 
     def init(self) -> str:
