@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from circulate_core.exceptions import SettingsError
@@ -50,8 +49,8 @@ class Lake:
     """Absolute path of its folder, or its URI."""
     state: str | None
     """Absolute path of its state file, or `dynamodb://table`; None if a bucket's was not given."""
-    s3: Mapping[str, object]
-    """How a bucket is used; see `S3Options`."""
+    s3: S3Options
+    """How a bucket is used."""
 
     def __init__(
         self, location: str | PathLike[str], *, state: str | PathLike[str] | None = None, s3: S3Options | None = None
@@ -63,7 +62,7 @@ class Lake:
         for name, value in (
             ("location", found),
             ("state", _default_state(found) if state is None else _location("state", state)),
-            ("s3", MappingProxyType({**s3} if s3 else {})),
+            ("s3", {**s3} if s3 else {}),
         ):
             object.__setattr__(self, name, value)
 
@@ -74,7 +73,7 @@ class Lake:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Copy and pickle it by what it was made of."""
-        return _made, (self.location, self.state, dict(self.s3))
+        return _made, (self.location, self.state, self.s3)
 
     def __repr__(self) -> str:
         """Name it, its state and how its bucket is used."""
@@ -82,7 +81,7 @@ class Lake:
         location = getattr(self, "location", "")
         own = getattr(self, "state", None)
         state = f", state={own!r}" if own != _default_state(location) else ""
-        s3 = dict(getattr(self, "s3", {}))
+        s3 = getattr(self, "s3", {})
         return f"Lake({location!r}{state}{f', s3={s3!r}' if s3 else ''})"
 
     def __eq__(self, other: object) -> bool:

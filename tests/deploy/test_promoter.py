@@ -14,7 +14,7 @@ from support.handlers import Context, lines
 from support.places import Bucket
 from support.promotions import Promoting
 
-from circulate_core import Promoted, api, exceptions
+from circulate_core import Promoted, exceptions, promoting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,11 +88,11 @@ def test_a_pending_run_is_promoted_and_committed(
 
 def test_too_little_time_is_a_continuation(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = function.pull()
-    done = api.promote(manifest, to=os.environ["CIRCULATE_TO"], state=os.environ["CIRCULATE_STATE"])
+    done = promoting.promote(manifest, to=os.environ["CIRCULATE_TO"], state=os.environ["CIRCULATE_STATE"])
     changed = {"status": "partial", "copied": 3, "continuation": done.run_id, "stopped_by": "deadline"}
     partly = Promoted({**done.to_dict(), **changed})
     with monkeypatch.context() as patch:
-        patch.setattr(api, "promote", lambda *_, **__: partly)
+        patch.setattr("circulate_core.aws.promotion.promote", lambda *_, **__: partly)
         response = function({"manifest": manifest})
     assert (response["status"], response["continuation"]) == ("partial", response["run_id"])
     response = function({"manifest": manifest, "continuation": response["continuation"]})

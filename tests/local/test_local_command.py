@@ -75,9 +75,9 @@ def test_flags_point_at_other_places(aws_cli_for: CliFor, start_org: StartOrg) -
         (["okta.users", "--env", "NAME"], ["`--env NAME` is not NAME=VALUE"]),
         (["okta.users", "--env", "AWS_REGION=x"], ["leaves AWS_REGION to AWS"]),
         (["okta.users", "--timeout", "901"], ["timeout_s is between 1 and 900"]),
-        (["okta.users", "--timeout", "0"], ["`0` is not a number of 1 or more"]),
+        (["okta.users", "--timeout", "0"], ["expected a whole number of 1 or more, given '0'"]),
         (["okta.users", "--timeout", "-1"], ["--timeout"]),
-        (["okta.users", "--memory", "0"], ["`0` is not a number of 1 or more"]),
+        (["okta.users", "--memory", "0"], ["expected a whole number of 1 or more, given '0'"]),
         (["okta.users", "--aws", "env"], ["--aws env needs --to and --state"]),
     ],
 )

@@ -170,7 +170,7 @@ def test_sample_and_schema_show_a_stream_without_storing_it(start_org: StartOrg,
     sampled = cli("sample", "okta.users", "-n", "3")
     heading, *rows = sampled.out.splitlines()
     assert (heading.split()[:2], len(rows), sampled.err) == (["id", "status"], 3, "3 records\n")
-    records = [json.loads(line) for line in cli("sample", "okta.users", "-n", "3", "--json").out.splitlines()]
+    records = json.loads(cli("sample", "okta.users", "-n", "3", "--json").out)
     assert [record["id"] for record in records] == [row.split()[0] for row in rows]
     columns = json.loads(cli("schema", "okta.users", "--json").out)
     assert {"name": "id", "type": "string", "declared": True} in columns

@@ -65,7 +65,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Return what stands in the place of stderr; `COLUMNS` says how wide it is."""
     shown = Terminal()
     # pytest puts a stderr of its own in place when the test begins.
-    monkeypatch.setattr("circulate_core.progress.sys", SimpleNamespace(stderr=shown))
+    for module in ("progress", "console"):
+        monkeypatch.setattr(f"circulate_core.{module}.sys", SimpleNamespace(stderr=shown))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "121")
     return shown

@@ -140,7 +140,7 @@ def test_a_stream_may_be_bounded_by_time(start_org: StartOrg) -> None:
     }
     for since in (date(2026, 11, 1), "2026-11-01", "2026-11-01T00:00:00+00:00", datetime(2026, 11, 1, tzinfo=UTC)):
         bounded = okta(org).stream("system_log", since=since)
-        assert repr(bounded) == "<Stream okta.system_log since 2026-11-01T00:00:00+00:00>"
+        assert repr(bounded) == "<Stream okta.system_log since 2026-11-01T00:00:00Z>"
 
 
 def test_reading_stops_asking_when_nobody_reads_on(start_org: StartOrg) -> None:
@@ -243,7 +243,7 @@ def test_errors_of_an_awaited_pull_are_those_of_a_pull(start_org: StartOrg, tmp_
         asyncio.run(okta(org).stream("users").pull_async(to=tmp_path))
     assert caught.value.report is not None
     assert caught.value.report.records == 400
-    with pytest.raises(SettingsError, match="invalid encryption"):
+    with pytest.raises(SettingsError, match="invalid `sse`: 'rot13'"):
         asyncio.run(okta(org).stream("users").pull_async(to=tmp_path, s3={"sse": "rot13"}))  # type: ignore[arg-type]
 
 
@@ -425,7 +425,7 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
         okta(org).stream("users").sample("3")  # type: ignore[arg-type]
     with pytest.raises(DefinitionError, match="give a list"):
         circulate_core.source("okta", catalog="definitions")
-    with pytest.raises(DefinitionError, match="`catalog` is a int: give a list"):
+    with pytest.raises(DefinitionError, match="invalid `catalog`: expected a list of folders, given 5"):
         circulate_core.source("okta", catalog=5)  # type: ignore[arg-type]
     assert targets(org) == []
 
@@ -433,17 +433,20 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"secret": 5}, "invalid argument `secret`: .*expected a string"),
-        ({"account": 5}, "invalid argument `account`"),
-        ({"deadline": "soon"}, 'invalid argument `deadline`: expected a number, given string "soon"'),
+        ({"secret": 5}, "`secret` is given to a stream, whose source knows the account"),
+        ({"settings": {"api_token": "t"}}, "`settings` is given to a stream"),
+        ({"deadline": "soon"}, "invalid `deadline`: `soon` is not a length of time"),
         (
             {"contract": "strict"},
-            "invalid argument `contract`: .*expected one of `evolve`",
+            "invalid `contract`: 'strict'; it is one of evolve, rescue, freeze",
         ),
-        ({"s3": {"sse": 5}}, "invalid argument `s3.sse`"),
-        ({"since": "soon"}, "invalid `since`: not a time: soon"),
-        ({"until": "0001-01-01T00:00:00+05:00"}, "invalid `until`: not in the years 1 to 9999"),
-        ({"until": 5}, "`until` is a int"),
+        ({"s3": {"sse": 5}}, "invalid `sse`: 5; it is one of AES256, aws:kms"),
+        ({"since": "soon"}, "invalid `since`: `soon` is not a time"),
+        (
+            {"until": "0001-01-01T00:00:00+05:00"},
+            "invalid `until`: `0001-01-01T00:00:00\\+05:00` is not in the years 1 to 9999",
+        ),
+        ({"until": 5}, "invalid `until`: expected a string, a date, a datetime or a timedelta, given 5"),
     ],
 )
 def test_a_wrong_argument_of_a_pull_is_reported_by_its_name(

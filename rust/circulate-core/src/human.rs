@@ -18,6 +18,10 @@ const UNITS: [(&str, u64); 8] = [
     ("gib", 1 << 30),
 ];
 
+/// Years that RFC 3339 can write.
+const FIRST_YEAR: i16 = 1;
+const LAST_YEAR: i16 = 9999;
+
 /// The bytes that a text names: a whole number, or a number with a unit, decimal (`64MB`) or binary (`64MiB`).
 ///
 /// `64M` is refused, since some tools take it for one and some for the other.
@@ -54,11 +58,16 @@ pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         return Err(wrong());
     }
     let text = text.trim();
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Ok(instant);
-    }
-    if let Ok(civil) = text.parse::<DateTime>() {
-        return TimeZone::UTC.to_timestamp(civil).map_err(|_| wrong());
+    let instant = match (text.parse::<Timestamp>(), text.parse::<DateTime>()) {
+        (Ok(instant), _) => Some(instant),
+        (Err(_), Ok(civil)) => Some(TimeZone::UTC.to_timestamp(civil).map_err(|_| wrong())?),
+        (Err(_), Err(_)) => None,
+    };
+    if let Some(instant) = instant {
+        let is_written_with_four_digits =
+            (FIRST_YEAR..=LAST_YEAR).contains(&instant.to_zoned(TimeZone::UTC).year());
+        let far = || format!("`{text}` is not in the years 1 to 9999 in UTC");
+        return is_written_with_four_digits.then_some(instant).ok_or_else(far);
     }
     // `12:30` would be a length of time, too.
     let span = Some(text).filter(|text| !text.contains(':')).ok_or_else(wrong)?;
