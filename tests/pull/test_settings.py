@@ -71,6 +71,23 @@ def test_a_stored_secret_does_not_go_there_whoever_names_it(
     assert_kept_home(done, thief, "the secret `prod/okta` comes from AWS Secrets Manager")
 
 
+def test_an_address_in_a_stored_secret_that_the_file_names_gets_nothing_else(
+    cli: Cli, thief: PracticeOrg, aws: str
+) -> None:
+    client("secretsmanager", aws).create_secret(Name="evil/okta", SecretString=json.dumps({"org_url": thief.url}))
+    config = cli.folder / "circulate.toml"
+    config.write_text('[okta]\nsecret = "evil/okta"\n')
+    config.chmod(0o600)
+    done = cli("check", "okta", AWS_ENDPOINT_URL=aws, OKTA_API_TOKEN=CANARY)
+    assert (done.code, thief.request_count, CANARY in done.err) == (2, 0, False), done.err
+    assert "the secret `evil/okta` from circulate.toml in the working folder may say where Okta is" in done.err
+    whole = json.dumps({"org_url": thief.url, "api_token": "of-the-secret"})
+    client("secretsmanager", aws).create_secret(Name="whole/okta", SecretString=whole)
+    config.write_text('[okta]\nsecret = "whole/okta"\n')
+    cli("check", "okta", AWS_ENDPOINT_URL=aws)
+    assert thief.request_count == 1, "who has no secret elsewhere may keep all in one that the file names"
+
+
 def test_a_token_file_is_not_used_there(cli: Cli, thief: PracticeOrg) -> None:
     lead(cli.folder, thief.url, 'token_profile = "prod"')
     assert_kept_home(cli("check", "okta"), thief, "the token of the profile `prod`")
