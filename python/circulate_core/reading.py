@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 """A record, parsed."""
 
-_OF_SOURCE = ("settings", "profile", "secret", "account", "catalog")
+_OF_SOURCE = ("settings", "profile", "secret", "catalog")
 _NO_OPTIONS = {"stream", *_OF_SOURCE, "on_progress", "stop", "request"}
 """Parameters of `pull` that a stream or its source has itself, or that are not shown any more."""
 

@@ -51,6 +51,7 @@ class StreamPullOptions(TypedDict, total=False):
     """Options of a pull of a stream, whose source knows the account; `circulate_core.pull` says what they mean."""
 
     to: Required[str | PathLike[str] | Lake]
+    account: str | None
     mode: Literal["incremental", "full"]
     since: Time | None
     until: Time | None
@@ -84,7 +85,6 @@ class PullOptions(StreamPullOptions, total=False):
     settings: Mapping[str, str] | _core.Settings | None
     profile: str | None
     secret: str | None
-    account: str | None
     catalog: Catalog
 
 

@@ -28,7 +28,7 @@ CANARY = "c4nary-of-the-user"
 NOWHERE = {"org_url": "http://127.0.0.1:9", "api_token": "t"}
 
 
-@pytest.mark.parametrize("name", ["settings", "profile", "secret", "account", "catalog"])
+@pytest.mark.parametrize("name", ["settings", "profile", "secret", "catalog"])
 def test_a_stream_refuses_what_its_source_knows(name: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {name: {"api_token": CANARY} if name == "settings" else CANARY}
     users = circulate_core.source("okta", settings=NOWHERE).stream("users")

@@ -18,7 +18,7 @@ from circulate_core.cli.main import build_parser
 from circulate_core.cli.options import flag_help
 from circulate_core.cli.pull import NO_FLAGS
 from circulate_core.options import described
-from circulate_core.types import PullOptions, S3Options
+from circulate_core.types import PullOptions, S3Options, StreamPullOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,9 @@ def test_every_parameter_of_a_pull_is_declared_or_has_a_reason() -> None:
 def test_the_typed_dict_of_a_pull_has_its_parameters() -> None:
     parameters = inspect.signature(pulling.pull).parameters
     but = {"stream", "on_progress", "stop"}
-    assert list(PullOptions.__annotations__) == [name for name in parameters if name not in but]
+    assert set(PullOptions.__annotations__) == {name for name in parameters if name not in but}
+    of_stream = set(PullOptions.__annotations__) - {"settings", "profile", "secret", "catalog"}
+    assert set(StreamPullOptions.__annotations__) == of_stream
     for name, of_dict in PullOptions.__annotations__.items():
         text = of_dict.__forward_arg__ if isinstance(of_dict, typing.ForwardRef) else str(of_dict)
         assert text.removeprefix("Required[").removesuffix("]" if "Required" in text else "") == str(
@@ -90,7 +92,7 @@ def test_options_of_buckets_are_declared() -> None:
 
 @pytest.mark.parametrize("method", [reading.Stream.pull, reading.Stream.pull_async])
 def test_a_stream_takes_the_options_of_a_pull(method: Callable[..., object]) -> None:
-    options = [name for name in PullOptions.__annotations__ if name != "request"]
+    options = [name for name in StreamPullOptions.__annotations__ if name != "request"]
     parameters = list(inspect.signature(method).parameters)
     assert parameters == ["self", "progress", "on_progress", "stop", *options]
     entries = described(method)
@@ -179,7 +181,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"deadline": 1e300}, "invalid `deadline`:"),
     ({"since": "yesterday"}, "invalid `since`: `yesterday` is not a time: write it like `2026-01-31`"),
     ({"since": ""}, "invalid `since`: `` is not a time"),
-    ({"since": 5}, "invalid `since`: expected a string, a date or a datetime, given 5"),
+    ({"since": 5}, "invalid `since`: expected a string, a date, a datetime or a timedelta, given 5"),
     ({"format": "jsn"}, "invalid `format`: 'jsn'; it is one of json, ndjson, parquet, arrow"),
     ({"mode": "window"}, "invalid `mode`: 'window'; it is one of incremental, full"),
     ({"raw": "yes"}, "invalid `raw`: expected True or False, given 'yes'"),
