@@ -108,6 +108,11 @@ impl StreamSpec {
         spec
     }
 
+    /// The members that hold a record's time; none if it has no such time.
+    pub fn times(&self) -> &[Pointer] {
+        self.incremental.as_ref().map_or(&[], |rule| rule.cursor.as_slice())
+    }
+
     /// What moves its cursor: times of its own records, or of its parents'.
     pub fn cursor_rule(&self) -> Option<&Incremental> {
         self.incremental.as_ref().or_else(|| self.parent.as_ref()?.incremental.as_ref())

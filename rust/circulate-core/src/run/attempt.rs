@@ -134,7 +134,7 @@ impl<'p> Attempt<'p> {
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
         self.see_date(&step).await?;
-        let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        let times = self.pull.stream().times().len();
         let moves_cursor = times > 0 && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {

@@ -2,8 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptEnd, TASK};
+use super::attempt::{Attempt, AttemptEnd, TASK, is_unavailable};
 use crate::MAX_TEXT;
+use crate::catalog::StreamSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Recent;
 use crate::lake::manifest::{
@@ -113,13 +114,21 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// The account lacks the feature: there is nothing to have, and the run is complete.
-    pub(super) async fn end_unavailable(&mut self, error: &Error) -> Result<AttemptEnd> {
-        self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MAX_TEXT));
-        self.note_end(None, 1, EndKind::Unavailable.into());
-        self.position.finished = true;
-        self.checkpoint().await?;
-        Ok(AttemptEnd::OfTheList)
+    /// Settles an error of the one list that is read, which is of `stream`. If its first page says that the account lacks
+    /// the feature, there is nothing to have, and the run is complete.
+    pub(super) async fn settle_list(
+        &mut self,
+        stream: &StreamSpec,
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
+        let url = self.position.next_url.clone();
+        if url.is_none() && is_unavailable(stream, &error) {
+            self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MAX_TEXT));
+            self.note_end(None, 1, EndKind::Unavailable.into());
+            self.position.finished = true;
+            return Ok(None);
+        }
+        self.end_by(error, url.as_deref()).await.map(Some)
     }
 
     /// How an attempt ends that could not read the page at `url`. What was read up to there is good: the next start need

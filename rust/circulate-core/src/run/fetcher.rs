@@ -29,6 +29,23 @@ pub(super) struct First<'f> {
     pub(super) of_parents: bool,
 }
 
+impl<'f> First<'f> {
+    /// The first page of a list of `stream`.
+    pub(super) fn of(stream: &'f StreamSpec, url: Url, guard: &'f LoopGuard, proof: SharedProof) -> Self {
+        Self {
+            stream,
+            watched: stream.times(),
+            url,
+            at_start: true,
+            guard,
+            limits: PageLimits::default(),
+            proof,
+            polling: false,
+            of_parents: false,
+        }
+    }
+}
+
 /// What requests the pages of one list.
 pub(super) struct Fetcher {
     pub(super) client: Arc<Client>,

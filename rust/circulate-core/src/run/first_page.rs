@@ -12,7 +12,7 @@ use crate::catalog::{Definition, Parent, Pointer, StreamSpec};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
-use crate::page::{EndKind, ListEnd, LoopGuard, PageLimits};
+use crate::page::{EndKind, ListEnd, LoopGuard};
 use crate::progress::Progress;
 
 /// What the first page of a list shows.
@@ -68,16 +68,12 @@ async fn step(
     partition: Option<&Partition>,
     watched: &[Pointer],
 ) -> Result<Step> {
+    let url = first_url(account, stream, partition, None, &Window::default())?;
+    let guard = LoopGuard::default();
     let first = First {
-        stream,
         watched,
-        url: first_url(account, stream, partition, None, &Window::default())?,
-        at_start: true,
-        guard: &LoopGuard::default(),
-        limits: PageLimits::default(),
-        proof: SharedProof::default(),
         polling: stream.polling.is_some(),
-        of_parents: false,
+        ..First::of(stream, url, &guard, SharedProof::default())
     };
     let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
     fetcher.step(&mut request).await

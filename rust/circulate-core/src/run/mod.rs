@@ -41,6 +41,7 @@ mod position;
 mod pull;
 mod renewal;
 mod report;
+mod source;
 mod tables;
 mod whole_list;
 
@@ -51,6 +52,7 @@ use learning::Learning;
 pub use pull::{Pull, PullOptions};
 use renewal::Renewal;
 pub use report::{AttemptTotals, Drifted, Outcome, Report, Verdict};
+use whole_list::WholeList;
 
 /// How an attempt ended without an error.
 enum Ended {
@@ -466,10 +468,19 @@ impl Attempt<'_> {
             (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
             (_, _, Some(polling), _) => Box::pin(self.poll(polling)).await,
             (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
-            _ => Box::pin(self.take_pages()).await,
+            _ => Box::pin(self.read_whole_list()).await,
         };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
+    }
+
+    async fn read_whole_list(&mut self) -> Result<AttemptEnd> {
+        // An earlier attempt read the list to its end: there is nothing left to request of the API.
+        if self.position.finished {
+            return Ok(AttemptEnd::OfTheList);
+        }
+        let list = WholeList::start(self).await?;
+        self.read(list).await
     }
 }
 

@@ -135,19 +135,12 @@ impl Attempt<'_> {
             Some(url) => stored_url(url)?,
             None => first_url(&self.pull.account, stream, Some(&open.partition), rule, &window)?,
         };
-        let watched = rule.map_or(&[][..], |rule| rule.cursor.as_slice());
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
         let first = First {
-            stream,
-            watched,
-            url,
             at_start: open.next_url.is_none(),
-            guard: &open.guard,
             limits,
-            proof: self.learning.own(),
-            polling: false,
-            of_parents: false,
+            ..First::of(stream, url, &open.guard, self.learning.own())
         };
         Pages::start(self.pull, &self.client, first)
     }
@@ -193,7 +186,7 @@ impl Attempt<'_> {
 
     /// The window was requested with a margin, of which nothing is kept: its neighbours deliver that.
     async fn take_window_page(&mut self, window: &Window, step: &Step) -> Result<u64> {
-        let times = self.pull.stream().incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
+        let times = self.pull.stream().times().len();
         let mut taken = 0;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {

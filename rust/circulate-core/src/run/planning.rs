@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::attempt::{Attempt, AttemptEnd, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd};
 use super::fetch::{Pages, Step, first_url, stored_url};
 use super::fetcher::First;
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
@@ -40,17 +40,12 @@ impl Attempt<'_> {
             Some(url) => stored_url(url)?,
             None => self.first_url_of_parents(&parent.list, incremental)?,
         };
-        let (stream, guard, limits) = (&parent.list, &self.position.guard, self.pull.options.pages);
         let first = First {
-            stream,
             watched: &watched,
-            url,
             at_start: self.position.next_url.is_none(),
-            guard,
-            limits,
-            proof: self.learning.parents(),
-            polling: false,
+            limits: self.pull.options.pages,
             of_parents: true,
+            ..First::of(&parent.list, url, &self.position.guard, self.learning.parents())
         };
         let mut pages = Pages::start(self.pull, &self.client, first)?;
         while !self.plan().complete {
@@ -59,12 +54,12 @@ impl Attempt<'_> {
                     self.pull.progress.count_done(step.page.record_count() as u64);
                     self.plan_page(step, parent, rule, &mut known).await?;
                 }
-                Err(error) if self.position.next_url.is_none() && is_unavailable(&parent.list, &error) => {
-                    return self.end_unavailable(&error).await.map(Some);
-                }
                 Err(error) => {
-                    let url = self.position.next_url.clone();
-                    return self.end_by(error, url.as_deref()).await.map(Some);
+                    if let Some(end) = self.settle_list(&parent.list, error).await? {
+                        return Ok(Some(end));
+                    }
+                    self.checkpoint().await?;
+                    return Ok(Some(AttemptEnd::OfTheList));
                 }
             }
             if self.plan().complete || self.planned.len() >= PARENTS_PER_PART || self.checkpoint_is_due() {

@@ -172,18 +172,11 @@ impl Attempt<'_> {
 
     fn pages_from(&self, url: Url) -> Result<Pages> {
         let stream = self.pull.stream();
-        let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-        let (guard, limits) = (&self.position.guard, self.pull.options.pages);
         let first = First {
-            stream,
-            watched,
-            url,
             at_start: false,
-            guard,
-            limits,
-            proof: self.learning.own(),
+            limits: self.pull.options.pages,
             polling: true,
-            of_parents: false,
+            ..First::of(stream, url, &self.position.guard, self.learning.own())
         };
         Pages::start(self.pull, &self.client, first)
     }

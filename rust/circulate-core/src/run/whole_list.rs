@@ -1,76 +1,68 @@
 //! Streams that are one list.
 
-use super::attempt::{Attempt, AttemptEnd, is_unavailable};
-use super::fetch::{Pages, first_url, stored_url};
+use super::attempt::{Attempt, AttemptEnd};
+use super::fetch::{Pages, Step, first_url, stored_url};
 use super::fetcher::First;
-use crate::error::Result;
+use super::source::PageSource;
+use crate::error::{Error, Result};
 use crate::extract::cursor::{Digest, Overlap};
 use crate::lake::manifest::{self, DedupSet};
 use crate::progress::Completion;
 use crate::state::{Mode, Position, RunItem, RunStatus, StreamState};
 
-impl Attempt<'_> {
-    /// Takes in the pages of the list.
-    pub(super) async fn take_pages(&mut self) -> Result<AttemptEnd> {
-        // An earlier attempt read the list to its end: there is nothing left to request of the API.
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
-        let stream = self.pull.stream();
-        let watched = stream.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
-        let url = match &self.position.next_url {
+/// The one list of a stream.
+pub(super) struct WholeList {
+    pages: Pages,
+}
+
+impl WholeList {
+    /// Begins to request it, from where the run stands.
+    pub(super) async fn start(attempt: &mut Attempt<'_>) -> Result<Self> {
+        attempt.overlap = Overlap::new(attempt.delivered_before().await?, attempt.position.overlap_forgotten);
+        let (pull, position) = (attempt.pull, &attempt.position);
+        let stream = pull.stream();
+        let window = &attempt.held.run.window;
+        let url = match &position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(
-                &self.pull.account,
-                stream,
-                None,
-                stream.incremental.as_ref(),
-                &self.held.run.window,
-            )?,
+            None => first_url(&pull.account, stream, None, stream.incremental.as_ref(), window)?,
         };
-        let (guard, limits) = (&self.position.guard, self.pull.options.pages);
         let first = First {
-            stream,
-            watched,
-            url,
-            at_start: self.position.next_url.is_none(),
-            guard,
-            limits,
-            proof: self.learning.own(),
-            polling: false,
-            of_parents: false,
+            at_start: position.next_url.is_none(),
+            limits: pull.options.pages,
+            ..First::of(stream, url, &position.guard, attempt.learning.own())
         };
-        let mut pages = Pages::start(self.pull, &self.client, first)?;
-        self.expect_records(self.records_of_last_whole_run().await);
-        while !self.position.finished {
-            match pages.next().await {
-                Ok(step) => {
-                    if step.total.is_some() {
-                        self.expect_records(step.total);
-                    }
-                    self.pull.progress.count_done(step.page.record_count() as u64);
-                    self.take_in(step).await?;
-                }
-                Err(error) if self.position.next_url.is_none() && is_unavailable(stream, &error) => {
-                    return self.end_unavailable(&error).await;
-                }
-                Err(error) => {
-                    let url = self.position.next_url.clone();
-                    return self.end_by(error, url.as_deref()).await;
-                }
-            }
-            if self.position.finished || self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
-                self.checkpoint().await?;
-                return Ok(AttemptEnd::Early(reason));
-            }
-        }
-        Ok(AttemptEnd::OfTheList)
+        let pages = Pages::start(pull, &attempt.client, first)?;
+        attempt.expect_records(attempt.records_of_last_whole_run().await);
+        Ok(Self { pages })
+    }
+}
+
+impl PageSource for WholeList {
+    type List = ();
+
+    async fn next(&mut self, _: &mut Attempt<'_>) -> Result<Option<((), Result<Step>)>> {
+        Ok(Some(((), self.pages.next().await)))
     }
 
+    async fn take_in(&mut self, attempt: &mut Attempt<'_>, (): (), step: Step) -> Result<()> {
+        if step.total.is_some() {
+            attempt.expect_records(step.total);
+        }
+        attempt.pull.progress.count_done(step.page.record_count() as u64);
+        attempt.take_in(step).await
+    }
+
+    async fn settle(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        (): (),
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
+        attempt.settle_list(attempt.pull.stream(), error).await
+    }
+}
+
+impl Attempt<'_> {
     /// So many records are in the list, as far as can be known before it is read.
     fn expect_records(&self, total: Option<u64>) {
         let Position { totals, repeats, .. } = &self.saved;
