@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry};
-use crate::catalog::StreamSpec;
+use crate::catalog::{Polling, StreamSpec};
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
@@ -44,11 +44,13 @@ mod report;
 mod source;
 mod tables;
 mod whole_list;
+mod windows;
 
 use attempt::{Attempt, AttemptEnd, Attempted};
 use bound::{CLOCK_TOLERANCE, is_lost};
 pub(crate) use first_page::first_page;
 use learning::Learning;
+use polling::PolledList;
 pub use pull::{Pull, PullOptions};
 use renewal::Renewal;
 pub use report::{AttemptTotals, Drifted, Outcome, Report, Verdict};
@@ -466,7 +468,7 @@ impl Attempt<'_> {
         let end = match (&self.pull.definition.parent, parent, polling, partitions) {
             (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
             (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
-            (_, _, Some(polling), _) => Box::pin(self.poll(polling)).await,
+            (_, _, Some(polling), _) => Box::pin(self.read_polled_list(polling)).await,
             (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
             _ => Box::pin(self.read_whole_list()).await,
         };
@@ -480,6 +482,14 @@ impl Attempt<'_> {
             return Ok(AttemptEnd::OfTheList);
         }
         let list = WholeList::start(self).await?;
+        self.read(list).await
+    }
+
+    async fn read_polled_list(&mut self, polling: &Polling) -> Result<AttemptEnd> {
+        if self.position.finished {
+            return Ok(AttemptEnd::OfTheList);
+        }
+        let list = PolledList::start(self, polling).await?;
         self.read(list).await
     }
 }

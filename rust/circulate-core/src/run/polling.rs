@@ -3,8 +3,7 @@
 //! A run reads until it has caught up (an empty page, one that leads to itself, or a record newer than the run's first
 //! response) or is to stop, and is complete up to there: the next run goes on with that very address. A short page is not an
 //! end, since an API may give less than was requested. If the API refuses it, the run begins by time instead, a little
-//! before the newest record delivered, and leaves out what is byte-identical to what was delivered. A period is requested in
-//! windows, side by side.
+//! before the newest record delivered, and leaves out what is byte-identical to what was delivered.
 
 use std::time::Duration;
 
@@ -13,116 +12,122 @@ use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd};
 use super::bound::CLOCK_TOLERANCE;
-use super::fetch::{Pages, first_url, stored_url};
+use super::fetch::{Pages, Step, first_url, stored_url};
 use super::fetcher::First;
-use crate::api::client::PageRequest;
+use super::source::PageSource;
 use crate::api::http::server_date;
 use crate::catalog::Polling;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Overlap, Window};
-use crate::extract::plan::Partition;
 use crate::lake::manifest::{self, DedupSet, read_existing};
 use crate::page::EndKind;
 use crate::progress::Completion;
 use crate::state::Mode;
 use crate::stop::StopReason;
 
-/// Windows of one run: more would mean that the definition's windows are far too short.
-const MAX_WINDOWS: usize = 10_000;
+/// The list of a polling stream.
+pub(super) struct PolledList<'p> {
+    polling: &'p Polling,
+    /// The page to go on with, where an earlier attempt or the last run stopped; `None` to begin by time.
+    kept: Option<String>,
+    /// `None` if nothing has been requested yet.
+    pages: Option<Pages>,
+    /// The server's time at the last page.
+    last_date: Option<Timestamp>,
+}
 
-impl Attempt<'_> {
-    /// The pages of a polling stream from where the last run stopped.
-    pub(super) async fn poll(&mut self, polling: &Polling) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        let cursor = self.held.run.from_cursor.as_ref().filter(|_| self.held.run.mode == Mode::Incremental);
+impl<'p> PolledList<'p> {
+    /// It goes on from where an earlier attempt, or the last run, stopped.
+    pub(super) async fn start(attempt: &mut Attempt<'_>, polling: &'p Polling) -> Result<Self> {
+        let run = &attempt.held.run;
+        let cursor = run.from_cursor.as_ref().filter(|_| run.mode == Mode::Incremental);
         let cursor = cursor.and_then(|cursor| cursor.poll.clone());
-        let kept = match (&self.position.next_url, &cursor) {
-            (None, Some(cursor)) => self.pull.poll_url(cursor).await?,
+        let kept = match (&attempt.position.next_url, &cursor) {
+            (None, Some(cursor)) => attempt.pull.poll_url(cursor).await?,
             (next, _) => next.clone(),
         };
-        if let Some(poll) = cursor.filter(|_| self.position.next_url.is_none()) {
-            self.note_lapse(poll.read_at, polling).await?;
+        if let Some(poll) = cursor.filter(|_| attempt.position.next_url.is_none()) {
+            attempt.note_lapse(poll.read_at, polling).await?;
         }
-        if self.position.by_time {
+        if attempt.position.by_time {
             // An earlier attempt began by time.
-            self.overlap = Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
+            attempt.leave_out_delivered_lately().await?;
         }
-        let mut last_date = None;
-        let mut may_begin_by_time = self.position.next_url.is_none();
-        let mut pages = match &kept {
-            Some(url) => self.pages_from(stored_url(url)?)?,
-            None => match self.pages_by_time(polling).await {
-                Ok(pages) => pages,
-                Err(error) => return self.end_by(error, None).await,
+        Ok(Self { polling, kept, pages: None, last_date: None })
+    }
+
+    async fn request(&self, attempt: &Attempt<'_>) -> Result<Pages> {
+        match &self.kept {
+            Some(url) => attempt.polled_pages(stored_url(url)?),
+            None => attempt.pages_by_time(self.polling).await,
+        }
+    }
+}
+
+impl PageSource for PolledList<'_> {
+    type List = ();
+
+    async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<((), Result<Step>)>> {
+        let pages = match &mut self.pages {
+            Some(pages) => pages,
+            None => match self.request(attempt).await {
+                Ok(pages) => self.pages.insert(pages),
+                Err(error) => return Ok(Some(((), Err(error)))),
             },
         };
-        while !self.position.finished {
-            match pages.next().await {
-                Ok(step) => {
-                    may_begin_by_time = false;
-                    last_date = server_date(&step.page.headers).or(last_date);
-                    self.take_in(step).await?;
-                    self.note_period_covered(polling);
-                    if self.is_past_its_beginning(last_date) && !self.position.finished {
-                        self.position.finished = true;
-                        self.note_end(None, self.position.totals.pages, EndKind::CaughtUp.into());
-                    }
-                }
-                Err(error)
-                    if may_begin_by_time
-                        && kept
-                            .as_ref()
-                            .is_some_and(|url| is_refused(&error) || self.is_at_another_address(url)) =>
-                {
-                    may_begin_by_time = false;
-                    self.pull.progress.note(format!(
-                        "the API no longer knows where the last run stopped ({error}): beginning by time instead"
-                    ));
-                    self.overlap =
-                        Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
-                    self.position.by_time = true;
-                    pages = match self.pages_by_time(polling).await {
-                        Ok(pages) => pages,
-                        Err(error) => return self.end_by(error, None).await,
-                    };
-                }
-                Err(error) => {
-                    let url = self.position.next_url.clone();
-                    return match self.end_by(error, url.as_deref()).await? {
-                        AttemptEnd::Early(reason) => self.complete_up_to_here(reason, last_date).await,
-                        end => Ok(end),
-                    };
-                }
-            }
-            if self.position.finished || self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason().filter(|_| !self.position.finished) {
-                return self.complete_up_to_here(reason, last_date).await;
-            }
+        Ok(Some(((), pages.next().await)))
+    }
+
+    async fn take_in(&mut self, attempt: &mut Attempt<'_>, (): (), step: Step) -> Result<()> {
+        self.last_date = server_date(&step.page.headers).or(self.last_date);
+        attempt.take_in(step).await?;
+        attempt.note_period_covered(self.polling);
+        if attempt.is_past_its_beginning(self.last_date) && !attempt.position.finished {
+            attempt.position.finished = true;
+            attempt.note_end(None, attempt.position.totals.pages, EndKind::CaughtUp.into());
         }
-        Ok(AttemptEnd::OfTheList)
+        Ok(())
+    }
+
+    /// The page where the last run stopped may be forgotten by now: then the list begins by time.
+    async fn settle(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        (): (),
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
+        let url = attempt.position.next_url.clone();
+        let forgotten = |kept: &mut String| is_refused(&error) || attempt.is_at_another_address(kept);
+        if url.is_none() && self.kept.take_if(forgotten).is_some() {
+            attempt.pull.progress.note(format!(
+                "the API no longer knows where the last run stopped ({error}): beginning by time instead"
+            ));
+            attempt.leave_out_delivered_lately().await?;
+            attempt.position.by_time = true;
+            self.pages = None;
+            return Ok(None);
+        }
+        match attempt.end_by(error, url.as_deref()).await? {
+            AttemptEnd::Early(reason) => self.stop(attempt, reason).await.map(Some),
+            end => Ok(Some(end)),
+        }
     }
 
     /// What was read is complete up to a durable cursor, unless nothing was, or what is shown again is not yet behind us.
-    /// `last_date` is the server's time at the last page.
-    async fn complete_up_to_here(
-        &mut self,
-        reason: StopReason,
-        last_date: Option<Timestamp>,
-    ) -> Result<AttemptEnd> {
-        self.position.finished = self.position.next_url.is_some() && !self.position.by_time;
-        if self.position.finished {
-            self.position.behind = self.seconds_behind(last_date).await?;
-            self.note_end(None, self.position.totals.pages, EndKind::Behind.into());
+    async fn stop(&mut self, attempt: &mut Attempt<'_>, reason: StopReason) -> Result<AttemptEnd> {
+        let finished = attempt.position.next_url.is_some() && !attempt.position.by_time;
+        if finished {
+            attempt.position.finished = true;
+            attempt.position.behind = attempt.seconds_behind(self.last_date).await?;
+            attempt.note_end(None, attempt.position.totals.pages, EndKind::Behind.into());
         }
-        self.checkpoint().await?;
-        Ok(if self.position.finished { AttemptEnd::OfTheList } else { AttemptEnd::Early(reason) })
+        attempt.checkpoint().await?;
+        Ok(if finished { AttemptEnd::OfTheList } else { AttemptEnd::Early(reason) })
     }
+}
 
+impl Attempt<'_> {
     /// Whether a record was read that is newer than the run's first response: the API writes faster than we read, or as
     /// fast. What is shown again after a beginning by time must be behind us first.
     fn is_past_its_beginning(&self, last_date: Option<Timestamp>) -> bool {
@@ -170,7 +175,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn pages_from(&self, url: Url) -> Result<Pages> {
+    fn polled_pages(&self, url: Url) -> Result<Pages> {
         let stream = self.pull.stream();
         let first = First {
             at_start: false,
@@ -191,26 +196,13 @@ impl Attempt<'_> {
         };
         let window = Window { since: Some(since), until: None };
         let rule = stream.incremental.as_ref();
-        self.pages_from(first_url(&self.pull.account, stream, None, rule, &window)?)
+        self.polled_pages(first_url(&self.pull.account, stream, None, rule, &window)?)
     }
 
-    /// The server's time, which any response has. A small page of the stream is requested: nothing else needs to be within
-    /// our rights.
-    async fn server_time(&self) -> Result<Timestamp> {
-        let mut small = self.pull.stream().clone();
-        if let Some(size) = &mut small.page_size {
-            size.max = size.min;
-        }
-        let url = first_url(&self.pull.account, &small, None, None, &Window::default())?;
-        let mut request = PageRequest::new(url);
-        let date = self
-            .client
-            .fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) })
-            .await?;
-        match date {
-            Some(date) => Ok(date),
-            None => self.pull.store.now().await,
-        }
+    /// Leaves out what earlier runs delivered of the time that is requested again.
+    async fn leave_out_delivered_lately(&mut self) -> Result<()> {
+        self.overlap = Overlap::new(self.delivered_lately().await?, self.position.overlap_forgotten);
+        Ok(())
     }
 
     /// What earlier runs delivered of the period that is requested again, as far as it can be kept in memory: each run's set
@@ -232,43 +224,6 @@ impl Attempt<'_> {
             next = set.previous.filter(|_| !older);
         }
         Ok(delivered)
-    }
-
-    /// Asks for a part of time in windows, side by side.
-    pub(super) async fn take_windows(&mut self, polling: &Polling) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        if !self.plan().complete
-            && let Err(error) = self.plan_windows(polling).await
-        {
-            return self.end_by(error, None).await;
-        }
-        self.pull_partitions().await
-    }
-
-    async fn plan_windows(&mut self, polling: &Polling) -> Result<()> {
-        let now = self.server_time().await?;
-        let kept_since = earlier(now, polling.history.get());
-        let requested = self.held.run.window.clone();
-        let until = requested.until.map_or(now, |until| until.min(now));
-        let mut since = requested.since.unwrap_or(kept_since);
-        if since < kept_since {
-            self.plan().gaps.push(format!("before {kept_since}, which the API no longer keeps"));
-            since = kept_since;
-        }
-        let step = polling.window.get();
-        while since < until && self.planned.len() < MAX_WINDOWS {
-            let end = later(since, step).min(until);
-            self.planned.push(Partition::of_window(since, end));
-            since = end;
-        }
-        if since < until {
-            return Err(Error::new(ErrorKind::Settings, "plan", "the part of time is too long")
-                .hint("ask for it in pieces, with `since` and `until`"));
-        }
-        self.plan().complete = true;
-        self.checkpoint().await
     }
 }
 
