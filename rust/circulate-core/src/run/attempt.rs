@@ -29,6 +29,8 @@ use crate::state::{LeasedRun, Mode, PlanPosition, Position};
 use crate::stop::StopReason;
 
 pub(super) const TASK: u32 = 0;
+/// Partitions in a part of the plan.
+pub(super) const PLANNED_PER_PART: usize = 1000;
 
 /// What came of an attempt.
 pub(super) struct Attempted {

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptEnd, TASK, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART, TASK, is_unavailable};
 use crate::MAX_TEXT;
 use crate::catalog::StreamSpec;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +17,7 @@ use crate::redact::Redactor;
 impl Attempt<'_> {
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.writer.unreported() >= self.pull.options.checkpoint_objects
+            || self.planned.len() >= PLANNED_PER_PART
             || Instant::now() >= self.checkpoint_at
     }
 

@@ -41,7 +41,7 @@ impl Attempt<'_> {
             return Ok(AttemptEnd::OfTheList);
         }
         if !self.plan().complete
-            && let Some(end) = self.make_plan(parent, rule).await?
+            && let Some(end) = self.plan_parents(parent, rule).await?
         {
             return Ok(end);
         }

@@ -7,11 +7,12 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::attempt::{Attempt, AttemptEnd};
+use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART};
 use super::fetch::{Pages, Step, first_url, stored_url};
 use super::fetcher::First;
+use super::source::PageSource;
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::cursor::Window;
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
@@ -20,57 +21,84 @@ use crate::page::{Record, Watch};
 use crate::progress::Completion;
 use crate::state::Mode;
 
-/// Parents in a part of the plan.
-const PARENTS_PER_PART: usize = 1000;
+/// The list of the parents of a child stream, which are put into its plan.
+struct ParentList<'p> {
+    parent: &'p Endpoint,
+    rule: &'p Parent,
+    /// Those that are in the plan.
+    known: KnownParents,
+    pages: Pages,
+}
+
+impl<'p> ParentList<'p> {
+    /// Begins to request it, from where the run stands.
+    fn start(
+        attempt: &Attempt<'_>,
+        parent: &'p Endpoint,
+        rule: &'p Parent,
+        known: KnownParents,
+    ) -> Result<Self> {
+        let (pull, position) = (attempt.pull, &attempt.position);
+        let url = match &position.next_url {
+            Some(url) => stored_url(url)?,
+            None => attempt.first_url_of_parents(&parent.list, rule.incremental.as_ref())?,
+        };
+        let first = First {
+            watched: &watched(rule),
+            at_start: position.next_url.is_none(),
+            limits: pull.options.pages,
+            of_parents: true,
+            ..First::of(&parent.list, url, &position.guard, attempt.learning.parents())
+        };
+        Ok(Self { parent, rule, known, pages: Pages::start(pull, &attempt.client, first)? })
+    }
+}
+
+impl PageSource for ParentList<'_> {
+    type List = ();
+
+    async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<((), Result<Step>)>> {
+        if attempt.plan().complete {
+            return Ok(None);
+        }
+        Ok(Some(((), self.pages.next().await)))
+    }
+
+    async fn take_in(&mut self, attempt: &mut Attempt<'_>, (): (), step: Step) -> Result<()> {
+        attempt.pull.progress.count_done(step.page.record_count() as u64);
+        attempt.plan_page(step, self.parent, self.rule, &mut self.known).await
+    }
+
+    async fn settle(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        (): (),
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
+        attempt.settle_list(&self.parent.list, error).await
+    }
+}
 
 impl Attempt<'_> {
     /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
-    pub(super) async fn make_plan(&mut self, parent: &Endpoint, rule: &Parent) -> Result<Option<AttemptEnd>> {
+    pub(super) async fn plan_parents(
+        &mut self,
+        parent: &Endpoint,
+        rule: &Parent,
+    ) -> Result<Option<AttemptEnd>> {
         let mut known = self.known_parents().await?;
         self.count_parents_of_plan(parent);
-        let incremental = rule.incremental.as_ref();
         if self.position.next_url.is_none()
-            && let Some(index) = self.run_of_parents(parent, incremental).await?
+            && let Some(index) = self.run_of_parents(parent, rule.incremental.as_ref()).await?
         {
             self.plan_run(&index, rule, &mut known).await?;
             return Ok(None);
         }
-        let watched = watched(rule);
-        let url = match &self.position.next_url {
-            Some(url) => stored_url(url)?,
-            None => self.first_url_of_parents(&parent.list, incremental)?,
-        };
-        let first = First {
-            watched: &watched,
-            at_start: self.position.next_url.is_none(),
-            limits: self.pull.options.pages,
-            of_parents: true,
-            ..First::of(&parent.list, url, &self.position.guard, self.learning.parents())
-        };
-        let mut pages = Pages::start(self.pull, &self.client, first)?;
-        while !self.plan().complete {
-            match pages.next().await {
-                Ok(step) => {
-                    self.pull.progress.count_done(step.page.record_count() as u64);
-                    self.plan_page(step, parent, rule, &mut known).await?;
-                }
-                Err(error) => {
-                    if let Some(end) = self.settle_list(&parent.list, error).await? {
-                        return Ok(Some(end));
-                    }
-                    self.checkpoint().await?;
-                    return Ok(Some(AttemptEnd::OfTheList));
-                }
-            }
-            if self.plan().complete || self.planned.len() >= PARENTS_PER_PART || self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason() {
-                self.checkpoint().await?;
-                return Ok(Some(AttemptEnd::Early(reason)));
-            }
+        let list = ParentList::start(self, parent, rule, known)?;
+        match self.read(list).await? {
+            AttemptEnd::OfTheList if self.plan().complete => Ok(None),
+            end => Ok(Some(end)),
         }
-        Ok(None)
     }
 
     /// Parents are being listed; those that earlier attempts listed count.
@@ -128,7 +156,7 @@ impl Attempt<'_> {
                     .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
                 self.pull.progress.count_parents(object.records);
                 self.pull.progress.count_done(object.records);
-                if self.planned.len() >= PARENTS_PER_PART {
+                if self.planned.len() >= PLANNED_PER_PART {
                     self.checkpoint().await?;
                 }
             }
@@ -163,7 +191,7 @@ impl Attempt<'_> {
         while let Some(record) = records.next()? {
             self.plan_record(&record, rule, None, known)?;
             // A page may list a million.
-            if self.planned.len() >= PARENTS_PER_PART {
+            if self.planned.len() >= PLANNED_PER_PART {
                 self.write_plan().await?;
             }
         }
