@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry};
-use crate::catalog::{Polling, StreamSpec};
+use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
@@ -50,6 +50,7 @@ use attempt::{Attempt, AttemptEnd, Attempted};
 use bound::{CLOCK_TOLERANCE, is_lost};
 pub(crate) use first_page::first_page;
 use learning::Learning;
+use partitions::PartitionLists;
 use polling::PolledList;
 pub use pull::{Pull, PullOptions};
 use renewal::Renewal;
@@ -461,36 +462,47 @@ impl Pull {
 }
 
 impl Attempt<'_> {
-    /// Takes in what the stream has, by the kind of stream that it is.
+    /// Reads all that the run has not read yet.
     async fn run(mut self) -> Attempted {
-        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
-        let windowed = self.held.run.mode == Mode::Window;
-        let end = match (&self.pull.definition.parent, parent, polling, partitions) {
-            (Some(parent), Some(rule), ..) => Box::pin(self.take_children(parent, rule)).await,
-            (_, _, Some(polling), _) if windowed => Box::pin(self.take_windows(polling)).await,
-            (_, _, Some(polling), _) => Box::pin(self.read_polled_list(polling)).await,
-            (_, _, _, Some(partitions)) => Box::pin(self.take_partitions(partitions)).await,
-            _ => Box::pin(self.read_whole_list()).await,
-        };
+        // An earlier attempt may have read it to its end: there is nothing left to request of the API.
+        let end =
+            if self.position.finished { Ok(AttemptEnd::OfTheList) } else { Box::pin(self.extract()).await };
         self.saved.traffic = self.traffic();
         Attempted { position: self.saved, end }
     }
 
-    async fn read_whole_list(&mut self) -> Result<AttemptEnd> {
-        // An earlier attempt read the list to its end: there is nothing left to request of the API.
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
+    /// Reads from what the stream is: one list, or partitions, of which a plan is made first.
+    async fn extract(&mut self) -> Result<AttemptEnd> {
+        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
+        let windowed = self.held.run.mode == Mode::Window;
+        let planned = self.position.plan.as_ref().is_some_and(|plan| plan.complete);
+        match (&self.pull.definition.parent, parent, polling, partitions) {
+            (Some(parent), Some(rule), ..) => {
+                if !planned && let Some(end) = self.plan_parents(parent, rule).await? {
+                    return Ok(end);
+                }
+            }
+            (_, _, Some(polling), _) if windowed => {
+                if !planned && let Err(error) = self.plan_windows(polling).await {
+                    return self.end_by(error, None).await;
+                }
+            }
+            (_, _, Some(polling), _) => {
+                let list = PolledList::start(self, polling).await?;
+                return self.read(list).await;
+            }
+            (_, _, _, Some(partitions)) => {
+                if !planned {
+                    self.plan_values(partitions).await?;
+                }
+            }
+            _ => {
+                let list = WholeList::start(self).await?;
+                return self.read(list).await;
+            }
         }
-        let list = WholeList::start(self).await?;
-        self.read(list).await
-    }
-
-    async fn read_polled_list(&mut self, polling: &Polling) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        let list = PolledList::start(self, polling).await?;
-        self.read(list).await
+        let lists = PartitionLists::start(self).await?;
+        self.read(lists).await
     }
 }
 

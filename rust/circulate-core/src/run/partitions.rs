@@ -10,7 +10,8 @@ use url::Url;
 use super::attempt::{Attempt, AttemptEnd, is_unavailable};
 use super::fetch::{Pages, Step, first_url, stored_url};
 use super::fetcher::First;
-use crate::catalog::{Endpoint, Parent, Partitions};
+use super::source::PageSource;
+use crate::catalog::Partitions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Window, greatest_time};
 use crate::extract::plan::Partition;
@@ -34,81 +35,76 @@ const MAX_GAPS_NAMED: usize = 1000;
 /// Partitions whose next page is on its way.
 type PageRequests = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
 
-impl Attempt<'_> {
-    /// Requests the children of each parent.
-    pub(super) async fn take_children(&mut self, parent: &Endpoint, rule: &Parent) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
+/// The lists of the partitions of a plan, of which several are requested at a time.
+pub(super) struct PartitionLists {
+    requests: PageRequests,
+    pending: PendingPartitions,
+}
+
+impl PartitionLists {
+    /// Begins to request those that earlier attempts began.
+    pub(super) async fn start(attempt: &mut Attempt<'_>) -> Result<Self> {
+        attempt.expect_partitions();
+        let requests = PageRequests::new();
+        for open in &attempt.plan().open.clone() {
+            requests.push(next_page(open.partition.clone(), attempt.pages_of(open)?));
         }
-        if !self.plan().complete
-            && let Some(end) = self.plan_parents(parent, rule).await?
+        Ok(Self { requests, pending: PendingPartitions::new(attempt).await? })
+    }
+}
+
+impl PageSource for PartitionLists {
+    type List = (Partition, Pages);
+
+    async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<(Self::List, Result<Step>)>> {
+        attempt.list_partitions_done().await?;
+        while self.requests.len() < PARTITIONS_AT_ONCE
+            && let Some(partition) = self.pending.next(attempt).await?
         {
-            return Ok(end);
+            let open = OpenPartition {
+                partition,
+                next_url: None,
+                records: 0,
+                pages: 0,
+                guard: LoopGuard::default(),
+            };
+            self.requests.push(next_page(open.partition.clone(), attempt.pages_of(&open)?));
+            attempt.plan().open.push(open);
         }
-        self.pull_partitions().await
+        let next = self.requests.next().await;
+        attempt.position.finished = next.is_none();
+        Ok(next.map(|(partition, pages, step)| ((partition, pages), step)))
     }
 
-    /// Asks for the values of a list one by one.
-    pub(super) async fn take_partitions(&mut self, partitions: &Partitions) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
+    async fn take_in(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        (partition, pages): Self::List,
+        step: Step,
+    ) -> Result<()> {
+        if attempt.take_in_child(&partition, step).await? {
+            self.requests.push(next_page(partition, pages));
         }
-        if !self.plan().complete {
-            let values = partitions.values.iter();
-            self.planned = values.map(|value| Partition::of_value(&partitions.name, value)).collect();
-            self.plan().complete = true;
-            self.checkpoint().await?;
-        }
-        self.pull_partitions().await
+        Ok(())
     }
 
-    /// Asks for all partitions of the plan, several at a time.
-    pub(super) async fn pull_partitions(&mut self) -> Result<AttemptEnd> {
-        self.expect_partitions();
-        let mut requests = PageRequests::new();
-        for open in self.plan().open.clone() {
-            requests.push(next_page(open.partition.clone(), self.pages_of(&open)?));
-        }
-        let mut waiting = PendingParents::new(self).await?;
-        loop {
-            while requests.len() < PARTITIONS_AT_ONCE
-                && let Some(parent) = waiting.next(self).await?
-            {
-                let open = OpenPartition {
-                    partition: parent,
-                    next_url: None,
-                    records: 0,
-                    pages: 0,
-                    guard: LoopGuard::default(),
-                };
-                requests.push(next_page(open.partition.clone(), self.pages_of(&open)?));
-                self.plan().open.push(open);
-            }
-            let Some((parent, pages, step)) = requests.next().await else { break };
-            match step {
-                Ok(step) => {
-                    if self.take_in_child(&parent, step).await? {
-                        requests.push(next_page(parent, pages));
-                    }
-                }
-                Err(error) => {
-                    if let Some(end) = self.settle_without_children(&parent, error).await? {
-                        return Ok(end);
-                    }
-                }
-            }
-            self.list_partitions_done().await?;
-            if self.checkpoint_is_due() {
-                self.checkpoint().await?;
-            }
-            if let Some(reason) = self.pull.stop.reason() {
-                self.checkpoint().await?;
-                return Ok(AttemptEnd::Early(reason));
-            }
-        }
-        self.position.finished = true;
-        self.checkpoint().await?;
-        Ok(AttemptEnd::OfTheList)
+    async fn settle(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        (partition, _): Self::List,
+        error: Error,
+    ) -> Result<Option<AttemptEnd>> {
+        attempt.settle_without_children(&partition, error).await
+    }
+}
+
+impl Attempt<'_> {
+    /// Lists the values that are requested one by one in the plan.
+    pub(super) async fn plan_values(&mut self, partitions: &Partitions) -> Result<()> {
+        let values = partitions.values.iter();
+        self.planned = values.map(|value| Partition::of_value(&partitions.name, value)).collect();
+        self.plan().complete = true;
+        self.checkpoint().await
     }
 
     /// All partitions are known; those that earlier attempts were done with count as done.
@@ -259,21 +255,21 @@ impl Attempt<'_> {
     }
 }
 
-fn next_page(parent: Partition, mut pages: Pages) -> BoxFuture<'static, (Partition, Pages, Result<Step>)> {
+fn next_page(partition: Partition, mut pages: Pages) -> BoxFuture<'static, (Partition, Pages, Result<Step>)> {
     Box::pin(async move {
         let step = pages.next().await;
-        (parent, pages, step)
+        (partition, pages, step)
     })
 }
 
-/// The parents of the plan that were not begun, a part at a time.
-struct PendingParents {
+/// The partitions of the plan that were not begun, a part at a time.
+struct PendingPartitions {
     partitions: std::vec::IntoIter<Partition>,
-    /// The part before the one whose parents are at hand.
+    /// The part before the one whose partitions are at hand.
     previous: Option<PartRef>,
 }
 
-impl PendingParents {
+impl PendingPartitions {
     async fn new(attempt: &mut Attempt<'_>) -> Result<Self> {
         let plan = attempt.plan();
         if let Some(current) = plan.current.clone() {
@@ -284,19 +280,19 @@ impl PendingParents {
         Ok(Self { partitions: Vec::new().into_iter(), previous })
     }
 
-    /// The parents of a part, without those that were begun.
+    /// The partitions of a part, without those that were begun.
     async fn of_part(attempt: &Attempt<'_>, reference: &PartRef, begun: usize) -> Result<Self> {
         let mut part: PlanPart = read_part(&*attempt.pull.sink, reference).await?;
         part.partitions.drain(..begun.min(part.partitions.len()));
         Ok(Self { partitions: part.partitions.into_iter(), previous: part.previous })
     }
 
-    /// The next parent, which counts as begun.
+    /// The next partition, which counts as begun.
     async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<Partition>> {
         loop {
-            if let Some(parent) = self.partitions.next() {
+            if let Some(partition) = self.partitions.next() {
                 attempt.plan().begun += 1;
-                return Ok(Some(parent));
+                return Ok(Some(partition));
             }
             let Some(reference) = self.previous.take() else { return Ok(None) };
             *self = Self::of_part(attempt, &reference, 0).await?;

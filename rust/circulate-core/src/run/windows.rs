@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, AttemptEnd};
+use super::attempt::Attempt;
 use super::fetch::first_url;
 use crate::api::client::PageRequest;
 use crate::api::http::server_date;
@@ -16,20 +16,8 @@ use crate::extract::plan::Partition;
 const MAX_WINDOWS: usize = 10_000;
 
 impl Attempt<'_> {
-    /// Asks for a part of time in windows, side by side.
-    pub(super) async fn take_windows(&mut self, polling: &Polling) -> Result<AttemptEnd> {
-        if self.position.finished {
-            return Ok(AttemptEnd::OfTheList);
-        }
-        if !self.plan().complete
-            && let Err(error) = self.plan_windows(polling).await
-        {
-            return self.end_by(error, None).await;
-        }
-        self.pull_partitions().await
-    }
-
-    async fn plan_windows(&mut self, polling: &Polling) -> Result<()> {
+    /// Lists the windows of the period in the plan.
+    pub(super) async fn plan_windows(&mut self, polling: &Polling) -> Result<()> {
         let now = self.server_time().await?;
         let kept_since = earlier(now, polling.history.get());
         let requested = self.held.run.window.clone();
