@@ -21,7 +21,7 @@ pub use source::{
     Timeouts, TokenFileAuth,
 };
 pub use stream::{
-    EndRules, Endpoint, Incremental, PageSize, PaginatorSpec, Parent, Partitions, Polling, Single,
+    EndRules, Endpoint, Incremental, Lists, PageSize, PaginatorSpec, Parent, Partitions, Polling, Single,
     StreamSpec, Total, Unavailable,
 };
 pub use template::Template;

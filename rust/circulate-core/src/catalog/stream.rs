@@ -40,13 +40,13 @@ pub struct StreamSpec {
     pub path: Template,
     /// The stream whose records this one is requested for, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Parent>,
+    pub(super) parent: Option<Parent>,
     /// Query parameters. They may use what the path may.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
     /// Values that the list is requested for one by one; `path` or `query` uses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partitions: Option<Partitions>,
+    pub(super) partitions: Option<Partitions>,
     /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
@@ -79,10 +79,10 @@ pub struct StreamSpec {
     pub end: Option<EndRules>,
     /// How records are selected by time; without it every pull is a full one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incremental: Option<Incremental>,
+    pub(super) incremental: Option<Incremental>,
     /// The list has no end: it always leads to a next page, whose address can be kept and polled.
     #[serde(default, alias = "endless", skip_serializing_if = "Option::is_none")]
-    pub polling: Option<Polling>,
+    pub(super) polling: Option<Polling>,
 }
 
 /// What a polling stream keeps, and how a period of it is requested.
@@ -108,15 +108,64 @@ impl StreamSpec {
         spec
     }
 
+    /// The lists that it consists of.
+    pub fn lists(&self) -> Lists<'_> {
+        match (&self.parent, &self.partitions, &self.polling, &self.incremental) {
+            (Some(parent), ..) => Lists::OfParents(parent),
+            (_, Some(partitions), ..) => Lists::OfValues(partitions),
+            (_, _, Some(polling), Some(incremental)) => Lists::Polled(polling, incremental),
+            (.., incremental) => Lists::One(incremental.as_ref()),
+        }
+    }
+
+    /// The stream whose records it is requested for.
+    pub fn parent(&self) -> Option<&Parent> {
+        if let Lists::OfParents(parent) = self.lists() { Some(parent) } else { None }
+    }
+
+    /// What it keeps, if it is polled.
+    pub fn polling(&self) -> Option<&Polling> {
+        if let Lists::Polled(polling, _) = self.lists() { Some(polling) } else { None }
+    }
+
+    /// How its own records are selected by time.
+    pub fn incremental(&self) -> Option<&Incremental> {
+        match self.lists() {
+            Lists::One(incremental) => incremental,
+            Lists::Polled(_, incremental) => Some(incremental),
+            Lists::OfParents(_) | Lists::OfValues(_) => None,
+        }
+    }
+
     /// The members that hold a record's time; none if it has no such time.
     pub fn times(&self) -> &[Pointer] {
-        self.incremental.as_ref().map_or(&[], |rule| rule.cursor.as_slice())
+        self.incremental().map_or(&[], |rule| rule.cursor.as_slice())
     }
 
     /// What moves its cursor: times of its own records, or of its parents'.
     pub fn cursor_rule(&self) -> Option<&Incremental> {
-        self.incremental.as_ref().or_else(|| self.parent.as_ref()?.incremental.as_ref())
+        self.incremental().or_else(|| self.parent()?.incremental.as_ref())
     }
+}
+
+#[cfg(test)]
+impl StreamSpec {
+    pub(crate) fn incremental_mut(&mut self) -> Option<&mut Incremental> {
+        self.incremental.as_mut()
+    }
+}
+
+/// The lists that a stream consists of, by what its definition says of them. Each goes without what the others have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Lists<'s> {
+    /// One list, of which a part can be selected by time if there is a rule for that.
+    One(Option<&'s Incremental>),
+    /// One list without an end, which is polled; a part of it can be selected by time.
+    Polled(&'s Polling, &'s Incremental),
+    /// A list for each record of another stream.
+    OfParents(&'s Parent),
+    /// A list for each of some values.
+    OfValues(&'s Partitions),
 }
 
 /// The stream whose records a child stream is requested for.

@@ -42,7 +42,7 @@ impl Pull {
 
     /// A polling stream has a cursor even if it has shown no record yet.
     pub(super) fn start_of_poll(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
-        let rule = self.stream().incremental.as_ref().filter(|_| self.stream().polling.is_some())?;
+        let rule = self.stream().incremental().filter(|_| self.stream().polling().is_some())?;
         let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
         let polled = polled && !is_lost(position) && !is_dated_ahead(position);
         let lag = rule.lag.map_or(Duration::ZERO, Span::get);

@@ -8,7 +8,7 @@ use super::fetcher::{Fetcher, First};
 use super::learning::SharedProof;
 use crate::api::account::Account;
 use crate::api::client::Client;
-use crate::catalog::{Definition, Parent, Pointer, StreamSpec};
+use crate::catalog::{Definition, Lists, Parent, Pointer, StreamSpec};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
@@ -32,8 +32,8 @@ pub(crate) async fn first_page(
     definition: &Definition,
 ) -> Result<Option<FirstPage>> {
     let stream = &definition.endpoint.list;
-    let partition = match (&definition.parent, &stream.parent) {
-        (Some(parent), Some(rule)) => {
+    let partition = match (stream.lists(), &definition.parent) {
+        (Lists::OfParents(rule), Some(parent)) => {
             let fields: Vec<_> = rule.fields.values().cloned().collect();
             let step = step(client, progress, account, &parent.list, None, &fields).await?;
             match first_parent(&step, rule)? {
@@ -41,9 +41,10 @@ pub(crate) async fn first_page(
                 None => return Ok(None),
             }
         }
-        _ => stream.partitions.as_ref().and_then(|partitions| {
+        (Lists::OfValues(partitions), _) => {
             partitions.values.first().map(|value| Partition::of_value(&partitions.name, value))
-        }),
+        }
+        _ => None,
     };
     match step(client, progress, account, stream, partition.as_ref(), &[]).await {
         Ok(step) => Ok(Some(FirstPage { records: step.page.record_count(), end: step.end })),
@@ -72,7 +73,7 @@ async fn step(
     let guard = LoopGuard::default();
     let first = First {
         watched,
-        polling: stream.polling.is_some(),
+        polling: stream.polling().is_some(),
         ..First::of(stream, url, &guard, SharedProof::default())
     };
     let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;

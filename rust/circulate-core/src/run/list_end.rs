@@ -233,7 +233,8 @@ const SHOWN: usize = 100;
 
 /// Whether a request leaves records out that a total may count.
 fn sends_filter(stream: &StreamSpec, url: &Url) -> bool {
-    let bounds = stream.incremental.iter().flat_map(|rule| [Some(&rule.param), rule.until_param.as_ref()]);
+    let bounds =
+        stream.incremental().into_iter().flat_map(|rule| [Some(&rule.param), rule.until_param.as_ref()]);
     let bounds: Vec<_> = bounds.flatten().map(String::as_str).collect();
     url.query_pairs().any(|(name, _)| {
         let words = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);

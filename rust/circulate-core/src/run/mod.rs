@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry};
-use crate::catalog::StreamSpec;
+use crate::catalog::Lists;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
@@ -168,7 +168,7 @@ impl Pull {
                     ));
                     return Ok(NextStep::Another);
                 }
-                if let Some(reason) = self.stop.reason().filter(|_| self.stream().polling.is_some()) {
+                if let Some(reason) = self.stop.reason().filter(|_| self.stream().polling().is_some()) {
                     report.stopped_early(reason, self.stop.in_words(reason), self.store.now().await?);
                 }
             }
@@ -274,7 +274,7 @@ impl Pull {
 
     /// Where the next run of a polling stream goes on.
     fn poll_cursor(&self, held: &LeasedRun, position: &Position) -> Option<PollCursor> {
-        self.stream().polling.as_ref()?;
+        self.stream().polling()?;
         let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
         Some(PollCursor {
             url: position.next_url.clone(),
@@ -294,7 +294,7 @@ impl Pull {
     ) -> Result<Option<String>> {
         let earlier = held.run.from_cursor.as_ref().and_then(|cursor| cursor.dedup_key.clone());
         let previous =
-            earlier.filter(|_| self.stream().polling.is_some() && held.run.mode == Mode::Incremental);
+            earlier.filter(|_| self.stream().polling().is_some() && held.run.mode == Mode::Incremental);
         let Some(sha256) = sha256 else {
             self.progress.note(format!(
                 "more than {MAX_DEDUP_SET} records lie in the overlap: the next run delivers them again"
@@ -360,7 +360,7 @@ impl Pull {
                  is known to return one page, say `single: certain` in the definition; if not, correct `paginator`"
             ));
         }
-        if self.stream().polling.is_some() && held.run.mode != Mode::Window && is_lost(position) {
+        if self.stream().polling().is_some() && held.run.mode != Mode::Window && is_lost(position) {
             warnings.push(
                 "no cursor is kept, since no record has a time and no next page is named: the next pull requests the same \
                  again. Correct `paginator`, or `cursor` of `incremental`"
@@ -368,7 +368,8 @@ impl Pull {
             );
         }
         let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
-        if let Some(rule) = rule.filter(|_| self.stream().polling.is_none() && position.unavailable.is_none())
+        if let Some(rule) =
+            rule.filter(|_| self.stream().polling().is_none() && position.unavailable.is_none())
         {
             let next = since.map_or("everything".to_owned(), |since| format!("what changed since {since}"));
             if position.dated && position.first_server_date.is_none() {
@@ -421,8 +422,7 @@ impl Pull {
 
     /// A period that can't be requested of a polling stream is refused before a run is opened.
     async fn check_history(&self) -> Result<()> {
-        let Some(polling) = self.stream().polling.as_ref().filter(|_| self.options.mode == Mode::Window)
-        else {
+        let Some(polling) = self.stream().polling().filter(|_| self.options.mode == Mode::Window) else {
             return Ok(());
         };
         let now = self.store.now().await?;
@@ -473,30 +473,29 @@ impl Attempt<'_> {
 
     /// Reads from what the stream is: one list, or partitions, of which a plan is made first.
     async fn extract(&mut self) -> Result<AttemptEnd> {
-        let StreamSpec { parent, polling, partitions, .. } = self.pull.stream();
         let windowed = self.held.run.mode == Mode::Window;
         let planned = self.position.plan.as_ref().is_some_and(|plan| plan.complete);
-        match (&self.pull.definition.parent, parent, polling, partitions) {
-            (Some(parent), Some(rule), ..) => {
-                if !planned && let Some(end) = self.plan_parents(parent, rule).await? {
-                    return Ok(end);
-                }
+        match (self.pull.stream().lists(), &self.pull.definition.parent) {
+            (Lists::Polled(polling, _), _) if !windowed => {
+                let list = PolledList::start(self, polling).await?;
+                return self.read(list).await;
             }
-            (_, _, Some(polling), _) if windowed => {
+            (Lists::Polled(polling, _), _) => {
                 if !planned && let Err(error) = self.plan_windows(polling).await {
                     return self.end_by(error, None).await;
                 }
             }
-            (_, _, Some(polling), _) => {
-                let list = PolledList::start(self, polling).await?;
-                return self.read(list).await;
-            }
-            (_, _, _, Some(partitions)) => {
+            (Lists::OfValues(partitions), _) => {
                 if !planned {
                     self.plan_values(partitions).await?;
                 }
             }
-            _ => {
+            (Lists::OfParents(rule), Some(parent)) => {
+                if !planned && let Some(end) = self.plan_parents(parent, rule).await? {
+                    return Ok(end);
+                }
+            }
+            (Lists::One(_) | Lists::OfParents(_), _) => {
                 let list = WholeList::start(self).await?;
                 return self.read(list).await;
             }

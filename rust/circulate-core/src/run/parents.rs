@@ -116,7 +116,7 @@ impl Attempt<'_> {
         if rule.is_some() {
             return first_url(&self.pull.account, parents, None, rule, &self.held.run.window);
         }
-        let rule = parents.incremental.as_ref();
+        let rule = parents.incremental();
         let all = Window { since: rule.and_then(|rule| rule.full_since), until: None };
         first_url(&self.pull.account, parents, None, rule, &all)
     }

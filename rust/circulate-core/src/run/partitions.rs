@@ -125,7 +125,7 @@ impl Attempt<'_> {
 
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
         let stream = self.pull.stream();
-        let rule = stream.incremental.as_ref();
+        let rule = stream.incremental();
         let window = open.partition.window().unwrap_or_default().widened(WINDOW_MARGIN);
         let url: Url = match &open.next_url {
             Some(url) => stored_url(url)?,

@@ -195,8 +195,7 @@ impl Attempt<'_> {
             None => earlier(self.server_time().await?, polling.history.get()),
         };
         let window = Window { since: Some(since), until: None };
-        let rule = stream.incremental.as_ref();
-        self.polled_pages(first_url(&self.pull.account, stream, None, rule, &window)?)
+        self.polled_pages(first_url(&self.pull.account, stream, None, stream.incremental(), &window)?)
     }
 
     /// Leaves out what earlier runs delivered of the time that is requested again.

@@ -24,7 +24,7 @@ impl WholeList {
         let window = &attempt.held.run.window;
         let url = match &position.next_url {
             Some(url) => stored_url(url)?,
-            None => first_url(&pull.account, stream, None, stream.incremental.as_ref(), window)?,
+            None => first_url(&pull.account, stream, None, stream.incremental(), window)?,
         };
         let first = First {
             at_start: position.next_url.is_none(),

@@ -263,7 +263,8 @@ async fn a_list_is_requested_for_each_of_its_values_and_unavailable_ones_are_rep
     let lake = Lake::default();
     let policies = okta("policies");
     let routes = Routes::new([]);
-    for kind in &policies.endpoint.list.partitions.as_ref().unwrap().values {
+    let Lists::OfValues(kinds) = policies.endpoint.list.lists() else { panic!("{policies:?}") };
+    for kind in &kinds.values {
         routes.set(&format!("/api/v1/policies?limit=20&type={kind}"), page(&[user(kind)]));
     }
     routes.set("/api/v1/policies?limit=20&type=ENTITY_RISK", ScriptedResponse::new(401, E15));

@@ -82,7 +82,7 @@ fn listed(paginator: PaginatorSpec, size: Option<u32>, in_object: bool) -> Defin
     list.records = if in_object { pointer("/items") } else { Pointer::default() };
     list.query.clear();
     // Without a filter totals count, too.
-    if let Some(rule) = &mut list.incremental {
+    if let Some(rule) = list.incremental_mut() {
         rule.full_since = None;
     }
     definition
@@ -694,7 +694,7 @@ async fn dated(
     lag: Option<&str>,
 ) -> Report {
     let mut definition = listed(PaginatorSpec::LinkHeader, None, false);
-    definition.endpoint.list.incremental.as_mut().unwrap().lag =
+    definition.endpoint.list.incremental_mut().unwrap().lag =
         lag.map(|lag| Span::try_from(lag.to_owned()).unwrap());
     let api = Api { items: 1, ..API };
     pulled(&Lake::default(), &definition, &Server::new(move |url| change(api.respond(url)))).await

@@ -125,7 +125,7 @@ async fn a_total_that_the_api_declares_is_expected_about() {
     list.paginator = PaginatorSpec::BodyLink(Pointer::try_from("/next".to_owned()).unwrap());
     list.records = Pointer::try_from("/items".to_owned()).unwrap();
     list.query.clear();
-    if let Some(rule) = &mut list.incremental {
+    if let Some(rule) = list.incremental_mut() {
         rule.full_since = None;
     }
     for (declared, expected) in [

@@ -61,7 +61,7 @@ impl TableSchema {
 
     /// What the definition of an endpoint says of its records.
     pub fn of(endpoint: &Endpoint) -> Self {
-        let fields = endpoint.list.parent.iter().flat_map(|parent| parent.fields.keys());
+        let fields = endpoint.list.parent().into_iter().flat_map(|parent| parent.fields.keys());
         Self::declared(&endpoint.columns, fields.map(Name::as_str))
     }
 
