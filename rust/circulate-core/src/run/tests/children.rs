@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::catalog::Lists;
+use crate::error::ErrorKind;
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::PartitionOutcome::{Complete, Gone, Refused};
 use crate::lake::manifest::{Part, PlanPart, read_part};

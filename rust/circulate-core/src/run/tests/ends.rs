@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
 use crate::catalog::{Definition, EndRules, PageSize, PaginatorSpec, Pointer, Single, Span, Total};
+use crate::clock::later;
+use crate::error::ErrorKind;
+use crate::page::EndKind;
 use crate::testing::{Lake, ScriptedResponse, Server, okta, page};
 
 /// A list of some API, as a server that keeps to what it says would give it.

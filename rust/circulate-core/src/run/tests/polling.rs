@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::extract::cursor::Window;
+use crate::page::EndKind;
 use crate::state::StateStore;
 use crate::stop::Stop;
 use crate::testing::{Lake, Routes, ScriptedResponse, okta, page};

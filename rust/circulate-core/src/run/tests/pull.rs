@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::extract::batch::BatchLimits;
 use crate::extract::cursor::Window;
 use crate::lake::manifest::ObjectEntry;

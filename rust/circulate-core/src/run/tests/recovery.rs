@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::extract::batch::BatchLimits;
 use crate::extract::cursor::Window;
 use crate::lake::sink::LocalFolder;
