@@ -287,7 +287,7 @@ async fn a_pull_to_another_location_is_refused_with_a_way_out() {
     let error = pull.run().await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::State);
     assert!(error.to_string().contains("memory:") && error.to_string().contains("/elsewhere"), "{error}");
-    assert!(error.hint_text().unwrap().contains("--state") && script.urls().is_empty());
+    assert!(error.hint_text().unwrap().contains("`state`") && script.urls().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,7 +298,7 @@ async fn an_unfinished_run_of_another_mode_is_refused_with_a_way_out() {
     pull.options.mode = Mode::Full;
     let error = pull.run().await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::State);
-    assert!(error.hint_text().unwrap().contains("--restart") && script.urls().is_empty());
+    assert!(error.hint_text().unwrap().contains("`restart`") && script.urls().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

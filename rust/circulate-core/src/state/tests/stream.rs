@@ -273,7 +273,7 @@ async fn a_run_that_was_begun_otherwise_is_refused_unless_it_is_to_be_given_up()
         held.checkpoint(at_page(1)).await.unwrap();
         held.release("deadline", Traffic::default()).await.unwrap();
         let error = stand.worker(2).open(&other).await.unwrap_err();
-        assert!(error.hint_text().unwrap().contains("--restart"), "{error:?}");
+        assert!(error.hint_text().unwrap().contains("`restart`"), "{error:?}");
         let restarted = stand.held(2, &RunRequest { restart: true, ..other }).await;
         assert!(restarted.resumed && restarted.run.run_id == held.run.run_id);
     }
@@ -315,7 +315,7 @@ async fn a_state_belongs_to_one_destination() {
     stand.held(1, &incremental()).await.commit("index").await.unwrap();
     let elsewhere = RunRequest { destination: "s3://other".to_owned(), ..incremental() };
     let error = stand.worker(2).open(&elsewhere).await.unwrap_err();
-    assert!(error.hint_text().unwrap().contains("--state"), "{error:?}");
+    assert!(error.hint_text().unwrap().contains("`state`"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
