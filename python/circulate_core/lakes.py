@@ -55,7 +55,8 @@ class Lake:
     def __init__(
         self, location: str | PathLike[str], *, state: str | PathLike[str] | None = None, s3: S3Options | None = None
     ) -> None:
-        found = _location("to", location).rstrip("/") or "/"
+        scheme, found, prefix = _location("to", location).rpartition("://")
+        found = f"{scheme}://{prefix.rstrip('/')}" if found else prefix
         if not isinstance(cast("object", s3 or {}), Mapping):
             message = f"invalid `s3`: expected options by name, given {s3!r}"
             raise SettingsError(message, operation=_OPERATION)

@@ -299,10 +299,11 @@ def test_where_nobody_listens_nothing_is_imported_or_written(start_org: StartOrg
 
 
 def test_a_command_line_shows_events_above_its_live_line(
-    start_org: StartOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start_org: StartOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = start_org(users=30, faults=["503@1"])
     before = list(LOGGER.handlers), LOGGER.level
+    monkeypatch.setattr(LIVE, "has_notes", True)
     LIVE.show("30 records")
     with showing_events(1):
         report = circulate_core.pull("okta.users", to=tmp_path, settings=settings(org))

@@ -1,12 +1,14 @@
 """The line that shows progress: n of N, the time left, and what a narrow terminal leaves out."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from circulate_core.console import LIVE
 from circulate_core.progress import ALWAYS, Fact, TerminalProgress, TimeLeft, fitted, text_width, time_left
 from circulate_core.results import Snapshot
 
@@ -61,15 +63,16 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Return what stands in the place of stderr; `COLUMNS` says how wide it is."""
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """Give what stands in the place of stderr; `COLUMNS` says how wide it is."""
     shown = Terminal()
     # pytest puts a stderr of its own in place when the test begins.
     for module in ("progress", "console"):
         monkeypatch.setattr(f"circulate_core.{module}.sys", SimpleNamespace(stderr=shown))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "121")
-    return shown
+    yield shown
+    LIVE.clear()
 
 
 def show_steadily(progress: TerminalProgress, clock: Clock, seconds: int, **changes: Any) -> None:  # noqa: ANN401 - JSON

@@ -8,21 +8,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use circulate_core::events::{TARGET, is_ours};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyTuple;
 use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
 
-use crate::runtime::TICK;
-
 /// Events of one work that wait to be handed on. Those before the newest so many are dropped, and counted.
 const MAX_WAITING: usize = 1000;
+
+/// How long events are handed on at a time.
+const TURN: Duration = Duration::from_millis(100);
 
 /// What every record has: what the event is about, as far as that is known.
 const SUBJECT: [&str; 3] = ["run_id", "stream", "account"];
@@ -232,7 +234,7 @@ impl EventLog {
         let began = Instant::now();
         while let Some(event) = self.queue.pop() {
             self.log(&logger, event)?;
-            if began.elapsed() >= TICK {
+            if began.elapsed() >= TURN {
                 return Ok(!self.queue.is_empty());
             }
         }
@@ -245,13 +247,15 @@ impl EventLog {
             if !logger.call_method1("isEnabledFor", (event.level,))?.is_truthy()? {
                 return Ok(py.None().into_bound(py));
             }
-            let logging = py.import("logging")?;
-            let attributes = PyDict::new(py);
-            attributes.set_item("name", TARGET)?;
-            attributes.set_item("levelno", event.level)?;
-            attributes.set_item("levelname", logging.call_method1("getLevelName", (event.level,))?)?;
-            attributes.set_item("msg", event.message)?;
-            let record = logging.call_method1("makeLogRecord", (attributes,))?;
+            let (file, line, function, _) = logger.call_method0("findCaller")?.extract::<(
+                Bound<'_, PyAny>,
+                Bound<'_, PyAny>,
+                Bound<'_, PyAny>,
+                Bound<'_, PyAny>,
+            )>()?;
+            let (no_arguments, no_error) = (PyTuple::empty(py), py.None());
+            let made = (TARGET, event.level, file, line, event.message, no_arguments, no_error, function);
+            let record = logger.call_method1("makeRecord", made)?;
             // After the record was made, since a factory of the application may have attributes of these names.
             for name in SUBJECT {
                 record.setattr(name, py.None())?;

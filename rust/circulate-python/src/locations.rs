@@ -22,7 +22,7 @@ pub(crate) struct LakeArguments {
 }
 
 /// A lake whose state is known.
-pub(crate) struct Lake {
+pub(crate) struct KnownLake {
     pub(crate) location: String,
     pub(crate) state: String,
     pub(crate) s3: S3Arguments,
@@ -30,9 +30,9 @@ pub(crate) struct Lake {
 
 impl LakeArguments {
     /// The same, if its state is known. Both can be such places.
-    pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<Lake> {
+    pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<KnownLake> {
         let Self { location, state, s3 } = self;
-        Ok(Lake { state: py_result(py, known_state(&location, state))?, location, s3: s3.get()? })
+        Ok(KnownLake { state: py_result(py, known_state(&location, state))?, location, s3: s3.get()? })
     }
 }
 

@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 
 use crate::account::{PyAccount, connection};
 use crate::errors::to_python;
-use crate::locations::{Lake, LakeArguments};
+use crate::locations::{KnownLake, LakeArguments};
 use crate::options::{Arguments, Count, Deadline, LeaseTime, Length, Size, Time, groups, options};
 use crate::results::{RESULTS, py_result, result};
 use crate::runtime::{awaitable, wait, watched};
@@ -194,7 +194,7 @@ fn pulled(py: Python<'_>, outcome: Result<Outcome>) -> PyResult<Py<PyAny>> {
 
 async fn prepare(
     stream: String,
-    lake: Lake,
+    lake: KnownLake,
     account: PyAccount,
     options: PullOptions,
     progress: Arc<Progress>,

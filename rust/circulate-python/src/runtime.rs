@@ -19,7 +19,7 @@ use crate::events::{self, EventQueues};
 use crate::results::RESULTS;
 
 /// How often a waiting thread looks for signals and shows progress.
-pub(crate) const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
 
 /// What is started at the first use.
 pub(crate) struct Engine {
