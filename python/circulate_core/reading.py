@@ -605,10 +605,10 @@ class Batch(Tabular, Sequence[Record]):
         return display.html(self)
 
 
-def _refuse_less_than_one(name: str, given: int) -> None:
-    """Name the parameter as it was written: the engine has two others that both get its value."""
-    if given < 1:
-        message = f"invalid `{name}`: expected a whole number of 1 or more, given {given}"
+def _refuse_less_than_one(name: str, given: object) -> None:
+    """Refuse a number of records before it is passed on under the name that the engine has for it."""
+    if not isinstance(given, int) or given < 1:
+        message = f"invalid `{name}`: expected a whole number of 1 or more, given {given!r}"
         raise SettingsError(message)
 
 

@@ -413,15 +413,15 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
         okta(org).stream("users", since="yesterday")
     with pytest.raises(SettingsError, match="expected a string, a date"):
         okta(org).stream("users", since=5)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="at least one record"):
+    with pytest.raises(SettingsError, match="invalid `n`: expected a whole number of 1 or more, given 0"):
         okta(org).stream("users").sample(0)
     with pytest.raises(SettingsError, match="can't be asked for a part of time"):
         okta(org).stream("applications", since="2026-01-01").sample()
     with pytest.raises(SettingsError, match="years 1 to 9999"):
         okta(org).stream("users", since="0001-01-01T00:00:00+05:00")
-    with pytest.raises(SettingsError, match="at least one record is read at a time, not 0"):
+    with pytest.raises(SettingsError, match="invalid `records`: expected a whole number of 1 or more, given 0"):
         next(okta(org).stream("users").batches(records=0))
-    with pytest.raises(SettingsError, match="not '3'"):
+    with pytest.raises(SettingsError, match="given '3'"):
         okta(org).stream("users").sample("3")  # type: ignore[arg-type]
     with pytest.raises(DefinitionError, match="give a list"):
         circulate_core.source("okta", catalog="definitions")
