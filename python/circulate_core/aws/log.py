@@ -101,7 +101,8 @@ class Log:
             yield
         finally:
             logger.removeHandler(handler)
-            logger.level, logger.propagate = before
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
 
     def write_record(self, record: logging.LogRecord) -> None:
         """Write a line about an event of the engine."""
