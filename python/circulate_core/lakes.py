@@ -21,7 +21,11 @@ _PLACES = {
     "state": "give a file, or dynamodb://table",
     "manifest": "give the path or s3:// URI of a manifest",
 }
-_NAME_STATE = "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file of this machine"
+_NAME_STATE = (
+    "name it with `state`: dynamodb://TABLE (`circulate state init` makes it), or a file if only this machine pulls"
+    " there"
+)
+"""As the engine says it."""
 
 
 class Lake:

@@ -107,7 +107,7 @@ def lake_of_flags(args: argparse.Namespace) -> Lake:
     return Lake(found[0], s3=s3_options(args)) if found else here
 
 
-def add_catalog_option(parser: argparse.ArgumentParser) -> None:
+def add_catalog_option(parser: argparse._ActionsContainer) -> None:
     """Declare `--catalog`."""
     parser.add_argument(
         "--catalog", metavar="DIR", action="append", default=[], help="folder of your own definitions; may be repeated"
@@ -128,9 +128,7 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
     )
-    group.add_argument(
-        "--catalog", metavar="DIR", action="append", default=[], help="folder of your own definitions; may be repeated"
-    )
+    add_catalog_option(group)
 
 
 def add_bucket_owner_option(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import textwrap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from circulate_core.cli.exit_codes import USAGE
 from circulate_core.console import show_mistake
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from circulate_core.exceptions import CirculateError
 
-USAGE = 2
 _INVALID_CHOICE = re.compile(r"argument (?P<name>.+?): invalid choice: '(?P<given>.*)' \(choose from")
 _NO_INTEGER = "invalid int value: "
 _OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
