@@ -4,7 +4,6 @@
 //! end. All of it is inside the one retry loop, because a body that breaks off is as good a reason to retry as a
 //! 503, and because every attempt needs a fresh place in the quota and a current token. Nothing below retries.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,10 +15,12 @@ use url::Url;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP};
 use crate::api::http::{
-    Classifier, ConcurrencyPermit, Failure, Pacing, RateLimitPermit, Redactor, Request, Response, Retry,
+    Classifier, ConcurrencyPermit, Failure, Pacing, RateLimitPermit, Redactor, Response, Retry,
     RetryDecision, Tally, Transport,
 };
-use crate::catalog::{PageSize, Source};
+use crate::api::page_address::PageAddress;
+use crate::api::page_request::PageRequest;
+use crate::catalog::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::stop::{Stop, StopReason};
@@ -41,19 +42,6 @@ pub struct Client {
 
 /// When to come back to an API that kept throttling us and did not say for how long.
 const UNNAMED_WAIT: Duration = Duration::from_secs(30);
-
-/// A page to request.
-#[derive(Debug, Clone)]
-pub struct PageRequest {
-    /// Its absolute URL. A `next` URL is kept as the API sent it.
-    pub url: Url,
-    /// Headers of the stream.
-    pub headers: HeaderMap,
-    /// How its size may be made smaller.
-    pub page_size: Option<PageSize>,
-    /// Statuses that mean an empty list here, so that they are not errors.
-    pub empty_statuses: BTreeSet<u16>,
-}
 
 impl Client {
     /// A client that sends requests to `account` of `source`, signed in by `authorize`, and keeps to its limits together
@@ -89,7 +77,7 @@ impl Client {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        self.check_origin(&request.url)?;
+        self.check_origin(&request.address.url)?;
         let mut retried = None;
         let done = self.try_until_read(request, read, &mut retried).await;
         if let (Err(error), Some(retried)) = (&done, retried)
@@ -119,7 +107,7 @@ impl Client {
         let (mut renewed, mut given_nonce) = (false, false);
         loop {
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
-            let pass = self.pass(request.url.path()).await?;
+            let pass = self.pass(request.address.url.path()).await?;
             let slot = self.slot().await?;
             let began = *began.get_or_insert_with(Instant::now);
             attempts += 1;
@@ -135,7 +123,7 @@ impl Client {
                 slot.crowded();
             }
             drop((pass, slot));
-            let url = Redactor::shared().url(&request.url);
+            let url = Redactor::shared().url(&request.address.url);
             let error = failure.error.with("url", &url).after(attempts, began.elapsed());
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.throttled(&url, &error);
@@ -195,9 +183,10 @@ impl Client {
         F: Fn(Response) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
-        let mut sent = Request::get(request.url.clone());
-        sent.headers.extend(self.headers.clone());
-        sent.headers.extend(request.headers.clone());
+        let mut sent = request.to_http()?;
+        for (name, value) in &self.headers {
+            sent.headers.entry(name).or_insert_with(|| value.clone());
+        }
         let is_sent = AtomicBool::new(false);
         let attempt = async {
             self.authorize.apply(&mut sent).await?;
@@ -205,7 +194,7 @@ impl Client {
             self.progress.count_request();
             is_sent.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
-            self.authorize.learn(&request.url, &response.headers);
+            self.authorize.learn(&request.address.url, &response.headers);
             if let Some(quota) = pass.observe(&response.headers) {
                 self.progress.set_quota(quota);
             }
@@ -260,15 +249,17 @@ impl Client {
     }
 
     /// The address of a page that follows is on the account's origin, and can be kept where the run goes on from.
-    pub fn check_next(&self, url: &Url) -> Result<()> {
+    pub fn check_next(&self, address: &PageAddress) -> Result<()> {
+        let url = &address.url;
         self.check_origin(url)?;
-        if url.as_str().len() > MAX_ADDRESS {
-            let length = url.as_str().len();
+        let stored = address.stored();
+        if stored.len() > MAX_ADDRESS {
+            let length = stored.len();
             let what =
                 format!("the address of the next page has {length} characters, more than any server takes");
             return Err(Error::new(ErrorKind::Data, "follow next link", what));
         }
-        if !Redactor::shared().reveals(url.as_str()) {
+        if !Redactor::shared().reveals(&stored) {
             return Ok(());
         }
         let what = "the address of the next page holds a secret of this account; it was not requested, since it would be stored";
@@ -326,47 +317,6 @@ impl Client {
 
 /// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
 const MAX_ADDRESS: usize = 65_000;
-
-impl PageRequest {
-    /// A request of `url`, without anything more to know of it.
-    pub fn new(url: Url) -> Self {
-        Self { url, headers: HeaderMap::new(), page_size: None, empty_statuses: BTreeSet::new() }
-    }
-
-    /// How many records its URL requests.
-    pub fn requested_size(&self) -> Option<usize> {
-        let param = &self.page_size.as_ref()?.param;
-        self.url.query_pairs().find(|(name, _)| name == param)?.1.parse().ok()
-    }
-
-    /// Halves the page size, down to the least; returns the new size if there is one.
-    fn make_smaller(&mut self) -> Option<u32> {
-        let requested = u32::try_from(self.requested_size()?).ok()?;
-        let smaller = (requested / 2).max(self.page_size.as_ref()?.min);
-        (smaller < requested && self.set_size(smaller)).then_some(smaller)
-    }
-
-    /// Writes another page size into the URL, leaving the rest of it as it is. `false` if so few may not be
-    /// requested of its API.
-    pub fn set_size(&mut self, records: u32) -> bool {
-        let (Some(size), Some(query)) = (&self.page_size, self.url.query()) else { return false };
-        // A name may be written in several ways, such as `page[size]` and `page%5Bsize%5D`.
-        let is_size = |pair: &str| {
-            let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
-            parsed.next().is_some_and(|(name, _)| name == size.param)
-        };
-        if records < size.min || !query.split('&').any(is_size) {
-            return false;
-        }
-        let pairs = query.split('&').map(|pair| match pair.split('=').next() {
-            Some(name) if is_size(pair) => format!("{name}={records}"),
-            _ => pair.to_owned(),
-        });
-        let query = pairs.collect::<Vec<_>>().join("&");
-        self.url.set_query(Some(&query));
-        true
-    }
-}
 
 fn stopped(reason: StopReason) -> Error {
     Error::new(ErrorKind::Stopped, "wait", format!("stopped: {}", reason.as_str()))

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::Source;
 use super::stream::Endpoint;
-use super::yaml::{endpoint_from_yaml, inline_source, source_from_yaml};
+use super::yaml::{check_against_source, endpoint_from_yaml, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -102,10 +102,10 @@ impl Catalog {
             return Err(self.unknown(name, &why));
         }
         let source = self.source(source_name)?;
-        let endpoint = self.endpoint(source_name, endpoint_name)?;
+        let endpoint = self.endpoint(&source, endpoint_name)?;
         let parent = match &endpoint.list.parent {
             None => None,
-            Some(parent) => Some(self.parent(source_name, endpoint_name, parent.endpoint.as_str())?),
+            Some(parent) => Some(self.parent(&source, endpoint_name, parent.endpoint.as_str())?),
         };
         Ok(Definition { source, endpoint, parent })
     }
@@ -154,9 +154,10 @@ impl Catalog {
         Ok(names.into_iter().collect())
     }
 
-    fn endpoint(&self, source: &str, name: &str) -> Result<Endpoint> {
-        let (text, file) = self.endpoint_text(source, name)?;
+    fn endpoint(&self, source: &Source, name: &str) -> Result<Endpoint> {
+        let (text, file) = self.endpoint_text(source.source.as_str(), name)?;
         let endpoint = endpoint_from_yaml(&text, &file)?;
+        check_against_source(&text, &file, source, &endpoint)?;
         require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
         Ok(endpoint)
     }
@@ -171,16 +172,17 @@ impl Catalog {
         read(&file).map(|text| (text, file))
     }
 
-    fn parent(&self, source: &str, child: &str, name: &str) -> Result<Endpoint> {
+    fn parent(&self, source: &Source, child: &str, name: &str) -> Result<Endpoint> {
+        let source_name = source.source.as_str();
         let wrong = |why: &str| {
             let what = format!("the parent `{name}` of `{child}` {why}");
             let error = Error::new(ErrorKind::Definition, "read definition", what);
-            match self.endpoint_text(source, child) {
+            match self.endpoint_text(source_name, child) {
                 Ok((_, file)) => error.with("file", file.display()),
                 Err(_) => error,
             }
         };
-        if !self.streams()?.contains(&format!("{source}.{name}")) {
+        if !self.streams()?.contains(&format!("{source_name}.{name}")) {
             return Err(wrong("is not an endpoint of this source"));
         }
         let parent = self.endpoint(source, name)?;

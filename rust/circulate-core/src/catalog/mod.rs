@@ -3,10 +3,15 @@
 //! A source is a folder with a `source.yaml` and one file per endpoint. [`Catalog`] reads folders of them;
 //! errors name the file and the line and show it.
 
+mod check_requests;
 mod columns;
 mod empty;
 pub(crate) mod folders;
+mod one_or_list;
+mod paginator;
+mod place;
 mod position;
+mod request;
 mod source;
 mod stream;
 mod template;
@@ -16,15 +21,22 @@ pub(crate) mod yaml;
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use folders::{Catalog, Definition, Inline};
+pub use one_or_list::OneOrList;
+pub use paginator::{
+    LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Send, TokenFrom,
+    TokenSpec, UrlFrom,
+};
+pub use place::{Place, Signal};
+pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
     Timeouts, TokenFileAuth,
 };
 pub use stream::{
-    EndRules, Endpoint, Incremental, Lists, PageSize, PaginatorSpec, Parent, Partitions, Polling, Single,
-    StreamSpec, Total, Unavailable,
+    EndRules, Endpoint, Incremental, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total,
+    Unavailable,
 };
-pub use template::Template;
+pub use template::{Template, path_segment};
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
 

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::empty::Empty;
+use super::paginator::PaginatorSpec;
+use super::place::Place;
+use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::template::Template;
 use super::types::{Name, Pointer, Pointers, Span};
 
@@ -36,23 +39,35 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSpec {
+    /// The method. Default GET, and POST with a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`.
     pub path: Template,
     /// The stream whose records this one is requested for, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) parent: Option<Parent>,
-    /// Query parameters. They may use what the path may.
+    /// Query parameters. They may use what the path may; a list repeats the parameter.
     #[serde(default)]
-    pub query: BTreeMap<String, Template>,
+    pub query: BTreeMap<String, QueryValue>,
+    /// How the query is written.
+    #[serde(default, skip_serializing_if = "Encode::is_plus")]
+    pub encode: Encode,
+    /// The body. It may use what the path may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<BodySpec>,
+    /// A request that must have been made before the list is requested, once a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
     /// Values that the list is requested for one by one; `path` or `query` uses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) partitions: Option<Partitions>,
     /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
-    /// Headers sent beside those of the source, and instead of a header of the same name.
+    /// Headers sent beside those of the source, and instead of a header of the same name. They may use what the path may.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Template>,
     /// Where a page holds the array of records; empty if the page is that array.
     #[serde(default)]
     pub records: Pointer,
@@ -149,6 +164,13 @@ impl StreamSpec {
 }
 
 #[cfg(test)]
+impl PageSize {
+    pub(crate) fn in_query(name: &str, max: u32) -> Self {
+        Self { param: Place::Query(name.to_owned()), ask: None, max, min: 1 }
+    }
+}
+
+#[cfg(test)]
 impl StreamSpec {
     pub(crate) fn incremental_mut(&mut self) -> Option<&mut Incremental> {
         self.incremental.as_mut()
@@ -185,8 +207,12 @@ pub struct Parent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageSize {
-    /// The query parameter.
-    pub param: String,
+    /// The query parameter, or where else requests take it.
+    #[serde(alias = "to")]
+    pub param: Place,
+    /// How many to request. Default `max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<u32>,
     /// The record limit of the API for one page.
     pub max: u32,
     /// The fewest records that can be requested of the API, and that it gives in a page of a list that goes on. Default 1.
@@ -197,6 +223,11 @@ pub struct PageSize {
 impl PageSize {
     fn default_min() -> u32 {
         1
+    }
+
+    /// How many records a first request asks for.
+    pub fn requested(&self) -> u32 {
+        self.ask.unwrap_or(self.max)
     }
 }
 
@@ -221,19 +252,11 @@ pub struct Total {
 #[serde(deny_unknown_fields)]
 pub struct EndRules {
     /// Members of the page, with all below them, that look like a next page and are none; a header as `/x-its-name`.
+    #[serde(default)]
     pub ignore: Vec<Pointer>,
-}
-
-/// How one page leads to the next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaginatorSpec {
-    /// The list is one page.
-    None,
-    /// The `Link` response header with `rel="next"` (RFC 8288); its absence ends the list.
-    LinkHeader,
-    /// A member of the page with the next one's URL; its absence ends the list.
-    BodyLink(Pointer),
+    /// The vendor's documents say that a page with fewer records than were requested is the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short_page: bool,
 }
 
 /// Values that a list must be requested for one by one, such as the types of policies.
@@ -271,8 +294,8 @@ pub struct Incremental {
     /// then never later than the start of the run less this. Without either, the cursor cannot move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Span>,
-    /// The query parameter of the lower and upper bound.
-    pub param: String,
+    /// The query parameter of the lower and upper bound, or where else requests take it.
+    pub param: Place,
     /// Its text for the lower bound (inclusive); `{since}` is the time.
     pub since: Template,
     /// Its text for the upper bound (exclusive); `{until}` is the time.
@@ -280,9 +303,9 @@ pub struct Incremental {
     /// What joins the two.
     #[serde(default)]
     pub join: String,
-    /// The query parameter of the upper bound, if it has one of its own.
+    /// Where requests take the upper bound, if it has a place of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until_param: Option<String>,
+    pub until_param: Option<Place>,
     /// The lower bound of a full refresh. Without it a full refresh sends none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,16 @@ impl Template {
         }
         Ok(filled)
     }
+}
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+
+/// `text` as one segment of a path, percent-encoded, so that it never leaves its place; `None` for what no segment can be: URLs
+/// take `.` and `..` for steps up and down, however they are written.
+pub fn path_segment(text: &str) -> Option<String> {
+    let is_step = matches!(text, "" | "." | "..");
+    (!is_step).then(|| utf8_percent_encode(text, RESERVED).to_string())
 }
 
 impl TryFrom<String> for Template {

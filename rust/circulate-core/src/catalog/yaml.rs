@@ -7,6 +7,7 @@ use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::position;
 use super::source::{Auth, Setting, Source};
@@ -27,6 +28,22 @@ pub(super) fn inline_source(text: &str, name: &Path) -> Result<Source> {
     let mut source: Source = parse(text, name)?;
     declare_what_is_used(&mut source);
     checked(source, text, name, check_source)
+}
+
+/// Checks the names that an endpoint uses, whose file is `text`, against those of its source.
+pub(super) fn check_against_source(
+    text: &str,
+    file: &Path,
+    source: &Source,
+    endpoint: &Endpoint,
+) -> Result<()> {
+    match check_names(source, &endpoint.list).into_iter().next() {
+        None => Ok(()),
+        Some(wrong) => {
+            let at = position::find(text, &wrong.path);
+            Err(definition_error(position::show(&wrong.message, file, text, at)))
+        }
+    }
 }
 
 /// Reads and checks an endpoint's file; `file` is for messages.
@@ -108,9 +125,13 @@ fn definition_error(message: String) -> Error {
 
 /// The paginators there are. None is proposed for another: the wrong one reads a page and takes it for the list.
 const PAGINATORS: &str = "the paginators are
-    link_header                 the response header `Link` names the next page with rel=\"next\" (RFC 8288)
-    {body_link: /next}          a member of the page holds the address of the next one, here `next`
-    none                        only for an API that is known to return one page";
+    {page: {to: page}}                              requests say the number of the page
+    {offset: {to: offset}}                          requests say how many records to leave out
+    {token: {from: {body: /cursor}, to: cursor}}    the response holds a value that the next request takes
+    {next_url: {body: /next}}                       the response holds the address of the next page
+    {last_record: {from: /id, to: after}}           requests say a value of the last record
+    link_header                                     the response header `Link` has rel=\"next\" (RFC 8288)
+    none                                            only for an API that is known to return one page";
 
 /// What is wrong, in the words of somebody who writes YAML rather than of somebody who writes Rust.
 fn in_words(error: &serde_saphyr::Error) -> String {
@@ -175,8 +196,10 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
             return wrong(&format!("auth.{number}"), why);
         }
     }
-    if let Some(unused) = source.settings.keys().find(|name| !is_used(source, name)) {
-        return wrong(&format!("settings.{unused}"), format!("nothing uses the setting `{unused}`"));
+    // Others may be used by endpoints.
+    let unused = source.settings.iter().find(|(name, setting)| setting.secret && !is_used(source, name));
+    if let Some((unused, _)) = unused {
+        return wrong(&format!("settings.{unused}"), format!("nothing uses the secret `{unused}`"));
     }
     let Some(check) = &source.check else { return Ok(()) };
     check_scopes("check.scopes", check.scopes.iter())?;
@@ -242,6 +265,12 @@ fn is_used(source: &Source, name: &Name) -> bool {
 fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     check_path("list.path", &stream.path.to_string())?;
     check_partitions(stream)?;
+    if let Some(before) = &stream.before {
+        check_path("list.before.path", &before.path.to_string())?;
+    }
+    if let Some(wrong) = check_requests(stream).into_iter().next() {
+        return Err(wrong);
+    }
     if stream.primary_key.is_empty() {
         let why = "primary_key is empty: name the members that identify a record";
         return Err(Wrong::at("list.primary_key", why.to_owned()));
@@ -251,6 +280,12 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     {
         let why = format!("min is {} and max is {}: min is at least 1 and at most max", size.min, size.max);
         return Err(Wrong::at("list.page_size", why));
+    }
+    if let Some(size) = &stream.page_size
+        && !(size.min..=size.max).contains(&size.requested())
+    {
+        let why = format!("ask is {}: it is from min ({}) to max ({})", size.requested(), size.min, size.max);
+        return Err(Wrong::at("list.page_size.ask", why));
     }
     if let Some(incremental) = &stream.incremental {
         check_bound("list.incremental.since", "since", &incremental.since)?;
@@ -270,29 +305,19 @@ fn check_columns(columns: &Columns) -> Result<(), Wrong> {
     })
 }
 
-/// What a path and a query use must be there, and what is there to be used must be.
+/// What is there to be used must be.
 fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
-    let fields = stream.parent.iter().flat_map(|parent| parent.fields.keys());
-    let fields: Vec<_> = fields.chain(stream.partitions.iter().map(|p| &p.name)).map(Name::as_str).collect();
     let wrong = |at: &'static str, why: &str| Err(Wrong::at(at, why.to_owned()));
-    let in_query = stream.query.values().flat_map(Template::placeholders);
-    for (at, name) in
-        stream.path.placeholders().map(|p| ("list.path", p)).chain(in_query.map(|p| ("list.query", p)))
+    if let Some(parent) = &stream.parent
+        && !parent.fields.keys().any(|field| stream.uses(field.as_str()))
     {
-        if !fields.contains(&name) {
-            let why = format!("`{{{name}}}` is neither a field of a parent nor the name of partitions");
-            return Err(Wrong::at(at, why));
-        }
+        return wrong(
+            "list.parent.fields",
+            "the requests of a child must use a field of its parent, such as `{id}`",
+        );
     }
-    let used = |name: &str| {
-        let in_query = stream.query.values().flat_map(Template::placeholders);
-        stream.path.placeholders().chain(in_query).any(|used| used == name)
-    };
-    if stream.parent.is_some() && stream.path.placeholders().next().is_none() {
-        return wrong("list.path", "the path of a child must use a field of its parent, such as `{id}`");
-    }
-    if stream.partitions.as_ref().is_some_and(|partitions| !used(partitions.name.as_str())) {
-        return wrong("list.partitions", "neither path nor query uses the name of the partitions");
+    if stream.partitions.as_ref().is_some_and(|partitions| !stream.uses(partitions.name.as_str())) {
+        return wrong("list.partitions", "nothing in the requests uses the name of the partitions");
     }
     if stream.partitions.is_some() && (stream.parent.is_some() || stream.incremental.is_some()) {
         return wrong("list.partitions", "a list with partitions has neither `parent` nor `incremental`");

@@ -14,8 +14,14 @@ pub enum EndKind {
     NoNext,
     /// It is one page, as its definition says.
     Single,
+    /// A flag that the definition declares says that there is no more.
+    Flag,
+    /// As many records or pages were read as the API says that there are.
+    Total,
     /// The last page has no records.
     EmptyPage,
+    /// The last page has fewer records than were requested, which the definition declares to be the end.
+    ShortPage,
     /// A status, or a response without a body, that the definition declares to be an empty list.
     Status,
     /// A polling stream had nothing more for now.
@@ -40,11 +46,22 @@ pub struct ListEnd {
     /// What says that it goes on all the same. Its records up to there are kept, and it is not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contradicted: Option<String>,
+    /// How it was found that the list changed while it was read by numbers: it is complete in what was read of it, and what
+    /// is not in it may be there all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<String>,
+}
+
+impl ListEnd {
+    /// An end that something contradicts.
+    pub fn contradicted(end: EndKind, why: String) -> Self {
+        Self { contradicted: Some(why), ..end.into() }
+    }
 }
 
 impl From<EndKind> for ListEnd {
     fn from(end: EndKind) -> Self {
-        Self { end, contradicted: None }
+        Self { end, contradicted: None, moved: None }
     }
 }
 
@@ -117,7 +134,7 @@ mod tests {
         for number in 0..150 {
             ends.add(&format!("id {number}"), 1, EndKind::NoNext.into());
         }
-        let contradicted = ListEnd { end: EndKind::NoNext, contradicted: Some("`/next` is `2`".to_owned()) };
+        let contradicted = ListEnd::contradicted(EndKind::NoNext, "`/next` is `2`".to_owned());
         ends.add("id 150", 3, contradicted);
         assert_eq!((ends.counts[&EndKind::NoNext], ends.contradicted, ends.lists.len()), (151, 1, NAMED));
         assert_eq!(ends.gaps().collect::<Vec<_>>(), ["id 150 after page 3: `/next` is `2`"]);

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use url::Url;
 
 use super::envelope::{EnvelopeMember, Scalar, members_of};
-use super::link_header::next_link;
+use super::link_header::linked;
 use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
 
 /// The last page of a list, as far as evidence goes.
@@ -172,10 +172,10 @@ fn flag(member: &EnvelopeMember) -> Option<bool> {
 
 /// A `Link` header that names a next page, or may do so, where the paginator is another one.
 fn next_by_link(page: &LastPage<'_>) -> Option<Evidence> {
-    if page.stream.paginator == PaginatorSpec::LinkHeader {
+    if matches!(page.stream.paginator, PaginatorSpec::LinkHeader(_)) {
         return None;
     }
-    match next_link(page.headers, page.url) {
+    match linked(page.headers, page.url, "next") {
         Ok(next) => {
             let link = Evidence::new("the header `Link` with `rel=\"next\"`", next?);
             Some(link.followed_by("link_header".to_owned()))

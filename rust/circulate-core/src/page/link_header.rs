@@ -1,39 +1,42 @@
-//! The `Link` response header (RFC 8288) as a paginator: the target of `rel="next"` is the next page.
+//! The `Link` response header (RFC 8288) as a paginator: the target of `rel="next"`, or of another relation, is the next page.
 
 use http::HeaderMap;
 use http::header::LINK;
 use percent_encoding::percent_encode_byte;
 use url::Url;
 
-use super::paginator::{PageFacts, Paginator};
+use super::paginator::{Next, PageFacts, Paginator};
+use crate::catalog::LinkRel;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Follows `rel="next"`; a page without it is the last.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkHeader;
+/// Follows a relation; a page without it is the last.
+#[derive(Debug, Clone)]
+pub struct LinkHeader(pub LinkRel);
 
 impl Paginator for LinkHeader {
-    fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>> {
-        next_link(facts.headers, facts.url)
+    fn next(&self, facts: &PageFacts<'_>) -> Result<Next> {
+        let url = &facts.request.address.url;
+        Ok(Next::named(linked(facts.headers, url, &self.0.rel)?.map(|target| facts.at(target))))
     }
 }
 
-/// The target of the `next` relation over all header lines, resolved against the page's URL: Okta sends one line per
+/// The target of the relation `rel` over all header lines, resolved against the page's URL: Okta sends one line per
 /// relation, others one line for all. `None` only if no line can mean one.
 ///
-/// A line that cannot be parsed (RFC 8288, section 3) and mentions `next` is an error, never the end of the list, and so
-/// are two different next targets.
-pub(crate) fn next_link(headers: &HeaderMap, page: &Url) -> Result<Option<Url>> {
+/// A line that cannot be parsed (RFC 8288, section 3) and mentions it is an error, never the end of the list, and so are two
+/// different targets.
+pub(crate) fn linked(headers: &HeaderMap, page: &Url, rel: &str) -> Result<Option<Url>> {
+    let rel = rel.as_bytes();
     let mut next: Option<Url> = None;
     for line in headers.get_all(LINK) {
         let line = line.as_bytes();
-        let Some(links) = links(line) else {
-            if mentions_next(line) {
+        let Some(links) = links(line, rel) else {
+            if mentions(line, rel) {
                 return Err(unreadable("is not a list of links", line));
             }
             continue;
         };
-        for link in links.iter().filter(|link| link.is_next()) {
+        for link in links.iter().filter(|link| link.is(rel)) {
             let target = page
                 .join(&text(link.target))
                 .map_err(|error| unreadable("has a next target that is not a URL", line).caused_by(error))?;
@@ -65,8 +68,8 @@ fn without_queries(line: &str) -> String {
     })
 }
 
-fn mentions_next(line: &[u8]) -> bool {
-    line.windows(4).any(|part| part.eq_ignore_ascii_case(b"next"))
+fn mentions(line: &[u8], rel: &[u8]) -> bool {
+    line.windows(rel.len().max(1)).any(|part| part.eq_ignore_ascii_case(rel))
 }
 
 /// Octets as text. Those above 0x7F are opaque data (RFC 9110, section 5.5): what is not UTF-8 is percent-encoded, as it
@@ -87,22 +90,22 @@ struct Link<'h> {
     relations: Option<Vec<u8>>,
     /// The resource it is about, if that is not the page (section 3.2).
     anchor: Option<Vec<u8>>,
-    /// A parameter that is not a text for people mentions next.
-    mentions_next: bool,
+    /// A parameter that is not a text for people mentions the relation that is wanted.
+    mentioned: bool,
 }
 
 impl Link<'_> {
-    fn is_next(&self) -> bool {
+    fn is(&self, rel: &[u8]) -> bool {
         let relations = self.relations.as_deref().unwrap_or_default();
-        relations.split(u8::is_ascii_whitespace).any(|relation| relation.eq_ignore_ascii_case(b"next"))
+        relations.split(u8::is_ascii_whitespace).any(|relation| relation.eq_ignore_ascii_case(rel))
     }
 
-    /// Whether it may have meant to name the next page: next is mentioned where no well-formed `rel` says anything.
-    fn is_unreadable(&self) -> bool {
+    /// Whether it may have meant to name the next page: its relation is mentioned where no well-formed `rel` says anything.
+    fn is_unreadable(&self, rel: &[u8]) -> bool {
         let relations = self.relations.as_deref().unwrap_or_default();
         let mut types = relations.split(u8::is_ascii_whitespace).filter(|relation| !relation.is_empty());
         let says_nothing = self.relations.is_none() || !types.all(is_relation);
-        says_nothing && (self.mentions_next || mentions_next(relations))
+        says_nothing && (self.mentioned || mentions(relations, rel))
     }
 
     fn is_about_another(&self, page: &Url) -> bool {
@@ -118,7 +121,7 @@ fn is_relation(relation: &[u8]) -> bool {
 }
 
 /// The links of one header line (section 3, `Link`); `None` if any of it cannot be parsed.
-fn links(line: &[u8]) -> Option<Vec<Link<'_>>> {
+fn links<'h>(line: &'h [u8], rel: &[u8]) -> Option<Vec<Link<'h>>> {
     let mut links = Vec::new();
     let mut rest = line;
     loop {
@@ -131,8 +134,8 @@ fn links(line: &[u8]) -> Option<Vec<Link<'_>>> {
         }
         let (target, after) = target(rest.strip_prefix(b"<")?)?;
         let mut found = Link { target, ..Link::default() };
-        rest = parameters(after, &mut found)?;
-        if !found.is_next() && found.is_unreadable() {
+        rest = parameters(after, &mut found, rel)?;
+        if !found.is(rel) && found.is_unreadable(rel) {
             return None;
         }
         links.push(found);
@@ -149,7 +152,7 @@ fn target(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Reads `; name=value` parameters into `link`; returns what follows, which begins the next link.
-fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
+fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>, rel: &[u8]) -> Option<&'h [u8]> {
     loop {
         rest = rest.trim_ascii_start();
         rest = match rest.first() {
@@ -161,7 +164,7 @@ fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
         let name = rest[..name_end].trim_ascii_end();
         rest = &rest[name_end..];
         let Some(after) = rest.strip_prefix(b"=") else {
-            link.mentions_next |= mentions_next(name);
+            link.mentioned |= mentions(name, rel);
             continue;
         };
         let (value, after) = value(after.trim_ascii_start())?;
@@ -169,7 +172,7 @@ fn parameters<'h>(mut rest: &'h [u8], link: &mut Link<'_>) -> Option<&'h [u8]> {
         if !for_people.iter().any(|known| name.eq_ignore_ascii_case(known))
             && !name.eq_ignore_ascii_case(b"rel")
         {
-            link.mentions_next |= mentions_next(name) || mentions_next(&value);
+            link.mentioned |= mentions(name, rel) || mentions(&value, rel);
         }
         if name.eq_ignore_ascii_case(b"rel") {
             link.relations.get_or_insert(value);
@@ -233,8 +236,7 @@ mod tests {
             headers.append(LINK, HeaderValue::from_bytes(line).unwrap());
         }
         let url = Url::parse(PAGE).unwrap();
-        let facts = PageFacts { url: &url, headers: &headers, fields: &[], records: 0 };
-        LinkHeader.next(&facts).map(|next| next.map(String::from))
+        linked(&headers, &url, "next").map(|next| next.map(String::from))
     }
 
     fn next(lines: &[&str]) -> Option<String> {
@@ -397,9 +399,9 @@ mod tests {
             let at = at.index(corrupt.len());
             if insert { corrupt.insert(at, octet) } else { corrupt[at] = octet }
             // What still is a list of links says what it says; anything else must not end the list.
-            let still_links = links(&corrupt).is_some();
+            let still_links = links(&corrupt, b"next").is_some();
             let result = next_of(&[&corrupt]);
-            if !still_links && mentions_next(&corrupt) {
+            if !still_links && mentions(&corrupt, b"next") {
                 prop_assert!(result.is_err(), "{:?}: {:?}", String::from_utf8_lossy(&corrupt), result);
             }
         }

@@ -1,29 +1,32 @@
 //! Pages: which one comes next, which records one holds, and how a list ended.
 
-mod body_link;
 mod end;
 mod envelope;
 mod evidence;
+mod last_record;
 mod link_header;
 mod loop_guard;
+mod next_url;
+mod numbered;
 mod paginator;
 mod read;
 pub mod record;
+mod signal;
+mod token;
 mod watch;
 
-use url::Url;
-
-use crate::catalog::PaginatorSpec;
+use crate::api::page_request::PageRequest;
+use crate::catalog::{PaginatorSpec, Pointer};
 use crate::error::Result;
 
-pub use body_link::BodyLink;
-pub(crate) use body_link::misplaced_link;
 pub use end::{EndKind, Ends, ListEnd, NamedEnd};
 pub(crate) use envelope::EnvelopeMember;
 pub(crate) use evidence::{Evidence, LastPage, declared_total, goes_on};
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
-pub use paginator::{PageFacts, Paginator};
+pub(crate) use next_url::misplaced_link;
+pub(crate) use numbered::{Counting, Counts};
+pub use paginator::{Next, PageFacts, Paginator};
 pub use read::{Page, PageLimits, Record, Records, read_page};
 pub use watch::Watch;
 
@@ -32,16 +35,39 @@ pub use watch::Watch;
 struct OnePage;
 
 impl Paginator for OnePage {
-    fn next(&self, _: &PageFacts<'_>) -> Result<Option<Url>> {
-        Ok(None)
+    fn next(&self, _: &PageFacts<'_>) -> Result<Next> {
+        Ok(Next::Unnamed)
+    }
+}
+
+/// Requests count, so nothing on a page leads to the next one: see [`Counting`].
+#[derive(Debug)]
+struct Counted(Counting);
+
+impl Paginator for Counted {
+    fn page_fields(&self) -> Vec<Pointer> {
+        self.0.page_fields()
+    }
+
+    fn start(&self, request: &mut PageRequest) -> Result<()> {
+        self.0.start(request)
+    }
+
+    fn next(&self, _: &PageFacts<'_>) -> Result<Next> {
+        Ok(Next::Unnamed)
     }
 }
 
 /// The paginator that a definition names.
 pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
-    match spec {
-        PaginatorSpec::None => Box::new(OnePage),
-        PaginatorSpec::LinkHeader => Box::new(LinkHeader),
-        PaginatorSpec::BodyLink(pointer) => Box::new(BodyLink(pointer.clone())),
+    if let Some(counting) = Counting::of(spec) {
+        return Box::new(Counted(counting));
+    }
+    match spec.clone() {
+        PaginatorSpec::LinkHeader(rel) => Box::new(LinkHeader(rel)),
+        PaginatorSpec::NextUrl(next) => Box::new(next),
+        PaginatorSpec::Token(token) => Box::new(token::Token(token)),
+        PaginatorSpec::LastRecord(last) => Box::new(last),
+        PaginatorSpec::None | PaginatorSpec::Offset(_) | PaginatorSpec::Page(_) => Box::new(OnePage),
     }
 }

@@ -56,6 +56,8 @@ pub struct Page {
     pub fields: Vec<Option<Vec<u8>>>,
     body: Body,
     split: Split,
+    /// Records at its start that are left out.
+    skipped: usize,
     watch: Watch,
 }
 
@@ -131,6 +133,7 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
         fields: Vec::new(),
         body,
         split,
+        skipped: 0,
         watch: watch.clone(),
     };
     page.fields = page.read_fields()?;
@@ -206,13 +209,14 @@ impl Page {
             fields: vec![None; watch.page_fields()],
             body: Body::Memory(Vec::new()),
             split: Split::default(),
+            skipped: 0,
             watch: watch.clone(),
         }
     }
 
-    /// How many records it holds.
+    /// How many records it holds, but for those that are left out.
     pub fn record_count(&self) -> usize {
-        self.split.count
+        self.split.count - self.skipped
     }
 
     /// Its records, in order.
@@ -222,7 +226,24 @@ impl Page {
             Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
         };
         let again = (self.split.records.len() < self.split.count).then(|| Again::new(self));
-        Records { page: self, next: 0, again, file, file_at: 0, buffer: Vec::new() }
+        Records { page: self, left_out: self.skipped, next: 0, again, file, file_at: 0, buffer: Vec::new() }
+    }
+
+    /// Watched members of its last record, as JSON text; none of a page without a record.
+    pub fn fields_of_last_record(&self, fields: std::ops::Range<usize>) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut last = Vec::new();
+        if !fields.is_empty() {
+            let mut records = self.records();
+            while let Some(record) = records.next()? {
+                last = fields.clone().map(|number| record.field(number).map(<[u8]>::to_vec)).collect();
+            }
+        }
+        Ok(last)
+    }
+
+    /// Leaves out its first records: the list has shown them before.
+    pub fn skip(&mut self, records: usize) {
+        self.skipped = records.min(self.split.count);
     }
 
     /// What stands around its records; `None` if that is more than 1 MB, which nobody looks through.
@@ -269,6 +290,8 @@ impl Page {
 #[derive(Debug)]
 pub struct Records<'p> {
     page: &'p Page,
+    /// Records that are still to be passed over.
+    left_out: usize,
     next: usize,
     /// Where the page is split again, if its places were not kept.
     again: Option<Again<'p>>,
@@ -281,6 +304,14 @@ impl Records<'_> {
     /// The next record.
     #[expect(clippy::should_implement_trait, reason = "an iterator's items can't borrow from it")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
+        while self.left_out > 0 {
+            self.left_out -= 1;
+            self.one()?;
+        }
+        self.one()
+    }
+
+    fn one(&mut self) -> Result<Option<Record<'_>>> {
         let (spans, all_fields) = match &mut self.again {
             None => (&self.page.split.records, &self.page.split.record_fields),
             Some(again) => {

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::fetch::{Step, stored_url};
+use super::fetch::Step;
 use super::learning::Learning;
 use super::pull::Pull;
 use crate::api::client::Client;
 use crate::api::http::{MISSING_SCOPE, server_date};
+use crate::api::page_address::PageAddress;
 use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
@@ -131,7 +132,7 @@ impl<'p> Attempt<'p> {
 
     /// Whether a stored page address is not at the address that the account has now.
     pub(super) fn is_at_another_address(&self, url: &str) -> bool {
-        stored_url(url).is_ok_and(|url| !self.pull.account.is_at_home(&url))
+        PageAddress::from_stored(url).is_ok_and(|address| !self.pull.account.is_at_home(&address.url))
     }
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
@@ -155,7 +156,7 @@ impl<'p> Attempt<'p> {
         if let Some(end) = step.end {
             self.note_end(None, self.position.totals.pages, end);
         }
-        self.position.next_url = step.next.map(String::from);
+        self.position.next_url = step.next.map(|next| next.stored());
         self.position.guard = step.guard;
         Ok(())
     }

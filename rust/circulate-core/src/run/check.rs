@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, sign_in};
-use crate::api::client::{Client, PageRequest};
+use crate::api::client::Client;
 use crate::api::http::{Jitter, Request, Retry, RetryPolicy, server_date};
+use crate::api::page_request::PageRequest;
 use crate::catalog::{Auth, Definition, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::ListEnd;

@@ -7,6 +7,7 @@ use super::learning::Learning;
 use super::partitions::PartitionLists;
 use super::polling::PolledList;
 use super::pull::Pull;
+use super::request::request_before;
 use super::whole_list::WholeList;
 use crate::api::client::Client;
 use crate::catalog::Lists;
@@ -41,8 +42,18 @@ impl Attempt<'_> {
         Attempted { position: self.saved, end }
     }
 
+    /// Makes the request that must have been made before the list, if nothing of the run was read yet.
+    async fn request_before(&self) -> Result<()> {
+        let Some(before) = self.pull.stream().before.as_ref().filter(|_| self.position.is_blank()) else {
+            return Ok(());
+        };
+        let mut request = request_before(&self.pull.account, before)?;
+        self.client.fetch(&mut request, |_| async { Ok(()) }).await
+    }
+
     /// Reads from what the stream is: one list, or partitions, of which a plan is made first.
     async fn read_lists(&mut self) -> Result<AttemptEnd> {
+        self.request_before().await?;
         let windowed = self.held.run.mode == Mode::Window;
         let planned = self.position.plan.as_ref().is_some_and(|plan| plan.complete);
         match (self.pull.stream().lists(), &self.pull.definition.parent) {

@@ -1,22 +1,16 @@
 //! Requests the pages of a stream, one ahead of the worker that takes them in.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
-use url::Url;
 
 use super::fetcher::{Fetcher, First};
 use super::pull::Pull;
-use crate::api::account::Account;
-use crate::api::client::{Client, PageRequest};
-use crate::catalog::{Incremental, StreamSpec, Template};
-use crate::clock::rfc3339_millis;
+use crate::api::client::Client;
+use crate::api::page_address::PageAddress;
+use crate::api::page_request::PageRequest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::Window;
-use crate::extract::plan::Partition;
-use crate::page::{EndKind, ListEnd, LoopGuard, Page};
+use crate::page::{EndKind, ListEnd, LoopGuard, Next, Page};
 use crate::redact::Redactor;
 use crate::state::PaginatorProof;
 use tokio_util::task::AbortOnDropHandle;
@@ -27,7 +21,7 @@ const PAGES_AHEAD: usize = 1;
 /// A page and where it leads.
 pub(super) struct Step {
     pub(super) page: Page,
-    pub(super) next: Option<Url>,
+    pub(super) next: Option<PageAddress>,
     /// There is no more to request now, and how that is known.
     pub(super) end: Option<ListEnd>,
     /// How many records the list has, by what its first page says.
@@ -44,7 +38,7 @@ pub(super) struct Pages {
 impl Pages {
     /// Begins to request them.
     pub(super) fn start(pull: &Pull, client: &Arc<Client>, first: First<'_>) -> Result<Self> {
-        let (fetcher, request) = Fetcher::new(client, &pull.progress, first)?;
+        let (fetcher, request) = Fetcher::new(client, &pull.progress, first);
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDropHandle::new(tokio::spawn(fetcher.run(request, sender))) })
     }
@@ -57,58 +51,6 @@ impl Pages {
     }
 }
 
-/// The URL of a page as state holds it.
-pub(super) fn stored_url(url: &str) -> Result<Url> {
-    Url::parse(url).map_err(|error| {
-        Error::new(ErrorKind::State, "read checkpoint", "the stored page address is not a URL")
-            .caused_by(error)
-    })
-}
-
-/// The first page of `stream`, or of a partition of it, for the part of time that `rule` can filter by.
-pub(super) fn first_url(
-    account: &Account,
-    stream: &StreamSpec,
-    partition: Option<&Partition>,
-    rule: Option<&Incremental>,
-    window: &Window,
-) -> Result<Url> {
-    let whole = Partition::default();
-    let partition = partition.unwrap_or(&whole);
-    let mut query = BTreeMap::new();
-    for (name, template) in &stream.query {
-        query.insert(name.clone(), partition.fill(template)?);
-    }
-    query.extend(stream.page_size.as_ref().map(|size| (size.param.clone(), size.max.to_string())));
-    if let Some(rule) = rule {
-        query.extend(window_parameters(rule, window)?);
-    }
-    let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(account.url(&partition.path(&stream.path)?, pairs))
-}
-
-/// The query parameters that select a period.
-fn window_parameters(rule: &Incremental, window: &Window) -> Result<BTreeMap<String, String>> {
-    let fill = |template: &Template, bound: Option<Timestamp>| {
-        let Some(bound) = bound.map(rfc3339_millis) else { return Ok(None) };
-        template.fill(|_| Some(&bound)).map(Some).map_err(|name| {
-            Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
-        })
-    };
-    let (since, until) = (fill(&rule.since, window.since)?, fill(&rule.until, window.until)?);
-    let mut parameters = BTreeMap::new();
-    if let Some(param) = &rule.until_param {
-        parameters.extend(since.map(|since| (rule.param.clone(), since)));
-        parameters.extend(until.map(|until| (param.clone(), until)));
-    } else {
-        let bounds: Vec<_> = [since, until].into_iter().flatten().collect();
-        if !bounds.is_empty() {
-            parameters.insert(rule.param.clone(), bounds.join(&rule.join));
-        }
-    }
-    Ok(parameters)
-}
-
 impl Fetcher {
     async fn run(mut self, mut request: PageRequest, steps: mpsc::Sender<Result<Step>>) {
         loop {
@@ -119,7 +61,7 @@ impl Fetcher {
                 return;
             }
             match next {
-                Some(next) => request.url = next,
+                Some(next) => request.address = next,
                 None => return,
             }
         }
@@ -134,23 +76,32 @@ impl Fetcher {
         } else {
             self.progress.count_page(page.bytes, records);
         }
-        let next = self.next_of(&request.url, &page)?;
-        let (page, next, end) = match next {
-            Some(next) => (page, Some(next), None),
-            None if self.polling => {
+        if let Some(counting) = self.counting.clone() {
+            return self.counted_step(&counting, request, page).await;
+        }
+        let (page, next, end) = match self.next_of(request, &page)? {
+            Next::Page(next) => {
+                let ended = self.ends_at_short_page() && self.is_short(&page, request);
+                if ended { (page, None, Some(EndKind::ShortPage.into())) } else { (page, Some(next), None) }
+            }
+            Next::End(end) => (page, None, Some(end.into())),
+            Next::Missing(_) => self.missing_next(request).await?,
+            Next::Unnamed if self.polling => {
                 let (page, next) = self.once_more_if_full(request, page).await?;
                 let end = next.is_none().then(|| EndKind::NoNext.into());
                 (page, next, end)
             }
-            None => self.end_of_list(request, page).await?,
+            Next::Unnamed => self.end_of_list(request, page).await?,
         };
         let mut end = end;
         if let Some(next) = &next {
-            self.proof.lock().await.set(PaginatorProof::Seen);
-            let leads_to_itself = *next == request.url;
+            if self.next_is_given() {
+                self.proof.lock().await.set(PaginatorProof::Seen);
+            }
+            let leads_to_itself = next.key() == request.address.key();
             if self.polling && (page.record_count() == 0 || leads_to_itself) {
                 end = Some(EndKind::CaughtUp.into());
-            } else if !self.guard.step(request.url.as_str(), next.as_str()) {
+            } else if !self.guard.step(&request.address.key(), &next.key()) {
                 return Err(cycle(next));
             }
         }
@@ -161,13 +112,13 @@ impl Fetcher {
     }
 }
 
-fn cycle(next: &Url) -> Error {
+fn cycle(next: &PageAddress) -> Error {
     Error::new(
         ErrorKind::Cycle,
         "follow next link",
         "the list runs in a circle: a page leads back to one before it",
     )
-    .with("url", Redactor::shared().url(next))
+    .with("url", Redactor::shared().url(&next.url))
     .hint(
         "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
          or that of something between: its links lead back",

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::learning::SharedProof;
-use crate::api::client::{Client, PageRequest, header_map};
-use crate::catalog::{Pointer, StreamSpec};
+use crate::api::client::Client;
+use crate::api::page_request::PageRequest;
+use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
 use crate::error::Result;
-use crate::page::{LoopGuard, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page};
+use crate::page::{
+    Counting, LoopGuard, Next, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page,
+};
 use crate::progress::Progress;
 
 /// Where pages begin, and how they are read.
@@ -16,7 +17,7 @@ pub(super) struct First<'f> {
     pub(super) stream: &'f StreamSpec,
     /// Members that are found in each record.
     pub(super) watched: &'f [Pointer],
-    pub(super) url: Url,
+    pub(super) request: PageRequest,
     /// It is the first page of its list.
     pub(super) at_start: bool,
     pub(super) guard: &'f LoopGuard,
@@ -31,11 +32,16 @@ pub(super) struct First<'f> {
 
 impl<'f> First<'f> {
     /// The first page of a list of `stream`.
-    pub(super) fn of(stream: &'f StreamSpec, url: Url, guard: &'f LoopGuard, proof: SharedProof) -> Self {
+    pub(super) fn of(
+        stream: &'f StreamSpec,
+        request: PageRequest,
+        guard: &'f LoopGuard,
+        proof: SharedProof,
+    ) -> Self {
         Self {
             stream,
             watched: stream.times(),
-            url,
+            request,
             at_start: true,
             guard,
             limits: PageLimits::default(),
@@ -52,6 +58,10 @@ pub(super) struct Fetcher {
     pub(super) progress: Arc<Progress>,
     pub(super) stream: StreamSpec,
     paginator: Box<dyn Paginator>,
+    /// How its requests count, if they do.
+    pub(super) counting: Option<Counting>,
+    /// Members of records that are for those who take them in; the paginator's stand behind them.
+    watched: usize,
     watch: Arc<Watch>,
     limits: PageLimits,
     pub(super) guard: LoopGuard,
@@ -68,22 +78,19 @@ impl Fetcher {
         client: &Arc<Client>,
         progress: &Arc<Progress>,
         first: First<'_>,
-    ) -> Result<(Self, PageRequest)> {
-        let First { stream, watched, url, at_start, guard, limits, proof, polling, of_parents } = first;
-        let request = PageRequest {
-            url,
-            headers: header_map(&stream.headers)?,
-            page_size: stream.page_size.clone(),
-            empty_statuses: stream.empty.statuses.clone(),
-        };
+    ) -> (Self, PageRequest) {
+        let First { stream, watched, request, at_start, guard, limits, proof, polling, of_parents } = first;
         let paginator = paginator(&stream.paginator);
-        let watch = Watch::new(stream.records.clone(), watched, &paginator.page_fields());
+        let in_records = [watched, &paginator.record_fields()].concat();
+        let watch = Watch::new(stream.records.clone(), &in_records, &paginator.page_fields());
         let watch = watch.with_empty(stream.empty.clone());
         let fetcher = Self {
             client: Arc::clone(client),
             progress: Arc::clone(progress),
             stream: stream.clone(),
             paginator,
+            counting: Counting::of(&stream.paginator),
+            watched: watched.len(),
             watch: Arc::new(watch),
             limits,
             guard: guard.clone(),
@@ -91,9 +98,9 @@ impl Fetcher {
             proof,
             polling,
             of_parents,
-            page_size: stream.page_size.as_ref().map(|size| size.max as usize),
+            page_size: stream.page_size.as_ref().map(|size| size.requested() as usize),
         };
-        Ok((fetcher, request))
+        (fetcher, request)
     }
 
     pub(super) async fn fetch(&self, request: &mut PageRequest) -> Result<Page> {
@@ -108,11 +115,39 @@ impl Fetcher {
 
     /// Where a page leads. A page whose link can't be followed is not taken in: the next start requests it, and its link,
     /// again.
-    pub(super) fn next_of(&self, url: &Url, page: &Page) -> Result<Option<Url>> {
-        let facts =
-            PageFacts { url, headers: &page.headers, fields: &page.fields, records: page.record_count() };
+    pub(super) fn next_of(&self, request: &PageRequest, page: &Page) -> Result<Next> {
+        let count = self.paginator.record_fields().len();
+        let facts = PageFacts {
+            request,
+            headers: &page.headers,
+            fields: &page.fields,
+            last: &page.fields_of_last_record(self.watched..self.watched + count)?,
+            records: page.record_count(),
+        };
         let next = self.paginator.next(&facts)?;
-        next.as_ref().map_or(Ok(()), |next| self.client.check_next(next))?;
+        if let Next::Page(next) = &next {
+            self.client.check_next(next)?;
+        }
         Ok(next)
+    }
+
+    /// Whether the API says where the next page is, rather than that we count on.
+    pub(super) fn next_is_given(&self) -> bool {
+        !matches!(self.stream.paginator, PaginatorSpec::LastRecord(_))
+    }
+
+    pub(super) fn ends_at_short_page(&self) -> bool {
+        let declared = self.stream.end.as_ref().is_some_and(|end| end.short_page);
+        declared && (self.counting.is_some() || !self.next_is_given())
+    }
+
+    /// How many records a page was requested with.
+    pub(super) fn requested(&self, request: &PageRequest) -> Option<usize> {
+        request.requested_size().or(self.page_size)
+    }
+
+    /// Whether a page has fewer records than were requested.
+    pub(super) fn is_short(&self, page: &Page, request: &PageRequest) -> bool {
+        self.requested(request).is_some_and(|requested| page.record_count() < requested)
     }
 }

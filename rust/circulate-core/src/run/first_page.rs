@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::attempt::is_unavailable;
-use super::fetch::{Step, first_url};
+use super::fetch::Step;
 use super::fetcher::{Fetcher, First};
 use super::learning::SharedProof;
+use super::request::first_request;
 use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::catalog::{Definition, Lists, Parent, Pointer, StreamSpec};
@@ -69,13 +70,13 @@ async fn step(
     partition: Option<&Partition>,
     watched: &[Pointer],
 ) -> Result<Step> {
-    let url = first_url(account, stream, partition, None, &Window::default())?;
+    let request = first_request(account, stream, partition, None, &Window::default())?;
     let guard = LoopGuard::default();
     let first = First {
         watched,
         polling: stream.polling().is_some(),
-        ..First::of(stream, url, &guard, SharedProof::default())
+        ..First::of(stream, request, &guard, SharedProof::default())
     };
-    let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
+    let (mut fetcher, mut request) = Fetcher::new(client, progress, first);
     fetcher.step(&mut request).await
 }

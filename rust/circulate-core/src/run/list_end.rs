@@ -4,11 +4,12 @@
 use url::Url;
 
 use super::fetcher::Fetcher;
-use crate::api::client::PageRequest;
-use crate::catalog::{PaginatorSpec, StreamSpec};
+use crate::api::page_address::PageAddress;
+use crate::api::page_request::PageRequest;
+use crate::catalog::PaginatorSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
-    EndKind, EnvelopeMember, Evidence, LastPage, ListEnd, Page, declared_total, goes_on, misplaced_link,
+    EndKind, EnvelopeMember, Evidence, LastPage, ListEnd, Next, Page, declared_total, goes_on, misplaced_link,
 };
 use crate::redact::Redactor;
 use crate::state::PaginatorProof;
@@ -17,7 +18,7 @@ use crate::state::PaginatorProof;
 const FILTERS: [&str; 5] = ["filter", "search", "query", "where", "q"];
 
 /// A page, where it leads, and how its list ends if it leads nowhere.
-type Judged = (Page, Option<Url>, Option<ListEnd>);
+pub(super) type Judged = (Page, Option<PageAddress>, Option<ListEnd>);
 
 impl Fetcher {
     /// Judges a page without a next one. A full one is requested once more, since a gateway may have dropped a header; the
@@ -44,7 +45,7 @@ impl Fetcher {
             repeated = self.is_full(&page, request);
         }
         let envelope = page.envelope()?.unwrap_or_default();
-        if let PaginatorSpec::BodyLink(pointer) = &self.stream.paginator {
+        for pointer in self.stream.paginator.next_members() {
             misplaced_link(pointer, &envelope)?;
         }
         let records = page.record_count();
@@ -59,7 +60,7 @@ impl Fetcher {
         }
         let evidence = self.evidence(request, &page, &envelope);
         let end = if let Some(evidence) = evidence {
-            ListEnd { end: plain, contradicted: Some(shown(request, &evidence, records)) }
+            ListEnd::contradicted(plain, shown(request, &evidence, records))
         } else if records == 0 {
             EndKind::EmptyPage.into()
         } else if certain {
@@ -68,7 +69,7 @@ impl Fetcher {
             let full = format!(
                 "it is full with {records} records, as many as requested, and `paginator: none` follows no next page"
             );
-            ListEnd { end: plain, contradicted: Some(full) }
+            ListEnd::contradicted(plain, full)
         } else if records == 1 || self.is_less_than_any_page(records) {
             plain.into()
         } else {
@@ -77,7 +78,7 @@ impl Fetcher {
         if end.end == EndKind::Confirmed && !none && !repeated {
             // The smaller page has a next one. The page itself may have lost its own, whatever its size.
             page = self.fetch(request).await?;
-            if let Some(next) = self.next_of(&request.url, &page)? {
+            if let Next::Page(next) = self.next_of(request, &page)? {
                 return Ok((page, Some(next), None));
             }
         }
@@ -88,7 +89,7 @@ impl Fetcher {
     /// error is none: a cursor may have expired.
     async fn declared_empty_in_the_middle(&self, request: &mut PageRequest) -> Result<Judged> {
         let page = self.fetch(request).await?;
-        let next = self.next_of(&request.url, &page)?;
+        let next = self.next_page_of(request, &page)?;
         match page.declared_empty {
             Some(status) if status >= 400 => Err(Error::new(
                 ErrorKind::Data,
@@ -106,10 +107,30 @@ impl Fetcher {
         }
     }
 
+    /// A page that says that the list goes on, and not where, once more: a gateway may have dropped a header. If it says so
+    /// again, its list is not complete.
+    pub(super) async fn missing_next(&self, request: &mut PageRequest) -> Result<Judged> {
+        let page = self.fetch(request).await?;
+        Ok(match self.next_of(request, &page)? {
+            Next::Page(next) => (page, Some(next), None),
+            Next::End(end) => (page, None, Some(end.into())),
+            Next::Unnamed => (page, None, Some(EndKind::NoNext.into())),
+            Next::Missing(why) => (page, None, Some(ListEnd::contradicted(EndKind::NoNext, why))),
+        })
+    }
+
+    /// The page that a page names, if it names one.
+    fn next_page_of(&self, request: &PageRequest, page: &Page) -> Result<Option<PageAddress>> {
+        Ok(match self.next_of(request, page)? {
+            Next::Page(next) => Some(next),
+            Next::End(_) | Next::Unnamed | Next::Missing(_) => None,
+        })
+    }
+
     /// Whether a page has as many records as were requested.
-    fn is_full(&self, page: &Page, request: &PageRequest) -> bool {
-        let (records, requested) = (page.record_count(), request.requested_size().or(self.page_size));
-        records > 0 && requested == Some(records)
+    pub(super) fn is_full(&self, page: &Page, request: &PageRequest) -> bool {
+        let records = page.record_count();
+        records > 0 && self.requested(request) == Some(records)
     }
 
     /// A full page without a next one, once more: it may have lost its link. Returns where it leads then.
@@ -117,12 +138,12 @@ impl Fetcher {
         &self,
         request: &mut PageRequest,
         page: Page,
-    ) -> Result<(Page, Option<Url>)> {
+    ) -> Result<(Page, Option<PageAddress>)> {
         if !self.is_full(&page, request) {
             return Ok((page, None));
         }
         let page = self.fetch(request).await?;
-        let next = self.next_of(&request.url, &page)?;
+        let next = self.next_page_of(request, &page)?;
         Ok((page, next))
     }
 
@@ -149,12 +170,12 @@ impl Fetcher {
     ) -> LastPage<'p> {
         LastPage {
             stream: &self.stream,
-            url: &request.url,
+            url: &request.address.url,
             headers: &page.headers,
             envelope,
             records: page.record_count(),
             requested: request.requested_size(),
-            filtered: sends_filter(&self.stream, &request.url),
+            filtered: request.filtered || sends_filter(&request.address.url),
         }
     }
 
@@ -186,7 +207,7 @@ impl Fetcher {
             }
             Err(error) => return Err(error),
         };
-        let follows = self.next_of(&smaller.url, &page)?.is_some();
+        let follows = self.next_page_of(&smaller, &page)?.is_some();
         let hints = if follows {
             None
         } else {
@@ -209,14 +230,15 @@ impl Fetcher {
         let contradicted = format!(
             "it has {records} records, and requested with {fewer} it has {fewer} and still no next page{hint}"
         );
-        Ok(ListEnd { end: plain, contradicted: Some(contradicted) })
+        Ok(ListEnd::contradicted(plain, contradicted))
     }
 }
 
 /// What evidence says, for people: addresses without what may be private in them.
 fn shown(request: &PageRequest, evidence: &Evidence, records: usize) -> String {
     let redactor = Redactor::shared();
-    let address = evidence.value.contains('/').then(|| request.url.join(&evidence.value).ok()).flatten();
+    let address =
+        evidence.value.contains('/').then(|| request.address.url.join(&evidence.value).ok()).flatten();
     let value = address.map_or_else(|| redactor.shown(&evidence.value, SHOWN), |url| redactor.url(&url));
     let way_out = match &evidence.paginator {
         Some(paginator) => {
@@ -232,12 +254,9 @@ fn shown(request: &PageRequest, evidence: &Evidence, records: usize) -> String {
 const SHOWN: usize = 100;
 
 /// Whether a request leaves records out that a total may count.
-fn sends_filter(stream: &StreamSpec, url: &Url) -> bool {
-    let bounds =
-        stream.incremental().into_iter().flat_map(|rule| [Some(&rule.param), rule.until_param.as_ref()]);
-    let bounds: Vec<_> = bounds.flatten().map(String::as_str).collect();
+fn sends_filter(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| {
         let words = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
-        bounds.contains(&&*name) || words.into_iter().any(|word| FILTERS.contains(&word.as_str()))
+        words.into_iter().any(|word| FILTERS.contains(&word.as_str()))
     })
 }

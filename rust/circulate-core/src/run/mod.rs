@@ -20,6 +20,7 @@ mod attempt;
 mod bound;
 pub mod check;
 mod checkpoint;
+mod counted;
 mod extract;
 mod fetch;
 mod fetcher;
@@ -35,6 +36,7 @@ mod publish;
 mod pull;
 mod renewal;
 mod report;
+mod request;
 mod source;
 mod tables;
 mod warnings;
@@ -240,6 +242,10 @@ mod tables_tests;
 #[cfg(test)]
 #[path = "tests/ends.rs"]
 mod ends_tests;
+
+#[cfg(test)]
+#[path = "tests/paging.rs"]
+mod paging_tests;
 
 #[cfg(test)]
 #[path = "tests/corruption.rs"]

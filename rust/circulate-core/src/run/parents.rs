@@ -5,12 +5,14 @@
 //! memory, nor are their digests, which show one that is listed twice.
 
 use jiff::Timestamp;
-use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART};
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::request::first_request;
 use super::source::PageSource;
+use crate::api::page_address::PageAddress;
+use crate::api::page_request::PageRequest;
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::error::{Error, Result};
 use crate::extract::cursor::Window;
@@ -39,16 +41,16 @@ impl<'p> ParentList<'p> {
         known: KnownParents,
     ) -> Result<Self> {
         let (pull, position) = (attempt.pull, &attempt.position);
-        let url = match &position.next_url {
-            Some(url) => stored_url(url)?,
-            None => attempt.first_url_of_parents(&parent.list, rule.incremental.as_ref())?,
-        };
+        let mut request = attempt.first_request_of_parents(&parent.list, rule.incremental.as_ref())?;
+        if let Some(stored) = &position.next_url {
+            request = request.at(PageAddress::from_stored(stored)?);
+        }
         let first = First {
             watched: &watched(rule),
             at_start: position.next_url.is_none(),
             limits: pull.options.pages,
             of_parents: true,
-            ..First::of(&parent.list, url, &position.guard, attempt.learning.parents())
+            ..First::of(&parent.list, request, &position.guard, attempt.learning.parents())
         };
         Ok(Self { parent, rule, known, pages: Pages::start(pull, &attempt.client, first)? })
     }
@@ -112,13 +114,17 @@ impl Attempt<'_> {
     }
 
     /// Parents whose children may have changed; or all of them, as a full refresh would request them.
-    fn first_url_of_parents(&self, parents: &StreamSpec, rule: Option<&Incremental>) -> Result<Url> {
+    fn first_request_of_parents(
+        &self,
+        parents: &StreamSpec,
+        rule: Option<&Incremental>,
+    ) -> Result<PageRequest> {
         if rule.is_some() {
-            return first_url(&self.pull.account, parents, None, rule, &self.held.run.window);
+            return first_request(&self.pull.account, parents, None, rule, &self.held.run.window);
         }
         let rule = parents.incremental();
         let all = Window { since: rule.and_then(|rule| rule.full_since), until: None };
-        first_url(&self.pull.account, parents, None, rule, &all)
+        first_request(&self.pull.account, parents, None, rule, &all)
     }
 
     /// The run whose records are the parents to request, if there is one that holds them all.
@@ -203,7 +209,7 @@ impl Attempt<'_> {
             let name = format!("{}.{}", self.pull.definition.source.source, parent.endpoint);
             self.position.ends.add(&name, self.position.totals.pages, end);
         }
-        self.position.next_url = step.next.map(String::from);
+        self.position.next_url = step.next.map(|next| next.stored());
         Ok(())
     }
 

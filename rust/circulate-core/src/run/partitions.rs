@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd, is_unavailable};
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::request::first_request;
 use super::source::PageSource;
+use crate::api::page_address::PageAddress;
 use crate::catalog::Partitions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Window, greatest_time};
@@ -127,16 +128,16 @@ impl Attempt<'_> {
         let stream = self.pull.stream();
         let rule = stream.incremental();
         let window = open.partition.window().unwrap_or_default().widened(WINDOW_MARGIN);
-        let url: Url = match &open.next_url {
-            Some(url) => stored_url(url)?,
-            None => first_url(&self.pull.account, stream, Some(&open.partition), rule, &window)?,
-        };
+        let mut request = first_request(&self.pull.account, stream, Some(&open.partition), rule, &window)?;
+        if let Some(stored) = &open.next_url {
+            request = request.at(PageAddress::from_stored(stored)?);
+        }
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
         let first = First {
             at_start: open.next_url.is_none(),
             limits,
-            ..First::of(stream, url, &open.guard, self.learning.own())
+            ..First::of(stream, request, &open.guard, self.learning.own())
         };
         Pages::start(self.pull, &self.client, first)
     }
@@ -153,7 +154,7 @@ impl Attempt<'_> {
         if let Some(open) = self.plan().open.iter_mut().find(|open| open.partition == *partition) {
             open.records += taken;
             open.pages += 1;
-            open.next_url = step.next.map(String::from);
+            open.next_url = step.next.map(|next| next.stored());
             open.guard = step.guard;
             page = open.pages;
         }

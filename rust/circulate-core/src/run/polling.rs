@@ -8,14 +8,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use url::Url;
 
 use super::attempt::{Attempt, AttemptEnd};
 use super::bound::CLOCK_TOLERANCE;
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::request::first_request;
 use super::source::PageSource;
 use crate::api::http::server_date;
+use crate::api::page_address::PageAddress;
+use crate::api::page_request::PageRequest;
 use crate::catalog::Polling;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
@@ -59,7 +61,11 @@ impl<'p> PolledList<'p> {
 
     async fn request(&self, attempt: &Attempt<'_>) -> Result<Pages> {
         match &self.kept {
-            Some(url) => attempt.polled_pages(stored_url(url)?),
+            Some(kept) => {
+                let pull = attempt.pull;
+                let request = first_request(&pull.account, pull.stream(), None, None, &Window::default())?;
+                attempt.polled_pages(request.at(PageAddress::from_stored(kept)?))
+            }
             None => attempt.pages_by_time(self.polling).await,
         }
     }
@@ -175,13 +181,13 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn polled_pages(&self, url: Url) -> Result<Pages> {
+    fn polled_pages(&self, request: PageRequest) -> Result<Pages> {
         let stream = self.pull.stream();
         let first = First {
             at_start: false,
             limits: self.pull.options.pages,
             polling: true,
-            ..First::of(stream, url, &self.position.guard, self.learning.own())
+            ..First::of(stream, request, &self.position.guard, self.learning.own())
         };
         Pages::start(self.pull, &self.client, first)
     }
@@ -195,7 +201,7 @@ impl Attempt<'_> {
             None => earlier(self.server_time().await?, polling.history.get()),
         };
         let window = Window { since: Some(since), until: None };
-        self.polled_pages(first_url(&self.pull.account, stream, None, stream.incremental(), &window)?)
+        self.polled_pages(first_request(&self.pull.account, stream, None, stream.incremental(), &window)?)
     }
 
     /// Leaves out what earlier runs delivered of the time that is requested again.

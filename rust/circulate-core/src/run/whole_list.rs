@@ -1,9 +1,11 @@
 //! Streams that are one list.
 
 use super::attempt::{Attempt, AttemptEnd};
-use super::fetch::{Pages, Step, first_url, stored_url};
+use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::request::first_request;
 use super::source::PageSource;
+use crate::api::page_address::PageAddress;
 use crate::error::{Error, Result};
 use crate::extract::cursor::{Digest, Overlap};
 use crate::lake::manifest::{self, DedupSet};
@@ -22,14 +24,14 @@ impl WholeList {
         let (pull, position) = (attempt.pull, &attempt.position);
         let stream = pull.stream();
         let window = &attempt.held.run.window;
-        let url = match &position.next_url {
-            Some(url) => stored_url(url)?,
-            None => first_url(&pull.account, stream, None, stream.incremental(), window)?,
-        };
+        let mut request = first_request(&pull.account, stream, None, stream.incremental(), window)?;
+        if let Some(stored) = &position.next_url {
+            request = request.at(PageAddress::from_stored(stored)?);
+        }
         let first = First {
             at_start: position.next_url.is_none(),
             limits: pull.options.pages,
-            ..First::of(stream, url, &position.guard, attempt.learning.own())
+            ..First::of(stream, request, &position.guard, attempt.learning.own())
         };
         let pages = Pages::start(pull, &attempt.client, first)?;
         attempt.expect_records(attempt.records_of_last_whole_run().await);

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::attempt::Attempt;
-use super::fetch::first_url;
-use crate::api::client::PageRequest;
+use super::request::first_request;
 use crate::api::http::server_date;
 use crate::catalog::Polling;
 use crate::clock::{earlier, later};
@@ -46,10 +45,9 @@ impl Attempt<'_> {
     pub(super) async fn server_time(&self) -> Result<Timestamp> {
         let mut small = self.pull.stream().clone();
         if let Some(size) = &mut small.page_size {
-            size.max = size.min;
+            size.ask = Some(size.min);
         }
-        let url = first_url(&self.pull.account, &small, None, None, &Window::default())?;
-        let mut request = PageRequest::new(url);
+        let mut request = first_request(&self.pull.account, &small, None, None, &Window::default())?;
         let date = self
             .client
             .fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) })

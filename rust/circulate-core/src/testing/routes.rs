@@ -42,13 +42,18 @@ impl Routes {
 
 /// A transport that makes its responses, as a server does.
 pub struct Server {
-    respond: Box<dyn Fn(&Url) -> ScriptedResponse + Send + Sync>,
+    respond: Box<dyn Fn(&Request) -> ScriptedResponse + Send + Sync>,
     urls: Mutex<Vec<String>>,
 }
 
 impl Server {
     /// Responds to each request with what `respond` makes of its URL.
     pub fn new(respond: impl Fn(&Url) -> ScriptedResponse + Send + Sync + 'static) -> Arc<Self> {
+        Self::of_requests(move |request| respond(&request.url))
+    }
+
+    /// Responds to each request with what `respond` makes of it.
+    pub fn of_requests(respond: impl Fn(&Request) -> ScriptedResponse + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { respond: Box::new(respond), urls: Mutex::default() })
     }
 
@@ -67,7 +72,7 @@ impl std::fmt::Debug for Server {
 impl Transport for Server {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
         self.urls.lock().unwrap().push(request.url[url::Position::BeforePath..].to_owned());
-        Box::pin((self.respond)(&request.url).arrive())
+        Box::pin((self.respond)(&request).arrive())
     }
 }
 

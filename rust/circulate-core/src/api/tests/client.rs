@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::api::auth::sign_in;
+use crate::api::http::Request;
 use crate::api::http::{Jitter, RetryPolicy};
 use crate::error::Status;
 use crate::secrets::StoredSecret;
@@ -254,10 +255,10 @@ fn a_page_size_is_found_however_its_name_is_written() {
         [("a=1&page%5Bsize%5D=100", "page[size]"), ("page[size]=100", "page[size]"), ("%24top=100", "$top")]
     {
         let mut request = PageRequest::new(format!("https://acme.okta.com/x?{query}").parse().unwrap());
-        request.page_size = Some(crate::catalog::PageSize { param: name.to_owned(), max: 100, min: 1 });
+        request.page_size = Some(crate::catalog::PageSize::in_query(name, 100));
         assert_eq!(request.requested_size(), Some(100), "{query}");
         assert!(request.set_size(99));
-        assert_eq!(request.url.query().unwrap(), query.replace("100", "99"));
+        assert_eq!(request.address.url.query().unwrap(), query.replace("100", "99"));
     }
 }
 
@@ -289,7 +290,7 @@ async fn a_second_500_halves_the_page_and_leaves_the_rest_of_the_url_as_it_is() 
     let mut sent = request(&url(200));
     client(&script).fetch(&mut sent, body).await.unwrap();
     assert_eq!(script.urls(), [200, 200, 100, 50, 25].map(url));
-    assert_eq!(sent.url.as_str(), url(25), "the caller sees what was asked for");
+    assert_eq!(sent.address.url.as_str(), url(25), "the caller sees what was asked for");
 }
 
 #[tokio::test(start_paused = true)]

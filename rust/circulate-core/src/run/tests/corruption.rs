@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
-use crate::catalog::{Definition, PageSize, PaginatorSpec, Pointer};
+use crate::catalog::{Definition, NextUrl, PageSize, PaginatorSpec, Pointer, Signal};
 use crate::testing::{CANARY, Lake, ScriptedResponse, Server, okta};
 
 /// The record limit of a page.
@@ -54,9 +54,12 @@ impl Api {
         let list = &mut definition.endpoint.list;
         let pointer = |text: &str| Pointer::try_from(text.to_owned()).unwrap();
         if self.in_body {
-            (list.paginator, list.records) = (PaginatorSpec::BodyLink(pointer("/next")), pointer("/items"));
+            (list.paginator, list.records) = (
+                PaginatorSpec::NextUrl(NextUrl { from: Signal::Body(pointer("/next")), keep: Vec::new() }),
+                pointer("/items"),
+            );
         }
-        list.page_size = Some(PageSize { param: "limit".to_owned(), max: limit, min: 1 });
+        list.page_size = Some(PageSize::in_query("limit", limit));
         definition
     }
 }

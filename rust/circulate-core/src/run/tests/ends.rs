@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
-use crate::catalog::{Definition, EndRules, PageSize, PaginatorSpec, Pointer, Single, Span, Total};
+use crate::catalog::{
+    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, Signal, Single, Span,
+    Total,
+};
 use crate::clock::later;
 use crate::error::ErrorKind;
 use crate::page::EndKind;
@@ -82,7 +85,7 @@ fn listed(paginator: PaginatorSpec, size: Option<u32>, in_object: bool) -> Defin
     let mut definition = okta("users");
     let list = &mut definition.endpoint.list;
     list.paginator = paginator;
-    list.page_size = size.map(|max| PageSize { param: "limit".to_owned(), max, min: 1 });
+    list.page_size = size.map(|max| PageSize::in_query("limit", max));
     list.records = if in_object { pointer("/items") } else { Pointer::default() };
     list.query.clear();
     // Without a filter totals count, too.
@@ -120,19 +123,27 @@ fn contradicted(report: &Report) -> &str {
     &report.gaps[0]
 }
 
-fn body_link() -> PaginatorSpec {
-    PaginatorSpec::BodyLink(pointer("/next"))
+fn by_link() -> PaginatorSpec {
+    PaginatorSpec::LinkHeader(LinkRel::default())
+}
+
+fn next_url(pointer: Pointer) -> PaginatorSpec {
+    PaginatorSpec::NextUrl(NextUrl { from: Signal::Body(pointer), keep: Vec::new() })
+}
+
+fn body_by_link() -> PaginatorSpec {
+    next_url(pointer("/next"))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_of_several_pages_ends_where_no_next_page_is_named() {
     for (api, definition) in [
-        (Api { items: 537, ..API }, listed(PaginatorSpec::LinkHeader, Some(100), false)),
+        (Api { items: 537, ..API }, listed(by_link(), Some(100), false)),
         (
             Api { items: 537, next: Next::Body, envelope: Some(json!({"total": 9999})), ..API },
-            listed(body_link(), Some(100), true),
+            listed(body_by_link(), Some(100), true),
         ),
-        (Api { items: 537, cap: 20, ..API }, listed(PaginatorSpec::LinkHeader, Some(100), false)),
+        (Api { items: 537, cap: 20, ..API }, listed(by_link(), Some(100), false)),
     ] {
         let report = pull_once(&definition, api).await;
         assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
@@ -146,9 +157,9 @@ async fn one_page_is_not_taken_for_a_list_whose_total_is_larger() {
     for definition in [
         listed(PaginatorSpec::None, None, true),
         listed(PaginatorSpec::None, Some(100), true),
-        listed(PaginatorSpec::LinkHeader, Some(100), true),
-        listed(PaginatorSpec::LinkHeader, None, true),
-        listed(PaginatorSpec::BodyLink(pointer("/nxt")), None, true),
+        listed(by_link(), Some(100), true),
+        listed(by_link(), None, true),
+        listed(next_url(pointer("/nxt")), None, true),
     ] {
         let report = pull_once(&definition, api.clone()).await;
         assert!(
@@ -239,8 +250,8 @@ async fn what_looks_like_a_next_page_contradicts_the_end_of_a_list() {
         let api = Api { items: 20, next: Next::Nowhere, envelope: Some(envelope.clone()), ..API };
         for definition in [
             listed(PaginatorSpec::None, None, true),
-            listed(PaginatorSpec::BodyLink(pointer("/wrong")), Some(100), true),
-            listed(PaginatorSpec::LinkHeader, Some(100), true),
+            listed(next_url(pointer("/wrong")), Some(100), true),
+            listed(by_link(), Some(100), true),
         ] {
             let report = pull_once(&definition, api.clone()).await;
             let why = contradicted(&report);
@@ -348,7 +359,7 @@ async fn what_a_definition_says_to_ignore_contradicts_nothing() {
     let mut definition = listed(PaginatorSpec::None, None, true);
     contradicted(&pull_once(&definition, api.clone()).await);
     definition.endpoint.list.end =
-        Some(EndRules { ignore: vec![pointer("/paging/cursors"), pointer("/next_run")] });
+        Some(EndRules { ignore: vec![pointer("/paging/cursors"), pointer("/next_run")], short_page: false });
     assert_eq!(pull_once(&definition, api).await.status, Verdict::Complete);
 }
 
@@ -364,7 +375,7 @@ async fn a_header_can_be_ignored_by_its_name() {
         let server =
             Server::new(move |_| ScriptedResponse::new(200, r#"[{"id":1},{"id":2}]"#).header(header, value));
         let mut definition = listed(PaginatorSpec::None, None, false);
-        definition.endpoint.list.end = Some(EndRules { ignore: vec![pointer(ignored)] });
+        definition.endpoint.list.end = Some(EndRules { ignore: vec![pointer(ignored)], short_page: false });
         let report = pulled(&Lake::default(), &definition, &server).await;
         assert_eq!(report.status, status, "{header}: {:?}", report.gaps);
     }
@@ -372,7 +383,7 @@ async fn a_header_can_be_ignored_by_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_page_without_a_next_one_is_proved_by_a_smaller_page_once() {
-    let (lake, definition) = (Lake::default(), listed(PaginatorSpec::LinkHeader, Some(100), false));
+    let (lake, definition) = (Lake::default(), listed(by_link(), Some(100), false));
     let server = Api { items: 30, ..API }.server();
     let report = pulled(&lake, &definition, &server).await;
     assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Confirmed));
@@ -380,7 +391,7 @@ async fn a_first_page_without_a_next_one_is_proved_by_a_smaller_page_once() {
     assert_eq!(server.requested(), [page, smaller, page], "which may have lost its link");
     let report = pulled(&lake, &definition, &server).await;
     assert_eq!((ended(&report), server.requested().len()), (EndKind::NoNext, 1), "once for the stream");
-    let other = listed(PaginatorSpec::LinkHeader, Some(50), false);
+    let other = listed(by_link(), Some(50), false);
     let mut pull = lake.pull_of(other, Arc::clone(&server) as _);
     pull.options.mode = Mode::Full;
     assert_eq!(ended(&pull.run().await.report), EndKind::Confirmed, "and again for another definition");
@@ -389,8 +400,8 @@ async fn a_first_page_without_a_next_one_is_proved_by_a_smaller_page_once() {
 #[tokio::test(start_paused = true)]
 async fn a_paginator_that_follows_nothing_is_found_out_by_a_smaller_page() {
     let api = Api { items: 30, next: Next::Nowhere, ..API };
-    for paginator in [PaginatorSpec::LinkHeader, body_link()] {
-        let in_object = paginator != PaginatorSpec::LinkHeader;
+    for paginator in [by_link(), body_by_link()] {
+        let in_object = paginator != by_link();
         let api = Api { envelope: in_object.then(|| json!({})), ..api.clone() };
         let report = pull_once(&listed(paginator, Some(100), in_object), api).await;
         assert!(contradicted(&report).contains("requested with 29 it has 29"), "{:?}", report.gaps);
@@ -399,7 +410,7 @@ async fn a_paginator_that_follows_nothing_is_found_out_by_a_smaller_page() {
 
 #[tokio::test(start_paused = true)]
 async fn an_api_that_ignores_the_page_size_is_assumed_to_have_sent_all_of_it() {
-    let (lake, definition) = (Lake::default(), listed(PaginatorSpec::LinkHeader, Some(100), false));
+    let (lake, definition) = (Lake::default(), listed(by_link(), Some(100), false));
     let server = Api { items: 30, goes_by_limit: false, ..API }.server();
     for requests in [2, 1] {
         let report = pulled(&lake, &definition, &server).await;
@@ -412,14 +423,12 @@ async fn an_api_that_ignores_the_page_size_is_assumed_to_have_sent_all_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_size_cannot_be_made_smaller_is_assumed_to_be_all_of_the_list() {
-    let mut least = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let mut least = listed(by_link(), Some(100), false);
     least.endpoint.list.page_size.as_mut().unwrap().min = 30;
-    let mut refusing = listed(PaginatorSpec::LinkHeader, Some(100), false);
-    refusing.endpoint.list.page_size.as_mut().unwrap().param = "limit".to_owned();
+    let mut refusing = listed(by_link(), Some(100), false);
+    refusing.endpoint.list.page_size.as_mut().unwrap().param = Place::Query("limit".to_owned());
     let api = Api { items: 30, ..API };
-    for definition in
-        [least, listed(PaginatorSpec::LinkHeader, None, false), listed(PaginatorSpec::None, None, false)]
-    {
+    for definition in [least, listed(by_link(), None, false), listed(PaginatorSpec::None, None, false)] {
         let report = pull_once(&definition, api.clone()).await;
         assert_eq!((report.status, ended(&report)), (Verdict::Complete, EndKind::Assumed));
     }
@@ -433,7 +442,7 @@ async fn a_page_whose_size_cannot_be_made_smaller_is_assumed_to_be_all_of_the_li
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_known_to_be_one_page_is_requested_once() {
-    for paginator in [PaginatorSpec::None, PaginatorSpec::LinkHeader] {
+    for paginator in [PaginatorSpec::None, by_link()] {
         let mut definition = listed(paginator, Some(30), false);
         definition.endpoint.list.single = Some(Single::Certain);
         let server = Api { items: 30, next: Next::Nowhere, ..API }.server();
@@ -454,7 +463,7 @@ async fn a_full_page_is_not_the_whole_list_where_no_next_page_is_followed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_of_exactly_one_full_page_is_complete() {
-    let (lake, definition) = (Lake::default(), listed(PaginatorSpec::LinkHeader, Some(100), false));
+    let (lake, definition) = (Lake::default(), listed(by_link(), Some(100), false));
     let server = Api { items: 100, ..API }.server();
     for requests in [3, 2] {
         let report = pulled(&lake, &definition, &server).await;
@@ -470,7 +479,7 @@ async fn a_next_link_that_was_dropped_once_from_a_first_page_of_any_size_is_foun
         let response = api.respond(url);
         if seen.fetch_add(1, Ordering::SeqCst) == 0 { response.without("link") } else { response }
     });
-    let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let definition = listed(by_link(), Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;
     assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
 }
@@ -486,7 +495,7 @@ async fn a_next_link_that_was_dropped_once_is_found_again_where_links_say_no_pag
             _ => response,
         }
     });
-    let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let definition = listed(by_link(), Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;
     assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
 }
@@ -501,7 +510,7 @@ async fn an_error_is_declared_to_be_an_empty_list_on_a_first_page_only() {
             Some(query) if query.contains("start") => ScriptedResponse::new(status, body),
             _ => api.respond(url),
         });
-        let mut definition = listed(PaginatorSpec::LinkHeader, Some(20), false);
+        let mut definition = listed(by_link(), Some(20), false);
         definition.endpoint.list.empty.statuses = [204, 404].into();
         definition.endpoint.list.empty.null = true;
         let outcome = Lake::default().pull_of(definition, Arc::clone(&server) as _).run().await;
@@ -521,7 +530,7 @@ async fn a_next_link_that_was_dropped_once_from_a_full_page_is_found_again() {
             let response = api.respond(url);
             if seen.fetch_add(1, Ordering::SeqCst) == dropped { response.without("link") } else { response }
         });
-        let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+        let definition = listed(by_link(), Some(100), false);
         let report = pulled(&Lake::default(), &definition, &server).await;
         assert_eq!((report.status, report.totals.records), (Verdict::Complete, 537));
     }
@@ -531,8 +540,7 @@ async fn a_next_link_that_was_dropped_once_from_a_full_page_is_found_again() {
 async fn an_empty_list_and_a_list_of_one_record_end_plainly() {
     for (items, end) in [(0, EndKind::EmptyPage), (1, EndKind::NoNext)] {
         let server = Api { items, ..API }.server();
-        let report =
-            pulled(&Lake::default(), &listed(PaginatorSpec::LinkHeader, Some(100), false), &server).await;
+        let report = pulled(&Lake::default(), &listed(by_link(), Some(100), false), &server).await;
         assert_eq!((report.status, ended(&report)), (Verdict::Complete, end));
         assert_eq!(server.requested().len(), 1);
     }
@@ -560,7 +568,7 @@ async fn the_manifest_says_how_the_list_ended() {
 #[tokio::test(start_paused = true)]
 async fn the_cursor_stays_until_the_list_is_read_to_its_end() {
     let lake = Lake::default();
-    let definition = listed(PaginatorSpec::LinkHeader, None, false);
+    let definition = listed(by_link(), None, false);
     let complete = pulled(&lake, &definition, &Api { items: 30, ..API }.server()).await;
     let cut = Server::new(|_| {
         ScriptedResponse::new(200, r#"[{"id":1,"lastUpdated":"2026-11-22T05:29:00Z"}]"#)
@@ -580,7 +588,7 @@ async fn a_next_link_that_cannot_be_read_fails_the_pull_and_the_cursor_stays() {
         let lake = Lake::default();
         let api = Api { items: 537, ..API };
         let server = Server::new(move |url| api.respond(url).without("link").header("link", link));
-        let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+        let definition = listed(by_link(), Some(100), false);
         let outcome = lake.pull_of(definition.clone(), server as _).run().await;
         assert_eq!(
             (outcome.report.status, outcome.error.unwrap().kind()),
@@ -599,7 +607,7 @@ async fn a_link_in_the_body_that_stands_elsewhere_fails_the_pull() {
         json!({"items": [{"id": 1}], "_links": {"next": [{"href": "/api/v1/users?start=1"}]}}),
         json!({"items": [{"id": 1}], "_links": {"Next": {"href": "/api/v1/users?start=1"}}}),
     ] {
-        let definition = listed(PaginatorSpec::BodyLink(pointer("/_links/next/href")), None, true);
+        let definition = listed(next_url(pointer("/_links/next/href")), None, true);
         let text = body.to_string();
         let server = Server::new(move |_| ScriptedResponse::new(200, text.clone()));
         let error = Lake::default().pull_of(definition, server as _).run().await.error.unwrap();
@@ -610,7 +618,7 @@ async fn a_link_in_the_body_that_stands_elsewhere_fails_the_pull() {
 #[tokio::test(start_paused = true)]
 async fn no_page_of_a_circle_counts_and_the_next_pull_starts_over() {
     for length in [1usize, 2, 3, 7, 30] {
-        let (lake, definition) = (Lake::default(), listed(PaginatorSpec::LinkHeader, Some(10), false));
+        let (lake, definition) = (Lake::default(), listed(by_link(), Some(10), false));
         let good = Api { items: 400, cap: 10, ..API };
         let circle = good.clone();
         let server = Server::new(move |url| {
@@ -697,7 +705,7 @@ async fn dated(
     change: impl Fn(ScriptedResponse) -> ScriptedResponse + Send + Sync + 'static,
     lag: Option<&str>,
 ) -> Report {
-    let mut definition = listed(PaginatorSpec::LinkHeader, None, false);
+    let mut definition = listed(by_link(), None, false);
     definition.endpoint.list.incremental_mut().unwrap().lag =
         lag.map(|lag| Span::try_from(lag.to_owned()).unwrap());
     let api = Api { items: 1, ..API };
@@ -745,7 +753,7 @@ async fn the_date_of_a_later_response_does_not_stand_in_for_that_of_the_first() 
         let response = api.respond(url);
         if url.query().is_some_and(|query| query.contains("start")) { response } else { response.undated() }
     });
-    let definition = listed(PaginatorSpec::LinkHeader, Some(100), false);
+    let definition = listed(by_link(), Some(100), false);
     let report = pulled(&Lake::default(), &definition, &server).await;
     assert_eq!((report.next_since, report.warnings.len()), (None, 1), "{:?}", report.warnings);
 }
@@ -797,13 +805,13 @@ proptest! {
     #[test]
     fn no_page_of_a_list_that_names_its_next_page_is_taken_for_the_whole_list(
         envelope in envelopes(),
-        paginator in prop::sample::select(vec![PaginatorSpec::None, PaginatorSpec::BodyLink(Pointer::default())]),
+        paginator in prop::sample::select(vec![PaginatorSpec::None, next_url(Pointer::default())]),
         size in prop::sample::select(vec![None, Some(20u32), Some(100)]),
         items in 21usize..60,
     ) {
         let paginator = match paginator {
             PaginatorSpec::None => paginator,
-            _ => PaginatorSpec::BodyLink(pointer("/nowhere/at_all")),
+            _ => next_url(pointer("/nowhere/at_all")),
         };
         let api = Api { items, cap: 20, envelope: Some(envelope), ..API };
         let text = api.envelope.as_ref().unwrap().to_string();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::catalog::{PaginatorSpec, Pointer};
+use crate::catalog::{NextUrl, PaginatorSpec, Pointer, Signal};
 use crate::progress::{Completion, Snapshot};
 use crate::state::PlanPosition;
 use crate::testing::{Lake, Routes, ScriptedResponse, Server, okta, page, user_at};
@@ -122,7 +122,10 @@ async fn a_pull_of_everything_expects_as_much_as_the_last_one_had() {
 async fn a_total_that_the_api_declares_is_expected_about() {
     let mut definition = okta("users");
     let list = &mut definition.endpoint.list;
-    list.paginator = PaginatorSpec::BodyLink(Pointer::try_from("/next".to_owned()).unwrap());
+    list.paginator = PaginatorSpec::NextUrl(NextUrl {
+        from: Signal::Body(Pointer::try_from("/next".to_owned()).unwrap()),
+        keep: Vec::new(),
+    });
     list.records = Pointer::try_from("/items".to_owned()).unwrap();
     list.query.clear();
     if let Some(rule) = list.incremental_mut() {

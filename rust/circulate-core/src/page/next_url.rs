@@ -1,53 +1,43 @@
-//! The next page's URL as a member of the page, such as `/_links/next/href`.
+//! The next page's URL as a member of the page, such as `/_links/next/href`, or in a header that is not `Link`.
 
-use url::Url;
+use serde_json::Value;
 
 use super::envelope::{EnvelopeMember, Scalar};
-use super::paginator::{PageFacts, Paginator};
-use crate::catalog::Pointer;
+use super::paginator::{Next, PageFacts, Paginator};
+use super::signal::{Signals, is_nothing, members, shown, unreadable};
+use crate::api::page_request::{parameter, set_parameter};
+use crate::catalog::{NextUrl, Pointer};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Follows a member of the page; a page without it, or with `null`, `false`, 0 or something empty there, is the last.
-#[derive(Debug, Clone)]
-pub struct BodyLink(pub Pointer);
-
-impl Paginator for BodyLink {
+impl Paginator for NextUrl {
     fn page_fields(&self) -> Vec<Pointer> {
-        vec![self.0.clone()]
+        members([&self.from])
     }
 
-    fn next(&self, facts: &PageFacts<'_>) -> Result<Option<Url>> {
-        let Some(Some(field)) = facts.fields.first() else { return Ok(None) };
-        let wrong = |found: String| {
-            Error::new(
-                ErrorKind::Data,
-                "read next link",
-                format!("the page's member `{}` is {found}", self.0),
-            )
+    /// A page without the URL, or with `null`, `false`, 0 or something empty there, names none.
+    fn next(&self, facts: &PageFacts<'_>) -> Result<Next> {
+        let found = Signals::new(facts.headers, facts.fields).value(&self.from)?;
+        let target = match found.filter(|value| !is_nothing(value)) {
+            None => return Ok(Next::Unnamed),
+            Some(Value::String(target)) => target,
+            Some(other) => {
+                return Err(unreadable(
+                    &self.from,
+                    &format!("is {}, not the address of the next page", shown(&other)),
+                ));
+            }
         };
-        let value: serde_json::Value =
-            serde_json::from_slice(field).map_err(|_| wrong("not a readable text".to_owned()))?;
-        let target = match value {
-            serde_json::Value::Null | serde_json::Value::Bool(false) => return Ok(None),
-            serde_json::Value::String(target) if target.is_empty() => return Ok(None),
-            serde_json::Value::Array(list) if list.is_empty() => return Ok(None),
-            serde_json::Value::Object(members) if members.is_empty() => return Ok(None),
-            serde_json::Value::Number(number) if number.as_f64() == Some(0.0) => return Ok(None),
-            serde_json::Value::String(target) => target,
-            other => return Err(wrong(format!("{}, not the address of the next page", kind_of(&other)))),
-        };
-        facts.url.join(&target).map(Some).map_err(|error| wrong(format!("not a URL: {error}")))
-    }
-}
-
-fn kind_of(value: &serde_json::Value) -> &'static str {
-    use serde_json::Value as V;
-    match value {
-        V::Object(_) => "an object",
-        V::Array(_) => "a list",
-        V::Number(_) => "a number",
-        V::Bool(_) => "`true`",
-        V::String(_) | V::Null => "a string",
+        let page = &facts.request.address.url;
+        let mut next =
+            page.join(&target).map_err(|error| unreadable(&self.from, &format!("is not a URL: {error}")))?;
+        for name in &self.keep {
+            if parameter(&next, name).is_none()
+                && let Some(value) = parameter(page, name)
+            {
+                set_parameter(&mut next, name, &value);
+            }
+        }
+        Ok(Next::Page(facts.at(next)))
     }
 }
 
@@ -79,9 +69,9 @@ pub(crate) fn misplaced_link(pointer: &Pointer, envelope: &[EnvelopeMember]) -> 
     Err(Error::new(
         ErrorKind::Data,
         "read next link",
-        format!("the page has no member `{pointer}`, where the definition says the next page's address is: {found}"),
+        format!("the page has no member `{pointer}`, where the definition says what leads to the next page is: {found}"),
     )
-    .hint(format!("correct `paginator: {{body_link: {pointer}}}` in the endpoint's definition")))
+    .hint(format!("correct `{pointer}` under `paginator` in the endpoint's definition")))
 }
 
 /// A key without what spellings differ in.
@@ -103,13 +93,28 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::api::page_request::PageRequest;
+    use crate::catalog::Signal;
+
+    fn followed(spec: NextUrl, field: Option<&str>) -> Result<Option<String>> {
+        let url = "https://acme.okta.com/api/v1/iam/assignees/users?limit=5&q=a".parse().unwrap();
+        let fields = [field.map(|field| field.as_bytes().to_vec())];
+        let request = PageRequest::new(url);
+        let headers = HeaderMap::new();
+        let facts =
+            PageFacts { request: &request, headers: &headers, fields: &fields, last: &[], records: 0 };
+        spec.next(&facts).map(|next| match next {
+            Next::Page(address) => Some(address.url.into()),
+            other => {
+                assert_eq!(other, Next::Unnamed);
+                None
+            }
+        })
+    }
 
     fn next(field: Option<&str>) -> Result<Option<String>> {
-        let url = "https://acme.okta.com/api/v1/iam/assignees/users".parse().unwrap();
-        let fields = [field.map(|field| field.as_bytes().to_vec())];
-        let facts = PageFacts { url: &url, headers: &HeaderMap::new(), fields: &fields, records: 0 };
         let pointer = Pointer::try_from("/_links/next/href".to_owned()).unwrap();
-        BodyLink(pointer).next(&facts).map(|next| next.map(String::from))
+        followed(NextUrl { from: Signal::Body(pointer), keep: Vec::new() }, field)
     }
 
     #[test]
@@ -128,14 +133,22 @@ mod tests {
     }
 
     #[test]
+    fn parameters_that_the_url_drops_are_sent_again() {
+        let keep = vec!["q".to_owned(), "limit".to_owned(), "absent".to_owned()];
+        let pointer = Pointer::try_from("/next".to_owned()).unwrap();
+        let next = followed(NextUrl { from: Signal::Body(pointer), keep }, Some(r#""?after=1&limit=9""#));
+        assert!(next.unwrap().unwrap().ends_with("?after=1&limit=9&q=a"));
+    }
+
+    #[test]
     fn what_is_no_address_is_an_error_that_says_what_it_is() {
         for (field, found) in [
-            ("7", "a number"),
+            ("7", "the number 7"),
             ("true", "`true`"),
             (r#"{"href":"/x"}"#, "an object"),
             (r#"["/x"]"#, "a list"),
             (r#""http://[""#, "not a URL"),
-            (r#""\ud800""#, "not a readable text"),
+            (r#""\ud800""#, "not readable text"),
         ] {
             let error = next(Some(field)).expect_err(field).to_string();
             assert!(error.contains("/_links/next/href") && error.contains(found), "{error}");

@@ -1,0 +1,367 @@
+//! The request of a page, before it is signed in and sent.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
+use url::Url;
+
+use super::http::Request;
+use super::page_address::PageAddress;
+use crate::catalog::{PageSize, Place, Pointer};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A page to request.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// The method.
+    pub method: Method,
+    /// Headers of all requests of the list.
+    pub headers: HeaderMap,
+    /// The body of the first request of the list.
+    pub body: Option<RequestBody>,
+    /// Where the page is.
+    pub address: PageAddress,
+    /// The path of the API's base URL, without a slash at its end.
+    pub base_path: String,
+    /// How its size may be made smaller.
+    pub page_size: Option<PageSize>,
+    /// The number of the page, if the request says one.
+    pub numbered: Option<Numbered>,
+    /// Statuses that mean an empty list here, so that they are not errors.
+    pub empty_statuses: BTreeSet<u16>,
+    /// It asks for a part of the list, such as what is newer than a time.
+    pub filtered: bool,
+}
+
+/// The number of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    /// Where the request takes it.
+    pub to: Place,
+    /// The number of the first page.
+    pub first: u64,
+}
+
+/// A body with its values filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequestBody {
+    /// A JSON document.
+    Json(Value),
+    /// Fields of a form.
+    Form(Vec<(String, String)>),
+}
+
+impl PageRequest {
+    /// A GET of `url`, without anything more to know of it.
+    pub fn new(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            headers: HeaderMap::new(),
+            body: None,
+            address: url.into(),
+            base_path: String::new(),
+            page_size: None,
+            numbered: None,
+            empty_statuses: BTreeSet::new(),
+            filtered: false,
+        }
+    }
+
+    /// The request of another page of the same list.
+    #[must_use]
+    pub fn at(self, address: PageAddress) -> Self {
+        Self { address, ..self }
+    }
+
+    /// As HTTP sends it, without credentials.
+    pub fn to_http(&self) -> Result<Request> {
+        let mut sent = Request {
+            method: self.method.clone(),
+            url: self.address.url.clone(),
+            headers: self.headers.clone(),
+            body: Bytes::new(),
+        };
+        for (name, value) in &self.address.headers {
+            let (name, value) = header(name, value)?;
+            sent.headers.insert(name, value);
+        }
+        if let Some(body) = &self.body {
+            let (kind, bytes) = body.with(&self.address)?.encoded();
+            sent.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+            sent.body = bytes;
+        }
+        Ok(sent)
+    }
+
+    /// Lets the request take `value` at `place`, instead of what it takes there.
+    pub fn set(&mut self, place: &Place, value: &Value) -> Result<()> {
+        match place {
+            Place::Query(name) => set_parameter(&mut self.address.url, name, &text(value)),
+            Place::Header(name) => {
+                header(name, &text(value))?;
+                self.address.headers.insert(name.clone(), text(value));
+            }
+            Place::Body(pointer) => {
+                self.address.body.insert(pointer.to_string(), value.clone());
+            }
+            // Where a path leads is known to whoever knows the base URL.
+            Place::Path(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What the request takes at `place`.
+    pub fn get(&self, place: &Place) -> Option<Value> {
+        match place {
+            Place::Query(name) => parameter(&self.address.url, name).map(Value::String),
+            Place::Header(name) => self.address.headers.get(name).cloned().map(Value::String),
+            Place::Body(pointer) => {
+                let pointer = pointer.to_string();
+                let given = self.address.body.get(&pointer).cloned();
+                given.or_else(|| match self.body.as_ref()? {
+                    RequestBody::Json(document) => document.pointer(&pointer).cloned(),
+                    RequestBody::Form(fields) => {
+                        let field = fields.iter().find(|(name, _)| format!("/{name}") == pointer)?;
+                        Some(Value::String(field.1.clone()))
+                    }
+                })
+            }
+            Place::Path(_) => None,
+        }
+    }
+
+    /// How many records it requests.
+    pub fn requested_size(&self) -> Option<usize> {
+        number(&self.get(&self.page_size.as_ref()?.param)?).and_then(|size| usize::try_from(size).ok())
+    }
+
+    /// Requests about half as many records, down to the least; returns the new size if there is one. Where pages have
+    /// numbers, it divides the old one: the page begins where it began before.
+    pub fn make_smaller(&mut self) -> Option<u32> {
+        let requested = u32::try_from(self.requested_size()?).ok()?;
+        let least = self.page_size.as_ref()?.min;
+        let smaller = match &self.numbered {
+            None => (requested / 2).max(least),
+            Some(_) => (least..=requested / 2).rev().find(|size| requested.is_multiple_of(*size))?,
+        };
+        if smaller >= requested || !self.set_size(smaller) {
+            return None;
+        }
+        if let Some(numbered) = self.numbered.clone() {
+            let page = number(&self.get(&numbered.to)?)?;
+            let before = page.checked_sub(numbered.first)? * u64::from(requested / smaller);
+            self.set(&numbered.to, &Value::from(numbered.first + before)).ok()?;
+        }
+        Some(smaller)
+    }
+
+    /// Requests another number of records, if the request says one. `false` if so few may not be requested of its API.
+    pub fn set_size(&mut self, records: u32) -> bool {
+        let Some(size) = self.page_size.clone() else { return false };
+        let may = records >= size.min && self.get(&size.param).is_some();
+        may && self.set(&size.param, &Value::from(records)).is_ok()
+    }
+}
+
+impl RequestBody {
+    /// It with what `address` says instead.
+    pub fn with(&self, address: &PageAddress) -> Result<Self> {
+        match self {
+            Self::Json(document) => {
+                let mut document =
+                    if address.alone { Value::Object(serde_json::Map::new()) } else { document.clone() };
+                for (pointer, value) in &address.body {
+                    put(&mut document, pointer, value.clone())?;
+                }
+                Ok(Self::Json(document))
+            }
+            Self::Form(fields) => {
+                let mut fields = if address.alone { Vec::new() } else { fields.clone() };
+                for (pointer, value) in &address.body {
+                    let name = pointer.trim_start_matches('/');
+                    fields.retain(|(field, _)| field != name);
+                    fields.push((name.to_owned(), text(value)));
+                }
+                Ok(Self::Form(fields))
+            }
+        }
+    }
+
+    fn encoded(&self) -> (&'static str, Bytes) {
+        match self {
+            Self::Json(document) => ("application/json", document.to_string().into()),
+            Self::Form(fields) => {
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                ("application/x-www-form-urlencoded", body.into())
+            }
+        }
+    }
+}
+
+/// Puts `value` where `pointer` says, with the objects that lead there.
+fn put(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
+    let pointer = Pointer::try_from(pointer.to_owned())
+        .map_err(|why| Error::new(ErrorKind::State, "build request", why))?;
+    let mut place = document;
+    for segment in pointer.segments() {
+        if place.is_null() {
+            *place = Value::Object(serde_json::Map::new());
+        }
+        let Value::Object(members) = place else {
+            let what = format!("`{pointer}` leads through something in the body that is not an object");
+            return Err(Error::new(ErrorKind::Definition, "build request", what));
+        };
+        place = members.entry(segment.clone()).or_insert(Value::Null);
+    }
+    *place = value;
+    Ok(())
+}
+
+/// A value as text, for queries, headers and forms; lists are joined with commas.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// A whole number that is not negative, also as text.
+pub fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A header that can be sent; the error says what is wrong with it.
+pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let wrong = || {
+        let shown = crate::redact::Redactor::shared().shown(value, 100);
+        Error::new(ErrorKind::Definition, "build request", format!("invalid header `{name}: {shown}`"))
+            .hint("a header holds no line breaks or other control characters")
+    };
+    Ok((name.parse().map_err(|_| wrong())?, value.parse().map_err(|_| wrong())?))
+}
+
+/// The value of a query parameter.
+pub fn parameter(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Sets a query parameter, leaving the rest of the URL as it is. A name may be written in several ways, such as
+/// `page[size]` and `page%5Bsize%5D`; the one that is there is kept.
+pub fn set_parameter(url: &mut Url, name: &str, value: &str) {
+    // A space is `%20`, which all servers take for one.
+    let encoded = |text: &str| {
+        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        encoded.replace('+', "%20")
+    };
+    let value = encoded(value);
+    let is_it = |pair: &str| {
+        let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
+        parsed.next().is_some_and(|(key, _)| key == name)
+    };
+    let mut pairs: Vec<String> = Vec::new();
+    let mut is_set = false;
+    for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        if !is_it(pair) {
+            pairs.push(pair.to_owned());
+        } else if !std::mem::replace(&mut is_set, true) {
+            let key = pair.split('=').next().unwrap_or_default();
+            pairs.push(format!("{key}={value}"));
+        }
+    }
+    if !is_set {
+        pairs.push(format!("{}={value}", encoded(name)));
+    }
+    url.set_query(Some(&pairs.join("&")));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(body: RequestBody) -> PageRequest {
+        let url = "https://acme.example/items?a=1".parse().unwrap();
+        PageRequest { method: Method::POST, body: Some(body), ..PageRequest::new(url) }
+    }
+
+    fn body_of(request: &PageRequest) -> String {
+        String::from_utf8(request.to_http().unwrap().body.to_vec()).unwrap()
+    }
+
+    fn body(pointer: &str) -> Place {
+        Place::Body(Pointer::try_from(pointer.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn a_value_goes_into_a_json_body_with_its_type() {
+        let mut request = request(RequestBody::Json(json!({"limit": 5, "page": {"size": 2}})));
+        request.set(&body("/page/number"), &json!(3)).unwrap();
+        request.set(&body("/new/cursor"), &json!("c")).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&body_of(&request)).unwrap(),
+            json!({"limit": 5, "page": {"size": 2, "number": 3}, "new": {"cursor": "c"}})
+        );
+        assert_eq!(request.get(&body("/page/size")), Some(json!(2)));
+        request.address.alone = true;
+        assert_eq!(body_of(&request), r#"{"new":{"cursor":"c"},"page":{"number":3}}"#);
+    }
+
+    #[test]
+    fn a_place_that_is_no_object_is_an_error() {
+        let mut request = request(RequestBody::Json(json!({"limit": 5})));
+        request.set(&body("/limit/size"), &json!(1)).unwrap();
+        assert!(request.to_http().unwrap_err().to_string().contains("`/limit/size` leads through"));
+    }
+
+    #[test]
+    fn a_value_goes_into_a_form() {
+        let mut request = request(RequestBody::Form(vec![("a b".to_owned(), "1&2".to_owned())]));
+        request.set(&body("/cursor"), &json!(["x", 7])).unwrap();
+        assert_eq!(body_of(&request), "a+b=1%262&cursor=x%2C7");
+    }
+
+    #[test]
+    fn a_smaller_page_begins_where_the_page_began() {
+        let size = PageSize { param: Place::Query("n".to_owned()), ask: None, max: 90, min: 1 };
+        let url = "https://acme.example/items?n=90&page=3".parse().unwrap();
+        let numbered = Numbered { to: Place::Query("page".to_owned()), first: 1 };
+        let mut request =
+            PageRequest { page_size: Some(size), numbered: Some(numbered), ..PageRequest::new(url) };
+        assert_eq!(request.make_smaller(), Some(45));
+        assert_eq!(request.address.url.query(), Some("n=45&page=5"), "180 records come before it");
+        assert_eq!(request.make_smaller(), Some(15), "22 does not divide 45");
+        assert_eq!(request.address.url.query(), Some("n=15&page=13"));
+    }
+
+    #[test]
+    fn a_header_takes_what_it_can_hold() {
+        let mut request = request(RequestBody::Json(json!({})));
+        request.set(&Place::Header("X-Cursor".to_owned()), &json!("a")).unwrap();
+        assert_eq!(request.to_http().unwrap().headers["x-cursor"], "a");
+        let error = request.set(&Place::Header("X-Cursor".to_owned()), &json!("a\r\nb")).unwrap_err();
+        assert!(error.to_string().contains("invalid header `X-Cursor"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_parameter_is_set_and_the_others_stay(query in "[a-z%5B=&+0-9]{0,20}", value in "\\PC*") {
+            let mut url: Url = format!("https://acme.example/?{query}").parse().unwrap();
+            let others: Vec<_> = url.query_pairs().into_owned().filter(|(key, _)| key != "c").collect();
+            set_parameter(&mut url, "c", &value);
+            prop_assert_eq!(parameter(&url, "c"), Some(value));
+            prop_assert_eq!(url.query_pairs().filter(|(key, _)| key == "c").count(), 1);
+            let left: Vec<_> = url.query_pairs().into_owned().filter(|(key, _)| key != "c").collect();
+            prop_assert_eq!(left, others);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What is wrong with the requests of a list that types alone do not show: names, places and paginators that do not fit.
+
+use std::collections::BTreeMap;
+
+use super::paginator::{OffsetBy, PaginatorSpec};
+use super::place::Place;
+use super::request::{BodySpec, Method, QueryValue};
+use super::source::Source;
+use super::stream::StreamSpec;
+use super::template::Template;
+use super::types::Name;
+use super::yaml::Wrong;
+
+/// Every placeholder is a field of a parent, the name of partitions, or a setting that may be shown.
+pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
+    let fields = stream.parent.iter().flat_map(|parent| parent.fields.keys());
+    let fields: Vec<_> = fields.chain(stream.partitions.iter().map(|p| &p.name)).map(Name::as_str).collect();
+    let setting = |name: &str| source.settings.iter().find(|(key, _)| key.as_str() == name).map(|(_, it)| it);
+    let both = fields.iter().filter(|name| setting(name).is_some()).map(|name| {
+        let at = if stream.parent.is_some() { "list.parent.fields" } else { "list.partitions" };
+        Wrong::at(
+            at,
+            format!("`{name}` is a setting of the source, too: nothing shows which one `{{{name}}}` means"),
+        )
+    });
+    let unknown = stream.placeholders().into_iter().filter_map(|(at, name)| match setting(name) {
+        _ if fields.contains(&name) => None,
+        Some(setting) if setting.secret => {
+            let why = format!("`{{{name}}}` is a secret: only `auth` of the source puts secrets into requests");
+            Some(Wrong::at(at, why))
+        }
+        Some(_) => None,
+        None => {
+            let why = format!(
+                "`{{{name}}}` is neither a field of a parent, nor the name of partitions, nor a setting of the source"
+            );
+            Some(Wrong::at(at, why))
+        }
+    });
+    both.chain(unknown).collect()
+}
+
+impl StreamSpec {
+    /// The placeholders of its requests, and where they stand.
+    fn placeholders(&self) -> Vec<(&'static str, &str)> {
+        let before = self.before.as_ref();
+        let found = [
+            ("list.path", self.path.placeholders().collect()),
+            ("list.query", in_query(&self.query)),
+            ("list.headers", self.headers.values().flat_map(Template::placeholders).collect()),
+            ("list.body", in_body(self.body.as_ref())),
+            ("list.before.path", before.map_or_else(Vec::new, |before| before.path.placeholders().collect())),
+            ("list.before.query", before.map_or_else(Vec::new, |before| in_query(&before.query))),
+            ("list.before.body", in_body(before.and_then(|before| before.body.as_ref()))),
+        ];
+        found.into_iter().flat_map(|(at, names)| names.into_iter().map(move |name| (at, name))).collect()
+    }
+
+    /// Whether its requests use a name.
+    pub(super) fn uses(&self, name: &str) -> bool {
+        self.placeholders().iter().any(|(_, used)| *used == name)
+    }
+
+    /// Where its requests take values, and where the definition says so.
+    fn places(&self) -> Vec<(&'static str, &Place)> {
+        let mut places = Vec::new();
+        places.extend(self.page_size.iter().map(|size| ("list.page_size", &size.param)));
+        match &self.paginator {
+            PaginatorSpec::Token(token) => {
+                places.extend(token.to.as_slice().iter().map(|place| ("list.paginator.token.to", place)));
+            }
+            PaginatorSpec::Offset(offset) => places.push(("list.paginator.offset.to", &offset.to)),
+            PaginatorSpec::Page(page) => places.push(("list.paginator.page.to", &page.to)),
+            PaginatorSpec::LastRecord(last) => places.push(("list.paginator.last_record.to", &last.to)),
+            PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
+        }
+        if let Some(rule) = &self.incremental {
+            places.push(("list.incremental.param", &rule.param));
+            places.extend(rule.until_param.iter().map(|place| ("list.incremental.until_param", place)));
+        }
+        places
+    }
+}
+
+fn in_query(query: &BTreeMap<String, QueryValue>) -> Vec<&str> {
+    let texts = query.values().flat_map(QueryValue::as_slice);
+    texts.flat_map(|text| text.text.placeholders()).collect()
+}
+
+fn in_body(body: Option<&BodySpec>) -> Vec<&str> {
+    body.map_or_else(Vec::new, BodySpec::placeholders)
+}
+
+/// Method, body and places agree with each other.
+pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    if stream.method == Some(Method::Get) && stream.body.is_some() {
+        wrongs.push(Wrong::at(
+            "list.method",
+            "a GET has no body: leave `method` out, or the `body`".to_owned(),
+        ));
+    }
+    let places = stream.places();
+    for (number, (at, place)) in places.iter().enumerate() {
+        wrongs.extend(wrong_place(stream, place).map(|why| Wrong::at(at, why)));
+        if places[..number].iter().any(|(_, other)| other == place) {
+            wrongs.push(Wrong::at(at, format!("{place} takes another value already")));
+        }
+    }
+    for (name, value) in &stream.query {
+        for text in value.as_slice().iter().filter(|text| text.quote.is_none()) {
+            let quotes = text.text.to_string().contains(['"', '\'']);
+            if quotes && text.text.placeholders().next().is_some() {
+                let why = "a value inside of quotes may hold quotes itself: say how they are written, such as \
+                           `{text: ..., quote: backslash}` or `quote: doubled`";
+                wrongs.push(Wrong::at(&format!("list.query.{name}"), why.to_owned()));
+            }
+        }
+    }
+    wrongs.extend(check_paginator(stream));
+    wrongs
+}
+
+fn wrong_place(stream: &StreamSpec, place: &Place) -> Option<String> {
+    match (place, &stream.body) {
+        (Place::Path(_), _) if !matches!(stream.paginator, PaginatorSpec::Token(_)) => {
+            Some("only a token goes into a path".to_owned())
+        }
+        (Place::Body(pointer), None) => {
+            Some(format!("`{pointer}` needs a body: add `body: {{json: {{}}}}`, or name a query parameter"))
+        }
+        (Place::Body(pointer), Some(BodySpec::Form(_))) if pointer.segments().len() > 1 => {
+            Some(format!("`{pointer}` leads into an object, and a form has fields only"))
+        }
+        (Place::Body(pointer), Some(BodySpec::Graphql(_))) if pointer.segments()[0] != "variables" => Some(
+            format!("`{pointer}` is outside of the variables of a GraphQL request: use `/variables/...`"),
+        ),
+        _ => None,
+    }
+}
+
+fn check_paginator(stream: &StreamSpec) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    let mut wrong = |at: &str, why: &str| wrongs.push(Wrong::at(at, why.to_owned()));
+    let counts = matches!(stream.paginator, PaginatorSpec::Offset(_) | PaginatorSpec::Page(_));
+    let goes_by_records = counts || matches!(stream.paginator, PaginatorSpec::LastRecord(_));
+    if let PaginatorSpec::Token(token) = &stream.paginator
+        && token.from.as_slice().len() != token.to.as_slice().len()
+    {
+        wrong(
+            "list.paginator.token.to",
+            "`from` and `to` name as many values as each other, in the same order",
+        );
+    }
+    if let PaginatorSpec::Offset(offset) = &stream.paginator {
+        if offset.by == OffsetBy::PageSize && stream.page_size.is_none() {
+            wrong("list.paginator.offset.by", "`by: page_size` needs a `page_size`");
+        }
+        if offset.cap.is_some_and(|cap| cap <= offset.start) {
+            wrong("list.paginator.offset.cap", "a list with this cap would have no record");
+        }
+    }
+    if let PaginatorSpec::LastRecord(last) = &stream.paginator
+        && last.from.segments().is_empty()
+    {
+        wrong("list.paginator.last_record.from", "name a member of the record, such as `/id`");
+    }
+    if stream.polling.is_some() && goes_by_records
+        || stream.polling.is_some() && stream.paginator == PaginatorSpec::None
+    {
+        wrong(
+            "list.polling",
+            "a polling stream goes on where it stopped, so its API has to name the next page: by `link_header`, `next_url` or `token`",
+        );
+    }
+    if stream.single.is_some() && goes_by_records {
+        wrong("list.single", "a list that is one page has no pages to count: use `paginator: none`");
+    }
+    if stream.end.as_ref().is_some_and(|end| end.short_page) {
+        if !goes_by_records {
+            wrong(
+                "list.end.short_page",
+                "only of `offset`, `page` and `last_record` a short page may be the last",
+            );
+        } else if stream.page_size.is_none() {
+            wrong("list.end.short_page", "without `page_size` nothing shows which page is short");
+        }
+    }
+    wrongs
+}

@@ -1,0 +1,300 @@
+//! Lists whose requests count: which request comes next, and whether there is one.
+//!
+//! Nothing on a page of such a list names the next one, so an end is believed only where the API counts records or pages, says
+//! by a flag that there is no more, or has a page without a record; and a page that is full although it should be the last is
+//! looked behind. Lists may change while they are read. Offsets overlap by a record, by which it is found where to go on;
+//! where pages have numbers, a total that changes shows it.
+
+use sha2::{Digest, Sha256};
+
+use super::fetch::Step;
+use super::fetcher::Fetcher;
+use crate::api::page_address::ReadSoFar;
+use crate::api::page_request::PageRequest;
+use crate::error::{ErrorKind, Result};
+use crate::page::{Counting, Counts, EndKind, ListEnd, Page};
+
+/// Records of a page that are known again on the next one.
+const TAIL: usize = 16;
+/// Requests that look for known records in front of where they should be.
+const STEPS_BACK: u32 = 100;
+/// Pages without a record, in a row, that are passed over where the API says that there is more.
+const MAX_EMPTY_PAGES: u32 = 100;
+
+/// A page of a counted list, judged.
+struct Counted {
+    /// Its records that are new.
+    page: Page,
+    /// The number that it was requested with.
+    number: u64,
+    /// All of its records.
+    received: u64,
+    /// Digests of these.
+    digests: Vec<u64>,
+    /// What it says of the list.
+    counts: Counts,
+}
+
+impl Fetcher {
+    /// Judges a page, and says where it leads.
+    pub(super) async fn counted_step(
+        &mut self,
+        counting: &Counting,
+        request: &mut PageRequest,
+        page: Page,
+    ) -> Result<Step> {
+        let mut read = request.address.read.clone().unwrap_or_default();
+        let mut found = self.counted(counting, request, &mut read, page).await?;
+        let mut end = self.end_of_counted(counting, request, &read, &found).await?;
+        if let Some(ListEnd { contradicted: Some(_), .. }) = end {
+            // Once more: what came may have been cut short on its way.
+            let page = self.fetch(request).await?;
+            let mut read_again = request.address.read.clone().unwrap_or_default();
+            found = self.counted(counting, request, &mut read_again, page).await?;
+            end = self.end_of_counted(counting, request, &read_again, &found).await?;
+            read = read_again;
+        }
+        let total = found.counts.total.filter(|_| self.at_start && end.is_none());
+        self.at_start = false;
+        if let Some(end) = end {
+            if is_repeated(&request.address.read, &found) {
+                found.page.skip(found.digests.len());
+            }
+            let end = ListEnd { moved: read.moved.take(), ..end };
+            return Ok(Step {
+                page: found.page,
+                next: None,
+                end: Some(end),
+                total,
+                guard: self.guard.clone(),
+            });
+        }
+        let next = self.next_counted(counting, request, read, &found)?;
+        self.client.check_next(&next.address)?;
+        Ok(Step { page: found.page, next: Some(next.address), end: None, total, guard: self.guard.clone() })
+    }
+
+    /// Looks for what the page before has shown, leaves it out, and counts what is new.
+    async fn counted(
+        &self,
+        counting: &Counting,
+        request: &mut PageRequest,
+        read: &mut ReadSoFar,
+        mut page: Page,
+    ) -> Result<Counted> {
+        let mut digests = digests(&page)?;
+        if read.overlaps {
+            match behind_known(&read.tail, &digests) {
+                Some(known) => page.skip(known),
+                None => match self.step_back(counting, request, &read.tail).await? {
+                    Some((earlier, known, of_it)) => {
+                        (page, digests) = (earlier, of_it);
+                        page.skip(known);
+                    }
+                    None => {
+                        let why = "none of the records that were read last was found again";
+                        read.moved.get_or_insert_with(|| why.to_owned());
+                    }
+                },
+            }
+        }
+        let counts = counting.counts(&page.headers, &page.fields)?;
+        if let (Some(first), Some(now), Counting::Page(_)) = (read.total, counts.total, counting)
+            && first != now
+        {
+            let why = format!("it had {first} records at first, and {now} later");
+            read.moved.get_or_insert(why);
+        }
+        read.total = read.total.or(counts.total);
+        read.records += page.record_count() as u64;
+        read.empty_pages = if digests.is_empty() { read.empty_pages + 1 } else { 0 };
+        let number = counting.number_of(request)?;
+        Ok(Counted { page, number, received: digests.len() as u64, digests, counts })
+    }
+
+    /// Records have gone: looks in front for one that is known. Returns its page, how far it is known, and its digests.
+    async fn step_back(
+        &self,
+        counting: &Counting,
+        request: &mut PageRequest,
+        tail: &[u64],
+    ) -> Result<Option<(Page, usize, Vec<u64>)>> {
+        let mut number = counting.number_of(request)?;
+        let step = self.requested(request).map_or(TAIL as u64, |size| size as u64).max(1);
+        for _ in 0..STEPS_BACK {
+            if number <= counting.first() {
+                break;
+            }
+            number = number.saturating_sub(step).max(counting.first());
+            let mut earlier = counting.at(request, number)?;
+            let page = self.fetch(&mut earlier).await?;
+            let digests = digests(&page)?;
+            if let Some(known) = behind_known(tail, &digests) {
+                *request = earlier;
+                return Ok(Some((page, known, digests)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How the list ends at a page, if it does.
+    async fn end_of_counted(
+        &self,
+        counting: &Counting,
+        request: &PageRequest,
+        read: &ReadSoFar,
+        found: &Counted,
+    ) -> Result<Option<ListEnd>> {
+        let Counted { counts, number, received, .. } = found;
+        if is_repeated(&request.address.read, found) {
+            let why = "the page is the one before it once more: the API does not know the parameter, or returns its last \
+                       page for every number behind that";
+            return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why.to_owned())));
+        }
+        let pages_left = counts.pages.is_some_and(|pages| number - counting.first().min(*number) + 1 < pages);
+        let so_far = match counting {
+            Counting::Page(_) => read.records,
+            Counting::Offset(_) => number + received - counting.first().min(*number),
+        };
+        let exact = self.stream.total.as_ref().is_none_or(|total| total.exact);
+        let total = counts.total.or(read.total);
+        let missing = total.filter(|total| exact && *total > so_far);
+        if *received == 0 {
+            let says_more = counts.more == Some(true) || pages_left;
+            if says_more && matches!(counting, Counting::Page(_)) && read.empty_pages <= MAX_EMPTY_PAGES {
+                return Ok(None);
+            }
+            let by_status = found.page.declared_empty.is_some() && found.page.bytes == 0;
+            let end = if by_status { EndKind::Status } else { EndKind::EmptyPage };
+            return Ok(Some(match (says_more, missing) {
+                (true, _) => ListEnd::contradicted(
+                    end,
+                    "the page has no record, and the API says that there is more".to_owned(),
+                ),
+                (false, Some(total)) => ListEnd::contradicted(end, less_than(counting, total, so_far)),
+                (false, None) => end.into(),
+            }));
+        }
+        let pages_reached = counts.pages.is_some() && !pages_left;
+        let is_short =
+            self.ends_at_short_page() && found.page.record_count() > 0 && self.is_shorter(*received, request);
+        let end = match counts.more {
+            Some(true) => None,
+            Some(false) => Some(EndKind::Flag),
+            None if pages_reached || total == Some(so_far) => Some(EndKind::Total),
+            None if is_short => Some(EndKind::ShortPage),
+            None => None,
+        };
+        let Some(end) = end else { return Ok(self.end_at_cap(counting, request, found)) };
+        if let Some(total) = missing {
+            return Ok(Some(ListEnd::contradicted(end, less_than(counting, total, so_far))));
+        }
+        let is_full = self.requested(request) == Some(found.digests.len());
+        if is_full && end != EndKind::ShortPage && self.goes_on_behind(counting, request, found).await? {
+            return Ok(None);
+        }
+        Ok(Some(end.into()))
+    }
+
+    /// A list whose API gives no more of it.
+    fn end_at_cap(&self, counting: &Counting, request: &PageRequest, found: &Counted) -> Option<ListEnd> {
+        let cap = counting.cap()?;
+        let next = counting.after(found.number, found.received, self.requested(request));
+        (next >= cap).then(|| {
+            let why = format!(
+                "the API gives no more than {cap} records of a list (`cap`), and nothing says that these are all"
+            );
+            ListEnd::contradicted(EndKind::NoNext, why)
+        })
+    }
+
+    fn is_shorter(&self, received: u64, request: &PageRequest) -> bool {
+        self.requested(request).is_some_and(|requested| received < requested as u64)
+    }
+
+    /// Looks behind a full page that is said to be the last.
+    async fn goes_on_behind(
+        &self,
+        counting: &Counting,
+        request: &PageRequest,
+        found: &Counted,
+    ) -> Result<bool> {
+        let number = counting.after(found.number, found.received, self.requested(request));
+        if counting.cap().is_some_and(|cap| number >= cap) {
+            return Ok(false);
+        }
+        match self.fetch(&mut counting.at(request, number)?).await {
+            Ok(page) => {
+                let digests = digests(&page)?;
+                Ok(!digests.is_empty() && tail_of(&digests) != tail_of(&found.digests))
+            }
+            // There is nothing, as some say it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Api | ErrorKind::Forbidden
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The request behind a page.
+    fn next_counted(
+        &self,
+        counting: &Counting,
+        request: &PageRequest,
+        read: ReadSoFar,
+        found: &Counted,
+    ) -> Result<PageRequest> {
+        let requested = self.requested(request);
+        let is_full = requested.is_none_or(|requested| found.received >= requested as u64);
+        // A page of one record would be nothing but that.
+        let overlaps = counting.by_records() && is_full && found.received > 1 && requested != Some(1);
+        let number = counting.after(found.number, found.received, requested) - u64::from(overlaps);
+        let mut next = counting.at(request, number)?;
+        if let (Some(cap), Some(requested)) = (counting.cap(), requested)
+            && number + requested as u64 > cap
+        {
+            next.set_size(u32::try_from(cap - number).unwrap_or(u32::MAX));
+        }
+        // Of a page without anything new, those of the page before may come still.
+        let nothing_new = found.page.record_count() == 0;
+        let tail = if nothing_new { read.tail } else { tail_of(&found.digests).to_vec() };
+        next.address.read = Some(ReadSoFar { tail, overlaps, ..read });
+        Ok(next)
+    }
+}
+
+/// Whether a page that should follow another one is that one.
+fn is_repeated(read: &Option<ReadSoFar>, found: &Counted) -> bool {
+    read.as_ref().is_some_and(|read| !read.tail.is_empty() && tail_of(&found.digests) == read.tail)
+}
+
+fn less_than(counting: &Counting, total: u64, so_far: u64) -> String {
+    format!("{} is `{total}`, and {so_far} records were read", counting.name_of_total())
+}
+
+fn tail_of(digests: &[u64]) -> &[u64] {
+    &digests[digests.len().saturating_sub(TAIL)..]
+}
+
+/// How many records of a page were read before: up to the newest one that is known.
+fn behind_known(tail: &[u64], digests: &[u64]) -> Option<usize> {
+    let found = |known: &u64| digests.iter().position(|digest| digest == known);
+    tail.iter().rev().find_map(found).map(|index| index + 1)
+}
+
+/// Short digests of the records of a page, as they were received.
+fn digests(page: &Page) -> Result<Vec<u64>> {
+    let mut digests = Vec::with_capacity(page.record_count());
+    let mut records = page.records();
+    while let Some(record) = records.next()? {
+        let digest: [u8; 32] = Sha256::digest(record.bytes).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        digests.push(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    }
+    Ok(digests)
+}
