@@ -88,7 +88,8 @@ impl Attempt<'_> {
             return Ok(());
         }
         let tables = Tables { columns: columns.clone(), options, drift: drift.clone(), empty };
-        let key = self.keys.tables(TASK, self.held.fence, self.position.next_part);
+        // Others come with objects only; a checkpoint without any, such as that of a plan, makes no part either.
+        let key = self.keys.tables(TASK, self.held.fence, self.writer.next_sequence());
         self.position.tables = Some(self.write_part(key, &tables, 0, 0).await?);
         self.tables = Some(tables);
         Ok(())
