@@ -11,6 +11,7 @@ mod one_or_list;
 mod paginator;
 mod place;
 mod position;
+mod records;
 mod request;
 mod source;
 mod stream;
@@ -28,6 +29,7 @@ pub use paginator::{
 };
 pub use place::{Place, Signal};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
+pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
     Timeouts, TokenFileAuth,

@@ -11,6 +11,7 @@ use super::empty::Empty;
 use super::paginator::PaginatorSpec;
 use super::place::Place;
 use super::request::{Before, BodySpec, Encode, Method, QueryValue};
+use super::records::{PageFormat, PrimaryKey, RecordsSpec};
 use super::template::Template;
 use super::types::{Name, Pointer, Pointers, Span};
 
@@ -68,16 +69,21 @@ pub struct StreamSpec {
     /// Headers sent beside those of the source, and instead of a header of the same name. They may use what the path may.
     #[serde(default)]
     pub headers: BTreeMap<String, Template>,
-    /// Where a page holds the array of records; empty if the page is that array.
+    /// What the body of a page is. Default json.
+    #[serde(default, skip_serializing_if = "PageFormat::is_json")]
+    pub format: PageFormat,
+    /// Where a page holds its records. A JSON Pointer to the array of them, empty if the page is that array, with `*` for each
+    /// element of an array around it; or `{map: /pointer}` to an object from ids to records, or `{scalars: /pointer}` to an
+    /// array of strings or numbers.
     #[serde(default)]
-    pub records: Pointer,
+    pub records: RecordsSpec,
     /// What counts as an empty list, beside an empty array: one or a list of `null` (it stands where the array should),
     /// `missing` (the page is an object without that member), `no_body` (a success without a body), and statuses such as 204 or
     /// 404 (whatever the body says).
     #[serde(default, skip_serializing_if = "Empty::is_nothing")]
     pub empty: Empty,
-    /// The members that identify a record.
-    pub primary_key: Vec<Pointer>,
+    /// The members that identify a record, or `none` if nothing but all that it holds does.
+    pub primary_key: PrimaryKey,
     /// How large a page to request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<PageSize>,

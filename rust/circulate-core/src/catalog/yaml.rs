@@ -10,6 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::position;
+use super::records::{PageFormat, PrimaryKey};
 use super::source::{Auth, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
@@ -271,10 +272,7 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
     if let Some(wrong) = check_requests(stream).into_iter().next() {
         return Err(wrong);
     }
-    if stream.primary_key.is_empty() {
-        let why = "primary_key is empty: name the members that identify a record";
-        return Err(Wrong::at("list.primary_key", why.to_owned()));
-    }
+    check_records(stream)?;
     if let Some(size) = &stream.page_size
         && (size.min == 0 || size.min > size.max)
     {
@@ -296,6 +294,39 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
         check_bound("list.parent.incremental.until", "until", &incremental.until)?;
     }
     Ok(())
+}
+
+/// What a record is must go with what its page is, and with what identifies it.
+fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
+    let wrong = |at: &str, why: String| Err(Wrong::at(at, why));
+    let format = stream.format;
+    if !format.is_json() && !stream.records.is_the_page() {
+        let why = format!(
+            "`records` points into JSON documents: with `format: {}` each {} is a record",
+            format.as_str(),
+            if format == PageFormat::Csv { "row" } else { "line" }
+        );
+        return wrong("list.records", why);
+    }
+    if !format.is_json() && (stream.empty.null || stream.empty.missing) {
+        let why = format!(
+            "`null` and `missing` are about a member of a JSON document, and a page is `{}`: only `no_body` and statuses can \
+             mean an empty list",
+            format.as_str()
+        );
+        return wrong("list.empty", why);
+    }
+    if stream.primary_key == PrimaryKey::Members(Vec::new()) {
+        let why =
+            "primary_key is empty: name the members that identify a record, or write `none` if nothing does";
+        return wrong("list.primary_key", why.to_owned());
+    }
+    let key = stream.primary_key.members().iter().map(|member| ("list.primary_key", member));
+    let times = stream.times().iter().map(|member| ("list.incremental.cursor", member));
+    match key.chain(times).find_map(|(at, member)| Some((at, stream.records.reason_missing(member)?))) {
+        Some((at, why)) => wrong(at, why),
+        None => Ok(()),
+    }
 }
 
 fn check_columns(columns: &Columns) -> Result<(), Wrong> {

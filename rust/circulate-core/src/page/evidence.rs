@@ -368,7 +368,8 @@ impl LastPage<'_> {
         let outermost = usize::from(member.in_header);
         let around = &member.path[outermost..member.path.len().saturating_sub(1).max(outermost)];
         let describes = |key: &String| words(key).iter().any(|word| DESCRIBE.contains(&word.as_str()));
-        let on_the_way = |key: &String| self.stream.records.segments().contains(key) || describes(key);
+        let on_the_way =
+            |key: &String| self.stream.records.pointer().segments().contains(key) || describes(key);
         !member.in_list && around.iter().all(on_the_way)
     }
 }

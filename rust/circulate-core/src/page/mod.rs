@@ -3,6 +3,7 @@
 mod end;
 mod envelope;
 mod evidence;
+mod format;
 mod last_record;
 mod link_header;
 mod loop_guard;
@@ -14,6 +15,7 @@ pub mod record;
 mod signal;
 mod token;
 mod watch;
+mod written;
 
 use crate::api::page_request::PageRequest;
 use crate::catalog::{PaginatorSpec, Pointer};

@@ -14,8 +14,12 @@ use http::{HeaderMap, StatusCode};
 
 use super::Watch;
 use super::envelope::{EnvelopeMember, members};
-use super::record::{ByteSpan, Problem, Split, SplitError, Splitter};
+use super::format::{BodyError, Intake};
+use super::record::{BYTE_ORDER_MARK, ByteSpan, Problem, Split, Splitter};
+use super::written::{key_and_value, write_marked, write_scalar};
 use crate::api::http::Response;
+use crate::api::http::unpacked;
+use crate::catalog::{PageFormat, RecordsSpec};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bounds of what is taken in.
@@ -54,7 +58,10 @@ pub struct Page {
     pub declared_empty: Option<u16>,
     /// The watched members of the page itself, as JSON text.
     pub fields: Vec<Option<Vec<u8>>>,
+    /// One JSON document, whatever format it came in.
     body: Body,
+    /// The size of it.
+    size: u64,
     split: Split,
     /// Records at its start that are left out.
     skipped: usize,
@@ -70,8 +77,12 @@ enum Body {
 /// One record of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'p> {
-    /// Its bytes as received.
+    /// Its bytes as they are written: as received, unless it was not an object or has a key.
     pub bytes: &'p [u8],
+    /// Its key in the page's object of records, as JSON, if it has one; and it without that.
+    key: Option<(&'p [u8], &'p [u8])>,
+    /// Its bytes in the page, after its key.
+    received: &'p [u8],
     start: u64,
     fields: &'p [Option<ByteSpan>],
 }
@@ -79,23 +90,34 @@ pub struct Record<'p> {
 impl<'p> Record<'p> {
     /// The record at `span` of `body`, with its watched members.
     pub(crate) fn new(body: &'p [u8], span: &ByteSpan, fields: &'p [Option<ByteSpan>]) -> Self {
-        Self { bytes: &body[index(span.start)..index(span.end)], start: span.start, fields }
+        Self::of(&body[index(span.start)..index(span.end)], span.start, fields)
+    }
+
+    fn of(received: &'p [u8], start: u64, fields: &'p [Option<ByteSpan>]) -> Self {
+        Self { bytes: received, key: None, received, start, fields }
+    }
+
+    /// Writes it with its parent, as JSON, in front.
+    pub(crate) fn write_with_parent(&self, parent: &[u8], written: &mut Vec<u8>) {
+        match self.key {
+            Some((key, value)) => write_marked([("parent", parent), ("key", key)], value, written),
+            None => write_marked([("parent", parent)], self.bytes, written),
+        }
     }
 
     /// Its watched member of this number, as JSON text.
     pub fn field(&self, number: usize) -> Option<&'p [u8]> {
         let span = self.fields.get(number)?.as_ref()?;
-        Some(&self.bytes[index(span.start - self.start)..index(span.end - self.start)])
+        Some(&self.received[index(span.start - self.start)..index(span.end - self.start)])
     }
 }
 
 /// The most that may stand around records and is looked through for a next page.
 const MAX_ENVELOPE: u64 = 1_000_000;
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors. What counts as an
 /// empty list says `watch`; any other response that is not a whole page is an error.
-pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
+pub async fn read_page(response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
     let (status, empty) = (response.status, watch.empty());
     if empty.statuses.contains(&status.as_u16()) {
         return Ok(Page::empty(response.headers, watch, status));
@@ -108,23 +130,29 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
             _ => Err(no_page(status, &response.headers)),
         };
     }
-    let mut splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
+    let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
+    let mut intake = Intake::new(watch, splitter, limits.record);
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
-    let mut bytes = 0;
-    while let Some(piece) = response.body.next().await {
+    let (mut bytes, mut size) = (0, 0);
+    let mut pieces = unpacked(response.body).await?;
+    while let Some(piece) = pieces.next().await {
         let piece = piece?;
         bytes += piece.len() as u64;
-        if bytes > limits.page {
+        let document = intake.feed(&piece).map_err(|error| refused(&error, watch, limits))?;
+        size += document.len() as u64;
+        if bytes.max(size) > limits.page {
             return Err(too_large(limits.page));
         }
-        splitter.feed(&piece).map_err(|error| refused(&error, limits))?;
-        body = body.append(&piece, limits.in_memory).map_err(spool_error)?;
+        body = body.append(document, limits.in_memory).map_err(spool_error)?;
     }
-    let split = match splitter.finish() {
-        Err(error) if error.problem == Problem::Blank && empty.no_body => {
+    let rest = intake.end().map_err(|error| refused(&error, watch, limits))?;
+    size += rest.len() as u64;
+    body = body.append(rest, limits.in_memory).map_err(spool_error)?;
+    let split = match intake.split() {
+        Err(refusal) if refusal.error.problem == Problem::Blank && empty.no_body => {
             return Ok(Page::empty(response.headers, watch, status));
         }
-        ended => ended.map_err(|error| refused(&error, limits))?,
+        ended => ended.map_err(|error| refused(&error, watch, limits))?,
     };
     let mut page = Page {
         headers: response.headers,
@@ -132,6 +160,7 @@ pub async fn read_page(mut response: Response, watch: &Watch, limits: PageLimits
         declared_empty: split.declared_empty.then_some(status.as_u16()),
         fields: Vec::new(),
         body,
+        size,
         split,
         skipped: 0,
         watch: watch.clone(),
@@ -208,6 +237,7 @@ impl Page {
             declared_empty: Some(status.as_u16()),
             fields: vec![None; watch.page_fields()],
             body: Body::Memory(Vec::new()),
+            size: 0,
             split: Split::default(),
             skipped: 0,
             watch: watch.clone(),
@@ -226,7 +256,7 @@ impl Page {
             Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
         };
         let again = (self.split.records.len() < self.split.count).then(|| Again::new(self));
-        Records { page: self, left_out: self.skipped, next: 0, again, file, file_at: 0, buffer: Vec::new() }
+        Records { page: self, left_out: self.skipped, next: 0, again, file, file_at: 0, buffer: Vec::new(), written: Vec::new() }
     }
 
     /// Watched members of its last record, as JSON text; none of a page without a record.
@@ -248,22 +278,20 @@ impl Page {
 
     /// What stands around its records; `None` if that is more than 1 MB, which nobody looks through.
     pub(crate) fn envelope(&self) -> Result<Option<Vec<EnvelopeMember>>> {
-        let array = &self.split.array;
-        if self.bytes - (array.end - array.start) > MAX_ENVELOPE {
+        let arrays = &self.split.arrays;
+        let inside: u64 = arrays.iter().map(|array| array.end - array.start).sum();
+        if self.size - inside > MAX_ENVELOPE || arrays.len() < self.split.array_count {
             return Ok(None);
         }
-        if array.is_empty() {
-            // The records are declared to be missing, and all of the page stands around them.
-            return Ok(Some(members(&self.read_span(&(0..self.bytes))?)));
+        let (mut document, mut at) = (Vec::new(), 0);
+        for array in arrays {
+            document.extend(self.read_span(&(at..array.start))?);
+            document.extend_from_slice(b"[]");
+            at = array.end;
         }
-        let mut document = self.read_span(&(0..array.start))?;
+        document.extend(self.read_span(&(at..self.size))?);
         // The splitter skips a byte order mark, too.
-        if document.starts_with(BYTE_ORDER_MARK) {
-            document.drain(..BYTE_ORDER_MARK.len());
-        }
-        document.extend_from_slice(b"[]");
-        document.extend(self.read_span(&(array.end..self.bytes))?);
-        Ok(Some(members(&document)))
+        Ok(Some(members(document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&document))))
     }
 
     fn read_fields(&self) -> Result<Vec<Option<Vec<u8>>>> {
@@ -298,6 +326,8 @@ pub struct Records<'p> {
     file: Option<BufReader<&'p File>>,
     file_at: u64,
     buffer: Vec<u8>,
+    /// A record that is not written as it was received.
+    written: Vec<u8>,
 }
 
 impl Records<'_> {
@@ -334,7 +364,19 @@ impl Records<'_> {
             }
             (Body::File(_), None) => unreachable!("`records` opens a reader for a spooled page"),
         };
-        Ok(Some(Record { bytes, start: span.start, fields: fields.unwrap_or_default() }))
+        let record = Record::of(bytes, span.start, fields.unwrap_or_default());
+        Ok(Some(match self.page.watch.records() {
+            RecordsSpec::Array(_) => record,
+            RecordsSpec::Map(_) => {
+                let (key, value) = key_and_value(bytes);
+                write_marked([("key", key)], value, &mut self.written);
+                Record { bytes: &self.written, key: Some((key, value)), ..record }
+            }
+            RecordsSpec::Scalars(_) => {
+                write_scalar(bytes, &mut self.written);
+                Record { bytes: &self.written, ..record }
+            }
+        }))
     }
 }
 
@@ -358,7 +400,7 @@ impl<'p> Again<'p> {
             body: &page.body,
             splitter: Splitter::new(&page.watch, u64::MAX, usize::MAX),
             at: 0,
-            bytes: page.bytes,
+            bytes: page.size,
             records: Vec::new(),
             fields: Vec::new(),
             piece: Vec::new(),
@@ -424,25 +466,63 @@ fn too_large(limit: u64) -> Error {
 }
 
 /// Says what is wrong with a page, never showing what it holds.
-fn refused(error: &SplitError, limits: PageLimits) -> Error {
+fn refused(BodyError { line, error }: &BodyError, watch: &Watch, limits: PageLimits) -> Error {
     let data = |message: &str| Error::new(ErrorKind::Data, "read page", message);
+    let not_json = if line.is_some() { "a line of the page is not JSON" } else { "the page is not JSON" };
+    let records = records_of(watch);
+    let at = |location: &str| if location.is_empty() { String::new() } else { format!(" at `{location}`") };
     let refused = match &error.problem {
+        Problem::Truncated if watch.format() == PageFormat::Csv => {
+            data("the page ends in the middle of a row").temporary()
+        }
+        Problem::Truncated if !watch.format().is_json() => {
+            data("the page ends in the middle of a line").temporary()
+        }
         Problem::Truncated => data("the page ends in the middle of its JSON").temporary(),
         // A connection that ended too soon may look like this.
         Problem::Blank => data("the page has an empty body").once().hint(EMPTY_BODY_HINT),
-        Problem::Markup => data("the page is HTML or XML, not JSON")
+        Problem::Markup => data(&format!("the page is HTML or XML, not {}", name_of(watch.format())))
             .hint("a sign-in page, a proxy or a wrong address responds like this: is the base URL the API's?"),
-        Problem::Syntax(expected) => data(&format!("the page is not JSON: expected {expected}")),
-        Problem::Utf8 => data("the page is not JSON: a string in it is not UTF-8"),
-        Problem::NoArray => data("the page has no array of records where the definition says it is"),
-        Problem::NullArray => data("the page has `null` where the definition says that the array of records is").hint(
-            "if this is how the API says that the list is empty, add `empty: null` to the endpoint's definition",
-        ),
-        Problem::MissingArray => data("the page has no array of records where the definition says it is").hint(
+        Problem::Syntax(expected) => data(&format!("{not_json}: expected {expected}")),
+        Problem::Utf8 if watch.format() == PageFormat::Csv => data("the page is not UTF-8"),
+        Problem::Utf8 => data(&format!("{not_json}: a string in it is not UTF-8")),
+        Problem::NotRecords { location, found } => {
+            let what = if location.is_empty() { "it".to_owned() } else { format!("`{location}`") };
+            let found = found.as_str();
+            data(&format!("the page has no {records} where the definition says it is: {what} is {found}"))
+                .hint(RECORDS_HINT)
+        }
+        Problem::NullRecords(location) => data(&format!(
+            "the page has `null`{} where the definition says that the {records} is", at(location)
+        ))
+        .hint("if this is how the API says that the list is empty, add `empty: null` to the endpoint's definition"),
+        Problem::MissingRecords(location) => data(&format!(
+            "the page has no {records} where the definition says it is: there is no `{location}`"
+        ))
+        .hint(
             "correct `records` in the endpoint's definition; or, if this is how the API says that the list is empty, add \
              `empty: missing`",
         ),
-        Problem::NotAnObject => data("the page's array holds something that is not an object"),
+        Problem::RepeatedRecords(location) => data(&format!("the page has `{location}` twice, where its records are")),
+        Problem::NotARecord { found, .. } if line.is_some() => {
+            data(&format!("a line of the page is {}, where each is a record, which is an object", found.as_str()))
+        }
+        Problem::NotARecord { location, found } => {
+            let found = found.as_str();
+            match watch.records() {
+                RecordsSpec::Scalars(_) => data(&format!("the page's array{} holds {found}, not only scalars", at(location)))
+                    .hint("if these are the records, write `records` as a plain JSON Pointer"),
+                RecordsSpec::Map(_) => {
+                    data(&format!("the page's object{} holds {found}, not only records, which are objects", at(location)))
+                        .hint(RECORDS_HINT)
+                }
+                RecordsSpec::Array(_) => data(&format!("the page's array{} holds something that is not an object: {found}", at(location)))
+                    .hint("if these are the records, write `records: {scalars: ...}` in the endpoint's definition"),
+            }
+        }
+        Problem::NotCsv(why) => data(&format!("the page is not CSV as it should be: {why}")),
+        Problem::NotATrailer(why) => data(&format!("the page does not end with what should follow its records: {why}"))
+            .hint("a response that breaks off may look so; otherwise correct `format` in the endpoint's definition"),
         Problem::TooDeep => Error::new(
             ErrorKind::Limit,
             "read page",
@@ -460,7 +540,28 @@ fn refused(error: &SplitError, limits: PageLimits) -> Error {
             format!("the page holds more than {} records", limits.records),
         ),
     };
-    refused.with("byte", error.offset)
+    match line {
+        Some(line) => refused.with("line", line),
+        None => refused.with("byte", error.offset),
+    }
+}
+
+const RECORDS_HINT: &str = "correct `records` in the endpoint's definition, if this is a page of the list";
+
+/// What holds the records.
+fn records_of(watch: &Watch) -> &'static str {
+    match watch.records() {
+        RecordsSpec::Array(_) => "array of records",
+        RecordsSpec::Map(_) => "object of records",
+        RecordsSpec::Scalars(_) => "array of scalars",
+    }
+}
+
+fn name_of(format: PageFormat) -> &'static str {
+    match format {
+        PageFormat::Csv => "CSV",
+        PageFormat::Json | PageFormat::Ndjson | PageFormat::NdjsonWithTrailer => "JSON",
+    }
 }
 
 #[cfg(test)]

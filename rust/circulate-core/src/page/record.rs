@@ -9,9 +9,13 @@
 use std::ops::Range;
 
 use super::watch::{RECORDS, Watch};
+use crate::catalog::RecordsSpec;
 
 /// Containers inside containers that a page may have.
 pub const MAX_DEPTH: usize = 1024;
+
+/// What may stand before the document.
+pub(super) const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
 
 /// Where a value stands in a page, in bytes from its start.
 pub type ByteSpan = Range<u64>;
@@ -19,11 +23,15 @@ pub type ByteSpan = Range<u64>;
 /// What a page holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
-    /// The array of records.
-    pub array: ByteSpan,
-    /// How many records it holds.
+    /// The array of records, or the object of them; several if they are in another array. None beyond as many as records
+    /// were to be [kept](Splitter::keeping).
+    pub arrays: Vec<ByteSpan>,
+    /// How many of them there are.
+    pub array_count: usize,
+    /// How many records they hold.
     pub count: usize,
-    /// Each record, in order; none of a page that holds more than were to be [kept](Splitter::keeping).
+    /// Each record, in order, after its key if it has one; none of a page that holds more than were to be
+    /// [kept](Splitter::keeping).
     pub records: Vec<ByteSpan>,
     /// For each of these its watched members, in the order they were requested; `None` where a record lacks one.
     /// Of members with the same key the last one counts, as for most parsers.
@@ -56,20 +64,79 @@ pub enum Problem {
     Utf8,
     /// The page has nothing but white space.
     Blank,
-    /// The value where the records should be is not an array, or the page holds no members at all.
-    NoArray,
+    /// At this place, on the way to the records, or where they should be, is something else.
+    NotRecords {
+        /// Its JSON Pointer.
+        location: String,
+        /// What is there.
+        found: Found,
+    },
     /// `null` is where the records should be.
-    NullArray,
+    NullRecords(String),
     /// The member that should hold the records is missing.
-    MissingArray,
-    /// An element of the array is not an object.
-    NotAnObject,
+    MissingRecords(String),
+    /// The member that holds the records is there twice.
+    RepeatedRecords(String),
+    /// One of the records, which are here, is none.
+    NotARecord {
+        /// The JSON Pointer of what holds them.
+        location: String,
+        /// What is there.
+        found: Found,
+    },
+    /// A page of rows that are none: why.
+    NotCsv(String),
+    /// What should be the last line is not there: what is.
+    NotATrailer(String),
     /// More containers inside each other than [`MAX_DEPTH`].
     TooDeep,
     /// A record longer than the limit.
     RecordTooLarge,
     /// More records than a page may have.
     TooManyRecords,
+}
+
+/// The kind of a JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are JSON's own words")]
+pub enum Found {
+    Object,
+    Array,
+    String,
+    Number,
+    Boolean,
+    Null,
+}
+
+impl Found {
+    /// The kind of the value that begins with this byte, if one does.
+    pub(super) fn of(first: u8) -> Option<Self> {
+        Some(match first {
+            b'{' => Self::Object,
+            b'[' => Self::Array,
+            b'"' => Self::String,
+            b'-' | b'0'..=b'9' => Self::Number,
+            b't' | b'f' => Self::Boolean,
+            b'n' => Self::Null,
+            _ => return None,
+        })
+    }
+
+    /// It, for people.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::Boolean => "`true` or `false`",
+            Self::Null => "`null`",
+        }
+    }
+
+    fn is_container(self) -> bool {
+        matches!(self, Self::Object | Self::Array)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +146,8 @@ enum SplitState {
     Value,
     /// After `[`: a value or `]`.
     ValueOrEnd,
+    /// After `[` where an object of records should be: `]`, since some APIs write an empty object so.
+    EndOnly,
     /// After `{`: a key or `}`.
     KeyOrEnd,
     Key,
@@ -140,11 +209,20 @@ impl Digits {
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     object: bool,
-    /// Its elements are the records.
-    records: bool,
+    role: Role,
     /// The watched paths that go through it, and how many of their segments led here.
     mask: u32,
     level: u16,
+}
+
+/// What a container has to do with records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    /// Its elements, or members, are the records.
+    Records,
+    /// Each of its elements holds some of the records.
+    Groups,
 }
 
 /// A value whose start was seen and whose end is wanted.
@@ -183,9 +261,15 @@ pub struct Splitter<'w> {
     level: u16,
     pending: Vec<Pending>,
     record_start: Option<u64>,
+    /// Where the last key of a member began, and where that of a record ended.
+    key_start: u64,
+    key_end: u64,
+    /// What was found where the records should be, in this group if they are in groups.
     seen: Seen,
-    /// The page is an object.
-    is_object: bool,
+    /// What was found where the array of groups should be, if they are.
+    groups_seen: Seen,
+    /// Groups that have ended.
+    groups: u64,
     split: Split,
 }
 
@@ -207,8 +291,11 @@ impl<'w> Splitter<'w> {
             level: 0,
             pending: Vec::new(),
             record_start: None,
+            key_start: 0,
+            key_end: 0,
             seen: Seen::Nothing,
-            is_object: false,
+            groups_seen: Seen::Nothing,
+            groups: 0,
             split: Split { page_fields: vec![None; watch.page_fields()], ..Split::default() },
         }
     }
@@ -254,25 +341,59 @@ impl<'w> Splitter<'w> {
 
     /// Ends the page.
     pub fn finish(mut self) -> Result<Split, SplitError> {
-        let empty = self.watch.empty();
         let problem = match self.state {
-            SplitState::End if self.seen == Seen::Array => {
-                if self.split.count > self.max_kept {
-                    self.split.record_fields = Vec::new();
+            SplitState::End => {
+                let seen = if self.watch.groups().is_some() { self.groups_seen } else { self.seen };
+                match self.judge(seen) {
+                    Some(problem) => problem,
+                    None if seen == Seen::Array => {
+                        if self.split.count > self.max_kept {
+                            self.split.record_fields = Vec::new();
+                        }
+                        return Ok(self.split);
+                    }
+                    None => return Ok(Split { declared_empty: true, ..self.split }),
                 }
-                return Ok(self.split);
             }
-            SplitState::End if self.seen == Seen::Null && !empty.null => Problem::NullArray,
-            SplitState::End if self.seen == Seen::Null => {
-                return Ok(Split { declared_empty: true, ..self.split });
-            }
-            SplitState::End if !self.is_object || self.watch.records_are_the_page() => Problem::NoArray,
-            SplitState::End if !empty.missing => Problem::MissingArray,
-            SplitState::End => return Ok(Split { declared_empty: true, ..self.split }),
             SplitState::Mark(0) | SplitState::Value if self.stack.is_empty() => Problem::Blank,
             _ => Problem::Truncated,
         };
         Err(SplitError { offset: self.offset, problem })
+    }
+
+    /// How many records have ended.
+    pub(super) fn count(&self) -> usize {
+        self.split.count
+    }
+
+    /// Whether a record has begun and not ended.
+    pub(super) fn is_in_record(&self) -> bool {
+        self.record_start.is_some()
+    }
+
+    /// Whether the last record of the page so far has ended, and neither a next one nor what follows them has begun.
+    pub(super) fn is_behind_record(&self) -> bool {
+        self.state == SplitState::CommaOrEnd && self.in_records()
+    }
+
+    /// What is wrong where not an array of records, but something that may stand for it, was found.
+    fn judge(&self, seen: Seen) -> Option<Problem> {
+        let empty = self.watch.empty();
+        match seen {
+            Seen::Null if !empty.null => Some(Problem::NullRecords(self.location_of_records())),
+            Seen::Nothing if !empty.missing => Some(Problem::MissingRecords(self.location_of_records())),
+            _ => None,
+        }
+    }
+
+    /// Where the records should be: in this group, if they are in groups and those have begun.
+    fn location_of_records(&self) -> String {
+        let pointer = self.watch.records().pointer();
+        let segments = match pointer.each() {
+            Some(groups) if !self.stack.iter().any(|frame| frame.role == Role::Groups) => groups,
+            _ => usize::MAX,
+        };
+        pointer.location(segments, self.groups)
     }
 
     fn error(&self, at: usize, problem: Problem) -> SplitError {
@@ -323,8 +444,7 @@ impl<'w> Splitter<'w> {
     }
 
     fn mark(&mut self, seen: u8, byte: u8, at: usize) -> Result<(), SplitError> {
-        const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-        if byte == MARK[usize::from(seen)] {
+        if byte == BYTE_ORDER_MARK[usize::from(seen)] {
             self.state = if seen == 2 { SplitState::Value } else { SplitState::Mark(seen + 1) };
             return Ok(());
         }
@@ -338,11 +458,14 @@ impl<'w> Splitter<'w> {
     /// A byte that is neither white space nor inside a string, number or literal.
     fn token(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
         match (self.state, byte) {
-            (SplitState::ValueOrEnd, b']') | (SplitState::KeyOrEnd, b'}') => self.close(at),
+            (SplitState::ValueOrEnd | SplitState::EndOnly, b']') | (SplitState::KeyOrEnd, b'}') => {
+                self.close(at)
+            }
             (SplitState::Value | SplitState::ValueOrEnd, _) => self.begin_value(byte, at),
             (SplitState::KeyOrEnd | SplitState::Key, b'"') => {
                 self.in_key = true;
                 self.key.clear();
+                self.key_start = self.offset + at as u64;
                 self.state = SplitState::Text;
                 Ok(())
             }
@@ -355,6 +478,10 @@ impl<'w> Splitter<'w> {
                 Ok(())
             }
             (SplitState::CommaOrEnd, b']' | b'}') if self.in_object() == (byte == b'}') => self.close(at),
+            (SplitState::EndOnly, _) => {
+                let location = self.location_of_records();
+                Err(self.error(at, Problem::NotRecords { location, found: Found::Array }))
+            }
             (SplitState::KeyOrEnd, _) => Err(self.error(at, Problem::Syntax("a key or `}`"))),
             (SplitState::Key, _) => Err(self.error(at, Problem::Syntax("a key"))),
             (SplitState::Colon, _) => Err(self.error(at, Problem::Syntax("`:`"))),
@@ -370,7 +497,7 @@ impl<'w> Splitter<'w> {
     }
 
     fn in_records(&self) -> bool {
-        self.stack.last().is_some_and(|frame| frame.records)
+        self.stack.last().is_some_and(|frame| frame.role == Role::Records)
     }
 
     fn next_element(&mut self) {
@@ -384,8 +511,11 @@ impl<'w> Splitter<'w> {
 
     /// Sets what is watched in the next element of the array on top of the stack.
     fn enter_element(&mut self) {
-        self.mask = if self.in_records() { self.watch.roots(true) } else { 0 };
-        self.level = 0;
+        (self.mask, self.level) = match self.stack.last() {
+            Some(frame) if frame.role == Role::Records => (self.watch.roots(true), 0),
+            Some(frame) if frame.role == Role::Groups => (RECORDS, frame.level + 1),
+            _ => (0, 0),
+        };
     }
 
     fn begin_value(&mut self, byte: u8, at: usize) -> Result<(), SplitError> {
@@ -394,31 +524,13 @@ impl<'w> Splitter<'w> {
             return Err(self.error(at, Problem::Markup));
         }
         if self.in_records() {
-            if matches!(byte, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') {
-                return Err(self.error(at, Problem::NotAnObject));
-            }
-            self.record_start = Some(start);
-            if self.split.count >= self.max_kept {
-                self.split.record_fields.clear();
-            }
-            self.split
-                .record_fields
-                .resize(self.split.record_fields.len() + self.watch.record_fields(), None);
+            self.begin_record(byte, start, at)?;
         }
-        self.is_object |= self.stack.is_empty() && byte == b'{';
+        let role = if self.mask & RECORDS == 0 { Role::Plain } else { self.towards_records(byte, at)? };
         let found = self.found_here();
-        if found & RECORDS != 0 {
-            match byte {
-                b'[' | b'n' if self.seen == Seen::Array => return Err(self.error(at, Problem::NoArray)),
-                b'[' => {}
-                // Whether it is an empty list is decided at the end of the page.
-                b'n' => self.seen = Seen::Null,
-                _ => return Err(self.error(at, Problem::NoArray)),
-            }
-        }
         self.note_starts(found & !RECORDS, start);
         match byte {
-            b'{' | b'[' => return self.open(byte == b'{', found & RECORDS != 0, at),
+            b'{' | b'[' => return self.open(byte == b'{', role, at),
             b'"' => {
                 self.in_key = false;
                 self.state = SplitState::Text;
@@ -434,6 +546,57 @@ impl<'w> Splitter<'w> {
         Ok(())
     }
 
+    fn begin_record(&mut self, byte: u8, start: u64, at: usize) -> Result<(), SplitError> {
+        let scalars = matches!(self.watch.records(), RecordsSpec::Scalars(_));
+        if let Some(found) = Found::of(byte)
+            && (if scalars { found.is_container() } else { found != Found::Object })
+        {
+            let location = self.location_of_records();
+            return Err(self.error(at, Problem::NotARecord { location, found }));
+        }
+        let keyed = self.in_object();
+        self.record_start = Some(if keyed { self.key_start } else { start });
+        if self.split.count >= self.max_kept {
+            self.split.record_fields.clear();
+        }
+        let first = self.split.record_fields.len();
+        self.split.record_fields.resize(first + self.watch.record_fields(), None);
+        for bit in bits(if keyed { self.watch.keys() } else { 0 }) {
+            let field = first + bit.trailing_zeros() as usize;
+            self.split.record_fields[field] = Some(self.key_start..self.key_end);
+        }
+        Ok(())
+    }
+
+    /// Checks a value that is on the way to the records, or is where they should be; returns its role.
+    fn towards_records(&mut self, byte: u8, at: usize) -> Result<Role, SplitError> {
+        let level = usize::from(self.level);
+        let pointer = self.watch.records().pointer();
+        let (groups, here) = (pointer.each() == Some(level), pointer.segments().len() == level);
+        let location = |splitter: &Self| pointer.location(level, splitter.groups);
+        let Some(found) = Found::of(byte) else { return Ok(Role::Plain) };
+        let seen = if groups { &mut self.groups_seen } else { &mut self.seen };
+        if (groups || here) && *seen == Seen::Array {
+            return Err(self.error(at, Problem::RepeatedRecords(location(self))));
+        }
+        match found {
+            // Whether it is an empty list is decided at the end of the page, or of the group.
+            Found::Null if groups || here => {
+                *seen = Seen::Null;
+                Ok(Role::Plain)
+            }
+            Found::Null if level > 0 => Ok(Role::Plain),
+            Found::Array if groups => {
+                *seen = Seen::Array;
+                Ok(Role::Groups)
+            }
+            Found::Object if here && self.watch.records().is_map() => Ok(Role::Records),
+            Found::Array if here => Ok(Role::Records),
+            Found::Object if !groups && !here => Ok(Role::Plain),
+            _ => Err(self.error(at, Problem::NotRecords { location: location(self), found })),
+        }
+    }
+
     /// The watched paths that end at the value to come.
     fn found_here(&self) -> u32 {
         let level = usize::from(self.level);
@@ -445,21 +608,20 @@ impl<'w> Splitter<'w> {
         self.pending.extend(bits(found).map(|bit| Pending { bit, start, depth }));
     }
 
-    fn open(&mut self, object: bool, records: bool, at: usize) -> Result<(), SplitError> {
+    fn open(&mut self, object: bool, role: Role, at: usize) -> Result<(), SplitError> {
         if self.stack.len() == MAX_DEPTH {
             return Err(self.error(at, Problem::TooDeep));
         }
-        if records {
-            self.seen = Seen::Array;
-            self.split.array.start = self.offset + at as u64;
+        let is_map = role == Role::Records && self.watch.records().is_map();
+        if role == Role::Records {
+            self.begin_array(self.offset + at as u64);
         }
-        self.stack.push(Frame {
-            object,
-            records,
-            mask: if object { self.mask } else { 0 },
-            level: self.level,
-        });
-        self.state = if object { SplitState::KeyOrEnd } else { SplitState::ValueOrEnd };
+        self.stack.push(Frame { object, role, mask: if object { self.mask } else { 0 }, level: self.level });
+        self.state = match object {
+            true => SplitState::KeyOrEnd,
+            false if is_map => SplitState::EndOnly,
+            false => SplitState::ValueOrEnd,
+        };
         if !object {
             self.enter_element();
         }
@@ -467,10 +629,33 @@ impl<'w> Splitter<'w> {
     }
 
     fn close(&mut self, at: usize) -> Result<(), SplitError> {
-        if self.stack.pop().is_some_and(|frame| frame.records) {
-            self.split.array.end = self.offset + at as u64 + 1;
+        if self.stack.pop().is_some_and(|frame| frame.role == Role::Records)
+            && self.split.array_count <= self.max_kept
+            && let Some(array) = self.split.arrays.last_mut()
+        {
+            array.end = self.offset + at as u64 + 1;
         }
         self.end_value(at + 1)
+    }
+
+    fn begin_array(&mut self, start: u64) {
+        self.seen = Seen::Array;
+        self.split.array_count += 1;
+        if self.split.array_count <= self.max_kept {
+            self.split.arrays.push(start..start);
+        } else {
+            self.split.arrays = Vec::new();
+        }
+    }
+
+    /// Ends an element of the array whose elements hold records.
+    fn end_group(&mut self, end: u64) -> Result<(), SplitError> {
+        if let Some(problem) = self.judge(self.seen) {
+            return Err(SplitError { offset: end, problem });
+        }
+        self.seen = Seen::Nothing;
+        self.groups += 1;
+        Ok(())
     }
 
     /// `end` is the place after the value's last byte, in the current piece.
@@ -487,10 +672,14 @@ impl<'w> Splitter<'w> {
             };
             *slot = Some(done.start..end);
         }
-        if self.in_records()
-            && let Some(start) = self.record_start.take()
-        {
-            self.end_record(start..end)?;
+        match self.stack.last().map_or(Role::Plain, |frame| frame.role) {
+            Role::Plain => {}
+            Role::Records => {
+                if let Some(start) = self.record_start.take() {
+                    self.end_record(start..end)?;
+                }
+            }
+            Role::Groups => self.end_group(end)?,
         }
         self.state = if depth == 0 { SplitState::End } else { SplitState::CommaOrEnd };
         Ok(())
@@ -519,7 +708,7 @@ impl<'w> Splitter<'w> {
         self.note_key(&piece[at..stop]);
         let Some(&byte) = piece.get(stop) else { return Ok(stop) };
         match byte {
-            b'"' if self.in_key => self.end_key(),
+            b'"' if self.in_key => self.end_key(stop + 1),
             b'"' => self.end_value(stop + 1)?,
             b'\\' => {
                 self.state = SplitState::Escape;
@@ -550,19 +739,25 @@ impl<'w> Splitter<'w> {
     }
 
     fn note_key(&mut self, bytes: &[u8]) {
-        if self.in_key && self.stack.last().is_some_and(|frame| frame.mask != 0) {
+        if self.in_key && self.stack.last().is_some_and(|frame| frame.mask != 0 && frame.role == Role::Plain)
+        {
             self.key.extend_from_slice(bytes);
         }
     }
 
-    /// Narrows the watched paths of the object to those that go on with the key just read.
-    fn end_key(&mut self) {
+    /// Narrows the watched paths of the object to those that go on with the key just read, which ends at `end`.
+    fn end_key(&mut self, end: usize) {
         self.in_key = false;
         self.state = SplitState::Colon;
-        let Some(&Frame { mask, level, .. }) = self.stack.last() else { return };
+        let Some(&Frame { mask, level, role, .. }) = self.stack.last() else { return };
         self.level = level + 1;
         self.mask = 0;
         if mask == 0 {
+            return;
+        }
+        if role == Role::Records {
+            self.key_end = self.offset + end as u64;
+            self.enter_element();
             return;
         }
         let Some(key) = unescape(&self.key) else { return };

@@ -82,8 +82,7 @@ impl Fetcher {
         let First { stream, watched, request, at_start, guard, limits, proof, polling, of_parents } = first;
         let paginator = paginator(&stream.paginator);
         let in_records = [watched, &paginator.record_fields()].concat();
-        let watch = Watch::new(stream.records.clone(), &in_records, &paginator.page_fields());
-        let watch = watch.with_empty(stream.empty.clone());
+        let watch = Watch::of(stream, &in_records, &paginator.page_fields());
         let fetcher = Self {
             client: Arc::clone(client),
             progress: Arc::clone(progress),

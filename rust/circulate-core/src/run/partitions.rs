@@ -168,11 +168,11 @@ impl Attempt<'_> {
 
     /// Children are written with their parent; records of another partition as they are.
     async fn take_partition_page(&mut self, partition: &Partition, mark: bool, step: &Step) -> Result<u64> {
-        let mut marked = Vec::new();
+        let (parent, mut marked) = (partition.as_json()?, Vec::new());
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             if mark {
-                partition.mark(record.bytes, &mut marked)?;
+                record.write_with_parent(&parent, &mut marked);
                 self.writer.push(&marked).await?;
             } else {
                 self.writer.push(record.bytes).await?;

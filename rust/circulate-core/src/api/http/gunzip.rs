@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::write::GzDecoder;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::HeaderMap;
@@ -21,6 +21,8 @@ const SLICE: usize = 4096;
 const MAX_CODINGS: usize = 4;
 /// How a member begins.
 const MAGIC: u8 = 0x1f;
+/// How a file of members begins.
+const FILE_MAGIC: [u8; 2] = [MAGIC, 0x8b];
 
 /// `body` without the codings that `headers` name (RFC 9110, section 8.4); the headers then speak of what is left. A coding that
 /// was not requested is an error of the body, so that the status can still be reported.
@@ -47,6 +49,19 @@ pub(super) fn decoded(headers: &mut HeaderMap, body: ByteStream) -> ByteStream {
     headers.remove(CONTENT_ENCODING);
     headers.remove(CONTENT_LENGTH);
     body
+}
+
+/// `body`, unpacked if it begins as a gzip file does: exports are sent as files, whatever the headers say.
+pub(crate) async fn unpacked(mut body: ByteStream) -> Result<ByteStream> {
+    let mut start = BytesMut::new();
+    while start.len() < FILE_MAGIC.len()
+        && let Some(piece) = body.next().await
+    {
+        start.extend_from_slice(&piece?);
+    }
+    let is_file = start.starts_with(&FILE_MAGIC);
+    let body = stream::iter([Ok(start.freeze())]).chain(body).boxed();
+    Ok(if is_file { gunzip(body) } else { body })
 }
 
 fn gunzip(body: ByteStream) -> ByteStream {
@@ -142,7 +157,7 @@ impl Members {
             return Error::new(ErrorKind::Network, "read response", message).temporary();
         }
         match self.whole {
-            0 => data("the body is not gzip, although its headers say so"),
+            0 => data("the body is not gzip, although its headers or its first bytes say so"),
             _ => data("something that is not gzip follows the gzip body"),
         }
     }

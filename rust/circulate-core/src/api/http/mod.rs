@@ -32,6 +32,7 @@ pub use classify::{Classifier, Failure};
 pub(crate) use classify::{MISSING_SCOPE, VendorError, verdict_of};
 pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
 pub(crate) use error_body::without_mark;
+pub(crate) use gunzip::unpacked;
 pub use pacing::Pacing;
 pub use rate_limit::{RateLimitPermit, RateLimiter, server_date};
 pub use retry::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};

@@ -251,7 +251,7 @@ fn what_is_wrong_in_an_endpoint_is_reported_with_its_line() {
             ("link_header", "link_header\n  before: {path: start}", "8:18", "is not a path"),
             ("max: 200", "max: 200, ask: 500", "6:44", "it is from min (10) to max (200)"),
             ("  paginator: link_header\n", "", "7:3", "nothing says how one page leads to the next"),
-            ("[/id]", "/id", "5:16", "expected a list"),
+            ("[/id]", "/id", "5:16", "are a list: write `[/id]`"),
             ("[/id]", "[]", "5:16", "name the members that identify a record"),
             ("[/id]", "[id]", "5:17", "it starts with `/`"),
             ("max: 200", "max: -1", "6:34", "expected a whole number"),

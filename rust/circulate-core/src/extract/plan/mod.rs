@@ -60,20 +60,10 @@ impl Partition {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Writes a child's record with its parent in front, as one more member; everything else stays as received.
-    pub fn mark(&self, record: &[u8], marked: &mut Vec<u8>) -> Result<()> {
-        marked.clear();
-        marked.extend_from_slice(br#"{"_circulate":{"parent":"#);
-        serde_json::to_writer(&mut *marked, &self.0).map_err(|error| {
-            Error::new(ErrorKind::Data, "mark record", "cannot write JSON").caused_by(error)
-        })?;
-        marked.extend_from_slice(b"}");
-        let members = record.get(1..).unwrap_or_default();
-        if members.trim_ascii_start().first() != Some(&b'}') {
-            marked.push(b',');
-        }
-        marked.extend_from_slice(members);
-        Ok(())
+    /// What stands of it in front of a child's record, as JSON.
+    pub fn as_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(&self.0)
+            .map_err(|error| Error::new(ErrorKind::Data, "mark record", "cannot write JSON").caused_by(error))
     }
 
     /// Distinguishes it from all others: a parent that moves while its list is read may be listed twice.
@@ -128,7 +118,8 @@ mod tests {
 
     fn marked(record: &str) -> String {
         let mut text = Vec::new();
-        partition("0oa\"1").mark(record.as_bytes(), &mut text).unwrap();
+        let record = Record::new(record.as_bytes(), &(0..record.len() as u64), &[]);
+        record.write_with_parent(&partition("0oa\"1").as_json().unwrap(), &mut text);
         String::from_utf8(text).unwrap()
     }
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::*;
-use crate::catalog::Pointer;
+use crate::catalog::{Empty, Pointer};
 
 fn pointer(text: &str) -> Pointer {
     Pointer::try_from(text.to_owned()).unwrap()
@@ -59,13 +59,14 @@ fn records_inside_an_object_are_found_with_what_stands_around_them() {
 
 #[test]
 fn what_is_not_a_page_of_records_is_refused_with_its_offset() {
+    let no_records = |found| Problem::NotRecords { location: String::new(), found };
     let cases: [(&[u8], u64, Problem); 16] = [
         (b"", 0, Problem::Blank),
         (b"[{\"a\":1},{\"a\"", 13, Problem::Truncated),
         (b" \n<!DOCTYPE html>", 2, Problem::Markup),
-        (b"{\"errorCode\":1}", 0, Problem::NoArray),
-        (b"\"text\"", 0, Problem::NoArray),
-        (b"[1]", 1, Problem::NotAnObject),
+        (b"{\"errorCode\":1}", 0, no_records(Found::Object)),
+        (b"\"text\"", 0, no_records(Found::String)),
+        (b"[1]", 1, Problem::NotARecord { location: String::new(), found: Found::Number }),
         (b"[{}] x", 5, Problem::Syntax("nothing more after the document")),
         (b"[{}][]", 4, Problem::Syntax("nothing more after the document")),
         (b"[{\"a\":NaN}]", 6, Problem::Syntax("a value")),
@@ -207,8 +208,151 @@ proptest! {
         if remove { page.remove(at); } else { page[at] = byte; }
         match split(&page, &watch_root(&["/id"])) {
             Ok(_) => prop_assert!(is_json(&page)),
-            Err(SplitError { problem: Problem::NotAnObject, .. }) => {}
+            Err(SplitError { problem: Problem::NotARecord { .. }, .. }) => {}
             Err(_) => prop_assert!(!is_json(&page), "{}", String::from_utf8_lossy(&page)),
+        }
+    }
+}
+
+fn spec(yaml: &str) -> RecordsSpec {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+#[test]
+fn records_in_groups_are_found_in_each_of_them() {
+    let watch =
+        Watch::new(spec("/groups/*/users"), &[pointer("/id")], &[pointer("/next"), pointer("/groups")]);
+    let page = r#"{"*":{"users":[{}]},"groups":[{"n":1,"users":[{"id":1},{"users":[{}]}]},{"users":[]},{"users":[{"id":2}],"z":[{}]}],"next":"u"}"#;
+    let split = split(page.as_bytes(), &watch).unwrap();
+    assert_eq!(slices(page, &split.records), [r#"{"id":1}"#, r#"{"users":[{}]}"#, r#"{"id":2}"#]);
+    assert_eq!(slices(page, &split.arrays), [r#"[{"id":1},{"users":[{}]}]"#, "[]", r#"[{"id":2}]"#]);
+    assert_eq!(split.page_fields[0].as_ref().map(|span| at(page, span)), Some("\"u\""));
+    let fields: Vec<_> = split.record_fields.iter().map(|f| f.as_ref().map(|span| at(page, span))).collect();
+    assert_eq!(fields, [Some("1"), None, Some("2")]);
+    for (records, page, expected) in [
+        ("'/*/items'", r#"[{"items":[{"a":1}]},{"items":[{}]}]"#, vec![r#"{"a":1}"#, "{}"]),
+        ("'/*'", r#"[[{"a":1}],[],[{}]]"#, vec![r#"{"a":1}"#, "{}"]),
+        ("/a/~2", r#"{"a":{"*":[{}]}}"#, vec!["{}"]),
+        ("/a/*/b/c", r#"{"a":[{"b":{"c":[{}]},"c":[{}]}]}"#, vec!["{}"]),
+        ("/a/*/b", r#"{"a":[]}"#, vec![]),
+        ("{scalars: /a/*/b}", r#"{"a":[{"b":[1,"x"]},{"b":[null]}]}"#, vec!["1", "\"x\"", "null"]),
+        ("{map: '/*'}", r#"[{"a":{}},{"b" : {"c":1}},[]]"#, vec![r#""a":{}"#, r#""b" : {"c":1}"#]),
+        ("{map: ''}", r#"{"a":{},"a":{"a":{}}}"#, vec![r#""a":{}"#, r#""a":{"a":{}}"#]),
+        ("{map: /u}", r#"{"u":[ ]}"#, vec![]),
+    ] {
+        let found = self::split(page.as_bytes(), &Watch::new(spec(records), &[], &[])).unwrap();
+        assert_eq!(slices(page, &found.records), expected, "{records} {page}");
+        assert_eq!(found.count, expected.len());
+    }
+}
+
+#[test]
+fn what_is_not_where_records_should_be_is_named_with_its_place() {
+    let not = |location: &str, found| Problem::NotRecords { location: location.to_owned(), found };
+    let no_record = |location: &str, found| Problem::NotARecord { location: location.to_owned(), found };
+    for (records, page, problem) in [
+        ("/a/b", r#"{"a":5}"#, not("/a", Found::Number)),
+        ("/a/b", r#"{"a":[]}"#, not("/a", Found::Array)),
+        ("/a/b", r#"{"a":{"b":"x"}}"#, not("/a/b", Found::String)),
+        ("/a/b", "null", not("", Found::Null)),
+        ("/a/b", r#"{"a":null}"#, Problem::MissingRecords("/a/b".to_owned())),
+        ("/a", r#"{"a":[],"a":[]}"#, Problem::RepeatedRecords("/a".to_owned())),
+        ("/a/*/b", r#"{"a":{"b":[]}}"#, not("/a", Found::Object)),
+        ("/a/*/b", r#"{"a":[{"b":[]},{"b":{}}]}"#, not("/a/1/b", Found::Object)),
+        ("/a/*/b", r#"{"a":[{"b":[]},7]}"#, not("/a/1", Found::Number)),
+        ("/a/*/b", r#"{"a":[{"b":[]},{"b":[{},1]}]}"#, no_record("/a/1/b", Found::Number)),
+        ("/a/*/b", r#"{"a":[{"b":[]},{}]}"#, Problem::MissingRecords("/a/1/b".to_owned())),
+        ("/a/*/b", r#"{"a":[{"b":[]},null]}"#, Problem::MissingRecords("/a/1/b".to_owned())),
+        ("/a/*/b", r#"{"a":[{"b":null}]}"#, Problem::NullRecords("/a/0/b".to_owned())),
+        ("/a/*/b", r#"{"a":[{"b":[],"b":[]}]}"#, Problem::RepeatedRecords("/a/0/b".to_owned())),
+        ("/a/*/b", r#"{"a":null}"#, Problem::NullRecords("/a".to_owned())),
+        ("/a/*/b", "{}", Problem::MissingRecords("/a".to_owned())),
+        ("/a/*/b", r#"{"a":[],"a":[]}"#, Problem::RepeatedRecords("/a".to_owned())),
+        ("{map: /u}", r#"{"u":[{}]}"#, not("/u", Found::Array)),
+        ("{map: /u}", r#"{"u":"x"}"#, not("/u", Found::String)),
+        ("{map: /u}", r#"{"u":{"a":1}}"#, no_record("/u", Found::Number)),
+        ("{scalars: /u}", r#"{"u":{"a":1}}"#, not("/u", Found::Object)),
+        ("{scalars: /u}", r#"{"u":[1,[]]}"#, no_record("/u", Found::Array)),
+    ] {
+        let error = split(page.as_bytes(), &Watch::new(spec(records), &[], &[])).unwrap_err();
+        assert_eq!(error.problem, problem, "{records} {page}");
+    }
+}
+
+#[test]
+fn an_empty_list_is_judged_in_each_group() {
+    let words = |null, missing| Empty { null, missing, ..Empty::default() };
+    for (page, empty, declared_empty, ok) in [
+        (r#"{"a":[{"b":null},{"b":[{}]}]}"#, words(true, false), false, true),
+        (r#"{"a":[{"b":null},{"b":[{}]}]}"#, words(false, true), false, false),
+        (r#"{"a":[{},null,{"b":[{}]}]}"#, words(false, true), false, true),
+        (r#"{"a":[{},null,{"b":[{}]}]}"#, words(true, false), false, false),
+        (r#"{"a":null}"#, words(true, false), true, true),
+        ("{}", words(false, true), true, true),
+        (r#"{"a":[{"b":7}]}"#, words(true, true), false, false),
+    ] {
+        let watch = Watch::new(spec("/a/*/b"), &[], &[]).with_empty(empty);
+        let split = split(page.as_bytes(), &watch);
+        assert_eq!(split.is_ok(), ok, "{page}: {split:?}");
+        assert!(split.is_err() || split.unwrap().declared_empty == declared_empty, "{page}");
+    }
+}
+
+/// A page of groups, of a map or of scalars, and what an independent parser finds in it.
+fn shaped() -> impl Strategy<Value = (&'static str, String)> {
+    let objects = || proptest::collection::vec(record(), 0..4);
+    let groups = proptest::collection::vec(objects(), 0..4).prop_map(|groups| {
+        let groups: Vec<_> = groups
+            .iter()
+            .map(|users| format!("{{\"n\":[{{}}], \"users\" :[{}]}}", users.join(" , ")))
+            .collect();
+        ("/groups/*/users", format!("{{\"groups\":[{}]}}", groups.join(",")))
+    });
+    let maps = objects().prop_map(|objects| {
+        let members = objects.iter().enumerate();
+        let members: Vec<_> =
+            members.map(|(id, object)| format!("\"\\u0061\\\"{id}\" :\n{object}")).collect();
+        ("{map: /users}", format!("{{\"x\":{{\"y\":{{}}}},\"users\":{{{}}}}}", members.join(" ,")))
+    });
+    let scalar =
+        proptest::sample::select(vec!["1", "-0.0", "\"a,]\"", "null", "true", "12345678901234567890123"]);
+    let scalars = proptest::collection::vec(scalar, 0..5)
+        .prop_map(|scalars| ("{scalars: /ids}", format!("{{\"ids\":[{}]}}", scalars.join(" ,"))));
+    prop_oneof![groups, maps, scalars]
+}
+
+proptest! {
+    #[test]
+    fn the_pieces_of_a_page_of_any_shape_do_not_matter_and_no_record_is_lost(
+        (records, page) in shaped(), piece in 1_usize..9,
+    ) {
+        let watch = Watch::new(spec(records), &[pointer("/id"), pointer("/value"), pointer("/_circulate/key")], &[]);
+        let whole = split(page.as_bytes(), &watch).unwrap();
+        let mut splitter = Splitter::new(&watch, 1_000_000, 1_000_000);
+        for piece in page.as_bytes().chunks(piece) {
+            splitter.feed(piece).unwrap();
+        }
+        prop_assert_eq!(&splitter.finish().unwrap(), &whole);
+        let parsed: serde_json::Value = serde_json::from_str(&page.replace("\\ud800", "")).unwrap();
+        let expected = match records {
+            "/groups/*/users" => parsed["groups"].as_array().unwrap().iter().map(|g| g["users"].as_array().unwrap().len()).sum(),
+            "{map: /users}" => parsed["users"].as_object().unwrap().len(),
+            _ => parsed["ids"].as_array().unwrap().len(),
+        };
+        prop_assert_eq!(whole.count, expected);
+        let start = if records == "{map: /users}" { "\"" } else if records == "/groups/*/users" { "{" } else { "" };
+        prop_assert!(slices(&page, &whole.records).iter().all(|record| record.starts_with(start)));
+    }
+
+    #[test]
+    fn corrupt_pages_of_any_shape_are_never_taken_for_json(
+        (records, page) in shaped(), index in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut page = page.into_bytes();
+        let at = index.index(page.len());
+        page[at] = byte;
+        if split(&page, &Watch::new(spec(records), &[], &[])).is_ok() {
+            prop_assert!(is_json(&page));
         }
     }
 }

@@ -56,7 +56,7 @@ impl Api {
         if self.in_body {
             (list.paginator, list.records) = (
                 PaginatorSpec::NextUrl(NextUrl { from: Signal::Body(pointer("/next")), keep: Vec::new() }),
-                pointer("/items"),
+                pointer("/items").into(),
             );
         }
         list.page_size = Some(PageSize::in_query("limit", limit));

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{
-    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, Signal, Single, Span,
+    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, RecordsSpec, Signal, Single, Span,
     Total,
 };
 use crate::clock::later;
@@ -86,7 +86,7 @@ fn listed(paginator: PaginatorSpec, size: Option<u32>, in_object: bool) -> Defin
     let list = &mut definition.endpoint.list;
     list.paginator = paginator;
     list.page_size = size.map(|max| PageSize::in_query("limit", max));
-    list.records = if in_object { pointer("/items") } else { Pointer::default() };
+    list.records = if in_object { pointer("/items").into() } else { RecordsSpec::default() };
     list.query.clear();
     // Without a filter totals count, too.
     if let Some(rule) = list.incremental_mut() {

@@ -126,7 +126,7 @@ async fn a_total_that_the_api_declares_is_expected_about() {
         from: Signal::Body(Pointer::try_from("/next".to_owned()).unwrap()),
         keep: Vec::new(),
     });
-    list.records = Pointer::try_from("/items".to_owned()).unwrap();
+    list.records = Pointer::try_from("/items".to_owned()).unwrap().into();
     list.query.clear();
     if let Some(rule) = list.incremental_mut() {
         rule.full_since = None;

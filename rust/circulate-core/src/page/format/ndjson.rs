@@ -1,0 +1,152 @@
+//! JSON objects, one a line.
+
+use super::document::{BodyError, Document};
+use crate::page::record::{BYTE_ORDER_MARK, Found, Problem, Splitter};
+use crate::page::watch::{MEMBER_OF_LINES, Watch};
+
+/// Lines become the elements of an array; a trailer, which is the last of them, becomes what stands around it.
+#[derive(Debug)]
+pub(super) struct NdjsonReader<'w> {
+    max_line: u64,
+    /// What has come of a line.
+    line: Vec<u8>,
+    /// Its number, from 1 on.
+    number: u64,
+    trailer: Option<Trailer<'w>>,
+}
+
+/// The last line that is known, with its number: it is the trailer if none follows.
+#[derive(Debug)]
+struct Trailer<'w> {
+    watch: &'w Watch,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl<'w> NdjsonReader<'w> {
+    pub(super) fn new(max_line: u64) -> Self {
+        Self { max_line, line: Vec::new(), number: 1, trailer: None }
+    }
+
+    pub(super) fn with_trailer(self, watch: &'w Watch) -> Self {
+        Self { trailer: Some(Trailer { watch, line: Vec::new(), number: 0 }), ..self }
+    }
+
+    pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document<'_>) -> Result<(), BodyError> {
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.end_line(document, false)?;
+                self.number += 1;
+            } else if self.line.len() as u64 > self.max_line {
+                return Err(BodyError::in_line(self.number, Problem::RecordTooLarge));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, document: &mut Document<'_>) -> Result<(), BodyError> {
+        self.end_line(document, true)?;
+        match self.trailer.take() {
+            Some(trailer) if trailer.number > 0 => trailer.end(document),
+            None if document.has_begun() => Ok(document.write(&[b"]"])?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a line in. One that nothing ends may have been cut off.
+    fn end_line(&mut self, document: &mut Document<'_>, is_last: bool) -> Result<(), BodyError> {
+        let mut line = std::mem::take(&mut self.line);
+        let mut text = line.trim_ascii();
+        if self.number == 1 {
+            text = text.strip_prefix(BYTE_ORDER_MARK.as_slice()).unwrap_or(text).trim_ascii();
+        }
+        if text.starts_with(b"<") && !document.has_begun() {
+            return Err(BodyError::in_line(self.number, Problem::Markup));
+        }
+        if !text.is_empty() {
+            match &mut self.trailer {
+                None => write_line(text, self.number, is_last, document, b"[")?,
+                Some(trailer) => {
+                    if trailer.number > 0 {
+                        write_line(&trailer.line, trailer.number, false, document, &start_of_lines())?;
+                    }
+                    trailer.number = self.number;
+                    trailer.line.clear();
+                    trailer.line.extend_from_slice(text);
+                }
+            }
+        }
+        line.clear();
+        self.line = line;
+        Ok(())
+    }
+}
+
+/// The document up to its first line, if it has a trailer.
+fn start_of_lines() -> Vec<u8> {
+    format!("{{\"{MEMBER_OF_LINES}\":[").into_bytes()
+}
+
+fn write_line(
+    line: &[u8],
+    number: u64,
+    is_last: bool,
+    document: &mut Document<'_>,
+    start: &[u8],
+) -> Result<(), BodyError> {
+    let wrong = |problem| Err(BodyError::in_line(number, problem));
+    match document.write_record(start, line) {
+        Ok(true) => Ok(()),
+        Ok(false) if is_last && document.is_in_record() => wrong(Problem::Truncated),
+        Ok(false) => wrong(Problem::Syntax("one whole object in each line")),
+        Err(error) => wrong(error.problem),
+    }
+}
+
+impl Trailer<'_> {
+    fn end(self, document: &mut Document<'_>) -> Result<(), BodyError> {
+        let wrong = |problem| BodyError::in_line(self.number, problem);
+        match self.line.first().and_then(|first| Found::of(*first)) {
+            Some(Found::Object) => {}
+            Some(found) => {
+                return Err(wrong(Problem::NotATrailer(format!("the last line is {}", found.as_str()))));
+            }
+            None => return Err(wrong(Problem::Syntax("a value"))),
+        }
+        self.check().map_err(wrong)?;
+        if !document.has_begun() {
+            document.write(&[&start_of_lines()])?;
+        }
+        let members = self.line.get(1..).unwrap_or_default();
+        let is_empty = members.trim_ascii_start().starts_with(b"}");
+        let separator: &[u8] = if is_empty { b"]" } else { b"]," };
+        document.write(&[separator, members]).map_err(|error| wrong(error.problem))
+    }
+
+    /// Refuses a record that stands where the trailer should: it has none of the members that are wanted of the page, and
+    /// those that identify a record.
+    fn check(&self) -> Result<(), Problem> {
+        let watch = Watch::of_trailer(self.watch);
+        let mut splitter = Splitter::new(&watch, u64::MAX, 1);
+        let split = match [b"[", self.line.as_slice(), b"]"].iter().try_for_each(|part| splitter.feed(part)) {
+            Ok(()) => splitter.finish(),
+            Err(error) => Err(error),
+        };
+        // What is no JSON is found to be so when it is written.
+        let Ok(split) = split else { return Ok(()) };
+        let (of_page, of_record) = split.record_fields.split_at(self.watch.page_fields());
+        if of_page.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        if !of_record.is_empty() && of_record.iter().all(Option::is_some) {
+            return Err(Problem::NotATrailer("the last line is a record: it has the primary key".to_owned()));
+        }
+        match self.watch.first_in_page() {
+            Some(pointer) if of_record.is_empty() => Err(Problem::NotATrailer(format!(
+                "the last line has no member `{pointer}`, and without a primary key nothing distinguishes it from a record"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
