@@ -12,7 +12,7 @@ use crate::table::columns::{
     Column, FixedColumn, JOIN, ListColumn, RAW, RESCUED, StringColumn, StructColumn, Taken, Values,
 };
 use crate::table::json::pointer;
-use crate::table::schema::{Member, MemberType, TableSchema};
+use crate::table::schema::{KEY, Member, MemberType, TableSchema};
 
 impl TableSchema {
     /// The Arrow schema of its batches. Every column may be null; the last ones are `_rescued` and, if requested, `_raw`.
@@ -24,7 +24,8 @@ impl TableSchema {
 /// The buffers of a table.
 #[derive(Debug)]
 pub(super) struct TableColumns {
-    pub(super) parent: Option<StructColumn>,
+    /// What stands in front of the members of a record.
+    pub(super) mark: Option<StructColumn>,
     pub(super) record: StructColumn,
     pub(super) rescued: StringColumn,
     pub(super) raw: Option<StringColumn>,
@@ -34,15 +35,14 @@ pub(super) struct TableColumns {
 
 impl TableColumns {
     pub(super) fn new(schema: &TableSchema, options: TableOptions) -> Self {
-        let names: Vec<_> = schema.parent_columns().collect();
         let mut layout = Layout { nested: options.nested, taken: schema.own_names() };
         let mut record = layout.record("", "", &schema.members);
         record.reserve(schema.own_names());
-        let parent = (!names.is_empty()).then(|| parent_columns(&schema.parent, &names));
+        let mark = schema.is_marked().then(|| mark_columns(schema));
         let raw = options.raw.then(StringColumn::default);
         let flatten = options.nested == Nested::Flatten;
         let mut table = Self {
-            parent,
+            mark,
             record,
             rescued: StringColumn::default(),
             raw,
@@ -58,8 +58,10 @@ impl TableColumns {
     }
 
     fn arrow_schema(&self) -> SchemaRef {
-        let mut fields: Vec<FieldRef> =
-            self.parent.iter().flat_map(|parent| parent.fields().to_vec()).collect();
+        let mut fields = Vec::new();
+        if let Some(mark) = &self.mark {
+            collect_fields(mark, true, &mut fields);
+        }
         collect_fields(&self.record, self.flatten, &mut fields);
         let raw = self.raw.iter().map(|_| RAW);
         fields.extend([RESCUED].into_iter().chain(raw).map(|name| nullable(name, DataType::Utf8)));
@@ -69,8 +71,8 @@ impl TableColumns {
     /// The batch of `rows` records; starts over.
     pub(super) fn finish(&mut self, rows: usize) -> Result<RecordBatch, ArrowError> {
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
-        if let Some(parent) = &mut self.parent {
-            arrays.extend(parent.finish(rows)?.1);
+        if let Some(mark) = &mut self.mark {
+            collect_arrays(mark, true, rows, &mut arrays)?;
         }
         collect_arrays(&mut self.record, self.flatten, rows, &mut arrays)?;
         for text in [Some(&mut self.rescued), self.raw.as_mut()].into_iter().flatten() {
@@ -82,7 +84,7 @@ impl TableColumns {
 
     /// Takes back what is beyond `rows` records.
     pub(super) fn truncate(&mut self, rows: usize) {
-        self.parent.iter_mut().chain([&mut self.record]).for_each(|object| object.truncate(rows));
+        self.mark.iter_mut().chain([&mut self.record]).for_each(|object| object.truncate(rows));
         for text in [Some(&mut self.rescued), self.raw.as_mut()].into_iter().flatten() {
             text.resize(rows.min(text.len()));
         }
@@ -91,12 +93,12 @@ impl TableColumns {
     /// Bytes that a record takes, whatever it holds, beside those of strings and of elements of lists.
     pub(super) fn null_bytes(&self) -> usize {
         let strings = [Some(&self.rescued), self.raw.as_ref()].into_iter().flatten().count() * 5;
-        self.record.null_bytes() + self.parent.as_ref().map_or(0, StructColumn::null_bytes) + strings
+        self.record.null_bytes() + self.mark.as_ref().map_or(0, StructColumn::null_bytes) + strings
     }
 
     pub(super) fn bytes(&self) -> usize {
         let strings = self.rescued.size() + self.raw.as_ref().map_or(0, StringColumn::size);
-        self.record.bytes() + self.parent.as_ref().map_or(0, StructColumn::bytes) + strings
+        self.record.bytes() + self.mark.as_ref().map_or(0, StructColumn::bytes) + strings
     }
 }
 
@@ -129,13 +131,22 @@ fn nullable(name: &str, kind: DataType) -> FieldRef {
     Arc::new(Field::new(name, kind, true))
 }
 
-fn parent_columns(names: &[String], columns: &[String]) -> StructColumn {
-    let path = "/_circulate/parent";
-    let text = |(name, column): (&String, &String)| {
-        let path = pointer::path(path, name);
-        (name.clone(), self::column(name, column, path, Values::Text(StringColumn::default())))
+/// The members of `_circulate`: the parent, whose members become columns, and the key.
+fn mark_columns(schema: &TableSchema) -> StructColumn {
+    let text = |name: &str, shown: &str, path: &str| {
+        let values = Values::Text(StringColumn::default());
+        (name.to_owned(), column(name, shown, pointer::path(path, name), values))
     };
-    StructColumn::new(path.to_owned(), names.iter().zip(columns).map(text).collect(), HashSet::new())
+    let (path, parent) = ("/_circulate", "/_circulate/parent");
+    let members = schema.parent.iter().zip(schema.parent_columns());
+    let members: Vec<_> = members.map(|(name, shown)| text(name, &shown, parent)).collect();
+    let parent = (!members.is_empty()).then(|| {
+        let members = StructColumn::new(parent.to_owned(), members, HashSet::new());
+        let values = Values::Object(Box::new(members));
+        ("parent".to_owned(), column("parent", "parent", parent.to_owned(), values))
+    });
+    let key = schema.keyed.then(|| text("key", KEY, path));
+    StructColumn::new(path.to_owned(), parent.into_iter().chain(key).collect(), HashSet::new())
 }
 
 struct Layout {

@@ -6,7 +6,7 @@ use arrow_schema::SchemaRef;
 use super::layout::TableColumns;
 use super::options::{Nested, TableOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::columns::{Drift, DriftRecorder, StructColumn};
+use crate::table::columns::{Drift, DriftRecorder, StructColumn, Values};
 use crate::table::json::{ConversionError, JsonReader, members};
 use crate::table::schema::{Observed, TableSchema};
 
@@ -163,7 +163,7 @@ impl TableBuilder {
         }
     }
 
-    /// Keeps a record in the rescue column as a whole; no column but those of its parent has a value of it.
+    /// Keeps a record in the rescue column as a whole; no column but those of its parent and its key has a value of it.
     fn whole(&mut self, cursor: &mut JsonReader<'_>) -> Result<Option<usize>, ConversionError> {
         self.notes.begin(true);
         let start = cursor.at();
@@ -175,7 +175,7 @@ impl TableBuilder {
         Ok(after_mark)
     }
 
-    /// Appends the members of a record; returns where the record as received goes on, if its parent stands in front.
+    /// Appends the members of a record; returns where the record as received goes on, if something stands in front.
     fn columns(
         &mut self,
         cursor: &mut JsonReader<'_>,
@@ -202,9 +202,9 @@ impl TableBuilder {
     }
 
     fn mark(&mut self, cursor: &mut JsonReader<'_>) -> Result<Option<usize>, ConversionError> {
-        let Some(parent) = &mut self.table.parent else { return Ok(None) };
-        parent.pad(self.rows);
-        append_mark(parent, cursor, &mut self.notes)
+        let Some(mark) = &mut self.table.mark else { return Ok(None) };
+        mark.pad(self.rows);
+        append_mark(mark, cursor, &mut self.notes)
     }
 
     fn end_record(&mut self, record: &[u8], after_mark: Option<usize>) -> Result<(), ConversionError> {
@@ -227,19 +227,19 @@ impl TableBuilder {
     }
 }
 
-/// Appends the parent that we put in front of a child's record; returns where the record as received goes on.
+/// Appends the parent and the key that we put in front of a record; returns where the record as received goes on.
 fn append_mark(
-    parent: &mut StructColumn,
+    columns: &mut StructColumn,
     cursor: &mut JsonReader<'_>,
     notes: &mut DriftRecorder,
 ) -> Result<Option<usize>, ConversionError> {
     let start = cursor.at();
-    let Some(mark) = parent_in_front(cursor)? else {
+    let Some(mark) = mark_in_front(columns, cursor)? else {
         cursor.move_to(start);
         return Ok(None);
     };
-    let pointer = notes.enter(b"/_circulate/parent");
-    parent.append(&mut JsonReader::new(mark), notes)?;
+    let pointer = notes.enter(b"/_circulate");
+    columns.append(&mut JsonReader::new(mark), notes)?;
     notes.leave(pointer);
     let after_mark = cursor.at();
     if !cursor.another(b'}')? {
@@ -248,13 +248,23 @@ fn append_mark(
     Ok(Some(cursor.at()))
 }
 
-/// The object with the members of the parent, if the record begins with it.
-fn parent_in_front<'j>(cursor: &mut JsonReader<'j>) -> Result<Option<&'j [u8]>, ConversionError> {
+/// The object with what we put in front, if the record begins with it.
+fn mark_in_front<'j>(
+    columns: &StructColumn,
+    cursor: &mut JsonReader<'j>,
+) -> Result<Option<&'j [u8]>, ConversionError> {
     if cursor.peek()? != b'"' || cursor.key()?.raw != b"_circulate" || cursor.peek()? != b'{' {
         return Ok(None);
     }
-    let mut mark = JsonReader::new(cursor.skip()?);
-    let members = members(&mut mark)?;
-    let parent = members.iter().find(|member| member.name.as_deref() == Some("parent"));
-    Ok(parent.map(|parent| parent.value).filter(|value| value.starts_with(b"{")))
+    let mark = cursor.skip()?;
+    let members = members(&mut JsonReader::new(mark))?;
+    let is_ours = columns.columns.iter().all(|column| {
+        let (name, first) = match column.values {
+            Values::Object(_) => ("parent", b'{'),
+            _ => ("key", b'"'),
+        };
+        let member = members.iter().find(|member| member.name.as_deref() == Some(name));
+        member.is_some_and(|member| member.value.first() == Some(&first))
+    });
+    Ok(is_ours.then_some(mark))
 }

@@ -53,7 +53,7 @@ impl Growth {
             room,
             flat: Taken::default(),
             ours: schema.own_names(),
-            marked: !schema.parent.is_empty(),
+            marked: schema.is_marked(),
         }
     }
 

@@ -7,4 +7,5 @@ mod table_schema;
 
 pub use member::{Member, MemberType};
 pub use observed::Observed;
+pub(crate) use table_schema::KEY;
 pub use table_schema::TableSchema;

@@ -20,8 +20,13 @@ pub(super) const MAX_LEAVES: usize = 1_000;
 pub struct TableSchema {
     /// The members of a parent that stand in front of each record, and become columns `_parent_{name}`.
     pub(crate) parent: Vec<String>,
+    /// The key of each record in its page's object of records stands in front of it, and becomes the column `_key`.
+    pub(crate) keyed: bool,
     pub(crate) members: Vec<Member>,
 }
+
+/// The column of the keys of records.
+pub(crate) const KEY: &str = "_key";
 
 /// How a schema is written down.
 #[derive(Serialize, Deserialize)]
@@ -30,25 +35,27 @@ struct StoredSchema {
     schema: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parent: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keyed: bool,
     columns: Vec<Member>,
 }
 
 impl From<TableSchema> for StoredSchema {
-    fn from(TableSchema { parent, members }: TableSchema) -> Self {
-        Self { schema: VERSION, parent, columns: members }
+    fn from(TableSchema { parent, keyed, members }: TableSchema) -> Self {
+        Self { schema: VERSION, parent, keyed, columns: members }
     }
 }
 
 impl TryFrom<StoredSchema> for TableSchema {
     type Error = String;
 
-    fn try_from(StoredSchema { schema, parent, columns }: StoredSchema) -> Result<Self, String> {
+    fn try_from(StoredSchema { schema, parent, keyed, columns }: StoredSchema) -> Result<Self, String> {
         if schema != VERSION {
             return Err(format!(
                 "the table's schema is written as version {schema}; this one reads {VERSION}"
             ));
         }
-        Ok(Self { parent, members: columns })
+        Ok(Self { parent, keyed, members: columns })
     }
 }
 
@@ -56,13 +63,15 @@ impl TableSchema {
     /// What is known before any record: the declared columns, and the members of a parent (`parent.fields`) that stand
     /// in front of child records.
     pub fn declared(columns: &Columns, parent: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { parent: parent.into_iter().map(Into::into).collect(), members: declared_members(columns) }
+        let parent = parent.into_iter().map(Into::into).collect();
+        Self { parent, keyed: false, members: declared_members(columns) }
     }
 
     /// What the definition of an endpoint says of its records.
     pub fn of(endpoint: &Endpoint) -> Self {
         let fields = endpoint.list.parent().into_iter().flat_map(|parent| parent.fields.keys());
-        Self::declared(&endpoint.columns, fields.map(Name::as_str))
+        let declared = Self::declared(&endpoint.columns, fields.map(Name::as_str));
+        Self { keyed: endpoint.list.records.is_map(), ..declared }
     }
 
     /// The schema with what `endpoint` declares and it does not have, at every depth. What it has stays as it is.
@@ -79,7 +88,13 @@ impl TableSchema {
     /// The names of its columns that are no members of records.
     pub(crate) fn own_names(&self) -> Taken {
         let parent: Vec<_> = self.parent_columns().collect();
-        parent.iter().map(String::as_str).chain([RESCUED, RAW]).collect()
+        let key = self.keyed.then_some(KEY);
+        parent.iter().map(String::as_str).chain(key).chain([RESCUED, RAW]).collect()
+    }
+
+    /// Whether something that is no member of records stands in front of theirs.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.keyed || !self.parent.is_empty()
     }
 
     pub(crate) fn parent_columns(&self) -> impl Iterator<Item = String> {
