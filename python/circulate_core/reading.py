@@ -180,7 +180,7 @@ class Source:
             contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new
                 members, `rescue` does not, and what has no place goes to the column `_rescued`; `freeze` refuses it.
             operation: The keys of a list operation: `path` and `paginator`, and what else its API needs. Without
-                `primary_key` records are identified by `/id`.
+                `primary_key` records are identified by `/id`, those of a map by their key, and scalars by their value.
 
         Raises:
             DefinitionError: There is no such stream, or its definition is wrong.
@@ -210,7 +210,9 @@ class Source:
         """Return the definition of an endpoint, with what may be left out in code."""
         given = self._mapping(name, "what is given", definition)
         listed = self._mapping(name, "`list`", given.get("list", {}))
-        defaults = {"primary_key": ["/id"]}
+        records = {**listed, **operation}.get("records")
+        shape = next(iter(records), None) if isinstance(records, Mapping) else None
+        defaults = {"primary_key": [{"map": "/_circulate/key", "scalars": "/value"}.get(str(shape), "/id")]}
         return {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
 
     def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:

@@ -96,7 +96,11 @@ class Schema(Sequence[Column]):
     def __init__(self, schema: _core.Schema, nested: str = "struct") -> None:
         self._schema = schema
         described = schema.columns
-        own = [Column(f"_parent_{name}", "string", declared=True) for name in described.get("parent", [])]
+        ours = [
+            *(f"_parent_{name}" for name in described.get("parent", [])),
+            *(["_key"] if "keyed" in described else []),
+        ]
+        own = [Column(name, "string", declared=True) for name in ours]
         # Of members whose names are one when objects are flattened, the first has the column.
         named = {column.name: column for column in reversed([*own, *_columns(described["columns"], nested)])}
         self._columns = [named[name] for name in schema.names if name in named]

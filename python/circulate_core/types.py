@@ -144,7 +144,7 @@ class ListOperation(TypedDict):
     path: str
     """Path below the base URL."""
     primary_key: NotRequired[str | list[str]]
-    """Members that identify a record, as JSON pointers."""
+    """Members that identify a record, as JSON pointers; or `none`."""
     parent: NotRequired[Parent]
     """The parent of a child stream."""
     incremental: NotRequired[dict[str, object]]

@@ -65,7 +65,8 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
         {
             "docs": endpoint.get("docs"),
             "request": listed["path"],
-            "records": listed.get("records"),
+            "format": None if (body := listed.get("format")) is None else str(body).replace("_", " "),
+            "records": _records(listed.get("records")),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
             "pages by": _named(listed.get("paginator")),
             "asked for": f"each record of {parent['endpoint']}" if parent else None,
@@ -76,6 +77,12 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     if columns := endpoint.get("columns"):
         yield ""
         yield table([["COLUMN", "TYPE"], *([name, json.dumps(kind).strip('"')] for name, kind in columns.items())])
+
+
+def _records(records: object) -> str | None:
+    if isinstance(records, dict):
+        return ", ".join(f"{shape} {pointer}" for shape, pointer in records.items())
+    return str(records or "") or None
 
 
 def _named(paginator: object) -> str | None:

@@ -149,7 +149,7 @@ def stream(of: Stream, window: Mapping[str, str | None]) -> str:
     short = of.name.partition(".")[2]
     facts = [
         ("path", element("code", f"GET {listed['path']}")),
-        ("identified by", _pointers(listed.get("primary_key"))),
+        ("identified by", "all that they hold" if (key := listed.get("primary_key")) == "none" else _pointers(key)),
         ("pulls", _how(of.definition)),
         ("parent", _parent(of.definition)),
         ("period", _period(_time(window["since"]), _time(window["until"]))),
