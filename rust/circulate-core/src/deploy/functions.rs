@@ -56,15 +56,24 @@ const MAX_NAME: usize = 64;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_ENVIRONMENT: usize = 4096;
 
-/// All functions below a folder of `{source}/{endpoint}/lambda.yaml`, with its `defaults.yaml`, sorted by name.
+/// All functions below a folder of `{source}/{endpoint}/lambda.yaml`, sorted by name. What a file leaves out is as the folder's
+/// `defaults.yaml` says, if it has one.
 pub fn lambda_functions(folder: &Path) -> Result<Vec<LambdaFunction>> {
-    let defaults_file = folder.join("defaults.yaml");
-    if !defaults_file.is_file() {
-        return Err(Error::new(ErrorKind::Definition, "read lambdas", "not a folder of lambdas: defaults.yaml is missing")
-            .with("folder", folder.display())
-            .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas; in this project it is lambdas/lib"));
+    if !folder.is_dir() {
+        return Err(Error::new(
+            ErrorKind::Definition,
+            "read lambdas",
+            "there is no such folder of Lambda functions",
+        )
+        .with("folder", folder.display())
+        .hint("name the folder that holds `{source}/{endpoint}/lambda.yaml` by --lambdas"));
     }
-    let defaults = yaml::lambda_defaults_from_yaml(&folders::read(&defaults_file)?, &defaults_file)?;
+    let defaults_file = folder.join("defaults.yaml");
+    let defaults = if defaults_file.exists() {
+        yaml::lambda_defaults_from_yaml(&folders::read(&defaults_file)?, &defaults_file)?
+    } else {
+        LambdaDefaults::default()
+    };
     let mut functions = Vec::new();
     for source in folders::entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
         for endpoint in folders::entries(&source)? {
@@ -96,10 +105,13 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
         && let Some(lib) = folder.parent().and_then(Path::parent)
         && !lib.join("targets").join(target).join("lambda.yaml").is_file()
     {
-        return wrong(format!(
+        let what = format!(
             "the target `{target}` of the pipeline has no folder in {}",
             lib.join("targets").display()
-        ));
+        );
+        return wrong(what).map_err(|error| {
+            error.hint("`circulate package --terraform` puts `s3` there; `target: none` leaves runs where they are pulled to")
+        });
     }
     let mut functions = Vec::new();
     for (operation, given) in read.functions {

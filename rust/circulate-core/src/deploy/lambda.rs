@@ -145,6 +145,26 @@ pub struct LambdaDefaults {
     pub pipeline: PipelineDefaults,
 }
 
+/// What holds without a `defaults.yaml`: the same as in that of this project.
+impl Default for LambdaDefaults {
+    fn default() -> Self {
+        Self {
+            runtime: Runtime::Python313,
+            architecture: Architecture::X86,
+            memory_mb: 256,
+            timeout_s: 900,
+            ephemeral_mb: 512,
+            environment: BTreeMap::new(),
+            pipeline: PipelineDefaults {
+                mode: PipelineMode::Incremental,
+                format: PipelineFormat::Json,
+                target: "s3".to_owned(),
+                stale_after_h: 26,
+            },
+        }
+    }
+}
+
 /// A Python of Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Runtime {

@@ -29,6 +29,17 @@ fn what_a_function_does_not_say_is_as_the_defaults_say() {
 }
 
 #[test]
+fn without_defaults_they_are_those_of_this_project() {
+    let folder = folder(DEFAULTS, USERS);
+    std::fs::remove_file(folder.path().join("defaults.yaml")).unwrap();
+    let functions = lambda_functions(folder.path()).unwrap();
+    assert_eq!((functions[0].timeout_s, functions[0].runtime), (900, Runtime::Python313));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lambdas/lib/defaults.yaml");
+    let shipped = yaml::lambda_defaults_from_yaml(&folders::read(&shipped).unwrap(), &shipped).unwrap();
+    assert_eq!(LambdaDefaults::default(), shipped);
+}
+
+#[test]
 fn what_lambda_would_refuse_is_refused_with_its_line() {
     let long = format!("environment: {{A: {}}}", "x".repeat(5000));
     for (from, to, part) in [
@@ -73,8 +84,8 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
     assert!(error.to_string().contains("has 71 characters; Lambda allows 64"), "{error}");
     let error = lambda_functions(folder(&DEFAULTS.replace("256", "1"), USERS).path()).unwrap_err();
     assert!(error.to_string().contains("defaults.yaml:3:12: Lambda allows"), "{error}");
-    let error = lambda_functions(tempfile::tempdir().unwrap().path()).unwrap_err();
-    assert!(error.to_string().contains("defaults.yaml is missing"), "{error}");
+    let error = lambda_functions(Path::new("nowhere")).unwrap_err();
+    assert!(error.to_string().contains("no such folder of Lambda functions"), "{error}");
 }
 
 #[test]
