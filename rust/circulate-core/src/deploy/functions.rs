@@ -21,6 +21,8 @@ pub struct LambdaFunction {
     pub operation: Name,
     /// Folder of its code.
     pub folder: PathBuf,
+    /// Files and folders of that folder that the code reads.
+    pub files: Vec<String>,
     /// Python that runs it.
     pub runtime: Runtime,
     /// Processor that runs it.
@@ -136,6 +138,7 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             source: read.source.clone(),
             endpoint: read.endpoint.clone(),
             folder: folder.to_owned(),
+            files: read.files.clone(),
             runtime: read.runtime.unwrap_or(defaults.runtime),
             architecture: read.architecture.unwrap_or(defaults.architecture),
             handler: given.handler,

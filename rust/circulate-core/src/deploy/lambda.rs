@@ -24,6 +24,9 @@ pub struct LambdaFile {
     pub architecture: Option<Architecture>,
     /// The functions, by operation: `list` pulls the stream, `promote` copies runs into a place for readers.
     pub functions: BTreeMap<Name, FunctionFile>,
+    /// Files and folders of this folder that the code reads, such as `regions.json`: they go into the zip beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// Runs the `list` function by a schedule, until what it pulls is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<PipelineFile>,

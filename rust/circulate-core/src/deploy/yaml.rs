@@ -1,7 +1,7 @@
 //! YAML of lambdas in, checked files out; and the JSON Schemas editors complete them by.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use schemars::schema_for;
 
@@ -14,6 +14,7 @@ use crate::error::Result;
 pub(super) fn lambda_from_yaml(text: &str, file: &Path) -> Result<LambdaFile> {
     read(text, file, |lambda: &LambdaFile| {
         lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))?;
+        check_files(&lambda.files)?;
         let Some(pipeline) = &lambda.pipeline else { return Ok(()) };
         if !lambda.functions.keys().any(|operation| operation.as_str() == "list") {
             return Err(Wrong::at(
@@ -70,6 +71,21 @@ fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong
     }
     check_limits(&at(""), function.memory_mb, function.timeout_s, function.ephemeral_mb)?;
     check_environment(&at("environment"), &function.environment)
+}
+
+/// What goes into the zip lies in the folder, so that it is the same wherever the folder is.
+fn check_files(files: &[String]) -> Result<(), Wrong> {
+    for (number, name) in files.iter().enumerate() {
+        let inside =
+            !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            let why = format!(
+                "`{name}` is no file or folder of this folder: write its path from here, without `..`"
+            );
+            return Err(Wrong::at(&format!("files.{number}"), why));
+        }
+    }
+    Ok(())
 }
 
 fn is_file_name(name: &str) -> bool {

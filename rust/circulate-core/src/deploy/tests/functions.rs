@@ -30,10 +30,11 @@ fn what_a_function_does_not_say_is_as_the_defaults_say() {
 
 #[test]
 fn without_defaults_they_are_those_of_this_project() {
-    let folder = folder(DEFAULTS, USERS);
+    let folder = folder(DEFAULTS, &format!("{USERS}files: [regions.json, data]\n"));
     std::fs::remove_file(folder.path().join("defaults.yaml")).unwrap();
     let functions = lambda_functions(folder.path()).unwrap();
     assert_eq!((functions[0].timeout_s, functions[0].runtime), (900, Runtime::Python313));
+    assert_eq!(functions[0].files, ["regions.json", "data"]);
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lambdas/lib/defaults.yaml");
     let shipped = yaml::lambda_defaults_from_yaml(&folders::read(&shipped).unwrap(), &shipped).unwrap();
     assert_eq!(LambdaDefaults::default(), shipped);
@@ -86,6 +87,16 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
     assert!(error.to_string().contains("defaults.yaml:3:12: Lambda allows"), "{error}");
     let error = lambda_functions(Path::new("nowhere")).unwrap_err();
     assert!(error.to_string().contains("no such folder of Lambda functions"), "{error}");
+    for (files, part) in [
+        ("[../other]", "lambda.yaml:8:9: `../other` is no file or folder of this folder"),
+        ("[/etc/hosts]", "`/etc/hosts` is no file"),
+        ("['']", "`` is no file"),
+        ("[a, ./b/../../c]", "`./b/../../c` is no file"),
+    ] {
+        let error =
+            lambda_functions(folder(DEFAULTS, &format!("{USERS}files: {files}\n")).path()).unwrap_err();
+        assert!(error.to_string().contains(part), "{files}: {error}");
+    }
 }
 
 #[test]
