@@ -49,8 +49,11 @@ def source_definition(name: str, *, catalog: Catalog = ()) -> SourceDefinition:
 def catalog_of(catalog: Catalog) -> _core.Catalog:
     """Return a catalog as the engine takes it.
 
+    Args:
+        catalog: Folders of definitions that come before the shipped ones.
+
     Raises:
-        DefinitionError: Sources are defined in more than one place.
+        DefinitionError: A folder is none of definitions, or a source is defined in more than one place.
     """
     if isinstance(catalog, (str, os.PathLike)):
         message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
@@ -67,7 +70,49 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
         message = "definitions of only one source can be given beside folders"
         raise DefinitionError(message)
     folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
-    return _core.Catalog([*folders, SHIPPED_CATALOG], _inline(inline[0]) if inline else None)
+    _check_folders(folders)
+    return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], _inline(inline[0]) if inline else None)
+
+
+def source_folder(name: str, *, catalog: Catalog = ()) -> str | None:
+    """Return the folder of a source's own definition; None if it is a shipped one, or defined in code."""
+    folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
+    found = (os.path.join(folder, name) for folder in folders if folder != SHIPPED_CATALOG)  # noqa: PTH118 - as above
+    return next((folder for folder in found if _is_source(folder)), None)
+
+
+def _check_folders(folders: Sequence[str]) -> None:
+    """Check that folders hold sources, each of them once."""
+    where: dict[str, str] = {}
+    for folder in dict.fromkeys(folders):
+        for name in _sources_in(folder):
+            if name in where and folder != SHIPPED_CATALOG:
+                message = f"the source `{name}` is defined in two catalogs: in {where[name]} and in {folder}"
+                raise DefinitionError(message, hint="name one of them, or take the source out of the other")
+            where[name] = folder
+
+
+def _sources_in(folder: str) -> list[str]:
+    """Return the sources that a folder holds."""
+    hint = "a catalog is a folder with a folder for each source, such as definitions/acme/source.yaml"
+    try:
+        entries = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    except OSError as error:
+        message = f"cannot read the catalog {folder}: {error.strerror}"
+        raise DefinitionError(message, hint=hint) from None
+    sources = [name for name in entries if _is_source(os.path.join(folder, name))]  # noqa: PTH118 - as above
+    if sources:
+        return sources
+    if _is_source(folder):
+        above = os.path.dirname(os.path.normpath(folder)) or "."  # noqa: PTH120 - as above
+        message = f"{folder} is the folder of a source, not of a catalog"
+        raise DefinitionError(message, hint=f"name the folder that it is in: {above}")
+    message = f"the catalog {folder} has no source"
+    raise DefinitionError(message, hint=hint)
+
+
+def _is_source(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, "source.yaml"))  # noqa: PTH113, PTH118 - as above
 
 
 def _inline(definition: InlineDefinition) -> dict[str, Any]:
