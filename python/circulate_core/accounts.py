@@ -38,6 +38,6 @@ def account_of(  # noqa: PLR0913 - each is a different thing, given once
     if source is not None:
         from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-        found = gathered(source, settings, profile=profile, secret=secret, account=account)
+        found = gathered(source, settings, profile=profile, secret=secret, account=account, catalog=catalog)
         settings, secret, account = found.settings, found.secret, found.account
     return _core.Account(catalog_of(catalog), settings, secret, account)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core import _core
+from circulate_core.config import configured_catalog
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
@@ -50,10 +51,12 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
     """Return a catalog as the engine takes it.
 
     Args:
-        catalog: Folders of definitions that come before the shipped ones.
+        catalog: Folders of definitions that come before the shipped ones. Default: those that the environment names,
+            else the config file.
 
     Raises:
         DefinitionError: A folder is none of definitions, or a source is defined in more than one place.
+        SettingsError: The config file is wrong.
     """
     if isinstance(catalog, (str, os.PathLike)):
         message = f"`catalog` is one folder: give a list, such as [{os.fspath(catalog)!r}]"
@@ -69,15 +72,24 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
     if len(inline) > 1:
         message = "definitions of only one source can be given beside folders"
         raise DefinitionError(message)
-    folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
+    folders = _folders(catalog)
     _check_folders(folders)
     return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], _inline(inline[0]) if inline else None)
 
 
+def is_named(catalog: Catalog) -> bool:
+    """Return whether somebody says where sources are defined: in folders, or in code."""
+    return any(not isinstance(entry, Mapping) or isinstance(entry["source"], Mapping) for entry in catalog)
+
+
+def _folders(catalog: Catalog) -> list[str]:
+    """Return the folders of a catalog; those that are configured, if none is given."""
+    return [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)] or configured_catalog()
+
+
 def source_folder(name: str, *, catalog: Catalog = ()) -> str | None:
     """Return the folder of a source's own definition; None if it is a shipped one, or defined in code."""
-    folders = [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)]
-    found = (os.path.join(folder, name) for folder in folders if folder != SHIPPED_CATALOG)  # noqa: PTH118 - as above
+    found = (os.path.join(folder, name) for folder in _folders(catalog) if folder != SHIPPED_CATALOG)  # noqa: PTH118 - as above
     return next((folder for folder in found if _is_source(folder)), None)
 
 

@@ -139,7 +139,7 @@ class Source:
         """Name of the source."""
         self.definition: SourceDefinition = source_definition(self.name, catalog=self._catalog)
         """Its definition."""
-        self._account = _account(self.definition, settings, profile, secret, account)
+        self._account = _account(self.definition, settings, profile, secret, account, self._catalog)
 
     @property
     def _catalog(self) -> Catalog:
@@ -627,14 +627,15 @@ class _Account(TypedDict):
     account: str | None
 
 
-def _account(
+def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
     definition: SourceDefinition,
     settings: _core.Settings,
     profile: str | None,
     secret: str | None,
     account: str | None,
+    catalog: Catalog,
 ) -> _Account:
     from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-    found = gathered(definition, settings, profile=profile, secret=secret, account=account)
+    found = gathered(definition, settings, profile=profile, secret=secret, account=account, catalog=catalog)
     return {"settings": found.settings, "secret": found.secret, "account": found.account}

@@ -10,21 +10,21 @@ import os
 import re
 import stat
 import sys
-import tomllib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circulate_core._core import Settings
+from circulate_core.catalogs import is_named
+from circulate_core.config import CATALOG, CONFIG_NAME, find_config, is_of_working_folder, read_config
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from circulate_core.types import SourceDefinition
+    from circulate_core.types import Catalog, SourceDefinition
 
-CONFIG_NAME = "circulate.toml"
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 NO_SETTINGS = ("account", "secret")
 """What a section holds beside settings."""
@@ -59,6 +59,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
+    catalog: Catalog = (),
 ) -> Configured:
     """Gather the settings of a source.
 
@@ -73,12 +74,14 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
             source's own section nor the environment adds to it, so that no account's secret goes to another's address.
         secret: Name of a stored secret given by flag or in code.
         account: Name of the account given by flag or in code.
+        catalog: Where the source is defined, if somebody said so. Secrets from elsewhere do not go where a definition
+            leads that a config file in the working folder names.
 
     Raises:
         SettingsError: A flag or the config file is wrong, or would send a secret astray; there is no such profile.
     """
     name = source["source"]
-    path = config or _find_config()
+    path = config or _found_config()
     found = config is None and path == Path(CONFIG_NAME)
     in_file = _section(path, name, profile, warn)
     place = str(path) if profile is None else f"{path} [{name}.profiles.{profile}]"
@@ -104,15 +107,26 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     gathered = Configured(settings, public, origins, named, account or beside.get("account"))
     if found:
         elsewhere = {*in_environment, *from_flags, *given.names}
-        keep_secrets_home(source, in_file.only([key for key in known if key not in elsewhere]), gathered)
+        of_file = in_file.only([key for key in known if key not in elsewhere])
+        if not is_named(catalog) and is_of_working_folder(name):
+            _keep_secrets_from_definition(source, of_file, gathered)
+        keep_secrets_home(source, of_file, gathered)
     return gathered
 
 
-def gathered(
-    source: SourceDefinition, given: Settings, *, profile: str | None, secret: str | None, account: str | None
+def gathered(  # noqa: PLR0913 - each is a different thing, given once
+    source: SourceDefinition,
+    given: Settings,
+    *,
+    profile: str | None,
+    secret: str | None,
+    account: str | None,
+    catalog: Catalog,
 ) -> Configured:
     """Gather the settings of a source for the functions of the package; see `configured`."""
-    return configured(source, warn=_warn_user, given=given, profile=profile, secret=secret, account=account)
+    return configured(
+        source, warn=_warn_user, given=given, profile=profile, secret=secret, account=account, catalog=catalog
+    )
 
 
 def _warn_user(text: str) -> None:
@@ -162,6 +176,31 @@ def keep_secrets_home(source: SourceDefinition, of_file: Settings, gathered: Con
     hint = (
         f"set {variable} or keep the address in the user's own config file; if {CONFIG_NAME} is yours, name it with"
         f" --config {CONFIG_NAME}, or keep the secret in it too"
+    )
+    raise SettingsError(message, hint=hint)
+
+
+def _keep_secrets_from_definition(source: SourceDefinition, of_file: Settings, gathered: Configured) -> None:
+    """Refuse to send a secret where a definition leads that a file in the working folder names.
+
+    A definition says which variables are read, what of them is secret, and where they are sent; so none is read for it.
+
+    Raises:
+        SettingsError: Something that is not from that file would go there.
+    """
+    variables = {f"from {setting['env']}" for setting in source["settings"].values()}
+    from_environment = ((f"`{key}`", origin) for key, origin in gathered.origins.items() if origin in variables)
+    secret = next(_secrets_from_elsewhere(source, of_file, gathered), None) or next(from_environment, None)
+    if secret is None:
+        return
+    name, origin = secret
+    message = (
+        f"{CONFIG_NAME} in the working folder says where {source['title']} is defined, but {name} comes {origin}:"
+        " it is not sent there"
+    )
+    hint = (
+        f"if the definition is yours, name its catalog with --catalog or {CATALOG}, or {CONFIG_NAME} with --config"
+        f" {CONFIG_NAME}; or keep the secret in it too"
     )
     raise SettingsError(message, hint=hint)
 
@@ -281,21 +320,9 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _find_config() -> Path | None:
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or "")
-    if not home.is_absolute():
-        # The XDG specification has relative ones ignored: they would be of the working folder.
-        home = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111 - a user may have no home, which `Path.home` raises
-    candidates = [Path(CONFIG_NAME), home / "circulate" / "config.toml"]
-    return next((path for path in candidates if _is_file(path)), None)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        # A home that this user cannot look into, as of a service, has no configuration for it.
-        return False
+def _found_config() -> Path | None:
+    found = find_config()
+    return None if found is None else Path(found)
 
 
 def _section(path: Path | None, source: str, profile: str | None, warn: Callable[[str], object]) -> Settings:
@@ -321,15 +348,10 @@ def _section(path: Path | None, source: str, profile: str | None, warn: Callable
 
 def _read_section(path: Path, source: str, profile: str | None) -> tuple[Settings, str | None, str | None]:
     """Return what a file holds for a source or a profile of it; or what is wrong, and what to do."""
-    try:
-        section = tomllib.loads(path.read_text(encoding="utf-8")).get(source, {})
-    except OSError as error:
-        return Settings(), f"cannot read the config file {path}: {error.strerror}", None
-    except ValueError as error:
-        # Of the syntax, of the encoding, or of a number of thousands of digits.
-        return Settings(), f"{path} is not TOML: {error}", None
-    except RecursionError:
-        return Settings(), f"{path} is nested too deeply to be read", None
+    document, problem = read_config(str(path))
+    if problem:
+        return Settings(), problem, None
+    section = document.get(source, {})
     where = f"[{source}]"
     profiles = section.pop("profiles", {}) if isinstance(section, dict) else {}
     if profile is not None:
@@ -339,5 +361,7 @@ def _read_section(path: Path, source: str, profile: str | None) -> tuple[Setting
             return Settings(), f"there is no profile `{profile}` of {source} in {path}", hint
         section, where = profiles[profile], f"[{source}.profiles.{profile}]"
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
-        return Settings(), f"{where} in {path} must hold strings only", None
+        misplaced = isinstance(section, dict) and "catalog" in section
+        top = "`catalog` stands at the top of the file, before all sections" if misplaced else None
+        return Settings(), f"{where} in {path} must hold strings only", top
     return Settings(section), None, None

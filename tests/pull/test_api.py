@@ -142,7 +142,7 @@ def test_definitions_are_listed(tmp_path: Path) -> None:
     assert definitions["application_users"]["endpoint"]["list"]["parent"]["endpoint"] == "applications"
     definition = definitions["users"]
     assert definition["source"]["settings"]["api_token"]["secret"] is True
-    with pytest.raises(CirculateError, match="cannot read the folder"):
+    with pytest.raises(CirculateError, match="cannot read the catalog"):
         circulate_core.streams(catalog=[tmp_path / "missing"])
 
 

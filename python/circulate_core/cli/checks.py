@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,16 @@ def run(args: argparse.Namespace) -> int:
     if not _say_lists(checked):
         say(f"{paint('✗', 'red')} some of these lists would not be read to their end: correct their definitions first")
         return EXIT_CODES["partial"]
-    pulled = " ".join(streams) or f"{name}.<stream>"
+    pulled = " ".join([" ".join(streams) or f"{name}.<stream>", *map(shlex.quote, _flags_of_definition(args))])
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
     return 0
+
+
+def _flags_of_definition(args: argparse.Namespace) -> list[str]:
+    """Return the flags by which the definition was found."""
+    if args.config:
+        return ["--config", str(args.config)]
+    return [word for folder in args.catalog for word in ("--catalog", str(folder))]
 
 
 def _source_and_streams(names: Sequence[str], catalog: Catalog) -> tuple[str, list[str]]:

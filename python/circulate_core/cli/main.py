@@ -114,6 +114,10 @@ def _run(arguments: list[str], flags: dict[str, str]) -> int:
     elif left:
         return refuse(f"too many arguments: {' '.join(left)}", None, f"{parser.prog} {named}")
     args.flags = flags
+    if hasattr(args, "catalog"):
+        from circulate_core.cli.options import named_catalog  # noqa: PLC0415 - for commands that use definitions
+
+        args.catalog = named_catalog(args)
     with quietly(quiet=getattr(args, "quiet", False)), showing_events(getattr(args, "verbose", 0)):
         return int(args.run(args))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from circulate_core import _core
+from circulate_core.catalogs import SHIPPED_CATALOG
+from circulate_core.config import CATALOG, catalog_in, configured_catalog
 from circulate_core.console import paint, say
 from circulate_core.exceptions import SettingsError
 from circulate_core.lakes import Lake
@@ -24,7 +26,7 @@ class AccountArguments(TypedDict):
     settings: Settings
     secret: str | None
     account: str | None
-    catalog: list[str]
+    catalog: list[str | Path] | list[str]
 
 
 def add_options(parser: argparse.ArgumentParser, function: str, *, but: frozenset[str] = frozenset()) -> None:
@@ -110,7 +112,11 @@ def lake_of_flags(args: argparse.Namespace) -> Lake:
 def add_catalog_option(parser: argparse._ActionsContainer) -> None:
     """Declare `--catalog`."""
     parser.add_argument(
-        "--catalog", metavar="DIR", action="append", default=[], help="folder of your own definitions; may be repeated"
+        "--catalog",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="folder of your own definitions; may be repeated (default: as CIRCULATE_CATALOG or the config file says)",
     )
 
 
@@ -142,12 +148,15 @@ def s3_options(args: argparse.Namespace) -> S3Options:
 
 
 def account_arguments(args: argparse.Namespace, settings: Configured) -> AccountArguments:
-    """Return what the functions of the package take to know an account."""
+    """Return what the functions of the package take to know an account.
+
+    Settings are gathered by now, and whether they may go where a definition leads was judged with them.
+    """
     return {
         "settings": settings.settings,
         "secret": settings.secret,
         "account": settings.account,
-        "catalog": args.catalog,
+        "catalog": args.catalog or configured_catalog(),
     }
 
 
@@ -165,7 +174,16 @@ def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Confi
         profile=args.profile,
         secret=args.secret,
         account=args.account,
+        catalog=args.catalog,
     )
+
+
+def named_catalog(args: argparse.Namespace) -> list[str | Path]:
+    """Return the catalogs that flags name: by `--catalog`, or by a config file that is given by `--config`."""
+    if args.catalog or os.environ.get(CATALOG) or not getattr(args, "config", None):
+        return list(args.catalog)
+    # Without one in that file, none: what another file says is not looked for.
+    return [*catalog_in(str(args.config))] or [SHIPPED_CATALOG]
 
 
 def positive(text: str) -> int:
