@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
+from circulate_core.aws.definitions import catalog_folders
 from circulate_core.aws.events import Event
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
-from circulate_core.catalogs import source_definition
+from circulate_core.catalogs import stream_definition
 from circulate_core.pulling import pull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from circulate_core.aws.definitions import FunctionCatalog
     from circulate_core.aws.invocation import Context
     from circulate_core.results import Report
     from circulate_core.types import SourceDefinition
@@ -25,7 +28,7 @@ PENDING_S = 24 * 3600.0
 """How long a pending run is kept for the pipeline to decide. Always shorter than the bucket's retention."""
 
 
-def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
+def puller(stream: str, *, catalog: FunctionCatalog = ()) -> Callable[[object, Context], dict[str, Any]]:
     """Make the handler of a function that pulls a stream.
 
     Settings come from the environment, those of the source and its secret as for the command line; see
@@ -34,17 +37,20 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
 
     Args:
         stream: `source.endpoint`, such as `okta.users`.
+        catalog: Folder of your own definitions, such as `definitions`, or several. It is looked for beside the code and
+            in the folders above, and `circulate package` puts what the function uses of it into its zip.
 
     Returns:
         A handler. It returns the result of a run that is complete, partial or busy, and raises the error of one that
         failed; the error's class, such as `AuthError`, is what `Retry` and `Catch` of a state machine match.
     """
-    source = source_definition(stream.partition(".")[0])
+    folders = catalog_folders(catalog, sys._getframe(1).f_code.co_filename)  # noqa: SLF001 - the code that calls us
+    source = stream_definition(stream, catalog=folders)["source"]
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream)
         attempt = Attempt("pull", log, measured=True)
-        report = attempt.made(lambda: _pull(stream, source, event, context, attempt))
+        report = attempt.made(lambda: _pull(stream, source, folders, event, context, attempt))
         response, gaps = result(report), report.gaps
         log.about(account=report.account, run_id=report.run_id)
         attempt.ended(
@@ -62,7 +68,14 @@ def puller(stream: str) -> Callable[[object, Context], dict[str, Any]]:
     return handle
 
 
-def _pull(stream: str, source: SourceDefinition, given: object, context: Context, attempt: Attempt) -> Report:
+def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
+    stream: str,
+    source: SourceDefinition,
+    catalog: list[str],
+    given: object,
+    context: Context,
+    attempt: Attempt,
+) -> Report:
     settings = Settings.read(source, os.environ)
     event = Event.read(given)
     account = settings.account(event.account)
@@ -88,6 +101,7 @@ def _pull(stream: str, source: SourceDefinition, given: object, context: Context
         deadline=left - margin(left),
         worker_ends=left,
         max_wait=MAX_WAIT_S,
+        catalog=catalog,
         on_progress=attempt.progressed,
         **settings.objects,
     )
