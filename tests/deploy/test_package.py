@@ -33,6 +33,7 @@ CORE = [
     "circulate_core/_core.abi3.so",
     "circulate_core/accounts.py",
     "circulate_core/aws/__init__.py",
+    "circulate_core/aws/definitions.py",
     "circulate_core/aws/events.py",
     "circulate_core/aws/handler.py",
     "circulate_core/aws/invocation.py",
@@ -42,6 +43,7 @@ CORE = [
     *sorted(f"circulate_core/{file.relative_to(PACKAGE)}" for file in PACKAGE.glob("catalog/*/*.yaml")),
     "circulate_core/catalogs.py",
     "circulate_core/checking.py",
+    "circulate_core/config.py",
     "circulate_core/console.py",
     "circulate_core/display.py",
     "circulate_core/documents.py",
@@ -215,7 +217,9 @@ def test_what_is_wrong_with_a_project_is_reported_before_anything_is_built(
     assert_reports(cli("package"), 2, "lambdas/extensions/toy-extension has no program named toy-extension")
     (lambdas / "okta/users/handler.py").rename(lambdas / "okta/users/main.py")
     assert_reports(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.list` of its lambda.yaml")
-    assert_reports(cli("package", "--lambdas", "nowhere"), 2, "defaults.yaml is missing")
+    assert_reports(
+        cli("package", "--lambdas", "nowhere"), 2, "there is no such folder of Lambda functions — folder nowhere"
+    )
     assert not build.exists()
 
 

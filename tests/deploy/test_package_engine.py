@@ -128,11 +128,34 @@ def test_what_the_build_misses_is_reported_one_after_the_other(without_packages:
 
 
 @pytest.mark.usefixtures("lambdas")
-def test_an_installed_package_has_nothing_to_build_from(without_packages: Cli, tmp_path: Path) -> None:
-    with ZipFile(make_wheel(tmp_path, engine=None)) as archive:
+def test_layers_are_made_of_what_is_installed(without_packages: Cli, build: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, engine=None)
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "packages")
+    assert package_alone(without_packages).code == 0
+    made = (build / "core-layer.zip").read_bytes()
+    assert package_alone(without_packages, "--wheel", wheel).code == 0
+    assert made == (build / "core-layer.zip").read_bytes()
+
+
+@pytest.mark.usefixtures("lambdas")
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("cp311-abi3-linux_x86_64", "is for linux_x86_64, and Lambda needs manylinux2014 or older"),
+        ("cp311-abi3-macosx_11_0_arm64", "the functions' architecture is x86_64"),
+        ("py3-none-any", "not for every Python from 3.11 on"),
+    ],
+)
+def test_what_is_installed_for_another_system_is_refused_with_the_way_to_get_one(
+    without_packages: Cli, tmp_path: Path, tag: str, message: str
+) -> None:
+    with ZipFile(make_wheel(tmp_path, engine=None, built_for=tag)) as archive:
         archive.extractall(tmp_path / "packages")
     done = package_alone(without_packages)
-    assert_reports(done, 2, "installed circulate-core, without the sources", "give its wheel with --wheel")
+    assert_reports(
+        done, 2, "the circulate-core that is installed here", message, "hint: give one that does with --wheel"
+    )
 
 
 def test_the_engine_is_built_for_lambda_by_zig(without_packages: Cli, build: Path, tmp_path: Path) -> None:

@@ -66,12 +66,14 @@ def make_wheel(
             archive.write(stripped, "circulate_core/_core.abi3.so")
         else:
             archive.writestr("circulate_core/_core.abi3.so", engine)
-        archive.writestr(f"{ABOUT}/METADATA", "Name: circulate-core\nVersion: 0.1.0\n")
+        archive.writestr(f"{ABOUT}/METADATA", "Metadata-Version: 2.1\nName: circulate-core\nVersion: 0.1.0\n")
         tag = built_for or "-".join(tags.split("-")[-3:])
         archive.writestr(f"{ABOUT}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n")
-        archive.writestr(f"{ABOUT}/RECORD", "...\n")
         archive.writestr(f"{ABOUT}/sboms/circulate-python.cyclonedx.json", "{}")
         archive.write(ROOT / "LICENSE", f"{ABOUT}/licenses/LICENSE")
+        archive.writestr(f"{ABOUT}/entry_points.txt", "[console_scripts]\ncirculate=circulate_core.cli.main:entry\n")
+        listed = [*archive.namelist(), f"{ABOUT}/RECORD"]
+        archive.writestr(f"{ABOUT}/RECORD", "".join(f"{name},,\n" for name in listed))
     return wheel
 
 

@@ -10,6 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold."""
@@ -37,6 +38,15 @@ class File:
     def below(self, folder: str) -> File:
         """Return the same file in a folder of the zip."""
         return File(f"{folder}/{self.name}", self.data, self.program)
+
+
+def lay_out(files: Iterable[File], folder: Path) -> None:
+    """Write files to a folder, as they lie in a zip that is unpacked there."""
+    for file in files:
+        path = folder / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.data)
+        path.chmod(stat.S_IMODE(PROGRAM if file.program else REST))
 
 
 def archive(files: Iterable[File]) -> bytes:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circulate_core.aws.packaging.contents import core_files, extension_files, function_files
-from circulate_core.aws.packaging.engine import build_wheel
+from circulate_core.aws.packaging.engine import build_wheel, is_checkout
 from circulate_core.aws.packaging.package import Package, Packages
-from circulate_core.aws.packaging.wheel import read_wheel
+from circulate_core.aws.packaging.requirements import required_files
+from circulate_core.aws.packaging.wheel import read_installed, read_wheel
 from circulate_core.aws.project import PREFIX, described
 from circulate_core.exceptions import SettingsError
 
@@ -28,7 +29,8 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     Args:
         lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. Extensions are in the folder `extensions` beside it.
         out: Where the zips are written; made if need be.
-        wheel: The wheel of this package that layers are made of. Default: it is built, which takes minutes.
+        wheel: The wheel of this package that layers are made of. Default: what is installed; in a checkout it is built,
+            which takes minutes.
 
     Raises:
         DefinitionError: A `lambda.yaml` is wrong.
@@ -37,8 +39,11 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     """
     functions = described(lambdas)
     architecture = _architecture(functions)
-    codes = [_function_package(each) for each in functions]
+    for each in functions:
+        # What is wrong with them is known before anything is installed or built.
+        function_files(each)
     extensions = {folder.name: extension_files(folder) for folder in _folders(lambdas.parent / "extensions")}
+    codes = [_function_package(each) for each in functions]
     core = _core(wheel, architecture)
     # Extensions are not given the path where layers have Python packages, so each has the package beside its own.
     layers = {"core": [file.below("python") for file in core]} | {
@@ -62,7 +67,7 @@ def _architecture(functions: Sequence[Described]) -> str:
 
 
 def _function_package(function: Described) -> Package:
-    return Package.of(f"{function.name}.zip", function_files(function, function.folder))
+    return Package.of(f"{function.name}.zip", function_files(function, required_files(function)))
 
 
 def _layer_package(name: str, files: Sequence[File]) -> Package:
@@ -77,6 +82,8 @@ def _folders(extensions: Path) -> list[Path]:
 def _core(wheel: Path | None, architecture: str) -> list[File]:
     if wheel:
         return core_files(read_wheel(wheel, architecture))
+    if not is_checkout():
+        return core_files(read_installed(architecture))
     with tempfile.TemporaryDirectory(prefix="circulate-wheel-") as folder:
         return core_files(read_wheel(build_wheel(Path(folder), architecture), architecture))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from circulate_core.aws.packaging.archive import File
+from circulate_core.aws.packaging.definitions import definition_files, pulled_by, wrong_pulls
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from circulate_core.aws.packaging.definitions import Pulled
     from circulate_core.aws.project import Described
 
 PACKAGE = "circulate_core/"
@@ -35,22 +38,63 @@ ABOUT = ("METADATA", "LICENSE")
 TESTS = {"test", "tests"}
 
 
-def function_files(function: Described, folder: Path) -> list[File]:
-    """Return the files of a function.
+def function_files(function: Described, required: Sequence[File] = ()) -> list[File]:
+    """Return the files of a function: code, data, and the definitions of one's own that it pulls by.
 
     Args:
         function: The function.
-        folder: Its code.
+        required: The packages that it needs, which lie beside its code.
 
     Raises:
-        SettingsError: Its handler is not among them.
+        SettingsError: Its handler or its data is not there, or two files would have one name.
+        DefinitionError: A definition that it pulls by is wrong or missing.
     """
-    files = _code(folder)
+    code = _code(function.folder)
     module = function.settings["handler"].rpartition(".")[0].replace(".", "/")
-    if not {f"{module}.py", f"{module}/__init__.py"} & {file.name for file in files}:
-        message = f"{folder} has no {module}.py, where `{function.settings['handler']}` of its lambda.yaml would be"
+    if not {f"{module}.py", f"{module}/__init__.py"} & {file.name for file in code}:
+        handler = f"where `{function.settings['handler']}` of its lambda.yaml would be"
+        message = f"{function.folder} has no {module}.py, {handler}"
         raise SettingsError(message, operation="package")
+    pulls = pulls_of(function)
+    for wrong in wrong_pulls(pulls):
+        raise wrong
+    data = [file for file in data_files(function) if file not in code]
+    files = [*code, *data, *definition_files(pulls)]
+    files += [file for file in required if file not in files]
+    twice = next((name for name, count in Counter(file.name for file in files).items() if count > 1), None)
+    if twice:
+        message = f"the zip of {function.name} would have two files named {twice}: of the function and of what it needs"
+        raise SettingsError(message, operation="package", hint=f"rename that of {function.folder}")
     return files
+
+
+def pulls_of(function: Described) -> list[Pulled]:
+    """Return what the code of a function says that it pulls."""
+    return pulled_by(function, [function.folder / file.name for file in _code(function.folder)])
+
+
+def data_files(function: Described) -> list[File]:
+    """Return the files that `files` of a `lambda.yaml` names.
+
+    Raises:
+        SettingsError: There is no such file, or it lies elsewhere.
+    """
+    return [file for given in function.settings["files"] for file in _data(function, given)]
+
+
+def _data(function: Described, given: str) -> Iterator[File]:
+    path, inside = function.folder / given, function.folder.resolve()
+    found = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    if not found:
+        message = f"{function.file}: there is no file `{given}` in {function.folder}"
+        raise SettingsError(message, operation="package", hint="`files` names what the code reads, by its path")
+    for each in found:
+        if not each.resolve().is_relative_to(inside):
+            message = f"{function.file}: {each} of `files` is a link out of {function.folder}"
+            raise SettingsError(message, operation="package", hint="put the file itself there")
+        name = each.relative_to(function.folder)
+        if "__pycache__" not in name.parts:
+            yield File(name.as_posix(), each.read_bytes())
 
 
 def core_files(wheel: Iterable[File]) -> list[File]:

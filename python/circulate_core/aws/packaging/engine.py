@@ -41,10 +41,12 @@ def build_wheel(folder: Path, architecture: str) -> Path:
     return wheels[0]
 
 
+def is_checkout() -> bool:
+    """Return whether the sources that the engine is built of are here."""
+    return (CHECKOUT / MANIFEST).is_file()
+
+
 def _check_what_is_needed() -> None:
-    if not (CHECKOUT / MANIFEST).is_file():
-        message = "this is an installed circulate-core, without the sources that the engine is built of"
-        raise SettingsError(message, operation="package", hint="give its wheel with --wheel, or run this in a checkout")
     for module in ("maturin", "ziglang"):
         if not importlib.util.find_spec(module):
             message = f"{module}, which builds the engine, is not installed"

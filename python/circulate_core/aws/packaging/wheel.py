@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
@@ -12,7 +13,6 @@ from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 """What wheels call the architectures of Lambda."""
@@ -22,6 +22,10 @@ GLIBC = (2, 17)
 """The one of manylinux2014. Lambda's Python 3.11 has 2.26, later ones have 2.34."""
 NAMED_GLIBC = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": GLIBC}
 HOW = "leave out --wheel, or build one: maturin build --release --zig --compatibility manylinux2014"
+DOWNLOAD = (
+    "give one that does with --wheel: pip download circulate-core --no-deps --only-binary=:all:"
+    " --platform manylinux2014_x86_64 (or _aarch64 for arm64)"
+)
 # https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
 NAME = re.compile(r"circulate_core-[^-]+(-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl")
 
@@ -55,12 +59,42 @@ def read_wheel(wheel: Path, architecture: str) -> list[File]:
         raise _error(wheel, f"has no {ENGINE}")
     # A file can be renamed; what it was built for is written in it.
     about = next((file.data for file in files if ABOUT.fullmatch(file.name)), b"").decode(errors="replace")
+    if problem := _problem_of_metadata(about, architecture):
+        raise _error(wheel, problem)
+    return files
+
+
+def read_installed(architecture: str) -> list[File]:
+    """Return the files of the wheel that this package was installed from.
+
+    Args:
+        architecture: What functions run on, as Lambda calls it.
+
+    Raises:
+        SettingsError: Functions could not load it, or it was not installed from a wheel.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - only here
+
+    installed = "the circulate-core that is installed here"
+    try:
+        found = distribution("circulate-core")
+    except PackageNotFoundError:
+        raise _error(installed, "has no metadata: it was not installed from a wheel", DOWNLOAD) from None
+    if problem := _problem_of_metadata(found.read_text("WHEEL") or "", architecture):
+        raise _error(installed, problem, DOWNLOAD)
+    listed = [(str(file), file.locate()) for file in found.files or [] if ".." not in file.parts]
+    files = [File(name, Path(str(path)).read_bytes()) for name, path in listed if Path(str(path)).is_file()]
+    if ENGINE not in {file.name for file in files}:
+        raise _error(installed, f"has no {ENGINE}", DOWNLOAD)
+    return files
+
+
+def _problem_of_metadata(about: str, architecture: str) -> str | None:
     tags = [Tag(*tag.groups()) for tag in TAG.finditer(about)]
     if not tags:
-        raise _error(wheel, "does not say what it was built for: it has no dist-info/WHEEL with tags")
-    if problem := _problem(tags, architecture):
-        raise _error(wheel, f"{problem}, as its own metadata says")
-    return files
+        return "does not say what it was built for: it has no dist-info/WHEEL with tags"
+    problem = _problem(tags, architecture)
+    return problem and f"{problem}, as its own metadata says"
 
 
 class Tag(NamedTuple):
@@ -105,5 +139,5 @@ def _dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def _error(wheel: Path, problem: str) -> SettingsError:
-    return SettingsError(f"{wheel} {problem}", operation="package", hint=HOW)
+def _error(wheel: Path | str, problem: str, hint: str = HOW) -> SettingsError:
+    return SettingsError(f"{wheel} {problem}", operation="package", hint=hint)
