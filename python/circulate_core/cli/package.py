@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.cli.local import LAMBDAS
-from circulate_core.console import size, table
+from circulate_core.console import counted, paint, say, size, table
 
 if TYPE_CHECKING:
     import argparse
 
     from circulate_core.aws.packaging import Package, Packages
+    from circulate_core.aws.packaging.terraform import LaidOut
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13")
 
@@ -29,15 +30,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="where to write (default: `.build` beside functions)")
     parser.add_argument(
-        "--wheel", metavar="FILE", type=Path, help="manylinux2014 wheel to make layers of (default: built, in minutes)"
+        "--wheel",
+        metavar="FILE",
+        type=Path,
+        help="manylinux2014 wheel to make layers of (default: what is installed; in a checkout built, in minutes)",
+    )
+    parser.add_argument(
+        "--terraform",
+        action="store_true",
+        help="first write the Terraform that deploys the zips, to `iac` beside functions, and the target s3 among them;"
+        " files that are there are kept",
     )
     parser.add_argument("--json", action="store_true", help="write what was made as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the packages; show their sizes and the commands that publish layers."""
-    from circulate_core.aws.packaging import package  # noqa: PLC0415 - much that no other command needs
+    from circulate_core.aws.packaging import lay_out_terraform, package  # noqa: PLC0415 - much that no other command needs
 
+    if args.terraform:
+        _say_laid_out(lay_out_terraform(args.lambdas), args.lambdas.parent)
     out = args.out or args.lambdas.parent / ".build"
     packages = package(args.lambdas, out, wheel=args.wheel)
     if args.json:
@@ -48,6 +60,12 @@ def run(args: argparse.Namespace) -> int:
     for layer in packages.layers:
         print(shlex.join(_publish(layer, out, packages.architecture)))
     return 0
+
+
+def _say_laid_out(laid_out: LaidOut, folder: Path) -> None:
+    say(f"{paint('✓', 'green')} {counted(len(laid_out.written), 'file')} of the Terraform written to {folder}")
+    for file in laid_out.kept:
+        say(f"{paint('kept:', 'yellow')} {file} is other than ours; remove it to get ours")
 
 
 def _sizes(packages: Packages, out: Path) -> str:

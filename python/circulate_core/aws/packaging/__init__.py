@@ -8,6 +8,7 @@ from circulate_core.aws.packaging.contents import data_files, function_files, pu
 from circulate_core.aws.packaging.definitions import own_catalogs, wrong_pulls
 from circulate_core.aws.packaging.package import MAX_UNZIPPED, MAX_ZIPPED, Package, Packages
 from circulate_core.aws.packaging.requirements import required_files
+from circulate_core.aws.packaging.terraform import lay_out_terraform
 
 __all__ = [
     "MAX_UNZIPPED",
@@ -16,6 +17,7 @@ __all__ = [
     "Packages",
     "data_files",
     "function_files",
+    "lay_out_terraform",
     "own_catalogs",
     "package",
     "pulls_of",

@@ -1,0 +1,1 @@
+../../../../../../../../lambdas/lib/targets/s3/handler.py
