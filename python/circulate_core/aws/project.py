@@ -79,6 +79,9 @@ def described(folder: str | PathLike[str]) -> list[Described]:
         for each in _core.lambda_functions(os.fspath(folder))
     ]
     if not functions:
-        message = f"there is no lambda.yaml below {os.fspath(folder)}"
-        raise SettingsError(message)
+        message = f"there is no {{source}}/{{endpoint}}/lambda.yaml in {os.fspath(folder)}"
+        deeper = next((file.parents[2] for file in sorted(Path(folder).rglob("lambda.yaml"))), None)
+        raise SettingsError(
+            message, hint=f"there are functions in {deeper}: name that by --lambdas" if deeper else None
+        )
     return functions

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from circulate_core.catalogs import stream_names
 from circulate_core.console import counted, paint, say, show_mistake, table
+from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from circulate_core.aws.packaging.definitions import Pulled
     from circulate_core.aws.project import Described
+    from circulate_core.types import Catalog
 
 OF_TARGETS = ("promote",)
 WRONG = 2
@@ -21,14 +24,17 @@ WRONG = 2
 
 def check(args: argparse.Namespace) -> int:
     """Check all functions; show them, or what is wrong with them."""
-    from circulate_core.aws.project import described  # noqa: PLC0415 - much that no other check needs
+    from circulate_core.aws.packaging import pulls_of  # noqa: PLC0415 - much that no other check needs
+    from circulate_core.aws.project import described  # noqa: PLC0415 - as above
 
     functions = described(args.lambdas)
-    problems = [*misplaced(args.lambdas), *wrong_handlers(functions), *unknown_operations(functions, args.catalog)]
-    problems += missing_extensions(functions, args.lambdas.parent / "extensions")
+    pulls = {function.name: pulls_of(function) for function in functions}
+    problems: list[str | CirculateError] = [*misplaced(args.lambdas), *wrong_handlers(functions)]
+    problems += [*wrong_streams(functions, pulls, args.catalog)]
+    problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas.parent / "extensions")]
     if problems:
         for problem in problems:
-            show_mistake(problem)
+            show_mistake(str(problem), problem.hint if isinstance(problem, CirculateError) else None)
         return WRONG
     print(_table(functions))
     scheduled = sum(1 for each in functions if each.settings["pipeline"])
@@ -77,20 +83,46 @@ def _is_set(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Store)
 
 
-def unknown_operations(functions: Sequence[Described], catalog: Sequence[str]) -> Iterator[str]:
-    """Yield a message for each function of a stream or operation that no definition has."""
-    streams = set(stream_names(catalog=catalog))
+def wrong_streams(
+    functions: Sequence[Described], pulls: Mapping[str, Sequence[Pulled]], catalog: Catalog
+) -> Iterator[str | DefinitionError]:
+    """Yield a message for each function of a stream or operation that no definition has, as it would be found on AWS.
+
+    Args:
+        functions: The functions.
+        pulls: What the code of each says that it pulls.
+        catalog: Where streams may be defined that no code names.
+    """
+    from circulate_core.aws.packaging import wrong_pulls  # noqa: PLC0415 - much that no other check needs
+
+    defined = set(stream_names(catalog=catalog))
     for function in functions:
-        endpoint = f"{function.source}.{function.endpoint}"
+        endpoint, code = f"{function.source}.{function.endpoint}", pulls[function.name]
+        yield from wrong_pulls(code)
         if function.is_target:
             known: tuple[str, ...] = OF_TARGETS
-        elif endpoint in streams:
+        elif code and not {endpoint, None} & {each.stream for each in code}:
+            pulled = code[0]
+            yield f"{pulled.file}:{pulled.line}: this is the function of `{endpoint}`, and pulls `{pulled.stream}`"
+            continue
+        elif code or endpoint in defined:
             known = ("list",)
         else:
             yield f"{function.file}: no source defines `{endpoint}`; `circulate list` shows what is defined"
             continue
         if function.operation not in known:
             yield f"{function.file}: `{endpoint}` has no operation `{function.operation}`; it has {', '.join(known)}"
+
+
+def missing_files(functions: Sequence[Described]) -> Iterator[SettingsError]:
+    """Yield a message for each data file that is named and missing."""
+    from circulate_core.aws.packaging import data_files  # noqa: PLC0415 - much that no other check needs
+
+    for function in functions:
+        try:
+            data_files(function)
+        except SettingsError as error:
+            yield error
 
 
 def missing_extensions(functions: Sequence[Described], extensions: Path) -> Iterator[str]:

@@ -80,7 +80,7 @@ fn check_files(files: &[String]) -> Result<(), Wrong> {
             !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
         if !inside {
             let why = format!(
-                "`{name}` is no file or folder of this folder: write its path from here, without `..`"
+                "invalid path `{name}`: name a file or folder of this folder, without `..`"
             );
             return Err(Wrong::at(&format!("files.{number}"), why));
         }

@@ -88,10 +88,10 @@ fn what_lambda_would_refuse_is_refused_with_its_line() {
     let error = lambda_functions(Path::new("nowhere")).unwrap_err();
     assert!(error.to_string().contains("no such folder of Lambda functions"), "{error}");
     for (files, part) in [
-        ("[../other]", "lambda.yaml:8:9: `../other` is no file or folder of this folder"),
-        ("[/etc/hosts]", "`/etc/hosts` is no file"),
-        ("['']", "`` is no file"),
-        ("[a, ./b/../../c]", "`./b/../../c` is no file"),
+        ("[../other]", "lambda.yaml:8:9: invalid path `../other`: name a file or folder of this folder"),
+        ("[/etc/hosts]", "invalid path `/etc/hosts`"),
+        ("['']", "invalid path ``"),
+        ("[a, ./b/../../c]", "invalid path `./b/../../c`"),
     ] {
         let error =
             lambda_functions(folder(DEFAULTS, &format!("{USERS}files: {files}\n")).path()).unwrap_err();
