@@ -94,6 +94,7 @@ class Function:
         described: Described,
         environment: Mapping[str, str],
         *,
+        task_root: Path | None = None,
         layer: Path | None = None,
         timeout_s: int | None = None,
         memory_mb: int | None = None,
@@ -104,6 +105,7 @@ class Function:
         Args:
             described: What it describes.
             environment: Variables besides its own. Empty ones are left out.
+            task_root: Where what its zip has is laid out. Default: the folder of its code.
             layer: What the layer of its extension has, as `lay_out` lays it out.
             timeout_s: Another time limit.
             memory_mb: Another memory limit.
@@ -113,7 +115,7 @@ class Function:
         variables = {**settings["environment"], **environment}
         return cls(
             name=described.name,
-            task_root=described.folder.resolve(),
+            task_root=(task_root or described.folder).resolve(),
             handler=settings["handler"],
             timeout_s=settings["timeout_s"] if timeout_s is None else timeout_s,
             memory_mb=settings["memory_mb"] if memory_mb is None else memory_mb,

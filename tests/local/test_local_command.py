@@ -69,7 +69,7 @@ def test_flags_point_at_other_places(aws_cli_for: CliFor, start_org: StartOrg) -
     ("arguments", "parts"),
     [
         (["okta.user"], ["no function is named `okta.user`", "okta.application_groups"]),
-        (["okta.users", "--lambdas", "nowhere"], ["defaults.yaml is missing", "--lambdas"]),
+        (["okta.users", "--lambdas", "nowhere"], ["no such folder of Lambda functions — folder nowhere", "--lambdas"]),
         (["okta.users", "--event", "nothing.json"], ["cannot read the event nothing.json"]),
         (["okta.users", "--event", __file__], ["is not JSON"]),
         (["okta.users", "--env", "NAME"], ["`--env NAME` is not NAME=VALUE"]),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LAMBDAS = Path("lambdas/lib")
 ROUNDS_WITHOUT_PROGRESS = 5
+PRACTISED = "okta"
+"""The source that there is a practice org of."""
 TOKEN_EXTENSION = "okta-token"  # noqa: S105 - a name
 
 
@@ -59,8 +61,8 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--org",
         choices=["practice", "env"],
-        default="practice",
-        help="pull from a practice org that is started for you (the default), or from the org of this environment",
+        help="pull from a practice org that is started for you, or from what this environment names (default: practice"
+        " for okta, env for other sources)",
     )
     parser.add_argument(
         "--users", metavar="N", type=positive, default=1_000, help="users of the practice org (default: 1000)"
@@ -197,9 +199,12 @@ def _find(functions: list[Described], name: str) -> Described:
     for function in functions:
         if function.is_called(name):
             return function
-    known = ", ".join(f"{function.source}.{function.endpoint}" for function in functions)
     message = f"no function is named `{name}`"
-    raise SettingsError(message, hint=f"there are {known}")
+    raise SettingsError(message, hint=f"there are {_named_functions(functions)}")
+
+
+def _named_functions(functions: list[Described]) -> str:
+    return ", ".join(f"{function.source}.{function.endpoint}" for function in functions)
 
 
 def _surrounded(
@@ -208,13 +213,20 @@ def _surrounded(
     """Start what functions need, and the runner with them, until the stack is closed."""
     from circulate_local import Credentials, Function, LocalLambda, stand_ins  # noqa: PLC0415 - an extra
 
-    environment = _settings_of_environment(described)
-    oauth = any(each.extension == TOKEN_EXTENSION for each in described)
+    practised = [each for each in described if each.source == PRACTISED]
+    if args.org == "practice" and not practised:
+        message = (
+            f"there is a practice org for functions of {PRACTISED}, and none of these is: {_named_functions(described)}"
+        )
+        raise SettingsError(message, hint="leave out --org: they pull from what this environment names")
+    roots = _task_roots(stack, described)
+    environment = _named(*_settings_of(described))
+    oauth = any(each.extension == TOKEN_EXTENSION for each in practised)
     practice = stand_ins.practice_org(args.users, oauth=oauth)
-    org = stack.enter_context(practice) if args.org == "practice" else None
+    org = stack.enter_context(practice) if practised and args.org != "env" else None
     if org:
         # Nothing of a real org: neither what functions are set up with, nor the name it has in a lake.
-        environment = dict.fromkeys(_settings_of(described), "")
+        environment |= dict.fromkeys(_settings_of(practised), "")
         if args.aws == "ministack":
             # Where state outlives the org, each one is an account of its own, named after its host.
             environment["OKTA_ACCOUNT"] = "practice"
@@ -239,6 +251,7 @@ def _surrounded(
             promoting
             if each.is_target
             else pulling | _sign_in(each, org, stored=args.aws == "ministack") | _variables(args.env),
+            task_root=roots[each.name],
             layer=layers.get(each.extension),
             timeout_s=args.timeout,
             memory_mb=args.memory,
@@ -262,7 +275,7 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
     """
     from circulate_local import stand_ins  # noqa: PLC0415 - an extra
 
-    if org is None:
+    if org is None or function.source != PRACTISED:
         return {}
     if function.extension != TOKEN_EXTENSION:
         if stored:
@@ -319,17 +332,29 @@ def _variables(given: list[str]) -> dict[str, str]:
 
 def _settings_of(described: list[Described]) -> set[str]:
     """Return the variables that say which account functions pull from, and how they sign in."""
+    from circulate_core.aws.packaging import own_catalogs, pulls_of  # noqa: PLC0415 - much that no other command needs
+
     names = set()
-    for source in {each.source for each in described if not each.is_target}:
-        settings = source_definition(source)["settings"]
-        names |= {setting["env"] for setting in settings.values()}
-        names |= {f"{source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
+    for each in described:
+        if not each.is_target:
+            settings = source_definition(each.source, catalog=own_catalogs(pulls_of(each)))["settings"]
+            names |= {setting["env"] for setting in settings.values()}
+            names |= {f"{each.source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
     return names
 
 
-def _settings_of_environment(described: list[Described]) -> dict[str, str]:
-    """Return those that this environment has, and nothing else of it."""
-    return _named(*_settings_of(described))
+def _task_roots(stack: ExitStack, described: list[Described]) -> dict[str, Path]:
+    """Lay out what the zip of each function would have, by the names of the functions."""
+    from circulate_core.aws.packaging import function_files, required_files  # noqa: PLC0415 - as above
+    from circulate_core.aws.packaging.archive import lay_out  # noqa: PLC0415 - as above
+
+    roots: dict[str, Path] = {}
+    for each in described:
+        # What is wrong with the code is known before packages are installed for it.
+        function_files(each)
+        roots[each.name] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circulate-function-")))
+        lay_out(function_files(each, required_files(each, here=True)), roots[each.name])
+    return roots
 
 
 def _region_of_environment() -> str:
