@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circulate_core.catalogs import source_definition, stream_definition, stream_names
+from circulate_core.catalogs import SHIPPED_CATALOG, source_definition, source_folder, stream_definition, stream_names
 from circulate_core.cli.options import add_catalog_option
 from circulate_core.cli.streams import is_meant, matching
 from circulate_core.console import paint, table
@@ -33,13 +34,20 @@ def run(args: argparse.Namespace) -> int:
         return 0
     source = source_definition(args.name, catalog=args.catalog)
     streams = [name for name in stream_names(catalog=args.catalog) if is_meant(args.name, name)]
-    print(json.dumps(source) if args.json else "\n".join(_source(source, streams)))
+    print(json.dumps(source) if args.json else "\n".join(_source(source, streams, _own(args))))
     return 0
 
 
-def _source(source: SourceDefinition, streams: list[str]) -> Iterator[str]:
+def _own(args: argparse.Namespace) -> str | None:
+    """Return the folder of a definition of one's own, and whether it hides a shipped one."""
+    own = source_folder(args.name, catalog=args.catalog)
+    hides = own and Path(SHIPPED_CATALOG, args.name).is_dir()
+    return f"{own}, in place of the shipped definition" if hides else own
+
+
+def _source(source: SourceDefinition, streams: list[str], own: str | None) -> Iterator[str]:
     yield f"{paint(source['title'], 'bold')} ({source['source']})"
-    yield from _facts({"docs": source.get("docs"), "address": source.get("base_url")})
+    yield from _facts({"docs": source.get("docs"), "address": source.get("base_url"), "defined in": own})
     ways = [way if isinstance(way, str) else next(iter(way)) for way in source["auth"]]
     yield from _facts({"signs in by": " or ".join(way.replace("_", " ") for way in ways)})
     if (headroom := source.get("rate_limit", {}).get("headroom")) is not None:
