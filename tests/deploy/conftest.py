@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.deployment import Deployment, Servers, servers, tools
+from support.deployment import Deployment, Servers, own_project, servers, tools
 from support.packages import make_project, make_wheel
 
 
@@ -30,6 +30,14 @@ def initialised(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) ->
 def deployment(initialised: Deployment, tmp_path: Path) -> Deployment:
     """Give each test a folder of its own."""
     return initialised.copy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def own_deployment(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Make a folder to plan in, with nothing but a source of one's own and what the wheel has."""
+    made = Deployment(tmp_path_factory.mktemp("own"), stand_ins, engine=b"engine", project=own_project)
+    made.init()
+    return made
 
 
 @pytest.fixture

@@ -5,16 +5,17 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
-from support.deployment import ROOT, Deployment, Servers, changes
+from support.deployment import ROOT, Deployment, Servers, changes, own_project
 from support.oracle import LISTS
+from support.own_source import TOKEN, acme, digests
 
 from circulate_core.aws.project import described
 from circulate_practice import PracticeOrg
@@ -42,21 +43,20 @@ class Applied:
     deployment: Deployment
     servers: Servers
     outputs: dict[str, Any]
-    org: PracticeOrg
     folder: Path
+    prefix: str = PREFIX
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function; it has the permissions of its role and no others."""
-        name = f"{PREFIX}-{function}"
+        name = f"{self.prefix}-{function}"
         response = self.servers.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
         payload: dict[str, Any] = json.loads(response["Payload"].read())
         assert "FunctionError" not in response, payload
         return payload
 
-    def fill_secret(self, org: PracticeOrg) -> None:
-        """Put the credentials for an org where functions look for them."""
-        secret = json.dumps({"org_url": org.url, "api_token": org.token})
-        self.servers.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
+    def fill_secret(self, name: str, **settings: str) -> None:
+        """Put credentials where functions look for them."""
+        self.servers.client("secretsmanager").put_secret_value(SecretId=name, SecretString=json.dumps(settings))
 
     def execute(self, pipeline: str, event: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Run a state machine to its end; return what it ended with, and how often it pulled."""
@@ -83,15 +83,29 @@ class Applied:
                 s3.download_file(bucket, item["Key"], str(file))
         return folder
 
-    def is_exact(self, manifest: str, name: str) -> bool:
-        """Compare what a manifest names with what the org has."""
+    def is_exact(self, manifest: str, sent: Iterable[str]) -> bool:
+        """Compare what a manifest names with what was sent."""
         bucket, _, key = manifest.removeprefix("s3://").partition("/")
-        file = self.download(bucket) / key
-        return compare(file, map(key_of, self.org.truth(name))).identical
+        return compare(self.download(bucket) / key, sent).identical
+
+
+@dataclass
+class AppliedProject(Applied):
+    """This project, made for an org.
+
+    Attributes:
+        org: The org.
+    """
+
+    org: PracticeOrg = field(kw_only=True)
+
+    def has_all(self, manifest: str, name: str) -> bool:
+        """Compare what a manifest names with what the org has."""
+        return self.is_exact(manifest, map(key_of, self.org.truth(name)))
 
 
 @pytest.fixture(scope="module")
-def applied(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
+def applied(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppliedProject]:
     """Make everything, and fill the secret."""
     deployment = Deployment(tmp_path_factory.mktemp("applied"), stand_ins)
     say("\n$ terraform init")
@@ -105,8 +119,9 @@ def applied(stand_ins: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ite
     say(next(line for line in deployment.apply().splitlines() if line.startswith("Apply complete")))
     options: dict[str, Any] = {"users": 300, "apps": 12, "app_users": (0, 4), "app_groups": (0, 3), "groups": 6}
     with PracticeOrg(**options, events=700, rate_limit=1_000_000, keep_log=True) as org:
-        made = Applied(deployment, stand_ins, deployment.outputs(), org, tmp_path_factory.mktemp("buckets"))
-        made.fill_secret(org)
+        folder = tmp_path_factory.mktemp("buckets")
+        made = AppliedProject(deployment, stand_ins, deployment.outputs(), folder, org=org)
+        made.fill_secret(SECRET, org_url=org.url, api_token=org.token)
         yield made
 
 
@@ -120,12 +135,12 @@ def summary(plan: dict[str, Any]) -> list[str]:
     return [f"{count:4} {kind}" for kind, count in sorted(kinds.items())]
 
 
-def test_a_second_plan_is_empty(applied: Applied) -> None:
+def test_a_second_plan_is_empty(applied: AppliedProject) -> None:
     assert changes(applied.deployment.plan()) == {}
     say("$ terraform plan -var-file=dev.tfvars\nNo changes.")
 
 
-def test_functions_are_configured_as_their_lambda_yaml_says(applied: Applied) -> None:
+def test_functions_are_configured_as_their_lambda_yaml_says(applied: AppliedProject) -> None:
     api = applied.servers.client("lambda")
     functions = described(ROOT / "lambdas/lib")
     for function in functions:
@@ -144,23 +159,23 @@ def test_functions_are_configured_as_their_lambda_yaml_says(applied: Applied) ->
     say(f"✓ {len(functions)} functions are configured as their lambda.yaml says")
 
 
-def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(applied: Applied) -> None:
+def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(applied: AppliedProject) -> None:
     for endpoint, name in LISTS.items():
         response = applied.invoke(f"okta-{endpoint}-list", {"account": "practice", "commit": "auto"})
         assert response["status"] == "complete", response
-        assert applied.is_exact(response["manifest"], name), endpoint
+        assert applied.has_all(response["manifest"], name), endpoint
     say(f"✓ {len(LISTS)} functions pulled their streams, each as its role, byte-identical to what the org has")
 
 
-def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: Applied) -> None:
+def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: AppliedProject) -> None:
     ended, pulls = applied.execute("okta-users", {"account": "practice", "mode": "full"})
     assert (ended["status"], pulls) == ("complete", 1), ended
     assert ended["manifest"].startswith(f"s3://{applied.outputs['data_bucket']}/_circulate/okta/practice/users/")
-    assert applied.is_exact(ended["manifest"], "users")
+    assert applied.has_all(ended["manifest"], "users")
     say("✓ the pipeline of okta.users pulled, promoted and committed a full refresh")
 
 
-def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied: Applied) -> None:
+def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied: AppliedProject) -> None:
     # A function with a target leaves its runs pending by default.
     left = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full"})
     busy = applied.invoke("okta-groups-list", {"account": "practice", "mode": "full"})
@@ -174,7 +189,7 @@ def test_a_run_that_was_left_behind_is_brought_to_the_data_bucket_first(applied:
     say("✓ a pending run that a pipeline had left behind was promoted before the next")
 
 
-def test_a_pipeline_invokes_its_function_until_the_run_is_complete(applied: Applied) -> None:
+def test_a_pipeline_invokes_its_function_until_the_run_is_complete(applied: AppliedProject) -> None:
     api, function = applied.servers.client("lambda"), f"{PREFIX}-okta-users-list"
     timeout = api.get_function_configuration(FunctionName=function)["Timeout"]
     port = urlsplit(applied.org.url).port
@@ -194,7 +209,7 @@ def test_a_pipeline_invokes_its_function_until_the_run_is_complete(applied: Appl
 
 
 @pytest.fixture(scope="module")
-def key_of_role(applied: Applied) -> Iterator[Any]:
+def key_of_role(applied: AppliedProject) -> Iterator[Any]:
     """Give keys that have the permissions of a role: a user's, with a copy of its policy."""
     iam, users = applied.servers.client("iam"), []
 
@@ -218,7 +233,7 @@ def key_of_role(applied: Applied) -> Iterator[Any]:
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
 
-def test_a_function_that_pulls_may_touch_nothing_of_others(applied: Applied, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
+def test_a_function_that_pulls_may_touch_nothing_of_others(applied: AppliedProject, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
     key = key_of_role(f"{PREFIX}-okta-users-list")
     integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
     root = applied.servers.client("secretsmanager")
@@ -254,7 +269,7 @@ def test_a_function_that_pulls_may_touch_nothing_of_others(applied: Applied, key
     say("✓ a function that pulls can read its own secret and write its own stream, and nothing else")
 
 
-def test_a_target_may_remove_nothing_and_reads_no_secret(applied: Applied, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
+def test_a_target_may_remove_nothing_and_reads_no_secret(applied: AppliedProject, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
     key = key_of_role(f"{PREFIX}-targets-s3-promote")
     integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
     s3, secrets = applied.servers.client("s3", key), applied.servers.client("secretsmanager", key)
@@ -271,7 +286,7 @@ def test_a_target_may_remove_nothing_and_reads_no_secret(applied: Applied, key_o
     say("✓ the target can read what was pulled and add to the data bucket, and nothing else")
 
 
-def test_a_folder_more_and_less_is_one_function_more_and_less(applied: Applied) -> None:
+def test_a_folder_more_and_less_is_one_function_more_and_less(applied: AppliedProject) -> None:
     deployment = applied.deployment
     folder = deployment.add_function("okta", "devices")
     deployment.package()
@@ -287,3 +302,23 @@ def test_a_folder_more_and_less_is_one_function_more_and_less(applied: Applied) 
     deployment.apply()
     assert changes(deployment.plan()) == {}
     say(f"✓ one folder more: {len(planned)} resources more, nothing else changed; removed: these and no others")
+
+
+def test_a_source_of_ones_own_is_deployed_from_what_the_wheel_has(
+    stand_ins: Servers, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    deployment = Deployment(tmp_path, stand_ins, project=own_project)
+    deployment.init()
+    deployment.apply()
+    assert changes(deployment.plan()) == {}
+    folder = tmp_path_factory.mktemp("own-buckets")
+    own = Applied(deployment, stand_ins, deployment.outputs(), folder, prefix="circulate-own")
+    with acme() as url:
+        own.fill_secret("circulate-own/acme-read/main", url=url, api_token=TOKEN)
+        pulled = own.invoke("acme-widgets-list", {"account": "main", "commit": "auto"})
+        ended, _ = own.execute("acme-widgets", {"account": "main", "mode": "full"})
+    assert (pulled["status"], ended["status"]) == ("complete", "complete")
+    assert own.is_exact(pulled["manifest"], digests())
+    assert ended["manifest"].startswith(f"s3://{own.outputs['data_bucket']}/_circulate/acme/main/widgets/")
+    assert own.is_exact(ended["manifest"], digests())
+    say("✓ a source of one's own, from a folder with nothing else: pulled by its function, promoted by its pipeline")

@@ -70,6 +70,22 @@ def test_functions_are_as_their_lambda_yaml_says(deployment: Deployment) -> None
     assert plan['module.function["okta-users-list"].aws_lambda_function.this']["memory_size"] == 256
 
 
+def test_a_source_of_ones_own_is_deployed_by_what_the_wheel_has(own_deployment: Deployment) -> None:
+    assert "valid" in own_deployment.run("validate", "-no-color")
+    made = resources(own_deployment.plan())
+    function = made['module.function["acme-widgets-list"].aws_lambda_function.this']
+    (environment,) = function["environment"]
+    assert (function["function_name"], function["handler"]) == ("circulate-own-acme-widgets-list", "handler.list")
+    expected = {"ACME_ACCOUNTS": "main", "ACME_SECRET": "circulate-own/acme-read/{account}"}
+    assert environment["variables"].items() >= (expected | {"CIRCULATE_COMMIT": "pending"}).items()
+    secrets = [value["name"] for address, value in made.items() if "aws_secretsmanager_secret" in address]
+    assert secrets == ["circulate-own/acme-read/main"]
+    assert 'module.function["targets-s3-promote"].aws_lambda_function.this' in made
+    machine = made['module.pipeline["acme-widgets-list"].aws_sfn_state_machine.this']
+    assert machine["name"] == "circulate-own-acme-widgets"
+    assert not [address for address in made if "okta" in address]
+
+
 def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: Deployment) -> None:
     users = deployment.lambdas / "lib/okta/users/lambda.yaml"
     users.write_text(users.read_text().replace("handler.list", "handler.list\n    extension: okta-token"))

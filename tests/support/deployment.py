@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,8 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import trustme
 
-from circulate_core.aws.packaging import package
+from circulate_core.aws.packaging import lay_out_terraform, package
+from support.own_source import make_own_source
 from support.packages import make_wheel
 from support.stand_ins import HERE, LOOPBACK, free_port, moto, started
 
@@ -147,21 +148,44 @@ class TerraformError(Exception):
 _RULE = "This was checked by the validation rule"
 
 
+def this_project(folder: Path) -> None:
+    """Copy the folder `lambdas` of this project."""
+    ignored = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*", ".build")
+    shutil.copytree(LAMBDAS, folder / "lambdas", ignore=ignored)
+
+
+def own_project(folder: Path) -> None:
+    """Make a project of a source of one's own, with the Terraform that the wheel has."""
+    function = make_own_source(folder) / "acme/widgets/lambda.yaml"
+    function.write_text(f"{function.read_text()}pipeline: {{schedule: rate(1 hour)}}\n")
+    lay_out_terraform(folder / "lambdas/lib")
+    (folder / "lambdas/iac" / VARIABLES).write_text(
+        'region = "us-east-1"\nprefix = "circulate-own"\naccounts = { acme = ["main"] }\ndeletion_protection = false\n'
+    )
+
+
 class Deployment:
-    """The folder `lambdas` of the project, copied, packaged and wired to stand-ins.
+    """A project with its Terraform, packaged and wired to stand-ins.
 
     Args:
         folder: Where to work; must be empty.
         servers: The stand-ins.
         engine: What is in the layer as the engine. Default: the engine that is installed here.
+        project: Writes the project to the folder.
     """
 
-    def __init__(self, folder: Path, servers: Servers, *, engine: bytes | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        servers: Servers,
+        *,
+        engine: bytes | None = None,
+        project: Callable[[Path], None] = this_project,
+    ) -> None:
         self.lambdas = folder / "lambdas"
         self.iac = self.lambdas / "iac"
         self.servers = servers
-        ignored = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*", ".build")
-        shutil.copytree(LAMBDAS, self.lambdas, ignore=ignored)
+        project(folder)
         self.wheel = make_wheel(folder, engine=engine)
         self.package()
         (self.iac / "stand_ins_override.tf").write_text(
