@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circulate_core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONFIG_NAME = "circulate.toml"
 CATALOG = "CIRCULATE_CATALOG"
@@ -44,10 +47,15 @@ def configured_catalog() -> list[str]:
     Raises:
         SettingsError: The config file is wrong.
     """
-    if named := os.environ.get(CATALOG):
-        return [folder for folder in named.split(os.pathsep) if folder]
+    if named := catalog_of_environment(os.environ):
+        return named
     path = find_config()
     return [] if path is None else catalog_in(path)
+
+
+def catalog_of_environment(environment: Mapping[str, str]) -> list[str]:
+    """Return the catalogs that a variable names."""
+    return [folder for folder in environment.get(CATALOG, "").split(os.pathsep) if folder]
 
 
 def catalog_in(path: str) -> list[str]:

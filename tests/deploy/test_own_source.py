@@ -348,6 +348,21 @@ def test_a_cell_of_a_notebook_finds_the_catalog_of_its_folder(
         exec(NOTEBOOK, cell)  # noqa: S102 - as above
 
 
+def test_a_function_pulls_by_what_a_variable_names_and_never_by_what_a_config_file_does(
+    own: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = compile('list = puller("acme.widgets")', "<ipython-input-1-1c>", "exec")
+    write(own.folder / "circulate.toml", 'catalog = ["definitions"]\n')
+    monkeypatch.chdir(own.folder)
+    with pytest.raises(exceptions.DefinitionError, match=r"no stream is named `acme\.widgets`"):
+        exec(cell, {"puller": puller})  # noqa: S102 - as a notebook does
+    monkeypatch.setenv("CIRCULATE_CATALOG", "definitions")
+    (own.folder / "notebooks").mkdir()
+    monkeypatch.chdir(own.folder / "notebooks")
+    exec(cell, named := {"puller": puller})  # noqa: S102 - as above
+    assert callable(named["list"])
+
+
 @needs_namespaces
 def test_a_zip_without_its_definitions_says_so_when_it_starts(own: Cli, tmp_path: Path) -> None:
     build = package(own, engine=None)

@@ -11,7 +11,8 @@ from circulate_core.aws.events import Event
 from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
-from circulate_core.catalogs import stream_definition
+from circulate_core.catalogs import SHIPPED_CATALOG, stream_definition
+from circulate_core.config import catalog_of_environment
 from circulate_core.pulling import pull
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ def puller(stream: str, *, catalog: FunctionCatalog = ()) -> Callable[[object, C
     Args:
         stream: `source.endpoint`, such as `okta.users`.
         catalog: Folder of your own definitions, such as `definitions`, or several. It is looked for beside the code and
-            in the folders above, and `circulate package` puts what the function uses of it into its zip.
+            in the folders above, and `circulate package` puts what the function uses of it into its zip. Default: what
+            `CIRCULATE_CATALOG` names.
 
     Returns:
         A handler. It returns the result of a run that is complete, partial or busy, and raises the error of one that
         failed; the error's class, such as `AuthError`, is what `Retry` and `Catch` of a state machine match.
     """
-    folders = catalog_folders(catalog, sys._getframe(1).f_code.co_filename)  # noqa: SLF001 - the code that calls us
+    code = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the code that calls us
+    # Never what a config file names: on AWS there is none.
+    folders = catalog_folders(catalog or catalog_of_environment(os.environ), code) or [SHIPPED_CATALOG]
     source = stream_definition(stream, catalog=folders)["source"]
 
     def handle(event: object, context: Context) -> dict[str, Any]:

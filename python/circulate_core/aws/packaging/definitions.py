@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from circulate_core.aws.definitions import catalog_folders
 from circulate_core.aws.packaging.archive import File
 from circulate_core.catalogs import SHIPPED_CATALOG, source_folder, stream_definition, stream_names
-from circulate_core.config import CATALOG
+from circulate_core.config import catalog_of_environment
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ def pulled_by(function: Described, code: Iterable[Path]) -> list[Pulled]:
         function: The function.
         code: Its Python files. Those that are none are passed over: they are reported elsewhere.
     """
-    named = function.settings["environment"].get(CATALOG, "").split(os.pathsep)
-    by_variable = tuple(name for name in named if name)
+    by_variable = tuple(catalog_of_environment(function.settings["environment"]))
     return [found for file in code for found in _calls(file, by_variable)]
 
 
