@@ -22,7 +22,19 @@ RunStatus = Literal["open", "pending", "committed", "abandoned"]
 Mode = Literal["incremental", "full", "window"]
 """What a run requests: what changed since the last one, everything, or a period."""
 EndKind = Literal[
-    "no_next", "single", "empty_page", "status", "caught_up", "behind", "confirmed", "assumed", "gone", "unavailable"
+    "no_next",
+    "single",
+    "flag",
+    "total",
+    "empty_page",
+    "short_page",
+    "status",
+    "caught_up",
+    "behind",
+    "confirmed",
+    "assumed",
+    "gone",
+    "unavailable",
 ]
 """How a list ended; `python/docs/concepts.md` says what each means."""
 
@@ -140,12 +152,14 @@ class NamedEnd(Result):
         page: Its last page, the first one being 1.
         end: How it ended.
         contradicted: Evidence that the list goes on: it is not complete.
+        moved: How it was found that the list changed while it was read: what is not in it may be there all the same.
     """
 
     list: str
     page: int
     end: EndKind
     contradicted: str | None = None
+    moved: str | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)

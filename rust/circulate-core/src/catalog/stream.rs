@@ -10,8 +10,8 @@ use super::columns::Columns;
 use super::empty::Empty;
 use super::paginator::PaginatorSpec;
 use super::place::Place;
-use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
+use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::template::Template;
 use super::types::{Name, Pointer, Pointers, Span};
 

@@ -101,7 +101,7 @@ impl Ends {
         self.contradicted += u64::from(contradicted);
         if self.lists.len() == NAMED {
             let other = self.lists.iter().rposition(|named| named.end.contradicted.is_none());
-            match other.filter(|_| contradicted) {
+            match other.filter(|_| contradicted || end.moved.is_some()) {
                 Some(other) => drop(self.lists.remove(other)),
                 None => return,
             }
@@ -113,6 +113,11 @@ impl Ends {
     /// Whether no list has ended yet.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
+    }
+
+    /// The named lists that changed while they were read, and how that was found.
+    pub fn moved(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lists.iter().filter_map(|named| Some((named.list.as_str(), named.end.moved.as_deref()?)))
     }
 
     /// What is missing: the lists that go on behind what was read of them.

@@ -256,7 +256,16 @@ impl Page {
             Body::File(file) => Some(BufReader::with_capacity(1 << 20, file)),
         };
         let again = (self.split.records.len() < self.split.count).then(|| Again::new(self));
-        Records { page: self, left_out: self.skipped, next: 0, again, file, file_at: 0, buffer: Vec::new(), written: Vec::new() }
+        Records {
+            page: self,
+            left_out: self.skipped,
+            next: 0,
+            again,
+            file,
+            file_at: 0,
+            buffer: Vec::new(),
+            written: Vec::new(),
+        }
     }
 
     /// Watched members of its last record, as JSON text; none of a page without a record.

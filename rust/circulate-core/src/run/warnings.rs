@@ -24,6 +24,11 @@ impl Pull {
                  is known to return one page, say `single: certain` in the definition; if not, correct `paginator`"
             ));
         }
+        for (list, why) in position.ends.moved() {
+            warnings.push(format!(
+                "{list} changed while it was read: {why}. What was read is complete; what is not in it may be there all the same"
+            ));
+        }
         if self.stream().polling().is_some() && held.run.mode != Mode::Window && is_lost(position) {
             warnings.push(
                 "no cursor is kept, since no record has a time and no next page is named: the next pull requests the same \

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{
-    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, RecordsSpec, Signal, Single, Span,
-    Total,
+    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, RecordsSpec, Signal,
+    Single, Span, Total,
 };
 use crate::clock::later;
 use crate::error::ErrorKind;
