@@ -15,12 +15,12 @@ use url::Url;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP};
 use crate::api::http::{
-    Classifier, ConcurrencyPermit, Failure, Pacing, RateLimitPermit, Redactor, Response, Retry,
+    Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Response, Retry,
     RetryDecision, Tally, Transport,
 };
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::Source;
+use crate::catalog::{RateLimit, Share, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::stop::{Stop, StopReason};
@@ -33,6 +33,8 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     authorize: Arc<dyn Authorize>,
     pacing: Arc<Pacing>,
+    /// Share of the quota that is left to others.
+    headroom: Share,
     classifier: Classifier,
     retry: Retry,
     total_timeout: Duration,
@@ -61,12 +63,18 @@ impl Client {
             transport: Arc::clone(&connection.transport),
             authorize,
             pacing: Arc::clone(&connection.pacing),
+            headroom: RateLimit::headroom_of(source),
             classifier: Classifier::new(source, account),
             retry,
             total_timeout: source.timeouts.total.get(),
             progress,
             stop,
         })
+    }
+
+    /// The same, that leaves another share of the quota to others than the definition says, if one is given.
+    pub fn with_headroom(self, headroom: Option<Share>) -> Self {
+        Self { headroom: headroom.unwrap_or(self.headroom), ..self }
     }
 
     /// Requests a page until `read` has taken it in, the policy gives up, or the run is to stop. Temporary errors
@@ -278,12 +286,9 @@ impl Client {
     /// Waits for the quota.
     async fn pass(&self, path: &str) -> Result<RateLimitPermit<'_>> {
         loop {
-            match self.pacing.limiter.admit(path) {
+            match self.pacing.limiter.admit(path, self.headroom) {
                 Ok(pass) => return Ok(pass),
-                Err(wait) => {
-                    let why = self.pacing.limiter.headroom_in_words();
-                    self.pause(&why, wait, StopReason::Wait(wait)).await?;
-                }
+                Err(QuotaWait { why, wait }) => self.pause(&why, wait, StopReason::Wait(wait)).await?,
             }
         }
     }

@@ -7,6 +7,7 @@ mod check_requests;
 mod columns;
 mod empty;
 pub(crate) mod folders;
+mod limits;
 mod one_or_list;
 mod paginator;
 mod place;
@@ -30,6 +31,8 @@ pub use paginator::{
 pub use place::{Place, Signal};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
+pub use limits::{Rate, Rates};
+pub(crate) use source::QuotaHeaders;
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
     Timeouts, TokenFileAuth,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::limits::Rates;
 use super::template::Template;
 use super::types::{Name, Pointer, Share, Span};
 
@@ -29,7 +30,7 @@ pub struct Source {
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The response headers that report the quota.
+    /// How many requests the API allows, by its headers or by its documentation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
     /// Where an error response says what went wrong.
@@ -183,18 +184,27 @@ pub enum SendSecret {
     Body,
 }
 
-/// The response headers that report the quota, and how much of it is left to others.
+/// How many requests the API allows, and how many of these are left to others. Where its responses report the quota, `limit`,
+/// `remaining` and `reset` name the headers; where they do not, or not all, `rate` declares it. If both say something, the
+/// stricter one holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Header with the requests allowed in a window.
-    pub limit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
     /// Header with the requests left in it.
-    pub remaining: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<String>,
     /// Header with the end of the window: its name, which is `auto`, or how its value is to be read: `{at: NAME}` for a point
     /// in time by the server's clock, `{after: NAME}` for seconds from the response on, `{auto: NAME}` for whichever its
     /// value can be.
-    pub reset: Reset,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Reset>,
+    /// The requests that the API's documentation allows, such as `600/min`, or a list of which all hold, such as
+    /// `[10/s, 30000/h]`. Each of the `buckets` has as many.
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub rate: Rates,
     /// Whether a 429 with limit 0 means "too many at once" rather than "quota used up".
     #[serde(default)]
     pub zero_limit_means_concurrency: bool,
@@ -205,12 +215,37 @@ pub struct RateLimit {
     /// The most requests that are on their way at the same time. Default 8.
     #[serde(default = "RateLimit::default_in_flight")]
     pub in_flight: u32,
-    /// Share of the quota that is left to other clients of the account. Default 0.5.
+    /// Share of the quota that is left to other clients of the account, unless the user sets another one. Default 0.5.
     #[serde(default = "RateLimit::default_headroom")]
     pub headroom: Share,
 }
 
+/// The headers that report a quota.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QuotaHeaders<'r> {
+    /// Requests allowed in a window.
+    pub(crate) limit: &'r str,
+    /// Requests left in it.
+    pub(crate) remaining: &'r str,
+    /// The end of the window.
+    pub(crate) reset: &'r Reset,
+}
+
 impl RateLimit {
+    /// The headers that report the quota, if any do.
+    pub(crate) fn headers(&self) -> Option<QuotaHeaders<'_>> {
+        Some(QuotaHeaders {
+            limit: self.limit.as_deref()?,
+            remaining: self.remaining.as_deref()?,
+            reset: self.reset.as_ref()?,
+        })
+    }
+
+    /// The share of the quota of a source that its definition leaves to others.
+    pub(crate) fn headroom_of(source: &Source) -> Share {
+        source.rate_limit.as_ref().map_or_else(Self::default_headroom, |rules| rules.headroom)
+    }
+
     fn default_headroom() -> Share {
         Share::HALF
     }

@@ -11,7 +11,7 @@ use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::position;
 use super::records::{PageFormat, PrimaryKey};
-use super::source::{Auth, Setting, Source};
+use super::source::{Auth, RateLimit, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
 use super::types::Name;
@@ -202,6 +202,7 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
     if let Some((unused, _)) = unused {
         return wrong(&format!("settings.{unused}"), format!("nothing uses the secret `{unused}`"));
     }
+    check_rate_limit(source.rate_limit.as_ref())?;
     let Some(check) = &source.check else { return Ok(()) };
     check_scopes("check.scopes", check.scopes.iter())?;
     check_path("check.path", &check.path)
@@ -326,6 +327,26 @@ fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
     match key.chain(times).find_map(|(at, member)| Some((at, stream.records.reason_missing(member)?))) {
         Some((at, why)) => wrong(at, why),
         None => Ok(()),
+    }
+}
+
+/// The headers of a quota are of use together only.
+fn check_rate_limit(rules: Option<&RateLimit>) -> Result<(), Wrong> {
+    let Some(rules) = rules else { return Ok(()) };
+    let named = [
+        ("limit", rules.limit.is_some()),
+        ("remaining", rules.remaining.is_some()),
+        ("reset", rules.reset.is_some()),
+    ];
+    match named.iter().find(|(_, is_named)| !is_named) {
+        Some((missing, _)) if named.iter().any(|(_, is_named)| *is_named) => {
+            let why = format!(
+                "`limit`, `remaining` and `reset` name the headers of a quota together, and `{missing}` is missing; where the \
+                 API sends none, declare its `rate` instead"
+            );
+            Err(Wrong::at("rate_limit", why))
+        }
+        _ => Ok(()),
     }
 }
 

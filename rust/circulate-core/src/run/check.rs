@@ -13,7 +13,7 @@ use crate::api::auth::{Authorize, Connection, sign_in};
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Request, Retry, RetryPolicy, server_date};
 use crate::api::page_request::PageRequest;
-use crate::catalog::{Auth, Definition, Source};
+use crate::catalog::{Auth, Definition, Share, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::ListEnd;
 use crate::progress::{Progress, Quota};
@@ -58,11 +58,13 @@ pub struct CheckedList {
 }
 
 /// Asks once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it.
+/// `headroom` is the share of the quota that is left to others, if it is not that of the definition.
 pub async fn check(
     source: &Source,
     account: &Account,
     connection: &Connection,
     streams: &[Definition],
+    headroom: Option<Share>,
 ) -> Result<Checked> {
     let check = source.check.as_ref().ok_or_else(|| unnamed(source))?;
     let needed: BTreeSet<_> = check.scopes.iter().cloned().collect();
@@ -93,7 +95,8 @@ pub async fn check(
             retry,
             Arc::clone(&progress),
             stop,
-        )?;
+        )?
+        .with_headroom(headroom);
         let mut request = PageRequest::new(url);
         client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
     } else {
@@ -103,7 +106,7 @@ pub async fn check(
         None
     };
     let elapsed: Duration = began.elapsed();
-    let lists = check_lists(source, account, connection, &authorize, &progress, streams).await?;
+    let lists = check_lists(source, account, connection, &authorize, &progress, streams, headroom).await?;
     Ok(Checked {
         account: account.name().to_owned(),
         seconds: elapsed.as_secs_f64(),
@@ -111,7 +114,7 @@ pub async fn check(
         scopes,
         requested,
         quota: progress.snapshot().quota,
-        headroom: source.rate_limit.as_ref().map(|rules| rules.headroom.get()),
+        headroom: headroom.or(source.rate_limit.as_ref().map(|rules| rules.headroom)).map(Share::get),
         server_date: date,
         lists,
     })
@@ -125,6 +128,7 @@ async fn check_lists(
     authorize: &Arc<dyn Authorize>,
     progress: &Arc<Progress>,
     streams: &[Definition],
+    headroom: Option<Share>,
 ) -> Result<Vec<CheckedList>> {
     let mut lists = Vec::new();
     for definition in streams {
@@ -137,7 +141,8 @@ async fn check_lists(
             retry,
             Arc::clone(progress),
             Stop::new(None),
-        )?;
+        )?
+        .with_headroom(headroom);
         let page = first_page(&Arc::new(client), progress, account, definition).await?;
         let stream = definition.name();
         let (records, end) = page.map_or((None, None), |page| (Some(page.records), page.end));

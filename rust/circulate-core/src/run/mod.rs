@@ -203,7 +203,7 @@ impl Pull {
 
     fn client(&self) -> Result<Client> {
         let jitter = self.seed.map_or_else(Jitter::random, Jitter::seeded);
-        Client::new(
+        let client = Client::new(
             &self.definition.source,
             &self.account,
             &self.connection,
@@ -211,7 +211,8 @@ impl Pull {
             Retry::new(self.options.retry, jitter),
             Arc::clone(&self.progress),
             self.stop.clone(),
-        )
+        )?;
+        Ok(client.with_headroom(self.options.headroom))
     }
 }
 

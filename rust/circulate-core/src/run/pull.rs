@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection};
 use crate::api::http::RetryPolicy;
-use crate::catalog::{Definition, StreamSpec};
+use crate::catalog::{Definition, Share, StreamSpec};
 use crate::extract::batch::Memory;
 use crate::extract::cursor::Window;
 use crate::lake::keys::StreamKeys;
@@ -77,6 +77,8 @@ pub struct PullOptions {
     pub contract: Contract,
     /// Bounds of what is taken in.
     pub pages: PageLimits,
+    /// Share of the API's quota that is left to others; `None` for that of the definition.
+    pub headroom: Option<Share>,
     /// Patience with the API.
     pub retry: RetryPolicy,
     /// What pages and objects on their way may hold. Default 64 MB.
@@ -108,6 +110,7 @@ impl Default for PullOptions {
             tables: TableOptions::default(),
             contract: Contract::default(),
             pages: PageLimits::default(),
+            headroom: None,
             retry: RetryPolicy::default(),
             memory: Memory::default(),
             stored_at_once: 16,

@@ -9,6 +9,7 @@ mod concurrency;
 mod error_body;
 mod gunzip;
 mod header_time;
+mod pace;
 mod pacing;
 mod rate_limit;
 mod retry;
@@ -34,7 +35,7 @@ pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
 pub(crate) use error_body::without_mark;
 pub(crate) use gunzip::unpacked;
 pub use pacing::Pacing;
-pub use rate_limit::{RateLimitPermit, RateLimiter, server_date};
+pub use rate_limit::{QuotaWait, RateLimitPermit, RateLimiter, server_date};
 pub use retry::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 pub use transport::ReqwestTransport;
 

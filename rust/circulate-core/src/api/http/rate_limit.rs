@@ -1,4 +1,5 @@
-//! What the API's quota headers mean for us: how long to wait before the next request, and after a 429.
+//! How many requests the API allows, by its quota headers and by the rates that its definition declares: how long to wait before
+//! the next request, and after a 429. The stricter one holds.
 //!
 //! The server's clock counts, not ours: a wait is the reset time less the `Date` of the same response. Where a response
 //! names a quota, but no end of its window that can be read, a minute is assumed, and said.
@@ -13,7 +14,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::header_time::header_wait;
-use crate::catalog::{RateLimit, TimeForm};
+use super::pace::Pace;
+use crate::catalog::{QuotaHeaders, RateLimit, Share, TimeForm};
 use crate::clock::{Clock, later};
 use crate::progress::Quota;
 
@@ -23,8 +25,8 @@ const UNNAMED_WINDOW: Duration = Duration::from_mins(1);
 /// are rounded at another time than `Date`.
 const SAME_WINDOW: Duration = Duration::from_secs(2);
 
-/// Learns the quota from responses, and leaves the source's headroom of it to others. Quotas are counted by bucket: some
-/// paths share one.
+/// Learns the quota from responses, and leaves a share of it to others, which each client names. Quotas are counted by bucket:
+/// some paths share one.
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: Option<RateLimit>,
@@ -45,6 +47,8 @@ enum Note {
 #[derive(Debug, Default)]
 struct Bucket {
     window: Option<QuotaWindow>,
+    /// How far each of the declared rates is used.
+    paces: Vec<Pace>,
     /// Requests that are on their way.
     in_flight: u64,
 }
@@ -92,31 +96,44 @@ pub enum Throttle {
     Unknown,
 }
 
+/// How long to wait before a request, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaWait {
+    /// How long.
+    pub wait: Duration,
+    /// What for, in words.
+    pub why: String,
+}
+
 impl RateLimiter {
     /// Follows `rules`; without them only `Retry-After` is understood. `clock` is the one on the wall.
     pub fn new(rules: Option<RateLimit>, clock: Clock) -> Self {
         Self { rules, clock, buckets: Mutex::default(), note: Mutex::default() }
     }
 
-    /// Lets a request for `path` go and counts it, as the API will; or returns how long to wait first, so that the headroom
-    /// is left to others.
-    pub fn admit(&self, path: &str) -> Result<RateLimitPermit<'_>, Duration> {
+    /// Lets a request for `path` go and counts it, as the API will; or returns how long to wait first, so that the share
+    /// `headroom` is left to others.
+    pub fn admit(&self, path: &str, headroom: Share) -> Result<RateLimitPermit<'_>, QuotaWait> {
         let bucket_name = self.bucket_of(path);
         let mut buckets = self.buckets();
         let bucket = buckets.entry(bucket_name.clone()).or_default();
-        if let (Some(rules), Some(window)) = (&self.rules, &mut bucket.window) {
-            if window.ends.left(&self.clock).is_zero() {
-                // The next window has begun, with all of the quota. The first response names its end.
-                window.quota.remaining = window.quota.limit.saturating_sub(bucket.in_flight);
-                window.ends = WindowEnd::in_time(UNNAMED_WINDOW, &self.clock);
-                (window.reset, window.is_named) = (None, false);
-            }
-            // However small the quota is, one request of it is ours.
-            let others = share_of(window.quota.limit, rules.headroom.get());
-            if others.min(window.quota.limit.saturating_sub(1)) >= window.quota.remaining {
-                return Err(window.ends.left(&self.clock));
-            }
-            window.quota.remaining -= 1;
+        let rates = self.rules.as_ref().map_or(&[][..], |rules| rules.rate.as_slice());
+        bucket.paces.resize_with(rates.len(), Pace::default);
+        let now = Instant::now();
+        let by_rate = rates.iter().zip(&bucket.paces).filter_map(|(rate, pace)| {
+            let why = || format!("waiting to keep to {rate}{}", less(headroom));
+            pace.wait(rate, now).map(|wait| QuotaWait { wait, why: why() })
+        });
+        let by_window = bucket.window.as_mut().and_then(|window| {
+            let why = || format!("waiting to leave {} of the quota to others (headroom)", percent(headroom));
+            window.wait(headroom, bucket.in_flight, &self.clock).map(|wait| QuotaWait { wait, why: why() })
+        });
+        if let Some(longest) = by_rate.chain(by_window).max_by_key(|refusal| refusal.wait) {
+            return Err(longest);
+        }
+        rates.iter().zip(&mut bucket.paces).for_each(|(rate, pace)| pace.count(rate, headroom, now));
+        if let Some(window) = &mut bucket.window {
+            window.quota.remaining = window.quota.remaining.saturating_sub(1);
         }
         bucket.in_flight += 1;
         Ok(RateLimitPermit { limiter: self, bucket: bucket_name })
@@ -136,24 +153,22 @@ impl RateLimiter {
         if let Some(until @ Throttle::Until(_)) = retry_after(headers) {
             return until;
         }
-        let Some(rules) = &self.rules else { return Throttle::Unknown };
-        if rules.zero_limit_means_concurrency && quota(rules, headers).is_some_and(|quota| quota.limit == 0) {
+        let Some((rules, names)) = self.quota_headers() else { return Throttle::Unknown };
+        if rules.zero_limit_means_concurrency && quota(names, headers).is_some_and(|quota| quota.limit == 0) {
             return Throttle::Concurrency;
         }
-        until_reset(rules, headers).map_or(Throttle::Unknown, Throttle::Until)
+        until_reset(names, headers).map_or(Throttle::Unknown, Throttle::Until)
     }
 
     /// Whether a response says that none of the quota is left.
     pub(super) fn is_used_up(&self, headers: &HeaderMap) -> bool {
-        let quota = self.rules.as_ref().and_then(|rules| quota(rules, headers));
+        let quota = self.quota_headers().and_then(|(_, names)| quota(names, headers));
         quota.is_some_and(|quota| quota.remaining == 0 && quota.limit > 0)
     }
 
-    /// What a wait of [`Self::admit`] is for.
-    pub fn headroom_in_words(&self) -> String {
-        let share = self.rules.as_ref().map_or(0.0, |rules| rules.headroom.get());
-        let percent = (share * 1000.0).round() / 10.0;
-        format!("waiting to leave {percent} % of the quota to others (headroom)")
+    fn quota_headers(&self) -> Option<(&RateLimit, QuotaHeaders<'_>)> {
+        let rules = self.rules.as_ref()?;
+        Some((rules, rules.headers()?))
     }
 
     /// What people should be shown of the quota, once.
@@ -169,8 +184,8 @@ impl RateLimiter {
     }
 
     /// The length of a window whose end a response does not name so that it can be read.
-    fn assume_window(&self, rules: &RateLimit, headers: &HeaderMap) -> Duration {
-        let header = &rules.reset.header;
+    fn assume_window(&self, names: QuotaHeaders<'_>, headers: &HeaderMap) -> Duration {
+        let header = &names.reset.header;
         let what = if headers.contains_key(header) { "says no time that can be read" } else { "is missing" };
         let text = format!("the header `{header}` {what}: the quota is taken to be reset every minute");
         let mut note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,9 +218,9 @@ impl RateLimitPermit<'_> {
     /// Learns from the response; returns the quota if it reports one.
     pub fn observe(&self, headers: &HeaderMap) -> Option<Quota> {
         let limiter = self.limiter;
-        let rules = limiter.rules.as_ref()?;
-        let reported = quota(rules, headers).filter(|quota| quota.limit > 0)?;
-        let wait = until_reset(rules, headers);
+        let (_, names) = limiter.quota_headers()?;
+        let reported = quota(names, headers).filter(|quota| quota.limit > 0)?;
+        let wait = until_reset(names, headers);
         let reset = wait.and_then(|wait| Some(later(server_date(headers)?, wait)));
         let mut buckets = limiter.buckets();
         let bucket = buckets.entry(self.bucket.clone()).or_default();
@@ -221,7 +236,7 @@ impl RateLimitPermit<'_> {
             (Some(wait), _) => WindowEnd::in_time(wait, &limiter.clock),
             // It ends when it was taken to end before: else it never would.
             (None, Some(window)) => window.ends,
-            (None, None) => WindowEnd::in_time(limiter.assume_window(rules, headers), &limiter.clock),
+            (None, None) => WindowEnd::in_time(limiter.assume_window(names, headers), &limiter.clock),
         };
         bucket.window = Some(QuotaWindow { quota, reset, ends, is_named: wait.is_some() });
         Some(reported)
@@ -229,6 +244,19 @@ impl RateLimitPermit<'_> {
 }
 
 impl QuotaWindow {
+    /// How long to wait for the next window, if all that is ours of this one is used.
+    fn wait(&mut self, headroom: Share, in_flight: u64, clock: &Clock) -> Option<Duration> {
+        if self.ends.left(clock).is_zero() {
+            // The next window has begun, with all of the quota. The first response names its end.
+            self.quota.remaining = self.quota.limit.saturating_sub(in_flight);
+            self.ends = WindowEnd::in_time(UNNAMED_WINDOW, clock);
+            (self.reset, self.is_named) = (None, false);
+        }
+        // However small the quota is, one request of it is ours.
+        let others = share_of(self.quota.limit, headroom.get()).min(self.quota.limit.saturating_sub(1));
+        (others >= self.quota.remaining).then(|| self.ends.left(clock))
+    }
+
     /// Whether a response that names this end is about this window, rather than about the next one.
     fn is_named_by(&self, reset: Option<Timestamp>, wait: Option<Duration>, clock: &Clock) -> bool {
         match (self.reset, reset, wait) {
@@ -265,23 +293,65 @@ pub fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// The wait until the window ends; of several windows until the first one does.
-fn until_reset(rules: &RateLimit, headers: &HeaderMap) -> Option<Duration> {
-    let (date, form) = (server_date(headers), rules.reset.form);
+fn until_reset(names: QuotaHeaders<'_>, headers: &HeaderMap) -> Option<Duration> {
+    let (date, form) = (server_date(headers), names.reset.form);
     let read = |text: &str| header_wait(text, form, date);
-    let lines = headers.get_all(&rules.reset.header).iter().filter_map(|line| line.to_str().ok());
-    // A date holds a comma itself.
-    lines.filter_map(|line| read(line).or_else(|| line.split(',').filter_map(read).min())).min()
+    let lines = headers.get_all(&names.reset.header).iter().filter_map(|line| line.to_str().ok());
+    lines
+        .filter_map(|line| {
+            // A date holds a comma itself.
+            read(line).or_else(|| values(line, &["t", "reset"]).filter_map(|value| read(&value)).min())
+        })
+        .min()
 }
 
-fn quota(rules: &RateLimit, headers: &HeaderMap) -> Option<Quota> {
-    Some(Quota { remaining: least(headers, &rules.remaining)?, limit: least(headers, &rules.limit)? })
+fn quota(names: QuotaHeaders<'_>, headers: &HeaderMap) -> Option<Quota> {
+    let remaining = least(headers, names.remaining, &["r", "remaining"])?;
+    Some(Quota { remaining, limit: least(headers, names.limit, &["q", "limit"])? })
 }
 
-/// The least value of a header: nested quotas send several, and the tightest one binds. What follows a `;` describes it.
-fn least(headers: &HeaderMap, name: &str) -> Option<u64> {
+/// The least value of a header: nested quotas send several, and the tightest one binds.
+fn least(headers: &HeaderMap, name: &str, keys: &[&str]) -> Option<u64> {
     let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    let values = lines.flat_map(|line| line.split(','));
-    values.filter_map(|value| value.split(';').next()?.trim().parse().ok()).min()
+    lines.flat_map(|line| values(line, keys)).filter_map(|value| value.parse().ok()).min()
+}
+
+/// The values in a header: numbers and times between commas, of each what stands before a `;`, since that describes it; or what
+/// has one of `keys`, as in `"default";r=50;t=30` and `limit=100, remaining=50` (drafts of the IETF for `RateLimit`).
+fn values<'l>(line: &'l str, keys: &'l [&'l str]) -> impl Iterator<Item = String> {
+    split_unquoted(line, ',').into_iter().filter_map(|item| {
+        let parts = split_unquoted(item, ';');
+        let keyed = parts.iter().find_map(|part| {
+            let (key, value) = part.split_once('=')?;
+            keys.contains(&key.trim()).then(|| value.trim().trim_matches('"').to_owned())
+        });
+        keyed.or_else(|| Some((*parts.first()?).trim().to_owned()))
+    })
+}
+
+/// The parts of a text between separators that are not in quotes.
+fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_separator = |c: char| {
+        let is_one = c == separator && !quoted;
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
+        is_one
+    };
+    text.split(is_separator).collect()
+}
+
+/// A share as people write it.
+fn percent(share: Share) -> String {
+    format!("{} %", (share.get() * 1000.0).round() / 10.0)
+}
+
+/// What is taken off a rate, in words.
+fn less(headroom: Share) -> String {
+    if headroom.get() == 0.0 {
+        return String::new();
+    }
+    format!(", less {} that are left to others (headroom)", percent(headroom))
 }
 
 /// `share` of `limit`, rounded up.
@@ -343,7 +413,7 @@ mod tests {
     #[tokio::test]
     async fn limit_zero_is_concurrency_and_its_reset_is_not_waited_for() {
         assert_eq!(okta().throttle(&headers_of(0, 0, 60)), Throttle::Concurrency);
-        assert!(okta().admit("/apps").unwrap().observe(&headers_of(0, 0, 60)).is_none());
+        assert!(okta().admit("/apps", Share::HALF).unwrap().observe(&headers_of(0, 0, 60)).is_none());
     }
 
     #[test]
@@ -366,9 +436,9 @@ mod tests {
                 ("x-rate-limit-reset", reset.to_string()),
             ])
         };
-        limiter.admit("/users").unwrap().observe(&headers_of(8, 0, 57));
-        let late = limiter.admit("/users").unwrap();
-        limiter.admit("/users").unwrap().observe(&headers_of(6, 2, 55));
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(8, 0, 57));
+        let late = limiter.admit("/users", Share::HALF).unwrap();
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(6, 2, 55));
         late.observe(&headers_of(7, 1, 57));
         assert_eq!(wait(&limiter, "/users"), None, "6 of 10 are left");
         let left = wait(&limiter, "/users").unwrap();
@@ -388,21 +458,96 @@ mod tests {
                 )
             }));
             let limiter = okta();
-            limiter.admit("/users").unwrap().observe(&headers);
+            limiter.admit("/users", Share::HALF).unwrap().observe(&headers);
             let note = limiter.take_note().unwrap();
             assert!(note.contains("`X-Rate-Limit-Reset`") && note.contains("every minute"), "{note}");
             assert_eq!(wait(&limiter, "/users"), None);
             assert_eq!(wait(&limiter, "/users"), Some(UNNAMED_WINDOW));
             tokio::time::advance(Duration::from_secs(40)).await;
-            limiter.admit("/apps").unwrap().observe(&headers);
+            limiter.admit("/apps", Share::HALF).unwrap().observe(&headers);
             assert_eq!(limiter.take_note(), None);
             assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(20)));
         }
     }
 
-    #[test]
-    fn the_headroom_is_shown_with_its_share() {
-        assert_eq!(okta().headroom_in_words(), "waiting to leave 50 % of the quota to others (headroom)");
+    #[tokio::test(start_paused = true)]
+    async fn the_headroom_is_shown_with_its_share() {
+        let limiter = okta();
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(10, 1, 20));
+        let why = |share: f64| limiter.admit("/users", Share::try_from(share).unwrap()).unwrap_err().why;
+        assert_eq!(why(0.5), "waiting to leave 50 % of the quota to others (headroom)");
+        assert_eq!(why(0.125), "waiting to leave 12.5 % of the quota to others (headroom)");
+        assert!(
+            limiter.admit("/users", Share::try_from(0.0).unwrap()).is_ok(),
+            "who leaves none takes the last"
+        );
+        let limiter = RateLimiter::new(Some(declared("{rate: [1/s, 1/min]}")), Clock::system());
+        limiter.admit("/", Share::HALF).unwrap();
+        let refusal = limiter.admit("/", Share::HALF).unwrap_err();
+        assert_eq!(
+            refusal.why, "waiting to keep to 1/min, less 50 % that are left to others (headroom)",
+            "the stricter one"
+        );
+        let none = Share::try_from(0.0).unwrap();
+        assert_eq!(limiter.admit("/", none).unwrap_err().why, "waiting to keep to 1/min");
+    }
+
+    fn declared(rules: &str) -> RateLimit {
+        serde_saphyr::from_str(rules).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_declared_rate_is_kept_to_where_no_header_comes_and_the_stricter_one_where_one_does() {
+        let rules = "{limit: X-Rate-Limit-Limit, remaining: X-Rate-Limit-Remaining, reset: X-Rate-Limit-Reset, \
+                     rate: 60/min, buckets: [/users]}";
+        let limiter = RateLimiter::new(Some(declared(rules)), Clock::system());
+        let all = Share::try_from(0.0).unwrap();
+        let let_go = |path: &str| (0..100).map_while(|_| limiter.admit(path, all).ok()).count();
+        let burst = let_go("/apps");
+        assert!((1..=60).contains(&burst), "{burst}");
+        assert_eq!(let_go("/users"), burst, "each bucket has its own");
+        tokio::time::advance(Duration::from_mins(2)).await;
+        limiter.admit("/users", all).unwrap().observe(&headers_of(10, 1, 20));
+        assert_eq!(let_go("/users"), 1, "one is left, whatever the rate allows");
+        tokio::time::advance(Duration::from_mins(2)).await;
+        limiter.admit("/users", all).unwrap().observe(&headers_of(1000, 999, 20));
+        assert_eq!(let_go("/users"), burst - 1, "the rate is kept to, whatever is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_one_limit_refuses_uses_up_none_of_another() {
+        let limiter = RateLimiter::new(Some(declared("{rate: [1/s, 1000/h]}")), Clock::system());
+        let all = Share::try_from(0.0).unwrap();
+        limiter.admit("/", all).unwrap();
+        for _ in 0..500 {
+            assert_eq!(limiter.admit("/", all).unwrap_err().why, "waiting to keep to 1/s");
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        limiter.admit("/", all).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quotas_are_read_in_the_drafts_of_the_ietf() {
+        let rules = "{limit: RateLimit-Policy, remaining: RateLimit, reset: {after: RateLimit}}";
+        let names = declared(rules);
+        for (policy, current, quota, reset) in [
+            (r#""default";q=100;w=60"#, r#""default";r=50;t=30"#, (50, 100), Some(30)),
+            (
+                r#""burst, or;q=1";q=10;w=1, "day";q=1000;w=86400"#,
+                r#""a,b;r=1";r=7;t=1, "day";r=900;t=600"#,
+                (7, 10),
+                Some(1),
+            ),
+            ("100;w=60", "limit=100, remaining=40, reset=20", (40, 100), Some(20)),
+            (r#""default";q=100"#, r#""default";r=50"#, (50, 100), None),
+        ] {
+            let headers =
+                headers(&[("ratelimit-policy", policy.to_owned()), ("ratelimit", current.to_owned())]);
+            let names = names.headers().unwrap();
+            let found = super::quota(names, &headers).unwrap();
+            assert_eq!((found.remaining, found.limit), quota, "{policy} {current}");
+            assert_eq!(until_reset(names, &headers), reset.map(Duration::from_secs), "{current}");
+        }
     }
 
     #[test]
@@ -437,9 +582,9 @@ mod tests {
             }
             tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
                 for _ in 0..3 {
-                    match limiter.admit("/users") {
+                    match limiter.admit("/users", Share::HALF) {
                         Ok(pass) => drop(pass.observe(&headers)),
-                        Err(wait) => assert!(wait <= Duration::from_hours(24)),
+                        Err(refusal) => assert!(refusal.wait <= Duration::from_hours(24)),
                     }
                 }
             });
@@ -466,18 +611,21 @@ mod tests {
     async fn the_tightest_of_several_quotas_binds() {
         let mut headers = headers_of(600, 400, 10);
         headers.append("x-rate-limit-remaining", "3".parse().unwrap());
-        assert_eq!(okta().admit("/").unwrap().observe(&headers), Some(Quota { remaining: 3, limit: 600 }));
+        assert_eq!(
+            okta().admit("/", Share::HALF).unwrap().observe(&headers),
+            Some(Quota { remaining: 3, limit: 600 })
+        );
     }
 
     fn wait(limiter: &RateLimiter, path: &str) -> Option<Duration> {
-        limiter.admit(path).err()
+        limiter.admit(path, Share::HALF).err().map(|refusal| refusal.wait)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_window_ends_by_the_wall_while_all_else_stands_still() {
         let wall = ManualClock::new("2026-11-22T05:30:00Z");
         let limiter = by(&wall);
-        limiter.admit("/users").unwrap().observe(&headers_of(10, 5, 45));
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(10, 5, 45));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(46)));
         wall.advance(Duration::from_secs(40));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(6)));
@@ -488,7 +636,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn half_the_quota_is_left_to_others() {
         let limiter = okta();
-        limiter.admit("/users").unwrap().observe(&headers_of(10, 7, 20));
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(10, 7, 20));
         assert_eq!((wait(&limiter, "/users"), wait(&limiter, "/users")), (None, None));
         assert_eq!(wait(&limiter, "/users"), Some(Duration::from_secs(21)), "5 of 10 are left");
         tokio::time::advance(Duration::from_secs(21)).await;
@@ -498,7 +646,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn of_the_smallest_quota_one_request_is_ours() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&headers_of(1, 0, 20));
+        limiter.admit("/apps", Share::HALF).unwrap().observe(&headers_of(1, 0, 20));
         assert!(wait(&limiter, "/apps").is_some());
         tokio::time::advance(Duration::from_secs(21)).await;
         assert_eq!(wait(&limiter, "/apps"), None);
@@ -507,41 +655,43 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_new_window_is_not_overrun_before_its_first_response() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&headers_of(10, 5, 20));
+        limiter.admit("/apps", Share::HALF).unwrap().observe(&headers_of(10, 5, 20));
         tokio::time::advance(Duration::from_secs(21)).await;
-        let on_their_way: Vec<_> = (0..10).map_while(|_| limiter.admit("/apps/1/users").ok()).collect();
+        let on_their_way: Vec<_> =
+            (0..10).map_while(|_| limiter.admit("/apps/1/users", Share::HALF).ok()).collect();
         assert_eq!(on_their_way.len(), 5, "half of the new quota");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_on_its_way_counts_although_no_response_has_counted_it() {
         let limiter = okta();
-        let first = limiter.admit("/apps").unwrap();
-        let others = [limiter.admit("/apps").unwrap(), limiter.admit("/apps").unwrap()];
+        let first = limiter.admit("/apps", Share::HALF).unwrap();
+        let others =
+            [limiter.admit("/apps", Share::HALF).unwrap(), limiter.admit("/apps", Share::HALF).unwrap()];
         first.observe(&headers_of(10, 9, 20));
         drop((first, others));
-        let more = (0..10).map_while(|_| limiter.admit("/apps").ok()).count();
+        let more = (0..10).map_while(|_| limiter.admit("/apps", Share::HALF).ok()).count();
         assert_eq!(more, 2, "9 told, less two on their way, less the five that are left to others");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_older_response_does_not_give_back_what_was_sent_since() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&headers_of(10, 9, 20));
-        let second = limiter.admit("/apps").unwrap();
-        let third = limiter.admit("/apps").unwrap();
+        limiter.admit("/apps", Share::HALF).unwrap().observe(&headers_of(10, 9, 20));
+        let second = limiter.admit("/apps", Share::HALF).unwrap();
+        let third = limiter.admit("/apps", Share::HALF).unwrap();
         third.observe(&headers_of(10, 7, 20));
         second.observe(&headers_of(10, 8, 20));
-        assert_eq!((0..10).map_while(|_| limiter.admit("/apps").ok()).count(), 2);
+        assert_eq!((0..10).map_while(|_| limiter.admit("/apps", Share::HALF).ok()).count(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn paths_of_one_bucket_share_its_quota_and_others_have_their_own() {
         let limiter = okta();
-        limiter.admit("/apps").unwrap().observe(&headers_of(10, 5, 20));
+        limiter.admit("/apps", Share::HALF).unwrap().observe(&headers_of(10, 5, 20));
         assert!(wait(&limiter, "/apps/0oa1/users").is_some());
         assert_eq!(wait(&limiter, "/applications"), None);
-        limiter.admit("/users").unwrap().observe(&headers_of(10, 5, 20));
+        limiter.admit("/users", Share::HALF).unwrap().observe(&headers_of(10, 5, 20));
         assert_eq!(wait(&limiter, "/users/00u1"), None, "a user has another bucket than the list");
         assert!(wait(&limiter, "/users").is_some());
     }

@@ -304,6 +304,22 @@ async fn a_page_is_never_made_smaller_than_its_minimum() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_leaves_the_share_to_others_that_its_user_sets() {
+    for (headroom, sent) in [(None, 5), (Some(0.2), 8), (Some(0.0), 10)] {
+        let script = Script::new((0..10).map(|left| ok().quota(10, 9 - left, 60)));
+        let client = client(&script);
+        let client = client.with_headroom(headroom.map(|share| Share::try_from(share).unwrap()));
+        let began = Instant::now();
+        let mut in_time = 0;
+        while script.urls().len() < 10 {
+            get(&client).await.unwrap();
+            in_time += usize::from(began.elapsed() < Duration::from_secs(30));
+        }
+        assert_eq!(in_time, sent, "{headroom:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn half_of_the_quota_is_left_to_others() {
     let script = Script::new([ok().quota(10, 7, 30), ok(), ok(), ok()]);
     let client = client(&script);

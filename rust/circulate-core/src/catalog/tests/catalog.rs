@@ -94,7 +94,8 @@ fn a_reset_is_named_plainly_or_with_how_it_is_read_and_written_as_it_was() {
     ] {
         let yaml = SOURCE.replace("reset: X-Reset", &format!("reset: {text}"));
         let rules = source_from_yaml(&yaml, Path::new("okta.yaml")).unwrap().rate_limit.unwrap();
-        assert_eq!((rules.reset.header.as_str(), rules.reset.form), ("X-Reset", form), "{text}");
+        let reset = rules.reset.clone().unwrap();
+        assert_eq!((reset.header.as_str(), reset.form), ("X-Reset", form), "{text}");
         let written: RateLimit = serde_json::from_value(serde_json::to_value(&rules).unwrap()).unwrap();
         assert_eq!(written, rules);
     }
