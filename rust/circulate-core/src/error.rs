@@ -62,6 +62,17 @@ pub enum Status {
     Persistent,
 }
 
+/// What an error means for the list that was requested, by the definition of its API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// The account lacks what was requested.
+    Unavailable,
+    /// What the list belongs to does not exist any more.
+    Gone,
+    /// The list is not given to us, and the rest goes on without it.
+    Gap,
+}
+
 /// The most characters of a message, its causes included, and of each thing that it names.
 const MAX_MESSAGE: usize = 4_000;
 const MAX_DEFINITION: usize = 20_000;
@@ -80,6 +91,7 @@ struct Inner {
     context: Vec<(&'static str, String)>,
     hint: Option<String>,
     response: Option<(u16, Option<String>)>,
+    meaning: Option<Meaning>,
     tried: Option<(u32, Duration)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -96,6 +108,7 @@ impl Error {
             context: Vec::new(),
             hint: None,
             response: None,
+            meaning: None,
             tried: None,
             source: None,
         }))
@@ -155,6 +168,17 @@ impl Error {
     /// The HTTP status and the vendor's code of the response it is about.
     pub fn response(&self) -> Option<(u16, Option<&str>)> {
         self.0.response.as_ref().map(|(status, code)| (*status, code.as_deref()))
+    }
+
+    /// Keeps what it means for the list that was requested.
+    pub fn with_meaning(mut self, meaning: Option<Meaning>) -> Self {
+        self.0.meaning = meaning;
+        self
+    }
+
+    /// What it means for the list that was requested, if the definition says that.
+    pub fn meaning(&self) -> Option<Meaning> {
+        self.0.meaning
     }
 
     /// Keeps the underlying error. Its text is part of the message shown.

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP};
 use crate::api::http::{
-    Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Response, Retry,
-    RetryDecision, Tally, Transport,
+    Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Response,
+    ResponseRules, Retry, RetryDecision, Success, Tally, Transport,
 };
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::{RateLimit, Share, Source};
+use crate::catalog::{Pointer, RateLimit, Share, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::stop::{Stop, StopReason};
@@ -33,9 +33,9 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     authorize: Arc<dyn Authorize>,
     pacing: Arc<Pacing>,
+    classifier: Classifier,
     /// Share of the quota that is left to others.
     headroom: Share,
-    classifier: Classifier,
     retry: Retry,
     total_timeout: Duration,
     progress: Arc<Progress>,
@@ -63,8 +63,8 @@ impl Client {
             transport: Arc::clone(&connection.transport),
             authorize,
             pacing: Arc::clone(&connection.pacing),
-            headroom: RateLimit::headroom_of(source),
             classifier: Classifier::new(source, account),
+            headroom: RateLimit::headroom_of(source),
             retry,
             total_timeout: source.timeouts.total.get(),
             progress,
@@ -77,12 +77,35 @@ impl Client {
         Self { headroom: headroom.unwrap_or(self.headroom), ..self }
     }
 
+    /// The members of a page that show whether it is an error; see [`Self::check_success`].
+    pub fn watched(&self, rules: &ResponseRules) -> Vec<Pointer> {
+        self.classifier.watched(rules)
+    }
+
+    /// Whether a success is an error by a rule; `found` are the members that [`Self::watched`] names.
+    pub fn check_success(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        found: &[Option<Vec<u8>>],
+        rules: &ResponseRules,
+    ) -> Result<Success, Failure> {
+        self.classifier.check_success(status, headers, found, &self.pacing.limiter, rules)
+    }
+
+    /// Requests a page of which nothing but the headers is of interest, as [`Self::fetch`] does.
+    pub async fn fetch_headers(&self, mut request: PageRequest) -> Result<HeaderMap> {
+        let (classifier, limiter, rules) = (&self.classifier, &self.pacing.limiter, request.rules.clone());
+        self.fetch(&mut request, |response| classifier.check_headers(response, limiter, &rules)).await
+    }
+
     /// Requests a page until `read` has taken it in, the policy gives up, or the run is to stop. Temporary errors
     /// of `read` are retried too. The request's page size may have been made smaller on return.
-    pub async fn fetch<T, F, Fut>(&self, request: &mut PageRequest, read: F) -> Result<T>
+    pub async fn fetch<T, E, F, Fut>(&self, request: &mut PageRequest, read: F) -> Result<T>
     where
         F: Fn(Response) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T>> + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: Into<Failure>,
         T: Send,
     {
         self.check_origin(&request.address.url)?;
@@ -97,7 +120,7 @@ impl Client {
     }
 
     /// The one retry loop. `retried` is left with the last error that was worth a retry.
-    async fn try_until_read<T, F, Fut>(
+    async fn try_until_read<T, E, F, Fut>(
         &self,
         request: &mut PageRequest,
         read: F,
@@ -105,7 +128,8 @@ impl Client {
     ) -> Result<T>
     where
         F: Fn(Response) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T>> + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: Into<Failure>,
         T: Send,
     {
         let mut tally = Tally::default();
@@ -138,6 +162,13 @@ impl Client {
             }
             if failure.verdict == RetryDecision::Nonce && signed.contains_key(DPOP) && !given_nonce {
                 given_nonce = true;
+                self.progress.count_retry();
+                continue;
+            }
+            if failure.verdict == RetryDecision::SmallerPage {
+                if !self.make_smaller(request) {
+                    return Err(as_small_as_it_gets(request, error));
+                }
                 self.progress.count_retry();
                 continue;
             }
@@ -180,7 +211,7 @@ impl Client {
     }
 
     /// One go at a request. `signed` is left with the headers that were sent.
-    async fn attempt<T, F, Fut>(
+    async fn attempt<T, E, F, Fut>(
         &self,
         request: &PageRequest,
         read: &F,
@@ -189,7 +220,8 @@ impl Client {
     ) -> Result<T, Failure>
     where
         F: Fn(Response) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T>> + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: Into<Failure>,
     {
         let mut sent = request.to_http()?;
         for (name, value) in &self.headers {
@@ -209,9 +241,9 @@ impl Client {
             if let Some(note) = self.pacing.limiter.take_note() {
                 self.progress.note(note);
             }
-            let (limiter, empty) = (&self.pacing.limiter, &request.empty_statuses);
-            let response = self.classifier.check(response, limiter, empty).await?;
-            read(response).await.map_err(Failure::from)
+            let (limiter, rules) = (&self.pacing.limiter, &request.rules);
+            let response = self.classifier.check(response, limiter, rules).await?;
+            read(response).await.map_err(Into::into)
         };
         tokio::select! {
             // First, so that nothing more is sent once the run is to stop.
@@ -306,10 +338,11 @@ impl Client {
         }
     }
 
-    fn make_smaller(&self, request: &mut PageRequest) {
-        if let Some(size) = request.make_smaller() {
-            self.progress.note(format!("the API failed at this page size: asking for {size} records a page"));
-        }
+    /// Requests fewer records from now on; `false` if there is no smaller page.
+    fn make_smaller(&self, request: &mut PageRequest) -> bool {
+        let Some(size) = request.make_smaller() else { return false };
+        self.progress.note(format!("the API failed at this page size: asking for {size} records a page"));
+        true
     }
 
     /// Signing in may have taken the time, before the request was sent.
@@ -322,6 +355,25 @@ impl Client {
 
 /// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
 const MAX_ADDRESS: usize = 65_000;
+
+/// A page that is too large for its API, and can't be made smaller.
+fn as_small_as_it_gets(request: &PageRequest, error: Error) -> Error {
+    let why = match (&request.page_size, request.requested_size()) {
+        (None, _) => {
+            "the definition has no `page_size`, by which a smaller page could be requested".to_owned()
+        }
+        (Some(size), None) => {
+            format!("the request of the page does not say {}, so that it can't be made smaller", size.param)
+        }
+        (Some(size), Some(requested)) => format!(
+            "{requested} records a page are as few as `page_size` allows (min: {}): lower `min` if the API takes less",
+            size.min
+        ),
+    };
+    // What the vendor's code means to the definition says more.
+    let hint = error.hint_text().map_or_else(|| why.clone(), |known| format!("{known}; {why}"));
+    error.hint(hint)
+}
 
 fn stopped(reason: StopReason) -> Error {
     Error::new(ErrorKind::Stopped, "wait", format!("stopped: {}", reason.as_str()))

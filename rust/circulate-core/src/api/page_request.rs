@@ -1,14 +1,12 @@
 //! The request of a page, before it is signed in and sent.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use url::Url;
 
-use super::http::Request;
+use super::http::{Request, ResponseRules};
 use super::page_address::PageAddress;
 use crate::catalog::{PageSize, Place, Pointer};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,8 +28,8 @@ pub struct PageRequest {
     pub page_size: Option<PageSize>,
     /// The number of the page, if the request says one.
     pub numbered: Option<Numbered>,
-    /// Statuses that mean an empty list here, so that they are not errors.
-    pub empty_statuses: BTreeSet<u16>,
+    /// What responses to it mean that are no pages.
+    pub rules: ResponseRules,
     /// It asks for a part of the list, such as what is newer than a time.
     pub filtered: bool,
 }
@@ -65,7 +63,7 @@ impl PageRequest {
             base_path: String::new(),
             page_size: None,
             numbered: None,
-            empty_statuses: BTreeSet::new(),
+            rules: ResponseRules::default(),
             filtered: false,
         }
     }

@@ -43,7 +43,8 @@ impl Empty {
         Ok(())
     }
 
-    fn add_status(&mut self, status: u64) -> Result<(), String> {
+    /// Adds a status, or says why it can't mean an empty list.
+    pub(super) fn add_status(&mut self, status: u64) -> Result<(), String> {
         let why = match status {
             200 => "every page has it",
             401 => "it says that the credentials were refused",

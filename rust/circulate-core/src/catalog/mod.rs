@@ -6,6 +6,7 @@
 mod check_requests;
 mod columns;
 mod empty;
+mod errors;
 pub(crate) mod folders;
 mod limits;
 mod one_or_list;
@@ -22,7 +23,9 @@ pub(crate) mod yaml;
 
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
+pub use errors::{ErrorRule, Expected, Statuses, Then, When};
 pub use folders::{Catalog, Definition, Inline};
+pub use limits::{Rate, Rates};
 pub use one_or_list::OneOrList;
 pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Send, TokenFrom,
@@ -31,7 +34,6 @@ pub use paginator::{
 pub use place::{Place, Signal};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
-pub use limits::{Rate, Rates};
 pub(crate) use source::QuotaHeaders;
 pub use source::{
     Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::errors::ErrorRule;
 use super::limits::Rates;
 use super::template::Template;
 use super::types::{Name, Pointer, Share, Span};
@@ -36,6 +37,10 @@ pub struct Source {
     /// Where an error response says what went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_body: Option<ErrorBody>,
+    /// What responses mean that say it in a way of their own. The rules of an endpoint come before these; of all rules the first
+    /// one that fits counts, and what no rule is about is judged by its status.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorRule>,
     /// Response header that identifies a request to the vendor's support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::empty::Empty;
+use super::errors::ErrorRule;
 use super::paginator::PaginatorSpec;
 use super::place::Place;
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
@@ -66,6 +67,9 @@ pub struct StreamSpec {
     /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
+    /// What responses mean that say it in a way of their own; these rules come before those of the source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorRule>,
     /// Headers sent beside those of the source, and instead of a header of the same name. They may use what the path may.
     #[serde(default)]
     pub headers: BTreeMap<String, Template>,
@@ -121,7 +125,7 @@ pub struct Polling {
 impl StreamSpec {
     /// It without what changes neither which records are requested nor how: a cursor stays good when these change.
     pub(super) fn without_judgement(&self) -> Self {
-        let mut spec = Self { single: None, total: None, end: None, ..self.clone() };
+        let mut spec = Self { single: None, total: None, end: None, errors: Vec::new(), ..self.clone() };
         let parents = spec.parent.as_mut().and_then(|parent| parent.incremental.as_mut());
         for rule in spec.incremental.as_mut().into_iter().chain(parents) {
             rule.lag = None;

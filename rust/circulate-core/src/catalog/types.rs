@@ -62,13 +62,18 @@ impl JsonSchema for Name {
 /// A JSON Pointer (RFC 6901) of object members, such as `/profile/login`; empty for the whole document.
 ///
 /// Array indices are not supported: a segment always names a member.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pointer {
     segments: Vec<String>,
 }
 
 impl Pointer {
+    /// The pointer through members of these names.
+    pub(crate) fn of(segments: Vec<String>) -> Self {
+        Self { segments }
+    }
+
     /// The member names from the outermost in, unescaped.
     pub fn segments(&self) -> &[String] {
         &self.segments

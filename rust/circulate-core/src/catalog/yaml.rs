@@ -9,6 +9,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
+use super::errors::{self, ErrorRule};
 use super::position;
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{Auth, RateLimit, Setting, Source};
@@ -202,6 +203,7 @@ fn check_source(source: &Source) -> Result<(), Wrong> {
     if let Some((unused, _)) = unused {
         return wrong(&format!("settings.{unused}"), format!("nothing uses the secret `{unused}`"));
     }
+    check_errors("errors", &source.errors, None)?;
     check_rate_limit(source.rate_limit.as_ref())?;
     let Some(check) = &source.check else { return Ok(()) };
     check_scopes("check.scopes", check.scopes.iter())?;
@@ -286,6 +288,7 @@ fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
         let why = format!("ask is {}: it is from min ({}) to max ({})", size.requested(), size.min, size.max);
         return Err(Wrong::at("list.page_size.ask", why));
     }
+    check_errors("list.errors", &stream.errors, Some(stream.page_size.is_some()))?;
     if let Some(incremental) = &stream.incremental {
         check_bound("list.incremental.since", "since", &incremental.since)?;
         check_bound("list.incremental.until", "until", &incremental.until)?;
@@ -328,6 +331,11 @@ fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
         Some((at, why)) => wrong(at, why),
         None => Ok(()),
     }
+}
+
+fn check_errors(at: &str, rules: &[ErrorRule], sized: Option<bool>) -> Result<(), Wrong> {
+    let Some((path, message)) = errors::wrong(rules, sized) else { return Ok(()) };
+    Err(Wrong { path: at.split('.').map(str::to_owned).chain(path).collect(), message })
 }
 
 /// The headers of a quota are of use together only.

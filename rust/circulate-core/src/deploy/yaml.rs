@@ -79,9 +79,7 @@ fn check_files(files: &[String]) -> Result<(), Wrong> {
         let inside =
             !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
         if !inside {
-            let why = format!(
-                "invalid path `{name}`: name a file or folder of this folder, without `..`"
-            );
+            let why = format!("invalid path `{name}`: name a file or folder of this folder, without `..`");
             return Err(Wrong::at(&format!("files.{number}"), why));
         }
     }

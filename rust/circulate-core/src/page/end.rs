@@ -70,7 +70,7 @@ impl From<EndKind> for ListEnd {
 pub struct NamedEnd {
     /// The stream, or the partition of it.
     pub list: String,
-    /// Its last page, the first one being 1.
+    /// Its last page, the first one being 1; 0 if there was none.
     pub page: u64,
     /// How it ended.
     #[serde(flatten)]
@@ -124,7 +124,10 @@ impl Ends {
     pub fn gaps(&self) -> impl Iterator<Item = String> {
         self.lists.iter().filter_map(|named| {
             let why = named.end.contradicted.as_ref()?;
-            Some(format!("{} after page {}: {why}", named.list, named.page))
+            Some(match named.page {
+                0 => format!("{}: {why}", named.list),
+                page => format!("{} after page {page}: {why}", named.list),
+            })
         })
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use next_url::misplaced_link;
 pub(crate) use numbered::{Counting, Counts};
 pub use paginator::{Next, PageFacts, Paginator};
 pub use read::{Page, PageLimits, Record, Records, read_page};
-pub use watch::Watch;
+pub use watch::{MAX_WATCHED, Watch};
 
 /// The list is one page.
 #[derive(Debug)]

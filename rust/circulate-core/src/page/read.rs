@@ -17,8 +17,7 @@ use super::envelope::{EnvelopeMember, members};
 use super::format::{BodyError, Intake};
 use super::record::{BYTE_ORDER_MARK, ByteSpan, Problem, Split, Splitter};
 use super::written::{key_and_value, write_marked, write_scalar};
-use crate::api::http::Response;
-use crate::api::http::unpacked;
+use crate::api::http::{Failure, Response, Success, unpacked};
 use crate::catalog::{PageFormat, RecordsSpec};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -114,20 +113,33 @@ impl<'p> Record<'p> {
 
 /// The most that may stand around records and is looked through for a next page.
 const MAX_ENVELOPE: u64 = 1_000_000;
+/// How many bytes are looked at of a member that shows whether a page is an error; as many as of an error response.
+const MAX_ERROR_FIELD: u64 = 64 * 1024;
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors. What counts as an
 /// empty list says `watch`; any other response that is not a whole page is an error.
-pub async fn read_page(response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
+///
+/// `judge` says whether a success is an error all the same, by its status, its headers and the members that are watched for
+/// that, before it is one that there is no array of records.
+pub async fn read_page(
+    response: Response,
+    watch: &Watch,
+    limits: PageLimits,
+    judge: impl Fn(StatusCode, &HeaderMap, &[Option<Vec<u8>>]) -> Result<Success, Failure> + Send,
+) -> Result<Page, Failure> {
     let (status, empty) = (response.status, watch.empty());
-    if empty.statuses.contains(&status.as_u16()) {
+    // Of other responses only those come here that mean the end of the list.
+    if !status.is_success() || empty.statuses.contains(&status.as_u16()) {
         return Ok(Page::empty(response.headers, watch, status));
     }
     if !is_whole_page(status) {
+        let ends = judge(status, &response.headers, &[])? == Success::End;
         return match status {
+            _ if ends => Ok(Page::empty(response.headers, watch, status)),
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT if empty.no_body => {
                 Ok(Page::empty(response.headers, watch, status))
             }
-            _ => Err(no_page(status, &response.headers)),
+            _ => Err(no_page(status, &response.headers).into()),
         };
     }
     let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
@@ -138,17 +150,38 @@ pub async fn read_page(response: Response, watch: &Watch, limits: PageLimits) ->
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
         bytes += piece.len() as u64;
-        let document = intake.feed(&piece).map_err(|error| refused(&error, watch, limits))?;
+        let document = match intake.feed(&piece) {
+            Ok(document) => document,
+            Err(error) => {
+                // What is no page may still be an error that status and headers show.
+                judge(status, &response.headers, &[])?;
+                return Err(refused(&error, watch, limits).into());
+            }
+        };
         size += document.len() as u64;
         if bytes.max(size) > limits.page {
-            return Err(too_large(limits.page));
+            return Err(too_large(limits.page).into());
         }
         body = body.append(document, limits.in_memory).map_err(spool_error)?;
     }
-    let rest = intake.end().map_err(|error| refused(&error, watch, limits))?;
+    let rest = match intake.end() {
+        Ok(rest) => rest,
+        Err(error) if error.error.problem == Problem::Truncated => {
+            return Err(refused(&error, watch, limits).into());
+        }
+        Err(error) => {
+            judge(status, &response.headers, &[])?;
+            return Err(refused(&error, watch, limits).into());
+        }
+    };
     size += rest.len() as u64;
     body = body.append(rest, limits.in_memory).map_err(spool_error)?;
-    let split = match intake.split() {
+    let said = body.starts(intake.error_fields())?;
+    let ended = intake.split();
+    if !matches!(&ended, Err(refusal) if refusal.error.problem == Problem::Truncated) {
+        judge(status, &response.headers, &said)?;
+    }
+    let split = match ended {
         Err(refusal) if refusal.error.problem == Problem::Blank && empty.no_body => {
             return Ok(Page::empty(response.headers, watch, status));
         }
@@ -209,6 +242,26 @@ fn expected_size(headers: &HeaderMap, limits: PageLimits) -> usize {
 }
 
 impl Body {
+    /// The start of what stands at each of these places.
+    fn starts(&self, spans: &[Option<ByteSpan>]) -> Result<Vec<Option<Vec<u8>>>> {
+        let start = |span: &ByteSpan| self.read(&(span.start..span.end.min(span.start + MAX_ERROR_FIELD)));
+        spans.iter().map(|span| span.as_ref().map(start).transpose()).collect()
+    }
+
+    fn read(&self, span: &ByteSpan) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(buffer) => Ok(buffer[index(span.start)..index(span.end)].to_vec()),
+            Self::File(file) => {
+                let mut file = file;
+                let mut bytes = vec![0; index(span.end - span.start)];
+                file.seek(SeekFrom::Start(span.start))
+                    .and_then(|_| file.read_exact(&mut bytes))
+                    .map_err(spool_error)?;
+                Ok(bytes)
+            }
+        }
+    }
+
     fn append(self, piece: &[u8], in_memory: u64) -> std::io::Result<Self> {
         match self {
             Self::Memory(mut buffer) if (buffer.len() + piece.len()) as u64 <= in_memory => {
@@ -309,17 +362,7 @@ impl Page {
     }
 
     fn read_span(&self, span: &ByteSpan) -> Result<Vec<u8>> {
-        match &self.body {
-            Body::Memory(buffer) => Ok(buffer[index(span.start)..index(span.end)].to_vec()),
-            Body::File(file) => {
-                let mut file = file;
-                let mut bytes = vec![0; index(span.end - span.start)];
-                file.seek(SeekFrom::Start(span.start))
-                    .and_then(|_| file.read_exact(&mut bytes))
-                    .map_err(spool_error)?;
-                Ok(bytes)
-            }
-        }
+        self.body.read(span)
     }
 }
 
@@ -579,6 +622,12 @@ mod tests {
     use futures_util::stream::iter;
 
     use super::*;
+
+    /// Reads a page of an API whose successes are none but that.
+    async fn read_page(response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
+        let page = super::read_page(response, watch, limits, |_, _, _| Ok(Success::Page)).await;
+        page.map_err(|failure| failure.error)
+    }
     use crate::catalog::{Empty, Pointer};
 
     fn response(pieces: Vec<Result<Bytes>>) -> Response {
@@ -703,6 +752,57 @@ mod tests {
         part.headers.insert(CONTENT_RANGE, "bytes 0-1/9".parse().unwrap());
         let error = read_page(part, &watch(), PageLimits::default()).await.unwrap_err();
         assert!(error.to_string().contains("Content-Range bytes 0-1/9"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_error_inside_of_a_success_is_judged_before_there_is_no_array() {
+        let pointers = |strings: &[&str]| -> Vec<Pointer> {
+            strings.iter().map(|text| Pointer::try_from((*text).to_owned()).unwrap()).collect()
+        };
+        let long = format!("\"{}\"", "x".repeat(70_000));
+        for (records, body, expected) in [
+            ("/items", r#"{"ok": false}"#, [Some("false"), None]),
+            ("/items", r#"{"items": "no", "ok": false, "error": {"code": 7}}"#, [Some("false"), Some("7")]),
+            ("/items", r#"{"ok": 1, "items": {"ok": 2}, "error": {"code": [1]}}"#, [Some("1"), Some("[1]")]),
+            ("/items", r#"{"items": null, "error": {"code": null}}"#, [None, Some("null")]),
+            ("/items", r#"{"items": [{"ok": 3}, {}], "ok": true}"#, [Some("true"), None]),
+            ("", r#"{"ok": "\u00e9", "error": 7}"#, [Some(r#""\u00e9""#), None]),
+            ("", r#"[{"ok": 3}]"#, [None, None]),
+            ("/items", "<html>", [None, None]),
+            ("/items", "", [None, None]),
+            ("/items", &format!(r#"{{"ok": {long}, "items": []}}"#), [Some(&long[..64 * 1024]), None]),
+        ] {
+            let watch = Watch::new(pointers(&[records]).remove(0), &pointers(&["/ok"]), &pointers(&["/n"]))
+                .with_errors(&pointers(&["/ok", "/error/code"]));
+            for in_memory in [u64::MAX, 10] {
+                let limits = PageLimits { in_memory, ..PageLimits::default() };
+                let judged = std::sync::Mutex::new(Vec::new());
+                let judge = |_, _: &HeaderMap, found: &[Option<Vec<u8>>]| {
+                    judged.lock().unwrap().extend(found.to_vec());
+                    Err(Error::new(ErrorKind::Api, "request page", "judged").into())
+                };
+                let failure =
+                    super::read_page(response(pieces(body, 7)), &watch, limits, judge).await.unwrap_err();
+                assert!(failure.error.to_string().contains("judged"), "{body}");
+                let found = judged.into_inner().unwrap();
+                let strings: Vec<_> = found
+                    .iter()
+                    .map(|text| text.as_deref().map(|text| std::str::from_utf8(text).unwrap()))
+                    .collect();
+                if !found.is_empty() || expected != [None, None] {
+                    assert_eq!(strings, expected, "{body}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_that_breaks_off_is_not_judged() {
+        let watch = watch().with_errors(&[Pointer::try_from("/ok".to_owned()).unwrap()]);
+        let judge = |_, _: &HeaderMap, _: &[Option<Vec<u8>>]| panic!("its rest may say otherwise");
+        let broken = response(pieces(r#"{"ok": false, "#, 3));
+        let failure = super::read_page(broken, &watch, PageLimits::default(), judge).await.unwrap_err();
+        assert_eq!(failure.verdict, crate::api::http::RetryDecision::Backoff);
     }
 
     #[tokio::test]

@@ -239,6 +239,8 @@ enum Seen {
     Nothing,
     Null,
     Array,
+    /// Something else, on a page that may be an error.
+    Other,
 }
 
 /// The pass over one page. Feed it pieces, then [`finish`](Self::finish).
@@ -268,6 +270,8 @@ pub struct Splitter<'w> {
     seen: Seen,
     /// What was found where the array of groups should be, if they are.
     groups_seen: Seen,
+    /// What was found instead of records, of a page that may be an error.
+    misplaced: Option<SplitError>,
     /// Groups that have ended.
     groups: u64,
     split: Split,
@@ -295,6 +299,7 @@ impl<'w> Splitter<'w> {
             key_end: 0,
             seen: Seen::Nothing,
             groups_seen: Seen::Nothing,
+            misplaced: None,
             groups: 0,
             split: Split { page_fields: vec![None; watch.page_fields()], ..Split::default() },
         }
@@ -339,9 +344,16 @@ impl<'w> Splitter<'w> {
         Ok(())
     }
 
+    /// Where the members stand that show whether the page is an error, as far as it was read.
+    pub(super) fn error_fields(&self) -> &[Option<ByteSpan>] {
+        let fields = &self.split.page_fields;
+        &fields[fields.len() - self.watch.error_fields()..]
+    }
+
     /// Ends the page.
     pub fn finish(mut self) -> Result<Split, SplitError> {
         let problem = match self.state {
+            SplitState::End if let Some(error) = self.misplaced.take() => return Err(error),
             SplitState::End => {
                 let seen = if self.watch.groups().is_some() { self.groups_seen } else { self.seen };
                 match self.judge(seen) {
@@ -593,7 +605,15 @@ impl<'w> Splitter<'w> {
             Found::Object if here && self.watch.records().is_map() => Ok(Role::Records),
             Found::Array if here => Ok(Role::Records),
             Found::Object if !groups && !here => Ok(Role::Plain),
-            _ => Err(self.error(at, Problem::NotRecords { location: location(self), found })),
+            _ => {
+                let error = self.error(at, Problem::NotRecords { location: location(self), found });
+                if self.watch.error_fields() == 0 {
+                    return Err(error);
+                }
+                // Whether the page is an error is seen at its end.
+                self.misplaced.get_or_insert(error);
+                Ok(Role::Plain)
+            }
         }
     }
 
@@ -650,7 +670,7 @@ impl<'w> Splitter<'w> {
 
     /// Ends an element of the array whose elements hold records.
     fn end_group(&mut self, end: u64) -> Result<(), SplitError> {
-        if let Some(problem) = self.judge(self.seen) {
+        if let Some(problem) = self.judge(self.seen).filter(|_| self.misplaced.is_none()) {
             return Err(SplitError { offset: end, problem });
         }
         self.seen = Seen::Nothing;

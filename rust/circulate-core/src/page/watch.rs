@@ -8,11 +8,16 @@ pub struct Watch {
     records: RecordsSpec,
     paths: Vec<WatchedPath>,
     record_fields: usize,
+    /// The last of the paths: members that show whether the page is an error.
+    error_fields: usize,
     empty: Empty,
     format: PageFormat,
     /// What identifies a record, by which it is distinguished from what is none.
     primary_key: Vec<Pointer>,
 }
+
+/// The most members that are watched: masks are 32 bits wide, and one is that of the records.
+pub const MAX_WATCHED: usize = 31;
 
 #[derive(Debug, Clone)]
 struct WatchedPath {
@@ -80,6 +85,23 @@ impl Watch {
     pub(super) fn of_trailer(watch: &Self) -> Self {
         let members: Vec<_> = watch.in_page().chain(&watch.primary_key).cloned().collect();
         Self::new(RecordsSpec::default(), &members, &[])
+    }
+
+    /// The same, with members of the page that show whether it is an error, where it need not hold records.
+    pub fn with_errors(mut self, fields: &[Pointer]) -> Self {
+        self.error_fields = fields.len();
+        self.paths.extend(fields.iter().map(WatchedPath::in_page));
+        self
+    }
+
+    /// How many members are watched in all.
+    pub fn members(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// How many of the members of the page, the last of them, show whether it is an error.
+    pub(super) fn error_fields(&self) -> usize {
+        self.error_fields
     }
 
     /// The same, where other things than an empty array count as an empty list.

@@ -11,21 +11,23 @@ use tokio::time::Instant;
 use super::fetch::Step;
 use super::learning::Learning;
 use super::pull::Pull;
+use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{MISSING_SCOPE, server_date};
 use crate::api::page_address::PageAddress;
 use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::Overlap;
 use crate::extract::plan::Partition;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, PartitionEntry, Tables, sha256_hex};
 use crate::lake::sink::create_same;
 use crate::lake::write::{ObjectStore, ObjectWriter};
-use crate::page::ListEnd;
+use crate::page::{EndKind, ListEnd};
 use crate::progress::Traffic;
+use crate::redact::Redactor;
 use crate::state::{LeasedRun, Mode, PlanPosition, Position};
 use crate::stop::StopReason;
 
@@ -221,10 +223,20 @@ fn usable_date(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
 
 /// Whether an error is how the API says that the account does not have the feature.
 pub(super) fn is_unavailable(stream: &StreamSpec, error: &Error) -> bool {
+    if error.meaning() == Some(Meaning::Unavailable) {
+        return true;
+    }
     let (Some(rule), Some((status, code))) = (&stream.unavailable, error.response()) else { return false };
     // What a token may not do says nothing of what the account has.
     if code == Some(MISSING_SCOPE) {
         return false;
     }
     rule.statuses.contains(&status) || code.is_some_and(|code| rule.codes.iter().any(|known| known == code))
+}
+
+/// How a list ends that the API does not give to us, if that is what an error means.
+pub(super) fn gap(error: &Error) -> Option<ListEnd> {
+    let why = Redactor::shared().shown(&error.to_string(), MAX_TEXT);
+    let is_gap = error.meaning() == Some(Meaning::Gap);
+    is_gap.then(|| ListEnd::contradicted(EndKind::Unavailable, why))
 }

@@ -44,6 +44,7 @@ impl Pull {
     pub(super) fn start_of_poll(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
         let rule = self.stream().incremental().filter(|_| self.stream().polling().is_some())?;
         let polled = held.run.mode != Mode::Window && position.unavailable.is_none();
+        let polled = polled && position.ends.contradicted == 0;
         let polled = polled && !is_lost(position) && !is_dated_ahead(position);
         let lag = rule.lag.map_or(Duration::ZERO, Span::get);
         let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));

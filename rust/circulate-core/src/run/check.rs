@@ -97,8 +97,7 @@ pub async fn check(
             stop,
         )?
         .with_headroom(headroom);
-        let mut request = PageRequest::new(url);
-        client.fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) }).await?
+        server_date(&client.fetch_headers(PageRequest::new(url)).await?)
     } else {
         let mut request = Request::get(url);
         let signed_in = tokio::time::timeout(source.timeouts.total.get(), authorize.apply(&mut request));

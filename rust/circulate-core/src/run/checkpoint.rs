@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART, TASK, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART, TASK, gap, is_unavailable};
 use crate::MAX_TEXT;
 use crate::catalog::StreamSpec;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::Recent;
 use crate::lake::manifest::{
     MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartitionEntry,
@@ -116,16 +116,22 @@ impl Attempt<'_> {
     }
 
     /// Settles an error of the one list that is read, which is of `stream`. If its first page says that the account lacks
-    /// the feature, there is nothing to have, and the run is complete.
+    /// the feature, or that it is gone, there is nothing to have, and the run is complete. If it is a gap, the run is partial.
     pub(super) async fn settle_list(
         &mut self,
         stream: &StreamSpec,
         error: Error,
     ) -> Result<Option<AttemptEnd>> {
         let url = self.position.next_url.clone();
-        if url.is_none() && is_unavailable(stream, &error) {
+        let nothing = is_unavailable(stream, &error) || error.meaning() == Some(Meaning::Gone);
+        if url.is_none() && nothing {
             self.position.unavailable = Some(Redactor::shared().shown(&error.to_string(), MAX_TEXT));
             self.note_end(None, 1, EndKind::Unavailable.into());
+            self.position.finished = true;
+            return Ok(None);
+        }
+        if let Some(end) = gap(&error) {
+            self.note_end(None, self.position.totals.pages, end);
             self.position.finished = true;
             return Ok(None);
         }

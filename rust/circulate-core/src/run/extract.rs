@@ -47,8 +47,7 @@ impl Attempt<'_> {
         let Some(before) = self.pull.stream().before.as_ref().filter(|_| self.position.is_blank()) else {
             return Ok(());
         };
-        let mut request = request_before(&self.pull.account, before)?;
-        self.client.fetch(&mut request, |_| async { Ok(()) }).await
+        self.client.fetch_headers(request_before(&self.pull.account, before)?).await.map(drop)
     }
 
     /// Reads from what the stream is: one list, or partitions, of which a plan is made first.

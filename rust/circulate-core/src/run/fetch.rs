@@ -38,7 +38,7 @@ pub(super) struct Pages {
 impl Pages {
     /// Begins to request them.
     pub(super) fn start(pull: &Pull, client: &Arc<Client>, first: First<'_>) -> Result<Self> {
-        let (fetcher, request) = Fetcher::new(client, &pull.progress, first);
+        let (fetcher, request) = Fetcher::new(client, &pull.progress, first)?;
         let (sender, steps) = mpsc::channel(PAGES_AHEAD);
         Ok(Self { steps, _fetching: AbortOnDropHandle::new(tokio::spawn(fetcher.run(request, sender))) })
     }

@@ -6,9 +6,10 @@ use super::learning::SharedProof;
 use crate::api::client::Client;
 use crate::api::page_request::PageRequest;
 use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
-    Counting, LoopGuard, Next, Page, PageFacts, PageLimits, Paginator, Watch, paginator, read_page,
+    Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageLimits, Paginator, Watch, paginator,
+    read_page,
 };
 use crate::progress::Progress;
 
@@ -78,11 +79,15 @@ impl Fetcher {
         client: &Arc<Client>,
         progress: &Arc<Progress>,
         first: First<'_>,
-    ) -> (Self, PageRequest) {
+    ) -> Result<(Self, PageRequest)> {
         let First { stream, watched, request, at_start, guard, limits, proof, polling, of_parents } = first;
         let paginator = paginator(&stream.paginator);
+        let errors = client.watched(&request.rules);
         let in_records = [watched, &paginator.record_fields()].concat();
-        let watch = Watch::of(stream, &in_records, &paginator.page_fields());
+        if in_records.len() + paginator.page_fields().len() + errors.len() > MAX_WATCHED {
+            return Err(too_many_watched(in_records.len(), errors.len()));
+        }
+        let watch = Watch::of(stream, &in_records, &paginator.page_fields()).with_errors(&errors);
         let fetcher = Self {
             client: Arc::clone(client),
             progress: Arc::clone(progress),
@@ -99,15 +104,20 @@ impl Fetcher {
             of_parents,
             page_size: stream.page_size.as_ref().map(|size| size.requested() as usize),
         };
-        (fetcher, request)
+        Ok((fetcher, request))
     }
 
     pub(super) async fn fetch(&self, request: &mut PageRequest) -> Result<Page> {
-        let (watch, limits) = (&self.watch, self.limits);
-        self.client
+        let (client, watch, limits, rules) = (&self.client, &self.watch, self.limits, request.rules.clone());
+        client
             .fetch(request, |response| {
-                let watch = Arc::clone(watch);
-                async move { read_page(response, &watch, limits).await }
+                let (client, watch, rules) = (Arc::clone(client), Arc::clone(watch), rules.clone());
+                async move {
+                    let judge = |status, headers: &_, found: &[_]| {
+                        client.check_success(status, headers, found, &rules)
+                    };
+                    read_page(response, &watch, limits, judge).await
+                }
             })
             .await
     }
@@ -149,4 +159,14 @@ impl Fetcher {
     pub(super) fn is_short(&self, page: &Page, request: &PageRequest) -> bool {
         self.requested(request).is_some_and(|requested| page.record_count() < requested)
     }
+}
+
+/// More than can be found on the one pass through a page.
+fn too_many_watched(in_records: usize, for_errors: usize) -> Error {
+    let message = format!(
+        "the definition looks for too many members of a page: {in_records} of each record, and {for_errors} by `errors` and \
+         `error_body`; {MAX_WATCHED} in all, with those of the paginator, can be found"
+    );
+    Error::new(ErrorKind::Definition, "read definition", message)
+        .hint("rules that are about error responses only take none of these if they name their `status`")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::attempt::is_unavailable;
+use super::attempt::{gap, is_unavailable};
 use super::fetch::Step;
 use super::fetcher::{Fetcher, First};
 use super::learning::SharedProof;
@@ -10,7 +10,7 @@ use super::request::first_request;
 use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::catalog::{Definition, Lists, Parent, Pointer, StreamSpec};
-use crate::error::Result;
+use crate::error::{Meaning, Result};
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
 use crate::page::{EndKind, ListEnd, LoopGuard};
@@ -49,10 +49,13 @@ pub(crate) async fn first_page(
     };
     match step(client, progress, account, stream, partition.as_ref(), &[]).await {
         Ok(step) => Ok(Some(FirstPage { records: step.page.record_count(), end: step.end })),
-        Err(error) if is_unavailable(stream, &error) => {
+        Err(error) if is_unavailable(stream, &error) || error.meaning() == Some(Meaning::Gone) => {
             Ok(Some(FirstPage { records: 0, end: Some(EndKind::Unavailable.into()) }))
         }
-        Err(error) => Err(error),
+        Err(error) => match gap(&error) {
+            Some(end) => Ok(Some(FirstPage { records: 0, end: Some(end) })),
+            None => Err(error),
+        },
     }
 }
 
@@ -77,6 +80,6 @@ async fn step(
         polling: stream.polling().is_some(),
         ..First::of(stream, request, &guard, SharedProof::default())
     };
-    let (mut fetcher, mut request) = Fetcher::new(client, progress, first);
+    let (mut fetcher, mut request) = Fetcher::new(client, progress, first)?;
     fetcher.step(&mut request).await
 }

@@ -91,7 +91,7 @@ impl Fetcher {
         let page = self.fetch(request).await?;
         let next = self.next_page_of(request, &page)?;
         match page.declared_empty {
-            Some(status) if status >= 400 => Err(Error::new(
+            Some(status) if status >= 400 && self.stream.empty.statuses.contains(&status) => Err(Error::new(
                 ErrorKind::Data,
                 "read page",
                 format!(
@@ -99,6 +99,8 @@ impl Fetcher {
                      empty list: only a first page can be that"
                 ),
             )),
+            // A rule says that this very response is the end, wherever it comes.
+            Some(status) if status >= 300 => Ok((page, None, Some(EndKind::Status.into()))),
             Some(_) => Ok((page, None, Some(EndKind::EmptyPage.into()))),
             None => {
                 let end = next.is_none().then(|| EndKind::NoNext.into());

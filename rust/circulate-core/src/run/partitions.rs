@@ -13,7 +13,7 @@ use super::request::first_request;
 use super::source::PageSource;
 use crate::api::page_address::PageAddress;
 use crate::catalog::Partitions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{Window, greatest_time};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
@@ -197,7 +197,8 @@ impl Attempt<'_> {
         Ok(taken)
     }
 
-    /// A parent that is gone takes its children with it; one that refuses leaves a gap. Any other error ends the attempt.
+    /// A parent that is gone takes its children with it; one that refuses leaves a gap. So does what a rule of the definition
+    /// declares to be either. Any other error ends the attempt.
     async fn settle_without_children(
         &mut self,
         parent: &Partition,
@@ -210,6 +211,11 @@ impl Attempt<'_> {
             return self.end_by(error, url.as_deref()).await.map(Some);
         }
         let outcome = match error.kind() {
+            _ if error.meaning() == Some(Meaning::Gone) => PartitionOutcome::Gone,
+            _ if error.meaning() == Some(Meaning::Gap) => {
+                self.pull.progress.note(format!("the records of {parent} are missing: {error}"));
+                PartitionOutcome::Refused
+            }
             _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
             ErrorKind::NotFound | ErrorKind::Forbidden if self.all_have_refused() => {

@@ -114,9 +114,9 @@ impl PageSource for PolledList<'_> {
             self.pages = None;
             return Ok(None);
         }
-        match attempt.end_by(error, url.as_deref()).await? {
-            AttemptEnd::Early(reason) => self.stop(attempt, reason).await.map(Some),
-            end => Ok(Some(end)),
+        match attempt.settle_list(attempt.pull.stream(), error).await? {
+            Some(AttemptEnd::Early(reason)) => self.stop(attempt, reason).await.map(Some),
+            end => Ok(end),
         }
     }
 

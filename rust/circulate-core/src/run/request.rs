@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::account::Account;
+use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, header};
 use crate::catalog::{
     Before, BodySpec, Encode, Incremental, Method, Name, Place, QueryValue, StreamSpec, Template,
@@ -55,7 +56,7 @@ pub(super) fn first_request(
         body,
         base_path: account.base_url().path().trim_end_matches('/').to_owned(),
         page_size: stream.page_size.clone(),
-        empty_statuses: stream.empty.statuses.clone(),
+        rules: ResponseRules::of(stream),
         filtered,
         ..PageRequest::new(url)
     };
@@ -79,7 +80,7 @@ pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageR
     Ok(PageRequest {
         method: method(before.method, body.is_some()),
         body,
-        empty_statuses: before.accept.iter().copied().collect(),
+        rules: ResponseRules { empty: before.accept.iter().copied().collect(), ..ResponseRules::default() },
         ..PageRequest::new(url)
     })
 }

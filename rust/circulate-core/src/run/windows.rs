@@ -47,12 +47,8 @@ impl Attempt<'_> {
         if let Some(size) = &mut small.page_size {
             size.ask = Some(size.min);
         }
-        let mut request = first_request(&self.pull.account, &small, None, None, &Window::default())?;
-        let date = self
-            .client
-            .fetch(&mut request, |response| async move { Ok(server_date(&response.headers)) })
-            .await?;
-        match date {
+        let request = first_request(&self.pull.account, &small, None, None, &Window::default())?;
+        match server_date(&self.client.fetch_headers(request).await?) {
             Some(date) => Ok(date),
             None => self.pull.store.now().await,
         }

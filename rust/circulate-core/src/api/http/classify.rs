@@ -1,18 +1,22 @@
-//! What a response means: success, retry or failure, and the sentence that says so.
+//! Whether a response is what was requested, and the sentence that says what it is instead.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
+use serde_json::Value;
 
-use super::challenge::{challenge, gives_nonce};
+use super::challenge::challenge;
 use super::error_body;
-use super::rate_limit::{RateLimiter, Throttle, retry_after};
+use super::rate_limit::RateLimiter;
+use super::verdict::{Facts, Judgement, ResponseKind, declared, judge};
+use super::watched_body::{body_of, watched};
 use super::{Redactor, Response, RetryDecision};
 use crate::api::account::Account;
-use crate::catalog::{ErrorBody, Pointer, Source};
-use crate::error::{Error, ErrorKind, Status};
+use crate::catalog::{ErrorBody, ErrorRule, Pointer, Source, StreamSpec, Then};
+use crate::error::{Error, ErrorKind, Meaning, Status};
 
 /// A failed attempt: the error to report and whether another attempt may help.
 #[derive(Debug)]
@@ -37,10 +41,36 @@ impl From<Error> for Failure {
     }
 }
 
+/// What a stream's definition says of responses that are no pages.
+#[derive(Debug, Clone, Default)]
+pub struct ResponseRules {
+    /// Its rules, which come before those of the source.
+    pub errors: Arc<[ErrorRule]>,
+    /// Statuses that mean an empty list here, so that they are not errors.
+    pub empty: BTreeSet<u16>,
+}
+
+impl ResponseRules {
+    /// Those of a stream.
+    pub fn of(stream: &StreamSpec) -> Self {
+        Self { errors: stream.errors.clone().into(), empty: stream.empty.statuses.clone() }
+    }
+}
+
+/// What a success is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// A page, if it has the form of one.
+    Page,
+    /// The end of the list, as a rule declares.
+    End,
+}
+
 /// Reads responses by the rules of a source.
 #[derive(Debug)]
 pub struct Classifier {
     title: String,
+    errors: Vec<ErrorRule>,
     error_body: Option<ErrorBody>,
     request_id: Option<String>,
     /// What the credentials are, for hints.
@@ -71,6 +101,8 @@ impl VendorError {
     }
 }
 
+/// Members of an error (RFC 6749, section 5.2).
+const STANDARD: [&str; 2] = ["error", "error_description"];
 /// RFC 6750, section 3.1.
 pub(crate) const MISSING_SCOPE: &str = "insufficient_scope";
 /// How many bytes of an error response are read.
@@ -86,48 +118,147 @@ impl Classifier {
         let used = account.auth().settings().filter(|name| account.is_set(name)).filter_map(named);
         Self {
             title: source.title.clone(),
+            errors: source.errors.clone(),
             error_body: source.error_body.clone(),
             request_id: source.request_id.clone(),
             credentials: used.collect::<Vec<_>>().join(", "),
         }
     }
 
-    /// Passes a success on, and a response whose status means an empty list; turns any other into what to do about it. Reads
-    /// at most 64 KB of its body.
+    /// Passes a success on, and without its body a response that means the end of the list; turns any other into what to do
+    /// about it. Reads at most 64 KB of its body. A success may turn out to be an error too: see [`Self::check_success`].
     pub async fn check(
         &self,
         response: Response,
         limiter: &RateLimiter,
-        empty: &BTreeSet<u16>,
+        rules: &ResponseRules,
     ) -> Result<Response, Failure> {
         if response.status.is_success() {
             return Ok(response);
         }
         let (status, headers) = (response.status, response.headers.clone());
-        let vendor = self.vendor_error(response).await;
-        let missing_scope = vendor.missing_scope && matches!(status.as_u16(), 400..=428);
-        let is_session = vendor.code.as_ref().is_some_and(|code| self.is_session_code(code));
-        // A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1). Another token would have no more.
-        let verdict = match verdict_of(status, &headers, limiter) {
-            _ if missing_scope => RetryDecision::Fail,
-            RetryDecision::Fail if empty.contains(&status.as_u16()) => {
-                return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
-            }
-            RetryDecision::Fail if is_session => RetryDecision::Session,
-            verdict => verdict,
+        let body = error_body::parse(&read_start(response).await);
+        let vendor = self.vendor_error(&headers, &body);
+        let facts = self.facts(status, &headers, &body, &vendor, rules);
+        let judgement = judge(&facts, self.rules(rules), limiter);
+        if judgement.kind == ResponseKind::Known(Then::End) {
+            return Ok(Response { status, headers, body: futures_util::stream::empty().boxed() });
+        }
+        Err(self.failure(&judgement, &facts, vendor, limiter))
+    }
+
+    /// Whether a success is an error by a rule. `found` are the members of its body that [`Self::watched`] names, as JSON
+    /// text, as far as they are there; none if there is no body, or it is no JSON.
+    pub fn check_success(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        found: &[Option<Vec<u8>>],
+        limiter: &RateLimiter,
+        rules: &ResponseRules,
+    ) -> Result<Success, Failure> {
+        self.judge_success(status, headers, &body_of(&self.watched(rules), found), limiter, rules)
+    }
+
+    /// The headers of a success of which nothing else is of interest, unless it is an error by a rule. At most 64 KB of its body
+    /// are read, and none if no rule may be about it.
+    pub async fn check_headers(
+        &self,
+        response: Response,
+        limiter: &RateLimiter,
+        rules: &ResponseRules,
+    ) -> Result<HeaderMap, Failure> {
+        let (status, headers) = (response.status, response.headers.clone());
+        if self.rules(rules).any(|rule| rule.when.may_be_a_page()) {
+            let body = error_body::parse(&read_start(response).await);
+            self.judge_success(status, &headers, &body, limiter, rules)?;
+        }
+        Ok(headers)
+    }
+
+    fn judge_success(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &Value,
+        limiter: &RateLimiter,
+        rules: &ResponseRules,
+    ) -> Result<Success, Failure> {
+        let vendor = self.vendor_error(headers, body);
+        let facts = self.facts(status, headers, body, &vendor, rules);
+        match declared(&facts, self.rules(rules)) {
+            None => Ok(Success::Page),
+            Some(judgement) if judgement.kind == ResponseKind::Known(Then::End) => Ok(Success::End),
+            Some(judgement) => Err(self.failure(&judgement, &facts, vendor, limiter)),
+        }
+    }
+
+    /// The members of a page that show whether it is an error by a rule, and which one.
+    pub fn watched(&self, rules: &ResponseRules) -> Vec<Pointer> {
+        let of_pages: Vec<_> = self.rules(rules).filter(|rule| rule.when.may_be_a_page()).collect();
+        if of_pages.is_empty() {
+            return Vec::new();
+        }
+        let said = match &self.error_body {
+            Some(at) => [Some(&at.code), Some(&at.message), at.detail.as_ref()]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            None => STANDARD.map(|member| Pointer::of(vec![member.to_owned()])).to_vec(),
         };
-        let error = if missing_scope {
-            self.scope_error(&vendor)
-        } else if verdict == RetryDecision::Session {
-            self.session_error(status, &vendor)
+        watched(of_pages.iter().flat_map(|rule| rule.when.body.keys()).chain(&said))
+    }
+
+    /// The rules of a stream, and then those of the source.
+    fn rules<'r>(&'r self, rules: &'r ResponseRules) -> impl Iterator<Item = &'r ErrorRule> {
+        rules.errors.iter().chain(&self.errors)
+    }
+
+    fn facts<'r>(
+        &self,
+        status: StatusCode,
+        headers: &'r HeaderMap,
+        body: &'r Value,
+        vendor: &VendorError,
+        rules: &'r ResponseRules,
+    ) -> Facts<'r> {
+        let invalid_session = vendor.code.as_ref().is_some_and(|code| self.is_session_code(code));
+        let (status, empty) = (status.as_u16(), &rules.empty);
+        Facts { status, headers, body, missing_scope: vendor.missing_scope, invalid_session, empty }
+    }
+
+    /// The error that a response is, and what may be done about it.
+    fn failure(
+        &self,
+        judgement: &Judgement<'_>,
+        facts: &Facts<'_>,
+        vendor: VendorError,
+        limiter: &RateLimiter,
+    ) -> Failure {
+        let (status, headers) = (facts.status, facts.headers);
+        let verdict = judgement.kind.decision(headers, limiter);
+        let error = match (judgement.kind, judgement.rule) {
+            (ResponseKind::MissingScope, _) => self.scope_error(&vendor),
+            (ResponseKind::InvalidSession, _) => self.session_error(status, &vendor),
+            (_, Some(rule)) => self.declared_error(rule.then, facts, &vendor),
+            (ResponseKind::Known(Then::Throttled), None) => self.throttled_error(status, &vendor),
+            (_, None) => self.status_error(status, headers, &vendor),
+        };
+        let code = if judgement.kind == ResponseKind::MissingScope {
+            Some(MISSING_SCOPE.to_owned())
         } else {
-            self.error(status, &headers, &vendor, verdict)
+            vendor.code
         };
-        let code = if missing_scope { Some(MISSING_SCOPE.to_owned()) } else { vendor.code };
-        let error = self.with_request_id(error, &headers).with_response(status.as_u16(), code);
-        let for_good = matches!(verdict, RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce);
+        let error = self.with_request_id(error, headers).with_response(status, code);
+        let for_good = matches!(
+            verdict,
+            RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce | RetryDecision::SmallerPage
+        );
         let error = if for_good { error } else { error.temporary() };
-        Err(Failure { error, verdict, page_too_big: status == StatusCode::INTERNAL_SERVER_ERROR })
+        // A rule says itself what a response has to do with the page size.
+        let page_too_big = judgement.rule.is_none() && status == 500;
+        Failure { error, verdict, page_too_big }
     }
 
     fn is_session_code(&self, code: &str) -> bool {
@@ -137,8 +268,8 @@ impl Classifier {
     }
 
     /// Not about what was requested, whatever the status says.
-    fn session_error(&self, status: StatusCode, vendor: &VendorError) -> Error {
-        let (title, number, said) = (&self.title, status.as_u16(), vendor.after_colon());
+    fn session_error(&self, number: u16, vendor: &VendorError) -> Error {
+        let (title, said) = (&self.title, vendor.after_colon());
         let message = format!("{title} says that the session is not valid ({number}){said}");
         let known = vendor.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
         let hint = || {
@@ -180,21 +311,61 @@ impl Classifier {
         }
     }
 
-    fn error(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        vendor: &VendorError,
-        verdict: RetryDecision,
-    ) -> Error {
+    fn throttled_error(&self, number: u16, vendor: &VendorError) -> Error {
+        let (title, said) = (&self.title, vendor.after_colon());
+        let message = format!("{title} asked us to slow down ({number}){said}");
+        self.hinted(Error::new(ErrorKind::RateLimited, "request page", message), vendor, None)
+    }
+
+    /// What a rule of the definition says of a response, which may be a success.
+    fn declared_error(&self, then: Then, facts: &Facts<'_>, vendor: &VendorError) -> Error {
+        let (title, number, said) = (&self.title, facts.status, vendor.after_colon());
+        let error = |kind, message| Error::new(kind, "request page", message);
+        let error = match then {
+            Then::Throttled => self.throttled_error(number, vendor),
+            Then::Renew => {
+                let hint = self
+                    .unless_open(format!("check {}; it may be wrong, expired or revoked", self.credentials));
+                let message = format!("{title} refused the credentials ({number}){said}");
+                self.hinted(error(ErrorKind::Auth, message), vendor, Some(hint))
+            }
+            Then::Unavailable => {
+                let message = format!("{title} says that the account does not have this ({number}){said}");
+                self.hinted(error(ErrorKind::Api, message), vendor, None)
+            }
+            Then::Gone => {
+                let message = format!("{title} says that this no longer exists ({number}){said}");
+                self.hinted(error(ErrorKind::NotFound, message), vendor, None)
+            }
+            Then::Gap => {
+                let message = format!("{title} does not give us this ({number}){said}");
+                self.hinted(error(ErrorKind::Forbidden, message), vendor, None)
+            }
+            Then::SmallerPage => {
+                let message = format!("{title} finds the page too large ({number}){said}");
+                self.hinted(error(ErrorKind::Api, message), vendor, None)
+            }
+            Then::Retry | Then::Fail | Then::End if matches!(number, 200..=299) => {
+                let message = format!("{title} returned an error inside of a success ({number}){said}");
+                self.hinted(error(ErrorKind::Api, message), vendor, None)
+            }
+            Then::Retry | Then::Fail | Then::End => self.status_error(number, facts.headers, vendor),
+        };
+        let meaning = match then {
+            Then::Unavailable => Some(Meaning::Unavailable),
+            Then::Gone => Some(Meaning::Gone),
+            Then::Gap => Some(Meaning::Gap),
+            _ => None,
+        };
+        error.with("rule", format!("then: {then}")).with_meaning(meaning)
+    }
+
+    /// What the status alone says.
+    fn status_error(&self, number: u16, headers: &HeaderMap, vendor: &VendorError) -> Error {
         let title = &self.title;
         let said = vendor.after_colon();
-        let number = status.as_u16();
         let (kind, message, hint) =
             match number {
-                _ if matches!(verdict, RetryDecision::Throttled(_)) => {
-                    (ErrorKind::RateLimited, format!("{title} asked us to slow down ({number}){said}"), None)
-                }
                 401 => (
                     ErrorKind::Auth,
                     format!("{title} refused the credentials (401){said}"),
@@ -231,7 +402,11 @@ impl Classifier {
                 }
                 _ => (ErrorKind::Api, format!("{title} returned {number}{said}"), None),
             };
-        let error = Error::new(kind, "request page", message);
+        self.hinted(Error::new(kind, "request page", message), vendor, hint)
+    }
+
+    /// With what the definition knows of the vendor's code, or else `hint`.
+    fn hinted(&self, error: Error, vendor: &VendorError, hint: Option<String>) -> Error {
         let known = vendor.code.as_deref().and_then(|code| self.hint_for(code)).map(str::to_owned);
         match known.or(hint) {
             Some(hint) => error.hint(hint),
@@ -240,14 +415,17 @@ impl Classifier {
     }
 
     /// The vendor's code and sentences out of an error body, or else out of a challenge, each as it may be shown.
-    pub(crate) async fn vendor_error(&self, response: Response) -> VendorError {
-        let challenge = challenge(&response.headers);
+    pub(crate) async fn vendor_error_of(&self, response: Response) -> VendorError {
+        let headers = response.headers.clone();
+        self.vendor_error(&headers, &error_body::parse(&read_start(response).await))
+    }
+
+    fn vendor_error(&self, headers: &HeaderMap, body: &Value) -> VendorError {
+        let challenge = challenge(headers);
         let line = |text: &str| {
             let line = Redactor::shared().shown(text, MAX_ERROR_TEXT);
             (!line.is_empty()).then_some(line)
         };
-        let body = read_start(response).await;
-        let body = error_body::parse(&body);
         let text = |pointer: &str| line(body.pointer(pointer)?.as_str()?);
         let at = |pointer: Option<&Pointer>| pointer.and_then(|pointer| text(&pointer.to_string()));
         let fields = self.error_body.as_ref();
@@ -270,40 +448,11 @@ impl Classifier {
     }
 }
 
-/// What a response that is not a success allows, by its status (RFC 9110, section 15) and its `Retry-After`: decided here
-/// for APIs and for token endpoints alike.
-///
-/// Any 4xx with `Retry-After` demands a later retry, but for 401, which is about the credentials, and those that are about
-/// the request itself. So does 403 with no quota left, as GitHub says it. What is not known is treated as the first of its
-/// class, and what is of no class as a 5xx. Of these 501 and 505 say that the server never does what was requested, and 511
-/// that a network in between wants somebody to sign in.
+/// What a response that is not a success allows, by its status and its `Retry-After`, for token endpoints too.
 pub(crate) fn verdict_of(status: StatusCode, headers: &HeaderMap, limiter: &RateLimiter) -> RetryDecision {
-    let retry_after = retry_after(headers);
-    match (status.as_u16(), retry_after) {
-        (401, _) if gives_nonce(headers) => RetryDecision::Nonce,
-        (401, _) => RetryDecision::Renew,
-        (408 | 425, retry_after) => later(retry_after),
-        // About the request itself, which would be the same later.
-        (400 | 404 | 405 | 410 | 414 | 415 | 422, _) => RetryDecision::Fail,
-        (420 | 429, _) | (400..=499, Some(_)) => throttled(limiter, headers),
-        (403, None) if limiter.is_used_up(headers) => throttled(limiter, headers),
-        (501 | 505 | 511, None) | (..=499, _) => RetryDecision::Fail,
-        (_, retry_after) => later(retry_after),
-    }
-}
-
-fn later(retry_after: Option<Throttle>) -> RetryDecision {
-    match retry_after {
-        Some(Throttle::Until(wait)) => RetryDecision::After(wait),
-        _ => RetryDecision::Backoff,
-    }
-}
-
-fn throttled(limiter: &RateLimiter, headers: &HeaderMap) -> RetryDecision {
-    RetryDecision::Throttled(match limiter.throttle(headers) {
-        Throttle::Until(wait) => Some(wait),
-        Throttle::Concurrency | Throttle::Unknown => None,
-    })
+    let (body, empty, status) = (&Value::Null, &BTreeSet::new(), status.as_u16());
+    let facts = Facts { status, headers, body, missing_scope: false, invalid_session: false, empty };
+    judge(&facts, std::iter::empty(), limiter).kind.decision(headers, limiter)
 }
 
 /// The host a redirect leads to; its path and query may be private.

@@ -15,6 +15,8 @@ mod rate_limit;
 mod retry;
 mod transport;
 mod trouble;
+mod verdict;
+mod watched_body;
 
 use std::fmt;
 
@@ -29,7 +31,7 @@ use crate::error::Result;
 pub use crate::redact::Redactor;
 
 pub(crate) use challenge::demands_dpop;
-pub use classify::{Classifier, Failure};
+pub use classify::{Classifier, Failure, ResponseRules, Success};
 pub(crate) use classify::{MISSING_SCOPE, VendorError, verdict_of};
 pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
 pub(crate) use error_body::without_mark;

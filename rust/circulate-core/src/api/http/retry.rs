@@ -43,6 +43,8 @@ pub enum RetryDecision {
     /// A proof of possession is without the nonce that came with the response (RFC 9449, section 9): try again once, with
     /// it.
     Nonce,
+    /// The page is too large: try again at once with a smaller one, if there is one.
+    SmallerPage,
     /// It will most likely fail again: try once more after a backoff.
     Once,
     /// Try again after a backoff.
@@ -108,7 +110,10 @@ impl Retry {
     /// The wait before the next attempt, or `None` to give up.
     pub fn wait(&self, verdict: RetryDecision, tally: &mut Tally) -> Option<Duration> {
         match verdict {
-            RetryDecision::Fail | RetryDecision::Renew | RetryDecision::Nonce => None,
+            RetryDecision::Fail
+            | RetryDecision::Renew
+            | RetryDecision::Nonce
+            | RetryDecision::SmallerPage => None,
             RetryDecision::Session | RetryDecision::Once => {
                 let again = !std::mem::replace(&mut tally.tried_once_more, true);
                 (again && self.policy.attempts > 1 && self.spend()).then(|| self.backoff(1))

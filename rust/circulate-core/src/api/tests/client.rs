@@ -304,6 +304,27 @@ async fn a_page_is_never_made_smaller_than_its_minimum() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_is_declared_too_large_is_made_smaller_at_once_and_is_no_outage() {
+    let errors = serde_saphyr::from_str::<Vec<_>>("[{when: {status: 413}, then: smaller_page}]").unwrap();
+    let rules = ResponseRules { errors: errors.into(), ..ResponseRules::default() };
+    let too_large = || (0..9).map(|_| ScriptedResponse::new(413, "too large"));
+    let url = |size: u32| format!("https://acme.okta.com/api/v1/users?limit={size}");
+    let once = RetryPolicy { attempts: 1, budget: 0, ..RetryPolicy::default() };
+    let script = Script::new(too_large().take(3).chain([ok()]));
+    let (client, began) = (client_with(once, &script, &Stop::new(None)), Instant::now());
+    client.fetch(&mut PageRequest { rules: rules.clone(), ..request(&url(200)) }, body).await.unwrap();
+    assert_eq!(script.urls(), [200, 100, 50, 25].map(url));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let script = Script::new(too_large());
+    let client = client_with(once, &script, &Stop::new(None));
+    let mut sent = PageRequest { rules, ..request(&url(200)) };
+    let error = client.fetch(&mut sent, body).await.unwrap_err();
+    assert_eq!(script.urls(), [200, 100, 50, 25, 12, 10].map(url));
+    assert_eq!(error.status(), Status::Permanent);
+    assert!(error.hint_text().unwrap().contains("(min: 10)"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_leaves_the_share_to_others_that_its_user_sets() {
     for (headroom, sent) in [(None, 5), (Some(0.2), 8), (Some(0.0), 10)] {
         let script = Script::new((0..10).map(|left| ok().quota(10, 9 - left, 60)));
@@ -431,7 +452,8 @@ async fn an_invalid_session_amid_pages_is_retried_once_and_then_reported() {
 #[tokio::test(start_paused = true)]
 async fn a_status_that_means_an_empty_list_is_no_error() {
     let script = Script::new([ScriptedResponse::new(404, "gone")]);
-    let mut sent = PageRequest { empty_statuses: [404].into(), ..request(USERS) };
+    let mut sent =
+        PageRequest { rules: ResponseRules { empty: [404].into(), ..Default::default() }, ..request(USERS) };
     assert_eq!(client(&script).fetch(&mut sent, body).await.unwrap(), "");
 }
 

@@ -1,6 +1,6 @@
 //! A JSON document that is written and split at the same time.
 
-use crate::page::record::{Problem, Split, SplitError, Splitter};
+use crate::page::record::{ByteSpan, Problem, Split, SplitError, Splitter};
 
 /// Why a body is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,10 @@ impl<'w> Document<'w> {
     pub(super) fn restart(&mut self) -> &mut Self {
         self.piece.clear();
         self
+    }
+
+    pub(super) fn error_fields(&self) -> &[Option<ByteSpan>] {
+        self.splitter.error_fields()
     }
 
     pub(super) fn piece(&self) -> &[u8] {

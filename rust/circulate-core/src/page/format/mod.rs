@@ -4,7 +4,7 @@ mod csv;
 mod document;
 mod ndjson;
 
-use super::record::{Split, Splitter};
+use super::record::{ByteSpan, Split, Splitter};
 use super::watch::Watch;
 use crate::catalog::PageFormat;
 
@@ -65,6 +65,11 @@ impl<'w> Intake<'w> {
             FormatReader::Csv(reader) => reader.end(document)?,
         }
         Ok(self.document.piece())
+    }
+
+    /// Where the members of the document stand that show whether it is an error.
+    pub(super) fn error_fields(&self) -> &[Option<ByteSpan>] {
+        self.document.error_fields()
     }
 
     /// What the document holds.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::io::Write;
 use std::path::Path;
 
-use crate::api::http::Response;
+use crate::api::http::{Response, Success};
 use crate::catalog::{Pointer, endpoint_from_yaml};
 use crate::error::{Error, ErrorKind, Status};
 use crate::page::{EnvelopeMember, Page, PageLimits, Watch, read_page};
@@ -33,7 +33,8 @@ fn page_within(listed: &str, body: &[u8], piece: usize, limits: PageLimits) -> R
     let pieces: Vec<_> = body.chunks(piece.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let body = futures_util::stream::iter(pieces).boxed();
     let response = Response { status: StatusCode::OK, headers: HeaderMap::new(), body };
-    read_page(response, &watch, limits).now_or_never().unwrap()
+    let page = read_page(response, &watch, limits, |_, _, _| Ok(Success::Page)).now_or_never().unwrap();
+    page.map_err(|failure| failure.error)
 }
 
 /// Its records, each with its `/id`.

@@ -223,7 +223,7 @@ impl AccessToken {
         } else {
             response
         };
-        Ok(TokenResponse::Refused(status, headers, self.classifier.vendor_error(refusal).await))
+        Ok(TokenResponse::Refused(status, headers, self.classifier.vendor_error_of(refusal).await))
     }
 
     fn token_of(&self, granted: Granted, basis: Basis, requested: Timestamp) -> Result<Token> {

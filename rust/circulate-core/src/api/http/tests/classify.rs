@@ -22,7 +22,10 @@ fn respond(status: u16, headers: &[(&'static str, &str)], body: &str) -> Respons
 async fn failure(response: Response) -> Failure {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
-    Classifier::new(&source, &okta_account()).check(response, &limiter, &BTreeSet::new()).await.unwrap_err()
+    Classifier::new(&source, &okta_account())
+        .check(response, &limiter, &ResponseRules::default())
+        .await
+        .unwrap_err()
 }
 
 fn vendor_error(summary: &str) -> String {
@@ -34,7 +37,7 @@ async fn a_success_is_passed_on() {
     let source = okta_users().source;
     let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
     let passed = Classifier::new(&source, &okta_account())
-        .check(respond(200, &[], "[]"), &limiter, &BTreeSet::new())
+        .check(respond(200, &[], "[]"), &limiter, &ResponseRules::default())
         .await;
     assert_eq!(passed.unwrap().status, StatusCode::OK);
 }
@@ -165,7 +168,8 @@ async fn a_status_that_means_an_empty_list_is_passed_on_unless_it_says_something
         (respond(404, &scope, ""), false),
         (respond(403, &[], ""), false),
     ] {
-        let checked = classifier.check(response, &limiter, &[404, 409].into()).await;
+        let rules = ResponseRules { empty: [404, 409].into(), ..ResponseRules::default() };
+        let checked = classifier.check(response, &limiter, &rules).await;
         assert_eq!(checked.is_ok(), passed, "{checked:?}");
     }
 }
@@ -194,8 +198,8 @@ proptest! {
             let limiter = RateLimiter::new(source.rate_limit.clone(), Clock::system());
             let classifier = Classifier::new(&source, &okta_account());
             Redactor::shared().hide(CANARY);
-            let empty = BTreeSet::new();
-            let checked = classifier.check(response, &limiter, &empty).now_or_never().unwrap();
+            let rules = ResponseRules::default();
+            let checked = classifier.check(response, &limiter, &rules).now_or_never().unwrap();
             prop_assert_eq!(checked.is_ok(), status.is_success());
             if let Err(failure) = checked {
                 if let RetryDecision::After(wait) | RetryDecision::Throttled(Some(wait)) = failure.verdict {
@@ -348,4 +352,85 @@ async fn errors_of_all_shapes_are_shown_with_what_to_do() {
         assert!(error.to_string().contains(message), "{error}");
         assert!(error.hint_text().unwrap_or_default().contains(hint), "{error:?}");
     }
+}
+
+fn rules(text: &str) -> ResponseRules {
+    ResponseRules {
+        errors: serde_saphyr::from_str::<Vec<ErrorRule>>(text).unwrap().into(),
+        empty: [404].into(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_definition_declares_comes_before_what_the_status_says() {
+    let rules = rules(
+        "[{when: {status: 500}, then: smaller_page}, {when: {status: 404, body: {/errorCode: E7}}, then: gone}, \
+          {when: {status: 429}, then: gap}, {when: {status: 402}, then: renew}, {when: {status: 400}, then: retry}, \
+          {when: {status: 403}, then: throttled}, {when: {status: 409}, then: unavailable}, {when: {status: 503}, then: fail}]",
+    );
+    let vendor = r#"{"errorCode": "E7", "errorSummary": "no"}"#;
+    let after = [("retry-after", "7")];
+    for (response, verdict, meaning, temporary) in [
+        (respond(500, &[], ""), RetryDecision::SmallerPage, None, false),
+        (respond(404, &[], vendor), RetryDecision::Fail, Some(Meaning::Gone), false),
+        (respond(429, &after, vendor), RetryDecision::Fail, Some(Meaning::Gap), false),
+        (respond(402, &[], ""), RetryDecision::Renew, None, false),
+        (respond(400, &[], ""), RetryDecision::Backoff, None, true),
+        (respond(400, &after, ""), RetryDecision::After(Duration::from_secs(7)), None, true),
+        (respond(403, &[], ""), RetryDecision::Throttled(None), None, true),
+        (respond(403, &after, ""), RetryDecision::Throttled(Some(Duration::from_secs(7))), None, true),
+        (respond(409, &[], vendor), RetryDecision::Fail, Some(Meaning::Unavailable), false),
+        (respond(503, &after, ""), RetryDecision::Fail, None, false),
+        (respond(502, &[], ""), RetryDecision::Backoff, None, true),
+        (respond(401, &[], ""), RetryDecision::Renew, None, false),
+    ] {
+        let (source, status) = (okta_users().source, response.status.as_u16());
+        let limiter = RateLimiter::new(None, Clock::system());
+        let failure =
+            Classifier::new(&source, &okta_account()).check(response, &limiter, &rules).await.unwrap_err();
+        assert_eq!((failure.verdict, failure.error.meaning()), (verdict, meaning), "{status}");
+        assert_eq!(failure.error.status() == Status::Temporary, temporary, "{status}");
+        assert!(!failure.page_too_big, "a rule says itself what a 500 is");
+        let is_declared = failure.error.to_string().contains("rule then: ");
+        assert_eq!(is_declared, !matches!(status, 502 | 401), "{}", failure.error);
+    }
+}
+
+#[tokio::test]
+async fn a_rule_may_end_a_list_by_a_status_and_its_body() {
+    let rules = rules("[{when: {status: 400, body: {/errorCode: E7}}, then: end}]");
+    let limiter = RateLimiter::new(None, Clock::system());
+    let classifier = Classifier::new(&okta_users().source, &okta_account());
+    let passed =
+        classifier.check(respond(400, &[], r#"{"errorCode": "E7"}"#), &limiter, &rules).await.unwrap();
+    assert_eq!(passed.status, StatusCode::BAD_REQUEST);
+    assert!(classifier.check(respond(400, &[], r#"{"errorCode": "E8"}"#), &limiter, &rules).await.is_err());
+}
+
+#[test]
+fn a_success_is_an_error_by_a_rule_alone() {
+    let classifier = Classifier::new(&okta_users().source, &okta_account());
+    let limiter = RateLimiter::new(None, Clock::system());
+    let said = |rules: &ResponseRules, status: StatusCode, found: &[(&str, &str)]| {
+        let watched = classifier.watched(rules);
+        let text = |pointer: &Pointer| {
+            found.iter().find(|(at, _)| *at == pointer.to_string()).map(|(_, text)| text.as_bytes().to_vec())
+        };
+        let found: Vec<_> = watched.iter().map(text).collect();
+        classifier.check_success(status, &HeaderMap::new(), &found, &limiter, rules)
+    };
+    let nothing = ResponseRules { errors: Arc::default(), empty: BTreeSet::new() };
+    assert!(classifier.watched(&nothing).is_empty());
+    assert_eq!(said(&nothing, StatusCode::OK, &[]).unwrap(), Success::Page);
+    let of_errors = rules("[{when: {status: 403, body: {/a: 1}}, then: retry}]");
+    assert!(classifier.watched(&of_errors).is_empty(), "an error response is read by itself");
+    let by_body = rules("[{when: {body: {/ok: false}}, then: retry}, {when: {status: 202}, then: end}]");
+    assert_eq!(said(&by_body, StatusCode::OK, &[("/ok", "true")]).unwrap(), Success::Page);
+    assert_eq!(said(&by_body, StatusCode::ACCEPTED, &[]).unwrap(), Success::End);
+    let found = [("/ok", "false"), ("/errorCode", "\"E0000011\""), ("/errorSummary", "\"Invalid token\"")];
+    let failure = said(&by_body, StatusCode::OK, &found).unwrap_err();
+    assert_eq!(failure.verdict, RetryDecision::Backoff);
+    let shown = failure.error.to_string();
+    assert!(shown.contains("inside of a success (200): E0000011 Invalid token"), "{shown}");
+    assert_eq!(failure.error.response(), Some((200, Some("E0000011"))));
 }

@@ -397,7 +397,7 @@ async fn an_api_that_wants_proof_gets_a_bound_token_and_its_own_nonce_once() {
         let mut outcome = Ok(());
         for _ in 0..2 {
             let mut request = crate::api::page_request::PageRequest::new(url.clone());
-            outcome = outcome.and(client.fetch(&mut request, |_| async { Ok(()) }).await);
+            outcome = outcome.and(client.fetch(&mut request, |_| async { Ok::<_, Error>(()) }).await);
         }
         assert_eq!(outcome.is_ok(), done, "{outcome:?}");
         assert_eq!(script.urls().len(), requests);
