@@ -110,7 +110,12 @@ class Account:
     """Which account of a source, and how to reach it. Python sees none of it."""
 
     def __new__(
-        cls, catalog: Catalog, settings: Settings, secret: str | None = None, name: str | None = None
+        cls,
+        catalog: Catalog,
+        settings: Settings,
+        secret: str | None = None,
+        name: str | None = None,
+        options: dict[str, Any] | None = None,
     ) -> Account: ...
 
 @final

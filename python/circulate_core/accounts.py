@@ -9,7 +9,7 @@ from circulate_core.catalogs import catalog_of
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from circulate_core.types import Catalog, SourceDefinition
+    from circulate_core.types import Catalog, Headroom, SourceDefinition
 
 
 def account_of(  # noqa: PLR0913 - each is a different thing, given once
@@ -20,6 +20,7 @@ def account_of(  # noqa: PLR0913 - each is a different thing, given once
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
+    headroom: Headroom | None = None,
 ) -> _core.Account:
     """Return an account, with its settings.
 
@@ -31,6 +32,7 @@ def account_of(  # noqa: PLR0913 - each is a different thing, given once
         profile: Its profile in `circulate.toml`, if it has one.
         secret: Name of the stored secret that holds others.
         account: Its name.
+        headroom: Share of its quota to leave to others, if it is given.
     """
     if source is None and profile is not None:
         message = "`profile` is given beside settings that are complete: those of a source, which has its own profile"
@@ -38,6 +40,8 @@ def account_of(  # noqa: PLR0913 - each is a different thing, given once
     if source is not None:
         from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-        found = gathered(source, settings, profile=profile, secret=secret, account=account, catalog=catalog)
-        settings, secret, account = found.settings, found.secret, found.account
-    return _core.Account(catalog_of(catalog), settings, secret, account)
+        found = gathered(
+            source, settings, profile=profile, secret=secret, account=account, catalog=catalog, headroom=headroom
+        )
+        settings, secret, account, headroom = found.settings, found.secret, found.account, found.headroom
+    return _core.Account(catalog_of(catalog), settings, secret, account, {"headroom": headroom})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from circulate_core.results import Checked
-    from circulate_core.types import Catalog
+    from circulate_core.types import Catalog, Headroom
 
 
 def check(  # noqa: PLR0913 - how to know an account, and what to check
@@ -23,6 +23,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
+    headroom: Headroom | None = None,
     catalog: Catalog = (),
 ) -> Checked:
     """Check address and credentials of a source with one request.
@@ -37,6 +38,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
             the environment's.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account. Default: the host of its address.
+        headroom: Share of the API's quota to leave to others, as for `pull`.
         catalog: Folders of definitions that come before the shipped ones.
 
     Returns:
@@ -49,5 +51,7 @@ def check(  # noqa: PLR0913 - how to know an account, and what to check
     is_complete = isinstance(settings, _core.Settings)
     settings = _core.Settings(settings)
     definition = None if is_complete else source_definition(source, catalog=catalog)
-    known = account_of(definition, settings, catalog=catalog, profile=profile, secret=secret, account=account)
+    known = account_of(
+        definition, settings, catalog=catalog, profile=profile, secret=secret, account=account, headroom=headroom
+    )
     return _core.check(source, list(streams), known)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from circulate_core.lakes import Lake
     from circulate_core.results import Report, Snapshot
-    from circulate_core.types import Catalog, Length, PullOptions, S3Options, Size, Time
+    from circulate_core.types import Catalog, Headroom, Length, PullOptions, S3Options, Size, Time
 
 
 def pull(  # noqa: PLR0913 - every option of a pull, each with its default
@@ -28,6 +28,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
+    headroom: Headroom | None = None,
     mode: Literal["incremental", "full"] = "incremental",
     since: Time | None = None,
     until: Time | None = None,
@@ -74,6 +75,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
             as `{"org_url": "https://acme.okta.com", "api_token": "00a..."}`. It is read once in a process, and again if
             the API refuses what it holds.
         account: Name of the account in keys and state. Default: the host of its address.
+        headroom: Share of the API's quota to leave to others, such as `0.3`: from 0 up to, but not including, 1. It is
+            taken off the quota that responses report and off rates that the definition declares. Default:
+            `CIRCULATE_HEADROOM`, else `headroom` in `circulate.toml`, else as the definition says, mostly 0.5.
         mode: `incremental` (what changed since the last complete run; everything on the first) or `full`. Default:
             incremental.
         since: Inclusive lower bound: a time, a date, or a length of time such as `7d` for that long ago. Without an
@@ -154,7 +158,9 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "worker_ends": worker_ends,
         "max_wait": max_wait,
     }
-    known = account_of(source, settings, catalog=catalog, profile=profile, secret=secret, account=account)
+    known = account_of(
+        source, settings, catalog=catalog, profile=profile, secret=secret, account=account, headroom=headroom
+    )
     return _core.pull(stream, lake_of(to, state, s3), known, options, on_progress, stop)
 
 
@@ -198,6 +204,7 @@ async def pull_async(
         profile=options.pop("profile", None),
         secret=options.pop("secret", None),
         account=options.pop("account", None),
+        headroom=options.pop("headroom", None),
     )
     if "to" not in cast("dict[str, object]", options):
         message = "pull_async() missing 1 required keyword-only argument: 'to'"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from circulate_core.types import (
         Catalog,
         Definition,
+        Headroom,
         InlineDefinition,
         PullOptions,
         SourceDefinition,
@@ -65,6 +66,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
+    headroom: Headroom | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
     **definition: object,
 ) -> Source:
@@ -82,6 +84,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
             the environment's.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account in keys and state. Default: the host of its address.
+        headroom: Share of the API's quota to leave to others, as for `pull`.
         catalog: Folders of definitions that come before the shipped ones.
         definition: The keys of a source's definition, such as `base_url` and `auth`. What goes without saying may be
             left out: a title, and the settings that the other keys use. Without `auth` requests are not signed in.
@@ -110,10 +113,16 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
     if not isinstance(named, str):
         message = "a source that is defined in code needs a name: `source`"
         raise DefinitionError(message)
-    if not definition:
-        return Source(catalog, {"source": named}, settings=settings, profile=profile, secret=secret, account=account)
     inline = {"title": named, "settings": {}, "auth": ["none"], **definition, "source": named}
-    return Source(catalog, {"source": inline}, settings=settings, profile=profile, secret=secret, account=account)
+    return Source(
+        catalog,
+        {"source": inline if definition else named},
+        settings=settings,
+        profile=profile,
+        secret=secret,
+        account=account,
+        headroom=headroom,
+    )
 
 
 class Source:
@@ -131,6 +140,7 @@ class Source:
         profile: str | None,
         secret: str | None,
         account: str | None,
+        headroom: Headroom | None = None,
     ) -> None:
         self._folders = catalog
         self._inline = inline
@@ -139,7 +149,7 @@ class Source:
         """Name of the source."""
         self.definition: SourceDefinition = source_definition(self.name, catalog=self._catalog)
         """Its definition."""
-        self._account = _account(self.definition, settings, profile, secret, account, self._catalog)
+        self._account = _account(self.definition, settings, profile, secret, account, self._catalog, headroom)
 
     @property
     def _catalog(self) -> Catalog:
@@ -493,11 +503,17 @@ class Stream(Tabular):
         from circulate_core.history import History  # noqa: PLC0415 - loaded when something is read
         from circulate_core.watch import Watch, display_for  # noqa: PLC0415 - see above
 
-        history = History(self.name, headroom=self.source.definition.get("rate_limit", {}).get("headroom"))
+        history = History(self.name, headroom=self._headroom())
         if sample:
             return Watch(history, display_for(self.name, progress), patience=1.0)
         self.history = history
         return Watch(history, display_for(self.name, progress), on_progress)
+
+    def _headroom(self) -> float | None:
+        """Return the share of the quota that is left to others, if the source has one."""
+        given = self.source._account["headroom"]  # noqa: SLF001 - of one family
+        defined = self.source.definition.get("rate_limit", {}).get("headroom")
+        return defined if given is None else float(given)
 
     def _reader(
         self,
@@ -625,6 +641,7 @@ class _Account(TypedDict):
     settings: _core.Settings
     secret: str | None
     account: str | None
+    headroom: Headroom | None
 
 
 def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
@@ -634,8 +651,16 @@ def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
     secret: str | None,
     account: str | None,
     catalog: Catalog,
+    headroom: Headroom | None,
 ) -> _Account:
     from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
-    found = gathered(definition, settings, profile=profile, secret=secret, account=account, catalog=catalog)
-    return {"settings": found.settings, "secret": found.secret, "account": found.account}
+    found = gathered(
+        definition, settings, profile=profile, secret=secret, account=account, catalog=catalog, headroom=headroom
+    )
+    return {
+        "settings": found.settings,
+        "secret": found.secret,
+        "account": found.account,
+        "headroom": found.headroom,
+    }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circulate_core._core import Settings
+from circulate_core._core import Settings, check_options
 from circulate_core.catalogs import is_named
 from circulate_core.config import CATALOG, CONFIG_NAME, find_config, is_of_working_folder, read_config
 from circulate_core.exceptions import SettingsError
@@ -23,11 +23,13 @@ from circulate_core.exceptions import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from circulate_core.types import Catalog, SourceDefinition
+    from circulate_core.types import Catalog, Headroom, SourceDefinition
 
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
-NO_SETTINGS = ("account", "secret")
+NO_SETTINGS = ("account", "secret", "headroom")
 """What a section holds beside settings."""
+HEADROOM = "CIRCULATE_HEADROOM"
+"""Environment variable of the share of quotas that is left to others."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Configured:
         origins: Where each setting, and `secret`, comes from.
         secret: Name of the stored secret that holds the rest.
         account: Name of the account.
+        headroom: Share of the quota that is left to others.
     """
 
     settings: Settings
@@ -47,6 +50,7 @@ class Configured:
     origins: dict[str, str]
     secret: str | None
     account: str | None
+    headroom: Headroom | None = None
 
 
 def configured(  # noqa: PLR0913 - each is a different thing, given once
@@ -60,6 +64,7 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     secret: str | None = None,
     account: str | None = None,
     catalog: Catalog = (),
+    headroom: Headroom | None = None,
 ) -> Configured:
     """Gather the settings of a source.
 
@@ -76,6 +81,8 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
         account: Name of the account given by flag or in code.
         catalog: Where the source is defined, if somebody said so. Secrets from elsewhere do not go where a definition
             leads that a config file in the working folder names.
+        headroom: Share of the quota that is left to others, given by flag or in code. Else it is that of the
+            environment, of the profile or the source's section, or of the config file as a whole.
 
     Raises:
         SettingsError: A flag or the config file is wrong, or would send a secret astray; there is no such profile.
@@ -104,7 +111,8 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     named, origin = _stored_secret(secret, variable, beside.get("secret"), place)
     origins |= {"secret": origin} if named else {}
     public = settings.without(secret_names(source))
-    gathered = Configured(settings, public, origins, named, account or beside.get("account"))
+    share = _headroom(headroom, beside.get("headroom"), place)
+    gathered = Configured(settings, public, origins, named, account or beside.get("account"), share)
     if found:
         elsewhere = {*in_environment, *from_flags, *given.names}
         of_file = in_file.only([key for key in known if key not in elsewhere])
@@ -122,10 +130,18 @@ def gathered(  # noqa: PLR0913 - each is a different thing, given once
     secret: str | None,
     account: str | None,
     catalog: Catalog,
+    headroom: Headroom | None,
 ) -> Configured:
     """Gather the settings of a source for the functions of the package; see `configured`."""
     return configured(
-        source, warn=_warn_user, given=given, profile=profile, secret=secret, account=account, catalog=catalog
+        source,
+        warn=_warn_user,
+        given=given,
+        profile=profile,
+        secret=secret,
+        account=account,
+        catalog=catalog,
+        headroom=headroom,
     )
 
 
@@ -285,6 +301,26 @@ def _stored_secret(given: str | None, variable: str | None, in_file: str | None,
     return next(((name, f"from {origin}") for name, origin in origins if name), (None, ""))
 
 
+def _headroom(given: Headroom | None, in_file: str | None, place: str) -> Headroom | None:
+    """Return the share of the quota that is left to others.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if given is not None:
+        check_options("account", {"headroom": given})
+        return given
+    # A variable without a value is as good as none.
+    found = ((os.environ.get(HEADROOM) or None, HEADROOM), (in_file, place))
+    value, origin = next(((value, origin) for value, origin in found if value is not None), (None, ""))
+    try:
+        check_options("account", {"headroom": value})
+    except SettingsError as error:
+        message = f"{error} (from {origin})"
+        raise SettingsError(message) from None
+    return value
+
+
 def _from_flags(flags: Sequence[str], source: SourceDefinition) -> dict[str, str]:
     values = {}
     for flag in flags:
@@ -360,8 +396,12 @@ def _read_section(path: Path, source: str, profile: str | None) -> tuple[Setting
             hint = f"its profiles of {source}: {known}; one is a section [{source}.profiles.NAME]"
             return Settings(), f"there is no profile `{profile}` of {source} in {path}", hint
         section, where = profiles[profile], f"[{source}.profiles.{profile}]"
+    # That of all sources, unless this one has its own.
+    headroom = section.pop("headroom", document.get("headroom")) if isinstance(section, dict) else None
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
         misplaced = isinstance(section, dict) and "catalog" in section
         top = "`catalog` stands at the top of the file, before all sections" if misplaced else None
-        return Settings(), f"{where} in {path} must hold strings only", top
+        return Settings(), f"{where} in {path} must hold strings only, beside `headroom`", top
+    if headroom is not None:
+        section["headroom"] = headroom if isinstance(headroom, str) else repr(headroom)
     return Settings(section), None, None

@@ -23,6 +23,10 @@ Size = int | str
 """Bytes, or text such as `64MB` or `64MiB`."""
 
 
+Headroom = float | str
+"""A share of the quota: a number from 0 up to, but not including, 1, or text with one."""
+
+
 class S3Options(TypedDict, total=False):
     """Options of a bucket; named as in the AWS command line."""
 
@@ -52,6 +56,7 @@ class StreamPullOptions(TypedDict, total=False):
 
     to: Required[str | PathLike[str] | Lake]
     account: str | None
+    headroom: Headroom | None
     mode: Literal["incremental", "full"]
     since: Time | None
     until: Time | None

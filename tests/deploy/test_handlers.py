@@ -89,6 +89,18 @@ def test_a_function_may_write_tables(function: Function, monkeypatch: pytest.Mon
     assert (table.num_rows, "profile__login" in table.column_names) == (500, True)
 
 
+def test_a_function_leaves_the_headroom_that_its_environment_says(
+    function: Function, start_org: StartOrg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = start_org(users=500, rate_limit=10, window=7200.0, token=CANARY)
+    monkeypatch.setenv("OKTA_ORG_URL", small.url)
+    monkeypatch.setenv("CIRCULATE_HEADROOM", "0.9")
+    response = function({"mode": "full"})
+    assert (response["status"], small.request_count) == ("partial", 1), "9 of 10 are left to others"
+    monkeypatch.setenv("CIRCULATE_HEADROOM", "0.1")
+    assert function({"continuation": response["continuation"]}, aws_request_id="b")["status"] == "complete"
+
+
 def test_the_same_request_again_is_served_without_pulling(function: Function) -> None:
     first = function({"mode": "full"})
     before = function.org.request_count
@@ -190,6 +202,7 @@ def test_an_event_that_is_wrong_is_reported_and_nothing_is_requested(
         ({"CIRCULATE_STATE": "dynamodb://missing"}, "StateError", "missing"),
         ({"OKTA_ACCOUNTS": "one,two"}, "SettingsError", "which secret is whose"),
         ({"CIRCULATE_FORMAT": "xml"}, "SettingsError", "xml"),
+        ({"CIRCULATE_HEADROOM": "all"}, "SettingsError", "invalid `headroom`: .* given 'all'"),
     ],
 )
 def test_what_is_set_up_wrong_is_reported_by_the_class_and_the_text_of_the_error(  # noqa: PLR0913, PLR0917 - fixtures

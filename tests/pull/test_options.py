@@ -66,7 +66,7 @@ def test_docstrings_say_what_is_declared(name: str) -> None:
 
 def test_every_parameter_of_a_pull_is_declared_or_has_a_reason() -> None:
     parameters = list(inspect.signature(pulling.pull).parameters)
-    of_account = ["settings", "profile", "secret", "account"]
+    of_account = ["settings", "profile", "secret", "account", "headroom"]
     declared = [option.name for option in _core.declared_options("pull")]
     others = ["state", "s3", "catalog", "on_progress", "stop", "request"]
     assert parameters == ["stream", "to", *of_account, *declared, *others]

@@ -94,6 +94,7 @@ def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
         settings=account.settings,
         secret=account.secret,
         account=account.name,
+        headroom=settings.headroom,
         mode=event.mode,
         since=event.since,
         until=event.until,

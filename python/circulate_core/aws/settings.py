@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from circulate_core.types import S3Options, SourceDefinition
 
 FROM, TO, STATE, COMPACT = "CIRCULATE_FROM", "CIRCULATE_TO", "CIRCULATE_STATE", "CIRCULATE_COMPACT"
-COMMIT = "CIRCULATE_COMMIT"
+COMMIT, HEADROOM = "CIRCULATE_COMMIT", "CIRCULATE_HEADROOM"
 OBJECTS = {
     "format": "CIRCULATE_FORMAT",
     "compression": "CIRCULATE_COMPRESSION",
@@ -53,6 +53,7 @@ class Settings:
         state: The table.
         s3: How the bucket is used.
         objects: How objects look.
+        headroom: Share of the quota that is left to others; None for that of the definition.
         commit: Whether a complete run is committed at once or left to be decided, if an event does not say.
         given: Settings of the source.
         secret: Name of the stored secret; with several accounts it holds `{account}`.
@@ -63,6 +64,7 @@ class Settings:
     state: str
     s3: S3Options
     objects: dict[str, Any]
+    headroom: str | None
     commit: str
     given: _core.Settings
     secret: str | None
@@ -86,6 +88,7 @@ class Settings:
             state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
             s3=_given(environment, S3),  # type: ignore[arg-type]
             objects=_given(environment, OBJECTS),
+            headroom=environment.get(HEADROOM) or None,
             commit=_choice(environment, COMMIT, COMMITS),
             given=_core.Settings(_given(environment, {name: each["env"] for name, each in source["settings"].items()})),
             secret=environment.get(f"{prefix}_SECRET") or None,

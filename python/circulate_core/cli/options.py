@@ -17,7 +17,7 @@ from circulate_core.settings import Configured, configured
 
 if TYPE_CHECKING:
     from circulate_core._core import DeclaredOption, Settings
-    from circulate_core.types import S3Options, SourceDefinition
+    from circulate_core.types import Headroom, S3Options, SourceDefinition
 
 
 class AccountArguments(TypedDict):
@@ -26,6 +26,7 @@ class AccountArguments(TypedDict):
     settings: Settings
     secret: str | None
     account: str | None
+    headroom: Headroom | None
     catalog: list[str | Path] | list[str]
 
 
@@ -34,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser, function: str, *, but: frozense
 
     Args:
         parser: Where to.
-        function: `pull`, `promote`, `gc` or `s3`.
+        function: `pull`, `promote`, `gc`, `s3` or `account`.
         but: Options that are left out.
     """
     groups: dict[str, argparse._ArgumentGroup] = {}
@@ -135,6 +136,7 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
     )
     add_catalog_option(group)
+    add_options(parser, "account")
 
 
 def add_bucket_owner_option(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +158,7 @@ def account_arguments(args: argparse.Namespace, settings: Configured) -> Account
         "settings": settings.settings,
         "secret": settings.secret,
         "account": settings.account,
+        "headroom": settings.headroom,
         "catalog": args.catalog or configured_catalog(),
     }
 
@@ -175,6 +178,7 @@ def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Confi
         secret=args.secret,
         account=args.account,
         catalog=args.catalog,
+        headroom=given_options(args, "account").get("headroom"),
     )
 
 

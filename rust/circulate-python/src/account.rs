@@ -4,15 +4,24 @@ use std::collections::BTreeMap;
 
 use circulate_core::api::account::Account;
 use circulate_core::api::auth::Connection;
-use circulate_core::catalog::{Catalog, Source};
+use circulate_core::catalog::{Catalog, Share, Source};
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
 use pyo3::prelude::*;
 
 use crate::catalog::PyCatalog;
-use crate::options::option_of;
+use crate::options::{Arguments, Headroom, option_of, options};
 use crate::runtime::Engine;
 use crate::settings::Settings;
+
+options! {
+    /// Quota
+    pub(crate) struct AccountOptions {
+        /// Share of the API's quota to leave to others, such as `0.3`: from 0 up to, but not including, 1. It is taken off the
+        /// quota that responses report and off rates that the definition declares.
+        headroom: Option<Headroom> => "as the definition says, mostly 0.5",
+    }
+}
 
 /// Which account of a source, and how to reach it. Python sees none of it.
 #[pyclass(frozen, name = "Account", module = "circulate_core._core")]
@@ -23,19 +32,23 @@ pub(crate) struct PyAccount {
     /// Name or ARN of a stored secret.
     secret: Option<String>,
     name: Option<String>,
+    /// Share of the quota that is left to others, if it is not that of the definition.
+    pub(crate) headroom: Option<Share>,
 }
 
 #[pymethods]
 impl PyAccount {
     #[new]
-    #[pyo3(signature = (catalog, settings, secret=None, name=None))]
+    #[pyo3(signature = (catalog, settings, secret=None, name=None, options=None))]
     fn new(
         py: Python<'_>,
         catalog: &PyCatalog,
         settings: &Settings,
         secret: Option<&Bound<'_, PyAny>>,
         name: Option<&Bound<'_, PyAny>>,
+        options: Option<Arguments<AccountOptions>>,
     ) -> PyResult<Self> {
+        let options = options.map(Arguments::get).transpose()?;
         let text = |option: &str, given: Option<&Bound<'_, PyAny>>| {
             given.map(|given| option_of::<String>(py, option, given)).transpose()
         };
@@ -44,6 +57,7 @@ impl PyAccount {
             settings: settings.values(py)?,
             secret: text("secret", secret)?,
             name: text("account", name)?,
+            headroom: options.and_then(|options| options.headroom).map(|Headroom(share)| share),
         })
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn check(
         let streams = streams.iter().map(|name| account.catalog.stream(name)).collect::<Result<Vec<_>>>()?;
         let resolved = account.resolve(&source, &Locations::default()).await?;
         let connection = connection(&source, &resolved)?;
-        core_check::check(&source, &resolved, &connection, &streams, None).await
+        core_check::check(&source, &resolved, &connection, &streams, account.headroom).await
     };
     finish_as(py, "Checked", wait(py, work, &mut Brief)?)
 }

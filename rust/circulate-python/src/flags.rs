@@ -3,13 +3,14 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 
+use crate::account::AccountOptions;
 use crate::locations::{LakeArguments, S3Arguments};
 use crate::options::{Arguments, DeclaredOption, Options};
 use crate::promote::PromoteOptions;
 use crate::pull::PullOptions;
 use crate::upkeep::GcOptions;
 
-/// The options of `pull`, `promote`, `gc` or `s3`, in order.
+/// The options of `pull`, `promote`, `gc`, `s3` or `account`, in order.
 #[pyfunction]
 pub(crate) fn declared_options(function: &str) -> PyResult<Vec<DeclaredOption>> {
     match function {
@@ -17,6 +18,7 @@ pub(crate) fn declared_options(function: &str) -> PyResult<Vec<DeclaredOption>> 
         "promote" => Ok(PromoteOptions::declared()),
         "gc" => Ok(GcOptions::declared()),
         "s3" => Ok(S3Arguments::declared()),
+        "account" => Ok(AccountOptions::declared()),
         other => Err(PyKeyError::new_err(other.to_owned())),
     }
 }
@@ -29,6 +31,7 @@ pub(crate) fn check_options(function: &str, options: &Bound<'_, PyAny>) -> PyRes
         "promote" => options.extract::<Arguments<PromoteOptions>>()?.get().map(drop),
         "gc" => options.extract::<Arguments<GcOptions>>()?.get().map(drop),
         "s3" => options.extract::<Arguments<S3Arguments>>()?.get().map(drop),
+        "account" => options.extract::<Arguments<AccountOptions>>()?.get().map(drop),
         other => Err(PyKeyError::new_err(other.to_owned())),
     }
 }

@@ -236,6 +236,7 @@ async fn prepare(
             tables: TableOptions { nested: tables.nested, raw: tables.raw },
             contract: tables.contract,
             pages,
+            headroom: account.headroom,
             memory,
             lease: runs.lease.0,
             worker_ends: limits.worker_ends.map(|Deadline(instant)| instant),

@@ -228,7 +228,7 @@ async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Sto
     let connection = connection(&definition.source, &resolved)?;
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
-    let options = PullOptions { memory, pages, ..PullOptions::default() };
+    let options = PullOptions { memory, pages, headroom: account.headroom, ..PullOptions::default() };
     Ok(Read {
         definition,
         account: resolved,

@@ -239,8 +239,6 @@ enum Seen {
     Nothing,
     Null,
     Array,
-    /// Something else, on a page that may be an error.
-    Other,
 }
 
 /// The pass over one page. Feed it pieces, then [`finish`](Self::finish).

@@ -11,7 +11,7 @@ pub(crate) struct DeclaredOption {
     group: &'static str,
     /// Its name in Python, such as `batch_bytes`.
     pub(crate) name: &'static str,
-    /// Its kind of value: `TIME`, `SPAN`, `SIZE`, `N`, `NAME`, `CHOICE` or `FLAG`.
+    /// Its kind of value: `TIME`, `SPAN`, `SIZE`, `N`, `SHARE`, `NAME`, `CHOICE` or `FLAG`.
     kind: &'static str,
     /// Its values, if it is a choice.
     choices: Vec<&'static str>,

@@ -14,4 +14,4 @@ pub(crate) use arguments::Arguments;
 pub(crate) use declared::DeclaredOption;
 pub(crate) use given::{Given, option_of};
 pub(crate) use group::{Options, groups, options};
-pub(crate) use values::{Count, Deadline, LeaseTime, Length, Size, Sse, Time};
+pub(crate) use values::{Count, Deadline, Headroom, LeaseTime, Length, Size, Sse, Time};

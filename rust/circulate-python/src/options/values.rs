@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use circulate_core::catalog::Span;
+use circulate_core::catalog::{Share, Span};
 use circulate_core::clock::Clock;
 use circulate_core::encode::{Compression, Format};
 use circulate_core::human::{parse_size, parse_time};
@@ -77,6 +77,24 @@ impl Value for Count {
         };
         let number = number.and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
         number.map(Self).ok_or_else(|| expected("a whole number of 1 or more", given))
+    }
+}
+
+/// A share of the API's quota.
+pub(crate) struct Headroom(pub(crate) Share);
+
+impl Value for Headroom {
+    const KIND: &'static str = "SHARE";
+
+    fn read(given: &Bound<'_, PyAny>) -> Result<Self, String> {
+        let number = match text_of(given) {
+            Some(text) => text.trim().parse().ok(),
+            None => given.extract().ok().filter(|_| !given.is_instance_of::<PyBool>()),
+        };
+        let share = number.and_then(|number: f64| Share::try_from(number).ok());
+        share
+            .map(Self)
+            .ok_or_else(|| expected("a number from 0 up to, but not including, 1, such as 0.3", given))
     }
 }
 
