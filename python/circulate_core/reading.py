@@ -249,7 +249,8 @@ class Source:
 
     def _repr_html_(self) -> str:
         """Show it and its streams in a notebook."""
-        return display.html(self, {name: self._defined(name) for name in self.streams}, **self._account)
+        shown = {name: value for name, value in self._account.items() if name != "headroom"}
+        return display.html(self, {name: self._defined(name) for name in self.streams}, **shown)
 
     def _defined(self, name: str) -> Definition | DefinitionError:
         try:
