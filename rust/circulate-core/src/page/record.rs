@@ -397,6 +397,7 @@ impl<'w> Splitter<'w> {
     }
 
     /// Where the records should be: in this group, if they are in groups and those have begun.
+    #[cold]
     fn location_of_records(&self) -> String {
         let pointer = self.watch.records().pointer();
         let segments = match pointer.each() {
@@ -406,6 +407,7 @@ impl<'w> Splitter<'w> {
         pointer.location(segments, self.groups)
     }
 
+    #[cold]
     fn error(&self, at: usize, problem: Problem) -> SplitError {
         SplitError { offset: self.offset + at as u64, problem }
     }
@@ -556,6 +558,7 @@ impl<'w> Splitter<'w> {
         Ok(())
     }
 
+    #[inline(never)]
     fn begin_record(&mut self, byte: u8, start: u64, at: usize) -> Result<(), SplitError> {
         let scalars = matches!(self.watch.records(), RecordsSpec::Scalars(_));
         if let Some(found) = Found::of(byte)
@@ -579,6 +582,7 @@ impl<'w> Splitter<'w> {
     }
 
     /// Checks a value that is on the way to the records, or is where they should be; returns its role.
+    #[cold]
     fn towards_records(&mut self, byte: u8, at: usize) -> Result<Role, SplitError> {
         let level = usize::from(self.level);
         let pointer = self.watch.records().pointer();
@@ -656,6 +660,7 @@ impl<'w> Splitter<'w> {
         self.end_value(at + 1)
     }
 
+    #[cold]
     fn begin_array(&mut self, start: u64) {
         self.seen = Seen::Array;
         self.split.array_count += 1;
@@ -667,6 +672,7 @@ impl<'w> Splitter<'w> {
     }
 
     /// Ends an element of the array whose elements hold records.
+    #[cold]
     fn end_group(&mut self, end: u64) -> Result<(), SplitError> {
         if let Some(problem) = self.judge(self.seen).filter(|_| self.misplaced.is_none()) {
             return Err(SplitError { offset: end, problem });
