@@ -558,7 +558,7 @@ impl<'w> Splitter<'w> {
         Ok(())
     }
 
-    #[inline(never)]
+    #[inline]
     fn begin_record(&mut self, byte: u8, start: u64, at: usize) -> Result<(), SplitError> {
         let scalars = matches!(self.watch.records(), RecordsSpec::Scalars(_));
         if let Some(found) = Found::of(byte)
@@ -634,16 +634,17 @@ impl<'w> Splitter<'w> {
         if self.stack.len() == MAX_DEPTH {
             return Err(self.error(at, Problem::TooDeep));
         }
-        let is_map = role == Role::Records && self.watch.records().is_map();
+        let mut mask = if object { self.mask } else { 0 };
+        self.state = if object { SplitState::KeyOrEnd } else { SplitState::ValueOrEnd };
         if role == Role::Records {
             self.begin_array(self.offset + at as u64);
+            // Nothing goes by the text of keys of records, which may be long.
+            mask = 0;
+            if !object && self.watch.records().is_map() {
+                self.state = SplitState::EndOnly;
+            }
         }
-        self.stack.push(Frame { object, role, mask: if object { self.mask } else { 0 }, level: self.level });
-        self.state = match object {
-            true => SplitState::KeyOrEnd,
-            false if is_map => SplitState::EndOnly,
-            false => SplitState::ValueOrEnd,
-        };
+        self.stack.push(Frame { object, role, mask, level: self.level });
         if !object {
             self.enter_element();
         }
@@ -763,8 +764,7 @@ impl<'w> Splitter<'w> {
     }
 
     fn note_key(&mut self, bytes: &[u8]) {
-        if self.in_key && self.stack.last().is_some_and(|frame| frame.mask != 0 && frame.role == Role::Plain)
-        {
+        if self.in_key && self.stack.last().is_some_and(|frame| frame.mask != 0) {
             self.key.extend_from_slice(bytes);
         }
     }
@@ -777,11 +777,10 @@ impl<'w> Splitter<'w> {
         self.level = level + 1;
         self.mask = 0;
         if mask == 0 {
-            return;
-        }
-        if role == Role::Records {
-            self.key_end = self.offset + end as u64;
-            self.enter_element();
+            if role == Role::Records {
+                self.key_end = self.offset + end as u64;
+                self.enter_element();
+            }
             return;
         }
         let Some(key) = unescape(&self.key) else { return };
