@@ -1,11 +1,7 @@
 """The command `circulate practice-org`: flags, what it prints, and running until a signal comes."""
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from circulate_practice.data.durations import parse_duration
@@ -15,8 +11,7 @@ from circulate_practice.oauth.key_file import key_in
 from circulate_practice.okta.routes import BUCKETS, LISTS
 from circulate_practice.org import DEFAULT_TOKEN, PracticeOrg
 from circulate_practice.server.faults import KINDS, TOKEN
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from circulate_practice.server.signals import signalled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,13 +83,13 @@ def run(args: argparse.Namespace) -> int:
         return _complain(error, 2)
     except (OSError, RuntimeError) as error:
         return _complain(error, 1)
-    with _signalled() as signalled:
+    with signalled() as event:
         try:
             org.start()
         except OSError as error:
             return _complain(error, 1)
         _announce(org, args)
-        signalled.wait()
+        event.wait()
         org.stop()
     return 0
 
@@ -145,18 +140,6 @@ def _bucket_limit(text: str) -> tuple[str, int]:
         message = f'"{text}" is not a limit of a bucket; write /api/v1/apps=100'
         raise ValueError(message)
     return bucket, int(limit)
-
-
-@contextmanager
-def _signalled() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, and put the earlier handlers back at the end."""
-    event = threading.Event()
-    earlier = {number: signal.signal(number, lambda *_: event.set()) for number in _SIGNALS}
-    try:
-        yield event
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
 
 
 def _announce(org: PracticeOrg, args: argparse.Namespace) -> None:
