@@ -42,6 +42,7 @@ COMMANDS = {
     "package": Command("make zips of Lambda functions and layers", "cli.package"),
     "demo": Command("watch the main job run against a practice org", "cli.demo"),
     "practice-org": Command("run an Okta-shaped server on loopback to pull from", "cli.practice_org"),
+    "practice-list": Command("serve a list on loopback in any style of paging", "cli.practice_list"),
     "completion": Command("write the script that completes commands in a shell", "cli.completion"),
 }
 HELP = "show the help of a command"

@@ -1,0 +1,115 @@
+"""A server on loopback that hands over paged lists, with a log of its requests."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from circulate_core.loopback_server import Handler, Server, head
+from circulate_practice.paging.kit.lists import PagedList
+from circulate_practice.paging.kit.messages import ListReply, ListRequest
+
+SOURCE: Final = "practice"
+"""Name of the source in the definition of a server's lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A request and the response to it.
+
+    Attributes:
+        request: The request.
+        status: Status of the response.
+        records: How many records the body of the response held.
+    """
+
+    request: ListRequest
+    status: int
+    records: int
+
+
+class ListServer(Server):
+    """Serve lists, each below a path of its name.
+
+    Args:
+        lists: Lists by their names.
+        port: Port to listen at; 0 takes a free one.
+
+    Raises:
+        OSError: The port is taken, or not ours to take.
+    """
+
+    def __init__(self, lists: Mapping[str, PagedList], port: int = 0) -> None:
+        self.lists = dict(lists)
+        self._log: list[Logged] = []
+        self._lock = threading.Lock()
+        super().__init__(_Handler, port)
+
+    @property
+    def log(self) -> list[Logged]:
+        """All requests so far, oldest first."""
+        with self._lock:
+            return list(self._log)
+
+    def definition(self) -> dict[str, Any]:
+        """Return the definition that reads the lists, as `catalog=[...]` of a pull takes it."""
+        source = {
+            "source": SOURCE,
+            "title": "Practice lists",
+            "settings": {"base_url": {"env": "PRACTICE_URL", "about": "address of the practice server"}},
+            "base_url": "{base_url}",
+            "auth": ["none"],
+            "check": {"path": f"/{next(iter(self.lists))}"},
+        }
+        endpoints = {
+            name: {"about": f"{paged.style.about}.", "scopes": [], "list": paged.listing(f"/{name}")}
+            for name, paged in self.lists.items()
+        }
+        return {"source": source, "endpoints": endpoints}
+
+    def respond(self, request: ListRequest) -> ListReply:
+        """Return the response to a request, and log both."""
+        name = request.path.split("/")[1]
+        if name in self.lists:
+            reply = self.lists[name].respond(request)
+        else:
+            reply = ListReply.of({"error": f"no list {name}"}, 404)
+        with self._lock:
+            self._log.append(Logged(request, reply.status, reply.records if reply.cut is None else 0))
+        return reply
+
+
+@contextmanager
+def serve(lists: PagedList | Mapping[str, PagedList], *, port: int = 0) -> Iterator[ListServer]:
+    """Serve lists until the block ends.
+
+    Args:
+        lists: Lists by their names; one list alone is served as `items`.
+        port: Port to listen at; 0 takes a free one.
+
+    Raises:
+        OSError: The port is taken, or not ours to take.
+    """
+    server = ListServer({"items": lists} if isinstance(lists, PagedList) else lists, port).start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class _Handler(Handler):
+    """One connection."""
+
+    server: ListServer
+
+    def respond(self) -> None:
+        """Respond to a request, whatever its method."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = self.server.respond(ListRequest(self.command, self.path, headers, body))
+        more = [("Date", self.date_time_string()), ("Content-Length", str(len(reply.body)))]
+        self.connection.sendall(head(reply.status, [*more, *reply.headers]) + reply.body[: reply.cut])
+        self.close_connection |= reply.cut is not None
+
+    do_GET = do_POST = respond  # noqa: N815 - names of the standard library

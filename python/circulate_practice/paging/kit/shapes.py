@@ -1,0 +1,75 @@
+"""Bodies of pages: where records stand in them, and in which format."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from circulate_practice.paging.kit.messages import JSON_TYPE
+from circulate_practice.paging.kit.places import put
+
+_NDJSON_TYPE: Final = "application/x-ndjson"
+_CSV_TYPE: Final = "text/csv; charset=utf-8"
+_GROUPS: Final = 2
+
+
+def document_of(listing: Mapping[str, Any], records: list[Any]) -> Any:  # noqa: ANN401 - JSON
+    """Return what a page holds besides its format: a document with the records where the definition says so."""
+    where = listing.get("records", "")
+    if listing.get("format", "json") != "json":
+        return {}
+    if where == "":
+        return list(records)
+    document: dict[str, Any] = {}
+    if isinstance(where, str) and "/*" in where:
+        above, _, below = where.partition("/*")
+        put(document, above, _groups(records, below))
+    elif isinstance(where, str):
+        put(document, where, list(records))
+    elif "map" in where:
+        put(document, where["map"], {record["id"]: record for record in records})
+    else:
+        put(document, where["scalars"], list(records))
+    return document
+
+
+def body_of(listing: Mapping[str, Any], records: list[Any], document: object, names: list[str]) -> tuple[bytes, str]:
+    """Return the bytes of a page and their type.
+
+    Args:
+        listing: What the definition says of the list.
+        records: Records of the page.
+        document: The page, with all members that lead on.
+        names: Names of the members of all records, for the header line of CSV.
+    """
+    kind = listing.get("format", "json")
+    if kind == "json":
+        return _json(document), JSON_TYPE
+    if kind == "csv":
+        return _csv(records, names), _CSV_TYPE
+    lines = [*records, document] if kind == "ndjson_with_trailer" else records
+    return b"".join(_json(line) + b"\n" for line in lines), _NDJSON_TYPE
+
+
+def _groups(records: list[Any], below: str) -> list[Any]:
+    """Return records in several objects, one of them without any."""
+    half = -(-len(records) // _GROUPS)
+    groups: list[Any] = []
+    for number, part in enumerate([records[:half], [], records[half:]]):
+        group = {"group": f"g{number}"}
+        put(group, below, part)
+        groups.append(group)
+    return groups
+
+
+def _csv(records: list[Any], names: list[str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().encode()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
