@@ -179,9 +179,9 @@ def test_totals_are_as_traps_say() -> None:
     for trap, value in (("total_is_text", "23"), ("total_is_words", "many"), ("total_is_null", None)):
         with serving("offset_total", trap) as (_, client):
             assert client.get().json["meta"] == {"total": value}
-    for trap, pages in (("pages_too_high", 6), ("pages_is_words", "many")):
+    for trap, count in (("pages_too_high", 6), ("pages_is_words", "many")):
         with serving("page_pages", trap) as (_, client):
-            assert client.get().json["meta"] == {"pages": pages}
+            assert client.get().json["meta"] == {"pages": count}
 
 
 def test_flags_are_as_traps_say() -> None:
