@@ -10,7 +10,7 @@ from urllib.error import URLError
 import pytest
 from support.paging_client import EndlessError, PagingClient, Sent, member
 
-from circulate_practice.paging.kit import STYLES, TRAPS, ListServer, PagedList, make_records, serve
+from circulate_practice.paging.kit import STYLES, TRAPS, Key, ListServer, PagedList, make_records, serve
 
 COUNT = 23
 SIZE = 5
@@ -70,6 +70,17 @@ def test_several_lists_are_served_below_their_names() -> None:
         assert get(server, "/users")["items"] == lists["users"].truth
         assert get(server, "/groups")["items"] == lists["groups"].truth
         assert get(server, "/roles") == {"error": "no list roles"}
+
+
+def test_requests_without_the_key_are_refused() -> None:
+    with serve(PagedList(make_records(3)), key=Key("X-Key", "s3cret", "Token ")) as server:
+        assert get(server, "/items") == {"error": "X-Key is missing or wrong"}
+        client = PagingClient(server)
+        assert client.get(Sent(headers={"X-Key": "s3cret"})).status == 401
+        assert client.get(Sent(headers={"X-Key": "Token s3cret"})).status == 200
+        assert server.definition()["source"]["auth"] == [
+            {"header": {"name": "X-Key", "prefix": "Token ", "secret": "key"}}
+        ]
 
 
 @pytest.mark.parametrize(

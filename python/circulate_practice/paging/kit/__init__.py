@@ -14,13 +14,14 @@ and the records that a client must have; the server has a log of all requests.
 
 from circulate_practice.paging.kit.lists import PagedList, make_records
 from circulate_practice.paging.kit.messages import ListReply, ListRequest
-from circulate_practice.paging.kit.server import ListServer, Logged, serve
+from circulate_practice.paging.kit.server import Key, ListServer, Logged, serve
 from circulate_practice.paging.kit.styles import STYLES, Style
 from circulate_practice.paging.kit.traps import TRAPS, Trap
 
 __all__ = [
     "STYLES",
     "TRAPS",
+    "Key",
     "ListReply",
     "ListRequest",
     "ListServer",

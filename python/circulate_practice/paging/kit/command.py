@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         return _complain(error, 2)
     try:
-        server = ListServer({"items": items}, args.port)
+        server = ListServer({"items": items}, port=args.port)
         if args.catalog is not None:
             write_definition(server.definition(), args.catalog)
     except OSError as error:

@@ -29,19 +29,36 @@ class Logged:
     records: int
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A header that every request needs.
+
+    Attributes:
+        header: Its name.
+        secret: The secret in it.
+        prefix: Text before the secret, with its space.
+    """
+
+    header: str
+    secret: str
+    prefix: str = ""
+
+
 class ListServer(Server):
     """Serve lists, each below a path of its name.
 
     Args:
         lists: Lists by their names.
+        key: What requests need; None lets everybody in.
         port: Port to listen at; 0 takes a free one.
 
     Raises:
         OSError: The port is taken, or not ours to take.
     """
 
-    def __init__(self, lists: Mapping[str, PagedList], port: int = 0) -> None:
+    def __init__(self, lists: Mapping[str, PagedList], key: Key | None = None, port: int = 0) -> None:
         self.lists = dict(lists)
+        self.key = key
         self._log: list[Logged] = []
         self._lock = threading.Lock()
         super().__init__(_Handler, port)
@@ -54,12 +71,17 @@ class ListServer(Server):
 
     def definition(self) -> dict[str, Any]:
         """Return the definition that reads the lists, as `catalog=[...]` of a pull takes it."""
+        settings: dict[str, Any] = {"base_url": {"env": "PRACTICE_URL", "about": "address of the practice server"}}
+        auth: list[Any] = ["none"]
+        if self.key is not None:
+            settings["key"] = {"env": "PRACTICE_KEY", "about": "key of the practice server", "secret": True}
+            auth = [{"header": {"name": self.key.header, "prefix": self.key.prefix, "secret": "key"}}]
         source = {
             "source": SOURCE,
             "title": "Practice lists",
-            "settings": {"base_url": {"env": "PRACTICE_URL", "about": "address of the practice server"}},
+            "settings": settings,
             "base_url": "{base_url}",
-            "auth": ["none"],
+            "auth": auth,
             "check": {"path": f"/{next(iter(self.lists))}"},
         }
         endpoints = {
@@ -71,7 +93,9 @@ class ListServer(Server):
     def respond(self, request: ListRequest) -> ListReply:
         """Return the response to a request, and log both."""
         name = request.path.split("/")[1]
-        if name in self.lists:
+        if self.key is not None and request.headers.get(self.key.header.lower()) != self.key.prefix + self.key.secret:
+            reply = ListReply.of({"error": f"{self.key.header} is missing or wrong"}, 401)
+        elif name in self.lists:
             reply = self.lists[name].respond(request)
         else:
             reply = ListReply.of({"error": f"no list {name}"}, 404)
@@ -81,17 +105,18 @@ class ListServer(Server):
 
 
 @contextmanager
-def serve(lists: PagedList | Mapping[str, PagedList], *, port: int = 0) -> Iterator[ListServer]:
+def serve(lists: PagedList | Mapping[str, PagedList], *, key: Key | None = None, port: int = 0) -> Iterator[ListServer]:
     """Serve lists until the block ends.
 
     Args:
         lists: Lists by their names; one list alone is served as `items`.
+        key: What requests need; None lets everybody in.
         port: Port to listen at; 0 takes a free one.
 
     Raises:
         OSError: The port is taken, or not ours to take.
     """
-    server = ListServer({"items": lists} if isinstance(lists, PagedList) else lists, port).start()
+    server = ListServer({"items": lists} if isinstance(lists, PagedList) else lists, key, port).start()
     try:
         yield server
     finally:
