@@ -66,7 +66,7 @@ def test_the_log_has_every_request_with_its_records() -> None:
 def test_several_lists_are_served_below_their_names() -> None:
     lists = {name: PagedList(make_records(count), page_size=SIZE) for name, count in (("users", 2), ("groups", 3))}
     with serve(lists) as server:
-        assert list(server.definition()["endpoints"]) == ["users", "groups"]
+        assert list(server.endpoints()) == ["users", "groups"]
         assert get(server, "/users")["items"] == lists["users"].truth
         assert get(server, "/groups")["items"] == lists["groups"].truth
         assert get(server, "/roles") == {"error": "no list roles"}
@@ -78,9 +78,7 @@ def test_requests_without_the_key_are_refused() -> None:
         client = PagingClient(server)
         assert client.get(Sent(headers={"X-Key": "s3cret"})).status == 401
         assert client.get(Sent(headers={"X-Key": "Token s3cret"})).status == 200
-        assert server.definition()["source"]["auth"] == [
-            {"header": {"name": "X-Key", "prefix": "Token ", "secret": "key"}}
-        ]
+        assert server.source()["auth"] == [{"header": {"name": "X-Key", "prefix": "Token ", "secret": "key"}}]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class PagingClient:
     """
 
     def __init__(self, server: ListServer, size: int = 5) -> None:
-        self.listing = server.definition()["endpoints"]["items"]["list"]
+        self.listing = server.endpoints()["items"]["list"]
         self.base = server.url
         self.size = size
         paginator = self.listing["paginator"]

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         server = ListServer({"items": items}, port=args.port)
         if args.catalog is not None:
-            write_definition(server.definition(), args.catalog)
+            write_definition(server.source(), server.endpoints(), args.catalog)
     except OSError as error:
         return _complain(error, 1)
     with signalled() as event:

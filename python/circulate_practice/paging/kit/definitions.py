@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 
-def write_definition(definition: Mapping[str, Any], folder: Path) -> Path:
+def write_definition(source: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     """Write `source.yaml` and a file for each endpoint; return the folder of the source, which is below `folder`.
 
     Raises:
         OSError: A file cannot be written.
     """
-    source = folder / str(definition["source"]["source"])
-    source.mkdir(parents=True, exist_ok=True)
-    (source / "source.yaml").write_text(_yaml(definition["source"]))
-    for name, endpoint in definition["endpoints"].items():
-        (source / f"{name}.yaml").write_text(_yaml({"endpoint": name, **endpoint}))
-    return source
+    below = folder / str(source["source"])
+    below.mkdir(parents=True, exist_ok=True)
+    (below / "source.yaml").write_text(_yaml(source))
+    for name, endpoint in endpoints.items():
+        (below / f"{name}.yaml").write_text(_yaml({"endpoint": name, **endpoint}))
+    return below
 
 
 def _yaml(document: Mapping[str, Any], indent: str = "") -> str:

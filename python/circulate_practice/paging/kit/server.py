@@ -4,11 +4,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from circulate_core.loopback_server import Handler, Server, head
 from circulate_practice.paging.kit.lists import PagedList
 from circulate_practice.paging.kit.messages import ListReply, ListRequest
+
+if TYPE_CHECKING:
+    from circulate_core.types import InlineDefinition
 
 SOURCE: Final = "practice"
 """Name of the source in the definition of a server's lists."""
@@ -69,14 +72,18 @@ class ListServer(Server):
         with self._lock:
             return list(self._log)
 
-    def definition(self) -> dict[str, Any]:
+    def definition(self) -> "InlineDefinition":
         """Return the definition that reads the lists, as `catalog=[...]` of a pull takes it."""
+        return {"source": self.source(), "endpoints": self.endpoints()}
+
+    def source(self) -> dict[str, Any]:
+        """Return what `source.yaml` holds."""
         settings: dict[str, Any] = {"base_url": {"env": "PRACTICE_URL", "about": "address of the practice server"}}
         auth: list[Any] = ["none"]
         if self.key is not None:
             settings["key"] = {"env": "PRACTICE_KEY", "about": "key of the practice server", "secret": True}
             auth = [{"header": {"name": self.key.header, "prefix": self.key.prefix, "secret": "key"}}]
-        source = {
+        return {
             "source": SOURCE,
             "title": "Practice lists",
             "settings": settings,
@@ -84,11 +91,13 @@ class ListServer(Server):
             "auth": auth,
             "check": {"path": f"/{next(iter(self.lists))}"},
         }
-        endpoints = {
+
+    def endpoints(self) -> dict[str, dict[str, Any]]:
+        """Return what the files of the endpoints hold, by their names."""
+        return {
             name: {"about": f"{paged.style.about}.", "scopes": [], "list": paged.listing(f"/{name}")}
             for name, paged in self.lists.items()
         }
-        return {"source": source, "endpoints": endpoints}
 
     def respond(self, request: ListRequest) -> ListReply:
         """Return the response to a request, and log both."""
