@@ -255,6 +255,12 @@ def test_tokens_are_as_traps_say() -> None:
             assert client.records() == items.truth
 
 
+def test_an_offset_is_refused_as_the_trap_says() -> None:
+    with serving("offset", "offset_is_capped") as (_, client):
+        assert client.get(Sent(query={"offset": "19"})).status == 200
+        assert client.get(Sent(query={"offset": "20"})).json == {"error": "the offset has to be less than 20"}
+
+
 def test_lists_move_as_traps_say() -> None:
     with serving("offset", "inserts") as (items, client):
         found = client.records()
@@ -316,6 +322,7 @@ PROVED = [
     *["more_is_missing", "next_is_null", "next_is_empty", "next_is_same", "next_goes_back"],
     *["next_on_another_origin", "next_with_credentials", "token_is_number", "token_is_array", "token_has_expired"],
     *["token_is_unknown", "page_is_ignored", "last_page_for_ever", "size_is_ignored", "size_is_capped"],
+    "offset_is_capped",
     *["inserts", "deletes", "error_in_success", "server_error", "large_page_fails", "throttled"],
     *["throttled_for_a_second", "cut_body", "gzip_undeclared", "gzip_twice", "gzip_members", "records_missing"],
     "records_are_text",

@@ -17,6 +17,7 @@ from circulate_practice.paging.kit.turns import Turn
 SMALL: Final = 3
 """Records of a page where a trap makes pages small."""
 _MORE: Final = 5
+_CAP: Final = 20
 _DELAY_S: Final = 1
 
 
@@ -352,6 +353,14 @@ def _size_is_ignored(turn: Turn) -> None:
 def _size_is_capped(turn: Turn) -> None:
     """Pages have three records at the most, whatever is requested."""
     turn.size = min(turn.size, SMALL)
+
+
+@_on(Stage.START, lambda style: style.kind == "offset")
+def _offset_is_capped(turn: Turn) -> None:
+    """Offsets of 20 and more are refused."""
+    if turn.start >= _CAP:
+        reason = f"the offset has to be less than {_CAP}"
+        raise Refused(reason)
 
 
 # Lists that move.
