@@ -52,10 +52,11 @@ class PagingClient:
     Args:
         server: The server.
         size: Page size to request.
+        name: Name of the list.
     """
 
-    def __init__(self, server: ListServer, size: int = 5) -> None:
-        self.listing = server.endpoints()["items"]["list"]
+    def __init__(self, server: ListServer, size: int = 5, name: str = "items") -> None:
+        self.listing = server.endpoints()[name]["list"]
         self.base = server.url
         self.size = size
         paginator = self.listing["paginator"]

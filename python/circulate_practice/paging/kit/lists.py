@@ -82,6 +82,10 @@ class PagedList:
         listing = {"path": path, **self.style.listing}
         if "page_size" in listing:
             listing["page_size"] = {**listing["page_size"], "max": self.page_size}
+        to = self.style.options.get("to")
+        if isinstance(to, Mapping) and "path" in to:
+            below = to["path"].split("/", 2)[2]
+            listing["paginator"] = {self.style.kind: {**self.style.options, "to": {"path": f"{path}/{below}"}}}
         return listing
 
     def respond(self, request: ListRequest) -> ListReply:

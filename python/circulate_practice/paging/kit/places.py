@@ -92,6 +92,8 @@ def _keys(pointer: str) -> list[str]:
 
 
 def _in_path(path: str, template: str) -> Any:  # noqa: ANN401 - as `value_in`
+    """Return the token in a path; its first segment is the name of the list, whatever the template calls it."""
+    path, template = path.split("/", 2)[-1], template.split("/", 2)[-1]
     before, _, after = template.partition("{token}")
     if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
         return unquote(path[len(before) : len(path) - len(after)])
