@@ -59,6 +59,8 @@ class PagedList:
             raise ValueError(message)
         if "scalars" in self.style.listing.get("records", ""):
             records = [record["id"] if isinstance(record, dict) else record for record in records]
+        if self.style.listing.get("format") == "csv":
+            records = [{name: str(value) for name, value in record.items()} for record in records]
         self._names = list(records[0]) if records and isinstance(records[0], dict) else []
         self._live = Live(records)
         self._begun: Counter[str] = Counter()

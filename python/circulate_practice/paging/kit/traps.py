@@ -386,7 +386,7 @@ def _deletes(turn: Turn) -> None:
 @_on(Stage.CUT, _paged)
 def _repeated_record(turn: Turn) -> None:
     """A page begins with the record that ended the page before it."""
-    if turn.start:
+    if turn.start and turn.sent:
         turn.sent.insert(0, turn.live.entries[turn.start - 1])
 
 
