@@ -23,11 +23,11 @@ Mode = Literal["incremental", "full", "window"]
 """What a run requests: what changed since the last one, everything, or a period."""
 EndKind = Literal[
     "no_next",
-    "single",
     "flag",
     "total",
     "empty_page",
     "short_page",
+    "single",
     "status",
     "caught_up",
     "behind",
@@ -152,7 +152,7 @@ class NamedEnd(Result):
         page: Its last page, the first one being 1.
         end: How it ended.
         contradicted: Evidence that the list goes on: it is not complete.
-        moved: How it was found that the list changed while it was read: what is not in it may be there all the same.
+        moved: How it was seen that the list changed while it was read by numbers: what is not in it may be there.
     """
 
     list: str
