@@ -74,13 +74,22 @@ $(S3S_FS):
 	@echo 'building s3s-fs, an S3 to test with: a minute or two'
 	@cargo install --quiet --locked --debug --root .tools --features binary s3s-fs@0.14.1
 
+# Servers of others, by which paginators are judged; apart, since they bring much along.
+JUDGES := .tools/judges
+$(JUDGES)/.ready: pyproject.toml
+	@echo 'installing servers of others, by which paginators are judged'
+	@$(PYTHON) -m venv $(JUDGES)
+	@$(JUDGES)/bin/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(JUDGES)/bin/pip install --quiet --disable-pip-version-check --group judges
+	@touch $@
+
 .PHONY: test-rust
 test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, and what needs stand-ins for AWS
 	@# Of the whole workspace, so that crates are built with the same features as for the package, once.
 	$(BIN)/python tests/support/stand_ins.py cargo test --locked --quiet --workspace -- --include-ignored
 
 .PHONY: test-python
-test-python: develop $(S3S_FS) ## what a user sees, against real servers on loopback
+test-python: develop $(S3S_FS) $(JUDGES)/.ready ## what a user sees, against real servers on loopback
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: deploy-local
