@@ -1,0 +1,179 @@
+"""How many of 446 public connectors a definition can express: computed from what each needs, and from tests that pass.
+
+A need counts only if every test that is named for it is collected and passes, in a run that this test starts.
+"""
+
+import csv
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDS = ROOT / "tests/support/data/needs.csv"
+GUIDE = ROOT / "python/docs/definitions.md"
+OWN_CODE = "CODE"
+
+
+def paged(*styles: str) -> tuple[str, ...]:
+    """Return the tests that prove styles of paging."""
+    test = "tests/pull/test_paginators.py::test_a_list_that_is_stopped_at_every_page_is_pulled_whole"
+    return tuple(f"{test}[{style}]" for style in styles)
+
+
+def keyed(*keys: str) -> tuple[str, ...]:
+    """Return the tests that prove ways to sign in by a header."""
+    return tuple(f"tests/pull/test_paginators.py::test_a_list_that_needs_a_key_is_pulled[{key}]" for key in keys)
+
+
+PROOFS: dict[str, tuple[str, ...]] = {
+    "p:none": paged("none"),
+    "p:page": paged("page", "page_zero", "page_pages", "page_total", "page_more"),
+    "p:offset": paged("offset", "offset_one", "offset_total", "offset_more", "offset_by_page_size"),
+    "p:token-in-body": paged("token", "token_more", "token_start"),
+    "p:next-url-in-body": paged("next_url", "next_url_relative", "next_url_keep"),
+    "p:last-record-id": paged("last_record", "last_record_more"),
+    "p:link-header": paged("link_header", "link_header_rel", "link_header_lines"),
+    "p:token-cut-out-of-next-url": paged("token_from_url", "token_from_link"),
+    "inject:body": paged("token_to_json", "token_to_form", "offset_to_json"),
+    "inject:header": paged("token_to_header"),
+    "POST": paged("token_to_json", "token_to_form", "offset_to_json", "graphql"),
+    "record-path-wildcard": paged("wildcard"),
+    "a:none": paged("token"),
+    "a:bearer": keyed("bearer"),
+    "a:header-key:authorization": keyed("prefix", "bare"),
+    "a:header-key:custom": keyed("custom"),
+    "a:oauth-client-credentials": (
+        "tests/pull/test_oauth.py::test_a_secret_with_any_characters_is_sent_as_the_definition_says",
+    ),
+    "i:datetime": (
+        "tests/pull/test_pull.py::test_a_second_pull_asks_only_for_what_changed",
+        "tests/pull/test_protocol.py::test_what_comes_again_is_left_out_and_what_changed_is_not",
+    ),
+    "i:window": ("tests/pull/test_system_log.py::test_a_part_of_time_is_asked_for_in_windows_and_the_cursor_stays",),
+    "parent-child": (
+        "tests/pull/test_children.py::test_children_alone_list_their_parents_themselves",
+        "tests/pull/test_children.py::test_group_members_are_requested_again_only_where_they_changed",
+    ),
+    "list-partition": ("tests/pull/test_inventory.py::test_an_unavailable_type_of_policies_is_counted",),
+}
+"""Needs that a definition can express, each with the tests that prove it."""
+
+NOT_YET: dict[str, str] = {
+    "a:basic": "a user and a password",
+    "a:basic-token-as-user": "a user and a password",
+    "a:key-in-query": "a key in the query",
+    "a:key-in-body_data": "a key in the body",
+    "a:oauth-refresh-token": "refresh tokens",
+    "a:oauth-refresh-token-rotating": "refresh tokens",
+    "a:login-for-session-token": "a login that gives a session",
+    "a:other:LegacySessionTokenAuthenticator": "a login that gives a session",
+    "i:client-side": "increments that the API does not filter",
+    "cartesian-partitions": "products of partitions",
+    "p:computed-number": "numbers of pages that are computed",
+    "async-job": "jobs that make the list",
+    "dec:jsonl/gzip/zip": "zip archives",
+    "dec:xml": "XML",
+    OWN_CODE: "code of one's own",
+}
+"""Needs that it cannot express yet, in words."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many connectors are covered, of how many."""
+
+    covered: int
+    count: int
+
+    def __str__(self) -> str:
+        """Return both, and the share."""
+        return f"{self.covered} of {self.count} ({100 * self.covered / self.count:.1f} %)"
+
+
+def connectors() -> dict[str, set[str]]:
+    """Return what each connector needs."""
+    with NEEDS.open(newline="") as lines:
+        return {row["connector"]: set(row["needs"].split()) for row in csv.DictReader(lines)}
+
+
+def coverage(needs: dict[str, set[str]], proved: set[str]) -> tuple[Coverage, Coverage]:
+    """Return the coverage of all connectors, and of those without code of their own."""
+    covered = sum(each <= proved for each in needs.values())
+    return Coverage(covered, len(needs)), Coverage(covered, sum(OWN_CODE not in each for each in needs.values()))
+
+
+def passed(tests: set[str], folder: Path = ROOT) -> set[str]:
+    """Run those of the tests that there are, and return which passed; of one with several cases, all have to."""
+    files = sorted({test.partition("::")[0] for test in tests})
+    collected = pytest_in(folder, "--collect-only", *files).stdout.split("\n")
+    there = tests & {name for line in collected for name in (line, line.partition("[")[0])}
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch, "report.xml")
+        pytest_in(folder, f"--junit-xml={report}", "-o", "junit_family=xunit1", *sorted(there))
+        cases = list(ET.parse(report).iter("testcase"))  # noqa: S314 - written by our own run
+    results: dict[str, list[bool]] = {}
+    for case in cases:
+        name = f"{case.get('file')}::{case.get('name')}"
+        good = all(case.find(what) is None for what in ("failure", "error", "skipped"))
+        for test in {name, name.partition("[")[0]}:
+            results.setdefault(test, []).append(good)
+    return {test for test in tests if all(results.get(test, [False]))}
+
+
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a folder."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def proved() -> set[str]:
+    """Return the needs whose tests all pass."""
+    good = passed({test for proofs in PROOFS.values() for test in proofs})
+    return {need for need, proofs in PROOFS.items() if proofs and set(proofs) <= good}
+
+
+def test_every_need_is_proved_or_named_as_missing() -> None:
+    needed = set().union(*connectors().values())
+    assert PROOFS.keys() | NOT_YET.keys() == needed
+    assert PROOFS.keys() & NOT_YET.keys() == set()
+
+
+@pytest.mark.xdist_group("coverage")
+def test_what_is_claimed_is_proved(proved: set[str]) -> None:
+    assert PROOFS.keys() - proved == set()
+
+
+@pytest.mark.xdist_group("coverage")
+def test_the_guide_has_the_figures_that_are_computed(proved: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    needs = connectors()
+    everything, without_code = coverage(needs, proved)
+    missing = Counter(need for each in needs.values() if OWN_CODE not in each for need in each - proved)
+    with capsys.disabled():
+        sys.stdout.write(f"\ncovered: {everything} of all connectors, {without_code} of those without code\n")
+        sys.stdout.write(f"missing: {', '.join(f'{need} {count}' for need, count in missing.most_common())}\n")
+    guide = re.sub(r"\s+", " ", GUIDE.read_text())
+    assert f"{everything} of the connectors, {without_code} of those without code of their own" in guide
+
+
+def test_a_proof_that_fails_or_is_not_there_takes_its_need_away(tmp_path: Path) -> None:
+    (tmp_path / "test_planted.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert False\n"
+        "@pytest.mark.skip\n"
+        "def test_skipped(): pass\n"
+        "@pytest.mark.parametrize('n', [1, 2])\n"
+        "def test_half(n): assert n == 1\n"
+    )
+    tests = {f"test_planted.py::test_{name}" for name in ("good", "bad", "skipped", "half", "half[1]", "missing")}
+    assert passed(tests, tmp_path) == {"test_planted.py::test_good", "test_planted.py::test_half[1]"}
+    needs = {"a": {"x"}, "b": {"x", "y"}, "c": {"x", OWN_CODE}}
+    assert coverage(needs, {"x"}) == (Coverage(1, 3), Coverage(1, 2))
