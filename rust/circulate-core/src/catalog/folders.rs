@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::Source;
 use super::stream::Endpoint;
-use super::yaml::{check_against_source, endpoint_from_yaml, inline_source, source_from_yaml};
+use super::yaml::{endpoint_of_source, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -156,8 +156,7 @@ impl Catalog {
 
     fn endpoint(&self, source: &Source, name: &str) -> Result<Endpoint> {
         let (text, file) = self.endpoint_text(source.source.as_str(), name)?;
-        let endpoint = endpoint_from_yaml(&text, &file)?;
-        check_against_source(&text, &file, source, &endpoint)?;
+        let endpoint = endpoint_of_source(&text, &file, source)?;
         require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
         Ok(endpoint)
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 /// Where the value at `path` (member names, and numbers of items, from the outermost in) stands in `text`, or the closest there is above it.
@@ -17,6 +18,77 @@ pub(super) fn find(text: &str, path: &[String]) -> Option<Location> {
         }
     }
     Some(node.referenced)
+}
+
+/// Something that is wrong, and where.
+pub(super) struct Mistake {
+    pub(super) message: String,
+    pub(super) at: Option<Location>,
+}
+
+/// All of them, in the order in which they stand in the text.
+pub(super) fn show_all(mistakes: &[Mistake], file: &Path, text: &str) -> String {
+    let place = |mistake: &&Mistake| mistake.at.map(|at| (at.line(), at.column()));
+    let mut sorted: Vec<_> = mistakes.iter().collect();
+    sorted.sort_by_key(place);
+    let mut shown: Vec<_> =
+        sorted.into_iter().map(|mistake| show(&mistake.message, file, text, mistake.at)).collect();
+    shown.dedup();
+    shown.join("\n")
+}
+
+/// The path to what stands at a location: a value, or the member whose key it is.
+pub(super) fn path_at(text: &str, at: Location) -> Option<Vec<String>> {
+    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
+    let mut path = Vec::new();
+    root.value.path_at((at.line(), at.column()), &mut path).then_some(path)
+}
+
+/// A document without some of its parts.
+pub(super) struct Rest {
+    document: Value,
+    text: String,
+}
+
+impl Rest {
+    /// The whole document, if it is one.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let document: Value = serde_saphyr::from_str(text).ok()?;
+        Some(Self { text: document.to_string(), document })
+    }
+
+    /// The rest as text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Leaves out what stands at a path, and what holds nothing but that; returns whether it did. Of a list nothing is left out:
+    /// the numbers of what follows would change.
+    pub(super) fn leave_out(&mut self, path: &[String]) -> bool {
+        let left_out = leave_out(&mut self.document, path);
+        self.text = self.document.to_string();
+        left_out
+    }
+}
+
+fn leave_out(node: &mut Value, path: &[String]) -> bool {
+    let Some((name, rest)) = path.split_first() else { return false };
+    match node {
+        Value::Object(members) if rest.is_empty() => members.remove(name).is_some(),
+        Value::Object(members) => {
+            let Some(inner) = members.get_mut(name) else { return false };
+            let left_out = leave_out(inner, rest);
+            if inner.as_object().is_some_and(serde_json::Map::is_empty) {
+                members.remove(name);
+            }
+            left_out
+        }
+        Value::Array(items) => {
+            let inner = name.parse::<usize>().ok().and_then(|number| items.get_mut(number));
+            inner.is_some_and(|inner| leave_out(inner, rest))
+        }
+        _ => false,
+    }
 }
 
 /// `message` after its location, with the line it is about and a mark under it.
@@ -44,7 +116,22 @@ fn line_at(text: &str, location: Location) -> Option<&str> {
 
 /// The members of a mapping, or the items of a list by their number; of anything else none.
 #[derive(Debug, Default)]
-struct Node(BTreeMap<String, Spanned<Self>>);
+struct Node(BTreeMap<String, Spanned<Self>>, BTreeMap<String, (u64, u64)>);
+
+impl Node {
+    fn path_at(&self, at: (u64, u64), path: &mut Vec<String>) -> bool {
+        for (name, member) in &self.0 {
+            path.push(name.clone());
+            let value = (member.referenced.line(), member.referenced.column());
+            // What is inside may begin at the same place.
+            if member.value.path_at(at, path) || value == at || self.1.get(name) == Some(&at) {
+                return true;
+            }
+            path.pop();
+        }
+        false
+    }
+}
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -62,11 +149,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some((name, member)) = map.next_entry()? {
-            members.insert(name, member);
+        let (mut members, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        while let Some((name, member)) = map.next_entry::<Spanned<String>, _>()? {
+            keys.insert(name.value.clone(), (name.referenced.line(), name.referenced.column()));
+            members.insert(name.value, member);
         }
-        Ok(Node(members))
+        Ok(Node(members, keys))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
@@ -74,7 +162,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         while let Some(item) = items.next_element()? {
             members.insert(members.len().to_string(), item);
         }
-        Ok(Node(members))
+        Ok(Node(members, BTreeMap::new()))
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Node, E> {

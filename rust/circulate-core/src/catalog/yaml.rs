@@ -10,10 +10,10 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
-use super::position;
+use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{Auth, RateLimit, Setting, Source};
-use super::stream::{Endpoint, StreamSpec};
+use super::stream::{Endpoint, Incremental, StreamSpec};
 use super::template::Template;
 use super::types::Name;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,29 +32,26 @@ pub(super) fn inline_source(text: &str, name: &Path) -> Result<Source> {
     checked(source, text, name, check_source)
 }
 
-/// Checks the names that an endpoint uses, whose file is `text`, against those of its source.
-pub(super) fn check_against_source(
-    text: &str,
-    file: &Path,
-    source: &Source,
-    endpoint: &Endpoint,
-) -> Result<()> {
-    match check_names(source, &endpoint.list).into_iter().next() {
-        None => Ok(()),
-        Some(wrong) => {
-            let at = position::find(text, &wrong.path);
-            Err(definition_error(position::show(&wrong.message, file, text, at)))
-        }
-    }
-}
-
 /// Reads and checks an endpoint's file; `file` is for messages.
 pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
+    read(text, file, check_endpoint)
+}
+
+/// As [`endpoint_from_yaml`], and checks what it uses of its source.
+pub(super) fn endpoint_of_source(text: &str, file: &Path, source: &Source) -> Result<Endpoint> {
     read(text, file, |endpoint: &Endpoint| {
-        check_scopes("scopes", endpoint.scopes.iter().flatten())?;
-        check_stream(&endpoint.list)?;
-        check_columns(&endpoint.columns)
+        let mut wrongs = check_endpoint(endpoint);
+        wrongs.extend(check_names(source, &endpoint.list));
+        wrongs
     })
+}
+
+fn check_endpoint(endpoint: &Endpoint) -> Vec<Wrong> {
+    let checked =
+        [check_scopes("scopes", endpoint.scopes.iter().flatten()), check_columns(&endpoint.columns)];
+    let mut wrongs = check_stream(&endpoint.list);
+    wrongs.extend(checked.into_iter().filter_map(Result::err));
+    wrongs
 }
 
 /// The JSON Schemas of the kinds of file, by file name, for editors.
@@ -79,27 +76,68 @@ impl Wrong {
     }
 }
 
+/// Reads a file and checks it. All that is found to be wrong is said at once, in the order in which it stands there.
 pub(crate) fn read<T: DeserializeOwned>(
     text: &str,
     file: &Path,
-    check: impl Fn(&T) -> Result<(), Wrong>,
+    check: impl Fn(&T) -> Vec<Wrong>,
 ) -> Result<T> {
     checked(parse(text, file)?, text, file, check)
 }
 
 fn parse<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
-    serde_saphyr::from_str(text)
-        .map_err(|error| definition_error(position::show(&in_words(&error), file, text, error.location())))
+    serde_saphyr::from_str(text).map_err(|error| {
+        let mistakes = mistakes::<T>(text, &error);
+        definition_error(position::show_all(&mistakes, file, text))
+    })
 }
 
-fn checked<T>(definition: T, text: &str, file: &Path, check: impl Fn(&T) -> Result<(), Wrong>) -> Result<T> {
-    match check(&definition) {
-        Ok(()) => Ok(definition),
-        Err(wrong) => {
-            let at = position::find(text, &wrong.path);
-            Err(definition_error(position::show(&wrong.message, file, text, at)))
+/// The first mistake of a text, and what else is wrong once it is left out. Where that leaves something without what it needs,
+/// it is left out too.
+fn mistakes<T: DeserializeOwned>(text: &str, first: &serde_saphyr::Error) -> Vec<Mistake> {
+    let mut mistakes = vec![Mistake { message: in_words(first), at: first.location() }];
+    let Some(mut rest) = position::Rest::of(text) else { return mistakes };
+    let mut left_out: Vec<Vec<String>> = Vec::new();
+    let mut wrong = first.location().and_then(|at| position::path_at(text, at));
+    while let Some(path) = wrong.take().filter(|_| mistakes.len() < MAX_MISTAKES) {
+        if !rest.leave_out(&path) {
+            break;
         }
+        left_out.push(path);
+        let Err(error) = serde_saphyr::from_str::<T>(rest.text()) else { break };
+        let Some(path) = error.location().and_then(|at| position::path_at(rest.text(), at)) else { break };
+        if let serde_saphyr::Error::SerdeMissingField { field, .. } = error.without_snippet() {
+            // Beside the member that the error is about.
+            let around = &path[..path.len() - 1];
+            let is_ours = |path: &Vec<String>| {
+                path.len() > around.len() && path.starts_with(around) && path[around.len()] == **field
+            };
+            if around.is_empty() || !left_out.iter().any(is_ours) {
+                break;
+            }
+            wrong = Some(around.to_vec());
+            continue;
+        }
+        mistakes.push(Mistake { message: in_words(&error), at: position::find(text, &path) });
+        wrong = Some(path);
     }
+    mistakes
+}
+
+/// The most mistakes of a file that are said.
+const MAX_MISTAKES: usize = 20;
+
+fn checked<T>(definition: T, text: &str, file: &Path, check: impl Fn(&T) -> Vec<Wrong>) -> Result<T> {
+    let wrongs = check(&definition);
+    if wrongs.is_empty() {
+        return Ok(definition);
+    }
+    let mistakes: Vec<_> = wrongs
+        .into_iter()
+        .take(MAX_MISTAKES)
+        .map(|wrong| Mistake { at: position::find(text, &wrong.path), message: wrong.message })
+        .collect();
+    Err(definition_error(position::show_all(&mistakes, file, text)))
 }
 
 /// Declares the settings that addresses and ways to sign in use and that are not declared.
@@ -167,47 +205,53 @@ fn unknown(what: &str, found: &str, known: &[&'static str]) -> String {
     format!("unknown {what} `{found}`{meant}; the {what}s here are {}", known.join(", "))
 }
 
-fn check_source(source: &Source) -> Result<(), Wrong> {
-    let wrong = |at: &str, why: String| Err(Wrong::at(at, why));
-    check_uses(source, "base_url", &source.base_url)?;
-    for (name, setting) in &source.settings {
-        let Some(default) = &setting.default else { continue };
-        let at = format!("settings.{name}.default");
-        if setting.secret || source.auth.iter().any(|way| way.settings().any(|used| used == name)) {
-            let why = "what signs in has no default: it is known by what is configured".to_owned();
-            return wrong(&at, why);
-        }
-        check_uses(source, &at, default)?;
-        let known = |used: &str| source.settings.iter().find(|(key, _)| key.as_str() == used);
-        if default.placeholders().filter_map(known).any(|(_, used)| used.default.is_some()) {
-            return wrong(&at, format!("the default of `{name}` uses a setting that has a default itself"));
-        }
-    }
+fn check_source(source: &Source) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    wrongs.extend(check_uses(source, "base_url", &source.base_url).err());
+    let defaults = source.settings.iter().map(|(name, setting)| check_default(source, name, setting));
+    wrongs.extend(defaults.filter_map(Result::err));
     if source.auth.is_empty() {
-        return wrong("auth", "auth is empty: name at least one way to sign in, or `none`".to_owned());
+        let why = "auth is empty: name at least one way to sign in, or `none`".to_owned();
+        wrongs.push(Wrong::at("auth", why));
     }
     for (number, way) in source.auth.iter().enumerate() {
-        check_auth(source, &format!("auth.{number}"), way)?;
-    }
-    for (number, way) in source.auth.iter().enumerate() {
+        wrongs.extend(check_auth(source, &format!("auth.{number}"), way).err());
         let mut others = source.auth[..number].iter().flat_map(Auth::settings);
         if let Some(shared) = others.find(|other| way.settings().any(|used| used == *other)) {
             let why = format!(
                 "two ways to sign in use the setting `{shared}`: nothing would show which one is meant"
             );
-            return wrong(&format!("auth.{number}"), why);
+            wrongs.push(Wrong::at(&format!("auth.{number}"), why));
         }
     }
     // Others may be used by endpoints.
-    let unused = source.settings.iter().find(|(name, setting)| setting.secret && !is_used(source, name));
-    if let Some((unused, _)) = unused {
-        return wrong(&format!("settings.{unused}"), format!("nothing uses the secret `{unused}`"));
+    let unused = source.settings.iter().filter(|(name, setting)| setting.secret && !is_used(source, name));
+    wrongs.extend(unused.map(|(unused, _)| {
+        Wrong::at(&format!("settings.{unused}"), format!("nothing uses the secret `{unused}`"))
+    }));
+    wrongs.extend(check_errors("errors", &source.errors, None).err());
+    wrongs.extend(check_rate_limit(source.rate_limit.as_ref()).err());
+    if let Some(check) = &source.check {
+        wrongs.extend(check_scopes("check.scopes", check.scopes.iter()).err());
+        wrongs.extend(check_path("check.path", &check.path).err());
     }
-    check_errors("errors", &source.errors, None)?;
-    check_rate_limit(source.rate_limit.as_ref())?;
-    let Some(check) = &source.check else { return Ok(()) };
-    check_scopes("check.scopes", check.scopes.iter())?;
-    check_path("check.path", &check.path)
+    wrongs
+}
+
+fn check_default(source: &Source, name: &Name, setting: &Setting) -> Result<(), Wrong> {
+    let Some(default) = &setting.default else { return Ok(()) };
+    let at = format!("settings.{name}.default");
+    if setting.secret || source.auth.iter().any(|way| way.settings().any(|used| used == name)) {
+        let why = "what signs in has no default: it is known by what is configured".to_owned();
+        return Err(Wrong::at(&at, why));
+    }
+    check_uses(source, &at, default)?;
+    let known = |used: &str| source.settings.iter().find(|(key, _)| key.as_str() == used);
+    if default.placeholders().filter_map(known).any(|(_, used)| used.default.is_some()) {
+        let why = format!("the default of `{name}` uses a setting that has a default itself");
+        return Err(Wrong::at(&at, why));
+    }
+    Ok(())
 }
 
 /// RFC 6749, section 3.3.
@@ -266,38 +310,41 @@ fn is_used(source: &Source, name: &Name) -> bool {
         || source.auth.iter().any(|way| way.settings().any(|used| used == name))
 }
 
-fn check_stream(stream: &StreamSpec) -> Result<(), Wrong> {
-    check_path("list.path", &stream.path.to_string())?;
-    check_partitions(stream)?;
-    if let Some(before) = &stream.before {
-        check_path("list.before.path", &before.path.to_string())?;
-    }
-    if let Some(wrong) = check_requests(stream).into_iter().next() {
-        return Err(wrong);
-    }
-    check_records(stream)?;
-    if let Some(size) = &stream.page_size
-        && (size.min == 0 || size.min > size.max)
-    {
+fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
+    let before = stream.before.as_ref().map(|before| before.path.to_string());
+    let checked = [
+        check_path("list.path", &stream.path.to_string()),
+        before.map_or(Ok(()), |path| check_path("list.before.path", &path)),
+        check_partitions(stream),
+        check_records(stream),
+        check_page_size(stream),
+        check_errors("list.errors", &stream.errors, Some(stream.page_size.is_some())),
+        check_bounds("list.incremental", stream.incremental.as_ref()),
+        check_bounds(
+            "list.parent.incremental",
+            stream.parent.as_ref().and_then(|parent| parent.incremental.as_ref()),
+        ),
+    ];
+    checked.into_iter().filter_map(Result::err).chain(check_requests(stream)).collect()
+}
+
+fn check_page_size(stream: &StreamSpec) -> Result<(), Wrong> {
+    let Some(size) = &stream.page_size else { return Ok(()) };
+    if size.min == 0 || size.min > size.max {
         let why = format!("min is {} and max is {}: min is at least 1 and at most max", size.min, size.max);
         return Err(Wrong::at("list.page_size", why));
     }
-    if let Some(size) = &stream.page_size
-        && !(size.min..=size.max).contains(&size.requested())
-    {
+    if !(size.min..=size.max).contains(&size.requested()) {
         let why = format!("ask is {}: it is from min ({}) to max ({})", size.requested(), size.min, size.max);
         return Err(Wrong::at("list.page_size.ask", why));
     }
-    check_errors("list.errors", &stream.errors, Some(stream.page_size.is_some()))?;
-    if let Some(incremental) = &stream.incremental {
-        check_bound("list.incremental.since", "since", &incremental.since)?;
-        check_bound("list.incremental.until", "until", &incremental.until)?;
-    }
-    if let Some(incremental) = stream.parent.as_ref().and_then(|parent| parent.incremental.as_ref()) {
-        check_bound("list.parent.incremental.since", "since", &incremental.since)?;
-        check_bound("list.parent.incremental.until", "until", &incremental.until)?;
-    }
     Ok(())
+}
+
+fn check_bounds(at: &str, rule: Option<&Incremental>) -> Result<(), Wrong> {
+    let Some(rule) = rule else { return Ok(()) };
+    check_bound(&format!("{at}.since"), "since", &rule.since)?;
+    check_bound(&format!("{at}.until"), "until", &rule.until)
 }
 
 /// What a record is must go with what its page is, and with what identifies it.
@@ -393,7 +440,7 @@ fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn check_bound(path: &'static str, name: &str, template: &Template) -> Result<(), Wrong> {
+fn check_bound(path: &str, name: &str, template: &Template) -> Result<(), Wrong> {
     if template.placeholders().next().is_some() && template.placeholders().all(|used| used == name) {
         Ok(())
     } else {

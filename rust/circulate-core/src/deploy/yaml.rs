@@ -12,31 +12,35 @@ use crate::error::Result;
 
 /// Reads and checks a `lambda.yaml`; `file` is for messages.
 pub(super) fn lambda_from_yaml(text: &str, file: &Path) -> Result<LambdaFile> {
-    read(text, file, |lambda: &LambdaFile| {
-        lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))?;
-        check_files(&lambda.files)?;
-        let Some(pipeline) = &lambda.pipeline else { return Ok(()) };
-        if !lambda.functions.keys().any(|operation| operation.as_str() == "list") {
-            return Err(Wrong::at(
-                "pipeline",
-                "a pipeline runs `list`, and there is no such function".to_owned(),
-            ));
-        }
-        if let Some(target) = pipeline.target.as_ref().filter(|name| !is_file_name(name)) {
-            let why = format!("`{target}` can't name a target: use letters, digits, `-` and `_`");
-            return Err(Wrong::at("pipeline.target", why));
-        }
-        check_stale(pipeline.stale_after_h)
-    })
+    read(text, file, |lambda: &LambdaFile| check_lambda(lambda).err().into_iter().collect())
+}
+
+fn check_lambda(lambda: &LambdaFile) -> Result<(), Wrong> {
+    lambda.functions.iter().try_for_each(|(operation, function)| check_function(operation, function))?;
+    check_files(&lambda.files)?;
+    let Some(pipeline) = &lambda.pipeline else { return Ok(()) };
+    if !lambda.functions.keys().any(|operation| operation.as_str() == "list") {
+        return Err(Wrong::at(
+            "pipeline",
+            "a pipeline runs `list`, and there is no such function".to_owned(),
+        ));
+    }
+    if let Some(target) = pipeline.target.as_ref().filter(|name| !is_file_name(name)) {
+        let why = format!("`{target}` can't name a target: use letters, digits, `-` and `_`");
+        return Err(Wrong::at("pipeline.target", why));
+    }
+    check_stale(pipeline.stale_after_h)
 }
 
 /// Reads and checks a `defaults.yaml` of lambdas; `file` is for messages.
 pub(super) fn lambda_defaults_from_yaml(text: &str, file: &Path) -> Result<LambdaDefaults> {
-    read(text, file, |defaults: &LambdaDefaults| {
-        check_limits("", Some(defaults.memory_mb), Some(defaults.timeout_s), Some(defaults.ephemeral_mb))?;
-        check_environment("environment", &defaults.environment)?;
-        check_stale(Some(defaults.pipeline.stale_after_h))
-    })
+    read(text, file, |defaults: &LambdaDefaults| check_defaults(defaults).err().into_iter().collect())
+}
+
+fn check_defaults(defaults: &LambdaDefaults) -> Result<(), Wrong> {
+    check_limits("", Some(defaults.memory_mb), Some(defaults.timeout_s), Some(defaults.ephemeral_mb))?;
+    check_environment("environment", &defaults.environment)?;
+    check_stale(Some(defaults.pipeline.stale_after_h))
 }
 
 /// The JSON Schemas of the kinds of file, by file name, for editors.

@@ -69,7 +69,7 @@ fn reported(text: &str, from: &str, to: &str) -> String {
 fn assert_reported(text: &str, cases: &[(&str, &str, &str, &str)]) {
     for (from, to, position, part) in cases {
         let reported = reported(text, from, to);
-        assert!(reported.starts_with(&format!("okta.yaml:{position}: ")), "{from} -> {to}: {reported}");
+        assert!(reported.contains(&format!("okta.yaml:{position}: ")), "{from} -> {to}: {reported}");
         assert!(reported.contains(part), "{from} -> {to}: {reported}");
     }
 }
@@ -264,6 +264,30 @@ fn what_is_wrong_in_an_endpoint_is_reported_with_its_line() {
             ("endpoint: users", "- endpoint", "1:1", "expected keys and their values"),
         ],
     );
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_in_its_order() {
+    let file = Path::new("users.yaml");
+    let lines = |yaml: &str| {
+        let error = endpoint_from_yaml(yaml, file).unwrap_err().to_string();
+        let places = error
+            .match_indices("users.yaml:")
+            .map(|(at, name)| error[at + name.len()..].split(':').next().unwrap().parse::<u32>().unwrap());
+        places.collect::<Vec<_>>()
+    };
+    let of_types = USERS
+        .replace("about:", "abuot:")
+        .replace("max: 200", "max: many")
+        .replace("overlap: 5m", "overlap: soon")
+        .replace("link_header", "{page: {too: page}}");
+    assert_eq!(lines(&of_types), [2, 6, 7, 10], "{}", endpoint_from_yaml(&of_types, file).unwrap_err());
+    let of_meaning = USERS
+        .replace("path: /api", "path: api")
+        .replace("min: 10", "min: 0")
+        .replace("link_header", "{offset: {to: offset, cap: 0}}")
+        .replace("{since}", "{then}");
+    assert_eq!(lines(&of_meaning), [4, 6, 7, 12]);
 }
 
 #[test]
