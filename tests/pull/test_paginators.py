@@ -32,6 +32,7 @@ def traps_of(style: str) -> list[str | None]:
 
 def outcome(pulled: Pulled, items: PagedList, *, unseen: bool = False) -> str:
     """Return what came of a pull in a line, and hold it to what every pull promises."""
+    assert not pulled.why.startswith("deadline"), "it did not end by itself"
     if pulled.status == "failed":
         return f"failed: {pulled.why}"
     once = list({repr(record): record for record in pulled.found}.values())
@@ -61,7 +62,17 @@ def test_what_comes_of_each_trap_is_as_it_was(style: str, tmp_path: Path) -> Non
 
 
 SHOWN = [
-    *("link_header", "next_url", "token", "token_more", "graphql", "offset", "offset_total", "offset_more"),
+    *(
+        "link_header",
+        "next_url",
+        "token",
+        "token_more",
+        "graphql",
+        "offset",
+        "offset_total",
+        "offset_more",
+        "offset_more_total",
+    ),
     *("page", "page_pages", "page_total", "page_more", "last_record", "last_record_more"),
 ]
 """Styles of the documentation's table; the others differ from them in where values stand."""
@@ -85,7 +96,16 @@ def test_the_table_of_the_documentation_has_what_came_of_each_trap() -> None:
 def outcomes_of(style: str) -> dict[str, str]:
     """Return what came of each trap, in a word."""
     lines = (SNAPSHOTS / f"paginators/{style}.txt").read_text().splitlines()[2:]
-    return {line[:24].strip(): re.split("[,:]", line[24:])[0] for line in lines}
+    return {line[:24].strip(): word_for(line[24:]) for line in lines}
+
+
+def word_for(came: str) -> str:
+    """Return an outcome in a word."""
+    found = re.match(r"(complete|partial|failed)(?:, (\d+) of (\d+) records)?", came)
+    assert found is not None, came
+    if "it moved" in came:
+        return "moved"
+    return "not seen" if found[1] == "complete" and found[2] != found[3] else found[1]
 
 
 KEYS = {
@@ -103,6 +123,33 @@ def test_a_list_that_needs_a_key_is_pulled(name: str, tmp_path: Path) -> None:
         assert pull(server, tmp_path / "without").status == "failed"
         pulled = pull(server, tmp_path / "with", key="s3cret")
     assert (pulled.status, pulled.found) == ("complete", items.truth)
+
+
+RULES = {
+    "an error in a success that may pass": (
+        "error_in_success",
+        {"when": {"status": 200, "body": {"/ok": False}}, "then": "retry"},
+        "complete",
+    ),
+    "an error in a success that does not": (
+        "error_in_success",
+        {"when": {"status": 200, "body": {"/ok": False}}, "then": "fail"},
+        "failed",
+    ),
+    "pages that are too large": ("large_page_fails", {"when": {"status": 500}, "then": "smaller_page"}, "complete"),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("style", ["next_url", "token_to_json", "offset_total", "page_pages", "last_record"])
+def test_a_trap_that_the_definition_knows_is_read_as_it_says(style: str, name: str, tmp_path: Path) -> None:
+    trap, rule, status = RULES[name]
+    items = paged(style, trap)
+    with serve(items) as server:
+        pulled = pull(server, tmp_path, listing={"errors": [rule]})
+    assert pulled.status == status, pulled.why
+    if status == "complete":
+        assert pulled.found == items.truth
 
 
 class StoppingServer(ListServer):

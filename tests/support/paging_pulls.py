@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import circulate_core
 from circulate_core import CirculateError, Stop
@@ -12,8 +12,13 @@ from circulate_practice.compare import records
 from circulate_practice.paging.kit import ListServer, PagedList, make_records
 from support.snapshots import stable
 
+if TYPE_CHECKING:
+    from circulate_core.types import InlineDefinition
+
 COUNT = 23
 SIZE = 5
+PATIENCE_FOR_A_LIST = "60s"
+"""What a pull that runs in a circle is ended by."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,29 @@ def paged(style: str, trap: str | None = None, count: int = COUNT) -> PagedList:
     return PagedList(make_records(count), style=style, trap=trap, page_size=SIZE)
 
 
-def pull(server: ListServer, folder: Path, name: str = "items", *, key: str = "", stop: Stop | None = None) -> Pulled:
-    """Pull a list of a server."""
+def pull(  # noqa: PLR0913 - what tests of lists differ in
+    server: ListServer,
+    folder: Path,
+    name: str = "items",
+    *,
+    key: str = "",
+    stop: Stop | None = None,
+    listing: dict[str, Any] | None = None,
+) -> Pulled:
+    """Pull a list of a server; `listing` adds to its definition."""
     settings = {"base_url": server.url} | ({"key": key} if key else {})
-    stream = f"{server.source()['source']}.{name}"
+    source, endpoints = server.source(), server.endpoints()
+    endpoints[name]["list"].update(listing or {})
+    definition: InlineDefinition = {"source": source, "endpoints": endpoints}
     try:
         report = circulate_core.pull(
-            stream, to=folder, settings=settings, account="practice", catalog=[server.definition()], stop=stop
+            f"{source['source']}.{name}",
+            to=folder,
+            settings=settings,
+            account="practice",
+            catalog=[definition],
+            stop=stop,
+            deadline=PATIENCE_FOR_A_LIST,
         )
     except CirculateError as error:
         return Pulled("failed", [], without_address(str(error), server))

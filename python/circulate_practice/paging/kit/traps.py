@@ -398,7 +398,7 @@ def _fail(turn: Turn, status: int, *headers: tuple[str, str]) -> None:
     turn.reply.headers += headers
 
 
-@_on(Stage.REPLY, _paged)
+@_on(Stage.REPLY, _of_json)
 def _error_in_success(turn: Turn) -> None:
     """The second page is an error with status 200, once."""
     if turn.is_second and turn.is_first_time("error_in_success"):
