@@ -278,6 +278,11 @@ impl Client {
         if self.account.is_at_home(url) {
             return Ok(());
         }
+        if url.origin() == self.account.base_url().origin() {
+            let what = "the address of the next page has a user or a password in it; it was not asked for";
+            return Err(Error::new(ErrorKind::Data, "follow next link", what)
+                .with("next", Redactor::shared().url(url)));
+        }
         Err(Error::new(
             ErrorKind::Data,
             "follow next link",

@@ -41,7 +41,10 @@ pub struct ReadSoFar {
     /// How many records the list has, by its first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// Pages without a record, in a row.
+    /// The value of the last record that the list begins behind, if it began anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
+    /// Pages without a new record, in a row.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty_pages: u32,
     /// How it was found that the list has moved while it was read.

@@ -156,6 +156,35 @@ fn check_paginator(stream: &StreamSpec) -> Vec<Wrong> {
         if offset.by == OffsetBy::PageSize && stream.page_size.is_none() {
             wrong("list.paginator.offset.by", "`by: page_size` needs a `page_size`");
         }
+        if offset.restart.is_some() && offset.cap.is_none() {
+            wrong(
+                "list.paginator.offset.restart",
+                "`restart` says what comes behind a `cap`, and there is none",
+            );
+        }
+        if let Some(restart) = &offset.restart {
+            if !restart.text.placeholders().eq(["last"]) {
+                wrong(
+                    "list.paginator.offset.restart.text",
+                    "the text has to use `{last}` once, and nothing else",
+                );
+            } else if restart.quote.is_none() && restart.text.to_string().contains(['"', '\'']) {
+                wrong(
+                    "list.paginator.offset.restart.text",
+                    "a value inside of quotes may hold quotes itself: say how they are written by `quote: backslash` or \
+                     `quote: doubled`",
+                );
+            }
+            if restart.from.segments().is_empty() {
+                wrong(
+                    "list.paginator.offset.restart.from",
+                    "name a member of the record, such as `/created`",
+                );
+            }
+            if let Some(why) = wrong_place(stream, &restart.to) {
+                wrong("list.paginator.offset.restart.to", &why);
+            }
+        }
         if offset.cap.is_some_and(|cap| cap <= offset.start) {
             wrong("list.paginator.offset.cap", "a list with this cap would have no record");
         }

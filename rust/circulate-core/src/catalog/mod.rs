@@ -28,8 +28,8 @@ pub use folders::{Catalog, Definition, Inline};
 pub use limits::{Rate, Rates};
 pub use one_or_list::OneOrList;
 pub use paginator::{
-    LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Send, TokenFrom,
-    TokenSpec, UrlFrom,
+    LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,
+    TokenFrom, TokenSpec, UrlFrom,
 };
 pub use place::{Place, Signal};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};

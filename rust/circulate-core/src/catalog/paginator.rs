@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::one_or_list::OneOrList;
 use super::place::{Place, Signal};
+use super::request::Quote;
+use super::template::Template;
 use super::types::Pointer;
 
 /// How one page leads to the next.
@@ -249,6 +251,24 @@ pub struct OffsetSpec {
     /// The API refuses what lies behind so many records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<u64>,
+    /// How the list begins anew behind that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+}
+
+/// How a list begins anew behind its last record: from the value of a field by which it is ordered, smallest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// The member of the last record.
+    pub from: Pointer,
+    /// Where requests take the bound.
+    pub to: Place,
+    /// Their text, in which `{last}` is the value. It has to include records of this very value: more may have it.
+    pub text: Template,
+    /// How its language writes a quote inside of quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]

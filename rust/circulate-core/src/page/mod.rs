@@ -51,6 +51,10 @@ impl Paginator for Counted {
         self.0.page_fields()
     }
 
+    fn record_fields(&self) -> Vec<Pointer> {
+        self.0.record_fields()
+    }
+
     fn start(&self, request: &mut PageRequest) -> Result<()> {
         self.0.start(request)
     }

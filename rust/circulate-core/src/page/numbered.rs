@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::signal::{Signals, members};
 use crate::api::page_request::{Numbered, PageRequest, number};
-use crate::catalog::{OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Place, Pointer, Signal};
+use crate::catalog::{OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Place, Pointer, Restart, Signal};
 use crate::error::{Error, ErrorKind, Result};
 use http::HeaderMap;
 
@@ -69,6 +69,16 @@ impl Counting {
         total.iter().chain(pages).chain(more)
     }
 
+    /// The member of records that it needs.
+    pub(crate) fn record_fields(&self) -> Vec<Pointer> {
+        self.restart().map(|restart| restart.from.clone()).into_iter().collect()
+    }
+
+    /// How the list begins anew behind its cap.
+    pub(crate) fn restart(&self) -> Option<&Restart> {
+        if let Self::Offset(offset) = self { offset.restart.as_ref() } else { None }
+    }
+
     /// Adds what the first request sends.
     pub(crate) fn start(&self, request: &mut PageRequest) -> Result<()> {
         if let Self::Page(page) = self {
@@ -114,7 +124,8 @@ impl Counting {
         match self {
             Self::Page(_) => number + 1,
             Self::Offset(offset) if offset.by == OffsetBy::PageSize => {
-                number + requested.map_or(records, |size| size as u64)
+                // An API that gives more than it was asked for goes by a size of its own.
+                number + requested.map_or(records, |size| records.max(size as u64))
             }
             Self::Offset(_) => number + records,
         }

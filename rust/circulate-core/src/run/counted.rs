@@ -5,13 +5,15 @@
 //! looked behind. Lists may change while they are read. Offsets overlap by a record, by which it is found where to go on;
 //! where pages have numbers, a total that changes shows it.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fetch::Step;
 use super::fetcher::Fetcher;
 use crate::api::page_address::ReadSoFar;
-use crate::api::page_request::PageRequest;
-use crate::error::{ErrorKind, Result};
+use crate::api::page_request::{PageRequest, text};
+use crate::catalog::Restart;
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{Counting, Counts, EndKind, ListEnd, Page};
 
 /// Records of a page that are known again on the next one.
@@ -27,12 +29,23 @@ struct Counted {
     page: Page,
     /// The number that it was requested with.
     number: u64,
+    /// It is the first one of a list, or of one that begins anew.
+    is_first: bool,
     /// All of its records.
     received: u64,
     /// Digests of these.
     digests: Vec<u64>,
     /// What it says of the list.
     counts: Counts,
+}
+
+/// A page in front of where a list should go on, on which something is known.
+struct Earlier {
+    request: PageRequest,
+    page: Page,
+    /// Up to where it was read before.
+    known: usize,
+    digests: Vec<u64>,
 }
 
 impl Fetcher {
@@ -87,9 +100,12 @@ impl Fetcher {
             match behind_known(&read.tail, &digests) {
                 Some(known) => page.skip(known),
                 None => match self.step_back(counting, request, &read.tail).await? {
-                    Some((earlier, known, of_it)) => {
-                        (page, digests) = (earlier, of_it);
-                        page.skip(known);
+                    // All in front of the end of the list is known.
+                    Some(earlier) if digests.is_empty() && earlier.known == earlier.digests.len() => {}
+                    Some(earlier) => {
+                        *request = earlier.request;
+                        (page, digests) = (earlier.page, earlier.digests);
+                        page.skip(earlier.known);
                     }
                     None => {
                         let why = "none of the records that were read last was found again";
@@ -99,26 +115,37 @@ impl Fetcher {
             }
         }
         let counts = counting.counts(&page.headers, &page.fields)?;
-        if let (Some(first), Some(now), Counting::Page(_)) = (read.total, counts.total, counting)
+        if let (Some(first), Some(now)) = (read.total, counts.total)
             && first != now
+            && !counting.by_records()
         {
             let why = format!("it had {first} records at first, and {now} later");
             read.moved.get_or_insert(why);
         }
         read.total = read.total.or(counts.total);
-        read.records += page.record_count() as u64;
-        read.empty_pages = if digests.is_empty() { read.empty_pages + 1 } else { 0 };
+        read.records += (page.record_count() - self.repeats(read, &page, &digests)) as u64;
+        read.empty_pages = if page.record_count() == 0 { read.empty_pages + 1 } else { 0 };
         let number = counting.number_of(request)?;
-        Ok(Counted { page, number, received: digests.len() as u64, digests, counts })
+        let is_first = number == counting.first();
+        Ok(Counted { page, number, is_first, received: digests.len() as u64, digests, counts })
     }
 
-    /// Records have gone: looks in front for one that is known. Returns its page, how far it is known, and its digests.
+    /// How many records of a page were on the one before: what identifies them is the same, byte for byte.
+    fn repeats(&self, read: &ReadSoFar, page: &Page, digests: &[u64]) -> usize {
+        if self.stream.primary_key.members().is_empty() {
+            return 0;
+        }
+        let new = &digests[digests.len() - page.record_count()..];
+        new.iter().filter(|digest| read.tail.contains(digest)).count()
+    }
+
+    /// Records have gone: looks in front for one that is known.
     async fn step_back(
         &self,
         counting: &Counting,
-        request: &mut PageRequest,
+        request: &PageRequest,
         tail: &[u64],
-    ) -> Result<Option<(Page, usize, Vec<u64>)>> {
+    ) -> Result<Option<Earlier>> {
         let mut number = counting.number_of(request)?;
         let step = self.requested(request).map_or(TAIL as u64, |size| size as u64).max(1);
         for _ in 0..STEPS_BACK {
@@ -126,12 +153,11 @@ impl Fetcher {
                 break;
             }
             number = number.saturating_sub(step).max(counting.first());
-            let mut earlier = counting.at(request, number)?;
-            let page = self.fetch(&mut earlier).await?;
+            let mut request = counting.at(request, number)?;
+            let page = self.fetch(&mut request).await?;
             let digests = digests(&page)?;
             if let Some(known) = behind_known(tail, &digests) {
-                *request = earlier;
-                return Ok(Some((page, known, digests)));
+                return Ok(Some(Earlier { request, page, known, digests }));
             }
         }
         Ok(None)
@@ -146,15 +172,20 @@ impl Fetcher {
         found: &Counted,
     ) -> Result<Option<ListEnd>> {
         let Counted { counts, number, received, .. } = found;
+        if *received > 0 && read.empty_pages > MAX_EMPTY_PAGES {
+            let why = format!("{MAX_EMPTY_PAGES} pages in a row have no record that was not read before");
+            return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why)));
+        }
         if is_repeated(&request.address.read, found) {
             let why = "the page is the one before it once more: the API does not know the parameter, or returns its last \
                        page for every number behind that";
             return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why.to_owned())));
         }
         let pages_left = counts.pages.is_some_and(|pages| number - counting.first().min(*number) + 1 < pages);
-        let so_far = match counting {
-            Counting::Page(_) => read.records,
-            Counting::Offset(_) => number + received - counting.first().min(*number),
+        // Where the list moves, the API counts from its front, and so does an offset in records.
+        let so_far = match counting.by_records() {
+            true => number + received - counting.first().min(*number),
+            false => read.records,
         };
         let exact = self.stream.total.as_ref().is_none_or(|total| total.exact);
         let total = counts.total.or(read.total);
@@ -185,7 +216,7 @@ impl Fetcher {
             None if is_short => Some(EndKind::ShortPage),
             None => None,
         };
-        let Some(end) = end else { return Ok(self.end_at_cap(counting, request, found)) };
+        let Some(end) = end else { return self.end_at_cap(counting, request, read, found) };
         if let Some(total) = missing {
             return Ok(Some(ListEnd::contradicted(end, less_than(counting, total, so_far))));
         }
@@ -196,16 +227,71 @@ impl Fetcher {
         Ok(Some(end.into()))
     }
 
-    /// A list whose API gives no more of it.
-    fn end_at_cap(&self, counting: &Counting, request: &PageRequest, found: &Counted) -> Option<ListEnd> {
-        let cap = counting.cap()?;
-        let next = counting.after(found.number, found.received, self.requested(request));
-        (next >= cap).then(|| {
-            let why = format!(
+    /// A list whose API gives no more of it, unless it can begin anew.
+    fn end_at_cap(
+        &self,
+        counting: &Counting,
+        request: &PageRequest,
+        read: &ReadSoFar,
+        found: &Counted,
+    ) -> Result<Option<ListEnd>> {
+        let Some(cap) = self.reached_cap(counting, request, found) else { return Ok(None) };
+        let why = match counting.restart() {
+            None => format!(
                 "the API gives no more than {cap} records of a list (`cap`), and nothing says that these are all"
-            );
-            ListEnd::contradicted(EndKind::NoNext, why)
-        })
+            ),
+            Some(restart) if read.behind == self.last_value(restart, found)? => format!(
+                "more records have the same `{}` than the API gives of a list (`cap`: {cap})",
+                restart.from
+            ),
+            Some(_) => return Ok(None),
+        };
+        Ok(Some(ListEnd::contradicted(EndKind::NoNext, why)))
+    }
+
+    /// The cap, if what lies behind a page is beyond it.
+    fn reached_cap(&self, counting: &Counting, request: &PageRequest, found: &Counted) -> Option<u64> {
+        let next = counting.after(found.number, found.received, self.requested(request));
+        counting.cap().filter(|cap| next >= *cap)
+    }
+
+    /// What the last record of a page has where a list begins anew.
+    fn last_value(&self, restart: &Restart, found: &Counted) -> Result<Option<String>> {
+        let last = self.last_fields(&found.page)?;
+        let value = last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
+        match value {
+            Some(value @ (Value::String(_) | Value::Number(_))) => Ok(Some(text(&value))),
+            _ => {
+                let what = format!("the page's last record has no text or number at `{}`", restart.from);
+                Err(Error::new(ErrorKind::Data, "read page", what).hint(
+                    "behind `cap` the list begins anew at it: correct `restart` in the endpoint's definition",
+                ))
+            }
+        }
+    }
+
+    /// The request by which a list begins anew behind a page.
+    fn restarted(
+        &self,
+        counting: &Counting,
+        restart: &Restart,
+        request: &PageRequest,
+        read: ReadSoFar,
+        found: &Counted,
+    ) -> Result<PageRequest> {
+        let last = self.last_value(restart, found)?.unwrap_or_default();
+        let quoted = restart.quote.map_or_else(|| last.clone(), |quote| quote.apply(&last));
+        let bound = restart.text.fill(|_| Some(&quoted)).map_err(|name| {
+            Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
+        })?;
+        let mut next = counting.at(request, counting.first())?;
+        next.set(&restart.to, &Value::String(bound))?;
+        if let Some(size) = self.page_size {
+            next.set_size(u32::try_from(size).unwrap_or(u32::MAX));
+        }
+        let tail = tail_of(&found.digests).to_vec();
+        next.address.read = Some(ReadSoFar { tail, overlaps: true, total: None, behind: Some(last), ..read });
+        Ok(next)
     }
 
     fn is_shorter(&self, received: u64, request: &PageRequest) -> bool {
@@ -249,6 +335,11 @@ impl Fetcher {
         read: ReadSoFar,
         found: &Counted,
     ) -> Result<PageRequest> {
+        if let Some(restart) = counting.restart()
+            && self.reached_cap(counting, request, found).is_some()
+        {
+            return self.restarted(counting, restart, request, read, found);
+        }
         let requested = self.requested(request);
         let is_full = requested.is_none_or(|requested| found.received >= requested as u64);
         // A page of one record would be nothing but that.
@@ -270,7 +361,10 @@ impl Fetcher {
 
 /// Whether a page that should follow another one is that one.
 fn is_repeated(read: &Option<ReadSoFar>, found: &Counted) -> bool {
-    read.as_ref().is_some_and(|read| !read.tail.is_empty() && tail_of(&found.digests) == read.tail)
+    // One that begins anew begins with what was read last.
+    let anew = |read: &ReadSoFar| read.behind.is_some() && found.is_first;
+    read.as_ref()
+        .is_some_and(|read| !read.tail.is_empty() && !anew(read) && tail_of(&found.digests) == read.tail)
 }
 
 fn less_than(counting: &Counting, total: u64, so_far: u64) -> String {

@@ -125,12 +125,11 @@ impl Fetcher {
     /// Where a page leads. A page whose link can't be followed is not taken in: the next start requests it, and its link,
     /// again.
     pub(super) fn next_of(&self, request: &PageRequest, page: &Page) -> Result<Next> {
-        let count = self.paginator.record_fields().len();
         let facts = PageFacts {
             request,
             headers: &page.headers,
             fields: &page.fields,
-            last: &page.fields_of_last_record(self.watched..self.watched + count)?,
+            last: &self.last_fields(page)?,
             records: page.record_count(),
         };
         let next = self.paginator.next(&facts)?;
@@ -138,6 +137,11 @@ impl Fetcher {
             self.client.check_next(next)?;
         }
         Ok(next)
+    }
+
+    /// What the paginator looks at in the last record of a page.
+    pub(super) fn last_fields(&self, page: &Page) -> Result<Vec<Option<Vec<u8>>>> {
+        page.fields_of_last_record(self.watched..self.watched + self.paginator.record_fields().len())
     }
 
     /// Whether the API says where the next page is, rather than that we count on.

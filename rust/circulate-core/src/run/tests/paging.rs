@@ -77,6 +77,9 @@ fn paginator_of(kind: &str) -> &'static str {
         "offset and total" => "paginator: {offset: {to: offset, total: /total}}",
         "offset and flag" => "paginator: {offset: {to: offset, more: /more}}",
         "offset in a body" => "body: {json: {}}\n  paginator: {offset: {to: {body: /offset}}}",
+        "offset with a cap" => {
+            "paginator: {offset: {to: offset, cap: 10, restart: {from: /id, to: filter, text: 'id ge {last}'}}}"
+        }
         "page" => "paginator: {page: {to: page}}",
         "page from 0" => "paginator: {page: {to: page, first: 0}}",
         "page and total" => "paginator: {page: {to: page, total: {header: X-Total}}}",
@@ -105,8 +108,9 @@ const NAMED: [&str; 15] = [
     "token of a url",
     "two tokens",
 ];
-const COUNTED: [&str; 13] = [
+const COUNTED: [&str; 14] = [
     "offset",
+    "offset with a cap",
     "offset without a size",
     "offset from 1",
     "offset and total",
@@ -209,7 +213,12 @@ impl Paged {
             }
             _ => (number(parameter("after")).map_or(0, |id| id + 1), size.min(self.page_size(0)).max(1)),
         };
-        let start = if same { 0 } else { start }.min(self.records);
+        let from =
+            parameter("filter").map_or(0, |filter| filter.trim_start_matches("id ge ").parse().unwrap());
+        if self.kind == "offset with a cap" {
+            assert!(start + number(parameter("limit")).unwrap() <= 10, "{request:?}");
+        }
+        let start = if same { 0 } else { start + from }.min(self.records);
         let end = (start + size).min(self.records);
         self.page(request, start..end, (end < self.records).then_some(end), start)
     }
