@@ -41,7 +41,7 @@ pub struct ReadSoFar {
     /// How many records the list has, by its first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// The value of the last record that the list begins behind, if it began anew.
+    /// The value of the last record that the list begins behind, if it started over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<String>,
     /// Pages without a new record, in a row.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::http::{Request, ResponseRules};
 use super::page_address::PageAddress;
-use crate::catalog::{PageSize, Place, Pointer};
+use crate::catalog::{PageSize, Pointer, RequestLocation};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A page to request.
@@ -38,7 +38,7 @@ pub struct PageRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbered {
     /// Where the request takes it.
-    pub to: Place,
+    pub to: RequestLocation,
     /// The number of the first page.
     pub first: u64,
 }
@@ -94,29 +94,29 @@ impl PageRequest {
         Ok(sent)
     }
 
-    /// Lets the request take `value` at `place`, instead of what it takes there.
-    pub fn set(&mut self, place: &Place, value: &Value) -> Result<()> {
-        match place {
-            Place::Query(name) => set_parameter(&mut self.address.url, name, &text(value)),
-            Place::Header(name) => {
+    /// Lets the request take `value` at `location`, instead of what it takes there.
+    pub fn set(&mut self, location: &RequestLocation, value: &Value) -> Result<()> {
+        match location {
+            RequestLocation::Query(name) => set_parameter(&mut self.address.url, name, &text(value)),
+            RequestLocation::Header(name) => {
                 header(name, &text(value))?;
                 self.address.headers.insert(name.clone(), text(value));
             }
-            Place::Body(pointer) => {
+            RequestLocation::Body(pointer) => {
                 self.address.body.insert(pointer.to_string(), value.clone());
             }
             // Where a path leads is known to whoever knows the base URL.
-            Place::Path(_) => {}
+            RequestLocation::Path(_) => {}
         }
         Ok(())
     }
 
-    /// What the request takes at `place`.
-    pub fn get(&self, place: &Place) -> Option<Value> {
-        match place {
-            Place::Query(name) => parameter(&self.address.url, name).map(Value::String),
-            Place::Header(name) => self.address.headers.get(name).cloned().map(Value::String),
-            Place::Body(pointer) => {
+    /// What the request takes at `location`.
+    pub fn get(&self, location: &RequestLocation) -> Option<Value> {
+        match location {
+            RequestLocation::Query(name) => parameter(&self.address.url, name).map(Value::String),
+            RequestLocation::Header(name) => self.address.headers.get(name).cloned().map(Value::String),
+            RequestLocation::Body(pointer) => {
                 let pointer = pointer.to_string();
                 let given = self.address.body.get(&pointer).cloned();
                 given.or_else(|| match self.body.as_ref()? {
@@ -127,7 +127,7 @@ impl PageRequest {
                     }
                 })
             }
-            Place::Path(_) => None,
+            RequestLocation::Path(_) => None,
         }
     }
 
@@ -203,18 +203,18 @@ impl RequestBody {
 fn put(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
     let pointer = Pointer::try_from(pointer.to_owned())
         .map_err(|why| Error::new(ErrorKind::State, "build request", why))?;
-    let mut place = document;
+    let mut location = document;
     for segment in pointer.segments() {
-        if place.is_null() {
-            *place = Value::Object(serde_json::Map::new());
+        if location.is_null() {
+            *location = Value::Object(serde_json::Map::new());
         }
-        let Value::Object(members) = place else {
+        let Value::Object(members) = location else {
             let what = format!("`{pointer}` leads through something in the body that is not an object");
             return Err(Error::new(ErrorKind::Definition, "build request", what));
         };
-        place = members.entry(segment.clone()).or_insert(Value::Null);
+        location = members.entry(segment.clone()).or_insert(Value::Null);
     }
-    *place = value;
+    *location = value;
     Ok(())
 }
 
@@ -296,8 +296,8 @@ mod tests {
         String::from_utf8(request.to_http().unwrap().body.to_vec()).unwrap()
     }
 
-    fn body(pointer: &str) -> Place {
-        Place::Body(Pointer::try_from(pointer.to_owned()).unwrap())
+    fn body(pointer: &str) -> RequestLocation {
+        RequestLocation::Body(Pointer::try_from(pointer.to_owned()).unwrap())
     }
 
     #[test]
@@ -330,9 +330,10 @@ mod tests {
 
     #[test]
     fn a_smaller_page_begins_where_the_page_began() {
-        let size = PageSize { param: Place::Query("n".to_owned()), ask: None, max: 90, min: 1 };
+        let size =
+            PageSize { param: RequestLocation::Query("n".to_owned()), preferred: None, max: 90, min: 1 };
         let url = "https://acme.example/items?n=90&page=3".parse().unwrap();
-        let numbered = Numbered { to: Place::Query("page".to_owned()), first: 1 };
+        let numbered = Numbered { to: RequestLocation::Query("page".to_owned()), first: 1 };
         let mut request =
             PageRequest { page_size: Some(size), numbered: Some(numbered), ..PageRequest::new(url) };
         assert_eq!(request.make_smaller(), Some(45));
@@ -344,9 +345,10 @@ mod tests {
     #[test]
     fn a_header_takes_what_it_can_hold() {
         let mut request = request(RequestBody::Json(json!({})));
-        request.set(&Place::Header("X-Cursor".to_owned()), &json!("a")).unwrap();
+        request.set(&RequestLocation::Header("X-Cursor".to_owned()), &json!("a")).unwrap();
         assert_eq!(request.to_http().unwrap().headers["x-cursor"], "a");
-        let error = request.set(&Place::Header("X-Cursor".to_owned()), &json!("a\r\nb")).unwrap_err();
+        let error =
+            request.set(&RequestLocation::Header("X-Cursor".to_owned()), &json!("a\r\nb")).unwrap_err();
         assert!(error.to_string().contains("invalid header `X-Cursor"), "{error}");
     }
 

@@ -1,15 +1,15 @@
-//! What is wrong with the requests of a list that types alone do not show: names, places and paginators that do not fit.
+//! What is wrong with the requests of a list that types alone do not show: names, locations and paginators that do not fit.
 
 use std::collections::BTreeMap;
 
+use super::location::RequestLocation;
 use super::paginator::{OffsetBy, PaginatorSpec};
-use super::place::Place;
 use super::request::{BodySpec, Method, QueryValue};
 use super::source::Source;
 use super::stream::StreamSpec;
 use super::template::Template;
 use super::types::Name;
-use super::yaml::Wrong;
+use super::wrong::Wrong;
 
 /// Every placeholder is a field of a parent, the name of partitions, or a setting that may be shown.
 pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
@@ -62,36 +62,38 @@ impl StreamSpec {
     }
 
     /// Where its requests take values, and where the definition says so.
-    fn places(&self) -> Vec<(&'static str, &Place)> {
-        let mut places = Vec::new();
-        places.extend(self.page_size.iter().map(|size| ("list.page_size", &size.param)));
+    fn locations(&self) -> Vec<(&'static str, &RequestLocation)> {
+        let mut locations = Vec::new();
+        locations.extend(self.page_size.iter().map(|size| ("list.page_size", &size.param)));
         match &self.paginator {
             PaginatorSpec::Token(token) => {
-                places.extend(token.to.as_slice().iter().map(|place| ("list.paginator.token.to", place)));
+                locations
+                    .extend(token.to.as_slice().iter().map(|location| ("list.paginator.token.to", location)));
             }
-            PaginatorSpec::Offset(offset) => places.push(("list.paginator.offset.to", &offset.to)),
-            PaginatorSpec::Page(page) => places.push(("list.paginator.page.to", &page.to)),
-            PaginatorSpec::LastRecord(last) => places.push(("list.paginator.last_record.to", &last.to)),
+            PaginatorSpec::Offset(offset) => locations.push(("list.paginator.offset.to", &offset.to)),
+            PaginatorSpec::Page(page) => locations.push(("list.paginator.page.to", &page.to)),
+            PaginatorSpec::LastRecord(last) => locations.push(("list.paginator.last_record.to", &last.to)),
             PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
         }
         if let Some(rule) = &self.incremental {
-            places.push(("list.incremental.param", &rule.param));
-            places.extend(rule.until_param.iter().map(|place| ("list.incremental.until_param", place)));
+            locations.push(("list.incremental.param", &rule.param));
+            locations
+                .extend(rule.until_param.iter().map(|location| ("list.incremental.until_param", location)));
         }
-        places
+        locations
     }
 }
 
 fn in_query(query: &BTreeMap<String, QueryValue>) -> Vec<&str> {
-    let texts = query.values().flat_map(QueryValue::as_slice);
-    texts.flat_map(|text| text.text.placeholders()).collect()
+    let strings = query.values().flat_map(QueryValue::as_slice);
+    strings.flat_map(|text| text.text.placeholders()).collect()
 }
 
 fn in_body(body: Option<&BodySpec>) -> Vec<&str> {
     body.map_or_else(Vec::new, BodySpec::placeholders)
 }
 
-/// Method, body and places agree with each other.
+/// Method, body and locations agree with each other.
 pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
     let mut wrongs = Vec::new();
     if stream.method == Some(Method::Get) && stream.body.is_some() {
@@ -100,11 +102,11 @@ pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
             "a GET has no body: leave `method` out, or the `body`".to_owned(),
         ));
     }
-    let places = stream.places();
-    for (number, (at, place)) in places.iter().enumerate() {
-        wrongs.extend(wrong_place(stream, place).map(|why| Wrong::at(at, why)));
-        if places[..number].iter().any(|(_, other)| other == place) {
-            wrongs.push(Wrong::at(at, format!("{place} takes another value already")));
+    let locations = stream.locations();
+    for (number, (at, location)) in locations.iter().enumerate() {
+        wrongs.extend(wrong_location(stream, location).map(|why| Wrong::at(at, why)));
+        if locations[..number].iter().any(|(_, other)| other == location) {
+            wrongs.push(Wrong::at(at, format!("{location} takes another value already")));
         }
     }
     for (name, value) in &stream.query {
@@ -121,20 +123,24 @@ pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
     wrongs
 }
 
-fn wrong_place(stream: &StreamSpec, place: &Place) -> Option<String> {
-    match (place, &stream.body) {
-        (Place::Path(_), _) if !matches!(stream.paginator, PaginatorSpec::Token(_)) => {
+fn wrong_location(stream: &StreamSpec, location: &RequestLocation) -> Option<String> {
+    match (location, &stream.body) {
+        (RequestLocation::Path(_), _) if !matches!(stream.paginator, PaginatorSpec::Token(_)) => {
             Some("only a token goes into a path".to_owned())
         }
-        (Place::Body(pointer), None) => {
+        (RequestLocation::Body(pointer), None) => {
             Some(format!("`{pointer}` needs a body: add `body: {{json: {{}}}}`, or name a query parameter"))
         }
-        (Place::Body(pointer), Some(BodySpec::Form(_))) if pointer.segments().len() > 1 => {
+        (RequestLocation::Body(pointer), Some(BodySpec::Form(_))) if pointer.segments().len() > 1 => {
             Some(format!("`{pointer}` leads into an object, and a form has fields only"))
         }
-        (Place::Body(pointer), Some(BodySpec::Graphql(_))) if pointer.segments()[0] != "variables" => Some(
-            format!("`{pointer}` is outside of the variables of a GraphQL request: use `/variables/...`"),
-        ),
+        (RequestLocation::Body(pointer), Some(BodySpec::Graphql(_)))
+            if pointer.segments()[0] != "variables" =>
+        {
+            Some(format!(
+                "`{pointer}` is outside of the variables of a GraphQL request: use `/variables/...`"
+            ))
+        }
         _ => None,
     }
 }
@@ -181,7 +187,7 @@ fn check_paginator(stream: &StreamSpec) -> Vec<Wrong> {
                     "name a member of the record, such as `/created`",
                 );
             }
-            if let Some(why) = wrong_place(stream, &restart.to) {
+            if let Some(why) = wrong_location(stream, &restart.to) {
                 wrong("list.paginator.offset.restart.to", &why);
             }
         }

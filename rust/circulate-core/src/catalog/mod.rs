@@ -9,9 +9,9 @@ mod empty;
 mod errors;
 pub(crate) mod folders;
 mod limits;
+mod location;
 mod one_or_list;
 mod paginator;
-mod place;
 mod position;
 mod records;
 mod request;
@@ -19,6 +19,7 @@ mod source;
 mod stream;
 mod template;
 mod types;
+pub(crate) mod wrong;
 pub(crate) mod yaml;
 
 pub use columns::{ColumnType, Columns};
@@ -26,12 +27,12 @@ pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};
 pub use folders::{Catalog, Definition, Inline};
 pub use limits::{Rate, Rates};
+pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;
 pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,
     TokenFrom, TokenSpec, UrlFrom,
 };
-pub use place::{Place, Signal};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
 pub(crate) use source::QuotaHeaders;

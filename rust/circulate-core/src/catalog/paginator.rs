@@ -8,8 +8,8 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::location::{RequestLocation, Signal};
 use super::one_or_list::OneOrList;
-use super::place::{Place, Signal};
 use super::request::Quote;
 use super::template::Template;
 use super::types::Pointer;
@@ -125,7 +125,7 @@ pub struct TokenSpec {
     /// Where the response holds it; several if the next request takes several.
     pub from: OneOrList<TokenFrom>,
     /// Where the next request takes it; as many as there are in `from`, in their order.
-    pub to: OneOrList<Place>,
+    pub to: OneOrList<RequestLocation>,
     /// The flag that says whether there is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<Signal>,
@@ -235,7 +235,7 @@ impl Send {
 #[serde(deny_unknown_fields)]
 pub struct OffsetSpec {
     /// Where requests take the offset.
-    pub to: Place,
+    pub to: RequestLocation,
     /// The offset of the first record. Default 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub start: u64,
@@ -251,19 +251,19 @@ pub struct OffsetSpec {
     /// The API refuses what lies behind so many records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<u64>,
-    /// How the list begins anew behind that.
+    /// How the list starts over behind that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
 }
 
-/// How a list begins anew behind its last record: from the value of a field by which it is ordered, smallest first.
+/// How a list starts over behind its last record: from the value of a field by which it is ordered, smallest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {
     /// The member of the last record.
     pub from: Pointer,
     /// Where requests take the bound.
-    pub to: Place,
+    pub to: RequestLocation,
     /// Their text, in which `{last}` is the value. It has to include records of this very value: more may have it.
     pub text: Template,
     /// How its language writes a quote inside of quotes.
@@ -299,7 +299,7 @@ impl OffsetBy {
 #[serde(deny_unknown_fields)]
 pub struct PageNumberSpec {
     /// Where requests take the number.
-    pub to: Place,
+    pub to: RequestLocation,
     /// The number of the first page. Default 1.
     #[serde(default = "PageNumberSpec::one", skip_serializing_if = "PageNumberSpec::is_one")]
     pub first: u64,
@@ -332,7 +332,7 @@ pub struct LastRecordSpec {
     /// The member of the record.
     pub from: Pointer,
     /// Where requests take it.
-    pub to: Place,
+    pub to: RequestLocation,
     /// The flag that says whether there is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<Signal>,
@@ -434,11 +434,11 @@ impl JsonSchema for PaginatorSpec {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = |key: &str, of: Schema, about: &str| {
+        let one = |key: &str, schema: Schema, about: &str| {
             json_schema!({
                 "type": "object",
                 "description": about,
-                "properties": {key: of},
+                "properties": {key: schema},
                 "required": [key],
                 "additionalProperties": false,
             })

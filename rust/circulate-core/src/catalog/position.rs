@@ -28,9 +28,9 @@ pub(super) struct Mistake {
 
 /// All of them, in the order in which they stand in the text.
 pub(super) fn show_all(mistakes: &[Mistake], file: &Path, text: &str) -> String {
-    let place = |mistake: &&Mistake| mistake.at.map(|at| (at.line(), at.column()));
+    let position = |mistake: &&Mistake| mistake.at.map(|at| (at.line(), at.column()));
     let mut sorted: Vec<_> = mistakes.iter().collect();
-    sorted.sort_by_key(place);
+    sorted.sort_by_key(position);
     let mut shown: Vec<_> =
         sorted.into_iter().map(|mistake| show(&mistake.message, file, text, mistake.at)).collect();
     shown.dedup();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::empty::Empty;
 use super::errors::ErrorRule;
+use super::location::RequestLocation;
 use super::paginator::PaginatorSpec;
-use super::place::Place;
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
 use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::template::Template;
@@ -176,7 +176,7 @@ impl StreamSpec {
 #[cfg(test)]
 impl PageSize {
     pub(crate) fn in_query(name: &str, max: u32) -> Self {
-        Self { param: Place::Query(name.to_owned()), ask: None, max, min: 1 }
+        Self { param: RequestLocation::Query(name.to_owned()), preferred: None, max, min: 1 }
     }
 }
 
@@ -219,10 +219,10 @@ pub struct Parent {
 pub struct PageSize {
     /// The query parameter, or where else requests take it.
     #[serde(alias = "to")]
-    pub param: Place,
+    pub param: RequestLocation,
     /// How many to request. Default `max`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ask: Option<u32>,
+    #[serde(default, rename = "ask", skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<u32>,
     /// The record limit of the API for one page.
     pub max: u32,
     /// The fewest records that can be requested of the API, and that it gives in a page of a list that goes on. Default 1.
@@ -237,7 +237,7 @@ impl PageSize {
 
     /// How many records a first request asks for.
     pub fn requested(&self) -> u32 {
-        self.ask.unwrap_or(self.max)
+        self.preferred.unwrap_or(self.max)
     }
 }
 
@@ -305,7 +305,7 @@ pub struct Incremental {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Span>,
     /// The query parameter of the lower and upper bound, or where else requests take it.
-    pub param: Place,
+    pub param: RequestLocation,
     /// Its text for the lower bound (inclusive); `{since}` is the time.
     pub since: Template,
     /// Its text for the upper bound (exclusive); `{until}` is the time.
@@ -313,9 +313,9 @@ pub struct Incremental {
     /// What joins the two.
     #[serde(default)]
     pub join: String,
-    /// Where requests take the upper bound, if it has a place of its own.
+    /// Where requests take the upper bound, if it has a location of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until_param: Option<Place>,
+    pub until_param: Option<RequestLocation>,
     /// The lower bound of a full refresh. Without it a full refresh sends none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

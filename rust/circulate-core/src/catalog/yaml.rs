@@ -16,6 +16,7 @@ use super::source::{Auth, RateLimit, Setting, Source};
 use super::stream::{Endpoint, Incremental, StreamSpec};
 use super::template::Template;
 use super::types::Name;
+use super::wrong::Wrong;
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -60,20 +61,6 @@ pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
         ("source.schema.json", schema_for!(Source).into()),
         ("endpoint.schema.json", schema_for!(Endpoint).into()),
     ]
-}
-
-/// What is wrong with a definition that its types alone do not show.
-pub(crate) struct Wrong {
-    /// The member it is about, from the outermost in.
-    path: Vec<String>,
-    message: String,
-}
-
-impl Wrong {
-    /// `path` is written with dots.
-    pub(crate) fn at(path: &str, message: String) -> Self {
-        Self { path: path.split('.').map(str::to_owned).collect(), message }
-    }
 }
 
 /// Reads a file and checks it. All that is found to be wrong is said at once, in the order in which it stands there.

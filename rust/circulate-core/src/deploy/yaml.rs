@@ -7,7 +7,8 @@ use schemars::schema_for;
 
 use super::lambda::{FunctionFile, LambdaDefaults, LambdaFile};
 use crate::catalog::Name;
-use crate::catalog::yaml::{Wrong, read};
+use crate::catalog::wrong::Wrong;
+use crate::catalog::yaml::read;
 use crate::error::Result;
 
 /// Reads and checks a `lambda.yaml`; `file` is for messages.

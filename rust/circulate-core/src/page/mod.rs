@@ -27,7 +27,7 @@ pub(crate) use evidence::{Evidence, LastPage, declared_total, goes_on};
 pub use link_header::LinkHeader;
 pub use loop_guard::LoopGuard;
 pub(crate) use next_url::misplaced_link;
-pub(crate) use numbered::{Counting, Counts};
+pub(crate) use numbered::{Counting, PageCounts};
 pub use paginator::{Next, PageFacts, Paginator};
 pub use read::{Page, PageLimits, Record, Records, read_page};
 pub use watch::{MAX_WATCHED, Watch};
@@ -44,9 +44,9 @@ impl Paginator for OnePage {
 
 /// Requests count, so nothing on a page leads to the next one: see [`Counting`].
 #[derive(Debug)]
-struct Counted(Counting);
+struct CountedPaginator(Counting);
 
-impl Paginator for Counted {
+impl Paginator for CountedPaginator {
     fn page_fields(&self) -> Vec<Pointer> {
         self.0.page_fields()
     }
@@ -67,12 +67,12 @@ impl Paginator for Counted {
 /// The paginator that a definition names.
 pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
     if let Some(counting) = Counting::of(spec) {
-        return Box::new(Counted(counting));
+        return Box::new(CountedPaginator(counting));
     }
     match spec.clone() {
         PaginatorSpec::LinkHeader(rel) => Box::new(LinkHeader(rel)),
         PaginatorSpec::NextUrl(next) => Box::new(next),
-        PaginatorSpec::Token(token) => Box::new(token::Token(token)),
+        PaginatorSpec::Token(token) => Box::new(token::TokenPaginator(token)),
         PaginatorSpec::LastRecord(last) => Box::new(last),
         PaginatorSpec::None | PaginatorSpec::Offset(_) | PaginatorSpec::Page(_) => Box::new(OnePage),
     }

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::signal::{Signals, members};
 use crate::api::page_request::{Numbered, PageRequest, number};
-use crate::catalog::{OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Place, Pointer, Restart, Signal};
+use crate::catalog::{
+    OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Pointer, RequestLocation, Restart, Signal,
+};
 use crate::error::{Error, ErrorKind, Result};
 use http::HeaderMap;
 
@@ -22,7 +24,7 @@ pub(crate) enum Counting {
 
 /// What a page says of its list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct PageCounts {
     /// Records that the list has.
     pub(crate) total: Option<u64>,
     /// Pages that the list has.
@@ -41,7 +43,7 @@ impl Counting {
         }
     }
 
-    fn to(&self) -> &Place {
+    fn to(&self) -> &RequestLocation {
         match self {
             Self::Offset(offset) => &offset.to,
             Self::Page(page) => &page.to,
@@ -74,7 +76,7 @@ impl Counting {
         self.restart().map(|restart| restart.from.clone()).into_iter().collect()
     }
 
-    /// How the list begins anew behind its cap.
+    /// How the list starts over behind its cap.
     pub(crate) fn restart(&self) -> Option<&Restart> {
         if let Self::Offset(offset) = self { offset.restart.as_ref() } else { None }
     }
@@ -88,15 +90,15 @@ impl Counting {
     }
 
     /// What a page says of its list.
-    pub(crate) fn counts(&self, headers: &HeaderMap, fields: &[Option<Vec<u8>>]) -> Result<Counts> {
+    pub(crate) fn counts(&self, headers: &HeaderMap, fields: &[Option<Vec<u8>>]) -> Result<PageCounts> {
         let mut signals = Signals::new(headers, fields);
         Ok(match self {
-            Self::Offset(offset) => Counts {
+            Self::Offset(offset) => PageCounts {
                 total: signals.count(offset.total.as_ref())?,
                 pages: None,
                 more: signals.flag(offset.more.as_ref())?,
             },
-            Self::Page(page) => Counts {
+            Self::Page(page) => PageCounts {
                 total: signals.count(page.total.as_ref())?,
                 pages: signals.count(page.pages.as_ref())?,
                 more: signals.flag(page.more.as_ref())?,

@@ -7,14 +7,14 @@ use super::link_header::linked;
 use super::paginator::{Next, PageFacts, Paginator};
 use super::signal::{Signals, is_nothing, members, shown, unreadable};
 use crate::api::page_request::{PageRequest, parameter, text};
-use crate::catalog::{Place, Pointer, Send, Signal, TokenFrom, TokenSpec, UrlFrom, path_segment};
+use crate::catalog::{Pointer, RequestLocation, Send, Signal, TokenFrom, TokenSpec, UrlFrom, path_segment};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Sends a token on; a page without one, or with `null`, `false`, 0 or something empty there, is the last.
 #[derive(Debug, Clone)]
-pub(super) struct Token(pub(super) TokenSpec);
+pub(super) struct TokenPaginator(pub(super) TokenSpec);
 
-impl Token {
+impl TokenPaginator {
     /// Where the response is looked at for tokens, in the order of `from`; none for a `Link` header.
     fn signals(&self) -> impl Iterator<Item = Signal> {
         self.0.from.as_slice().iter().filter_map(|from| match from {
@@ -81,7 +81,7 @@ fn token(from: &TokenFrom, facts: &PageFacts<'_>, signals: &mut Signals<'_>) -> 
     }
 }
 
-impl Paginator for Token {
+impl Paginator for TokenPaginator {
     fn page_fields(&self) -> Vec<Pointer> {
         members(self.signals().chain(self.0.more.clone()).collect::<Vec<_>>().iter())
     }
@@ -89,8 +89,10 @@ impl Paginator for Token {
     fn start(&self, request: &mut PageRequest) -> Result<()> {
         match &self.0.start {
             Some(start) => {
-                let places = self.0.to.as_slice();
-                places.iter().try_for_each(|place| put(request, place, &Value::String(start.clone())))
+                let locations = self.0.to.as_slice();
+                locations
+                    .iter()
+                    .try_for_each(|location| put(request, location, &Value::String(start.clone())))
             }
             None => Ok(()),
         }
@@ -121,16 +123,16 @@ impl Paginator for Token {
             next.address.body.clear();
             next.address.alone = true;
         }
-        for (place, token) in self.0.to.as_slice().iter().zip(&tokens) {
-            put(&mut next, place, token)?;
+        for (location, token) in self.0.to.as_slice().iter().zip(&tokens) {
+            put(&mut next, location, token)?;
         }
         Ok(Next::Page(next.address))
     }
 }
 
 /// Lets a request take a token, also as a part of its path.
-fn put(request: &mut PageRequest, place: &Place, token: &Value) -> Result<()> {
-    let Place::Path(template) = place else { return request.set(place, token) };
+fn put(request: &mut PageRequest, location: &RequestLocation, token: &Value) -> Result<()> {
+    let RequestLocation::Path(template) = location else { return request.set(location, token) };
     let segment = path_segment(&text(token))
         .ok_or_else(|| Error::new(ErrorKind::Data, "build request", "the token can't be a part of a path"))?;
     let path = template.fill(|_| Some(&segment)).map_err(|name| {

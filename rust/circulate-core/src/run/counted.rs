@@ -14,7 +14,7 @@ use crate::api::page_address::ReadSoFar;
 use crate::api::page_request::{PageRequest, text};
 use crate::catalog::Restart;
 use crate::error::{Error, ErrorKind, Result};
-use crate::page::{Counting, Counts, EndKind, ListEnd, Page};
+use crate::page::{Counting, EndKind, ListEnd, Page, PageCounts};
 
 /// Records of a page that are known again on the next one.
 const TAIL: usize = 16;
@@ -24,19 +24,19 @@ const STEPS_BACK: u32 = 100;
 const MAX_EMPTY_PAGES: u32 = 100;
 
 /// A page of a counted list, judged.
-struct Counted {
+struct JudgedPage {
     /// Its records that are new.
     page: Page,
     /// The number that it was requested with.
     number: u64,
-    /// It is the first one of a list, or of one that begins anew.
+    /// It is the first one of a list, or of one that starts over.
     is_first: bool,
     /// All of its records.
     received: u64,
     /// Digests of these.
     digests: Vec<u64>,
     /// What it says of the list.
-    counts: Counts,
+    counts: PageCounts,
 }
 
 /// A page in front of where a list should go on, on which something is known.
@@ -94,7 +94,7 @@ impl Fetcher {
         request: &mut PageRequest,
         read: &mut ReadSoFar,
         mut page: Page,
-    ) -> Result<Counted> {
+    ) -> Result<JudgedPage> {
         let mut digests = digests(&page)?;
         if read.overlaps {
             match behind_known(&read.tail, &digests) {
@@ -127,7 +127,7 @@ impl Fetcher {
         read.empty_pages = if page.record_count() == 0 { read.empty_pages + 1 } else { 0 };
         let number = counting.number_of(request)?;
         let is_first = number == counting.first();
-        Ok(Counted { page, number, is_first, received: digests.len() as u64, digests, counts })
+        Ok(JudgedPage { page, number, is_first, received: digests.len() as u64, digests, counts })
     }
 
     /// How many records of a page were on the one before: what identifies them is the same, byte for byte.
@@ -169,9 +169,9 @@ impl Fetcher {
         counting: &Counting,
         request: &PageRequest,
         read: &ReadSoFar,
-        found: &Counted,
+        found: &JudgedPage,
     ) -> Result<Option<ListEnd>> {
-        let Counted { counts, number, received, .. } = found;
+        let JudgedPage { counts, number, received, .. } = found;
         if *received > 0 && read.empty_pages > MAX_EMPTY_PAGES {
             let why = format!("{MAX_EMPTY_PAGES} pages in a row have no record that was not read before");
             return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why)));
@@ -227,13 +227,13 @@ impl Fetcher {
         Ok(Some(end.into()))
     }
 
-    /// A list whose API gives no more of it, unless it can begin anew.
+    /// A list whose API gives no more of it, unless it can start over.
     fn end_at_cap(
         &self,
         counting: &Counting,
         request: &PageRequest,
         read: &ReadSoFar,
-        found: &Counted,
+        found: &JudgedPage,
     ) -> Result<Option<ListEnd>> {
         let Some(cap) = self.reached_cap(counting, request, found) else { return Ok(None) };
         let why = match counting.restart() {
@@ -250,13 +250,13 @@ impl Fetcher {
     }
 
     /// The cap, if what lies behind a page is beyond it.
-    fn reached_cap(&self, counting: &Counting, request: &PageRequest, found: &Counted) -> Option<u64> {
+    fn reached_cap(&self, counting: &Counting, request: &PageRequest, found: &JudgedPage) -> Option<u64> {
         let next = counting.after(found.number, found.received, self.requested(request));
         counting.cap().filter(|cap| next >= *cap)
     }
 
-    /// What the last record of a page has where a list begins anew.
-    fn last_value(&self, restart: &Restart, found: &Counted) -> Result<Option<String>> {
+    /// What the last record of a page has where a list starts over.
+    fn last_value(&self, restart: &Restart, found: &JudgedPage) -> Result<Option<String>> {
         let last = self.last_fields(&found.page)?;
         let value = last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
         match value {
@@ -264,20 +264,20 @@ impl Fetcher {
             _ => {
                 let what = format!("the page's last record has no text or number at `{}`", restart.from);
                 Err(Error::new(ErrorKind::Data, "read page", what).hint(
-                    "behind `cap` the list begins anew at it: correct `restart` in the endpoint's definition",
+                    "behind `cap` the list starts over at it: correct `restart` in the endpoint's definition",
                 ))
             }
         }
     }
 
-    /// The request by which a list begins anew behind a page.
+    /// The request by which a list starts over behind a page.
     fn restarted(
         &self,
         counting: &Counting,
         restart: &Restart,
         request: &PageRequest,
         read: ReadSoFar,
-        found: &Counted,
+        found: &JudgedPage,
     ) -> Result<PageRequest> {
         let last = self.last_value(restart, found)?.unwrap_or_default();
         let quoted = restart.quote.map_or_else(|| last.clone(), |quote| quote.apply(&last));
@@ -303,7 +303,7 @@ impl Fetcher {
         &self,
         counting: &Counting,
         request: &PageRequest,
-        found: &Counted,
+        found: &JudgedPage,
     ) -> Result<bool> {
         let number = counting.after(found.number, found.received, self.requested(request));
         if counting.cap().is_some_and(|cap| number >= cap) {
@@ -333,7 +333,7 @@ impl Fetcher {
         counting: &Counting,
         request: &PageRequest,
         read: ReadSoFar,
-        found: &Counted,
+        found: &JudgedPage,
     ) -> Result<PageRequest> {
         if let Some(restart) = counting.restart()
             && self.reached_cap(counting, request, found).is_some()
@@ -360,11 +360,11 @@ impl Fetcher {
 }
 
 /// Whether a page that should follow another one is that one.
-fn is_repeated(read: &Option<ReadSoFar>, found: &Counted) -> bool {
-    // One that begins anew begins with what was read last.
-    let anew = |read: &ReadSoFar| read.behind.is_some() && found.is_first;
+fn is_repeated(read: &Option<ReadSoFar>, found: &JudgedPage) -> bool {
+    // One that starts over begins with what was read last.
+    let restarts = |read: &ReadSoFar| read.behind.is_some() && found.is_first;
     read.as_ref()
-        .is_some_and(|read| !read.tail.is_empty() && !anew(read) && tail_of(&found.digests) == read.tail)
+        .is_some_and(|read| !read.tail.is_empty() && !restarts(read) && tail_of(&found.digests) == read.tail)
 }
 
 fn less_than(counting: &Counting, total: u64, so_far: u64) -> String {

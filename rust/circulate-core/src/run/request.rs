@@ -10,7 +10,7 @@ use crate::api::account::Account;
 use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, header};
 use crate::catalog::{
-    Before, BodySpec, Encode, Incremental, Method, Name, Place, QueryValue, StreamSpec, Template,
+    Before, BodySpec, Encode, Incremental, Method, Name, QueryValue, RequestLocation, StreamSpec, Template,
     path_segment,
 };
 use crate::clock::rfc3339_millis;
@@ -28,19 +28,19 @@ pub(super) fn first_request(
     window: &Window,
 ) -> Result<PageRequest> {
     let whole = Partition::default();
-    let values = Values { account, partition: partition.unwrap_or(&whole) };
+    let values = PlaceholderValues { account, partition: partition.unwrap_or(&whole) };
     let mut query = values.query(&stream.query)?;
     let bounds = rule.map_or(Ok(Vec::new()), |rule| bounds(rule, window))?;
     let filtered = !bounds.is_empty();
     // Parameters are sent in the order of their names.
     let size = stream.page_size.as_ref().map(|size| (&size.param, Value::from(size.requested())));
     let mut others = Vec::new();
-    for (place, value) in size.into_iter().chain(bounds) {
-        match place.query() {
+    for (location, value) in size.into_iter().chain(bounds) {
+        match location.query() {
             Some(name) => {
                 query.insert(name.to_owned(), vec![crate::api::page_request::text(&value)]);
             }
-            None => others.push((place, value)),
+            None => others.push((location, value)),
         }
     }
     let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
@@ -60,8 +60,8 @@ pub(super) fn first_request(
         filtered,
         ..PageRequest::new(url)
     };
-    for (place, value) in others {
-        request.set(place, &value)?;
+    for (location, value) in others {
+        request.set(location, &value)?;
     }
     paginator(&stream.paginator).start(&mut request)?;
     // What every request of the list has is not kept with the address of each.
@@ -72,7 +72,7 @@ pub(super) fn first_request(
 
 /// The request that must have been made before a list.
 pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageRequest> {
-    let values = Values { account, partition: &Partition::default() };
+    let values = PlaceholderValues { account, partition: &Partition::default() };
     let query = values.query(&before.query)?;
     let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
     let body = before.body.as_ref().map(|body| values.body(body)).transpose()?;
@@ -95,7 +95,7 @@ fn method(given: Option<Method>, has_body: bool) -> http::Method {
 }
 
 /// What a request takes for the bounds of a period.
-fn bounds<'r>(rule: &'r Incremental, window: &Window) -> Result<Vec<(&'r Place, Value)>> {
+fn bounds<'r>(rule: &'r Incremental, window: &Window) -> Result<Vec<(&'r RequestLocation, Value)>> {
     let fill = |template: &Template, bound: Option<Timestamp>| {
         let Some(bound) = bound.map(rfc3339_millis) else { return Ok(None) };
         template.fill(|_| Some(&bound)).map(Some).map_err(|name| no_value(&name))
@@ -104,7 +104,7 @@ fn bounds<'r>(rule: &'r Incremental, window: &Window) -> Result<Vec<(&'r Place, 
     if let Some(until_param) = &rule.until_param {
         let bounds = since.map(|since| (&rule.param, since)).into_iter();
         let bounds = bounds.chain(until.map(|until| (until_param, until)));
-        return Ok(bounds.map(|(place, text)| (place, Value::String(text))).collect());
+        return Ok(bounds.map(|(location, text)| (location, Value::String(text))).collect());
     }
     let bounds: Vec<_> = [since, until].into_iter().flatten().collect();
     if bounds.is_empty() {
@@ -114,12 +114,12 @@ fn bounds<'r>(rule: &'r Incremental, window: &Window) -> Result<Vec<(&'r Place, 
 }
 
 /// What placeholders stand for: fields of a parent, the value of a partition, and settings that are not secret.
-struct Values<'v> {
+struct PlaceholderValues<'v> {
     account: &'v Account,
     partition: &'v Partition,
 }
 
-impl<'v> Values<'v> {
+impl<'v> PlaceholderValues<'v> {
     fn get(&self, name: &str) -> Option<&'v str> {
         let setting = || self.account.value(&Name::try_from(name.to_owned()).ok()?);
         self.partition.value(name).or_else(setting)
@@ -146,8 +146,8 @@ impl<'v> Values<'v> {
 
     fn query(&self, query: &BTreeMap<String, QueryValue>) -> Result<BTreeMap<String, Vec<String>>> {
         let mut filled = BTreeMap::new();
-        for (name, texts) in query {
-            let texts = texts.as_slice().iter().map(|text| match text.quote {
+        for (name, strings) in query {
+            let strings = strings.as_slice().iter().map(|text| match text.quote {
                 None => self.fill(&text.text),
                 Some(quote) => {
                     let quoted = text
@@ -160,7 +160,7 @@ impl<'v> Values<'v> {
                         .map_err(|name| no_value(&name))
                 }
             });
-            filled.insert(name.clone(), texts.collect::<Result<_>>()?);
+            filled.insert(name.clone(), strings.collect::<Result<_>>()?);
         }
         Ok(filled)
     }

@@ -45,7 +45,7 @@ impl Attempt<'_> {
     pub(super) async fn server_time(&self) -> Result<Timestamp> {
         let mut small = self.pull.stream().clone();
         if let Some(size) = &mut small.page_size {
-            size.ask = Some(size.min);
+            size.preferred = Some(size.min);
         }
         let request = first_request(&self.pull.account, &small, None, None, &Window::default())?;
         match server_date(&self.client.fetch_headers(request).await?) {

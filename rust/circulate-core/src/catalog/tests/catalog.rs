@@ -271,10 +271,10 @@ fn all_that_is_wrong_is_said_at_once_in_its_order() {
     let file = Path::new("users.yaml");
     let lines = |yaml: &str| {
         let error = endpoint_from_yaml(yaml, file).unwrap_err().to_string();
-        let places = error
+        let positions = error
             .match_indices("users.yaml:")
             .map(|(at, name)| error[at + name.len()..].split(':').next().unwrap().parse::<u32>().unwrap());
-        places.collect::<Vec<_>>()
+        positions.collect::<Vec<_>>()
     };
     let of_types = USERS
         .replace("about:", "abuot:")

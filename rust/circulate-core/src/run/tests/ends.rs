@@ -10,8 +10,8 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{
-    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Place, Pointer, RecordsSpec, Signal,
-    Single, Span, Total,
+    Definition, EndRules, LinkRel, NextUrl, PageSize, PaginatorSpec, Pointer, RecordsSpec, RequestLocation,
+    Signal, Single, Span, Total,
 };
 use crate::clock::later;
 use crate::error::ErrorKind;
@@ -426,7 +426,7 @@ async fn a_page_whose_size_cannot_be_made_smaller_is_assumed_to_be_all_of_the_li
     let mut least = listed(by_link(), Some(100), false);
     least.endpoint.list.page_size.as_mut().unwrap().min = 30;
     let mut refusing = listed(by_link(), Some(100), false);
-    refusing.endpoint.list.page_size.as_mut().unwrap().param = Place::Query("limit".to_owned());
+    refusing.endpoint.list.page_size.as_mut().unwrap().param = RequestLocation::Query("limit".to_owned());
     let api = Api { items: 30, ..API };
     for definition in [least, listed(by_link(), None, false), listed(PaginatorSpec::None, None, false)] {
         let report = pull_once(&definition, api.clone()).await;

@@ -315,7 +315,7 @@ fn kinds() -> impl Strategy<Value = &'static str> {
 
 /// The kinds of which a lie can be told, with it.
 fn lies() -> impl Strategy<Value = (&'static str, Lie)> {
-    let tells = |kind: &str, lie: Lie| match lie {
+    let is_lie = |kind: &str, lie: Lie| match lie {
         Lie::HighTotal => kind.contains("total"),
         Lie::More => kind.contains("flag"),
         Lie::SamePage => true,
@@ -324,7 +324,7 @@ fn lies() -> impl Strategy<Value = (&'static str, Lie)> {
     };
     let all = [Lie::HighTotal, Lie::More, Lie::SamePage, Lie::LastPageAgain];
     let pairs = COUNTED.iter().flat_map(|kind| all.map(|lie| (*kind, lie)));
-    prop::sample::select(pairs.filter(|(kind, lie)| tells(kind, *lie)).collect::<Vec<_>>())
+    prop::sample::select(pairs.filter(|(kind, lie)| is_lie(kind, *lie)).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -349,7 +349,7 @@ proptest! {
         size in 1usize..8,
         more in 1usize..40,
     ) {
-        // A list of one page tells no lie by repeating it.
+        // A list of one page is_lie no lie by repeating it.
         let records = if lie == Lie::SamePage { size + more } else { more };
         let api = Paged { kind, records, pages: vec![size], lie };
         let pulled = pull(&api, &[]);

@@ -15,7 +15,7 @@ use super::types::Pointer;
 /// Where a request takes a value: `limit` and `{query: limit}` are a query parameter, `{header: X-Limit}` a header,
 /// `{body: /limit}` a member of a JSON body or a field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RequestLocation {
     /// A query parameter.
     Query(String),
     /// A header.
@@ -26,14 +26,14 @@ pub enum Place {
     Path(Template),
 }
 
-impl Place {
+impl RequestLocation {
     /// The query parameter, if it is one.
     pub fn query(&self) -> Option<&str> {
         if let Self::Query(name) = self { Some(name) } else { None }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RequestLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query(name) => write!(f, "the query parameter `{name}`"),
@@ -47,79 +47,79 @@ impl fmt::Display for Place {
 /// The spelling with a key.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum KeyedPlace {
+enum KeyedLocation {
     Query(String),
     Header(String),
     Body(Pointer),
     Path(Template),
 }
 
-impl From<KeyedPlace> for Place {
-    fn from(place: KeyedPlace) -> Self {
-        match place {
-            KeyedPlace::Query(name) => Self::Query(name),
-            KeyedPlace::Header(name) => Self::Header(name),
-            KeyedPlace::Body(pointer) => Self::Body(pointer),
-            KeyedPlace::Path(template) => Self::Path(template),
+impl From<KeyedLocation> for RequestLocation {
+    fn from(location: KeyedLocation) -> Self {
+        match location {
+            KeyedLocation::Query(name) => Self::Query(name),
+            KeyedLocation::Header(name) => Self::Header(name),
+            KeyedLocation::Body(pointer) => Self::Body(pointer),
+            KeyedLocation::Path(template) => Self::Path(template),
         }
     }
 }
 
-impl Serialize for Place {
+impl Serialize for RequestLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Query(name) => serializer.serialize_str(name),
-            Self::Header(name) => KeyedPlace::Header(name.clone()).serialize(serializer),
-            Self::Body(pointer) => KeyedPlace::Body(pointer.clone()).serialize(serializer),
-            Self::Path(template) => KeyedPlace::Path(template.clone()).serialize(serializer),
+            Self::Header(name) => KeyedLocation::Header(name.clone()).serialize(serializer),
+            Self::Body(pointer) => KeyedLocation::Body(pointer.clone()).serialize(serializer),
+            Self::Path(template) => KeyedLocation::Path(template.clone()).serialize(serializer),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Place {
+impl<'de> Deserialize<'de> for RequestLocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PlaceVisitor)
+        deserializer.deserialize_any(LocationVisitor)
     }
 }
 
-struct PlaceVisitor;
+struct LocationVisitor;
 
-impl<'de> Visitor<'de> for PlaceVisitor {
-    type Value = Place;
+impl<'de> Visitor<'de> for LocationVisitor {
+    type Value = RequestLocation;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a query parameter, `{header: name}` or `{body: /pointer}`")
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Place, E> {
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<RequestLocation, E> {
         if name.starts_with('/') {
             return Err(E::custom(format!(
-                "`{name}` is a place in a body: write `{{body: {name}}}`, or the name of a query parameter"
+                "`{name}` is a location in a body: write `{{body: {name}}}`, or the name of a query parameter"
             )));
         }
-        checked_name(name).map(|name| Place::Query(name.to_owned())).map_err(E::custom)
+        checked_name(name).map(|name| RequestLocation::Query(name.to_owned())).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Place, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RequestLocation, A::Error> {
         use serde::de::Error as _;
-        let place = Place::from(KeyedPlace::deserialize(MapAccessDeserializer::new(map))?);
-        match &place {
-            Place::Query(name) => checked_name(name).map(drop).map_err(A::Error::custom)?,
-            Place::Header(name) => checked_header(name).map_err(A::Error::custom)?,
-            Place::Body(pointer) if pointer.segments().is_empty() => {
+        let location = RequestLocation::from(KeyedLocation::deserialize(MapAccessDeserializer::new(map))?);
+        match &location {
+            RequestLocation::Query(name) => checked_name(name).map(drop).map_err(A::Error::custom)?,
+            RequestLocation::Header(name) => checked_header(name).map_err(A::Error::custom)?,
+            RequestLocation::Body(pointer) if pointer.segments().is_empty() => {
                 return Err(A::Error::custom("`body` names a member, such as `/cursor`"));
             }
-            Place::Path(template) if !template.placeholders().eq(["token"]) => {
+            RequestLocation::Path(template) if !template.placeholders().eq(["token"]) => {
                 return Err(A::Error::custom(format!(
                     "`path: {template}` has to use `{{token}}` once, and nothing else"
                 )));
             }
-            Place::Path(template) if !template.to_string().starts_with('/') => {
+            RequestLocation::Path(template) if !template.to_string().starts_with('/') => {
                 return Err(A::Error::custom(format!("`path: {template}` has to start with `/`")));
             }
-            Place::Body(_) | Place::Path(_) => {}
+            RequestLocation::Body(_) | RequestLocation::Path(_) => {}
         }
-        Ok(place)
+        Ok(location)
     }
 }
 
@@ -132,16 +132,16 @@ fn checked_header(name: &str) -> Result<(), String> {
     checked.map(drop).map_err(|_| format!("`{name}` is not a header name"))
 }
 
-impl JsonSchema for Place {
+impl JsonSchema for RequestLocation {
     fn schema_name() -> Cow<'static, str> {
-        "Place".into()
+        "RequestLocation".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let pointer = generator.subschema_for::<Pointer>();
-        let one = |key: &str, of: Schema| {
+        let one = |key: &str, schema: Schema| {
             json_schema!({
-                "type": "object", "properties": {key: of}, "required": [key], "additionalProperties": false,
+                "type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": false,
             })
         };
         let text = || json_schema!({"type": "string"});

@@ -1,0 +1,15 @@
+//! What checks of a definition find.
+
+/// What is wrong with a definition that its types alone do not show.
+pub(crate) struct Wrong {
+    /// The member it is about, from the outermost in.
+    pub(super) path: Vec<String>,
+    pub(super) message: String,
+}
+
+impl Wrong {
+    /// `path` is written with dots.
+    pub(crate) fn at(path: &str, message: String) -> Self {
+        Self { path: path.split('.').map(str::to_owned).collect(), message }
+    }
+}
