@@ -112,11 +112,11 @@ def test_a_link_that_cannot_be_read_fails_the_page_and_keeps_the_cursor(cli: Cli
 
 
 def test_an_unknown_paginator_is_reported_with_those_there_are_and_none_is_proposed(cli: Cli) -> None:
-    define(cli.folder, "path: /items\nprimary_key: [/id]\npaginator: page")
+    define(cli.folder, "path: /items\nprimary_key: [/id]\npaginator: pages")
     done = cli("pull", "acme.items", "--catalog", "catalog", "--to", "lake", ACME_URL="http://127.0.0.1:9")
     assert done.code == 2
-    assert "unknown paginator `page`; the paginators are" in done.err
-    for kind in ("    link_header  ", "    {body_link: /next}  ", "    none  "):
+    assert "unknown paginator `pages`; the paginators are" in done.err
+    for kind in ("    link_header  ", "    {next_url: {body: /next}}  ", "    {page: {to: page}}  ", "    none  "):
         assert kind in done.err
     assert "did you mean" not in done.err
 

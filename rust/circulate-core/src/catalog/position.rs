@@ -20,6 +20,16 @@ pub(super) fn find(text: &str, path: &[String]) -> Option<Location> {
     Some(node.referenced)
 }
 
+/// Where the key of the member at `path` stands.
+pub(super) fn find_key(text: &str, path: &[String]) -> Option<Location> {
+    let (name, around) = path.split_last()?;
+    let mut node: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
+    for name in around {
+        node = node.value.0.remove(name)?;
+    }
+    node.value.1.get(name).copied()
+}
+
 /// Something that is wrong, and where.
 pub(super) struct Mistake {
     pub(super) message: String,
@@ -116,7 +126,7 @@ fn line_at(text: &str, location: Location) -> Option<&str> {
 
 /// The members of a mapping, or the items of a list by their number; of anything else none.
 #[derive(Debug, Default)]
-struct Node(BTreeMap<String, Spanned<Self>>, BTreeMap<String, (u64, u64)>);
+struct Node(BTreeMap<String, Spanned<Self>>, BTreeMap<String, Location>);
 
 impl Node {
     fn path_at(&self, at: (u64, u64), path: &mut Vec<String>) -> bool {
@@ -124,7 +134,8 @@ impl Node {
             path.push(name.clone());
             let value = (member.referenced.line(), member.referenced.column());
             // What is inside may begin at the same place.
-            if member.value.path_at(at, path) || value == at || self.1.get(name) == Some(&at) {
+            let key = self.1.get(name).map(|key| (key.line(), key.column()));
+            if member.value.path_at(at, path) || value == at || key == Some(at) {
                 return true;
             }
             path.pop();
@@ -151,7 +162,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let (mut members, mut keys) = (BTreeMap::new(), BTreeMap::new());
         while let Some((name, member)) = map.next_entry::<Spanned<String>, _>()? {
-            keys.insert(name.value.clone(), (name.referenced.line(), name.referenced.column()));
+            keys.insert(name.value.clone(), name.referenced);
             members.insert(name.value, member);
         }
         Ok(Node(members, keys))

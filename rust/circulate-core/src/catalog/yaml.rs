@@ -105,7 +105,11 @@ fn mistakes<T: DeserializeOwned>(text: &str, first: &serde_saphyr::Error) -> Vec
             wrong = Some(around.to_vec());
             continue;
         }
-        mistakes.push(Mistake { message: in_words(&error), at: position::find(text, &path) });
+        let at = match error.without_snippet() {
+            serde_saphyr::Error::SerdeUnknownField { .. } => position::find_key(text, &path),
+            _ => position::find(text, &path),
+        };
+        mistakes.push(Mistake { message: in_words(&error), at });
         wrong = Some(path);
     }
     mistakes

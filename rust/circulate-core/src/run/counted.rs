@@ -189,6 +189,8 @@ impl Fetcher {
         };
         let exact = self.stream.total.as_ref().is_none_or(|total| total.exact);
         let total = counts.total.or(read.total);
+        // Of a list that has moved nobody knows what its total counts.
+        let exact = exact && read.moved.is_none();
         let missing = total.filter(|total| exact && *total > so_far);
         if *received == 0 {
             let says_more = counts.more == Some(true) || pages_left;
