@@ -23,6 +23,8 @@ from circulate_core.types import PullOptions, S3Options, StreamPullOptions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.cli import Cli
+
     from circulate_core._core import DeclaredOption
 
 GUIDE = Path(__file__).resolve().parents[2] / "python/docs/python.md"
@@ -31,6 +33,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "promote": promoting.promote,
     "gc": upkeep.gc,
 }
+NOWHERE = {"org_url": "http://127.0.0.1:9", "api_token": "x"}
 TYPES = {"TIME": "Time", "SPAN": "Length", "SIZE": "Size", "N": "int", "NAME": "str", "FLAG": "bool"}
 
 
@@ -232,3 +235,39 @@ def test_a_lake_has_its_own_state_and_options(tmp_path: Path) -> None:
         circulate_core.gc(lake, state="x.db")
     with pytest.raises(circulate_core.SettingsError, match="the state of s3://acme/raw must be named"):
         circulate_core.runs(circulate_core.Lake("s3://acme/raw"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"sse": "aws:kms"}, {"sse_kms_key_id": "key"}, {"expected_bucket_owner": "123456789012"}],
+    ids=lambda options: next(iter(options)),
+)
+def test_an_option_of_buckets_is_refused_for_a_folder(options: S3Options, tmp_path: Path) -> None:
+    (name,) = options
+    said = re.escape(f"`{name}` is an option of buckets, and {tmp_path} is a folder")
+    manifest = tmp_path / "_circulate/manifest.json"
+    calls: list[Callable[[], object]] = [
+        lambda: circulate_core.pull("okta.users", to=tmp_path, s3=options, settings=NOWHERE),
+        lambda: circulate_core.gc(circulate_core.Lake(tmp_path, s3=options)),
+        lambda: circulate_core.verify(manifest, s3=options),
+        lambda: circulate_core.promote(manifest, to=tmp_path, s3=options),
+    ]
+    for call in calls:
+        with pytest.raises(circulate_core.SettingsError, match=said) as caught:
+            call()
+        assert caught.value.hint == "leave it out, or give s3://bucket/prefix"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_of_buckets_is_for_the_one_of_two_places_that_is_a_bucket(tmp_path: Path) -> None:
+    manifest = tmp_path / "_circulate/manifest.json"
+    with pytest.raises(circulate_core.StateError, match="there is no state file"):
+        circulate_core.promote(manifest, to="s3://acme-data", s3={"sse": "AES256"})
+
+
+def test_the_command_line_refuses_it_by_the_name_of_its_flag(cli: Cli) -> None:
+    for command in (["pull", "okta.users", "--sse", "AES256"], ["gc", "--expected-bucket-owner", "123456789012"]):
+        done = cli(*command, "--to", "lake")
+        assert done.code == 2
+        assert f"error: `{command[-2]}` is an option of buckets, and " in done.err
+    assert list(cli.folder.iterdir()) == []

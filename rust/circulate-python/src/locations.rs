@@ -31,8 +31,15 @@ pub(crate) struct KnownLake {
 impl LakeArguments {
     /// The same, if its state is known. Both can be such places.
     pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<KnownLake> {
+        self.beside(py, &[])
+    }
+
+    /// It with its state, and other places that the same options of buckets are for.
+    pub(crate) fn beside(self, py: Python<'_>, others: &[&str]) -> PyResult<KnownLake> {
         let Self { location, state, s3 } = self;
-        Ok(KnownLake { state: py_result(py, known_state(&location, state))?, location, s3: s3.get()? })
+        let (state, s3) = (py_result(py, known_state(&location, state))?, s3.get()?);
+        py_result(py, s3.check_places(&[&[location.as_str()], others].concat()))?;
+        Ok(KnownLake { location, state, s3 })
     }
 }
 
@@ -63,6 +70,23 @@ options! {
 }
 
 impl S3Arguments {
+    /// Refuses options if no place is a bucket: a folder could not follow them.
+    pub(crate) fn check_places(&self, places: &[&str]) -> Result<()> {
+        let given = [
+            ("sse", self.sse.is_some()),
+            ("sse_kms_key_id", self.sse_kms_key_id.is_some()),
+            ("expected_bucket_owner", self.expected_bucket_owner.is_some()),
+        ];
+        match (given.iter().find(|(_, is_given)| *is_given), places.last()) {
+            (Some((name, _)), Some(place)) if !places.iter().any(|place| place.starts_with("s3://")) => {
+                let what = format!("`{name}` is an option of buckets, and {place} is a folder");
+                Err(Error::new(ErrorKind::Settings, "read options", what)
+                    .hint("leave it out, or give s3://bucket/prefix"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn locations(self) -> Result<Locations> {
         let wrong = |message: String| Err(Error::new(ErrorKind::Settings, "read options", message));
         let encryption = match (self.sse, self.sse_kms_key_id) {

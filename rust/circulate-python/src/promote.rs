@@ -43,7 +43,7 @@ pub(crate) fn promote(
     let stop_signal = stop::Stop::new(deadline.map(|Deadline(instant)| instant));
     let progress = Arc::new(Progress::default());
     let mut watcher = WorkWatcher::new(py, &progress, &stop_signal, stop, on_progress)?;
-    let lake = lake.with_state(py)?;
+    let lake = lake.beside(py, &[&to])?;
     let work = async move {
         let locations = lake.s3.locations()?;
         let (from, to) = (locations.sink(&lake.location).await?, locations.sink(&to).await?);

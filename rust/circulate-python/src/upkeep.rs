@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use crate::locations::{LakeArguments, existing};
 use crate::options::{Arguments, Length, options};
-use crate::results::finish_as;
+use crate::results::{finish_as, py_result};
 use crate::runtime::{Brief, wait};
 
 options! {
@@ -23,6 +23,7 @@ options! {
 pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
     let LakeArguments { location, state, s3 } = lake;
     let s3 = s3.get()?;
+    py_result(py, s3.check_places(&[&location]))?;
     let work = async move {
         let locations = s3.locations()?;
         let sink = locations.sink(&location).await?;
