@@ -102,6 +102,9 @@ class Catalog:
     def stream(self, name: str) -> dict[str, Any]:
         """Return the definition of a stream."""
 
+    def earlier_keys(self, name: str) -> list[str]:
+        """Return where the definition of a stream has keys by their earlier names, and what these are called now."""
+
     def source(self, name: str) -> dict[str, Any]:
         """Return the definition of a source."""
 

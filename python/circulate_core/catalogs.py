@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core import _core
+from circulate_core.callers import warn_caller
 from circulate_core.config import configured_catalog
-from circulate_core.exceptions import DefinitionError
+from circulate_core.exceptions import DefinitionError, EarlierKeyWarning
 
 if TYPE_CHECKING:
     from circulate_core.types import Catalog, Definition, InlineDefinition, SourceDefinition
@@ -39,7 +40,11 @@ def stream_names(*, catalog: Catalog = ()) -> list[str]:
 
 def stream_definition(name: str, *, catalog: Catalog = ()) -> Definition:
     """Return the definition of a stream; see `streams`."""
-    return cast("Definition", catalog_of(catalog).stream(name))
+    known = catalog_of(catalog)
+    definition = cast("Definition", known.stream(name))
+    for earlier in known.earlier_keys(name):
+        warn_caller(earlier, EarlierKeyWarning)
+    return definition
 
 
 def source_definition(name: str, *, catalog: Catalog = ()) -> SourceDefinition:

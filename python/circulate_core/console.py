@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from typing import TextIO
 
     from circulate_core.exceptions import CirculateError
     from circulate_core.results import Run, Status
@@ -132,6 +134,32 @@ def showing_events(verbosity: int) -> Iterator[None]:
     finally:
         logger.setLevel(before)
         logger.removeHandler(lines)
+
+
+@contextmanager
+def noting(kind: type[Warning]) -> Iterator[None]:
+    """Write warnings of a kind to stderr while the `with` block lasts, a note for each text."""
+    noted: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", kind)
+        show_others = warnings.showwarning
+
+        def show(  # noqa: PLR0913, PLR0917 - as `warnings` has it
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, kind):
+                show_others(message, category, filename, lineno, file, line)
+            elif str(message) not in noted:
+                noted.add(str(message))
+                say(f"{paint('note:', 'cyan')} {_shown(str(message))}")
+
+        warnings.showwarning = show
+        yield
 
 
 def show_error(error: CirculateError) -> None:

@@ -116,5 +116,9 @@ class StoppedError(CirculateError):
     """The work was stopped before there was anything to keep."""
 
 
+class EarlierKeyWarning(DeprecationWarning):
+    """A definition has a key by a name that it had before."""
+
+
 class IncompleteWarning(UserWarning):
     """Some of a stream is missing, or nothing shows that all of it came."""

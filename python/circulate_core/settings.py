@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circulate_core._core import Settings, check_options
+from circulate_core.callers import warn_caller
 from circulate_core.catalogs import is_named
 from circulate_core.config import CATALOG, CONFIG_NAME, find_config, is_of_working_folder, read_config
 from circulate_core.exceptions import SettingsError
@@ -135,7 +134,7 @@ def gathered(  # noqa: PLR0913 - each is a different thing, given once
     """Gather the settings of a source for the functions of the package; see `configured`."""
     return configured(
         source,
-        warn=_warn_user,
+        warn=warn_caller,
         given=given,
         profile=profile,
         secret=secret,
@@ -143,14 +142,6 @@ def gathered(  # noqa: PLR0913 - each is a different thing, given once
         catalog=catalog,
         headroom=headroom,
     )
-
-
-def _warn_user(text: str) -> None:
-    """Warn at the line of the code that uses this package."""
-    level, frame = 1, sys._getframe()  # noqa: SLF001 - the way to know it, before Python 3.12
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __name__.partition(".")[0]:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
 
 
 def _of_environment(names: Iterable[str], source: SourceDefinition) -> Settings:

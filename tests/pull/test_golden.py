@@ -357,6 +357,7 @@ def holds(new: object, old: object) -> bool:
     return new == old
 
 
+@pytest.mark.filterwarnings("ignore::circulate_core.exceptions.EarlierKeyWarning")
 def test_definitions_mean_what_they_meant(golden: Path) -> None:
     folders = [golden / f"definitions/{name}" for name in ("shipped", "catalog")]
     for name, meant in read(golden / "definitions/read.json").items():

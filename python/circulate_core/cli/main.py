@@ -13,8 +13,8 @@ from typing import NamedTuple
 import circulate_core
 from circulate_core.cli.exit_codes import FAILED, INTERRUPTED, USAGE
 from circulate_core.cli.parser import Parser, nearest, refuse, say_error, unknown_flags
-from circulate_core.console import quietly, show_error, show_mistake, showing_events
-from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
+from circulate_core.console import noting, quietly, show_error, show_mistake, showing_events
+from circulate_core.exceptions import CirculateError, DefinitionError, EarlierKeyWarning, SettingsError
 
 
 class Command(NamedTuple):
@@ -119,7 +119,11 @@ def _run(arguments: list[str], flags: dict[str, str]) -> int:
         from circulate_core.cli.options import named_catalog  # noqa: PLC0415 - for commands that use definitions
 
         args.catalog = named_catalog(args)
-    with quietly(quiet=getattr(args, "quiet", False)), showing_events(getattr(args, "verbose", 0)):
+    with (
+        quietly(quiet=getattr(args, "quiet", False)),
+        showing_events(getattr(args, "verbose", 0)),
+        noting(EarlierKeyWarning),
+    ):
         return int(args.run(args))
 
 

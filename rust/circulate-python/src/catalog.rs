@@ -51,6 +51,11 @@ impl PyCatalog {
         document(py, &Both { source, endpoint })
     }
 
+    /// Where the definition of a stream has keys by their earlier names, and what these are called now.
+    fn earlier_keys(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
+        py_result(py, self.0.earlier_keys(name))
+    }
+
     /// The definition of a source.
     fn source(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
         document(py, &py_result(py, self.0.source(name))?)

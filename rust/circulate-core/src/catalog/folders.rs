@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::Source;
 use super::stream::Endpoint;
-use super::yaml::{endpoint_of_source, inline_source, source_from_yaml};
+use super::yaml::{earlier_keys, endpoint_of_source, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -152,6 +152,12 @@ impl Catalog {
             names.extend(inline.endpoints.keys().map(|endpoint| format!("{}.{endpoint}", inline.source)));
         }
         Ok(names.into_iter().collect())
+    }
+
+    /// Where the definition of a stream has keys by their earlier names, and what these are called now.
+    pub fn earlier_keys(&self, name: &str) -> Result<Vec<String>> {
+        let Some((source, endpoint)) = name.split_once('.') else { return Ok(Vec::new()) };
+        self.endpoint_text(source, endpoint).map(|(text, file)| earlier_keys(&text, &file))
     }
 
     fn endpoint(&self, source: &Source, name: &str) -> Result<Endpoint> {

@@ -47,6 +47,18 @@ pub(super) fn endpoint_of_source(text: &str, file: &Path, source: &Source) -> Re
     })
 }
 
+/// What `polling` was called before 0.2.
+const EARLIER_KEY: &str = "endless";
+
+/// Where an endpoint's file has keys by their earlier names, and what these are called now.
+pub(super) fn earlier_keys(text: &str, file: &Path) -> Vec<String> {
+    let found = position::find_key(text, &["list", EARLIER_KEY]).map(|(line, column)| {
+        let file = file.display();
+        format!("{file}:{line}:{column}: the key `{EARLIER_KEY}` is now called `polling`; the earlier name goes with 0.3")
+    });
+    found.into_iter().collect()
+}
+
 fn check_endpoint(endpoint: &Endpoint) -> Vec<Wrong> {
     let checked =
         [check_scopes("scopes", endpoint.scopes.iter().flatten()), check_columns(&endpoint.columns)];
@@ -191,6 +203,7 @@ fn in_words(error: &serde_saphyr::Error) -> String {
 }
 
 fn unknown(what: &str, found: &str, known: &[&'static str]) -> String {
+    let known: Vec<_> = known.iter().copied().filter(|name| *name != EARLIER_KEY).collect();
     let meant = nearest(found, known.iter().copied());
     let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
     format!("unknown {what} `{found}`{meant}; the {what}s here are {}", known.join(", "))
