@@ -13,7 +13,7 @@ from circulate_core.config import configured_catalog
 from circulate_core.exceptions import DefinitionError, EarlierKeyWarning
 
 if TYPE_CHECKING:
-    from circulate_core.types import Catalog, Definition, InlineDefinition, SourceDefinition
+    from circulate_core.types import Catalog, Definition, InlineDefinition, ListOperation, SourceDefinition
 
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
@@ -90,6 +90,34 @@ def is_named(catalog: Catalog) -> bool:
 def _folders(catalog: Catalog) -> list[str]:
     """Return the folders of a catalog; those that are configured, if none is given."""
     return [os.fspath(entry) for entry in catalog if not isinstance(entry, Mapping)] or configured_catalog()
+
+
+def method(listed: ListOperation) -> str:
+    """Return the method by which a list is requested."""
+    return str(listed.get("method") or ("POST" if "body" in listed else "GET"))
+
+
+def paging(paginator: object) -> str:
+    """Return how one page leads to the next, as people read it: `token from /meta/cursor to cursor`."""
+    if not isinstance(paginator, Mapping):
+        return str(paginator).replace("_", " ")
+    kind, keys = next(iter(paginator.items()))
+    if kind in {"body_link", "next_url"}:
+        return f"next url from {_place(keys)}"
+    ways = [f"{way} {_place(keys[way])}" for way in ("rel", "from", "to") if way in keys]
+    return " ".join([kind.replace("_", " "), *ways])
+
+
+def _place(place: object) -> str:
+    """Return where in a request or a response something is, as people read it."""
+    if isinstance(place, list):
+        return " and ".join(map(_place, place))
+    if not isinstance(place, Mapping):
+        return str(place)
+    if "url" in place:
+        return f"{place['param']} of the URL in {_place(place['url'])}"
+    kind, where = next(iter(place.items()))
+    return str(where) if kind in {"body", "query", "path"} else f"{kind} {where}"
 
 
 def source_folder(name: str, *, catalog: Catalog = ()) -> str | None:

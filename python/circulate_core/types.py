@@ -148,6 +148,10 @@ class ListOperation(TypedDict):
 
     path: str
     """Path below the base URL."""
+    method: NotRequired[Literal["GET", "POST"]]
+    """The method; GET, or POST with a body, if there is none."""
+    paginator: str | dict[str, Any]
+    """How one page leads to the next: a name, with what it takes."""
     primary_key: NotRequired[str | list[str]]
     """Members that identify a record, as JSON pointers; or `none`."""
     parent: NotRequired[Parent]

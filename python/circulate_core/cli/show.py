@@ -6,7 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circulate_core.catalogs import SHIPPED_CATALOG, source_definition, source_folder, stream_definition, stream_names
+from circulate_core.catalogs import (
+    SHIPPED_CATALOG,
+    method,
+    paging,
+    source_definition,
+    source_folder,
+    stream_definition,
+    stream_names,
+)
 from circulate_core.cli.options import add_catalog_option
 from circulate_core.cli.streams import is_meant, matching
 from circulate_core.console import paint, table
@@ -72,11 +80,11 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     yield from _facts(
         {
             "docs": endpoint.get("docs"),
-            "request": listed["path"],
+            "request": f"{method(definition['endpoint']['list'])} {listed['path']}".removeprefix("GET "),
             "format": None if (body := listed.get("format")) is None else str(body).replace("_", " "),
             "records": _records(listed.get("records")),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
-            "pages by": _named(listed.get("paginator")),
+            "pages by": paging(listed["paginator"]),
             "asked for": f"each record of {parent['endpoint']}" if parent else None,
             "changes by": incremental.get("cursor") or ("its parent's changes" if incremental else "full pulls only"),
             "scopes": " ".join(endpoint.get("scopes") or ()),
@@ -91,10 +99,6 @@ def _records(records: object) -> str | None:
     if isinstance(records, dict):
         return ", ".join(f"{shape} {pointer}" for shape, pointer in records.items())
     return str(records or "") or None
-
-
-def _named(paginator: object) -> str | None:
-    return next(iter(paginator)).replace("_", " ") if isinstance(paginator, dict) else str(paginator or "") or None
 
 
 def _facts(facts: dict[str, str | None]) -> Iterator[str]:
