@@ -105,6 +105,12 @@ class Catalog:
     def earlier_keys(self, name: str) -> list[str]:
         """Return where the definition of a stream has keys by their earlier names, and what these are called now."""
 
+    def files(self, source: str) -> list[tuple[str, str]]:
+        """Return names and texts of the files that would define what is defined in code of a source."""
+
+    def says_the_same(self, source: str, file: str, text: str) -> bool:
+        """Return whether a text says what the file of that name would say, in whatever words."""
+
     def source(self, name: str) -> dict[str, Any]:
         """Return the definition of a source."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,7 @@ from circulate_core.exceptions import DefinitionError, EarlierKeyWarning
 if TYPE_CHECKING:
     from circulate_core.types import Catalog, Definition, InlineDefinition, ListOperation, SourceDefinition
 
+_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
 
@@ -176,7 +178,11 @@ def _inline(definition: InlineDefinition) -> dict[str, Any]:
 
 def _text(definition: Mapping[str, object]) -> str:
     try:
-        return json.dumps(definition, indent=2, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(definition, indent=2, ensure_ascii=False, allow_nan=False)
+        # What JSON may hold as it is, and YAML may not.
+        text = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
         message = f"a definition holds what YAML could not: {error}"
         raise DefinitionError(message) from None
+    return text

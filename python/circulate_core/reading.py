@@ -32,6 +32,7 @@ from circulate_core.tables import Schema, Tabular
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from os import PathLike
+    from pathlib import Path
     from typing import Unpack
 
     from circulate_core.history import History
@@ -55,6 +56,9 @@ _OF_SOURCE = ("settings", "profile", "secret", "catalog")
 _NO_OPTIONS = {"stream", *_OF_SOURCE, "on_progress", "stop", "request"}
 """Parameters of `pull` that a stream or its source has itself, or that are not shown any more."""
 
+_OF_ENDPOINT = ("endpoint", "about", "docs", "scopes", "list")
+"""Keys of an endpoint that are not of its list operation; columns are a parameter."""
+
 _PLENTY = 1_000_000
 """Records of a batch that is closed by its size."""
 
@@ -62,7 +66,7 @@ _PLENTY = 1_000_000
 def source(  # noqa: PLR0913 - how to know an account, and what may be defined in code
     name: str | Mapping[str, Any],
     *,
-    settings: Mapping[str, str] | _core.Settings | None = None,
+    settings: Mapping[str, str | Mapping[str, Any]] | _core.Settings | None = None,
     profile: str | None = None,
     secret: str | None = None,
     account: str | None = None,
@@ -79,7 +83,8 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
     Args:
         name: A source of the catalog, such as `okta`; the name of one that `definition` defines; or a definition, as
             `source.yaml` would hold it.
-        settings: Settings by name, such as `org_url` and `api_token`.
+        settings: Settings by name, such as `org_url` and `api_token`. Where a source is defined, a mapping instead of a
+            value declares the setting, as `settings` of `source.yaml` does: its `env`, `about`, `secret`.
         profile: Profile of the source in `circulate.toml`, `[okta.profiles.NAME]`, whose settings are taken instead of
             the environment's.
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
@@ -88,6 +93,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
         catalog: Folders of definitions that come before the shipped ones.
         definition: The keys of a source's definition, such as `base_url` and `auth`. What goes without saying may be
             left out: a title, and the settings that the other keys use. Without `auth` requests are not signed in.
+            `Source.save` writes it into a file.
 
     Raises:
         DefinitionError: There is no such source, or its definition is wrong.
@@ -101,13 +107,17 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
             auth=[{"header": {"name": "Authorization", "prefix": "Bearer ", "secret": "token"}}],
             settings={"token": "t0ken"},
         )
-        tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"body_link": "/next"})
+        paginator = {"next_url": {"body": "/next"}}
+        tickets = acme.stream("tickets", path="/v1/tickets", records="/items", paginator=paginator)
+        acme.save("definitions")
         ```
     """
     # First of all, so that no traceback with its locals shows one.
-    settings = _core.Settings(settings)
+    declared, settings = _declared_settings(settings)
     catalog_of(catalog)
+    definition = {**definition, "settings": declared} if declared else definition
     if isinstance(name, Mapping):
+        _refuse_twice("the source", name, definition)
         definition = {**name, **definition}
     named = definition.get("source") if isinstance(name, Mapping) else name
     if not isinstance(named, str):
@@ -123,6 +133,16 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
         account=account,
         headroom=headroom,
     )
+
+
+def _declared_settings(
+    settings: Mapping[str, str | Mapping[str, Any]] | _core.Settings | None,
+) -> tuple[dict[str, Mapping[str, Any]], _core.Settings]:
+    """Return the settings that are declared, and those that have values."""
+    if not isinstance(settings, Mapping):
+        return {}, _core.Settings(settings)
+    declared = {name: given for name, given in settings.items() if isinstance(given, Mapping)}
+    return declared, _core.Settings({name: given for name, given in settings.items() if name not in declared})
 
 
 class Source:
@@ -183,14 +203,17 @@ class Source:
             definition: What the endpoint's file would hold.
             since: Inclusive lower bound, if the stream knows times. A time without offset is UTC.
             until: Exclusive upper bound.
-            columns: Types of members of its records, as `columns` of an endpoint's file; others are inferred.
+            columns: Types of members of its records, as `columns` of an endpoint's file; others are inferred. Given
+                with a definition, they are a part of it.
             nested: What objects and lists in records become in tables: columns of structs and lists, columns for each
                 member of an object (`profile__login`), or columns of JSON text.
             raw: Whether tables have a column `_raw` with each record as received.
             contract: What becomes of values that have no place in a table's columns. `evolve` adds columns for new
                 members, `rescue` does not, and what has no place goes to the column `_rescued`; `freeze` refuses it.
-            operation: The keys of a list operation: `path` and `paginator`, and what else its API needs. Without
-                `primary_key` records are identified by `/id`, those of a map by their key, and scalars by their value.
+            operation: The keys of a list operation: `path` and `paginator`, and what else its API needs, such as
+                `records`, `page_size`, `method`, `body` and `errors`; and `about`, `docs` and `scopes` of an endpoint.
+                Without `primary_key` records are identified by `/id`, those of a map by their key, and scalars by their
+                value.
 
         Raises:
             DefinitionError: There is no such stream, or its definition is wrong.
@@ -198,14 +221,44 @@ class Source:
         inline = self._inline
         if definition is not None or operation:
             # Remembered, since children may be defined after it that name it as their parent.
-            inline = self._inline = self._with(name, self._endpoint(name, definition or {}, operation))
-        if columns is not None:
-            endpoint = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
-            given = self._mapping(name, "`columns`", columns)
-            inline = self._with(name, {**endpoint, "columns": {**endpoint.get("columns", {}), **given}})
+            endpoint = self._endpoint(name, definition or {}, operation)
+            inline = self._inline = self._with(name, self._with_columns(name, endpoint, columns))
+        elif columns is not None:
+            known = cast("Mapping[str, Any]", self._definition(name)["endpoint"])
+            inline = self._with(name, self._with_columns(name, known, columns))
         window = {"since": _bound("since", since), "until": _bound("until", until)}
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
+
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> list[Path]:
+        """Write what is defined in code into a folder of definitions, for the command line, Lambda and `catalog`.
+
+        The folder of the source in it gets `source.yaml` and a file for each endpoint that `stream` has defined. They
+        have no values of settings. Beside endpoints of a source of the catalog it gets that `source.yaml` and the
+        parents that they need, but no other endpoints, which it hides where it is named as a catalog. A file that says
+        the same already, in whatever words, is left as it is.
+
+        Args:
+            folder: A folder of definitions, made if need be: what `--catalog` names.
+            overwrite: Whether a file that says something else is replaced.
+
+        Returns:
+            The files that define it.
+
+        Raises:
+            DefinitionError: Nothing is defined in code, a file says something else, or the folder cannot be written to.
+
+        Example:
+            ```python
+            acme = circulate_core.source("acme", base_url="https://api.acme.example")
+            acme.stream("tickets", path="/v1/tickets", records="/items", paginator={"page": {"to": "page"}})
+            acme.save("definitions")
+            tickets = circulate_core.source("acme", catalog=["definitions"]).stream("tickets")
+            ```
+        """
+        from circulate_core.saving import save  # noqa: PLC0415 - for those who save
+
+        return save(catalog_of(self._catalog), self.name, folder, overwrite=overwrite)
 
     def _with(self, name: str, endpoint: Mapping[str, Any]) -> InlineDefinition:
         """Return what is defined in code, with an endpoint that is found to be right."""
@@ -219,11 +272,22 @@ class Source:
     def _endpoint(self, name: str, definition: object, operation: Mapping[str, object]) -> dict[str, object]:
         """Return the definition of an endpoint, with what may be left out in code."""
         given = self._mapping(name, "what is given", definition)
+        of_endpoint = {key: operation[key] for key in _OF_ENDPOINT if key in operation}
+        _refuse_twice(f"{self.name}.{name}", given, of_endpoint)
+        given = {**given, **of_endpoint}
         listed = self._mapping(name, "`list`", given.get("list", {}))
+        operation = {key: value for key, value in operation.items() if key not in of_endpoint}
+        _refuse_twice(f"{self.name}.{name}", listed, operation)
         records = {**listed, **operation}.get("records")
         shape = next(iter(records), None) if isinstance(records, Mapping) else None
         defaults = {"primary_key": [{"map": "/_circulate/key", "scalars": "/value"}.get(str(shape), "/id")]}
         return {"about": "", "scopes": [], **given, "list": {**defaults, **listed, **operation}}
+
+    def _with_columns(self, name: str, endpoint: Mapping[str, Any], columns: object) -> Mapping[str, Any]:
+        if columns is None:
+            return endpoint
+        given = self._mapping(name, "`columns`", columns)
+        return {**endpoint, "columns": {**endpoint.get("columns", {}), **given}}
 
     def _mapping(self, stream: str, what: str, given: object) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):
@@ -629,6 +693,14 @@ def _refuse_less_than_one(name: str, given: object) -> None:
     if not isinstance(given, int) or given < 1:
         message = f"invalid `{name}`: expected a whole number of 1 or more, given {given!r}"
         raise SettingsError(message)
+
+
+def _refuse_twice(what: str, given: Mapping[str, Any], keywords: Mapping[str, Any]) -> None:
+    """Refuse keys of a definition that are given in a mapping and as keywords."""
+    if twice := [key for key in keywords if key in given]:
+        named = ", ".join(f"`{key}`" for key in twice)
+        message = f"the definition of {what} has {named} twice: in the mapping, and as a keyword"
+        raise DefinitionError(message, hint="leave one of them out")
 
 
 def _bound(name: str, given: Time | None) -> str | None:

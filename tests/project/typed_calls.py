@@ -35,6 +35,18 @@ def names() -> None:
     circulate_core.Reprot  # type: ignore[attr-defined]
 
 
+def definitions() -> None:
+    acme = circulate_core.source(
+        {"source": "acme", "base_url": "https://api.acme.example"},
+        settings={"token": "t0ken", "tenant": {"env": "ACME_TENANT", "about": "A tenant"}},
+    )
+    paginator = {"token": {"from": [{"header": "X-Next"}], "to": {"body": "/after"}}}
+    assert_type(acme.stream("items", path="/items", records={"map": "/items"}, paginator=paginator), Stream)
+    assert_type(acme.save(Path("definitions"), overwrite=True), list[Path])
+    acme.save(5)  # type: ignore[arg-type]
+    acme.save("definitions", replace=True)  # type: ignore[call-arg]
+
+
 def classes() -> tuple[type, ...]:
     return (
         *(circulate_core.Attempt, circulate_core.Batch, circulate_core.Checked, circulate_core.CheckedList),

@@ -56,6 +56,17 @@ impl PyCatalog {
         py_result(py, self.0.earlier_keys(name))
     }
 
+    /// Names and texts of the files that would define what is defined in code of a source.
+    fn files(&self, py: Python<'_>, source: &str) -> PyResult<Vec<(String, String)>> {
+        let files = py_result(py, self.0.files(source))?;
+        Ok(files.into_iter().map(|file| (file.name, file.text)).collect())
+    }
+
+    /// Whether a text says what the file of that name would say, in whatever words.
+    fn says_the_same(&self, py: Python<'_>, source: &str, file: &str, text: &str) -> PyResult<bool> {
+        py_result(py, self.0.says_the_same(source, file, text))
+    }
+
     /// The definition of a source.
     fn source(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
         document(py, &py_result(py, self.0.source(name))?)

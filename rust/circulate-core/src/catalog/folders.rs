@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::Source;
 use super::stream::Endpoint;
+use super::written::written;
 use super::yaml::{earlier_keys, endpoint_of_source, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
@@ -69,6 +70,17 @@ pub struct Inline {
     pub endpoints: BTreeMap<String, String>,
 }
 
+/// A file of a folder of definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionFile {
+    /// Its name in the source's folder.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+const SOURCE_FILE: &str = "source.yaml";
+
 /// Folders of sources, searched in order: a source found in an earlier folder hides one of the same name. What is defined in
 /// code hides both.
 #[derive(Debug, Clone)]
@@ -128,7 +140,7 @@ impl Catalog {
             )
             .hint(format!("known sources: {}", known.join(", "))));
         };
-        let file = folder.join("source.yaml");
+        let file = folder.join(SOURCE_FILE);
         let source = source_from_yaml(&read(&file)?, &file)?;
         require_same(source.source.as_str(), name, "source", &file)?;
         Ok(source)
@@ -152,6 +164,41 @@ impl Catalog {
             names.extend(inline.endpoints.keys().map(|endpoint| format!("{}.{endpoint}", inline.source)));
         }
         Ok(names.into_iter().collect())
+    }
+
+    /// The files that define what is defined in code, as they would be in a folder of definitions: those of its endpoints, and
+    /// what they need beside them.
+    pub fn files(&self, source_name: &str) -> Result<Vec<DefinitionFile>> {
+        let source = self.source(source_name)?;
+        let inline = self.inline_of(source_name);
+        let mut names: BTreeSet<String> =
+            inline.into_iter().flat_map(|i| i.endpoints.keys().cloned()).collect();
+        if names.is_empty() && inline.is_none_or(|inline| inline.definition.is_none()) {
+            let what = format!("nothing of {source_name} is defined in code");
+            return Err(Error::new(ErrorKind::Definition, "write definition", what)
+                .hint("`stream` defines an endpoint: give it a `path` and a `paginator`"));
+        }
+        for name in names.clone() {
+            let endpoint = self.endpoint(&source, &name)?;
+            names.extend(endpoint.list.parent().map(|parent| parent.endpoint.as_str().to_owned()));
+        }
+        let mut files = vec![DefinitionFile { name: SOURCE_FILE.to_owned(), text: written(&source)? }];
+        for name in names {
+            let text = written(&self.endpoint(&source, &name)?)?;
+            files.push(DefinitionFile { name: format!("{name}.yaml"), text });
+        }
+        Ok(files)
+    }
+
+    /// Whether `text` says what the file of a source of that name has to say, in whatever words.
+    pub fn says_the_same(&self, source_name: &str, file: &str, text: &str) -> Result<bool> {
+        let source = self.source(source_name)?;
+        let path = Path::new(file);
+        if file == SOURCE_FILE {
+            return Ok(source_from_yaml(text, path).is_ok_and(|read| read == source));
+        }
+        let endpoint = self.endpoint(&source, file.trim_end_matches(".yaml"))?;
+        Ok(endpoint_of_source(text, path, &source).is_ok_and(|read| read == endpoint))
     }
 
     /// Where the definition of a stream has keys by their earlier names, and what these are called now.
@@ -206,7 +253,7 @@ impl Catalog {
         for folder in &self.folders {
             for entry in entries(folder)? {
                 if let Some(name) = entry.file_name().and_then(|name| name.to_str())
-                    && entry.join("source.yaml").is_file()
+                    && entry.join(SOURCE_FILE).is_file()
                 {
                     sources.entry(name.to_owned()).or_insert_with(|| entry.clone());
                 }

@@ -20,12 +20,13 @@ mod stream;
 mod template;
 mod types;
 pub(crate) mod wrong;
+mod written;
 pub(crate) mod yaml;
 
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};
-pub use folders::{Catalog, Definition, Inline};
+pub use folders::{Catalog, Definition, DefinitionFile, Inline};
 pub use limits::{Rate, Rates};
 pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;

@@ -52,7 +52,8 @@ const EARLIER_KEY: &str = "endless";
 
 /// Where an endpoint's file has keys by their earlier names, and what these are called now.
 pub(super) fn earlier_keys(text: &str, file: &Path) -> Vec<String> {
-    let found = position::find_key(text, &["list", EARLIER_KEY]).map(|(line, column)| {
+    let found = position::find_key(text, &["list", EARLIER_KEY].map(str::to_owned)).map(|at| {
+        let (line, column) = (at.line(), at.column());
         let file = file.display();
         format!("{file}:{line}:{column}: the key `{EARLIER_KEY}` is now called `polling`; the earlier name goes with 0.3")
     });
