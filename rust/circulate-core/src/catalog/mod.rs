@@ -19,8 +19,8 @@ mod source;
 mod stream;
 mod template;
 mod types;
-pub(crate) mod wrong;
 mod written;
+pub(crate) mod wrong;
 pub(crate) mod yaml;
 
 pub use columns::{ColumnType, Columns};
