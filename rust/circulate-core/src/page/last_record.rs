@@ -46,6 +46,6 @@ impl Paginator for LastRecordSpec {
         }
         let mut next = facts.request.clone();
         next.set(&self.to, &value)?;
-        Ok(Next::Page(next.address))
+        Ok(Next::Page(Box::new(next.address)))
     }
 }

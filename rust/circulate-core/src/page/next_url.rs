@@ -37,7 +37,7 @@ impl Paginator for NextUrl {
                 set_parameter(&mut next, name, &value);
             }
         }
-        Ok(Next::Page(facts.at(next)))
+        Ok(Next::Page(Box::new(facts.at(next))))
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use crate::api::page_request::PageRequest;
     use crate::catalog::Signal;
 
-    fn followed(spec: NextUrl, field: Option<&str>) -> Result<Option<String>> {
+    fn followed(spec: &NextUrl, field: Option<&str>) -> Result<Option<String>> {
         let url = "https://acme.okta.com/api/v1/iam/assignees/users?limit=5&q=a".parse().unwrap();
         let fields = [field.map(|field| field.as_bytes().to_vec())];
         let request = PageRequest::new(url);
@@ -114,7 +114,7 @@ mod tests {
 
     fn next(field: Option<&str>) -> Result<Option<String>> {
         let pointer = Pointer::try_from("/_links/next/href".to_owned()).unwrap();
-        followed(NextUrl { from: Signal::Body(pointer), keep: Vec::new() }, field)
+        followed(&NextUrl { from: Signal::Body(pointer), keep: Vec::new() }, field)
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
     fn parameters_that_the_url_drops_are_sent_again() {
         let keep = vec!["q".to_owned(), "limit".to_owned(), "absent".to_owned()];
         let pointer = Pointer::try_from("/next".to_owned()).unwrap();
-        let next = followed(NextUrl { from: Signal::Body(pointer), keep }, Some(r#""?after=1&limit=9""#));
+        let next = followed(&NextUrl { from: Signal::Body(pointer), keep }, Some(r#""?after=1&limit=9""#));
         assert!(next.unwrap().unwrap().ends_with("?after=1&limit=9&q=a"));
     }
 

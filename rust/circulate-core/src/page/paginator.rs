@@ -37,7 +37,7 @@ impl PageFacts<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// To this page.
-    Page(PageAddress),
+    Page(Box<PageAddress>),
     /// Nowhere: the page says so, or holds no record where that means it.
     End(EndKind),
     /// It names no next page. Whether that is the end is for others to judge.
@@ -49,7 +49,7 @@ pub enum Next {
 impl Next {
     /// The page that is named, if one is.
     pub fn named(next: Option<PageAddress>) -> Self {
-        next.map_or(Self::Unnamed, Self::Page)
+        next.map_or(Self::Unnamed, |address| Self::Page(Box::new(address)))
     }
 }
 

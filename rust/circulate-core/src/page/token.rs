@@ -126,7 +126,7 @@ impl Paginator for TokenPaginator {
         for (location, token) in self.0.to.as_slice().iter().zip(&tokens) {
             put(&mut next, location, token)?;
         }
-        Ok(Next::Page(next.address))
+        Ok(Next::Page(Box::new(next.address)))
     }
 }
 

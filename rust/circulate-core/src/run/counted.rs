@@ -70,7 +70,7 @@ impl Fetcher {
         let total = found.counts.total.filter(|_| self.at_start && end.is_none());
         self.at_start = false;
         if let Some(end) = end {
-            if is_repeated(&request.address.read, &found) {
+            if is_repeated(request.address.read.as_ref(), &found) {
                 found.page.skip(found.digests.len());
             }
             let end = ListEnd { moved: read.moved.take(), ..end };
@@ -176,16 +176,17 @@ impl Fetcher {
             let why = format!("{MAX_EMPTY_PAGES} pages in a row have no record that was not read before");
             return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why)));
         }
-        if is_repeated(&request.address.read, found) {
+        if is_repeated(request.address.read.as_ref(), found) {
             let why = "the page is the one before it once more: the API does not know the parameter, or returns its last \
                        page for every number behind that";
             return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why.to_owned())));
         }
         let pages_left = counts.pages.is_some_and(|pages| number - counting.first().min(*number) + 1 < pages);
         // Where the list moves, the API counts from its front, and so does an offset in records.
-        let so_far = match counting.by_records() {
-            true => number + received - counting.first().min(*number),
-            false => read.records,
+        let so_far = if counting.by_records() {
+            number + received - counting.first().min(*number)
+        } else {
+            read.records
         };
         let exact = self.stream.total.as_ref().is_none_or(|total| total.exact);
         let total = counts.total.or(read.total);
@@ -212,11 +213,10 @@ impl Fetcher {
         let is_short =
             self.ends_at_short_page() && found.page.record_count() > 0 && self.is_shorter(*received, request);
         let end = match counts.more {
-            Some(true) => None,
             Some(false) => Some(EndKind::Flag),
             None if pages_reached || total == Some(so_far) => Some(EndKind::Total),
             None if is_short => Some(EndKind::ShortPage),
-            None => None,
+            Some(true) | None => None,
         };
         let Some(end) = end else { return self.end_at_cap(counting, request, read, found) };
         if let Some(total) = missing {
@@ -261,15 +261,12 @@ impl Fetcher {
     fn last_value(&self, restart: &Restart, found: &JudgedPage) -> Result<Option<String>> {
         let last = self.last_fields(&found.page)?;
         let value = last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
-        match value {
-            Some(value @ (Value::String(_) | Value::Number(_))) => Ok(Some(text(&value))),
-            _ => {
-                let what = format!("the page's last record has no text or number at `{}`", restart.from);
-                Err(Error::new(ErrorKind::Data, "read page", what).hint(
-                    "behind `cap` the list starts over at it: correct `restart` in the endpoint's definition",
-                ))
-            }
+        if let Some(value @ (Value::String(_) | Value::Number(_))) = value {
+            return Ok(Some(text(&value)));
         }
+        let what = format!("the page's last record has no text or number at `{}`", restart.from);
+        Err(Error::new(ErrorKind::Data, "read page", what)
+            .hint("behind `cap` the list starts over at it: correct `restart` in the endpoint's definition"))
     }
 
     /// The request by which a list starts over behind a page.
@@ -362,11 +359,10 @@ impl Fetcher {
 }
 
 /// Whether a page that should follow another one is that one.
-fn is_repeated(read: &Option<ReadSoFar>, found: &JudgedPage) -> bool {
+fn is_repeated(read: Option<&ReadSoFar>, found: &JudgedPage) -> bool {
     // One that starts over begins with what was read last.
     let restarts = |read: &ReadSoFar| read.behind.is_some() && found.is_first;
-    read.as_ref()
-        .is_some_and(|read| !read.tail.is_empty() && !restarts(read) && tail_of(&found.digests) == read.tail)
+    read.is_some_and(|read| !read.tail.is_empty() && !restarts(read) && tail_of(&found.digests) == read.tail)
 }
 
 fn less_than(counting: &Counting, total: u64, so_far: u64) -> String {
@@ -389,8 +385,7 @@ fn digests(page: &Page) -> Result<Vec<u64>> {
     let mut records = page.records();
     while let Some(record) = records.next()? {
         let digest: [u8; 32] = Sha256::digest(record.bytes).into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        digests.push(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        digests.push(digest.iter().take(8).fold(0, |short, byte| short << 8 | u64::from(*byte)));
     }
     Ok(digests)
 }

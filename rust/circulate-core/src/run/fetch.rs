@@ -82,7 +82,7 @@ impl Fetcher {
         let (page, next, end) = match self.next_of(request, &page)? {
             Next::Page(next) => {
                 let ended = self.ends_at_short_page() && self.is_short(&page, request);
-                if ended { (page, None, Some(EndKind::ShortPage.into())) } else { (page, Some(next), None) }
+                if ended { (page, None, Some(EndKind::ShortPage.into())) } else { (page, Some(*next), None) }
             }
             Next::End(end) => (page, None, Some(end.into())),
             Next::Missing(_) => self.missing_next(request).await?,

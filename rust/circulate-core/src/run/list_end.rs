@@ -79,7 +79,7 @@ impl Fetcher {
             // The smaller page has a next one. The page itself may have lost its own, whatever its size.
             page = self.fetch(request).await?;
             if let Next::Page(next) = self.next_of(request, &page)? {
-                return Ok((page, Some(next), None));
+                return Ok((page, Some(*next), None));
             }
         }
         Ok((page, None, Some(end)))
@@ -114,7 +114,7 @@ impl Fetcher {
     pub(super) async fn missing_next(&self, request: &mut PageRequest) -> Result<Judged> {
         let page = self.fetch(request).await?;
         Ok(match self.next_of(request, &page)? {
-            Next::Page(next) => (page, Some(next), None),
+            Next::Page(next) => (page, Some(*next), None),
             Next::End(end) => (page, None, Some(end.into())),
             Next::Unnamed => (page, None, Some(EndKind::NoNext.into())),
             Next::Missing(why) => (page, None, Some(ListEnd::contradicted(EndKind::NoNext, why))),
@@ -124,7 +124,7 @@ impl Fetcher {
     /// The page that a page names, if it names one.
     fn next_page_of(&self, request: &PageRequest, page: &Page) -> Result<Option<PageAddress>> {
         Ok(match self.next_of(request, page)? {
-            Next::Page(next) => Some(next),
+            Next::Page(next) => Some(*next),
             Next::End(_) | Next::Unnamed | Next::Missing(_) => None,
         })
     }

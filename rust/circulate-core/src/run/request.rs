@@ -87,10 +87,9 @@ pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageR
 
 fn method(given: Option<Method>, has_body: bool) -> http::Method {
     match given {
-        Some(Method::Get) => http::Method::GET,
         Some(Method::Post) => http::Method::POST,
         None if has_body => http::Method::POST,
-        None => http::Method::GET,
+        Some(Method::Get) | None => http::Method::GET,
     }
 }
 

@@ -154,13 +154,14 @@ async fn a_list_of_several_pages_ends_where_no_next_page_is_named() {
 #[tokio::test(start_paused = true)]
 async fn one_page_is_not_taken_for_a_list_whose_total_is_larger() {
     let api = Api { items: 537, cap: 20, next: Next::Nowhere, envelope: Some(json!({"total": 537})), ..API };
-    for definition in [
-        listed(PaginatorSpec::None, None, true),
-        listed(PaginatorSpec::None, Some(100), true),
-        listed(by_link(), Some(100), true),
-        listed(by_link(), None, true),
-        listed(next_url(pointer("/nxt")), None, true),
+    for (paginator, size) in [
+        (PaginatorSpec::None, None),
+        (PaginatorSpec::None, Some(100)),
+        (by_link(), Some(100)),
+        (by_link(), None),
+        (next_url(pointer("/nxt")), None),
     ] {
+        let definition = listed(paginator, size, true);
         let report = pull_once(&definition, api.clone()).await;
         assert!(
             contradicted(&report).contains("`/total` is `537`, and 20 records were read"),

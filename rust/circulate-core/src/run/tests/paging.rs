@@ -175,7 +175,7 @@ impl Paged {
             "token in a body" => assert_eq!(body["limit"], 5, "{body}"),
             "token in graphql" => assert_eq!(body["variables"]["first"], 5, "{body}"),
             "token alone in a body" => {
-                assert!(body.get("limit").is_some() != body.get("page").is_some(), "{body}")
+                assert!(body.get("limit").is_some() != body.get("page").is_some(), "{body}");
             }
             _ => {}
         }
@@ -276,10 +276,10 @@ fn pull(api: &Paged, stops: &[usize]) -> Pulled {
     runtime.block_on(async {
         let (lake, definition) = (Lake::default(), definition(api.kind, api.size()));
         let stop_now: Arc<Mutex<Option<Stop>>> = Arc::default();
-        let (requests, served) = (Arc::new(AtomicUsize::new(0)), api.clone());
+        let (requests, api_served) = (Arc::new(AtomicUsize::new(0)), api.clone());
         let (counter, stopper, at) = (Arc::clone(&requests), Arc::clone(&stop_now), stops.to_vec());
         let server = Server::of_requests(move |request| {
-            let response = served.respond(request);
+            let response = api_served.respond(request);
             if at.contains(&counter.fetch_add(1, Ordering::SeqCst)) {
                 // The page that is on its way is still taken in.
                 stopper.lock().unwrap().as_ref().unwrap().request(StopReason::Interrupted);
