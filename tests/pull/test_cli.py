@@ -122,6 +122,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "local": (2, ["invoke", "okta.users", "--lambdas", "nowhere"]),
         "package": (2, ["--lambdas", "nowhere"]),
         "practice-org": (2, ["--port", "70000"]),
+        "practice-list": (2, ["--port", "70000"]),
         "completion": (0, ["bash"]),
         "help": (0, ["pull"]),
     }

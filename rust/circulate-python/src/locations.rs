@@ -38,7 +38,7 @@ impl LakeArguments {
     pub(crate) fn beside(self, py: Python<'_>, others: &[&str]) -> PyResult<KnownLake> {
         let Self { location, state, s3 } = self;
         let (state, s3) = (py_result(py, known_state(&location, state))?, s3.get()?);
-        py_result(py, s3.check_places(&[&[location.as_str()], others].concat()))?;
+        py_result(py, s3.check_locations(&[&[location.as_str()], others].concat()))?;
         Ok(KnownLake { location, state, s3 })
     }
 }
@@ -70,16 +70,18 @@ options! {
 }
 
 impl S3Arguments {
-    /// Refuses options if no place is a bucket: a folder could not follow them.
-    pub(crate) fn check_places(&self, places: &[&str]) -> Result<()> {
+    /// Refuses options if no location is a bucket: a folder could not follow them.
+    pub(crate) fn check_locations(&self, locations: &[&str]) -> Result<()> {
         let given = [
             ("sse", self.sse.is_some()),
             ("sse_kms_key_id", self.sse_kms_key_id.is_some()),
             ("expected_bucket_owner", self.expected_bucket_owner.is_some()),
         ];
-        match (given.iter().find(|(_, is_given)| *is_given), places.last()) {
-            (Some((name, _)), Some(place)) if !places.iter().any(|place| place.starts_with("s3://")) => {
-                let what = format!("`{name}` is an option of buckets, and {place} is a folder");
+        match (given.iter().find(|(_, is_given)| *is_given), locations.last()) {
+            (Some((name, _)), Some(location))
+                if !locations.iter().any(|location| location.starts_with("s3://")) =>
+            {
+                let what = format!("`{name}` is an option of buckets, and {location} is a folder");
                 Err(Error::new(ErrorKind::Settings, "read options", what)
                     .hint("leave it out, or give s3://bucket/prefix"))
             }

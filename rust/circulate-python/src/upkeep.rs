@@ -23,7 +23,7 @@ options! {
 pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
     let LakeArguments { location, state, s3 } = lake;
     let s3 = s3.get()?;
-    py_result(py, s3.check_places(&[&location]))?;
+    py_result(py, s3.check_locations(&[&location]))?;
     let work = async move {
         let locations = s3.locations()?;
         let sink = locations.sink(&location).await?;

@@ -12,6 +12,9 @@ from circulate_practice.paging.kit.traps import TRAPS
 from circulate_practice.server.signals import signalled
 
 
+MAX_PORT = 65535
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command to `parser`.
 
@@ -24,7 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--records", type=int, default=23, metavar="N", help="records of the list (default: %(default)s)")
     add("--page-size", type=int, default=5, metavar="N", help="records of a page (default: %(default)s)")
     add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 takes a free one (default: 0)")
-    add("--catalog", type=Path, default=None, metavar="DIR", help="write the definition that reads the list to DIR")
+    add(
+        "--catalog",
+        dest="folder",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="write the definition that reads the list to DIR",
+    )
     add("--names", action="store_true", help="list styles and traps, each with what it imitates")
 
 
@@ -42,14 +52,16 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.page_size < 1 or args.records < 0:
         return _complain("--page-size is 1 or more, and --records 0 or more", 2)
+    if not 0 <= args.port <= MAX_PORT:
+        return _complain(f"--port is 0 to {MAX_PORT}, given {args.port}", 2)
     try:
         items = PagedList(make_records(args.records), style=args.style, trap=args.trap, page_size=args.page_size)
     except ValueError as error:
         return _complain(error, 2)
     try:
         server = ListServer({"items": items}, port=args.port)
-        if args.catalog is not None:
-            write_definition(server.source(), server.endpoints(), args.catalog)
+        if args.folder is not None:
+            write_definition(server.source(), server.endpoints(), args.folder)
     except OSError as error:
         return _complain(error, 1)
     with signalled() as event:
@@ -70,9 +82,9 @@ def _names() -> str:
 def _announce(server: ListServer, items: PagedList, args: argparse.Namespace) -> None:
     trap = f"  trap: {args.trap}" if args.trap else ""
     print(f"practice list: {server.url}/items  style: {args.style}{trap}  records: {len(items.truth)}", flush=True)  # noqa: T201
-    if args.catalog is not None:
+    if args.folder is not None:
         print(f"export PRACTICE_URL={server.url}", file=sys.stderr)  # noqa: T201
-        command = f"circulate pull {SOURCE}.items --catalog {args.catalog} --to ./lake --account practice"
+        command = f"circulate pull {SOURCE}.items --catalog {args.folder} --to ./lake --account practice"
         print(command, file=sys.stderr, flush=True)  # noqa: T201
 
 
