@@ -11,7 +11,6 @@ from circulate_practice.paging.kit.styles import STYLES
 from circulate_practice.paging.kit.traps import TRAPS
 from circulate_practice.server.signals import signalled
 
-
 MAX_PORT = 65535
 
 
