@@ -76,7 +76,8 @@ def what_errors_are(
 ) -> None:
     _: tuple[ValueError, ConnectionError, OSError] = (setting, network, storage)
     warning: type[UserWarning] = circulate_core.IncompleteWarning
-    del warning
+    earlier: type[DeprecationWarning] = circulate_core.EarlierKeyWarning
+    del warning, earlier
     assert_type(setting.hint, str | None)
     assert_type(setting.retryable, bool)
     assert_type(setting.context, dict[str, str])

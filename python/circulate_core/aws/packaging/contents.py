@@ -32,6 +32,7 @@ NOT_FOR_HANDLERS = tuple(
         "aws/packaging/",
         "aws/project.py",
         "loopback_server.py",
+        "saving.py",
     )
 )
 ABOUT = ("METADATA", "LICENSE")
