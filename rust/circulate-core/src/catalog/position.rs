@@ -47,11 +47,16 @@ pub(super) fn show_all(mistakes: &[Mistake], file: &Path, text: &str) -> String 
     shown.join("\n")
 }
 
-/// The path to what stands at a location: a value, or the member whose key it is.
+/// The path to what stands at a location, or begins last in front of it: a value, or the member whose key it is.
 pub(super) fn path_at(text: &str, at: Location) -> Option<Vec<String>> {
     let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
-    let mut path = Vec::new();
-    root.value.path_at((at.line(), at.column()), &mut path).then_some(path)
+    let (mut nearest, mut path) = (None, Vec::new());
+    root.value.find_nearest(line_and_column(&at), &mut path, &mut nearest);
+    nearest.map(|(_, path)| path)
+}
+
+fn line_and_column(location: &Location) -> (u64, u64) {
+    (location.line(), location.column())
 }
 
 /// A document without some of its parts.
@@ -129,20 +134,24 @@ fn line_at(text: &str, location: Location) -> Option<&str> {
 struct Node(BTreeMap<String, Spanned<Self>>, BTreeMap<String, Location>);
 
 impl Node {
-    fn path_at(&self, at: (u64, u64), path: &mut Vec<String>) -> bool {
+    /// Finds what begins at a location, or last in front of it; of what begins together, the innermost.
+    fn find_nearest(&self, at: (u64, u64), path: &mut Vec<String>, nearest: &mut Option<Beginning>) {
         for (name, member) in &self.0 {
             path.push(name.clone());
-            let value = (member.referenced.line(), member.referenced.column());
-            // What is inside may begin at the same place.
-            let key = self.1.get(name).map(|key| (key.line(), key.column()));
-            if member.value.path_at(at, path) || value == at || key == Some(at) {
-                return true;
+            let key = self.1.get(name).map(line_and_column);
+            for start in key.into_iter().chain([line_and_column(&member.referenced)]) {
+                if start <= at && nearest.as_ref().is_none_or(|(found, _)| start >= *found) {
+                    *nearest = Some((start, path.clone()));
+                }
             }
+            member.value.find_nearest(at, path, nearest);
             path.pop();
         }
-        false
     }
 }
+
+/// Where something begins, and the path to it.
+type Beginning = ((u64, u64), Vec<String>);
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -282,6 +282,8 @@ fn all_that_is_wrong_is_said_at_once_in_its_order() {
         .replace("overlap: 5m", "overlap: soon")
         .replace("link_header", "{page: {too: page}}");
     assert_eq!(lines(&of_types), [2, 6, 7, 10], "{}", endpoint_from_yaml(&of_types, file).unwrap_err());
+    let of_kinds = USERS.replace("about:", "abuot:").replace("link_header", "{pages: {to: page}}");
+    assert_eq!(lines(&of_kinds), [2, 7], "{}", endpoint_from_yaml(&of_kinds, file).unwrap_err());
     let of_meaning = USERS
         .replace("path: /api", "path: api")
         .replace("min: 10", "min: 0")
