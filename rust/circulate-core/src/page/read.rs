@@ -573,6 +573,10 @@ fn refused(BodyError { line, error }: &BodyError, watch: &Watch, limits: PageLim
             }
         }
         Problem::NotCsv(why) => data(&format!("the page is not CSV as it should be: {why}")),
+        Problem::NotARecordLine(why) => data(&format!("the page holds no records: {why}")).hint(
+            "if it is an error, say so by `errors` in the endpoint's definition; if such records have no key, write \
+             `primary_key: none`",
+        ),
         Problem::NotATrailer(why) => data(&format!("the page does not end with what should follow its records: {why}"))
             .hint("a response that breaks off may look so; otherwise correct `format` in the endpoint's definition"),
         Problem::TooDeep => Error::new(

@@ -88,6 +88,8 @@ pub enum Problem {
     NotCsv(String),
     /// What should be the last line is not there: what is.
     NotATrailer(String),
+    /// The only line of a page is not a record: why.
+    NotARecordLine(String),
     /// More containers inside each other than [`MAX_DEPTH`].
     TooDeep,
     /// A record longer than the limit.

@@ -33,9 +33,9 @@ impl<'w> Intake<'w> {
     pub(super) fn new(watch: &'w Watch, splitter: Splitter<'w>, max_record: u64) -> Self {
         let reader = match watch.format() {
             PageFormat::Json => FormatReader::Json,
-            PageFormat::Ndjson => FormatReader::Ndjson(NdjsonReader::new(max_record)),
+            PageFormat::Ndjson => FormatReader::Ndjson(NdjsonReader::new(watch, max_record)),
             PageFormat::NdjsonWithTrailer => {
-                FormatReader::Ndjson(NdjsonReader::new(max_record).with_trailer(watch))
+                FormatReader::Ndjson(NdjsonReader::new(watch, max_record).with_trailer())
             }
             PageFormat::Csv => FormatReader::Csv(CsvReader::new(watch, max_record)),
         };

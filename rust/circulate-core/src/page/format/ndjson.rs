@@ -1,17 +1,20 @@
 //! JSON objects, one a line.
 
 use super::document::{BodyError, Document};
-use crate::page::record::{BYTE_ORDER_MARK, Found, Problem, Splitter};
+use crate::page::record::{BYTE_ORDER_MARK, ByteSpan, Found, Problem, Splitter};
 use crate::page::watch::{MEMBER_OF_LINES, Watch};
 
 /// Lines become the elements of an array; a trailer, which is the last of them, becomes what stands around it.
 #[derive(Debug)]
 pub(super) struct NdjsonReader<'w> {
+    watch: &'w Watch,
     max_line: u64,
     /// What has come of a line.
     line: Vec<u8>,
     /// Its number, from 1 on.
     number: u64,
+    /// The only record so far, with the number of its line.
+    only: Option<(Vec<u8>, u64)>,
     trailer: Option<Trailer<'w>>,
 }
 
@@ -24,12 +27,12 @@ struct Trailer<'w> {
 }
 
 impl<'w> NdjsonReader<'w> {
-    pub(super) fn new(max_line: u64) -> Self {
-        Self { max_line, line: Vec::new(), number: 1, trailer: None }
+    pub(super) fn new(watch: &'w Watch, max_line: u64) -> Self {
+        Self { watch, max_line, line: Vec::new(), number: 1, only: None, trailer: None }
     }
 
-    pub(super) fn with_trailer(self, watch: &'w Watch) -> Self {
-        Self { trailer: Some(Trailer { watch, line: Vec::new(), number: 0 }), ..self }
+    pub(super) fn with_trailer(self) -> Self {
+        Self { trailer: Some(Trailer { watch: self.watch, line: Vec::new(), number: 0 }), ..self }
     }
 
     pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document<'_>) -> Result<(), BodyError> {
@@ -47,6 +50,9 @@ impl<'w> NdjsonReader<'w> {
 
     pub(super) fn end(&mut self, document: &mut Document<'_>) -> Result<(), BodyError> {
         self.end_line(document, true)?;
+        if let Some((line, number)) = &self.only {
+            check_only_record(line, self.watch).map_err(|problem| BodyError::in_line(*number, problem))?;
+        }
         match self.trailer.take() {
             Some(trailer) if trailer.number > 0 => trailer.end(document),
             None if document.has_begun() => Ok(document.write(&[b"]"])?),
@@ -66,7 +72,10 @@ impl<'w> NdjsonReader<'w> {
         }
         if !text.is_empty() {
             match &mut self.trailer {
-                None => write_line(text, self.number, is_last, document, b"[")?,
+                None => {
+                    self.only = (!document.has_begun()).then(|| (text.to_vec(), self.number));
+                    write_line(text, self.number, is_last, document, b"[")?;
+                }
                 Some(trailer) => {
                     if trailer.number > 0 {
                         write_line(&trailer.line, trailer.number, false, document, &start_of_lines())?;
@@ -104,6 +113,30 @@ fn write_line(
     }
 }
 
+/// The members of a line that are wanted of the page, and those that identify a record; `None` of what is no JSON, which is
+/// found to be so when it is written.
+type FoundMembers = Option<(Vec<bool>, Vec<bool>)>;
+
+fn members_of(line: &[u8], watch: &Watch) -> FoundMembers {
+    let watched = Watch::of_trailer(watch);
+    let mut splitter = Splitter::new(&watched, u64::MAX, 1);
+    [b"[".as_slice(), line, b"]"].iter().try_for_each(|part| splitter.feed(part)).ok()?;
+    let split = splitter.finish().ok()?;
+    let (of_page, of_record) = split.record_fields.split_at(watch.page_fields());
+    let found = |members: &[Option<ByteSpan>]| members.iter().map(Option::is_some).collect();
+    Some((found(of_page), found(of_record)))
+}
+
+/// Refuses the only line of a page if it has nothing that identifies a record: APIs say errors so, with status 200.
+fn check_only_record(line: &[u8], watch: &Watch) -> Result<(), Problem> {
+    match (members_of(line, watch), watch.primary_key().first()) {
+        (Some((_, of_record)), Some(pointer)) if !of_record.contains(&true) => Err(Problem::NotARecordLine(
+            format!("the only line has no member `{pointer}` of the primary key: it is not a record"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Trailer<'_> {
     fn end(self, document: &mut Document<'_>) -> Result<(), BodyError> {
         let wrong = |problem| BodyError::in_line(self.number, problem);
@@ -114,7 +147,7 @@ impl Trailer<'_> {
             }
             None => return Err(wrong(Problem::Syntax("a value"))),
         }
-        self.check().map_err(wrong)?;
+        self.check(!document.has_begun()).map_err(wrong)?;
         if !document.has_begun() {
             document.write(&[&start_of_lines()])?;
         }
@@ -125,24 +158,19 @@ impl Trailer<'_> {
     }
 
     /// Refuses a record that stands where the trailer should: it has none of the members that are wanted of the page, and
-    /// those that identify a record.
-    fn check(&self) -> Result<(), Problem> {
-        let watch = Watch::of_trailer(self.watch);
-        let mut splitter = Splitter::new(&watch, u64::MAX, 1);
-        let split = match [b"[", self.line.as_slice(), b"]"].iter().try_for_each(|part| splitter.feed(part)) {
-            Ok(()) => splitter.finish(),
-            Err(error) => Err(error),
-        };
-        // What is no JSON is found to be so when it is written.
-        let Ok(split) = split else { return Ok(()) };
-        let (of_page, of_record) = split.record_fields.split_at(self.watch.page_fields());
-        if of_page.iter().any(Option::is_some) {
+    /// those that identify a record. The only line of a page has to have one that is wanted: APIs say errors so.
+    fn check(&self, is_only: bool) -> Result<(), Problem> {
+        let Some((of_page, of_record)) = members_of(&self.line, self.watch) else { return Ok(()) };
+        if of_page.contains(&true) {
             return Ok(());
         }
-        if !of_record.is_empty() && of_record.iter().all(Option::is_some) {
+        if !of_record.is_empty() && !of_record.contains(&false) {
             return Err(Problem::NotATrailer("the last line is a record: it has the primary key".to_owned()));
         }
         match self.watch.first_in_page() {
+            Some(pointer) if is_only => Err(Problem::NotATrailer(format!(
+                "the only line has no member `{pointer}`: it is not a trailer"
+            ))),
             Some(pointer) if of_record.is_empty() => Err(Problem::NotATrailer(format!(
                 "the last line has no member `{pointer}`, and without a primary key nothing distinguishes it from a record"
             ))),

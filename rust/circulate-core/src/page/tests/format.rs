@@ -124,6 +124,16 @@ fn the_last_line_is_what_stands_around_the_records() {
 }
 
 #[test]
+fn an_error_that_is_the_only_line_is_neither_a_record_nor_a_trailer() {
+    let error = "{\"ok\":false,\"error\":\"x\"}\n";
+    refused(NDJSON, error, "the only line has no member `/id` of the primary key", Status::Permanent);
+    refused(TRAILER, error, "the only line has no member `/offset`: it is not a trailer", Status::Permanent);
+    assert_eq!(page(NDJSON, b"{\"a\":1}\n{\"a\":2}\n", 3).unwrap().record_count(), 2);
+    let keyless = "primary_key: none, format: ndjson";
+    assert_eq!(page(keyless, error.as_bytes(), 3).unwrap().record_count(), 1);
+}
+
+#[test]
 fn a_record_is_never_taken_for_the_trailer() {
     for (body, part) in [
         ("{\"id\":1}\n{\"id\":2}\n", "the last line is a record: it has the primary key — line 2"),
