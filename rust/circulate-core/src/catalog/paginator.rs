@@ -49,6 +49,23 @@ impl PaginatorSpec {
             _ => Vec::new(),
         }
     }
+
+    /// All members of a page that it reads.
+    pub fn members_of_page(&self) -> Vec<&Pointer> {
+        let signals = match self {
+            Self::None | Self::LinkHeader(_) | Self::NextUrl(_) => [None, None, None],
+            Self::Token(token) => [token.more.as_ref(), None, None],
+            Self::Offset(offset) => [offset.total.as_ref(), offset.more.as_ref(), None],
+            Self::Page(page) => [page.total.as_ref(), page.pages.as_ref(), page.more.as_ref()],
+            Self::LastRecord(last) => [last.more.as_ref(), None, None],
+        };
+        let mut members = self.next_members();
+        members.extend(signals.into_iter().flatten().filter_map(|signal| match signal {
+            Signal::Body(pointer) => Some(pointer),
+            Signal::Header(_) => None,
+        }));
+        members
+    }
 }
 
 /// A relation of the `Link` header.

@@ -364,6 +364,22 @@ fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
         );
         return wrong("list.records", why);
     }
+    let in_page = stream.paginator.members_of_page();
+    match (format, in_page.first()) {
+        (PageFormat::NdjsonWithTrailer, None) => {
+            let why = "nothing would distinguish a trailer from an error: it is known by a member that the paginator reads, \
+                       such as a token, `more` or `total`";
+            return wrong("list.format", why.to_owned());
+        }
+        (PageFormat::Ndjson | PageFormat::Csv, Some(pointer)) => {
+            let why = format!(
+                "the paginator reads `{pointer}` of the page, and `format: {}` has records only: name a header",
+                format.as_str()
+            );
+            return wrong("list.paginator", why);
+        }
+        _ => {}
+    }
     if !format.is_json() && (stream.empty.null || stream.empty.missing) {
         let why = format!(
             "`null` and `missing` are about a member of a JSON document, and a page is `{}`: only `no_body` and statuses can \

@@ -147,7 +147,7 @@ impl Trailer<'_> {
             }
             None => return Err(wrong(Problem::Syntax("a value"))),
         }
-        self.check(!document.has_begun()).map_err(wrong)?;
+        self.check().map_err(wrong)?;
         if !document.has_begun() {
             document.write(&[&start_of_lines()])?;
         }
@@ -157,9 +157,9 @@ impl Trailer<'_> {
         document.write(&[separator, members]).map_err(|error| wrong(error.problem))
     }
 
-    /// Refuses a record that stands where the trailer should: it has none of the members that are wanted of the page, and
-    /// those that identify a record. The only line of a page has to have one that is wanted: APIs say errors so.
-    fn check(&self, is_only: bool) -> Result<(), Problem> {
+    /// Refuses what may be a record or an error instead of the trailer: APIs say errors with status 200. A trailer has a member
+    /// that the paginator reads, `null` included. One that an error rule reads is judged by that rule first.
+    fn check(&self) -> Result<(), Problem> {
         let Some((of_page, of_record)) = members_of(&self.line, self.watch) else { return Ok(()) };
         if of_page.contains(&true) {
             return Ok(());
@@ -167,14 +167,9 @@ impl Trailer<'_> {
         if !of_record.is_empty() && !of_record.contains(&false) {
             return Err(Problem::NotATrailer("the last line is a record: it has the primary key".to_owned()));
         }
-        match self.watch.first_in_page() {
-            Some(pointer) if is_only => Err(Problem::NotATrailer(format!(
-                "the only line has no member `{pointer}`: it is not a trailer"
-            ))),
-            Some(pointer) if of_record.is_empty() => Err(Problem::NotATrailer(format!(
-                "the last line has no member `{pointer}`, and without a primary key nothing distinguishes it from a record"
-            ))),
-            _ => Ok(()),
-        }
+        let expected = self.watch.first_in_page();
+        let why =
+            expected.map_or_else(String::new, |pointer| format!("the last line has no member `{pointer}`"));
+        Err(Problem::NotATrailer(why))
     }
 }
