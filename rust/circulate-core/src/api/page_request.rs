@@ -122,7 +122,7 @@ impl PageRequest {
                 given.or_else(|| match self.body.as_ref()? {
                     RequestBody::Json(document) => document.pointer(&pointer).cloned(),
                     RequestBody::Form(fields) => {
-                        let field = fields.iter().find(|(name, _)| format!("/{name}") == pointer)?;
+                        let field = fields.iter().find(|(name, _)| *name == field_name(&pointer))?;
                         Some(Value::String(field.1.clone()))
                     }
                 })
@@ -150,8 +150,8 @@ impl PageRequest {
         }
         if let Some(numbered) = self.numbered.clone() {
             let page = number(&self.get(&numbered.to)?)?;
-            let before = page.checked_sub(numbered.first)? * u64::from(requested / smaller);
-            self.set(&numbered.to, &Value::from(numbered.first + before)).ok()?;
+            let before = page.checked_sub(numbered.first)?.checked_mul(u64::from(requested / smaller))?;
+            self.set(&numbered.to, &Value::from(numbered.first.checked_add(before)?)).ok()?;
         }
         Some(smaller)
     }
@@ -179,9 +179,9 @@ impl RequestBody {
             Self::Form(fields) => {
                 let mut fields = if address.alone { Vec::new() } else { fields.clone() };
                 for (pointer, value) in &address.body {
-                    let name = pointer.trim_start_matches('/');
-                    fields.retain(|(field, _)| field != name);
-                    fields.push((name.to_owned(), text(value)));
+                    let name = field_name(pointer);
+                    fields.retain(|(field, _)| *field != name);
+                    fields.push((name, text(value)));
                 }
                 Ok(Self::Form(fields))
             }
@@ -197,6 +197,12 @@ impl RequestBody {
             }
         }
     }
+}
+
+/// The field of a form that a pointer names.
+fn field_name(pointer: &str) -> String {
+    let pointer = Pointer::try_from(pointer.to_owned()).unwrap_or_default();
+    pointer.segments().first().cloned().unwrap_or_default()
 }
 
 /// Puts `value` where `pointer` says, with the objects that lead there.
@@ -251,14 +257,23 @@ pub fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
+/// A text as a part of a query. A space is `%20`, which all servers take for one.
+fn encoded(text: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    encoded.replace('+', "%20")
+}
+
+/// Adds a query parameter behind the others.
+pub fn add_parameter(url: &mut Url, name: &str, value: &str) {
+    let pair = format!("{}={}", encoded(name), encoded(value));
+    let query =
+        url.query().filter(|query| !query.is_empty()).map_or(pair.clone(), |query| format!("{query}&{pair}"));
+    url.set_query(Some(&query));
+}
+
 /// Sets a query parameter, leaving the rest of the URL as it is. A name may be written in several ways, such as
 /// `page[size]` and `page%5Bsize%5D`; the one that is there is kept.
 pub fn set_parameter(url: &mut Url, name: &str, value: &str) {
-    // A space is `%20`, which all servers take for one.
-    let encoded = |text: &str| {
-        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        encoded.replace('+', "%20")
-    };
     let value = encoded(value);
     let is_it = |pair: &str| {
         let mut parsed = url::form_urlencoded::parse(pair.as_bytes());

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::envelope::{EnvelopeMember, Scalar};
 use super::paginator::{Next, PageFacts, Paginator};
 use super::signal::{Signals, is_nothing, members, shown, unreadable};
-use crate::api::page_request::{parameter, set_parameter};
+use crate::api::page_request::{add_parameter, parameter};
 use crate::catalog::{NextUrl, Pointer};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,10 +31,11 @@ impl Paginator for NextUrl {
         let mut next =
             page.join(&target).map_err(|error| unreadable(&self.from, &format!("is not a URL: {error}")))?;
         for name in &self.keep {
-            if parameter(&next, name).is_none()
-                && let Some(value) = parameter(page, name)
-            {
-                set_parameter(&mut next, name, &value);
+            if parameter(&next, name).is_none() {
+                // It may be sent several times.
+                for (_, value) in page.query_pairs().filter(|(key, _)| key == name) {
+                    add_parameter(&mut next, name, &value);
+                }
             }
         }
         Ok(Next::Page(Box::new(facts.at(next))))
@@ -97,7 +98,7 @@ mod tests {
     use crate::catalog::Signal;
 
     fn followed(spec: &NextUrl, field: Option<&str>) -> Result<Option<String>> {
-        let url = "https://acme.okta.com/api/v1/iam/assignees/users?limit=5&q=a".parse().unwrap();
+        let url = "https://acme.okta.com/api/v1/iam/assignees/users?limit=5&q=a&q=b%20c".parse().unwrap();
         let fields = [field.map(|field| field.as_bytes().to_vec())];
         let request = PageRequest::new(url);
         let headers = HeaderMap::new();
@@ -137,7 +138,7 @@ mod tests {
         let keep = vec!["q".to_owned(), "limit".to_owned(), "absent".to_owned()];
         let pointer = Pointer::try_from("/next".to_owned()).unwrap();
         let next = followed(&NextUrl { from: Signal::Body(pointer), keep }, Some(r#""?after=1&limit=9""#));
-        assert!(next.unwrap().unwrap().ends_with("?after=1&limit=9&q=a"));
+        assert!(next.unwrap().unwrap().ends_with("?after=1&limit=9&q=a&q=b%20c"));
     }
 
     #[test]

@@ -124,12 +124,12 @@ impl Counting {
     /// The number behind a page of so many records.
     pub(crate) fn after(&self, number: u64, records: u64, requested: Option<usize>) -> u64 {
         match self {
-            Self::Page(_) => number + 1,
+            Self::Page(_) => number.saturating_add(1),
             Self::Offset(offset) if offset.by == OffsetBy::PageSize => {
                 // An API that gives more than it was asked for goes by a size of its own.
-                number + requested.map_or(records, |size| records.max(size as u64))
+                number.saturating_add(requested.map_or(records, |size| records.max(size as u64)))
             }
-            Self::Offset(_) => number + records,
+            Self::Offset(_) => number.saturating_add(records),
         }
     }
 

@@ -199,6 +199,12 @@ pub async fn read_page(
         watch: watch.clone(),
     };
     page.fields = page.read_fields()?;
+    let wanted = &page.fields[..page.fields.len() - watch.error_fields()];
+    if watch.format() == PageFormat::NdjsonWithTrailer && wanted.iter().all(Option::is_none) {
+        // No rule says what it is.
+        let what = "the page does not end with what should follow its records: the last line is what an error looks like";
+        return Err(Error::new(ErrorKind::Data, "read page", what).into());
+    }
     Ok(page)
 }
 
@@ -321,11 +327,11 @@ impl Page {
         }
     }
 
-    /// Watched members of its last record, as JSON text; none of a page without a record.
+    /// Watched members of its last record, also of one that is left out, as JSON text; none of a page without a record.
     pub fn fields_of_last_record(&self, fields: std::ops::Range<usize>) -> Result<Vec<Option<Vec<u8>>>> {
         let mut last = Vec::new();
         if !fields.is_empty() {
-            let mut records = self.records();
+            let mut records = Records { left_out: 0, ..self.records() };
             while let Some(record) = records.next()? {
                 last = fields.clone().map(|number| record.field(number).map(<[u8]>::to_vec)).collect();
             }

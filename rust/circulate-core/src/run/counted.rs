@@ -5,6 +5,8 @@
 //! looked behind. Lists may change while they are read. Offsets overlap by a record, by which it is found where to go on;
 //! where pages have numbers, a total that changes shows it.
 
+use std::ops::Range;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -35,6 +37,8 @@ struct JudgedPage {
     received: u64,
     /// Digests of these.
     digests: Vec<u64>,
+    /// What the paginator looks at in the last of them.
+    last: Vec<Option<Vec<u8>>>,
     /// What it says of the list.
     counts: PageCounts,
 }
@@ -59,7 +63,11 @@ impl Fetcher {
         let mut read = request.address.read.clone().unwrap_or_default();
         let mut found = self.counted(counting, request, &mut read, page).await?;
         let mut end = self.end_of_counted(counting, request, &read, &found).await?;
-        if let Some(ListEnd { contradicted: Some(_), .. }) = end {
+        let is_doubtful = end.as_ref().is_some_and(|end| {
+            // Behind the first page a status may be about the request.
+            end.contradicted.is_some() || (end.end == EndKind::Status && !found.is_first)
+        });
+        if is_doubtful {
             // Once more: what came may have been cut short on its way.
             let page = self.fetch(request).await?;
             let mut read_again = request.address.read.clone().unwrap_or_default();
@@ -95,16 +103,29 @@ impl Fetcher {
         read: &mut ReadSoFar,
         mut page: Page,
     ) -> Result<JudgedPage> {
-        let mut digests = digests(&page)?;
+        let mut digests = digests(&page, &self.key)?;
         if read.overlaps {
             match behind_known(&read.tail, &digests) {
-                Some(known) => page.skip(known),
+                // What is not known in front of it came there while the list was read.
+                Some(known) => page.skip(leading_known(&read.tail, &digests[..known])),
+                // One that has moved is not looked through for every page.
+                None if read.moved.is_some() => {}
                 None => match self.step_back(counting, request, &read.tail).await? {
-                    // All in front of the end of the list is known.
-                    Some(earlier) if digests.is_empty() && earlier.known == earlier.digests.len() => {}
+                    // All in front of the end of the list is known, and was so before.
+                    Some(earlier)
+                        if digests.is_empty()
+                            && earlier.known == earlier.digests.len()
+                            && read.empty_pages > 0 =>
+                    {
+                        read.moved.get_or_insert_with(|| "its end came nearer".to_owned());
+                    }
                     Some(earlier) => {
                         *request = earlier.request;
                         (page, digests) = (earlier.page, earlier.digests);
+                        if leading_known(&read.tail, &digests[..earlier.known]) < earlier.known {
+                            let why = "records have gone from in front of what was read";
+                            read.moved.get_or_insert_with(|| why.to_owned());
+                        }
                         page.skip(earlier.known);
                     }
                     None => {
@@ -127,10 +148,11 @@ impl Fetcher {
         read.empty_pages = if page.record_count() == 0 { read.empty_pages + 1 } else { 0 };
         let number = counting.number_of(request)?;
         let is_first = number == counting.first();
-        Ok(JudgedPage { page, number, is_first, received: digests.len() as u64, digests, counts })
+        let last = self.last_fields(&page)?;
+        Ok(JudgedPage { page, number, is_first, received: digests.len() as u64, digests, last, counts })
     }
 
-    /// How many records of a page were on the one before: what identifies them is the same, byte for byte.
+    /// How many records of a page were on the one before, by what identifies them.
     fn repeats(&self, read: &ReadSoFar, page: &Page, digests: &[u64]) -> usize {
         if self.stream.primary_key.members().is_empty() {
             return 0;
@@ -155,7 +177,7 @@ impl Fetcher {
             number = number.saturating_sub(step).max(counting.first());
             let mut request = counting.at(request, number)?;
             let page = self.fetch(&mut request).await?;
-            let digests = digests(&page)?;
+            let digests = digests(&page, &self.key)?;
             if let Some(known) = behind_known(tail, &digests) {
                 return Ok(Some(Earlier { request, page, known, digests }));
             }
@@ -181,13 +203,10 @@ impl Fetcher {
                        page for every number behind that";
             return Ok(Some(ListEnd::contradicted(EndKind::NoNext, why.to_owned())));
         }
-        let pages_left = counts.pages.is_some_and(|pages| number - counting.first().min(*number) + 1 < pages);
+        let before = number.saturating_sub(counting.first());
+        let pages_left = counts.pages.is_some_and(|pages| before.saturating_add(1) < pages);
         // Where the list moves, the API counts from its front, and so does an offset in records.
-        let so_far = if counting.by_records() {
-            number + received - counting.first().min(*number)
-        } else {
-            read.records
-        };
+        let so_far = if counting.by_records() { before.saturating_add(*received) } else { read.records };
         let exact = self.stream.total.as_ref().is_none_or(|total| total.exact);
         let total = counts.total.or(read.total);
         // Of a list that has moved nobody knows what its total counts.
@@ -209,18 +228,26 @@ impl Fetcher {
                 (false, None) => end.into(),
             }));
         }
-        let pages_reached = counts.pages.is_some() && !pages_left;
+        let pages_reached = counts.pages == Some(before.saturating_add(1));
         let is_short =
             self.ends_at_short_page() && found.page.record_count() > 0 && self.is_shorter(*received, request);
         let end = match counts.more {
             Some(false) => Some(EndKind::Flag),
-            None if pages_reached || total == Some(so_far) => Some(EndKind::Total),
+            None if pages_reached || (exact && total == Some(so_far)) => Some(EndKind::Total),
             None if is_short => Some(EndKind::ShortPage),
             Some(true) | None => None,
         };
         let Some(end) = end else { return self.end_at_cap(counting, request, read, found) };
         if let Some(total) = missing {
             return Ok(Some(ListEnd::contradicted(end, less_than(counting, total, so_far))));
+        }
+        // At its cap an API may count, and flag, what it gives instead of what there is.
+        let counts_what_it_gives = total.is_none_or(|total| counting.cap().is_some_and(|cap| total >= cap));
+        if end != EndKind::ShortPage
+            && counts_what_it_gives
+            && self.reached_cap(counting, request, found).is_some()
+        {
+            return self.end_at_cap(counting, request, read, found);
         }
         let is_full = self.requested(request) == Some(found.digests.len());
         if is_full && end != EndKind::ShortPage && self.goes_on_behind(counting, request, found).await? {
@@ -259,7 +286,7 @@ impl Fetcher {
 
     /// What the last record of a page has where a list starts over.
     fn last_value(&self, restart: &Restart, found: &JudgedPage) -> Result<Option<String>> {
-        let last = self.last_fields(&found.page)?;
+        let last = &found.last;
         let value = last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
         if let Some(value @ (Value::String(_) | Value::Number(_))) = value {
             return Ok(Some(text(&value)));
@@ -308,9 +335,11 @@ impl Fetcher {
         if counting.cap().is_some_and(|cap| number >= cap) {
             return Ok(false);
         }
-        match self.fetch(&mut counting.at(request, number)?).await {
+        let mut behind = counting.at(request, number)?;
+        self.keep_below_cap(counting, &mut behind, number);
+        match self.fetch(&mut behind).await {
             Ok(page) => {
-                let digests = digests(&page)?;
+                let digests = digests(&page, &self.key)?;
                 Ok(!digests.is_empty() && tail_of(&digests) != tail_of(&found.digests))
             }
             // There is nothing, as some say it.
@@ -323,6 +352,15 @@ impl Fetcher {
                 Ok(false)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Requests no more than the API gives of a list.
+    fn keep_below_cap(&self, counting: &Counting, request: &mut PageRequest, number: u64) {
+        if let (Some(cap), Some(requested)) = (counting.cap(), self.requested(request))
+            && number.saturating_add(requested as u64) > cap
+        {
+            request.set_size(u32::try_from(cap.saturating_sub(number)).unwrap_or(u32::MAX));
         }
     }
 
@@ -343,13 +381,10 @@ impl Fetcher {
         let is_full = requested.is_none_or(|requested| found.received >= requested as u64);
         // A page of one record would be nothing but that.
         let overlaps = counting.by_records() && is_full && found.received > 1 && requested != Some(1);
-        let number = counting.after(found.number, found.received, requested) - u64::from(overlaps);
+        let number =
+            counting.after(found.number, found.received, requested).saturating_sub(u64::from(overlaps));
         let mut next = counting.at(request, number)?;
-        if let (Some(cap), Some(requested)) = (counting.cap(), requested)
-            && number + requested as u64 > cap
-        {
-            next.set_size(u32::try_from(cap - number).unwrap_or(u32::MAX));
-        }
+        self.keep_below_cap(counting, &mut next, number);
         // Of a page without anything new, those of the page before may come still.
         let nothing_new = found.page.record_count() == 0;
         let tail = if nothing_new { read.tail } else { tail_of(&found.digests).to_vec() };
@@ -379,12 +414,19 @@ fn behind_known(tail: &[u64], digests: &[u64]) -> Option<usize> {
     tail.iter().rev().find_map(found).map(|index| index + 1)
 }
 
-/// Short digests of the records of a page, as they were received.
-fn digests(page: &Page) -> Result<Vec<u64>> {
+/// How many records at the start of a page were on the one before.
+fn leading_known(tail: &[u64], digests: &[u64]) -> usize {
+    digests.iter().take_while(|digest| tail.contains(digest)).count()
+}
+
+/// Short digests of the records of a page: of what identifies them, or of a whole record that lacks some of that.
+fn digests(page: &Page, key: &Range<usize>) -> Result<Vec<u64>> {
     let mut digests = Vec::with_capacity(page.record_count());
     let mut records = page.records();
     while let Some(record) = records.next()? {
-        let digest: [u8; 32] = Sha256::digest(record.bytes).into();
+        let members: Option<Vec<_>> = key.clone().map(|number| record.field(number)).collect();
+        let identity = members.filter(|members| !members.is_empty()).map(|members| members.join(&b','));
+        let digest: [u8; 32] = Sha256::digest(identity.as_deref().unwrap_or(record.bytes)).into();
         digests.push(digest.iter().take(8).fold(0, |short, byte| short << 8 | u64::from(*byte)));
     }
     Ok(digests)

@@ -84,8 +84,11 @@ impl Fetcher {
                 let ended = self.ends_at_short_page() && self.is_short(&page, request);
                 if ended { (page, None, Some(EndKind::ShortPage.into())) } else { (page, Some(*next), None) }
             }
+            Next::End(_) if page.declared_empty.is_some() && !self.at_start => {
+                self.declared_empty_in_the_middle(request).await?
+            }
             Next::End(end) => (page, None, Some(end.into())),
-            Next::Missing(_) => self.missing_next(request).await?,
+            Next::Missing(why) => self.missing_next(request, why).await?,
             Next::Unnamed if self.polling => {
                 let (page, next) = self.once_more_if_full(request, page).await?;
                 let end = next.is_none().then(|| EndKind::NoNext.into());

@@ -1,5 +1,6 @@
 //! Requests a page of a list, and reads from it where it leads.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::learning::SharedProof;
@@ -63,6 +64,8 @@ pub(super) struct Fetcher {
     pub(super) counting: Option<Counting>,
     /// Members of records that are for those who take them in; the paginator's stand behind them.
     watched: usize,
+    /// Those of them that identify a record, where requests count.
+    pub(super) key: Range<usize>,
     watch: Arc<Watch>,
     limits: PageLimits,
     pub(super) guard: LoopGuard,
@@ -83,7 +86,10 @@ impl Fetcher {
         let First { stream, watched, request, at_start, guard, limits, proof, polling, of_parents } = first;
         let paginator = paginator(&stream.paginator);
         let errors = client.watched(&request.rules);
-        let in_records = [watched, &paginator.record_fields()].concat();
+        let counting = Counting::of(&stream.paginator);
+        let mut in_records = [watched, &paginator.record_fields()].concat();
+        let before_key = in_records.len();
+        in_records.extend(counting.iter().flat_map(|_| stream.primary_key.members()).cloned());
         if in_records.len() + paginator.page_fields().len() + errors.len() > MAX_WATCHED {
             return Err(too_many_watched(in_records.len(), errors.len()));
         }
@@ -93,8 +99,9 @@ impl Fetcher {
             progress: Arc::clone(progress),
             stream: stream.clone(),
             paginator,
-            counting: Counting::of(&stream.paginator),
+            counting,
             watched: watched.len(),
+            key: before_key..in_records.len(),
             watch: Arc::new(watch),
             limits,
             guard: guard.clone(),

@@ -42,6 +42,9 @@ impl Fetcher {
             if next.is_some() {
                 return Ok((page, next, None));
             }
+            if let Next::Missing(why) = self.next_of(request, &page)? {
+                return Ok((page, None, Some(ListEnd::contradicted(EndKind::NoNext, why))));
+            }
             repeated = self.is_full(&page, request);
         }
         let envelope = page.envelope()?.unwrap_or_default();
@@ -87,7 +90,7 @@ impl Fetcher {
 
     /// A page that the one before names, and that is declared to be an empty list. It must be so again to be the end, and an
     /// error is none: a cursor may have expired.
-    async fn declared_empty_in_the_middle(&self, request: &mut PageRequest) -> Result<Judged> {
+    pub(super) async fn declared_empty_in_the_middle(&self, request: &mut PageRequest) -> Result<Judged> {
         let page = self.fetch(request).await?;
         let next = self.next_page_of(request, &page)?;
         match page.declared_empty {
@@ -109,15 +112,16 @@ impl Fetcher {
         }
     }
 
-    /// A page that says that the list goes on, and not where, once more: a gateway may have dropped a header. If it says so
-    /// again, its list is not complete.
-    pub(super) async fn missing_next(&self, request: &mut PageRequest) -> Result<Judged> {
+    /// A page that says that the list goes on, and not where, once more: a gateway may have dropped a header. Unless it
+    /// names one then, or says that there is no more, its list is not complete.
+    pub(super) async fn missing_next(&self, request: &mut PageRequest, why: String) -> Result<Judged> {
         let page = self.fetch(request).await?;
         Ok(match self.next_of(request, &page)? {
             Next::Page(next) => (page, Some(*next), None),
             Next::End(end) => (page, None, Some(end.into())),
-            Next::Unnamed => (page, None, Some(EndKind::NoNext.into())),
-            Next::Missing(why) => (page, None, Some(ListEnd::contradicted(EndKind::NoNext, why))),
+            Next::Unnamed | Next::Missing(_) => {
+                (page, None, Some(ListEnd::contradicted(EndKind::NoNext, why)))
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, header};
 use crate::catalog::{
     Before, BodySpec, Encode, Incremental, Method, Name, QueryValue, RequestLocation, StreamSpec, Template,
-    path_segment,
+    has_steps, path_segment,
 };
 use crate::clock::rfc3339_millis;
 use crate::error::{Error, ErrorKind, Result};
@@ -140,7 +140,13 @@ impl<'v> PlaceholderValues<'v> {
             })?;
             segments.insert(name, segment);
         }
-        template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| no_value(&name))
+        let path =
+            template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| no_value(&name))?;
+        if has_steps(&path) {
+            let what = format!("the path `{template}` becomes `{path}`, which leads elsewhere");
+            return Err(Error::new(ErrorKind::Settings, "build request", what));
+        }
+        Ok(path)
     }
 
     fn query(&self, query: &BTreeMap<String, QueryValue>) -> Result<BTreeMap<String, Vec<String>>> {
