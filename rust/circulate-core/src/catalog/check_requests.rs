@@ -11,6 +11,9 @@ use super::template::Template;
 use super::types::Name;
 use super::wrong::Wrong;
 
+/// Where the request before a list stands.
+const BEFORE: &str = "list.before";
+
 /// Every placeholder is a field of a parent, the name of partitions, or a setting that may be shown.
 pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
     let fields = stream.parent.iter().flat_map(|parent| parent.fields.keys());
@@ -24,7 +27,8 @@ pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
         )
     });
     let unknown = stream.placeholders().into_iter().filter_map(|(at, name)| match setting(name) {
-        _ if fields.contains(&name) => None,
+        // What comes before all lists is of none of them.
+        _ if fields.contains(&name) && !at.starts_with(BEFORE) => None,
         Some(setting) if setting.secret => {
             let why = format!("`{{{name}}}` is a secret: only `auth` of the source puts secrets into requests");
             Some(Wrong::at(at, why))
@@ -58,7 +62,7 @@ impl StreamSpec {
 
     /// Whether its requests use a name.
     pub(super) fn uses(&self, name: &str) -> bool {
-        self.placeholders().iter().any(|(_, used)| *used == name)
+        self.placeholders().iter().any(|(at, used)| *used == name && !at.starts_with(BEFORE))
     }
 
     /// Where its requests take values, and where the definition says so.
@@ -70,7 +74,12 @@ impl StreamSpec {
                 locations
                     .extend(token.to.as_slice().iter().map(|location| ("list.paginator.token.to", location)));
             }
-            PaginatorSpec::Offset(offset) => locations.push(("list.paginator.offset.to", &offset.to)),
+            PaginatorSpec::Offset(offset) => {
+                locations.push(("list.paginator.offset.to", &offset.to));
+                locations.extend(
+                    offset.restart.iter().map(|restart| ("list.paginator.offset.restart.to", &restart.to)),
+                );
+            }
             PaginatorSpec::Page(page) => locations.push(("list.paginator.page.to", &page.to)),
             PaginatorSpec::LastRecord(last) => locations.push(("list.paginator.last_record.to", &last.to)),
             PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
@@ -186,9 +195,6 @@ fn check_paginator(stream: &StreamSpec) -> Vec<Wrong> {
                     "list.paginator.offset.restart.from",
                     "name a member of the record, such as `/created`",
                 );
-            }
-            if let Some(why) = wrong_location(stream, &restart.to) {
-                wrong("list.paginator.offset.restart.to", &why);
             }
         }
         if offset.cap.is_some_and(|cap| cap <= offset.start) {

@@ -45,7 +45,7 @@ pub use stream::{
     EndRules, Endpoint, Incremental, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total,
     Unavailable,
 };
-pub use template::{Template, path_segment};
+pub use template::{Template, has_steps, path_segment};
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
 

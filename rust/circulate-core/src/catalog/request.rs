@@ -201,7 +201,7 @@ pub enum JsonTemplate {
     Constant(Value),
     /// A string.
     Text(Template),
-    /// A string that is one placeholder whose value is a number, `true` or `false`.
+    /// A string that is one placeholder whose value is a number.
     Typed(String),
     /// A list.
     List(Vec<Self>),

@@ -59,6 +59,11 @@ pub fn path_segment(text: &str) -> Option<String> {
     (!is_step).then(|| utf8_percent_encode(text, RESERVED).to_string())
 }
 
+/// Whether a path with its values filled in leaves its place: a segment of it is a step up or down.
+pub fn has_steps(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
 impl TryFrom<String> for Template {
     type Error = String;
 
