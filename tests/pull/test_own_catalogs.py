@@ -133,6 +133,8 @@ def test_nothing_is_sent_where_a_definition_leads_that_only_the_working_folder_n
     refused = ("circulate.toml in the working folder says where Acme is defined", "it is not sent there", "--catalog")
     for command in (("check", name), ("pull", f"{name}.widgets", "--to", "lake"), ("sample", f"{name}.widgets")):
         assert_reports(own(*command), 2, *refused, "`api_token` comes from ACME_API_TOKEN")
+    for names_nothing in ("", ":", "::"):
+        assert_reports(own("check", name, CIRCULATE_CATALOG=names_nothing), 2, *refused)
     assert_reports(
         own("check", name, "--secret", "circulate/acme", ACME_API_TOKEN=""), 2, "the secret `circulate/acme`"
     )

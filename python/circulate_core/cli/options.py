@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from circulate_core import _core
 from circulate_core.catalogs import SHIPPED_CATALOG
-from circulate_core.config import CATALOG, catalog_in, configured_catalog
+from circulate_core.config import catalog_in, catalog_of_environment, configured_catalog
 from circulate_core.console import paint, say
 from circulate_core.exceptions import SettingsError
 from circulate_core.lakes import Lake
@@ -184,7 +184,7 @@ def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Confi
 
 def named_catalog(args: argparse.Namespace) -> list[str | Path]:
     """Return the catalogs that flags name: by `--catalog`, or by a config file that is given by `--config`."""
-    if args.catalog or os.environ.get(CATALOG) or not getattr(args, "config", None):
+    if args.catalog or catalog_of_environment(os.environ) or not getattr(args, "config", None):
         return list(args.catalog)
     # Without one in that file, none: what another file says is not looked for.
     return [*catalog_in(str(args.config))] or [SHIPPED_CATALOG]
