@@ -57,7 +57,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrListVisitor<T> {
         T::deserialize(text.into_deserializer()).map(OneOrList::One)
     }
 
-    // A text that looks like another scalar is a text all the same.
+    // Of a text that looks like another scalar. Whether it is sent as it was written is checked where the text is at hand.
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<OneOrList<T>, E> {
         self.visit_str(&value.to_string())
     }

@@ -30,6 +30,19 @@ pub(super) fn find_key(text: &str, path: &[String]) -> Option<Location> {
     node.value.1.get(name).copied()
 }
 
+/// The scalar at a location as it is written, if it is one on a line, without quotes.
+pub(super) fn plain_scalar(text: &str, at: Location) -> Option<&str> {
+    let line = line_at(text, at)?;
+    let column = usize::try_from(at.column().checked_sub(1)?).ok()?;
+    let rest = line.char_indices().nth(column).map(|(start, _)| &line[start..])?;
+    let is_number_or_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '~');
+    let end = rest.find(|c: char| !is_number_or_word(c)).unwrap_or(rest.len());
+    let ends_there = rest[end..].trim_start();
+    // What goes on is a text, which is sent as it is.
+    let is_whole = ends_there.is_empty() || ends_there.starts_with([',', ']', '}', '#']);
+    is_whole.then_some(&rest[..end])
+}
+
 /// Something that is wrong, and where.
 pub(super) struct Mistake {
     pub(super) message: String,

@@ -10,6 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
+use super::one_or_list::OneOrList;
 use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{Auth, RateLimit, Setting, Source};
@@ -35,13 +36,18 @@ pub(super) fn inline_source(text: &str, name: &Path) -> Result<Source> {
 
 /// Reads and checks an endpoint's file; `file` is for messages.
 pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
-    read(text, file, check_endpoint)
+    read(text, file, |endpoint: &Endpoint| {
+        let mut wrongs = check_endpoint(endpoint);
+        wrongs.extend(check_as_written(text, endpoint));
+        wrongs
+    })
 }
 
 /// As [`endpoint_from_yaml`], and checks what it uses of its source.
 pub(super) fn endpoint_of_source(text: &str, file: &Path, source: &Source) -> Result<Endpoint> {
     read(text, file, |endpoint: &Endpoint| {
         let mut wrongs = check_endpoint(endpoint);
+        wrongs.extend(check_as_written(text, endpoint));
         wrongs.extend(check_names(source, &endpoint.list));
         wrongs
     })
@@ -58,6 +64,26 @@ pub(super) fn earlier_keys(text: &str, file: &Path) -> Vec<String> {
         format!("{file}:{line}:{column}: the key `{EARLIER_KEY}` is now called `polling`; the earlier name goes with 0.3")
     });
     found.into_iter().collect()
+}
+
+/// A value of a query is sent as it is written: YAML takes `no`, `1.10` or `012` for something that is written otherwise.
+fn check_as_written(text: &str, endpoint: &Endpoint) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    for (name, value) in &endpoint.list.query {
+        for (number, string) in value.as_slice().iter().enumerate() {
+            let mut path = ["list", "query", name].map(str::to_owned).to_vec();
+            if let OneOrList::List(_) = value {
+                path.push(number.to_string());
+            }
+            let sent = string.text.to_string();
+            let written = position::find(text, &path).and_then(|at| position::plain_scalar(text, at));
+            if let Some(written) = written.filter(|written| *written != sent) {
+                let why = format!("`{written}` would be sent as `{sent}`: put it in quotes");
+                wrongs.push(Wrong { path, message: why });
+            }
+        }
+    }
+    wrongs
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Vec<Wrong> {

@@ -250,6 +250,14 @@ fn what_is_wrong_in_an_endpoint_is_reported_with_its_line() {
             ("link_header", "link_header\n  body: {json: {a: '{'}}", "8:16", "has a lone `{`"),
             ("link_header", "link_header\n  query: {q: 'a eq \"{id}\"'}", "8:14", "quote: backslash"),
             ("link_header", "link_header\n  before: {path: start}", "8:18", "is not a path"),
+            (
+                "link_header",
+                "link_header\n  query: {v: 1.10}",
+                "8:14",
+                "`1.10` would be sent as `1.1`: put it in quotes",
+            ),
+            ("link_header", "link_header\n  query: {in: [se, no]}", "8:20", "`no` would be sent as `false`"),
+            ("link_header", "link_header\n  query: {id: 012}", "8:15", "`012` would be sent as `12`"),
             ("max: 200", "max: 200, ask: 500", "6:44", "it is from min (10) to max (200)"),
             ("  paginator: link_header\n", "", "7:3", "nothing says how one page leads to the next"),
             ("[/id]", "/id", "5:16", "are a list: write `[/id]`"),
@@ -264,6 +272,16 @@ fn what_is_wrong_in_an_endpoint_is_reported_with_its_line() {
             ("endpoint: users", "- endpoint", "1:1", "expected keys and their values"),
         ],
     );
+}
+
+#[test]
+fn values_of_a_query_are_sent_as_they_are_written() {
+    let query = "{a: 5, b: true, c: 'no', d: \"1.10\", e: [open, -1, 2.5], f: a b, g: v1.10, h: x=1}";
+    let yaml = USERS.replace("link_header", &format!("link_header\n  query: {query}"));
+    let list = endpoint_from_yaml(&yaml, Path::new("users.yaml")).unwrap().list;
+    let sent: Vec<_> =
+        list.query.values().flat_map(QueryValue::as_slice).map(|it| it.text.to_string()).collect();
+    assert_eq!(sent, ["5", "true", "no", "1.10", "open", "-1", "2.5", "a b", "v1.10", "x=1"]);
 }
 
 #[test]
