@@ -269,7 +269,7 @@ impl Fetcher {
             None => format!(
                 "the API gives no more than {cap} records of a list (`cap`), and nothing says that these are all"
             ),
-            Some(restart) if read.behind == self.last_value(restart, found)? => format!(
+            Some(restart) if read.behind == last_value(restart, found)? => format!(
                 "more records have the same `{}` than the API gives of a list (`cap`: {cap})",
                 restart.from
             ),
@@ -284,18 +284,6 @@ impl Fetcher {
         counting.cap().filter(|cap| next >= *cap)
     }
 
-    /// What the last record of a page has where a list starts over.
-    fn last_value(&self, restart: &Restart, found: &JudgedPage) -> Result<Option<String>> {
-        let last = &found.last;
-        let value = last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
-        if let Some(value @ (Value::String(_) | Value::Number(_))) = value {
-            return Ok(Some(text(&value)));
-        }
-        let what = format!("the page's last record has no text or number at `{}`", restart.from);
-        Err(Error::new(ErrorKind::Data, "read page", what)
-            .hint("behind `cap` the list starts over at it: correct `restart` in the endpoint's definition"))
-    }
-
     /// The request by which a list starts over behind a page.
     fn restarted(
         &self,
@@ -305,7 +293,7 @@ impl Fetcher {
         read: ReadSoFar,
         found: &JudgedPage,
     ) -> Result<PageRequest> {
-        let last = self.last_value(restart, found)?.unwrap_or_default();
+        let last = last_value(restart, found)?.unwrap_or_default();
         let quoted = restart.quote.map_or_else(|| last.clone(), |quote| quote.apply(&last));
         let bound = restart.text.fill(|_| Some(&quoted)).map_err(|name| {
             Error::new(ErrorKind::Definition, "build request", format!("no value for `{{{name}}}`"))
@@ -402,6 +390,18 @@ fn is_repeated(read: Option<&ReadSoFar>, found: &JudgedPage) -> bool {
 
 fn less_than(counting: &Counting, total: u64, so_far: u64) -> String {
     format!("{} is `{total}`, and {so_far} records were read", counting.name_of_total())
+}
+
+/// What the last record of a page has where a list starts over.
+fn last_value(restart: &Restart, found: &JudgedPage) -> Result<Option<String>> {
+    let value =
+        found.last.first().and_then(Option::as_ref).and_then(|json| serde_json::from_slice(json).ok());
+    if let Some(value @ (Value::String(_) | Value::Number(_))) = value {
+        return Ok(Some(text(&value)));
+    }
+    let what = format!("the page's last record has no text or number at `{}`", restart.from);
+    Err(Error::new(ErrorKind::Data, "read page", what)
+        .hint("behind `cap` the list starts over at it: correct `restart` in the endpoint's definition"))
 }
 
 fn tail_of(digests: &[u64]) -> &[u64] {
