@@ -9,7 +9,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
 use futures_util::StreamExt;
-use http::header::CONTENT_RANGE;
+use http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use super::Watch;
@@ -199,13 +199,26 @@ pub async fn read_page(
         watch: watch.clone(),
     };
     page.fields = page.read_fields()?;
-    let wanted = &page.fields[..page.fields.len() - watch.error_fields()];
-    if watch.format() == PageFormat::NdjsonWithTrailer && wanted.iter().all(Option::is_none) {
+    let expected = &page.fields[..page.fields.len() - watch.error_fields()];
+    if watch.format() == PageFormat::NdjsonWithTrailer && expected.iter().all(Option::is_none) {
         // No rule says what it is.
         let what = "the page does not end with what should follow its records: the last line is what an error looks like";
         return Err(Error::new(ErrorKind::Data, "read page", what).into());
     }
+    if page.record_count() == 0 && page.bytes > 0 && !is_known_csv(&page.headers, watch) {
+        let what = "the page is one line, which may be names of columns as well as an error in words";
+        let hint = "a list of no rows is believed if its Content-Type is CSV, or if `primary_key` names one of its columns";
+        return Err(Error::new(ErrorKind::Data, "read page", what).hint(hint).into());
+    }
     Ok(page)
+}
+
+/// Whether something shows that a CSV without a row is no error in words, which looks the same.
+fn is_known_csv(headers: &HeaderMap, watch: &Watch) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    watch.format() != PageFormat::Csv
+        || watch.has_key_in_records()
+        || said.to_ascii_lowercase().contains("csv")
 }
 
 /// Whether a response of this status is the whole of what was requested. A 203 is, as a proxy changed it.

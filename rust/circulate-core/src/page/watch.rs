@@ -129,6 +129,17 @@ impl Watch {
         &self.primary_key
     }
 
+    /// Whether the records have members that identify them, beside what is written in front of them.
+    pub(super) fn has_key_in_records(&self) -> bool {
+        self.key_in_records().next().is_some()
+    }
+
+    /// What identifies a record, of its own members.
+    pub(super) fn key_in_records(&self) -> impl Iterator<Item = &Pointer> {
+        let is_written = |member: &&Pointer| member.segments().starts_with(&["_circulate".to_owned()]);
+        self.primary_key.iter().filter(move |member| !is_written(member))
+    }
+
     /// Of the way to the records, the segment at which it goes to each element of an array.
     pub(super) fn groups(&self) -> Option<usize> {
         self.records.pointer().each()

@@ -205,12 +205,7 @@ impl<'w> CsvReader<'w> {
 
     /// Any text is a CSV, such as an error in words: it is the one that was meant if it has the primary key.
     fn check_names(&self) -> Result<(), BodyError> {
-        let of_row = self
-            .watch
-            .primary_key()
-            .iter()
-            .filter(|member| !member.segments().starts_with(&["_circulate".to_owned()]));
-        for member in of_row {
+        for member in self.watch.key_in_records() {
             if !matches!(member.segments(), [name] if self.unique.contains(name)) {
                 return Err(self.wrong_row(format!(
                     "the first row does not name the column `{member}` of the primary key"

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{FutureExt, StreamExt};
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::Path;
@@ -26,6 +27,16 @@ fn page(listed: &str, body: &[u8], piece: usize) -> Result<Page, Error> {
 }
 
 fn page_within(listed: &str, body: &[u8], piece: usize, limits: PageLimits) -> Result<Page, Error> {
+    page_with(listed, body, piece, limits, HeaderMap::new())
+}
+
+fn page_with(
+    listed: &str,
+    body: &[u8],
+    piece: usize,
+    limits: PageLimits,
+    headers: HeaderMap,
+) -> Result<Page, Error> {
     let has_trailer = listed.contains("trailer");
     let paginator = if has_trailer { "{token: {from: {body: /offset}, to: offset}}" } else { "none" };
     let yaml = format!(
@@ -35,7 +46,7 @@ fn page_within(listed: &str, body: &[u8], piece: usize, limits: PageLimits) -> R
     let watch = Watch::of(&endpoint.list, &pointers(&["/id"]), &pointers(&["/offset"]));
     let pieces: Vec<_> = body.chunks(piece.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let body = futures_util::stream::iter(pieces).boxed();
-    let response = Response { status: StatusCode::OK, headers: HeaderMap::new(), body };
+    let response = Response { status: StatusCode::OK, headers, body };
     let page = read_page(response, &watch, limits, |_, _, _| Ok(Success::Page)).now_or_never().unwrap();
     page.map_err(|failure| failure.error)
 }
@@ -57,6 +68,23 @@ fn strings(listed: &str, body: &str) -> Vec<String> {
 
 fn offset(page: &Page) -> Option<String> {
     page.fields[0].as_ref().map(|field| String::from_utf8(field.clone()).unwrap())
+}
+
+#[test]
+fn names_without_rows_are_an_empty_list_where_something_shows_that_they_are_names() {
+    let text = "Service unavailable, try later";
+    assert_eq!(strings(CSV, "id,name\n"), [""; 0]);
+    refused(
+        "primary_key: none, format: csv",
+        text,
+        "may be names of columns as well as an error",
+        Status::Permanent,
+    );
+    assert_eq!(strings("primary_key: none, format: csv", "id,name\n1,a\n").len(), 1);
+    let csv = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("Text/CSV; charset=utf-8"))]);
+    let listed = "primary_key: none, format: csv";
+    let page = page_with(listed, text.as_bytes(), 3, PageLimits::default(), csv).unwrap();
+    assert_eq!(page.record_count(), 0);
 }
 
 #[track_caller]
