@@ -123,7 +123,7 @@ impl Fetcher {
                         *request = earlier.request;
                         (page, digests) = (earlier.page, earlier.digests);
                         if leading_known(&read.tail, &digests[..earlier.known]) < earlier.known {
-                            let why = "records have gone from in front of what was read";
+                            let why = "records are missing from in front of what was read";
                             read.moved.get_or_insert_with(|| why.to_owned());
                         }
                         page.skip(earlier.known);
