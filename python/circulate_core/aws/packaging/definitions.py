@@ -65,21 +65,34 @@ def _calls(file: Path, by_variable: tuple[str, ...]) -> Iterator[Pulled]:
     except (SyntaxError, ValueError):
         return
     texts = dict(_texts(module))
+    names_of_puller = {"puller", *_imported(module)}
     for node in ast.walk(module):
         match node:
-            case ast.Call(func=ast.Name(id="puller") | ast.Attribute(attr="puller")):
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names_of_puller:
                 given = {each.arg: each.value for each in node.keywords}
                 stream = node.args[0] if node.args else given.get("stream")
-                catalog = given.get("catalog")
+                # Without a name are keywords that a mapping has: `**settings`.
+                catalog = given.get("catalog", given.get(None))
                 names = by_variable if catalog is None else _names(catalog, texts)
                 yield Pulled(file, node.lineno, _text(stream, texts), names)
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    """Yield the other names that a module has for `puller`."""
+    for node in ast.walk(module):
+        match node:
+            case ast.ImportFrom(names=names):
+                yield from (each.asname for each in names if each.name == "puller" and each.asname)
 
 
 def _texts(module: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield the texts that a module gives names to."""
     for statement in module.body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text)))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(text)))
+            ):
                 yield name, text
 
 
