@@ -102,8 +102,10 @@ def test_a_zip_has_the_definitions_that_its_code_names(own: Cli, function: Path)
         'puller("acme.widgets", catalog=["definitions"])',
         "puller(STREAM, catalog=CATALOG)",
         'aws.puller("acme.widgets", catalog=("definitions",))',
+        "make(STREAM, catalog=CATALOG)",
     ):
-        code = f'STREAM, CATALOG = 1, 1\nSTREAM = "acme.widgets"\nCATALOG = "definitions"\nlist = {call}\n'
+        names_of = 'from circulate_core.aws import puller as make\nSTREAM, CATALOG = 1, 1\nSTREAM = "acme.widgets"\n'
+        code = f'{names_of}CATALOG: Final = "definitions"\nlist = {call}\n'
         write(function / "handler.py", code)
         assert names(package(own) / f"{FUNCTION}.zip") == PACKAGED, call
 
@@ -249,11 +251,12 @@ def make_requirement(folder: Path, name: str, *modules: str, tag: str = "py3-non
         ("python3.13", "x86_64", "py3-none-any"),
     ],
 )
-def test_requirements_are_those_of_the_runtime_whatever_runs_here(
-    own: Cli, function: Path, runtime: str, architecture: str, tag: str
+def test_requirements_are_those_of_the_runtime_whatever_runs_here(  # noqa: PLR0913, PLR0917 - cases, and fixtures
+    own: Cli, function: Path, runtime: str, architecture: str, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_requirement(function / "wheels", "toyreq", "toyreq/__init__.py", tag=tag)
     write(function / "requirements.txt", "--no-index\n--find-links wheels\ntoyreq==1.0\n")
+    monkeypatch.setenv("PIP_USER", "1")
     machine = {"x86_64": "x86_64", "arm64": "aarch64"}[architecture]
     wheel = make_wheel(own.folder, tags=f"cp311-abi3-manylinux2014_{machine}")
     text = (function / "lambda.yaml").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,8 +48,10 @@ def required_files(function: Described, *, here: bool = False) -> list[File]:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         command += ["--no-compile", "--target", folder, "--requirement", REQUIREMENTS]
         command += [] if here else _platform(function.settings["runtime"], function.settings["architecture"])
-        # Paths in the file are of its folder.
-        code = subprocess.run(command, cwd=function.folder, stdout=sys.stderr, check=False).returncode  # noqa: S603
+        # Paths in the file are of its folder. Beside `--target`, pip refuses what this user may have configured.
+        environment = {**os.environ, "PIP_USER": "0"}
+        done = subprocess.run(command, cwd=function.folder, env=environment, stdout=sys.stderr, check=False)  # noqa: S603
+        code = done.returncode
         if code:
             message = f"{function.folder / REQUIREMENTS} was not installed: pip ended with exit code {code}"
             raise CirculateError(message, operation="package", hint="its output is above")
