@@ -88,4 +88,21 @@ def test_wrong_flags_are_reported(flags: list[str], error: str, capsys: pytest.C
 def test_a_port_that_is_taken_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert run(parsed("--port", str(taken.getsockname()[1]))) == 1
-    assert "Address already in use" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+    assert capsys.readouterr().err == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_a_definition_of_somebody_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "practice/source.yaml"
+    file.parent.mkdir()
+    file.write_text("source: practice\n")
+    assert run(parsed("--catalog", str(tmp_path))) == 1
+    assert capsys.readouterr().err.startswith(f"error: {file} is another definition")
+    assert file.read_text() == "source: practice\n"
+
+
+def test_its_own_definition_is_made_anew(tmp_path: Path) -> None:
+    for style in ("token", "offset"):
+        with serve(PagedList(make_records(3), style=style)) as server:
+            folder = write_definition(server.source(), server.endpoints(), tmp_path)
+    assert "offset" in (folder / "items.yaml").read_text()

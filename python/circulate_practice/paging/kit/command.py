@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
         print(_names())  # noqa: T201
         return 0
     if args.page_size < 1 or args.records < 0:
-        return _complain("--page-size is 1 or more, and --records 0 or more", 2)
+        given = f"given {args.page_size} and {args.records}"
+        return _complain(f"--page-size is 1 or more, and --records 0 or more, {given}", 2)
     if not 0 <= args.port <= MAX_PORT:
         return _complain(f"--port is 0 to {MAX_PORT}, given {args.port}", 2)
     try:
@@ -58,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         return _complain(error, 2)
     try:
-        server = ListServer({"items": items}, port=args.port)
-        if args.folder is not None:
-            write_definition(server.source(), server.endpoints(), args.folder)
+        server = _listen(items, args)
     except OSError as error:
         return _complain(error, 1)
     with signalled() as event:
@@ -69,6 +68,22 @@ def run(args: argparse.Namespace) -> int:
         event.wait()
         server.close()
     return 0
+
+
+def _listen(items: PagedList, args: argparse.Namespace) -> ListServer:
+    """Return the server, its definition written."""
+    try:
+        server = ListServer({"items": items}, port=args.port)
+    except OSError as error:
+        message = f"cannot listen on 127.0.0.1:{args.port}: {error.strerror}"
+        raise OSError(message) from None
+    if args.folder is not None:
+        try:
+            write_definition(server.source(), server.endpoints(), args.folder)
+        except OSError:
+            server.server_close()
+            raise
+    return server
 
 
 def _names() -> str:

@@ -3,20 +3,28 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+MADE: Final = "# Made by `circulate practice-list`, which makes it again.\n"
+"""The first line of each file: what others have written stays."""
 
 
 def write_definition(source: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     """Write `source.yaml` and a file for each endpoint; return the folder of the source, which is below `folder`.
 
     Raises:
-        OSError: A file cannot be written.
+        OSError: A file cannot be written, or somebody else has written it.
     """
     below = folder / str(source["source"])
+    texts = {below / "source.yaml": _yaml(source)}
+    texts |= {below / f"{name}.yaml": _yaml({"endpoint": name, **endpoint}) for name, endpoint in endpoints.items()}
+    for file in texts:
+        if file.exists() and not file.read_bytes().startswith(MADE.encode()):
+            message = f"{file} is another definition: remove it, or name another folder"
+            raise FileExistsError(message)
     below.mkdir(parents=True, exist_ok=True)
-    (below / "source.yaml").write_text(_yaml(source))
-    for name, endpoint in endpoints.items():
-        (below / f"{name}.yaml").write_text(_yaml({"endpoint": name, **endpoint}))
+    for file, text in texts.items():
+        file.write_text(MADE + text)
     return below
 
 

@@ -40,7 +40,8 @@ class PagedList:
         page_size: Places of a page, unless a request names fewer.
 
     Raises:
-        ValueError: There is no such style or trap, they do not go together, or the list is too short for a trap.
+        ValueError: There is no such style or trap, they do not go together, the list is too short for a trap, or a page
+            has less than one place.
 
     Example:
         >>> PagedList(make_records(7), style="offset", trap="short_page_by_records", page_size=3).truth[0]["id"]
@@ -52,6 +53,9 @@ class PagedList:
     ) -> None:
         self.style = _style(style)
         self.trap = _trap(trap, self.style)
+        if page_size < 1:
+            message = f"a page has at least one place, given {page_size}"
+            raise ValueError(message)
         self.page_size = page_size
         records = list(records)
         if trap is not None and len(records) <= 3 * page_size:
