@@ -17,6 +17,8 @@ _GROUPS: Final = 2
 def document_of(listing: Mapping[str, Any], records: list[Any]) -> Any:  # noqa: ANN401 - JSON
     """Return what a page holds besides its format: a document with the records where the definition says so."""
     where = listing.get("records", "")
+    if listing.get("format") == "ndjson_with_trailer":
+        return _trailer(listing["paginator"])
     if listing.get("format", "json") != "json":
         return {}
     if where == "":
@@ -50,6 +52,16 @@ def body_of(listing: Mapping[str, Any], records: list[Any], document: object, na
         return _csv(records, names), _CSV_TYPE
     lines = [*records, document] if kind == "ndjson_with_trailer" else records
     return b"".join(_json(line) + b"\n" for line in lines), _NDJSON_TYPE
+
+
+def _trailer(paginator: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the last line of a page without a next one: what would lead there is `null`."""
+    keys = next(iter(paginator.values()))
+    where = keys.get("from", keys)
+    trailer: dict[str, Any] = {}
+    if "body" in where:
+        put(trailer, where["body"], None)
+    return trailer
 
 
 def _groups(records: list[Any], below: str) -> list[Any]:
