@@ -86,7 +86,7 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
 
 def is_named(catalog: Catalog) -> bool:
     """Return whether somebody says where sources are defined: in folders, or in code."""
-    return any(not isinstance(entry, Mapping) or isinstance(entry["source"], Mapping) for entry in catalog)
+    return any(not isinstance(entry, Mapping) or isinstance(entry.get("source"), Mapping) for entry in catalog)
 
 
 def _folders(catalog: Catalog) -> list[str]:
@@ -166,7 +166,11 @@ def _inline(definition: InlineDefinition) -> dict[str, Any]:
     """Return a definition as text that error messages can show."""
     source = cast("object", definition.get("source"))
     endpoints = cast("object", definition.get("endpoints", {}))
-    if not isinstance(source, (str, Mapping)) or not isinstance(endpoints, Mapping):
+    if (
+        not isinstance(source, (str, Mapping))
+        or not isinstance(endpoints, Mapping)
+        or not all(isinstance(endpoint, Mapping) for endpoint in endpoints.values())
+    ):
         message = "a definition in `catalog` needs `source`, a name or a mapping; its `endpoints` are mappings by name"
         raise DefinitionError(message)
     return {

@@ -115,6 +115,9 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
     # First of all, so that no traceback with its locals shows one.
     declared, settings = _declared_settings(settings)
     catalog_of(catalog)
+    if any(isinstance(entry, Mapping) for entry in cast("Sequence[object]", catalog)):
+        message = "`catalog` of a source names folders: pass a definition as `source(definition)`"
+        raise DefinitionError(message)
     definition = {**definition, "settings": declared} if declared else definition
     if isinstance(name, Mapping):
         _refuse_twice("the source", name, definition)
@@ -690,7 +693,7 @@ class Batch(Tabular, Sequence[Record]):
 
 def _refuse_less_than_one(name: str, given: object) -> None:
     """Refuse a number of records before it is passed on under the name that the engine has for it."""
-    if not isinstance(given, int) or given < 1:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         message = f"invalid `{name}`: expected a whole number of 1 or more, given {given!r}"
         raise SettingsError(message)
 

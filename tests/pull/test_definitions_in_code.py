@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -267,6 +267,15 @@ def test_a_key_is_given_once() -> None:
         acme().stream("items", {"about": "a"}, about="b", path="/b", paginator="none")
     with pytest.raises(DefinitionError, match="the source has `title` twice"):
         circulate_core.source({"source": "acme", "title": "a"}, title="b")
+
+
+def test_a_definition_goes_where_its_place_is() -> None:
+    inline: Any = {"source": {"source": "acme"}, "endpoints": {}}
+    with pytest.raises(DefinitionError, match=r"pass a definition as `source\(definition\)`"):
+        circulate_core.source("acme", catalog=[inline])
+    for wrong in ({}, {"source": "acme", "endpoints": {"items": "list"}}, {"source": "acme", "endpoints": []}):
+        with pytest.raises(DefinitionError, match="needs `source`, a name or a mapping; its `endpoints` are mappings"):
+            circulate_core.streams(catalog=[cast("Any", wrong)])
 
 
 UNWRITABLE = {"nan": float("nan"), "inf": float("inf"), "surrogate": "\ud800", "object": object(), "set": {1, 2}}

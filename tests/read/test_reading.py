@@ -415,6 +415,8 @@ def test_what_is_wrong_is_reported_before_any_request(start_org: StartOrg) -> No
         okta(org).stream("users", since=5)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="invalid `n`: expected a whole number of 1 or more, given 0"):
         okta(org).stream("users").sample(0)
+    with pytest.raises(SettingsError, match="invalid `n`: expected a whole number of 1 or more, given True"):
+        okta(org).stream("users").sample(True)  # noqa: FBT003 - as a mistake
     with pytest.raises(SettingsError, match="can't be asked for a part of time"):
         okta(org).stream("applications", since="2026-01-01").sample()
     with pytest.raises(SettingsError, match="years 1 to 9999"):
