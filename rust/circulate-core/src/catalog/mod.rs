@@ -3,6 +3,8 @@
 //! A source is a folder with a `source.yaml` and one file per endpoint. [`Catalog`] reads folders of them;
 //! errors name the file and the line and show it.
 
+mod auth;
+mod check_auth;
 mod check_requests;
 mod columns;
 mod empty;
@@ -23,6 +25,7 @@ mod written;
 pub(crate) mod wrong;
 pub(crate) mod yaml;
 
+pub use auth::{Auth, HeaderAuth, OAuth2, SendSecret, TokenFileAuth};
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};
@@ -37,10 +40,7 @@ pub use paginator::{
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
 pub(crate) use source::QuotaHeaders;
-pub use source::{
-    Auth, Check, ErrorBody, HeaderAuth, OAuth2, RateLimit, Reset, SendSecret, Setting, Source, TimeForm,
-    Timeouts, TokenFileAuth,
-};
+pub use source::{Check, ErrorBody, RateLimit, Reset, Setting, Source, TimeForm, Timeouts};
 pub use stream::{
     EndRules, Endpoint, Incremental, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total,
     Unavailable,

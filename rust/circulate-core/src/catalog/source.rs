@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::auth::Auth;
 use super::errors::ErrorRule;
 use super::limits::Rates;
 use super::template::Template;
@@ -69,124 +70,6 @@ pub struct Setting {
     /// What it is if it is not configured; may use other settings that are not secret and have no default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Template>,
-}
-
-/// A way in which requests are signed in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// A fixed header, such as `Authorization: SSWS 00a...`.
-    Header(HeaderAuth),
-    /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
-    Oauth2(OAuth2),
-    /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
-    TokenFile(TokenFileAuth),
-    /// Nothing, for an API that is open to all.
-    None,
-}
-
-impl Auth {
-    /// The settings that are of use in this way only, the ones that name or prove who we are first.
-    pub fn settings(&self) -> impl Iterator<Item = &Name> {
-        self.parts().into_iter().map(|part| part.setting)
-    }
-
-    /// Where it gets tokens, if it does.
-    pub(super) fn token_url(&self) -> Option<&Template> {
-        match self {
-            Self::Oauth2(oauth) => Some(&oauth.token_url),
-            Self::Header(_) | Self::TokenFile(_) | Self::None => None,
-        }
-    }
-
-    /// What it takes to sign in so, in that order.
-    pub(super) fn parts(&self) -> Vec<AuthPart<'_>> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Header(header) => {
-                vec![AuthPart { key: "header.secret", setting: &header.secret, secret: true }]
-            }
-            Self::TokenFile(file) => {
-                vec![AuthPart { key: "token_file.profile", setting: &file.profile, secret: false }]
-            }
-            Self::Oauth2(oauth) => {
-                let part = |key, setting, secret| Some(AuthPart { key, setting, secret });
-                let parts = [
-                    part("oauth2.client_id", &oauth.client_id, false),
-                    oauth.private_key.as_ref().and_then(|name| part("oauth2.private_key", name, true)),
-                    oauth.client_secret.as_ref().and_then(|name| part("oauth2.client_secret", name, true)),
-                    oauth.key_id.as_ref().and_then(|name| part("oauth2.key_id", name, false)),
-                ];
-                parts.into_iter().flatten().collect()
-            }
-        }
-    }
-}
-
-/// A setting that a way to sign in needs.
-pub(super) struct AuthPart<'a> {
-    /// Where the way names it.
-    pub(super) key: &'static str,
-    pub(super) setting: &'a Name,
-    pub(super) secret: bool,
-}
-
-/// A fixed header with a secret in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderAuth {
-    /// Header name.
-    pub name: String,
-    /// Text before the secret, with its space: `"SSWS "`.
-    #[serde(default)]
-    pub prefix: String,
-    /// The setting that holds the secret.
-    pub secret: Name,
-}
-
-/// Access tokens in a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenFileAuth {
-    /// The setting that holds the name of the profile, which names the file.
-    pub profile: Name,
-}
-
-/// Access tokens of OAuth 2.0, got by client credentials. The client proves who it is by a key or by a secret, whichever
-/// is configured; a token is bound to a key of ours (DPoP, RFC 9449) where the server requires it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuth2 {
-    /// Where tokens are got. If it begins with a setting, it must be on the origin of the base URL.
-    pub token_url: Template,
-    /// The setting that holds the client's id.
-    pub client_id: Name,
-    /// The setting that holds its private key, which signs who it is (`private_key_jwt`, RFC 7523): a JWK, PEM text, or the
-    /// path of a file with either.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub private_key: Option<Name>,
-    /// The setting that holds the key's id, for keys that do not hold it themselves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_id: Option<Name>,
-    /// The setting that holds its secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<Name>,
-    /// How the secret is sent. Default `basic`.
-    #[serde(default)]
-    pub send_secret: SendSecret,
-}
-
-/// How a client's secret is sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SendSecret {
-    /// `Authorization: Basic`, id and secret form-encoded first (RFC 6749, section 2.3.1).
-    #[default]
-    Basic,
-    /// `Authorization: Basic` without that encoding, as many servers expect it.
-    BasicRaw,
-    /// In the body.
-    Body,
 }
 
 /// How many requests the API allows, and how many of these are left to others. Where its responses report the quota, `limit`,

@@ -7,13 +7,15 @@ use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
+use super::auth::Auth;
+use super::check_auth::{check_uses, check_ways, is_used};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
 use super::one_or_list::OneOrList;
 use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
-use super::source::{Auth, RateLimit, Setting, Source};
+use super::source::{RateLimit, Setting, Source};
 use super::stream::{Endpoint, Incremental, StreamSpec};
 use super::template::Template;
 use super::types::Name;
@@ -245,20 +247,7 @@ fn check_source(source: &Source) -> Vec<Wrong> {
     wrongs.extend(check_uses(source, "base_url", &source.base_url).err());
     let defaults = source.settings.iter().map(|(name, setting)| check_default(source, name, setting));
     wrongs.extend(defaults.filter_map(Result::err));
-    if source.auth.is_empty() {
-        let why = "auth is empty: name at least one way to sign in, or `none`".to_owned();
-        wrongs.push(Wrong::at("auth", why));
-    }
-    for (number, way) in source.auth.iter().enumerate() {
-        wrongs.extend(check_auth(source, &format!("auth.{number}"), way).err());
-        let mut others = source.auth[..number].iter().flat_map(Auth::settings);
-        if let Some(shared) = others.find(|other| way.settings().any(|used| used == *other)) {
-            let why = format!(
-                "two ways to sign in use the setting `{shared}`: nothing would show which one is meant"
-            );
-            wrongs.push(Wrong::at(&format!("auth.{number}"), why));
-        }
-    }
+    wrongs.extend(check_ways(source));
     // Others may be used by endpoints.
     let unused = source.settings.iter().filter(|(name, setting)| setting.secret && !is_used(source, name));
     wrongs.extend(unused.map(|(unused, _)| {
@@ -298,51 +287,6 @@ fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> R
         None => Ok(()),
         Some(scope) => Err(Wrong::at(at, format!("invalid OAuth scope `{scope}`: a scope has no spaces"))),
     }
-}
-
-fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
-    if let Auth::Oauth2(oauth) = way {
-        check_uses(source, &format!("{at}.oauth2.token_url"), &oauth.token_url)?;
-        if oauth.private_key.is_none() && oauth.client_secret.is_none() {
-            let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
-            return Err(Wrong::at(&format!("{at}.oauth2.client_id"), why.to_owned()));
-        }
-    }
-    let mut parts = way.parts().into_iter();
-    parts.try_for_each(|part| check_setting(source, &format!("{at}.{}", part.key), part.setting, part.secret))
-}
-
-fn check_setting(source: &Source, at: &str, name: &Name, secret: bool) -> Result<(), Wrong> {
-    let wrong = |why: &str| Err(Wrong::at(at, format!("auth uses `{name}`, which {why}")));
-    match source.settings.get(name) {
-        None => wrong("is not among the settings"),
-        Some(setting) if setting.secret != secret => {
-            wrong(if secret { "must be marked `secret: true`" } else { "is marked as a secret" })
-        }
-        Some(_) => Ok(()),
-    }
-}
-
-/// What a URL is made of must be there, and must not be secret.
-fn check_uses(source: &Source, at: &str, template: &Template) -> Result<(), Wrong> {
-    let wrong = |why: String| Err(Wrong::at(at, why));
-    for name in template.placeholders() {
-        match source.settings.iter().find(|(key, _)| key.as_str() == name) {
-            None => return wrong(format!("`{{{name}}}` is not among the settings")),
-            Some((_, setting)) if setting.secret => {
-                return wrong(format!("{at} uses `{{{name}}}`, a secret: secrets never go into a URL"));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
-fn is_used(source: &Source, name: &Name) -> bool {
-    let token_urls = source.auth.iter().filter_map(Auth::token_url);
-    let mut templates = std::iter::once(&source.base_url).chain(token_urls);
-    templates.any(|template| template.placeholders().any(|used| used == name.as_str()))
-        || source.auth.iter().any(|way| way.settings().any(|used| used == name))
 }
 
 fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {

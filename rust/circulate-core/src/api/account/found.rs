@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Auth, Name, OAuth2, Setting, Source};
+use crate::catalog::{Auth, Name, Setting, Source, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::StoredSecret;
 
@@ -41,18 +41,17 @@ impl<'s> FoundSettings<'s> {
     }
 
     fn complete(&self, way: &Auth) -> Result<()> {
-        let first: Vec<_> = way.settings().take(1).filter(|key| !self.names.contains(key)).collect();
-        if !first.is_empty() {
-            return Err(self.missing(&first));
+        let missing = way.required().find(|key| !self.names.contains(key));
+        if let Some(missing) = missing {
+            return Err(self.missing(&[missing]));
         }
-        let Auth::Oauth2(OAuth2 { private_key, client_secret, token_url, .. }) = way else { return Ok(()) };
-        self.need(token_url.placeholders())?;
-        let proofs: Vec<_> = [private_key, client_secret].into_iter().flatten().collect();
-        match proofs.iter().filter(|key| self.names.contains(*key)).count() {
-            0 => Err(self.missing(&proofs)),
-            1 => Ok(()),
+        self.need(way.token_url().into_iter().flat_map(Template::placeholders))?;
+        let ways = way.alternatives();
+        match ways.iter().filter(|key| self.names.contains(*key)).count() {
+            0 if !ways.is_empty() => Err(self.missing(&ways)),
+            0 | 1 => Ok(()),
             // RFC 6749, section 2.3: no more than one method in a request.
-            _ => Err(self.ambiguous(&proofs, "a client proves who it is in one way")),
+            _ => Err(self.ambiguous(&ways, "a client proves who it is in one way")),
         }
     }
 

@@ -124,11 +124,9 @@ impl Account {
 
     /// Whether the value of a setting must not be shown. A private key may be the path of a file.
     fn hides(&self, name: &Name, value: &str) -> bool {
-        let key = match &self.auth {
-            Auth::Oauth2(oauth) => oauth.private_key.as_ref(),
-            _ => None,
-        };
-        let is_path = key == Some(name) && !value.starts_with('{') && !value.starts_with("-----BEGIN");
+        let is_path = self.auth.private_key() == Some(name)
+            && !value.starts_with('{')
+            && !value.starts_with("-----BEGIN");
         self.secrets.contains(name) && !is_path
     }
 
