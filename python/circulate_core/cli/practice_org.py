@@ -1,29 +1,6 @@
 """`circulate practice-org`: an Okta-shaped server on loopback."""
 
-from __future__ import annotations
+from circulate_core.cli.practice import PracticeCommand
 
-from typing import TYPE_CHECKING
-
-from circulate_core.exceptions import SettingsError
-
-if TYPE_CHECKING:
-    import argparse
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `circulate practice-org`, if the practice org is installed."""
-    try:
-        from circulate_practice.server import command  # noqa: PLC0415 - not part of the Lambda layer
-    except ModuleNotFoundError:
-        return
-    command.add_arguments(parser)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the server until it is stopped."""
-    try:
-        from circulate_practice.server import command  # noqa: PLC0415 - as above
-    except ModuleNotFoundError:
-        message = "this installation comes without the practice org"
-        raise SettingsError(message) from None
-    return command.run(args)
+_COMMAND = PracticeCommand("circulate_practice.server.command")
+add_arguments, run = _COMMAND.add_arguments, _COMMAND.run
