@@ -22,7 +22,8 @@ locals {
         memory_mb    = try(given.memory_mb, local.defaults.memory_mb)
         timeout_s    = try(given.timeout_s, local.defaults.timeout_s)
         ephemeral_mb = try(given.ephemeral_mb, local.defaults.ephemeral_mb)
-        extension    = try(given.extension, "none")
+        # Its earlier name, from when it served Okta alone.
+        extension    = replace(try(given.extension, "none"), "/^okta-token$/", "circulate-token")
         auth         = try(given.auth, "${file.source}-${contains(["list", "get"], operation) ? "read" : "write"}")
         environment  = merge(local.defaults.environment, try(given.environment, {}))
         is_target    = file.source == "targets"

@@ -31,6 +31,7 @@ locals {
       function.auth == "none" ? {} : function.extension == "none" ? {
         "${upper(function.source)}_SECRET" = "${var.prefix}/${function.auth}/{account}"
         } : {
+        "${replace(function.extension, "-", "_")}_source" = function.source
         "${replace(function.extension, "-", "_")}_secret" = "${var.prefix}/${function.auth}/${join(",", lookup(var.accounts, function.source, []))}"
         "${upper(function.source)}_TOKEN_PROFILE"         = "default"
       },

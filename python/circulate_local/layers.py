@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import circulate_core
+from circulate_core.aws.packaging.extensions import SHIPPED
 from circulate_core.exceptions import SettingsError
 from circulate_local.function import Function
 
@@ -64,6 +65,9 @@ def lay_out(extension: Path, layer: Path) -> Path:
         raise SettingsError(message, hint=f"it would be at {program}")
     (layer / "extensions").mkdir(parents=True, exist_ok=True)
     shutil.copy(program, layer / "extensions" / name)
+    if extension.parent == SHIPPED:
+        # An installer need not have kept its mode.
+        (layer / "extensions" / name).chmod(0o755)
     shutil.copytree(
         extension, layer / name, ignore=shutil.ignore_patterns("__pycache__", "*.md", name), dirs_exist_ok=True
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HERE = "127.0.0.1"
 REGION = "us-east-1"
 BUCKET, TABLE = "lake", "circulate"
-SECRET, CLIENT_SECRET = "circulate/okta", "circulate/okta-token"
+SECRET, CLIENT_SECRET = "circulate/okta", "circulate/okta-client"
 """What functions sign in with, and what the token extension does."""
 CLIENT = "0oapractice"
 TO, STATE, DATA = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}", f"s3://{BUCKET}/data"

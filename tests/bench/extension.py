@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 25
 PYTHON = shutil.which("python3") or sys.executable
-EXTENSION = Path(__file__).resolve().parents[2] / "lambdas/extensions/okta-token"
+EXTENSION = Path(__file__).resolve().parents[2] / "lambdas/extensions/circulate-token"
 ANSWER = b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: 1\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -91,11 +91,12 @@ def extension(seen: Seen, layer: Path) -> None:
             "TMPDIR": own,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.getsockname()[1]}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
-            "okta_token_scopes": "okta.users.read",
+            "circulate_token_source": "okta",
+            "circulate_token_scopes": "okta.users.read",
             "client_id": "0oa1",
         }
         began = time.perf_counter()
-        process = subprocess.Popen([layer / "extensions/okta-token"], env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([layer / "extensions/circulate-token"], env=environment, stdout=subprocess.DEVNULL)
         connection, _ = server.accept()
         with connection:
             connection.recv(65536)

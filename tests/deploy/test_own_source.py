@@ -118,6 +118,19 @@ def test_a_zip_has_the_definitions_that_a_variable_of_its_function_names(own: Cl
     assert names(package(own) / f"{FUNCTION}.zip") == PACKAGED
 
 
+def test_the_token_extension_comes_with_the_package(own: Cli, function: Path) -> None:
+    replace(function / "lambda.yaml", "timeout_s: 60", "extension: circulate-token")
+    done = own("check", "lambdas")
+    assert done.code == 0, done.err
+    with ZipFile(package(own) / "circulate-token-layer.zip") as archive:
+        program = archive.getinfo("extensions/circulate-token")
+        code = archive.read("circulate-token/circulate_token/keeper.py")
+    assert program.external_attr >> 16 & 0o111 == 0o111
+    assert code == (ROOT / "lambdas/extensions/circulate-token/circulate_token/keeper.py").read_bytes()
+    replace(function / "lambda.yaml", "circulate-token", "circulate-tokens")
+    assert "there is no extension `circulate-tokens`" in own("check", "lambdas").err
+
+
 def test_a_catalog_of_the_function_comes_before_that_of_the_project(own: Cli, function: Path) -> None:
     write(function / "definitions/acme/source.yaml", (own.folder / "definitions/acme/source.yaml").read_text())
     text = (own.folder / "definitions/acme/widgets.yaml").read_text() + "# its own\n"

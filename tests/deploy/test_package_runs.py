@@ -88,11 +88,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("project")
     lambdas = make_project(folder)
     (lambdas / "okta/users/handler.py").write_text(TELLING)
-    shutil.copytree(ROOT / "lambdas/extensions/okta-token", lambdas.parent / "extensions/okta-token")
+    shutil.copytree(ROOT / "lambdas/extensions/circulate-token", lambdas.parent / "extensions/circulate-token")
     command = Cli.command("package", "--wheel", make_wheel(folder, engine=None), "--json")
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     made = Made(lambdas, json.loads(done.stdout), folder / "unpacked")
-    for name in (USERS, "core-layer", "toy-extension-layer", "okta-token-layer"):
+    for name in (USERS, "core-layer", "toy-extension-layer", "circulate-token-layer"):
         unpack(made.zip(name), made.unpacked / name)
     return made
 
@@ -132,7 +132,7 @@ def account(aws: str, tmp_path: Path, start_org: StartOrg, monkeypatch: pytest.M
     [
         ("core-layer", "python", ["circulate_core"]),
         ("toy-extension-layer", "toy-extension", ["circulate_core", "toy_extension"]),
-        ("okta-token-layer", "okta-token", ["circulate_core", "okta_token"]),
+        ("circulate-token-layer", "circulate-token", ["circulate_core", "circulate_token"]),
     ],
 )
 def test_all_modules_of_a_layer_can_be_imported_without_what_was_left_out(
@@ -198,10 +198,11 @@ def test_the_token_extension_runs_from_its_layer_with_nothing_else_installed(
         "client_id": "0oa1",
         "private_key": json.dumps(key),
         "okta_org_url": org.url,
-        "okta_token_scopes": "okta.users.read",
+        "circulate_token_source": "okta",
+        "circulate_token_scopes": "okta.users.read",
     }
     environment = {name: value for name, value in (account.environment | signed_in).items() if value}
-    layers = [made.unpacked / "core-layer", made.unpacked / "okta-token-layer"]
+    layers = [made.unpacked / "core-layer", made.unpacked / "circulate-token-layer"]
     given = {"task": made.unpacked / USERS, "layer": layers, "environment": environment}
     done = subprocess.run(
         [bare_python(tmp_path / "bare"), "-c", INVOKE],
@@ -216,7 +217,7 @@ def test_the_token_extension_runs_from_its_layer_with_nothing_else_installed(
     assert '"event": "token written"' in done.stderr
     assert key["d"] not in done.stderr
     assert [request.outcome for request in org.token_requests][-1] == "issued"
-    assert "okta-token/README.md" not in names(made.zip("okta-token-layer"))
+    assert "circulate-token/README.md" not in names(made.zip("circulate-token-layer"))
 
 
 def bare_python(folder: Path) -> Path:

@@ -88,18 +88,19 @@ def test_a_source_of_ones_own_is_deployed_by_what_the_wheel_has(own_deployment: 
 
 def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: Deployment) -> None:
     users = deployment.lambdas / "lib/okta/users/lambda.yaml"
-    users.write_text(users.read_text().replace("handler.list", "handler.list\n    extension: okta-token"))
-    with pytest.raises(TerraformError, match="add okta_token_scopes to `environment`"):
+    users.write_text(users.read_text().replace("handler.list", "handler.list\n    extension: circulate-token"))
+    with pytest.raises(TerraformError, match="add circulate_token_scopes to `environment`"):
         deployment.plan()
-    scopes = "extension: okta-token\n    environment: {okta_token_scopes: okta.users.read}"
-    users.write_text(users.read_text().replace("extension: okta-token", scopes))
+    scopes = "extension: circulate-token\n    environment: {circulate_token_scopes: okta.users.read}"
+    users.write_text(users.read_text().replace("extension: circulate-token", scopes))
     made = resources(deployment.plan())
-    assert 'aws_lambda_layer_version.this["okta-token"]' in made
+    assert 'aws_lambda_layer_version.this["circulate-token"]' in made
     (environment,) = made['module.function["okta-users-list"].aws_lambda_function.this']["environment"]
     assert (
         environment["variables"].items()
         >= {
-            "okta_token_secret": "circulate-dev/okta-read/practice",
+            "circulate_token_source": "okta",
+            "circulate_token_secret": "circulate-dev/okta-read/practice",
             "OKTA_TOKEN_PROFILE": "default",
         }.items()
     )

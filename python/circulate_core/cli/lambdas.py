@@ -31,7 +31,7 @@ def check(args: argparse.Namespace) -> int:
     pulls = {function.name: pulls_of(function) for function in functions}
     problems: list[str | CirculateError] = [*misplaced(args.lambdas), *wrong_handlers(functions)]
     problems += [*wrong_streams(functions, pulls, args.catalog)]
-    problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas.parent / "extensions")]
+    problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas)]
     if problems:
         for problem in problems:
             show_mistake(str(problem), problem.hint if isinstance(problem, CirculateError) else None)
@@ -125,12 +125,14 @@ def missing_files(functions: Sequence[Described]) -> Iterator[SettingsError]:
             yield error
 
 
-def missing_extensions(functions: Sequence[Described], extensions: Path) -> Iterator[str]:
+def missing_extensions(functions: Sequence[Described], lambdas: Path) -> Iterator[str]:
     """Yield a message for each extension that is named and missing."""
+    from circulate_core.aws.packaging.extensions import extension_folder  # noqa: PLC0415 - as above
+
     for function in functions:
         name = function.extension
-        if name and not (extensions / name / name).is_file():
-            yield f"{function.file}: there is no extension `{name}`; it would be {extensions / name / name}"
+        if name and not (program := extension_folder(lambdas, name) / name).is_file():
+            yield f"{function.file}: there is no extension `{name}`; it would be {program}"
 
 
 def _table(functions: Sequence[Described]) -> str:

@@ -32,7 +32,7 @@ LAMBDAS = Path("lambdas/lib")
 ROUNDS_WITHOUT_PROGRESS = 5
 PRACTISED = "okta"
 """The source that there is a practice org of."""
-TOKEN_EXTENSION = "okta-token"  # noqa: S105 - a name
+TOKEN_EXTENSION = "circulate-token"  # noqa: S105 - a name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -244,7 +244,7 @@ def _surrounded(
     data = stand_ins.DATA if args.aws == "ministack" else ""
     places = {"CIRCULATE_FROM": to, "CIRCULATE_TO": data, "CIRCULATE_STATE": state}
     promoting = _only("AWS_", environment) | places | _variables(args.env)
-    layers = _layers(stack, args.lambdas.parent / "extensions", {each.extension for each in described})
+    layers = _layers(stack, args.lambdas, {each.extension for each in described})
     functions = [
         Function.of(
             each,
@@ -283,10 +283,11 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
         return {"OKTA_ORG_URL": org["org_url"], "OKTA_API_TOKEN": org["api_token"]}
     profile = function.settings["environment"].get("OKTA_TOKEN_PROFILE", "default")
     suffix = f"_{profile.replace('-', '_').lower()}"
-    by_secret = {"okta_token_secret": stand_ins.CLIENT_SECRET}
+    by_secret = {"circulate_token_secret": stand_ins.CLIENT_SECRET}
     by_key = {name: org[name] for name in ("client_id", "private_key")} | {"okta_org_url": org["org_url"]}
-    wired = (by_secret if stored else by_key) | {"okta_token_scopes": " ".join(_scopes(function))}
-    names = {"okta_token_profiles": profile, "OKTA_TOKEN_PROFILE": profile, "OKTA_ORG_URL": org["org_url"]}
+    wired = (by_secret if stored else by_key) | {"circulate_token_scopes": " ".join(_scopes(function))}
+    wired["circulate_token_source"] = function.source
+    names = {"circulate_token_profiles": profile, "OKTA_TOKEN_PROFILE": profile, "OKTA_ORG_URL": org["org_url"]}
     return names | {f"{name}{suffix}": value for name, value in wired.items()}
 
 
@@ -299,14 +300,15 @@ def _scopes(function: Described) -> list[str]:
     return sorted(scopes)
 
 
-def _layers(stack: ExitStack, folder: Path, names: set[str | None]) -> dict[str | None, Path]:
+def _layers(stack: ExitStack, lambdas: Path, names: set[str | None]) -> dict[str | None, Path]:
     """Lay out the extensions that functions have beside them."""
+    from circulate_core.aws.packaging.extensions import extension_folder  # noqa: PLC0415 - not for other commands
     from circulate_local.layers import lay_out  # noqa: PLC0415 - an extra
 
     layers: dict[str | None, Path] = {}
     for name in names - {None}:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circulate-layer-")))
-        layers[name] = lay_out(folder / str(name), place)
+        layers[name] = lay_out(extension_folder(lambdas, str(name)), place)
     return layers
 
 

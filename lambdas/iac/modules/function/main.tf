@@ -171,7 +171,7 @@ resource "aws_lambda_function" "this" {
     }
     precondition {
       condition     = !var.has_extension || var.accounts == null ? true : anytrue([for name in keys(var.environment) : endswith(name, "_scopes")])
-      error_message = "${local.file}: the extension does not know what to ask for: add okta_token_scopes to `environment`, such as okta.users.read."
+      error_message = "${local.file}: the extension does not know what to ask for: add circulate_token_scopes to `environment`, such as okta.users.read, or \"\" if the API knows no scopes."
     }
     precondition {
       condition     = !var.shared_with_writer

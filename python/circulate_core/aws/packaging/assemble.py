@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from circulate_core.aws.packaging.contents import core_files, extension_files, function_files
 from circulate_core.aws.packaging.engine import build_wheel, is_checkout
+from circulate_core.aws.packaging.extensions import extension_folders
 from circulate_core.aws.packaging.package import Package, Packages
 from circulate_core.aws.packaging.requirements import required_files
 from circulate_core.aws.packaging.wheel import read_installed, read_wheel
@@ -27,7 +28,8 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     Mistakes in the project are reported before anything is built, and nothing is written unless Lambda takes all.
 
     Args:
-        lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. Extensions are in the folder `extensions` beside it.
+        lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. A project's own extensions are in the folder
+            `extensions` beside it.
         out: Where the zips are written; made if need be.
         wheel: The wheel of this package that layers are made of. Default: what is installed; in a checkout it is built,
             which takes minutes.
@@ -42,7 +44,8 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     for each in functions:
         # What is wrong with them is known before anything is installed or built.
         function_files(each)
-    extensions = {folder.name: extension_files(folder) for folder in _folders(lambdas.parent / "extensions")}
+    named = {each.extension for each in functions if each.extension}
+    extensions = {name: extension_files(folder) for name, folder in extension_folders(lambdas, named).items()}
     codes = [_function_package(each) for each in functions]
     core = _core(wheel, architecture)
     # Extensions are not given the path where layers have Python packages, so each has the package beside its own.
@@ -72,11 +75,6 @@ def _function_package(function: Described) -> Package:
 
 def _layer_package(name: str, files: Sequence[File]) -> Package:
     return Package.of(f"{name}-layer.zip", files, layer=f"{PREFIX}-{name}")
-
-
-def _folders(extensions: Path) -> list[Path]:
-    found = sorted(extensions.iterdir()) if extensions.is_dir() else []
-    return [path for path in found if path.is_dir() and not path.name.startswith((".", "__"))]
 
 
 def _core(wheel: Path | None, architecture: str) -> list[File]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from circulate_core.aws.packaging.archive import File
 from circulate_core.aws.packaging.definitions import definition_files, pulled_by, wrong_pulls
+from circulate_core.aws.packaging.extensions import SHIPPED
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def extension_files(folder: Path) -> list[File]:
         SettingsError: There is no such program.
     """
     program = folder / folder.name
-    if not (program.is_file() and os.access(program, os.X_OK)):
+    # An installer need not have kept the mode of one that is shipped.
+    if not (program.is_file() and (folder.parent == SHIPPED or os.access(program, os.X_OK))):
         message = f"{folder} has no program named {folder.name}, which Lambda would start"
         raise SettingsError(message, operation="package", hint=f"chmod +x {program}" if program.is_file() else None)
     started = File(f"extensions/{folder.name}", program.read_bytes(), program=True)

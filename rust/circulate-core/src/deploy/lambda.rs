@@ -50,7 +50,7 @@ pub struct FunctionFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 512, max = 10240))]
     pub ephemeral_mb: Option<u32>,
-    /// The extension beside it, such as `okta-token`, a folder of `lambdas/extensions`; or `none`, as by default.
+    /// The extension beside it, such as `circulate-token`, a folder of `lambdas/extensions`; or `none`, as by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
     /// Whose credentials it may read, such as `okta-read`: with this, those of each account in a secret of its own. `none` of

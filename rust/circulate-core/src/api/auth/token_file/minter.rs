@@ -48,18 +48,11 @@ impl Minter {
         folder: TokenFolder,
         retry: Retry,
     ) -> Result<Self> {
-        let wrong = |what: &str, hint: &str| {
-            Error::new(ErrorKind::Settings, "read settings", what.to_owned()).hint(hint)
-        };
         let Auth::Oauth2(oauth) = account.auth() else {
-            return Err(wrong(
-                "only an OAuth client can get tokens",
-                "give a client id, and its key or secret",
-            ));
+            let what = "only an OAuth client can get tokens";
+            let error = Error::new(ErrorKind::Settings, "read settings", what);
+            return Err(error.hint("give a client id, and its key or secret"));
         };
-        if scopes.is_empty() {
-            return Err(wrong("no scopes are given", "`circulate check` names those that the streams need"));
-        }
         Ok(Self {
             profile: profile.to_owned(),
             instance: instance.to_owned(),

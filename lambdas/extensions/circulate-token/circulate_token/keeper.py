@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 from circulate_core import _core
-from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.exceptions import AuthError, CirculateError, SettingsError
-from okta_token.config import Config, Profile
-from okta_token.log import error, info
-from okta_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UNAVAILABLE, UNWRITABLE, Trouble
+from circulate_token.config import Config, Profile
+from circulate_token.log import error, info
+from circulate_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UNAVAILABLE, UNWRITABLE, Trouble
 
 LAST_WRITE_S = 0.5
 """What is left to a token that is on its way when the environment ends."""
@@ -90,7 +89,7 @@ class Keeper:
         try:
             minted = _core.mint(self._account(profile), self._arguments(profile, refused, seconds))
         except CirculateError as wrong:
-            trouble = Trouble(_kind(wrong), _with_hint(wrong))
+            trouble = Trouble(_kind(wrong), _message(wrong, profile))
             error("no token", profile=profile.name, kind=trouble.kind, message=trouble.message)
             return trouble
         if minted["renewed"]:
@@ -108,11 +107,11 @@ class Keeper:
         _core.clear_tokens()
 
     def _account(self, profile: Profile) -> _core.Account:
-        return _core.Account(_core.Catalog([SHIPPED_CATALOG]), profile.settings, profile.secret)
+        return _core.Account(profile.catalog, profile.settings, profile.secret)
 
     def _arguments(self, profile: Profile, refused: str | None, seconds: float) -> dict[str, object]:
         return {
-            "source": "okta",
+            "source": profile.source,
             "scopes": set(profile.scopes),
             "profile": profile.name,
             "instance": self.instance,
@@ -129,6 +128,17 @@ def _kind(wrong: CirculateError) -> str:
         missing = wrong.operation == "read secret" and "no such secret" in (wrong.hint or "")
         return SECRET_NOT_FOUND if missing else CONFIG_INVALID
     return DENIED if isinstance(wrong, AuthError) else UNAVAILABLE
+
+
+def _message(wrong: CirculateError, profile: Profile) -> str:
+    """Return what is wrong and what to do; settings have other names here than where people use the engine."""
+    if (
+        isinstance(wrong, SettingsError)
+        and wrong.operation == "read settings"
+        and "circulate.toml" in (wrong.hint or "")
+    ):
+        return f"{wrong} (it may come from {', '.join(sorted(profile.names.values()))})"
+    return _with_hint(wrong)
 
 
 def _with_hint(wrong: CirculateError) -> str:

@@ -4,8 +4,8 @@ import json
 import socketserver
 import threading
 
-from okta_token.keeper import Keeper
-from okta_token.trouble import UNAVAILABLE, UNWRITABLE, Trouble
+from circulate_token.keeper import Keeper
+from circulate_token.trouble import UNAVAILABLE, UNWRITABLE, Trouble
 
 PATIENCE_S = 7.0
 """What is spent on a token that somebody waits for. Readers wait a little longer."""

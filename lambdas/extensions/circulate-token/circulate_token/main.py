@@ -13,14 +13,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from okta_token.ask import serve
-from okta_token.config import Config, fails_open
-from okta_token.extensions_api import ExtensionsApi
-from okta_token.keeper import Keeper
-from okta_token.log import error, info
-from okta_token.trouble import Trouble
+from circulate_token.ask import serve
+from circulate_token.config import Config, fails_open
+from circulate_token.extensions_api import ExtensionsApi
+from circulate_token.keeper import Keeper
+from circulate_token.log import error, info
+from circulate_token.trouble import Trouble
 
-NAME = "okta-token"
+NAME = "circulate-token"
 INIT_S = 8.0
 """What is spent on tokens before the function starts. Lambda allows ten seconds for everything."""
 INVOKE_S = 5.0

@@ -17,6 +17,6 @@ def error(event: str, **fields: object) -> None:
 
 def _write(level: str, event: str, fields: dict[str, object]) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    line = {"time": at, "level": level, "extension": "okta-token", "event": event, **fields}
+    line = {"time": at, "level": level, "extension": "circulate-token", "event": event, **fields}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -1,0 +1,1 @@
+../../../../../../../lambdas/extensions/circulate-token/circulate_token/extensions_api.py
