@@ -122,6 +122,19 @@ def _place(place: object) -> str:
     return str(where) if kind in {"body", "query", "path"} else f"{kind} {where}"
 
 
+def signing(way: object) -> str:
+    """Return how requests are signed in, as people read it: `headers DD-API-KEY, DD-APPLICATION-KEY`."""
+    if not isinstance(way, Mapping):
+        return str(way).replace("_", " ")
+    kind, keys = next(iter(way.items()))
+    if kind == "headers":
+        return f"headers {', '.join(header['name'] for header in keys)}"
+    if kind == "query":
+        return f"query parameter {keys['name']}"
+    words = {"bearer": "bearer token", "duo_v5": "Duo signatures (v5)", "aws_sigv4": "AWS signatures (v4)"}
+    return words.get(kind, str(kind).replace("_", " "))
+
+
 def source_folder(name: str, *, catalog: Catalog = ()) -> str | None:
     """Return the folder of a source's own definition; None if it is a shipped one, or defined in code."""
     found = (os.path.join(folder, name) for folder in _folders(catalog) if folder != SHIPPED_CATALOG)  # noqa: PTH118 - as above

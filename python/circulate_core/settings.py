@@ -237,7 +237,8 @@ def _address_settings(source: SourceDefinition) -> set[str]:
     templates = [text for key, part in source.items() if key != "settings" for text in _texts(part)]
     while templates:
         for name in PLACEHOLDER.findall(templates.pop()):
-            if name in known and name not in names:
+            # What proves who we are leads nowhere, wherever it stands in a request.
+            if name in known and not known[name]["secret"] and name not in names:
                 names.add(name)
                 templates.append(known[name].get("default", ""))
     return names

@@ -126,7 +126,7 @@ class SourceDefinition(TypedDict):
     """Settings of the source, by name."""
     base_url: NotRequired[str]
     """Its address, with the names of settings in braces."""
-    auth: list[str | dict[str, dict[str, str]]]
+    auth: list[str | dict[str, Any]]
     """The ways in which requests are signed in, each a name with what it takes."""
     rate_limit: NotRequired[RateLimit]
     """How it reports its quota."""

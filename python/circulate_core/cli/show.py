@@ -10,6 +10,7 @@ from circulate_core.catalogs import (
     SHIPPED_CATALOG,
     method,
     paging,
+    signing,
     source_definition,
     source_folder,
     stream_definition,
@@ -56,8 +57,7 @@ def _own(args: argparse.Namespace) -> str | None:
 def _source(source: SourceDefinition, streams: list[str], own: str | None) -> Iterator[str]:
     yield f"{paint(source['title'], 'bold')} ({source['source']})"
     yield from _facts({"docs": source.get("docs"), "address": source.get("base_url"), "defined in": own})
-    ways = [way if isinstance(way, str) else next(iter(way)) for way in source["auth"]]
-    yield from _facts({"signs in by": " or ".join(way.replace("_", " ") for way in ways)})
+    yield from _facts({"signs in by": " or ".join(map(signing, source["auth"]))})
     if (headroom := source.get("rate_limit", {}).get("headroom")) is not None:
         yield from _facts({"leaves": f"{headroom * 100:.0f} % of the quota to others"})
     yield ""

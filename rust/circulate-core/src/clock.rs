@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Source of the time.
 #[derive(Clone)]
@@ -50,6 +50,12 @@ pub fn later(time: Timestamp, span: Duration) -> Timestamp {
 /// `time - span`, or the beginning of time.
 pub fn earlier(time: Timestamp, span: Duration) -> Timestamp {
     time.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// `time` by a clock that is so much ahead.
+pub fn ahead_by(time: Timestamp, ahead: SignedDuration) -> Timestamp {
+    let span = ahead.unsigned_abs();
+    if ahead.is_negative() { earlier(time, span) } else { later(time, span) }
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T05:30:00.000Z`.

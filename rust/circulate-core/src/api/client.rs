@@ -15,7 +15,7 @@ use url::Url;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP};
 use crate::api::http::{
-    Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Response,
+    Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
     ResponseRules, Retry, RetryDecision, Success, Tally, Transport,
 };
 use crate::api::page_address::PageAddress;
@@ -135,8 +135,8 @@ impl Client {
         let mut tally = Tally::default();
         let (mut attempts, mut began) = (0, None);
         let mut server_errors = 0;
-        let mut signed = HeaderMap::new();
-        let (mut renewed, mut given_nonce) = (false, false);
+        let mut signed = Request::get(request.address.url.clone());
+        let (mut renewed, mut given_nonce, mut redated) = (false, false, false);
         loop {
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.address.url.path()).await?;
@@ -160,8 +160,14 @@ impl Client {
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.throttled(&url, &error);
             }
-            if failure.verdict == RetryDecision::Nonce && signed.contains_key(DPOP) && !given_nonce {
+            if failure.verdict == RetryDecision::Nonce && signed.headers.contains_key(DPOP) && !given_nonce {
                 given_nonce = true;
+                self.progress.count_retry();
+                continue;
+            }
+            let for_good = matches!(failure.verdict, RetryDecision::Fail | RetryDecision::Renew);
+            if for_good && !redated && self.authorize.is_misdated(&signed) {
+                redated = true;
                 self.progress.count_retry();
                 continue;
             }
@@ -175,7 +181,7 @@ impl Client {
             let renewable = match failure.verdict {
                 RetryDecision::Renew | RetryDecision::Session => true,
                 // It wants a token that is bound to a key, which the next one is.
-                RetryDecision::Nonce => !signed.contains_key(DPOP),
+                RetryDecision::Nonce => !signed.headers.contains_key(DPOP),
                 _ => false,
             };
             if renewable && !renewed {
@@ -210,13 +216,13 @@ impl Client {
         }
     }
 
-    /// One go at a request. `signed` is left with the headers that were sent.
+    /// One go at a request. `signed` is left with what was sent.
     async fn attempt<T, E, F, Fut>(
         &self,
         request: &PageRequest,
         read: &F,
         pass: &RateLimitPermit<'_>,
-        signed: &mut HeaderMap,
+        signed: &mut Request,
     ) -> Result<T, Failure>
     where
         F: Fn(Response) -> Fut + Send + Sync,
@@ -230,7 +236,7 @@ impl Client {
         let is_sent = AtomicBool::new(false);
         let attempt = async {
             self.authorize.apply(&mut sent).await?;
-            signed.clone_from(&sent.headers);
+            signed.clone_from(&sent);
             self.progress.count_request();
             is_sent.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;
@@ -263,7 +269,7 @@ impl Client {
     }
 
     /// Whether there are other credentials than those that were refused.
-    async fn renew(&self, refused: &HeaderMap) -> Result<bool> {
+    async fn renew(&self, refused: &Request) -> Result<bool> {
         let renewed = self.authorize.renew(refused).await?;
         if renewed {
             self.progress.count_retry();

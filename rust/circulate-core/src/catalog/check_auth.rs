@@ -1,6 +1,8 @@
 //! What is wrong with the ways to sign in, and with what addresses are made of.
 
-use super::auth::Auth;
+use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth, OAuth2};
+use super::check_headers::{check_all_headers, check_header, check_parameter};
+use super::check_placeholders::check_open;
 use super::source::Source;
 use super::template::Template;
 use super::types::Name;
@@ -14,9 +16,9 @@ pub(super) fn check_ways(source: &Source) -> Vec<Wrong> {
         wrongs.push(Wrong::at("auth", why));
     }
     for (number, way) in source.auth.iter().enumerate() {
-        wrongs.extend(check_auth(source, &format!("auth.{number}"), way).err());
-        let mut others = source.auth[..number].iter().flat_map(Auth::settings);
-        if let Some(shared) = others.find(|other| way.settings().any(|used| used == *other)) {
+        wrongs.extend(check_auth(source, &format!("auth.{number}"), way));
+        let mut others = source.auth[..number].iter().flat_map(|other| other.settings(source));
+        if let Some(shared) = others.find(|other| way.settings(source).any(|used| used == *other)) {
             let why = format!(
                 "two ways to sign in use the setting `{shared}`: nothing would show which one is meant"
             );
@@ -26,24 +28,55 @@ pub(super) fn check_ways(source: &Source) -> Vec<Wrong> {
     wrongs
 }
 
-fn check_auth(source: &Source, at: &str, way: &Auth) -> Result<(), Wrong> {
-    if let Auth::Oauth2(oauth) = way {
-        check_uses(source, &format!("{at}.oauth2.token_url"), &oauth.token_url)?;
-        if oauth.private_key.is_none() && oauth.client_secret.is_none() {
-            let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
-            return Err(Wrong::at(&format!("{at}.oauth2.client_id"), why.to_owned()));
-        }
-    }
-    let mut parts = way.parts().into_iter();
-    parts.try_for_each(|part| check_setting(source, &format!("{at}.{}", part.key), part.setting, part.secret))
+fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
+    let mut wrongs = match way {
+        Auth::Oauth2(oauth) => check_oauth2(source, &format!("{at}.oauth2"), oauth),
+        Auth::Header(header) => check_header(&format!("{at}.header"), header),
+        Auth::Headers(headers) => check_all_headers(&format!("{at}.headers"), headers),
+        Auth::Basic(basic) => check_basic(&format!("{at}.basic"), basic).err().into_iter().collect(),
+        Auth::Query(query) => check_parameter(source, &format!("{at}.query.name"), &query.name),
+        Auth::AwsSigv4(aws) => check_aws(source, &format!("{at}.aws_sigv4"), aws),
+        Auth::Bearer(_) | Auth::DuoV5(_) | Auth::TokenFile(_) | Auth::None => Vec::new(),
+    };
+    let checked =
+        way.parts().into_iter().map(|part| check_setting(source, &format!("{at}.{}", part.key), &part));
+    wrongs.extend(checked.filter_map(Result::err));
+    wrongs
 }
 
-fn check_setting(source: &Source, at: &str, name: &Name, secret: bool) -> Result<(), Wrong> {
+fn check_oauth2(source: &Source, at: &str, oauth: &OAuth2) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    wrongs.extend(check_uses(source, &format!("{at}.token_url"), &oauth.token_url).err());
+    if oauth.private_key.is_none() && oauth.client_secret.is_none() {
+        let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
+        wrongs.push(Wrong::at(&format!("{at}.client_id"), why.to_owned()));
+    }
+    wrongs
+}
+
+fn check_basic(at: &str, basic: &BasicAuth) -> Result<(), Wrong> {
+    if basic.user.is_some() || basic.password.is_some() {
+        return Ok(());
+    }
+    let why = "basic needs `user`, `password` or both: the settings that hold them";
+    Err(Wrong::at(at, why.to_owned()))
+}
+
+fn check_aws(source: &Source, at: &str, aws: &AwsAuth) -> Vec<Wrong> {
+    let shown = "a signature shows what it is for";
+    let of = |key: &str, template: &Template| {
+        check_open(source, &format!("{at}.{key}"), template.placeholders(), shown).err()
+    };
+    [of("region", &aws.region), of("service", &aws.service)].into_iter().flatten().collect()
+}
+
+fn check_setting(source: &Source, at: &str, part: &AuthPart<'_>) -> Result<(), Wrong> {
+    let name = part.setting;
     let wrong = |why: &str| Err(Wrong::at(at, format!("auth uses `{name}`, which {why}")));
     match source.settings.get(name) {
         None => wrong("is not among the settings"),
-        Some(setting) if setting.secret != secret => {
-            wrong(if secret { "must be marked `secret: true`" } else { "is marked as a secret" })
+        Some(setting) if setting.secret != part.secret && !part.either => {
+            wrong(if part.secret { "must be marked `secret: true`" } else { "is marked as a secret" })
         }
         Some(_) => Ok(()),
     }
@@ -51,23 +84,12 @@ fn check_setting(source: &Source, at: &str, name: &Name, secret: bool) -> Result
 
 /// What a URL is made of must be there, and must not be secret.
 pub(super) fn check_uses(source: &Source, at: &str, template: &Template) -> Result<(), Wrong> {
-    let wrong = |why: String| Err(Wrong::at(at, why));
-    for name in template.placeholders() {
-        match source.settings.iter().find(|(key, _)| key.as_str() == name) {
-            None => return wrong(format!("`{{{name}}}` is not among the settings")),
-            Some((_, setting)) if setting.secret => {
-                return wrong(format!("{at} uses `{{{name}}}`, a secret: secrets never go into a URL"));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
+    check_open(source, at, template.placeholders(), "secrets never go into a URL")
 }
 
 /// Whether an address or a way to sign in uses a setting.
 pub(super) fn is_used(source: &Source, name: &Name) -> bool {
-    let token_urls = source.auth.iter().filter_map(Auth::token_url);
-    let mut templates = std::iter::once(&source.base_url).chain(token_urls);
-    templates.any(|template| template.placeholders().any(|used| used == name.as_str()))
-        || source.auth.iter().any(|way| way.settings().any(|used| used == name))
+    let of_ways = source.auth.iter().flat_map(Auth::placeholders);
+    source.base_url.placeholders().chain(of_ways).any(|used| used == name.as_str())
+        || source.auth.iter().any(|way| way.settings(source).any(|used| used == name))
 }

@@ -66,7 +66,7 @@ impl StreamSpec {
     }
 
     /// Where its requests take values, and where the definition says so.
-    fn locations(&self) -> Vec<(&'static str, &RequestLocation)> {
+    pub(super) fn locations(&self) -> Vec<(&'static str, &RequestLocation)> {
         let mut locations = Vec::new();
         locations.extend(self.page_size.iter().map(|size| ("list.page_size", &size.param)));
         match &self.paginator {

@@ -5,6 +5,8 @@
 
 mod auth;
 mod check_auth;
+mod check_headers;
+mod check_placeholders;
 mod check_requests;
 mod columns;
 mod empty;
@@ -25,7 +27,7 @@ mod written;
 pub(crate) mod wrong;
 pub(crate) mod yaml;
 
-pub use auth::{Auth, HeaderAuth, OAuth2, SendSecret, TokenFileAuth};
+pub use auth::{Auth, AwsAuth, BasicAuth, DuoAuth, HeaderAuth, OAuth2, QueryAuth, SendSecret, TokenFileAuth};
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};

@@ -217,7 +217,7 @@ impl JsonTemplate {
         *self == Self::Null
     }
 
-    fn placeholders(&self) -> Vec<&str> {
+    pub(super) fn placeholders(&self) -> Vec<&str> {
         match self {
             Self::Null | Self::Constant(_) => Vec::new(),
             Self::Text(template) => template.placeholders().collect(),

@@ -9,6 +9,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
+use super::check_headers::check_parameters_of;
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
@@ -51,6 +52,7 @@ pub(super) fn endpoint_of_source(text: &str, file: &Path, source: &Source) -> Re
         let mut wrongs = check_endpoint(endpoint);
         wrongs.extend(check_as_written(text, endpoint));
         wrongs.extend(check_names(source, &endpoint.list));
+        wrongs.extend(check_parameters_of(source, &endpoint.list));
         wrongs
     })
 }
@@ -182,8 +184,8 @@ fn declare_what_is_used(source: &mut Source) {
     for way in &source.auth {
         used.extend(way.parts().into_iter().map(|part| (part.setting.clone(), part.secret)));
     }
-    let token_urls = source.auth.iter().filter_map(Auth::token_url);
-    for name in std::iter::once(&source.base_url).chain(token_urls).flat_map(Template::placeholders) {
+    let of_ways = source.auth.iter().flat_map(Auth::placeholders);
+    for name in source.base_url.placeholders().chain(of_ways) {
         used.extend(Name::try_from(name.to_owned()).ok().map(|name| (name, false)));
     }
     for (name, secret) in used {
@@ -265,7 +267,7 @@ fn check_source(source: &Source) -> Vec<Wrong> {
 fn check_default(source: &Source, name: &Name, setting: &Setting) -> Result<(), Wrong> {
     let Some(default) = &setting.default else { return Ok(()) };
     let at = format!("settings.{name}.default");
-    if setting.secret || source.auth.iter().any(|way| way.settings().any(|used| used == name)) {
+    if setting.secret || source.auth.iter().any(|way| way.settings(source).any(|used| used == name)) {
         let why = "what signs in has no default: it is known by what is configured".to_owned();
         return Err(Wrong::at(&at, why));
     }

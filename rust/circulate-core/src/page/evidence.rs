@@ -9,6 +9,7 @@ use url::Url;
 
 use super::envelope::{EnvelopeMember, Scalar, members_of};
 use super::link_header::linked;
+use crate::api::http::remove_parameter;
 use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
 
 /// The last page of a list, as far as evidence goes.
@@ -18,6 +19,8 @@ pub(crate) struct LastPage<'p> {
     pub(crate) stream: &'p StreamSpec,
     /// The URL the page was requested at.
     pub(crate) url: &'p Url,
+    /// The query parameter by which requests are signed in, which that URL does not have.
+    pub(crate) key_parameter: Option<&'p str>,
     /// The response's headers.
     pub(crate) headers: &'p HeaderMap,
     /// What stands around its records.
@@ -28,6 +31,17 @@ pub(crate) struct LastPage<'p> {
     pub(crate) requested: Option<usize>,
     /// The request had a filter, such as a lower bound: a total may count what it leaves out.
     pub(crate) filtered: bool,
+}
+
+impl LastPage<'_> {
+    /// Where an address on the page leads.
+    fn linked(&self, address: &str) -> Option<Url> {
+        let mut url = self.url.join(address).ok()?;
+        if let Some(name) = self.key_parameter {
+            remove_parameter(&mut url, name);
+        }
+        Some(url)
+    }
 }
 
 /// Something on a page that says that its list goes on.
@@ -211,7 +225,7 @@ fn next_address(page: &LastPage<'_>, member: &EnvelopeMember, all: &[&EnvelopeMe
     if leads_elsewhere(&named) || !looks_like_address {
         return None;
     }
-    let target = page.url.join(text).ok()?;
+    let target = page.linked(text)?;
     let other_page = target.origin() == page.url.origin()
         && target.path() == page.url.path()
         && sorted_query(&target) != sorted_query(page.url);
@@ -221,7 +235,7 @@ fn next_address(page: &LastPage<'_>, member: &EnvelopeMember, all: &[&EnvelopeMe
         Scalar::Text(text) => {
             let names_first =
                 other.path.iter().flat_map(|key| words(key)).any(|word| matches!(&*word, "first" | "self"));
-            names_first && page.url.join(text).is_ok_and(|first| first == target)
+            names_first && page.linked(text).is_some_and(|first| first == target)
         }
         _ => false,
     });

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::end::EndKind;
+use crate::api::http::remove_parameter;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
 use crate::catalog::Pointer;
@@ -27,8 +28,11 @@ pub struct PageFacts<'p> {
 }
 
 impl PageFacts<'_> {
-    /// The address of a page that a URL leads to.
-    pub fn at(&self, url: Url) -> PageAddress {
+    /// The address of a page that a URL leads to, without what signs requests in.
+    pub fn at(&self, mut url: Url) -> PageAddress {
+        if let Some(name) = &self.request.key_parameter {
+            remove_parameter(&mut url, name);
+        }
         PageAddress { url, ..self.request.address.clone() }
     }
 }

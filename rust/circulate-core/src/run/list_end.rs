@@ -177,6 +177,7 @@ impl Fetcher {
         LastPage {
             stream: &self.stream,
             url: &request.address.url,
+            key_parameter: request.key_parameter.as_deref(),
             headers: &page.headers,
             envelope,
             records: page.record_count(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Auth, Name, Setting, Source, Template};
+use crate::catalog::{Auth, Name, Setting, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::StoredSecret;
 
@@ -28,13 +28,17 @@ impl<'s> FoundSettings<'s> {
     pub(super) fn way_to_sign_in(&self) -> Result<&'s Auth> {
         let ways = &self.source.auth;
         let begun: Vec<_> =
-            ways.iter().filter(|way| way.settings().any(|key| self.names.contains(key))).collect();
+            ways.iter().filter(|way| way.settings(self.source).any(|key| self.names.contains(key))).collect();
         match begun[..] {
             [] if let Some(open) = ways.iter().find(|way| matches!(way, Auth::None)) => Ok(open),
-            [] => Err(self.missing(&ways.iter().filter_map(|way| way.settings().next()).collect::<Vec<_>>())),
+            [] => Err(self.missing(
+                &ways.iter().filter_map(|way| way.settings(self.source).next()).collect::<Vec<_>>(),
+            )),
             [way] => self.complete(way).map(|()| way),
             _ => {
-                let set = begun.iter().filter_map(|way| way.settings().find(|key| self.names.contains(key)));
+                let set = begun
+                    .iter()
+                    .filter_map(|way| way.settings(self.source).find(|key| self.names.contains(key)));
                 Err(self.ambiguous(&set.collect::<Vec<_>>(), "an account signs in in one way"))
             }
         }
@@ -45,7 +49,7 @@ impl<'s> FoundSettings<'s> {
         if let Some(missing) = missing {
             return Err(self.missing(&[missing]));
         }
-        self.need(way.token_url().into_iter().flat_map(Template::placeholders))?;
+        self.need(way.placeholders().into_iter())?;
         let ways = way.alternatives();
         match ways.iter().filter(|key| self.names.contains(*key)).count() {
             0 if !ways.is_empty() => Err(self.missing(&ways)),

@@ -184,6 +184,21 @@ impl Account {
         }
     }
 
+    /// Reads the stored secret again, if any of these settings comes from it.
+    pub async fn read_any_again(&self, names: Vec<&Name>) -> Result<()> {
+        match names.into_iter().find(|name| matches!(self.origins.get(name), Some(Origin::Stored(_)))) {
+            Some(name) => self.read_again(name).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The value of a template of settings that are not secret.
+    pub fn filled(&self, template: &Template) -> Result<String> {
+        template
+            .fill(|name| value(&self.values, name))
+            .map_err(|name| Error::new(ErrorKind::Settings, "read settings", format!("`{name}` is not set")))
+    }
+
     /// `path` below the base URL with `query`.
     pub fn url<'q>(&self, path: &str, query: impl IntoIterator<Item = (&'q str, &'q str)>) -> Url {
         let mut url = self.base_url.clone();

@@ -1,70 +1,49 @@
-//! A fixed header, such as Okta's `Authorization: SSWS 00a...`.
+//! Fixed headers, such as Okta's `Authorization: SSWS 00a...`.
 
-use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
+use jiff::Timestamp;
 
-use super::Authorize;
+use super::signer::{Signer, secret_header};
 use crate::api::account::Account;
-use crate::api::http::{Failure, Request};
+use crate::api::http::Request;
 use crate::catalog::{HeaderAuth, Name};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The same header on every request, as long as its secret stays the same.
+/// The same headers on every request.
 #[derive(Debug)]
-pub struct StaticHeader {
+pub(super) struct StaticHeaders(Vec<StaticHeader>);
+
+#[derive(Debug)]
+struct StaticHeader {
     name: HeaderName,
     prefix: String,
     secret: Name,
-    account: Account,
 }
 
-impl StaticHeader {
-    /// Puts a secret of `account` into the header `spec` describes; refuses what no header can hold, such as a line break.
-    pub fn new(spec: &HeaderAuth, account: &Account) -> Result<Self> {
-        let name = spec.name.parse().map_err(|error: http::header::InvalidHeaderName| {
-            Error::new(
-                ErrorKind::Definition,
-                "prepare credentials",
-                format!("`{}` is not a header name", spec.name),
-            )
-            .caused_by(error)
-        })?;
-        let (prefix, secret) = (spec.prefix.clone(), spec.secret.clone());
-        let header = Self { name, prefix, secret, account: account.clone() };
-        header.value().map(|_| header)
-    }
-
-    fn value(&self) -> Result<HeaderValue> {
-        let secret = self.account.secret(&self.secret)?;
-        let mut value: HeaderValue = format!("{}{}", self.prefix, secret.expose()).parse().map_err(|_| {
-            Error::new(
-                ErrorKind::Settings,
-                "prepare credentials",
-                format!("`{}` has characters that no header can hold", self.secret),
-            )
-            .hint("it may have been copied with a line break or typographic quotes")
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+impl StaticHeaders {
+    /// The headers that these describe.
+    pub(super) fn new(specs: &[HeaderAuth]) -> Result<Self> {
+        let header = |spec: &HeaderAuth| {
+            let name = spec.name.parse().map_err(|error: http::header::InvalidHeaderName| {
+                let what = format!("`{}` is not a header name", spec.name);
+                Error::new(ErrorKind::Definition, "prepare credentials", what).caused_by(error)
+            })?;
+            Ok(StaticHeader { name, prefix: spec.prefix.clone(), secret: spec.secret.clone() })
+        };
+        specs.iter().map(header).collect::<Result<_>>().map(Self)
     }
 }
 
-impl Authorize for StaticHeader {
-    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async {
-            request.headers.insert(self.name.clone(), self.value()?);
-            Ok(())
-        })
+impl Signer for StaticHeaders {
+    fn sign(&self, account: &Account, request: &mut Request, _: Timestamp) -> Result<()> {
+        for StaticHeader { name, prefix, secret } in &self.0 {
+            let text = format!("{prefix}{}", account.secret(secret)?.expose());
+            request.headers.insert(name.clone(), secret_header(&text, secret)?);
+        }
+        Ok(())
     }
 
-    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
-        let differs = || Ok(refused.get(&self.name) != Some(&self.value()?));
-        Box::pin(async move {
-            // Another request may have been refused before this one.
-            if !differs()? {
-                self.account.read_again(&self.secret).await?;
-            }
-            differs()
-        })
+    fn settings(&self) -> Vec<&Name> {
+        self.0.iter().map(|header| &header.secret).collect()
     }
 }

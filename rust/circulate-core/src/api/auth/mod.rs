@@ -1,24 +1,33 @@
 //! Signing requests in. One file or folder per kind of credentials.
 
 mod authorize;
+mod basic;
 mod connection;
+mod duo;
 mod header;
 mod no_auth;
 mod oauth2;
+mod query;
+mod signer;
+mod sigv4;
 mod token_file;
 
 use std::sync::Arc;
 
 use crate::api::account::Account;
-use crate::catalog::{Auth, Source};
+use crate::catalog::{Auth, HeaderAuth, Source};
 use crate::error::{Error, ErrorKind, Result};
+
+use header::StaticHeaders;
+use signer::Signer;
+use sigv4::AwsSigner;
 
 pub use authorize::Authorize;
 pub use connection::Connection;
-pub use header::StaticHeader;
 pub use no_auth::NoAuth;
 pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
+pub use signer::SignedBySettings;
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
 /// What signs `account` in, for something that needs these OAuth `scopes`; `None` if its definition does not say that.
@@ -31,7 +40,17 @@ pub fn sign_in(
 ) -> Result<Arc<dyn Authorize>> {
     match account.auth() {
         Auth::None => Ok(Arc::new(NoAuth)),
-        Auth::Header(header) => Ok(Arc::new(StaticHeader::new(header, account)?)),
+        Auth::Header(header) => {
+            by_settings(StaticHeaders::new(std::slice::from_ref(header))?, account, connection)
+        }
+        Auth::Bearer(secret) => {
+            by_settings(StaticHeaders::new(&[HeaderAuth::bearer(secret)])?, account, connection)
+        }
+        Auth::Headers(headers) => by_settings(StaticHeaders::new(headers)?, account, connection),
+        Auth::Basic(basic) => by_settings(basic.clone(), account, connection),
+        Auth::Query(query) => by_settings(query.clone(), account, connection),
+        Auth::DuoV5(duo) => by_settings(duo.clone(), account, connection),
+        Auth::AwsSigv4(aws) => by_settings(AwsSigner::new(aws, account)?, account, connection),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();
             Ok(Arc::new(FileToken::new(profile, TokenFolder::standard(), connection.tokens.clock().clone())))
@@ -47,4 +66,13 @@ pub fn sign_in(
             Ok(Arc::new(AccessToken::new(source, account, oauth, scopes, connection)?))
         }
     }
+}
+
+/// What signs in by settings alone.
+fn by_settings(
+    signer: impl Signer + 'static,
+    account: &Account,
+    connection: &Connection,
+) -> Result<Arc<dyn Authorize>> {
+    Ok(Arc::new(SignedBySettings::new(signer, account, connection.tokens.clock())?))
 }

@@ -3,7 +3,6 @@
 use std::future::ready;
 
 use futures_util::future::BoxFuture;
-use http::HeaderMap;
 
 use super::Authorize;
 use crate::api::http::{Failure, Request};
@@ -18,7 +17,7 @@ impl Authorize for NoAuth {
         Box::pin(ready(Ok(())))
     }
 
-    fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+    fn renew<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<bool>> {
         Box::pin(ready(Ok(false)))
     }
 }

@@ -79,7 +79,7 @@ impl Authorize for Numbered {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn renew<'a>(&'a self, _: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+    fn renew<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<bool>> {
         Box::pin(std::future::ready(Ok(true)))
     }
 }

@@ -1,4 +1,4 @@
-//! A fixed header.
+//! Fixed headers.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,19 @@ pub struct HeaderAuth {
 }
 
 impl HeaderAuth {
+    /// `Authorization: Bearer`, as RFC 6750 has it.
+    pub fn bearer(secret: &Name) -> Self {
+        Self { name: "Authorization".to_owned(), prefix: "Bearer ".to_owned(), secret: secret.clone() }
+    }
+
     pub(super) fn parts(&self) -> Vec<AuthPart<'_>> {
         vec![AuthPart::secret("header.secret", &self.secret)]
+    }
+
+    pub(super) fn parts_of_all(headers: &[Self]) -> Vec<AuthPart<'_>> {
+        let numbered = headers.iter().enumerate();
+        numbered
+            .map(|(at, header)| AuthPart::secret(format!("headers.{at}.secret"), &header.secret))
+            .collect()
     }
 }

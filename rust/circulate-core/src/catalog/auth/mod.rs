@@ -1,19 +1,25 @@
 //! The model of the ways to sign in, one file each.
 
+mod basic;
 mod header;
 mod oauth2;
 mod part;
+mod query;
+mod signature;
 mod token_file;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::template::Template;
+use super::source::Source;
 use super::types::Name;
 
+pub use basic::BasicAuth;
 pub use header::HeaderAuth;
 pub use oauth2::{OAuth2, SendSecret};
 pub(super) use part::AuthPart;
+pub use query::QueryAuth;
+pub use signature::{AwsAuth, DuoAuth};
 pub use token_file::TokenFileAuth;
 
 /// A way in which requests are signed in.
@@ -22,6 +28,18 @@ pub use token_file::TokenFileAuth;
 pub enum Auth {
     /// A fixed header, such as `Authorization: SSWS 00a...`.
     Header(HeaderAuth),
+    /// `Authorization: Bearer` with the secret in the setting of this name.
+    Bearer(Name),
+    /// Several fixed headers, such as a key of the user and one of the application.
+    Headers(Vec<HeaderAuth>),
+    /// A user and a password.
+    Basic(BasicAuth),
+    /// A key in the query.
+    Query(QueryAuth),
+    /// Signatures of Duo's Admin API.
+    DuoV5(DuoAuth),
+    /// Signatures of AWS.
+    AwsSigv4(AwsAuth),
     /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
     Oauth2(OAuth2),
     /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
@@ -32,8 +50,10 @@ pub enum Auth {
 
 impl Auth {
     /// The settings that are of use in this way only, the ones that name or prove who we are first.
-    pub fn settings(&self) -> impl Iterator<Item = &Name> {
-        self.parts().into_iter().map(|part| part.setting)
+    pub fn settings<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = &'a Name> {
+        let used = self.placeholders();
+        let is_used = move |name: &&Name| source.settings[*name].secret && used.contains(&name.as_str());
+        self.parts().into_iter().map(|part| part.setting).chain(source.settings.keys().filter(is_used))
     }
 
     /// Those of them without which nobody can sign in so.
@@ -45,7 +65,7 @@ impl Auth {
     pub fn alternatives(&self) -> Vec<&Name> {
         match self {
             Self::Oauth2(oauth) => oauth.proofs(),
-            Self::Header(_) | Self::TokenFile(_) | Self::None => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -53,15 +73,24 @@ impl Auth {
     pub fn private_key(&self) -> Option<&Name> {
         match self {
             Self::Oauth2(oauth) => oauth.private_key.as_ref(),
-            Self::Header(_) | Self::TokenFile(_) | Self::None => None,
+            _ => None,
         }
     }
 
-    /// Where it gets tokens, if it does.
-    pub fn token_url(&self) -> Option<&Template> {
+    /// The query parameter that it puts on each request.
+    pub fn query_parameter(&self) -> Option<&str> {
         match self {
-            Self::Oauth2(oauth) => Some(&oauth.token_url),
-            Self::Header(_) | Self::TokenFile(_) | Self::None => None,
+            Self::Query(query) => Some(&query.name),
+            _ => None,
+        }
+    }
+
+    /// The settings that its templates use, such as that of the address where it gets tokens.
+    pub fn placeholders(&self) -> Vec<&str> {
+        match self {
+            Self::Oauth2(oauth) => oauth.token_url.placeholders().collect(),
+            Self::AwsSigv4(aws) => aws.placeholders(),
+            _ => Vec::new(),
         }
     }
 
@@ -70,6 +99,12 @@ impl Auth {
         match self {
             Self::None => Vec::new(),
             Self::Header(header) => header.parts(),
+            Self::Bearer(secret) => vec![AuthPart::secret("bearer", secret)],
+            Self::Headers(headers) => HeaderAuth::parts_of_all(headers),
+            Self::Basic(basic) => basic.parts("basic"),
+            Self::Query(query) => query.parts(),
+            Self::DuoV5(duo) => duo.parts(),
+            Self::AwsSigv4(aws) => aws.parts(),
             Self::TokenFile(file) => file.parts(),
             Self::Oauth2(oauth) => oauth.parts(),
         }

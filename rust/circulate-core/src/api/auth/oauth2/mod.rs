@@ -373,8 +373,8 @@ impl Authorize for AccessToken {
         })
     }
 
-    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
-        let refused = refused.get(AUTHORIZATION);
+    fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
+        let refused = refused.headers.get(AUTHORIZATION);
         // The next attempt gets another one, unless somebody did so already.
         self.client.forget(&self.scope, |token| Self::header(token).ok().as_ref() == refused);
         Box::pin(std::future::ready(Ok(true)))

@@ -136,9 +136,9 @@ impl Authorize for FileToken {
         })
     }
 
-    fn renew<'a>(&'a self, refused: &'a HeaderMap) -> BoxFuture<'a, Result<bool>> {
+    fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async {
-            let Some(digest) = refused.get(AUTHORIZATION).and_then(digest_in) else {
+            let Some(digest) = refused.headers.get(AUTHORIZATION).and_then(digest_in) else {
                 return Ok(false);
             };
             self.other_than(&digest).await.map(|_| true)

@@ -217,12 +217,17 @@ async fn a_token_that_has_ended_is_requested() {
     assert_eq!(headers.unwrap()["authorization"], "Bearer t2");
 }
 
+/// A request that was sent with these headers.
+fn sent(headers: HeaderMap) -> Request {
+    Request { headers, ..Request::get("https://acme.example".parse().unwrap()) }
+}
+
 #[tokio::test]
 async fn a_token_that_the_api_refused_is_renewed_and_named_by_its_digest() {
     let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
     folder.write(&token("okta-read", CANARY)).unwrap();
     let reader = reader(&folder, &clock);
-    let refused = signed(&reader).await.unwrap();
+    let refused = sent(signed(&reader).await.unwrap());
     let write = || folder.write(&token("okta-read", "t2")).unwrap();
     let (question, renewed) = tokio::join!(responding(&folder, json!({}), write), reader.renew(&refused));
     assert!(renewed.unwrap());
@@ -230,7 +235,7 @@ async fn a_token_that_the_api_refused_is_renewed_and_named_by_its_digest() {
     assert!(!question.to_string().contains(CANARY));
     assert!(reader.renew(&refused).await.unwrap(), "somebody renewed it already");
     std::fs::remove_file(folder.socket()).unwrap();
-    let refused = signed(&reader).await.unwrap();
+    let refused = sent(signed(&reader).await.unwrap());
     let no = json!({"error": "Okta gave no access token (401)"});
     let (_, renewed) = tokio::join!(responding(&folder, no, || ()), reader.renew(&refused));
     let error = renewed.unwrap_err();
