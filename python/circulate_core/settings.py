@@ -11,7 +11,7 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from circulate_core._core import Settings, check_options
 from circulate_core.callers import warn_caller
@@ -268,9 +268,16 @@ def _secrets_from_elsewhere(
     for profile in (way["token_file"]["profile"] for way in ways if "token_file" in way):
         if profile in gathered.public:
             yield f"the token of the profile `{gathered.public[profile]}`", "from the token extension"
-    for key in (way["oauth2"].get("private_key", "") for way in ways if "oauth2" in way):
+    for key in (key for way in ways for key in _private_keys(way)):
         if key in of_file.names and (path := _path_elsewhere(of_file.only([key]))):
             yield f"`{key}`", f"from {path}"
+
+
+def _private_keys(way: dict[str, Any]) -> Iterator[str]:
+    """Yield the settings of a way to sign in that hold a private key, or the path of a file with one."""
+    session = way.get("session", {})
+    signing = [way.get("oauth2", {}), *(session.get(step, {}).get("jwt", {}) for step in ("login", "exchange"))]
+    yield from (part["private_key"] for part in signing if "private_key" in part)
 
 
 def _path_elsewhere(private_key: Settings) -> str | None:

@@ -58,6 +58,15 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "a:basic": sent("basic"),
     "a:basic-token-as-user": sent("basic with a token as user", "basic with a password alone"),
     "a:key-in-query": ("tests/pull/test_keys.py::test_a_key_in_the_query_is_on_every_request",),
+    "a:login-for-session-token": (
+        "tests/pull/test_sessions.py::test_a_list_behind_a_login_is_pulled_whole",
+        "tests/pull/test_login_judges.py::test_a_server_of_others_lets_in_who_has_signed_in",
+    ),
+    # A login with a user and a password, whose token goes into a header of its own.
+    "a:other:LegacySessionTokenAuthenticator": (
+        "tests/pull/test_sessions.py::test_a_list_behind_a_login_is_pulled_whole[at-None]",
+        "tests/pull/test_sessions.py::test_a_list_behind_a_login_is_pulled_whole[at-expires]",
+    ),
     "a:oauth-client-credentials": (
         "tests/pull/test_oauth.py::test_a_secret_with_any_characters_is_sent_as_the_definition_says",
     ),
@@ -77,8 +86,6 @@ NOT_YET: dict[str, str] = {
     "a:key-in-body_data": "a key in the body",
     "a:oauth-refresh-token": "refresh tokens",
     "a:oauth-refresh-token-rotating": "refresh tokens",
-    "a:login-for-session-token": "a login that gives a session",
-    "a:other:LegacySessionTokenAuthenticator": "a login that gives a session",
     "i:client-side": "increments that the API does not filter",
     "i:window": "windows of time of a list that is not polled",
     "cartesian-partitions": "products of partitions",

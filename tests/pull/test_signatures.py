@@ -1,6 +1,6 @@
 """Signatures of requests, as a server receives them, are those of the vendors' own libraries for the same requests."""
 
-import datetime
+import datetime as dt
 import email.utils
 import hashlib
 import json
@@ -81,7 +81,7 @@ def test_requests_are_signed_as_duos_own_client_signs_them(name: str, tmp_path: 
 def aws_signature(url: str, sent: Sent, service: str) -> str:
     """Return the header that botocore sends with a request."""
     named = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    headers = {name: sent.headers[name] for name in named if name not in {"x-amz-security-token"}}
+    headers = {name: sent.headers[name] for name in named if name != "x-amz-security-token"}
     if "x-amz-security-token" in sent.headers:
         headers["X-Amz-Security-Token"] = sent.headers["x-amz-security-token"]
     request = AWSRequest(method=sent.method, url=url + sent.path, headers=headers, data=sent.body)
@@ -116,12 +116,11 @@ def test_requests_are_signed_as_botocore_signs_them(name: str, service: str, tmp
     assert reveals(tmp_path, SECRET) == []
 
 
-def signed_at(sent: Sent) -> datetime.datetime:
+def signed_at(sent: Sent) -> dt.datetime:
     """Return the time that a request says."""
     if "x-amz-date" in sent.headers:
-        read = datetime.datetime.strptime(sent.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
-        return read.replace(tzinfo=datetime.UTC)
-    return email.utils.parsedate_to_datetime(sent.headers["date"]).replace(tzinfo=datetime.UTC)
+        return dt.datetime.strptime(f"{sent.headers['x-amz-date']}+0000", "%Y%m%dT%H%M%SZ%z")
+    return email.utils.parsedate_to_datetime(sent.headers["date"]).replace(tzinfo=dt.UTC)
 
 
 WAYS: dict[str, tuple[Any, dict[str, str], int]] = {
@@ -141,14 +140,14 @@ def test_a_server_whose_clock_is_off_is_asked_once_more_by_its_own_time(
 ) -> None:
     """It refuses what was not signed within a minute of its time, and says what time that is."""
     way, given, status = WAYS[name]
-    ahead = datetime.timedelta(minutes=minutes)
+    ahead = dt.timedelta(minutes=minutes)
     refused = 0
 
     def respond(sent: Sent) -> Reply:
         nonlocal refused
-        now = datetime.datetime.now(datetime.UTC) + ahead
+        now = dt.datetime.now(dt.UTC) + ahead
         dated = [("Date", email.utils.format_datetime(now, usegmt=True))]
-        if abs(signed_at(sent) - now) > datetime.timedelta(minutes=1):
+        if abs(signed_at(sent) - now) > dt.timedelta(minutes=1):
             refused += 1
             return Reply({"message": "Bad request timestamp"}, dated, status, date=False)
         start = int(sent.query.get("start", ["0"])[0])
@@ -232,7 +231,7 @@ def test_a_signing_key_that_is_rotated_is_read_again(
     ],
 )
 def test_what_can_not_be_signed_with_is_refused_before_any_request(
-    way: Any, given: dict[str, str], why: str, tmp_path: Path
+    way: dict[str, Any], given: dict[str, str], why: str, tmp_path: Path
 ) -> None:
     with signed_api(lambda _: True) as api:
         with pytest.raises((SettingsError, AuthError), match=why):

@@ -78,6 +78,16 @@ def django(folder: Path) -> Iterator[Judge]:
 
 
 @contextmanager
+def django_accounts(folder: Path, user: str, password: str) -> Iterator[Judge]:
+    """Django's page for people, which gives a session; tokens and basic authentication of Django REST framework."""
+    port = free_port()
+    program = ROOT / "tests/judges/django_lists.py"
+    command = [str(BIN / "python"), str(program), str(database(folder)), str(port), user, password]
+    with started(command, port) as url:
+        yield Judge(url, ROWS)
+
+
+@contextmanager
 def scim(folder: Path) -> Iterator[Judge]:
     """scim2-server: offsets from 1 and tokens, by GET and by POST."""
     port = free_port()

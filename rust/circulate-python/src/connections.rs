@@ -30,4 +30,9 @@ impl Connections {
         connections.insert(key, made.clone());
         Ok(made)
     }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
 }

@@ -18,6 +18,7 @@ mod pull;
 mod read;
 mod results;
 mod runtime;
+mod sessions;
 mod settings;
 mod state;
 mod stop;
@@ -30,6 +31,8 @@ mod watcher;
 /// Rust engine of `circulate_core`. Private: use the names of the package.
 #[pyo3::pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
     /// The version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -53,6 +56,8 @@ mod _core {
     #[pymodule_export]
     use super::read::Reader;
     #[pymodule_export]
+    use super::sessions::log_out;
+    #[pymodule_export]
     use super::settings::Settings;
     #[pymodule_export]
     use super::state::{runs, state_decide, state_init, state_moved, state_reset, state_show};
@@ -66,4 +71,10 @@ mod _core {
     use super::tokens::{clear_tokens, mint, token};
     #[pymodule_export]
     use super::upkeep::{gc, verify};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let at_exit = module.py().import("atexit")?;
+        at_exit.call_method1("register", (module.getattr("log_out")?,)).map(drop)
+    }
 }

@@ -75,6 +75,18 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The engine of this process, if it was started.
+    pub(crate) fn started() -> Option<&'static Self> {
+        let first = FIRST.get().filter(|engine| engine.is_ours());
+        let after_fork = || *AFTER_FORK.lock().unwrap_or_else(PoisonError::into_inner);
+        first.or_else(|| after_fork().filter(|engine| engine.is_ours()))
+    }
+
+    /// Runs `work` on this thread, whatever signals come.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Runs `work` in the background.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,

@@ -15,10 +15,13 @@ and the records that a client must have; the server has a log of all requests.
 from circulate_practice.paging.kit.lists import PagedList, make_records
 from circulate_practice.paging.kit.messages import ListReply, ListRequest
 from circulate_practice.paging.kit.server import Key, ListServer, Logged, serve
+from circulate_practice.paging.kit.sessions import LOGIN_STYLES, LOGIN_TRAPS, Sessions
 from circulate_practice.paging.kit.styles import STYLES, Style
 from circulate_practice.paging.kit.traps import TRAPS, Trap
 
 __all__ = [
+    "LOGIN_STYLES",
+    "LOGIN_TRAPS",
     "STYLES",
     "TRAPS",
     "Key",
@@ -27,6 +30,7 @@ __all__ = [
     "ListServer",
     "Logged",
     "PagedList",
+    "Sessions",
     "Style",
     "Trap",
     "make_records",

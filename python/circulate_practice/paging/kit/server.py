@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from circulate_core.loopback_server import Handler, Server, head
 from circulate_practice.paging.kit.lists import PagedList
 from circulate_practice.paging.kit.messages import ListReply, ListRequest
+from circulate_practice.paging.kit.sessions import Sessions
 
 if TYPE_CHECKING:
     from circulate_core.types import InlineDefinition
@@ -46,20 +47,24 @@ class Key:
     secret: str
     prefix: str = ""
 
+    def lets_in(self, request: ListRequest) -> bool:
+        """Return whether a request has it."""
+        return request.headers.get(self.header.lower()) == self.prefix + self.secret
+
 
 class ListServer(Server):
     """Serve lists, each below a path of its name.
 
     Args:
         lists: Lists by their names.
-        key: What requests need; None lets everybody in.
+        key: What requests need, or the sessions that they need to be of; None lets everybody in.
         port: Port to listen at; 0 takes a free one.
 
     Raises:
         OSError: The port is taken, or not ours to take.
     """
 
-    def __init__(self, lists: Mapping[str, PagedList], key: Key | None = None, port: int = 0) -> None:
+    def __init__(self, lists: Mapping[str, PagedList], key: Key | Sessions | None = None, port: int = 0) -> None:
         self.lists = dict(lists)
         self.key = key
         self._log: list[Logged] = []
@@ -80,7 +85,10 @@ class ListServer(Server):
         """Return what `source.yaml` holds."""
         settings: dict[str, Any] = {"base_url": {"env": "PRACTICE_URL", "about": "address of the practice server"}}
         auth: list[Any] = ["none"]
-        if self.key is not None:
+        if isinstance(self.key, Sessions):
+            settings |= self.key.settings
+            auth = [self.key.way]
+        elif self.key is not None:
             settings["key"] = {"env": "PRACTICE_KEY", "about": "key of the practice server", "secret": True}
             auth = [{"header": {"name": self.key.header, "prefix": self.key.prefix, "secret": "key"}}]
         return {
@@ -102,7 +110,13 @@ class ListServer(Server):
     def respond(self, request: ListRequest) -> ListReply:
         """Return the response to a request, and log both."""
         name = request.path.split("/")[1]
-        if self.key is not None and request.headers.get(self.key.header.lower()) != self.key.prefix + self.key.secret:
+        refused = self.key.respond(request) if isinstance(self.key, Sessions) else None
+        if refused is not None:
+            reply = refused
+        elif (
+            isinstance(self.key, Key)
+            and request.headers.get(self.key.header.lower()) != self.key.prefix + self.key.secret
+        ):
             reply = ListReply.of({"error": f"{self.key.header} is missing or wrong"}, 401)
         elif name in self.lists:
             reply = self.lists[name].respond(request)
@@ -114,12 +128,14 @@ class ListServer(Server):
 
 
 @contextmanager
-def serve(lists: PagedList | Mapping[str, PagedList], *, key: Key | None = None, port: int = 0) -> Iterator[ListServer]:
+def serve(
+    lists: PagedList | Mapping[str, PagedList], *, key: Key | Sessions | None = None, port: int = 0
+) -> Iterator[ListServer]:
     """Serve lists until the block ends.
 
     Args:
         lists: Lists by their names; one list alone is served as `items`.
-        key: What requests need; None lets everybody in.
+        key: What requests need, or the sessions that they need to be of; None lets everybody in.
         port: Port to listen at; 0 takes a free one.
 
     Raises:
@@ -146,4 +162,4 @@ class _Handler(Handler):
         self.connection.sendall(head(reply.status, [*more, *reply.headers]) + reply.body[: reply.cut])
         self.close_connection |= reply.cut is not None
 
-    do_GET = do_POST = respond  # noqa: N815 - names of the standard library
+    do_GET = do_POST = do_DELETE = respond  # noqa: N815 - names of the standard library

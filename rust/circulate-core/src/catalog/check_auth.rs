@@ -3,6 +3,7 @@
 use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth, OAuth2};
 use super::check_headers::{check_all_headers, check_header, check_parameter};
 use super::check_placeholders::check_open;
+use super::check_session::check_session;
 use super::source::Source;
 use super::template::Template;
 use super::types::Name;
@@ -36,6 +37,7 @@ fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
         Auth::Basic(basic) => check_basic(&format!("{at}.basic"), basic).err().into_iter().collect(),
         Auth::Query(query) => check_parameter(source, &format!("{at}.query.name"), &query.name),
         Auth::AwsSigv4(aws) => check_aws(source, &format!("{at}.aws_sigv4"), aws),
+        Auth::Session(session) => check_session(source, &format!("{at}.session"), session),
         Auth::Bearer(_) | Auth::DuoV5(_) | Auth::TokenFile(_) | Auth::None => Vec::new(),
     };
     let checked =

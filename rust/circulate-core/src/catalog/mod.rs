@@ -8,6 +8,7 @@ mod check_auth;
 mod check_headers;
 mod check_placeholders;
 mod check_requests;
+mod check_session;
 mod columns;
 mod empty;
 mod errors;
@@ -28,6 +29,8 @@ pub(crate) mod wrong;
 pub(crate) mod yaml;
 
 pub use auth::{Auth, AwsAuth, BasicAuth, DuoAuth, HeaderAuth, OAuth2, QueryAuth, SendSecret, TokenFileAuth};
+pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
+pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};
 pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};

@@ -184,9 +184,15 @@ fn declare_what_is_used(source: &mut Source) {
     for way in &source.auth {
         used.extend(way.parts().into_iter().map(|part| (part.setting.clone(), part.secret)));
     }
-    let of_ways = source.auth.iter().flat_map(Auth::placeholders);
+    let of_ways = source.auth.iter().flat_map(Auth::open_placeholders);
     for name in source.base_url.placeholders().chain(of_ways) {
         used.extend(Name::try_from(name.to_owned()).ok().map(|name| (name, false)));
+    }
+    // What a login holds beside that may prove something.
+    for name in source.auth.iter().flat_map(Auth::placeholders) {
+        if let Ok(name) = Name::try_from(name.to_owned()) {
+            used.entry(name).or_insert(true);
+        }
     }
     for (name, secret) in used {
         let env = format!("{}_{name}", source.source).to_uppercase();

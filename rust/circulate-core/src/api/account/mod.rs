@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use crate::catalog::{Auth, Name, Setting, Source, Template};
+use crate::catalog::{Auth, Name, Setting, Source, Template, path_segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::{Secret, StoredSecret};
 
@@ -154,6 +154,26 @@ impl Account {
             .hint("correct the token URL, or leave it out"));
         }
         Ok(url)
+    }
+
+    /// The address of a request that logs in or out: a path below the base URL, whose values are one segment each, or an
+    /// address as that of tokens is.
+    pub fn login_url(&self, template: &Template) -> Result<Url> {
+        if !template.to_string().starts_with('/') {
+            return self.token_url(template);
+        }
+        let wrong = |name: &str, why: &str| {
+            Error::new(ErrorKind::Settings, "read settings", format!("`{name}` {why}"))
+        };
+        let mut segments = BTreeMap::new();
+        for name in template.placeholders() {
+            let value = value(&self.values, name).ok_or_else(|| wrong(name, "is not set"))?;
+            let segment =
+                path_segment(value).ok_or_else(|| wrong(name, "is nothing that a path can hold"))?;
+            segments.insert(name, segment);
+        }
+        let path = template.fill(|name| segments.get(name).map(String::as_str));
+        Ok(self.url(&path.map_err(|name| wrong(&name, "is not set"))?, []))
     }
 
     /// The value of a secret setting, as it is known now.

@@ -7,7 +7,9 @@ mod duo;
 mod header;
 mod no_auth;
 mod oauth2;
+mod open_sessions;
 mod query;
+mod session;
 mod signer;
 mod sigv4;
 mod token_file;
@@ -27,6 +29,8 @@ pub use connection::Connection;
 pub use no_auth::NoAuth;
 pub(crate) use oauth2::dpop::DPOP;
 pub use oauth2::{AccessToken, Tokens};
+pub use open_sessions::OpenSessions;
+pub use session::Session;
 pub use signer::SignedBySettings;
 pub use token_file::{FileToken, Minted, Minter, TokenFile, TokenFolder};
 
@@ -51,6 +55,7 @@ pub fn sign_in(
         Auth::Query(query) => by_settings(query.clone(), account, connection),
         Auth::DuoV5(duo) => by_settings(duo.clone(), account, connection),
         Auth::AwsSigv4(aws) => by_settings(AwsSigner::new(aws, account)?, account, connection),
+        Auth::Session(session) => Ok(Arc::new(Session::new(source, account, session, connection)?)),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();
             Ok(Arc::new(FileToken::new(profile, TokenFolder::standard(), connection.tokens.clock().clone())))

@@ -48,10 +48,10 @@ impl SignedBySettings {
     /// Refuses settings that no request can carry. No request is made.
     pub(super) fn new(signer: impl Signer + 'static, account: &Account, clock: &Clock) -> Result<Self> {
         let (signer, ahead) = (Box::new(signer), Mutex::default());
-        let signed = Self { signer, account: account.clone(), clock: clock.clone(), ahead };
+        let made = Self { signer, account: account.clone(), clock: clock.clone(), ahead };
         let mut request = Request::get(account.base_url().clone());
-        signed.signer.sign(account, &mut request, clock.now())?;
-        Ok(signed)
+        made.signer.sign(account, &mut request, clock.now())?;
+        Ok(made)
     }
 
     /// The server's time, as far as it is known.

@@ -5,6 +5,7 @@ mod header;
 mod oauth2;
 mod part;
 mod query;
+mod session;
 mod signature;
 mod token_file;
 
@@ -19,6 +20,11 @@ pub use header::HeaderAuth;
 pub use oauth2::{OAuth2, SendSecret};
 pub(super) use part::AuthPart;
 pub use query::QueryAuth;
+pub(super) use session::TOKEN;
+pub use session::{
+    LoginJwt, LoginMethod, LoginRequest, Logout, SessionAuth, SessionExpiry, SessionHeader, SessionSend,
+    SessionToken,
+};
 pub use signature::{AwsAuth, DuoAuth};
 pub use token_file::TokenFileAuth;
 
@@ -42,6 +48,8 @@ pub enum Auth {
     AwsSigv4(AwsAuth),
     /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
     Oauth2(OAuth2),
+    /// A session that begins with a login.
+    Session(Box<SessionAuth>),
     /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
     TokenFile(TokenFileAuth),
     /// Nothing, for an API that is open to all.
@@ -73,6 +81,7 @@ impl Auth {
     pub fn private_key(&self) -> Option<&Name> {
         match self {
             Self::Oauth2(oauth) => oauth.private_key.as_ref(),
+            Self::Session(session) => session.private_key(),
             _ => None,
         }
     }
@@ -81,7 +90,19 @@ impl Auth {
     pub fn query_parameter(&self) -> Option<&str> {
         match self {
             Self::Query(query) => Some(&query.name),
+            Self::Session(session) => match &session.send {
+                SessionSend::Query(name) => Some(name),
+                SessionSend::Header(_) | SessionSend::Cookie(_) => None,
+            },
             _ => None,
+        }
+    }
+
+    /// Those of [`Auth::placeholders`] that stand where no secret may, so that they are none.
+    pub(super) fn open_placeholders(&self) -> Vec<&str> {
+        match self {
+            Self::Session(session) => session.placeholders_of_addresses(),
+            _ => self.placeholders(),
         }
     }
 
@@ -90,6 +111,7 @@ impl Auth {
         match self {
             Self::Oauth2(oauth) => oauth.token_url.placeholders().collect(),
             Self::AwsSigv4(aws) => aws.placeholders(),
+            Self::Session(session) => session.placeholders(),
             _ => Vec::new(),
         }
     }
@@ -105,6 +127,7 @@ impl Auth {
             Self::Query(query) => query.parts(),
             Self::DuoV5(duo) => duo.parts(),
             Self::AwsSigv4(aws) => aws.parts(),
+            Self::Session(session) => session.parts(),
             Self::TokenFile(file) => file.parts(),
             Self::Oauth2(oauth) => oauth.parts(),
         }

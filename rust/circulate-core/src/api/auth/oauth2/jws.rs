@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::redact::Redactor;
 
 /// `header.claims.signature`, each in base64url.
-pub(super) fn signed(key: &SigningKey, header: &Value, claims: &Value) -> Result<String> {
+pub(in crate::api::auth) fn signed(key: &SigningKey, header: &Value, claims: &Value) -> Result<String> {
     let text = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
     let signature = key.sign(text.as_bytes())?;
     let signed = format!("{text}.{}", encoded(signature));
@@ -19,6 +19,6 @@ pub(super) fn signed(key: &SigningKey, header: &Value, claims: &Value) -> Result
 }
 
 /// A time a few seconds ago: servers refuse what was signed in their future, and no two clocks agree.
-pub(super) fn backdated(now: Timestamp) -> i64 {
+pub(in crate::api::auth) fn backdated(now: Timestamp) -> i64 {
     now.as_second() - 5
 }

@@ -64,12 +64,12 @@ impl SigningKey {
     }
 
     /// The name of the algorithm, such as `RS256`.
-    pub(super) fn algorithm(&self) -> &'static str {
+    pub(in crate::api::auth) fn algorithm(&self) -> &'static str {
         self.algorithm
     }
 
     /// The key's id.
-    pub(super) fn id(&self) -> Option<&str> {
+    pub(in crate::api::auth) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
@@ -91,7 +91,7 @@ impl SigningKey {
     }
 
     /// The signature of `message`.
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+    pub(in crate::api::auth) fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
         let random = SystemRandom::new();
         let signed = match &self.pair {
             Pair::Rsa(pair, encoding) => {

@@ -5,10 +5,10 @@ mod base64url;
 mod credential;
 pub(super) mod dpop;
 mod granted;
-mod jws;
+pub(super) mod jws;
 pub(super) mod key;
 mod random;
-mod tokens;
+pub(super) mod tokens;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::key::SigningKey;
+use crate::api::auth::open_sessions::OpenSessions;
 use crate::api::http::{Failure, RetryDecision};
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Status};
@@ -24,37 +25,43 @@ const PUT_OFF: Duration = Duration::from_secs(10);
 pub struct Tokens {
     clock: Clock,
     clients: Mutex<BTreeMap<[String; 2], Arc<TokenCache>>>,
+    sessions: OpenSessions,
 }
 
 impl Tokens {
     /// None yet. Expiry goes by the wall clock: others stand still while a Lambda function is frozen.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, clients: Mutex::default() }
+        Self { clock, clients: Mutex::default(), sessions: OpenSessions::default() }
     }
 
     pub(in crate::api::auth) fn clock(&self) -> &Clock {
         &self.clock
     }
 
+    /// The sessions that are open.
+    pub fn sessions(&self) -> &OpenSessions {
+        &self.sessions
+    }
+
     /// What is known of a client: of one id and credential, whose `digest` this is, at one token URL.
-    pub(super) fn client(&self, token_url: &str, digest: &str) -> Arc<TokenCache> {
+    pub(in crate::api::auth) fn client(&self, token_url: &str, digest: &str) -> Arc<TokenCache> {
         let key = [token_url, digest].map(str::to_owned);
         Arc::clone(locked(&self.clients).entry(key).or_default())
     }
 }
 
 /// An access token.
-pub(super) struct Token {
-    pub(super) secret: Secret,
+pub(in crate::api::auth) struct Token {
+    pub(in crate::api::auth) secret: Secret,
     /// The key it is bound to.
-    pub(super) key: Option<Arc<SigningKey>>,
-    pub(super) obtained: Timestamp,
-    pub(super) expires: Timestamp,
+    pub(in crate::api::auth) key: Option<Arc<SigningKey>>,
+    pub(in crate::api::auth) obtained: Timestamp,
+    pub(in crate::api::auth) expires: Timestamp,
     renew_at: Timestamp,
 }
 
 impl Token {
-    pub(super) fn new(
+    pub(in crate::api::auth) fn new(
         secret: Secret,
         key: Option<Arc<SigningKey>>,
         obtained: Timestamp,
@@ -67,9 +74,9 @@ impl Token {
 
 /// What is known of a client.
 #[derive(Default)]
-pub(super) struct TokenCache {
+pub(in crate::api::auth) struct TokenCache {
     /// Held by the one who requests a token.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(in crate::api::auth) turn: tokio::sync::Mutex<()>,
     known: Mutex<CachedClient>,
 }
 
@@ -119,15 +126,15 @@ impl Failed {
 
 /// What a request of a token is made with.
 #[derive(Clone)]
-pub(super) struct Basis {
-    pub(super) ahead: SignedDuration,
-    pub(super) key: Option<Arc<SigningKey>>,
-    pub(super) nonce: Option<String>,
+pub(in crate::api::auth) struct Basis {
+    pub(in crate::api::auth) ahead: SignedDuration,
+    pub(in crate::api::auth) key: Option<Arc<SigningKey>>,
+    pub(in crate::api::auth) nonce: Option<String>,
 }
 
 impl TokenCache {
     /// The token for `scope` if it is not due, or if getting another one was put off and it is still valid.
-    pub(super) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+    pub(in crate::api::auth) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
         let known = self.known();
         let slot = known.tokens.get(scope)?;
         let put_off = slot.put_off.is_some_and(|until| now < until);
@@ -136,25 +143,30 @@ impl TokenCache {
     }
 
     /// The token for `scope` if it is valid.
-    pub(super) fn valid(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+    pub(in crate::api::auth) fn valid(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
         let known = self.known();
         known.tokens.get(scope)?.token.as_ref().filter(|token| now < token.expires).map(Arc::clone)
     }
 
     /// How often a token for `scope` was requested.
-    pub(super) fn count_of_requests(&self, scope: &str) -> u64 {
+    pub(in crate::api::auth) fn count_of_requests(&self, scope: &str) -> u64 {
         self.known().tokens.get(scope).map_or(0, |slot| slot.requests)
     }
 
     /// What came of a request that ended while we waited for it: of the ones after the `seen` first.
-    pub(super) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
+    pub(in crate::api::auth) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
         let known = self.known();
         let slot = known.tokens.get(scope).filter(|slot| slot.requests > seen)?;
         slot.failed.as_ref().map(Failed::failure)
     }
 
     /// Why it is useless, or not polite, to retry yet.
-    pub(super) fn held_off(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Failure> {
+    pub(in crate::api::auth) fn held_off(
+        &self,
+        scope: &str,
+        credential: &str,
+        now: Timestamp,
+    ) -> Option<Failure> {
         let known = self.known();
         let failed = known.tokens.get(scope)?.failed.as_ref()?;
         // A clock that was set back says nothing.
@@ -167,14 +179,21 @@ impl TokenCache {
         })
     }
 
-    pub(super) fn keep(&self, scope: &str, token: &Arc<Token>) {
+    pub(in crate::api::auth) fn keep(&self, scope: &str, token: &Arc<Token>) {
         let requests = self.count_of_requests(scope) + 1;
         let slot = CachedToken { token: Some(Arc::clone(token)), requests, ..CachedToken::default() };
         self.known().tokens.insert(scope.to_owned(), slot);
     }
 
     /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
-    pub(super) fn fail(&self, scope: &str, credential: String, why: &Failure, refused: bool, now: Timestamp) {
+    pub(in crate::api::auth) fn fail(
+        &self,
+        scope: &str,
+        credential: String,
+        why: &Failure,
+        refused: bool,
+        now: Timestamp,
+    ) {
         let wait = match why.verdict {
             RetryDecision::After(wait) | RetryDecision::Throttled(Some(wait)) => wait,
             _ if refused => REFUSED_FOR,
@@ -197,7 +216,7 @@ impl TokenCache {
     }
 
     /// Forgets the token for `scope`, if it is still the one that the API refused.
-    pub(super) fn forget(&self, scope: &str, is_it: impl Fn(&Token) -> bool) {
+    pub(in crate::api::auth) fn forget(&self, scope: &str, is_it: impl Fn(&Token) -> bool) {
         if let Some(slot) = self.known().tokens.get_mut(scope)
             && slot.token.as_ref().is_some_and(|token| is_it(token))
         {
@@ -205,18 +224,18 @@ impl TokenCache {
         }
     }
 
-    pub(super) fn basis(&self) -> Basis {
+    pub(in crate::api::auth) fn basis(&self) -> Basis {
         let known = self.known();
         Basis { ahead: known.ahead, key: known.key.clone(), nonce: known.nonce.clone() }
     }
 
     /// From now on tokens are bound to `key`, unless there is one already.
-    pub(super) fn bind(&self, key: SigningKey) {
+    pub(in crate::api::auth) fn bind(&self, key: SigningKey) {
         self.known().key.get_or_insert_with(|| Arc::new(key));
     }
 
     /// Learns from a response what time the server has, and what it wants in the next proof.
-    pub(super) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
+    pub(in crate::api::auth) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
         let mut known = self.known();
         known.ahead = date.unwrap_or(known.ahead);
         if let Some(nonce) = nonce {
@@ -225,12 +244,12 @@ impl TokenCache {
     }
 
     /// What the API at `origin` wants in the next proof.
-    pub(super) fn api_nonce(&self, origin: &str) -> Option<String> {
+    pub(in crate::api::auth) fn api_nonce(&self, origin: &str) -> Option<String> {
         self.known().api_nonces.get(origin).cloned()
     }
 
     /// Learns what the API at `origin` wants in the next proof.
-    pub(super) fn learn_api_nonce(&self, origin: String, nonce: &str) {
+    pub(in crate::api::auth) fn learn_api_nonce(&self, origin: String, nonce: &str) {
         self.known().api_nonces.insert(origin, nonce.to_owned());
     }
 

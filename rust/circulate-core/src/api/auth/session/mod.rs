@@ -1,0 +1,303 @@
+//! Sessions: a login gives a token, by which requests are signed in until it expires or is refused. Many requests log in once.
+
+mod login;
+mod response;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use jiff::SignedDuration;
+
+use self::login::{LoginSettings, method};
+use self::response::LoginResponse;
+use super::oauth2::tokens::{Token, TokenCache};
+use super::open_sessions::OpenSession;
+use super::{Authorize, Connection};
+use crate::api::account::Account;
+use crate::api::http::{
+    Classifier, Failure, Request, RetryDecision, VendorError, server_date, set_parameter, verdict_of,
+};
+use crate::catalog::{LoginRequest, SessionAuth, SessionSend, SessionToken, Source};
+use crate::clock::ahead_by;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::Secret;
+
+/// How long a login may take, a second step included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A clock that is further off may be why a signed note was refused.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
+/// Of a token that nothing is known of: until it is refused.
+const UNTIL_REFUSED: Duration = Duration::from_hours(24 * 365);
+/// There is one token of a login.
+const SCOPE: &str = "";
+
+/// Signs requests in with the token of a session.
+#[derive(Debug)]
+pub struct Session {
+    title: String,
+    spec: SessionAuth,
+    settings: LoginSettings,
+    /// What distinguishes it from other sessions of the connection.
+    key: String,
+    cache: Arc<TokenCache>,
+    connection: Connection,
+    classifier: Classifier,
+}
+
+/// No session.
+struct NoSession {
+    failure: Failure,
+    /// Who logs in is refused: another try too soon may lock it out.
+    is_refused: bool,
+}
+
+impl From<Error> for NoSession {
+    fn from(error: Error) -> Self {
+        Self { failure: error.into(), is_refused: false }
+    }
+}
+
+impl Session {
+    /// A session by what `spec` says, out of those that the connection has. What can't be sent is refused here, before any
+    /// request.
+    pub fn new(
+        source: &Source,
+        account: &Account,
+        spec: &SessionAuth,
+        connection: &Connection,
+    ) -> Result<Self> {
+        let settings = LoginSettings::new(account, spec);
+        let now = connection.tokens.clock().now();
+        let login = settings.request(&spec.login, None, now)?;
+        if let Some(exchange) = &spec.exchange {
+            settings.request(exchange, Some(&Secret::not_secret("token")), now)?;
+        }
+        if let Some(logout) = &spec.logout {
+            settings.address(&logout.path)?;
+        }
+        let said = serde_json::to_string(spec).map_err(|error| {
+            Error::new(ErrorKind::Definition, "prepare login", "the definition can't be written")
+                .caused_by(error)
+        })?;
+        let key = format!("{} {said}", login.url);
+        Ok(Self {
+            title: source.title.clone(),
+            cache: connection.tokens.client(&key, &settings.digest()?),
+            key,
+            spec: spec.clone(),
+            settings,
+            connection: connection.clone(),
+            classifier: Classifier::new(source, account),
+        })
+    }
+
+    /// A token that is valid, got if need be. One logs in; the others wait for what comes of it.
+    async fn token(&self) -> Result<Arc<Token>, Failure> {
+        let (cache, clock) = (&self.cache, self.connection.tokens.clock());
+        if let Some(token) = cache.ready(SCOPE, clock.now()) {
+            return Ok(token);
+        }
+        let seen = cache.count_of_requests(SCOPE);
+        let _turn = cache.turn.lock().await;
+        if let Some(token) = cache.ready(SCOPE, clock.now()) {
+            return Ok(token);
+        }
+        let held_off = cache.held_off(SCOPE, &self.settings.digest()?, clock.now());
+        if let Some(failure) = cache.failed_since(SCOPE, seen).or(held_off) {
+            return Err(failure);
+        }
+        match self.log_in().await {
+            Ok(token) => {
+                let token = Arc::new(token);
+                cache.keep(SCOPE, &token);
+                self.log_out_later(&token.secret);
+                Ok(token)
+            }
+            Err(NoSession { failure, is_refused }) => {
+                let now = clock.now();
+                cache.fail(SCOPE, self.settings.digest()?, &failure, is_refused, now);
+                cache.valid(SCOPE, now).ok_or(failure)
+            }
+        }
+    }
+
+    /// Logs in. Tries again where the response shows what was wrong; what may go away by itself is left to the caller.
+    async fn log_in(&self) -> Result<Token, NoSession> {
+        let (mut redated, mut read_again) = (false, false);
+        loop {
+            let (ahead, before) = (self.cache.basis().ahead, self.settings.digest()?);
+            let steps = tokio::time::timeout(PATIENCE, self.steps());
+            let failed = match steps.await.unwrap_or_else(|_| Err(self.too_slow().into())) {
+                Ok(token) => return Ok(token),
+                Err(failed) if !failed.is_refused => return Err(failed),
+                Err(failed) => failed,
+            };
+            let is_off = (self.cache.basis().ahead - ahead).abs() > CLOCK_TOLERANCE;
+            if self.settings.says_when() && is_off && !std::mem::replace(&mut redated, true) {
+                continue;
+            }
+            // What keeps us from knowing what the stored secret holds by now adds nothing to the refusal.
+            if !std::mem::replace(&mut read_again, true)
+                && self.settings.read_again().await.is_ok()
+                && self.settings.digest()? != before
+            {
+                continue;
+            }
+            return Err(failed);
+        }
+    }
+
+    /// The login, and what follows it.
+    async fn steps(&self) -> Result<Token, NoSession> {
+        let (spec, requested) = (&self.spec, self.connection.tokens.clock().now());
+        let of_session = &spec.token;
+        let Some(exchange) = &spec.exchange else {
+            let response = self.send(&spec.login, None, of_session).await?;
+            return self.token_of(&response, requested);
+        };
+        let place = spec.login.token.as_ref().unwrap_or(of_session);
+        let first = self.send(&spec.login, None, place).await?.token(place);
+        let first = first.map_err(|error| self.at(&spec.login, error))?;
+        let response = self.send(exchange, Some(&first), of_session).await?;
+        self.token_of(&response, requested)
+    }
+
+    fn token_of(&self, response: &LoginResponse, requested: jiff::Timestamp) -> Result<Token, NoSession> {
+        let last = self.spec.exchange.as_ref().unwrap_or(&self.spec.login);
+        let read = || {
+            let token = response.token(&self.spec.token)?;
+            let named = response.lifetime(&self.spec, self.connection.tokens.clock().now())?;
+            let lifetime = named.or(self.spec.lifetime.map(|span| span.get())).unwrap_or(UNTIL_REFUSED);
+            Ok(Token::new(token, None, requested, lifetime))
+        };
+        read().map_err(|error| self.at(last, error).into())
+    }
+
+    /// Sends one request of a login; `place` is where its response has a token.
+    async fn send(
+        &self,
+        spec: &LoginRequest,
+        token: Option<&Secret>,
+        place: &SessionToken,
+    ) -> Result<LoginResponse, NoSession> {
+        let clock = self.connection.tokens.clock();
+        let now = ahead_by(clock.now(), self.cache.basis().ahead);
+        let request = self.settings.request(spec, token, now)?;
+        let response = self.connection.transport.send(request).await.map_err(|error| self.at(spec, error))?;
+        let ahead = server_date(&response.headers).map(|date| date.duration_since(clock.now()));
+        self.cache.learn(ahead, None);
+        let (status, headers) = (response.status, response.headers.clone());
+        // Pages for people lead on once somebody is logged in: the token comes with that.
+        let leads_on = status.is_redirection() && response::is_beside_body(&headers, place);
+        if status.is_success() || leads_on {
+            return LoginResponse::read(response).await.map_err(|error| self.at(spec, error).into());
+        }
+        let vendor = self.classifier.vendor_error_of(response).await;
+        Err(self.refusal(spec, status, &headers, &vendor))
+    }
+
+    fn refusal(
+        &self,
+        spec: &LoginRequest,
+        status: StatusCode,
+        headers: &HeaderMap,
+        vendor: &VendorError,
+    ) -> NoSession {
+        let (title, number, said) = (&self.title, status.as_u16(), vendor.after_colon());
+        let verdict = match verdict_of(status, headers, &self.connection.pacing.limiter) {
+            // There is nothing to renew here: what is refused is what a session would begin with.
+            RetryDecision::Renew | RetryDecision::Nonce => RetryDecision::Fail,
+            verdict => verdict,
+        };
+        let (kind, message) = match number {
+            _ if matches!(verdict, RetryDecision::Throttled(_)) => {
+                (ErrorKind::RateLimited, format!("{title} asked us to log in later ({number}){said}"))
+            }
+            300..=399 => (
+                ErrorKind::Auth,
+                format!("{title}'s login returned a redirect ({number}), which is never followed"),
+            ),
+            400..=499 => (ErrorKind::Auth, format!("{title} refused the login ({number}){said}")),
+            _ => (ErrorKind::Api, format!("{title}'s login returned {number}{said}")),
+        };
+        let is_refused = verdict == RetryDecision::Fail;
+        let known = vendor.code.as_deref().and_then(|code| self.classifier.hint_for(code));
+        let check = format!("check {}", self.classifier.credentials());
+        let error = self.at(spec, Error::new(kind, "log in", message));
+        let error = if is_refused { error.hint(known.unwrap_or(&check)) } else { error.temporary() };
+        NoSession { failure: Failure { error, verdict, page_too_big: false }, is_refused }
+    }
+
+    fn too_slow(&self) -> Error {
+        let message = format!("{} did not log us in within {} s", self.title, PATIENCE.as_secs());
+        Error::new(ErrorKind::Network, "log in", message).temporary()
+    }
+
+    fn at(&self, spec: &LoginRequest, error: Error) -> Error {
+        match self.settings.address(&spec.path) {
+            Ok(address) => error.with("login", address),
+            Err(_) => error,
+        }
+    }
+
+    /// Puts a token on a request, in place of another one.
+    fn put(&self, request: &mut Request, token: &Secret) -> Result<()> {
+        let token = token.expose();
+        let unfit = || {
+            Error::new(ErrorKind::Data, "sign in", "the token of the session is nothing a header can hold")
+        };
+        let sensitive = |text: String| -> Result<HeaderValue> {
+            let mut value: HeaderValue = text.parse().map_err(|_| unfit())?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        match &self.spec.send {
+            SessionSend::Query(name) => set_parameter(&mut request.url, name, token),
+            SessionSend::Header(header) => {
+                let name: HeaderName = header.name.parse().map_err(|_| unfit())?;
+                request.headers.insert(name, sensitive(format!("{}{token}", header.prefix))?);
+            }
+            SessionSend::Cookie(name) => {
+                let others =
+                    request.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let is_other = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(name);
+                let others: Vec<_> = others.split(';').map(str::trim).filter(is_other).collect();
+                let cookies = others.into_iter().map(str::to_owned).chain([format!("{name}={token}")]);
+                request.headers.insert(COOKIE, sensitive(cookies.collect::<Vec<_>>().join("; "))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a request was signed in with a token.
+    fn is_by(&self, request: &Request, token: &Secret) -> bool {
+        let mut again = request.clone();
+        self.put(&mut again, token).is_ok() && again.headers == request.headers && again.url == request.url
+    }
+
+    /// What cannot be logged out of ends by itself.
+    fn log_out_later(&self, token: &Secret) {
+        let Some(logout) = &self.spec.logout else { return };
+        let Ok(url) = self.settings.address(&logout.path) else { return };
+        let mut request = Request { method: method(logout.method, Method::DELETE), ..Request::get(url) };
+        if self.put(&mut request, token).is_ok() {
+            let open = OpenSession { request, transport: Arc::clone(&self.connection.transport) };
+            self.connection.tokens.sessions().opened(&self.key, open);
+        }
+    }
+}
+
+impl Authorize for Session {
+    fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(self.put(request, &self.token().await?.secret)?) })
+    }
+
+    fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
+        // The next attempt logs in, unless somebody did so already.
+        self.cache.forget(SCOPE, |token| self.is_by(refused, &token.secret));
+        Box::pin(std::future::ready(Ok(true)))
+    }
+}

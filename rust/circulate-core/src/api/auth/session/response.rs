@@ -1,0 +1,189 @@
+//! What the response to a login holds. What can't be read is named, and nothing of it is shown.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::api::http::{Response, server_date, without_mark};
+use crate::catalog::{Pointer, SessionAuth, SessionExpiry, SessionToken};
+use crate::error::{Error, ErrorKind, Result};
+use crate::redact::Redactor;
+use crate::secrets::Secret;
+
+/// How large a response may be.
+const MAX_RESPONSE: usize = 256 * 1024;
+/// The most members that are named in an error, and the most characters of a name.
+const NAMED: usize = 12;
+const NAME_LENGTH: usize = 40;
+/// Epoch seconds are fewer until the year 5138, and milliseconds are more since 1973.
+const FIRST_MILLISECOND: f64 = 1e11;
+
+/// A success.
+#[derive(Debug)]
+pub(super) struct LoginResponse {
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl LoginResponse {
+    /// Reads a response to its end.
+    pub(super) async fn read(mut response: Response) -> Result<Self> {
+        let mut body = Vec::new();
+        while let Some(piece) = response.body.next().await {
+            body.extend_from_slice(&piece?);
+            if body.len() > MAX_RESPONSE {
+                return Err(unreadable("has more than 256 KB"));
+            }
+        }
+        Ok(Self { headers: response.headers, body: without_mark(&body).to_vec() })
+    }
+
+    /// The token at a place.
+    pub(super) fn token(&self, place: &SessionToken) -> Result<Secret> {
+        let found = match place {
+            SessionToken::Body(pointer) => self.text_at(pointer)?,
+            SessionToken::Header(name) => header(&self.headers, name),
+            SessionToken::Cookie(name) => cookie(&self.headers, name).map(|cookie| cookie.value),
+        };
+        let token = found.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let token = token.ok_or_else(|| self.without_token(place))?;
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unreadable("has a token that no header can hold"));
+        }
+        Ok(Secret::new(token))
+    }
+
+    /// How long the token is good for, if the response says so.
+    pub(super) fn lifetime(&self, spec: &SessionAuth, now: Timestamp) -> Result<Option<Duration>> {
+        let Some(expires) = &spec.expires else {
+            return match &spec.token {
+                SessionToken::Cookie(name) => {
+                    Ok(cookie(&self.headers, name).and_then(|cookie| cookie.max_age))
+                }
+                SessionToken::Body(_) | SessionToken::Header(_) => Ok(None),
+            };
+        };
+        let (SessionExpiry::After(pointer) | SessionExpiry::AfterMs(pointer) | SessionExpiry::At(pointer)) =
+            expires;
+        let document: Value = serde_json::from_slice(&self.body).map_err(|_| unreadable("is not JSON"))?;
+        let value = document.pointer(&pointer.to_string()).filter(|value| !value.is_null());
+        let Some(value) = value else { return Ok(None) };
+        let seconds = match expires {
+            SessionExpiry::After(_) => number(value),
+            SessionExpiry::AfterMs(_) => number(value).map(|millis| millis / 1000.0),
+            SessionExpiry::At(_) => {
+                let now = server_date(&self.headers).unwrap_or(now);
+                point_in_time(value).map(|at| at - now.as_duration().as_secs_f64())
+            }
+        };
+        let wrong = |what: &str| {
+            let shown = Redactor::shared().shown(&value.to_string(), NAME_LENGTH);
+            unreadable(&format!("says at `{pointer}` how long the session lasts, {what}: {shown}"))
+                .hint("correct `expires` of the session; leave it out if the API says something else there")
+        };
+        let seconds = seconds.ok_or_else(|| wrong("which can't be read"))?;
+        let lifetime = Duration::try_from_secs_f64(seconds).ok().filter(|lifetime| !lifetime.is_zero());
+        lifetime.map(Some).ok_or_else(|| wrong("which is over already, or never begins"))
+    }
+
+    /// The text at a member of the body.
+    fn text_at(&self, pointer: &Pointer) -> Result<Option<String>> {
+        let document: Value = match serde_json::from_slice(&self.body) {
+            Ok(document) => document,
+            Err(_) if pointer.segments().is_empty() => {
+                return Ok(Some(String::from_utf8_lossy(&self.body).into_owned()));
+            }
+            Err(_) => return Err(unreadable("is not JSON")),
+        };
+        Ok(match document.pointer(&pointer.to_string()) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+                return Err(unreadable(&format!("has something at `{pointer}` that is not a text")));
+            }
+        })
+    }
+
+    fn without_token(&self, place: &SessionToken) -> Error {
+        let beside = match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(members)) if !members.is_empty() => {
+                let shown = |name: &String| Redactor::shared().shown(name, NAME_LENGTH);
+                let names: Vec<_> =
+                    members.keys().take(NAMED).map(|name| format!("`{}`", shown(name))).collect();
+                format!("; its members: {}", names.join(", "))
+            }
+            _ => String::new(),
+        };
+        let what = match place {
+            SessionToken::Body(pointer) => format!("has no token at `{pointer}`{beside}"),
+            SessionToken::Header(name) => format!("has no header `{name}` with a token"),
+            SessionToken::Cookie(name) => format!("has no cookie `{name}`"),
+        };
+        unreadable(&what).hint(
+            "a page for people responds so to a wrong user or password; else correct `token` of the session in the definition",
+        )
+    }
+}
+
+/// Whether a token is in the headers of a response, whatever its body is.
+pub(super) fn is_beside_body(headers: &HeaderMap, place: &SessionToken) -> bool {
+    match place {
+        SessionToken::Body(_) => false,
+        SessionToken::Header(name) => header(headers, name).is_some(),
+        SessionToken::Cookie(name) => cookie(headers, name).is_some(),
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+struct Cookie {
+    value: String,
+    max_age: Option<Duration>,
+}
+
+/// The last cookie of a name (RFC 6265, section 5.2), unless it is one that is taken back.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Cookie> {
+    let lines = headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let named = lines.filter_map(|line| {
+        let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+        let (key, value) = pair.split_once('=')?;
+        (key.trim() == name).then(|| (value.trim().to_owned(), attributes.to_owned()))
+    });
+    let (value, attributes) = named.last()?;
+    let max_age =
+        attributes.split(';').filter_map(|attribute| attribute.split_once('=')).find_map(|(key, seconds)| {
+            key.trim().eq_ignore_ascii_case("max-age").then(|| seconds.trim().parse::<i64>().ok()).flatten()
+        });
+    let is_taken_back = value.is_empty() || max_age.is_some_and(|seconds| seconds <= 0);
+    let max_age = max_age.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    (!is_taken_back).then_some(Cookie { value, max_age })
+}
+
+/// A number, also as text.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        _ => None,
+    }
+}
+
+/// A point in time, in epoch seconds.
+fn point_in_time(value: &Value) -> Option<f64> {
+    if let Some(number) = number(value) {
+        return Some(if number >= FIRST_MILLISECOND { number / 1000.0 } else { number });
+    }
+    let time: Timestamp = value.as_str()?.trim().parse().ok()?;
+    Some(time.as_duration().as_secs_f64())
+}
+
+fn unreadable(what: &str) -> Error {
+    Error::new(ErrorKind::Data, "log in", format!("the response to the login {what}"))
+}
