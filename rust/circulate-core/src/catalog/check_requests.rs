@@ -85,7 +85,7 @@ impl StreamSpec {
             PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
         }
         if let Some(rule) = &self.incremental {
-            locations.push(("list.incremental.param", &rule.param));
+            locations.extend(rule.param.iter().map(|location| ("list.incremental.param", location)));
             locations
                 .extend(rule.until_param.iter().map(|location| ("list.incremental.until_param", location)));
         }

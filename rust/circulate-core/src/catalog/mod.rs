@@ -7,12 +7,14 @@ mod auth;
 mod check_auth;
 mod check_headers;
 mod check_placeholders;
+mod check_incremental;
 mod check_requests;
 mod check_session;
 mod columns;
 mod empty;
 mod errors;
 pub(crate) mod folders;
+mod incremental;
 mod limits;
 mod location;
 mod one_or_list;
@@ -23,6 +25,7 @@ mod request;
 mod source;
 mod stream;
 mod template;
+mod time_format;
 mod types;
 mod written;
 pub(crate) mod wrong;
@@ -35,6 +38,7 @@ pub use columns::{ColumnType, Columns};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};
 pub use folders::{Catalog, Definition, DefinitionFile, Inline};
+pub use incremental::Incremental;
 pub use limits::{Rate, Rates};
 pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;
@@ -47,10 +51,10 @@ pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, Query
 pub(crate) use source::QuotaHeaders;
 pub use source::{Check, ErrorBody, RateLimit, Reset, Setting, Source, TimeForm, Timeouts};
 pub use stream::{
-    EndRules, Endpoint, Incremental, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total,
-    Unavailable,
+    EndRules, Endpoint, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total, Unavailable,
 };
 pub use template::{Template, has_steps, path_segment};
+pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, next, truncated};
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
 

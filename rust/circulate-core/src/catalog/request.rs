@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::one_or_list::OneOrList;
-use super::template::Template;
+use super::template::{NUMBER, Template};
 
 /// The method of a list's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -208,9 +208,6 @@ pub enum JsonTemplate {
     /// An object.
     Object(BTreeMap<String, Self>),
 }
-
-/// What a placeholder of a number is written with behind its name.
-const NUMBER: &str = ":number";
 
 impl JsonTemplate {
     fn is_null(&self) -> bool {

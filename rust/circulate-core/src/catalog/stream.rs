@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::empty::Empty;
 use super::errors::ErrorRule;
+use super::incremental::Incremental;
 use super::location::RequestLocation;
 use super::paginator::PaginatorSpec;
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
 use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::template::Template;
-use super::types::{Name, Pointer, Pointers, Span};
+use super::types::{Name, Pointer, Span};
 
 /// One API resource of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,7 +164,7 @@ impl StreamSpec {
 
     /// The members that hold a record's time; none if it has no such time.
     pub fn times(&self) -> &[Pointer] {
-        self.incremental().map_or(&[], |rule| rule.cursor.as_slice())
+        self.incremental().map_or(&[], Incremental::times)
     }
 
     /// What moves its cursor: times of its own records, or of its parents'.
@@ -289,41 +289,4 @@ pub struct Unavailable {
     /// Codes of the vendor.
     #[serde(default)]
     pub codes: Vec<String>,
-}
-
-/// How records are selected by time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Incremental {
-    /// The member that holds a record's time (RFC 3339); of several the greatest counts.
-    pub cursor: Pointers,
-    /// Taken off the next lower bound, for changes the API shows late. Default 5m.
-    #[serde(default = "Incremental::default_overlap")]
-    pub overlap: Span,
-    /// How far records may be behind our clock, for an API whose responses have no usable `Date`: the next lower bound is
-    /// then never later than the start of the run less this. Without either, the cursor cannot move.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lag: Option<Span>,
-    /// The query parameter of the lower and upper bound, or where else requests take it.
-    pub param: RequestLocation,
-    /// Its text for the lower bound (inclusive); `{since}` is the time.
-    pub since: Template,
-    /// Its text for the upper bound (exclusive); `{until}` is the time.
-    pub until: Template,
-    /// What joins the two.
-    #[serde(default)]
-    pub join: String,
-    /// Where requests take the upper bound, if it has a location of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until_param: Option<RequestLocation>,
-    /// The lower bound of a full refresh. Without it a full refresh sends none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub full_since: Option<Timestamp>,
-}
-
-impl Incremental {
-    fn default_overlap() -> Span {
-        Span::seconds(300)
-    }
 }

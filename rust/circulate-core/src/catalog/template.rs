@@ -15,6 +15,9 @@ pub struct Template {
     pieces: Vec<Piece>,
 }
 
+/// What a placeholder of a number is written with behind its name.
+pub(super) const NUMBER: &str = ":number";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
@@ -28,6 +31,11 @@ impl Template {
             Piece::Placeholder(name) => Some(name.as_str()),
             Piece::Text(_) => None,
         })
+    }
+
+    /// Whether it is one placeholder, whose value is a number: `{name:number}`.
+    pub fn is_number(&self) -> bool {
+        matches!(self.pieces.as_slice(), [Piece::Placeholder(name)] if name.ends_with(NUMBER))
     }
 
     /// Whether it is a URL whose scheme and host are the same whatever the placeholders stand for.

@@ -10,6 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
 use super::check_headers::check_parameters_of;
+use super::check_incremental::check_incremental;
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
@@ -17,7 +18,7 @@ use super::one_or_list::OneOrList;
 use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{RateLimit, Setting, Source};
-use super::stream::{Endpoint, Incremental, StreamSpec};
+use super::stream::{Endpoint, StreamSpec};
 use super::template::Template;
 use super::types::Name;
 use super::wrong::Wrong;
@@ -306,13 +307,11 @@ fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
         check_records(stream),
         check_page_size(stream),
         check_errors("list.errors", &stream.errors, Some(stream.page_size.is_some())),
-        check_bounds("list.incremental", stream.incremental.as_ref()),
-        check_bounds(
-            "list.parent.incremental",
-            stream.parent.as_ref().and_then(|parent| parent.incremental.as_ref()),
-        ),
     ];
-    checked.into_iter().filter_map(Result::err).chain(check_requests(stream)).collect()
+    let mut wrongs: Vec<_> = checked.into_iter().filter_map(Result::err).collect();
+    wrongs.extend(check_incremental(stream));
+    wrongs.extend(check_requests(stream));
+    wrongs
 }
 
 fn check_page_size(stream: &StreamSpec) -> Result<(), Wrong> {
@@ -326,12 +325,6 @@ fn check_page_size(stream: &StreamSpec) -> Result<(), Wrong> {
         return Err(Wrong::at("list.page_size.ask", why));
     }
     Ok(())
-}
-
-fn check_bounds(at: &str, rule: Option<&Incremental>) -> Result<(), Wrong> {
-    let Some(rule) = rule else { return Ok(()) };
-    check_bound(&format!("{at}.since"), "since", &rule.since)?;
-    check_bound(&format!("{at}.until"), "until", &rule.until)
 }
 
 /// What a record is must go with what its page is, and with what identifies it.
@@ -441,14 +434,6 @@ fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
         return wrong("list.incremental", why);
     }
     Ok(())
-}
-
-fn check_bound(path: &str, name: &str, template: &Template) -> Result<(), Wrong> {
-    if template.placeholders().next().is_some() && template.placeholders().all(|used| used == name) {
-        Ok(())
-    } else {
-        Err(Wrong::at(path, format!("{name} must use `{{{name}}}`, and no other placeholder")))
-    }
 }
 
 fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {

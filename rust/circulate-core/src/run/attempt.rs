@@ -19,13 +19,13 @@ use crate::catalog::StreamSpec;
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Meaning, Result};
-use crate::extract::cursor::Overlap;
+use crate::extract::cursor::{FilterTimes, Overlap, RecordTimes};
 use crate::extract::plan::Partition;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, PartitionEntry, Tables, sha256_hex};
 use crate::lake::sink::create_same;
 use crate::lake::write::{ObjectStore, ObjectWriter};
-use crate::page::{EndKind, ListEnd};
+use crate::page::{EndKind, ListEnd, Record};
 use crate::progress::Traffic;
 use crate::redact::Redactor;
 use crate::state::{LeasedRun, Mode, PlanPosition, Position};
@@ -139,18 +139,9 @@ impl<'p> Attempt<'p> {
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
         self.see_date(&step).await?;
-        let times = self.pull.stream().times().len();
-        let moves_cursor = times > 0 && self.held.run.mode != Mode::Window;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            let fields = (0..times).map(|number| record.field(number));
-            let time = if times > 0 { self.position.watermark.see(fields) } else { None };
-            let bound = if moves_cursor { self.pull.next_bound(self.held, &self.position) } else { None };
-            if self.overlap.repeats(record.bytes, time, bound) {
-                self.position.repeats += 1;
-            } else {
-                self.writer.push(record.bytes).await?;
-            }
+            self.take_record(&record).await?;
         }
         drop(records);
         self.position.totals.pages += 1;
@@ -161,6 +152,32 @@ impl<'p> Attempt<'p> {
         self.position.next_url = step.next.map(|next| next.stored());
         self.position.guard = step.guard;
         Ok(())
+    }
+
+    /// Takes a record in, unless it lies outside of the period, or an earlier run delivered it. Returns whether it was kept.
+    pub(super) async fn take_record(&mut self, record: &Record<'_>) -> Result<bool> {
+        let pull = self.pull;
+        let Some(rule) = pull.stream().incremental().filter(|rule| !rule.times().is_empty()) else {
+            self.writer.push(record.bytes).await?;
+            return Ok(true);
+        };
+        let time = RecordTimes::of(rule).greatest((0..rule.times().len()).map(|number| record.field(number)));
+        let run = &self.held.run;
+        if run.mode == Mode::Window
+            && time.is_some_and(|time| !run.window.may_hold(time))
+            && rule.selects_more()
+        {
+            return Ok(false);
+        }
+        self.position.watermark.see(time);
+        let bound =
+            pull.next_bound(self.held, &self.position).map(|bound| FilterTimes::of(rule).lower(bound));
+        if self.overlap.repeats(record.bytes, time.map(|time| time.to), bound) {
+            self.position.repeats += 1;
+            return Ok(false);
+        }
+        self.writer.push(record.bytes).await?;
+        Ok(true)
     }
 
     /// Notes the server's time at the first response of the run. One without a usable `Date` (RFC 9110, section 6.6.1)

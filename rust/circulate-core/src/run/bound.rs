@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::pull::Pull;
 use crate::catalog::Span;
 use crate::clock::{earlier, later};
+use crate::extract::cursor::FilterTimes;
 use crate::state::{LeasedRun, Mode, Position};
 
 /// How far a clock may be off before a time is said to lie in the future.
@@ -38,6 +39,11 @@ impl Pull {
         let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
         let old = old.map(|cursor| cursor.since);
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+    }
+
+    /// From where on the next run is shown records, whose bound is `since`: its request may say nothing finer than a day.
+    pub(super) fn shown_from(&self, since: Timestamp) -> Timestamp {
+        self.stream().incremental().map_or(since, |rule| FilterTimes::of(rule).lower(since))
     }
 
     /// A polling stream has a cursor even if it has shown no record yet.

@@ -28,7 +28,8 @@ impl Attempt<'_> {
         let objects = self.writer.finish().await?;
         self.note_tables().await?;
         let partitions = std::mem::take(&mut self.partitions_done);
-        let mut recent = self.overlap.take_recent(self.pull.next_bound(self.held, &self.position));
+        let bound = self.pull.next_bound(self.held, &self.position);
+        let mut recent = self.overlap.take_recent(bound.map(|bound| self.pull.shown_from(bound)));
         self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
         while recent.len() > MAX_RECENT_PER_PART {
             let some = recent.split_off(recent.len() - MAX_RECENT_PER_PART);

@@ -15,7 +15,7 @@ use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
 use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
 use crate::error::{Error, Result};
-use crate::extract::cursor::Window;
+use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::lake::stream_id::StreamId;
@@ -221,10 +221,12 @@ impl Attempt<'_> {
         since: Option<Timestamp>,
         known: &mut KnownParents,
     ) -> Result<()> {
-        let times = rule.incremental.as_ref().map_or(0, |rule| rule.cursor.as_slice().len());
-        if times > 0 {
-            let time = self.position.watermark.see((0..times).map(|number| record.field(number)));
-            if time < since && time.is_some() {
+        let times = rule.incremental.as_ref().map_or(0, |rule| rule.times().len());
+        if let Some(incremental) = &rule.incremental {
+            let fields = (0..times).map(|number| record.field(number));
+            let time = RecordTimes::of(incremental).greatest(fields);
+            self.position.watermark.see(time);
+            if time.is_some_and(|time| Some(time.to) < since) {
                 return Ok(());
             }
         }
@@ -238,6 +240,6 @@ impl Attempt<'_> {
 
 /// The members of a parent that are looked at: its times first, then what identifies it.
 fn watched(rule: &Parent) -> Vec<Pointer> {
-    let times = rule.incremental.as_ref().map_or(&[][..], |rule| rule.cursor.as_slice());
+    let times = rule.incremental.as_ref().map_or(&[][..], Incremental::times);
     times.iter().chain(rule.fields.values()).cloned().collect()
 }

@@ -14,7 +14,7 @@ use super::source::PageSource;
 use crate::api::page_address::PageAddress;
 use crate::catalog::Partitions;
 use crate::error::{Error, ErrorKind, Meaning, Result};
-use crate::extract::cursor::{Window, greatest_time};
+use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
 use crate::page::{EndKind, LoopGuard};
@@ -183,15 +183,14 @@ impl Attempt<'_> {
 
     /// The window was requested with a margin, of which nothing is kept: its neighbours deliver that.
     async fn take_window_page(&mut self, window: &Window, step: &Step) -> Result<u64> {
-        let times = self.pull.stream().times().len();
+        let Some(rule) = self.pull.stream().incremental() else { return Ok(0) };
+        let (read, times) = (RecordTimes::of(rule), rule.times().len());
         let mut taken = 0;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            let time = greatest_time((0..times).map(|number| record.field(number)));
-            if time.is_none_or(|time| window.holds(time)) {
-                self.position.watermark.see((0..times).map(|number| record.field(number)));
-                self.writer.push(record.bytes).await?;
-                taken += 1;
+            let time = read.greatest((0..times).map(|number| record.field(number)));
+            if time.is_none_or(|time| window.may_hold(time)) {
+                taken += u64::from(self.take_record(&record).await?);
             }
         }
         Ok(taken)

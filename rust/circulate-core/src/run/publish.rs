@@ -16,9 +16,10 @@ impl Pull {
     /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
     pub(super) async fn publish(&self, held: &LeasedRun, position: &Position) -> Result<Index> {
         let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
-        let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), since).await?;
-        let recent =
-            recent.filter(|_| position.overlap_forgotten.is_none_or(|forgotten| since > Some(forgotten)));
+        let shown_from = since.map(|since| self.shown_from(since));
+        let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), shown_from).await?;
+        let recent = recent
+            .filter(|_| position.overlap_forgotten.is_none_or(|forgotten| shown_from > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
         if let Some(since) = since {

@@ -8,14 +8,13 @@ use serde_json::Value;
 
 use crate::api::account::Account;
 use crate::api::http::ResponseRules;
-use crate::api::page_request::{PageRequest, RequestBody, header};
+use crate::api::page_request::{PageRequest, RequestBody, header, text};
 use crate::catalog::{
     Before, BodySpec, Encode, Incremental, Method, Name, QueryValue, RequestLocation, StreamSpec, Template,
     has_steps, path_segment,
 };
-use crate::clock::rfc3339_millis;
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::Window;
+use crate::extract::cursor::{FilterTimes, Window};
 use crate::extract::plan::Partition;
 use crate::page::paginator;
 
@@ -38,7 +37,7 @@ pub(super) fn first_request(
     for (location, value) in size.into_iter().chain(bounds) {
         match location.query() {
             Some(name) => {
-                query.insert(name.to_owned(), vec![crate::api::page_request::text(&value)]);
+                query.insert(name.to_owned(), vec![text(&value)]);
             }
             None => others.push((location, value)),
         }
@@ -96,21 +95,41 @@ fn method(given: Option<Method>, has_body: bool) -> http::Method {
 
 /// What a request takes for the bounds of a period.
 fn bounds<'r>(rule: &'r Incremental, window: &Window) -> Result<Vec<(&'r RequestLocation, Value)>> {
-    let fill = |template: &Template, bound: Option<Timestamp>| {
-        let Some(bound) = bound.map(rfc3339_millis) else { return Ok(None) };
-        template.fill(|_| Some(&bound)).map(Some).map_err(|name| no_value(&name))
-    };
-    let (since, until) = (fill(&rule.since, window.since)?, fill(&rule.until, window.until)?);
-    if let Some(until_param) = &rule.until_param {
-        let bounds = since.map(|since| (&rule.param, since)).into_iter();
-        let bounds = bounds.chain(until.map(|until| (until_param, until)));
-        return Ok(bounds.map(|(location, text)| (location, Value::String(text))).collect());
+    let Some(param) = &rule.param else { return Ok(Vec::new()) };
+    let times = FilterTimes::of(rule);
+    let since = bound(rule.since.as_ref(), window.since.map(|since| times.lower(since)), &times)?;
+    let until = bound(rule.until.as_ref(), window.until.map(|until| times.upper(until)), &times)?;
+    let until_param = rule.until_param.as_ref();
+    Ok(match (since, until) {
+        (Some(since), Some(until)) if until_param.is_none() => {
+            vec![(param, Value::String([text(&since), text(&until)].join(&rule.join)))]
+        }
+        (since, until) => {
+            let since = since.map(|since| (param, since));
+            since.into_iter().chain(until.map(|until| (until_param.unwrap_or(param), until))).collect()
+        }
+    })
+}
+
+/// What a request takes for one bound: a text, or a number where the template says so.
+fn bound(
+    template: Option<&Template>,
+    bound: Option<Timestamp>,
+    times: &FilterTimes<'_>,
+) -> Result<Option<Value>> {
+    let (Some(template), Some(bound)) = (template, bound) else { return Ok(None) };
+    let written = times.text(bound).ok_or_else(|| {
+        let what = format!("the bound {bound} cannot be written as the definition says (`format`)");
+        Error::new(ErrorKind::Settings, "build request", what)
+    })?;
+    let filled = template.fill(|_| Some(&written)).map_err(|name| no_value(&name))?;
+    if !template.is_number() {
+        return Ok(Some(Value::String(filled)));
     }
-    let bounds: Vec<_> = [since, until].into_iter().flatten().collect();
-    if bounds.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![(&rule.param, Value::String(bounds.join(&rule.join)))])
+    let number = serde_json::from_str::<serde_json::Number>(&filled).map_err(|error| {
+        Error::new(ErrorKind::Definition, "build request", "the bound is not a number").caused_by(error)
+    })?;
+    Ok(Some(Value::Number(number)))
 }
 
 /// What placeholders stand for: fields of a parent, the value of a partition, and settings that are not secret.

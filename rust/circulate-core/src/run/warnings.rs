@@ -48,8 +48,7 @@ impl Pull {
                      `incremental: {{lag: 5m}}`"
                 ));
             } else if position.watermark.greatest().is_none() && position.watermark.without_time > 0 {
-                let members: Vec<_> =
-                    rule.cursor.as_slice().iter().map(|member| format!("`{member}`")).collect();
+                let members: Vec<_> = rule.times().iter().map(|member| format!("`{member}`")).collect();
                 warnings.push(format!(
                     "the cursor cannot move, since no record has a time in {}: the next pull requests {next} again",
                     members.join(" or ")

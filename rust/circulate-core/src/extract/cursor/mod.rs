@@ -1,6 +1,7 @@
 //! The incremental position of a stream: how far it has been read, and where the next run begins. No I/O.
 
 mod overlap;
+mod times;
 
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{earlier, later, truncate_to_millis};
-use crate::timestamp::{Instant, parse_timestamp};
 
 pub use overlap::{Digest, MAX_DEDUP_SET, Overlap, Recent};
+pub use times::{FilterTimes, RecordTimes, TimeRange};
 
 /// The greatest time seen in the records of a run. Times are compared as times, never as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +28,12 @@ impl Watermark {
         self.greatest
     }
 
-    /// Takes a record's time in, the greatest of its watched members given as JSON text, and returns it.
-    pub fn see<'f>(&mut self, fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<Timestamp> {
-        let time = greatest_time(fields);
+    /// Takes a record's time in, if it has one.
+    pub fn see(&mut self, time: Option<TimeRange>) {
         match time {
-            Some(_) => self.greatest = self.greatest.max(time),
+            Some(time) => self.greatest = self.greatest.max(Some(time.from)),
             None => self.without_time += 1,
         }
-        time
     }
 
     /// The lower bound of the next run: the greatest time seen, but never past `first_server_date` (the server's
@@ -68,9 +67,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether `time` lies in it.
-    pub fn holds(&self, time: Timestamp) -> bool {
-        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    /// Whether a time may lie in it.
+    pub fn may_hold(&self, time: TimeRange) -> bool {
+        self.since.is_none_or(|since| time.to >= since) && self.until.is_none_or(|until| time.from < until)
     }
 
     /// It with `margin` more on either side, for an API that does not say whether its bounds belong to it.
@@ -87,21 +86,12 @@ impl Window {
     }
 }
 
-/// The greatest of a record's watched members that are times, given as JSON text.
-pub fn greatest_time<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<Timestamp> {
-    fields.into_iter().flatten().filter_map(parse_time).max()
-}
-
-fn parse_time(json: &[u8]) -> Option<Timestamp> {
-    let text: std::borrow::Cow<'_, str> = serde_json::from_slice(json).ok()?;
-    parse_timestamp(text.as_bytes()).and_then(Instant::timestamp)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::catalog::Incremental;
 
     fn time(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -110,16 +100,19 @@ mod tests {
     fn seen(seconds: &[i64]) -> Watermark {
         let mut watermark = Watermark::default();
         for second in seconds {
-            watermark.see([Some(format!("\"{}\"", time(*second)).as_bytes())]);
+            watermark.see(Some(time(*second).into()));
         }
         watermark
     }
 
     #[test]
     fn times_are_compared_as_times() {
+        let rule: Incremental = serde_json::from_str(r#"{"cursor": ["/a", "/b"]}"#).unwrap();
+        let read = RecordTimes::of(&rule);
         let mut watermark = Watermark::default();
-        watermark.see([Some(&br#""2026-01-01T23:30:00+02:00""#[..]), None]);
-        watermark.see([Some(&br#""2026-01-01T20:00:00Z""#[..]), Some(br#""2026-01-01T22:00:00.5Z""#)]);
+        watermark.see(read.greatest([Some(&br#""2026-01-01T23:30:00+02:00""#[..]), None]));
+        let both = [Some(&br#""2026-01-01T20:00:00Z""#[..]), Some(br#""2026-01-01T22:00:00.5Z""#)];
+        watermark.see(read.greatest(both));
         let bound = watermark.next_bound(None, Some(Timestamp::MAX), Duration::ZERO);
         assert_eq!(bound, Some("2026-01-01T22:00:00.5Z".parse().unwrap()));
     }
@@ -127,8 +120,8 @@ mod tests {
     #[test]
     fn records_without_a_time_are_counted_and_move_nothing() {
         let mut watermark = seen(&[100]);
-        for field in [None, Some(&b"null"[..]), Some(b"7"), Some(b"\"soon\"")] {
-            watermark.see([field]);
+        for _ in 0..4 {
+            watermark.see(None);
         }
         assert_eq!(watermark.without_time, 4);
         assert_eq!(watermark.next_bound(None, Some(time(200)), Duration::ZERO), Some(time(100)));
