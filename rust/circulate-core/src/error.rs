@@ -71,6 +71,10 @@ pub enum Meaning {
     Gone,
     /// The list is not given to us, and the rest goes on without it.
     Gap,
+    /// The period that was requested has too many records.
+    TooMany,
+    /// The API no longer knows where the list stood.
+    Forgotten,
 }
 
 /// The most characters of a message, its causes included, and of each thing that it names.

@@ -32,6 +32,8 @@ pub struct PageRequest {
     pub numbered: Option<Numbered>,
     /// What responses to it mean that are no pages.
     pub rules: ResponseRules,
+    /// The header of a condition under which the page is requested (RFC 9110, section 13).
+    pub condition: Option<(HeaderName, String)>,
     /// It asks for a part of the list, such as what is newer than a time.
     pub filtered: bool,
     /// The query parameter by which it is signed in when it is sent, which no address has: APIs repeat it in links.
@@ -68,6 +70,7 @@ impl PageRequest {
             page_size: None,
             numbered: None,
             rules: ResponseRules::default(),
+            condition: None,
             filtered: false,
             key_parameter: None,
         }
@@ -89,6 +92,10 @@ impl PageRequest {
         };
         for (name, value) in &self.address.headers {
             let (name, value) = header(name, value)?;
+            sent.headers.insert(name, value);
+        }
+        if let Some((name, value)) = &self.condition {
+            let (name, value) = header(name.as_str(), value)?;
             sent.headers.insert(name, value);
         }
         if let Some(body) = &self.body {

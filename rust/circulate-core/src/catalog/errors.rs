@@ -59,6 +59,10 @@ pub enum Then {
     End,
     /// Its records are not given to us: they are reported as missing, and the rest goes on.
     Gap,
+    /// The period has too many records: its windows are halved.
+    SmallerWindow,
+    /// The API no longer knows where the list stood: it starts over.
+    Restart,
     /// The request fails, whatever its status.
     Fail,
 }

@@ -1,10 +1,13 @@
 //! The model of `incremental`: how a pull requests what changed since the one before.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::durable::Durable;
 use super::location::RequestLocation;
 use super::template::Template;
 use super::time_format::{BothSides, TimeFormat, Zone};
@@ -21,7 +24,8 @@ pub struct Incremental {
     #[serde(default = "Incremental::default_overlap")]
     pub overlap: Span,
     /// How far records may be behind our clock, for an API whose responses have no usable `Date`: the next lower bound is
-    /// then never later than the start of the run less this. Without either, the cursor cannot move.
+    /// then never later than the start of the run less this. Without either, the cursor cannot move. Windows end so long
+    /// before the present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Span>,
     /// The query parameter of the lower and upper bound, or where else requests take it.
@@ -54,6 +58,60 @@ pub struct Incremental {
     /// the finest that its format can say.
     #[serde(default = "Incremental::default_inclusive", skip_serializing_if = "is_true")]
     pub inclusive: bool,
+    /// Requests take no filter: all is read, and what is not newer than the bound is left out. It has neither `param` nor `since`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_side: bool,
+    /// The order of records by their time, if the API promises one. Default none.
+    #[serde(default, skip_serializing_if = "Order::is_none")]
+    pub order: Order,
+    /// The time is requested in windows, side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<TimeWindow>,
+    /// What the API gives to go on with at the next pull. Then neither `cursor` nor a filter is needed; with them a pull begins
+    /// by time where the API no longer knows what it gave, and in full without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<Durable>,
+}
+
+/// An order by time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Older records first.
+    Ascending,
+    /// Newer records first.
+    Descending,
+    /// None that could be relied on.
+    #[default]
+    None,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl Order {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// Windows in which a period is requested.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeWindow {
+    /// The longest period that a request may be for.
+    pub span: Span,
+    /// The shortest one: a window of which the API says that it has too many records is halved down to that. Default the
+    /// finest that the filter can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Span>,
+    /// How far back the API keeps records; the first pull begins there, unless `full_since` says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Span>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -87,7 +145,7 @@ impl Incremental {
 
     /// Whether its requests may select more than the period that they are for.
     pub fn selects_more(&self) -> bool {
-        self.format_of_filter() != &TimeFormat::Rfc3339 || !self.inclusive
+        self.format_of_filter() != &TimeFormat::Rfc3339 || !self.inclusive || self.client_side
     }
 
     /// The zone of times of records that name none.

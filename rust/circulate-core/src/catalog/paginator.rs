@@ -242,7 +242,7 @@ pub enum Send {
 
 impl Send {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-    fn is_all(&self) -> bool {
+    pub(super) fn is_all(&self) -> bool {
         *self == Self::All
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::durable::Durable;
 use super::empty::Empty;
 use super::errors::ErrorRule;
 use super::incremental::Incremental;
@@ -165,6 +166,11 @@ impl StreamSpec {
     /// The members that hold a record's time; none if it has no such time.
     pub fn times(&self) -> &[Pointer] {
         self.incremental().map_or(&[], Incremental::times)
+    }
+
+    /// What its API gives to go on with at the next pull.
+    pub fn durable(&self) -> Option<&Durable> {
+        self.incremental()?.durable.as_ref()
     }
 
     /// What moves its cursor: times of its own records, or of its parents'.

@@ -287,6 +287,9 @@ pub struct Index {
     pub plan: Option<PartRef>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
+    /// Records left out because they are older than what an earlier run read, where the API does not select by time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unchanged: u64,
     /// The tables that its objects are, if they are tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<Tables>,

@@ -24,7 +24,11 @@ pub enum EndKind {
     ShortPage,
     /// A status, or a response without a body, that the definition declares to be an empty list.
     Status,
-    /// A polling stream had nothing more for now.
+    /// The last page has what the next pull goes on with.
+    Durable,
+    /// The API says that nothing has changed since it was read before.
+    Unchanged,
+    /// A polling stream had nothing more for now; or the list, newest records first, was read down to what was read before.
     CaughtUp,
     /// A deadline or a person ended a polling stream before that. It is complete up to there, and goes on there.
     Behind,

@@ -15,11 +15,11 @@ use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{MISSING_SCOPE, server_date};
 use crate::api::page_address::PageAddress;
-use crate::catalog::StreamSpec;
+use crate::catalog::{Order, StreamSpec};
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Meaning, Result};
-use crate::extract::cursor::{FilterTimes, Overlap, RecordTimes};
+use crate::extract::cursor::{FilterTimes, Overlap, RecordTimes, TimeRange};
 use crate::extract::plan::Partition;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, PartitionEntry, Tables, sha256_hex};
@@ -144,6 +144,7 @@ impl<'p> Attempt<'p> {
             self.take_record(&record).await?;
         }
         drop(records);
+        self.position.durable = step.durable.or(self.position.durable.take());
         self.position.totals.pages += 1;
         self.position.finished = step.end.is_some();
         if let Some(end) = step.end {
@@ -162,11 +163,10 @@ impl<'p> Attempt<'p> {
             return Ok(true);
         };
         let time = RecordTimes::of(rule).greatest((0..rule.times().len()).map(|number| record.field(number)));
+        self.note_order(rule.order, time);
         let run = &self.held.run;
-        if run.mode == Mode::Window
-            && time.is_some_and(|time| !run.window.may_hold(time))
-            && rule.selects_more()
-        {
+        if rule.selects_more() && time.is_some_and(|time| !run.window.may_hold(time)) && self.is_bounded() {
+            self.position.unchanged += u64::from(run.mode != Mode::Window);
             return Ok(false);
         }
         self.position.watermark.see(time);
@@ -178,6 +178,27 @@ impl<'p> Attempt<'p> {
         }
         self.writer.push(record.bytes).await?;
         Ok(true)
+    }
+
+    /// Whether what lies outside of the run's period is left out. What an API selects by a filter of its own is not judged,
+    /// unless a person has named the period.
+    fn is_bounded(&self) -> bool {
+        let client_side = self.pull.stream().incremental().is_some_and(|rule| rule.client_side);
+        self.held.run.mode == Mode::Window || client_side
+    }
+
+    /// Notes whether records come in the order that is declared: nothing is left out, or begun in the middle, of one that do not.
+    fn note_order(&mut self, order: Order, time: Option<TimeRange>) {
+        let Some(time) = time else { return };
+        let position = &mut self.position;
+        position.out_of_order |= match order {
+            Order::None => false,
+            Order::Ascending => position.watermark.greatest().is_some_and(|greatest| time.to < greatest),
+            Order::Descending => position.least.is_some_and(|least| time.from > least),
+        };
+        if order == Order::Descending {
+            position.least = Some(position.least.map_or(time.to, |least| least.min(time.to)));
+        }
     }
 
     /// Notes the server's time at the first response of the run. One without a usable `Date` (RFC 9110, section 6.6.1)

@@ -35,10 +35,21 @@ impl Pull {
             || position.unavailable.is_some()
             || position.ends.contradicted > 0
             || is_dated_ahead(position);
-        let incremental = self.stream().cursor_rule().filter(|_| !stays)?;
+        let incremental = self.stream().cursor_rule().filter(|rule| !stays && !rule.times().is_empty())?;
         let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
         let old = old.map(|cursor| cursor.since);
         position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+    }
+
+    /// A stream whose API gives something to go on with has a cursor whether or not its records have times.
+    pub(super) fn start_of_durable(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
+        let rule = self.stream().incremental().filter(|rule| rule.durable.is_some())?;
+        let read = held.run.mode != Mode::Window
+            && position.unavailable.is_none()
+            && position.ends.contradicted == 0;
+        let lag = rule.lag.map_or(Duration::ZERO, Span::get);
+        let began = position.first_server_date.unwrap_or_else(|| earlier(held.run.started_at, lag));
+        read.then(|| earlier(began, rule.overlap.get()))
     }
 
     /// From where on the next run is shown records, whose bound is `since`: its request may say nothing finer than a day.

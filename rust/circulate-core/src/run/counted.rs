@@ -82,17 +82,28 @@ impl Fetcher {
                 found.page.skip(found.digests.len());
             }
             let end = ListEnd { moved: read.moved.take(), ..end };
+            let capped = end.contradicted.is_some() && self.reached_cap(counting, request, &found).is_some();
             return Ok(Step {
                 page: found.page,
                 next: None,
                 end: Some(end),
                 total,
+                capped,
+                durable: None,
                 guard: self.guard.clone(),
             });
         }
         let next = self.next_counted(counting, request, read, &found)?;
         self.client.check_next(&next.address)?;
-        Ok(Step { page: found.page, next: Some(next.address), end: None, total, guard: self.guard.clone() })
+        Ok(Step {
+            page: found.page,
+            next: Some(next.address),
+            end: None,
+            total,
+            capped: false,
+            durable: None,
+            guard: self.guard.clone(),
+        })
     }
 
     /// Looks for what the page before has shown, leaves it out, and counts what is new.

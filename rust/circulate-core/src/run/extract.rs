@@ -10,8 +10,9 @@ use super::pull::Pull;
 use super::request::request_before;
 use super::whole_list::WholeList;
 use crate::api::client::Client;
-use crate::catalog::Lists;
+use crate::catalog::{Incremental, Lists};
 use crate::error::Result;
+use crate::extract::cursor::Overlap;
 use crate::state::{LeasedRun, Mode};
 
 impl Pull {
@@ -64,6 +65,12 @@ impl Attempt<'_> {
                 if !planned && let Err(error) = self.plan_windows(polling).await {
                     return self.end_by(error, None).await;
                 }
+            }
+            (Lists::One(Some(Incremental { window: Some(window), .. })), _) => {
+                if !planned && let Err(error) = self.plan_own_windows(window).await {
+                    return self.end_by(error, None).await;
+                }
+                self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
             }
             (Lists::OfValues(partitions), _) => {
                 if !planned {

@@ -9,6 +9,7 @@ use super::pull::Pull;
 use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
+use crate::catalog::TokenPage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{EndKind, ListEnd, LoopGuard, Next, Page};
 use crate::redact::Redactor;
@@ -26,6 +27,10 @@ pub(super) struct Step {
     pub(super) end: Option<ListEnd>,
     /// How many records the list has, by what its first page says.
     pub(super) total: Option<u64>,
+    /// The API gives no more of the list than was read, whatever there is.
+    pub(super) capped: bool,
+    /// What the next pull goes on with, if this page says so.
+    pub(super) durable: Option<String>,
     pub(super) guard: LoopGuard,
 }
 
@@ -67,9 +72,29 @@ impl Fetcher {
         }
     }
 
-    /// Requests a page, and says where it leads.
+    /// Requests a page, and says where it leads, and what the next pull goes on with.
     pub(super) async fn step(&mut self, request: &mut PageRequest) -> Result<Step> {
+        let is_first = self.at_start;
+        let mut step = self.judged_step(request).await?;
+        if is_first {
+            step.durable = self.durable_of(request, &step.page, TokenPage::First)?;
+        }
+        let durable = self.stream.durable().filter(|durable| durable.page() == TokenPage::Last);
+        if durable.is_some()
+            && let Some(end) = step.end.as_mut().filter(|end| end.contradicted.is_none())
+        {
+            step.durable = self.durable_of(request, &step.page, TokenPage::Last)?;
+            if step.durable.is_none() {
+                let why = "it names neither a next page nor what the next pull goes on with (`durable`)";
+                end.contradicted = Some(why.to_owned());
+            }
+        }
+        Ok(step)
+    }
+
+    async fn judged_step(&mut self, request: &mut PageRequest) -> Result<Step> {
         let page = self.fetch(request).await?;
+        request.condition = None;
         let records = page.record_count() as u64;
         if self.of_parents {
             self.progress.count_page_of_parents(page.bytes, records);
@@ -89,6 +114,9 @@ impl Fetcher {
             }
             Next::End(end) => (page, None, Some(end.into())),
             Next::Missing(why) => self.missing_next(request, why).await?,
+            Next::Unnamed if self.durable_of(request, &page, TokenPage::Last)?.is_some() => {
+                (page, None, Some(EndKind::Durable.into()))
+            }
             Next::Unnamed if self.polling => {
                 let (page, next) = self.once_more_if_full(request, page).await?;
                 let end = next.is_none().then(|| EndKind::NoNext.into());
@@ -111,7 +139,8 @@ impl Fetcher {
         let leads_on = self.at_start && !self.polling && next.is_some();
         let total = if leads_on { self.declared_total(request, &page) } else { None };
         self.at_start = false;
-        Ok(Step { page, next, end, total, guard: self.guard.clone() })
+        let (capped, durable) = (false, None);
+        Ok(Step { page, next, end, total, capped, durable, guard: self.guard.clone() })
     }
 }
 

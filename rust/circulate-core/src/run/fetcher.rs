@@ -3,10 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use http::header::{ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+
 use super::learning::SharedProof;
 use crate::api::client::Client;
+use crate::api::http::server_date;
+use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::{PaginatorSpec, Pointer, StreamSpec};
+use crate::catalog::{Durable, PaginatorSpec, Pointer, StreamSpec, TokenPage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
     Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageLimits, Paginator, Watch, paginator,
@@ -20,6 +26,8 @@ pub(super) struct First<'f> {
     /// Members that are found in each record.
     pub(super) watched: &'f [Pointer],
     pub(super) request: PageRequest,
+    /// Where the list begins.
+    pub(super) start: PageAddress,
     /// It is the first page of its list.
     pub(super) at_start: bool,
     pub(super) guard: &'f LoopGuard,
@@ -43,6 +51,7 @@ impl<'f> First<'f> {
         Self {
             stream,
             watched: stream.times(),
+            start: request.address.clone(),
             request,
             at_start: true,
             guard,
@@ -60,6 +69,9 @@ pub(super) struct Fetcher {
     pub(super) progress: Arc<Progress>,
     pub(super) stream: StreamSpec,
     paginator: Box<dyn Paginator>,
+    /// What leads to the next pull, and where the members are that it reads, among those of the page.
+    durable: Option<(Box<dyn Paginator>, usize)>,
+    start: PageAddress,
     /// How its requests count, if they do.
     pub(super) counting: Option<Counting>,
     /// Members of records that are for those who take them in; the paginator's stand behind them.
@@ -83,22 +95,30 @@ impl Fetcher {
         progress: &Arc<Progress>,
         first: First<'_>,
     ) -> Result<(Self, PageRequest)> {
-        let First { stream, watched, request, at_start, guard, limits, proof, polling, of_parents } = first;
+        let First { stream, watched, request, start, at_start, guard, limits, proof, polling, of_parents } =
+            first;
+        let durable = stream.durable().and_then(|durable| durable.paginator(&stream.paginator));
+        let durable = durable.map(|spec| paginator(&spec));
         let paginator = paginator(&stream.paginator);
+        let mut in_page = paginator.page_fields();
+        let of_paginator = in_page.len();
+        in_page.extend(durable.iter().flat_map(|durable| durable.page_fields()));
         let errors = client.watched(&request.rules);
         let counting = Counting::of(&stream.paginator);
         let mut in_records = [watched, &paginator.record_fields()].concat();
         let before_key = in_records.len();
         in_records.extend(counting.iter().flat_map(|_| stream.primary_key.members()).cloned());
-        if in_records.len() + paginator.page_fields().len() + errors.len() > MAX_WATCHED {
+        if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {
             return Err(too_many_watched(in_records.len(), errors.len()));
         }
-        let watch = Watch::of(stream, &in_records, &paginator.page_fields()).with_errors(&errors);
+        let watch = Watch::of(stream, &in_records, &in_page).with_errors(&errors);
         let fetcher = Self {
             client: Arc::clone(client),
             progress: Arc::clone(progress),
             stream: stream.clone(),
             paginator,
+            durable: durable.map(|durable| (durable, of_paginator)),
+            start,
             counting,
             watched: watched.len(),
             key: before_key..in_records.len(),
@@ -146,6 +166,31 @@ impl Fetcher {
         Ok(next)
     }
 
+    /// What the next pull goes on with, by what the first page, or the last one, of its list says.
+    pub(super) fn durable_of(
+        &self,
+        request: &PageRequest,
+        page: &Page,
+        is: TokenPage,
+    ) -> Result<Option<String>> {
+        let Some(kind) = self.stream.durable().filter(|durable| durable.page() == is) else {
+            return Ok(None);
+        };
+        let Some((durable, first)) = &self.durable else { return Ok(validator(kind, &page.headers)) };
+        // A value is sent with the first request of a list; an address is relative to the page that has it.
+        let start = matches!(kind, Durable::Token(_)).then(|| request.clone().at(self.start.clone()));
+        let facts = PageFacts {
+            request: start.as_ref().unwrap_or(request),
+            headers: &page.headers,
+            fields: page.fields.get(*first..).unwrap_or_default(),
+            last: &[],
+            records: page.record_count(),
+        };
+        let Next::Page(address) = durable.next(&facts)? else { return Ok(None) };
+        self.client.check_next(&address)?;
+        Ok(Some(address.stored()))
+    }
+
     /// What the paginator looks at in the last record of a page.
     pub(super) fn last_fields(&self, page: &Page) -> Result<Vec<Option<Vec<u8>>>> {
         page.fields_of_last_record(self.watched..self.watched + self.paginator.record_fields().len())
@@ -180,4 +225,19 @@ fn too_many_watched(in_records: usize, for_errors: usize) -> Error {
     );
     Error::new(ErrorKind::Definition, "read definition", message)
         .hint("rules that are about error responses only take none of these if they name their `status`")
+}
+
+/// What a response is known by, as the next request names it. `Last-Modified` shows no change within its second, so one of the
+/// second of the response is worth nothing (RFC 9110, section 8.8.2.2).
+fn validator(kind: &Durable, headers: &HeaderMap) -> Option<String> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim).map(str::to_owned);
+    match kind {
+        Durable::Etag(_) => text(ETAG).filter(|tag| !tag.is_empty()),
+        Durable::LastModified => text(LAST_MODIFIED).filter(|modified| {
+            let modified =
+                httpdate::parse_http_date(modified).ok().and_then(|time| Timestamp::try_from(time).ok());
+            modified < server_date(headers) && modified.is_some()
+        }),
+        Durable::NextUrl(_) | Durable::LinkHeader(_) | Durable::Token(_) | Durable::Paginator => None,
+    }
 }

@@ -249,6 +249,10 @@ mod ends_tests;
 mod paging_tests;
 
 #[cfg(test)]
+#[path = "tests/increments.rs"]
+mod increments_tests;
+
+#[cfg(test)]
 #[path = "tests/requests.rs"]
 mod requests_tests;
 

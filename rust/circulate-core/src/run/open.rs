@@ -13,13 +13,19 @@ impl Pull {
     pub(super) fn request(&self) -> Result<RunRequest> {
         let options = &self.options;
         let incremental = self.stream().cursor_rule();
-        if options.mode == Mode::Window && incremental.is_none() {
+        let by_time = incremental.is_some_and(|rule| rule.since.is_some() || rule.client_side);
+        if options.mode == Mode::Window && !by_time {
             return Err(Error::new(
                 ErrorKind::Settings,
                 "open run",
                 "this stream can't be asked for a part of time",
             )
             .hint("pull it without `since` and `until`"));
+        }
+        let bounded = incremental.is_some_and(|rule| rule.until.is_some() || rule.client_side);
+        if options.window.until.is_some() && !bounded {
+            let what = "this stream can't be requested up to a time: its definition has no `until`";
+            return Err(Error::new(ErrorKind::Settings, "open run", what).hint("pull it without `until`"));
         }
         if options.window.is_empty() {
             return Err(Error::new(ErrorKind::Settings, "open run", "`since` is not before `until`"));

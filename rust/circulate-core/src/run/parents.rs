@@ -193,9 +193,11 @@ impl Attempt<'_> {
         known: &mut KnownParents,
     ) -> Result<()> {
         self.see_date(&step).await?;
+        let client_side = rule.incremental.as_ref().is_some_and(|rule| rule.client_side);
+        let since = self.held.run.window.since.filter(|_| client_side);
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            self.plan_record(&record, rule, None, known)?;
+            self.plan_record(&record, rule, since, known)?;
             // A page may list a million.
             if self.planned.len() >= PLANNED_PER_PART {
                 self.write_plan().await?;

@@ -11,15 +11,17 @@ use super::fetch::{Pages, Step};
 use super::fetcher::First;
 use super::request::first_request;
 use super::source::PageSource;
+use crate::MAX_TEXT;
 use crate::api::page_address::PageAddress;
-use crate::catalog::Partitions;
+use crate::catalog::{PaginatorSpec, Partitions};
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
-use crate::page::{EndKind, LoopGuard};
+use crate::page::{EndKind, ListEnd, LoopGuard};
 use crate::progress::Completion;
-use crate::state::{Mode, OpenPartition};
+use crate::redact::Redactor;
+use crate::state::OpenPartition;
 
 /// Partitions that are requested at the same time, as far as the quota and the API bear it.
 const PARTITIONS_AT_ONCE: usize = 8;
@@ -83,6 +85,11 @@ impl PageSource for PartitionLists {
         (partition, pages): Self::List,
         step: Step,
     ) -> Result<()> {
+        // As many as it says there are would be too many: nothing of the window is taken in.
+        let total_is_too_high = step.total.zip(attempt.cap()).is_some_and(|(total, cap)| total > cap);
+        if (step.capped || total_is_too_high) && self.halve(attempt, &partition)? {
+            return Ok(());
+        }
         if attempt.take_in_child(&partition, step).await? {
             self.requests.push(next_page(partition, pages));
         }
@@ -95,11 +102,54 @@ impl PageSource for PartitionLists {
         (partition, _): Self::List,
         error: Error,
     ) -> Result<Option<AttemptEnd>> {
+        if error.meaning() == Some(Meaning::TooMany) {
+            if self.halve(attempt, &partition)? {
+                return Ok(None);
+            }
+            let why = format!("{error}; its window cannot be made smaller (`window.min`)");
+            let why = Redactor::shared().shown(&why, MAX_TEXT);
+            attempt.settle(&partition, PartitionOutcome::Contradicted, None);
+            attempt.note_end(Some(&partition), 0, ListEnd::contradicted(EndKind::Unavailable, why));
+            return Ok(None);
+        }
         attempt.settle_without_children(&partition, error).await
     }
 }
 
+impl PartitionLists {
+    /// Requests the halves of a window instead of it; `false` if it is as small as may be.
+    fn halve(&mut self, attempt: &mut Attempt<'_>, partition: &Partition) -> Result<bool> {
+        let Some(halves) = partition.window().and_then(|window| attempt.halves(&window)) else {
+            return Ok(false);
+        };
+        let plan = attempt.plan();
+        plan.open.retain(|open| open.partition != *partition);
+        plan.partitions += 1;
+        for half in halves {
+            let open = OpenPartition {
+                partition: half.clone(),
+                next_url: None,
+                records: 0,
+                pages: 0,
+                guard: LoopGuard::default(),
+            };
+            self.requests.push(next_page(half, attempt.pages_of(&open)?));
+            attempt.plan().open.push(open);
+        }
+        attempt.expect_partitions();
+        Ok(true)
+    }
+}
+
 impl Attempt<'_> {
+    /// How many records the API gives of a list at most, if it does not start over behind them.
+    fn cap(&self) -> Option<u64> {
+        match &self.pull.stream().paginator {
+            PaginatorSpec::Offset(offset) if offset.restart.is_none() => offset.cap,
+            _ => None,
+        }
+    }
+
     /// Lists the values that are requested one by one in the plan.
     pub(super) async fn plan_values(&mut self, partitions: &Partitions) -> Result<()> {
         let values = partitions.values.iter();
@@ -112,7 +162,7 @@ impl Attempt<'_> {
     fn expect_partitions(&mut self) {
         let unit = match &self.pull.definition.parent {
             Some(parent) => parent.endpoint.as_str(),
-            None if self.held.run.mode == Mode::Window => "windows",
+            None if self.pull.stream().incremental().is_some() => "windows",
             None => "partitions",
         };
         let plan = self.position.plan.as_ref().filter(|plan| plan.partitions > 0);
@@ -127,7 +177,8 @@ impl Attempt<'_> {
     fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
         let stream = self.pull.stream();
         let rule = stream.incremental();
-        let window = open.partition.window().unwrap_or_default().widened(WINDOW_MARGIN);
+        let margin = if stream.polling().is_some() { WINDOW_MARGIN } else { Duration::ZERO };
+        let window = open.partition.window().unwrap_or_default().widened(margin);
         let mut request = first_request(&self.pull.account, stream, Some(&open.partition), rule, &window)?;
         if let Some(stored) = &open.next_url {
             request = request.at(PageAddress::from_stored(stored)?);

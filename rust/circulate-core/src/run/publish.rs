@@ -15,14 +15,21 @@ impl Pull {
     /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
     /// worker that finds an index adopts it: only a run whose list was read to its end gets one.
     pub(super) async fn publish(&self, held: &LeasedRun, position: &Position) -> Result<Index> {
-        let since = self.next_bound(held, position).or_else(|| self.start_of_poll(held, position));
+        let since = match &held.run.from_cursor {
+            // The cursor stays as it is.
+            Some(cursor) if position.not_modified => Some(cursor.since),
+            _ => self
+                .next_bound(held, position)
+                .or_else(|| self.start_of_poll(held, position))
+                .or_else(|| self.start_of_durable(held, position)),
+        };
         let shown_from = since.map(|since| self.shown_from(since));
         let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), shown_from).await?;
         let recent = recent
             .filter(|_| position.overlap_forgotten.is_none_or(|forgotten| shown_from > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
-        if let Some(since) = since {
+        if let Some(since) = since.filter(|_| !position.not_modified) {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
             let poll = match self.poll_cursor(held, position) {
@@ -50,12 +57,15 @@ impl Pull {
         Ok(())
     }
 
-    /// Where the next run of a polling stream goes on.
+    /// Where the next run of a polling stream goes on, or what the API gave for that.
     fn poll_cursor(&self, held: &LeasedRun, position: &Position) -> Option<PollCursor> {
-        self.stream().polling()?;
+        let durable = self.stream().durable().is_some();
+        if self.stream().polling().is_none() && !durable {
+            return None;
+        }
         let before = held.run.from_cursor.as_ref().and_then(|cursor| cursor.poll.as_ref());
         Some(PollCursor {
-            url: position.next_url.clone(),
+            url: if durable { position.durable.clone() } else { position.next_url.clone() },
             url_at: None,
             read_at: position.first_server_date.unwrap_or(held.run.started_at),
             greatest: position.watermark.greatest().max(before.and_then(|poll| poll.greatest)),
@@ -122,6 +132,7 @@ impl Pull {
             partitions: plan.map(|plan| plan.counts.clone()),
             plan: plan.and_then(|plan| plan.last.clone()),
             repeats: position.repeats,
+            unchanged: position.unchanged,
             tables: None,
             promoted_from: None,
         }

@@ -59,6 +59,8 @@ pub struct Report {
     pub attempt: Option<AttemptTotals>,
     /// Records left out because an earlier run delivered the same bytes.
     pub repeats: u64,
+    /// Records left out because they are older than what an earlier run read, where the API does not select by time.
+    pub unchanged: u64,
     /// What the API said to an account that lacks the feature.
     pub unavailable: Option<String>,
     /// How many partitions were pulled, of a stream that is pulled in partitions.
@@ -145,6 +147,7 @@ impl Report {
             traffic: Traffic::default(),
             attempt: None,
             repeats: 0,
+            unchanged: 0,
             unavailable: None,
             partitions: None,
             gaps: Vec::new(),
@@ -178,6 +181,7 @@ impl Report {
         self.totals = index.totals.clone();
         self.traffic = run.ledger.traffic.clone();
         self.repeats = index.repeats;
+        self.unchanged = index.unchanged;
         self.unavailable.clone_from(&index.unavailable);
         self.partitions.clone_from(&index.partitions);
         self.gaps.clone_from(&index.gaps);
@@ -201,6 +205,7 @@ impl Report {
         self.totals = position.totals.clone();
         self.traffic = position.traffic.clone();
         self.repeats = position.repeats;
+        self.unchanged = position.unchanged;
         self.unavailable.clone_from(&position.unavailable);
         self.gaps = position.gaps();
         self.ends = position.ends.clone();

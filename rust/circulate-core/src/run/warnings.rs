@@ -36,9 +36,34 @@ impl Pull {
                     .to_owned(),
             );
         }
+        if let Some(restart) = &position.restart {
+            let what = match (restart.since, self.stream().incremental().is_some_and(|rule| rule.since.is_some())) {
+                (Some(since), _) => format!("it was read on from {since}, and nothing is missing"),
+                (None, true) => "it was read from the run's lower bound on: what was deleted meanwhile may not be among it".to_owned(),
+                (None, false) => "all of it was read again: what was deleted meanwhile is not among it".to_owned(),
+            };
+            warnings.push(format!("the list started over, and {what}. {}", restart.why));
+        }
+        let rule = self.stream().incremental();
+        if position.out_of_order
+            && let Some(rule) = rule
+        {
+            warnings.push(format!(
+                "records came in another order than the definition declares (`order: {}`): it was not relied on, and all                  was read",
+                rule.order
+            ));
+        }
+        let condition = rule.and_then(|rule| rule.durable.as_ref()?.condition());
+        let is_read =
+            held.run.mode != Mode::Window && position.unavailable.is_none() && !position.not_modified;
+        if let Some(name) = condition.filter(|_| is_read && position.durable.is_none()) {
+            warnings.push(format!(
+                "the first response has nothing that the next request could name in `{name}`: the next pull reads all again"
+            ));
+        }
         let rule = self.stream().cursor_rule().filter(|_| held.run.mode != Mode::Window);
         if let Some(rule) =
-            rule.filter(|_| self.stream().polling().is_none() && position.unavailable.is_none())
+            rule.filter(|rule| !rule.times().is_empty() && self.stream().polling().is_none() && is_read)
         {
             let next = since.map_or("everything".to_owned(), |since| format!("what changed since {since}"));
             if position.dated && position.first_server_date.is_none() {

@@ -1,15 +1,18 @@
-//! A period of a polling stream: it is requested in windows, side by side.
+//! A period that is requested in windows, side by side: of a polling stream, or of one whose API takes no longer periods.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use super::request::first_request;
 use crate::api::http::server_date;
-use crate::catalog::Polling;
+use crate::catalog::{Polling, Span, TimeWindow};
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::Window;
+use crate::extract::cursor::{FilterTimes, Window};
 use crate::extract::plan::Partition;
+use crate::state::Mode;
 
 /// Windows of one run: more would mean that the definition's windows are far too short.
 const MAX_WINDOWS: usize = 10_000;
@@ -27,8 +30,45 @@ impl Attempt<'_> {
             since = kept_since;
         }
         let step = polling.window.get();
+        self.plan_period(since, until, |since| later(since, step)).await
+    }
+
+    /// Lists the windows of the run's period in the plan, of a stream that is not polled. It begins at the cursor, or where the
+    /// API's records begin, and ends at the present, by our clock: what is newer is for the next run.
+    pub(super) async fn plan_own_windows(&mut self, window: &TimeWindow) -> Result<()> {
+        let Some(rule) = self.pull.stream().incremental() else { return Ok(()) };
+        let (times, run) = (FilterTimes::of(rule), &self.held.run);
+        let now = earlier(self.pull.store.now().await?, rule.lag.map_or(Duration::ZERO, Span::get));
+        let kept_since = window.history.map(|history| earlier(now, history.get()));
+        let until = run.window.until.map_or(now, |until| until.min(now));
+        let mut since = run.window.since.or(kept_since).unwrap_or(Timestamp::UNIX_EPOCH);
+        if let Some(kept_since) = kept_since.filter(|kept_since| since < *kept_since) {
+            if run.mode == Mode::Window || run.from_cursor.is_some() && run.mode == Mode::Incremental {
+                self.plan().gaps.push(format!("before {kept_since}, which the API no longer keeps"));
+            }
+            since = kept_since;
+        }
+        let span = window.span.get();
+        let end = |since| {
+            let end = times.floor(later(since, span));
+            // A lower bound may be sent that is earlier than the window; its length is that of what is sent.
+            let sent = times.upper(end).duration_since(times.lower(since));
+            let excess = Duration::try_from(sent).unwrap_or_default().saturating_sub(span);
+            let shorter = times.floor(earlier(end, excess));
+            if shorter > since { shorter } else { times.upper(later(since, Duration::from_nanos(1))) }
+        };
+        self.plan_period(times.floor(since), until, end).await
+    }
+
+    /// Lists windows that follow each other in the plan, each with the end that `end` has for its beginning.
+    async fn plan_period(
+        &mut self,
+        mut since: Timestamp,
+        until: Timestamp,
+        end: impl Fn(Timestamp) -> Timestamp,
+    ) -> Result<()> {
         while since < until && self.planned.len() < MAX_WINDOWS {
-            let end = later(since, step).min(until);
+            let end = end(since).min(until);
             self.planned.push(Partition::of_window(since, end));
             since = end;
         }
@@ -38,6 +78,20 @@ impl Attempt<'_> {
         }
         self.plan().complete = true;
         self.checkpoint().await
+    }
+
+    /// The two halves of a window, if they are not shorter than may be.
+    pub(super) fn halves(&self, window: &Window) -> Option<[Partition; 2]> {
+        let rule = self.pull.stream().incremental()?;
+        let (since, until) = (window.since?, window.until?);
+        let length = Duration::try_from(until.duration_since(since)).ok()?;
+        let middle = FilterTimes::of(rule).floor(later(since, length / 2));
+        let least = rule.window.as_ref()?.min.map_or(Duration::ZERO, Span::get);
+        let is_long = |from: Timestamp, to: Timestamp| {
+            from < to && Duration::try_from(to.duration_since(from)).is_ok_and(|length| length >= least)
+        };
+        let both = is_long(since, middle) && is_long(middle, until);
+        both.then(|| [Partition::of_window(since, middle), Partition::of_window(middle, until)])
     }
 
     /// The server's time, which any response has. A small page of the stream is requested: nothing else needs to be within

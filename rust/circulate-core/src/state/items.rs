@@ -186,8 +186,26 @@ pub struct Position {
     /// Records left out up to here, because an earlier run delivered the same bytes.
     #[serde(default)]
     pub repeats: u64,
+    /// Records left out up to here, because they are older than what was read before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unchanged: u64,
     /// The greatest time seen up to here.
     pub watermark: Watermark,
+    /// The least time seen up to here, of a list whose newest records come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Timestamp>,
+    /// Records came in another order than the definition declares.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_order: bool,
+    /// What the API gave to go on with at the next pull: an address, or what the response is known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<String>,
+    /// The API says that nothing has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_modified: bool,
+    /// How the list started over within the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<ListRestart>,
     /// Records up to this time are too many to be remembered for the next run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap_forgotten: Option<Timestamp>,
@@ -224,6 +242,21 @@ pub struct Position {
     /// Where the whole position is, if it is too large for an item of state; then this one is [in short](Self::in_short).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<PartRef>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// How a list started over within a run, because the API no longer knew where it stood.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRestart {
+    /// From this time on, if it is not that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What the API said.
+    pub why: String,
 }
 
 impl Position {

@@ -341,6 +341,14 @@ impl Classifier {
                 let message = format!("{title} does not give us this ({number}){said}");
                 self.hinted(error(ErrorKind::Forbidden, message), vendor, None)
             }
+            Then::SmallerWindow => {
+                let message = format!("{title} has more of this period than it gives ({number}){said}");
+                self.hinted(error(ErrorKind::Api, message), vendor, None)
+            }
+            Then::Restart => {
+                let message = format!("{title} no longer knows where the list stood ({number}){said}");
+                self.hinted(error(ErrorKind::Refused, message), vendor, None)
+            }
             Then::SmallerPage => {
                 let message = format!("{title} finds the page too large ({number}){said}");
                 self.hinted(error(ErrorKind::Api, message), vendor, None)
@@ -355,6 +363,8 @@ impl Classifier {
             Then::Unavailable => Some(Meaning::Unavailable),
             Then::Gone => Some(Meaning::Gone),
             Then::Gap => Some(Meaning::Gap),
+            Then::SmallerWindow => Some(Meaning::TooMany),
+            Then::Restart => Some(Meaning::Forgotten),
             _ => None,
         };
         error.with("rule", format!("then: {then}")).with_meaning(meaning)

@@ -135,9 +135,15 @@ impl ResponseKind {
                 _ => RetryDecision::Backoff,
             },
             Self::MissingScope
-            | Self::Known(Then::Unavailable | Then::Gone | Then::End | Then::Gap | Then::Fail) => {
-                RetryDecision::Fail
-            }
+            | Self::Known(
+                Then::Unavailable
+                | Then::Gone
+                | Then::End
+                | Then::Gap
+                | Then::SmallerWindow
+                | Then::Restart
+                | Then::Fail,
+            ) => RetryDecision::Fail,
         }
     }
 }
