@@ -122,6 +122,8 @@ class Manifest(_OfFile):
         behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
         unavailable: What the API said to an account that lacks the feature.
         partitions: How many partitions were pulled, of a stream that is pulled in partitions.
+        unchanged: Records left out because they are older than what an earlier run read, where the API does not select
+            by time.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
@@ -144,6 +146,7 @@ class Manifest(_OfFile):
     behind: int | None = None
     unavailable: str | None = None
     partitions: PartitionCounts | None = None
+    unchanged: int = 0
 
     @property
     def stream(self) -> str:

@@ -29,6 +29,8 @@ EndKind = Literal[
     "short_page",
     "single",
     "status",
+    "durable",
+    "unchanged",
     "caught_up",
     "behind",
     "confirmed",
@@ -249,6 +251,8 @@ class Report(Totals):
         behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
         drift: What had no place in the columns of tables, or came to be one; None if objects are not tables.
         attempt: What this attempt did of a resumed run; None if it did all of it, or in a report of an older version.
+        unchanged: Records left out because they are older than what an earlier run read, where the API does not select
+            by time.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
@@ -282,6 +286,7 @@ class Report(Totals):
     behind: int | None = None
     drift: Drifted | None = None
     attempt: Attempt | None = None
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)

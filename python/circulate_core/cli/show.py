@@ -75,6 +75,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     listed: dict[str, Any] = endpoint["list"]
     parent: dict[str, Any] = listed.get("parent") or {}
     incremental: dict[str, Any] = (parent or listed).get("incremental") or {}
+    changes = "what the API gives to go on with" if "durable" in incremental else "its parent's changes"
     key = listed.get("primary_key")
     yield f"{paint(name, 'bold')}: {endpoint['about']}"
     yield from _facts(
@@ -86,7 +87,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
             "pages by": paging(listed["paginator"]),
             "asked for": f"each record of {parent['endpoint']}" if parent else None,
-            "changes by": incremental.get("cursor") or ("its parent's changes" if incremental else "full pulls only"),
+            "changes by": incremental.get("cursor") or (changes if incremental else "full pulls only"),
             "scopes": " ".join(endpoint.get("scopes") or ()),
         }
     )

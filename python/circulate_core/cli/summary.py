@@ -224,10 +224,13 @@ def _show_gaps(gaps: Sequence[str]) -> None:
 
 
 def _show_complete(report: Report) -> None:
-    if report.records == 0 and report.repeats == 0 and not report.unavailable:
+    nothing_new = report.repeats or report.unchanged or "unchanged" in report.ends.counts
+    if report.records == 0 and not nothing_new and not report.unavailable:
         say(paint("  no records: is that what you expected?", "yellow"))
     if report.repeats:
         say(f"  {counted(report.repeats, 'record')} left out: delivered before, byte for byte")
+    if report.unchanged:
+        say(f"  {counted(report.unchanged, 'record')} left out: older than what was read before")
     say(f"  manifest  {report.destination}/{report.manifest}")
     if report.mode != "window" and (since := report.next_since):
         say(f"  next run  asks for what changed since {utc(since)}")

@@ -170,6 +170,8 @@ def _pointers(pointers: object) -> Html | None:
 def _how(definition: Definition) -> Html | str:
     listed = definition["endpoint"]["list"]
     if incremental := listed.get("incremental"):
+        if "cursor" not in incremental:
+            return "what is new, by what the API gives to go on with"
         overlap = incremental.get("overlap")
         by = element("code", incremental.get("cursor", "time"))
         return joined([Html(f"what is new, by {by}"), f"{overlap} of overlap" if overlap else None])
@@ -300,6 +302,10 @@ def report(of: Report) -> str:
         (
             "left out",
             f"{counted(of.repeats, 'record')} delivered before, byte for byte" if of.repeats else None,
+        ),
+        (
+            "unchanged",
+            f"{counted(of.unchanged, 'record')} older than what was read before" if of.unchanged else None,
         ),
         ("without a time", counted(of.records_without_time, "record") if of.records_without_time else None),
         ("unavailable", of.unavailable),
