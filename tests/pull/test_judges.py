@@ -4,6 +4,7 @@ A server decides by itself what a page holds and what leads on; the definitions 
 """
 
 import tomllib
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import judges
+from support.changing import serving
+from support.http_server import Handler, Reply
 from support.judges import ROOT, Judge
 from support.paging_pulls import written
 
@@ -300,3 +303,67 @@ def test_each_paginator_has_a_judge(kind: str) -> None:
         p if isinstance(p, str) else next(iter(p)) for p in (listing["paginator"] for _, listing in LISTS.values())
     }
     assert kind in kinds
+
+
+class Meddling:
+    """Passes requests on to Kinto; while a list is read, others write into it."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.records = f"{judge.url}/v1/buckets/lists/collections/items/records"
+        self.judge, self.truth, self.count = judge, {row["id"]: row for row in judge.truth}, 0
+        self.deleted: set[str] = set()
+
+    def write(self, name: str, body: dict[str, Any] | None) -> None:
+        """Put a record, or delete it."""
+        if body is None:
+            self.deleted.add(judges.send("DELETE", f"{self.records}/{name}", {})["data"]["id"])
+            del self.truth[name]
+        else:
+            self.truth[name] = judges.send("PUT", f"{self.records}/{name}", {"data": {"id": name, **body}})["data"]
+
+    def respond(self, request: Handler) -> Reply:
+        """Pass a request on, and write a record behind the first page of a list."""
+        passed = urllib.request.Request(self.judge.url + request.path, headers={"Host": request.headers["Host"]})
+        with urllib.request.urlopen(passed) as response:
+            names = ("Next-Page", "ETag", "Date", "Content-Type")
+            headers = [(name, response.headers[name]) for name in names if response.headers[name]]
+            reply = Reply(response.read(), headers, date=False)
+        if "_token" not in request.path:
+            self.count += 1
+            # It comes to the front of the list, which the next page is behind.
+            self.write(f"meanwhile-{self.count % 3}", {"count": self.count})
+        return reply
+
+
+@pytest.mark.xdist_group("judges")
+def test_changes_at_a_server_of_others_are_pulled_by_what_it_gives(
+    judge_of: Callable[[str], Judge], tmp_path: Path
+) -> None:
+    api = Meddling(judge_of("kinto"))
+    listing = {
+        "path": "/v1/buckets/lists/collections/items/records",
+        "records": "/data",
+        "page_size": {"param": "_limit", **SIZE},
+        "paginator": {"next_url": {"header": "Next-Page"}},
+        "incremental": {"durable": {"token": {"from": {"header": "ETag"}, "to": "_since", "page": "first"}}},
+    }
+    with serving(api, tmp_path, listing) as lake:
+        assert lake.pull().records >= len(api.judge.truth)
+        for number in range(4):
+            for record in range(number * 3):
+                api.write(f"changed-{record}", {"number": number})
+            if number:
+                api.write("changed-0", None)
+            report = lake.pull()
+            assert (report.status, report.warnings) == ("complete", ())
+            assert report.records <= number * 3 + 4, "only what has changed"
+        lake.pull()
+        found = {shown["id"]: shown for shown in lake.found}
+    there = {name: record for name, record in found.items() if "deleted" not in record}
+    # What was written while the last list was read is for the next one.
+    late = {name for name in api.truth if name.startswith("meanwhile") and there.get(name) != api.truth[name]}
+    assert len(late) <= 1
+    assert {name: there.get(name) for name in api.truth if name not in late} == {
+        name: row for name, row in api.truth.items() if name not in late
+    }
+    assert api.deleted <= {name for name, record in found.items() if record.get("deleted")} | there.keys()
