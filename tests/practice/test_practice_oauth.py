@@ -12,7 +12,7 @@ from support.practice_client import Clock, Reply, Serve
 from support.practice_oauth import ASSERTION_TYPE, TOKEN, USERS, ask, assertion, basic, by_assertion, by_secret, signed
 
 from circulate_practice import OAuthClient, TokenRequest, Window, make_key
-from circulate_practice.oauth.clients import Method
+from circulate_practice.oauth.clients import JWT_BEARER, Method
 from circulate_practice.oauth.jose import ALGORITHMS
 
 KEY = make_key("ES256")
@@ -20,6 +20,7 @@ SCOPES = [USERS, "okta.logs.read"]
 BY_KEY = OAuthClient(client_id="0oa1", scopes=SCOPES, keys=[KEY])
 BY_POST = OAuthClient(client_id="0oa1", scopes=SCOPES, method="client_secret_post", secret="s3cr3t")
 BY_BASIC = OAuthClient(client_id="0oa1", scopes=SCOPES, method="client_secret_basic", secret="s3cr3t")
+BY_GRANT = OAuthClient(client_id="0oa1", scopes=SCOPES, method="jwt_bearer", keys=[KEY], subjects=["mike"])
 GRANT = {"grant_type": "client_credentials", "scope": USERS}
 
 
@@ -45,6 +46,67 @@ def test_an_assertion_by_any_algorithm_of_okta_gets_a_token(serve: Serve, clock:
     assert (reply.header("Cache-Control"), reply.header("Content-Type")) == ("no-cache, no-store", "application/json")
     bearer = {"Authorization": "Bearer " + reply.json["access_token"]}
     assert client.get(headers=bearer).ids == client.get().ids
+
+
+def by_grant(url: str, now: float, **other: Any) -> dict[str, str]:  # noqa: ANN401 - any claim
+    """Return the parameters of a request by the grant of RFC 7523, section 2.1; `other` replaces claims."""
+    signed_by = other.pop("key", KEY)
+    text = assertion(url, signed_by, now, **{"sub": "mike", "scope": USERS, **other})
+    return {"grant_type": JWT_BEARER, "scope": USERS, "assertion": text}
+
+
+def test_an_assertion_of_whom_a_token_is_for_gets_one_once(serve: Serve, clock: Clock) -> None:
+    org, client = serve(clients=[BY_GRANT])
+    form = by_grant(org.url, clock.now)
+    assert ask(client, form).json["scope"] == USERS
+    assert refusal(ask(client, form)) == (400, "invalid_grant")
+    assert ask(client, by_grant(org.url, clock.now, sub="0oa1")).status == 200, "itself"
+    assert [request.outcome for request in org.token_requests] == ["issued", "invalid_grant", "issued"]
+    assert len({request.jti for request in org.token_requests}) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sub": "ann"},
+        {"sub": None},
+        {"iss": "0oa2"},
+        {"aud": "https://elsewhere.example/token"},
+        {"scope": None},
+        {"scope": "okta.logs.read"},
+        {"exp": 1},
+        {"jti": None},
+        {"kid": "another"},
+        {"key": make_key("ES256") | {"kid": KEY["kid"]}},
+    ],
+    ids=str,
+)
+def test_an_assertion_that_is_not_right_gets_none(serve: Serve, clock: Clock, wrong: dict[str, Any]) -> None:
+    org, client = serve(clients=[BY_GRANT])
+    assert refusal(ask(client, by_grant(org.url, clock.now, **wrong))) == (400, "invalid_grant")
+    assert refusal(ask(client, GRANT | {"grant_type": JWT_BEARER})) == (400, "invalid_request")
+
+
+def test_a_client_may_have_to_send_json_with_parameters_of_its_own(serve: Serve) -> None:
+    params = {"grant_type": "account_credentials", "account_id": "a-1"}
+    client_of = OAuthClient(
+        client_id="0oa1", scopes=SCOPES, method="client_secret_post", secret="s3cr3t", params=params, body="json"
+    )
+    _, client = serve(clients=[client_of])
+    as_json = {"Content-Type": "application/json"}
+    right = by_secret("s3cr3t") | params
+    assert ask(client, json.dumps(right), headers=as_json).status == 200
+    for body, error in [
+        (by_secret("s3cr3t") | {"account_id": "a-1"}, "invalid_request"),
+        (right | {"account_id": "a-2"}, "invalid_request"),
+        (right | {"grant_type": "password"}, "unsupported_grant_type"),
+        (right | {"account_id": 1}, "invalid_request"),
+        ([right], "invalid_request"),
+    ]:
+        assert refusal(ask(client, json.dumps(body), headers=as_json)) == (400, error), body
+    assert refusal(ask(client, '{"grant_type": "a", "grant_type": "b"}', headers=as_json)) == (400, "invalid_request")
+    assert refusal(ask(client, "{", headers=as_json)) == (400, "invalid_request")
+    assert refusal(ask(client, right)) == (400, "invalid_request"), "a form"
 
 
 def test_tokens_differ_and_follow_from_the_seed(serve: Serve) -> None:
@@ -186,15 +248,24 @@ def test_only_who_used_the_header_is_challenged(serve: Serve) -> None:
 
 @pytest.mark.parametrize("method", get_args(Method))
 def test_a_client_has_to_use_the_method_it_is_registered_with(serve: Serve, clock: Clock, method: str) -> None:
-    registered = {"private_key_jwt": BY_KEY, "client_secret_basic": BY_BASIC, "client_secret_post": BY_POST}
+    registered = {
+        "private_key_jwt": BY_KEY,
+        "client_secret_basic": BY_BASIC,
+        "client_secret_post": BY_POST,
+        "jwt_bearer": BY_GRANT,
+    }
     org, client = serve(clients=[registered[method]])
     replies = {
         "private_key_jwt": ask(client, by_assertion(assertion(org.url, KEY, clock.now))),
         "client_secret_basic": ask(client, GRANT, headers=basic("0oa1", "s3cr3t")),
         "client_secret_post": ask(client, by_secret("s3cr3t")),
+        "jwt_bearer": ask(client, by_grant(org.url, clock.now)),
     }
     assert {name for name, reply in replies.items() if reply.status == 200} == {method}
-    assert {refusal(reply) for name, reply in replies.items() if name != method} == {(401, "invalid_client")}
+    refused = {refusal(reply) for name, reply in replies.items() if name not in {method, "jwt_bearer"}}
+    assert refused == {(401, "invalid_client")}
+    if method != "jwt_bearer":
+        assert refusal(replies["jwt_bearer"]) == (400, "unsupported_grant_type")
 
 
 def test_more_than_one_way_of_authentication_is_refused(serve: Serve, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from urllib.parse import unquote_plus
 
 from circulate_practice.oauth.clients import Method, OAuthClient
-from circulate_practice.oauth.jose import JoseError, Token, read, verified
+from circulate_practice.oauth.jose import JoseError, Jwk, Token, read, verified
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_S: Final = 3600
@@ -62,6 +62,11 @@ class ClientAuth:
             raise LookupError(message)
         del self._clients[client_id]
 
+    @property
+    def grant_types(self) -> frozenset[str]:
+        """What clients send as `grant_type`."""
+        return frozenset({"client_credentials", *(client.grant_type for client in self._clients.values())})
+
     def client(self, form: Mapping[str, str], authorization: str, url: str) -> OAuthClient:
         """Return the client that sent a request, and use its assertion up.
 
@@ -94,6 +99,33 @@ class ClientAuth:
                 return self._by_assertion(form, url)
         raise OAuthError(401, "invalid_client", "Client authentication is missing.")
 
+    def grantee(self, form: Mapping[str, str], url: str) -> OAuthClient:
+        """Return the client that a token is granted to by its assertion (RFC 7523, section 2.1), and use that up.
+
+        Args:
+            form: The parameters of the request.
+            url: Its URL, which the assertion has to be meant for.
+
+        Raises:
+            OAuthError: If the assertion is missing or not right.
+        """
+        if "assertion" not in form:
+            raise OAuthError(400, "invalid_request", "assertion is missing.")
+        try:
+            said = read(form["assertion"])
+            client = self._clients.get(said.text("iss"))
+            if client is None or client.method != "jwt_bearer":
+                _refuse("its iss names none of the clients that may use it")
+            signed = verified(form["assertion"], _key_of(client, said))
+            if signed.text("sub") not in client.subjects:
+                _refuse("its sub is none that the client may act for")
+            if signed.claims.get("scope") != form.get("scope"):
+                _refuse("its scope is not the one that is requested")
+            self._check(signed, client.client_id, url)
+        except JoseError as error:
+            raise OAuthError(400, "invalid_grant", f"The assertion is not valid: {error}.") from error
+        return client
+
     def _registered(self, client_id: str, method: Method) -> OAuthClient:
         client = self._clients.get(client_id)
         if client is None:
@@ -115,10 +147,10 @@ class ClientAuth:
         try:
             said = read(assertion)
             client = self._registered(said.text("sub"), "private_key_jwt")
-            key = next((key for key in client.keys if key["kid"] == said.header.get("kid")), None)
-            if key is None:
-                _refuse("its kid names no key of the client")
-            self._check(verified(assertion, key), client.client_id, url)
+            signed = verified(assertion, _key_of(client, said))
+            if (signed.text("iss"), signed.text("sub")) != (client.client_id, client.client_id):
+                _refuse("iss and sub are not both the client_id")
+            self._check(signed, client.client_id, url)
         except JoseError as error:
             raise OAuthError(401, "invalid_client", f"The client_assertion is not valid: {error}.") from error
         if form.get("client_id", client.client_id) != client.client_id:
@@ -128,8 +160,6 @@ class ClientAuth:
     def _check(self, signed: Token, client_id: str, url: str) -> None:
         now, expires, jti = self._clock(), signed.time("exp"), signed.text("jti")
         problems = {
-            "iss and sub are not both the client_id": (signed.text("iss"), signed.text("sub"))
-            != (client_id, client_id),
             f"aud is not {url}": signed.text("aud") != url,
             "it has expired": expires <= now,
             "exp is more than an hour ahead": expires > now + _LONGEST_S,
@@ -155,6 +185,14 @@ def _basic(authorization: str) -> tuple[str, str]:
     if scheme.lower() != "basic" or not colon or not all(map(_FORM_ENCODED.fullmatch, (client_id, secret))):
         raise OAuthError(401, "invalid_client", "The Authorization header is not Basic with form-encoded values.")
     return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _key_of(client: OAuthClient, said: Token) -> Jwk:
+    """Return the key of a client that an assertion names."""
+    key = next((key for key in client.keys if key["kid"] == said.header.get("kid")), None)
+    if key is None:
+        _refuse("its kid names no key of the client")
+    return key
 
 
 def _refuse(why: str) -> NoReturn:

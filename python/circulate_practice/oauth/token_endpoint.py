@@ -1,23 +1,20 @@
 """`POST /oauth2/v1/token`: access tokens for clients that say who they are, by the letter of RFC 6749 and RFC 9449."""
 
 import json
-import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
 
 from circulate_practice.oauth.client_auth import ClientAuth, OAuthError
-from circulate_practice.oauth.clients import OAuthClient
+from circulate_practice.oauth.clients import JWT_BEARER, OAuthClient
 from circulate_practice.oauth.dpop import NonceError, ProofError, Proofs
 from circulate_practice.oauth.grants import Grant, Grants
 from circulate_practice.oauth.jose import JoseError, read
+from circulate_practice.oauth.parameters import parameters
 from circulate_practice.server.requests import Request
 from circulate_practice.server.responses import Headers, Refusal, Response
 
-_FORM_TYPE: Final = "application/x-www-form-urlencoded"
-_ENCODED: Final = re.compile(rb"(?:[A-Za-z0-9*._~+&=-]|%[0-9A-Fa-f]{2})*")
 _ISSUED: Final = "issued"
 
 
@@ -92,15 +89,23 @@ class TokenEndpoint:
             return response, len(self._requests)
 
     def _issued(self, request: Request, noted: _Noted) -> Response:
-        form = _form(request)
+        form, sent_as = parameters(request)
         noted.client_id = form.get("client_id")
-        _note_assertion(noted, form.get("client_assertion"))
+        _note_assertion(noted, form.get("client_assertion") or form.get("assertion"))
         if "grant_type" not in form:
             raise OAuthError(400, "invalid_request", "grant_type is missing.")
-        if form["grant_type"] != "client_credentials":
+        if form["grant_type"] not in self.clients.grant_types:
             raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
-        client = self.clients.client(form, request.authorization, request.url)
+        if form["grant_type"] == JWT_BEARER:
+            client = self.clients.grantee(form, request.url)
+        else:
+            client = self.clients.client(form, request.authorization, request.url)
         noted.client_id = client.client_id
+        if sent_as != client.body:
+            raise OAuthError(400, "invalid_request", f"The client must send its parameters as {client.body}.")
+        for name, value in {"grant_type": client.grant_type, **client.params}.items():
+            if form.get(name) != value:
+                raise OAuthError(400, "invalid_request", f"{name} is missing, or not {value}.")
         key = self._key(request, client, noted)
         scopes = form.get("scope", "").split()
         if not scopes or not set(scopes) <= set(client.scopes):
@@ -126,30 +131,13 @@ class TokenEndpoint:
             raise OAuthError(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof.") from error
 
 
-def _form(request: Request) -> dict[str, str]:
-    """Return the parameters of a request, without those that have no value."""
-    if "?" in request.target:
-        raise OAuthError(400, "invalid_request", "Parameters belong into the body, not into the URL.")
-    if request.content_type != _FORM_TYPE:
-        raise OAuthError(400, "invalid_request", f"The Content-Type must be {_FORM_TYPE}.")
-    if not _ENCODED.fullmatch(request.body):
-        raise OAuthError(400, "invalid_request", "The body is not form-encoded.")
-    try:
-        pairs = parse_qsl(request.body.decode(), strict_parsing=True, keep_blank_values=True, errors="strict")
-    except ValueError as error:
-        raise OAuthError(400, "invalid_request", "The body is not form-encoded.") from error
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise OAuthError(400, "invalid_request", "A parameter is repeated.")
-    return {name: value for name, value in pairs if value}
-
-
 def _note_assertion(noted: _Noted, assertion: str | None) -> None:
     """Note what an assertion says of itself, for the log."""
     try:
         claims = read(assertion or "").claims
     except JoseError:
         return
-    noted.client_id = noted.client_id or str(claims.get("sub"))
+    noted.client_id = noted.client_id or str(claims.get("iss"))
     noted.jti = str(claims["jti"]) if "jti" in claims else None
 
 

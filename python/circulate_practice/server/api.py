@@ -1,5 +1,6 @@
 """The API of the practice org: authorisation, limits, routes, faults; requests in, responses out, no sockets."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -208,6 +209,9 @@ def _finished(response: Response, due: Due) -> Response:
     response.stall, response.spread = due.value("stall") or 0.0, due.value("slow-body") or 0.0
     if due.has("no-date"):
         response.headers = drop_headers(response.headers, "Date")
+    wait = due.value("retry-after")
+    if wait is not None:
+        response.headers = [*response.headers, ("Retry-After", str(math.ceil(wait)))]
     if due.has("no-rate-headers"):
         response.headers = drop_headers(response.headers, "X-Rate-Limit-")
     return response

@@ -28,6 +28,7 @@ then the ones that change a page wait for the request that gets it. Faults of he
 | `next-other-host`, `next-repeat` | a next link to another host; to the page itself |
 | `next-joined`, `next-relative` | both links in one header line; a next link without scheme and host |
 | `no-date`, `no-rate-headers` | no `Date`; no `X-Rate-Limit-*` |
+| `retry-after:TIME` | a `Retry-After` with that many seconds, with whatever response it comes |
 | `slow-body:TIME`, `stall:TIME` | a body spread over that time; no response for that time |
 """
 
@@ -50,7 +51,7 @@ class Group(Enum):
     INSTEAD = "replace the page"
     BODY = "change the body of the page"
     LINK = "change the link to the next page"
-    HEADER = "leave headers out"
+    HEADER = "leave headers out, or add one"
     TIMING = "be slow"
 
 
@@ -78,6 +79,7 @@ KINDS: Final[dict[str, Kind]] = {
     **dict.fromkeys(("big-record", "gzip-bomb"), Kind(Group.BODY, Unit.COUNT)),
     **dict.fromkeys(("next-other-host", "next-repeat", "next-joined", "next-relative"), Kind(Group.LINK)),
     **dict.fromkeys(("no-date", "no-rate-headers"), Kind(Group.HEADER)),
+    "retry-after": Kind(Group.HEADER, Unit.SECONDS),
     **dict.fromkeys(("slow-body", "stall"), Kind(Group.TIMING, Unit.SECONDS)),
 }
 """Every kind by name."""
@@ -90,6 +92,7 @@ _TOKEN_KINDS: Final = frozenset(
     {
         *("429", "429-concurrency", "500", "502", "503", "504", "reset", "html", "redirect"),
         *("truncate", "truncate-json", "big-record", "no-date", "no-rate-headers", "slow-body", "stall"),
+        "retry-after",
     }
 )
 
