@@ -136,7 +136,7 @@ impl Client {
         let (mut attempts, mut began) = (0, None);
         let mut server_errors = 0;
         let mut signed = Request::get(request.address.url.clone());
-        let (mut renewed, mut given_nonce, mut redated) = (false, false, false);
+        let (mut renewed, mut redated, mut nonces) = (false, false, 0);
         loop {
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.address.url.path()).await?;
@@ -160,8 +160,9 @@ impl Client {
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.throttled(&url, &error);
             }
-            if failure.verdict == RetryDecision::Nonce && signed.headers.contains_key(DPOP) && !given_nonce {
-                given_nonce = true;
+            let is_bound = signed.headers.contains_key(DPOP);
+            if failure.verdict == RetryDecision::Nonce && is_bound && nonces < MAX_NONCES {
+                nonces += 1;
                 self.progress.count_retry();
                 continue;
             }
@@ -363,6 +364,9 @@ impl Client {
         Failure { error, verdict: RetryDecision::Backoff, page_too_big: is_sent }
     }
 }
+
+/// How often a request is sent again with the nonce of a refusal: another request may have used it up.
+const MAX_NONCES: u32 = 5;
 
 /// Characters of an address that is followed: little more can be sent (`http::Uri` takes 65,534).
 const MAX_ADDRESS: usize = 65_000;

@@ -22,10 +22,10 @@ pub(crate) fn demands_dpop(headers: &HeaderMap) -> bool {
     names("DPoP") && !names("Bearer")
 }
 
-/// Whether a response demands a proof with the nonce that comes with it (RFC 9449, section 9).
-pub(crate) fn gives_nonce(headers: &HeaderMap) -> bool {
-    let wants = challenge(headers).is_some_and(|challenge| challenge.error == "use_dpop_nonce");
-    wants && headers.contains_key("dpop-nonce")
+/// Whether a response demands a proof with a nonce (RFC 9449, section 9).
+pub(super) fn wants_nonce(headers: &HeaderMap) -> bool {
+    let error = |challenge: &ChallengeRef<'_>| parameter(challenge, "error");
+    challenges(headers).any(|challenge| error(&challenge).is_some_and(|error| error == "use_dpop_nonce"))
 }
 
 fn challenges(headers: &HeaderMap) -> impl Iterator<Item = ChallengeRef<'_>> {
@@ -36,16 +36,17 @@ fn challenges(headers: &HeaderMap) -> impl Iterator<Item = ChallengeRef<'_>> {
 /// The first error that the challenges of a response name; what can't be read is passed over.
 pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     challenges(headers).find_map(|challenge| {
-        let parameter = |name: &str| {
-            let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.to_unescaped())
-        };
         Some(Challenge {
-            error: parameter("error")?,
-            description: parameter("error_description"),
-            scope: parameter("scope"),
+            error: parameter(&challenge, "error")?,
+            description: parameter(&challenge, "error_description"),
+            scope: parameter(&challenge, "scope"),
         })
     })
+}
+
+fn parameter(challenge: &ChallengeRef<'_>, name: &str) -> Option<String> {
+    let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.to_unescaped())
 }
 
 #[cfg(test)]
@@ -65,10 +66,8 @@ mod tests {
         let nonce = r#"DPoP error="use_dpop_nonce", error_description="nonce, please""#;
         assert!(demands_dpop(&headers(&[nonce])) && demands_dpop(&headers(&[r#"dpop algs="ES256""#])));
         assert!(!demands_dpop(&headers(&["Bearer", nonce])) && !demands_dpop(&headers(&[])));
-        let mut given = headers(&[nonce]);
-        assert!(!gives_nonce(&given), "there is none to give");
-        given.insert("dpop-nonce", "n1".parse().unwrap());
-        assert!(gives_nonce(&given));
+        assert!(wants_nonce(&headers(&[r#"Bearer error="invalid_token""#, nonce])));
+        assert!(wants_nonce(&headers(&[nonce])) && !wants_nonce(&headers(&[r#"dpop algs="ES256""#])));
     }
 
     #[test]

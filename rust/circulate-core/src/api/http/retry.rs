@@ -40,7 +40,7 @@ pub enum RetryDecision {
     Renew,
     /// The session behind the credentials is not valid: try again once, with others where there are any.
     Session,
-    /// A proof of possession is without the nonce that came with the response (RFC 9449, section 9): try again once, with
+    /// A proof of possession is without the nonce that came with the response (RFC 9449, section 9): try again at once, with
     /// it.
     Nonce,
     /// The page is too large: try again at once with a smaller one, if there is one.

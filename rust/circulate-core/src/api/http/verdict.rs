@@ -7,7 +7,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::RetryDecision;
-use super::challenge::gives_nonce;
+use super::challenge::wants_nonce as challenged;
 use super::rate_limit::{RateLimiter, Throttle, retry_after};
 use crate::catalog::{ErrorRule, Then};
 
@@ -49,7 +49,7 @@ type Row = (fn(&Facts<'_>, &RateLimiter) -> bool, ResponseKind);
 /// What protocols say of themselves comes first: no status that a definition takes for something else hides that a token has
 /// too few rights. A missing scope is said with 401 by some, with 403 by most (RFC 6750, section 3.1).
 const PROTOCOLS: [Row; 2] = [
-    (|facts, _| facts.status == 401 && gives_nonce(facts.headers), ResponseKind::Nonce),
+    (|facts, _| wants_nonce(facts), ResponseKind::Nonce),
     (|facts, _| facts.missing_scope && matches!(facts.status, 400..=428), ResponseKind::MissingScope),
 ];
 
@@ -79,6 +79,12 @@ const STATUSES: [Row; 9] = [
     (|facts, _| facts.invalid_session, ResponseKind::InvalidSession),
     (|_, _| true, ResponseKind::Known(Then::Fail)),
 ];
+
+/// It says so by its challenge (RFC 9449, section 9), or as token endpoints do.
+fn wants_nonce(facts: &Facts<'_>) -> bool {
+    let says = challenged(facts.headers) || facts.body["error"] == "use_dpop_nonce";
+    matches!(facts.status, 400 | 401 | 403) && says && facts.headers.contains_key("dpop-nonce")
+}
 
 /// It would be the same later.
 fn is_about_the_request(status: u16) -> bool {
