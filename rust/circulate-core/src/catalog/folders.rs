@@ -30,9 +30,12 @@ impl Definition {
         format!("{}.{}", self.source.source, self.endpoint.endpoint)
     }
 
-    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not say that.
+    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not say that, although
+    /// the API has scopes, of which `check` of its source needs some. Many APIs have none.
     pub fn scopes(&self) -> Option<BTreeSet<String>> {
-        let scopes_of = |endpoint: &Endpoint| endpoint.scopes.clone();
+        let has_scopes = self.source.check.as_ref().is_some_and(|check| !check.scopes.is_empty());
+        let unnamed = || (!has_scopes).then(Vec::new);
+        let scopes_of = |endpoint: &Endpoint| endpoint.scopes.clone().or_else(unnamed);
         let own = scopes_of(&self.endpoint)?;
         let parents = self.parent.as_ref().map_or(Some(Vec::new()), scopes_of)?;
         Some(own.into_iter().chain(parents).collect())
