@@ -1,7 +1,8 @@
 //! What is wrong with the ways to sign in, and with what addresses are made of.
 
-use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth, OAuth2};
+use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth};
 use super::check_headers::{check_all_headers, check_header, check_parameter};
+use super::check_oauth2::check_oauth2;
 use super::check_placeholders::check_open;
 use super::check_session::check_session;
 use super::source::Source;
@@ -43,16 +44,6 @@ fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
     let checked =
         way.parts().into_iter().map(|part| check_setting(source, &format!("{at}.{}", part.key), &part));
     wrongs.extend(checked.filter_map(Result::err));
-    wrongs
-}
-
-fn check_oauth2(source: &Source, at: &str, oauth: &OAuth2) -> Vec<Wrong> {
-    let mut wrongs = Vec::new();
-    wrongs.extend(check_uses(source, &format!("{at}.token_url"), &oauth.token_url).err());
-    if oauth.private_key.is_none() && oauth.client_secret.is_none() {
-        let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
-        wrongs.push(Wrong::at(&format!("{at}.client_id"), why.to_owned()));
-    }
     wrongs
 }
 

@@ -6,8 +6,9 @@
 mod auth;
 mod check_auth;
 mod check_headers;
-mod check_placeholders;
 mod check_incremental;
+mod check_oauth2;
+mod check_placeholders;
 mod check_requests;
 mod check_session;
 mod columns;
@@ -32,7 +33,9 @@ mod written;
 pub(crate) mod wrong;
 pub(crate) mod yaml;
 
-pub use auth::{Auth, AwsAuth, BasicAuth, DuoAuth, HeaderAuth, OAuth2, QueryAuth, SendSecret, TokenFileAuth};
+pub use auth::{
+    Auth, AwsAuth, BasicAuth, DuoAuth, GrantType, HeaderAuth, OAuth2, QueryAuth, SendSecret, TokenFileAuth,
+};
 pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
 pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};
 pub use columns::{ColumnType, Columns};

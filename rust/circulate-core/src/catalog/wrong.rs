@@ -12,4 +12,10 @@ impl Wrong {
     pub(crate) fn at(path: &str, message: String) -> Self {
         Self { path: path.split('.').map(str::to_owned).collect(), message }
     }
+
+    /// The same, about a member of that one, whose name may have dots.
+    pub(super) fn below(mut self, name: &str) -> Self {
+        self.path.push(name.to_owned());
+        self
+    }
 }

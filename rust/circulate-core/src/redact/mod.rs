@@ -285,6 +285,11 @@ fn secret_parts(secret: &str) -> Vec<Cow<'_, str>> {
     if text.starts_with('{')
         && let Ok(serde_json::Value::Object(key)) = serde_json::from_str(text)
     {
+        // Of the key file of a service account of Google the rest is addresses that others have too.
+        let pem = key.get("private_key").and_then(|pem| pem.as_str());
+        if let Some(pem) = pem.filter(|_| key.get("type").is_some_and(|kind| kind == "service_account")) {
+            return secret_parts(pem).into_iter().map(|part| part.into_owned().into()).collect();
+        }
         let private =
             ["d", "p", "q", "dp", "dq", "qi", "k"].into_iter().filter_map(|name| key.get(name)?.as_str());
         let private: Vec<_> = private.map(|part| part.to_owned().into()).collect();

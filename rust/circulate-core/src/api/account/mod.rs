@@ -112,6 +112,11 @@ impl Account {
         self.values.get(name).map(String::as_str)
     }
 
+    /// The same, of the setting that a template names.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        value(&self.values, name)
+    }
+
     /// The value of a setting as it is known now: a stored secret may have been read again.
     pub fn current(&self, name: &Name) -> Option<Secret> {
         let value = match self.origins.get(name)? {

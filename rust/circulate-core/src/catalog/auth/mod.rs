@@ -17,7 +17,7 @@ use super::types::Name;
 
 pub use basic::BasicAuth;
 pub use header::HeaderAuth;
-pub use oauth2::{OAuth2, SendSecret};
+pub use oauth2::{GrantType, OAuth2, SendSecret};
 pub(super) use part::AuthPart;
 pub use query::QueryAuth;
 pub(super) use session::TOKEN;
@@ -46,7 +46,7 @@ pub enum Auth {
     DuoV5(DuoAuth),
     /// Signatures of AWS.
     AwsSigv4(AwsAuth),
-    /// Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4).
+    /// Access tokens of OAuth 2.0 (RFC 6749).
     Oauth2(OAuth2),
     /// A session that begins with a login.
     Session(Box<SessionAuth>),
@@ -109,7 +109,7 @@ impl Auth {
     /// The settings that its templates use, such as that of the address where it gets tokens.
     pub fn placeholders(&self) -> Vec<&str> {
         match self {
-            Self::Oauth2(oauth) => oauth.token_url.placeholders().collect(),
+            Self::Oauth2(oauth) => oauth.placeholders(),
             Self::AwsSigv4(aws) => aws.placeholders(),
             Self::Session(session) => session.placeholders(),
             _ => Vec::new(),

@@ -1,23 +1,30 @@
 //! Access tokens of OAuth 2.0.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::part::AuthPart;
+use crate::catalog::request::JsonTemplate;
 use crate::catalog::template::Template;
 use crate::catalog::types::Name;
 
-/// Access tokens of OAuth 2.0, got by client credentials. The client proves who it is by a key or by a secret, whichever
-/// is configured; a token is bound to a key of ours (DPoP, RFC 9449) where the server requires it.
+/// Access tokens of OAuth 2.0. The client proves who it is by a key or by a secret, whichever is configured; a token is bound
+/// to a key of ours (DPoP, RFC 9449) where the server requires it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth2 {
     /// Where tokens are got. If it begins with a setting, it must be on the origin of the base URL.
     pub token_url: Template,
-    /// The setting that holds the client's id.
-    pub client_id: Name,
-    /// The setting that holds its private key, which signs who it is (`private_key_jwt`, RFC 7523): a JWK, PEM text, or the
-    /// path of a file with either.
+    /// What tokens are granted for. Default `client_credentials`.
+    #[serde(default, skip_serializing_if = "GrantType::is_default")]
+    pub grant: GrantType,
+    /// The setting that holds the client's id. It may be left out with `jwt_bearer`, for keys that say whose they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Name>,
+    /// The setting that holds its private key, which signs who it is (`private_key_jwt`, RFC 7523): a JWK, PEM text, the JSON of
+    /// a service account of Google, or the path of a file with one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key: Option<Name>,
     /// The setting that holds the key's id, for keys that do not hold it themselves.
@@ -29,6 +36,30 @@ pub struct OAuth2 {
     /// How the secret is sent. Default `basic`.
     #[serde(default)]
     pub send_secret: SendSecret,
+    /// More parameters of a request of a token; may use settings that are not secret. `grant_type` takes the place of the one
+    /// that `grant` stands for, and `scope` is for endpoints that name no `scopes`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Template>,
+    /// The setting that holds whom a `jwt_bearer` token is for, such as a user whose rights it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Name>,
+    /// What assertions say they are meant for. Default: what the key says, else the token URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Template>,
+    /// What else a `jwt_bearer` assertion claims; may use settings that are not secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, JsonTemplate>,
+}
+
+/// What tokens are granted for (RFC 6749, section 1.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// Who the client is (RFC 6749, section 4.4).
+    #[default]
+    ClientCredentials,
+    /// An assertion that the client signs, of itself or of a user it acts for (RFC 7523, section 2.1).
+    JwtBearer,
 }
 
 /// How a client's secret is sent.
@@ -42,23 +73,54 @@ pub enum SendSecret {
     BasicRaw,
     /// In the body.
     Body,
+    /// In the body, which is JSON with all other parameters.
+    Json,
 }
 
 impl OAuth2 {
     pub(super) fn parts(&self) -> Vec<AuthPart<'_>> {
-        let mut parts = vec![AuthPart::open("oauth2.client_id", &self.client_id)];
-        parts.extend(
-            self.private_key.as_ref().map(|name| AuthPart::secret("oauth2.private_key", name).optional()),
-        );
+        let by_assertion = self.grant == GrantType::JwtBearer;
+        let mut parts = Vec::new();
+        parts.extend(self.client_id.as_ref().map(|name| {
+            let part = AuthPart::open("oauth2.client_id", name);
+            // The key may say it.
+            if by_assertion { part.optional() } else { part }
+        }));
+        parts.extend(self.private_key.as_ref().map(|name| {
+            let part = AuthPart::secret("oauth2.private_key", name);
+            if by_assertion { part } else { part.optional() }
+        }));
         parts.extend(
             self.client_secret.as_ref().map(|name| AuthPart::secret("oauth2.client_secret", name).optional()),
         );
         parts.extend(self.key_id.as_ref().map(|name| AuthPart::open("oauth2.key_id", name).optional()));
+        parts.extend(self.subject.as_ref().map(|name| AuthPart::open("oauth2.subject", name)));
         parts
     }
 
-    /// Of these settings exactly one is configured: a client proves who it is in one way (RFC 6749, section 2.3).
+    /// Of these settings exactly one is configured: a client proves who it is in one way (RFC 6749, section 2.3). The key of an
+    /// assertion by which a token is granted proves something else.
     pub(super) fn proofs(&self) -> Vec<&Name> {
-        [&self.private_key, &self.client_secret].into_iter().flatten().collect()
+        match self.grant {
+            GrantType::ClientCredentials => {
+                [&self.private_key, &self.client_secret].into_iter().flatten().collect()
+            }
+            GrantType::JwtBearer => Vec::new(),
+        }
+    }
+
+    /// The settings that its templates use.
+    pub(super) fn placeholders(&self) -> Vec<&str> {
+        let templates = [&self.token_url].into_iter().chain(&self.audience).chain(self.params.values());
+        let mut names: Vec<_> = templates.flat_map(Template::placeholders).collect();
+        names.extend(self.claims.values().flat_map(JsonTemplate::placeholders));
+        names
+    }
+}
+
+impl GrantType {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }

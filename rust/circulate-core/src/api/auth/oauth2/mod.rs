@@ -1,6 +1,6 @@
-//! Access tokens of OAuth 2.0, got by client credentials (RFC 6749, section 4.4) and, where the server requires it, bound to
-//! a key of ours (RFC 9449).
+//! Access tokens of OAuth 2.0 (RFC 6749), where the server requires it bound to a key of ours (RFC 9449).
 
+mod assertion;
 mod base64url;
 mod credential;
 pub(super) mod dpop;
@@ -8,6 +8,9 @@ mod granted;
 pub(super) mod jws;
 pub(super) mod key;
 mod random;
+mod service_account;
+mod settings;
+mod terms;
 pub(super) mod tokens;
 
 use std::collections::BTreeSet;
@@ -21,10 +24,12 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use self::credential::{ClientSettings, Credential};
+use self::credential::Credential;
 use self::dpop::{DPOP, DpopProof, nonce_of, proof};
 use self::granted::{Granted, Reply, reply};
 use self::key::SigningKey;
+use self::settings::ClientSettings;
+use self::terms::TokenTerms;
 use self::tokens::{Basis, Token, TokenCache};
 use super::{Authorize, Connection, TokenFile};
 use crate::api::account::Account;
@@ -32,7 +37,7 @@ use crate::api::http::{
     Classifier, Failure, MISSING_SCOPE, Pacing, Request, RetryDecision, Transport, VendorError, demands_dpop,
     server_date, verdict_of,
 };
-use crate::catalog::{OAuth2, Source};
+use crate::catalog::{GrantType, OAuth2, Source};
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -48,9 +53,8 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
 pub struct AccessToken {
     title: String,
     settings: ClientSettings,
+    terms: TokenTerms,
     token_url: Url,
-    /// Separated by spaces.
-    scope: String,
     client: Arc<TokenCache>,
     clock: Clock,
     transport: Arc<dyn Transport>,
@@ -95,15 +99,17 @@ impl AccessToken {
         scopes: &BTreeSet<String>,
         connection: &Connection,
     ) -> Result<Self> {
-        let settings = ClientSettings::of(account, spec)?;
+        let settings = ClientSettings::of(account, spec);
         let token_url = account.token_url(&spec.token_url)?;
+        let terms = TokenTerms::of(account, spec, scopes)?;
         settings.credential()?;
+        let digest = format!("{} {}", settings.digest()?, terms.digest());
         Ok(Self {
             title: source.title.clone(),
-            client: connection.tokens.client(token_url.as_str(), &settings.digest()?),
+            client: connection.tokens.client(token_url.as_str(), &digest),
             settings,
+            terms,
             token_url,
-            scope: scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
             clock: connection.tokens.clock().clone(),
             transport: Arc::clone(&connection.transport),
             pacing: Arc::clone(&connection.pacing),
@@ -116,7 +122,7 @@ impl AccessToken {
     pub(super) async fn issue(&self, refused: Option<&str>) -> Result<TokenFile, Failure> {
         if let Some(refused) = refused {
             let digest = |token: &Token| crate::hex(&Sha256::digest(token.secret.expose()));
-            self.client.forget(&self.scope, |token| digest(token) == refused);
+            self.client.forget(&self.terms.scope, |token| digest(token) == refused);
         }
         Ok(self.issued(&*self.token().await?))
     }
@@ -124,13 +130,13 @@ impl AccessToken {
     /// After the caller had no more patience: leaves the server alone for a while, and gives the token that is still valid.
     pub(super) fn after_stall(&self) -> Result<Option<TokenFile>> {
         let (now, failure) = (self.clock.now(), Failure::from(self.too_slow()));
-        self.client.fail(&self.scope, self.settings.digest()?, &failure, false, now);
+        self.client.fail(&self.terms.scope, self.settings.digest()?, &failure, false, now);
         Ok(self.valid())
     }
 
     /// The token that was got before, as long as it is valid.
     pub(super) fn valid(&self) -> Option<TokenFile> {
-        self.client.valid(&self.scope, self.clock.now()).map(|token| self.issued(&token))
+        self.client.valid(&self.terms.scope, self.clock.now()).map(|token| self.issued(&token))
     }
 
     fn issued(&self, token: &Token) -> TokenFile {
@@ -140,7 +146,7 @@ impl AccessToken {
             instance: String::new(),
             access_token: token.secret.expose().to_owned(),
             token_type: if token.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
-            scope: self.scope.clone(),
+            scope: self.terms.scope.clone(),
             obtained_at: token.obtained.as_second(),
             expires_at: token.expires.as_second(),
             dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
@@ -150,7 +156,7 @@ impl AccessToken {
     /// A token that is valid, got if need be. One requests it; the others wait for what comes of it, or go on with what they
     /// have as long as that is valid.
     async fn token(&self) -> Result<Arc<Token>, Failure> {
-        let (client, scope) = (&self.client, self.scope.as_str());
+        let (client, scope) = (&self.client, self.terms.scope.as_str());
         if let Some(token) = client.ready(scope, self.clock.now()) {
             return Ok(token);
         }
@@ -200,10 +206,11 @@ impl AccessToken {
                     // What goes away by itself says nothing of the client, whatever its body says.
                     let for_good = failure.verdict == RetryDecision::Fail;
                     let demands = demands_dpop(&headers);
-                    if !for_good || !self.amend(&vendor, demands, &credential, &basis, &mut tried).await {
-                        let of_client =
-                            matches!(vendor.code.as_deref(), Some("invalid_client" | "unauthorized_client"));
-                        return Err(Refusal { failure, of_client: for_good && of_client });
+                    if !for_good
+                        || !self.amend((status, &vendor), demands, &credential, &basis, &mut tried).await
+                    {
+                        let of_client = for_good && self.is_of_client(status, &vendor);
+                        return Err(Refusal { failure, of_client });
                     }
                 }
             }
@@ -237,6 +244,7 @@ impl AccessToken {
             |scope: &str, granted: &str| !granted.split([' ', ',']).any(|granted| granted == scope);
         let missing: Vec<_> = match &granted.scope {
             Some(granted) => self
+                .terms
                 .scope
                 .split(' ')
                 .filter(|scope| !scope.is_empty() && is_missing(scope, granted))
@@ -253,8 +261,7 @@ impl AccessToken {
 
     fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
         let now = server_time(now, basis.ahead);
-        let mut request =
-            credential.request(&self.settings.client_id()?, &self.token_url, &self.scope, now)?;
+        let mut request = self.terms.request(credential, &self.token_url, now)?;
         if let Some(key) = &basis.key {
             let nonce = basis.nonce.as_deref();
             let about = DpopProof { method: &request.method, url: &request.url, now, nonce, token: None };
@@ -275,31 +282,43 @@ impl AccessToken {
     /// Does what a refusal demands; returns whether there is a point in a retry.
     async fn amend(
         &self,
-        vendor: &VendorError,
+        (status, vendor): (StatusCode, &VendorError),
         demands_dpop: bool,
         credential: &Credential,
         basis: &Basis,
         tried: &mut Tried,
     ) -> bool {
-        let code = vendor.code.as_deref().unwrap_or_default();
         let first = |tried: &mut bool| !std::mem::replace(tried, true);
         // Some say it by a code of DPoP, others in the sentence of `invalid_grant` or of `invalid_request`, or by a challenge. We
-        // sent no proof, so it can only be missing.
-        if basis.key.is_none() && (demands_dpop || vendor.mentions("dpop")) {
+        // sent no proof, so it can only be missing. `oidc-provider` says nothing but `invalid_grant`.
+        let about_proof = demands_dpop || vendor.mentions("dpop");
+        let may_be_about_proof = about_proof || vendor.code.as_deref() == Some("invalid_grant");
+        if basis.key.is_none() && may_be_about_proof {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         let now = self.client.basis();
-        if code == "use_dpop_nonce" {
-            return now.nonce != basis.nonce && first(&mut tried.nonce);
-        }
-        // What is signed says when; a clock that is off makes it expired, or not yet valid.
-        let signed = credential.is_key() || basis.key.is_some();
-        let dated =
-            matches!(code, "invalid_client" | "invalid_grant" | "invalid_request" | "invalid_dpop_proof");
-        if signed && dated && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+        let wants_nonce = basis.key.is_some() && (about_proof || vendor.mentions("nonce"));
+        if wants_nonce && now.nonce != basis.nonce && first(&mut tried.nonce) {
             return true;
         }
-        code == "invalid_client" && first(&mut tried.secret) && self.reads_another_secret().await
+        // What is signed says when; a clock that is off makes it expired, or not yet valid, by whatever code that is said.
+        let signed = credential.key.is_some() || basis.key.is_some();
+        if signed && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+            return true;
+        }
+        let of_client = self.is_of_client(status, vendor);
+        of_client && first(&mut tried.secret) && self.reads_another_secret().await
+    }
+
+    /// Whether a refusal is about who the client is, rather than about what it wants. The key of an assertion is not right where
+    /// the grant is not.
+    fn is_of_client(&self, status: StatusCode, vendor: &VendorError) -> bool {
+        match vendor.code.as_deref() {
+            Some("invalid_client" | "unauthorized_client") => true,
+            Some("invalid_grant") if self.terms.grant == GrantType::JwtBearer => true,
+            // Many have codes of their own, or none.
+            _ => status == StatusCode::UNAUTHORIZED,
+        }
     }
 
     /// Whether the stored secret holds something else by now. What keeps us from knowing adds nothing to the refusal.
@@ -335,12 +354,15 @@ impl AccessToken {
         let known = vendor.code.as_deref().and_then(|code| self.classifier.hint_for(code));
         let hint = match known {
             Some(hint) => hint.to_owned(),
+            None if vendor.code.as_deref() == Some("invalid_scope") && self.terms.scope.is_empty() => {
+                "the API has scopes: add `scopes: [...]` to the endpoint and to its parent".to_owned()
+            }
             None => format!("check the token URL, {}", self.classifier.credentials()),
         };
         // Not reported as a response of the API: that a token is refused says nothing of what the account has.
         let error = self
             .at_token_url(Error::new(kind, "get access token", message))
-            .with("scopes", if self.scope.is_empty() { "none" } else { &self.scope });
+            .with("scopes", if self.terms.scope.is_empty() { "none" } else { &self.terms.scope });
         let error = if verdict == RetryDecision::Fail { error.hint(hint) } else { error.temporary() };
         Failure { error, verdict, page_too_big: false }
     }
@@ -376,7 +398,7 @@ impl Authorize for AccessToken {
     fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
         let refused = refused.headers.get(AUTHORIZATION);
         // The next attempt gets another one, unless somebody did so already.
-        self.client.forget(&self.scope, |token| Self::header(token).ok().as_ref() == refused);
+        self.client.forget(&self.terms.scope, |token| Self::header(token).ok().as_ref() == refused);
         Box::pin(std::future::ready(Ok(true)))
     }
 
@@ -399,3 +421,11 @@ fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
 #[cfg(test)]
 #[path = "tests/oauth2.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tests/requests.rs"]
+mod requests_tests;
+
+#[cfg(test)]
+#[path = "tests/vectors.rs"]
+mod vectors_tests;
