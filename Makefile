@@ -83,13 +83,23 @@ $(JUDGES)/.ready: pyproject.toml
 	@$(JUDGES)/bin/pip install --quiet --disable-pip-version-check --group judges
 	@touch $@
 
+# Likewise, by which signing in is judged: an OpenID provider, which runs on Node.js 20 or later.
+OIDC := .tools/oidc
+$(OIDC)/.ready: tests/judges/package.json
+	@command -v npm > /dev/null || { echo 'Node.js 20 or later is needed, with npm: https://nodejs.org'; exit 1; }
+	@echo 'installing an OpenID provider of others, by which signing in is judged'
+	@mkdir -p $(OIDC)
+	@cp $< $(OIDC)
+	@npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix $(OIDC)
+	@touch $@
+
 .PHONY: test-rust
 test-rust: $(VENV)/.ready $(S3S_FS) ## unit and property tests of the engine, and what needs stand-ins for AWS
 	@# Of the whole workspace, so that crates are built with the same features as for the package, once.
 	$(BIN)/python tests/support/stand_ins.py cargo test --locked --quiet --workspace -- --include-ignored
 
 .PHONY: test-python
-test-python: develop $(S3S_FS) $(JUDGES)/.ready ## what a user sees, against real servers on loopback
+test-python: develop $(S3S_FS) $(JUDGES)/.ready $(OIDC)/.ready ## what a user sees, against real servers on loopback
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: deploy-local
