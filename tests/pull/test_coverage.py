@@ -69,6 +69,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
     ),
     "a:oauth-client-credentials": (
         "tests/pull/test_oauth.py::test_a_secret_with_any_characters_is_sent_as_the_definition_says",
+        "tests/pull/test_oauth_grants.py::test_a_list_is_pulled_by_every_grant",
+        "tests/pull/test_oauth_judge.py::test_a_list_is_pulled_with_bound_tokens",
     ),
     "i:client-side": (
         "tests/pull/test_increments.py::test_an_api_without_a_filter_is_read_and_only_what_changed_is_kept",
