@@ -43,6 +43,14 @@ def signal_handlers() -> Iterator[None]:
     assert [signal.getsignal(number) for number in handled] == before
 
 
+@pytest.fixture(autouse=True)
+def users_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a folder of its own for what is kept of a user, such as which definition may have which secret."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture
 def start_org() -> Iterator[StartOrg]:
     """Start practice orgs that are stopped when the test ends."""
