@@ -14,6 +14,7 @@ from circulate_practice.data.sizes import Sizes
 from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.dpop import Proofs
 from circulate_practice.oauth.grants import Grants
+from circulate_practice.oauth.refresh_tokens import RefreshTokens
 from circulate_practice.oauth.token_endpoint import TokenEndpoint, TokenRequest
 from circulate_practice.okta.content import Amounts, Content
 from circulate_practice.okta.routes import BUCKETS
@@ -175,7 +176,8 @@ class PracticeOrg:
         self._cursors = Cursors(seed)
         self._limiter = Limiter(_limits(rate_limit, rate_limits or {}), window, concurrency, clock)
         self._grants, self._proofs = Grants(seed, clock), Proofs(seed, clock)
-        self._tokens = TokenEndpoint(clients, self._grants, self._proofs, clock)
+        self._refresh_tokens = RefreshTokens(seed)
+        self._tokens = TokenEndpoint(clients, self._grants, self._refresh_tokens, self._proofs, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
         self._api = Api(
             content=self._content,
@@ -318,6 +320,18 @@ class PracticeOrg:
     def token_requests(self) -> list[TokenRequest]:
         """Every request of an access token so far, oldest first, but those that the rate limit rejected."""
         return self._tokens.requests
+
+    def sign_in(self, client_id: str, scopes: Iterable[str]) -> str:
+        """Sign a person in at a client, and return the refresh token that it would get.
+
+        Args:
+            client_id: The client.
+            scopes: What the person agrees to.
+
+        Returns:
+            A refresh token. If the client's rotate, it is good once; a second use ends all tokens of the sign-in.
+        """
+        return self._refresh_tokens.sign_in(client_id, frozenset(scopes))
 
     def expire_tokens(self) -> None:
         """Accept none of the access tokens that were given out so far."""

@@ -253,6 +253,7 @@ def test_a_client_has_to_use_the_method_it_is_registered_with(serve: Serve, cloc
         "client_secret_basic": BY_BASIC,
         "client_secret_post": BY_POST,
         "jwt_bearer": BY_GRANT,
+        "none": OAuthClient(client_id="0oa1", scopes=SCOPES, method="none"),
     }
     org, client = serve(clients=[registered[method]])
     replies = {
@@ -260,9 +261,11 @@ def test_a_client_has_to_use_the_method_it_is_registered_with(serve: Serve, cloc
         "client_secret_basic": ask(client, GRANT, headers=basic("0oa1", "s3cr3t")),
         "client_secret_post": ask(client, by_secret("s3cr3t")),
         "jwt_bearer": ask(client, by_grant(org.url, clock.now)),
+        # A public client gets no token by its id alone: by a refresh token, as another test shows.
+        "none": ask(client, GRANT | {"client_id": "0oa1"}),
     }
-    assert {name for name, reply in replies.items() if reply.status == 200} == {method}
-    refused = {refusal(reply) for name, reply in replies.items() if name not in {method, "jwt_bearer"}}
+    assert {name for name, reply in replies.items() if reply.status == 200} == {method} - {"none"}
+    refused = {refusal(reply) for name, reply in replies.items() if reply.status != 200 and name != "jwt_bearer"}
     assert refused == {(401, "invalid_client")}
     if method != "jwt_bearer":
         assert refusal(replies["jwt_bearer"]) == (400, "unsupported_grant_type")

@@ -1,4 +1,7 @@
-"""Who asks for a token: the three ways in which a client says so, of which a request has to use exactly one."""
+"""Who asks for a token: the ways in which a client says so, of which a request has to use exactly one.
+
+A public client has none: it is known by its id, and gets nothing by that alone.
+"""
 
 import base64
 import binascii
@@ -97,6 +100,8 @@ class ClientAuth:
                 return self._by_secret(form.get("client_id", ""), form["client_secret"], "client_secret_post")
             case ["private_key_jwt"]:
                 return self._by_assertion(form, url)
+        if "client_id" in form and form.get("grant_type") == "refresh_token":
+            return self._registered(form["client_id"], "none")
         raise OAuthError(401, "invalid_client", "Client authentication is missing.")
 
     def grantee(self, form: Mapping[str, str], url: str) -> OAuthClient:

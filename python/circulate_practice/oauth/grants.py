@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from circulate_practice.oauth.refresh_tokens import SignIn
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -16,12 +18,14 @@ class Grant:
         scopes: What it allows.
         expires: When it expires, in epoch seconds.
         key: Thumbprint of the key it is bound to, or None.
+        sign_in: What a person agreed to, if it came of a refresh token.
     """
 
     client_id: str
     scopes: frozenset[str]
     expires: float
     key: str | None
+    sign_in: SignIn | None = None
 
 
 class Grants:
@@ -62,3 +66,8 @@ class Grants:
         """Let the tokens of one client expire."""
         with self._lock:
             self._grants = {token: grant for token, grant in self._grants.items() if grant.client_id != client_id}
+
+    def revoke_sign_in(self, sign_in: SignIn) -> None:
+        """Let the tokens expire that came of a sign-in."""
+        with self._lock:
+            self._grants = {token: grant for token, grant in self._grants.items() if grant.sign_in != sign_in}

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from circulate_practice.oauth.client_auth import ClientAuth, OAuthError
-from circulate_practice.oauth.clients import JWT_BEARER, OAuthClient
+from circulate_practice.oauth.clients import JWT_BEARER, REFRESH, OAuthClient
 from circulate_practice.oauth.dpop import NonceError, ProofError, Proofs
 from circulate_practice.oauth.grants import Grant, Grants
 from circulate_practice.oauth.jose import JoseError, read
 from circulate_practice.oauth.parameters import parameters
+from circulate_practice.oauth.refresh_tokens import RefreshTokens, ReuseError, SignIn
 from circulate_practice.server.requests import Request
 from circulate_practice.server.responses import Headers, Refusal, Response
 
@@ -50,15 +51,22 @@ class TokenEndpoint:
     Args:
         clients: The clients there are.
         grants: Where tokens come from.
+        refresh_tokens: Where refresh tokens come from.
         proofs: What checks proofs of possession.
         clock: Source of the time, in epoch seconds.
     """
 
     def __init__(
-        self, clients: Iterable[OAuthClient], grants: Grants, proofs: Proofs, clock: Callable[[], float]
+        self,
+        clients: Iterable[OAuthClient],
+        grants: Grants,
+        refresh_tokens: RefreshTokens,
+        proofs: Proofs,
+        clock: Callable[[], float],
     ) -> None:
         self.clients = ClientAuth(clients, clock)
         self._grants = grants
+        self._refresh_tokens = refresh_tokens
         self._proofs = proofs
         self._clock = clock
         self._requests: list[TokenRequest] = []
@@ -94,7 +102,8 @@ class TokenEndpoint:
         _note_assertion(noted, form.get("client_assertion") or form.get("assertion"))
         if "grant_type" not in form:
             raise OAuthError(400, "invalid_request", "grant_type is missing.")
-        if form["grant_type"] not in self.clients.grant_types:
+        refreshes = form["grant_type"] == REFRESH
+        if not refreshes and form["grant_type"] not in self.clients.grant_types:
             raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
         if form["grant_type"] == JWT_BEARER:
             client = self.clients.grantee(form, request.url)
@@ -103,20 +112,44 @@ class TokenEndpoint:
         noted.client_id = client.client_id
         if sent_as != client.body:
             raise OAuthError(400, "invalid_request", f"The client must send its parameters as {client.body}.")
-        for name, value in {"grant_type": client.grant_type, **client.params}.items():
+        needed = client.params if refreshes else {"grant_type": client.grant_type, **client.params}
+        for name, value in needed.items():
             if form.get(name) != value:
                 raise OAuthError(400, "invalid_request", f"{name} is missing, or not {value}.")
         key = self._key(request, client, noted)
-        scopes = form.get("scope", "").split()
-        if not scopes or not set(scopes) <= set(client.scopes):
+        sign_in = self._sign_in(form, client) if refreshes else None
+        scopes = form.get("scope", "").split() or sorted(sign_in.scopes if sign_in else ())
+        if not scopes or not set(scopes) <= set(sign_in.scopes if sign_in else client.scopes):
             raise OAuthError(400, "invalid_scope", "scope is missing, or names one that the client is not granted.")
-        grant = Grant(client.client_id, frozenset(scopes), self._clock() + client.lifetime, key)
+        grant = Grant(client.client_id, frozenset(scopes), self._clock() + client.lifetime, key, sign_in)
         body: dict[str, object] = {"token_type": "DPoP" if key else "Bearer"}
         if client.expires_in != "absent":
             lifetime = int(client.lifetime)
             body["expires_in"] = lifetime if client.expires_in == "number" else str(lifetime)
+        if sign_in and client.rotates:
+            following = self._refresh_tokens.rotate(form["refresh_token"])
+            if following is None:
+                raise self._reused(sign_in)
+            body["refresh_token"] = following
         body |= {"access_token": self._grants.issue(grant), "scope": " ".join(scopes)}
         return Response(status=200, body=json.dumps(body, separators=(",", ":")).encode())
+
+    def _sign_in(self, form: dict[str, str], client: OAuthClient) -> SignIn:
+        """Return what a refresh token stands for. One that comes a second time ends all that came of its sign-in."""
+        try:
+            sign_in = self._refresh_tokens.find(form.get("refresh_token", ""))
+        except ReuseError as error:
+            raise self._reused(error.sign_in) from error
+        if sign_in is None or sign_in.client_id != client.client_id:
+            raise OAuthError(400, "invalid_grant", "The refresh token is invalid or expired.")
+        return sign_in
+
+    def _reused(self, sign_in: SignIn) -> OAuthError:
+        self._refresh_tokens.revoke(sign_in)
+        self._grants.revoke_sign_in(sign_in)
+        return OAuthError(
+            400, "invalid_grant", "The refresh token was used before: all tokens of its sign-in are revoked."
+        )
 
     def _key(self, request: Request, client: OAuthClient, noted: _Noted) -> str | None:
         """Return the thumbprint of the key that the token is to be bound to, or None for a bearer token."""
