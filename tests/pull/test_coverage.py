@@ -80,6 +80,12 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "tests/pull/test_increments.py::test_a_window_with_too_many_records_is_halved_and_nothing_comes_twice",
         "tests/pull/test_increments.py::test_windows_that_are_stopped_anywhere_go_on_where_they_stood",
     ),
+    "a:oauth-refresh-token": ("tests/pull/test_refresh_tokens.py::test_a_token_that_does_not_rotate_is_kept",),
+    "a:oauth-refresh-token-rotating": (
+        "tests/pull/test_refresh_tokens.py::test_a_token_that_rotates_is_used_once_and_the_next_one_from_then_on",
+        "tests/pull/test_refresh_tokens.py::test_processes_at_once_do_not_use_one_token_twice",
+        "tests/pull/test_refresh_tokens.py::test_a_token_that_ends_while_pages_are_read_is_renewed_and_rotated",
+    ),
     "i:datetime": (
         "tests/pull/test_increments.py::test_every_version_that_was_shown_is_there_once",
         "tests/pull/test_pull.py::test_a_second_pull_asks_only_for_what_changed",
@@ -95,8 +101,6 @@ PROOFS: dict[str, tuple[str, ...]] = {
 
 NOT_YET: dict[str, str] = {
     "a:key-in-body_data": "a key in the body",
-    "a:oauth-refresh-token": "refresh tokens",
-    "a:oauth-refresh-token-rotating": "refresh tokens",
     "cartesian-partitions": "products of partitions",
     "p:computed-number": "numbers of pages that are computed",
     "async-job": "jobs that make the list",

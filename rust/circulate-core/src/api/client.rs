@@ -255,7 +255,10 @@ impl Client {
         tokio::select! {
             // First, so that nothing more is sent once the run is to stop.
             biased;
-            reason = self.stop.requested() => Err(stopped(reason).into()),
+            reason = self.stop.requested() => {
+                self.authorize.settled().await;
+                Err(stopped(reason).into())
+            }
             done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(is_sent.load(Ordering::Relaxed)))),
         }
     }

@@ -44,6 +44,16 @@ pub(super) fn check_oauth2(source: &Source, at: &str, oauth: &OAuth2) -> Vec<Wro
 fn check_keys(at: &str, oauth: &OAuth2) -> Vec<Wrong> {
     let mut wrongs = Vec::new();
     let mut wrong = |key: &str, why: &str| wrongs.push(Wrong::at(&format!("{at}.{key}"), why.to_owned()));
+    match (oauth.grant, &oauth.refresh_token) {
+        (GrantType::RefreshToken, None) => {
+            wrong("grant", "the grant `refresh_token` needs `refresh_token`, the setting that holds the first one");
+        }
+        (GrantType::RefreshToken, Some(_)) | (_, None) => {}
+        (_, Some(_)) => {
+            let why = "`refresh_token` is used by the grant `refresh_token` alone: add `grant: refresh_token`";
+            wrong("refresh_token", why);
+        }
+    }
     match oauth.grant {
         GrantType::ClientCredentials => {
             if oauth.client_id.is_none() {
@@ -53,20 +63,23 @@ fn check_keys(at: &str, oauth: &OAuth2) -> Vec<Wrong> {
                 let why = "oauth2 needs `private_key`, `client_secret` or both, to prove who asks";
                 wrong(if oauth.client_id.is_some() { "client_id" } else { "token_url" }, why);
             }
-            if oauth.subject.is_some() {
-                wrong(
-                    "subject",
-                    "`subject` is for `grant: jwt_bearer`: client credentials are for the client itself",
-                );
-            }
-            if !oauth.claims.is_empty() {
-                wrong("claims", "`claims` is for `grant: jwt_bearer`, whose assertion makes them");
-            }
         }
+        GrantType::RefreshToken if oauth.client_id.is_none() => {
+            wrong("token_url", "oauth2 needs `client_id`, the setting that holds the client's id");
+        }
+        GrantType::RefreshToken => {}
         GrantType::JwtBearer => {
             if oauth.private_key.is_none() {
                 wrong("grant", "`grant: jwt_bearer` needs `private_key`, which signs its assertions");
             }
+        }
+    }
+    if oauth.grant != GrantType::JwtBearer {
+        if oauth.subject.is_some() {
+            wrong("subject", "`subject` is for `grant: jwt_bearer`: other tokens are not for a user that the client names");
+        }
+        if !oauth.claims.is_empty() {
+            wrong("claims", "`claims` is for `grant: jwt_bearer`, whose assertion makes them");
         }
     }
     if oauth.audience.is_some() && oauth.private_key.is_none() {

@@ -1,15 +1,19 @@
 //! Values that must never be shown, and where they are kept.
 
+mod private_folder;
 mod stored;
+mod versions;
 
 use std::fmt;
 
 use crate::redact::Redactor;
 
 pub(crate) use crate::net::is_loopback;
+pub(crate) use private_folder::PrivateFolder;
 pub use stored::StoredSecret;
 #[cfg(test)]
 pub(crate) use stored::put_secret;
+pub(crate) use versions::{LastClaim, SecretVersion};
 
 /// A secret value. It has no `Display`, and `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Settings kept in AWS Secrets Manager: the only user of aws-sdk-secretsmanager.
+//! Settings kept in AWS Secrets Manager.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -17,9 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// when the API refuses what it holds.
 #[derive(Debug, Clone)]
 pub struct StoredSecret {
-    client: Client,
+    pub(super) client: Client,
     region: String,
-    id: String,
+    pub(super) id: String,
     fields: Arc<Mutex<Fields>>,
 }
 
@@ -68,12 +68,19 @@ impl StoredSecret {
 
     /// Reads it again: it may have been rotated.
     pub async fn read_again(&self) -> Result<()> {
-        let sent = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let output = sent.map_err(|error| self.call().failed(&error))?;
-        let text =
-            output.secret_string.map(Secret::not_secret).ok_or_else(|| self.wrong("is binary, not text"))?;
+        // The default, but a stand-in (moto) does without it when another version has become the current one.
+        let call = self.client.get_secret_value().secret_id(&self.id).version_stage("AWSCURRENT");
+        let sent = call.send().await;
+        let output =
+            sent.map_err(|error| self.call("read secret", "secretsmanager:GetSecretValue").failed(&error))?;
+        self.learn(output.secret_string).map(drop)
+    }
+
+    /// Takes over what a version holds, for all who use this secret, and returns it.
+    pub(super) fn learn(&self, text: Option<String>) -> Result<Secret> {
+        let text = text.map(Secret::not_secret).ok_or_else(|| self.wrong("is binary, not text"))?;
         *locked(&self.fields) = self.parse(&text)?;
-        Ok(())
+        Ok(text)
     }
 
     fn parse(&self, text: &Secret) -> Result<Fields> {
@@ -88,13 +95,14 @@ impl StoredSecret {
         object.into_iter().map(field).collect()
     }
 
-    fn wrong(&self, what: &str) -> Error {
+    pub(super) fn wrong(&self, what: &str) -> Error {
         Error::new(ErrorKind::Settings, "read secret", format!("the secret `{}` {what}", self.id)).hint(
             r#"it must be a JSON object of texts, such as {"org_url": "https://...", "api_token": "..."}"#,
         )
     }
 
-    fn call(&self) -> Call<'_> {
+    /// A call that needs these permissions, as errors name it.
+    pub(super) fn call<'c>(&'c self, operation: &'static str, permissions: &'c str) -> Call<'c> {
         let resource = if self.id.starts_with("arn:") {
             self.id.clone()
         } else {
@@ -103,8 +111,8 @@ impl StoredSecret {
         Call {
             service: "Secrets Manager",
             kind: ErrorKind::Settings,
-            operation: "read secret",
-            permissions: "secretsmanager:GetSecretValue",
+            operation,
+            permissions,
             allow_on: resource.clone(),
             resource,
             region: &self.region,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,15 +21,17 @@ use crate::error::Result;
 use crate::lake::sink::{BucketLocation, Created, Listed, Object, Sink, StoredObject};
 use crate::state::{Expect, Item, ItemKey, STREAMS, StateStore};
 
+/// Those of what is no write of the commit protocol.
+static OTHERS: LazyLock<Points> = LazyLock::new(Points::of_environment);
+
+/// A point beside the commit protocol, such as `refresh-token-granted`.
+pub async fn reach(name: &str) {
+    OTHERS.at("at", name).await;
+}
+
 /// Puts crash points around every write, if the environment names them.
 pub fn armed(sink: Arc<dyn Sink>, store: Arc<dyn StateStore>) -> (Arc<dyn Sink>, Arc<dyn StateStore>) {
-    let points = Arc::new(Points {
-        crash: target("CIRCULATE_CRASH"),
-        pause: target("CIRCULATE_PAUSE"),
-        log: std::env::var("CIRCULATE_CRASH_LOG").ok(),
-        hits: Mutex::default(),
-        quiet: tokio::sync::Mutex::default(),
-    });
+    let points = Arc::new(Points::of_environment());
     if points.crash.is_none() && points.pause.is_none() && points.log.is_none() {
         return (sink, store);
     }
@@ -57,6 +59,16 @@ struct Points {
 }
 
 impl Points {
+    fn of_environment() -> Self {
+        Self {
+            crash: target("CIRCULATE_CRASH"),
+            pause: target("CIRCULATE_PAUSE"),
+            log: std::env::var("CIRCULATE_CRASH_LOG").ok(),
+            hits: Mutex::default(),
+            quiet: tokio::sync::Mutex::default(),
+        }
+    }
+
     async fn at(&self, when: &str, what: &str) {
         let name = format!("{when}-{what}");
         let hit = {

@@ -52,7 +52,7 @@ impl<'s> FoundSettings<'s> {
         self.need(way.placeholders().into_iter())?;
         let ways = way.alternatives();
         match ways.iter().filter(|key| self.names.contains(*key)).count() {
-            0 if !ways.is_empty() => Err(self.missing(&ways)),
+            0 if way.needs_alternative() => Err(self.missing(&ways)),
             0 | 1 => Ok(()),
             // RFC 6749, section 2.3: no more than one method in a request.
             _ => Err(self.ambiguous(&ways, "a client proves who it is in one way")),

@@ -196,6 +196,14 @@ impl Account {
         self.stored.as_ref().filter(|_| self.secrets.iter().any(stored)).map(StoredSecret::id)
     }
 
+    /// The stored secret that a setting comes from, and the field of it.
+    pub fn stored_field(&self, name: &Name) -> Option<(&StoredSecret, &str)> {
+        match (self.origins.get(name), &self.stored) {
+            (Some(Origin::Stored(field)), Some(stored)) => Some((stored, field)),
+            _ => None,
+        }
+    }
+
     /// All secrets as they are known now.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         self.secrets.iter().filter_map(|name| self.current(name))

@@ -17,7 +17,7 @@ mod token_file;
 use std::sync::Arc;
 
 use crate::api::account::Account;
-use crate::catalog::{Auth, HeaderAuth, Source};
+use crate::catalog::{Auth, GrantType, HeaderAuth, Source};
 use crate::error::{Error, ErrorKind, Result};
 
 use header::StaticHeaders;
@@ -67,7 +67,10 @@ pub fn sign_in(
                     "add `scopes: [...]` to the endpoint and to its parent; `scopes: []` if it needs none",
                 )
             };
-            let scopes = scopes.ok_or_else(unnamed)?;
+            // Those of a refresh token are what a person agreed to, whether an endpoint names them or not.
+            let agreed = std::collections::BTreeSet::new();
+            let agreed = (oauth.grant == GrantType::RefreshToken).then_some(&agreed);
+            let scopes = scopes.or(agreed).ok_or_else(unnamed)?;
             Ok(Arc::new(AccessToken::new(source, account, oauth, scopes, connection)?))
         }
     }

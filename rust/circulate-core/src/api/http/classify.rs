@@ -67,7 +67,7 @@ pub enum Success {
 }
 
 /// Reads responses by the rules of a source.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Classifier {
     title: String,
     errors: Vec<ErrorRule>,

@@ -69,12 +69,17 @@ impl Auth {
         self.parts().into_iter().filter(|part| part.required).map(|part| part.setting)
     }
 
-    /// Settings of which exactly one is to be configured, if any are.
+    /// Settings of which at most one is to be configured.
     pub fn alternatives(&self) -> Vec<&Name> {
         match self {
             Self::Oauth2(oauth) => oauth.proofs(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether one of [`Auth::alternatives`] must be configured, if there are any.
+    pub fn needs_alternative(&self) -> bool {
+        matches!(self, Self::Oauth2(oauth) if oauth.needs_proof())
     }
 
     /// The setting that holds a private key, or the path of a file with one.

@@ -40,6 +40,10 @@ pub struct OAuth2 {
     /// that `grant` stands for, and `scope` is for endpoints that name no `scopes`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Template>,
+    /// Of the grant `refresh_token`, the setting that holds the first refresh token: what a person got by signing in. Those
+    /// that the server gives in its place are kept, and used from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Name>,
     /// The setting that holds whom a `jwt_bearer` token is for, such as a user whose rights it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Name>,
@@ -60,6 +64,8 @@ pub enum GrantType {
     ClientCredentials,
     /// An assertion that the client signs, of itself or of a user it acts for (RFC 7523, section 2.1).
     JwtBearer,
+    /// A refresh token, which a person got by signing in (RFC 6749, section 6). The client need not prove who it is.
+    RefreshToken,
 }
 
 /// How a client's secret is sent.
@@ -93,20 +99,26 @@ impl OAuth2 {
         parts.extend(
             self.client_secret.as_ref().map(|name| AuthPart::secret("oauth2.client_secret", name).optional()),
         );
+        parts.extend(self.refresh_token.as_ref().map(|name| AuthPart::secret("oauth2.refresh_token", name)));
         parts.extend(self.key_id.as_ref().map(|name| AuthPart::open("oauth2.key_id", name).optional()));
         parts.extend(self.subject.as_ref().map(|name| AuthPart::open("oauth2.subject", name)));
         parts
     }
 
-    /// Of these settings exactly one is configured: a client proves who it is in one way (RFC 6749, section 2.3). The key of an
+    /// Of these settings at most one is configured: a client proves who it is in one way (RFC 6749, section 2.3). The key of an
     /// assertion by which a token is granted proves something else.
     pub(super) fn proofs(&self) -> Vec<&Name> {
         match self.grant {
-            GrantType::ClientCredentials => {
+            GrantType::ClientCredentials | GrantType::RefreshToken => {
                 [&self.private_key, &self.client_secret].into_iter().flatten().collect()
             }
             GrantType::JwtBearer => Vec::new(),
         }
+    }
+
+    /// Whether one of them must be configured. A client that has a refresh token may be public.
+    pub(super) fn needs_proof(&self) -> bool {
+        self.grant != GrantType::RefreshToken
     }
 
     /// The settings that its templates use.

@@ -25,6 +25,8 @@ pub(super) struct Granted {
     pub(super) lifetime: Duration,
     /// What it is for, if the response says so: it need not be all that was requested.
     pub(super) scope: Option<String>,
+    /// What to get the next one with.
+    pub(super) refresh_token: Option<Secret>,
 }
 
 /// What a success says.
@@ -72,7 +74,17 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
         return Err(wrong("a token that no header can hold"));
     }
     let (bound, lifetime) = (is_bound(&members)?, lifetime(&members));
-    Ok(Reply::Granted(Granted { token: Secret::new(token), bound, lifetime, scope: scope(&members)? }))
+    let (scope, refresh_token) = (scope(&members)?, refresh_token(&members)?);
+    Ok(Reply::Granted(Granted { token: Secret::new(token), bound, lifetime, scope, refresh_token }))
+}
+
+/// One that can't be read is not taken for none: the one before it may be used up.
+fn refresh_token(members: &JsonObject) -> Result<Option<Secret>> {
+    match member(members, "refresh_token") {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(Value::String(token)) => Ok(Some(token).filter(|token| !token.is_empty()).map(Secret::new)),
+        Some(_) => Err(wrong("a `refresh_token` that is not a string")),
+    }
 }
 
 /// The one member of this name, written as `access_token`, `accessToken`, `Access-Token` ...

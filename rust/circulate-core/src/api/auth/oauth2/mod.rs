@@ -8,6 +8,8 @@ mod granted;
 pub(super) mod jws;
 pub(super) mod key;
 mod random;
+mod refresh;
+mod refreshing;
 mod service_account;
 mod settings;
 mod terms;
@@ -28,6 +30,7 @@ use self::credential::Credential;
 use self::dpop::{DPOP, DpopProof, nonce_of, proof};
 use self::granted::{Granted, Reply, reply};
 use self::key::SigningKey;
+use self::refresh::{RefreshClaim, RefreshTokens};
 use self::settings::ClientSettings;
 use self::terms::TokenTerms;
 use self::tokens::{Basis, Token, TokenCache};
@@ -40,6 +43,7 @@ use crate::api::http::{
 use crate::catalog::{GrantType, OAuth2, Source};
 use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::Secret;
 
 pub use self::tokens::Tokens;
 
@@ -49,7 +53,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
 
 /// Signs requests in with an access token.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AccessToken {
     title: String,
     settings: ClientSettings,
@@ -60,6 +64,8 @@ pub struct AccessToken {
     transport: Arc<dyn Transport>,
     pacing: Arc<Pacing>,
     classifier: Classifier,
+    /// What tokens are got by, if not by the client's own credentials.
+    refresh: Option<Arc<RefreshTokens>>,
 }
 
 /// What a token endpoint says.
@@ -73,11 +79,21 @@ struct Refusal {
     failure: Failure,
     /// The client itself is refused: a retry too soon may lock it out.
     of_client: bool,
+    /// What the server said, if it said something.
+    status: Option<StatusCode>,
+    code: Option<String>,
+}
+
+impl Refusal {
+    /// Whether what was presented for a token is not, or no longer, good for one (RFC 6749, section 5.2).
+    fn is_of_grant(&self) -> bool {
+        self.failure.verdict == RetryDecision::Fail && self.code.as_deref() == Some("invalid_grant")
+    }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { failure: error.into(), of_client: false }
+        Self { failure: error.into(), of_client: false, status: None, code: None }
     }
 }
 
@@ -102,15 +118,20 @@ impl AccessToken {
         let settings = ClientSettings::of(account, spec);
         let token_url = account.token_url(&spec.token_url)?;
         let terms = TokenTerms::of(account, spec, scopes)?;
-        settings.credential()?;
+        let client_id = settings.credential()?.client_id;
         let digest = format!("{} {}", settings.digest()?, terms.digest());
+        let clock = connection.tokens.clock().clone();
+        let refresh = spec.refresh_token.as_ref().map(|name| {
+            RefreshTokens::new(source, account, name, &client_id, &token_url, clock.clone())
+        });
         Ok(Self {
             title: source.title.clone(),
+            refresh: refresh.transpose()?.map(Arc::new),
             client: connection.tokens.client(token_url.as_str(), &digest),
             settings,
             terms,
             token_url,
-            clock: connection.tokens.clock().clone(),
+            clock,
             transport: Arc::clone(&connection.transport),
             pacing: Arc::clone(&connection.pacing),
             classifier: Classifier::new(source, account),
@@ -182,7 +203,7 @@ impl AccessToken {
                 client.keep(scope, &token);
                 Ok(token)
             }
-            Err(Refusal { failure, of_client }) => {
+            Err(Refusal { failure, of_client, .. }) => {
                 let now = self.clock.now();
                 client.fail(scope, self.settings.digest()?, &failure, of_client, now);
                 client.valid(scope, now).ok_or(failure)
@@ -190,17 +211,33 @@ impl AccessToken {
         }
     }
 
-    /// Gets a token. Retries where the response says what was missing; what may go away by itself is left to the caller.
     async fn get(&self) -> Result<Token, Refusal> {
+        if let Some(refresh) = &self.refresh {
+            return self.refreshed(refresh).await;
+        }
+        let (granted, basis, requested) = self.granted(None).await?;
+        Ok(self.token_of(granted, basis, requested)?)
+    }
+
+    /// What the server grants, what that was requested with, and when. Retries where the response says what was missing; what
+    /// may go away by itself is left to the caller.
+    async fn granted(
+        &self,
+        mut claim: Option<&mut dyn RefreshClaim>,
+    ) -> Result<(Granted, Basis, Timestamp), Refusal> {
         let mut tried = Tried::default();
         loop {
             let credential = self.settings.credential()?;
             let basis = self.client.basis();
             let requested = self.clock.now();
-            let request = self.request(&credential, &basis, requested)?;
+            if let Some(claim) = &mut claim {
+                claim.begin()?;
+            }
+            let refresh_token = claim.as_ref().map(|claim| &claim.record().refresh_token);
+            let request = self.request(&credential, refresh_token, &basis, requested)?;
             let response = tokio::time::timeout(PATIENCE, self.request_token(request)).await;
             match response.map_err(|_| self.too_slow()).flatten()? {
-                TokenResponse::Granted(granted) => return Ok(self.token_of(granted, basis, requested)?),
+                TokenResponse::Granted(granted) => return Ok((granted, basis, requested)),
                 TokenResponse::Refused(status, headers, vendor) => {
                     let failure = self.failure(status, &headers, &vendor);
                     // What goes away by itself says nothing of the client, whatever its body says.
@@ -210,7 +247,7 @@ impl AccessToken {
                         || !self.amend((status, &vendor), demands, &credential, &basis, &mut tried).await
                     {
                         let of_client = for_good && self.is_of_client(status, &vendor);
-                        return Err(Refusal { failure, of_client });
+                        return Err(Refusal { failure, of_client, status: Some(status), code: vendor.code });
                     }
                 }
             }
@@ -259,9 +296,15 @@ impl AccessToken {
         Err(error.hint(self.classifier.hint_for(MISSING_SCOPE).unwrap_or("let the client have this scope")))
     }
 
-    fn request(&self, credential: &Credential, basis: &Basis, now: Timestamp) -> Result<Request> {
+    fn request(
+        &self,
+        credential: &Credential,
+        refresh_token: Option<&Secret>,
+        basis: &Basis,
+        now: Timestamp,
+    ) -> Result<Request> {
         let now = server_time(now, basis.ahead);
-        let mut request = self.terms.request(credential, &self.token_url, now)?;
+        let mut request = self.terms.request(credential, refresh_token, &self.token_url, now)?;
         if let Some(key) = &basis.key {
             let nonce = basis.nonce.as_deref();
             let about = DpopProof { method: &request.method, url: &request.url, now, nonce, token: None };
@@ -400,6 +443,14 @@ impl Authorize for AccessToken {
         // The next attempt gets another one, unless somebody did so already.
         self.client.forget(&self.terms.scope, |token| Self::header(token).ok().as_ref() == refused);
         Box::pin(std::future::ready(Ok(true)))
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(refresh) = &self.refresh {
+                drop(refresh.sending().await);
+            }
+        })
     }
 
     fn learn(&self, url: &Url, headers: &HeaderMap) {

@@ -19,6 +19,7 @@ pub(super) struct ClientSettings {
     private_key: Option<Name>,
     key_id: Option<Name>,
     client_secret: Option<Name>,
+    refresh_token: Option<Name>,
 }
 
 impl ClientSettings {
@@ -32,6 +33,7 @@ impl ClientSettings {
             private_key: set(&spec.private_key),
             key_id: set(&spec.key_id),
             client_secret: set(&spec.client_secret),
+            refresh_token: spec.refresh_token.clone(),
         }
     }
 
@@ -56,7 +58,13 @@ impl ClientSettings {
             });
         }
         let secret = self.current(self.client_secret.as_ref())?;
-        if key.is_none() && (secret.is_none() || self.grant == GrantType::JwtBearer) {
+        let has_proof = match self.grant {
+            GrantType::ClientCredentials => key.is_some() || secret.is_some(),
+            GrantType::JwtBearer => key.is_some(),
+            // A public client is known by its id (RFC 6749, section 2.1).
+            GrantType::RefreshToken => true,
+        };
+        if !has_proof {
             return Err(not_configured());
         }
         let client_id = client_id.ok_or_else(not_named)?;
@@ -66,8 +74,8 @@ impl ClientSettings {
 
     /// A digest that differs between clients and credentials.
     pub(super) fn digest(&self) -> Result<String> {
-        let open =
-            [&self.client_id, &self.key_id, &self.client_secret].map(|name| self.current(name.as_ref()));
+        let open = [&self.client_id, &self.key_id, &self.client_secret, &self.refresh_token]
+            .map(|name| self.current(name.as_ref()));
         let mut all = open.into_iter().collect::<Result<Vec<_>>>()?;
         all.push(self.key_text()?);
         let values = all.iter().map(|text| text.as_ref().map_or("", Secret::expose));

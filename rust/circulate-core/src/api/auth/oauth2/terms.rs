@@ -17,6 +17,7 @@ use crate::api::account::Account;
 use crate::api::http::Request;
 use crate::catalog::{GrantType, OAuth2, SendSecret};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secrets::Secret;
 
 /// How long an assertion of who the client is may be used. Okta takes at most an hour.
 const CLIENT_ASSERTION: Duration = Duration::from_mins(5);
@@ -76,18 +77,28 @@ impl TokenTerms {
     }
 
     /// A request of a token with this credential. A fresh one for each attempt: an assertion may be used once.
-    pub(super) fn request(&self, credential: &Credential, url: &Url, now: Timestamp) -> Result<Request> {
+    pub(super) fn request(
+        &self,
+        credential: &Credential,
+        refresh_token: Option<&Secret>,
+        url: &Url,
+        now: Timestamp,
+    ) -> Result<Request> {
         let mut fields = vec![("grant_type", self.grant_type().to_owned())];
+        fields.extend(refresh_token.map(|token| ("refresh_token", token.expose().to_owned())));
         if !self.scope.is_empty() {
             fields.push(("scope", self.scope.clone()));
         }
         match (self.grant, &credential.key) {
-            (GrantType::ClientCredentials, Some(key)) => {
+            (GrantType::ClientCredentials | GrantType::RefreshToken, Some(key)) => {
                 fields.push(("client_assertion_type", ASSERTION_TYPE.to_owned()));
                 fields.push(("client_assertion", self.client_assertion(key, credential, url, now)?));
             }
             (GrantType::JwtBearer, Some(key)) => {
                 fields.push(("assertion", self.grant_assertion(key, credential, url, now)?));
+            }
+            (_, None) if credential.secret.is_none() => {
+                fields.push(("client_id", credential.client_id.clone()));
             }
             (_, None) => {}
         }
@@ -116,6 +127,7 @@ impl TokenTerms {
         let own = match self.grant {
             GrantType::ClientCredentials => "client_credentials",
             GrantType::JwtBearer => JWT_BEARER,
+            GrantType::RefreshToken => "refresh_token",
         };
         self.params.get("grant_type").map_or(own, String::as_str)
     }

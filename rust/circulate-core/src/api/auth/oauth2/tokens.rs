@@ -70,6 +70,11 @@ impl Token {
         let expires = later(obtained, lifetime);
         Self { secret, key, obtained, expires, renew_at: earlier(expires, MARGIN.min(lifetime / 10)) }
     }
+
+    /// Whether it is time for another one.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.renew_at
+    }
 }
 
 /// What is known of a client.
@@ -101,6 +106,8 @@ struct CachedToken {
     /// How often a token was requested.
     requests: u64,
     failed: Option<Failed>,
+    /// The last one that the API refused, since there was a good one.
+    refused: Option<Secret>,
 }
 
 /// Why the last request brought no token.
@@ -138,7 +145,7 @@ impl TokenCache {
         let known = self.known();
         let slot = known.tokens.get(scope)?;
         let put_off = slot.put_off.is_some_and(|until| now < until);
-        let good = |token: &&Arc<Token>| now < token.renew_at || put_off && now < token.expires;
+        let good = |token: &&Arc<Token>| !token.is_due(now) || put_off && now < token.expires;
         slot.token.as_ref().filter(good).map(Arc::clone)
     }
 
@@ -218,10 +225,15 @@ impl TokenCache {
     /// Forgets the token for `scope`, if it is still the one that the API refused.
     pub(in crate::api::auth) fn forget(&self, scope: &str, is_it: impl Fn(&Token) -> bool) {
         if let Some(slot) = self.known().tokens.get_mut(scope)
-            && slot.token.as_ref().is_some_and(|token| is_it(token))
+            && let Some(token) = slot.token.take_if(|token| is_it(token))
         {
-            slot.token = None;
+            slot.refused = Some(token.secret.clone());
         }
+    }
+
+    /// Whether the API refused this token for `scope`.
+    pub(super) fn is_refused(&self, scope: &str, token: &Secret) -> bool {
+        self.known().tokens.get(scope).is_some_and(|slot| slot.refused.as_ref() == Some(token))
     }
 
     pub(in crate::api::auth) fn basis(&self) -> Basis {
