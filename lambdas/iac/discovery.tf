@@ -25,8 +25,10 @@ locals {
         # Its earlier name, from when it served Okta alone.
         extension    = replace(try(given.extension, "none"), "/^okta-token$/", "circulate-token")
         auth         = try(given.auth, "${file.source}-${contains(["list", "get"], operation) ? "read" : "write"}")
-        environment  = merge(local.defaults.environment, try(given.environment, {}))
-        is_target    = file.source == "targets"
+        # A source that signs in by a refresh token gets another one each time, which is kept in place of the one before.
+        refresh_token = try(given.refresh_token, false)
+        environment   = merge(local.defaults.environment, try(given.environment, {}))
+        is_target     = file.source == "targets"
       }
     }
   ]...)

@@ -31,8 +31,12 @@ locals {
         },
       ] : permission if function.operation == "list"],
       [for accounts in [lookup(var.accounts, function.source, [])] : {
-        sid     = "Credentials"
-        actions = ["secretsmanager:GetSecretValue"]
+        sid = "Credentials"
+        # Only where the next refresh token goes in place of the one before is its own secret written.
+        actions = concat(
+          ["secretsmanager:GetSecretValue"],
+          function.refresh_token ? ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"] : [],
+        )
         # Secrets Manager puts six characters of its own behind a name.
         resources = [for account in accounts : "${local.secret_arns}:${var.prefix}/${function.auth}/${account}-??????"]
         keys      = []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.cli import Cli
 from support.packages import assert_reports, make_project, write
+from support.refreshing import define
 
 USERS = "lib/okta/users/lambda.yaml"
 
@@ -58,6 +59,10 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
             ("there is no extension `absent`",),
         ),
         (
+            replaced(USERS, "handler: handler.list", "handler: handler.list\n    refresh_token: true"),
+            ("lets `list` write its secret, and `okta` does not sign in by a refresh token",),
+        ),
+        (
             replaced(USERS, "schedule:", "target: moon\n  schedule:"),
             ("the target `moon` of the pipeline has no folder",),
         ),
@@ -81,3 +86,16 @@ def test_an_endpoint_that_no_source_defines_is_reported(cli: Cli, tmp_path: Path
     text = "source: github\nendpoint: repos\nfunctions:\n  list: {handler: handler.list}\n"
     write(lambdas / "github/repos/lambda.yaml", text)
     assert_reports(cli("check", "lambdas", "--lambdas", lambdas), 2, "no source defines `github.repos`")
+
+
+def test_who_signs_in_by_a_refresh_token_has_to_be_able_to_keep_it(cli: Cli, tmp_path: Path) -> None:
+    lambdas = make_project(tmp_path)
+    catalog = define(tmp_path)
+    write(lambdas / "acme/items/handler.py", 'list = puller("acme.items", catalog="definitions")\n')
+    described = "source: acme\nendpoint: items\nfunctions:\n  list:\n    handler: handler.list\n"
+    file = write(lambdas / "acme/items/lambda.yaml", described)
+    missing = "`list` may not keep the next one in its secret: add `refresh_token: true`"
+    assert_reports(cli("check", "lambdas", "--lambdas", lambdas, "--catalog", catalog), 2, missing)
+    file.write_text(described + "    refresh_token: true\n")
+    done = cli("check", "lambdas", "--lambdas", lambdas, "--catalog", catalog)
+    assert done.code == 0, done.err

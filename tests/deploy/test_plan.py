@@ -109,6 +109,23 @@ def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: 
         deployment.plan(accounts='{okta=["a","b"]}')
 
 
+def test_only_who_keeps_a_refresh_token_may_write_its_own_secret(deployment: Deployment) -> None:
+    groups = deployment.lambdas / "lib/okta/groups/lambda.yaml"
+    groups.write_text(groups.read_text().replace("handler.list", "handler.list\n    refresh_token: true"))
+    made = resources(deployment.plan(accounts='{okta=["acme"]}'))
+    writers = {}
+    for address, value in made.items():
+        if "aws_iam_role_policy.this" in address and "function" in address:
+            for statement in json.loads(value["policy"])["Statement"]:
+                if "secretsmanager:PutSecretValue" in statement["Action"]:
+                    writers[address] = (statement["Action"], statement["Resource"])
+    [(address, (actions, resource))] = writers.items()
+    assert "okta-groups-list" in address
+    own = ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
+    assert sorted(actions) == [f"secretsmanager:{name}" for name in own]
+    assert resource.endswith(":secret:circulate-dev/okta-read/acme-??????")
+
+
 def test_several_accounts_have_schedules_secrets_and_alarms_of_their_own(deployment: Deployment) -> None:
     made = resources(deployment.plan(accounts='{okta=["acme","emea.okta.com"]}'))
     secrets = {value["name"] for address, value in made.items() if "aws_secretsmanager_secret" in address}

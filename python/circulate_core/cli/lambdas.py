@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from circulate_core.catalogs import stream_names
+from circulate_core.catalogs import source_definition, stream_names
 from circulate_core.console import counted, paint, say, show_mistake, table
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
@@ -31,6 +31,7 @@ def check(args: argparse.Namespace) -> int:
     pulls = {function.name: pulls_of(function) for function in functions}
     problems: list[str | CirculateError] = [*misplaced(args.lambdas), *wrong_handlers(functions)]
     problems += [*wrong_streams(functions, pulls, args.catalog)]
+    problems += [*wrong_refresh_tokens(functions, pulls, args.catalog)]
     problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas)]
     if problems:
         for problem in problems:
@@ -112,6 +113,32 @@ def wrong_streams(
             continue
         if function.operation not in known:
             yield f"{function.file}: `{endpoint}` has no operation `{function.operation}`; it has {', '.join(known)}"
+
+
+def wrong_refresh_tokens(
+    functions: Sequence[Described], pulls: Mapping[str, Sequence[Pulled]], catalog: Catalog
+) -> Iterator[str]:
+    """Yield a message for each function that could not keep a refresh token, or that may write a secret for nothing."""
+    from circulate_core.aws.packaging import own_catalogs  # noqa: PLC0415 - much that no other check needs
+
+    for function in functions:
+        try:
+            own = own_catalogs(pulls[function.name])
+            ways = source_definition(function.source, catalog=own or catalog)["auth"]
+        except DefinitionError:
+            continue  # It is reported where it is wrong.
+        grants = [way["oauth2"].get("grant") if isinstance(way, dict) and "oauth2" in way else None for way in ways]
+        may_write, source = function.settings["refresh_token"], function.source
+        if may_write and "refresh_token" not in grants:
+            yield (
+                f"{function.file}: `refresh_token` lets `{function.operation}` write its secret, and `{source}` does"
+                " not sign in by a refresh token: take it out"
+            )
+        elif set(grants) == {"refresh_token"} and function.settings["auth"] and not may_write:
+            yield (
+                f"{function.file}: `{source}` signs in by a refresh token, and `{function.operation}` may not keep the"
+                " next one in its secret: add `refresh_token: true`"
+            )
 
 
 def missing_files(functions: Sequence[Described]) -> Iterator[SettingsError]:

@@ -39,6 +39,8 @@ pub struct LambdaFunction {
     pub extension: Option<String>,
     /// Whose credentials it may read.
     pub auth: Option<String>,
+    /// Whether it may write them, since its source signs in by a refresh token.
+    pub refresh_token: bool,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// Its schedule, with everything that the defaults say.
@@ -148,6 +150,7 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             extension: given.extension.filter(|name| name != NONE).map(today),
             auth: Some(given.auth.unwrap_or_else(|| usual_auth(&read.source, &operation)))
                 .filter(|name| name != NONE),
+            refresh_token: given.refresh_token,
             environment,
             pipeline: pipeline.clone().filter(|_| is_list),
             operation,

@@ -57,6 +57,10 @@ pub struct FunctionFile {
     /// anybody's. Default: `{source}-read` for `list` and `get`, `{source}-write` for all else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<String>,
+    /// Whether its source signs in by a refresh token. Then it may write the secrets that it reads: the next token is kept
+    /// there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh_token: bool,
     /// Environment variables, besides those of `defaults.yaml`. Never a secret: whoever may look at the function sees them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
