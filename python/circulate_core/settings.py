@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circulate_core._core import Settings, check_options
+from circulate_core.bindings import Use, keep_to_bindings
 from circulate_core.callers import warn_caller
 from circulate_core.catalogs import is_named
 from circulate_core.config import CATALOG, CONFIG_NAME, find_config, is_of_working_folder, read_config
@@ -64,6 +65,8 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
     account: str | None = None,
     catalog: Catalog = (),
     headroom: Headroom | None = None,
+    ask: Callable[[str], bool] | None = None,
+    trust: bool = False,
 ) -> Configured:
     """Gather the settings of a source.
 
@@ -82,6 +85,8 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
             leads that a config file in the working folder names.
         headroom: Share of the quota that is left to others, given by flag or in code. Else it is that of the
             environment, of the profile or the source's section, or of the config file as a whole.
+        ask: Asks a person whether a definition may have the secrets of another one.
+        trust: A person said so beforehand.
 
     Raises:
         SettingsError: A flag or the config file is wrong, or would send a secret astray; there is no such profile.
@@ -118,7 +123,29 @@ def configured(  # noqa: PLR0913 - each is a different thing, given once
         if not is_named(catalog) and is_of_working_folder(name):
             _keep_secrets_from_definition(source, of_file, gathered)
         keep_secrets_home(source, of_file, gathered)
+    in_config = [key for key in in_file.names if gathered.origins.get(key) == f"from {place}"]
+    uses = _uses(source, gathered, in_environment, [] if found else in_config, place)
+    keep_to_bindings(source, uses, gathered.origins, catalog=catalog, ask=ask, trust=trust)
     return gathered
+
+
+def _uses(
+    source: SourceDefinition, gathered: Configured, in_environment: Iterable[str], in_config: Iterable[str], place: str
+) -> Iterator[Use]:
+    """Yield where settings are from that nobody gave just this definition: variables, and what a user's file has."""
+    known = source["settings"]
+    for key in in_environment:
+        if gathered.origins[key] == f"from {known[key]['env']}":
+            yield Use(known[key]["env"], is_secret=known[key]["secret"])
+    secrets = secret_names(source)
+    where = str(Path(place.partition(" [")[0]).resolve())
+    yield from (Use(f"`{key}` from {where}", by_name=True) for key in in_config if key in secrets)
+    if gathered.secret:
+        yield Use(f"the secret `{gathered.secret}`", by_name=True)
+    ways = [way for way in source["auth"] if isinstance(way, dict)]
+    for profile in (way["token_file"]["profile"] for way in ways if "token_file" in way):
+        if profile in gathered.public:
+            yield Use(f"the token of the profile `{gathered.public[profile]}`")
 
 
 def gathered(  # noqa: PLR0913 - each is a different thing, given once

@@ -98,6 +98,12 @@ def test_a_key_may_be_pem_and_in_a_file(
     assert (done.code, outcomes(org)) == (0, ["issued"]), done.err
 
 
+def trusting(cli: Cli, catalog: Path) -> Cli:
+    """Return a command line whose user let the definitions of a catalog have the secrets of Okta."""
+    cli("check", "okta", "--catalog", catalog, "--trust")
+    return cli
+
+
 def with_source(folder: Path, *changes: tuple[str, str]) -> Path:
     """Return a catalog with other definitions of Okta: each change is a text and what stands in its place."""
     catalog = folder / "catalog"
@@ -118,7 +124,7 @@ def test_a_secret_with_any_characters_is_sent_as_the_definition_says(
     sent = "basic" if method == "client_secret_basic" else "body"
     catalog = with_source(tmp_path, ("send_secret: basic", f"send_secret: {sent}"))
     cli = oauth_cli(org, OKTA_PRIVATE_KEY="", OKTA_CLIENT_ID="0oa/1 x", OKTA_CLIENT_SECRET=SECRET)
-    done = cli("check", "okta", "--catalog", catalog)
+    done = cli("check", "okta", "--catalog", catalog, "--trust")
     assert (done.code, outcomes(org)) == (0, ["issued"]), done.err
     assert "canary" not in done.err
 
@@ -209,10 +215,11 @@ def test_a_scope_that_the_definition_forgot_is_reported_although_the_response_is
 ) -> None:
     org = start_org(users=5, apps=3, app_users=1, clients=[by_key()])
     catalog = with_source(tmp_path, ("okta.apps.read", "okta.users.read"))
-    cli = oauth_cli(org)
+    cli = trusting(oauth_cli(org), catalog)
+    before = len(outcomes(org))
     done = cli("pull", "okta.application_users", *cli.place.arguments, "--catalog", catalog)
     assert_reports(done, 1, "refused the access token: this needs the scope okta.apps.read", "grant the app this scope")
-    assert outcomes(org) == ["issued"], "another token would have no more scopes"
+    assert outcomes(org)[before:] == ["issued"], "another token would have no more scopes"
 
 
 @pytest.mark.parametrize(
@@ -338,9 +345,11 @@ def test_an_endpoint_without_scopes_is_reported(
 ) -> None:
     catalog = with_source(tmp_path, ("scopes: [okta.users.read]\n\nlist", "list"))
     org = start_org(users=5, clients=[by_key()])
-    done = oauth_cli(org).pull("--catalog", catalog)
+    cli = trusting(oauth_cli(org), catalog)
+    requested = org.request_count
+    done = cli.pull("--catalog", catalog)
     assert_reports(done, 2, "does not name the OAuth scopes that this needs", "scopes: [...]")
-    assert org.request_count == 0
+    assert org.request_count == requested
 
 
 @pytest.mark.parametrize("form", ["jwk", "pem"])

@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"where functions are (default: {LAMBDAS})"
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="let the definition have the secrets that it names, also those of other sources, from now on",
+    )
     add_account_options(parser)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from circulate_core import _core
 from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.config import catalog_in, catalog_of_environment, configured_catalog
-from circulate_core.console import paint, say
+from circulate_core.console import is_terminal, paint, say
 from circulate_core.exceptions import SettingsError
 from circulate_core.lakes import Lake
 from circulate_core.settings import Configured, configured
@@ -179,7 +180,16 @@ def gather_settings(args: argparse.Namespace, source: SourceDefinition) -> Confi
         account=args.account,
         catalog=args.catalog,
         headroom=given_options(args, "account").get("headroom"),
+        ask=_ask if sys.stdin is not None and sys.stdin.isatty() and is_terminal() else None,
+        trust=getattr(args, "trust", False),
     )
+
+
+def _ask(what: str) -> bool:
+    """Ask the person at the terminal whether a definition may have what it wants."""
+    sys.stderr.write(f"{paint('warning:', 'yellow')} {what}\nLet it have that? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def named_catalog(args: argparse.Namespace) -> list[str | Path]:
