@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import re
-import tempfile
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ SHIPPED = "shipped"
 """What stands for the shipped catalog."""
 OF_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Variables that no definition names first: those of all AWS tools."""
-_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
+PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 _ORIGIN = re.compile(r"(?:[a-z]+://)?[^/?#]*", re.IGNORECASE)
 
 
@@ -163,18 +163,18 @@ def _defines(entry: object, name: str) -> bool:
 
 def _origins(source: SourceDefinition, given: Mapping[str, object]) -> Iterator[str]:
     """Yield the origins that the definition itself says: written out, or as the default of a setting."""
-    written = [text for way in source["auth"] for text in _texts(way) if "://" in text or "{" in text]
+    written = [text for way in source["auth"] for text in texts_in(way) if "://" in text or "{" in text]
     for text in (source["base_url"], *written):
         filled = _filled(text, source, given)
         origin = _ORIGIN.match(filled)
-        if origin and _PLACEHOLDER.sub("", origin[0].partition("://")[2] or origin[0]):
+        if origin and PLACEHOLDER.sub("", origin[0].partition("://")[2] or origin[0]):
             yield origin[0].lower()
 
 
 def _filled(text: str, source: SourceDefinition, given: Mapping[str, object]) -> str:
     """Return a template with the defaults of its settings, but of those that are given."""
     for _ in source["settings"]:
-        names = [name for name in _PLACEHOLDER.findall(text) if name in source["settings"] and name not in given]
+        names = [name for name in PLACEHOLDER.findall(text) if name in source["settings"] and name not in given]
         defaults = {name: source["settings"][name].get("default") for name in names}
         if not any(defaults.values()):
             break
@@ -183,15 +183,16 @@ def _filled(text: str, source: SourceDefinition, given: Mapping[str, object]) ->
     return text
 
 
-def _texts(part: object) -> Iterator[str]:
+def texts_in(part: object) -> Iterator[str]:
+    """Yield the texts in a part of a definition, however deep."""
     if isinstance(part, str):
         yield part
     elif isinstance(part, dict):
         for inner in part.values():
-            yield from _texts(inner)
+            yield from texts_in(inner)
     elif isinstance(part, list):
         for inner in part:
-            yield from _texts(inner)
+            yield from texts_in(inner)
 
 
 def _state_folder() -> Path | None:
@@ -233,15 +234,25 @@ def _read(file: Path) -> list[Binding]:
 
 
 def _remember(file: Path, new: Iterable[Binding]) -> None:
-    """Add bindings to a file, whole or not at all; those of the same definitions before are replaced."""
-    lock = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Add bindings to a file, whole or not at all; those of the same definitions before are replaced.
+
+    Raises:
+        SettingsError: It can't be written.
+    """
+    half = file.with_name(f".bindings-{os.getpid()}-{threading.get_ident()}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        bindings = {(each.secret, each.catalog, each.source): each for each in (*_read(file), *new)}
-        text = json.dumps({"schema": SCHEMA, "bindings": [vars(each) for each in bindings.values()]}, indent=1)
-        # It is made for the user alone.
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as written:
-            written.write(text)
-        Path(written.name).replace(file)
-    finally:
-        os.close(lock)
+        lock = os.open(f"{file}.lock", flags, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            bindings = {(each.secret, each.catalog, each.source): each for each in (*_read(file), *new)}
+            text = json.dumps({"schema": SCHEMA, "bindings": [vars(each) for each in bindings.values()]}, indent=1)
+            with os.fdopen(os.open(half, flags | os.O_TRUNC, 0o600), "w", encoding="utf-8") as written:
+                written.write(text)
+            half.replace(file)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        message = f"cannot remember in {file} which definition has which secret: {error.strerror}"
+        raise SettingsError(message, hint="make room for it, or name another folder in XDG_STATE_HOME") from None

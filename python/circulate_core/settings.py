@@ -7,14 +7,13 @@ from that file too.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circulate_core._core import Settings, check_options
-from circulate_core.bindings import Use, keep_to_bindings
+from circulate_core.bindings import PLACEHOLDER, Use, keep_to_bindings, texts_in
 from circulate_core.callers import warn_caller
 from circulate_core.catalogs import is_named
 from circulate_core.config import CATALOG, CONFIG_NAME, find_config, is_of_working_folder, read_config
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from circulate_core.types import Catalog, Headroom, SourceDefinition
 
-PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 NO_SETTINGS = ("account", "secret", "headroom")
 """What a section holds beside settings."""
 HEADROOM = "CIRCULATE_HEADROOM"
@@ -261,7 +259,7 @@ def _keep_secrets_from_stored_address(source: SourceDefinition, addresses: list[
 def _address_settings(source: SourceDefinition) -> set[str]:
     """Return the settings that lead requests: those that a template of the source uses, or a default of these."""
     known, names = source["settings"], set[str]()
-    templates = [text for key, part in source.items() if key != "settings" for text in _texts(part)]
+    templates = [text for key, part in source.items() if key != "settings" for text in texts_in(part)]
     while templates:
         for name in PLACEHOLDER.findall(templates.pop()):
             # What proves who we are leads nowhere, wherever it stands in a request.
@@ -269,17 +267,6 @@ def _address_settings(source: SourceDefinition) -> set[str]:
                 names.add(name)
                 templates.append(known[name].get("default", ""))
     return names
-
-
-def _texts(part: object) -> Iterator[str]:
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, dict):
-        for inner in part.values():
-            yield from _texts(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _texts(inner)
 
 
 def _secrets_from_elsewhere(

@@ -1,4 +1,4 @@
-"""A secret is for the definition that had it first: another one gets it after a person said yes, and so does a new place."""
+"""A secret is for the definition that had it first; another one, or a new place, gets it after a person said yes."""
 
 import json
 import os
@@ -50,7 +50,9 @@ def define(folder: Path, url: str, *, source: str = "acme", env: str = "OKTA_API
         f"settings: {{token: {{env: {env}, about: its token, secret: {str(secret).lower()}}}}}\n"
         f'base_url: "{address}"\nauth: {auth}\ncheck: {{path: /items}}\n'
     )
-    (home / "items.yaml").write_text("endpoint: items\nabout: Items.\nlist: {path: /items, paginator: none, primary_key: [/id]}\n")
+    (home / "items.yaml").write_text(
+        "endpoint: items\nabout: Items.\nlist: {path: /items, paginator: none, primary_key: [/id]}\n"
+    )
     return folder
 
 
