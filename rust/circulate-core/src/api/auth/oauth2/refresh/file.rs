@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -103,6 +104,10 @@ impl RefreshStore for TokenInFile {
             Ok(Some(Box::new(claim) as Box<dyn RefreshClaim>))
         };
         Box::pin(std::future::ready(claim()))
+    }
+
+    fn poll(&self) -> Duration {
+        Duration::from_millis(100)
     }
 
     fn first_token_goes_to(&self) -> &str {

@@ -26,8 +26,6 @@ use crate::secrets::{PrivateFolder, Secret};
 pub(super) use self::record::{KeptAccess, RefreshRecord};
 pub(super) use self::store::RefreshClaim;
 
-/// How often those who wait look whether another process is done.
-const POLL: Duration = Duration::from_millis(200);
 /// How long they wait: longer than a claim and the one after it keep them.
 const PATIENCE: Duration = Duration::from_secs(2 * LAPSES.as_secs() + 30);
 
@@ -98,7 +96,7 @@ impl RefreshTokens {
                     .with("waited", format!("{} s", PATIENCE.as_secs()))
                     .temporary());
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.store.poll()).await;
         }
     }
 

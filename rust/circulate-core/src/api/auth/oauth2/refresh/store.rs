@@ -1,6 +1,7 @@
 //! The seam between refreshing and where refresh tokens are kept.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -16,6 +17,9 @@ pub(in crate::api::auth::oauth2) trait RefreshStore:
 
     /// The right to use the refresh token, which one process has at a time; `None` while it is another's.
     fn claim(&self) -> BoxFuture<'_, Result<Option<Box<dyn RefreshClaim>>>>;
+
+    /// How often those who wait look whether another process is done.
+    fn poll(&self) -> Duration;
 
     /// Where a person puts a first token.
     fn first_token_goes_to(&self) -> &str;

@@ -172,6 +172,11 @@ impl RefreshStore for TokenInSecret {
         })
     }
 
+    fn poll(&self) -> Duration {
+        // Each look is up to three requests.
+        Duration::from_secs(1)
+    }
+
     fn first_token_goes_to(&self) -> &str {
         &self.goes_to
     }
