@@ -112,18 +112,20 @@ def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: 
 def test_only_who_keeps_a_refresh_token_may_write_its_own_secret(deployment: Deployment) -> None:
     groups = deployment.lambdas / "lib/okta/groups/lambda.yaml"
     groups.write_text(groups.read_text().replace("handler.list", "handler.list\n    refresh_token: true"))
-    made = resources(deployment.plan(accounts='{okta=["acme"]}'))
-    writers = {}
-    for address, value in made.items():
-        if "aws_iam_role_policy.this" in address and "function" in address:
-            for statement in json.loads(value["policy"])["Statement"]:
-                if "secretsmanager:PutSecretValue" in statement["Action"]:
-                    writers[address] = (statement["Action"], statement["Resource"])
-    [(address, (actions, resource))] = writers.items()
+    plan = deployment.plan(accounts='{okta=["acme"]}')
+    writers = {
+        change["address"]: (sorted(statement["actions"]), statement["resources"])
+        for change in plan["resource_changes"]
+        if "aws_iam_policy_document.permissions" in change["address"]
+        for statement in change["change"]["after"]["statement"]
+        if "secretsmanager:PutSecretValue" in (statement["actions"] or ())
+    }
+    [(address, (actions, resources_))] = writers.items()
     assert "okta-groups-list" in address
     own = ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
-    assert sorted(actions) == [f"secretsmanager:{name}" for name in own]
-    assert resource.endswith(":secret:circulate-dev/okta-read/acme-??????")
+    assert actions == [f"secretsmanager:{name}" for name in own]
+    [secret] = resources_
+    assert secret.endswith(":secret:circulate-dev/okta-read/acme-??????")
 
 
 def test_several_accounts_have_schedules_secrets_and_alarms_of_their_own(deployment: Deployment) -> None:
