@@ -46,11 +46,15 @@ fn check_keys(at: &str, oauth: &OAuth2) -> Vec<Wrong> {
     let mut wrong = |key: &str, why: &str| wrongs.push(Wrong::at(&format!("{at}.{key}"), why.to_owned()));
     match (oauth.grant, &oauth.refresh_token) {
         (GrantType::RefreshToken, None) => {
-            wrong("grant", "the grant `refresh_token` needs `refresh_token`, the setting that holds the first one");
+            wrong(
+                "grant",
+                "the grant `refresh_token` needs `refresh_token`, the setting that holds the first one",
+            );
         }
         (GrantType::RefreshToken, Some(_)) | (_, None) => {}
         (_, Some(_)) => {
-            let why = "`refresh_token` is used by the grant `refresh_token` alone: add `grant: refresh_token`";
+            let why =
+                "`refresh_token` is used by the grant `refresh_token` alone: add `grant: refresh_token`";
             wrong("refresh_token", why);
         }
     }
@@ -76,7 +80,10 @@ fn check_keys(at: &str, oauth: &OAuth2) -> Vec<Wrong> {
     }
     if oauth.grant != GrantType::JwtBearer {
         if oauth.subject.is_some() {
-            wrong("subject", "`subject` is for `grant: jwt_bearer`: other tokens are not for a user that the client names");
+            wrong(
+                "subject",
+                "`subject` is for `grant: jwt_bearer`: other tokens are not for a user that the client names",
+            );
         }
         if !oauth.claims.is_empty() {
             wrong("claims", "`claims` is for `grant: jwt_bearer`, whose assertion makes them");

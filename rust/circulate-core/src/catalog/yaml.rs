@@ -19,7 +19,6 @@ use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{RateLimit, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
-use super::template::Template;
 use super::types::Name;
 use super::wrong::Wrong;
 use crate::error::{Error, ErrorKind, Result};

@@ -121,9 +121,10 @@ impl AccessToken {
         let client_id = settings.credential()?.client_id;
         let digest = format!("{} {}", settings.digest()?, terms.digest());
         let clock = connection.tokens.clock().clone();
-        let refresh = spec.refresh_token.as_ref().map(|name| {
-            RefreshTokens::new(source, account, name, &client_id, &token_url, clock.clone())
-        });
+        let refresh = spec
+            .refresh_token
+            .as_ref()
+            .map(|name| RefreshTokens::new(source, account, name, &client_id, &token_url, clock.clone()));
         Ok(Self {
             title: source.title.clone(),
             refresh: refresh.transpose()?.map(Arc::new),

@@ -27,7 +27,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// What all requests of tokens for a set of scopes have in common, but for the credential.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TokenTerms {
     pub(super) grant: GrantType,
     send_secret: SendSecret,
