@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from joserfc.jwk import ECKey, RSAKey, import_key
 from support.cli import StartOrg
+from support.places import client
 
 import circulate_core
 from circulate_core.exceptions import ApiError, AuthError, CirculateError, DataError, DefinitionError
@@ -201,30 +202,41 @@ def test_trouble_that_stays_is_reported(start_org: StartOrg, tmp_path: Path, way
     assert_each_assertion_is_used_once(org)
 
 
+def service_account(key: dict[str, Any], email: str, url: str) -> dict[str, str]:
+    """Return a key file as Google gives it."""
+    imported = import_key(key)
+    assert isinstance(imported, RSAKey | ECKey)
+    return {
+        "type": "service_account",
+        "private_key_id": key["kid"],
+        "private_key": imported.as_pem(private=True).decode(),
+        "client_email": email,
+        "client_id": "117",
+        "token_uri": f"{url}/oauth2/v1/token",
+        "universe_domain": url.removeprefix("http://"),
+    }
+
+
 @pytest.mark.parametrize("form", ["jwk", "pem", "service account", "file"])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_the_key_of_an_assertion_may_be_in_any_form(
     start_org: StartOrg, tmp_path: Path, form: str, algorithm: str
 ) -> None:
     key = make_key(algorithm)
-    imported = import_key(key)
-    assert isinstance(imported, RSAKey | ECKey)
-    pem = imported.as_pem(private=True).decode()
     email = "puller@project.iam.example"
-    client = OAuthClient(client_id=email, scopes=SCOPES, method="jwt_bearer", keys=[key], subjects=["mike@example.com"])
-    org = start_org(users=5, clients=[client])
-    account = {
-        "type": "service_account",
-        "private_key_id": key["kid"],
-        "private_key": pem,
-        "client_email": email,
-        "client_id": "117",
-        "token_uri": f"{org.url}/oauth2/v1/token",
-        "universe_domain": org.url.removeprefix("http://"),
-    }
+    client_of_key = OAuthClient(
+        client_id=email, scopes=SCOPES, method="jwt_bearer", keys=[key], subjects=["mike@example.com"]
+    )
+    org = start_org(users=5, clients=[client_of_key])
+    account = service_account(key, email, org.url)
     file = tmp_path / "account.json"
     file.write_text(json.dumps(account))
-    said = {"jwk": json.dumps(key), "pem": pem, "service account": json.dumps(account), "file": str(file)}[form]
+    said = {
+        "jwk": json.dumps(key),
+        "pem": account["private_key"],
+        "service account": json.dumps(account),
+        "file": str(file),
+    }[form]
     named = {} if form in {"service account", "file"} else {"client_id": email, "key_id": key["kid"]}
     oauth2 = {**OAUTH2["assertion"], "key_id": "key_id"}
     given = {"base_url": org.url, "key": said, "user": "mike@example.com", **named}
@@ -232,6 +244,47 @@ def test_the_key_of_an_assertion_may_be_in_any_form(
         "acme.people", to=tmp_path / "lake", settings=given, account="acme", catalog=[definition(oauth2, scopes=SCOPES)]
     )
     assert (report.status, report.records, outcomes(org)) == ("complete", 5, ["issued"])
+
+
+def test_a_service_account_that_is_a_stored_secret_is_read_again_once_its_key_is_rotated(
+    start_org: StartOrg, tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    email = "puller@project.iam.example"
+
+    def client_with(key: dict[str, Any]) -> OAuthClient:
+        return OAuthClient(client_id=email, scopes=SCOPES, method="jwt_bearer", keys=[key])
+
+    org = start_org(users=5, clients=[client_with(KEY)])
+    # The key file is the secret: its members are the settings.
+    names = {"base_url": False, "client_email": False, "private_key": True, "private_key_id": False}
+    oauth2 = {
+        "grant": "jwt_bearer",
+        "client_id": "client_email",
+        "private_key": "private_key",
+        "key_id": "private_key_id",
+    }
+    made = definition(oauth2, scopes=SCOPES)
+    made["source"]["settings"] = {  # type: ignore[index]
+        name: {"env": f"ACME_{name.upper()}", "about": name, "secret": secret} for name, secret in names.items()
+    }
+    secret, secrets = f"acme-{tmp_path.name}", client("secretsmanager", aws)
+    secrets.create_secret(Name=secret, SecretString=json.dumps(service_account(KEY, email, org.url)))
+
+    def pull() -> Any:  # noqa: ANN401 - a report
+        given = {"base_url": org.url}
+        return circulate_core.pull(
+            "acme.people", to=tmp_path, settings=given, secret=secret, account="acme", catalog=[made], mode="full"
+        )
+
+    assert pull().records == 5
+    other = make_key("RS256")
+    org.set_client(client_with(other))
+    org.expire_tokens()
+    secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(service_account(other, email, org.url)))
+    assert pull().records == 5
+    assert outcomes(org) == ["issued", "invalid_grant", "issued"]
+    assert_each_assertion_is_used_once(org)
 
 
 def test_a_token_for_one_user_is_not_used_for_another(start_org: StartOrg, tmp_path: Path) -> None:

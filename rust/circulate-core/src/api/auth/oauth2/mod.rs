@@ -97,12 +97,30 @@ impl From<Error> for Refusal {
     }
 }
 
+/// What may be done about a refusal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// A proof with the nonce that was demanded.
+    Nonce,
+    /// What is signed goes by the server's clock.
+    Clock,
+    /// The stored secret is read again.
+    Secret,
+    /// Proof of possession, although it was not said to be missing.
+    Proof,
+}
+
 /// What was done about refusals, each at most once.
 #[derive(Default)]
-struct Tried {
-    nonce: bool,
-    clock: bool,
-    secret: bool,
+struct Tried(Vec<Remedy>);
+
+impl Tried {
+    /// Whether this was not tried yet. From now on it was.
+    fn first(&mut self, remedy: Remedy) -> bool {
+        let first = !self.0.contains(&remedy);
+        self.0.push(remedy);
+        first
+    }
 }
 
 impl AccessToken {
@@ -332,26 +350,35 @@ impl AccessToken {
         basis: &Basis,
         tried: &mut Tried,
     ) -> bool {
-        let first = |tried: &mut bool| !std::mem::replace(tried, true);
         // Some say it by a code of DPoP, others in the sentence of `invalid_grant` or of `invalid_request`, or by a challenge. We
-        // sent no proof, so it can only be missing. `oidc-provider` says nothing but `invalid_grant`.
+        // sent no proof, so it can only be missing.
         let about_proof = demands_dpop || vendor.mentions("dpop");
-        let may_be_about_proof = about_proof || vendor.code.as_deref() == Some("invalid_grant");
-        if basis.key.is_none() && may_be_about_proof {
+        if basis.key.is_none() && about_proof {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         let now = self.client.basis();
         let wants_nonce = basis.key.is_some() && (about_proof || vendor.mentions("nonce"));
-        if wants_nonce && now.nonce != basis.nonce && first(&mut tried.nonce) {
+        if wants_nonce && now.nonce != basis.nonce && tried.first(Remedy::Nonce) {
             return true;
         }
         // What is signed says when; a clock that is off makes it expired, or not yet valid, by whatever code that is said.
         let signed = credential.key.is_some() || basis.key.is_some();
-        if signed && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && first(&mut tried.clock) {
+        if signed && (now.ahead - basis.ahead).abs() > CLOCK_TOLERANCE && tried.first(Remedy::Clock) {
             return true;
         }
         let of_client = self.is_of_client(status, vendor);
-        of_client && first(&mut tried.secret) && self.reads_another_secret().await
+        if of_client && tried.first(Remedy::Secret) && self.reads_another_secret().await {
+            return true;
+        }
+        // `oidc-provider` says nothing but `invalid_grant` where proof is missing. Where it was not, no token is to be bound.
+        let may_want_proof = basis.key.is_none() && vendor.code.as_deref() == Some("invalid_grant");
+        if may_want_proof && tried.first(Remedy::Proof) {
+            return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
+        }
+        if tried.0.contains(&Remedy::Proof) {
+            self.client.unbind();
+        }
+        false
     }
 
     /// Whether a refusal is about who the client is, rather than about what it wants. The key of an assertion is not right where

@@ -52,10 +52,7 @@ impl TokenTerms {
         let params = spec.params.iter().map(|(name, value)| Ok((name.clone(), filled(value)?)));
         let params: BTreeMap<_, _> = params.collect::<Result<_>>()?;
         let claims = spec.claims.iter().map(|(name, claim)| {
-            Ok((
-                name.clone(),
-                claim.fill(&value).map_err(|why| unset(format!("the claim `{name}` has {why}")))?,
-            ))
+            Ok((name.clone(), claim.fill(&value).map_err(|why| unset(format!("the claim `{name}`: {why}")))?))
         });
         let named = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         Ok(Self {

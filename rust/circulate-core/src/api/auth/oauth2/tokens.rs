@@ -246,6 +246,11 @@ impl TokenCache {
         self.known().key.get_or_insert_with(|| Arc::new(key));
     }
 
+    /// From now on tokens are not bound.
+    pub(super) fn unbind(&self) {
+        self.known().key = None;
+    }
+
     /// Learns from a response what time the server has, and what it wants in the next proof.
     pub(in crate::api::auth) fn learn(&self, date: Option<SignedDuration>, nonce: Option<&str>) {
         let mut known = self.known();

@@ -334,10 +334,14 @@ async fn proof_is_sent_however_the_server_says_that_it_wants_it() {
         assert_eq!(bench.signed().await, "DPoP t1");
         assert!(bench.script.requests.lock().unwrap()[1].headers.contains_key(DPOP));
     }
-    let bench =
-        bench([says(400, "invalid_grant", "No such user."), says(400, "invalid_grant", "No such user.")]);
+    let other = || says(400, "invalid_grant", "No such user.");
+    let bench = bench([other(), other(), grant("t1", &json!(3600))]);
     bench.refused().await;
     assert_eq!(bench.requests(), 2, "some say no more than that where a proof is missing");
+    assert_eq!(bench.signed().await, "Bearer t1");
+    let sent = bench.script.requests.lock().unwrap();
+    let proved: Vec<_> = sent.iter().map(|request| request.headers.contains_key(DPOP)).collect();
+    assert_eq!(proved, [false, true, false], "it was about something else");
 }
 
 #[tokio::test]
