@@ -19,8 +19,8 @@ pub(super) fn check_ways(source: &Source) -> Vec<Wrong> {
     }
     for (number, way) in source.auth.iter().enumerate() {
         wrongs.extend(check_auth(source, &format!("auth.{number}"), way));
-        let mut others = source.auth[..number].iter().flat_map(|other| other.settings(source));
-        if let Some(shared) = others.find(|other| way.settings(source).any(|used| used == *other)) {
+        let mut others = source.auth[..number].iter().flat_map(|other| source.settings_of(other));
+        if let Some(shared) = others.find(|other| source.settings_of(way).any(|used| used == *other)) {
             let why = format!(
                 "two ways to sign in use the setting `{shared}`: nothing would show which one is meant"
             );
@@ -57,10 +57,10 @@ fn check_basic(at: &str, basic: &BasicAuth) -> Result<(), Wrong> {
 
 fn check_aws(source: &Source, at: &str, aws: &AwsAuth) -> Vec<Wrong> {
     let shown = "a signature shows what it is for";
-    let of = |key: &str, template: &Template| {
+    let check = |key: &str, template: &Template| {
         check_open(source, &format!("{at}.{key}"), template.placeholders(), shown).err()
     };
-    [of("region", &aws.region), of("service", &aws.service)].into_iter().flatten().collect()
+    [check("region", &aws.region), check("service", &aws.service)].into_iter().flatten().collect()
 }
 
 fn check_setting(source: &Source, at: &str, part: &AuthPart<'_>) -> Result<(), Wrong> {
@@ -84,5 +84,5 @@ pub(super) fn check_uses(source: &Source, at: &str, template: &Template) -> Resu
 pub(super) fn is_used(source: &Source, name: &Name) -> bool {
     let of_ways = source.auth.iter().flat_map(Auth::placeholders);
     source.base_url.placeholders().chain(of_ways).any(|used| used == name.as_str())
-        || source.auth.iter().any(|way| way.settings(source).any(|used| used == name))
+        || source.auth.iter().any(|way| source.settings_of(way).any(|used| used == name))
 }

@@ -13,11 +13,11 @@ pub(super) fn check_session(source: &Source, at: &str, session: &SessionAuth) ->
     for (key, request) in session.requests() {
         wrongs.extend(check_request(source, &format!("{at}.{key}"), request, key == "exchange"));
     }
-    let places = session
+    let locations = session
         .requests()
         .filter_map(|(key, request)| Some((format!("{key}.token"), request.token.as_ref()?)));
-    for (key, place) in places.chain(std::iter::once(("token".to_owned(), &session.token))) {
-        wrongs.extend(check_place(&format!("{at}.{key}"), place).err());
+    for (key, location) in locations.chain(std::iter::once(("token".to_owned(), &session.token))) {
+        wrongs.extend(check_place(&format!("{at}.{key}"), location).err());
     }
     if session.exchange.is_none() && session.login.token.is_some() {
         let why = "`login.token` is for a login that `exchange` follows: the session's own token is named by `token`";
@@ -121,8 +121,8 @@ fn check_path(source: &Source, at: &str, path: &Template) -> Vec<Wrong> {
     wrongs
 }
 
-fn check_place(at: &str, place: &SessionToken) -> Result<(), Wrong> {
-    match place {
+fn check_place(at: &str, location: &SessionToken) -> Result<(), Wrong> {
+    match location {
         SessionToken::Body(_) => Ok(()),
         SessionToken::Header(name) => check_header_name(&format!("{at}.header"), name),
         SessionToken::Cookie(name) => check_cookie(&format!("{at}.cookie"), name),

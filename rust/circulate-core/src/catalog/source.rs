@@ -53,6 +53,15 @@ pub struct Source {
     pub check: Option<Check>,
 }
 
+impl Source {
+    /// The settings that are of use in one way to sign in only, the ones that name or prove who we are first.
+    pub fn settings_of<'a>(&'a self, way: &'a Auth) -> impl Iterator<Item = &'a Name> {
+        let used = way.placeholders();
+        let proves = move |name: &&Name| self.settings[*name].secret && used.contains(&name.as_str());
+        way.named().chain(self.settings.keys().filter(proves))
+    }
+}
+
 /// One thing a user configures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -273,7 +273,7 @@ fn check_source(source: &Source) -> Vec<Wrong> {
 fn check_default(source: &Source, name: &Name, setting: &Setting) -> Result<(), Wrong> {
     let Some(default) = &setting.default else { return Ok(()) };
     let at = format!("settings.{name}.default");
-    if setting.secret || source.auth.iter().any(|way| way.settings(source).any(|used| used == name)) {
+    if setting.secret || source.auth.iter().any(|way| source.settings_of(way).any(|used| used == name)) {
         let why = "what signs in has no default: it is known by what is configured".to_owned();
         return Err(Wrong::at(&at, why));
     }

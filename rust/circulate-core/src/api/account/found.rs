@@ -27,18 +27,20 @@ impl<'s> FoundSettings<'s> {
     /// The one way to sign in whose settings are there.
     pub(super) fn way_to_sign_in(&self) -> Result<&'s Auth> {
         let ways = &self.source.auth;
-        let begun: Vec<_> =
-            ways.iter().filter(|way| way.settings(self.source).any(|key| self.names.contains(key))).collect();
+        let begun: Vec<_> = ways
+            .iter()
+            .filter(|way| self.source.settings_of(way).any(|key| self.names.contains(key)))
+            .collect();
         match begun[..] {
             [] if let Some(open) = ways.iter().find(|way| matches!(way, Auth::None)) => Ok(open),
             [] => Err(self.missing(
-                &ways.iter().filter_map(|way| way.settings(self.source).next()).collect::<Vec<_>>(),
+                &ways.iter().filter_map(|way| self.source.settings_of(way).next()).collect::<Vec<_>>(),
             )),
             [way] => self.complete(way).map(|()| way),
             _ => {
                 let set = begun
                     .iter()
-                    .filter_map(|way| way.settings(self.source).find(|key| self.names.contains(key)));
+                    .filter_map(|way| self.source.settings_of(way).find(|key| self.names.contains(key)));
                 Err(self.ambiguous(&set.collect::<Vec<_>>(), "an account signs in in one way"))
             }
         }

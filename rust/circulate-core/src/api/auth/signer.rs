@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::redact::Redactor;
 use crate::secrets::Secret;
 
-/// A clock that is further off may be why a signature was refused.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
+/// A clock that is further off may be why a signature was refused. Less than that a response may have taken.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Puts credentials on a request, in place of those that it has.
 pub(super) trait Signer: Send + Sync + fmt::Debug {

@@ -115,7 +115,7 @@ impl Classifier {
     pub fn new(source: &Source, account: &Account) -> Self {
         let named =
             |name| source.settings.get(name).map(|setting| format!("{} ({})", setting.env, setting.about));
-        let used = account.auth().settings(source).filter(|name| account.is_set(name)).filter_map(named);
+        let used = source.settings_of(account.auth()).filter(|name| account.is_set(name)).filter_map(named);
         Self {
             title: source.title.clone(),
             errors: source.errors.clone(),

@@ -12,7 +12,6 @@ mod token_file;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::source::Source;
 use super::types::Name;
 
 pub use basic::BasicAuth;
@@ -57,11 +56,9 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// The settings that are of use in this way only, the ones that name or prove who we are first.
-    pub fn settings<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = &'a Name> {
-        let used = self.placeholders();
-        let is_used = move |name: &&Name| source.settings[*name].secret && used.contains(&name.as_str());
-        self.parts().into_iter().map(|part| part.setting).chain(source.settings.keys().filter(is_used))
+    /// The settings that it names.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Name> {
+        self.parts().into_iter().map(|part| part.setting)
     }
 
     /// Those of them without which nobody can sign in so.

@@ -20,7 +20,7 @@ use crate::api::account::Account;
 use crate::api::http::{
     Classifier, Failure, Request, RetryDecision, VendorError, server_date, set_parameter, verdict_of,
 };
-use crate::catalog::{LoginRequest, SessionAuth, SessionSend, SessionToken, Source};
+use crate::catalog::{LoginRequest, SessionAuth, SessionSend, SessionToken, Source, Span};
 use crate::clock::ahead_by;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
@@ -158,8 +158,8 @@ impl Session {
             let response = self.send(&spec.login, None, of_session).await?;
             return self.token_of(&response, requested);
         };
-        let place = spec.login.token.as_ref().unwrap_or(of_session);
-        let first = self.send(&spec.login, None, place).await?.token(place);
+        let location = spec.login.token.as_ref().unwrap_or(of_session);
+        let first = self.send(&spec.login, None, location).await?.token(location);
         let first = first.map_err(|error| self.at(&spec.login, error))?;
         let response = self.send(exchange, Some(&first), of_session).await?;
         self.token_of(&response, requested)
@@ -170,18 +170,18 @@ impl Session {
         let read = || {
             let token = response.token(&self.spec.token)?;
             let named = response.lifetime(&self.spec, self.connection.tokens.clock().now())?;
-            let lifetime = named.or(self.spec.lifetime.map(|span| span.get())).unwrap_or(UNTIL_REFUSED);
+            let lifetime = named.or(self.spec.lifetime.map(Span::get)).unwrap_or(UNTIL_REFUSED);
             Ok(Token::new(token, None, requested, lifetime))
         };
         read().map_err(|error| self.at(last, error).into())
     }
 
-    /// Sends one request of a login; `place` is where its response has a token.
+    /// Sends one request of a login; `location` is where its response has a token.
     async fn send(
         &self,
         spec: &LoginRequest,
         token: Option<&Secret>,
-        place: &SessionToken,
+        location: &SessionToken,
     ) -> Result<LoginResponse, NoSession> {
         let clock = self.connection.tokens.clock();
         let now = ahead_by(clock.now(), self.cache.basis().ahead);
@@ -191,7 +191,7 @@ impl Session {
         self.cache.learn(ahead, None);
         let (status, headers) = (response.status, response.headers.clone());
         // Pages for people lead on once somebody is logged in: the token comes with that.
-        let leads_on = status.is_redirection() && response::is_beside_body(&headers, place);
+        let leads_on = status.is_redirection() && response::is_beside_body(&headers, location);
         if status.is_success() || leads_on {
             return LoginResponse::read(response).await.map_err(|error| self.at(spec, error).into());
         }

@@ -43,14 +43,14 @@ impl LoginResponse {
     }
 
     /// The token at a place.
-    pub(super) fn token(&self, place: &SessionToken) -> Result<Secret> {
-        let found = match place {
+    pub(super) fn token(&self, location: &SessionToken) -> Result<Secret> {
+        let found = match location {
             SessionToken::Body(pointer) => self.text_at(pointer)?,
             SessionToken::Header(name) => header(&self.headers, name),
             SessionToken::Cookie(name) => cookie(&self.headers, name).map(|cookie| cookie.value),
         };
         let token = found.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let token = token.ok_or_else(|| self.without_token(place))?;
+        let token = token.ok_or_else(|| self.without_token(location))?;
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unreadable("has a token that no header can hold"));
         }
@@ -109,7 +109,7 @@ impl LoginResponse {
         })
     }
 
-    fn without_token(&self, place: &SessionToken) -> Error {
+    fn without_token(&self, location: &SessionToken) -> Error {
         let beside = match serde_json::from_slice(&self.body) {
             Ok(Value::Object(members)) if !members.is_empty() => {
                 let shown = |name: &String| Redactor::shared().shown(name, NAME_LENGTH);
@@ -119,7 +119,7 @@ impl LoginResponse {
             }
             _ => String::new(),
         };
-        let what = match place {
+        let what = match location {
             SessionToken::Body(pointer) => format!("has no token at `{pointer}`{beside}"),
             SessionToken::Header(name) => format!("has no header `{name}` with a token"),
             SessionToken::Cookie(name) => format!("has no cookie `{name}`"),
@@ -131,8 +131,8 @@ impl LoginResponse {
 }
 
 /// Whether a token is in the headers of a response, whatever its body is.
-pub(super) fn is_beside_body(headers: &HeaderMap, place: &SessionToken) -> bool {
-    match place {
+pub(super) fn is_beside_body(headers: &HeaderMap, location: &SessionToken) -> bool {
+    match location {
         SessionToken::Body(_) => false,
         SessionToken::Header(name) => header(headers, name).is_some(),
         SessionToken::Cookie(name) => cookie(headers, name).is_some(),
@@ -151,12 +151,12 @@ struct Cookie {
 /// The last cookie of a name (RFC 6265, section 5.2), unless it is one that is taken back.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<Cookie> {
     let lines = headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let named = lines.filter_map(|line| {
+    let mut named = lines.filter_map(|line| {
         let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
         let (key, value) = pair.split_once('=')?;
         (key.trim() == name).then(|| (value.trim().to_owned(), attributes.to_owned()))
     });
-    let (value, attributes) = named.last()?;
+    let (value, attributes) = named.next_back()?;
     let max_age =
         attributes.split(';').filter_map(|attribute| attribute.split_once('=')).find_map(|(key, seconds)| {
             key.trim().eq_ignore_ascii_case("max-age").then(|| seconds.trim().parse::<i64>().ok()).flatten()
@@ -186,4 +186,74 @@ fn point_in_time(value: &Value) -> Option<f64> {
 
 fn unreadable(what: &str) -> Error {
     Error::new(ErrorKind::Data, "log in", format!("the response to the login {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn cookies(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (SET_COOKIE, line.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_last_cookie_of_a_name_counts_unless_it_is_taken_back() {
+        for (lines, value, seconds) in [
+            (&["SID=a; Path=/; Max-Age=60", "SID2=b"][..], Some("a"), Some(60)),
+            (&["SID=; Max-Age=0", "SID=\"q=1\"; HttpOnly; max-age=5"], Some("\"q=1\""), Some(5)),
+            (&["SID=a", "SID=b"], Some("b"), None),
+            (&["SID=a; Max-Age=soon"], Some("a"), None),
+            (&["SID=a", "SID=; Max-Age=0"], None, None),
+            (&["SID=a; Max-Age=-1"], None, None),
+            (&["sid=a", "SID", "=a"], None, None),
+        ] {
+            let found = cookie(&cookies(lines), "SID");
+            assert_eq!(found.as_ref().map(|cookie| cookie.value.as_str()), value, "{lines:?}");
+            assert_eq!(
+                found.and_then(|cookie| cookie.max_age).map(|age| age.as_secs()),
+                seconds,
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_point_in_time_is_read_in_each_of_its_forms() {
+        for same in [
+            json!(1_750_000_000),
+            json!("1750000000"),
+            json!(1_750_000_000_000_i64),
+            json!("1750000000000"),
+            json!("2025-06-15T15:06:40Z"),
+            json!("2025-06-15T17:06:40.000+02:00"),
+        ] {
+            let read = point_in_time(&same).unwrap();
+            assert!((read - 1_750_000_000.0).abs() < 1e-6, "{same}: {read}");
+        }
+        for other in
+            [json!("2025-06-15T15:06:40"), json!("NaN"), json!("inf"), json!(true), json!([]), json!("")]
+        {
+            assert_eq!(point_in_time(&other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_response_shows_what_it_holds(body in proptest::collection::vec(any::<u8>(), 0..100), end in "\\PC{0,20}") {
+            let hostile = json!({"token": ["c4nary"], "other": "c4nary", "end": end}).to_string();
+            for body in [body, hostile.into_bytes()] {
+                let response = LoginResponse { headers: HeaderMap::new(), body };
+                for pointer in ["", "/token", "/none"] {
+                    let pointer = Pointer::try_from(pointer.to_owned()).unwrap();
+                    if let Err(error) = response.token(&SessionToken::Body(pointer)) {
+                        let shown = format!("{error:?}");
+                        prop_assert!(!shown.contains("c4nary"), "{}", shown);
+                    }
+                }
+            }
+        }
+    }
 }

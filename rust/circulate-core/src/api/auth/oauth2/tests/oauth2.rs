@@ -533,9 +533,8 @@ fn a_token_url_of_a_setting_must_be_on_the_apis_own_host() {
         let error = access(&with(elsewhere)).unwrap_err();
         assert!(error.to_string().contains("on another host than the API"), "{error}");
     }
-    let mut spec = match account(&[("client_secret", "s")]).unwrap().auth().clone() {
-        Auth::Oauth2(spec) => spec,
-        _ => unreachable!(),
+    let Auth::Oauth2(mut spec) = account(&[("client_secret", "s")]).unwrap().auth().clone() else {
+        unreachable!()
     };
     let account = account(&[("client_secret", "s"), ("token_url", "https://evil.example/x")]).unwrap();
     for (template, allowed) in [
