@@ -80,7 +80,9 @@ def keep_to_bindings(  # noqa: PLR0913 - each is a different thing, given once
 ) -> None:
     """Refuse to let a definition have a secret of another one, or send one elsewhere than before, unasked.
 
-    Nobody is asked where there is no folder to remember answers in, or in a Lambda function, whose packaged catalog was
+    A copy of a shipped source is that source, as long as it signs in and reaches its API likewise.
+
+    Nobody is asked where there is no folder to remember things in, or in a Lambda function, whose packaged catalog was
     chosen by whoever deployed it; nor of a definition that is written in the code that asks for it.
 
     Args:
@@ -99,7 +101,8 @@ def keep_to_bindings(  # noqa: PLR0913 - each is a different thing, given once
     if folder is None or any(_defines(entry, name) for entry in catalog):
         return
     home = source_folder(name, catalog=catalog)
-    where = SHIPPED if home is None else os.path.realpath(os.path.dirname(home))  # noqa: PTH120 - `home` is a string
+    is_shipped = home is None or source == _shipped().get(name)
+    where = SHIPPED if is_shipped else os.path.realpath(os.path.dirname(str(home)))  # noqa: PTH120 - `home` is a string
     origins = tuple(sorted(set(_origins(source, given))))
     found = [(use, Binding(use.secret, where, name, origins)) for use in uses]
     file = folder / "bindings.json"
@@ -143,15 +146,19 @@ def _same_but_for_its_place(one: Binding, other: Binding) -> bool:
     return replace(one, catalog=other.catalog) == other
 
 
+def _shipped() -> dict[str, dict[str, Any]]:
+    """Return the sources that are shipped."""
+    catalog = _core.Catalog([SHIPPED_CATALOG], None)
+    return {entry.name: catalog.source(entry.name) for entry in os.scandir(SHIPPED_CATALOG) if entry.is_dir()}
+
+
 def _shipped_secrets() -> dict[str, str]:
     """Return whose the secrets are that shipped definitions name, and sections of config files by `[source]`."""
     owners = dict.fromkeys(OF_AWS, "of AWS")
-    shipped = _core.Catalog([SHIPPED_CATALOG], None)
-    for name in sorted(entry.name for entry in os.scandir(SHIPPED_CATALOG) if entry.is_dir()):
+    for name, source in _shipped().items():
         owner = f"of `{name}`, as it is shipped"
         owners[f"[{name}]"] = owner
-        settings: dict[str, Any] = shipped.source(name)["settings"]
-        owners |= {setting["env"]: owner for setting in settings.values() if setting["secret"]}
+        owners |= {setting["env"]: owner for setting in source["settings"].values() if setting["secret"]}
     return owners
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.packages import assert_reports
 from support.terminal import read_or_nothing
 
 import circulate_core
+from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.exceptions import SettingsError
 
 CANARY = "00canary-of-okta"
@@ -224,3 +226,16 @@ def test_many_at_once_forget_nothing(cli: Cli, thief: Thief, users_state: Path) 
     for process in processes:
         process.communicate(timeout=PATIENCE)
     assert sorted(str(each["source"]) for each in bindings(users_state)) == names
+
+
+def test_a_copy_of_a_shipped_source_is_that_source_until_it_signs_in_otherwise(cli: Cli, thief: Thief) -> None:
+    catalog = cli.folder / "catalog"
+    shutil.copytree(SHIPPED_CATALOG, catalog)
+    given = {"OKTA_API_TOKEN": CANARY, "OKTA_ORG_URL": thief.url}
+    cli("check", "okta", "--catalog", catalog, **given)
+    assert len(thief.seen) == 1
+    source = catalog / "okta/source.yaml"
+    source.write_text(source.read_text().replace('base_url: "{org_url}"', f'base_url: "{thief.url}/{{org_url}}"'))
+    assert thief.url in source.read_text()
+    assert_reports(cli("check", "okta", "--catalog", catalog, **given), 2, "wants OKTA_API_TOKEN, which is of `okta`")
+    assert len(thief.seen) == 1

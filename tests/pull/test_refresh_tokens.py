@@ -312,7 +312,7 @@ def test_a_secret_with_a_token_that_is_refused_is_named(
 
 
 def test_a_function_keeps_its_token_in_a_secret_or_not_at_all(
-    start_org: StartOrg, here: Path, monkeypatch: pytest.MonkeyPatch
+    start_org: StartOrg, here: Path, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = start_org(groups=3, clients=[public()])
     settings = {"base_url": org.url, "client_id": "0oa1", "refresh_token": org.sign_in("0oa1", [SCOPE])}
@@ -321,6 +321,20 @@ def test_a_function_keeps_its_token_in_a_secret_or_not_at_all(
         circulate_core.check("acme", settings=settings, catalog=[define(here)])
     assert "keep the settings in a secret of AWS Secrets Manager" in str(error.value.hint)
     assert outcomes(org) == []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    client("secretsmanager", aws).create_secret(Name=here.name, SecretString=json.dumps(settings))
+    circulate_core.check("acme", secret=here.name, catalog=[define(here)])
+    assert outcomes(org) == ["issued"]
+
+
+def test_nothing_is_sent_where_the_next_token_could_not_be_kept(start_org: StartOrg, cli: Cli) -> None:
+    org = start_org(groups=3, clients=[public()])
+    cli = signed_in(cli, org)
+    (cli.folder / "file").touch()
+    done = cli("check", "acme", XDG_STATE_HOME=str(cli.folder / "file"))
+    assert (done.code, outcomes(org)) == (2, [])
+    assert "cannot be made or looked at" in done.err
+    assert "name another folder in XDG_STATE_HOME" in done.err
 
 
 @pytest.mark.parametrize(
