@@ -13,7 +13,7 @@ import re
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from circulate_core import _core
 from circulate_core.catalogs import SHIPPED_CATALOG, source_folder
@@ -101,7 +101,7 @@ def keep_to_bindings(  # noqa: PLR0913 - each is a different thing, given once
     if folder is None or any(_defines(entry, name) for entry in catalog):
         return
     home = source_folder(name, catalog=catalog)
-    is_shipped = home is None or source == _shipped().get(name)
+    is_shipped = home is None or _is_copy(source, _shipped().get(name))
     where = SHIPPED if is_shipped else os.path.realpath(os.path.dirname(str(home)))  # noqa: PTH120 - `home` is a string
     origins = tuple(sorted(set(_origins(source, given))))
     found = [(use, Binding(use.secret, where, name, origins)) for use in uses]
@@ -146,10 +146,24 @@ def _same_but_for_its_place(one: Binding, other: Binding) -> bool:
     return replace(one, catalog=other.catalog) == other
 
 
-def _shipped() -> dict[str, dict[str, Any]]:
+def _is_copy(source: SourceDefinition, shipped: SourceDefinition | None) -> bool:
+    """Return whether a source has nothing of its own that leads secrets: its settings, address and ways to sign in."""
+    if shipped is None or source["base_url"] != shipped["base_url"]:
+        return False
+    known = shipped["settings"]
+    own = (name for name, setting in source["settings"].items() if not _leads_as(setting, known.get(name)))
+    return next(own, None) is None and all(way in shipped["auth"] for way in source["auth"])
+
+
+def _leads_as(setting: Mapping[str, object], other: Mapping[str, object] | None) -> bool:
+    return other is not None and all(setting.get(key) == other.get(key) for key in ("env", "secret", "default"))
+
+
+def _shipped() -> dict[str, SourceDefinition]:
     """Return the sources that are shipped."""
     catalog = _core.Catalog([SHIPPED_CATALOG], None)
-    return {entry.name: catalog.source(entry.name) for entry in os.scandir(SHIPPED_CATALOG) if entry.is_dir()}
+    names = [entry.name for entry in os.scandir(SHIPPED_CATALOG) if entry.is_dir()]
+    return {name: cast("SourceDefinition", catalog.source(name)) for name in names}
 
 
 def _shipped_secrets() -> dict[str, str]:
