@@ -231,6 +231,10 @@ fn wait_watching<T: Send + 'static>(
                 None => (error, false),
             };
             if again || !watcher.interrupted() {
+                if !again {
+                    let engine = Engine::get()?;
+                    py.detach(|| engine.runtime.block_on(circulate_core::api::auth::settled()));
+                }
                 task.abort();
                 return Err(first);
             }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::api::account::Account;
-use crate::api::auth::{Authorize, Connection, DPOP};
+use crate::api::auth::{Authorize, Connection, DPOP, settled};
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
     ResponseRules, Retry, RetryDecision, Success, Tally, Transport,
@@ -256,7 +256,7 @@ impl Client {
             // First, so that nothing more is sent once the run is to stop.
             biased;
             reason = self.stop.requested() => {
-                self.authorize.settled().await;
+                settled().await;
                 Err(stopped(reason).into())
             }
             done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(is_sent.load(Ordering::Relaxed)))),

@@ -37,7 +37,7 @@ pub(crate) struct SecretVersion {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LastClaim {
     /// The id of that version.
-    pub(crate) of: String,
+    pub(crate) version: String,
     /// The claims on it before were given up.
     pub(crate) number: u32,
     /// Whose it is.
@@ -105,7 +105,7 @@ impl StoredSecret {
     pub(crate) async fn put_claim(&self, claim: &LastClaim) -> Result<bool> {
         let text =
             serde_json::to_string(claim).map_err(|error| self.wrong("takes no claim").caused_by(error))?;
-        let id = derived(&claim.of, "claim", claim.number);
+        let id = derived(&claim.version, "claim", claim.number);
         self.put(&id, &Secret::not_secret(text), CLAIM).await
     }
 

@@ -24,12 +24,6 @@ pub trait Authorize: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Waits until nothing is under way that must not be cut off by the end of the process: a response that may hold the only
-    /// copy of something.
-    fn settled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-
     /// Learns from a response of the API to a request of `url`, whatever its status: what it wants in the next proof of
     /// possession.
     fn learn(&self, _url: &Url, _headers: &HeaderMap) {}

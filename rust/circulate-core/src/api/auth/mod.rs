@@ -28,7 +28,7 @@ pub use authorize::Authorize;
 pub use connection::Connection;
 pub use no_auth::NoAuth;
 pub(crate) use oauth2::dpop::DPOP;
-pub use oauth2::{AccessToken, Tokens};
+pub use oauth2::{AccessToken, Tokens, settled};
 pub use open_sessions::OpenSessions;
 pub use session::Session;
 pub use signer::SignedBySettings;

@@ -237,6 +237,10 @@ mod tests {
             ),
             (json!({"access_token": "c4nary", "scope": {"a": 1}}).to_string(), "a `scope` that is neither"),
             (json!({"access_token": "c4nary", "scope": [1]}).to_string(), "a `scope` that is a list of"),
+            (
+                json!({"access_token": "c4nary", "refresh_token": ["c4nary"]}).to_string(),
+                "a `refresh_token` that is not a string",
+            ),
             (json!({}).to_string(), "without members"),
             ("[\"c4nary\"]".to_owned(), "nor a JSON object"),
             ("<html>c4nary".to_owned(), "nor a JSON object"),

@@ -45,6 +45,7 @@ use crate::clock::{Clock, earlier, later};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
+pub use self::refresh::settled;
 pub use self::tokens::Tokens;
 
 /// How long a token endpoint may take to respond.
@@ -471,14 +472,6 @@ impl Authorize for AccessToken {
         // The next attempt gets another one, unless somebody did so already.
         self.client.forget(&self.terms.scope, |token| Self::header(token).ok().as_ref() == refused);
         Box::pin(std::future::ready(Ok(true)))
-    }
-
-    fn settled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(refresh) = &self.refresh {
-                drop(refresh.sending().await);
-            }
-        })
     }
 
     fn learn(&self, url: &Url, headers: &HeaderMap) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key::SigningKey;
-use super::refresh::{KeptAccess, RefreshClaim, RefreshRecord, RefreshTokens, RefreshTurn};
+use super::refresh::{KeptAccess, RefreshClaim, RefreshRecord, RefreshTokens, RefreshTurn, sending};
 use super::tokens::Token;
 use super::{AccessToken, Refusal};
 use crate::error::{Error, ErrorKind};
@@ -43,7 +43,7 @@ impl AccessToken {
         mut claim: Box<dyn RefreshClaim>,
     ) -> Result<Token, Refusal> {
         let (this, refresh) = (self.clone(), Arc::clone(refresh));
-        let sending = refresh.sending().await;
+        let sending = sending().await;
         let task = tokio::spawn(async move {
             let _sending = sending;
             this.used(&refresh, &mut *claim).await

@@ -163,7 +163,7 @@ pub(super) fn users_folder(goes_to: &str) -> Result<PathBuf> {
         let what = "there is no folder that outlives this process, to keep refresh tokens in";
         Error::new(ErrorKind::Settings, "keep refresh token", what).hint(format!(
             "keep the settings in a secret of AWS Secrets Manager, and not in {goes_to}; or set HOME or \
-             XDG_STATE_HOME where this is no Lambda function"
+             XDG_STATE_HOME, but for a Lambda function"
         ))
     })
 }

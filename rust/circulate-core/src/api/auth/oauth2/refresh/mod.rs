@@ -6,10 +6,10 @@ mod record;
 mod store;
 mod stored;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::Instant;
 use url::Url;
 
@@ -26,17 +26,31 @@ use crate::secrets::{PrivateFolder, Secret};
 pub(super) use self::record::{KeptAccess, RefreshRecord};
 pub(super) use self::store::RefreshClaim;
 
-/// How long they wait: longer than a claim and the one after it keep them.
+/// A little longer than a token endpoint may take.
+const SETTLED_WITHIN: Duration = Duration::from_secs(40);
+/// How long those who need a token wait for others: longer than a claim and the one after it keep them.
 const PATIENCE: Duration = Duration::from_secs(2 * LAPSES.as_secs() + 30);
 
 /// The refresh token of an account.
 #[derive(Debug)]
 pub(super) struct RefreshTokens {
     store: Box<dyn RefreshStore>,
-    /// Held while one is sent and what comes of it is kept.
-    sending: Arc<tokio::sync::Mutex<()>>,
     /// What could not be kept, and the token that it came for: there is no other copy.
     unkept: Mutex<Option<(Secret, RefreshRecord)>>,
+}
+
+/// Shared by all who have sent a refresh token and not yet kept what comes of it.
+static SENDING: LazyLock<Arc<RwLock<()>>> = LazyLock::new(Arc::default);
+
+/// Held while a refresh token is sent and what comes of it is kept.
+pub(super) async fn sending() -> OwnedRwLockReadGuard<()> {
+    Arc::clone(&SENDING).read_owned().await
+}
+
+/// Waits until no response is under way that may hold the only copy of a refresh token: before the process ends. It does not
+/// wait for ever, since what was under way in a process that this one was forked from has no end here.
+pub async fn settled() {
+    drop(tokio::time::timeout(SETTLED_WITHIN, SENDING.write()).await);
 }
 
 /// What [`RefreshTokens::turn`] comes to.
@@ -57,26 +71,23 @@ impl RefreshTokens {
         token_url: &Url,
         clock: Clock,
     ) -> Result<Self> {
-        let store: Box<dyn RefreshStore> = match account.stored_field(name) {
-            Some((secret, field)) => {
-                Box::new(TokenInSecret::new(secret.clone(), field.to_owned(), unique()?, clock))
-            }
-            None => {
-                let env = source.settings.get(name).map_or("", |setting| &setting.env);
-                let goes_to = format!("{env}, or `{name}` below [{}] in circulate.toml", source.source);
-                let folder = PrivateFolder::open(users_folder(&goes_to)?)?;
-                let known_by = [source.source.as_str(), client_id, token_url.as_str()];
-                Box::new(TokenInFile::new(folder, known_by, account.secret(name)?, goes_to, clock))
-            }
+        let store: Box<dyn RefreshStore> = if let Some((secret, field)) = account.stored_field(name) {
+            Box::new(TokenInSecret::new(secret.clone(), field.to_owned(), unique()?, clock))
+        } else {
+            let env = source.settings.get(name).map_or("", |setting| &setting.env);
+            let goes_to = format!("{env}, or `{name}` below [{}] in circulate.toml", source.source);
+            let folder = PrivateFolder::open(users_folder(&goes_to)?)?;
+            let known_by = [source.source.as_str(), client_id, token_url.as_str()];
+            Box::new(TokenInFile::new(folder, known_by, account.secret(name)?, goes_to, clock))
         };
-        Ok(Self { store, sending: Arc::default(), unkept: Mutex::default() })
+        Ok(Self { store, unkept: Mutex::default() })
     }
 
     /// Waits until the token is ours to use, or something that came of it is `ready`: not due for now, or just valid while
     /// another process is about it.
-    pub(super) async fn turn<T>(
+    pub(super) async fn turn<T: Send>(
         &self,
-        ready: impl Fn(&RefreshRecord, bool) -> Option<T>,
+        ready: impl Fn(&RefreshRecord, bool) -> Option<T> + Send + Sync,
     ) -> Result<RefreshTurn<T>> {
         let began = Instant::now();
         let mut others = false;
@@ -103,11 +114,6 @@ impl RefreshTokens {
     /// What the token to use is now, whoever has it.
     pub(super) async fn current(&self) -> Result<Secret> {
         Ok(self.store.read().await?.refresh_token)
-    }
-
-    /// Held while a refresh token is sent and what comes of it is kept.
-    pub(super) async fn sending(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.sending).lock_owned().await
     }
 
     /// Keeps what came of the token of `claim`. If that fails, it is tried again in the next turn.

@@ -53,7 +53,7 @@ struct KnownClaims {
 #[derive(Debug, Clone)]
 struct OurClaim {
     /// The version that it is on.
-    of: String,
+    version: String,
     life: ClaimLife,
     /// Whether the token was sent, and it is not known what came of that.
     sent: bool,
@@ -98,11 +98,11 @@ impl TokenInSecret {
         }
         let mut known = self.known();
         match &known.waited_for {
-            Some((of, number, since)) if (of, number) == (&claim.of, &claim.number) => {
+            Some((version, number, since)) if (version, number) == (&claim.version, &claim.number) => {
                 since.elapsed() >= LAPSES
             }
             _ => {
-                known.waited_for = Some((claim.of.clone(), claim.number, Instant::now()));
+                known.waited_for = Some((claim.version.clone(), claim.number, Instant::now()));
                 false
             }
         }
@@ -125,10 +125,10 @@ impl TokenInSecret {
             Ok(Some(ClaimedSecret { store: self.clone(), version: version.clone(), record, life, abandoned }))
         };
         let ours = self.known().ours.clone();
-        if let Some(ours) = ours.filter(|ours| ours.of == version.id && ours.life.is_good(&self.clock)) {
+        if let Some(ours) = ours.filter(|ours| ours.version == version.id && ours.life.is_good(&self.clock)) {
             return claimed(ours.life, ours.sent);
         }
-        let last = self.secret.last_claim().await?.filter(|last| last.of == version.id);
+        let last = self.secret.last_claim().await?.filter(|last| last.version == version.id);
         // Whoever has it may have been stopped between storing and the last step, which anybody may do.
         if last.is_some()
             && let Some(next) = self.secret.successor(&version).await?
@@ -142,11 +142,11 @@ impl TokenInSecret {
             Some(_) => return Ok(None),
         };
         let life = ClaimLife { until: later(self.clock.now(), USABLE), ends: Instant::now() + USABLE };
-        let claim = LastClaim { of: version.id.clone(), number, by: self.us.clone(), made: None };
+        let claim = LastClaim { version: version.id.clone(), number, by: self.us.clone(), made: None };
         if !self.secret.put_claim(&claim).await? {
             return Ok(None);
         }
-        self.known().ours = Some(OurClaim { of: version.id.clone(), life, sent: number > 1 });
+        self.known().ours = Some(OurClaim { version: version.id.clone(), life, sent: number > 1 });
         claimed(life, number > 1)
     }
 }
@@ -155,7 +155,7 @@ impl ClaimLife {
     fn is_good(&self, clock: &Clock) -> bool {
         // A clock that was set back says nothing.
         let left = self.until.duration_since(clock.now());
-        let plausible = SignedDuration::try_from(USABLE).is_ok_and(|most| left <= most);
+        let plausible = SignedDuration::try_from(USABLE).is_ok_and(|limit| left <= limit);
         left.is_positive() && plausible && Instant::now() < self.ends
     }
 }
