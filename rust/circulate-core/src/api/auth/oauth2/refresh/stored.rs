@@ -99,7 +99,7 @@ impl TokenInSecret {
         let mut known = self.known();
         match &known.waited_for {
             Some((version, number, since)) if (version, number) == (&claim.version, &claim.number) => {
-                since.elapsed() >= LAPSES
+                since.elapsed() >= self.lapses
             }
             _ => {
                 known.waited_for = Some((claim.version.clone(), claim.number, Instant::now()));
