@@ -133,17 +133,18 @@ fn check_durable(stream: &StreamSpec, rule: &Incremental, durable: &Durable) -> 
         wrong("durable", "what it gives is what has changed: leave `client_side` out");
     }
     match durable {
-        Durable::Etag(EtagOf::Page) | Durable::LastModified if stream.paginator != PaginatorSpec::None => {
-            wrong(
-                "durable",
-                "it stands for one response, and the list has several pages: one behind the first may change without it. Where the \
-             vendor says that the ETag is that of the whole list, write `{etag: list}`",
-            )
+        Durable::Etag(EtagOf::Page) | Durable::LastModified => {
+            if stream.paginator != PaginatorSpec::None {
+                let why = "it stands for one response, and the list has several pages: one behind the first may change without it. \
+                           Where the vendor says that the ETag is that of the whole list, write `{etag: list}`";
+                wrong("durable", why);
+            }
+            if rule.since.is_some() {
+                let why = "it stands for one address, and with each bound the list has another one: leave the filter or \
+                           `durable` out";
+                wrong("durable", why);
+            }
         }
-        Durable::Etag(EtagOf::Page) | Durable::LastModified if rule.since.is_some() => wrong(
-            "durable",
-            "it stands for one address, and with each bound the list has another one: leave the filter or `durable` out",
-        ),
         Durable::Paginator => match &stream.paginator {
             PaginatorSpec::Token(token) if token.more.is_some() => {}
             _ => wrong(
@@ -185,7 +186,7 @@ fn check_rule(at: &str, rule: Option<&Incremental>) -> Vec<Wrong> {
     }
     match (&rule.param, &rule.since) {
         (Some(_), None) => {
-            wrong("param", "`since` is missing: the text that it takes for the lower bound".to_owned())
+            wrong("param", "`since` is missing: the text that it takes for the lower bound".to_owned());
         }
         (None, Some(_)) => wrong("since", "`param` is missing: where the request takes this text".to_owned()),
         (None, None) if rule.cursor.is_some() && !rule.client_side && rule.durable.is_none() => {

@@ -59,7 +59,7 @@ pub use stream::{
     EndRules, Endpoint, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total, Unavailable,
 };
 pub use template::{Template, has_steps, path_segment};
-pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, next, truncated};
+pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, truncated_to, unit_later};
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
 

@@ -170,7 +170,7 @@ const UNITS: [Unit; 7] = [
 ];
 
 /// A time without what is finer than a unit.
-pub fn truncated(time: DateTime, unit: Unit) -> DateTime {
+pub fn truncated_to(time: DateTime, unit: Unit) -> DateTime {
     let (hour, minute, second, nanosecond) =
         (time.hour(), time.minute(), time.second(), time.subsec_nanosecond());
     let date = time.date();
@@ -194,16 +194,15 @@ impl TryFrom<String> for TimePattern {
         let sample = jiff::civil::date(2001, 11, 27).at(21, 47, 58, 987_654_321);
         let zoned = sample.to_zoned(TimeZone::UTC).map_err(|error| wrong(&error.to_string()))?;
         let written = strtime::format(&text, &zoned).map_err(|error| wrong(&error.to_string()))?;
-        let lost = "a time that it writes cannot be read back to its day; it needs a year, a month, a day, and hours \
-                    that are told apart (`%H`, or `%I` with `%p`)"
-            .replace("told apart", "distinguished");
-        let read = read_by(&text, &written).ok_or_else(|| wrong(&lost))?;
+        let lost = "a time that it writes cannot be read back to its day; it needs a year, a month and a day, and hours that \
+                    no others are written like (`%H`, or `%I` with `%p`)";
+        let read = read_by(&text, &written).ok_or_else(|| wrong(lost))?;
         let (time, is_local) = match read {
             PatternTime::Local(time) => (time, true),
             PatternTime::Instant(time) => (Offset::UTC.to_datetime(time), false),
         };
-        let unit = UNITS.into_iter().find(|unit| truncated(sample, *unit) == time);
-        unit.map(|unit| Self { text: text.clone(), unit, is_local }).ok_or_else(|| wrong(&lost))
+        let unit = UNITS.into_iter().find(|unit| truncated_to(sample, *unit) == time);
+        unit.map(|unit| Self { text: text.clone(), unit, is_local }).ok_or_else(|| wrong(lost))
     }
 }
 
@@ -388,7 +387,7 @@ impl<T: JsonSchema> JsonSchema for BothSides<T> {
 }
 
 /// One unit later.
-pub fn next(time: DateTime, unit: Unit) -> Option<DateTime> {
+pub fn unit_later(time: DateTime, unit: Unit) -> Option<DateTime> {
     let span = match unit {
         Unit::Nanosecond => 1.nanosecond(),
         Unit::Microsecond => 1.microsecond(),

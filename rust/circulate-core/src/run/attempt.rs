@@ -191,13 +191,13 @@ impl<'p> Attempt<'p> {
     fn note_order(&mut self, order: Order, time: Option<TimeRange>) {
         let Some(time) = time else { return };
         let position = &mut self.position;
-        position.out_of_order |= match order {
+        position.order.is_broken |= match order {
             Order::None => false,
             Order::Ascending => position.watermark.greatest().is_some_and(|greatest| time.to < greatest),
-            Order::Descending => position.least.is_some_and(|least| time.from > least),
+            Order::Descending => position.order.least.is_some_and(|least| time.from > least),
         };
         if order == Order::Descending {
-            position.least = Some(position.least.map_or(time.to, |least| least.min(time.to)));
+            position.order.least = Some(position.order.least.map_or(time.to, |least| least.min(time.to)));
         }
     }
 

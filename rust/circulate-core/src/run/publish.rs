@@ -17,7 +17,7 @@ impl Pull {
     pub(super) async fn publish(&self, held: &LeasedRun, position: &Position) -> Result<Index> {
         let since = match &held.run.from_cursor {
             // The cursor stays as it is.
-            Some(cursor) if position.not_modified => Some(cursor.since),
+            Some(cursor) if position.is_unchanged() => Some(cursor.since),
             _ => self
                 .next_bound(held, position)
                 .or_else(|| self.start_of_poll(held, position))
@@ -29,7 +29,7 @@ impl Pull {
             .filter(|_| position.overlap_forgotten.is_none_or(|forgotten| shown_from > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
-        if let Some(since) = since.filter(|_| !position.not_modified) {
+        if let Some(since) = since.filter(|_| !position.is_unchanged()) {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
             let poll = match self.poll_cursor(held, position) {

@@ -45,7 +45,7 @@ impl Pull {
             warnings.push(format!("the list started over, and {what}. {}", restart.why));
         }
         let rule = self.stream().incremental();
-        if position.out_of_order
+        if position.order.is_broken
             && let Some(rule) = rule
         {
             warnings.push(format!(
@@ -55,7 +55,7 @@ impl Pull {
         }
         let condition = rule.and_then(|rule| rule.durable.as_ref()?.condition());
         let is_read =
-            held.run.mode != Mode::Window && position.unavailable.is_none() && !position.not_modified;
+            held.run.mode != Mode::Window && position.unavailable.is_none() && !position.is_unchanged();
         if let Some(name) = condition.filter(|_| is_read && position.durable.is_none()) {
             warnings.push(format!(
                 "the first response has nothing that the next request could name in `{name}`: the next pull reads all again"

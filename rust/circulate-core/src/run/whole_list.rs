@@ -27,10 +27,10 @@ pub(super) struct WholeList {
 }
 
 /// What the API gave to the last run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Kept {
     /// An address to go on with.
-    Address,
+    Address(String),
     /// What its response is known by.
     Condition,
 }
@@ -84,12 +84,14 @@ impl PageSource for WholeList {
     ) -> Result<Option<AttemptEnd>> {
         let at_start = attempt.position.next_url.is_none();
         if at_start && self.kept == Some(Kept::Condition) && matches!(error.response(), Some((304, _))) {
-            attempt.position.not_modified = true;
             attempt.position.finished = true;
             attempt.note_end(None, 0, EndKind::Unchanged.into());
             return Ok(None);
         }
-        let kept = at_start && self.kept == Some(Kept::Address);
+        let kept = match &self.kept {
+            Some(Kept::Address(address)) if at_start => Some(address.as_str()),
+            _ => None,
+        };
         match attempt.restart_of(&error, kept) {
             Some(restart) => {
                 attempt.restart_list(restart).await?;
@@ -120,7 +122,7 @@ impl Attempt<'_> {
                 kept = Some(Kept::Condition);
             } else {
                 request = request.at(PageAddress::from_stored(&stored)?);
-                kept = Some(Kept::Address);
+                kept = Some(Kept::Address(stored));
             }
         }
         let first = First {
@@ -145,19 +147,19 @@ impl Attempt<'_> {
     /// Whether the newest records come first, by the definition and by what was read.
     fn newest_come_first(&self) -> bool {
         let declared = self.pull.stream().incremental().is_some_and(|rule| rule.order == Order::Descending);
-        declared && !self.position.out_of_order
+        declared && !self.position.order.is_broken
     }
 
     /// How the list starts over within the run, if an error says that the API no longer knows where it stood: what was kept of
     /// the last run, or the page to go on with. Once is enough.
-    fn restart_of(&self, error: &Error, kept: bool) -> Option<ListRestart> {
+    fn restart_of(&self, error: &Error, kept: Option<&str>) -> Option<ListRestart> {
         let url = self.position.next_url.as_deref();
         let refused = matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound);
         let forgotten = error.meaning() == Some(Meaning::Forgotten);
         let oldest_come_first =
             self.pull.stream().incremental().is_some_and(|rule| rule.order == Order::Ascending);
         let since = oldest_come_first.then(|| self.read_up_to()).flatten();
-        let restarts = (kept && (refused || forgotten))
+        let restarts = kept.is_some_and(|kept| refused || forgotten || self.is_at_another_address(kept))
             || (forgotten && url.is_some())
             || (since.is_some() && self.is_forgotten(error, url));
         let why = Redactor::shared().shown(&error.to_string(), MAX_TEXT);
@@ -168,7 +170,7 @@ impl Attempt<'_> {
     fn read_up_to(&self) -> Option<Timestamp> {
         let rule = self.pull.stream().incremental()?;
         let filtered =
-            rule.since.is_some() && !self.position.out_of_order && self.held.run.mode != Mode::Window;
+            rule.since.is_some() && !self.position.order.is_broken && self.held.run.mode != Mode::Window;
         let old = self.held.run.window.since;
         let read = self.position.watermark.greatest().map(|greatest| earlier(greatest, rule.overlap.get()));
         read.filter(|since| filtered && Some(*since) > old)
@@ -180,7 +182,7 @@ impl Attempt<'_> {
         self.position.next_url = None;
         self.position.guard = LoopGuard::default();
         self.position.durable = None;
-        self.position.least = None;
+        self.position.order.least = None;
         self.position.restart = Some(restart);
         self.checkpoint().await
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::extract::cursor::{Watermark, Window};
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{PartRef, PartitionCounts, Totals};
-use crate::page::{Ends, LoopGuard};
+use crate::page::{EndKind, Ends, LoopGuard};
 use crate::progress::Traffic;
 
 /// `head`: what a stream is doing.
@@ -191,18 +191,12 @@ pub struct Position {
     pub unchanged: u64,
     /// The greatest time seen up to here.
     pub watermark: Watermark,
-    /// The least time seen up to here, of a list whose newest records come first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub least: Option<Timestamp>,
-    /// Records came in another order than the definition declares.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub out_of_order: bool,
+    /// Whether records came in the order that the definition declares.
+    #[serde(default, skip_serializing_if = "SeenOrder::is_unknown")]
+    pub order: SeenOrder,
     /// What the API gave to go on with at the next pull: an address, or what the response is known by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durable: Option<String>,
-    /// The API says that nothing has changed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_modified: bool,
     /// How the list started over within the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<ListRestart>,
@@ -259,7 +253,29 @@ pub struct ListRestart {
     pub why: String,
 }
 
+/// What is known of the order in which records came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenOrder {
+    /// The least time up to here, of a list whose newest records come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Timestamp>,
+    /// They came in another order than the definition declares.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_broken: bool,
+}
+
+impl SeenOrder {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Position {
+    /// Whether the API says that nothing has changed since it was read before.
+    pub fn is_unchanged(&self) -> bool {
+        self.ends.counts.contains_key(&EndKind::Unchanged)
+    }
+
     /// Whether the API has responded: what it said belongs to the account.
     pub fn is_begun(&self) -> bool {
         let read = self.totals.pages > 0 || self.next_url.is_some() || self.first_server_date.is_some();

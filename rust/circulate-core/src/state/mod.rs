@@ -27,7 +27,7 @@ pub use admin::{Decision, ListedRun, StreamStatus, decide, moved, promoting, res
 pub use dynamodb::DynamoTable;
 pub use items::{
     Cursor, CursorValue, Head, Ledger, ListRestart, ListedStream, Mode, OpenPartition, PlanPosition,
-    PollCursor, Position, RunItem, RunStatus, TaskItem,
+    PollCursor, Position, RunItem, RunStatus, SeenOrder, TaskItem,
 };
 pub use learned::{Learned, LearnedProof, PaginatorProof, Paginators};
 pub use leased_run::LeasedRun;

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
-use crate::catalog::{Incremental, PatternTime, TimeFormat, next, truncated};
+use crate::catalog::{Incremental, PatternTime, TimeFormat, truncated_to, unit_later};
 use crate::timestamp::{Instant, parse_timestamp};
 
 /// The instants that a record's time may stand for.
@@ -75,7 +75,7 @@ impl<'r> RecordTimes<'r> {
             TimeFormat::Pattern(pattern) => match pattern.read(text)? {
                 PatternTime::Local(time) => self.local(time, self.format.unit()),
                 PatternTime::Instant(time) => {
-                    let end = next(TimeZone::UTC.to_datetime(time), self.format.unit())?;
+                    let end = unit_later(TimeZone::UTC.to_datetime(time), self.format.unit())?;
                     Some(TimeRange::up_to(time, TimeZone::UTC.to_timestamp(end).ok()?))
                 }
             },
@@ -92,7 +92,7 @@ impl<'r> RecordTimes<'r> {
 
     fn local(&self, time: DateTime, unit: Unit) -> Option<TimeRange> {
         let zone = self.zone.as_ref().unwrap_or(const { &TimeZone::UTC });
-        Some(TimeRange::up_to(earliest(zone, time)?, latest(zone, next(time, unit)?)?))
+        Some(TimeRange::up_to(earliest(zone, time)?, latest(zone, unit_later(time, unit)?)?))
     }
 }
 
@@ -126,7 +126,7 @@ impl<'r> FilterTimes<'r> {
             return until;
         }
         let unit = self.format.unit();
-        let ceiling = next(self.datetime(floor), unit).and_then(|time| {
+        let ceiling = unit_later(self.datetime(floor), unit).and_then(|time| {
             if self.format.is_local() {
                 latest(&self.zone, time)
             } else {
@@ -169,7 +169,7 @@ impl<'r> FilterTimes<'r> {
             Unit::Millisecond => 1_000_000,
             Unit::Second => 1_000_000_000,
             unit => {
-                let floor = earliest(self.zone(), truncated(self.datetime(time), unit));
+                let floor = earliest(self.zone(), truncated_to(self.datetime(time), unit));
                 return floor.map_or(time, |floor| floor.min(time));
             }
         };

@@ -123,9 +123,9 @@ fn pulled(rule: &str, events: &[Event]) -> (BTreeMap<u64, usize>, Vec<u64>) {
         let (lake, definition) = (Lake::default(), definition(rule));
         let began = "2026-11-20T05:30:00Z".parse().unwrap();
         let api = Arc::new(Mutex::new(Api { now: began, ..Api::default() }));
-        let (served, descending) = (Arc::clone(&api), rule.contains("descending"));
+        let (shown, descending) = (Arc::clone(&api), rule.contains("descending"));
         let server =
-            Server::of_requests(move |request| served.lock().unwrap().respond(&request.url, descending));
+            Server::of_requests(move |request| shown.lock().unwrap().respond(&request.url, descending));
         let mut versions = BTreeMap::new();
         let last =
             [Event::Pull { stop_at: None, meanwhile: None }, Event::Pull { stop_at: None, meanwhile: None }];
