@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support.changing import Changing, Lake, Record, StopAt, Times, random_by, serving
@@ -243,3 +244,56 @@ def test_a_period_without_until_is_refused(tmp_path: Path) -> None:
     with serving(api, tmp_path, {"incremental": rule}) as lake, pytest.raises(CirculateError, match="has no `until`"):
         lake.pull(since="2026-10-01", until="2026-11-01")
     assert api.requests == []
+
+
+@pytest.mark.parametrize("order", ["ascending", "none"])
+def test_a_list_whose_oldest_records_come_first_goes_on_by_time_where_its_page_is_forgotten(
+    order: str, tmp_path: Path
+) -> None:
+    class Forgetful(Changing):
+        forgotten = False
+
+        def respond(self, request: Handler) -> Reply:
+            if self.forgotten and "after=" in request.path:
+                self.forgotten = False
+                return Reply({"error": "the cursor has expired"}, status=410)
+            return super().respond(request)
+
+    api = Forgetful(ids=60)
+    api.change(random_by(11), 80)
+    with serving(api, tmp_path, {"incremental": incremental(api, overlap="1s", order=order)}) as lake:
+        api.on_request = at = StopAt(6)
+        assert lake.pull(stop=at.stop).status == "partial"
+        at.ended.set()
+        api.on_request, api.forgotten, before = lambda _: None, True, len(api.requests)
+        report = lake.pull()
+    goes_on = order == "ascending"
+    assert (report.status, report.resumed) == ("complete", goes_on)
+    # The request that was held back may be the first of these.
+    assert any("since=" in request for request in api.requests[before : before + 2]) == goes_on
+    assert len(report.warnings) == int(goes_on)
+    assert set(lake.versions) == {(record.id, record.version) for record in api.records.values()}
+    assert set(lake.versions.values()) == {1}
+
+
+def test_a_window_whose_total_is_above_the_cap_is_halved_before_anything_of_it_is_kept(tmp_path: Path) -> None:
+    class Capped(Changing):
+        def respond(self, request: Handler) -> Reply:
+            reply = super().respond(request)
+            reply.body.pop("next", None)
+            query = {name: values[-1] for name, values in parse_qs(urlsplit(request.path).query).items()}
+            reply.body["total"] = len(self.selected(query["since"], query["until"]))
+            return reply if int(query["after"]) < 6 else Reply({"error": "too far"}, status=400)
+
+    api = Capped(filter_says=Times("epoch_s"), ids=60)
+    api.change(random_by(2), 40)
+    listing = {
+        "incremental": incremental(api, overlap="0s", window={"span": "30d", "history": "60d"}),
+        "page_size": {"param": "limit", "max": 3},
+        "paginator": {"offset": {"to": "after", "total": "/total", "cap": 6}},
+    }
+    with serving(api, tmp_path, listing) as lake:
+        report = lake.pull()
+    assert (report.status, report.ends.counts["total"] > 6) == ("complete", True)
+    assert {(record.id, record.version) for record in api.records.values()} == set(lake.versions)
+    assert set(lake.versions.values()) == {1}
