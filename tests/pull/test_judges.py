@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import judges
-from support.changing import serving
+from support.changing import Lake, serving
 from support.http_server import Handler, Reply
 from support.judges import ROOT, Judge
 from support.paging_pulls import written
@@ -305,21 +305,29 @@ def test_each_paginator_has_a_judge(kind: str) -> None:
     assert kind in kinds
 
 
+CHANGING = "/v1/buckets/lists/collections/changing/records"
+"""A list of Kinto's that tests write into."""
+
+
 class Meddling:
     """Passes requests on to Kinto; while a list is read, others write into it."""
 
     def __init__(self, judge: Judge) -> None:
-        self.records = f"{judge.url}/v1/buckets/lists/collections/items/records"
-        self.judge, self.truth, self.count = judge, {row["id"]: row for row in judge.truth}, 0
+        judges.send("PUT", (judge.url + CHANGING).removesuffix("/records"), {})
+        self.judge, self.count = judge, 0
+        self.truth: dict[str, Any] = {}
         self.deleted: set[str] = set()
+        for number in range(17):
+            self.write(f"first-{number}", {"number": number})
 
     def write(self, name: str, body: dict[str, Any] | None) -> None:
         """Put a record, or delete it."""
         if body is None:
-            self.deleted.add(judges.send("DELETE", f"{self.records}/{name}", {})["data"]["id"])
+            self.deleted.add(judges.send("DELETE", f"{self.judge.url}{CHANGING}/{name}", {})["data"]["id"])
             del self.truth[name]
         else:
-            self.truth[name] = judges.send("PUT", f"{self.records}/{name}", {"data": {"id": name, **body}})["data"]
+            written = judges.send("PUT", f"{self.judge.url}{CHANGING}/{name}", {"data": {"id": name, **body}})
+            self.truth[name] = written["data"]
 
     def respond(self, request: Handler) -> Reply:
         """Pass a request on, and write a record behind the first page of a list."""
@@ -335,20 +343,40 @@ class Meddling:
         return reply
 
 
+OF_KINTO: dict[str, Any] = {
+    "path": CHANGING,
+    "records": "/data",
+    "page_size": {"param": "_limit", **SIZE},
+    "paginator": {"next_url": {"header": "Next-Page"}},
+}
+
+
+@pytest.mark.xdist_group("judges")
+def test_a_list_of_others_that_has_not_changed_is_not_read_again(
+    judge_of: Callable[[str], Judge], tmp_path: Path
+) -> None:
+    api = Meddling(judge_of("kinto"))
+    lake = Lake(tmp_path, api.judge.url, {**OF_KINTO, "incremental": {"durable": {"etag": "list"}}})
+    first, again = lake.pull(), lake.pull()
+    assert (first.records >= 17, again.records, list(again.ends.counts)) == (True, 0, ["unchanged"])
+    api.write("first-3", {"number": -3})
+    assert lake.pull().records == first.records
+    assert lake.pull().records == 0
+    newest = {shown["id"]: shown for shown in lake.found}
+    assert {name: newest[name] for name in api.truth} == api.truth
+
+
 @pytest.mark.xdist_group("judges")
 def test_changes_at_a_server_of_others_are_pulled_by_what_it_gives(
     judge_of: Callable[[str], Judge], tmp_path: Path
 ) -> None:
     api = Meddling(judge_of("kinto"))
     listing = {
-        "path": "/v1/buckets/lists/collections/items/records",
-        "records": "/data",
-        "page_size": {"param": "_limit", **SIZE},
-        "paginator": {"next_url": {"header": "Next-Page"}},
+        **OF_KINTO,
         "incremental": {"durable": {"token": {"from": {"header": "ETag"}, "to": "_since", "page": "first"}}},
     }
     with serving(api, tmp_path, listing) as lake:
-        assert lake.pull().records >= len(api.judge.truth)
+        assert lake.pull().records >= 17
         for number in range(4):
             for record in range(number * 3):
                 api.write(f"changed-{record}", {"number": number})
