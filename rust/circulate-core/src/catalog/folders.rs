@@ -244,6 +244,9 @@ impl Catalog {
         if parent.list.parent.is_some() {
             return Err(wrong("is a child itself"));
         }
+        if parent.list.incremental().is_some_and(|rule| rule.window.is_some()) {
+            return Err(wrong("is requested in windows of time, and parents are listed at once"));
+        }
         Ok(parent)
     }
 

@@ -10,6 +10,7 @@ use super::request::first_request;
 use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::catalog::{Definition, Lists, Parent, Pointer, StreamSpec};
+use crate::clock::{Clock, earlier};
 use crate::error::{Meaning, Result};
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
@@ -73,7 +74,13 @@ async fn step(
     partition: Option<&Partition>,
     watched: &[Pointer],
 ) -> Result<Step> {
-    let request = first_request(account, stream, partition, None, &Window::default())?;
+    let rule = stream.incremental();
+    let window = rule.and_then(|rule| rule.window.as_ref()).map_or_else(Window::default, |window| {
+        // Half of the longest period, up to now: a list that is requested in windows may have none without.
+        let now = Clock::system().now();
+        Window { since: Some(earlier(now, window.span.get() / 2)), until: Some(now) }
+    });
+    let request = first_request(account, stream, partition, rule, &window)?;
     let guard = LoopGuard::default();
     let first = First {
         watched,
