@@ -11,6 +11,7 @@ from support.changing import Changing, Lake, Record, StopAt, Times, random_by, s
 from support.cli import Cli
 from support.http_server import Handler, Reply
 from support.scripted import define
+from support.scripted import serving as scripted
 
 from circulate_core import CirculateError
 
@@ -297,3 +298,29 @@ def test_a_window_whose_total_is_above_the_cap_is_halved_before_anything_of_it_i
     assert (report.status, report.ends.counts["total"] > 6) == ("complete", True)
     assert {(record.id, record.version) for record in api.records.values()} == set(lake.versions)
     assert set(lake.versions.values()) == {1}
+
+
+WINDOWED = (
+    "path: /items\nrecords: /items\nprimary_key: [/id]\npaginator: {body_link: /next}\n"
+    "incremental: {cursor: /at, param: since, since: '{since}', until_param: until, until: '{until}', "
+    "window: {span: 2d, history: 9d}}"
+)
+
+
+def test_check_requests_a_window_of_a_list_that_has_none_without(cli: Cli) -> None:
+    define(cli.folder, WINDOWED)
+    with scripted(lambda *_: Reply({"items": []})) as api:
+        done = cli("check", "acme.items", "--catalog", "catalog", ACME_URL=api.url)
+    assert done.code == 0, done.err
+    query = parse_qs(urlsplit(api.requests[-1]).query)
+    assert query.keys() == {"since", "until"}, api.requests
+
+
+def test_a_list_that_is_requested_in_windows_is_not_a_parent(cli: Cli) -> None:
+    parts = define(cli.folder, WINDOWED) / "acme/parts.yaml"
+    parts.write_text(
+        "endpoint: parts\nabout: Parts.\nlist:\n  path: /items/{id}/parts\n  primary_key: [/id]\n"
+        "  paginator: none\n  parent: {endpoint: items, fields: {id: /id}}\n"
+    )
+    done = cli("show", "acme.parts", "--catalog", "catalog")
+    assert (done.code, "is requested in windows of time" in done.err) == (2, True), done.err
