@@ -381,6 +381,15 @@ def test_a_login_goes_to_the_api_or_where_the_definition_says(tmp_path: Path) ->
         assert [sent.path for sent in other.requests] == ["/login"]
 
 
+def test_a_secret_that_is_no_number_is_not_shown(tmp_path: Path) -> None:
+    session = {**SESSION, "login": {"path": "/login", "body": {"json": {"pin": "{password:number}"}}}}
+    with signed_api(lambda _: True) as api:
+        with pytest.raises(SettingsError, match="something else than the number") as refused:
+            api.pull(tmp_path, [{"session": session}], {"password": "canary"})
+        assert api.requests == []
+    assert "canary" not in str(refused.value)
+
+
 def test_a_session_is_saved_as_it_is_written(tmp_path: Path) -> None:
     ways = [
         {"session": {"login": LOGIN, "token": {"body": "/token"}, "lifetime": "30m", "logout": {"path": "/logout"}}},

@@ -163,7 +163,11 @@ pub(super) fn method(given: Option<LoginMethod>, otherwise: Method) -> Method {
 
 /// The type of a body, and its bytes.
 fn encoded<'v>(body: &BodySpec, value: &impl Fn(&str) -> Option<&'v str>) -> Result<(&'static str, String)> {
-    let wrong = |why: String| Error::new(ErrorKind::Settings, "prepare login", why);
+    // What it is instead may be a secret.
+    let wrong = |_| {
+        let what = "a setting holds something else than the number that the body of the login takes";
+        Error::new(ErrorKind::Settings, "prepare login", what)
+    };
     match body {
         BodySpec::Json(document) => {
             Ok(("application/json", document.fill(value).map_err(wrong)?.to_string()))
