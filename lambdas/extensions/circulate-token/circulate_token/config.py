@@ -19,8 +19,8 @@ EARLIER, EARLIER_SOURCE = "okta_token_", "okta"
 """What they began with when there was no other source."""
 CODE = Path("/var/task")
 """Where the code of the function is, with the catalogs that are packaged with it."""
-WAYS = frozenset({"oauth2", "session"})
-"""Ways to sign in that get tokens."""
+WAY = "oauth2"
+"""The way to sign in that gets tokens."""
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -124,7 +124,7 @@ def _profile(name: str, suffix: str, variables: Variables) -> Profile:
     except CirculateError as wrong:
         raise Trouble(CONFIG_INVALID, f"{wrong} ({wrong.hint})" if wrong.hint else str(wrong)) from None
     if not any(map(_is_ours, definition["auth"])):
-        what = f"{source} signs in by no {' or '.join(sorted(WAYS))}: there are no tokens to get"
+        what = f"{source} does not sign in by {WAY}: there are no tokens to get"
         raise Trouble(CONFIG_INVALID, what)
     names = dict(_variables(definition, suffix, variables))
     found = {setting: value for setting, name in names.items() if (value := variables.get(name)) is not None}
@@ -167,7 +167,7 @@ def _variables(definition: Mapping[str, Any], suffix: str, variables: Variables)
 
 
 def _is_ours(way: object) -> bool:
-    return isinstance(way, Mapping) and not WAYS.isdisjoint(way)
+    return isinstance(way, Mapping) and WAY in way
 
 
 def _texts(part: object) -> Iterator[str]:
