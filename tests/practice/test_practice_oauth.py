@@ -79,7 +79,7 @@ def test_an_assertion_of_whom_a_token_is_for_gets_one_once(serve: Serve, clock: 
         {"kid": "another"},
         {"key": make_key("ES256") | {"kid": KEY["kid"]}},
     ],
-    ids=lambda wrong: ",".join(wrong),
+    ids=",".join,
 )
 def test_an_assertion_that_is_not_right_gets_none(serve: Serve, clock: Clock, wrong: dict[str, Any]) -> None:
     org, client = serve(clients=[BY_GRANT])

@@ -103,12 +103,7 @@ class TokenEndpoint:
         if "grant_type" not in form:
             raise OAuthError(400, "invalid_request", "grant_type is missing.")
         refreshes = form["grant_type"] == REFRESH
-        if not refreshes and form["grant_type"] not in self.clients.grant_types:
-            raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
-        if form["grant_type"] == JWT_BEARER:
-            client = self.clients.grantee(form, request.url)
-        else:
-            client = self.clients.client(form, request.authorization, request.url)
+        client = self._client(form, request)
         noted.client_id = client.client_id
         if sent_as != client.body:
             raise OAuthError(400, "invalid_request", f"The client must send its parameters as {client.body}.")
@@ -133,6 +128,14 @@ class TokenEndpoint:
             body["refresh_token"] = following
         body |= {"access_token": self._grants.issue(grant), "scope": " ".join(scopes)}
         return Response(status=200, body=json.dumps(body, separators=(",", ":")).encode())
+
+    def _client(self, form: dict[str, str], request: Request) -> OAuthClient:
+        """Return who requests a token."""
+        if form["grant_type"] not in {*self.clients.grant_types, REFRESH}:
+            raise OAuthError(400, "unsupported_grant_type", "The grant_type must be client_credentials.")
+        if form["grant_type"] == JWT_BEARER:
+            return self.clients.grantee(form, request.url)
+        return self.clients.client(form, request.authorization, request.url)
 
     def _sign_in(self, form: dict[str, str], client: OAuthClient) -> SignIn:
         """Return what a refresh token stands for. One that comes a second time ends all that came of its sign-in."""
