@@ -116,9 +116,9 @@ impl OAuth2 {
         }
     }
 
-    /// Whether one of them must be configured. A client that has a refresh token may be public.
+    /// Whether one of them must be configured. A client that has a refresh token may be public; an assertion has its key.
     pub(super) fn needs_proof(&self) -> bool {
-        self.grant != GrantType::RefreshToken
+        self.grant == GrantType::ClientCredentials
     }
 
     /// The settings that its templates use.
