@@ -23,8 +23,8 @@ locals {
         timeout_s    = try(given.timeout_s, local.defaults.timeout_s)
         ephemeral_mb = try(given.ephemeral_mb, local.defaults.ephemeral_mb)
         # Its earlier name, from when it served Okta alone.
-        extension    = replace(try(given.extension, "none"), "/^okta-token$/", "circulate-token")
-        auth         = try(given.auth, "${file.source}-${contains(["list", "get"], operation) ? "read" : "write"}")
+        extension = replace(try(given.extension, "none"), "/^okta-token$/", "circulate-token")
+        auth      = try(given.auth, "${file.source}-${contains(["list", "get"], operation) ? "read" : "write"}")
         # A source that signs in by a refresh token gets another one each time, which is kept in place of the one before.
         refresh_token = try(given.refresh_token, false)
         environment   = merge(local.defaults.environment, try(given.environment, {}))

@@ -17,6 +17,7 @@ from support.scripted import define, pull, serving
 import circulate_core as circulate
 
 ONE_PAGE = "path: /items\npaginator: none\nsingle: certain\n"
+TRAILER = "path: /items\npaginator: {body_link: /next}\nformat: ndjson_with_trailer\nprimary_key: [/id]\n"
 USERS = {"groups": [{"name": "a", "users": [{"id": 1}, {"id": 2.0}]}, {"users": []}, {"users": [{"id": 3}]}]}
 MAP = '{"users": {"u1": {"name": "Ann"}, "u\\"2": { }}, "total": 2}'
 LINES = '{"id": 1, "n": 1.0}\n{"id": 2}\r\n\n{"id": 3}'
@@ -142,16 +143,18 @@ def test_the_trailer_of_lines_leads_to_the_next_page(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "body"),
+    ("listed", "body"),
     [
-        ("records: /groups/*/users", {**USERS, "total": 537}),
-        ("format: ndjson_with_trailer", '{"id":1}\n{"total":537}\n'),
+        (
+            "path: /items\npaginator: none\nprimary_key: [/id]\nrecords: /groups/*/users",
+            {**USERS, "total": 537},
+        ),
+        (TRAILER, '{"id":1}\n{"next":null,"total":537}\n'),
     ],
     ids=["groups", "trailer"],
 )
-def test_a_total_around_the_records_contradicts_the_end(cli: Cli, more: str, body: object) -> None:
-    listed = "path: /items\npaginator: none\nprimary_key: [/id]\n"
-    define(cli.folder, listed + more)
+def test_a_total_around_the_records_contradicts_the_end(cli: Cli, listed: str, body: object) -> None:
+    define(cli.folder, listed)
     with serving(lambda *_: Reply(body)) as api:
         done = pull(cli, api)
     assert (done.code, done.report["status"]) == (3, "partial"), done.err
@@ -177,7 +180,6 @@ def test_a_total_around_the_records_contradicts_the_end(cli: Cli, more: str, bod
         ("", [7], ["something that is not an object: a number", "{scalars: ...}"]),
         ("format: ndjson", '{"id":1}\n{"id":2},{"id":3}\n', ["one whole object in each line — line 2"]),
         ("format: ndjson", '{"id":1}\n"x"\n', ["a line of the page is a string", "line 2"]),
-        ("format: ndjson_with_trailer", '{"id":1}\n{"id":2}\n', ["the last line is a record", "line 2"]),
         ("format: csv", "id,name\n1\n", ["the row has 1 values, and the first row 2 names", "line 2"]),
         ("format: csv", "Service unavailable", ["does not name the column `/id`", "line 1"]),
         ("format: csv", "<!DOCTYPE html>", ["HTML or XML, not CSV"]),
@@ -193,22 +195,32 @@ def test_what_is_not_as_the_definition_says_is_named_with_its_place_and_url(
         assert part in done.err
 
 
+def test_a_trailer_that_is_a_record_is_none(cli: Cli) -> None:
+    define(cli.folder, TRAILER)
+    with serving(lambda *_: Reply('{"id":1}\n{"id":2}\n')) as api:
+        done = pull(cli, api)
+    assert (done.code, done.report["status"]) == (1, "failed"), done.err
+    for part in ("the last line is a record", "line 2", "url http://127.0.0.1:"):
+        assert part in done.err
+
+
 @pytest.mark.parametrize(
     ("listed", "cut", "whole"),
     [
-        ("format: ndjson", '{"id":1}\n{"id":', LINES),
-        ("format: ndjson_with_trailer", '{"id":1}\n{"next":', '{"id":1}\n{"id":2}\n{"id":3}\n{"next":null}'),
-        ("format: csv", 'id\n1\n"2', "id\n1\n2\n3\n"),
-        ("records: {map: ''}", '{"a":{},"b"', '{"a":{},"b":{},"c":{}}'),
-        ("", gzip.compress(b'[{"id":1},{"id":2},{"id":3}]')[:-4], gzip.compress(b'[{"id":1},{"id":2},{"id":3}]')),
+        (f"{ONE_PAGE}primary_key: none\nformat: ndjson", '{"id":1}\n{"id":', LINES),
+        (TRAILER, '{"id":1}\n{"next":', '{"id":1}\n{"id":2}\n{"id":3}\n{"next":null}'),
+        (f"{ONE_PAGE}primary_key: none\nformat: csv", 'id\n1\n"2', "id\n1\n2\n3\n"),
+        (f"{ONE_PAGE}primary_key: none\nrecords: {{map: ''}}", '{"a":{},"b"', '{"a":{},"b":{},"c":{}}'),
+        (
+            f"{ONE_PAGE}primary_key: none\n",
+            gzip.compress(b'[{"id":1},{"id":2},{"id":3}]')[:-4],
+            gzip.compress(b'[{"id":1},{"id":2},{"id":3}]'),
+        ),
     ],
     ids=["ndjson", "trailer", "csv", "map", "gzip"],
 )
 def test_a_page_that_was_cut_off_is_requested_again(cli: Cli, listed: str, cut: object, whole: object) -> None:
-    define(
-        cli.folder,
-        f"{ONE_PAGE}primary_key: none\n{listed}".replace("none\nformat: ndjson_w", "[/id]\nformat: ndjson_w"),
-    )
+    define(cli.folder, listed)
     replies = [cut, whole]
     with serving(lambda *_: Reply(replies.pop(0) if len(replies) > 1 else replies[0])) as api:
         done = pull(cli, api)
@@ -260,7 +272,7 @@ def test_a_definition_shows_what_its_pages_and_records_are(cli: Cli) -> None:
     shown = cli("show", "acme.items", "--catalog", "catalog").out
     assert "records      map /users" in shown
     assert "key          none" in shown
-    define(cli.folder, ONE_PAGE + "format: ndjson_with_trailer\nprimary_key: [/id]")
+    define(cli.folder, TRAILER)
     assert "format       ndjson with trailer" in cli("show", "acme.items", "--catalog", "catalog").out
 
 

@@ -85,8 +85,8 @@ impl PageSource for PartitionLists {
         (partition, pages): Self::List,
         step: Step,
     ) -> Result<()> {
-        // As many as it says there are would be too many: nothing of the window is taken in.
-        let total_is_too_high = step.total.zip(attempt.cap()).is_some_and(|(total, cap)| total > cap);
+        // As many as it says there are would be too many, or what it counts is what it gives: nothing of the window is taken in.
+        let total_is_too_high = step.total.zip(attempt.cap()).is_some_and(|(total, cap)| total >= cap);
         if (step.capped || total_is_too_high) && self.halve(attempt, &partition)? {
             return Ok(());
         }

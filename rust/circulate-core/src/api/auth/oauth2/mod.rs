@@ -371,8 +371,11 @@ impl AccessToken {
         if of_client && tried.first(Remedy::Secret) && self.reads_another_secret().await {
             return true;
         }
-        // `oidc-provider` says nothing but `invalid_grant` where proof is missing. Where it was not, no token is to be bound.
-        let may_want_proof = basis.key.is_none() && vendor.code.as_deref() == Some("invalid_grant");
+        // `oidc-provider` says nothing but `invalid_grant` where proof is missing. Where it was not, no token is to be bound. A
+        // refresh token that was refused is not sent again: servers take a second use for a theft.
+        let may_want_proof = basis.key.is_none()
+            && vendor.code.as_deref() == Some("invalid_grant")
+            && self.terms.grant != GrantType::RefreshToken;
         if may_want_proof && tried.first(Remedy::Proof) {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
