@@ -47,6 +47,8 @@ struct KnownClaims {
     /// The claim of another, and since when we wait for it to lead to something.
     waited_for: Option<(String, u32, Instant)>,
     ours: Option<OurClaim>,
+    /// The version that was looked at last.
+    read: Option<String>,
 }
 
 /// A claim of ours, which serves until it lapses.
@@ -120,6 +122,10 @@ impl TokenInSecret {
 
     async fn try_claim(&self) -> Result<Option<ClaimedSecret>> {
         let version = self.secret.current().await?;
+        // What is new since it was looked at may be all that is needed, and a claim on it would keep others waiting for nothing.
+        if self.known().read.as_ref().is_some_and(|read| *read != version.id) {
+            return Ok(None);
+        }
         let claimed = |life, abandoned| -> Result<Option<ClaimedSecret>> {
             let record = self.record(&version)?;
             Ok(Some(ClaimedSecret { store: self.clone(), version: version.clone(), record, life, abandoned }))
@@ -162,7 +168,11 @@ impl ClaimLife {
 
 impl RefreshStore for TokenInSecret {
     fn read(&self) -> BoxFuture<'_, Result<RefreshRecord>> {
-        Box::pin(async { self.record(&self.secret.current().await?) })
+        Box::pin(async {
+            let version = self.secret.current().await?;
+            self.known().read = Some(version.id.clone());
+            self.record(&version)
+        })
     }
 
     fn claim(&self) -> BoxFuture<'_, Result<Option<Box<dyn RefreshClaim>>>> {
