@@ -94,14 +94,23 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "parent-child": (
         "tests/pull/test_children.py::test_children_alone_list_their_parents_themselves",
         "tests/pull/test_children.py::test_group_members_are_requested_again_only_where_they_changed",
+        "tests/pull/test_lineage.py::test_children_of_any_depth_are_pulled_with_all_that_leads_to_them",
+        "tests/pull/test_lineage.py::test_every_version_of_a_child_is_there_once_over_many_pulls",
     ),
-    "list-partition": ("tests/pull/test_inventory.py::test_an_unavailable_type_of_policies_is_counted",),
+    "list-partition": (
+        "tests/pull/test_inventory.py::test_an_unavailable_type_of_policies_is_counted",
+        "tests/pull/test_lineage.py::test_values_of_parents_lead_to_their_children",
+    ),
+    "cartesian-partitions": (
+        "tests/pull/test_lineage.py::test_a_product_of_parents_and_values_is_requested_once_each",
+        "tests/pull/test_lineage.py::test_values_of_several_lists_are_requested_each_with_each",
+        "tests/pull/test_lineage.py::test_a_parent_that_comes_new_is_read_from_its_beginning",
+    ),
 }
 """Needs that a definition can express, each with the tests that prove it."""
 
 NOT_YET: dict[str, str] = {
     "a:key-in-body_data": "a key in the body",
-    "cartesian-partitions": "products of partitions",
     "p:computed-number": "numbers of pages that are computed",
     "async-job": "jobs that make the list",
     "dec:jsonl/gzip/zip": "zip archives",

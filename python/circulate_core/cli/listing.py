@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     rows = [["STREAM", "PULLS", "WHAT"]]
     for name, definition in zip(names, definitions, strict=True):
         listed = definition["endpoint"]["list"]
-        parent = listed.get("parent")
-        how = "incremental" if (parent or listed).get("incremental") else "full"
+        selected = listed.get("incremental") or listed.get("parent", {}).get("incremental")
+        how = "incremental" if selected else "full"
         rows.append([name, how, definition["endpoint"]["about"]])
     print(table(rows))
     return 0

@@ -292,9 +292,9 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
 
 
 def _scopes(function: Described) -> list[str]:
-    """Return what a token needs to be for: its stream and the parent of that."""
+    """Return what a token needs to be for: its stream and all that lead to it."""
     streams = [f"{function.source}.{function.endpoint}"]
-    if parent := stream_definition(streams[0])["endpoint"]["list"].get("parent"):
+    while parent := stream_definition(streams[-1])["endpoint"]["list"].get("parent"):
         streams.append(f"{function.source}.{parent['endpoint']}")
     scopes = {scope for stream in streams for scope in stream_definition(stream)["endpoint"].get("scopes") or []}
     return sorted(scopes)

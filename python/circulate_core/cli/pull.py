@@ -97,8 +97,13 @@ def run(args: argparse.Namespace) -> int:
 
 def parents_first(definitions: list[Definition]) -> list[Definition]:
     """Return each definition once, parents before their children, otherwise in the order given."""
-    unique = list({stream_name(definition): definition for definition in definitions}.values())
-    return sorted(unique, key=lambda definition: parent_name(definition) is not None)
+    unique = {stream_name(definition): definition for definition in definitions}
+
+    def parents_given(definition: Definition) -> int:
+        parent = unique.get(parent_name(definition) or "")
+        return 0 if parent is None else 1 + parents_given(parent)
+
+    return sorted(unique.values(), key=parents_given)
 
 
 def stream_name(definition: Definition) -> str:

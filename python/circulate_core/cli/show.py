@@ -74,7 +74,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     endpoint: dict[str, Any] = {**definition["endpoint"]}
     listed: dict[str, Any] = endpoint["list"]
     parent: dict[str, Any] = listed.get("parent") or {}
-    incremental: dict[str, Any] = (parent or listed).get("incremental") or {}
+    incremental: dict[str, Any] = listed.get("incremental") or parent.get("incremental") or {}
     changes = "what the API gives to go on with" if "durable" in incremental else "its parent's changes"
     key = listed.get("primary_key")
     yield f"{paint(name, 'bold')}: {endpoint['about']}"
@@ -86,7 +86,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
             "records": _records(listed.get("records")),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
             "pages by": paging(listed["paginator"]),
-            "asked for": f"each record of {parent['endpoint']}" if parent else None,
+            "asked for": _asked_for(listed),
             "changes by": incremental.get("cursor") or (changes if incremental else "full pulls only"),
             "scopes": " ".join(endpoint.get("scopes") or ()),
         }
@@ -94,6 +94,16 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     if columns := endpoint.get("columns"):
         yield ""
         yield table([["COLUMN", "TYPE"], *([name, json.dumps(kind).strip('"')] for name, kind in columns.items())])
+
+
+def _asked_for(listed: dict[str, Any]) -> str | None:
+    """Return what a list is requested for one by one."""
+    parent, values = listed.get("parent"), listed.get("partitions") or []
+    parts = [f"each record of {parent['endpoint']}"] if parent else []
+    for each in values if isinstance(values, list) else [values]:
+        named = f"of the setting {each['setting']}" if "setting" in each else f"({', '.join(each['values'])})"
+        parts.append(f"each {each['name']} {named}")
+    return " and ".join(parts) or None
 
 
 def _records(records: object) -> str | None:

@@ -139,7 +139,8 @@ def _stream_row(name: str, definition: Definition | DefinitionError) -> list[obj
     if isinstance(definition, Exception):
         return [element("code", name), "", f"its definition is wrong: {definition}"]
     listed = definition["endpoint"]["list"]
-    how = "incremental" if (listed.get("parent") or listed).get("incremental") else "full"
+    selected = listed.get("incremental") or listed.get("parent", {}).get("incremental")
+    how = "incremental" if selected else "full"
     return [element("code", name), how, definition["endpoint"]["about"]]
 
 

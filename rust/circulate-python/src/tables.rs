@@ -13,7 +13,6 @@ use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use bytes::Bytes;
-use circulate_core::catalog::Endpoint;
 use circulate_core::error::Result;
 use circulate_core::extract::batch::Memory;
 use circulate_core::table::{Contract, Converter, TableOptions, TableSchema, conform};
@@ -30,7 +29,8 @@ use crate::results::{document, py_result};
 /// Makes tables of batches of a stream. The first batch shows the columns that the definition does not.
 #[pyclass(frozen, name = "Tables", module = "circulate_core._core")]
 pub(crate) struct PyTables {
-    endpoint: Endpoint,
+    /// What the definition says of its columns.
+    declared: TableSchema,
     options: TableOptions,
     contract: Contract,
     converter: Mutex<Option<Converter>>,
@@ -46,8 +46,9 @@ impl PyTables {
         options: Arguments<TableArguments>,
     ) -> PyResult<Self> {
         let TableArguments { nested, raw, contract } = options.get()?;
-        let endpoint = py_result(py, catalog.0.stream(stream))?.endpoint;
-        Ok(Self { endpoint, options: TableOptions { nested, raw }, contract, converter: Mutex::default() })
+        let definition = py_result(py, catalog.0.stream(stream))?;
+        let declared = TableSchema::of(&definition.endpoint, definition.names_of_parents());
+        Ok(Self { declared, options: TableOptions { nested, raw }, contract, converter: Mutex::default() })
     }
 
     /// Convert a batch, given as JSON array. The columns of the first one are those of all.
@@ -114,7 +115,7 @@ impl PyTables {
     fn with<T>(&self, look: impl FnOnce(&Converter) -> Result<T>) -> Result<T> {
         match &*self.converter() {
             Some(converter) => look(converter),
-            None => look(&Converter::new(TableSchema::of(&self.endpoint), self.options, self.contract)),
+            None => look(&Converter::new(self.declared.clone(), self.options, self.contract)),
         }
     }
 
@@ -123,7 +124,7 @@ impl PyTables {
     }
 
     fn first(&self, batch: &[u8]) -> Result<Converter> {
-        Converter::from_sample(&TableSchema::of(&self.endpoint), self.options, self.contract, batch)
+        Converter::from_sample(&self.declared, self.options, self.contract, batch)
     }
 
     /// For readers who know the schema: records from byte `from` on that take about `limit` bytes, and where to go on.

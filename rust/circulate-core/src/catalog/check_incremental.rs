@@ -8,14 +8,14 @@ use super::durable::{Durable, EtagOf};
 use super::errors::Then;
 use super::incremental::{Incremental, Order};
 use super::paginator::PaginatorSpec;
-use super::stream::StreamSpec;
+use super::stream::{Lists, StreamSpec};
 use super::template::{NUMBER, Template};
 use super::time_format::{BothSides, TimeFormat, Zone};
 use super::wrong::Wrong;
 
 /// What is selected by time must be known by a member of records, and the other way round.
 pub(super) fn check_incremental(stream: &StreamSpec) -> Vec<Wrong> {
-    let of_parent = stream.parent.as_ref().and_then(|parent| parent.incremental.as_ref());
+    let of_parent = stream.parent_incremental();
     let mut wrongs = check_rule("list.parent.incremental", of_parent);
     wrongs.extend(of_parent.into_iter().flat_map(check_parent));
     wrongs.extend(check_rule("list.incremental", stream.incremental.as_ref()));
@@ -37,7 +37,7 @@ pub(super) fn check_incremental(stream: &StreamSpec) -> Vec<Wrong> {
     wrongs
 }
 
-/// The list of parents is one list, and read as a whole.
+/// What is about the records that are delivered is not about parents.
 fn check_parent(rule: &Incremental) -> Vec<Wrong> {
     let given = [
         ("window", rule.window.is_some()),
@@ -66,6 +66,11 @@ fn check_order(stream: &StreamSpec, rule: &Incremental) -> Option<Wrong> {
         _ if stream.polling.is_some() || rule.window.is_some() => {
             "an order is of use for a list that is read from its beginning to its end: leave it out where there are windows \
              or `polling`"
+                .to_owned()
+        }
+        Order::Ascending if stream.lists() == Lists::Several => {
+            "oldest first is of use for a stream that is one list, which may be begun in the middle: leave `order` out where \
+             there are a `parent` or `partitions`"
                 .to_owned()
         }
         _ if by.is_empty() => return None,

@@ -1,6 +1,6 @@
 //! What is wrong with the requests of a list that types alone do not show: names, locations and paginators that do not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::location::RequestLocation;
 use super::paginator::{OffsetBy, PaginatorSpec};
@@ -14,13 +14,22 @@ use super::wrong::Wrong;
 /// Where the request before a list stands.
 const BEFORE: &str = "list.before";
 
-/// Every placeholder is a field of a parent, the name of partitions, or a setting that may be shown.
-pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
-    let fields = stream.parent.iter().flat_map(|parent| parent.fields.keys());
-    let fields: Vec<_> = fields.chain(stream.partitions.iter().map(|p| &p.name)).map(Name::as_str).collect();
+/// Every placeholder is a field of a parent, the name of partitions, one of those that its parent's requests have, or a setting
+/// that may be shown. Nobody may know what its parent's requests have: then `inherited` is `None`.
+pub(super) fn check_names(
+    source: &Source,
+    stream: &StreamSpec,
+    inherited: Option<&BTreeSet<String>>,
+) -> Vec<Wrong> {
+    let fields = stream.parent().into_iter().flat_map(|parent| parent.fields.keys());
+    let fields: Vec<_> =
+        fields.chain(stream.values().iter().map(|values| &values.name)).map(Name::as_str).collect();
+    let is_inherited = |name: &str| inherited.is_none_or(|names| names.contains(name));
     let setting = |name: &str| source.settings.iter().find(|(key, _)| key.as_str() == name).map(|(_, it)| it);
     let both = fields.iter().filter(|name| setting(name).is_some()).map(|name| {
-        let at = if stream.parent.is_some() { "list.parent.fields" } else { "list.partitions" };
+        let of_parent =
+            stream.parent().is_some_and(|parent| parent.fields.keys().any(|key| key.as_str() == *name));
+        let at = if of_parent { "list.parent.fields" } else { "list.partitions" };
         Wrong::at(
             at,
             format!("`{name}` is a setting of the source, too: nothing shows which one `{{{name}}}` means"),
@@ -34,6 +43,7 @@ pub(super) fn check_names(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
             Some(Wrong::at(at, why))
         }
         Some(_) => None,
+        None if is_inherited(name) && stream.parent().is_some() && !at.starts_with(BEFORE) => None,
         None => {
             let why = format!(
                 "`{{{name}}}` is neither a field of a parent, nor the name of partitions, nor a setting of the source"

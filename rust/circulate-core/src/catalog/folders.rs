@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::source::Source;
 use super::stream::Endpoint;
 use super::written::written;
-use super::yaml::{earlier_keys, endpoint_of_source, inline_source, source_from_yaml};
+use super::yaml::{earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -20,8 +20,8 @@ pub struct Definition {
     pub source: Source,
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The endpoint whose records it is requested for, if it is a child.
-    pub parent: Option<Endpoint>,
+    /// The endpoints whose records lead to it, if it is a child: that of the topmost list first, its own parent last.
+    pub parents: Vec<Endpoint>,
 }
 
 impl Definition {
@@ -30,26 +30,31 @@ impl Definition {
         format!("{}.{}", self.source.source, self.endpoint.endpoint)
     }
 
-    /// The OAuth scopes that pulling it needs, its parent's included, sorted; `None` if its definition does not say that, although
+    /// The endpoint whose records it is requested for, if it is a child.
+    pub fn parent(&self) -> Option<&Endpoint> {
+        self.parents.last()
+    }
+
+    /// The OAuth scopes that pulling it needs, its parents' included, sorted; `None` if its definition does not say that, although
     /// the API has scopes, of which `check` of its source needs some. Many APIs have none.
     pub fn scopes(&self) -> Option<BTreeSet<String>> {
         let has_scopes = self.source.check.as_ref().is_some_and(|check| !check.scopes.is_empty());
         let unnamed = || (!has_scopes).then(Vec::new);
         let scopes_of = |endpoint: &Endpoint| endpoint.scopes.clone().or_else(unnamed);
-        let own = scopes_of(&self.endpoint)?;
-        let parents = self.parent.as_ref().map_or(Some(Vec::new()), scopes_of)?;
-        Some(own.into_iter().chain(parents).collect())
+        let of_each: Option<Vec<_>> = self.lists().into_iter().map(scopes_of).collect();
+        Some(of_each?.into_iter().flatten().collect())
     }
 
     /// SHA-256 of what the stream requests and how, in hex. Comments and layout of the file do not count, nor
     /// do settings such as timeouts that change nothing in what is collected, or rules for judging how a list ended.
     pub fn spec_hash(&self) -> Result<String> {
         let list = self.endpoint.list.without_judgement();
-        let text = match &self.parent {
-            None => serde_json::to_string(&(&self.source.base_url, &list)),
-            Some(parent) => {
-                serde_json::to_string(&(&self.source.base_url, &list, &parent.list.without_judgement()))
-            }
+        let parents: Vec<_> =
+            self.parents.iter().rev().map(|parent| parent.list.without_judgement()).collect();
+        let text = match parents.as_slice() {
+            [] => serde_json::to_string(&(&self.source.base_url, &list)),
+            [parent] => serde_json::to_string(&(&self.source.base_url, &list, parent)),
+            [parent, above @ ..] => serde_json::to_string(&(&self.source.base_url, &list, parent, above)),
         };
         let text = text.map_err(|error| {
             Error::new(ErrorKind::Definition, "hash definition", "cannot write the definition as JSON")
@@ -118,11 +123,19 @@ impl Catalog {
         }
         let source = self.source(source_name)?;
         let endpoint = self.endpoint(&source, endpoint_name)?;
-        let parent = match &endpoint.list.parent {
-            None => None,
-            Some(parent) => Some(self.parent(&source, endpoint_name, parent.endpoint.as_str())?),
-        };
-        Ok(Definition { source, endpoint, parent })
+        let mut parents = Vec::new();
+        let mut child = &endpoint;
+        while let Some(rule) = child.list.parent() {
+            if rule.endpoint.as_str() == endpoint_name
+                || parents.iter().any(|above: &Endpoint| above.endpoint == rule.endpoint)
+            {
+                return Err(self.wrong_parent(&source, child, "leads back to it: no list comes first"));
+            }
+            parents.push(self.parent(&source, child)?);
+            child = &parents[parents.len() - 1];
+        }
+        parents.reverse();
+        Ok(Definition { source, endpoint, parents })
     }
 
     /// Finds a source.
@@ -182,8 +195,8 @@ impl Catalog {
                 .hint("`stream` defines an endpoint: give it a `path` and a `paginator`"));
         }
         for name in names.clone() {
-            let endpoint = self.endpoint(&source, &name)?;
-            names.extend(endpoint.list.parent().map(|parent| parent.endpoint.as_str().to_owned()));
+            let definition = self.stream(&format!("{source_name}.{name}"))?;
+            names.extend(definition.parents.iter().map(|parent| parent.endpoint.as_str().to_owned()));
         }
         let mut files = vec![DefinitionFile { name: SOURCE_FILE.to_owned(), text: written(&source)? }];
         for name in names {
@@ -201,7 +214,7 @@ impl Catalog {
             return Ok(source_from_yaml(text, path).is_ok_and(|read| read == source));
         }
         let endpoint = self.endpoint(&source, file.trim_end_matches(".yaml"))?;
-        Ok(endpoint_of_source(text, path, &source).is_ok_and(|read| read == endpoint))
+        Ok(endpoint_of_source(text, path, &source, None).is_ok_and(|read| read == endpoint))
     }
 
     /// Where the definition of a stream has keys by their earlier names, and what these are called now.
@@ -212,9 +225,29 @@ impl Catalog {
 
     fn endpoint(&self, source: &Source, name: &str) -> Result<Endpoint> {
         let (text, file) = self.endpoint_text(source.source.as_str(), name)?;
-        let endpoint = endpoint_of_source(&text, &file, source)?;
+        let inherited = self.names_from_parent(source, name);
+        let endpoint = endpoint_of_source(&text, &file, source, inherited.as_ref())?;
         require_same(endpoint.endpoint.as_str(), name, "endpoint", &file)?;
         Ok(endpoint)
+    }
+
+    /// The names that an endpoint has from its parent's requests. `None` if a file on the way cannot be read: it is reported
+    /// where it is read for itself.
+    fn names_from_parent(&self, source: &Source, name: &str) -> Option<BTreeSet<String>> {
+        let (mut names, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut next = name.to_owned();
+        while seen.insert(next.clone()) {
+            let (text, file) = self.endpoint_text(source.source.as_str(), &next).ok()?;
+            let endpoint = endpoint_from_yaml(&text, &file).ok()?;
+            if next != name {
+                names.extend(endpoint.list.names().map(str::to_owned));
+            }
+            match endpoint.list.parent() {
+                Some(parent) => parent.endpoint.as_str().clone_into(&mut next),
+                None => return Some(names),
+            }
+        }
+        None
     }
 
     /// What defines an endpoint, and where that is.
@@ -227,27 +260,31 @@ impl Catalog {
         read(&file).map(|text| (text, file))
     }
 
-    fn parent(&self, source: &Source, child: &str, name: &str) -> Result<Endpoint> {
-        let source_name = source.source.as_str();
-        let wrong = |why: &str| {
-            let what = format!("the parent `{name}` of `{child}` {why}");
-            let error = Error::new(ErrorKind::Definition, "read definition", what);
-            match self.endpoint_text(source_name, child) {
-                Ok((_, file)) => error.with("file", file.display()),
-                Err(_) => error,
-            }
-        };
-        if !self.streams()?.contains(&format!("{source_name}.{name}")) {
-            return Err(wrong("is not an endpoint of this source"));
+    /// The endpoint of the parent of `child`.
+    fn parent(&self, source: &Source, child: &Endpoint) -> Result<Endpoint> {
+        let name = child.list.parent().map_or("", |parent| parent.endpoint.as_str());
+        let wrong = |why: &str| Err(self.wrong_parent(source, child, why));
+        if !self.streams()?.contains(&format!("{}.{name}", source.source)) {
+            return wrong("is not an endpoint of this source");
         }
         let parent = self.endpoint(source, name)?;
-        if parent.list.parent.is_some() {
-            return Err(wrong("is a child itself"));
+        if parent.list.window().is_some() {
+            return wrong("is requested in windows of time, and parents are listed at once");
         }
-        if parent.list.incremental().is_some_and(|rule| rule.window.is_some()) {
-            return Err(wrong("is requested in windows of time, and parents are listed at once"));
+        if parent.list.polling().is_some() {
+            return wrong("is polled, and a list of parents has an end");
         }
         Ok(parent)
+    }
+
+    fn wrong_parent(&self, source: &Source, child: &Endpoint, why: &str) -> Error {
+        let name = child.list.parent().map_or("", |parent| parent.endpoint.as_str());
+        let what = format!("the parent `{name}` of `{}` {why}", child.endpoint);
+        let error = Error::new(ErrorKind::Definition, "read definition", what);
+        match self.endpoint_text(source.source.as_str(), child.endpoint.as_str()) {
+            Ok((_, file)) => error.with("file", file.display()),
+            Err(_) => error,
+        }
     }
 
     fn inline_of(&self, source: &str) -> Option<&Inline> {

@@ -8,6 +8,7 @@ mod check_auth;
 mod check_headers;
 mod check_incremental;
 mod check_oauth2;
+mod check_partitions;
 mod check_placeholders;
 mod check_requests;
 mod check_session;
@@ -18,9 +19,11 @@ mod errors;
 pub(crate) mod folders;
 mod incremental;
 mod limits;
+mod lineage;
 mod location;
 mod one_or_list;
 mod paginator;
+mod partitions;
 mod position;
 mod records;
 mod request;
@@ -51,13 +54,12 @@ pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,
     TokenFrom, TokenSpec, UrlFrom,
 };
+pub use partitions::{Parent, Partitions};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
 pub(crate) use source::QuotaHeaders;
 pub use source::{Check, ErrorBody, RateLimit, Reset, Setting, Source, TimeForm, Timeouts};
-pub use stream::{
-    EndRules, Endpoint, Lists, PageSize, Parent, Partitions, Polling, Single, StreamSpec, Total, Unavailable,
-};
+pub use stream::{EndRules, Endpoint, Lists, PageSize, Polling, Single, StreamSpec, Total, Unavailable};
 pub use template::{Template, has_steps, path_segment};
 pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, truncated_to, unit_later};
 pub use types::{Name, Pointer, Pointers, Share, Span};

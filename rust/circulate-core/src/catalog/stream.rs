@@ -1,6 +1,7 @@
 //! The model of an endpoint's file (`users.yaml`): its list operation, as a stream to pull.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,11 @@ use super::columns::Columns;
 use super::durable::Durable;
 use super::empty::Empty;
 use super::errors::ErrorRule;
-use super::incremental::Incremental;
+use super::incremental::{Incremental, TimeWindow};
 use super::location::RequestLocation;
+use super::one_or_list::OneOrList;
 use super::paginator::PaginatorSpec;
+use super::partitions::{Parent, Partitions};
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
 use super::request::{Before, BodySpec, Encode, Method, QueryValue};
 use super::template::Template;
@@ -47,7 +50,7 @@ pub struct StreamSpec {
     pub method: Option<Method>,
     /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`.
     pub path: Template,
-    /// The stream whose records this one is requested for, one after the other.
+    /// The stream whose records this one is requested for, one after the other. It may have a parent itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) parent: Option<Parent>,
     /// Query parameters. They may use what the path may; a list repeats the parameter.
@@ -62,9 +65,10 @@ pub struct StreamSpec {
     /// A request that must have been made before the list is requested, once a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Before>,
-    /// Values that the list is requested for one by one; `path` or `query` uses them.
+    /// Values that the list is requested for one by one; the requests use them. Of several, and beside a `parent`, each value is
+    /// requested with each of the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) partitions: Option<Partitions>,
+    pub(super) partitions: Option<OneOrList<Partitions>>,
     /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
@@ -136,31 +140,38 @@ impl StreamSpec {
 
     /// The lists that it consists of.
     pub fn lists(&self) -> Lists<'_> {
-        match (&self.parent, &self.partitions, &self.polling, &self.incremental) {
-            (Some(parent), ..) => Lists::OfParents(parent),
-            (_, Some(partitions), ..) => Lists::OfValues(partitions),
-            (_, _, Some(polling), Some(incremental)) => Lists::Polled(polling, incremental),
-            (.., incremental) => Lists::One(incremental.as_ref()),
+        let is_partitioned = self.parent.is_some() || self.partitions.is_some();
+        match (&self.polling, &self.incremental) {
+            _ if is_partitioned => Lists::Several,
+            (Some(polling), Some(_)) => Lists::Polled(polling),
+            (_, Some(Incremental { window: Some(_), .. })) => Lists::Several,
+            _ => Lists::One,
         }
     }
 
     /// The stream whose records it is requested for.
     pub fn parent(&self) -> Option<&Parent> {
-        if let Lists::OfParents(parent) = self.lists() { Some(parent) } else { None }
+        self.parent.as_ref()
+    }
+
+    /// The values that it is requested for one by one.
+    pub fn values(&self) -> &[Partitions] {
+        self.partitions.as_ref().map_or(&[], OneOrList::as_slice)
     }
 
     /// What it keeps, if it is polled.
     pub fn polling(&self) -> Option<&Polling> {
-        if let Lists::Polled(polling, _) = self.lists() { Some(polling) } else { None }
+        if let Lists::Polled(polling) = self.lists() { Some(polling) } else { None }
     }
 
     /// How its own records are selected by time.
     pub fn incremental(&self) -> Option<&Incremental> {
-        match self.lists() {
-            Lists::One(incremental) => incremental,
-            Lists::Polled(_, incremental) => Some(incremental),
-            Lists::OfParents(_) | Lists::OfValues(_) => None,
-        }
+        self.incremental.as_ref()
+    }
+
+    /// The windows of time in which it is requested.
+    pub fn window(&self) -> Option<&TimeWindow> {
+        self.incremental()?.window.as_ref()
     }
 
     /// The members that hold a record's time; none if it has no such time.
@@ -173,10 +184,32 @@ impl StreamSpec {
         self.incremental()?.durable.as_ref()
     }
 
+    /// How its parents are selected by time.
+    pub fn parent_incremental(&self) -> Option<&Incremental> {
+        self.parent()?.incremental.as_ref()
+    }
+
     /// What moves its cursor: times of its own records, or of its parents'.
     pub fn cursor_rule(&self) -> Option<&Incremental> {
-        self.incremental().or_else(|| self.parent()?.incremental.as_ref())
+        self.incremental().or_else(|| self.parent_incremental())
     }
+
+    /// What is taken off the next lower bound.
+    pub fn overlap(&self) -> Duration {
+        let rules = [self.incremental(), self.parent_incremental()];
+        rules.into_iter().flatten().map(|rule| rule.overlap.get()).max().unwrap_or_default()
+    }
+}
+
+/// The lists that a stream consists of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Lists<'s> {
+    /// One list.
+    One,
+    /// One list without an end, which is polled.
+    Polled(&'s Polling),
+    /// A list for each of some partitions: parents, values, windows of time.
+    Several,
 }
 
 #[cfg(test)]
@@ -191,32 +224,6 @@ impl StreamSpec {
     pub(crate) fn incremental_mut(&mut self) -> Option<&mut Incremental> {
         self.incremental.as_mut()
     }
-}
-
-/// The lists that a stream consists of, by what its definition says of them. Each goes without what the others have.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Lists<'s> {
-    /// One list, of which a part can be selected by time if there is a rule for that.
-    One(Option<&'s Incremental>),
-    /// One list without an end, which is polled; a part of it can be selected by time.
-    Polled(&'s Polling, &'s Incremental),
-    /// A list for each record of another stream.
-    OfParents(&'s Parent),
-    /// A list for each of some values.
-    OfValues(&'s Partitions),
-}
-
-/// The stream whose records a child stream is requested for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Parent {
-    /// Its endpoint, of the same source.
-    pub endpoint: Name,
-    /// Members of its records that identify the parent in paths and in child records, by the name they have there.
-    pub fields: BTreeMap<Name, Pointer>,
-    /// How parents whose children may have changed are selected by time; without it every pull requests all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incremental: Option<Incremental>,
 }
 
 /// How large a page to request: the maximum, and less when the API responds with 500 to a page.
@@ -273,16 +280,6 @@ pub struct EndRules {
     /// The vendor's documents say that a page with fewer records than were requested is the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub short_page: bool,
-}
-
-/// Values that a list must be requested for one by one, such as the types of policies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Partitions {
-    /// The name by which `path` and `query` use a value.
-    pub name: Name,
-    /// The values.
-    pub values: Vec<String>,
 }
 
 /// Responses that mean that an account does not have the feature, rather than that something is wrong.

@@ -1,6 +1,6 @@
 //! YAML in, checked definitions out, with errors that show the line; and the JSON Schemas editors complete by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use schemars::schema_for;
@@ -11,6 +11,7 @@ use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
 use super::check_headers::check_parameters_of;
 use super::check_incremental::check_incremental;
+use super::check_partitions::{check_partitions, check_settings_of_values};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
@@ -46,12 +47,19 @@ pub fn endpoint_from_yaml(text: &str, file: &Path) -> Result<Endpoint> {
     })
 }
 
-/// As [`endpoint_from_yaml`], and checks what it uses of its source.
-pub(super) fn endpoint_of_source(text: &str, file: &Path, source: &Source) -> Result<Endpoint> {
+/// As [`endpoint_from_yaml`], and checks what it uses of its source, and of the names that it has from its parent's requests;
+/// `None` if nobody knows these.
+pub(super) fn endpoint_of_source(
+    text: &str,
+    file: &Path,
+    source: &Source,
+    inherited: Option<&BTreeSet<String>>,
+) -> Result<Endpoint> {
     read(text, file, |endpoint: &Endpoint| {
         let mut wrongs = check_endpoint(endpoint);
         wrongs.extend(check_as_written(text, endpoint));
-        wrongs.extend(check_names(source, &endpoint.list));
+        wrongs.extend(check_settings_of_values(source, &endpoint.list));
+        wrongs.extend(check_names(source, &endpoint.list, inherited));
         wrongs.extend(check_parameters_of(source, &endpoint.list));
         wrongs
     })
@@ -302,12 +310,12 @@ fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
     let checked = [
         check_path("list.path", &stream.path.to_string()),
         before.map_or(Ok(()), |path| check_path("list.before.path", &path)),
-        check_partitions(stream),
         check_records(stream),
         check_page_size(stream),
         check_errors("list.errors", &stream.errors, Some(stream.page_size.is_some())),
     ];
     let mut wrongs: Vec<_> = checked.into_iter().filter_map(Result::err).collect();
+    wrongs.extend(check_partitions(stream));
     wrongs.extend(check_incremental(stream));
     wrongs.extend(check_requests(stream));
     wrongs
@@ -405,34 +413,6 @@ fn check_columns(columns: &Columns) -> Result<(), Wrong> {
         path.insert(0, "columns".to_owned());
         Err(Wrong { path, message })
     })
-}
-
-/// What is there to be used must be.
-fn check_partitions(stream: &StreamSpec) -> Result<(), Wrong> {
-    let wrong = |at: &'static str, why: &str| Err(Wrong::at(at, why.to_owned()));
-    if let Some(parent) = &stream.parent
-        && !parent.fields.keys().any(|field| stream.uses(field.as_str()))
-    {
-        return wrong(
-            "list.parent.fields",
-            "the requests of a child must use a field of its parent, such as `{id}`",
-        );
-    }
-    if stream.partitions.as_ref().is_some_and(|partitions| !stream.uses(partitions.name.as_str())) {
-        return wrong("list.partitions", "nothing in the requests uses the name of the partitions");
-    }
-    if stream.partitions.is_some() && (stream.parent.is_some() || stream.incremental.is_some()) {
-        return wrong("list.partitions", "a list with partitions has neither `parent` nor `incremental`");
-    }
-    if stream.polling.is_some() && stream.incremental.is_none() {
-        let why = "a polling stream needs `incremental` beside `polling`, to be asked for by time";
-        return wrong("list.polling", why);
-    }
-    if stream.parent.is_some() && stream.incremental.is_some() {
-        let why = "a child goes by the times of its parents: move `incremental` into `parent`";
-        return wrong("list.incremental", why);
-    }
-    Ok(())
 }
 
 fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {

@@ -93,6 +93,9 @@ pub struct PartitionEntry {
     /// How its list ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<EndKind>,
+    /// The endpoint whose list it is of, if that is a list of parents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
 }
 
 /// What came of a partition.
@@ -143,6 +146,20 @@ impl PartitionCounts {
             PartitionOutcome::Unavailable => &mut self.unavailable,
             PartitionOutcome::Contradicted => &mut self.contradicted,
         } += 1;
+    }
+
+    /// Whether none were done with.
+    pub fn is_nothing(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// Counts those of another plan.
+    pub fn add_all(&mut self, others: &Self) {
+        self.complete += others.complete;
+        self.gone += others.gone;
+        self.refused += others.refused;
+        self.unavailable += others.unavailable;
+        self.contradicted += others.contradicted;
     }
 
     /// How many were done with, whatever came of them.

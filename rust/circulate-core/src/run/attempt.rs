@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::fetch::Step;
 use super::learning::Learning;
+use super::levels::{Level, ReadBefore};
 use super::pull::Pull;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
@@ -19,7 +20,7 @@ use crate::catalog::{Order, StreamSpec};
 use crate::clock::{earlier, later};
 use crate::encode::TableRules;
 use crate::error::{Error, ErrorKind, Meaning, Result};
-use crate::extract::cursor::{FilterTimes, Overlap, RecordTimes, TimeRange};
+use crate::extract::cursor::{FilterTimes, Overlap, RecordTimes, TimeRange, Window};
 use crate::extract::plan::Partition;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, PartRef, PartitionEntry, Tables, sha256_hex};
@@ -69,6 +70,10 @@ pub(super) struct Attempt<'p> {
     pub(super) overlap: Overlap,
     /// What is known of paginators.
     pub(super) learning: Learning,
+    /// What each list is requested for, from that of the topmost parents on.
+    pub(super) levels: Vec<Level>,
+    /// The partitions that are selected by time from the cursor on; `None` if all are.
+    pub(super) read_before: Option<ReadBefore>,
     /// The columns of tables, as of the last checkpoint.
     pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
@@ -88,6 +93,7 @@ impl<'p> Attempt<'p> {
         held: &'p LeasedRun,
         rules: TableRules,
         learning: Learning,
+        levels: Vec<Level>,
     ) -> Self {
         let keys = pull.keys(held);
         let position = held.position.clone();
@@ -109,6 +115,8 @@ impl<'p> Attempt<'p> {
             keys,
             writer: ObjectWriter::new(store, rules),
             learning,
+            levels,
+            read_before: None,
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),
@@ -139,9 +147,10 @@ impl<'p> Attempt<'p> {
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
         self.see_date(&step).await?;
+        let period = self.held.run.window.clone();
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            self.take_record(&record).await?;
+            self.take_record(&record, record.bytes, &period).await?;
         }
         drop(records);
         self.position.durable = step.durable.or(self.position.durable.take());
@@ -155,28 +164,34 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    /// Takes a record in, unless it lies outside of the period, or an earlier run delivered it. Returns whether it was kept.
-    pub(super) async fn take_record(&mut self, record: &Record<'_>) -> Result<bool> {
+    /// Takes a record in, unless it lies outside of the period, or an earlier run delivered it: as `bytes`, which may have more in
+    /// front of it. Returns whether it was kept.
+    pub(super) async fn take_record(
+        &mut self,
+        record: &Record<'_>,
+        bytes: &[u8],
+        period: &Window,
+    ) -> Result<bool> {
         let pull = self.pull;
         let Some(rule) = pull.stream().incremental().filter(|rule| !rule.times().is_empty()) else {
-            self.writer.push(record.bytes).await?;
+            self.writer.push(bytes).await?;
             return Ok(true);
         };
         let time = RecordTimes::of(rule).greatest((0..rule.times().len()).map(|number| record.field(number)));
         self.note_order(rule.order, time);
         let run = &self.held.run;
-        if rule.selects_more() && time.is_some_and(|time| !run.window.may_hold(time)) && self.is_bounded() {
+        if rule.selects_more() && time.is_some_and(|time| !period.may_hold(time)) && self.is_bounded() {
             self.position.unchanged += u64::from(run.mode != Mode::Window);
             return Ok(false);
         }
         self.position.watermark.see(time);
         let bound =
             pull.next_bound(self.held, &self.position).map(|bound| FilterTimes::of(rule).lower(bound));
-        if self.overlap.repeats(record.bytes, time.map(|time| time.to), bound) {
+        if self.overlap.repeats(bytes, time.map(|time| time.to), bound) {
             self.position.repeats += 1;
             return Ok(false);
         }
-        self.writer.push(record.bytes).await?;
+        self.writer.push(bytes).await?;
         Ok(true)
     }
 

@@ -29,16 +29,16 @@ impl Pull {
     /// Where the next run begins: only an incremental or full pull of a stream with a cursor moves it.
     pub(super) fn next_bound(&self, held: &LeasedRun, position: &Position) -> Option<Timestamp> {
         // What was refused is to be requested again, and of an account without the feature nothing was requested.
-        let refused = position.plan.as_ref().is_some_and(|plan| plan.counts.refused > 0);
+        let refused = position.plan.as_ref().is_some_and(|plan| plan.refused() > 0);
         let stays = held.run.mode == Mode::Window
             || refused
             || position.unavailable.is_some()
             || position.ends.contradicted > 0
             || is_dated_ahead(position);
-        let incremental = self.stream().cursor_rule().filter(|rule| !stays && !rule.times().is_empty())?;
+        self.stream().cursor_rule().filter(|rule| !stays && !rule.times().is_empty())?;
         let old = held.run.from_cursor.as_ref().filter(|_| held.run.mode == Mode::Incremental);
         let old = old.map(|cursor| cursor.since);
-        position.watermark.next_bound(old, position.first_server_date, incremental.overlap.get())
+        position.watermark.next_bound(old, position.first_server_date, self.stream().overlap())
     }
 
     /// A stream whose API gives something to go on with has a cursor whether or not its records have times.

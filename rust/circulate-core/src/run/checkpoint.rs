@@ -13,6 +13,7 @@ use crate::lake::manifest::{
 };
 use crate::page::EndKind;
 use crate::redact::Redactor;
+use crate::state::PlanParts;
 
 impl Attempt<'_> {
     pub(super) fn checkpoint_is_due(&self) -> bool {
@@ -101,16 +102,26 @@ impl Attempt<'_> {
     pub(super) async fn write_plan(&mut self) -> Result<()> {
         let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
         if !self.planned.is_empty() {
+            // While the lists of one plan are read, another one is made of what they have.
+            let mut made = match plan.level {
+                Some(_) => plan.next.take().unwrap_or_default(),
+                None => PlanParts { last: plan.last.take(), partitions: plan.partitions },
+            };
             let part = PlanPart {
                 schema: SCHEMA,
                 run_id: self.held.run.run_id.clone(),
-                previous: plan.last.take(),
+                previous: made.last.take(),
                 partitions: std::mem::take(&mut self.planned),
             };
             let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
-            plan.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
+            made.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);
+            made.partitions += part.partitions.len() as u64;
             plan.next_part += 1;
-            plan.partitions += part.partitions.len() as u64;
+            if plan.level.is_some() {
+                plan.next = Some(made);
+            } else {
+                (plan.last, plan.partitions) = (made.last, made.partitions);
+            }
         }
         self.position.plan = Some(plan);
         Ok(())

@@ -10,9 +10,10 @@ use super::pull::Pull;
 use super::request::request_before;
 use super::whole_list::WholeList;
 use crate::api::client::Client;
-use crate::catalog::{Incremental, Lists};
+use crate::catalog::Lists;
 use crate::error::Result;
 use crate::extract::cursor::Overlap;
+use crate::extract::plan::Partition;
 use crate::state::{LeasedRun, Mode};
 
 impl Pull {
@@ -26,7 +27,7 @@ impl Pull {
 
     async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p LeasedRun) -> Result<Attempt<'p>> {
         let (rules, learning) = (self.table_rules(held).await?, Learning::read(self).await?);
-        Ok(Attempt::new(self, client, held, rules, learning))
+        Ok(Attempt::new(self, client, held, rules, learning, self.levels()?))
     }
 }
 
@@ -55,39 +56,80 @@ impl Attempt<'_> {
     async fn read_lists(&mut self) -> Result<AttemptEnd> {
         self.request_before().await?;
         let windowed = self.held.run.mode == Mode::Window;
-        let planned = self.position.plan.as_ref().is_some_and(|plan| plan.complete);
-        match (self.pull.stream().lists(), &self.pull.definition.parent) {
-            (Lists::Polled(polling, _), _) if !windowed => {
+        match self.pull.stream().lists() {
+            Lists::One => {
+                let list = WholeList::start(self).await?;
+                self.read(list).await
+            }
+            Lists::Polled(polling) if !windowed => {
                 let list = PolledList::start(self, polling).await?;
-                return self.read(list).await;
+                self.read(list).await
             }
-            (Lists::Polled(polling, _), _) => {
-                if !planned && let Err(error) = self.plan_windows(polling).await {
+            Lists::Polled(polling) => {
+                if !self.plan_is_complete()
+                    && let Err(error) = self.plan_windows(polling).await
+                {
                     return self.end_by(error, None).await;
                 }
+                self.read_partitions().await
             }
-            (Lists::One(Some(Incremental { window: Some(window), .. })), _) => {
-                if !planned && let Err(error) = self.plan_own_windows(window).await {
-                    return self.end_by(error, None).await;
-                }
-                self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
-            }
-            (Lists::OfValues(partitions), _) => {
-                if !planned {
-                    self.plan_values(partitions).await?;
-                }
-            }
-            (Lists::OfParents(rule), Some(parent)) => {
-                if !planned && let Some(end) = self.plan_parents(parent, rule).await? {
+            Lists::Several => {
+                self.read_before = self.read_before().await?;
+                if let Some(end) = self.plan_lists().await? {
                     return Ok(end);
                 }
-            }
-            (Lists::One(_) | Lists::OfParents(_), _) => {
-                let list = WholeList::start(self).await?;
-                return self.read(list).await;
+                self.overlap = Overlap::new(self.delivered_before().await?, self.position.overlap_forgotten);
+                self.read_partitions().await
             }
         }
-        let lists = PartitionLists::start(self).await?;
+    }
+
+    fn plan_is_complete(&self) -> bool {
+        self.position.plan.as_ref().is_some_and(|plan| plan.complete)
+    }
+
+    async fn read_partitions(&mut self) -> Result<AttemptEnd> {
+        let lists = PartitionLists::start(self, None).await?;
         self.read(lists).await
+    }
+
+    /// Lists in the plan what the stream's own list is requested for, list after list. Returns how the attempt ends, if it ends
+    /// here.
+    async fn plan_lists(&mut self) -> Result<Option<AttemptEnd>> {
+        if self.plan_is_complete() {
+            return Ok(None);
+        }
+        self.end_windows().await?;
+        if !self.plan().is_full() && self.plan_from_run().await? {
+            return Ok(None);
+        }
+        if !self.plan().is_full()
+            && let Some(end) = self.plan_topmost().await?
+        {
+            return Ok(Some(end));
+        }
+        while let Some(level) = self.plan().level {
+            let Some(list) = self.pull.list_of_parents(level) else { break };
+            let known = self.known_parents(level + 1).await?;
+            let lists = PartitionLists::start(self, Some((list, known))).await?;
+            match self.read(lists).await? {
+                AttemptEnd::OfTheList => self.next_level(level + 1).await?,
+                end => return Ok(Some(end)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lists what comes first in the plan: the records of the list of topmost parents, or values and windows of time.
+    async fn plan_topmost(&mut self) -> Result<Option<AttemptEnd>> {
+        match self.pull.list_of_parents(0) {
+            Some(list) if list.endpoint.list.values().is_empty() => self.plan_parents(list).await,
+            _ => {
+                self.plan_partition(0, &Partition::default()).await?;
+                self.plan_is_full(0).await?;
+                self.checkpoint().await?;
+                Ok(None)
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 pub(super) struct First<'f> {
     pub(super) stream: &'f StreamSpec,
     /// Members that are found in each record.
-    pub(super) watched: &'f [Pointer],
+    pub(super) watched: Vec<Pointer>,
     pub(super) request: PageRequest,
     /// Where the list begins.
     pub(super) start: PageAddress,
@@ -50,7 +50,7 @@ impl<'f> First<'f> {
     ) -> Self {
         Self {
             stream,
-            watched: stream.times(),
+            watched: stream.times().to_vec(),
             start: request.address.clone(),
             request,
             at_start: true,
@@ -105,7 +105,8 @@ impl Fetcher {
         in_page.extend(durable.iter().flat_map(|durable| durable.page_fields()));
         let errors = client.watched(&request.rules);
         let counting = Counting::of(&stream.paginator);
-        let mut in_records = [watched, &paginator.record_fields()].concat();
+        let of_takers = watched.len();
+        let mut in_records = [watched, paginator.record_fields()].concat();
         let before_key = in_records.len();
         in_records.extend(counting.iter().flat_map(|_| stream.primary_key.members()).cloned());
         if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {
@@ -120,7 +121,7 @@ impl Fetcher {
             durable: durable.map(|durable| (durable, of_paginator)),
             start,
             counting,
-            watched: watched.len(),
+            watched: of_takers,
             key: before_key..in_records.len(),
             watch: Arc::new(watch),
             limits,

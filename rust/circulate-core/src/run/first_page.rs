@@ -6,10 +6,11 @@ use super::attempt::{gap, is_unavailable};
 use super::fetch::Step;
 use super::fetcher::{Fetcher, First};
 use super::learning::SharedProof;
+use super::levels::values_of;
 use super::request::first_request;
 use crate::api::account::Account;
 use crate::api::client::Client;
-use crate::catalog::{Definition, Lists, Parent, Pointer, StreamSpec};
+use crate::catalog::{Definition, Parent, Pointer, StreamSpec};
 use crate::clock::{Clock, earlier};
 use crate::error::{Meaning, Result};
 use crate::extract::cursor::Window;
@@ -26,7 +27,8 @@ pub(crate) struct FirstPage {
     pub(crate) end: Option<ListEnd>,
 }
 
-/// Requests the first page of a stream; of a child stream, that of its first parent. `None` if there is no parent.
+/// Requests the first page of a stream; of a child stream, that of its first parent, whose first parent may lead to it. `None` if there is no
+/// parent.
 pub(crate) async fn first_page(
     client: &Arc<Client>,
     progress: &Arc<Progress>,
@@ -34,21 +36,25 @@ pub(crate) async fn first_page(
     definition: &Definition,
 ) -> Result<Option<FirstPage>> {
     let stream = &definition.endpoint.list;
-    let partition = match (stream.lists(), &definition.parent) {
-        (Lists::OfParents(rule), Some(parent)) => {
-            let fields: Vec<_> = rule.fields.values().cloned().collect();
-            let step = step(client, progress, account, &parent.list, None, &fields).await?;
-            match first_parent(&step, rule)? {
-                Some(parent) => Some(parent),
-                None => return Ok(None),
-            }
+    let mut partition = Partition::default();
+    for (number, endpoint) in definition.lists().into_iter().enumerate() {
+        for values in endpoint.list.values() {
+            let of_account = values_of(values, |name| account.named(name))?;
+            let value = of_account.first().map_or("", String::as_str);
+            partition = partition.with_value(values.name.as_str(), value);
         }
-        (Lists::OfValues(partitions), _) => {
-            partitions.values.first().map(|value| Partition::of_value(&partitions.name, value))
+        let Some(rule) = definition.lists().get(number + 1).and_then(|child| child.list.parent()) else {
+            break;
+        };
+        let fields = rule.fields.values().cloned().collect();
+        let step = step(client, progress, account, &endpoint.list, &partition, fields).await?;
+        let names = definition.names_below(number + 1).into_iter().map(str::to_owned).collect();
+        match first_parent(&step, rule)? {
+            Some(parent) => partition = parent.below(&partition, &names),
+            None => return Ok(None),
         }
-        _ => None,
-    };
-    match step(client, progress, account, stream, partition.as_ref(), &[]).await {
+    }
+    match step(client, progress, account, stream, &partition, Vec::new()).await {
         Ok(step) => Ok(Some(FirstPage { records: step.page.record_count(), end: step.end })),
         Err(error) if is_unavailable(stream, &error) || error.meaning() == Some(Meaning::Gone) => {
             Ok(Some(FirstPage { records: 0, end: Some(EndKind::Unavailable.into()) }))
@@ -71,8 +77,8 @@ async fn step(
     progress: &Arc<Progress>,
     account: &Account,
     stream: &StreamSpec,
-    partition: Option<&Partition>,
-    watched: &[Pointer],
+    partition: &Partition,
+    watched: Vec<Pointer>,
 ) -> Result<Step> {
     let rule = stream.incremental();
     let window = rule.and_then(|rule| rule.window.as_ref()).map_or_else(Window::default, |window| {
@@ -80,7 +86,7 @@ async fn step(
         let now = Clock::system().now();
         Window { since: Some(earlier(now, window.span.get() / 2)), until: Some(now) }
     });
-    let request = first_request(account, stream, partition, rule, &window)?;
+    let request = first_request(account, stream, Some(partition), rule, &window)?;
     let guard = LoopGuard::default();
     let first = First {
         watched,

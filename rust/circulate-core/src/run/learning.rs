@@ -18,7 +18,8 @@ pub(super) struct Learning {
     stream: StreamId,
     spec_hash: String,
     own: (String, SharedProof),
-    parents: Option<(String, SharedProof)>,
+    /// From the topmost list on.
+    parents: Vec<(String, SharedProof)>,
     known: Paginators,
     version: Expect,
 }
@@ -35,7 +36,7 @@ impl Learning {
             (endpoint, Arc::new(Mutex::new(LearnedProof { proof, is_news: false })))
         };
         let own = shared(definition.endpoint.endpoint.to_string());
-        let parents = definition.parent.as_ref().map(|parent| shared(parent.endpoint.to_string()));
+        let parents = definition.parents.iter().map(|parent| shared(parent.endpoint.to_string())).collect();
         Ok(Self { stream, spec_hash, own, parents, known, version })
     }
 
@@ -44,15 +45,15 @@ impl Learning {
         Arc::clone(&self.own.1)
     }
 
-    /// Of the list of its parents.
-    pub(super) fn parents(&self) -> SharedProof {
-        self.parents.as_ref().map_or_else(SharedProof::default, |(_, proof)| Arc::clone(proof))
+    /// Of the list of parents of this number.
+    pub(super) fn parents(&self, number: usize) -> SharedProof {
+        self.parents.get(number).map_or_else(SharedProof::default, |(_, proof)| Arc::clone(proof))
     }
 
     /// Writes down what is new. If that fails the next run has to learn it again, and nothing else is lost.
     pub(super) async fn write(&mut self, store: &dyn StateStore) {
         let mut news = false;
-        for (endpoint, proof) in [Some(&self.own), self.parents.as_ref()].into_iter().flatten() {
+        for (endpoint, proof) in self.parents.iter().chain([&self.own]) {
             // One that is just being learned is written at the next checkpoint.
             let Ok(mut proof) = proof.try_lock() else { continue };
             if let Some(seen) = proof.proof.filter(|_| std::mem::take(&mut proof.is_news)) {

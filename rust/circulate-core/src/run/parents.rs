@@ -9,24 +9,24 @@ use jiff::Timestamp;
 use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART};
 use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::levels::ListOfParents;
 use super::request::first_request;
 use super::source::PageSource;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::{Endpoint, Incremental, Parent, Pointer, StreamSpec};
-use crate::error::{Error, Result};
+use crate::catalog::{Definition, Endpoint, Incremental, Parent, Pointer};
+use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::lake::stream_id::StreamId;
-use crate::page::{Record, Watch};
+use crate::page::{LoopGuard, Record, Watch};
 use crate::progress::Completion;
 use crate::state::Mode;
 
-/// The list of the parents of a child stream, which are put into its plan.
+/// The list of topmost parents, which are put into the plan.
 struct ParentList<'p> {
-    parent: &'p Endpoint,
-    rule: &'p Parent,
+    list: ListOfParents<'p>,
     /// Those that are in the plan.
     known: KnownParents,
     pages: Pages,
@@ -34,25 +34,17 @@ struct ParentList<'p> {
 
 impl<'p> ParentList<'p> {
     /// Begins to request it, from where the run stands.
-    fn start(
-        attempt: &Attempt<'_>,
-        parent: &'p Endpoint,
-        rule: &'p Parent,
-        known: KnownParents,
-    ) -> Result<Self> {
-        let (pull, position) = (attempt.pull, &attempt.position);
-        let mut request = attempt.first_request_of_parents(&parent.list, rule.incremental.as_ref())?;
+    fn start(attempt: &Attempt<'_>, list: ListOfParents<'p>, known: KnownParents) -> Result<Self> {
+        let position = &attempt.position;
+        let mut request = attempt.first_request_of_parents(list, &Partition::default())?;
         if let Some(stored) = &position.next_url {
             request = request.at(PageAddress::from_stored(stored)?);
         }
         let first = First {
-            watched: &watched(rule),
             at_start: position.next_url.is_none(),
-            limits: pull.options.pages,
-            of_parents: true,
-            ..First::of(&parent.list, request, &position.guard, attempt.learning.parents())
+            ..attempt.first_of_parents(list, request, &position.guard)
         };
-        Ok(Self { parent, rule, known, pages: Pages::start(pull, &attempt.client, first)? })
+        Ok(Self { list, known, pages: Pages::start(attempt.pull, &attempt.client, first)? })
     }
 }
 
@@ -60,7 +52,7 @@ impl PageSource for ParentList<'_> {
     type List = ();
 
     async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<((), Result<Step>)>> {
-        if attempt.plan().complete {
+        if attempt.plan().is_full() {
             return Ok(None);
         }
         Ok(Some(((), self.pages.next().await)))
@@ -68,7 +60,18 @@ impl PageSource for ParentList<'_> {
 
     async fn take_in(&mut self, attempt: &mut Attempt<'_>, (): (), step: Step) -> Result<()> {
         attempt.pull.progress.count_done(step.page.record_count() as u64);
-        attempt.plan_page(step, self.parent, self.rule, &mut self.known).await
+        let whole = Partition::default();
+        attempt.plan_records(self.list, &whole, &step, &mut self.known).await?;
+        let Step { next, end, guard, .. } = step;
+        attempt.position.guard = guard;
+        attempt.position.next_url = next.map(|next| next.stored());
+        if let Some(end) = end {
+            let source = &attempt.pull.definition.source.source;
+            let name = format!("{source}.{}", self.list.endpoint.endpoint);
+            attempt.position.ends.add(&name, attempt.position.totals.pages, end);
+            attempt.plan_is_full(1).await?;
+        }
+        Ok(())
     }
 
     async fn settle(
@@ -77,28 +80,18 @@ impl PageSource for ParentList<'_> {
         (): (),
         error: Error,
     ) -> Result<Option<AttemptEnd>> {
-        attempt.settle_list(&self.parent.list, error).await
+        attempt.settle_list(&self.list.endpoint.list, error).await
     }
 }
 
 impl Attempt<'_> {
-    /// Lists all parents in the plan. Returns how the attempt ends, if it ends here.
-    pub(super) async fn plan_parents(
-        &mut self,
-        parent: &Endpoint,
-        rule: &Parent,
-    ) -> Result<Option<AttemptEnd>> {
-        let mut known = self.known_parents().await?;
-        self.count_parents_of_plan(parent);
-        if self.position.next_url.is_none()
-            && let Some(index) = self.run_of_parents(parent, rule.incremental.as_ref()).await?
-        {
-            self.plan_run(&index, rule, &mut known).await?;
-            return Ok(None);
-        }
-        let list = ParentList::start(self, parent, rule, known)?;
-        match self.read(list).await? {
-            AttemptEnd::OfTheList if self.plan().complete => Ok(None),
+    /// Lists the topmost parents in the plan. Returns how the attempt ends, if it ends here.
+    pub(super) async fn plan_parents(&mut self, list: ListOfParents<'_>) -> Result<Option<AttemptEnd>> {
+        let known = self.known_parents(1).await?;
+        self.count_parents_of_plan(list.endpoint);
+        let parents = ParentList::start(self, list, known)?;
+        match self.read(parents).await? {
+            AttemptEnd::OfTheList if self.plan().is_full() => Ok(None),
             end => Ok(Some(end)),
         }
     }
@@ -114,52 +107,133 @@ impl Attempt<'_> {
     }
 
     /// Parents whose children may have changed; or all of them, as a full refresh would request them.
-    fn first_request_of_parents(
+    pub(super) fn first_request_of_parents(
         &self,
-        parents: &StreamSpec,
-        rule: Option<&Incremental>,
+        list: ListOfParents<'_>,
+        partition: &Partition,
     ) -> Result<PageRequest> {
-        if rule.is_some() {
-            return first_request(&self.pull.account, parents, None, rule, &self.held.run.window);
+        let (account, parents) = (&self.pull.account, &list.endpoint.list);
+        if let Some(rule) = self.rule_of(list) {
+            let since = self.since_of(partition, rule)?;
+            let period = Window { since, ..self.held.run.window.clone() };
+            return first_request(account, parents, Some(partition), Some(rule), &period);
         }
         let rule = parents.incremental();
         let all = Window { since: rule.and_then(|rule| rule.full_since), until: None };
-        first_request(&self.pull.account, parents, None, rule, &all)
+        first_request(account, parents, Some(partition), rule, &all)
+    }
+
+    /// The first page of a list of parents.
+    pub(super) fn first_of_parents<'f>(
+        &self,
+        list: ListOfParents<'f>,
+        request: PageRequest,
+        guard: &'f LoopGuard,
+    ) -> First<'f> {
+        First {
+            watched: watched(list.rule, self.rule_of(list)),
+            limits: self.pull.options.pages,
+            of_parents: true,
+            ..First::of(&list.endpoint.list, request, guard, self.learning.parents(list.number))
+        }
+    }
+
+    /// Lists the records of the run that was just made of the parents in the plan, if there is one that holds them all: those that
+    /// the API would have listed. Returns whether that was done.
+    pub(super) async fn plan_from_run(&mut self) -> Result<bool> {
+        let levels = self.pull.definition.parents.len();
+        let Some(list) = levels.checked_sub(1).and_then(|number| self.pull.list_of_parents(number)) else {
+            return Ok(false);
+        };
+        let Some(index) = self.run_of_parents(list).await?.filter(|_| self.position.next_url.is_none())
+        else {
+            return Ok(false);
+        };
+        let mut known = self.known_parents(levels).await?;
+        self.count_parents_of_plan(list.endpoint);
+        self.plan_run(&index, list, &mut known).await?;
+        Ok(true)
     }
 
     /// The run whose records are the parents to request, if there is one that holds them all.
-    async fn run_of_parents(&self, parent: &Endpoint, rule: Option<&Incremental>) -> Result<Option<Index>> {
+    async fn run_of_parents(&self, list: ListOfParents<'_>) -> Result<Option<Index>> {
+        let rule = self.rule_of(list);
         let Some(key) = &self.pull.parents_from else { return Ok(None) };
         let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
         let source = self.pull.definition.source.source.as_str();
-        let parents = StreamId::new(source, self.pull.account.name(), parent.endpoint.as_str());
+        let parents = StreamId::new(source, self.pull.account.name(), list.endpoint.endpoint.as_str());
         let requested = &self.held.run.window;
         let since = requested.since.filter(|_| rule.is_some());
         let whole = index.window.until.is_none()
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.
             && (index.repeats == 0 || rule.is_none())
+            // Of some partitions all parents may be needed, and it may have those that changed.
+            && (self.read_before.is_none() || index.mode == Mode::Full.as_str() || index.window.since.is_none())
             // Tables do not hold records as they were received.
             && index.tables.is_none();
         Ok((index.stream_id() == parents
             && whole
             && index.verdict == "complete"
+            && self.has_marks_for(list)
             && requested.until.is_none())
         .then_some(index))
     }
 
-    /// Lists the records of a run in the plan: those that the API would have listed.
-    async fn plan_run(&mut self, index: &Index, rule: &Parent, known: &mut KnownParents) -> Result<()> {
-        let since = self.held.run.window.since.filter(|_| rule.incremental.is_some());
-        let watch = Watch::new(Pointer::default(), &watched(rule), &[]);
+    /// Whether records of the parents' own runs have all the names in front of them that are kept of the lists above.
+    fn has_marks_for(&self, list: ListOfParents<'_>) -> bool {
+        let definition = &self.pull.definition;
+        let (endpoint, parents) = (list.endpoint.clone(), definition.parents[..list.number].to_vec());
+        let marked = Definition { source: definition.source.clone(), endpoint, parents };
+        let marked = marked.names_of_parents();
+        self.names_from_above(list).all(|name| marked.contains(name))
+    }
+
+    /// The names of the partitions that a list of parents leads to which come from the lists above it.
+    fn names_from_above(&self, list: ListOfParents<'_>) -> impl Iterator<Item = &str> {
+        let names = self.levels[list.number + 1].names.iter().map(String::as_str);
+        names.filter(move |name| !list.rule.fields.keys().any(|field| field.as_str() == *name))
+    }
+
+    /// Lists the records of a run in the plan.
+    async fn plan_run(
+        &mut self,
+        index: &Index,
+        list: ListOfParents<'_>,
+        known: &mut KnownParents,
+    ) -> Result<()> {
+        let rule = self.rule_of(list);
+        let mut members = watched(list.rule, rule);
+        let (own, from_above) =
+            (members.len(), self.names_from_above(list).map(str::to_owned).collect::<Vec<_>>());
+        for name in &from_above {
+            let pointer = format!("/_circulate/parent/{name}");
+            members.push(Pointer::try_from(pointer).map_err(|why| Error::new(ErrorKind::Data, "plan", why))?);
+        }
+        let watch = Watch::new(Pointer::default(), &members, &[]);
         self.position.first_server_date = index.first_server_date;
         self.position.dated = true;
         for reference in &index.parts {
             let part: Part = read_part(&*self.pull.sink, reference).await?;
             for object in &part.objects {
                 let body = read_body(&*self.pull.sink, part.compression, object).await?;
-                part.format
-                    .for_each_record(&body, &watch, |record| self.plan_record(record, rule, since, known))?;
+                let mut found = Vec::new();
+                part.format.for_each_record(&body, &watch, |record| {
+                    let names = from_above.iter().map(String::as_str);
+                    let above = Partition::of_fields(names, record, own).map_err(|number| {
+                        let what = format!(
+                            "a record of `{}` has no parent `{}`",
+                            list.endpoint.endpoint, from_above[number]
+                        );
+                        Error::new(ErrorKind::Data, "plan", what).with("key", &object.key)
+                    })?;
+                    let since = rule.map_or(Ok(None), |rule| self.since_of(&above, rule))?;
+                    found.extend(self.found_parent(list, &above, record, since, known)?);
+                    Ok(())
+                })?;
+                for parent in found {
+                    self.plan_partition(list.number + 1, &parent).await?;
+                }
                 self.pull.progress.count_parents(object.records);
                 self.pull.progress.count_done(object.records);
                 if self.planned.len() >= PLANNED_PER_PART {
@@ -167,81 +241,77 @@ impl Attempt<'_> {
                 }
             }
         }
-        self.plan().complete = true;
+        self.plan_is_full(list.number + 1).await?;
         self.checkpoint().await
     }
 
-    /// Digests of the parents that an earlier attempt put into the plan.
-    async fn known_parents(&mut self) -> Result<KnownParents> {
+    /// Digests of what an earlier attempt put into the plan that is being made, which `levels` lists lead to.
+    pub(super) async fn known_parents(&mut self, levels: usize) -> Result<KnownParents> {
         let mut known = KnownParents::default();
-        let mut next = self.plan().last.clone();
+        let plan = self.plan();
+        let mut next = match plan.level {
+            Some(_) => plan.next.as_ref().and_then(|made| made.last.clone()),
+            None => plan.last.clone(),
+        };
         while let Some(reference) = next {
             let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
-            for parent in &part.partitions {
-                known.insert(parent.digest())?;
+            for partition in &part.partitions {
+                known.insert(partition.only(&self.levels[levels].names).digest())?;
             }
             next = part.previous;
         }
         Ok(known)
     }
 
-    async fn plan_page(
+    /// Puts the records of a page of a list of parents into the plan.
+    pub(super) async fn plan_records(
         &mut self,
-        step: Step,
-        parent: &Endpoint,
-        rule: &Parent,
+        list: ListOfParents<'_>,
+        above: &Partition,
+        step: &Step,
         known: &mut KnownParents,
     ) -> Result<()> {
-        self.see_date(&step).await?;
-        let client_side = rule.incremental.as_ref().is_some_and(|rule| rule.client_side);
-        let since = self.held.run.window.since.filter(|_| client_side);
+        self.see_date(step).await?;
+        let rule = self.rule_of(list).filter(|rule| rule.client_side);
+        let since = rule.map_or(Ok(None), |rule| self.since_of(above, rule))?;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            self.plan_record(&record, rule, since, known)?;
-            // A page may list a million.
-            if self.planned.len() >= PLANNED_PER_PART {
-                self.write_plan().await?;
+            if let Some(parent) = self.found_parent(list, above, &record, since, known)? {
+                // It writes what a page of a million has too many of.
+                self.plan_partition(list.number + 1, &parent).await?;
             }
         }
         drop(records);
         self.position.totals.pages += 1;
-        self.position.guard = step.guard;
-        self.plan().complete = step.end.is_some();
-        if let Some(end) = step.end {
-            let name = format!("{}.{}", self.pull.definition.source.source, parent.endpoint);
-            self.position.ends.add(&name, self.position.totals.pages, end);
-        }
-        self.position.next_url = step.next.map(|next| next.stored());
         Ok(())
     }
 
-    /// Lists a parent in the plan, once, unless its time is before `since`.
-    fn plan_record(
+    /// What a record stands for that is to be put into the plan: once, and unless its time is before `since`.
+    fn found_parent(
         &mut self,
+        list: ListOfParents<'_>,
+        above: &Partition,
         record: &Record<'_>,
-        rule: &Parent,
         since: Option<Timestamp>,
         known: &mut KnownParents,
-    ) -> Result<()> {
-        let times = rule.incremental.as_ref().map_or(0, |rule| rule.times().len());
-        if let Some(incremental) = &rule.incremental {
-            let fields = (0..times).map(|number| record.field(number));
-            let time = RecordTimes::of(incremental).greatest(fields);
+    ) -> Result<Option<Partition>> {
+        let rule = self.rule_of(list);
+        let times = rule.map_or(0, |rule| rule.times().len());
+        if let Some(rule) = rule {
+            let time = RecordTimes::of(rule).greatest((0..times).map(|number| record.field(number)));
             self.position.watermark.see(time);
             if time.is_some_and(|time| Some(time.to) < since) {
-                return Ok(());
+                return Ok(None);
             }
         }
-        let parent = Partition::of(rule, record, times)?;
-        if known.insert(parent.digest())? {
-            self.planned.push(parent);
-        }
-        Ok(())
+        let names = &self.levels[list.number + 1].names;
+        let parent = Partition::of(list.rule, record, times)?.below(above, names);
+        Ok(known.insert(parent.digest())?.then_some(parent))
     }
 }
 
 /// The members of a parent that are looked at: its times first, then what identifies it.
-fn watched(rule: &Parent) -> Vec<Pointer> {
-    let times = rule.incremental.as_ref().map_or(&[][..], Incremental::times);
+fn watched(rule: &Parent, incremental: Option<&Incremental>) -> Vec<Pointer> {
+    let times = incremental.map_or(&[][..], Incremental::times);
     times.iter().chain(rule.fields.values()).cloned().collect()
 }

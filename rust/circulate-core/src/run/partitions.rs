@@ -9,16 +9,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::attempt::{Attempt, AttemptEnd, is_unavailable};
 use super::fetch::{Pages, Step};
 use super::fetcher::First;
+use super::levels::ListOfParents;
 use super::request::first_request;
 use super::source::PageSource;
 use crate::MAX_TEXT;
 use crate::api::page_address::PageAddress;
-use crate::catalog::{PaginatorSpec, Partitions};
+use crate::api::page_request::PageRequest;
+use crate::catalog::PaginatorSpec;
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
-use crate::extract::plan::Partition;
+use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
-use crate::page::{EndKind, ListEnd, LoopGuard};
+use crate::page::{EndKind, ListEnd};
 use crate::progress::Completion;
 use crate::redact::Redactor;
 use crate::state::OpenPartition;
@@ -39,24 +41,48 @@ const MAX_GAPS_NAMED: usize = 1000;
 type PageRequests = FuturesUnordered<BoxFuture<'static, (Partition, Pages, Result<Step>)>>;
 
 /// The lists of the partitions of a plan, of which several are requested at a time.
-pub(super) struct PartitionLists {
+pub(super) struct PartitionLists<'p> {
     requests: PageRequests,
     pending: PendingPartitions,
+    /// They are lists of parents, whose records are put into the next plan; with those that are in it.
+    of_parents: Option<(ListOfParents<'p>, KnownParents)>,
 }
 
-impl PartitionLists {
+impl<'p> PartitionLists<'p> {
     /// Begins to request those that earlier attempts began.
-    pub(super) async fn start(attempt: &mut Attempt<'_>) -> Result<Self> {
+    pub(super) async fn start(
+        attempt: &mut Attempt<'_>,
+        of_parents: Option<(ListOfParents<'p>, KnownParents)>,
+    ) -> Result<Self> {
         attempt.expect_partitions();
-        let requests = PageRequests::new();
-        for open in &attempt.plan().open.clone() {
-            requests.push(next_page(open.partition.clone(), attempt.pages_of(open)?));
+        let pending = PendingPartitions::new(attempt).await?;
+        let lists = Self { requests: PageRequests::new(), pending, of_parents };
+        for open in attempt.plan().open.clone() {
+            lists.request(attempt, &open)?;
         }
-        Ok(Self { requests, pending: PendingPartitions::new(attempt).await? })
+        Ok(lists)
+    }
+
+    fn list(&self) -> Option<ListOfParents<'p>> {
+        self.of_parents.as_ref().map(|(list, _)| *list)
+    }
+
+    /// Requests a partition, from where it stands.
+    fn request(&self, attempt: &Attempt<'_>, open: &OpenPartition) -> Result<()> {
+        self.requests.push(next_page(open.partition.clone(), attempt.pages_of(open, self.list())?));
+        Ok(())
+    }
+
+    /// Requests a partition from its beginning.
+    fn begin(&self, attempt: &mut Attempt<'_>, partition: Partition) -> Result<()> {
+        let open = OpenPartition::begin(partition);
+        self.request(attempt, &open)?;
+        attempt.plan().open.push(open);
+        Ok(())
     }
 }
 
-impl PageSource for PartitionLists {
+impl PageSource for PartitionLists<'_> {
     type List = (Partition, Pages);
 
     async fn next(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<(Self::List, Result<Step>)>> {
@@ -64,18 +90,10 @@ impl PageSource for PartitionLists {
         while self.requests.len() < PARTITIONS_AT_ONCE
             && let Some(partition) = self.pending.next(attempt).await?
         {
-            let open = OpenPartition {
-                partition,
-                next_url: None,
-                records: 0,
-                pages: 0,
-                guard: LoopGuard::default(),
-            };
-            self.requests.push(next_page(open.partition.clone(), attempt.pages_of(&open)?));
-            attempt.plan().open.push(open);
+            self.begin(attempt, partition)?;
         }
         let next = self.requests.next().await;
-        attempt.position.finished = next.is_none();
+        attempt.position.finished = next.is_none() && self.of_parents.is_none();
         Ok(next.map(|(partition, pages, step)| ((partition, pages), step)))
     }
 
@@ -83,14 +101,20 @@ impl PageSource for PartitionLists {
         &mut self,
         attempt: &mut Attempt<'_>,
         (partition, pages): Self::List,
-        step: Step,
+        mut step: Step,
     ) -> Result<()> {
         // As many as it says there are would be too many, or what it counts is what it gives: nothing of the window is taken in.
         let total_is_too_high = step.total.zip(attempt.cap()).is_some_and(|(total, cap)| total >= cap);
         if (step.capped || total_is_too_high) && self.halve(attempt, &partition)? {
             return Ok(());
         }
-        if attempt.take_in_child(&partition, step).await? {
+        let taken = if let Some((list, known)) = &mut self.of_parents {
+            attempt.plan_records(*list, &partition, &step, known).await?;
+            step.page.record_count() as u64
+        } else {
+            attempt.take_child_page(&partition, &mut step).await?
+        };
+        if attempt.goes_on(&partition, step, taken, self.list()) {
             self.requests.push(next_page(partition, pages));
         }
         Ok(())
@@ -108,33 +132,23 @@ impl PageSource for PartitionLists {
             }
             let why = format!("{error}; its window cannot be made smaller (`window.min`)");
             let why = Redactor::shared().shown(&why, MAX_TEXT);
-            attempt.settle(&partition, PartitionOutcome::Contradicted, None);
+            attempt.settle(&partition, PartitionOutcome::Contradicted, None, self.list());
             attempt.note_end(Some(&partition), 0, ListEnd::contradicted(EndKind::Unavailable, why));
             return Ok(None);
         }
-        attempt.settle_without_children(&partition, error).await
+        attempt.settle_without_children(&partition, error, self.list()).await
     }
 }
 
-impl PartitionLists {
+impl PartitionLists<'_> {
     /// Requests the halves of a window instead of it; `false` if it is as small as may be.
     fn halve(&mut self, attempt: &mut Attempt<'_>, partition: &Partition) -> Result<bool> {
-        let Some(halves) = partition.window().and_then(|window| attempt.halves(&window)) else {
-            return Ok(false);
-        };
+        let Some(halves) = attempt.halves(partition) else { return Ok(false) };
         let plan = attempt.plan();
         plan.open.retain(|open| open.partition != *partition);
         plan.partitions += 1;
         for half in halves {
-            let open = OpenPartition {
-                partition: half.clone(),
-                next_url: None,
-                records: 0,
-                pages: 0,
-                guard: LoopGuard::default(),
-            };
-            self.requests.push(next_page(half, attempt.pages_of(&open)?));
-            attempt.plan().open.push(open);
+            self.begin(attempt, half)?;
         }
         attempt.expect_partitions();
         Ok(true)
@@ -150,19 +164,16 @@ impl Attempt<'_> {
         }
     }
 
-    /// Lists the values that are requested one by one in the plan.
-    pub(super) async fn plan_values(&mut self, partitions: &Partitions) -> Result<()> {
-        let values = partitions.values.iter();
-        self.planned = values.map(|value| Partition::of_value(&partitions.name, value)).collect();
-        self.plan().complete = true;
-        self.checkpoint().await
-    }
-
     /// All partitions are known; those that earlier attempts were done with count as done.
     fn expect_partitions(&mut self) {
-        let unit = match &self.pull.definition.parent {
+        let definition = &self.pull.definition;
+        let levels = self.plan().level.unwrap_or(definition.parents.len());
+        let above = levels.checked_sub(1).and_then(|number| definition.parents.get(number));
+        let unit = match above {
             Some(parent) => parent.endpoint.as_str(),
-            None if self.pull.stream().incremental().is_some() => "windows",
+            None if self.pull.stream().incremental().is_some() && self.pull.stream().values().is_empty() => {
+                "windows"
+            }
             None => "partitions",
         };
         let plan = self.position.plan.as_ref().filter(|plan| plan.partitions > 0);
@@ -174,77 +185,133 @@ impl Attempt<'_> {
         }));
     }
 
-    fn pages_of(&self, open: &OpenPartition) -> Result<Pages> {
-        let stream = self.pull.stream();
-        let rule = stream.incremental();
-        let margin = if stream.polling().is_some() { WINDOW_MARGIN } else { Duration::ZERO };
-        let window = open.partition.window().unwrap_or_default().widened(margin);
-        let mut request = first_request(&self.pull.account, stream, Some(&open.partition), rule, &window)?;
+    /// The pages of a partition from where it stands: of the stream's own list, or of a list of parents.
+    fn pages_of(&self, open: &OpenPartition, list: Option<ListOfParents<'_>>) -> Result<Pages> {
+        let mut request = match list {
+            Some(list) => self.first_request_of_parents(list, &open.partition)?,
+            None => self.first_request_of_partition(&open.partition)?,
+        };
         if let Some(stored) = &open.next_url {
             request = request.at(PageAddress::from_stored(stored)?);
         }
+        let first = match list {
+            Some(list) => self.first_of_parents(list, request, &open.guard),
+            None => First::of(self.pull.stream(), request, &open.guard, self.learning.own()),
+        };
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
-        let first = First {
-            at_start: open.next_url.is_none(),
-            limits,
-            ..First::of(stream, request, &open.guard, self.learning.own())
-        };
+        let first = First { at_start: open.next_url.is_none(), limits, ..first };
         Pages::start(self.pull, &self.client, first)
     }
 
-    /// Takes a page of a partition in; returns whether there are more.
-    async fn take_in_child(&mut self, partition: &Partition, step: Step) -> Result<bool> {
-        self.see_date(&step).await?;
-        let taken = match (partition.window(), &self.pull.definition.parent) {
-            (Some(window), None) => self.take_window_page(&window, &step).await?,
-            (_, parent) => self.take_partition_page(partition, parent.is_some(), &step).await?,
+    fn first_request_of_partition(&self, partition: &Partition) -> Result<PageRequest> {
+        let (account, stream) = (&self.pull.account, self.pull.stream());
+        let period = match (self.window_of(partition), stream.incremental()) {
+            (Some(window), _) => window.widened(self.margin()),
+            (None, Some(_)) => self.period_of(partition)?,
+            (None, None) => Window::default(),
         };
+        first_request(account, stream, Some(partition), stream.incremental(), &period)
+    }
+
+    /// How much more than a window is requested: nothing of it is kept, since its neighbours deliver that.
+    fn margin(&self) -> Duration {
+        if self.pull.stream().polling().is_some() { WINDOW_MARGIN } else { Duration::ZERO }
+    }
+
+    /// The period for which a partition is requested that is no window of it.
+    fn period_of(&self, partition: &Partition) -> Result<Window> {
+        let mut period = self.held.run.window.clone();
+        if let Some(rule) = self.pull.stream().incremental() {
+            period.since = self.since_of(partition, rule)?;
+        }
+        Ok(period)
+    }
+
+    /// Takes a page of a partition in, and ends its list where what comes behind the page is older than what is needed. Returns how
+    /// many records were kept.
+    async fn take_child_page(&mut self, partition: &Partition, step: &mut Step) -> Result<u64> {
+        let (before, records) = (self.position.unchanged, step.page.record_count() as u64);
+        let taken = self.take_records(partition, step).await?;
+        let nothing_new = records > 0 && self.position.unchanged - before == records;
+        if nothing_new && step.end.is_none() && self.newest_come_first() {
+            step.end = Some(EndKind::CaughtUp.into());
+        }
+        Ok(taken)
+    }
+
+    /// Takes the records of a page of a partition in, with their parents in front. Returns how many were kept.
+    async fn take_records(&mut self, partition: &Partition, step: &Step) -> Result<u64> {
+        self.see_date(step).await?;
+        let names = self.levels.last().map(|level| &level.names).filter(|names| !names.is_empty());
+        let parent = names.map(|names| partition.only(names).as_json()).transpose()?;
+        let rule = self.pull.stream().incremental();
+        let (window, period) = (self.window_of(partition), self.period_of(partition)?);
+        // What is known of the order is known of this list.
+        let order = self.open_partition(partition).and_then(|open| open.least);
+        let outer = std::mem::replace(&mut self.position.order.least, order);
+        let (mut taken, mut marked) = (0, Vec::new());
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            if let (Some(window), Some(rule)) = (&window, rule) {
+                let times = (0..rule.times().len()).map(|number| record.field(number));
+                if RecordTimes::of(rule).greatest(times).is_some_and(|time| !window.may_hold(time)) {
+                    continue;
+                }
+            }
+            let bytes = match &parent {
+                Some(parent) => {
+                    record.write_with_parent(parent, &mut marked);
+                    &marked
+                }
+                None => record.bytes,
+            };
+            taken += u64::from(self.take_record(&record, bytes, &period).await?);
+        }
         self.position.totals.pages += 1;
+        let least = std::mem::replace(&mut self.position.order.least, outer);
+        if let Some(open) = self.open_partition(partition) {
+            open.least = least;
+        }
+        Ok(taken)
+    }
+
+    fn open_partition(&mut self, partition: &Partition) -> Option<&mut OpenPartition> {
+        self.plan().open.iter_mut().find(|open| open.partition == *partition)
+    }
+
+    /// Notes where a list stands after a page of it that was taken in; returns whether it goes on.
+    fn goes_on(
+        &mut self,
+        partition: &Partition,
+        step: Step,
+        taken: u64,
+        list: Option<ListOfParents<'_>>,
+    ) -> bool {
         let mut page = 0;
-        if let Some(open) = self.plan().open.iter_mut().find(|open| open.partition == *partition) {
+        if let Some(open) = self.open_partition(partition) {
             open.records += taken;
             open.pages += 1;
             open.next_url = step.next.map(|next| next.stored());
             open.guard = step.guard;
             page = open.pages;
         }
-        let Some(end) = step.end else { return Ok(true) };
+        let Some(end) = step.end else { return true };
         let contradicted = end.contradicted.is_some();
         let outcome = if contradicted { PartitionOutcome::Contradicted } else { PartitionOutcome::Complete };
-        self.settle(partition, outcome, Some(end.end));
-        self.note_end(Some(partition), page, end);
-        Ok(false)
+        self.settle(partition, outcome, Some(end.end), list);
+        self.note_end_of(partition, page, end, list);
+        false
     }
 
-    /// Children are written with their parent; records of another partition as they are.
-    async fn take_partition_page(&mut self, partition: &Partition, mark: bool, step: &Step) -> Result<u64> {
-        let (parent, mut marked) = (partition.as_json()?, Vec::new());
-        let mut records = step.page.records();
-        while let Some(record) = records.next()? {
-            if mark {
-                record.write_with_parent(&parent, &mut marked);
-                self.writer.push(&marked).await?;
-            } else {
-                self.writer.push(record.bytes).await?;
-            }
-        }
-        Ok(step.page.record_count() as u64)
-    }
-
-    /// The window was requested with a margin, of which nothing is kept: its neighbours deliver that.
-    async fn take_window_page(&mut self, window: &Window, step: &Step) -> Result<u64> {
-        let Some(rule) = self.pull.stream().incremental() else { return Ok(0) };
-        let (read, times) = (RecordTimes::of(rule), rule.times().len());
-        let mut taken = 0;
-        let mut records = step.page.records();
-        while let Some(record) = records.next()? {
-            let time = read.greatest((0..times).map(|number| record.field(number)));
-            if time.is_none_or(|time| window.may_hold(time)) {
-                taken += u64::from(self.take_record(&record).await?);
-            }
-        }
-        Ok(taken)
+    fn note_end_of(
+        &mut self,
+        partition: &Partition,
+        page: u64,
+        end: ListEnd,
+        list: Option<ListOfParents<'_>>,
+    ) {
+        self.position.ends.add(&name_of(partition, list), page, end);
     }
 
     /// A parent that is gone takes its children with it; one that refuses leaves a gap. So does what a rule of the definition
@@ -253,20 +320,21 @@ impl Attempt<'_> {
         &mut self,
         parent: &Partition,
         error: Error,
+        list: Option<ListOfParents<'_>>,
     ) -> Result<Option<AttemptEnd>> {
-        let open = self.plan().open.iter().find(|open| open.partition == *parent);
-        let url = open.and_then(|open| open.next_url.clone());
-        let has_parent = self.pull.definition.parent.is_some();
+        let url = self.open_partition(parent).and_then(|open| open.next_url.clone());
+        let stream = list.map_or(self.pull.stream(), |list| &list.endpoint.list);
+        let (has_parent, name) = (stream.parent().is_some(), name_of(parent, list));
         if error.kind() == ErrorKind::Cycle || self.is_forgotten(&error, url.as_deref()) {
             return self.end_by(error, url.as_deref()).await.map(Some);
         }
         let outcome = match error.kind() {
             _ if error.meaning() == Some(Meaning::Gone) => PartitionOutcome::Gone,
             _ if error.meaning() == Some(Meaning::Gap) => {
-                self.pull.progress.note(format!("the records of {parent} are missing: {error}"));
+                self.pull.progress.note(format!("the records of {name} are missing: {error}"));
                 PartitionOutcome::Refused
             }
-            _ if url.is_none() && is_unavailable(self.pull.stream(), &error) => PartitionOutcome::Unavailable,
+            _ if url.is_none() && is_unavailable(stream, &error) => PartitionOutcome::Unavailable,
             _ if !has_parent => return self.end_by(error, url.as_deref()).await.map(Some),
             ErrorKind::NotFound | ErrorKind::Forbidden if self.all_have_refused() => {
                 let hint = "no parent requested so far has responded: give the credentials the right to read this, or correct \
@@ -275,7 +343,7 @@ impl Attempt<'_> {
             }
             ErrorKind::NotFound => PartitionOutcome::Gone,
             ErrorKind::Forbidden => {
-                self.pull.progress.note(format!("the children of {parent} are missing: {error}"));
+                self.pull.progress.note(format!("the children of {name} are missing: {error}"));
                 PartitionOutcome::Refused
             }
             _ => return self.end_by(error, url.as_deref()).await.map(Some),
@@ -285,9 +353,9 @@ impl Attempt<'_> {
             PartitionOutcome::Unavailable => Some(EndKind::Unavailable),
             _ => None,
         };
-        self.settle(parent, outcome, end);
+        self.settle(parent, outcome, end, list);
         if let Some(end) = end {
-            self.note_end(Some(parent), 1, end.into());
+            self.note_end_of(parent, 1, end.into(), list);
         }
         Ok(None)
     }
@@ -299,16 +367,31 @@ impl Attempt<'_> {
     }
 
     /// Notes what came of a parent.
-    fn settle(&mut self, parent: &Partition, outcome: PartitionOutcome, end: Option<EndKind>) {
+    fn settle(
+        &mut self,
+        parent: &Partition,
+        outcome: PartitionOutcome,
+        end: Option<EndKind>,
+        list: Option<ListOfParents<'_>>,
+    ) {
         let plan = self.plan();
         let Some(at) = plan.open.iter().position(|open| open.partition == *parent) else { return };
         let OpenPartition { partition, records, .. } = plan.open.remove(at);
         plan.counts.add(outcome);
         if outcome == PartitionOutcome::Refused && plan.gaps.len() < MAX_GAPS_NAMED {
-            plan.gaps.push(partition.to_string());
+            plan.gaps.push(name_of(&partition, list));
         }
-        self.partitions_done.push(PartitionEntry { partition, outcome, records, end });
+        let list = list.map(|list| list.endpoint.endpoint.to_string());
+        self.partitions_done.push(PartitionEntry { partition, outcome, records, end, list });
         self.pull.progress.count_done(1);
+    }
+}
+
+/// A name of a list for people: that of a partition of the stream's own list says which one it is of.
+fn name_of(partition: &Partition, list: Option<ListOfParents<'_>>) -> String {
+    match list {
+        Some(list) => format!("{} of {partition}", list.endpoint.endpoint),
+        None => partition.to_string(),
     }
 }
 

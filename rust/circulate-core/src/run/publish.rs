@@ -37,7 +37,8 @@ impl Pull {
                 None => None,
             };
             index.poll = poll.as_ref().and_then(|poll| poll.url_at.clone());
-            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll }).await?;
+            let partitions = position.last_part.clone().filter(|_| position.plan.is_some());
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll, partitions }).await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {

@@ -15,7 +15,7 @@ impl Pull {
     pub(super) async fn table_rules(&self, held: &LeasedRun) -> Result<TableRules> {
         let endpoint = &self.definition.endpoint;
         let (options, contract) = (self.options.tables, self.options.contract);
-        let declared = TableSchema::of(endpoint);
+        let declared = TableSchema::of(endpoint, self.definition.names_of_parents());
         let mut rules =
             TableRules { known: declared, written: false, drift: Drift::default(), options, contract };
         if !self.options.objects.format.is_columnar() {

@@ -145,7 +145,7 @@ impl Attempt<'_> {
     }
 
     /// Whether the newest records come first, by the definition and by what was read.
-    fn newest_come_first(&self) -> bool {
+    pub(super) fn newest_come_first(&self) -> bool {
         let declared = self.pull.stream().incremental().is_some_and(|rule| rule.order == Order::Descending);
         declared && !self.position.order.is_broken
     }

@@ -30,21 +30,38 @@ impl Attempt<'_> {
             since = kept_since;
         }
         let step = polling.window.get();
-        self.plan_period(since, until, |since| later(since, step)).await
+        self.plan_period(&Partition::default(), since, until, |since| later(since, step))?;
+        self.plan_is_full(0).await?;
+        self.checkpoint().await
     }
 
-    /// Lists the windows of the run's period in the plan, of a stream that is not polled. It begins at the cursor, or where the
-    /// API's records begin, and ends at the present, by our clock: what is newer is for the next run.
-    pub(super) async fn plan_own_windows(&mut self, window: &TimeWindow) -> Result<()> {
+    /// The end of the period that windows are of is the present, by our clock: what is newer is for the next run.
+    pub(super) async fn end_windows(&mut self) -> Result<()> {
+        let Some(rule) = self.pull.stream().incremental().filter(|rule| rule.window.is_some()) else {
+            return Ok(());
+        };
+        if self.plan().until.is_none() {
+            let now = earlier(self.pull.store.now().await?, rule.lag.map_or(Duration::ZERO, Span::get));
+            self.plan().until = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Lists the windows of a partition in the plan. They begin at the cursor, or where the API's records begin.
+    pub(super) fn plan_windows_of(&mut self, partition: &Partition, window: &TimeWindow) -> Result<()> {
         let Some(rule) = self.pull.stream().incremental() else { return Ok(()) };
+        let Some(now) = self.plan().until else { return Ok(()) };
         let (times, run) = (FilterTimes::of(rule), &self.held.run);
-        let now = earlier(self.pull.store.now().await?, rule.lag.map_or(Duration::ZERO, Span::get));
         let kept_since = window.history.map(|history| earlier(now, history.get()));
         let until = run.window.until.map_or(now, |until| until.min(now));
-        let mut since = run.window.since.or(kept_since).unwrap_or(Timestamp::UNIX_EPOCH);
+        let cursor = self.since_of(partition, rule)?;
+        let mut since = cursor.or(kept_since).unwrap_or(Timestamp::UNIX_EPOCH);
         if let Some(kept_since) = kept_since.filter(|kept_since| since < *kept_since) {
-            if run.mode == Mode::Window || run.from_cursor.is_some() && run.mode == Mode::Incremental {
-                self.plan().gaps.push(format!("before {kept_since}, which the API no longer keeps"));
+            let goes_on = cursor == run.window.since
+                && (run.mode == Mode::Window || run.from_cursor.is_some() && run.mode == Mode::Incremental);
+            let gap = format!("before {kept_since}, which the API no longer keeps");
+            if goes_on && !self.plan().gaps.contains(&gap) {
+                self.plan().gaps.push(gap);
             }
             since = kept_since;
         }
@@ -57,31 +74,34 @@ impl Attempt<'_> {
             let shorter = times.floor(earlier(end, excess));
             if shorter > since { shorter } else { times.upper(later(since, Duration::from_nanos(1))) }
         };
-        self.plan_period(times.floor(since), until, end).await
+        self.plan_period(partition, times.floor(since), until, end)
     }
 
     /// Lists windows that follow each other in the plan, each with the end that `end` has for its beginning.
-    async fn plan_period(
+    fn plan_period(
         &mut self,
+        partition: &Partition,
         mut since: Timestamp,
         until: Timestamp,
         end: impl Fn(Timestamp) -> Timestamp,
     ) -> Result<()> {
-        while since < until && self.planned.len() < MAX_WINDOWS {
+        let mut windows = Vec::new();
+        while since < until && windows.len() < MAX_WINDOWS {
             let end = end(since).min(until);
-            self.planned.push(Partition::of_window(since, end));
+            windows.push(partition.in_window(since, end));
             since = end;
         }
         if since < until {
             return Err(Error::new(ErrorKind::Settings, "plan", "the part of time is too long")
                 .hint("ask for it in pieces, with `since` and `until`"));
         }
-        self.plan().complete = true;
-        self.checkpoint().await
+        self.planned.append(&mut windows);
+        Ok(())
     }
 
     /// The two halves of a window, if they are not shorter than may be.
-    pub(super) fn halves(&self, window: &Window) -> Option<[Partition; 2]> {
+    pub(super) fn halves(&self, partition: &Partition) -> Option<[Partition; 2]> {
+        let window = self.window_of(partition)?;
         let rule = self.pull.stream().incremental()?;
         let (since, until) = (window.since?, window.until?);
         let length = Duration::try_from(until.duration_since(since)).ok()?;
@@ -91,7 +111,7 @@ impl Attempt<'_> {
             from < to && Duration::try_from(to.duration_since(from)).is_ok_and(|length| length >= least)
         };
         let both = is_long(since, middle) && is_long(middle, until);
-        both.then(|| [Partition::of_window(since, middle), Partition::of_window(middle, until)])
+        both.then(|| [partition.in_window(since, middle), partition.in_window(middle, until)])
     }
 
     /// The server's time, which any response has. A small page of the stream is requested: nothing else needs to be within

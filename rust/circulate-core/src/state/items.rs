@@ -330,9 +330,43 @@ pub struct PlanPosition {
     pub partitions: u64,
     /// How many were done with.
     pub counts: PartitionCounts,
+    /// Of a plan that leads to another one: how many lists led to its partitions. `None` of the plan of the stream's own lists, and
+    /// while the list of its topmost parents is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<usize>,
+    /// The plan that it leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<PlanParts>,
+    /// How many of the partitions of plans that led to it were done with.
+    #[serde(default, skip_serializing_if = "PartitionCounts::is_nothing")]
+    pub above: PartitionCounts,
+    /// The end of the period that its windows are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// The first of what is missing.
     #[serde(alias = "holes")]
     pub gaps: Vec<String>,
+}
+
+impl PlanPosition {
+    /// Whether all of its partitions are known.
+    pub fn is_full(&self) -> bool {
+        self.complete || self.level.is_some()
+    }
+
+    /// How many partitions refused, at all levels.
+    pub fn refused(&self) -> u64 {
+        self.counts.refused + self.above.refused
+    }
+}
+
+/// The parts of a plan that is being made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanParts {
+    /// The last part.
+    pub last: Option<PartRef>,
+    /// How many partitions its parts hold.
+    pub partitions: u64,
 }
 
 /// A partition that is being pulled.
@@ -349,6 +383,16 @@ pub struct OpenPartition {
     pub pages: u64,
     /// Notices circles.
     pub guard: LoopGuard,
+    /// The least time up to here, of a list whose newest records come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Timestamp>,
+}
+
+impl OpenPartition {
+    /// One that begins.
+    pub fn begin(partition: Partition) -> Self {
+        Self { partition, next_url: None, records: 0, pages: 0, guard: LoopGuard::default(), least: None }
+    }
 }
 
 /// Where a run begins.
@@ -363,6 +407,10 @@ pub struct CursorValue {
     /// Where to go on, of a polling stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PollCursor>,
+    /// The last part of the manifest of the run that set it, which names the partitions that were read up to it: others are read
+    /// from their beginning. Only of a stream whose partitions are selected by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartRef>,
 }
 
 /// Where the next run of a polling stream goes on.

@@ -375,7 +375,7 @@ fn a_definition_is_known_by_what_it_requests_and_not_by_its_layout() {
     let definition = |users: &str, source: &str| Definition {
         source: source_from_yaml(source, Path::new("source.yaml")).unwrap(),
         endpoint: endpoint_from_yaml(users, Path::new("users.yaml")).unwrap(),
-        parent: None,
+        parents: Vec::new(),
     };
     let hash = |users: &str, source: &str| definition(users, source).spec_hash().unwrap();
     let shipped = hash(USERS, SOURCE);

@@ -36,13 +36,18 @@ impl KnownParents {
 
     /// Adds a parent; returns whether it was not known.
     pub fn insert(&mut self, digest: ShortDigest) -> Result<bool> {
-        if self.newest.contains(&digest) || self.is_in_file(&digest).map_err(failed)? {
+        if self.contains(&digest)? {
             return Ok(false);
         }
         if self.newest.len() == self.in_memory {
             self.spill().map_err(failed)?;
         }
         Ok(self.newest.insert(digest))
+    }
+
+    /// Whether a parent is known.
+    pub fn contains(&self, digest: &ShortDigest) -> Result<bool> {
+        Ok(self.newest.contains(digest) || self.is_in_file(digest).map_err(failed)?)
     }
 
     fn spill(&mut self) -> std::io::Result<()> {

@@ -2,7 +2,7 @@
 
 mod known;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -17,6 +17,10 @@ use crate::redact::Redactor;
 
 pub use known::KnownParents;
 
+/// Names of the bounds of a window.
+const SINCE: &str = "since";
+const UNTIL: &str = "until";
+
 /// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Partition(BTreeMap<String, String>);
@@ -25,34 +29,75 @@ impl Partition {
     /// The partition that `record` of the parent's list stands for. Its watched members from number `first` on are the
     /// fields of `parent`, in their order.
     pub fn of(parent: &Parent, record: &Record<'_>, first: usize) -> Result<Self> {
-        let fields = parent.fields.iter().zip(first..).map(|((name, pointer), number)| {
-            let value = record.field(number).and_then(text_of).ok_or_else(|| {
-                let message =
-                    format!("a record of `{}` has no text or number at `{pointer}`", parent.endpoint);
-                Error::new(ErrorKind::Data, "plan", message).hint(
-                    "without it the parent can't be asked for: is `parent.fields` of the definition right?",
-                )
-            })?;
-            Ok((name.to_string(), value))
+        Self::of_fields(parent.fields.keys().map(Name::as_str), record, first).map_err(|missing| {
+            let pointer = &parent.fields.values().nth(missing);
+            let at = pointer.map(ToString::to_string).unwrap_or_default();
+            let message = format!("a record of `{}` has no text or number at `{at}`", parent.endpoint);
+            Error::new(ErrorKind::Data, "plan", message)
+                .hint("without it the parent can't be asked for: is `parent.fields` of the definition right?")
+        })
+    }
+
+    /// What the watched members of a record from number `first` on are, by these names. The error is the number of the first one
+    /// that is no text or number.
+    pub fn of_fields<'n>(
+        names: impl Iterator<Item = &'n str>,
+        record: &Record<'_>,
+        first: usize,
+    ) -> std::result::Result<Self, usize> {
+        let fields = names.enumerate().map(|(number, name)| {
+            let value = record.field(first + number).and_then(text_of).ok_or(number)?;
+            Ok((name.to_owned(), value))
         });
-        fields.collect::<Result<_>>().map(Self)
+        fields.collect::<std::result::Result<_, _>>().map(Self)
     }
 
-    /// The slice for a value.
-    pub fn of_value(name: &Name, value: &str) -> Self {
-        Self(BTreeMap::from([(name.to_string(), value.to_owned())]))
+    /// What of it has a value.
+    #[must_use]
+    pub fn with_value(&self, name: &str, value: &str) -> Self {
+        let mut with = self.clone();
+        with.0.insert(name.to_owned(), value.to_owned());
+        with
     }
 
-    /// A window of time, from `since` up to but without `until`.
-    pub fn of_window(since: Timestamp, until: Timestamp) -> Self {
-        let bounds = [("since", since), ("until", until)];
-        Self(bounds.map(|(name, time)| (name.to_owned(), time.to_string())).into())
+    /// What of it is in a window of time, from `since` up to but without `until`.
+    #[must_use]
+    pub fn in_window(&self, since: Timestamp, until: Timestamp) -> Self {
+        self.with_value(SINCE, &since.to_string()).with_value(UNTIL, &until.to_string())
+    }
+
+    /// It without the window of time.
+    #[must_use]
+    pub fn without_window(&self) -> Self {
+        let mut without = self.clone();
+        without.0.retain(|name, _| name != SINCE && name != UNTIL);
+        without
+    }
+
+    /// What it has under these names.
+    #[must_use]
+    pub fn only(&self, names: &BTreeSet<String>) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| names.contains(*name));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// What stands for a record of one of its lists, by the names that are kept of both.
+    #[must_use]
+    pub fn below(self, above: &Self, names: &BTreeSet<String>) -> Self {
+        let mut below = above.only(names);
+        below.0.extend(self.0);
+        below
+    }
+
+    /// Whether it is all of a stream.
+    pub fn is_whole(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The window of time that it is, if it is one.
     pub fn window(&self) -> Option<Window> {
         let bound = |name| self.0.get(name)?.parse().ok();
-        Some(Window { since: Some(bound("since")?), until: Some(bound("until")?) })
+        Some(Window { since: Some(bound(SINCE)?), until: Some(bound(UNTIL)?) })
     }
 
     /// What it has under a name.

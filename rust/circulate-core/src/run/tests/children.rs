@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
-use crate::catalog::Lists;
 use crate::error::ErrorKind;
 use crate::extract::batch::BatchLimits;
 use crate::lake::manifest::PartitionOutcome::{Complete, Gone, Refused};
@@ -265,8 +264,8 @@ async fn a_list_is_requested_for_each_of_its_values_and_unavailable_ones_are_rep
     let lake = Lake::default();
     let policies = okta("policies");
     let routes = Routes::new([]);
-    let Lists::OfValues(kinds) = policies.endpoint.list.lists() else { panic!("{policies:?}") };
-    for kind in &kinds.values {
+    let kinds = &policies.endpoint.list.values()[0];
+    for kind in kinds.values.iter().flatten() {
         routes.set(&format!("/api/v1/policies?limit=20&type={kind}"), page(&[user(kind)]));
     }
     routes.set("/api/v1/policies?limit=20&type=ENTITY_RISK", ScriptedResponse::new(401, E15));

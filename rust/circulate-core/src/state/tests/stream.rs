@@ -77,7 +77,13 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn cursor(since: &str) -> CursorValue {
-    CursorValue { since: time(since), dedup_key: None, spec_hash: "hash".to_owned(), poll: None }
+    CursorValue {
+        since: time(since),
+        dedup_key: None,
+        spec_hash: "hash".to_owned(),
+        poll: None,
+        partitions: None,
+    }
 }
 
 fn at_page(number: u64) -> Position {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberType};
-use crate::catalog::{ColumnType, Columns, Endpoint, Name};
+use crate::catalog::{ColumnType, Columns, Endpoint};
 use crate::table::columns::{RAW, RESCUED, Taken};
 
 /// The layout of what [`TableSchema`] serialises to.
@@ -67,16 +67,15 @@ impl TableSchema {
         Self { parent, keyed: false, members: declared_members(columns) }
     }
 
-    /// What the definition of an endpoint says of its records.
-    pub fn of(endpoint: &Endpoint) -> Self {
-        let fields = endpoint.list.parent().into_iter().flat_map(|parent| parent.fields.keys());
-        let declared = Self::declared(&endpoint.columns, fields.map(Name::as_str));
+    /// What the definition of an endpoint says of its records, in front of which stand members of parents by these names.
+    pub fn of(endpoint: &Endpoint, parents: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let declared = Self::declared(&endpoint.columns, parents);
         Self { keyed: endpoint.list.records.is_map(), ..declared }
     }
 
     /// The schema with what `endpoint` declares and it does not have, at every depth. What it has stays as it is.
     pub fn with_declared(mut self, endpoint: &Endpoint) -> Self {
-        add_missing(&mut self.members, Self::of(endpoint).members);
+        add_missing(&mut self.members, declared_members(&endpoint.columns));
         self
     }
 

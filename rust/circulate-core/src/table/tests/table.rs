@@ -19,7 +19,7 @@ const NONE: [&str; 0] = [];
 
 /// A schema from `columns:` of a definition.
 fn declared(columns: &str) -> TableSchema {
-    TableSchema::of(&endpoint(columns))
+    TableSchema::of(&endpoint(columns), [] as [&str; 0])
 }
 
 fn endpoint(columns: &str) -> Endpoint {

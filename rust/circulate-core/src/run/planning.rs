@@ -1,0 +1,127 @@
+//! The plan of a stream: what each list is requested for, put down before the first of these requests.
+
+use jiff::Timestamp;
+
+use super::attempt::{Attempt, PLANNED_PER_PART};
+use super::levels::{ListOfParents, ReadBefore, product};
+use crate::catalog::Incremental;
+use crate::error::Result;
+use crate::extract::cursor::Window;
+use crate::extract::plan::Partition;
+use crate::lake::manifest::{Part, PartRef, PartitionOutcome, read_part};
+use crate::state::{CursorValue, Mode};
+
+impl Attempt<'_> {
+    /// What earlier runs have read of the partitions, if these are selected by time. A parent that comes new to a stream has
+    /// records that are older than the cursor, and so may one whose last run found it gone.
+    pub(super) async fn read_before(&self) -> Result<Option<ReadBefore>> {
+        let definition = &self.pull.definition;
+        let stream = self.pull.stream();
+        let own =
+            stream.incremental().is_some() && (stream.parent().is_some() || !stream.values().is_empty());
+        let of_parents = stream.parent_incremental().is_some()
+            && (definition.parents.len() > 1
+                || definition.parent().is_some_and(|top| !top.list.values().is_empty()));
+        let run = &self.held.run;
+        let Some(cursor) = run.from_cursor.as_ref().filter(|_| run.mode == Mode::Incremental) else {
+            return Ok(None);
+        };
+        if !own && !of_parents {
+            return Ok(None);
+        }
+        self.partitions_of(cursor).await.map(Some)
+    }
+
+    async fn partitions_of(&self, cursor: &CursorValue) -> Result<ReadBefore> {
+        let mut before = ReadBefore::default();
+        let mut next: Option<PartRef> = cursor.partitions.clone();
+        while let Some(reference) = next {
+            if self.pull.sink.read(&reference.key).await?.is_none() {
+                self.pull.progress.note(format!(
+                    "the manifest of the run that set the cursor is no longer there ({}): all partitions are read from their \
+                     beginning",
+                    reference.key
+                ));
+                return Ok(ReadBefore::default());
+            }
+            let part: Part = read_part(&*self.pull.sink, &reference).await?;
+            for entry in part.partitions {
+                let digest = entry.partition.without_window().digest();
+                let set = match entry.outcome {
+                    PartitionOutcome::Complete => &mut before.complete,
+                    _ => &mut before.missing,
+                };
+                set.insert(digest)?;
+            }
+            next = part.previous;
+        }
+        Ok(before)
+    }
+
+    /// How the records of a list of parents are selected by time that lead on; only of the parents of the stream's own list.
+    pub(super) fn rule_of<'l>(&self, list: ListOfParents<'l>) -> Option<&'l Incremental> {
+        // A period is one of children, whose parents may have changed since.
+        let of_children = self.held.run.mode == Mode::Window && self.pull.stream().incremental().is_some();
+        let is_last = list.number + 1 == self.pull.definition.parents.len();
+        list.rule.incremental.as_ref().filter(|_| is_last && !of_children)
+    }
+
+    /// The lower bound for a partition that a rule selects by time: the run's, unless it begins at no cursor, or earlier runs have
+    /// not read the partition.
+    pub(super) fn since_of(&self, partition: &Partition, rule: &Incremental) -> Result<Option<Timestamp>> {
+        let run = &self.held.run;
+        let is_read = match &self.read_before {
+            Some(before) if !partition.is_whole() => before.has(&partition.without_window())?,
+            _ => !run.is_whole(),
+        };
+        Ok(if is_read { run.window.since } else { rule.full_since })
+    }
+
+    /// The window of time that a partition is, if the stream is requested in windows.
+    pub(super) fn window_of(&self, partition: &Partition) -> Option<Window> {
+        let stream = self.pull.stream();
+        let windowed = stream.window().is_some() || stream.polling().is_some();
+        partition.window().filter(|_| windowed)
+    }
+
+    /// Puts what the next list is requested for into the plan: a partition that `levels` lists have led to, with each value and
+    /// each window of time.
+    pub(super) async fn plan_partition(&mut self, levels: usize, partition: &Partition) -> Result<()> {
+        let values = self.levels[levels].values.clone();
+        let windows = self.pull.stream().window().filter(|_| levels == self.pull.definition.parents.len());
+        for chosen in product(&values) {
+            let with_values =
+                chosen.iter().fold(partition.clone(), |with, (name, value)| with.with_value(name, value));
+            match windows {
+                Some(window) => self.plan_windows_of(&with_values, window)?,
+                None => self.planned.push(with_values),
+            }
+            if self.planned.len() >= PLANNED_PER_PART {
+                self.write_plan().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All partitions that the next list is requested for are in the plan.
+    pub(super) async fn plan_is_full(&mut self, levels: usize) -> Result<()> {
+        // What is listed later is for the next plan.
+        self.write_plan().await?;
+        let is_last = levels == self.pull.definition.parents.len();
+        let plan = self.plan();
+        (plan.complete, plan.level) = (is_last, (!is_last).then_some(levels));
+        Ok(())
+    }
+
+    /// Goes on with what the plan has led to.
+    pub(super) async fn next_level(&mut self, levels: usize) -> Result<()> {
+        let plan = self.plan();
+        let made = plan.next.take().unwrap_or_default();
+        (plan.last, plan.partitions) = (made.last, made.partitions);
+        (plan.current, plan.begun) = (None, 0);
+        let counts = std::mem::take(&mut plan.counts);
+        plan.above.add_all(&counts);
+        self.plan_is_full(levels).await?;
+        self.checkpoint().await
+    }
+}
