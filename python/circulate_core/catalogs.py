@@ -99,6 +99,12 @@ def method(listed: ListOperation) -> str:
     return str(listed.get("method") or ("POST" if "body" in listed else "GET"))
 
 
+def address(listed: ListOperation) -> str:
+    """Return what a list is requested at: its path, or the member of a parent that holds its address."""
+    parent = listed.get("parent")
+    return listed.get("path") or (f"the address at {parent.get('url')} of {parent['endpoint']}" if parent else "")
+
+
 def paging(paginator: object) -> str:
     """Return how one page leads to the next, as people read it: `token from /meta/cursor to cursor`."""
     if not isinstance(paginator, Mapping):

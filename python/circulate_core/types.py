@@ -139,6 +139,10 @@ class Parent(TypedDict):
     """Its endpoint, of the same source."""
     fields: dict[str, str]
     """Members of its records that identify the parent, by the name they have in child records."""
+    url: NotRequired[str]
+    """The member of its records that holds the address to request."""
+    batch: NotRequired[dict[str, object]]
+    """How several parents are requested at once."""
     incremental: NotRequired[dict[str, object]]
     """How parents whose children may have changed are found by time."""
 
@@ -146,8 +150,8 @@ class Parent(TypedDict):
 class ListOperation(TypedDict):
     """The part of a list operation's definition that Python uses."""
 
-    path: str
-    """Path below the base URL."""
+    path: NotRequired[str]
+    """Path below the base URL; without it the parent names the address."""
     method: NotRequired[Literal["GET", "POST"]]
     """The method; GET, or POST with a body, if there is none."""
     paginator: str | dict[str, Any]

@@ -53,6 +53,7 @@ def written(cli: Cli) -> list[str]:
             '{"ids": [1.0, "a", null]}',
             ['{"value":1.0}', '{"value":"a"}', '{"value":null}'],
         ),
+        ("records: {one: /user}\nprimary_key: [/id]", '{"user": {"id": 1.0 }}', ['{"id": 1.0 }']),
         ("format: ndjson\nprimary_key: [/id]", LINES, ['{"id": 1, "n": 1.0}', '{"id": 2}', '{"id": 3}']),
         (
             "format: csv\nprimary_key: [/id]",
@@ -61,7 +62,7 @@ def written(cli: Cli) -> list[str]:
         ),
         ("primary_key: none", gzip.compress(b'[{"a": 1},') + gzip.compress(b'{"a": 1}]'), ['{"a": 1}', '{"a": 1}']),
     ],
-    ids=["groups", "groups of the page", "map", "scalars", "ndjson", "csv", "gzip"],
+    ids=["groups", "groups of the page", "map", "scalars", "one", "ndjson", "csv", "gzip"],
 )
 def test_records_are_written_as_received_wherever_they_were(
     cli: Cli, listed: str, body: object, expected: list[str]
@@ -234,7 +235,7 @@ def test_a_page_that_was_cut_off_is_requested_again(cli: Cli, listed: str, cut: 
         ("records: items\nprimary_key: [/id]", "`items` is not a JSON Pointer"),
         ("records: /a/*/b/*\nprimary_key: [/id]", "`/a/*/b/*` has more than one `*`"),
         ("records: {maps: /a}\nprimary_key: [/id]", "unknown key `maps` (did you mean `map`?)"),
-        ("records: {map: /a, scalars: /b}\nprimary_key: [/id]", "write either `map` or `scalars`"),
+        ("records: {map: /a, scalars: /b}\nprimary_key: [/id]", "write either `map`, `scalars` or `one`"),
         ("records: [/a]\nprimary_key: [/id]", "a JSON Pointer such as `/data/items`, `{map: /users}`"),
         ("records: {scalars: /ids}\nprimary_key: [/id]", "a record of `scalars` has no member `/id`, only `/value`"),
         ("primary_key: [/_circulate/key]", "only a record of a `map` has the member `/_circulate/key`"),

@@ -67,12 +67,12 @@ def definition(**lists: dict[str, Any]) -> "InlineDefinition":
     return {"source": SOURCE, "endpoints": endpoints}
 
 
-def write(folder: Path, defined: "InlineDefinition") -> Path:
+def write(folder: Path, defined: "InlineDefinition", source: str = "forge") -> Path:
     """Write a catalog with these streams; JSON is YAML, too."""
-    (folder / "forge").mkdir(parents=True, exist_ok=True)
-    (folder / "forge/source.yaml").write_text(json.dumps(defined["source"]))
+    (folder / source).mkdir(parents=True, exist_ok=True)
+    (folder / source / "source.yaml").write_text(json.dumps(defined["source"]))
     for name, endpoint in defined["endpoints"].items():
-        (folder / f"forge/{name}.yaml").write_text(json.dumps(endpoint))
+        (folder / source / f"{name}.yaml").write_text(json.dumps(endpoint))
     return folder
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core.catalogs import (
     SHIPPED_CATALOG,
+    address,
     method,
     paging,
     signing,
@@ -72,6 +73,7 @@ def _source(source: SourceDefinition, streams: list[str], own: str | None) -> It
 
 def _stream(name: str, definition: Definition) -> Iterator[str]:
     endpoint: dict[str, Any] = {**definition["endpoint"]}
+    requested = definition["endpoint"]["list"]
     listed: dict[str, Any] = endpoint["list"]
     parent: dict[str, Any] = listed.get("parent") or {}
     incremental: dict[str, Any] = listed.get("incremental") or parent.get("incremental") or {}
@@ -81,7 +83,9 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     yield from _facts(
         {
             "docs": endpoint.get("docs"),
-            "request": f"{method(definition['endpoint']['list'])} {listed['path']}".removeprefix("GET "),
+            "request": f"{method(definition['endpoint']['list'])} {address(definition['endpoint']['list'])}".removeprefix(
+                "GET "
+            ),
             "format": None if (body := listed.get("format")) is None else str(body).replace("_", " "),
             "records": _records(listed.get("records")),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
@@ -99,11 +103,15 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
 def _asked_for(listed: dict[str, Any]) -> str | None:
     """Return what a list is requested for one by one."""
     parent, values = listed.get("parent"), listed.get("partitions") or []
-    parts = [f"each record of {parent['endpoint']}"] if parent else []
+    parts = [f"{_how_many(parent)} of {parent['endpoint']}"] if parent else []
     for each in values if isinstance(values, list) else [values]:
         named = f"of the setting {each['setting']}" if "setting" in each else f"({', '.join(each['values'])})"
         parts.append(f"each {each['name']} {named}")
     return " and ".join(parts) or None
+
+
+def _how_many(parent: dict[str, Any]) -> str:
+    return f"up to {batch['size']} records" if (batch := parent.get("batch")) else "each record"
 
 
 def _records(records: object) -> str | None:

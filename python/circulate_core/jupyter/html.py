@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from circulate_core.catalogs import method, paging
+from circulate_core.catalogs import address, method, paging
 from circulate_core.console import MARKS, counted, size, span, took, utc
 from circulate_core.progress import amount
 from circulate_core.settings import secret_names
@@ -150,7 +150,7 @@ def stream(of: Stream, window: Mapping[str, str | None]) -> str:
     listed = endpoint["list"]
     short = of.name.partition(".")[2]
     facts = [
-        ("path", element("code", f"{method(listed)} {listed['path']}")),
+        ("path", element("code", f"{method(listed)} {address(listed)}")),
         ("pages by", paging(listed["paginator"])),
         ("identified by", "all that they hold" if (key := listed.get("primary_key")) == "none" else _pointers(key)),
         ("pulls", _how(of.definition)),

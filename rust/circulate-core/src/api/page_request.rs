@@ -11,7 +11,7 @@ use super::page_address::PageAddress;
 use crate::catalog::{PageSize, Pointer, RequestLocation};
 use crate::error::{Error, ErrorKind, Result};
 
-pub use crate::api::http::{add_parameter, parameter, set_parameter};
+pub use crate::api::http::{add_parameter, parameter, remove_parameter, set_parameter};
 
 /// A page to request.
 #[derive(Debug, Clone)]

@@ -15,6 +15,7 @@ pub(super) fn check_partitions(stream: &StreamSpec) -> Vec<Wrong> {
     let mut wrongs = Vec::new();
     let mut wrong = |at: &str, why: String| wrongs.push(Wrong::at(at, why));
     if let Some(parent) = stream.parent()
+        && parent.url.is_none()
         && !parent.fields.keys().any(|field| stream.uses(field.as_str()))
     {
         wrong(
@@ -69,6 +70,8 @@ pub(super) fn check_partitions(stream: &StreamSpec) -> Vec<Wrong> {
             format!("`{name}` is a bound of the windows: give the field another name"),
         );
     }
+    wrongs.extend(check_batch(stream));
+    let mut wrong = |at: &str, why: String| wrongs.push(Wrong::at(at, why));
     let is_partitioned = stream.parent().is_some() || is_list || !stream.values().is_empty();
     if stream.polling.is_some() && stream.incremental.is_none() {
         let why = "a polling stream needs `incremental` beside `polling`, to be asked for by time";
@@ -84,6 +87,46 @@ pub(super) fn check_partitions(stream: &StreamSpec) -> Vec<Wrong> {
         let why =
             "it is kept for one list, and this stream has a list for each partition: leave `durable` out";
         wrong("list.incremental.durable", why.to_owned());
+    }
+    wrongs
+}
+
+/// Several parents are requested at once by one field, which the requests take as a list or joined.
+fn check_batch(stream: &StreamSpec) -> Vec<Wrong> {
+    let Some(parent) = stream.parent() else { return Vec::new() };
+    let mut wrongs = Vec::new();
+    let mut wrong = |at: &str, why: &str| wrongs.push(Wrong::at(at, why.to_owned()));
+    if parent.url.is_some() && parent.fields.is_empty() {
+        wrong(
+            "list.parent.fields",
+            "an address does not identify a parent: name a member that does, such as `{id: /id}`",
+        );
+    }
+    let Some(batch) = &parent.batch else { return wrongs };
+    if parent.fields.len() != 1 {
+        wrong("list.parent.batch", "what stands for several parents is one field: name one in `fields`");
+    }
+    if batch.size == 0 {
+        wrong("list.parent.batch.size", "a batch has at least one parent");
+    }
+    if parent.url.is_some() {
+        wrong("list.parent.batch", "each parent has an address of its own (`url`): leave `batch` out");
+    }
+    if stream.incremental().is_some() {
+        let why = "a batch has no cursor of its own, since other parents may be in the next one: move `incremental` into `parent`";
+        wrong("list.incremental", why);
+    }
+    if batch.join.as_ref().is_some_and(String::is_empty) {
+        wrong("list.parent.batch.join", "what joins them is empty: nothing would show where one ends");
+    }
+    if batch.join.is_none()
+        && let Some(name) = parent.fields.keys().next()
+        && stream.joins(name.as_str())
+    {
+        wrong(
+            "list.parent.batch",
+            "the field stands for several parents within a longer text: say what joins them by `join`, such as a comma",
+        );
     }
     wrongs
 }

@@ -70,6 +70,21 @@ impl StreamSpec {
         found.into_iter().flat_map(|(at, names)| names.into_iter().map(move |name| (at, name))).collect()
     }
 
+    /// Whether a name stands in a text of its requests where no list of values can.
+    pub(super) fn joins(&self, name: &str) -> bool {
+        let is_list = |template: &Template| template.only_placeholder().is_some();
+        let in_query = self.query.values().flat_map(QueryValue::as_slice).map(|text| &text.text);
+        let in_form = match &self.body {
+            Some(BodySpec::Form(fields)) => fields.values().collect(),
+            _ => Vec::new(),
+        };
+        let in_headers = self.headers.values().chain([&self.path]);
+        in_headers
+            .chain(in_query.chain(in_form).filter(|text| !is_list(text)))
+            .any(|text| text.placeholders().any(|used| used == name))
+            || self.body.as_ref().is_some_and(|body| body.joins(name))
+    }
+
     /// Whether its requests use a name.
     pub(super) fn uses(&self, name: &str) -> bool {
         self.placeholders().iter().any(|(at, used)| *used == name && !at.starts_with(BEFORE))

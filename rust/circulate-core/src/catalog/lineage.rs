@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::folders::Definition;
+use super::partitions::Parent;
 use super::stream::{Endpoint, StreamSpec};
 use super::types::Name;
 
@@ -11,6 +12,11 @@ impl StreamSpec {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let fields = self.parent().into_iter().flat_map(|parent| parent.fields.keys());
         fields.chain(self.values().iter().map(|values| &values.name)).map(Name::as_str)
+    }
+
+    /// Whether a name stands for several parents at once.
+    fn is_batched(&self, name: &str) -> bool {
+        self.parent().and_then(Parent::batched).is_some_and(|(_, batched, _)| batched == name)
     }
 }
 
@@ -24,8 +30,9 @@ impl Definition {
     /// up and is used further down. Where a name stands for something in two lists, the nearer one counts.
     pub fn names_below(&self, levels: usize) -> BTreeSet<&str> {
         let lists = self.lists();
-        let mut names = BTreeSet::new();
+        let mut names: BTreeSet<&str> = BTreeSet::new();
         for level in 0..levels.min(self.parents.len()) {
+            names.retain(|name| !lists[level].list.is_batched(name));
             names.extend(lists[level].list.values().iter().map(|values| values.name.as_str()));
             let below = &lists[level + 1..];
             let fields = below[0].list.parent().into_iter().flat_map(|parent| parent.fields.keys());
@@ -36,9 +43,11 @@ impl Definition {
         names
     }
 
-    /// The names that stand in front of its records: of all that led to its own list.
+    /// The names that stand in front of its records: of all that led to its own list, but for what stands for several parents.
     pub fn names_of_parents(&self) -> BTreeSet<&str> {
-        self.names_below(self.parents.len())
+        let mut names = self.names_below(self.parents.len());
+        names.retain(|name| !self.endpoint.list.is_batched(name));
+        names
     }
 }
 

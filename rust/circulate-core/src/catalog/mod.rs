@@ -54,7 +54,7 @@ pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,
     TokenFrom, TokenSpec, UrlFrom,
 };
-pub use partitions::{Parent, Partitions};
+pub use partitions::{Parent, ParentBatch, Partitions};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
 pub(crate) use source::QuotaHeaders;

@@ -20,6 +20,8 @@ pub enum RecordsSpec {
     Map(RecordsPointer),
     /// An array of strings, numbers and the like. A record is an object with one of them as its `value`.
     Scalars(RecordsPointer),
+    /// An object that is the one record of the page.
+    One(RecordsPointer),
 }
 
 /// Where in a record of a map its id is.
@@ -36,7 +38,9 @@ impl RecordsSpec {
     /// The way to the records.
     pub fn pointer(&self) -> &RecordsPointer {
         match self {
-            Self::Array(pointer) | Self::Map(pointer) | Self::Scalars(pointer) => pointer,
+            Self::Array(pointer) | Self::Map(pointer) | Self::Scalars(pointer) | Self::One(pointer) => {
+                pointer
+            }
         }
     }
 
@@ -50,6 +54,11 @@ impl RecordsSpec {
         matches!(self, Self::Map(_))
     }
 
+    /// Whether a page holds one record, and is no list.
+    pub fn is_one(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+
     /// Why a record has no member at `pointer`, as far as that is known without one.
     pub(super) fn reason_missing(&self, pointer: &Pointer) -> Option<String> {
         let segments = pointer.segments();
@@ -57,7 +66,7 @@ impl RecordsSpec {
             Self::Scalars(_) if segments != [VALUE_OF_SCALAR] => {
                 Some(format!("a record of `scalars` has no member `{pointer}`, only `/{VALUE_OF_SCALAR}`"))
             }
-            Self::Array(_) | Self::Scalars(_) if segments == KEY_OF_MAP => {
+            Self::Array(_) | Self::Scalars(_) | Self::One(_) if segments == KEY_OF_MAP => {
                 Some(format!("only a record of a `map` has the member `{pointer}`"))
             }
             _ => None,
@@ -156,6 +165,7 @@ impl Serialize for RecordsSpec {
             Self::Array(pointer) => return pointer.serialize(serializer),
             Self::Map(pointer) => ("map", pointer),
             Self::Scalars(pointer) => ("scalars", pointer),
+            Self::One(pointer) => ("one", pointer),
         };
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(key, pointer)?;
@@ -174,6 +184,7 @@ impl<'de> Deserialize<'de> for RecordsSpec {
 struct Shapes {
     map: Option<RecordsPointer>,
     scalars: Option<RecordsPointer>,
+    one: Option<RecordsPointer>,
 }
 
 struct RecordsVisitor;
@@ -182,7 +193,9 @@ impl<'de> Visitor<'de> for RecordsVisitor {
     type Value = RecordsSpec;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON Pointer such as `/data/items`, `{map: /users}` or `{scalars: /ids}`")
+        f.write_str(
+            "a JSON Pointer such as `/data/items`, `{map: /users}`, `{scalars: /ids}` or `{one: /user}`",
+        )
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<RecordsSpec, E> {
@@ -191,10 +204,16 @@ impl<'de> Visitor<'de> for RecordsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RecordsSpec, A::Error> {
         match Shapes::deserialize(MapAccessDeserializer::new(map))? {
-            Shapes { map: Some(pointer), scalars: None } => Ok(RecordsSpec::Map(pointer)),
-            Shapes { map: None, scalars: Some(pointer) } => Ok(RecordsSpec::Scalars(pointer)),
+            Shapes { map: Some(pointer), scalars: None, one: None } => Ok(RecordsSpec::Map(pointer)),
+            Shapes { map: None, scalars: Some(pointer), one: None } => Ok(RecordsSpec::Scalars(pointer)),
+            Shapes { map: None, scalars: None, one: Some(pointer) } if pointer.each.is_none() => {
+                Ok(RecordsSpec::One(pointer))
+            }
+            Shapes { map: None, scalars: None, one: Some(_) } => {
+                Err(A::Error::custom("`one` is one record: its JSON Pointer has no `*`"))
+            }
             _ => Err(A::Error::custom(
-                "records are in one location: write either `map` or `scalars`, with a JSON Pointer",
+                "records are in one location: write either `map`, `scalars` or `one`, with a JSON Pointer",
             )),
         }
     }
@@ -231,7 +250,7 @@ impl JsonSchema for RecordsSpec {
                 "additionalProperties": false
             })
         };
-        json_schema!({"anyOf": [pointer, shape("map"), shape("scalars")]})
+        json_schema!({"anyOf": [pointer, shape("map"), shape("scalars"), shape("one")]})
     }
 }
 

@@ -190,6 +190,17 @@ impl BodySpec {
     }
 }
 
+impl BodySpec {
+    /// Whether a name stands within a longer text of a JSON document.
+    pub(super) fn joins(&self, name: &str) -> bool {
+        match self {
+            Self::Json(document) => document.joins(name),
+            Self::Form(_) => false,
+            Self::Graphql(graphql) => graphql.variables.joins(name),
+        }
+    }
+}
+
 /// A JSON document whose strings are templates.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
@@ -214,6 +225,17 @@ impl JsonTemplate {
         *self == Self::Null
     }
 
+    fn joins(&self, name: &str) -> bool {
+        match self {
+            Self::Null | Self::Constant(_) | Self::Typed(_) => false,
+            Self::Text(text) => {
+                text.only_placeholder().is_none() && text.placeholders().any(|used| used == name)
+            }
+            Self::List(items) => items.iter().any(|item| item.joins(name)),
+            Self::Object(members) => members.values().any(|member| member.joins(name)),
+        }
+    }
+
     pub(super) fn placeholders(&self) -> Vec<&str> {
         match self {
             Self::Null | Self::Constant(_) => Vec::new(),
@@ -226,24 +248,43 @@ impl JsonTemplate {
 
     /// The document with its placeholders filled; the error says which one has no value, or not a number.
     pub fn fill<'a>(&self, value: &impl Fn(&str) -> Option<&'a str>) -> Result<Value, String> {
+        self.fill_with_lists(value, &|_| None)
+    }
+
+    /// The same, where a string that is nothing but a placeholder may stand for a list.
+    pub fn fill_with_lists<'a>(
+        &self,
+        value: &impl Fn(&str) -> Option<&'a str>,
+        list: &impl Fn(&str) -> Option<&'a [String]>,
+    ) -> Result<Value, String> {
         Ok(match self {
             Self::Null => Value::Null,
             Self::Constant(constant) => constant.clone(),
+            Self::Text(template) if let Some(items) = template.only_placeholder().and_then(list) => {
+                Value::Array(items.iter().cloned().map(Value::String).collect())
+            }
             Self::Text(template) => {
                 Value::String(template.fill(value).map_err(|name| format!("no value for `{{{name}}}`"))?)
             }
             Self::Typed(name) => {
-                let text = value(name).ok_or_else(|| format!("no value for `{{{name}}}`"))?;
-                let number: Option<serde_json::Number> = serde_json::from_str(text).ok();
-                Value::Number(
-                    number.ok_or_else(|| format!("`{{{name}}}` is `{text}`, which is not a number"))?,
-                )
+                let number = |text: &str| {
+                    let number: Option<serde_json::Number> = serde_json::from_str(text).ok();
+                    number.ok_or_else(|| format!("`{{{name}}}` is `{text}`, which is not a number"))
+                };
+                if let Some(items) = list(name) {
+                    let numbers = items.iter().map(|text| number(text).map(Value::Number));
+                    return Ok(Value::Array(numbers.collect::<Result<_, _>>()?));
+                }
+                Value::Number(number(value(name).ok_or_else(|| format!("no value for `{{{name}}}`"))?)?)
             }
             Self::List(items) => {
-                Value::Array(items.iter().map(|item| item.fill(value)).collect::<Result<_, _>>()?)
+                let filled = items.iter().map(|item| item.fill_with_lists(value, list));
+                Value::Array(filled.collect::<Result<_, _>>()?)
             }
             Self::Object(members) => {
-                let filled = members.iter().map(|(key, member)| Ok((key.clone(), member.fill(value)?)));
+                let filled = members
+                    .iter()
+                    .map(|(key, member)| Ok((key.clone(), member.fill_with_lists(value, list)?)));
                 Value::Object(filled.collect::<Result<_, String>>()?)
             }
         })

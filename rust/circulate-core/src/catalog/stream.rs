@@ -48,7 +48,9 @@ pub struct StreamSpec {
     /// The method. Default GET, and POST with a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`.
+    /// Path below the base URL. That of a child stream uses fields of its parent, such as `/api/v1/apps/{id}/users`. Only one
+    /// whose parent names a `url` has none.
+    #[serde(default, skip_serializing_if = "Template::is_empty")]
     pub path: Template,
     /// The stream whose records this one is requested for, one after the other. It may have a parent itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

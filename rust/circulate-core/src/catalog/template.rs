@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A text with `{name}` placeholders. A literal brace is written twice: `{{`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Template {
     text: String,
@@ -31,6 +31,19 @@ impl Template {
             Piece::Placeholder(name) => Some(name.as_str()),
             Piece::Text(_) => None,
         })
+    }
+
+    /// Whether it is the empty text.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The placeholder that it is, if it is nothing else.
+    pub fn only_placeholder(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Placeholder(name)] => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether it is one placeholder, whose value is a number: `{name:number}`.

@@ -16,6 +16,7 @@ use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
 use super::one_or_list::OneOrList;
+use super::paginator::PaginatorSpec;
 use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{RateLimit, Setting, Source};
@@ -308,7 +309,7 @@ fn check_scopes<'s>(at: &str, mut scopes: impl Iterator<Item = &'s String>) -> R
 fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
     let before = stream.before.as_ref().map(|before| before.path.to_string());
     let checked = [
-        check_path("list.path", &stream.path.to_string()),
+        check_address(stream),
         before.map_or(Ok(()), |path| check_path("list.before.path", &path)),
         check_records(stream),
         check_page_size(stream),
@@ -337,6 +338,10 @@ fn check_page_size(stream: &StreamSpec) -> Result<(), Wrong> {
 /// What a record is must go with what its page is, and with what identifies it.
 fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
     let wrong = |at: &str, why: String| Err(Wrong::at(at, why));
+    if stream.records.is_one() && stream.paginator != PaginatorSpec::None {
+        let why = "`one` is a record and no list, so no page follows it: write `paginator: none`";
+        return wrong("list.paginator", why.to_owned());
+    }
     let format = stream.format;
     if !format.is_json() && !stream.records.is_the_page() {
         let why = format!(
@@ -413,6 +418,21 @@ fn check_columns(columns: &Columns) -> Result<(), Wrong> {
         path.insert(0, "columns".to_owned());
         Err(Wrong { path, message })
     })
+}
+
+/// Requests go to a path, or to an address that a parent names.
+fn check_address(stream: &StreamSpec) -> Result<(), Wrong> {
+    let has_url = stream.parent().is_some_and(|parent| parent.url.is_some());
+    match (has_url, stream.path.is_empty()) {
+        (false, true) => {
+            Err(Wrong::at("list", "the key `path` is missing: the path below the base URL".to_owned()))
+        }
+        (true, false) => {
+            Err(Wrong::at("list.path", "the parent names an address (`url`): leave `path` out".to_owned()))
+        }
+        (true, true) => Ok(()),
+        (false, false) => check_path("list.path", &stream.path.to_string()),
+    }
 }
 
 fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {

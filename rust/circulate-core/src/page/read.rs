@@ -437,7 +437,7 @@ impl Records<'_> {
         };
         let record = Record::of(bytes, span.start, fields.unwrap_or_default());
         Ok(Some(match self.page.watch.records() {
-            RecordsSpec::Array(_) => record,
+            RecordsSpec::Array(_) | RecordsSpec::One(_) => record,
             RecordsSpec::Map(_) => {
                 let (key, value) = key_and_value(bytes);
                 write_marked([("key", key)], value, &mut self.written);
@@ -587,7 +587,7 @@ fn refused(BodyError { line, error }: &BodyError, watch: &Watch, limits: PageLim
                     data(&format!("the page's object{} holds {found}, not only records, which are objects", at(location)))
                         .hint(RECORDS_HINT)
                 }
-                RecordsSpec::Array(_) => data(&format!("the page's array{} holds something that is not an object: {found}", at(location)))
+                RecordsSpec::Array(_) | RecordsSpec::One(_) => data(&format!("the page's array{} holds something that is not an object: {found}", at(location)))
                     .hint("if these are the records, write `records: {scalars: ...}` in the endpoint's definition"),
             }
         }
@@ -629,6 +629,7 @@ fn records_of(watch: &Watch) -> &'static str {
         RecordsSpec::Array(_) => "array of records",
         RecordsSpec::Map(_) => "object of records",
         RecordsSpec::Scalars(_) => "array of scalars",
+        RecordsSpec::One(_) => "record",
     }
 }
 

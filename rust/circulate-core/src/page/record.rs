@@ -223,6 +223,8 @@ enum Role {
     Plain,
     /// Its elements, or members, are the records.
     Records,
+    /// It is the one record.
+    Record,
     /// Each of its elements holds some of the records.
     Groups,
 }
@@ -541,6 +543,11 @@ impl<'w> Splitter<'w> {
             self.begin_record(byte, start, at)?;
         }
         let role = if self.mask & RECORDS == 0 { Role::Plain } else { self.towards_records(byte, at)? };
+        if role == Role::Record {
+            self.begin_array(start);
+            self.record_start = Some(start);
+            self.split.record_fields.resize(self.watch.record_fields(), None);
+        }
         let found = self.found_here();
         self.note_starts(found & !RECORDS, start);
         match byte {
@@ -607,7 +614,8 @@ impl<'w> Splitter<'w> {
                 Ok(Role::Groups)
             }
             Found::Object if here && self.watch.records().is_map() => Ok(Role::Records),
-            Found::Array if here => Ok(Role::Records),
+            Found::Object if here && self.watch.records().is_one() => Ok(Role::Record),
+            Found::Array if here && !self.watch.records().is_one() => Ok(Role::Records),
             Found::Object if !groups && !here => Ok(Role::Plain),
             _ => {
                 let error = self.error(at, Problem::NotRecords { location: location(self), found });
@@ -654,11 +662,18 @@ impl<'w> Splitter<'w> {
     }
 
     fn close(&mut self, at: usize) -> Result<(), SplitError> {
-        if self.stack.pop().is_some_and(|frame| frame.role == Role::Records)
+        let role = self.stack.pop().map_or(Role::Plain, |frame| frame.role);
+        let end = self.offset + at as u64 + 1;
+        if matches!(role, Role::Records | Role::Record)
             && self.split.array_count <= self.max_kept
             && let Some(array) = self.split.arrays.last_mut()
         {
-            array.end = self.offset + at as u64 + 1;
+            array.end = end;
+        }
+        if role == Role::Record
+            && let Some(start) = self.record_start.take()
+        {
+            self.end_record(start..end)?;
         }
         self.end_value(at + 1)
     }
@@ -700,7 +715,7 @@ impl<'w> Splitter<'w> {
             *slot = Some(done.start..end);
         }
         match self.stack.last().map_or(Role::Plain, |frame| frame.role) {
-            Role::Plain => {}
+            Role::Plain | Role::Record => {}
             Role::Records => {
                 if let Some(start) = self.record_start.take() {
                     self.end_record(start..end)?;

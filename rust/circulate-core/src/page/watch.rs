@@ -49,6 +49,10 @@ impl WatchedPath {
                 (Pointer::default(), Start::Record)
             }
             (RecordsSpec::Scalars(_), _) => (Pointer::default(), Start::Nowhere),
+            // The one record is on the way of the page's own members.
+            (RecordsSpec::One(records), segments) => {
+                (Pointer::of([records.segments(), segments].concat()), Start::Page)
+            }
             _ => (pointer.clone(), Start::Record),
         };
         Self { pointer, start }
@@ -177,7 +181,8 @@ impl Watch {
     }
 
     fn in_page(&self) -> impl Iterator<Item = &Pointer> {
-        self.paths.iter().filter(|path| path.start == Start::Page).map(|path| &path.pointer)
+        let of_page = self.paths.iter().skip(self.record_fields);
+        of_page.filter(|path| path.start == Start::Page).map(|path| &path.pointer)
     }
 
     pub(super) fn segments(&self, bit: u32) -> &[String] {

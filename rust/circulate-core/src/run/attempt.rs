@@ -1,5 +1,6 @@
 //! One worker's go at a run: pages in, objects out, a checkpoint now and then.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,12 +73,16 @@ pub(super) struct Attempt<'p> {
     pub(super) learning: Learning,
     /// What each list is requested for, from that of the topmost parents on.
     pub(super) levels: Vec<Level>,
+    /// The names that stand in front of records.
+    pub(super) marks: BTreeSet<String>,
     /// The partitions that are selected by time from the cursor on; `None` if all are.
     pub(super) read_before: Option<ReadBefore>,
     /// The columns of tables, as of the last checkpoint.
     pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
     pub(super) planned: Vec<Partition>,
+    /// Parents that are to be requested with others, and wait for these: by the list that leads on, and what else identifies them.
+    pub(super) batching: BTreeMap<(usize, Partition), Vec<String>>,
     /// Partitions done with since the last checkpoint.
     pub(super) partitions_done: Vec<PartitionEntry>,
     /// The number of the next position that is too large for an item of state.
@@ -116,11 +121,13 @@ impl<'p> Attempt<'p> {
             writer: ObjectWriter::new(store, rules),
             learning,
             levels,
+            marks: pull.definition.names_of_parents().into_iter().map(str::to_owned).collect(),
             read_before: None,
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),
             planned: Vec::new(),
+            batching: BTreeMap::new(),
             partitions_done: Vec::new(),
             next_position: 0,
             earlier_traffic: position.traffic.clone(),

@@ -100,6 +100,7 @@ impl Attempt<'_> {
 
     /// Writes the partitions listed since the last checkpoint into the plan. Until there is another one, nobody looks at it.
     pub(super) async fn write_plan(&mut self) -> Result<()> {
+        self.plan_batches();
         let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
         if !self.planned.is_empty() {
             // While the lists of one plan are read, another one is made of what they have.

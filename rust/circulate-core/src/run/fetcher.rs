@@ -76,7 +76,7 @@ pub(super) struct Fetcher {
     pub(super) counting: Option<Counting>,
     /// Members of records that are for those who take them in; the paginator's stand behind them.
     watched: usize,
-    /// Those of them that identify a record, where requests count.
+    /// Those of them that identify a record, where requests count or a page is one record.
     pub(super) key: Range<usize>,
     watch: Arc<Watch>,
     limits: PageLimits,
@@ -108,7 +108,9 @@ impl Fetcher {
         let of_takers = watched.len();
         let mut in_records = [watched, paginator.record_fields()].concat();
         let before_key = in_records.len();
-        in_records.extend(counting.iter().flat_map(|_| stream.primary_key.members()).cloned());
+        if counting.is_some() || stream.records.is_one() {
+            in_records.extend(stream.primary_key.members().iter().cloned());
+        }
         if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {
             return Err(too_many_watched(in_records.len(), errors.len()));
         }
@@ -135,7 +137,26 @@ impl Fetcher {
         Ok((fetcher, request))
     }
 
+    /// Requests a page. One that should be a record has what identifies it: otherwise it may be anything, such as an error.
     pub(super) async fn fetch(&self, request: &mut PageRequest) -> Result<Page> {
+        let page = self.fetch_any(request).await?;
+        if !self.stream.records.is_one() || page.record_count() == 0 {
+            return Ok(page);
+        }
+        let key = page.fields_of_last_record(self.key.clone())?;
+        match self.stream.primary_key.members().iter().zip(key).find(|(_, value)| value.is_none()) {
+            None => Ok(page),
+            Some((member, _)) => {
+                let what = format!("the response has no `{member}`, which identifies a record");
+                Err(Error::new(ErrorKind::Data, "read page", what).hint(
+                    "if it is an error, say so by `errors` in the endpoint's definition; otherwise correct `records` or \
+                     `primary_key`",
+                ))
+            }
+        }
+    }
+
+    async fn fetch_any(&self, request: &mut PageRequest) -> Result<Page> {
         let (client, watch, limits, rules) = (&self.client, &self.watch, self.limits, request.rules.clone());
         client
             .fetch(request, |response| {

@@ -7,10 +7,11 @@ use super::fetch::Step;
 use super::fetcher::{Fetcher, First};
 use super::learning::SharedProof;
 use super::levels::values_of;
+use super::parents::address_of_parent;
 use super::request::first_request;
 use crate::api::account::Account;
 use crate::api::client::Client;
-use crate::catalog::{Definition, Parent, Pointer, StreamSpec};
+use crate::catalog::{Definition, Pointer, StreamSpec};
 use crate::clock::{Clock, earlier};
 use crate::error::{Meaning, Result};
 use crate::extract::cursor::Window;
@@ -46,13 +47,20 @@ pub(crate) async fn first_page(
         let Some(rule) = definition.lists().get(number + 1).and_then(|child| child.list.parent()) else {
             break;
         };
-        let fields = rule.fields.values().cloned().collect();
+        let fields = rule.fields.values().chain(&rule.url).cloned().collect();
         let step = step(client, progress, account, &endpoint.list, &partition, fields).await?;
         let names = definition.names_below(number + 1).into_iter().map(str::to_owned).collect();
-        match first_parent(&step, rule)? {
-            Some(parent) => partition = parent.below(&partition, &names),
-            None => return Ok(None),
+        let mut records = step.page.records();
+        let Some(record) = records.next()? else { return Ok(None) };
+        let mut parent = Partition::of(rule, &record, 0)?.below(&partition, &names);
+        if let Some(url) = address_of_parent(client, account, endpoint, rule, &record, rule.fields.len())? {
+            parent = parent.at(url);
         }
+        if let Some((_, name, _)) = rule.batched() {
+            let one = parent.value(name).map(str::to_owned);
+            parent = parent.of_several(name, one.as_slice());
+        }
+        partition = parent;
     }
     match step(client, progress, account, stream, &partition, Vec::new()).await {
         Ok(step) => Ok(Some(FirstPage { records: step.page.record_count(), end: step.end })),
@@ -64,12 +72,6 @@ pub(crate) async fn first_page(
             None => Err(error),
         },
     }
-}
-
-fn first_parent(step: &Step, rule: &Parent) -> Result<Option<Partition>> {
-    let mut records = step.page.records();
-    let Some(record) = records.next()? else { return Ok(None) };
-    Partition::of(rule, &record, 0).map(Some)
 }
 
 async fn step(

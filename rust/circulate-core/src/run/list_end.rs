@@ -34,7 +34,7 @@ impl Fetcher {
         }
         let none = self.stream.paginator == PaginatorSpec::None;
         let plain = if none { EndKind::Single } else { EndKind::NoNext };
-        let certain = self.stream.single.is_some();
+        let certain = self.stream.single.is_some() || self.stream.records.is_one();
         let (mut page, mut repeated) = (page, false);
         if !none && !certain && self.is_full(&page, request) {
             let next;

@@ -12,8 +12,11 @@ use super::fetcher::First;
 use super::levels::ListOfParents;
 use super::request::first_request;
 use super::source::PageSource;
+use crate::MAX_TEXT;
+use crate::api::account::Account;
+use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
-use crate::api::page_request::PageRequest;
+use crate::api::page_request::{PageRequest, remove_parameter};
 use crate::catalog::{Definition, Endpoint, Incremental, Parent, Pointer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{RecordTimes, Window};
@@ -22,6 +25,7 @@ use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existin
 use crate::lake::stream_id::StreamId;
 use crate::page::{LoopGuard, Record, Watch};
 use crate::progress::Completion;
+use crate::redact::Redactor;
 use crate::state::Mode;
 
 /// The list of topmost parents, which are put into the plan.
@@ -123,6 +127,12 @@ impl Attempt<'_> {
         first_request(account, parents, Some(partition), rule, &all)
     }
 
+    /// The members of a parent that are looked at: its times first, then what identifies it, then its address.
+    pub(super) fn watched_of(&self, list: ListOfParents<'_>) -> Vec<Pointer> {
+        let times = self.rule_of(list).map_or(&[][..], Incremental::times);
+        times.iter().chain(list.rule.fields.values()).chain(&list.rule.url).cloned().collect()
+    }
+
     /// The first page of a list of parents.
     pub(super) fn first_of_parents<'f>(
         &self,
@@ -131,7 +141,7 @@ impl Attempt<'_> {
         guard: &'f LoopGuard,
     ) -> First<'f> {
         First {
-            watched: watched(list.rule, self.rule_of(list)),
+            watched: self.watched_of(list),
             limits: self.pull.options.pages,
             of_parents: true,
             ..First::of(&list.endpoint.list, request, guard, self.learning.parents(list.number))
@@ -203,7 +213,7 @@ impl Attempt<'_> {
         known: &mut KnownParents,
     ) -> Result<()> {
         let rule = self.rule_of(list);
-        let mut members = watched(list.rule, rule);
+        let mut members = self.watched_of(list);
         let (own, from_above) =
             (members.len(), self.names_from_above(list).map(str::to_owned).collect::<Vec<_>>());
         for name in &from_above {
@@ -256,11 +266,23 @@ impl Attempt<'_> {
         while let Some(reference) = next {
             let part: PlanPart = read_part(&*self.pull.sink, &reference).await?;
             for partition in &part.partitions {
-                known.insert(partition.only(&self.levels[levels].names).digest())?;
+                for parent in self.parents_of(levels, partition) {
+                    known.insert(parent.only(&self.levels[levels].names).digest())?;
+                }
             }
             next = part.previous;
         }
         Ok(known)
+    }
+
+    /// The parents that a partition stands for: several if they are requested at once.
+    fn parents_of(&self, levels: usize, partition: &Partition) -> Vec<Partition> {
+        match self.pull.definition.lists()[levels].list.parent().and_then(Parent::batched) {
+            Some((_, name, _)) => {
+                partition.several(name).iter().map(|parent| partition.with_value(name, parent)).collect()
+            }
+            None => vec![partition.clone()],
+        }
     }
 
     /// Puts the records of a page of a list of parents into the plan.
@@ -305,13 +327,44 @@ impl Attempt<'_> {
             }
         }
         let names = &self.levels[list.number + 1].names;
-        let parent = Partition::of(list.rule, record, times)?.below(above, names);
+        let mut parent = Partition::of(list.rule, record, times)?.below(above, names);
+        let number = times + list.rule.fields.len();
+        if let Some(url) =
+            address_of_parent(&self.client, &self.pull.account, list.endpoint, list.rule, record, number)?
+        {
+            parent = parent.at(url);
+        }
         Ok(known.insert(parent.digest())?.then_some(parent))
     }
 }
 
-/// The members of a parent that are looked at: its times first, then what identifies it.
-fn watched(rule: &Parent, incremental: Option<&Incremental>) -> Vec<Pointer> {
-    let times = incremental.map_or(&[][..], Incremental::times);
-    times.iter().chain(rule.fields.values()).cloned().collect()
+/// The address that a record of a list of parents names, if the definition says so, in its watched member of this number. As it is
+/// kept: of the account's own origin, and without the key by which requests are signed in.
+pub(super) fn address_of_parent(
+    client: &Client,
+    account: &Account,
+    endpoint: &Endpoint,
+    rule: &Parent,
+    record: &Record<'_>,
+    number: usize,
+) -> Result<Option<String>> {
+    let Some(pointer) = &rule.url else { return Ok(None) };
+    let name = &endpoint.endpoint;
+    let Some(Ok(url)) = record.field(number).map(serde_json::from_slice::<String>) else {
+        let what = format!("a record of `{name}` has no text at `{pointer}`");
+        return Err(Error::new(ErrorKind::Data, "plan", what)
+            .hint("it should be an address: is `parent.url` of the definition right?"));
+    };
+    let mut absolute = account.base_url().join(&url).map_err(|error| {
+        let shown = Redactor::shared().shown(&url, MAX_TEXT);
+        let what = format!("a record of `{name}` has no address at `{pointer}`: `{shown}`");
+        Error::new(ErrorKind::Data, "plan", what).caused_by(error)
+    })?;
+    if let Some(parameter) = account.auth().query_parameter() {
+        remove_parameter(&mut absolute, parameter);
+    }
+    client
+        .check_next(&PageAddress::from(absolute.clone()))
+        .map_err(|error| error.with("address of a record", format!("`{pointer}` of `{name}`")))?;
+    Ok(Some(absolute.into()))
 }

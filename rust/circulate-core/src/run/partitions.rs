@@ -1,6 +1,7 @@
 //! Streams that are pulled in partitions: the children of each parent, values, windows of time. Several are requested at a
 //! time; where each of them stands is in the checkpoint.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -15,10 +16,10 @@ use super::source::PageSource;
 use crate::MAX_TEXT;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::PaginatorSpec;
+use crate::catalog::{PaginatorSpec, Parent, Pointer};
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
-use crate::extract::plan::{KnownParents, Partition};
+use crate::extract::plan::{KnownParents, Partition, text_of};
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
 use crate::page::{EndKind, ListEnd};
 use crate::progress::Completion;
@@ -75,7 +76,8 @@ impl<'p> PartitionLists<'p> {
 
     /// Requests a partition from its beginning.
     fn begin(&self, attempt: &mut Attempt<'_>, partition: Partition) -> Result<()> {
-        let open = OpenPartition::begin(partition);
+        let several = attempt.batched(self.list()).map(|(name, _)| partition.several(&name));
+        let open = OpenPartition::begin(partition, several.unwrap_or_default());
         self.request(attempt, &open)?;
         attempt.plan().open.push(open);
         Ok(())
@@ -114,6 +116,10 @@ impl PageSource for PartitionLists<'_> {
         } else {
             attempt.take_child_page(&partition, &mut step).await?
         };
+        attempt.see_parents(&partition, &step, self.list())?;
+        if step.end.is_some() && self.request_unseen(attempt, &partition, &mut step)? {
+            attempt.expect_partitions();
+        }
         if attempt.goes_on(&partition, step, taken, self.list()) {
             self.requests.push(next_page(partition, pages));
         }
@@ -136,11 +142,59 @@ impl PageSource for PartitionLists<'_> {
             attempt.note_end(Some(&partition), 0, ListEnd::contradicted(EndKind::Unavailable, why));
             return Ok(None);
         }
+        if self.split(attempt, &partition, &error)? {
+            return Ok(None);
+        }
         attempt.settle_without_children(&partition, error, self.list()).await
     }
 }
 
 impl PartitionLists<'_> {
+    /// Requests the parents once more of which no record has come, if some have come of the others: an API may give fewer than
+    /// were requested. If none have come although there are records, these are not known by what the definition says.
+    fn request_unseen(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        partition: &Partition,
+        step: &mut Step,
+    ) -> Result<bool> {
+        let Some((name, key)) = attempt.batched(self.list()) else { return Ok(false) };
+        let Some(open) = attempt.open_partition(partition) else { return Ok(false) };
+        let (unseen, requested) = (open.unseen.clone(), partition.several(&name).len());
+        let records = open.records + step.page.record_count() as u64;
+        if unseen.len() == requested && records > 0 {
+            let why = format!("records came, and none is of a parent that was requested, by its `{key}`");
+            step.end =
+                Some(ListEnd::contradicted(step.end.take().map_or(EndKind::NoNext, |end| end.end), why));
+        }
+        if unseen.is_empty() || unseen.len() == requested {
+            return Ok(false);
+        }
+        attempt.plan().partitions += 1;
+        self.begin(attempt, partition.of_several(&name, &unseen))?;
+        Ok(true)
+    }
+
+    /// Requests the halves of several parents instead of all, if the API does not find one of them or takes no such request.
+    fn split(&mut self, attempt: &mut Attempt<'_>, partition: &Partition, error: &Error) -> Result<bool> {
+        let Some((name, _)) = attempt.batched(self.list()) else { return Ok(false) };
+        let at_start = attempt.open_partition(partition).is_some_and(|open| open.next_url.is_none());
+        let parents = partition.several(&name);
+        let is_missing = error.kind() == ErrorKind::NotFound || error.meaning() == Some(Meaning::Gone);
+        let is_long = matches!(error.response(), Some((413 | 414, _)));
+        if !at_start || parents.len() < 2 || !(is_missing || is_long) {
+            return Ok(false);
+        }
+        let plan = attempt.plan();
+        plan.open.retain(|open| open.partition != *partition);
+        plan.partitions += 1;
+        for half in parents.chunks(parents.len().div_ceil(2)) {
+            self.begin(attempt, partition.of_several(&name, half))?;
+        }
+        attempt.expect_partitions();
+        Ok(true)
+    }
+
     /// Requests the halves of a window instead of it; `false` if it is as small as may be.
     fn halve(&mut self, attempt: &mut Attempt<'_>, partition: &Partition) -> Result<bool> {
         let Some(halves) = attempt.halves(partition) else { return Ok(false) };
@@ -200,7 +254,8 @@ impl Attempt<'_> {
         };
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
-        let first = First { at_start: open.next_url.is_none(), limits, ..first };
+        let mut first = First { at_start: open.next_url.is_none(), limits, ..first };
+        first.watched.extend(self.batched(list).map(|(_, key)| key));
         Pages::start(self.pull, &self.client, first)
     }
 
@@ -243,7 +298,7 @@ impl Attempt<'_> {
     /// Takes the records of a page of a partition in, with their parents in front. Returns how many were kept.
     async fn take_records(&mut self, partition: &Partition, step: &Step) -> Result<u64> {
         self.see_date(step).await?;
-        let names = self.levels.last().map(|level| &level.names).filter(|names| !names.is_empty());
+        let names = Some(&self.marks).filter(|names| !names.is_empty());
         let parent = names.map(|names| partition.only(names).as_json()).transpose()?;
         let rule = self.pull.stream().incremental();
         let (window, period) = (self.window_of(partition), self.period_of(partition)?);
@@ -276,6 +331,38 @@ impl Attempt<'_> {
         Ok(taken)
     }
 
+    /// The field that stands for several parents in the requests of a list, and the member of a record that says which of them it
+    /// is of.
+    fn batched(&self, list: Option<ListOfParents<'_>>) -> Option<(String, Pointer)> {
+        let stream = list.map_or(self.pull.stream(), |list| &list.endpoint.list);
+        let (_, name, key) = stream.parent().and_then(Parent::batched)?;
+        Some((name.to_owned(), key.clone()))
+    }
+
+    /// Notes of which of several parents records have come.
+    fn see_parents(
+        &mut self,
+        partition: &Partition,
+        step: &Step,
+        list: Option<ListOfParents<'_>>,
+    ) -> Result<()> {
+        if self.batched(list).is_none() {
+            return Ok(());
+        }
+        // It stands behind what else is looked at of a record.
+        let number = list.map_or(self.pull.stream().times().len(), |list| self.watched_of(list).len());
+        let Some(open) = self.open_partition(partition) else { return Ok(()) };
+        let mut unseen: BTreeSet<_> = open.unseen.drain(..).collect();
+        let mut records = step.page.records();
+        while let Some(record) = records.next()? {
+            if let Some(parent) = record.field(number).and_then(text_of) {
+                unseen.remove(&parent);
+            }
+        }
+        open.unseen = unseen.into_iter().collect();
+        Ok(())
+    }
+
     fn open_partition(&mut self, partition: &Partition) -> Option<&mut OpenPartition> {
         self.plan().open.iter_mut().find(|open| open.partition == *partition)
     }
@@ -297,8 +384,15 @@ impl Attempt<'_> {
             page = open.pages;
         }
         let Some(end) = step.end else { return true };
-        let contradicted = end.contradicted.is_some();
-        let outcome = if contradicted { PartitionOutcome::Contradicted } else { PartitionOutcome::Complete };
+        let none_found = self.batched(list).is_some()
+            && self
+                .open_partition(partition)
+                .is_some_and(|open| open.records == 0 && !open.unseen.is_empty());
+        let outcome = match end.contradicted {
+            Some(_) => PartitionOutcome::Contradicted,
+            None if none_found => PartitionOutcome::Gone,
+            None => PartitionOutcome::Complete,
+        };
         self.settle(partition, outcome, Some(end.end), list);
         self.note_end_of(partition, page, end, list);
         false
@@ -382,6 +476,7 @@ impl Attempt<'_> {
             plan.gaps.push(name_of(&partition, list));
         }
         let list = list.map(|list| list.endpoint.endpoint.to_string());
+        let partition = partition.without_url();
         self.partitions_done.push(PartitionEntry { partition, outcome, records, end, list });
         self.pull.progress.count_done(1);
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::attempt::{Attempt, PLANNED_PER_PART};
 use super::levels::{ListOfParents, ReadBefore, product};
-use crate::catalog::Incremental;
+use crate::catalog::{Incremental, Parent};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
@@ -85,16 +85,41 @@ impl Attempt<'_> {
     }
 
     /// Puts what the next list is requested for into the plan: a partition that `levels` lists have led to, with each value and
-    /// each window of time.
+    /// each window of time. Where several parents are requested at once, it waits for others.
     pub(super) async fn plan_partition(&mut self, levels: usize, partition: &Partition) -> Result<()> {
-        let values = self.levels[levels].values.clone();
+        let lists = self.pull.definition.lists();
+        let Some((batch, name, _)) = lists[levels].list.parent().and_then(Parent::batched) else {
+            return self.plan_values(levels, partition).await;
+        };
+        let Some(parent) = partition.value(name) else { return Ok(()) };
+        let waiting = self.batching.entry((levels, partition.without(name))).or_default();
+        waiting.push(parent.to_owned());
+        if waiting.len() >= batch.size as usize {
+            let parents = std::mem::take(waiting);
+            let several = partition.of_several(name, &parents);
+            return self.plan_values(levels, &several).await;
+        }
+        Ok(())
+    }
+
+    /// Puts parents that wait for others into the plan, which is to hold all that was read.
+    pub(super) fn plan_batches(&mut self) {
+        let lists = self.pull.definition.lists();
+        for ((levels, above), parents) in std::mem::take(&mut self.batching) {
+            let batched = lists[levels].list.parent().and_then(Parent::batched);
+            if let Some((_, name, _)) = batched.filter(|_| !parents.is_empty()) {
+                let several = above.of_several(name, &parents);
+                self.planned.extend(with_values(&self.levels[levels].values, &several));
+            }
+        }
+    }
+
+    async fn plan_values(&mut self, levels: usize, partition: &Partition) -> Result<()> {
         let windows = self.pull.stream().window().filter(|_| levels == self.pull.definition.parents.len());
-        for chosen in product(&values) {
-            let with_values =
-                chosen.iter().fold(partition.clone(), |with, (name, value)| with.with_value(name, value));
+        for partition in with_values(&self.levels[levels].values.clone(), partition) {
             match windows {
-                Some(window) => self.plan_windows_of(&with_values, window)?,
-                None => self.planned.push(with_values),
+                Some(window) => self.plan_windows_of(&partition, window)?,
+                None => self.planned.push(partition),
             }
             if self.planned.len() >= PLANNED_PER_PART {
                 self.write_plan().await?;
@@ -124,4 +149,14 @@ impl Attempt<'_> {
         self.plan_is_full(levels).await?;
         self.checkpoint().await
     }
+}
+
+/// A partition with each choice of one value of each list.
+fn with_values<'v>(
+    values: &'v [(String, Vec<String>)],
+    partition: &'v Partition,
+) -> impl Iterator<Item = Partition> + 'v {
+    product(values).map(|chosen| {
+        chosen.iter().fold(partition.clone(), |with, (name, value)| with.with_value(name, value))
+    })
 }

@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
+use url::Url;
 
+use crate::MAX_TEXT;
 use crate::api::account::Account;
 use crate::api::http::ResponseRules;
-use crate::api::page_request::{PageRequest, RequestBody, header, text};
+use crate::api::page_request::{PageRequest, RequestBody, add_parameter, header, remove_parameter, text};
 use crate::catalog::{
-    Before, BodySpec, Encode, Incremental, Method, Name, QueryValue, RequestLocation, StreamSpec, Template,
-    has_steps, path_segment,
+    Before, BodySpec, Encode, Incremental, Method, Name, Parent, QueryValue, RequestLocation, StreamSpec,
+    Template, has_steps, path_segment,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{FilterTimes, Window};
 use crate::extract::plan::Partition;
 use crate::page::paginator;
+use crate::redact::Redactor;
 
 /// The first page of `stream`, or of a partition of it, for the part of time that `rule` can filter by.
 pub(super) fn first_request(
@@ -27,7 +30,8 @@ pub(super) fn first_request(
     window: &Window,
 ) -> Result<PageRequest> {
     let whole = Partition::default();
-    let values = PlaceholderValues { account, partition: partition.unwrap_or(&whole) };
+    let partition = partition.unwrap_or(&whole);
+    let values = PlaceholderValues::new(account, stream, partition)?;
     let mut query = values.query(&stream.query)?;
     let bounds = rule.map_or(Ok(Vec::new()), |rule| bounds(rule, window))?;
     let filtered = !bounds.is_empty();
@@ -43,7 +47,10 @@ pub(super) fn first_request(
         }
     }
     let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
-    let mut url = account.url(&values.path(&stream.path)?, pairs);
+    let mut url = match partition.url() {
+        Some(address) => with_query(address, pairs)?,
+        None => account.url(&values.path(&stream.path)?, pairs),
+    };
     if stream.encode == Encode::Percent {
         let query = url.query().map(|query| query.replace('+', "%20"));
         url.set_query(query.as_deref());
@@ -70,9 +77,25 @@ pub(super) fn first_request(
     Ok(request)
 }
 
+/// The address that a parent names, with the parameters of the definition instead of those of the same name.
+fn with_query<'q>(address: &str, pairs: impl Iterator<Item = (&'q str, &'q str)>) -> Result<Url> {
+    let mut url = Url::parse(address).map_err(|error| {
+        Error::new(ErrorKind::State, "build request", "a stored address is not a URL").caused_by(error)
+    })?;
+    let pairs: Vec<_> = pairs.collect();
+    for (name, _) in &pairs {
+        remove_parameter(&mut url, name);
+    }
+    for (name, value) in pairs {
+        add_parameter(&mut url, name, value);
+    }
+    Ok(url)
+}
+
 /// The request that must have been made before a list.
 pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageRequest> {
-    let values = PlaceholderValues { account, partition: &Partition::default() };
+    let whole = Partition::default();
+    let values = PlaceholderValues { account, partition: &whole, several: None };
     let query = values.query(&before.query)?;
     let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
     let body = before.body.as_ref().map(|body| values.body(body)).transpose()?;
@@ -136,29 +159,84 @@ fn bound(
 struct PlaceholderValues<'v> {
     account: &'v Account,
     partition: &'v Partition,
+    several: Option<Several<'v>>,
+}
+
+/// Several parents that one field stands for.
+struct Several<'v> {
+    name: &'v str,
+    parents: Vec<String>,
+    join: Option<&'v str>,
+    joined: String,
 }
 
 impl<'v> PlaceholderValues<'v> {
-    fn get(&self, name: &str) -> Option<&'v str> {
+    /// Parents that are joined must not hold what joins them.
+    fn new(account: &'v Account, stream: &'v StreamSpec, partition: &'v Partition) -> Result<Self> {
+        let Some((batch, name, _)) = stream.parent().and_then(Parent::batched) else {
+            return Ok(Self { account, partition, several: None });
+        };
+        let (parents, join) = (partition.several(name), batch.join.as_deref());
+        if let Some(join) = join
+            && let Some(parent) = parents.iter().find(|parent| parent.contains(join))
+        {
+            let shown = Redactor::shared().shown(parent, MAX_TEXT);
+            let what =
+                format!("the parent `{shown}` holds `{join}`, which joins several of them in a request");
+            return Err(Error::new(ErrorKind::Data, "build request", what)
+                .hint("choose another `join`, if the API takes one, or leave `batch` out"));
+        }
+        let joined = parents.join(join.unwrap_or_default());
+        Ok(Self { account, partition, several: Some(Several { name, parents, join, joined }) })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        if let Some(several) = self.several.as_ref().filter(|several| several.name == name) {
+            return Some(&several.joined);
+        }
         let setting = || self.account.value(&Name::try_from(name.to_owned()).ok()?);
         self.partition.value(name).or_else(setting)
+    }
+
+    /// The values of a text that is nothing but a placeholder for a list of them.
+    fn list(&self, name: &str) -> Option<&[String]> {
+        let several = self.several.as_ref().filter(|several| several.name == name && several.join.is_none());
+        several.map(|several| several.parents.as_slice())
+    }
+
+    fn list_of(&self, template: &Template) -> Option<&[String]> {
+        self.list(template.only_placeholder()?)
     }
 
     fn fill(&self, template: &Template) -> Result<String> {
         template.fill(|name| self.get(name)).map_err(|name| no_value(&name))
     }
 
+    /// A value as a part of a path; several are encoded one by one, so that what joins them stays what it is.
+    fn segment(&self, name: &str, template: &Template) -> Result<String> {
+        let value = self.get(name).ok_or_else(|| no_value(name))?;
+        let several = self.several.as_ref().filter(|several| several.name == name);
+        let segment = match several.and_then(|several| Some((several, several.join?))) {
+            Some((several, join)) => {
+                let segments: Option<Vec<_>> =
+                    several.parents.iter().map(|parent| path_segment(parent)).collect();
+                let join =
+                    if matches!(join, "," | ";" | ":") { Some(join.to_owned()) } else { path_segment(join) };
+                segments.zip(join).map(|(segments, join)| segments.join(&join))
+            }
+            None => path_segment(value),
+        };
+        segment.ok_or_else(|| {
+            let what = format!("`{{{name}}}` is `{value}`, which can't be a part of the path `{template}`");
+            Error::new(ErrorKind::Settings, "build request", what)
+        })
+    }
+
     /// A path, whose values are segments of it.
     fn path(&self, template: &Template) -> Result<String> {
         let mut segments = BTreeMap::new();
         for name in template.placeholders() {
-            let value = self.get(name).ok_or_else(|| no_value(name))?;
-            let segment = path_segment(value).ok_or_else(|| {
-                let what =
-                    format!("`{{{name}}}` is `{value}`, which can't be a part of the path `{template}`");
-                Error::new(ErrorKind::Settings, "build request", what)
-            })?;
-            segments.insert(name, segment);
+            segments.insert(name, self.segment(name, template)?);
         }
         let path =
             template.fill(|name| segments.get(name).map(String::as_str)).map_err(|name| no_value(&name))?;
@@ -172,7 +250,10 @@ impl<'v> PlaceholderValues<'v> {
     fn query(&self, query: &BTreeMap<String, QueryValue>) -> Result<BTreeMap<String, Vec<String>>> {
         let mut filled = BTreeMap::new();
         for (name, strings) in query {
-            let strings = strings.as_slice().iter().map(|text| match text.quote {
+            let several =
+                strings.as_slice().iter().filter_map(|text| self.list_of(&text.text)).flatten().cloned();
+            let single = strings.as_slice().iter().filter(|text| self.list_of(&text.text).is_none());
+            let strings = single.map(|text| match text.quote {
                 None => self.fill(&text.text),
                 Some(quote) => {
                     let quoted = text
@@ -185,7 +266,7 @@ impl<'v> PlaceholderValues<'v> {
                         .map_err(|name| no_value(&name))
                 }
             });
-            filled.insert(name.clone(), strings.collect::<Result<_>>()?);
+            filled.insert(name.clone(), strings.chain(several.map(Ok)).collect::<Result<_>>()?);
         }
         Ok(filled)
     }
@@ -197,14 +278,22 @@ impl<'v> PlaceholderValues<'v> {
     fn body(&self, body: &BodySpec) -> Result<RequestBody> {
         let fill = |document: &crate::catalog::JsonTemplate| {
             document
-                .fill(&|name| self.get(name))
+                .fill_with_lists(&|name| self.get(name), &|name| self.list(name))
                 .map_err(|why| Error::new(ErrorKind::Settings, "build request", why))
         };
         Ok(match body {
             BodySpec::Json(document) => RequestBody::Json(fill(document)?),
             BodySpec::Form(fields) => {
-                let fields = fields.iter().map(|(name, template)| Ok((name.clone(), self.fill(template)?)));
-                RequestBody::Form(fields.collect::<Result<_>>()?)
+                let mut filled = Vec::new();
+                for (name, template) in fields {
+                    match self.list_of(template) {
+                        Some(values) => {
+                            filled.extend(values.iter().map(|value| (name.clone(), value.clone())));
+                        }
+                        None => filled.push((name.clone(), self.fill(template)?)),
+                    }
+                }
+                RequestBody::Form(filled)
             }
             BodySpec::Graphql(graphql) => RequestBody::Json(serde_json::json!({
                 "query": graphql.query,

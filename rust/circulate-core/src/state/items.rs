@@ -386,12 +386,16 @@ pub struct OpenPartition {
     /// The least time up to here, of a list whose newest records come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least: Option<Timestamp>,
+    /// Of several parents that are requested at once: those of which no record has come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 impl OpenPartition {
-    /// One that begins.
-    pub fn begin(partition: Partition) -> Self {
-        Self { partition, next_url: None, records: 0, pages: 0, guard: LoopGuard::default(), least: None }
+    /// One that begins, for several parents if these are given.
+    pub fn begin(partition: Partition, unseen: Vec<String>) -> Self {
+        let (next_url, guard, least) = (None, LoopGuard::default(), None);
+        Self { partition, next_url, records: 0, pages: 0, guard, least, unseen }
     }
 }
 

@@ -37,11 +37,13 @@ fn what_says_no_place_of_records_is_refused_with_what_would() {
         ("/a/*/b/*", "has more than one `*`"),
         ("7", "a JSON Pointer such as `/data/items`, `{map: /users}`"),
         ("[/a]", "a JSON Pointer such as `/data/items`, `{map: /users}`"),
-        ("{}", "write either `map` or `scalars`"),
-        ("{map: /a, scalars: /b}", "write either `map` or `scalars`"),
-        ("{map: }", "write either `map` or `scalars`"),
+        ("{}", "write either `map`, `scalars` or `one`"),
+        ("{map: /a, scalars: /b}", "write either `map`, `scalars` or `one`"),
+        ("{map: }", "write either `map`, `scalars` or `one`"),
         ("{maps: /a}", "maps"),
         ("{map: a}", "it starts with `/`"),
+        ("{one: /a/*/b}", "its JSON Pointer has no `*`"),
+        ("{one: /a, map: /b}", "write either `map`, `scalars` or `one`"),
     ] {
         let error = records(yaml).unwrap_err();
         assert!(error.contains(part), "{yaml}: {error}");

@@ -23,7 +23,13 @@ const UNTIL: &str = "until";
 
 /// A slice of a stream, by what identifies it: members of its parent, a value, or bounds of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Partition(BTreeMap<String, String>);
+pub struct Partition {
+    #[serde(flatten)]
+    values: BTreeMap<String, String>,
+    /// The address that is requested for it.
+    #[serde(rename = "@url", default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
 
 impl Partition {
     /// The partition that `record` of the parent's list stands for. Its watched members from number `first` on are the
@@ -49,14 +55,15 @@ impl Partition {
             let value = record.field(first + number).and_then(text_of).ok_or(number)?;
             Ok((name.to_owned(), value))
         });
-        fields.collect::<std::result::Result<_, _>>().map(Self)
+        let values = fields.collect::<std::result::Result<_, usize>>()?;
+        Ok(Self { values, url: None })
     }
 
     /// What of it has a value.
     #[must_use]
     pub fn with_value(&self, name: &str, value: &str) -> Self {
         let mut with = self.clone();
-        with.0.insert(name.to_owned(), value.to_owned());
+        with.values.insert(name.to_owned(), value.to_owned());
         with
     }
 
@@ -70,51 +77,88 @@ impl Partition {
     #[must_use]
     pub fn without_window(&self) -> Self {
         let mut without = self.clone();
-        without.0.retain(|name, _| name != SINCE && name != UNTIL);
+        without.values.retain(|name, _| name != SINCE && name != UNTIL);
         without
     }
 
     /// What it has under these names.
     #[must_use]
     pub fn only(&self, names: &BTreeSet<String>) -> Self {
-        let kept = self.0.iter().filter(|(name, _)| names.contains(*name));
-        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+        let kept = self.values.iter().filter(|(name, _)| names.contains(*name));
+        let values = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { values, url: None }
     }
 
     /// What stands for a record of one of its lists, by the names that are kept of both.
     #[must_use]
     pub fn below(self, above: &Self, names: &BTreeSet<String>) -> Self {
         let mut below = above.only(names);
-        below.0.extend(self.0);
-        below
+        below.values.extend(self.values);
+        Self { url: self.url, ..below }
+    }
+
+    /// With the address that is requested for it.
+    #[must_use]
+    pub fn at(self, url: String) -> Self {
+        Self { url: Some(url), ..self }
+    }
+
+    /// The address that is requested for it.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// It without its address, which may hold what is secret, and identifies nothing.
+    #[must_use]
+    pub fn without_url(&self) -> Self {
+        Self { url: None, ..self.clone() }
+    }
+
+    /// What of it is of several parents, by the field that stands for all of them.
+    #[must_use]
+    pub fn of_several(&self, name: &str, parents: &[String]) -> Self {
+        self.with_value(name, &serde_json::json!(parents).to_string())
+    }
+
+    /// The parents that a field stands for, see [`of_several`](Self::of_several).
+    pub fn several(&self, name: &str) -> Vec<String> {
+        self.value(name).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// It without a field.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut without = self.clone();
+        without.values.remove(name);
+        without
     }
 
     /// Whether it is all of a stream.
     pub fn is_whole(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// The window of time that it is, if it is one.
     pub fn window(&self) -> Option<Window> {
-        let bound = |name| self.0.get(name)?.parse().ok();
+        let bound = |name| self.values.get(name)?.parse().ok();
         Some(Window { since: Some(bound(SINCE)?), until: Some(bound(UNTIL)?) })
     }
 
     /// What it has under a name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.values.get(name).map(String::as_str)
     }
 
     /// What stands of it in front of a child's record, as JSON.
     pub fn as_json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(&self.0)
+        serde_json::to_vec(&self.values)
             .map_err(|error| Error::new(ErrorKind::Data, "mark record", "cannot write JSON").caused_by(error))
     }
 
     /// Distinguishes it from all others: a parent that moves while its list is read may be listed twice.
     pub fn digest(&self) -> [u8; 16] {
         let mut hasher = Sha256::new();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.values {
             for text in [name, value] {
                 hasher.update((text.len() as u64).to_be_bytes());
                 hasher.update(text);
@@ -133,7 +177,7 @@ const MAX_SHOWN: usize = 200;
 impl fmt::Display for Partition {
     /// A name of it for people. Members of a parent are what the API says; requests are made of them as they are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, value)) in self.0.iter().enumerate() {
+        for (index, (name, value)) in self.values.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{name} {}", Redactor::shared().shown(value, MAX_SHOWN))?;
         }
@@ -142,7 +186,7 @@ impl fmt::Display for Partition {
 }
 
 /// The text of a JSON string or number, if it can be a path segment.
-fn text_of(json: &[u8]) -> Option<String> {
+pub fn text_of(json: &[u8]) -> Option<String> {
     let text = match serde_json::from_slice(json).ok()? {
         serde_json::Value::String(text) => text,
         serde_json::Value::Number(number) => number.to_string(),
@@ -158,7 +202,7 @@ mod tests {
     use super::*;
 
     fn partition(id: &str) -> Partition {
-        Partition(BTreeMap::from([("id".to_owned(), id.to_owned())]))
+        Partition::default().with_value("id", id)
     }
 
     fn marked(record: &str) -> String {

@@ -239,6 +239,9 @@ fn records_in_groups_are_found_in_each_of_them() {
         ("{map: '/*'}", r#"[{"a":{}},{"b" : {"c":1}},[]]"#, vec![r#""a":{}"#, r#""b" : {"c":1}"#]),
         ("{map: ''}", r#"{"a":{},"a":{"a":{}}}"#, vec![r#""a":{}"#, r#""a":{"a":{}}"#]),
         ("{map: /u}", r#"{"u":[ ]}"#, vec![]),
+        ("{one: ''}", r#" {"a":{"b":[{}]}} "#, vec![r#"{"a":{"b":[{}]}}"#]),
+        ("{one: /u}", r#"{"v":{},"u": {"u":{}},"w":[]}"#, vec![r#"{"u":{}}"#]),
+        ("{one: /u/v}", r#"{"u":{"x":1,"v":{}}}"#, vec!["{}"]),
     ] {
         let found = self::split(page.as_bytes(), &Watch::new(spec(records), &[], &[])).unwrap();
         assert_eq!(slices(page, &found.records), expected, "{records} {page}");
@@ -273,6 +276,11 @@ fn what_is_not_where_records_should_be_is_named_with_its_place() {
         ("{map: /u}", r#"{"u":{"a":1}}"#, no_record("/u", Found::Number)),
         ("{scalars: /u}", r#"{"u":{"a":1}}"#, not("/u", Found::Object)),
         ("{scalars: /u}", r#"{"u":[1,[]]}"#, no_record("/u", Found::Array)),
+        ("{one: ''}", "[{}]", not("", Found::Array)),
+        ("{one: /u}", r#"{"u":7}"#, not("/u", Found::Number)),
+        ("{one: /u}", r#"{"u":null}"#, Problem::NullRecords("/u".to_owned())),
+        ("{one: /u}", "{}", Problem::MissingRecords("/u".to_owned())),
+        ("{one: /u}", r#"{"u":{},"u":{}}"#, Problem::RepeatedRecords("/u".to_owned())),
     ] {
         let error = split(page.as_bytes(), &Watch::new(spec(records), &[], &[])).unwrap_err();
         assert_eq!(error.problem, problem, "{records} {page}");
@@ -298,7 +306,23 @@ fn an_empty_list_is_judged_in_each_group() {
     }
 }
 
-/// A page of groups, of a map or of scalars, and what an independent parser finds in it.
+#[test]
+fn members_of_one_record_and_of_the_page_around_it_are_found_apart() {
+    for (records, page) in [
+        ("{one: ''}", r#"{"id":1,"u":{"id":2},"next":3}"#),
+        ("{one: /u}", r#"{"id":4,"u":{"id":1,"u":{"id":2}},"next":3}"#),
+    ] {
+        let members = [pointer("/id"), pointer("/u/id"), pointer("/none")];
+        let watch = Watch::new(spec(records), &members, &[pointer("/next")]);
+        let split = split(page.as_bytes(), &watch).unwrap();
+        let text = |span: &Option<ByteSpan>| span.as_ref().map(|span| at(page, span).to_owned());
+        let found: Vec<_> = split.record_fields.iter().map(text).collect();
+        assert_eq!(found, [Some("1".to_owned()), Some("2".to_owned()), None], "{records}");
+        assert_eq!(text(&split.page_fields[0]).as_deref(), Some("3"), "{records}");
+    }
+}
+
+/// A page of groups, of a map, of scalars or of one record, and what an independent parser finds in it.
 fn shaped() -> impl Strategy<Value = (&'static str, String)> {
     let objects = || proptest::collection::vec(record(), 0..4);
     let groups = proptest::collection::vec(objects(), 0..4).prop_map(|groups| {
@@ -318,7 +342,8 @@ fn shaped() -> impl Strategy<Value = (&'static str, String)> {
         proptest::sample::select(vec!["1", "-0.0", "\"a,]\"", "null", "true", "12345678901234567890123"]);
     let scalars = proptest::collection::vec(scalar, 0..5)
         .prop_map(|scalars| ("{scalars: /ids}", format!("{{\"ids\":[{}]}}", scalars.join(" ,"))));
-    prop_oneof![groups, maps, scalars]
+    let one = record().prop_map(|record| ("{one: /ids}", format!("{{\"n\":[{{}}],\"ids\": {record} }}")));
+    prop_oneof![groups, maps, scalars, one]
 }
 
 proptest! {
@@ -337,10 +362,11 @@ proptest! {
         let expected = match records {
             "/groups/*/users" => parsed["groups"].as_array().unwrap().iter().map(|g| g["users"].as_array().unwrap().len()).sum(),
             "{map: /users}" => parsed["users"].as_object().unwrap().len(),
+            "{one: /ids}" => 1,
             _ => parsed["ids"].as_array().unwrap().len(),
         };
         prop_assert_eq!(whole.count, expected);
-        let start = if records == "{map: /users}" { "\"" } else if records == "/groups/*/users" { "{" } else { "" };
+        let start = if records == "{map: /users}" { "\"" } else if records == "{scalars: /ids}" { "" } else { "{" };
         prop_assert!(slices(&page, &whole.records).iter().all(|record| record.starts_with(start)));
     }
 
