@@ -369,7 +369,7 @@ class CheckedList(Result):
 
     Attributes:
         stream: `source.endpoint`.
-        records: Records on it; None for a child stream without a parent record.
+        records: Records on it; None for a child stream without a parent record, and where a job makes the list.
         end: How the list ends there; None if it leads to a next page.
         contradicted: Evidence that the list goes on: a pull of it would not be complete.
     """

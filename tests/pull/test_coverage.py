@@ -101,6 +101,10 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "tests/pull/test_inventory.py::test_an_unavailable_type_of_policies_is_counted",
         "tests/pull/test_lineage.py::test_values_of_parents_lead_to_their_children",
     ),
+    "async-job": (
+        "tests/pull/test_jobs.py::test_a_job_is_submitted_waited_for_and_read_in_parts",
+        "tests/pull/test_jobs.py::test_a_job_is_gone_on_with_wherever_a_run_was_stopped",
+    ),
     "cartesian-partitions": (
         "tests/pull/test_lineage.py::test_a_product_of_parents_and_values_is_requested_once_each",
         "tests/pull/test_lineage.py::test_values_of_several_lists_are_requested_each_with_each",
@@ -112,7 +116,6 @@ PROOFS: dict[str, tuple[str, ...]] = {
 NOT_YET: dict[str, str] = {
     "a:key-in-body_data": "a key in the body",
     "p:computed-number": "numbers of pages that are computed",
-    "async-job": "jobs that make the list",
     "dec:jsonl/gzip/zip": "zip archives",
     "dec:xml": "XML",
     OWN_CODE: "code of one's own",

@@ -113,7 +113,7 @@ def _say_lists(checked: Checked) -> bool:
     for checked_list in checked.lists:
         name, records = checked_list.stream.partition(".")[2], checked_list.records
         if records is None:
-            _say_fact(name, "has no parent to ask for its records")
+            _say_fact(name, "was not requested: it has no parent, or a job makes it")
             continue
         page = f"{counted(records, 'record')} on the first page"
         if why := checked_list.contradicted:

@@ -83,9 +83,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
     yield from _facts(
         {
             "docs": endpoint.get("docs"),
-            "request": f"{method(definition['endpoint']['list'])} {address(definition['endpoint']['list'])}".removeprefix(
-                "GET "
-            ),
+            "request": f"{method(requested)} {address(requested)}".removeprefix("GET "),
             "format": None if (body := listed.get("format")) is None else str(body).replace("_", " "),
             "records": _records(listed.get("records")),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),

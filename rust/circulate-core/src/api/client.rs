@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
@@ -16,7 +18,7 @@ use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP, settled};
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
-    ResponseRules, Retry, RetryDecision, Success, Tally, Transport,
+    ResponseRules, Retry, RetryDecision, Success, Tally, Transport, unpacked, without_mark,
 };
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
@@ -44,6 +46,24 @@ pub struct Client {
 
 /// When to come back to an API that kept throttling us and did not say for how long.
 const UNNAMED_WAIT: Duration = Duration::from_secs(30);
+
+/// A JSON document that is no page.
+#[derive(Debug)]
+pub struct ResponseDocument {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The document; `null` if there was none.
+    pub body: Value,
+}
+
+/// The largest of them.
+const MAX_DOCUMENT: usize = 16_000_000;
+
+fn text_at(document: &Value, pointer: &Pointer) -> Option<Vec<u8>> {
+    serde_json::to_vec(document.pointer(&pointer.to_string())?).ok()
+}
 
 impl Client {
     /// A client that sends requests to `account` of `source`, signed in by `authorize`, and keeps to its limits together
@@ -97,6 +117,47 @@ impl Client {
     pub async fn fetch_headers(&self, mut request: PageRequest) -> Result<HeaderMap> {
         let (classifier, limiter, rules) = (&self.classifier, &self.pacing.limiter, request.rules.clone());
         self.fetch(&mut request, |response| classifier.check_headers(response, limiter, &rules)).await
+    }
+
+    /// Requests a JSON document that is no page, as [`Self::fetch`] does: a status, or what was submitted. A response without a
+    /// body is `null`.
+    pub async fn fetch_document(&self, mut request: PageRequest) -> Result<ResponseDocument> {
+        let rules = request.rules.clone();
+        self.fetch(&mut request, |response| {
+            let rules = rules.clone();
+            async move {
+                let (status, headers) = (response.status, response.headers);
+                let mut pieces = unpacked(response.body).await?;
+                let mut bytes = Vec::new();
+                while let Some(piece) = pieces.next().await {
+                    bytes.extend_from_slice(&piece?);
+                    if bytes.len() > MAX_DOCUMENT {
+                        let what = format!(
+                            "the response is larger than {MAX_DOCUMENT} bytes, where a status was expected"
+                        );
+                        return Err(Failure::from(Error::new(ErrorKind::Limit, "read response", what)));
+                    }
+                }
+                let body = match without_mark(&bytes) {
+                    [] => Ok(Value::Null),
+                    text => serde_json::from_slice(text),
+                };
+                let said = body.as_ref().unwrap_or(&Value::Null);
+                let found: Vec<_> =
+                    self.watched(&rules).iter().map(|pointer| text_at(said, pointer)).collect();
+                self.check_success(status, &headers, &found, &rules)?;
+                let body = body.map_err(|error| {
+                    Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
+                })?;
+                Ok(ResponseDocument { status, headers, body })
+            }
+        })
+        .await
+    }
+
+    /// Waits, or stops the run now if it has less time left than that.
+    pub async fn wait(&self, why: &str, wait: Duration) -> Result<()> {
+        self.pause(why, wait, StopReason::Wait(wait)).await
     }
 
     /// Requests a page until `read` has taken it in, the policy gives up, or the run is to stop. Temporary errors

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_job;
 use super::location::RequestLocation;
 use super::paginator::{OffsetBy, PaginatorSpec};
 use super::request::{BodySpec, Method, QueryValue};
@@ -22,8 +23,8 @@ pub(super) fn check_names(
     inherited: Option<&BTreeSet<String>>,
 ) -> Vec<Wrong> {
     let fields = stream.parent().into_iter().flat_map(|parent| parent.fields.keys());
-    let fields: Vec<_> =
-        fields.chain(stream.values().iter().map(|values| &values.name)).map(Name::as_str).collect();
+    let fields = fields.chain(stream.values().iter().map(|values| &values.name)).map(Name::as_str);
+    let fields: Vec<&str> = fields.chain(stream.job.iter().flat_map(check_job::names)).collect();
     let is_inherited = |name: &str| inherited.is_none_or(|names| names.contains(name));
     let setting = |name: &str| source.settings.iter().find(|(key, _)| key.as_str() == name).map(|(_, it)| it);
     let both = fields.iter().filter(|name| setting(name).is_some()).map(|name| {
@@ -109,7 +110,8 @@ impl StreamSpec {
             PaginatorSpec::LastRecord(last) => locations.push(("list.paginator.last_record.to", &last.to)),
             PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
         }
-        if let Some(rule) = &self.incremental {
+        // Those of a job are in the request that submits it.
+        if let Some(rule) = self.incremental.as_ref().filter(|_| self.job.is_none()) {
             locations.extend(rule.param.iter().map(|location| ("list.incremental.param", location)));
             locations
                 .extend(rule.until_param.iter().map(|location| ("list.incremental.until_param", location)));
@@ -136,6 +138,15 @@ pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
             "a GET has no body: leave `method` out, or the `body`".to_owned(),
         ));
     }
+    let of_job = stream.job.iter().flat_map(|job| {
+        let rule = stream.incremental.iter();
+        let bounds = rule.flat_map(|rule| [("param", &rule.param), ("until_param", &rule.until_param)]);
+        bounds.filter_map(|(key, location)| {
+            let why = wrong_in_request(job.submit.body.as_ref(), location.as_ref()?)?;
+            Some(Wrong::at(&format!("list.incremental.{key}"), why))
+        })
+    });
+    wrongs.extend(of_job);
     let locations = stream.locations();
     for (number, (at, location)) in locations.iter().enumerate() {
         wrongs.extend(wrong_location(stream, location).map(|why| Wrong::at(at, why)));
@@ -158,10 +169,16 @@ pub(super) fn check_requests(stream: &StreamSpec) -> Vec<Wrong> {
 }
 
 fn wrong_location(stream: &StreamSpec, location: &RequestLocation) -> Option<String> {
-    match (location, &stream.body) {
-        (RequestLocation::Path(_), _) if !matches!(stream.paginator, PaginatorSpec::Token(_)) => {
-            Some("only a token goes into a path".to_owned())
-        }
+    if matches!(location, RequestLocation::Path(_)) && matches!(stream.paginator, PaginatorSpec::Token(_)) {
+        return None;
+    }
+    wrong_in_request(stream.body.as_ref(), location)
+}
+
+/// What is wrong with a location in a request that has this body.
+fn wrong_in_request(body: Option<&BodySpec>, location: &RequestLocation) -> Option<String> {
+    match (location, body) {
+        (RequestLocation::Path(_), _) => Some("only a token goes into a path".to_owned()),
         (RequestLocation::Body(pointer), None) => {
             Some(format!("`{pointer}` needs a body: add `body: {{json: {{}}}}`, or name a query parameter"))
         }

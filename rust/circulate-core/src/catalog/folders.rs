@@ -271,6 +271,9 @@ impl Catalog {
         if parent.list.window().is_some() {
             return wrong("is requested in windows of time, and parents are listed at once");
         }
+        if parent.list.job.is_some() {
+            return wrong("is made by a job, and parents are listed at once");
+        }
         if parent.list.polling().is_some() {
             return wrong("is polled, and a list of parents has an end");
         }

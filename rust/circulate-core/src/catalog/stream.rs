@@ -11,6 +11,7 @@ use super::durable::Durable;
 use super::empty::Empty;
 use super::errors::ErrorRule;
 use super::incremental::{Incremental, TimeWindow};
+use super::job::Job;
 use super::location::RequestLocation;
 use super::one_or_list::OneOrList;
 use super::paginator::PaginatorSpec;
@@ -71,6 +72,9 @@ pub struct StreamSpec {
     /// requested with each of the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) partitions: Option<OneOrList<Partitions>>,
+    /// A job that makes the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
     /// Responses that mean that the account does not have the feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
@@ -142,7 +146,7 @@ impl StreamSpec {
 
     /// The lists that it consists of.
     pub fn lists(&self) -> Lists<'_> {
-        let is_partitioned = self.parent.is_some() || self.partitions.is_some();
+        let is_partitioned = self.parent.is_some() || self.partitions.is_some() || self.job.is_some();
         match (&self.polling, &self.incremental) {
             _ if is_partitioned => Lists::Several,
             (Some(polling), Some(_)) => Lists::Polled(polling),

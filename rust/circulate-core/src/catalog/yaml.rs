@@ -11,10 +11,12 @@ use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
 use super::check_headers::check_parameters_of;
 use super::check_incremental::check_incremental;
+use super::check_job::{check_job, check_settings_of_job};
 use super::check_partitions::{check_partitions, check_settings_of_values};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
 use super::errors::{self, ErrorRule};
+use super::job::{Job, JobParts};
 use super::one_or_list::OneOrList;
 use super::paginator::PaginatorSpec;
 use super::position::{self, Mistake};
@@ -60,6 +62,7 @@ pub(super) fn endpoint_of_source(
         let mut wrongs = check_endpoint(endpoint);
         wrongs.extend(check_as_written(text, endpoint));
         wrongs.extend(check_settings_of_values(source, &endpoint.list));
+        wrongs.extend(check_settings_of_job(source, &endpoint.list));
         wrongs.extend(check_names(source, &endpoint.list, inherited));
         wrongs.extend(check_parameters_of(source, &endpoint.list));
         wrongs
@@ -317,6 +320,7 @@ fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
     ];
     let mut wrongs: Vec<_> = checked.into_iter().filter_map(Result::err).collect();
     wrongs.extend(check_partitions(stream));
+    wrongs.extend(check_job(stream));
     wrongs.extend(check_incremental(stream));
     wrongs.extend(check_requests(stream));
     wrongs
@@ -422,11 +426,14 @@ fn check_columns(columns: &Columns) -> Result<(), Wrong> {
 
 /// Requests go to a path, or to an address that a parent names.
 fn check_address(stream: &StreamSpec) -> Result<(), Wrong> {
-    let has_url = stream.parent().is_some_and(|parent| parent.url.is_some());
+    let of_job = matches!(stream.job, Some(Job { parts: Some(JobParts::Urls(_)), .. }));
+    let has_url = stream.parent().is_some_and(|parent| parent.url.is_some()) || of_job;
     match (has_url, stream.path.is_empty()) {
         (false, true) => {
             Err(Wrong::at("list", "the key `path` is missing: the path below the base URL".to_owned()))
         }
+        // What is wrong with the path of a job is said there.
+        (true, false) if of_job => Ok(()),
         (true, false) => {
             Err(Wrong::at("list.path", "the parent names an address (`url`): leave `path` out".to_owned()))
         }

@@ -36,6 +36,8 @@ pub enum EndKind {
     Confirmed,
     /// One page came, and nothing shows that the paginator works; nothing speaks against it either.
     Assumed,
+    /// It is a part of what a job has made, or all of that.
+    Job,
     /// The API says that the parent does not exist.
     Gone,
     /// The account lacks the feature.

@@ -25,6 +25,7 @@ pub use end::{EndKind, Ends, ListEnd, NamedEnd};
 pub(crate) use envelope::EnvelopeMember;
 pub(crate) use evidence::{Evidence, LastPage, declared_total, goes_on};
 pub use link_header::LinkHeader;
+pub(crate) use link_header::linked;
 pub use loop_guard::LoopGuard;
 pub(crate) use next_url::misplaced_link;
 pub(crate) use numbered::{Counting, PageCounts};

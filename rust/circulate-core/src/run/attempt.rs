@@ -153,7 +153,7 @@ impl<'p> Attempt<'p> {
     }
 
     pub(super) async fn take_in(&mut self, step: Step) -> Result<()> {
-        self.see_date(&step).await?;
+        self.see_date(&step.page.headers).await?;
         let period = self.held.run.window.clone();
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
@@ -226,13 +226,13 @@ impl<'p> Attempt<'p> {
     /// Notes the server's time at the first response of the run. One without a usable `Date` (RFC 9110, section 6.6.1)
     /// leaves it to our clock, less the lag that the definition declares for that; a later response does not, since what
     /// changed between the two would never be requested again.
-    pub(super) async fn see_date(&mut self, step: &Step) -> Result<()> {
+    pub(super) async fn see_date(&mut self, headers: &HeaderMap) -> Result<()> {
         let position = &mut self.position;
         if position.dated || position.first_server_date.is_some() || position.totals.pages > 0 {
             return Ok(());
         }
         position.dated = true;
-        let date = usable_date(&step.page.headers, self.pull.store.now().await?);
+        let date = usable_date(headers, self.pull.store.now().await?);
         let lag = self.pull.stream().cursor_rule().and_then(|rule| rule.lag);
         let by_our_clock = lag.map(|lag| earlier(self.held.run.started_at, lag.get()));
         position.first_server_date = date.or(by_our_clock);

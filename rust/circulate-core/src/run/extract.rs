@@ -99,6 +99,9 @@ impl Attempt<'_> {
         if self.plan_is_complete() {
             return Ok(None);
         }
+        if let Some(job) = &self.pull.stream().job {
+            return self.plan_job(job).await;
+        }
         self.end_windows().await?;
         if !self.plan().is_full() && self.plan_from_run().await? {
             return Ok(None);

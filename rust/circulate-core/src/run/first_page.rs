@@ -29,7 +29,7 @@ pub(crate) struct FirstPage {
 }
 
 /// Requests the first page of a stream; of a child stream, that of its first parent, whose first parent may lead to it. `None` if there is no
-/// parent.
+/// parent, or if a job would have to make the list.
 pub(crate) async fn first_page(
     client: &Arc<Client>,
     progress: &Arc<Progress>,
@@ -37,6 +37,10 @@ pub(crate) async fn first_page(
     definition: &Definition,
 ) -> Result<Option<FirstPage>> {
     let stream = &definition.endpoint.list;
+    // To look is not worth a job.
+    if stream.job.is_some() {
+        return Ok(None);
+    }
     let mut partition = Partition::default();
     for (number, endpoint) in definition.lists().into_iter().enumerate() {
         for values in endpoint.list.values() {

@@ -33,8 +33,13 @@ impl Fetcher {
             return Ok((page, None, Some(EndKind::Status.into())));
         }
         let none = self.stream.paginator == PaginatorSpec::None;
-        let plain = if none { EndKind::Single } else { EndKind::NoNext };
-        let certain = self.stream.single.is_some() || self.stream.records.is_one();
+        let of_job = none && self.stream.job.is_some();
+        let plain = match none {
+            true if of_job => EndKind::Job,
+            true => EndKind::Single,
+            false => EndKind::NoNext,
+        };
+        let certain = self.stream.single.is_some() || self.stream.records.is_one() || of_job;
         let (mut page, mut repeated) = (page, false);
         if !none && !certain && self.is_full(&page, request) {
             let next;
@@ -67,7 +72,7 @@ impl Fetcher {
         } else if records == 0 {
             EndKind::EmptyPage.into()
         } else if certain {
-            EndKind::Single.into()
+            if of_job { EndKind::Job.into() } else { EndKind::Single.into() }
         } else if none && self.is_full(&page, request) {
             let full = format!(
                 "it is full with {records} records, as many as requested, and `paginator: none` follows no next page"

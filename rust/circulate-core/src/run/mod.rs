@@ -25,6 +25,7 @@ mod extract;
 mod fetch;
 mod fetcher;
 mod first_page;
+mod job;
 mod learning;
 mod levels;
 mod list_end;

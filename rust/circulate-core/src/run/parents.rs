@@ -293,7 +293,7 @@ impl Attempt<'_> {
         step: &Step,
         known: &mut KnownParents,
     ) -> Result<()> {
-        self.see_date(step).await?;
+        self.see_date(&step.page.headers).await?;
         let rule = self.rule_of(list).filter(|rule| rule.client_side);
         let since = rule.map_or(Ok(None), |rule| self.since_of(above, rule))?;
         let mut records = step.page.records();

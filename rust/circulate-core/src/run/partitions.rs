@@ -266,7 +266,9 @@ impl Attempt<'_> {
             (None, Some(_)) => self.period_of(partition)?,
             (None, None) => Window::default(),
         };
-        first_request(account, stream, Some(partition), stream.incremental(), &period)
+        // The bounds of a job are those that it was submitted with.
+        let rule = stream.incremental().filter(|_| stream.job.is_none());
+        first_request(account, stream, Some(partition), rule, &period)
     }
 
     /// How much more than a window is requested: nothing of it is kept, since its neighbours deliver that.
@@ -297,7 +299,7 @@ impl Attempt<'_> {
 
     /// Takes the records of a page of a partition in, with their parents in front. Returns how many were kept.
     async fn take_records(&mut self, partition: &Partition, step: &Step) -> Result<u64> {
-        self.see_date(step).await?;
+        self.see_date(&step.page.headers).await?;
         let names = Some(&self.marks).filter(|names| !names.is_empty());
         let parent = names.map(|names| partition.only(names).as_json()).transpose()?;
         let rule = self.pull.stream().incremental();
@@ -419,6 +421,9 @@ impl Attempt<'_> {
         let url = self.open_partition(parent).and_then(|open| open.next_url.clone());
         let stream = list.map_or(self.pull.stream(), |list| &list.endpoint.list);
         let (has_parent, name) = (stream.parent().is_some(), name_of(parent, list));
+        if stream.job.is_some() && self.is_forgotten_job(&error) {
+            return Ok(Some(AttemptEnd::PageForgotten(error)));
+        }
         if error.kind() == ErrorKind::Cycle || self.is_forgotten(&error, url.as_deref()) {
             return self.end_by(error, url.as_deref()).await.map(Some);
         }

@@ -12,8 +12,8 @@ use crate::api::account::Account;
 use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, add_parameter, header, remove_parameter, text};
 use crate::catalog::{
-    Before, BodySpec, Encode, Incremental, Method, Name, Parent, QueryValue, RequestLocation, StreamSpec,
-    Template, has_steps, path_segment,
+    Before, BodySpec, Encode, Incremental, JobMethod, JobRequest, Method, Name, Parent, QueryValue,
+    RequestLocation, StreamSpec, Template, has_steps, path_segment,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{FilterTimes, Window};
@@ -106,6 +106,40 @@ pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageR
         rules: ResponseRules { empty: before.accept.iter().copied().collect(), ..ResponseRules::default() },
         ..PageRequest::new(url)
     })
+}
+
+/// A request about a job, with the bounds of a period if it takes them.
+pub(super) fn request_about_job(
+    account: &Account,
+    about: &JobRequest,
+    method: http::Method,
+    job: &Partition,
+    rule: Option<&Incremental>,
+    period: &Window,
+) -> Result<PageRequest> {
+    let values = PlaceholderValues { account, partition: job, several: None };
+    let query = values.query(&about.query)?;
+    let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
+    let body = about.body.as_ref().map(|body| values.body(body)).transpose()?;
+    let mut request = PageRequest {
+        method: about.method.map_or(method, |method| match method {
+            JobMethod::Get => http::Method::GET,
+            JobMethod::Post => http::Method::POST,
+            JobMethod::Put => http::Method::PUT,
+            JobMethod::Patch => http::Method::PATCH,
+            JobMethod::Delete => http::Method::DELETE,
+        }),
+        headers: values.headers(&about.headers)?,
+        body,
+        key_parameter: account.auth().query_parameter().map(str::to_owned),
+        ..PageRequest::new(account.url(&values.path(&about.path)?, pairs))
+    };
+    for (location, value) in rule.map_or(Ok(Vec::new()), |rule| bounds(rule, period))? {
+        request.set(location, &value)?;
+    }
+    request.body = request.body.take().map(|body| body.with(&request.address)).transpose()?;
+    request.address.body.clear();
+    Ok(request)
 }
 
 fn method(given: Option<Method>, has_body: bool) -> http::Method {

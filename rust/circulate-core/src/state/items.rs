@@ -230,6 +230,9 @@ pub struct Position {
     /// Where a stream stands that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanPosition>,
+    /// The job that makes the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobPosition>,
     /// The columns of tables up to here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<PartRef>,
@@ -241,6 +244,19 @@ pub struct Position {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// A job that was submitted and is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPosition {
+    /// Its id, if the API gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where its status is requested, if the API named that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_url: Option<String>,
+    /// When it was submitted, by the store's clock.
+    pub submitted_at: Timestamp,
 }
 
 /// How a list started over within a run, because the API no longer knew where it stood.
@@ -306,7 +322,11 @@ impl Position {
     /// Whether nothing was read.
     pub fn is_blank(&self) -> bool {
         let unread = self.totals.pages == 0 && self.next_url.is_none() && !self.finished;
-        unread && self.plan.is_none() && self.last_part.is_none() && self.details.is_none()
+        unread
+            && self.plan.is_none()
+            && self.job.is_none()
+            && self.last_part.is_none()
+            && self.details.is_none()
     }
 }
 

@@ -26,8 +26,8 @@ use crate::lake::stream_id::StreamId;
 pub use admin::{Decision, ListedRun, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
 pub use items::{
-    Cursor, CursorValue, Head, Ledger, ListRestart, ListedStream, Mode, OpenPartition, PlanParts,
-    PlanPosition, PollCursor, Position, RunItem, RunStatus, SeenOrder, TaskItem,
+    Cursor, CursorValue, Head, JobPosition, Ledger, ListRestart, ListedStream, Mode, OpenPartition,
+    PlanParts, PlanPosition, PollCursor, Position, RunItem, RunStatus, SeenOrder, TaskItem,
 };
 pub use learned::{Learned, LearnedProof, PaginatorProof, Paginators};
 pub use leased_run::LeasedRun;

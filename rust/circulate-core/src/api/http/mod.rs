@@ -40,7 +40,7 @@ pub(crate) use gunzip::unpacked;
 pub use pacing::Pacing;
 pub(crate) use query::percent_encoded;
 pub use query::{add_parameter, parameter, remove_parameter, set_parameter};
-pub use rate_limit::{QuotaWait, RateLimitPermit, RateLimiter, server_date};
+pub use rate_limit::{QuotaWait, RateLimitPermit, RateLimiter, named_wait, server_date};
 pub use retry::{Jitter, Retry, RetryDecision, RetryPolicy, Tally};
 pub use transport::ReqwestTransport;
 

@@ -286,6 +286,14 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Throttle> {
     (!lines.is_empty()).then(|| longest.map_or(Throttle::Unknown, Throttle::Until))
 }
 
+/// How long a response that is no error says to wait.
+pub fn named_wait(headers: &HeaderMap) -> Option<Duration> {
+    match retry_after(headers)? {
+        Throttle::Until(wait) => Some(wait),
+        _ => None,
+    }
+}
+
 /// The time a response was made, by the server's clock.
 pub fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
