@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.changing import StopAt, random_by
 from support.cli import Cli
+from support.http_server import Handler, Reply
 from support.nested import KINDS, Forge, Lake, definition, listing, serving, write
 
 from circulate_core import CirculateError
@@ -214,6 +215,52 @@ def test_every_version_of_a_child_is_there_once_over_many_pulls(seed: int, tmp_p
                     forge.add(*way)
             assert lake.pull().status == "complete"
             assert_all_is_there_once(forge, lake, 2)
+
+
+class Forgetful(Forge):
+    """Forgets where each list stands, once, or whenever it is asked."""
+
+    def __init__(self, *, always: bool = False) -> None:
+        super().__init__()
+        self.always, self.forgot = always, set[str]()
+
+    def respond(self, request: Handler) -> Reply:
+        """Show a page, or say that it is not known any more."""
+        path = request.path.partition("?")[0]
+        if "start=" in request.path and (self.always or path not in self.forgot):
+            self.forgot.add(path)
+            return Reply({"error": "the cursor has expired"}, status=410)
+        return super().respond(request)
+
+
+RESTARTS = {"errors": [{"when": {"status": 410}, "then": "restart"}]}
+
+
+def test_lists_that_the_api_forgets_in_the_middle_start_over_each_for_itself(tmp_path: Path) -> None:
+    forge = Forgetful()
+    for org in "abc":
+        for repo in "rst":
+            for issue in "123":
+                forge.add(org, repo, issue)
+    lists = {kind: listing(level, **RESTARTS) for level, kind in enumerate(KINDS[:3])}
+    with serving(forge, tmp_path, "issues", **lists) as lake:
+        report = lake.pull()
+    assert report.status == "complete"
+    assert lake.versions.keys() == truth(forge, 2)
+    assert len(forge.forgot) == 1 + 3 + 9, "one list of each"
+    assert any("the list started over" in warning for warning in report.warnings)
+
+
+def test_a_list_that_the_api_forgets_again_and_again_is_an_error(tmp_path: Path) -> None:
+    forge = Forgetful(always=True)
+    for issue in "123":
+        forge.add("a", "r", issue)
+    with (
+        serving(forge, tmp_path, "issues", issues=listing(2, **RESTARTS)) as lake,
+        pytest.raises(CirculateError, match="410"),
+    ):
+        lake.pull()
+    assert len(forge.requests) < 20
 
 
 def test_same_records_of_two_parents_are_not_taken_for_repeats(tmp_path: Path) -> None:

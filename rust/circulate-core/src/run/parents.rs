@@ -18,7 +18,7 @@ use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::{PageRequest, remove_parameter};
 use crate::catalog::{Definition, Endpoint, Incremental, Parent, Pointer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
@@ -34,11 +34,17 @@ struct ParentList<'p> {
     /// Those that are in the plan.
     known: KnownParents,
     pages: Pages,
+    /// It started over, since the API no longer knew where it stood.
+    restarted: bool,
 }
 
 impl<'p> ParentList<'p> {
     /// Begins to request it, from where the run stands.
     fn start(attempt: &Attempt<'_>, list: ListOfParents<'p>, known: KnownParents) -> Result<Self> {
+        Ok(Self { list, known, pages: Self::pages(attempt, list)?, restarted: false })
+    }
+
+    fn pages(attempt: &Attempt<'_>, list: ListOfParents<'p>) -> Result<Pages> {
         let position = &attempt.position;
         let mut request = attempt.first_request_of_parents(list, &Partition::default())?;
         if let Some(stored) = &position.next_url {
@@ -48,7 +54,7 @@ impl<'p> ParentList<'p> {
             at_start: position.next_url.is_none(),
             ..attempt.first_of_parents(list, request, &position.guard)
         };
-        Ok(Self { list, known, pages: Pages::start(attempt.pull, &attempt.client, first)? })
+        Pages::start(attempt.pull, &attempt.client, first)
     }
 }
 
@@ -84,6 +90,14 @@ impl PageSource for ParentList<'_> {
         (): (),
         error: Error,
     ) -> Result<Option<AttemptEnd>> {
+        let is_forgotten = error.meaning() == Some(Meaning::Forgotten) && attempt.position.next_url.is_some();
+        if is_forgotten && !std::mem::replace(&mut self.restarted, true) {
+            // Those that are in the plan are not put there again.
+            attempt.pull.progress.note(format!("the list of parents starts over: {error}"));
+            (attempt.position.next_url, attempt.position.guard) = (None, LoopGuard::default());
+            self.pages = Self::pages(attempt, self.list)?;
+            return Ok(None);
+        }
         attempt.settle_list(&self.list.endpoint.list, error).await
     }
 }

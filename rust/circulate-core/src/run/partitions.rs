@@ -21,10 +21,10 @@ use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition, text_of};
 use crate::lake::manifest::{PartRef, PartitionEntry, PartitionOutcome, PlanPart, read_part};
-use crate::page::{EndKind, ListEnd};
+use crate::page::{EndKind, ListEnd, LoopGuard};
 use crate::progress::Completion;
 use crate::redact::Redactor;
-use crate::state::OpenPartition;
+use crate::state::{ListRestart, OpenPartition};
 
 /// Partitions that are requested at the same time, as far as the quota and the API bear it.
 const PARTITIONS_AT_ONCE: usize = 8;
@@ -145,6 +145,9 @@ impl PageSource for PartitionLists<'_> {
         if self.split(attempt, &partition, &error)? {
             return Ok(None);
         }
+        if self.restart(attempt, &partition, &error)? {
+            return Ok(None);
+        }
         attempt.settle_without_children(&partition, error, self.list()).await
     }
 }
@@ -172,6 +175,23 @@ impl PartitionLists<'_> {
         }
         attempt.plan().partitions += 1;
         self.begin(attempt, partition.of_several(&name, &unseen))?;
+        Ok(true)
+    }
+
+    /// Starts a list over whose page the API no longer knows, by a rule of the definition: once is enough.
+    fn restart(&mut self, attempt: &mut Attempt<'_>, partition: &Partition, error: &Error) -> Result<bool> {
+        let name = name_of(partition, self.list());
+        let Some(open) = attempt.open_partition(partition) else { return Ok(false) };
+        let is_forgotten = error.meaning() == Some(Meaning::Forgotten) && open.next_url.is_some();
+        if !is_forgotten || open.restarted {
+            return Ok(false);
+        }
+        (open.next_url, open.guard, open.least, open.restarted) = (None, LoopGuard::default(), None, true);
+        let open = open.clone();
+        let why = Redactor::shared().shown(&format!("{name}: {error}"), MAX_TEXT);
+        attempt.pull.progress.note(format!("a list starts over: {why}"));
+        attempt.position.restart.get_or_insert(ListRestart { since: None, why });
+        self.request(attempt, &open)?;
         Ok(true)
     }
 

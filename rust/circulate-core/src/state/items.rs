@@ -406,6 +406,9 @@ pub struct OpenPartition {
     /// The least time up to here, of a list whose newest records come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least: Option<Timestamp>,
+    /// Its list started over within the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restarted: bool,
     /// Of several parents that are requested at once: those of which no record has come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<String>,
@@ -415,7 +418,7 @@ impl OpenPartition {
     /// One that begins, for several parents if these are given.
     pub fn begin(partition: Partition, unseen: Vec<String>) -> Self {
         let (next_url, guard, least) = (None, LoopGuard::default(), None);
-        Self { partition, next_url, records: 0, pages: 0, guard, least, unseen }
+        Self { partition, next_url, records: 0, pages: 0, guard, least, restarted: false, unseen }
     }
 }
 
