@@ -416,3 +416,29 @@ def test_a_pull_of_several_streams_takes_parents_before_their_children(cli: Cli,
     order = [line.split()[1] for line in done.err.splitlines() if line.startswith("✓ forge") or "  ✓ forge" in line]
     assert order == [f"forge.{kind}" for kind in KINDS], done.err
     assert len(set(forge.requests)) == len(forge.requests), "the runs that were just made are their parents"
+
+
+def test_partitions_of_a_list_above_are_not_taken_for_those_of_the_stream(tmp_path: Path) -> None:
+    """Where the nearer of two names counts, an organization and a repository of one id have the same name and value."""
+    forge = Forge()
+    forge.add("a", "r")
+    forge.add("r", "x")
+    below = listing(1, incremental={**RULE, "overlap": "0s"}, parent={"endpoint": "repos", "fields": {"org": "/id"}})
+    with serving(forge, tmp_path, "below", below=below) as lake:
+        lake.pull()
+        forge.add("r", "a")
+        lake.pull()
+    ways = {(record["_circulate"]["parent"]["org"], record["id"]) for record in lake.found}
+    assert ways == {("r", "x"), ("a", "r"), ("r", "a")}, "the list of `a` was never read, only that of its repositories"
+
+
+def test_a_field_that_is_named_like_a_bound_is_a_field(tmp_path: Path) -> None:
+    forge = Forge()
+    forge.add("a", "r", "1")
+    parent = {"endpoint": "repos", "fields": {"since": "/id"}}
+    issues = listing(2, path="/orgs/{org}/repos/{since}/issues", parent=parent, incremental={**RULE, "overlap": "0s"})
+    with serving(forge, tmp_path, "issues", issues=issues) as lake:
+        lake.pull()
+        forge.add("a", "s", "2", at=forge.root.at)
+        lake.pull()
+    assert {record["id"] for record in lake.found} == {"1", "2"}

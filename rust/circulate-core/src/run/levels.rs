@@ -70,15 +70,24 @@ pub(super) fn values_of<'a>(
     Ok(values)
 }
 
-/// The partitions that earlier runs have read up to the cursor.
+/// What earlier runs have read up to the cursor. Partitions of two lists may be the same by their names and values.
 #[derive(Debug, Default)]
 pub(super) struct ReadBefore {
+    /// Partitions of the stream's own list.
+    pub(super) own: ReadPartitions,
+    /// Those of the list of its parents.
+    pub(super) of_parents: ReadPartitions,
+}
+
+/// The partitions of a list that earlier runs have read up to the cursor.
+#[derive(Debug, Default)]
+pub(super) struct ReadPartitions {
     pub(super) complete: KnownParents,
     /// Those of which something is missing: of several windows one may be.
     pub(super) missing: KnownParents,
 }
 
-impl ReadBefore {
+impl ReadPartitions {
     /// Whether all of a partition was read.
     pub(super) fn has(&self, partition: &Partition) -> Result<bool> {
         let digest = partition.digest();

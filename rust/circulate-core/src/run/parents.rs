@@ -132,7 +132,7 @@ impl Attempt<'_> {
     ) -> Result<PageRequest> {
         let (account, parents) = (&self.pull.account, &list.endpoint.list);
         if let Some(rule) = self.rule_of(list) {
-            let since = self.since_of(partition, rule)?;
+            let since = self.since_of_parents(partition, rule)?;
             let period = Window { since, ..self.held.run.window.clone() };
             return first_request(account, parents, Some(partition), Some(rule), &period);
         }
@@ -251,7 +251,7 @@ impl Attempt<'_> {
                         );
                         Error::new(ErrorKind::Data, "plan", what).with("key", &object.key)
                     })?;
-                    let since = rule.map_or(Ok(None), |rule| self.since_of(&above, rule))?;
+                    let since = rule.map_or(Ok(None), |rule| self.since_of_parents(&above, rule))?;
                     found.extend(self.found_parent(list, &above, record, since, known)?);
                     Ok(())
                 })?;
@@ -309,7 +309,7 @@ impl Attempt<'_> {
     ) -> Result<()> {
         self.see_date(&step.page.headers).await?;
         let rule = self.rule_of(list).filter(|rule| rule.client_side);
-        let since = rule.map_or(Ok(None), |rule| self.since_of(above, rule))?;
+        let since = rule.map_or(Ok(None), |rule| self.since_of_parents(above, rule))?;
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             if let Some(parent) = self.found_parent(list, above, &record, since, known)? {

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, PLANNED_PER_PART};
-use super::levels::{ListOfParents, ReadBefore, product};
+use super::levels::{ListOfParents, ReadBefore, ReadPartitions, product};
 use crate::catalog::{Incremental, Parent};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
-use crate::lake::manifest::{Part, PartRef, PartitionOutcome, read_part};
+use crate::lake::manifest::{Part, PartRef, PartitionEntry, PartitionOutcome, read_part};
 use crate::state::{CursorValue, Mode};
 
 impl Attempt<'_> {
@@ -34,6 +34,7 @@ impl Attempt<'_> {
 
     async fn partitions_of(&self, cursor: &CursorValue) -> Result<ReadBefore> {
         let mut before = ReadBefore::default();
+        let parents = self.pull.definition.parent().map(|parent| parent.endpoint.as_str());
         let mut next: Option<PartRef> = cursor.partitions.clone();
         while let Some(reference) = next {
             if self.pull.sink.read(&reference.key).await?.is_none() {
@@ -45,13 +46,17 @@ impl Attempt<'_> {
                 return Ok(ReadBefore::default());
             }
             let part: Part = read_part(&*self.pull.sink, &reference).await?;
-            for entry in part.partitions {
-                let digest = entry.partition.without_window().digest();
-                let set = match entry.outcome {
-                    PartitionOutcome::Complete => &mut before.complete,
-                    _ => &mut before.missing,
+            for PartitionEntry { partition, outcome, list, .. } in part.partitions {
+                let (partition, read) = match list {
+                    None => (self.without_window(&partition), &mut before.own),
+                    Some(list) if Some(list.as_str()) == parents => (partition, &mut before.of_parents),
+                    Some(_) => continue,
                 };
-                set.insert(digest)?;
+                let set = match outcome {
+                    PartitionOutcome::Complete => &mut read.complete,
+                    _ => &mut read.missing,
+                };
+                set.insert(partition.digest())?;
             }
             next = part.previous;
         }
@@ -66,15 +71,43 @@ impl Attempt<'_> {
         list.rule.incremental.as_ref().filter(|_| is_last && !of_children)
     }
 
-    /// The lower bound for a partition that a rule selects by time: the run's, unless it begins at no cursor, or earlier runs have
-    /// not read the partition.
+    /// The lower bound for a partition of the stream's own list, which `rule` selects by time.
     pub(super) fn since_of(&self, partition: &Partition, rule: &Incremental) -> Result<Option<Timestamp>> {
+        let before = self.read_before.as_ref().map(|before| &before.own);
+        self.since(&self.without_window(partition), rule, before)
+    }
+
+    /// The lower bound for a partition of a list of parents, which `rule` selects by time.
+    pub(super) fn since_of_parents(
+        &self,
+        partition: &Partition,
+        rule: &Incremental,
+    ) -> Result<Option<Timestamp>> {
+        let before = self.read_before.as_ref().map(|before| &before.of_parents);
+        self.since(partition, rule, before)
+    }
+
+    /// The run's lower bound, unless it begins at no cursor, or earlier runs have not read the partition.
+    fn since(
+        &self,
+        partition: &Partition,
+        rule: &Incremental,
+        before: Option<&ReadPartitions>,
+    ) -> Result<Option<Timestamp>> {
         let run = &self.held.run;
-        let is_read = match &self.read_before {
-            Some(before) if !partition.is_whole() => before.has(&partition.without_window())?,
+        let is_read = match before {
+            Some(before) if !partition.is_whole() => before.has(partition)?,
             _ => !run.is_whole(),
         };
         Ok(if is_read { run.window.since } else { rule.full_since })
+    }
+
+    /// A partition without its window of time, if the stream is requested in windows.
+    fn without_window(&self, partition: &Partition) -> Partition {
+        match self.window_of(partition) {
+            Some(_) => partition.without_window(),
+            None => partition.clone(),
+        }
     }
 
     /// The window of time that a partition is, if the stream is requested in windows.
