@@ -432,6 +432,23 @@ def test_partitions_of_a_list_above_are_not_taken_for_those_of_the_stream(tmp_pa
     assert ways == {("r", "x"), ("a", "r"), ("r", "a")}, "the list of `a` was never read, only that of its repositories"
 
 
+def test_old_parents_of_a_new_list_are_requested_whatever_names_them(tmp_path: Path) -> None:
+    """The run of the parents does not say of which list each of them is, if nothing below needs to know that."""
+    forge = Forge()
+    forge.add("a", "p")
+    forge.add("p", "1")
+    rule = {"cursor": "/at", "param": "since", "since": "{since}", "overlap": "0s"}
+    parent = {"endpoint": "repos", "fields": {"org": "/id"}, "incremental": rule}
+    with serving(forge, tmp_path, "members", members=listing(1, parent=parent)) as lake:
+        repos = Lake(tmp_path, lake.url, "repos", lake.definition)
+        lake.pull(parents=repos.pull().manifest)
+        forge.add("t", "9", at=forge.root.at)
+        forge.add("c")
+        forge.add("c", "t", at=forge.root.at)
+        lake.pull(parents=repos.pull().manifest)
+    assert ("t", "9") in {(record["_circulate"]["parent"]["org"], record["id"]) for record in lake.found}
+
+
 def test_a_field_that_is_named_like_a_bound_is_a_field(tmp_path: Path) -> None:
     forge = Forge()
     forge.add("a", "r", "1")

@@ -126,7 +126,7 @@ impl Attempt<'_> {
     /// Lists what comes first in the plan: the records of the list of topmost parents, or values and windows of time.
     async fn plan_topmost(&mut self) -> Result<Option<AttemptEnd>> {
         match self.pull.list_of_parents(0) {
-            Some(list) if list.endpoint.list.values().is_empty() => self.plan_parents(list).await,
+            Some(list) if list.is_one() => self.plan_parents(list).await,
             _ => {
                 self.plan_partition(0, &Partition::default()).await?;
                 self.plan_is_full(0).await?;

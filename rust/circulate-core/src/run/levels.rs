@@ -7,6 +7,13 @@ use crate::catalog::{Endpoint, Parent, Partitions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::plan::{KnownParents, Partition};
 
+impl ListOfParents<'_> {
+    /// Whether it is one list, for which nothing else is read before.
+    pub(super) fn is_one(self) -> bool {
+        self.number == 0 && self.endpoint.list.values().is_empty()
+    }
+}
+
 /// What distinguishes the partitions that one of the lists is requested for.
 #[derive(Debug, Default)]
 pub(super) struct Level {

@@ -183,6 +183,10 @@ impl Attempt<'_> {
     async fn run_of_parents(&self, list: ListOfParents<'_>) -> Result<Option<Index>> {
         let rule = self.rule_of(list);
         let Some(key) = &self.pull.parents_from else { return Ok(None) };
+        // Which list each of its records is of shows whether all of that list are needed, or those that changed.
+        if rule.is_some() && self.read_before.is_some() && !list.is_one() {
+            return Ok(None);
+        }
         let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
         let source = self.pull.definition.source.source.as_str();
         let parents = StreamId::new(source, self.pull.account.name(), list.endpoint.endpoint.as_str());
@@ -192,8 +196,6 @@ impl Attempt<'_> {
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.
             && (index.repeats == 0 || rule.is_none())
-            // Of some partitions all parents may be needed, and it may have those that changed.
-            && (self.read_before.is_none() || index.mode == Mode::Full.as_str() || index.window.since.is_none())
             // Tables do not hold records as they were received.
             && index.tables.is_none();
         Ok((index.stream_id() == parents

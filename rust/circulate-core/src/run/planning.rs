@@ -19,9 +19,8 @@ impl Attempt<'_> {
         let stream = self.pull.stream();
         let own =
             stream.incremental().is_some() && (stream.parent().is_some() || !stream.values().is_empty());
-        let of_parents = stream.parent_incremental().is_some()
-            && (definition.parents.len() > 1
-                || definition.parent().is_some_and(|top| !top.list.values().is_empty()));
+        let parents = definition.parents.len().checked_sub(1).and_then(|last| self.pull.list_of_parents(last));
+        let of_parents = parents.is_some_and(|list| list.rule.incremental.is_some() && !list.is_one());
         let run = &self.held.run;
         let Some(cursor) = run.from_cursor.as_ref().filter(|_| run.mode == Mode::Incremental) else {
             return Ok(None);
