@@ -135,6 +135,20 @@ def test_details_are_requested_in_batches_that_fill_over_pages(tmp_path: Path) -
     assert sorted(map(len, shop.asked)) == [2, 4, 4]
 
 
+def test_long_ids_are_held_and_written_by_their_size_and_not_their_number(tmp_path: Path) -> None:
+    shop = Shop(900)
+    shop.ids = [f"{name}-{'x' * 10_000}" for name in shop.ids]
+    by_body = {"filter": {"ids": "{id}"}}
+    batch = {"size": 1000, "key": "/id"}
+    stream = {**BATCHED, "query": {}, "body": {"json": by_body}, "parent": {**BATCHED["parent"], "batch": batch}}
+    report = pull(shop, tmp_path, stream)
+    assert (report.status, report.records) == ("complete", 900)
+    assert max(sum(map(len, names)) for names in shop.asked) < 100_000, "of a thousand that a batch may have"
+    written = [path.stat().st_size for path in (tmp_path / "_circulate").rglob("*.json")]
+    assert sum(written) > 15_000_000, "the plan and the manifest name them"
+    assert max(written) < 5_000_000
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_an_api_that_gives_fewer_than_were_requested_is_asked_for_the_rest(most: int, tmp_path: Path) -> None:
     shop = Shop(11, most=most)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::fetch::Step;
 use super::learning::Learning;
 use super::levels::{Level, ReadBefore};
+use super::listing::Listing;
 use super::pull::Pull;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
@@ -34,8 +35,6 @@ use crate::state::{LeasedRun, Mode, PlanPosition, Position};
 use crate::stop::StopReason;
 
 pub(super) const TASK: u32 = 0;
-/// Partitions in a part of the plan.
-pub(super) const PLANNED_PER_PART: usize = 1000;
 
 /// What came of an attempt.
 pub(super) struct Attempted {
@@ -80,11 +79,13 @@ pub(super) struct Attempt<'p> {
     /// The columns of tables, as of the last checkpoint.
     pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
-    pub(super) planned: Vec<Partition>,
+    pub(super) planned: Listing<Partition>,
     /// Parents that are to be requested with others, and wait for these: by the list that leads on, and what else identifies them.
-    pub(super) batching: BTreeMap<(usize, Partition), Vec<String>>,
+    pub(super) batching: BTreeMap<(usize, Partition), Listing<String>>,
+    /// Their size.
+    pub(super) batching_bytes: usize,
     /// Partitions done with since the last checkpoint.
-    pub(super) partitions_done: Vec<PartitionEntry>,
+    pub(super) partitions_done: Listing<PartitionEntry>,
     /// The number of the next position that is too large for an item of state.
     pub(super) next_position: u64,
     earlier_traffic: Traffic,
@@ -126,9 +127,10 @@ impl<'p> Attempt<'p> {
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),
-            planned: Vec::new(),
+            planned: Listing::default(),
             batching: BTreeMap::new(),
-            partitions_done: Vec::new(),
+            batching_bytes: 0,
+            partitions_done: Listing::default(),
             next_position: 0,
             earlier_traffic: position.traffic.clone(),
             position,

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART, TASK, gap, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, TASK, gap, is_unavailable};
+use super::listing::MAX_BYTES;
 use crate::MAX_TEXT;
 use crate::catalog::StreamSpec;
 use crate::error::{Error, ErrorKind, Meaning, Result};
@@ -18,7 +19,6 @@ use crate::state::PlanParts;
 impl Attempt<'_> {
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.writer.unreported() >= self.pull.options.checkpoint_objects
-            || self.planned.len() >= PLANNED_PER_PART
             || Instant::now() >= self.checkpoint_at
     }
 
@@ -28,7 +28,7 @@ impl Attempt<'_> {
         self.write_plan().await?;
         let objects = self.writer.finish().await?;
         self.note_tables().await?;
-        let partitions = std::mem::take(&mut self.partitions_done);
+        let partitions = self.partitions_done.take();
         let bound = self.pull.next_bound(self.held, &self.position);
         let mut recent = self.overlap.take_recent(bound.map(|bound| self.pull.shown_from(bound)));
         self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
@@ -88,11 +88,11 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Lists partitions that were done with, if they are many: with few records there may be no checkpoint for long. What is
-    /// listed counts with the next one.
+    /// Lists partitions that were done with, if they are many or large: with few records there may be no checkpoint for long. What
+    /// is listed counts with the next one.
     pub(super) async fn list_partitions_done(&mut self) -> Result<()> {
-        if self.partitions_done.len() >= MAX_PARTITIONS_PER_PART {
-            let partitions = std::mem::take(&mut self.partitions_done);
+        if self.partitions_done.holds(MAX_PARTITIONS_PER_PART, MAX_BYTES) {
+            let partitions = self.partitions_done.take();
             self.list_in_part(&[], Vec::new(), partitions).await?;
         }
         Ok(())
@@ -100,9 +100,15 @@ impl Attempt<'_> {
 
     /// Writes the partitions listed since the last checkpoint into the plan. Until there is another one, nobody looks at it.
     pub(super) async fn write_plan(&mut self) -> Result<()> {
-        self.plan_batches();
+        self.plan_batches().await?;
+        self.write_planned().await
+    }
+
+    /// As [`Self::write_plan`], but for parents that wait for others.
+    pub(super) async fn write_planned(&mut self) -> Result<()> {
         let Some(mut plan) = self.position.plan.take() else { return Ok(()) };
-        if !self.planned.is_empty() {
+        let partitions = self.planned.take();
+        if !partitions.is_empty() {
             // While the lists of one plan are read, another one is made of what they have.
             let mut made = match plan.level {
                 Some(_) => plan.next.take().unwrap_or_default(),
@@ -112,7 +118,7 @@ impl Attempt<'_> {
                 schema: SCHEMA,
                 run_id: self.held.run.run_id.clone(),
                 previous: made.last.take(),
-                partitions: std::mem::take(&mut self.planned),
+                partitions,
             };
             let key = self.keys.plan(TASK, self.held.fence, plan.next_part);
             made.last = Some(self.write_part(key, &part, part.partitions.len(), 0).await?);

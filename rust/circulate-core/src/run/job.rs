@@ -195,19 +195,18 @@ impl Attempt<'_> {
         // Of an earlier go, which died before its checkpoint.
         let plan = self.plan();
         (plan.last, plan.partitions) = (None, 0);
-        self.planned.clear();
         match &job.parts {
-            None => self.planned.push(whole),
+            None => self.plan_one(whole).await?,
             Some(JobParts::Values(pointer)) => {
                 for part in self.named_parts(pointer, status)? {
-                    self.planned.push(whole.with_value("part", &part));
+                    self.plan_one(whole.with_value("part", &part)).await?;
                 }
             }
             Some(JobParts::Urls(pointer)) => {
                 let base = self.pull.account.base_url().clone();
                 for (number, address) in self.named_parts(pointer, status)?.into_iter().enumerate() {
                     let url = self.address_of_job(&base, &address)?;
-                    self.planned.push(whole.with_value("part", &number.to_string()).at(url.into()));
+                    self.plan_one(whole.with_value("part", &number.to_string()).at(url.into())).await?;
                 }
             }
         }

@@ -29,6 +29,7 @@ mod job;
 mod learning;
 mod levels;
 mod list_end;
+mod listing;
 mod open;
 mod parents;
 mod partitions;

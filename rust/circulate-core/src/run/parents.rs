@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, AttemptEnd, PLANNED_PER_PART};
+use super::attempt::{Attempt, AttemptEnd};
 use super::fetch::{Pages, Step};
 use super::fetcher::First;
 use super::levels::ListOfParents;
@@ -262,9 +262,6 @@ impl Attempt<'_> {
                 }
                 self.pull.progress.count_parents(object.records);
                 self.pull.progress.count_done(object.records);
-                if self.planned.len() >= PLANNED_PER_PART {
-                    self.checkpoint().await?;
-                }
             }
         }
         self.plan_is_full(list.number + 1).await?;
@@ -315,7 +312,6 @@ impl Attempt<'_> {
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
             if let Some(parent) = self.found_parent(list, above, &record, since, known)? {
-                // It writes what a page of a million has too many of.
                 self.plan_partition(list.number + 1, &parent).await?;
             }
         }

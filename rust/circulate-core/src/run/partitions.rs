@@ -502,7 +502,8 @@ impl Attempt<'_> {
         }
         let list = list.map(|list| list.endpoint.endpoint.to_string());
         let partition = partition.without_url();
-        self.partitions_done.push(PartitionEntry { partition, outcome, records, end, list });
+        let size = partition.size();
+        self.partitions_done.push(PartitionEntry { partition, outcome, records, end, list }, size);
         self.pull.progress.count_done(1);
     }
 }

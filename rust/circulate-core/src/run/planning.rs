@@ -2,14 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, PLANNED_PER_PART};
+use super::attempt::Attempt;
 use super::levels::{ListOfParents, ReadBefore, ReadPartitions, product};
+use super::listing::MAX_BYTES;
 use crate::catalog::{Incremental, Parent};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::extract::plan::Partition;
 use crate::lake::manifest::{Part, PartRef, PartitionEntry, PartitionOutcome, read_part};
 use crate::state::{CursorValue, Mode};
+
+/// Partitions in a part of the plan.
+const PLANNED_PER_PART: usize = 1000;
+/// Bytes of the ids in a batch, after which it is full: no server takes much longer addresses.
+const MAX_BATCH_BYTES: usize = 64_000;
 
 impl Attempt<'_> {
     /// What earlier runs have read of the partitions, if these are selected by time. A parent that comes new to a stream has
@@ -19,7 +25,8 @@ impl Attempt<'_> {
         let stream = self.pull.stream();
         let own =
             stream.incremental().is_some() && (stream.parent().is_some() || !stream.values().is_empty());
-        let parents = definition.parents.len().checked_sub(1).and_then(|last| self.pull.list_of_parents(last));
+        let parents =
+            definition.parents.len().checked_sub(1).and_then(|last| self.pull.list_of_parents(last));
         let of_parents = parents.is_some_and(|list| list.rule.incremental.is_some() && !list.is_one());
         let run = &self.held.run;
         let Some(cursor) = run.from_cursor.as_ref().filter(|_| run.mode == Mode::Incremental) else {
@@ -125,37 +132,48 @@ impl Attempt<'_> {
         };
         let Some(parent) = partition.value(name) else { return Ok(()) };
         let waiting = self.batching.entry((levels, partition.without(name))).or_default();
-        waiting.push(parent.to_owned());
-        if waiting.len() >= batch.size as usize {
-            let parents = std::mem::take(waiting);
-            let several = partition.of_several(name, &parents);
+        waiting.push(parent.to_owned(), parent.len());
+        self.batching_bytes += partition.size();
+        if waiting.holds(batch.size as usize, MAX_BATCH_BYTES) {
+            let several = partition.of_several(name, &waiting.take());
             return self.plan_values(levels, &several).await;
+        }
+        if self.batching_bytes >= MAX_BYTES {
+            self.plan_batches().await?;
         }
         Ok(())
     }
 
     /// Puts parents that wait for others into the plan, which is to hold all that was read.
-    pub(super) fn plan_batches(&mut self) {
+    pub(super) async fn plan_batches(&mut self) -> Result<()> {
+        self.batching_bytes = 0;
         let lists = self.pull.definition.lists();
-        for ((levels, above), parents) in std::mem::take(&mut self.batching) {
-            let batched = lists[levels].list.parent().and_then(Parent::batched);
+        for ((levels, above), mut parents) in std::mem::take(&mut self.batching) {
+            let (batched, parents) = (lists[levels].list.parent().and_then(Parent::batched), parents.take());
             if let Some((_, name, _)) = batched.filter(|_| !parents.is_empty()) {
-                let several = above.of_several(name, &parents);
-                self.planned.extend(with_values(&self.levels[levels].values, &several));
+                self.plan_values(levels, &above.of_several(name, &parents)).await?;
             }
         }
+        Ok(())
     }
 
     async fn plan_values(&mut self, levels: usize, partition: &Partition) -> Result<()> {
         let windows = self.pull.stream().window().filter(|_| levels == self.pull.definition.parents.len());
         for partition in with_values(&self.levels[levels].values.clone(), partition) {
             match windows {
-                Some(window) => self.plan_windows_of(&partition, window)?,
-                None => self.planned.push(partition),
+                Some(window) => self.plan_windows_of(&partition, window).await?,
+                None => self.plan_one(partition).await?,
             }
-            if self.planned.len() >= PLANNED_PER_PART {
-                self.write_plan().await?;
-            }
+        }
+        Ok(())
+    }
+
+    /// Puts a partition into the plan.
+    pub(super) async fn plan_one(&mut self, partition: Partition) -> Result<()> {
+        let size = partition.size();
+        self.planned.push(partition, size);
+        if self.planned.holds(PLANNED_PER_PART, MAX_BYTES) {
+            self.write_planned().await?;
         }
         Ok(())
     }

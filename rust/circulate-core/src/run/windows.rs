@@ -30,7 +30,7 @@ impl Attempt<'_> {
             since = kept_since;
         }
         let step = polling.window.get();
-        self.plan_period(&Partition::default(), since, until, |since| later(since, step))?;
+        self.plan_period(&Partition::default(), since, until, |since| later(since, step)).await?;
         self.plan_is_full(0).await?;
         self.checkpoint().await
     }
@@ -48,7 +48,7 @@ impl Attempt<'_> {
     }
 
     /// Lists the windows of a partition in the plan. They begin at the cursor, or where the API's records begin.
-    pub(super) fn plan_windows_of(&mut self, partition: &Partition, window: &TimeWindow) -> Result<()> {
+    pub(super) async fn plan_windows_of(&mut self, partition: &Partition, window: &TimeWindow) -> Result<()> {
         let Some(rule) = self.pull.stream().incremental() else { return Ok(()) };
         let Some(now) = self.plan().until else { return Ok(()) };
         let (times, run) = (FilterTimes::of(rule), &self.held.run);
@@ -74,11 +74,11 @@ impl Attempt<'_> {
             let shorter = times.floor(earlier(end, excess));
             if shorter > since { shorter } else { times.upper(later(since, Duration::from_nanos(1))) }
         };
-        self.plan_period(partition, times.floor(since), until, end)
+        self.plan_period(partition, times.floor(since), until, end).await
     }
 
     /// Lists windows that follow each other in the plan, each with the end that `end` has for its beginning.
-    fn plan_period(
+    async fn plan_period(
         &mut self,
         partition: &Partition,
         mut since: Timestamp,
@@ -95,7 +95,9 @@ impl Attempt<'_> {
             return Err(Error::new(ErrorKind::Settings, "plan", "the part of time is too long")
                 .hint("ask for it in pieces, with `since` and `until`"));
         }
-        self.planned.append(&mut windows);
+        for window in windows {
+            self.plan_one(window).await?;
+        }
         Ok(())
     }
 

@@ -149,6 +149,12 @@ impl Partition {
         self.values.get(name).map(String::as_str)
     }
 
+    /// Its bytes in memory, about.
+    pub fn size(&self) -> usize {
+        let values = self.values.iter().map(|(name, value)| name.len() + value.len() + 64);
+        values.sum::<usize>() + self.url.as_ref().map_or(0, String::len)
+    }
+
     /// What stands of it in front of a child's record, as JSON.
     pub fn as_json(&self) -> Result<Vec<u8>> {
         serde_json::to_vec(&self.values)
