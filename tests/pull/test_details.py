@@ -135,6 +135,14 @@ def test_details_are_requested_in_batches_that_fill_over_pages(tmp_path: Path) -
     assert sorted(map(len, shop.asked)) == [2, 4, 4]
 
 
+def test_what_stands_for_several_parents_is_no_name_for_lists_further_down(cli: Cli) -> None:
+    below = {**BY_URL, "path": "/items/{id}/{item}", "parent": {"endpoint": "items", "fields": {"item": "/id"}}}
+    write(cli.folder / "catalog", definition(BATCHED, below=below), "shop")  # type: ignore[arg-type]
+    done = cli("show", "shop.below", "--catalog", "catalog")
+    assert (done.code, "`{id}` is neither a field of a parent" in done.err) == (2, True), done.err
+    assert "below.yaml" in done.err
+
+
 def test_long_ids_are_held_and_written_by_their_size_and_not_their_number(tmp_path: Path) -> None:
     shop = Shop(900)
     shop.ids = [f"{name}-{'x' * 10_000}" for name in shop.ids]

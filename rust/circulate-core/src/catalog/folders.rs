@@ -234,13 +234,17 @@ impl Catalog {
     /// The names that an endpoint has from its parent's requests. `None` if a file on the way cannot be read: it is reported
     /// where it is read for itself.
     fn names_from_parent(&self, source: &Source, name: &str) -> Option<BTreeSet<String>> {
-        let (mut names, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let (mut names, mut seen, mut of_several) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut next = name.to_owned();
         while seen.insert(next.clone()) {
             let (text, file) = self.endpoint_text(source.source.as_str(), &next).ok()?;
             let endpoint = endpoint_from_yaml(&text, &file).ok()?;
             if next != name {
-                names.extend(endpoint.list.names().map(str::to_owned));
+                // What stands for several parents there stands for none of them further down.
+                let (several, single): (Vec<_>, Vec<_>) =
+                    endpoint.list.names().partition(|name| endpoint.list.is_batched(name));
+                of_several.extend(several.into_iter().map(str::to_owned));
+                names.extend(single.into_iter().map(str::to_owned).filter(|name| !of_several.contains(name)));
             }
             match endpoint.list.parent() {
                 Some(parent) => parent.endpoint.as_str().clone_into(&mut next),

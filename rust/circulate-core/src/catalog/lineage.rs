@@ -15,7 +15,7 @@ impl StreamSpec {
     }
 
     /// Whether a name stands for several parents at once.
-    fn is_batched(&self, name: &str) -> bool {
+    pub(super) fn is_batched(&self, name: &str) -> bool {
         self.parent().and_then(Parent::batched).is_some_and(|(_, batched, _)| batched == name)
     }
 }
