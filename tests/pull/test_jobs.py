@@ -162,6 +162,43 @@ def test_a_status_is_asked_for_when_the_api_says(lake_of: LakeOf) -> None:
     assert replies == []
 
 
+@pytest.mark.parametrize(
+    ("then", "verdict"), [("unavailable", "complete"), ("gone", "complete"), ("gap", "partial"), ("fail", None)]
+)
+def test_rules_of_the_list_say_what_a_refused_job_means(then: str, verdict: str | None, lake_of: LakeOf) -> None:
+    lake = lake_of(Exporter(), errors=[{"when": {"status": 422, "body": {"/code": 7}}, "then": then}])
+    refused = Reply({"code": 7}, status=422)
+    lake.exporter.on_request = lambda request: refused if request == "POST /exports" else None
+    if verdict is None:
+        with pytest.raises(CirculateError, match="422"):
+            lake.pull()
+        return
+    report = lake.pull()
+    assert (report.status, report.records) == (verdict, 0)
+    assert lake.exporter.requests == ["POST /exports"]
+
+
+def test_rules_of_the_list_say_what_a_status_means(lake_of: LakeOf) -> None:
+    lake = lake_of(
+        Exporter(polls=1),
+        errors=[
+            {"when": {"status": 200, "body": {"/error": "expired"}}, "then": "restart"},
+            {"when": {"status": 200, "body": {"/error": {"empty": False}}}, "then": "fail"},
+        ],
+    )
+    at = StopAt(2)
+    lake.exporter.on_request = lambda _: at(0)
+    assert lake.pull(stop=at.stop).status == "partial"
+    at.ended.set()
+    said = {"status": "PROCESSING", "error": "no more quota"}
+    lake.exporter.on_request = lambda request: Reply(said) if request.endswith("job-1/status") else None
+    with pytest.raises(CirculateError):
+        lake.pull(deadline="10m")
+    said["error"] = "expired"
+    assert lake.pull(deadline="10m").records == 7
+    assert len(lake.exporter.jobs) == 2, "the API no longer knows the first one"
+
+
 def test_a_state_by_the_status_code_at_an_address_that_the_api_names(lake_of: LakeOf) -> None:
     lake = lake_of(
         Exporter(),

@@ -10,7 +10,7 @@ use super::attempt::{Attempt, AttemptEnd};
 use super::request::request_about_job;
 use crate::MAX_TEXT;
 use crate::api::client::ResponseDocument;
-use crate::api::http::named_wait;
+use crate::api::http::{ResponseRules, named_wait};
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::{PageRequest, remove_parameter};
 use crate::catalog::{Job, JobParts, JobRequest, RecordsPointer, UrlFrom};
@@ -109,7 +109,9 @@ impl Attempt<'_> {
             None => Window::default(),
         };
         let (account, whole) = (&self.pull.account, Partition::default());
-        let request = request_about_job(account, &job.submit, http::Method::POST, &whole, rule, &period)?;
+        let rules = ResponseRules::of_job(self.pull.stream());
+        let request =
+            request_about_job(account, &job.submit, rules, http::Method::POST, &whole, rule, &period)?;
         let url = request.address.url.clone();
         let submitted_at = self.pull.store.now().await?;
         let response = self.client.fetch_document(request).await?;
@@ -145,9 +147,13 @@ impl Attempt<'_> {
 
     fn status_request(&self, job: &Job, submitted: &JobPosition) -> Result<PageRequest> {
         match (&submitted.status_url, &job.status) {
-            (Some(address), _) => Ok(PageRequest::new(Url::parse(address).map_err(|error| {
-                Error::new(ErrorKind::State, "wait for job", "a stored address is not a URL").caused_by(error)
-            })?)),
+            (Some(address), _) => {
+                let url = Url::parse(address).map_err(|error| {
+                    let what = "a stored address is not a URL";
+                    Error::new(ErrorKind::State, "wait for job", what).caused_by(error)
+                })?;
+                Ok(PageRequest { rules: ResponseRules::of_job(self.pull.stream()), ..PageRequest::new(url) })
+            }
             (None, Some(status)) => self.request_of_job(status, http::Method::GET, submitted),
             (None, None) => {
                 Err(Error::new(ErrorKind::Definition, "wait for job", "nothing says how far the job is"))
@@ -161,8 +167,9 @@ impl Attempt<'_> {
         method: http::Method,
         submitted: &JobPosition,
     ) -> Result<PageRequest> {
-        let partition = of_job(submitted);
-        request_about_job(&self.pull.account, request, method, &partition, None, &Window::default())
+        let (account, partition) = (&self.pull.account, of_job(submitted));
+        let rules = ResponseRules::of_job(self.pull.stream());
+        request_about_job(account, request, rules, method, &partition, None, &Window::default())
     }
 
     /// Cancels a job that takes too long.

@@ -112,6 +112,7 @@ pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageR
 pub(super) fn request_about_job(
     account: &Account,
     about: &JobRequest,
+    rules: ResponseRules,
     method: http::Method,
     job: &Partition,
     rule: Option<&Incremental>,
@@ -131,7 +132,7 @@ pub(super) fn request_about_job(
         }),
         headers: values.headers(&about.headers)?,
         body,
-        key_parameter: account.auth().query_parameter().map(str::to_owned),
+        rules,
         ..PageRequest::new(account.url(&values.path(&about.path)?, pairs))
     };
     for (location, value) in rule.map_or(Ok(Vec::new()), |rule| bounds(rule, period))? {

@@ -55,6 +55,12 @@ impl ResponseRules {
     pub fn of(stream: &StreamSpec) -> Self {
         Self { errors: stream.errors.clone().into(), empty: stream.empty.statuses.clone() }
     }
+
+    /// Those of a stream for responses that are about its job: no list ends there, and none is empty.
+    pub fn of_job(stream: &StreamSpec) -> Self {
+        let of_lists = |rule: &&ErrorRule| rule.then != Then::End;
+        Self { errors: stream.errors.iter().filter(of_lists).cloned().collect(), empty: BTreeSet::new() }
+    }
 }
 
 /// What a success is.
