@@ -162,6 +162,15 @@ def test_a_status_is_asked_for_when_the_api_says(lake_of: LakeOf) -> None:
     assert replies == []
 
 
+def test_a_job_is_cancelled_in_time_whenever_the_api_wants_to_be_asked_again(lake_of: LakeOf) -> None:
+    lake = lake_of(Exporter(), job_timeout="50ms")
+    running = Reply({"status": "QUEUED"}, [("Retry-After", "86400")])
+    lake.exporter.on_request = lambda request: running if request.endswith("status") else None
+    with pytest.raises(CirculateError, match="did not end within 50ms"):
+        lake.pull(deadline="10m")
+    assert lake.exporter.cancelled == ["job-1"]
+
+
 @pytest.mark.parametrize(
     ("then", "verdict"), [("unavailable", "complete"), ("gone", "complete"), ("gap", "partial"), ("fail", None)]
 )

@@ -66,15 +66,17 @@ impl Attempt<'_> {
                     return Err(Error::new(ErrorKind::Api, "wait for job", what));
                 }
                 JobProgress::Running(state) => {
-                    if self.pull.store.now().await? >= later(submitted.submitted_at, job.timeout.get()) {
+                    let ends = later(submitted.submitted_at, job.timeout.get());
+                    let left = ends.duration_since(self.pull.store.now().await?);
+                    let Some(left) = Duration::try_from(left).ok().filter(|left| !left.is_zero()) else {
                         return self.give_up(job, &submitted, &state).await.map(Some);
-                    }
+                    };
                     let why = format!("the job{} is not done yet{state}", named(&submitted));
                     if said != state {
                         self.pull.progress.note(&why);
                         said = state;
                     }
-                    let wait = named_wait(&status.headers).unwrap_or(job.every.get()).max(MIN_WAIT);
+                    let wait = named_wait(&status.headers).unwrap_or(job.every.get()).min(left).max(MIN_WAIT);
                     if let Err(error) = self.client.wait(&why, wait).await {
                         return self.end_by(error, None).await.map(Some);
                     }
