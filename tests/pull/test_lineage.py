@@ -459,3 +459,45 @@ def test_a_field_that_is_named_like_a_bound_is_a_field(tmp_path: Path) -> None:
         forge.add("a", "s", "2", at=forge.root.at)
         lake.pull()
     assert {record["id"] for record in lake.found} == {"1", "2"}
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_value_that_a_setting_has_anew_is_requested_of_parents_that_have_not_changed(
+    tmp_path: Path, *, both: bool
+) -> None:
+    forge = Forge()
+    forge.add("a", "r", "1", state="open")
+    forge.add("a", "s", "2", state="closed")
+    forge.add("a", "t")
+    rule = {"cursor": "/at", "param": "since", "since": "{since}", "overlap": "0s"}
+    more = {"incremental": rule} if both else {}
+    issues = states(partitions={"name": "state", "setting": "states"}, **more)
+    issues["parent"] = {**issues["parent"], "incremental": rule}
+    with serving(forge, tmp_path, "issues", {"states": "open"}, issues=issues) as lake:
+        lake.pull()
+        lake.settings["states"] = "open,closed"
+        lake.pull()
+        before = len(forge.requests)
+        lake.pull()
+    assert {way for way, _ in lake.versions} == {("a", "r", "1"), ("a", "s", "2")}
+    assert not any("/s/issues" in request for request in forge.requests[before:]), "it is known now"
+
+
+def test_a_run_that_lists_by_other_values_than_it_began_with_starts_over(tmp_path: Path) -> None:
+    forge = Forge()
+    for org in ("a", "b", "c"):
+        forge.add(org, "r", "1", state="open")
+        forge.add(org, "r", "2", state="closed")
+    issues = states(partitions={"name": "state", "setting": "states"})
+    with serving(forge, tmp_path, "issues", {"states": "open"}, issues=issues) as lake:
+        forge.on_request = at = StopAt(3)
+        assert lake.pull(stop=at.stop).status == "partial"
+        at.ended.set()
+        forge.on_request = lambda _: None
+        lake.settings["states"] = ""
+        with pytest.raises(CirculateError, match="setting `states` lists no values"):
+            lake.pull()
+        lake.settings["states"] = "open,closed"
+        report = lake.pull()
+    assert (report.status, report.records) == ("complete", 6)
+    assert set(lake.versions.values()) == {1}

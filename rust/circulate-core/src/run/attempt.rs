@@ -76,6 +76,9 @@ pub(super) struct Attempt<'p> {
     pub(super) marks: BTreeSet<String>,
     /// The partitions that are selected by time from the cursor on; `None` if all are.
     pub(super) read_before: Option<ReadBefore>,
+    /// The lists are requested for other values than by the run that set the cursor: parents that have not changed since may have
+    /// children of these.
+    pub(super) has_new_values: bool,
     /// The columns of tables, as of the last checkpoint.
     pub(super) tables: Option<Tables>,
     /// Partitions to be written to the plan with the next checkpoint.
@@ -124,6 +127,7 @@ impl<'p> Attempt<'p> {
             levels,
             marks: pull.definition.names_of_parents().into_iter().map(str::to_owned).collect(),
             read_before: None,
+            has_new_values: false,
             tables: None,
             saved: position.clone(),
             overlap: Overlap::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::attempt::{Attempt, AttemptEnd, Attempted};
 use super::learning::Learning;
+use super::levels::digest_of_values;
 use super::partitions::PartitionLists;
 use super::polling::PolledList;
 use super::pull::Pull;
@@ -23,6 +24,13 @@ impl Pull {
             Ok(attempt) => attempt.run().await,
             Err(error) => Attempted { position: held.position.clone(), end: Err(error) },
         }
+    }
+
+    /// Whether a run was making its plan by other values of a setting than it has now. One without values fails later.
+    pub(super) fn lists_other_values(&self, held: &LeasedRun) -> bool {
+        let unfinished = held.position.plan.as_ref().filter(|plan| !plan.complete);
+        unfinished
+            .is_some_and(|plan| self.levels().is_ok_and(|levels| plan.values != digest_of_values(&levels)))
     }
 
     async fn attempt<'p>(&'p self, client: Arc<Client>, held: &'p LeasedRun) -> Result<Attempt<'p>> {
@@ -74,6 +82,12 @@ impl Attempt<'_> {
                 self.read_partitions().await
             }
             Lists::Several => {
+                let values = digest_of_values(&self.levels);
+                if !self.plan_is_complete() {
+                    self.plan().values.clone_from(&values);
+                }
+                self.has_new_values =
+                    self.held.run.from_cursor.as_ref().is_some_and(|cursor| cursor.values != values);
                 self.read_before = self.read_before().await?;
                 if let Some(end) = self.plan_lists().await? {
                     return Ok(end);

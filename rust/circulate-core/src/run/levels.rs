@@ -6,6 +6,7 @@ use super::pull::Pull;
 use crate::catalog::{Endpoint, Parent, Partitions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::plan::{KnownParents, Partition};
+use crate::lake::manifest::sha256_hex;
 
 impl ListOfParents<'_> {
     /// Whether it is one list, for which nothing else is read before.
@@ -100,6 +101,13 @@ impl ReadPartitions {
         let digest = partition.digest();
         Ok(self.complete.contains(&digest)? && !self.missing.contains(&digest)?)
     }
+}
+
+/// Digest of the values of all lists; `None` if there are none. Those of a setting may be others by the next start.
+pub(super) fn digest_of_values(levels: &[Level]) -> Option<String> {
+    let values: Vec<_> = levels.iter().map(|level| &level.values).collect();
+    let has_some = values.iter().any(|values| !values.is_empty());
+    has_some.then(|| sha256_hex(serde_json::json!(values).to_string().as_bytes()))
 }
 
 /// Each choice of one value of each list.

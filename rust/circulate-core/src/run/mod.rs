@@ -134,6 +134,13 @@ impl Pull {
             self.progress.note("the unfinished run is of another definition: starting over");
             return Ok(NextStep::StartOver(Box::new(held.run.clone())));
         }
+        if self.lists_other_values(&held) {
+            held.start_over().await?;
+            self.progress.note(
+                "the unfinished run was listing what to request by other values of a setting: starting over",
+            );
+            return Ok(NextStep::StartOver(Box::new(held.run.clone())));
+        }
         report.began(&held);
         let renewal = Renewal::start(Arc::clone(&held), self.options.lease / 3);
         let Attempted { position, end } = self.extract(client, &held).await;

@@ -191,7 +191,7 @@ impl Attempt<'_> {
         let source = self.pull.definition.source.source.as_str();
         let parents = StreamId::new(source, self.pull.account.name(), list.endpoint.endpoint.as_str());
         let requested = &self.held.run.window;
-        let since = requested.since.filter(|_| rule.is_some());
+        let since = rule.map_or(Ok(None), |rule| self.since_of_parents(&Partition::default(), rule))?;
         let whole = index.window.until.is_none()
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.

@@ -89,6 +89,9 @@ impl Attempt<'_> {
         partition: &Partition,
         rule: &Incremental,
     ) -> Result<Option<Timestamp>> {
+        if self.has_new_values && self.held.run.mode == Mode::Incremental {
+            return Ok(rule.full_since);
+        }
         let before = self.read_before.as_ref().map(|before| &before.of_parents);
         self.since(partition, rule, before)
     }

@@ -38,7 +38,9 @@ impl Pull {
             };
             index.poll = poll.as_ref().and_then(|poll| poll.url_at.clone());
             let partitions = position.last_part.clone().filter(|_| position.plan.is_some());
-            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll, partitions }).await?;
+            let values = position.plan.as_ref().and_then(|plan| plan.values.clone());
+            held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll, partitions, values })
+                .await?;
         }
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {

@@ -360,6 +360,9 @@ pub struct PlanPosition {
     /// How many of the partitions of plans that led to it were done with.
     #[serde(default, skip_serializing_if = "PartitionCounts::is_nothing")]
     pub above: PartitionCounts,
+    /// Digest of the values that its lists are requested for, if there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
     /// The end of the period that its windows are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
@@ -438,6 +441,9 @@ pub struct CursorValue {
     /// from their beginning. Only of a stream whose partitions are selected by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<PartRef>,
+    /// Digest of the values that the lists of that run were requested for. Of a new one no parent's children were requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
 }
 
 /// Where the next run of a polling stream goes on.

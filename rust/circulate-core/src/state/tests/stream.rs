@@ -78,6 +78,7 @@ fn time(text: &str) -> Timestamp {
 
 fn cursor(since: &str) -> CursorValue {
     CursorValue {
+        values: None,
         since: time(since),
         dedup_key: None,
         spec_hash: "hash".to_owned(),
