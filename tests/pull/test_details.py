@@ -185,6 +185,27 @@ def test_a_batch_that_is_not_found_for_one_of_it_is_halved(tmp_path: Path) -> No
     assert ["i5"] in shop.asked
 
 
+def test_numbers_of_many_digits_are_requested_as_they_were_received(tmp_path: Path) -> None:
+    numbers = ["12345678901234567890123", "12345678901234567890124"]
+
+    def respond(request: Handler) -> Reply:
+        if request.path == "/ids":
+            return Reply({"ids": [int(number) for number in numbers]})
+        return Reply(
+            {"items": [{"id": int(name)} for name in parse_qs(urlsplit(request.path).query)["ids"][0].split(",")]}
+        )
+
+    with Server(respond) as server:
+        report = circulate_core.pull(
+            "shop.items",
+            to=tmp_path,
+            settings={"base_url": server.url},
+            account="practice",
+            catalog=[definition(BATCHED)],  # type: ignore[list-item]
+        )
+    assert (report.status, [each["id"] for each in found(tmp_path, report)]) == ("complete", list(map(int, numbers)))
+
+
 def test_records_of_none_of_the_parents_are_not_taken_for_all_there_is(tmp_path: Path) -> None:
     shop = Shop(4)
     stream = {**BATCHED, "parent": {**BATCHED["parent"], "batch": {"size": 4, "join": ",", "key": "/size"}}}

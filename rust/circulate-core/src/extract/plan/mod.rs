@@ -191,11 +191,12 @@ impl fmt::Display for Partition {
     }
 }
 
-/// The text of a JSON string or number, if it can be a path segment.
+/// The text of a JSON string or number, if it can be a path segment. A number is as it was received: one of more digits than a
+/// machine's numbers have would be another one.
 pub fn text_of(json: &[u8]) -> Option<String> {
     let text = match serde_json::from_slice(json).ok()? {
         serde_json::Value::String(text) => text,
-        serde_json::Value::Number(number) => number.to_string(),
+        serde_json::Value::Number(_) => std::str::from_utf8(json.trim_ascii()).ok()?.to_owned(),
         _ => return None,
     };
     path_segment(&text).map(|_| text)
@@ -239,7 +240,13 @@ mod tests {
         for json in ["\"\"", "\".\"", "\"..\"", "null", "{}", "true"] {
             assert_eq!(text_of(json.as_bytes()), None, "{json}");
         }
-        assert_eq!(text_of(b"17").as_deref(), Some("17"));
+    }
+
+    #[test]
+    fn numbers_are_ids_as_they_were_received() {
+        for number in ["17", "-3", "1.0", "1e3", "12345678901234567890123"] {
+            assert_eq!(text_of(number.as_bytes()).as_deref(), Some(number));
+        }
     }
 
     proptest! {
