@@ -185,6 +185,33 @@ def test_a_batch_that_is_not_found_for_one_of_it_is_halved(tmp_path: Path) -> No
     assert ["i5"] in shop.asked
 
 
+@pytest.mark.parametrize("number", [3, 9])
+def test_one_of_a_batch_that_is_refused_is_a_gap_and_the_others_are_not(number: int, tmp_path: Path) -> None:
+    shop = Shop(number)
+    names = shop.batch
+
+    def refuse(asked: list[str]) -> Reply:
+        reply = names(asked)
+        return Reply({"error": "not for you"}, status=403) if "i2" in asked else reply
+
+    shop.batch = refuse  # type: ignore[method-assign]
+    report = pull(shop, tmp_path)
+    assert (report.status, report.records) == ("partial", number - 1)
+    assert report.gaps == ('id ["i2"]',)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_api_that_refuses_every_batch_is_not_asked_for_every_id(status: int, tmp_path: Path) -> None:
+    shop = Shop(1000)
+    asked: list[list[str]] = []
+    shop.batch = lambda names: (asked.append(names), Reply({}, status=status))[1]  # type: ignore[method-assign]
+    batch = {**BATCHED["parent"]["batch"], "size": 100}
+    with pytest.raises(CirculateError) as refused:
+        pull(shop, tmp_path, {**BATCHED, "parent": {**BATCHED["parent"], "batch": batch}})
+    assert any("no parent requested so far has responded" in note for note in refused.value.__notes__)
+    assert len(asked) < 200, "of a thousand"
+
+
 def test_numbers_of_many_digits_are_requested_as_they_were_received(tmp_path: Path) -> None:
     numbers = ["12345678901234567890123", "12345678901234567890124"]
 

@@ -195,20 +195,24 @@ impl PartitionLists<'_> {
         Ok(true)
     }
 
-    /// Requests the halves of several parents instead of all, if the API does not find one of them or takes no such request.
+    /// Requests the halves of several parents instead of all, if the API does not give all of them or takes no such request. Until a
+    /// list has been read, the first of them is requested alone: if that is refused too, it is not about the others.
     fn split(&mut self, attempt: &mut Attempt<'_>, partition: &Partition, error: &Error) -> Result<bool> {
         let Some((name, _)) = attempt.batched(self.list()) else { return Ok(false) };
         let at_start = attempt.open_partition(partition).is_some_and(|open| open.next_url.is_none());
         let parents = partition.several(&name);
-        let is_missing = error.kind() == ErrorKind::NotFound || error.meaning() == Some(Meaning::Gone);
+        let is_refused = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden)
+            || matches!(error.meaning(), Some(Meaning::Gone | Meaning::Gap));
         let is_long = matches!(error.response(), Some((413 | 414, _)));
-        if !at_start || parents.len() < 2 || !(is_missing || is_long) {
+        if !at_start || parents.len() < 2 || !(is_refused || is_long) {
             return Ok(false);
         }
         let plan = attempt.plan();
         plan.open.retain(|open| open.partition != *partition);
         plan.partitions += 1;
-        for half in parents.chunks(parents.len().div_ceil(2)) {
+        let nothing_read = plan.counts.complete == 0;
+        let (some, others) = parents.split_at(if is_refused && nothing_read { 1 } else { parents.len() / 2 });
+        for half in [some, others] {
             self.begin(attempt, partition.of_several(&name, half))?;
         }
         attempt.expect_partitions();
