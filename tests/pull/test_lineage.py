@@ -501,3 +501,50 @@ def test_a_run_that_lists_by_other_values_than_it_began_with_starts_over(tmp_pat
         report = lake.pull()
     assert (report.status, report.records) == ("complete", 6)
     assert set(lake.versions.values()) == {1}
+
+
+def test_partitions_are_read_from_their_beginning_where_nothing_names_them_any_more(tmp_path: Path) -> None:
+    """Retention may remove the manifest of the run that set the cursor."""
+    forge = Forge()
+    forge.add("a", "r", "1")
+    with serving(forge, tmp_path, "issues", issues=listing(2, incremental={**RULE, "overlap": "0s"})) as lake:
+        lake.pull()
+        for part in (tmp_path / "_circulate").rglob("0-*.json"):
+            part.unlink()
+        before = len(forge.requests)
+        assert lake.pull().status == "complete"
+    assert forge.requests[before:][-1] == "/orgs/a/repos/r/issues"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_lost_by_gaps_that_heal_stops_and_values_that_change(seed: int, tmp_path: Path) -> None:
+    chance, forge, names = random_by(seed), Forge(), ["a", "b", "c"]
+    window = {"window": {"span": "100d", "history": "400d"}, "lag": "1s"} if seed % 2 else {}
+    issues = states(partitions={"name": "state", "setting": "states"}, incremental={**RULE, "overlap": "10s", **window})
+
+    def pull(lake: Lake, **options: object) -> None:
+        try:
+            lake.pull(**options)  # type: ignore[arg-type]
+        except CirculateError as error:
+            if "unfinished run" in str(error):
+                lake.pull(restart=True, **options)  # type: ignore[arg-type]
+
+    with serving(forge, tmp_path, "issues", {"states": "open"}, issues=issues) as lake:
+        for _ in range(8):
+            for _ in range(chance.randrange(5)):
+                way = (chance.choice(names), chance.choice(names), chance.choice(names))
+                is_new = way[:2] not in forge.ways(1)
+                at = forge.root.at if is_new and chance.random() < 0.3 else None
+                forge.add(*way, at=at, state=chance.choice(["open", "closed"]))
+            lists = [f"/orgs/{org}/repos" for (org,) in forge.ways(0)]
+            lists += [f"/orgs/{org}/repos/{repo}/issues" for org, repo in forge.ways(1)]
+            forge.statuses = {path: chance.choice([403, 404]) for path in lists if chance.random() < 0.15}
+            lake.settings["states"] = chance.choice(["open", "closed", "open,closed"])
+            forge.on_request = at_request = StopAt(chance.randrange(1, 40))
+            pull(lake, stop=at_request.stop, mode=chance.choice(["incremental", "incremental", "incremental", "full"]))
+            at_request.ended.set()
+        forge.statuses, forge.on_request = {}, lambda _: None
+        lake.settings["states"] = "open,closed"
+        pull(lake)
+        assert lake.pull().status == "complete"
+    assert truth(forge, 2) <= lake.versions.keys()
