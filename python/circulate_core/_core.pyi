@@ -266,8 +266,8 @@ def mint(account: Account, arguments: dict[str, Any]) -> dict[str, Any]:
 def token(profile: str, refused: str | None) -> Token:
     """Return the token of a profile, as its file has it; other than the one with the digest `refused`."""
 
-def log_out() -> None:
-    """Log out of all sessions of this process, as far as their servers let us; Python calls it when it ends."""
+def log_out(seconds: float = 5.0) -> None:
+    """Log out of all sessions, as far as their servers let us within some seconds; Python calls it when it ends."""
 
 def clear_tokens() -> Path:
     """Make the folder of token files, empty it, and return the path of the socket for requests of tokens."""

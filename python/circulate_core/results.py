@@ -418,7 +418,7 @@ class Token(Result):
         profile: Name of its credentials.
         instance: Who wrote it.
         access_token: The token.
-        token_type: `Bearer` or `DPoP`.
+        token_type: `Bearer`, `DPoP`, or `Session` for that of a login.
         scope: What it is for, separated by spaces.
         obtained_at: When it was requested, by the wall clock.
         expires_at: When it expires, by the wall clock.

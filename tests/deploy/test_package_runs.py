@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.behind_a_login import write_function
 from support.cli import Cli, StartOrg
 from support.packages import PACKAGE, ROOT, make_project, make_wheel, names, unpack
+from support.paging_pulls import COUNT, paged
 from support.places import Bucket, client
 from support.toys import needs_namespaces, result
 
@@ -22,6 +24,8 @@ from circulate_core.aws.project import described
 from circulate_local import Credentials, Function, LocalLambda
 from circulate_practice import OAuthClient, PracticeOrg, make_key
 from circulate_practice.compare import compare, key_of
+from circulate_practice.paging.kit import Sessions, serve
+from circulate_practice.paging.kit.sessions import PASSWORD, USER
 
 USERS = "circulate-okta-users-list"
 TELLING = """
@@ -218,6 +222,25 @@ def test_the_token_extension_runs_from_its_layer_with_nothing_else_installed(
     assert key["d"] not in done.stderr
     assert [request.outcome for request in org.token_requests][-1] == "issued"
     assert "circulate-token/README.md" not in names(made.zip("circulate-token-layer"))
+
+
+@needs_namespaces
+def test_the_token_extension_logs_in_from_its_layer(made: Made, account: Account, tmp_path: Path) -> None:
+    sessions, log = Sessions("at"), list[str]()
+    with serve(paged("token"), key=sessions) as server:
+        wired = write_function(server, tmp_path / "task")
+        layers = (made.unpacked / "core-layer", made.unpacked / "circulate-token-layer")
+        function = replace(
+            made.function(USERS, account.environment | wired | {"user": USER, "password": PASSWORD}),
+            name="items",
+            task_root=tmp_path / "task",
+            layers=layers,
+        )
+        with LocalLambda([function], log=log.append, credentials=ROLE) as local:
+            response = result(local.invoke("items"))
+        assert (response["status"], response["records"]) == ("complete", COUNT), log
+        assert (sessions.logins, sessions.logouts, sessions.open) == (1, 1, 0)
+    assert not any(PASSWORD in line or "t0ken-" in line for line in log)
 
 
 def bare_python(folder: Path) -> Path:

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.behind_a_login import HANDLER, write_function
 from support.cli import CliFor, StartOrg
+from support.commands import PATIENCE
+from support.paging_pulls import COUNT, paged
 from support.places import Bucket, client
 from support.toys import needs_namespaces
 
@@ -20,6 +23,8 @@ from circulate_core.aws.project import described
 from circulate_local import Credentials, Function, Invocation, LocalLambda
 from circulate_local.layers import lay_out
 from circulate_practice import OAuthClient, PracticeOrg, make_key
+from circulate_practice.paging.kit import ListServer, Sessions, serve
+from circulate_practice.paging.kit.sessions import PASSWORD, USER
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = make_key("ES256")
@@ -226,6 +231,123 @@ def test_the_six_steps_of_a_source_of_ones_own(  # noqa: PLR0913 - fixtures
     assert outcomes(org) == ["issued"]
     (written,) = stage.logged("token written")
     assert (written["profile"], written["type"], written["scopes"]) == ("default", "Bearer", 1)
+
+
+def behind_a_login(
+    stage: Stage, server: ListServer, environment: dict[str, str], *, handler: str = HANDLER
+) -> Function:
+    """A function that takes the token of a session out of its file; the extension logs in."""
+    root = stage.folder / "behind"
+    wired = write_function(server, root, handler)
+    return Function(
+        name="reader",
+        task_root=root,
+        handler="handler.list",
+        timeout_s=25,
+        environment=wired | environment,
+        layers=(stage.layer,),
+        extensions=stage.layer / "extensions",
+    )
+
+
+def hides(stage: Stage, *secrets: str) -> bool:
+    """Whether nothing that a login is made of, or gave, was logged."""
+    shown = "\n".join(stage.log)
+    return not any(secret in shown for secret in secrets)
+
+
+@pytest.mark.parametrize("trap", [None, "expires", "busy"])
+@pytest.mark.parametrize("style", ["json", "millis", "at", "cookie", "exchange"])
+def test_the_six_steps_of_a_source_behind_a_login(  # noqa: PLR0913 - fixtures
+    stage: Stage, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, style: str, trap: str | None
+) -> None:
+    """The extension logs in; the function sends the token as the definition says, and both show nothing of it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    place = Bucket.new(aws, tmp_path, "raw")
+    _core.state_init(place.state[1])
+    sessions = Sessions(style, trap)
+    with serve(paged("token"), key=sessions) as server:
+        held = {"base_url": server.url, "user": USER, "password": PASSWORD}
+        client("secretsmanager", aws).create_secret(Name=place.table, SecretString=json.dumps(held))
+        environment = {
+            "AWS_ENDPOINT_URL": aws,
+            "CIRCULATE_TO": place.uri,
+            "CIRCULATE_STATE": place.state[1],
+            "circulate_token_secret": place.table,
+            # A process has it, and it is not the setting `user`.
+            "USER": "sbx_user1051",
+        }
+        function = behind_a_login(stage, server, environment)
+        with LocalLambda([function], log=stage.log.append, credentials=Credentials("practice", "practice")) as local:
+            for _ in range(2):
+                response = result(local.invoke("reader"))
+                assert (response["status"], response["records"]) == ("complete", COUNT)
+        logins = {None: 1, "busy": 2}.get(trap)
+        assert sessions.logins == logins if logins else sessions.logins > 1
+        # One that was over before is not logged out of.
+        assert (sessions.logouts, sessions.open) == (int(trap != "expires"), 0)
+    written = stage.logged("token written")
+    assert {(line["profile"], line["type"], line["scopes"]) for line in written} == {("default", "Session", 0)}
+    assert hides(stage, "t0ken-", "c0de-1", PASSWORD, json.dumps(PASSWORD)[1:-1])
+    assert not any("t0ken-" in file.read_text(errors="replace") for file in place.lake().rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        ({"password": "canary-wrong"}, "TokenEndpointDenied", "refused the login (401): invalid_login"),
+        ({"password": ""}, "ConfigInvalid", "Practice lists needs `password`"),
+        ({"user": "", "password": ""}, "ConfigInvalid", "none of practice_password, practice_url, practice_user"),
+    ],
+)
+def test_a_login_that_fails_is_reported_to_lambda_by_type(
+    stage: Stage, given: dict[str, str], kind: str, words: str
+) -> None:
+    sessions = Sessions()
+    with serve(paged("token"), key=sessions) as server:
+        environment = {"user": USER, "password": PASSWORD} | given
+        if not any(environment.values()):
+            environment["PRACTICE_URL"] = ""
+        environment = {name: value for name, value in environment.items() if value or name == "PRACTICE_URL"}
+        invocation = stage.start(behind_a_login(stage, server, environment)).invoke("reader")
+        assert json.loads(invocation.payload)["errorMessage"].endswith(f"Error: Extension.{kind}"), invocation.payload
+        logged = stage.logged("no token") or stage.logged("not configured")
+        assert words in logged[0]["message"], logged
+        # Lambda tries an init that failed once more, and each one logs in once: servers lock out.
+        assert sessions.logins == (2 if kind == "TokenEndpointDenied" else 0)
+        assert hides(stage, PASSWORD, "canary-wrong")
+
+
+def test_the_file_of_a_session_is_for_this_user_alone_and_says_what_it_is(stage: Stage) -> None:
+    sessions = Sessions("at")
+    with serve(paged("token"), key=sessions) as server:
+        environment = {"user": USER, "password": PASSWORD}
+        local = stage.start(behind_a_login(stage, server, environment, handler=READER))
+        assert call(local, files=True) == [["default.token.json", 0o600], ["tokens.sock", 0o600]]
+        first = call(local, show=True)
+        assert (first["token_type"], first["scope"]) == ("Session", "")
+        assert call(local, change={"expires_at": 1})["digest"] == first["digest"], "it is as good as it was"
+        second = call(local, refused=first["token"])
+        assert second["digest"] != first["digest"]
+        assert call(local, refused=first["token"])["digest"] == second["digest"], "it was replaced already"
+        assert sessions.logins == 2
+    assert hides(stage, "t0ken-", PASSWORD)
+
+
+def test_a_session_that_ends_is_begun_anew(stage: Stage) -> None:
+    sessions = Sessions("text")
+    with serve(paged("token"), key=sessions) as server:
+        function = behind_a_login(stage, server, {"user": USER, "password": PASSWORD}, handler=READER)
+        file = function.task_root / "definitions/practice/source.yaml"
+        file.write_text(file.read_text().replace('"lifetime": "30m"', '"lifetime": "3s"'))
+        local, seen = stage.start(function), set[str]()
+        end = time.monotonic() + PATIENCE
+        while len(seen) < 2 and time.monotonic() < end:
+            before = time.time()
+            token = call(local)
+            assert token["expires_at"] > before - 1
+            seen.add(token["digest"])
+        assert sessions.logins >= len(seen) == 2
 
 
 def test_variables_of_the_time_when_okta_was_the_only_source_do(start_org: StartOrg, stage: Stage) -> None:

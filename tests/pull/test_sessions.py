@@ -309,6 +309,7 @@ settings:
   url: {env: ACME_URL, about: its address}
   token: {env: ACME_TOKEN, about: a token}
   key: {env: ACME_KEY, about: a key, secret: true}
+  profile: {env: ACME_PROFILE, about: a profile}
 base_url: "{url}"
 auth:
   - session:
@@ -328,6 +329,7 @@ auth:
       login: {path: /a}
       exchange: {path: "https://other.example/b", headers: {X: "{token}"}, token: {body: ""}}
       token: {body: /t}
+  - token_file: {profile: profile}
 check: {path: /items}
 """
 
@@ -359,6 +361,7 @@ def test_all_mistakes_of_a_session_are_said_at_once(tmp_path: Path) -> None:
         "give the setting `token` another name",
         "where the response to `exchange` has the token says `token` of the session",
         "so it proves nothing",
+        "the sessions beside it `send` their tokens in different ways",
     ):
         assert why in text, why
 

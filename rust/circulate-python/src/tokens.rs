@@ -69,7 +69,7 @@ fn secret_too_slow(span: Duration) -> Error {
 #[pyfunction]
 pub(crate) fn token(py: Python<'_>, profile: String, refused: Option<String>) -> PyResult<Py<PyAny>> {
     let work = async move {
-        let reader = FileToken::new(&profile, TokenFolder::standard(), Clock::system());
+        let reader = FileToken::new(&profile, TokenFolder::standard(), Clock::system(), None);
         match refused {
             None => reader.current().await,
             Some(refused) => reader.other_than(&refused).await,

@@ -19,8 +19,11 @@ EARLIER, EARLIER_SOURCE = "okta_token_", "okta"
 """What they began with when there was no other source."""
 CODE = Path("/var/task")
 """Where the code of the function is, with the catalogs that are packaged with it."""
-WAY = "oauth2"
-"""The way to sign in that gets tokens."""
+OAUTH = "oauth2"
+WAYS = frozenset({OAUTH, "session"})
+"""The ways to sign in that get tokens."""
+OF_ANY_PROCESS = frozenset({"home", "lang", "logname", "path", "pwd", "shell", "term", "tz", "user"})
+"""Variables that a process has anyway. In capitals they say nothing about settings that are called alike."""
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -96,7 +99,9 @@ class Variables:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._given = {name.lower(): value for name, value in environment.items() if value.strip()}
+        given = {name: value for name, value in environment.items() if value.strip()}
+        self._given = {name.lower(): value for name, value in given.items() if name.lower() not in OF_ANY_PROCESS}
+        self._given |= {name: given[name] for name in OF_ANY_PROCESS & given.keys()}
 
     def get(self, name: str) -> str | None:
         """Return the value of a variable."""
@@ -124,7 +129,7 @@ def _profile(name: str, suffix: str, variables: Variables) -> Profile:
     except CirculateError as wrong:
         raise Trouble(CONFIG_INVALID, f"{wrong} ({wrong.hint})" if wrong.hint else str(wrong)) from None
     if not any(map(_is_ours, definition["auth"])):
-        what = f"{source} does not sign in by {WAY}: there are no tokens to get"
+        what = f"{source} signs in by none of {', '.join(sorted(WAYS))}: there are no tokens to get"
         raise Trouble(CONFIG_INVALID, what)
     names = dict(_variables(definition, suffix, variables))
     found = {setting: value for setting, name in names.items() if (value := variables.get(name)) is not None}
@@ -137,7 +142,9 @@ def _profile(name: str, suffix: str, variables: Variables) -> Profile:
     else:
         found |= _address(definition, found)
     scopes = tuple(variables.ours(f"scopes{suffix}").replace(",", " ").split())
-    if not scopes and (known := _scopes(catalog, source)):
+    # Who logs in needs none.
+    is_oauth = all(OAUTH in way for way in definition["auth"] if _is_ours(way))
+    if not scopes and is_oauth and (known := _scopes(catalog, source)):
         what = f"{PREFIX}scopes{suffix} is not set: {source} issues no token without scopes, such as {known[0]}"
         raise Trouble(CONFIG_INVALID, what)
     return Profile(name, source, catalog, _core.Settings(found), names, secret, scopes)
@@ -167,7 +174,7 @@ def _variables(definition: Mapping[str, Any], suffix: str, variables: Variables)
 
 
 def _is_ours(way: object) -> bool:
-    return isinstance(way, Mapping) and WAY in way
+    return isinstance(way, Mapping) and not WAYS.isdisjoint(way)
 
 
 def _texts(part: object) -> Iterator[str]:

@@ -13,6 +13,8 @@ from circulate_token.trouble import CONFIG_INVALID, DENIED, SECRET_NOT_FOUND, UN
 
 LAST_WRITE_S = 0.5
 """What is left to a token that is on its way when the environment ends."""
+LOGOUT_S = 0.4
+"""What is left to logouts then: Lambda gives us two seconds, and the event before may have taken one of them."""
 
 
 class Keeper:
@@ -98,13 +100,13 @@ class Keeper:
         return None
 
     def forget(self) -> None:
-        """Remove all files, and write no more."""
+        """Remove all files, write no more, and log out."""
         self._closed = True
         for lock in self._locks.values():
-            # A token that is on its way has time to be written first. Lambda gives us two seconds, and the event
-            # before may have taken one of them.
+            # A token that is on its way has time to be written first.
             lock.acquire(timeout=LAST_WRITE_S / len(self._locks))
         _core.clear_tokens()
+        _core.log_out(LOGOUT_S)
 
     def _account(self, profile: Profile) -> _core.Account:
         return _core.Account(profile.catalog, profile.settings, profile.secret)

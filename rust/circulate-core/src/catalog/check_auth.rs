@@ -39,7 +39,10 @@ fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
         Auth::Query(query) => check_parameter(source, &format!("{at}.query.name"), &query.name),
         Auth::AwsSigv4(aws) => check_aws(source, &format!("{at}.aws_sigv4"), aws),
         Auth::Session(session) => check_session(source, &format!("{at}.session"), session),
-        Auth::Bearer(_) | Auth::DuoV5(_) | Auth::TokenFile(_) | Auth::None => Vec::new(),
+        Auth::TokenFile(_) => {
+            check_token_file(source, &format!("{at}.token_file")).err().into_iter().collect()
+        }
+        Auth::Bearer(_) | Auth::DuoV5(_) | Auth::None => Vec::new(),
     };
     let checked =
         way.parts().into_iter().map(|part| check_setting(source, &format!("{at}.{}", part.key), &part));
@@ -61,6 +64,17 @@ fn check_aws(source: &Source, at: &str, aws: &AwsAuth) -> Vec<Wrong> {
         check_open(source, &format!("{at}.{key}"), template.placeholders(), shown).err()
     };
     [check("region", &aws.region), check("service", &aws.service)].into_iter().flatten().collect()
+}
+
+/// A token in a file is sent as that of a login is, so all logins say the same of that.
+fn check_token_file(source: &Source, at: &str) -> Result<(), Wrong> {
+    let mut sends = source.sessions().map(|session| &session.send);
+    let first = sends.next();
+    if sends.all(|send| Some(send) == first) {
+        return Ok(());
+    }
+    let why = "the sessions beside it `send` their tokens in different ways: nothing would show how one of a file is sent";
+    Err(Wrong::at(at, why.to_owned()))
 }
 
 fn check_setting(source: &Source, at: &str, part: &AuthPart<'_>) -> Result<(), Wrong> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::auth::Auth;
+use super::auth::{Auth, SessionAuth, SessionSend};
 use super::errors::ErrorRule;
 use super::limits::Rates;
 use super::template::Template;
@@ -59,6 +59,23 @@ impl Source {
         let used = way.placeholders();
         let proves = move |name: &&Name| self.settings[*name].secret && used.contains(&name.as_str());
         way.named().chain(self.settings.keys().filter(proves))
+    }
+
+    /// Where requests carry the token of a login, of those who log in so, or get the token out of a file.
+    pub fn session_send<'a>(&'a self, way: &'a Auth) -> Option<&'a SessionSend> {
+        match way {
+            Auth::Session(session) => Some(&session.send),
+            Auth::TokenFile(_) => self.sessions().map(|session| &session.send).next(),
+            _ => None,
+        }
+    }
+
+    /// The ways to sign in that begin with a login.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &SessionAuth> {
+        self.auth.iter().filter_map(|way| match way {
+            Auth::Session(session) => Some(&**session),
+            _ => None,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use crate::catalog::{Auth, Name, Setting, Source, Template, path_segment};
+use crate::catalog::{Auth, Name, SessionSend, Setting, Source, Template, path_segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::{Secret, StoredSecret};
 
@@ -20,6 +20,8 @@ pub struct Account {
     name: String,
     base_url: Url,
     auth: Auth,
+    /// Where requests carry the token of a login, if they carry one.
+    session_send: Option<SessionSend>,
     /// Settings that are not secret, as they were when the account was resolved.
     values: BTreeMap<Name, String>,
     origins: BTreeMap<Name, Origin>,
@@ -70,7 +72,8 @@ impl Account {
             Some(name) => checked_name(name)?,
             None => name_of(&base_url),
         };
-        let account = Self { name, base_url, auth, values, origins, secrets, stored };
+        let session_send = source.session_send(&auth).cloned();
+        let account = Self { name, base_url, auth, session_send, values, origins, secrets, stored };
         // All of them are hidden from now on, also those that no request needs.
         account.secrets().for_each(drop);
         Ok(account)
@@ -105,6 +108,16 @@ impl Account {
     /// The way in which it signs in.
     pub fn auth(&self) -> &Auth {
         &self.auth
+    }
+
+    /// Where requests carry the token of a login, whoever logs in; `None` for an account that signs in otherwise.
+    pub fn session_send(&self) -> Option<&SessionSend> {
+        self.session_send.as_ref()
+    }
+
+    /// The query parameter that signing in puts on each request.
+    pub fn query_parameter(&self) -> Option<&str> {
+        self.auth.query_parameter().or_else(|| self.session_send()?.query_parameter())
     }
 
     /// The value of a setting that is not secret, as it was when the account was resolved.

@@ -10,9 +10,11 @@ mod oauth2;
 mod open_sessions;
 mod query;
 mod session;
+mod session_token;
 mod signer;
 mod sigv4;
 mod token_file;
+mod token_source;
 
 use std::sync::Arc;
 
@@ -58,7 +60,8 @@ pub fn sign_in(
         Auth::Session(session) => Ok(Arc::new(Session::new(source, account, session, connection)?)),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();
-            Ok(Arc::new(FileToken::new(profile, TokenFolder::standard(), connection.tokens.clock().clone())))
+            let (folder, clock) = (TokenFolder::standard(), connection.tokens.clock().clone());
+            Ok(Arc::new(FileToken::new(profile, folder, clock, account.session_send().cloned())))
         }
         Auth::Oauth2(oauth) => {
             let unnamed = || {

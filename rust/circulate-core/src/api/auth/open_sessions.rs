@@ -8,9 +8,6 @@ use futures_util::future::join_all;
 
 use crate::api::http::{Request, Transport};
 
-/// How long a logout may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// How to log out of sessions, by what distinguishes these.
 #[derive(Debug, Default)]
 pub struct OpenSessions(Mutex<BTreeMap<String, OpenSession>>);
@@ -29,11 +26,12 @@ impl OpenSessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), session);
     }
 
-    /// Logs out of all of them, as far as their servers let us: nobody can do anything about those that do not.
-    pub async fn log_out(&self) {
+    /// Logs out of all of them, as far as their servers let us within `patience`: nobody can do anything about those that do
+    /// not.
+    pub async fn log_out(&self, patience: Duration) {
         let open = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let outs = open.into_values().map(|session| async move {
-            let _ = tokio::time::timeout(PATIENCE, session.transport.send(session.request)).await;
+            let _ = tokio::time::timeout(patience, session.transport.send(session.request)).await;
         });
         join_all(outs).await;
     }

@@ -49,7 +49,7 @@ pub enum Auth {
     Oauth2(OAuth2),
     /// A session that begins with a login.
     Session(Box<SessionAuth>),
-    /// Access tokens of OAuth 2.0 that somebody else gets and leaves in a file: the token extension of a Lambda function.
+    /// Tokens of OAuth 2.0 or of a login that somebody else gets and leaves in a file: the token extension of a Lambda function.
     TokenFile(TokenFileAuth),
     /// Nothing, for an API that is open to all.
     None,
@@ -92,10 +92,7 @@ impl Auth {
     pub fn query_parameter(&self) -> Option<&str> {
         match self {
             Self::Query(query) => Some(&query.name),
-            Self::Session(session) => match &session.send {
-                SessionSend::Query(name) => Some(name),
-                SessionSend::Header(_) | SessionSend::Cookie(_) => None,
-            },
+            Self::Session(session) => session.send.query_parameter(),
             _ => None,
         }
     }

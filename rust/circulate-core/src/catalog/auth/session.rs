@@ -133,6 +133,16 @@ pub enum SessionSend {
     Cookie(String),
 }
 
+impl SessionSend {
+    /// The query parameter that it puts on each request.
+    pub fn query_parameter(&self) -> Option<&str> {
+        match self {
+            Self::Query(name) => Some(name),
+            Self::Header(_) | Self::Cookie(_) => None,
+        }
+    }
+}
+
 /// A header with a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

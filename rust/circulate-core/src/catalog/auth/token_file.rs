@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::part::AuthPart;
 use crate::catalog::types::Name;
 
-/// Access tokens in a file.
+/// Tokens in a file. Those of a login are sent as the source's `session` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenFileAuth {

@@ -82,7 +82,7 @@ impl SigningKey {
     }
 
     /// The same with the private number.
-    pub(super) fn private_jwk(&self) -> Option<Value> {
+    pub(in crate::api::auth) fn private_jwk(&self) -> Option<Value> {
         let Pair::Ec(pair, _) = &self.pair else { return None };
         let number: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().ok()?;
         let mut jwk = self.public_jwk()?;

@@ -23,7 +23,6 @@ use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::credential::Credential;
@@ -33,15 +32,16 @@ use self::key::SigningKey;
 use self::refresh::{RefreshClaim, RefreshTokens};
 use self::settings::ClientSettings;
 use self::terms::TokenTerms;
-use self::tokens::{Basis, Token, TokenCache};
-use super::{Authorize, Connection, TokenFile};
+use self::tokens::{Basis, Meanwhile, NoToken, Token, TokenCache};
+use super::token_source::TokenSource;
+use super::{Authorize, Connection};
 use crate::api::account::Account;
 use crate::api::http::{
     Classifier, Failure, MISSING_SCOPE, Pacing, Request, RetryDecision, Transport, VendorError, demands_dpop,
     server_date, verdict_of,
 };
 use crate::catalog::{GrantType, OAuth2, Source};
-use crate::clock::{Clock, earlier, later};
+use crate::clock::{Clock, ahead_by};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
@@ -89,6 +89,12 @@ impl Refusal {
     /// Whether what was presented for a token is not, or no longer, good for one (RFC 6749, section 5.2).
     fn is_of_grant(&self) -> bool {
         self.failure.verdict == RetryDecision::Fail && self.code.as_deref() == Some("invalid_grant")
+    }
+}
+
+impl From<Refusal> for NoToken {
+    fn from(refusal: Refusal) -> Self {
+        Self { failure: refusal.failure, is_refused: refusal.of_client }
     }
 }
 
@@ -158,79 +164,6 @@ impl AccessToken {
         })
     }
 
-    /// A token for a file: one that is not due, and not the one with the digest `refused`. The file's profile and writer are
-    /// left to the caller.
-    pub(super) async fn issue(&self, refused: Option<&str>) -> Result<TokenFile, Failure> {
-        if let Some(refused) = refused {
-            let digest = |token: &Token| crate::hex(&Sha256::digest(token.secret.expose()));
-            self.client.forget(&self.terms.scope, |token| digest(token) == refused);
-        }
-        Ok(self.issued(&*self.token().await?))
-    }
-
-    /// After the caller had no more patience: leaves the server alone for a while, and gives the token that is still valid.
-    pub(super) fn after_stall(&self) -> Result<Option<TokenFile>> {
-        let (now, failure) = (self.clock.now(), Failure::from(self.too_slow()));
-        self.client.fail(&self.terms.scope, self.settings.digest()?, &failure, false, now);
-        Ok(self.valid())
-    }
-
-    /// The token that was got before, as long as it is valid.
-    pub(super) fn valid(&self) -> Option<TokenFile> {
-        self.client.valid(&self.terms.scope, self.clock.now()).map(|token| self.issued(&token))
-    }
-
-    fn issued(&self, token: &Token) -> TokenFile {
-        TokenFile {
-            schema: 0,
-            profile: String::new(),
-            instance: String::new(),
-            access_token: token.secret.expose().to_owned(),
-            token_type: if token.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
-            scope: self.terms.scope.clone(),
-            obtained_at: token.obtained.as_second(),
-            expires_at: token.expires.as_second(),
-            dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
-        }
-    }
-
-    /// A token that is valid, got if need be. One requests it; the others wait for what comes of it, or go on with what they
-    /// have as long as that is valid.
-    async fn token(&self) -> Result<Arc<Token>, Failure> {
-        let (client, scope) = (&self.client, self.terms.scope.as_str());
-        if let Some(token) = client.ready(scope, self.clock.now()) {
-            return Ok(token);
-        }
-        let seen = client.count_of_requests(scope);
-        let _turn = match client.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => match client.valid(scope, self.clock.now()) {
-                Some(token) => return Ok(token),
-                None => client.turn.lock().await,
-            },
-        };
-        if let Some(token) = client.ready(scope, self.clock.now()) {
-            return Ok(token);
-        }
-        let digest = self.settings.digest()?;
-        let held_off = client.held_off(scope, &digest, self.clock.now());
-        if let Some(failure) = client.failed_since(scope, seen).or(held_off) {
-            return Err(failure);
-        }
-        match self.get().await {
-            Ok(token) => {
-                let token = Arc::new(token);
-                client.keep(scope, &token);
-                Ok(token)
-            }
-            Err(Refusal { failure, of_client, .. }) => {
-                let now = self.clock.now();
-                client.fail(scope, self.settings.digest()?, &failure, of_client, now);
-                client.valid(scope, now).ok_or(failure)
-            }
-        }
-    }
-
     async fn get(&self) -> Result<Token, Refusal> {
         if let Some(refresh) = &self.refresh {
             return self.refreshed(refresh).await;
@@ -256,7 +189,7 @@ impl AccessToken {
             let refresh_token = claim.as_ref().map(|claim| &claim.record().refresh_token);
             let request = self.request(&credential, refresh_token, &basis, requested)?;
             let response = tokio::time::timeout(PATIENCE, self.request_token(request)).await;
-            match response.map_err(|_| self.too_slow()).flatten()? {
+            match response.map_err(|_| self.too_slow(PATIENCE)).flatten()? {
                 TokenResponse::Granted(granted) => return Ok((granted, basis, requested)),
                 TokenResponse::Refused(status, headers, vendor) => {
                     let failure = self.failure(status, &headers, &vendor);
@@ -323,7 +256,7 @@ impl AccessToken {
         basis: &Basis,
         now: Timestamp,
     ) -> Result<Request> {
-        let now = server_time(now, basis.ahead);
+        let now = ahead_by(now, basis.ahead);
         let mut request = self.terms.request(credential, refresh_token, &self.token_url, now)?;
         if let Some(key) = &basis.key {
             let nonce = basis.nonce.as_deref();
@@ -333,12 +266,7 @@ impl AccessToken {
         Ok(request)
     }
 
-    fn too_slow(&self) -> Error {
-        let message = format!("the token endpoint did not respond within {} s", PATIENCE.as_secs());
-        self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
-    }
-
-    pub(super) fn at_token_url(&self, error: Error) -> Error {
+    fn at_token_url(&self, error: Error) -> Error {
         error.with("token URL", &self.token_url)
     }
 
@@ -453,13 +381,46 @@ impl AccessToken {
     }
 }
 
+impl TokenSource for AccessToken {
+    fn token(&self) -> BoxFuture<'_, Result<Arc<Token>, Failure>> {
+        let get = async { Ok(self.get().await?) };
+        let digest = || self.settings.digest();
+        Box::pin(self.client.token(&self.terms.scope, &self.clock, Meanwhile::GoOn, digest, get))
+    }
+
+    fn cache(&self) -> &TokenCache {
+        &self.client
+    }
+
+    fn scope(&self) -> &str {
+        &self.terms.scope
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn credential(&self) -> Result<String> {
+        self.settings.digest()
+    }
+
+    fn token_type(&self, token: &Token) -> &'static str {
+        if token.key.is_some() { "DPoP" } else { "Bearer" }
+    }
+
+    fn too_slow(&self, span: Duration) -> Error {
+        let message = format!("the token endpoint did not respond within {:.1} s", span.as_secs_f64());
+        self.at_token_url(Error::new(ErrorKind::Network, "get access token", message).temporary())
+    }
+}
+
 impl Authorize for AccessToken {
     fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async {
             let token = self.token().await?;
             request.headers.insert(AUTHORIZATION, Self::header(&token)?);
             if let Some(key) = &token.key {
-                let now = server_time(self.clock.now(), self.client.basis().ahead);
+                let now = ahead_by(self.clock.now(), self.client.basis().ahead);
                 let (method, url) = (&request.method, &request.url);
                 let nonce = self.client.api_nonce(&url.origin().ascii_serialization());
                 let about =
@@ -486,11 +447,6 @@ impl Authorize for AccessToken {
             let _ = SigningKey::generate().map(|key| self.client.bind(key));
         }
     }
-}
-
-fn server_time(now: Timestamp, ahead: SignedDuration) -> Timestamp {
-    let span = ahead.unsigned_abs();
-    if ahead.is_negative() { earlier(now, span) } else { later(now, span) }
 }
 
 #[cfg(test)]

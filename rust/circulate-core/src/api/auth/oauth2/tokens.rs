@@ -1,6 +1,7 @@
 //! Access tokens that are at hand, and what is known of the servers they come from.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::key::SigningKey;
 use crate::api::auth::open_sessions::OpenSessions;
 use crate::api::http::{Failure, RetryDecision};
 use crate::clock::{Clock, earlier, later};
-use crate::error::{Error, ErrorKind, Status};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::secrets::Secret;
 
 /// A new token is got when a tenth of its life is left, but not more than five minutes before its end.
@@ -77,11 +78,33 @@ impl Token {
     }
 }
 
+/// Why there is no new token.
+pub(in crate::api::auth) struct NoToken {
+    pub(in crate::api::auth) failure: Failure,
+    /// Who wants it is refused: another try too soon may lock it out.
+    pub(in crate::api::auth) is_refused: bool,
+}
+
+impl From<Error> for NoToken {
+    fn from(error: Error) -> Self {
+        Self { failure: error.into(), is_refused: false }
+    }
+}
+
+/// What they do for whom somebody else gets the next token already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::api::auth) enum Meanwhile {
+    /// They go on with the token before, as long as that is valid.
+    GoOn,
+    /// They wait: the next one may be the end of the one before.
+    Wait,
+}
+
 /// What is known of a client.
 #[derive(Default)]
 pub(in crate::api::auth) struct TokenCache {
     /// Held by the one who requests a token.
-    pub(in crate::api::auth) turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
     known: Mutex<CachedClient>,
 }
 
@@ -115,6 +138,7 @@ struct Failed {
     credential: String,
     since: Timestamp,
     until: Timestamp,
+    operation: &'static str,
     kind: ErrorKind,
     status: Status,
     verdict: RetryDecision,
@@ -124,7 +148,7 @@ struct Failed {
 
 impl Failed {
     fn failure(&self) -> Failure {
-        let error = Error::new(self.kind, "get access token", self.message.clone());
+        let error = Error::new(self.kind, self.operation, self.message.clone());
         let error = self.hint.iter().fold(error, Error::hint);
         let error = if self.status == Status::Temporary { error.temporary() } else { error };
         Failure { error, verdict: self.verdict, page_too_big: false }
@@ -140,8 +164,46 @@ pub(in crate::api::auth) struct Basis {
 }
 
 impl TokenCache {
+    /// A token for `scope` that is valid, which `get` gets if need be. One does so, with the credential of this `digest`; the
+    /// others take what comes of it.
+    pub(in crate::api::auth) async fn token(
+        &self,
+        scope: &str,
+        clock: &Clock,
+        others: Meanwhile,
+        digest: impl Fn() -> Result<String> + Send,
+        get: impl Future<Output = Result<Token, NoToken>> + Send,
+    ) -> Result<Arc<Token>, Failure> {
+        if let Some(token) = self.ready(scope, clock.now()) {
+            return Ok(token);
+        }
+        let seen = self.count_of_requests(scope);
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => match self.valid(scope, clock.now()).filter(|_| others == Meanwhile::GoOn) {
+                Some(token) => return Ok(token),
+                None => self.turn.lock().await,
+            },
+        };
+        if let Some(token) = self.ready(scope, clock.now()) {
+            return Ok(token);
+        }
+        let held_off = self.held_off(scope, &digest()?, clock.now());
+        if let Some(failure) = self.failed_since(scope, seen).or(held_off) {
+            return Err(failure);
+        }
+        match get.await {
+            Ok(token) => Ok(self.keep(scope, token)),
+            Err(NoToken { failure, is_refused }) => {
+                let now = clock.now();
+                self.fail(scope, digest()?, &failure, is_refused, now);
+                self.valid(scope, now).ok_or(failure)
+            }
+        }
+    }
+
     /// The token for `scope` if it is not due, or if getting another one was put off and it is still valid.
-    pub(in crate::api::auth) fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
+    fn ready(&self, scope: &str, now: Timestamp) -> Option<Arc<Token>> {
         let known = self.known();
         let slot = known.tokens.get(scope)?;
         let put_off = slot.put_off.is_some_and(|until| now < until);
@@ -156,24 +218,19 @@ impl TokenCache {
     }
 
     /// How often a token for `scope` was requested.
-    pub(in crate::api::auth) fn count_of_requests(&self, scope: &str) -> u64 {
+    fn count_of_requests(&self, scope: &str) -> u64 {
         self.known().tokens.get(scope).map_or(0, |slot| slot.requests)
     }
 
     /// What came of a request that ended while we waited for it: of the ones after the `seen` first.
-    pub(in crate::api::auth) fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
+    fn failed_since(&self, scope: &str, seen: u64) -> Option<Failure> {
         let known = self.known();
         let slot = known.tokens.get(scope).filter(|slot| slot.requests > seen)?;
         slot.failed.as_ref().map(Failed::failure)
     }
 
     /// Why it is useless, or not polite, to retry yet.
-    pub(in crate::api::auth) fn held_off(
-        &self,
-        scope: &str,
-        credential: &str,
-        now: Timestamp,
-    ) -> Option<Failure> {
+    fn held_off(&self, scope: &str, credential: &str, now: Timestamp) -> Option<Failure> {
         let known = self.known();
         let failed = known.tokens.get(scope)?.failed.as_ref()?;
         // A clock that was set back says nothing.
@@ -186,10 +243,11 @@ impl TokenCache {
         })
     }
 
-    pub(in crate::api::auth) fn keep(&self, scope: &str, token: &Arc<Token>) {
-        let requests = self.count_of_requests(scope) + 1;
-        let slot = CachedToken { token: Some(Arc::clone(token)), requests, ..CachedToken::default() };
+    fn keep(&self, scope: &str, token: Token) -> Arc<Token> {
+        let (token, requests) = (Arc::new(token), self.count_of_requests(scope) + 1);
+        let slot = CachedToken { token: Some(Arc::clone(&token)), requests, ..CachedToken::default() };
         self.known().tokens.insert(scope.to_owned(), slot);
+        token
     }
 
     /// Remembers why there is no new token, for those who wait for it, and for as long as the server should be left alone.
@@ -214,6 +272,7 @@ impl TokenCache {
             credential,
             since: now,
             until: later(now, wait),
+            operation: why.error.operation(),
             kind: why.error.kind(),
             status: why.error.status(),
             verdict: why.verdict,

@@ -7,21 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::header::COOKIE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
 
 use self::login::{LoginSettings, method};
 use self::response::LoginResponse;
-use super::oauth2::tokens::{Token, TokenCache};
+use super::oauth2::tokens::{Meanwhile, NoToken, Token, TokenCache};
 use super::open_sessions::OpenSession;
-use super::{Authorize, Connection};
+use super::session_token::{put, token_in};
+use super::token_source::TokenSource;
+use super::{Authorize, Connection, TokenFile};
 use crate::api::account::Account;
-use crate::api::http::{
-    Classifier, Failure, Request, RetryDecision, VendorError, server_date, set_parameter, verdict_of,
-};
-use crate::catalog::{LoginRequest, SessionAuth, SessionSend, SessionToken, Source, Span};
-use crate::clock::ahead_by;
+use crate::api::http::{Classifier, Failure, Request, RetryDecision, VendorError, server_date, verdict_of};
+use crate::catalog::{LoginRequest, SessionAuth, SessionToken, Source, Span};
+use crate::clock::{Clock, ahead_by};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
 
@@ -45,19 +44,6 @@ pub struct Session {
     cache: Arc<TokenCache>,
     connection: Connection,
     classifier: Classifier,
-}
-
-/// No session.
-struct NoSession {
-    failure: Failure,
-    /// Who logs in is refused: another try too soon may lock it out.
-    is_refused: bool,
-}
-
-impl From<Error> for NoSession {
-    fn from(error: Error) -> Self {
-        Self { failure: error.into(), is_refused: false }
-    }
 }
 
 impl Session {
@@ -94,44 +80,17 @@ impl Session {
         })
     }
 
-    /// A token that is valid, got if need be. One logs in; the others wait for what comes of it.
-    async fn token(&self) -> Result<Arc<Token>, Failure> {
-        let (cache, clock) = (&self.cache, self.connection.tokens.clock());
-        if let Some(token) = cache.ready(SCOPE, clock.now()) {
-            return Ok(token);
-        }
-        let seen = cache.count_of_requests(SCOPE);
-        let _turn = cache.turn.lock().await;
-        if let Some(token) = cache.ready(SCOPE, clock.now()) {
-            return Ok(token);
-        }
-        let held_off = cache.held_off(SCOPE, &self.settings.digest()?, clock.now());
-        if let Some(failure) = cache.failed_since(SCOPE, seen).or(held_off) {
-            return Err(failure);
-        }
-        match self.log_in().await {
-            Ok(token) => {
-                let token = Arc::new(token);
-                cache.keep(SCOPE, &token);
-                self.log_out_later(&token.secret);
-                Ok(token)
-            }
-            Err(NoSession { failure, is_refused }) => {
-                let now = clock.now();
-                cache.fail(SCOPE, self.settings.digest()?, &failure, is_refused, now);
-                cache.valid(SCOPE, now).ok_or(failure)
-            }
-        }
-    }
-
     /// Logs in. Tries again where the response shows what was wrong; what may go away by itself is left to the caller.
-    async fn log_in(&self) -> Result<Token, NoSession> {
+    async fn log_in(&self) -> Result<Token, NoToken> {
         let (mut redated, mut read_again) = (false, false);
         loop {
             let (ahead, before) = (self.cache.basis().ahead, self.settings.digest()?);
             let steps = tokio::time::timeout(PATIENCE, self.steps());
-            let failed = match steps.await.unwrap_or_else(|_| Err(self.too_slow().into())) {
-                Ok(token) => return Ok(token),
+            let failed = match steps.await.unwrap_or_else(|_| Err(self.too_slow(PATIENCE).into())) {
+                Ok(token) => {
+                    self.log_out_later(&token.secret);
+                    return Ok(token);
+                }
                 Err(failed) if !failed.is_refused => return Err(failed),
                 Err(failed) => failed,
             };
@@ -151,7 +110,7 @@ impl Session {
     }
 
     /// The login, and what follows it.
-    async fn steps(&self) -> Result<Token, NoSession> {
+    async fn steps(&self) -> Result<Token, NoToken> {
         let (spec, requested) = (&self.spec, self.connection.tokens.clock().now());
         let of_session = &spec.token;
         let Some(exchange) = &spec.exchange else {
@@ -165,7 +124,7 @@ impl Session {
         self.token_of(&response, requested)
     }
 
-    fn token_of(&self, response: &LoginResponse, requested: jiff::Timestamp) -> Result<Token, NoSession> {
+    fn token_of(&self, response: &LoginResponse, requested: jiff::Timestamp) -> Result<Token, NoToken> {
         let last = self.spec.exchange.as_ref().unwrap_or(&self.spec.login);
         let read = || {
             let token = response.token(&self.spec.token)?;
@@ -182,7 +141,7 @@ impl Session {
         spec: &LoginRequest,
         token: Option<&Secret>,
         location: &SessionToken,
-    ) -> Result<LoginResponse, NoSession> {
+    ) -> Result<LoginResponse, NoToken> {
         let clock = self.connection.tokens.clock();
         let now = ahead_by(clock.now(), self.cache.basis().ahead);
         let request = self.settings.request(spec, token, now)?;
@@ -205,7 +164,7 @@ impl Session {
         status: StatusCode,
         headers: &HeaderMap,
         vendor: &VendorError,
-    ) -> NoSession {
+    ) -> NoToken {
         let (title, number, said) = (&self.title, status.as_u16(), vendor.after_colon());
         let verdict = match verdict_of(status, headers, &self.connection.pacing.limiter) {
             // There is nothing to renew here: what is refused is what a session would begin with.
@@ -228,12 +187,7 @@ impl Session {
         let check = format!("check {}", self.classifier.credentials());
         let error = self.at(spec, Error::new(kind, "log in", message));
         let error = if is_refused { error.hint(known.unwrap_or(&check)) } else { error.temporary() };
-        NoSession { failure: Failure { error, verdict, page_too_big: false }, is_refused }
-    }
-
-    fn too_slow(&self) -> Error {
-        let message = format!("{} did not log us in within {} s", self.title, PATIENCE.as_secs());
-        Error::new(ErrorKind::Network, "log in", message).temporary()
+        NoToken { failure: Failure { error, verdict, page_too_big: false }, is_refused }
     }
 
     fn at(&self, spec: &LoginRequest, error: Error) -> Error {
@@ -243,61 +197,59 @@ impl Session {
         }
     }
 
-    /// Puts a token on a request, in place of another one.
-    fn put(&self, request: &mut Request, token: &Secret) -> Result<()> {
-        let token = token.expose();
-        let unfit = || {
-            Error::new(ErrorKind::Data, "sign in", "the token of the session is nothing a header can hold")
-        };
-        let sensitive = |text: String| -> Result<HeaderValue> {
-            let mut value: HeaderValue = text.parse().map_err(|_| unfit())?;
-            value.set_sensitive(true);
-            Ok(value)
-        };
-        match &self.spec.send {
-            SessionSend::Query(name) => set_parameter(&mut request.url, name, token),
-            SessionSend::Header(header) => {
-                let name: HeaderName = header.name.parse().map_err(|_| unfit())?;
-                request.headers.insert(name, sensitive(format!("{}{token}", header.prefix))?);
-            }
-            SessionSend::Cookie(name) => {
-                let others =
-                    request.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-                let is_other = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(name);
-                let others: Vec<_> = others.split(';').map(str::trim).filter(is_other).collect();
-                let cookies = others.into_iter().map(str::to_owned).chain([format!("{name}={token}")]);
-                request.headers.insert(COOKIE, sensitive(cookies.collect::<Vec<_>>().join("; "))?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a request was signed in with a token.
-    fn is_by(&self, request: &Request, token: &Secret) -> bool {
-        let mut again = request.clone();
-        self.put(&mut again, token).is_ok() && again.headers == request.headers && again.url == request.url
-    }
-
     /// What cannot be logged out of ends by itself.
     fn log_out_later(&self, token: &Secret) {
         let Some(logout) = &self.spec.logout else { return };
         let Ok(url) = self.settings.address(&logout.path) else { return };
         let mut request = Request { method: method(logout.method, Method::DELETE), ..Request::get(url) };
-        if self.put(&mut request, token).is_ok() {
+        if put(&self.spec.send, &mut request, token).is_ok() {
             let open = OpenSession { request, transport: Arc::clone(&self.connection.transport) };
             self.connection.tokens.sessions().opened(&self.key, open);
         }
     }
 }
 
+impl TokenSource for Session {
+    fn token(&self) -> BoxFuture<'_, Result<Arc<Token>, Failure>> {
+        let (cache, clock, digest) = (&self.cache, self.clock(), || self.settings.digest());
+        Box::pin(cache.token(SCOPE, clock, Meanwhile::Wait, digest, self.log_in()))
+    }
+
+    fn cache(&self) -> &TokenCache {
+        &self.cache
+    }
+
+    fn scope(&self) -> &str {
+        SCOPE
+    }
+
+    fn clock(&self) -> &Clock {
+        self.connection.tokens.clock()
+    }
+
+    fn credential(&self) -> Result<String> {
+        self.settings.digest()
+    }
+
+    fn token_type(&self, _: &Token) -> &'static str {
+        TokenFile::SESSION
+    }
+
+    fn too_slow(&self, span: Duration) -> Error {
+        let message = format!("{} did not log us in within {:.1} s", self.title, span.as_secs_f64());
+        Error::new(ErrorKind::Network, "log in", message).temporary()
+    }
+}
+
 impl Authorize for Session {
     fn apply<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async { Ok(self.put(request, &self.token().await?.secret)?) })
+        Box::pin(async { Ok(put(&self.spec.send, request, &self.token().await?.secret)?) })
     }
 
     fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
+        let refused = token_in(&self.spec.send, refused);
         // The next attempt logs in, unless somebody did so already.
-        self.cache.forget(SCOPE, |token| self.is_by(refused, &token.secret));
+        self.cache.forget(SCOPE, |token| refused.as_deref() == Some(token.secret.expose()));
         Box::pin(std::future::ready(Ok(true)))
     }
 }

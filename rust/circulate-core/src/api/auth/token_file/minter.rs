@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{SCHEMA, TokenFile, TokenFolder};
+use super::{SCHEMA, TokenFile, TokenFolder, digest};
 use crate::api::account::Account;
-use crate::api::auth::{AccessToken, Connection};
-use crate::api::http::{Retry, Tally};
+use crate::api::auth::oauth2::tokens::Token;
+use crate::api::auth::token_source::TokenSource;
+use crate::api::auth::{AccessToken, Connection, Session};
+use crate::api::http::{Failure, Retry, Tally};
 use crate::catalog::{Auth, Source};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,14 +22,14 @@ pub struct Minter {
     profile: String,
     instance: String,
     folder: TokenFolder,
-    token: AccessToken,
+    tokens: Box<dyn TokenSource>,
     retry: Retry,
 }
 
 /// A token that was written, as it may be shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Minted {
-    /// `Bearer` or `DPoP`.
+    /// `Bearer`, `DPoP` or `Session`.
     pub token_type: String,
     /// What it is for.
     pub scope: String,
@@ -40,7 +42,8 @@ pub struct Minted {
 }
 
 impl Minter {
-    /// For the tokens of `account`, which signs in by OAuth, with these scopes; `instance` says whose files they are.
+    /// For the tokens of `account`, which signs in by OAuth, with these scopes, or by a login; `instance` says whose files they
+    /// are.
     pub fn new(
         (source, account, connection): (&Source, &Account, &Connection),
         scopes: &BTreeSet<String>,
@@ -48,18 +51,16 @@ impl Minter {
         folder: TokenFolder,
         retry: Retry,
     ) -> Result<Self> {
-        let Auth::Oauth2(oauth) = account.auth() else {
-            let what = "only an OAuth client can get tokens";
-            let error = Error::new(ErrorKind::Settings, "read settings", what);
-            return Err(error.hint("give a client id, and its key or secret"));
+        let tokens: Box<dyn TokenSource> = match account.auth() {
+            Auth::Oauth2(oauth) => Box::new(AccessToken::new(source, account, oauth, scopes, connection)?),
+            Auth::Session(session) => Box::new(Session::new(source, account, session, connection)?),
+            _ => {
+                let what = "only an OAuth client, or who logs in, can get tokens";
+                let error = Error::new(ErrorKind::Settings, "read settings", what);
+                return Err(error.hint("give the settings of `oauth2` or `session` in the definition"));
+            }
         };
-        Ok(Self {
-            profile: profile.to_owned(),
-            instance: instance.to_owned(),
-            token: AccessToken::new(source, account, oauth, scopes, connection)?,
-            folder,
-            retry,
-        })
+        Ok(Self { profile: profile.to_owned(), instance: instance.to_owned(), tokens, folder, retry })
     }
 
     /// Sees to it that the file holds a token that is not due, and not the one that was `refused`; gives up after `span`.
@@ -79,39 +80,59 @@ impl Minter {
         Ok(Minted { token_type, scope, obtained_at, expires_at, renewed })
     }
 
-    fn file(&self, issued: TokenFile) -> TokenFile {
-        TokenFile { schema: SCHEMA, profile: self.profile.clone(), instance: self.instance.clone(), ..issued }
+    /// What a file says of a token.
+    fn file(&self, token: &Token) -> TokenFile {
+        TokenFile {
+            schema: SCHEMA,
+            profile: self.profile.clone(),
+            instance: self.instance.clone(),
+            access_token: token.secret.expose().to_owned(),
+            token_type: self.tokens.token_type(token).to_owned(),
+            scope: self.tokens.scope().to_owned(),
+            obtained_at: token.obtained.as_second(),
+            expires_at: token.expires.as_second(),
+            dpop_jwk: token.key.as_ref().and_then(|key| key.private_jwk()),
+        }
     }
 
     /// What there is after `span` without a new token: the one before, as long as it is valid. Otherwise the `cause` is
     /// returned, which is what the last request came to; without one, it had no response.
     fn after(&self, span: Duration, cause: Option<Error>) -> Result<TokenFile> {
-        let valid = if cause.is_none() { self.token.after_stall()? } else { self.token.valid() };
-        if let Some(issued) = valid {
-            return Ok(self.file(issued));
+        let (cache, scope, now) = (self.tokens.cache(), self.tokens.scope(), self.tokens.clock().now());
+        if cause.is_none() {
+            // The server is left alone for a while.
+            let failure = Failure::from(self.tokens.too_slow(span));
+            cache.fail(scope, self.tokens.credential()?, &failure, false, now);
         }
-        let seconds = span.as_secs_f64();
-        let error = if let Some(cause) = cause {
-            let message = format!("there was no access token within {seconds:.1} s");
-            let error = Error::new(cause.kind(), "get access token", message);
-            cause.hint_text().into_iter().fold(error, Error::hint).caused_by(cause)
-        } else {
-            let message = format!("the token endpoint did not respond within {seconds:.1} s");
-            self.token.at_token_url(Error::new(ErrorKind::Network, "get access token", message))
+        if let Some(token) = cache.valid(scope, now) {
+            return Ok(self.file(&token));
+        }
+        let error = match cause {
+            None => self.tokens.too_slow(span),
+            Some(cause) => {
+                let message = format!("there was no token within {:.1} s", span.as_secs_f64());
+                let error = Error::new(cause.kind(), cause.operation(), message);
+                cause.hint_text().into_iter().fold(error, Error::hint).caused_by(cause)
+            }
         };
         Err(error.temporary().persistent())
     }
 
-    /// Requests until there is a token, or that is useless. What keeps it from coming is left in `cause`, but for a request
-    /// that has no response yet.
+    /// Requests until there is a token other than the one with the digest `refused`, or that is useless. What keeps it from
+    /// coming is left in `cause`, but for a request that has no response yet.
     async fn token(&self, refused: Option<&str>, cause: &Mutex<Option<Error>>) -> Result<TokenFile> {
         let set = |to| *cause.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        // A file knows whole seconds only: a token of the last one has ended for all who read it there.
+        let now = self.tokens.clock().now().as_second();
+        self.tokens.cache().forget(self.tokens.scope(), |token| {
+            token.expires.as_second() <= now || Some(&*digest(token.secret.expose())) == refused
+        });
         let mut tally = Tally::default();
         let (mut attempts, began) = (0, Instant::now());
         loop {
             attempts += 1;
-            let failure = match self.token.issue(refused).await {
-                Ok(issued) => return Ok(self.file(issued)),
+            let failure = match self.tokens.token().await {
+                Ok(token) => return Ok(self.file(&token)),
                 Err(failure) => failure,
             };
             let error = failure.error.after(attempts, began.elapsed());

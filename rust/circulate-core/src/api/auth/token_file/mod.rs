@@ -7,11 +7,11 @@ mod reader;
 
 use std::fmt;
 
-use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::catalog::{SessionHeader, SessionSend};
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::Redactor;
 
@@ -33,7 +33,7 @@ pub struct TokenFile {
     pub instance: String,
     /// The token.
     pub access_token: String,
-    /// `Bearer` or `DPoP`.
+    /// `Bearer`, `DPoP`, or `Session` for that of a login, which is sent as its definition says.
     pub token_type: String,
     /// What it is for, separated by spaces.
     pub scope: String,
@@ -47,9 +47,12 @@ pub struct TokenFile {
 }
 
 impl TokenFile {
+    /// The type of a token that a login gave.
+    pub(super) const SESSION: &'static str = "Session";
+
     /// A digest by which a token is named where it must not be shown.
     pub fn digest(&self) -> String {
-        crate::hex(&Sha256::digest(&self.access_token))
+        digest(&self.access_token)
     }
 
     /// Shows neither the token nor its key from now on.
@@ -66,16 +69,29 @@ impl TokenFile {
         self.token_type.eq_ignore_ascii_case("dpop")
     }
 
-    /// What the `Authorization` header says.
-    pub fn header(&self) -> Result<HeaderValue> {
+    /// Where requests carry it; `session` is where they carry that of a login.
+    fn send(&self, session: Option<&SessionSend>) -> Result<SessionSend> {
+        if self.token_type == Self::SESSION {
+            return session.cloned().ok_or_else(|| {
+                let what =
+                    "the token file holds that of a login, and the definition does not say how it is sent";
+                Error::new(ErrorKind::Definition, "sign in", what)
+                    .hint("the way `session` that the extension logs in by belongs beside `token_file`")
+            });
+        }
         let kind = if self.is_bound() { "DPoP" } else { "Bearer" };
-        let value = format!("{kind} {}", self.access_token).parse();
-        let mut value: HeaderValue = value.map_err(|_| {
-            Error::new(ErrorKind::Auth, "sign in", "the token file holds no token for a header")
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+        Ok(in_authorization(kind))
     }
+}
+
+/// `Authorization`, with the type of a token before it.
+fn in_authorization(kind: &str) -> SessionSend {
+    SessionSend::Header(SessionHeader { name: "Authorization".to_owned(), prefix: format!("{kind} ") })
+}
+
+/// That of a token.
+fn digest(token: &str) -> String {
+    crate::hex(&Sha256::digest(token))
 }
 
 impl fmt::Debug for TokenFile {

@@ -4,17 +4,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
-use sha2::{Digest, Sha256};
+use http::HeaderMap;
 use url::{Origin, Url};
 
 use super::extension::{ExtensionOutcome, request_token};
-use super::{TokenFile, TokenFolder};
+use super::{TokenFile, TokenFolder, digest, in_authorization};
 use crate::api::auth::Authorize;
 use crate::api::auth::oauth2::dpop::{DPOP, DpopProof, nonce_of, proof};
 use crate::api::auth::oauth2::key::SigningKey;
+use crate::api::auth::session_token::{put, token_in};
 use crate::api::http::{Failure, Request};
+use crate::catalog::SessionSend;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::Secret;
@@ -22,6 +22,8 @@ use crate::secrets::Secret;
 /// How long a file is waited for if there is no extension.
 const WAIT: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a token is requested that ends before it is read.
+const REQUESTS: usize = 3;
 
 /// The token of a profile, as its file has it.
 #[derive(Debug)]
@@ -29,14 +31,19 @@ pub struct FileToken {
     profile: String,
     folder: TokenFolder,
     clock: Clock,
+    /// Where requests carry the token of a login.
+    session: Option<SessionSend>,
+    /// Where the last one carried its token.
+    sent: Mutex<SessionSend>,
     /// What the API wants in the next proof, and its origin.
     nonce: Mutex<Option<(Origin, String)>>,
 }
 
 impl FileToken {
-    /// The token of `profile` in `folder`; nothing is read yet.
-    pub fn new(profile: &str, folder: TokenFolder, clock: Clock) -> Self {
-        Self { profile: profile.to_owned(), folder, clock, nonce: Mutex::default() }
+    /// The token of `profile` in `folder`, which requests carry as `session` says if it is that of a login; nothing is read yet.
+    pub fn new(profile: &str, folder: TokenFolder, clock: Clock, session: Option<SessionSend>) -> Self {
+        let sent = Mutex::new(in_authorization("Bearer"));
+        Self { profile: profile.to_owned(), folder, clock, session, sent, nonce: Mutex::default() }
     }
 
     /// A token that has not ended. If there is none, as after a function was frozen for long, or if the file is not to be
@@ -58,12 +65,20 @@ impl FileToken {
 
     async fn after_request(&self, refused: Option<&str>) -> Result<TokenFile> {
         let is_other = |token: &TokenFile| refused.is_none_or(|refused| token.digest() != refused);
-        let (why, retryable) = match request_token(&self.folder, &self.profile, refused).await {
-            ExtensionOutcome::Written => (None, false),
-            ExtensionOutcome::Refused(why, retryable) => (Some(why), retryable),
-            ExtensionOutcome::Absent => (self.wait_for(&is_other).await?, false),
-        };
-        self.valid()?.filter(is_other).ok_or_else(|| self.missing(why, retryable))
+        for _ in 0..REQUESTS {
+            let (why, retryable) = match request_token(&self.folder, &self.profile, refused).await {
+                ExtensionOutcome::Written => (None, false),
+                ExtensionOutcome::Refused(why, retryable) => (Some(why), retryable),
+                ExtensionOutcome::Absent => (self.wait_for(&is_other).await?, false),
+            };
+            match self.valid()?.filter(is_other) {
+                Some(token) => return Ok(token),
+                // It has ended on its way to us.
+                None if why.is_none() => {}
+                None => return Err(self.missing(why, retryable)),
+            }
+        }
+        Err(self.missing(Some("each one ended before it could be read".to_owned()), true))
     }
 
     /// Waits for a file that somebody may be about to write; returns what to say if nobody did.
@@ -101,7 +116,9 @@ impl FileToken {
     }
 
     fn sign(&self, request: &mut Request, token: &TokenFile) -> Result<()> {
-        request.headers.insert(AUTHORIZATION, token.header()?);
+        let (send, secret) = (token.send(self.session.as_ref())?, Secret::new(token.access_token.clone()));
+        put(&send, request, &secret)?;
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = send;
         if let Some(jwk) = token.dpop_jwk.as_ref().filter(|_| token.is_bound()) {
             let key = SigningKey::read(&jwk.to_string(), None).map_err(|why| {
                 Error::new(
@@ -110,7 +127,6 @@ impl FileToken {
                     format!("the key in the token file can't be used: {why}"),
                 )
             })?;
-            let secret = Secret::new(token.access_token.clone());
             let (method, url) = (&request.method, &request.url);
             let nonce =
                 self.nonce().clone().filter(|(origin, _)| *origin == url.origin()).map(|(_, nonce)| nonce);
@@ -120,12 +136,6 @@ impl FileToken {
         }
         Ok(())
     }
-}
-
-/// The digest of the token in an `Authorization` header.
-fn digest_in(header: &HeaderValue) -> Option<String> {
-    let (_, token) = header.to_str().ok()?.split_once(' ')?;
-    Some(crate::hex(&Sha256::digest(token)))
 }
 
 impl Authorize for FileToken {
@@ -138,10 +148,9 @@ impl Authorize for FileToken {
 
     fn renew<'a>(&'a self, refused: &'a Request) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async {
-            let Some(digest) = refused.headers.get(AUTHORIZATION).and_then(digest_in) else {
-                return Ok(false);
-            };
-            self.other_than(&digest).await.map(|_| true)
+            let token = token_in(&self.sent.lock().unwrap_or_else(PoisonError::into_inner), refused);
+            let Some(token) = token else { return Ok(false) };
+            self.other_than(&digest(&token)).await.map(|_| true)
         })
     }
 

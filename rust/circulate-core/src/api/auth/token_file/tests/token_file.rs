@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixListener;
@@ -15,6 +15,7 @@ use super::*;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection};
 use crate::api::http::{Jitter, Request, Retry, RetryPolicy};
+use crate::catalog::Source;
 use crate::clock::Clock;
 use crate::error::Status;
 use crate::testing::{CANARY, ManualClock, Script, ScriptedResponse, connection, okta};
@@ -182,7 +183,7 @@ fn no_room_is_reported_and_leaves_the_file_before() {
 }
 
 fn reader(folder: &TokenFolder, clock: &ManualClock) -> FileToken {
-    FileToken::new("okta-read", folder.clone(), clock.clock())
+    FileToken::new("okta-read", folder.clone(), clock.clock(), None)
 }
 
 async fn signed(reader: &FileToken) -> Result<HeaderMap> {
@@ -291,7 +292,7 @@ async fn what_is_minted_is_what_a_reader_signs_with() {
     let first = minter.mint(None, span).await.unwrap();
     assert_eq!((first.renewed, first.token_type.as_str(), script.urls().len()), (true, "DPoP", 3));
     assert!(!minter.mint(None, span).await.unwrap().renewed, "it is not due");
-    let reader = FileToken::new("okta-read", folder.clone(), Clock::system());
+    let reader = FileToken::new("okta-read", folder.clone(), Clock::system(), None);
     let headers = signed(&reader).await.unwrap();
     assert_eq!(headers["authorization"], "DPoP t1");
     assert!(headers.contains_key("dpop"));
@@ -348,4 +349,121 @@ async fn a_reader_tries_again_later_if_there_may_be_a_token_then() {
         let (_, headers) = tokio::join!(responding(&folder, response, || ()), signed(&reader));
         assert_eq!(headers.unwrap_err().status() == Status::Temporary, retryable);
     }
+}
+
+/// A source behind a login whose tokens requests carry so.
+fn behind_a_login(send: &Value) -> (Source, Account) {
+    let source = json!({
+        "source": "acme",
+        "title": "Acme",
+        "settings": {
+            "url": {"env": "ACME_URL", "about": "its address"},
+            "password": {"env": "ACME_PASSWORD", "about": "the password", "secret": true},
+            "profile": {"env": "ACME_PROFILE", "about": "the profile of the token extension"},
+        },
+        "base_url": "{url}",
+        "auth": [
+            {"session": {
+                "login": {"path": "/login", "body": {"json": {"password": "{password}"}}},
+                "token": {"body": "/token"},
+                "expires": {"after": "/seconds"},
+                "logout": {"path": "/logout"},
+                "send": send,
+            }},
+            {"token_file": {"profile": "profile"}},
+        ],
+    });
+    let source: Source = serde_json::from_value(source).unwrap();
+    let given = [("url", "https://acme.example"), ("password", CANARY)];
+    let given: BTreeMap<_, _> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let account = Account::resolve(&source, &given, None, None).unwrap();
+    (source, account)
+}
+
+#[tokio::test]
+async fn the_token_of_a_login_is_renewed_before_it_ends_and_sent_as_its_definition_says() {
+    let send = json!({"header": {"name": "X-Session", "prefix": "Token "}});
+    let ((source, account), (_parent, folder)) = (behind_a_login(&send), folder());
+    let login = |token: &str| ScriptedResponse::new(200, json!({"token": token, "seconds": 600}).to_string());
+    let script = Script::new([login("t1"), login("t2"), login("t3")]);
+    let clock = ManualClock::new(NOW);
+    let mut connection = connection(&source, Arc::clone(&script) as _);
+    connection.tokens = Arc::new(crate::api::auth::Tokens::new(clock.clock()));
+    let retry = Retry::new(RetryPolicy::default(), Jitter::seeded(1));
+    let what = (&source, &account, &connection);
+    let minter = Minter::new(what, &[].into(), ("acme", "i1"), folder.clone(), retry).unwrap();
+    let span = Duration::from_secs(8);
+    let reader = FileToken::new("acme", folder.clone(), clock.clock(), account.session_send().cloned());
+    let first = minter.mint(None, span).await.unwrap();
+    let ends = NOW.parse::<jiff::Timestamp>().unwrap().as_second() + 600;
+    assert_eq!((first.token_type.as_str(), first.scope.as_str(), first.expires_at), ("Session", "", ends));
+    let headers = signed(&reader).await.unwrap();
+    assert_eq!(
+        (&headers["x-session"], headers.get("authorization")),
+        (&"Token t1".parse::<HeaderValue>().unwrap(), None)
+    );
+    assert!(headers["x-session"].is_sensitive());
+    for (seconds, renewed) in [(539, false), (1, true)] {
+        clock.advance(Duration::from_secs(seconds));
+        assert_eq!(minter.mint(None, span).await.unwrap().renewed, renewed, "a tenth is left");
+    }
+    let refused = sent(signed(&reader).await.unwrap());
+    assert_eq!(refused.headers["x-session"], "Token t2");
+    let listener = UnixListener::bind(folder.socket()).unwrap();
+    let mint = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let question: Value = serde_json::from_str(&line).unwrap();
+        assert!(minter.mint(question["refused"].as_str(), span).await.unwrap().renewed);
+        stream.write_all(b"{}").await.unwrap();
+    };
+    let (renewed, ()) = tokio::join!(reader.renew(&refused), mint);
+    assert!(renewed.unwrap());
+    assert_eq!(signed(&reader).await.unwrap()["x-session"], "Token t3");
+    connection.tokens.sessions().log_out(span).await;
+    let paths: Vec<_> =
+        script.urls().iter().map(|url| url.rsplit_once(".example").unwrap().1.to_owned()).collect();
+    assert_eq!(paths, ["/login", "/login", "/login", "/logout"], "of the last one; the others are over");
+}
+
+#[tokio::test]
+async fn the_token_of_a_login_is_sent_by_nobody_who_does_not_know_how() {
+    let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
+    folder.write(&TokenFile { token_type: "Session".to_owned(), ..token("okta-read", CANARY) }).unwrap();
+    let error = signed(&reader(&folder, &clock)).await.unwrap_err();
+    assert!(error.to_string().contains("does not say how it is sent"), "{error}");
+    assert!(
+        error.hint_text().unwrap().contains("the way `session`") && !format!("{error:?}").contains(CANARY)
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_ended_on_its_way_is_requested_once_more() {
+    let ((_parent, folder), clock) = (folder(), ManualClock::new(NOW));
+    folder.secure().unwrap();
+    let reader = reader(&folder, &clock);
+    let ended = TokenFile { expires_at: token("", "").obtained_at, ..token("okta-read", "t1") };
+    let listener = UnixListener::bind(folder.socket()).unwrap();
+    let extension = async {
+        for file in [ended, token("okta-read", "t2")] {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            stream.read_line(&mut String::new()).await.unwrap();
+            folder.write(&file).unwrap();
+            stream.write_all(b"{}").await.unwrap();
+        }
+    };
+    let (headers, ()) = tokio::join!(signed(&reader), extension);
+    assert_eq!(headers.unwrap()["authorization"], "Bearer t2");
+}
+
+#[test]
+fn a_key_of_a_login_in_the_query_is_taken_out_of_addresses_also_if_it_comes_from_a_file() {
+    let (source, by_login) = behind_a_login(&json!({"query": "session"}));
+    let given = [("url", "https://acme.example"), ("profile", "acme")];
+    let given: BTreeMap<_, _> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let by_file = Account::resolve(&source, &given, None, None).unwrap();
+    assert_eq!((by_login.query_parameter(), by_file.query_parameter()), (Some("session"), Some("session")));
 }
