@@ -5,8 +5,10 @@ write.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from circulate_core.types import InlineDefinition
 
 SECRET = "z/tZ9 canary:X2+8%="  # noqa: S105 - of a provider on loopback
+AGREED = f"openid offline_access {SCOPE}"
+"""What somebody agreed to who signed in."""
 KEYS = {algorithm: make_key(algorithm) for algorithm in ("RS256", "ES256")}
 
 
@@ -66,6 +70,18 @@ def jwt_bearer(algorithm: str, method: str, **oauth2: Any) -> Way:  # noqa: ANN4
     )
 
 
+def refresh_token() -> Way:
+    """A client whose refresh tokens are good once; the first one is what somebody got by signing in."""
+    client = {
+        "scope": AGREED,
+        "grant_types": ["refresh_token"],
+        "token_endpoint_auth_method": "client_secret_post",
+        "client_secret": SECRET,
+    }
+    oauth2 = {"grant": "refresh_token", "client_secret": "secret", "send_secret": "body", "refresh_token": "refresh"}
+    return Way(client, oauth2, {"secret": SECRET}, "refresh_token", "mike")
+
+
 def by_secret(method: str, send: str) -> Way:
     client = {"token_endpoint_auth_method": method, "client_secret": SECRET}
     return Way(client, {"client_secret": "secret", "send_secret": send}, {"secret": SECRET})
@@ -79,11 +95,12 @@ WAYS: dict[str, Way] = {
     "basic-api-demands": replace(by_secret("client_secret_basic", "basic"), demanded_by="api"),
     "assertion-RS256": jwt_bearer("RS256", "none", params={"client_id": "{client_id}"}),
     "assertion-ES256": jwt_bearer("ES256", "none", params={"client_id": "{client_id}"}),
+    "refresh-token": refresh_token(),
 }
 """All ways to get tokens, each with a client of its own."""
 ROTATING: dict[str, Any] = {
     "client_id": "rotating",
-    "scope": f"openid offline_access {SCOPE}",
+    "scope": AGREED,
     "grant_types": ["refresh_token"],
     "token_endpoint_auth_method": "client_secret_post",
     "client_secret": SECRET,
@@ -112,7 +129,10 @@ def pulled(
     **options: Any,  # noqa: ANN401 - passed on
 ) -> Any:  # noqa: ANN401 - a report
     way = way or WAYS[name]
-    secret = {"key", "secret"}
+    if way.grant == "refresh_token" and "refresh" not in way.settings:
+        first = first_refresh_token(judge, name, os.environ["XDG_STATE_HOME"])
+        way = replace(way, settings=way.settings | {"refresh": first})
+    secret = {"key", "secret", "refresh"}
     settings = ["base_url", "client_id", *way.settings]
     definition: InlineDefinition = {
         "source": {
@@ -140,6 +160,13 @@ def pulled(
     }
     given = {"base_url": judge.url, "client_id": name, **way.settings}
     return circulate_core.pull("judge.items", to=lake, settings=given, account=name, catalog=[definition], **options)
+
+
+@cache
+def first_refresh_token(judge: Provider, name: str, kept: str) -> str:
+    """Sign in once for each folder that the tokens after the first one are kept in: tests have their own."""
+    assert kept
+    return judge.refresh_token(name)
 
 
 def outcomes(judge: Provider, name: str) -> list[dict[str, Any]]:
@@ -186,6 +213,9 @@ def test_what_does_not_prove_who_asks_is_refused_and_not_shown(judge: Provider, 
     if name.endswith("ES256"):
         other["key"] = json.dumps(make_key("ES256") | {"kid": KEYS["ES256"]["kid"]})
     wrong = {key: other.get(key, value) for key, value in way.settings.items()}
+    if way.grant == "refresh_token":
+        # Of another sign-in: what is kept of the first one is good without a request.
+        wrong["refresh"] = judge.refresh_token(name)
     with pytest.raises(AuthError) as raised:
         pulled(judge, tmp_path, name, replace(way, settings=wrong))
     assert ("invalid_grant" if way.grant == JWT_BEARER else "invalid_client") in str(raised.value)
@@ -210,6 +240,25 @@ def test_the_provider_takes_a_refresh_token_once(judge: Provider) -> None:
     assert second != first
     assert "access_token" in refreshed(second)
     assert refreshed(first)["error"] == "invalid_grant"
+
+
+@pytest.mark.xdist_group("judges")
+def test_each_refresh_token_is_used_once_by_one_pull_after_another(judge: Provider, tmp_path: Path) -> None:
+    """The provider revokes all that came of a token that is used twice."""
+    way = replace(WAYS["refresh-token"], settings={"secret": SECRET, "refresh": judge.refresh_token("refresh-token")})
+    for number in range(3):
+        before = len(outcomes(judge, "refresh-token"))
+        judge.expire_at(5)
+        report = pulled(judge, tmp_path / str(number), "refresh-token", way)
+        assert report.status == "complete"
+        assert "error" not in outcomes(judge, "refresh-token")[-1]
+        assert len(outcomes(judge, "refresh-token")) > before
+    second = judge.refresh_token("refresh-token")
+    unknown = replace(way, settings=way.settings | {"refresh": second[:-4] + "c4na"})
+    with pytest.raises(AuthError, match="invalid_grant") as raised:
+        pulled(judge, tmp_path / "unknown", "refresh-token", unknown)
+    assert second[:-4] not in str(raised.value)
+    assert "sign in again" in str(raised.value.__notes__)
 
 
 def test_the_provider_is_the_one_that_the_project_names() -> None:

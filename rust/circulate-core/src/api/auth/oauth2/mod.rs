@@ -7,6 +7,7 @@ pub(super) mod dpop;
 mod granted;
 pub(super) mod jws;
 pub(super) mod key;
+mod metadata;
 mod random;
 mod refresh;
 mod refreshing;
@@ -299,18 +300,25 @@ impl AccessToken {
         if of_client && tried.first(Remedy::Secret) && self.reads_another_secret().await {
             return true;
         }
-        // `oidc-provider` says nothing but `invalid_grant` where proof is missing. Where it was not, no token is to be bound. A
-        // refresh token that was refused is not sent again: servers take a second use for a theft.
-        let may_want_proof = basis.key.is_none()
-            && vendor.code.as_deref() == Some("invalid_grant")
-            && self.terms.grant != GrantType::RefreshToken;
-        if may_want_proof && tried.first(Remedy::Proof) {
+        // `oidc-provider` says nothing but `invalid_grant` where proof is missing. Where it was not, no token is to be bound.
+        let may_want_proof = basis.key.is_none() && vendor.code.as_deref() == Some("invalid_grant");
+        if may_want_proof && self.takes_proofs().await && tried.first(Remedy::Proof) {
             return SigningKey::generate().map(|key| self.client.bind(key)).is_ok();
         }
         if tried.0.contains(&Remedy::Proof) {
             self.client.unbind();
         }
         false
+    }
+
+    /// Whether a proof of possession may be what was missing. A refresh token that was refused is sent again only to a server that
+    /// says that it takes proofs: each use of one that is used up is what thieves do.
+    async fn takes_proofs(&self) -> bool {
+        if self.terms.grant != GrantType::RefreshToken {
+            return true;
+        }
+        let said = metadata::takes_proofs(&*self.transport, &self.token_url);
+        tokio::time::timeout(PATIENCE, said).await.unwrap_or_default()
     }
 
     /// Whether a refusal is about who the client is, rather than about what it wants. The key of an assertion is not right where
