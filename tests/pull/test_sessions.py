@@ -169,6 +169,26 @@ def test_what_can_not_be_read_of_a_login_is_never_taken_for_nothing(name: str, t
     assert "canary" not in str(failed.value)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply("<html>wrong password</html>"),
+        Reply({}, [("Set-Cookie", "SID=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/")], 303),
+        Reply({}, [("Set-Cookie", "SID=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/")]),
+    ],
+    ids=["page", "redirect", "cookie-that-is-taken-back"],
+)
+def test_a_page_for_people_that_lets_nobody_in_is_a_login_that_is_refused(reply: Reply, tmp_path: Path) -> None:
+    """It looks like a success; servers lock out who tries again and again all the same."""
+    with signed_api(lambda _: True, lambda sent: reply if sent.path == "/login" else None) as api:
+        session = {**SESSION, "token": {"cookie": "SID"}, "send": {"cookie": "SID"}}
+        for _ in range(3):
+            with pytest.raises(CirculateError, match=r"has no cookie `SID`|returned a redirect") as refused:
+                pull(api, tmp_path, session)
+        assert [sent.path for sent in api.requests] == ["/login"]
+    assert "wrong user or password" in str(refused.value.__notes__)
+
+
 def test_a_second_step_takes_the_token_of_the_first_in_headers_and_bodies(tmp_path: Path) -> None:
     def respond(sent: Sent) -> Reply | None:
         if sent.path == "/step/one?tenant=a%20b":

@@ -1,5 +1,6 @@
 //! Sessions: a login gives a token, by which requests are signed in until it expires or is refused. Many requests log in once.
 
+mod cookie;
 mod login;
 mod response;
 
@@ -11,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
 
 use self::login::{LoginSettings, method};
-use self::response::LoginResponse;
+use self::response::{LoginResponse, UNTIL_REFUSED};
 use super::oauth2::tokens::{Meanwhile, NoToken, Token, TokenCache};
 use super::open_sessions::OpenSession;
 use super::session_token::{put, token_in};
@@ -28,8 +29,6 @@ use crate::secrets::Secret;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A clock that is further off may be why a signed note was refused.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(4);
-/// Of a token that nothing is known of: until it is refused.
-const UNTIL_REFUSED: Duration = Duration::from_hours(24 * 365);
 /// There is one token of a login.
 const SCOPE: &str = "";
 
@@ -118,21 +117,28 @@ impl Session {
             return self.token_of(&response, requested);
         };
         let location = spec.login.token.as_ref().unwrap_or(of_session);
-        let first = self.send(&spec.login, None, location).await?.token(location);
-        let first = first.map_err(|error| self.at(&spec.login, error))?;
+        let first = self.token_at(location, &self.send(&spec.login, None, location).await?, &spec.login)?;
         let response = self.send(exchange, Some(&first), of_session).await?;
         self.token_of(&response, requested)
     }
 
     fn token_of(&self, response: &LoginResponse, requested: jiff::Timestamp) -> Result<Token, NoToken> {
         let last = self.spec.exchange.as_ref().unwrap_or(&self.spec.login);
-        let read = || {
-            let token = response.token(&self.spec.token)?;
-            let named = response.lifetime(&self.spec, self.connection.tokens.clock().now())?;
-            let lifetime = named.or(self.spec.lifetime.map(Span::get)).unwrap_or(UNTIL_REFUSED);
-            Ok(Token::new(token, None, requested, lifetime))
-        };
-        read().map_err(|error| self.at(last, error).into())
+        let token = self.token_at(&self.spec.token, response, last)?;
+        let named = response.lifetime(&self.spec).map_err(|error| self.at(last, error))?;
+        let lifetime = named.or(self.spec.lifetime.map(Span::get)).unwrap_or(UNTIL_REFUSED);
+        Ok(Token::new(token, None, requested, lifetime))
+    }
+
+    /// The token in a response. One without it is what pages for people say to a wrong password.
+    fn token_at(
+        &self,
+        location: &SessionToken,
+        response: &LoginResponse,
+        spec: &LoginRequest,
+    ) -> Result<Secret, NoToken> {
+        let refused = |error| NoToken { failure: self.at(spec, error).into(), is_refused: true };
+        response.token(location).map_err(refused)
     }
 
     /// Sends one request of a login; `location` is where its response has a token.
@@ -150,9 +156,11 @@ impl Session {
         self.cache.learn(ahead, None);
         let (status, headers) = (response.status, response.headers.clone());
         // Pages for people lead on once somebody is logged in: the token comes with that.
-        let leads_on = status.is_redirection() && response::is_beside_body(&headers, location);
+        let leads_on = status.is_redirection() && response::is_beside_body(&headers, location, clock.now());
         if status.is_success() || leads_on {
-            return LoginResponse::read(response).await.map_err(|error| self.at(spec, error).into());
+            return LoginResponse::read(response, clock.now())
+                .await
+                .map_err(|error| self.at(spec, error).into());
         }
         let vendor = self.classifier.vendor_error_of(response).await;
         Err(self.refusal(spec, status, &headers, &vendor))
@@ -184,7 +192,13 @@ impl Session {
         };
         let is_refused = verdict == RetryDecision::Fail;
         let known = vendor.code.as_deref().and_then(|code| self.classifier.hint_for(code));
-        let check = format!("check {}", self.classifier.credentials());
+        let check = match status.is_redirection() {
+            true => {
+                "check the path of the login; a page for people responds so to a wrong user or password, too"
+                    .to_owned()
+            }
+            false => format!("check {}", self.classifier.credentials()),
+        };
         let error = self.at(spec, Error::new(kind, "log in", message));
         let error = if is_refused { error.hint(known.unwrap_or(&check)) } else { error.temporary() };
         NoToken { failure: Failure { error, verdict, page_too_big: false }, is_refused }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use http::HeaderMap;
-use http::header::SET_COOKIE;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::Value;
 
+use super::cookie::cookie;
 use crate::api::http::{Response, server_date, without_mark};
 use crate::catalog::{Pointer, SessionAuth, SessionExpiry, SessionToken};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +17,8 @@ use crate::secrets::Secret;
 
 /// How large a response may be.
 const MAX_RESPONSE: usize = 256 * 1024;
+/// Of a token that nothing is known of: until it is refused.
+pub(super) const UNTIL_REFUSED: Duration = Duration::from_hours(24 * 365);
 /// The most members that are named in an error, and the most characters of a name.
 const NAMED: usize = 12;
 const NAME_LENGTH: usize = 40;
@@ -27,11 +30,13 @@ const FIRST_MILLISECOND: f64 = 1e11;
 pub(super) struct LoginResponse {
     headers: HeaderMap,
     body: Vec<u8>,
+    /// When it came, by the server's clock if that is known.
+    at: Timestamp,
 }
 
 impl LoginResponse {
-    /// Reads a response to its end.
-    pub(super) async fn read(mut response: Response) -> Result<Self> {
+    /// Reads a response to its end; `now` is by our clock.
+    pub(super) async fn read(mut response: Response, now: Timestamp) -> Result<Self> {
         let mut body = Vec::new();
         while let Some(piece) = response.body.next().await {
             body.extend_from_slice(&piece?);
@@ -39,7 +44,8 @@ impl LoginResponse {
                 return Err(unreadable("has more than 256 KB"));
             }
         }
-        Ok(Self { headers: response.headers, body: without_mark(&body).to_vec() })
+        let at = server_date(&response.headers).unwrap_or(now);
+        Ok(Self { headers: response.headers, body: without_mark(&body).to_vec(), at })
     }
 
     /// The token at a place.
@@ -47,7 +53,7 @@ impl LoginResponse {
         let found = match location {
             SessionToken::Body(pointer) => self.text_at(pointer)?,
             SessionToken::Header(name) => header(&self.headers, name),
-            SessionToken::Cookie(name) => cookie(&self.headers, name).map(|cookie| cookie.value),
+            SessionToken::Cookie(name) => cookie(&self.headers, name, self.at).map(|cookie| cookie.value),
         };
         let token = found.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let token = token.ok_or_else(|| self.without_token(location))?;
@@ -58,11 +64,11 @@ impl LoginResponse {
     }
 
     /// How long the token is good for, if the response says so.
-    pub(super) fn lifetime(&self, spec: &SessionAuth, now: Timestamp) -> Result<Option<Duration>> {
+    pub(super) fn lifetime(&self, spec: &SessionAuth) -> Result<Option<Duration>> {
         let Some(expires) = &spec.expires else {
             return match &spec.token {
                 SessionToken::Cookie(name) => {
-                    Ok(cookie(&self.headers, name).and_then(|cookie| cookie.max_age))
+                    Ok(cookie(&self.headers, name, self.at).and_then(|cookie| cookie.lifetime))
                 }
                 SessionToken::Body(_) | SessionToken::Header(_) => Ok(None),
             };
@@ -75,10 +81,7 @@ impl LoginResponse {
         let seconds = match expires {
             SessionExpiry::After(_) => number(value),
             SessionExpiry::AfterMs(_) => number(value).map(|millis| millis / 1000.0),
-            SessionExpiry::At(_) => {
-                let now = server_date(&self.headers).unwrap_or(now);
-                point_in_time(value).map(|at| at - now.as_duration().as_secs_f64())
-            }
+            SessionExpiry::At(_) => point_in_time(value).map(|at| at - self.at.as_duration().as_secs_f64()),
         };
         let wrong = |what: &str| {
             let shown = Redactor::shared().shown(&value.to_string(), NAME_LENGTH);
@@ -86,8 +89,10 @@ impl LoginResponse {
                 .hint("correct `expires` of the session; leave it out if the API says something else there")
         };
         let seconds = seconds.ok_or_else(|| wrong("which can't be read"))?;
-        let lifetime = Duration::try_from_secs_f64(seconds).ok().filter(|lifetime| !lifetime.is_zero());
-        lifetime.map(Some).ok_or_else(|| wrong("which is over already, or never begins"))
+        // More than can be counted is as good as for ever.
+        let lifetime = Duration::try_from_secs_f64(seconds.min(UNTIL_REFUSED.as_secs_f64())).ok();
+        let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
+        lifetime.map(Some).ok_or_else(|| wrong("which is over already"))
     }
 
     /// The text at a member of the body.
@@ -131,39 +136,16 @@ impl LoginResponse {
 }
 
 /// Whether a token is in the headers of a response, whatever its body is.
-pub(super) fn is_beside_body(headers: &HeaderMap, location: &SessionToken) -> bool {
+pub(super) fn is_beside_body(headers: &HeaderMap, location: &SessionToken, now: Timestamp) -> bool {
     match location {
         SessionToken::Body(_) => false,
         SessionToken::Header(name) => header(headers, name).is_some(),
-        SessionToken::Cookie(name) => cookie(headers, name).is_some(),
+        SessionToken::Cookie(name) => cookie(headers, name, server_date(headers).unwrap_or(now)).is_some(),
     }
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-struct Cookie {
-    value: String,
-    max_age: Option<Duration>,
-}
-
-/// The last cookie of a name (RFC 6265, section 5.2), unless it is one that is taken back.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<Cookie> {
-    let lines = headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut named = lines.filter_map(|line| {
-        let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then(|| (value.trim().to_owned(), attributes.to_owned()))
-    });
-    let (value, attributes) = named.next_back()?;
-    let max_age =
-        attributes.split(';').filter_map(|attribute| attribute.split_once('=')).find_map(|(key, seconds)| {
-            key.trim().eq_ignore_ascii_case("max-age").then(|| seconds.trim().parse::<i64>().ok()).flatten()
-        });
-    let is_taken_back = value.is_empty() || max_age.is_some_and(|seconds| seconds <= 0);
-    let max_age = max_age.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    (!is_taken_back).then_some(Cookie { value, max_age })
 }
 
 /// A number, also as text.
@@ -180,8 +162,11 @@ fn point_in_time(value: &Value) -> Option<f64> {
     if let Some(number) = number(value) {
         return Some(if number >= FIRST_MILLISECOND { number / 1000.0 } else { number });
     }
-    let time: Timestamp = value.as_str()?.trim().parse().ok()?;
-    Some(time.as_duration().as_secs_f64())
+    let text = value.as_str()?.trim();
+    let parsed: Option<Timestamp> = text.parse().ok();
+    // The last day that can be written stands for one that never comes, and is beyond what an instant can be.
+    let never = || text.strip_suffix('Z')?.parse::<DateTime>().ok().map(|_| Timestamp::MAX);
+    Some(parsed.or_else(never)?.as_duration().as_secs_f64())
 }
 
 fn unreadable(what: &str) -> Error {
@@ -194,31 +179,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn cookies(lines: &[&str]) -> HeaderMap {
-        lines.iter().map(|line| (SET_COOKIE, line.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn the_last_cookie_of_a_name_counts_unless_it_is_taken_back() {
-        for (lines, value, seconds) in [
-            (&["SID=a; Path=/; Max-Age=60", "SID2=b"][..], Some("a"), Some(60)),
-            (&["SID=; Max-Age=0", "SID=\"q=1\"; HttpOnly; max-age=5"], Some("\"q=1\""), Some(5)),
-            (&["SID=a", "SID=b"], Some("b"), None),
-            (&["SID=a; Max-Age=soon"], Some("a"), None),
-            (&["SID=a", "SID=; Max-Age=0"], None, None),
-            (&["SID=a; Max-Age=-1"], None, None),
-            (&["sid=a", "SID", "=a"], None, None),
-        ] {
-            let found = cookie(&cookies(lines), "SID");
-            assert_eq!(found.as_ref().map(|cookie| cookie.value.as_str()), value, "{lines:?}");
-            assert_eq!(
-                found.and_then(|cookie| cookie.max_age).map(|age| age.as_secs()),
-                seconds,
-                "{lines:?}"
-            );
-        }
-    }
 
     #[test]
     fn a_point_in_time_is_read_in_each_of_its_forms() {
@@ -233,10 +193,39 @@ mod tests {
             let read = point_in_time(&same).unwrap();
             assert!((read - 1_750_000_000.0).abs() < 1e-6, "{same}: {read}");
         }
-        for other in
-            [json!("2025-06-15T15:06:40"), json!("NaN"), json!("inf"), json!(true), json!([]), json!("")]
-        {
+        for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T00:00:00.000Z"] {
+            assert!(point_in_time(&json!(never)).unwrap() > 2.5e11, "{never}");
+        }
+        for other in [
+            json!("2025-06-15T15:06:40"),
+            json!("9999-12-31T25:00:00Z"),
+            json!("9999-12-31Tsoon"),
+            json!("NaN"),
+            json!("inf"),
+            json!(true),
+            json!([]),
+            json!(""),
+        ] {
             assert_eq!(point_in_time(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_that_never_ends_is_none_that_is_over() {
+        let spec = |expires: Value| -> SessionAuth {
+            let spec = json!({"login": {"path": "/login"}, "token": {"body": "/t"}, "expires": expires});
+            serde_json::from_value(spec).unwrap()
+        };
+        for (expires, said) in [
+            (json!({"after": "/e"}), json!(1e300)),
+            (json!({"after": "/e"}), json!(i64::MAX)),
+            (json!({"after_ms": "/e"}), json!(u64::MAX)),
+            (json!({"at": "/e"}), json!("9999-12-31T23:59:59Z")),
+            (json!({"at": "/e"}), json!(4_102_444_800_000_000_i64)),
+        ] {
+            let body = json!({"t": "t1", "e": said}).to_string().into_bytes();
+            let response = LoginResponse { headers: HeaderMap::new(), body, at: Timestamp::UNIX_EPOCH };
+            assert_eq!(response.lifetime(&spec(expires)).unwrap(), Some(UNTIL_REFUSED), "{said}");
         }
     }
 
@@ -245,7 +234,7 @@ mod tests {
         fn no_response_shows_what_it_holds(body in proptest::collection::vec(any::<u8>(), 0..100), end in "\\PC{0,20}") {
             let hostile = json!({"token": ["c4nary"], "other": "c4nary", "end": end}).to_string();
             for body in [body, hostile.into_bytes()] {
-                let response = LoginResponse { headers: HeaderMap::new(), body };
+                let response = LoginResponse { headers: HeaderMap::new(), body, at: Timestamp::UNIX_EPOCH };
                 for pointer in ["", "/token", "/none"] {
                     let pointer = Pointer::try_from(pointer.to_owned()).unwrap();
                     if let Err(error) = response.token(&SessionToken::Body(pointer)) {
