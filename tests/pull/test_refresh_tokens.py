@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from support.cli import Cli, StartOrg
 from support.commands import PATIENCE
+from support.http_server import Reply
 from support.places import client
 from support.refreshing import SCOPE, define, kept_files, outcomes, public, signed_in
+from support.signed import Sent, SignedApi, signed_api
 from support.stand_ins import moto
 
 import circulate_core
-from circulate_core.exceptions import AuthError, DefinitionError, SettingsError
+from circulate_core.exceptions import AuthError, DataError, DefinitionError, SettingsError
 from circulate_practice import make_key
 from circulate_practice.compare import compare
 
@@ -299,6 +302,31 @@ def test_a_process_that_is_killed_before_the_last_step_is_helped_by_the_next(
     assert secret_of(strict_aws, tmp_path.name) == first
     done = cli("check", "acme")
     assert (done.code, outcomes(org)) == (0, ["issued"]), done.err
+
+
+def test_the_next_token_is_kept_although_the_access_token_with_it_is_of_no_use(here: Path) -> None:
+    """It is the only copy: the one before it is used up."""
+    replies: list[dict[str, object]] = [
+        {"access_token": "a b", "refresh_token": "r.second"},
+        {"access_token": "t1", "token_type": "mac", "refresh_token": "r.third"},
+        {"access_token": "t1", "refresh_token": "r.fourth"},
+    ]
+
+    def respond(sent: Sent) -> Reply | None:
+        return Reply(replies[len(used(api)) - 1]) if sent.path == "/oauth2/v1/token" else Reply([])
+
+    def used(api: SignedApi) -> list[str]:
+        forms = [parse_qs(sent.body.decode()) for sent in api.requests if sent.path == "/oauth2/v1/token"]
+        return [form["refresh_token"][0] for form in forms]
+
+    catalog = [define(here)]
+    with signed_api(lambda _: True, respond) as api:
+        settings = {"base_url": api.url, "client_id": "0oa1", "refresh_token": "r.first"}
+        for part in ("a token that no header can hold", "a `token_type` that is neither"):
+            with pytest.raises(DataError, match=part):
+                circulate_core.check("acme", settings=settings, catalog=catalog)
+        circulate_core.check("acme", settings=settings, catalog=catalog)
+        assert used(api) == ["r.first", "r.second", "r.third"]
 
 
 def test_a_secret_with_a_token_that_is_refused_is_named(

@@ -16,17 +16,24 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::redact::Redactor;
 use crate::secrets::Secret;
 
-/// A token as it was granted.
+/// What was granted.
 #[derive(Debug)]
 pub(super) struct Granted {
+    /// The token, or what can't be read of it.
+    pub(super) access: Result<GrantedAccess>,
+    /// What to get the next one with: the one before it may be used up, whatever the access token is.
+    pub(super) refresh_token: Option<Secret>,
+}
+
+/// An access token as it was granted.
+#[derive(Debug)]
+pub(super) struct GrantedAccess {
     pub(super) token: Secret,
     /// Whether it is bound to the key that was proved.
     pub(super) bound: bool,
     pub(super) lifetime: Duration,
     /// What it is for, if the response says so: it need not be all that was requested.
     pub(super) scope: Option<String>,
-    /// What to get the next one with.
-    pub(super) refresh_token: Option<Secret>,
 }
 
 /// What a success says.
@@ -68,14 +75,18 @@ pub(super) async fn reply(mut response: Response) -> Result<Reply> {
         let body = stream::iter([Ok(Bytes::from(body))]).boxed();
         return Ok(Reply::Refused(Response { body, ..response }));
     }
-    let token = token.ok_or_else(|| without_token(&members))?;
+    let refresh_token = refresh_token(&members)?;
+    Ok(Reply::Granted(Granted { access: granted_access(&members, token), refresh_token }))
+}
+
+fn granted_access(members: &JsonObject, token: Option<&Value>) -> Result<GrantedAccess> {
+    let token = token.ok_or_else(|| without_token(members))?;
     let token = token.as_str().map(str::trim).unwrap_or_default();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong("a token that no header can hold"));
     }
-    let (bound, lifetime) = (is_bound(&members)?, lifetime(&members));
-    let (scope, refresh_token) = (scope(&members)?, refresh_token(&members)?);
-    Ok(Reply::Granted(Granted { token: Secret::new(token), bound, lifetime, scope, refresh_token }))
+    let (bound, lifetime, scope) = (is_bound(members)?, lifetime(members), scope(members)?);
+    Ok(GrantedAccess { token: Secret::new(token), bound, lifetime, scope })
 }
 
 /// One that can't be read is not taken for none: the one before it may be used up.
@@ -178,10 +189,32 @@ mod tests {
         futures_util::FutureExt::now_or_never(reply(response)).unwrap()
     }
 
-    fn granted(response: &Value) -> Granted {
+    fn granted(response: &Value) -> GrantedAccess {
         match read(response.to_string()).unwrap() {
-            Reply::Granted(granted) => granted,
+            Reply::Granted(granted) => granted.access.unwrap(),
             Reply::Refused(_) => panic!("{response}"),
+        }
+    }
+
+    /// What can't be read, if anything can't.
+    fn refused(body: impl Into<Bytes>) -> Option<Error> {
+        match read(body) {
+            Ok(Reply::Granted(granted)) => granted.access.err(),
+            Ok(Reply::Refused(_)) => None,
+            Err(error) => Some(error),
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_read_whatever_the_access_token_is() {
+        for body in [
+            json!({"access_token": "c4nary c4nary", "refresh_token": "r2"}),
+            json!({"access_token": "t", "token_type": "mac", "refresh_token": "r2"}),
+            json!({"access_token": "t", "scope": {"a": 1}, "refresh_token": "r2"}),
+            json!({"refresh_token": "r2"}),
+        ] {
+            let Ok(Reply::Granted(granted)) = read(body.to_string()) else { panic!("{body}") };
+            assert!(granted.access.is_err() && granted.refresh_token.unwrap().expose() == "r2", "{body}");
         }
     }
 
@@ -246,7 +279,7 @@ mod tests {
             ("<html>c4nary".to_owned(), "nor a JSON object"),
             (" \n".to_owned(), "an empty body"),
         ] {
-            let error = read(body.clone()).unwrap_err();
+            let error = refused(body.clone()).unwrap();
             assert!(
                 error.to_string().contains(part) && !format!("{error:?}").contains("c4nary"),
                 "{body}: {error}"
@@ -259,7 +292,7 @@ mod tests {
         fn no_response_shows_what_it_holds(body in proptest::collection::vec(any::<u8>(), 0..200), name in "[a-z_]{0,20}") {
             let hostile = json!({name.clone(): "c4nary", "access_token": {name: "c4nary"}}).to_string();
             for body in [body, hostile.into_bytes()] {
-                if let Err(error) = read(body) {
+                if let Some(error) = refused(body) {
                     let shown = format!("{error:?}");
                     prop_assert!(!shown.contains("c4nary"), "{}", shown);
                 }

@@ -225,6 +225,7 @@ impl AccessToken {
     }
 
     fn token_of(&self, granted: Granted, basis: Basis, requested: Timestamp) -> Result<Token> {
+        let granted = granted.access.map_err(|error| self.at_token_url(error))?;
         let key = basis.key.filter(|_| granted.bound);
         if granted.bound && key.is_none() {
             let what = "the token endpoint bound the token to a key that we did not name";
