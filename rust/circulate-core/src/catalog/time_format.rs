@@ -188,21 +188,36 @@ pub fn truncated_to(time: DateTime, unit: Unit) -> DateTime {
 impl TryFrom<String> for TimePattern {
     type Error = String;
 
-    /// What a pattern loses is found by writing a time that has everything, and reading it.
+    /// What a pattern loses is found by writing times and reading them: one that has everything, and those whose parts have
+    /// fewer digits, or stand at an end of the clock or of the calendar.
     fn try_from(text: String) -> Result<Self, String> {
         let wrong = |why: &str| format!("`{text}` is not a pattern of times: {why}");
-        let sample = jiff::civil::date(2001, 11, 27).at(21, 47, 58, 987_654_321);
-        let zoned = sample.to_zoned(TimeZone::UTC).map_err(|error| wrong(&error.to_string()))?;
-        let written = strtime::format(&text, &zoned).map_err(|error| wrong(&error.to_string()))?;
-        let lost = "a time that it writes cannot be read back to its day; it needs a year, a month and a day, and hours that \
-                    no others are written like (`%H`, or `%I` with `%p`)";
-        let read = read_by(&text, &written).ok_or_else(|| wrong(lost))?;
-        let (time, is_local) = match read {
-            PatternTime::Local(time) => (time, true),
-            PatternTime::Instant(time) => (Offset::UTC.to_datetime(time), false),
+        let lost = "a time that it writes cannot be read back to its day; it needs a year, a month and a day, hours that no others \
+                    are written like (`%H`, or `%I` with `%p`), and parts that do not run into each other";
+        let read_back = |sample: DateTime| -> Result<(DateTime, bool), String> {
+            let zoned = sample.to_zoned(TimeZone::UTC).map_err(|error| wrong(&error.to_string()))?;
+            let written = strtime::format(&text, &zoned).map_err(|error| wrong(&error.to_string()))?;
+            match read_by(&text, &written).ok_or_else(|| wrong(lost))? {
+                PatternTime::Local(time) => Ok((time, true)),
+                PatternTime::Instant(time) => Ok((Offset::UTC.to_datetime(time), false)),
+            }
         };
+        let sample = jiff::civil::date(2001, 11, 27).at(21, 47, 58, 987_654_321);
+        let (time, is_local) = read_back(sample)?;
         let unit = UNITS.into_iter().find(|unit| truncated_to(sample, *unit) == time);
-        unit.map(|unit| Self { text: text.clone(), unit, is_local }).ok_or_else(|| wrong(lost))
+        let unit = unit.ok_or_else(|| wrong(lost))?;
+        for (year, month, day, hour, minute, second, nanosecond) in [
+            (2004, 2, 29, 0, 0, 0, 0),
+            (2012, 1, 11, 12, 5, 1, 6_000_000),
+            (2012, 11, 1, 1, 11, 9, 100_000_000),
+            (2026, 12, 31, 11, 59, 59, 999_999_999),
+        ] {
+            let sample = jiff::civil::date(year, month, day).at(hour, minute, second, nanosecond);
+            if read_back(sample)?.0 != truncated_to(sample, unit) {
+                return Err(wrong(lost));
+            }
+        }
+        Ok(Self { text: text.clone(), unit, is_local })
     }
 }
 
@@ -414,6 +429,9 @@ mod tests {
             ("%Y-%m-%d", Unit::Day, true),
             ("%d/%m/%Y %H:%M", Unit::Minute, true),
             ("%Y%m%d%H", Unit::Hour, true),
+            ("%-d/%-m/%Y %-H:%M:%S", Unit::Second, true),
+            ("%y-%j", Unit::Day, true),
+            ("%Y-%m-%dT%H:%M:%S%.fZ", Unit::Nanosecond, true),
             ("%Y-%m-%dT%H:%M:%SZ", Unit::Second, true),
             ("%m/%d/%Y %I:%M:%S %p", Unit::Second, true),
             ("%Y-%m-%d %H:%M:%S%.3f", Unit::Millisecond, true),
@@ -430,9 +448,21 @@ mod tests {
 
     #[test]
     fn what_does_not_name_a_day_is_refused() {
-        for pattern in
-            ["%Y", "%H:%M", "%Y-%m", "%Y-%m-%d %I:%M", "%Y-%m-%d %!", "%d.%m.", "%Q9", "iso", "epoch", ""]
-        {
+        for pattern in [
+            "%Y%-m%-d",
+            "%-d%-m%Y %H:%M",
+            "%d/%m/%Y %-H%-M",
+            "%Y",
+            "%H:%M",
+            "%Y-%m",
+            "%Y-%m-%d %I:%M",
+            "%Y-%m-%d %!",
+            "%d.%m.",
+            "%Q9",
+            "iso",
+            "epoch",
+            "",
+        ] {
             let error = format(pattern).expect_err(pattern);
             assert!(error.contains(&format!("`{pattern}` is not")), "{error}");
         }
