@@ -137,6 +137,8 @@ def signing(way: object) -> str:
         return f"headers {', '.join(header['name'] for header in keys)}"
     if kind == "query":
         return f"query parameter {keys['name']}"
+    if kind == "body":
+        return f"field {keys['name']} of the body"
     words = {"bearer": "bearer token", "duo_v5": "Duo signatures (v5)", "aws_sigv4": "AWS signatures (v4)"}
     return words.get(kind, str(kind).replace("_", " "))
 

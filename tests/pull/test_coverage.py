@@ -58,6 +58,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "a:basic": sent("basic"),
     "a:basic-token-as-user": sent("basic with a token as user", "basic with a password alone"),
     "a:key-in-query": ("tests/pull/test_keys.py::test_a_key_in_the_query_is_on_every_request",),
+    "a:key-in-body_data": ("tests/pull/test_keys.py::test_a_key_in_the_body_is_on_every_request",),
     "a:login-for-session-token": (
         "tests/pull/test_sessions.py::test_a_list_behind_a_login_is_pulled_whole",
         "tests/pull/test_login_judges.py::test_a_server_of_others_lets_in_who_has_signed_in",
@@ -114,7 +115,6 @@ PROOFS: dict[str, tuple[str, ...]] = {
 """Needs that a definition can express, each with the tests that prove it."""
 
 NOT_YET: dict[str, str] = {
-    "a:key-in-body_data": "a key in the body",
     "p:computed-number": "numbers of pages that are computed",
     "dec:jsonl/gzip/zip": "zip archives",
     "dec:xml": "XML",

@@ -125,6 +125,95 @@ def save(folder: Path, definition: Any) -> None:  # noqa: ANN401 - a definition
         (source / f"{name}.yaml").write_text(yaml.safe_dump({"endpoint": name, **endpoint}))
 
 
+def key_of(sent: Sent) -> object:
+    """Return the key in a body, and whether all else is there that a list sends."""
+    if sent.headers["content-type"].startswith("application/json"):
+        document = json.loads(sent.body)
+        return document.pop("api key"), document == {"kind": "all"}
+    fields = urllib.parse.parse_qs(sent.body.decode(), strict_parsing=True)
+    return fields.pop("api key")[0], fields == {"kind": ["all"]}
+
+
+@pytest.mark.parametrize("kind", ["json", "form"])
+@pytest.mark.parametrize("key", ["s3cret-1", KEY, 'a&b="c#d\\', "pässwörd🦀"])
+def test_a_key_in_the_body_is_on_every_request(key: str, kind: str, tmp_path: Path) -> None:
+    way = {"body": {"name": "api key", "secret": "key"}}
+    listing = {"body": {kind: {"kind": "all"}}}
+    with signed_api(lambda sent: key_of(sent) == (key, True)) as api:
+        assert_whole(api.pull(tmp_path, [way], {"key": key}, check=None, **listing), tmp_path)
+        assert len(api.requests) == 3
+        with pytest.raises(AuthError, match="refused the credentials") as refused:
+            api.pull(tmp_path, [way], {"key": f"{key}x"}, check=None, **listing)
+    assert key not in str(refused.value)
+    assert reveals(tmp_path, key) == []
+
+
+def test_what_repeats_the_key_of_a_body_does_not_show_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An API that shows in its error what it was sent, and puts it into the address of the next page."""
+    caplog.set_level(logging.DEBUG)
+    way, listing = {"body": {"name": "key", "secret": "key"}}, {"body": {"form": {"kind": "all"}}}
+
+    def respond(sent: Sent) -> Reply | None:
+        return Reply({"error": {"message": sent.body.decode()}}, status=400)
+
+    with signed_api(lambda _: True, respond) as api, pytest.raises(CirculateError) as failed:
+        api.pull(tmp_path, [way], {"key": KEY}, check=None, **listing)
+    for text in (str(failed.value), caplog.text):
+        assert "cAnary" not in text
+        assert "th4t" not in text
+    following = {"items": RECORDS[:2], "next": f"/items?start=2&key={quoted()}"}
+    with signed_api(lambda _: True, lambda _: Reply(following)) as api:
+        with pytest.raises(CirculateError, match="secret"):
+            api.pull(tmp_path / "next", [way], {"key": KEY}, check=None, **listing)
+        assert len(api.requests) == 1
+    assert reveals(tmp_path, "cAnary") == []
+
+
+def test_a_key_in_the_body_that_is_rotated_is_read_again(
+    tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    stored, secrets = f"body-{tmp_path.name}", client("secretsmanager", aws)
+    secrets.create_secret(Name=stored, SecretString=json.dumps({"key": "0ld-canary"}))
+
+    def lets_in(sent: Sent) -> bool:
+        secrets.put_secret_value(SecretId=stored, SecretString=json.dumps({"key": "n3w-canary"}))
+        return json.loads(sent.body) == {"key": "n3w-canary"}
+
+    with signed_api(lets_in) as api:
+        definition = api.definition(
+            [{"body": {"name": "key", "secret": "key"}}], settings_of(["key"]), body={"json": {}}, check=None
+        )
+        report = circulate_core.pull(
+            "acme.items", to=tmp_path, settings={"url": api.url}, secret=stored, account="acme", catalog=[definition]
+        )
+        assert_whole(report, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("listing", "why"),
+    [
+        ({}, "signs in by the field `key` of the body, and there is none of fields"),
+        ({"body": {"graphql": {"query": "{a}"}}}, "there is none of fields"),
+        ({"body": {"json": ["a"]}}, "there is none of fields"),
+        ({"body": {"json": {"key": 1}}}, "the field `key` of the body is what `auth` of the source signs in by"),
+        ({"body": {"form": {"key": "1"}}}, "the field `key` of the body is what `auth`"),
+        (
+            {"body": {"json": {}}, "page_size": {"param": {"body": "/key/size"}, "max": 5}},
+            "the field `key` of the body",
+        ),
+        ({"body": {"json": {}}, "before": {"method": "POST", "path": "/start"}}, "there is none of fields"),
+        ({"body": {"json": {}}, "check": {"path": "/items"}}, "a check has no body that the key of `auth` could be in"),
+    ],
+)
+def test_a_list_has_a_body_that_the_key_can_be_put_into(listing: dict[str, Any], why: str, tmp_path: Path) -> None:
+    with signed_api(lambda _: True) as api:
+        with pytest.raises(DefinitionError) as refused:
+            api.pull(tmp_path, [{"body": {"name": "key", "secret": "key"}}], {"key": KEY}, **{"check": None, **listing})
+        assert why in str(refused.value)
+        assert api.requests == []
+
+
 def test_a_link_to_the_page_itself_with_the_key_is_no_next_page(tmp_path: Path) -> None:
     def respond(sent: Sent) -> Reply:
         return Reply({"items": RECORDS, "links": [{"href": f"{api.url}{sent.path}"}], "page": f"/items?key={quoted()}"})
@@ -302,20 +391,22 @@ def test_ways_are_saved_as_they_are_written_and_shown_by_name(cli: Cli) -> None:
         {"headers": [{"name": "A", "secret": "a"}, {"name": "B", "secret": "b"}]},
         {"basic": {"user": "token_user"}},
         {"query": {"name": "key", "secret": "key"}},
+        {"body": {"name": "field", "secret": "body_key"}},
         {"duo_v5": {"integration_key": "ikey", "secret_key": "skey"}},
         {"aws_sigv4": {"access_key_id": "id", "secret_access_key": "sak", "region": "eu-west-1", "service": "es"}},
     ]
     acme = circulate_core.source("acme", base_url="https://api.acme.example", auth=ways)
-    acme.stream("items", path="/items", paginator="none")
+    acme.stream("items", path="/items", body={"json": {}}, paginator="none")
     acme.save(cli.folder / "definitions")
     text = (cli.folder / "definitions/acme/source.yaml").read_text()
     written = yaml.safe_load(text)
     assert written["auth"] == ways
     secrets = {name for name, setting in written["settings"].items() if setting.get("secret")}
-    assert secrets == {"token", "a", "b", "key", "skey", "sak"}
+    assert secrets == {"token", "a", "b", "key", "body_key", "skey", "sak"}
     shown = cli("show", "acme", "--catalog", "definitions").out
     assert (
-        "signs in by  bearer token or headers A, B or basic or query parameter key or Duo signatures (v5)"
+        "signs in by  bearer token or headers A, B or basic or query parameter key or field field of the body"
+        " or Duo signatures (v5)"
         " or AWS signatures (v4)"
     ) in " ".join(shown.split()).replace("signs in by ", "signs in by  "), shown
 

@@ -44,7 +44,8 @@ class SignedApi:
     requests: list[Sent] = field(default_factory=list)
 
     def definition(self, auth: list[Any], settings: dict[str, Any], **listing: Any) -> "InlineDefinition":  # noqa: ANN401 - what a list holds
-        """Return the definition of its list, `acme.items`, which signs in by some of these ways."""
+        """Return the definition of its list, `acme.items`, which signs in so; `check=None` leaves that out."""
+        check = listing.pop("check", {"path": "/items"})
         address = {"url": {"env": "ACME_URL", "about": "its address"}}
         return {
             "source": {
@@ -53,7 +54,7 @@ class SignedApi:
                 "settings": address | settings,
                 "base_url": "{url}",
                 "auth": auth,
-                "check": {"path": "/items"},
+                **({"check": check} if check else {}),
             },
             "endpoints": {
                 "items": {

@@ -1,6 +1,6 @@
 //! What is wrong with the ways to sign in, and with what addresses are made of.
 
-use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth};
+use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth, BodyAuth};
 use super::check_headers::{check_all_headers, check_header, check_parameter};
 use super::check_oauth2::check_oauth2;
 use super::check_placeholders::check_open;
@@ -37,6 +37,7 @@ fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
         Auth::Headers(headers) => check_all_headers(&format!("{at}.headers"), headers),
         Auth::Basic(basic) => check_basic(&format!("{at}.basic"), basic).err().into_iter().collect(),
         Auth::Query(query) => check_parameter(source, &format!("{at}.query.name"), &query.name),
+        Auth::Body(body) => check_key_in_body(source, &format!("{at}.body"), body),
         Auth::AwsSigv4(aws) => check_aws(source, &format!("{at}.aws_sigv4"), aws),
         Auth::Session(session) => check_session(source, &format!("{at}.session"), session),
         Auth::TokenFile(_) => {
@@ -56,6 +57,20 @@ fn check_basic(at: &str, basic: &BasicAuth) -> Result<(), Wrong> {
     }
     let why = "basic needs `user`, `password` or both: the settings that hold them";
     Err(Wrong::at(at, why.to_owned()))
+}
+
+/// The check of the account is a request without a body.
+fn check_key_in_body(source: &Source, at: &str, body: &BodyAuth) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    if body.name.is_empty() {
+        wrongs.push(Wrong::at(&format!("{at}.name"), "a field of a body has a name".to_owned()));
+    }
+    if source.check.is_some() {
+        let why = "a check has no body that the key of `auth` could be in: leave it out; `circulate check SOURCE.STREAM` \
+                   requests a list";
+        wrongs.push(Wrong::at("check", why.to_owned()));
+    }
+    wrongs
 }
 
 fn check_aws(source: &Source, at: &str, aws: &AwsAuth) -> Vec<Wrong> {

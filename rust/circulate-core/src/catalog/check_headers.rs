@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::auth::{Auth, HeaderAuth};
 use super::location::RequestLocation;
+use super::request::{BodySpec, JsonTemplate};
 use super::source::Source;
 use super::stream::StreamSpec;
 use super::wrong::Wrong;
@@ -72,6 +73,45 @@ pub(super) fn check_parameters_of(source: &Source, stream: &StreamSpec) -> Vec<W
     });
     let wrong = in_query.chain(located).filter(|(_, name)| taken.contains(name));
     wrong.map(|(at, name)| Wrong::at(&at, is_taken(name))).collect()
+}
+
+/// A list has a body that the key of the credentials can be put into, and uses no field of its name.
+pub(super) fn check_body_of(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
+    let keys = source.auth.iter().filter_map(|way| match way {
+        Auth::Body(body) => Some(body.name.as_str()),
+        _ => None,
+    });
+    let mut wrongs = Vec::new();
+    for key in keys {
+        let before = stream.before.as_ref().map(|before| ("list.before.body", before.body.as_ref()));
+        for (at, body) in std::iter::once(("list.body", stream.body.as_ref())).chain(before) {
+            let is_used = match body {
+                Some(BodySpec::Json(JsonTemplate::Object(members))) => members.contains_key(key),
+                Some(BodySpec::Form(fields)) => fields.contains_key(key),
+                _ => {
+                    let why = format!(
+                        "`auth` of the source signs in by the field `{key}` of the body, and there is none of fields: \
+                         `{{json: {{}}}}` or `{{form: {{}}}}` is one that has nothing else"
+                    );
+                    wrongs.push(Wrong::at(at, why));
+                    continue;
+                }
+            };
+            if is_used {
+                wrongs.push(Wrong::at(at, is_taken_in_body(key)));
+            }
+        }
+        let located = stream.locations().into_iter().filter(|(_, location)| match location {
+            RequestLocation::Body(pointer) => pointer.segments().first().is_some_and(|first| first == key),
+            _ => false,
+        });
+        wrongs.extend(located.map(|(at, _)| Wrong::at(at, is_taken_in_body(key))));
+    }
+    wrongs
+}
+
+fn is_taken_in_body(name: &str) -> String {
+    format!("the field `{name}` of the body is what `auth` of the source signs in by")
 }
 
 fn is_taken(name: &str) -> String {

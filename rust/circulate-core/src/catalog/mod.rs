@@ -39,7 +39,8 @@ pub(crate) mod wrong;
 pub(crate) mod yaml;
 
 pub use auth::{
-    Auth, AwsAuth, BasicAuth, DuoAuth, GrantType, HeaderAuth, OAuth2, QueryAuth, SendSecret, TokenFileAuth,
+    Auth, AwsAuth, BasicAuth, BodyAuth, DuoAuth, GrantType, HeaderAuth, OAuth2, QueryAuth, SendSecret,
+    TokenFileAuth,
 };
 pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
 pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};

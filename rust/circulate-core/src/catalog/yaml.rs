@@ -9,7 +9,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
-use super::check_headers::check_parameters_of;
+use super::check_headers::{check_body_of, check_parameters_of};
 use super::check_incremental::check_incremental;
 use super::check_job::{check_job, check_settings_of_job};
 use super::check_partitions::{check_partitions, check_settings_of_values};
@@ -65,6 +65,7 @@ pub(super) fn endpoint_of_source(
         wrongs.extend(check_settings_of_job(source, &endpoint.list));
         wrongs.extend(check_names(source, &endpoint.list, inherited));
         wrongs.extend(check_parameters_of(source, &endpoint.list));
+        wrongs.extend(check_body_of(source, &endpoint.list));
         wrongs
     })
 }

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod basic;
+mod body;
 mod connection;
 mod duo;
 mod header;
@@ -55,6 +56,7 @@ pub fn sign_in(
         Auth::Headers(headers) => by_settings(StaticHeaders::new(headers)?, account, connection),
         Auth::Basic(basic) => by_settings(basic.clone(), account, connection),
         Auth::Query(query) => by_settings(query.clone(), account, connection),
+        Auth::Body(body) => by_settings(body.clone(), account, connection),
         Auth::DuoV5(duo) => by_settings(duo.clone(), account, connection),
         Auth::AwsSigv4(aws) => by_settings(AwsSigner::new(aws, account)?, account, connection),
         Auth::Session(session) => Ok(Arc::new(Session::new(source, account, session, connection)?)),

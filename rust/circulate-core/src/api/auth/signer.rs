@@ -64,7 +64,7 @@ impl SignedBySettings {
         let mut again = signed.clone();
         let at = self.signer.signed_at(signed).unwrap_or_else(|| self.now());
         self.signer.sign(&self.account, &mut again, at)?;
-        Ok(again.url != signed.url || again.headers != signed.headers)
+        Ok(again.url != signed.url || again.headers != signed.headers || again.body != signed.body)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The model of the ways to sign in, one file each.
 
 mod basic;
+mod body;
 mod header;
 mod oauth2;
 mod part;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::types::Name;
 
 pub use basic::BasicAuth;
+pub use body::BodyAuth;
 pub use header::HeaderAuth;
 pub use oauth2::{GrantType, OAuth2, SendSecret};
 pub(super) use part::AuthPart;
@@ -41,6 +43,8 @@ pub enum Auth {
     Basic(BasicAuth),
     /// A key in the query.
     Query(QueryAuth),
+    /// A key in the body.
+    Body(BodyAuth),
     /// Signatures of Duo's Admin API.
     DuoV5(DuoAuth),
     /// Signatures of AWS.
@@ -124,6 +128,7 @@ impl Auth {
             Self::Headers(headers) => HeaderAuth::parts_of_all(headers),
             Self::Basic(basic) => basic.parts("basic"),
             Self::Query(query) => query.parts(),
+            Self::Body(body) => body.parts(),
             Self::DuoV5(duo) => duo.parts(),
             Self::AwsSigv4(aws) => aws.parts(),
             Self::Session(session) => session.parts(),
