@@ -22,6 +22,7 @@ mod watched_body;
 use std::fmt;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http::header::CONTENT_TYPE;
@@ -90,6 +91,20 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, decompressed. It ends with an error if the connection breaks before its end.
     pub body: BoxStream<'static, Result<Bytes>>,
+}
+
+impl Response {
+    /// The body, read to its end; `None` if it has more bytes than `most`.
+    pub(crate) async fn read_body(&mut self, most: usize) -> Result<Option<Vec<u8>>> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.body.next().await {
+            body.extend_from_slice(&piece?);
+            if body.len() > most {
+                return Ok(None);
+            }
+        }
+        Ok(Some(body))
+    }
 }
 
 impl fmt::Debug for Response {

@@ -1,12 +1,11 @@
 //! What proves who a client is (RFC 6749, section 2.3; RFC 7523).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use super::key::SigningKey;
+use crate::api::auth::signer::basic_header;
 use crate::catalog::SendSecret;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::secrets::Secret;
 
 /// What the settings of a client held when they were read: a key, a secret, or for a `jwt_bearer` grant both.
@@ -21,15 +20,10 @@ pub(super) struct Credential {
 }
 
 /// Id and secret in a header.
-pub(super) fn basic_header(client_id: &str, secret: &Secret, how: SendSecret) -> Result<HeaderValue> {
+pub(super) fn client_header(client_id: &str, secret: &Secret, how: SendSecret) -> Result<HeaderValue> {
     let encoded = |text: &str| match how {
         SendSecret::BasicRaw => text.to_owned(),
         _ => url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
     };
-    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
-    let mut value: HeaderValue = format!("Basic {}", STANDARD.encode(pair))
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Auth, "sign in", "the client's secret makes no valid header"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    basic_header(&encoded(client_id), &encoded(secret.expose()))
 }

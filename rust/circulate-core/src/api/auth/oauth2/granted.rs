@@ -56,13 +56,8 @@ type JsonObject = Map<String, Value>;
 
 /// Reads a success.
 pub(super) async fn reply(mut response: Response) -> Result<Reply> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.body.next().await {
-        body.extend_from_slice(&piece?);
-        if body.len() > MAX_RESPONSE {
-            return Err(elsewhere("with more than 256 KB"));
-        }
-    }
+    let body = response.read_body(MAX_RESPONSE).await?;
+    let body = body.ok_or_else(|| elsewhere("with more than 256 KB"))?;
     // What serde says of a syntax error could hold a piece of the token.
     let members: JsonObject = match serde_json::from_slice(without_mark(&body)) {
         Ok(Value::Object(members)) => members,

@@ -1,6 +1,5 @@
-//! What an authorization server says of itself (RFC 8414; OpenID Connect Discovery 1.0).
+//! What an authorization server says of itself (RFC 8414; `OpenID` Connect Discovery 1.0).
 
-use futures_util::StreamExt;
 use serde::Deserialize;
 use url::Url;
 
@@ -54,14 +53,7 @@ async fn document(mut response: Response) -> Option<Metadata> {
     if !response.status.is_success() {
         return None;
     }
-    let mut body = Vec::new();
-    while let Some(piece) = response.body.next().await {
-        body.extend_from_slice(&piece.ok()?);
-        if body.len() > MAX_DOCUMENT {
-            return None;
-        }
-    }
-    serde_json::from_slice(&body).ok()
+    serde_json::from_slice(&response.read_body(MAX_DOCUMENT).await.ok()??).ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::assertion::{Claims, assertion};
-use super::credential::{Credential, basic_header};
+use super::credential::{Credential, client_header};
 use super::key::SigningKey;
 use crate::api::account::Account;
 use crate::api::http::Request;
@@ -107,7 +107,7 @@ impl TokenTerms {
                 fields.push(("client_secret", secret.expose().to_owned()));
             }
             (Some(secret), how) => {
-                headers.insert(AUTHORIZATION, basic_header(&credential.client_id, secret, how)?);
+                headers.insert(AUTHORIZATION, client_header(&credential.client_id, secret, how)?);
             }
         }
         for (name, value) in &self.params {

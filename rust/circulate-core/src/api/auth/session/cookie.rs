@@ -30,8 +30,8 @@ pub(super) fn cookie(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<
     let (value, attributes) = named.next_back()?;
     // The last one of a name counts (section 5.3), and `Max-Age` before `Expires`.
     let last = |wanted: &str| {
-        let pairs = attributes.split(';').filter_map(|attribute| attribute.split_once('='));
-        pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(wanted)).last().map(|(_, value)| value.trim())
+        let mut pairs = attributes.rsplit(';').filter_map(|attribute| attribute.split_once('='));
+        pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
     };
     let max_age = last("max-age").and_then(seconds);
     let expires = || Some(point_in_time(last("expires")?)?.duration_since(now));

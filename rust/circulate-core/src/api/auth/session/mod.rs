@@ -192,12 +192,11 @@ impl Session {
         };
         let is_refused = verdict == RetryDecision::Fail;
         let known = vendor.code.as_deref().and_then(|code| self.classifier.hint_for(code));
-        let check = match status.is_redirection() {
-            true => {
-                "check the path of the login; a page for people responds so to a wrong user or password, too"
-                    .to_owned()
-            }
-            false => format!("check {}", self.classifier.credentials()),
+        let check = if status.is_redirection() {
+            "check the path of the login; a page for people responds so to a wrong user or password, too"
+                .to_owned()
+        } else {
+            format!("check {}", self.classifier.credentials())
         };
         let error = self.at(spec, Error::new(kind, "log in", message));
         let error = if is_refused { error.hint(known.unwrap_or(&check)) } else { error.temporary() };

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use http::HeaderMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -37,13 +36,8 @@ pub(super) struct LoginResponse {
 impl LoginResponse {
     /// Reads a response to its end; `now` is by our clock.
     pub(super) async fn read(mut response: Response, now: Timestamp) -> Result<Self> {
-        let mut body = Vec::new();
-        while let Some(piece) = response.body.next().await {
-            body.extend_from_slice(&piece?);
-            if body.len() > MAX_RESPONSE {
-                return Err(unreadable("has more than 256 KB"));
-            }
-        }
+        let body = response.read_body(MAX_RESPONSE).await?;
+        let body = body.ok_or_else(|| unreadable("has more than 256 KB"))?;
         let at = server_date(&response.headers).unwrap_or(now);
         Ok(Self { headers: response.headers, body: without_mark(&body).to_vec(), at })
     }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::credential::basic_header;
+use super::credential::client_header;
 use super::*;
 use crate::catalog::{Auth, SendSecret};
 use crate::error::Status;
@@ -505,7 +505,7 @@ fn basic_credentials_are_form_encoded_or_raw() {
     // openid/AppAuth-Android, issue 337.
     let (id, secret) = ("1PpG/Q 1", "z/tZ9VwFZqApmIQ+ZH1I5pLk/uB4ud:X2/8bL+wfFTt1rFw=");
     let header = |how| {
-        let value = basic_header(id, &Secret::new(secret), how).unwrap();
+        let value = client_header(id, &Secret::new(secret), how).unwrap();
         value.to_str().unwrap().to_owned()
     };
     assert_eq!(
