@@ -178,7 +178,7 @@ def test_a_key_in_the_body_that_is_rotated_is_read_again(
 
     def lets_in(sent: Sent) -> bool:
         secrets.put_secret_value(SecretId=stored, SecretString=json.dumps({"key": "n3w-canary"}))
-        return json.loads(sent.body) == {"key": "n3w-canary"}
+        return bool(json.loads(sent.body) == {"key": "n3w-canary"})
 
     with signed_api(lets_in) as api:
         definition = api.definition(

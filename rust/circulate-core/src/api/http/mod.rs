@@ -94,12 +94,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body, read to its end; `None` if it has more bytes than `most`.
-    pub(crate) async fn read_body(&mut self, most: usize) -> Result<Option<Vec<u8>>> {
+    /// The body, read to its end; `None` if it has more bytes than `limit`.
+    pub(crate) async fn read_body(&mut self, limit: usize) -> Result<Option<Vec<u8>>> {
         let mut body = Vec::new();
         while let Some(piece) = self.body.next().await {
             body.extend_from_slice(&piece?);
-            if body.len() > most {
+            if body.len() > limit {
                 return Ok(None);
             }
         }

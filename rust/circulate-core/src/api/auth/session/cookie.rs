@@ -29,9 +29,9 @@ pub(super) fn cookie(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<
     });
     let (value, attributes) = named.next_back()?;
     // The last one of a name counts (section 5.3), and `Max-Age` before `Expires`.
-    let last = |wanted: &str| {
+    let last = |attribute_name: &str| {
         let mut pairs = attributes.rsplit(';').filter_map(|attribute| attribute.split_once('='));
-        pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+        pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(attribute_name)).map(|(_, value)| value.trim())
     };
     let max_age = last("max-age").and_then(seconds);
     let expires = || Some(point_in_time(last("expires")?)?.duration_since(now));
@@ -45,8 +45,8 @@ pub(super) fn cookie(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<
 fn seconds(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let most = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    is_number.then(|| text.parse().unwrap_or(most))
+    let limit = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    is_number.then(|| text.parse().unwrap_or(limit))
 }
 
 /// A point in time in any of the ways in which servers write it (section 5.1.1).
