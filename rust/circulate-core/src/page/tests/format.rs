@@ -383,8 +383,9 @@ proptest! {
     fn any_lines_are_read_whole_or_refused(body in "[{}\\[\\],:\"a1\n\r ]{0,30}", piece in 1_usize..20) {
         let lines: Vec<_> = body.split('\n').map(str::trim_ascii).filter(|line| !line.is_empty()).collect();
         let whole = lines.iter().all(|line| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok());
+        // None of them has the primary key: a line that is alone may be an error in words.
         let read = page(&format!("{NDJSON}, empty: no_body"), body.as_bytes(), piece);
-        prop_assert_eq!(read.is_ok(), whole, "{:?}", read);
+        prop_assert_eq!(read.is_ok(), whole && lines.len() != 1, "{:?}", read);
         if let Ok(page) = read {
             prop_assert_eq!(page.record_count(), lines.len());
         }
