@@ -100,9 +100,13 @@ def method(listed: ListOperation) -> str:
 
 
 def address(listed: ListOperation) -> str:
-    """Return what a list is requested at: its path, or the member of a parent that holds its address."""
-    parent = listed.get("parent")
-    return listed.get("path") or (f"the address at {parent.get('url')} of {parent['endpoint']}" if parent else "")
+    """Return what a list is requested at: its path, or what names its address."""
+    if path := listed.get("path"):
+        return path
+    if parent := listed.get("parent"):
+        return f"the address at {parent.get('url')} of {parent['endpoint']}"
+    parts = listed.get("job", {}).get("parts", {})
+    return f"the addresses at {parts.get('urls')} of the job's status"
 
 
 def paging(paginator: object) -> str:

@@ -321,7 +321,8 @@ class Completion(Result):
 
     Attributes:
         unit: What is counted, in the plural: the parents of a child stream by the name of their stream, such as
-            `groups`; `partitions`, `windows`, `records`, `objects`; `seconds` of a period that is read in order.
+            `groups`; `partitions`, `windows`, `parts` of a job, `records`, `objects`; `seconds` of a period that is
+            read in order.
         done: How many are done.
         total: How many there are; None while they are being listed.
         estimated: Whether the total is an estimate: the API declares it, or the last run that took everything had so

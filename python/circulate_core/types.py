@@ -160,6 +160,8 @@ class ListOperation(TypedDict):
     """Members that identify a record, as JSON pointers; or `none`."""
     parent: NotRequired[Parent]
     """The parent of a child stream."""
+    job: NotRequired[dict[str, Any]]
+    """The job that makes the list."""
     incremental: NotRequired[dict[str, object]]
     """How new and changed records are found by time."""
 

@@ -12,7 +12,7 @@ from support.http_server import Handler, Reply, Server
 from support.nested import write
 
 import circulate_core
-from circulate_core import CirculateError
+from circulate_core import CirculateError, Stop
 from circulate_core.results import Report
 from circulate_practice.compare import records
 
@@ -114,13 +114,25 @@ def definition(stream: dict[str, Any], **lists: dict[str, Any]) -> dict[str, Any
 def pull(shop: Shop, folder: Path, stream: dict[str, Any] | None = None, **lists: dict[str, Any]) -> Report:
     """Pull the items."""
     with Server(shop.respond) as server:
-        return circulate_core.pull(
-            "shop.items",
-            to=folder,
-            settings={"base_url": server.url},
-            account="practice",
-            catalog=[definition(stream or BATCHED, **lists)],  # type: ignore[list-item]
-        )
+        return pull_from(server, folder, stream, lists)
+
+
+def pull_from(
+    server: Server,
+    folder: Path,
+    stream: dict[str, Any] | None = None,
+    lists: dict[str, dict[str, Any]] | None = None,
+    stop: Stop | None = None,
+) -> Report:
+    """Pull the items from a server that is there."""
+    return circulate_core.pull(
+        "shop.items",
+        to=folder,
+        settings={"base_url": server.url},
+        account="practice",
+        catalog=[definition(stream or BATCHED, **(lists or {}))],  # type: ignore[list-item]
+        stop=stop,
+    )
 
 
 def found(folder: Path, report: Report) -> list[Any]:
@@ -220,13 +232,7 @@ def test_numbers_of_many_digits_are_requested_as_they_were_received(tmp_path: Pa
         )
 
     with Server(respond) as server:
-        report = circulate_core.pull(
-            "shop.items",
-            to=tmp_path,
-            settings={"base_url": server.url},
-            account="practice",
-            catalog=[definition(BATCHED)],  # type: ignore[list-item]
-        )
+        report = pull_from(server, tmp_path)
     assert (report.status, [each["id"] for each in found(tmp_path, report)]) == ("complete", list(map(int, numbers)))
 
 
@@ -304,13 +310,7 @@ def test_an_error_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
         Server(respond) as server,
         pytest.raises(CirculateError, match="the response has no `/id`, which identifies a record"),
     ):
-        circulate_core.pull(
-            "shop.items",
-            to=tmp_path,
-            settings={"base_url": server.url},
-            account="practice",
-            catalog=[definition(ONE)],  # type: ignore[list-item]
-        )
+        pull_from(server, tmp_path, ONE)
 
 
 CONTENTS: dict[str, Any] = {
@@ -348,7 +348,7 @@ def test_details_are_requested_at_the_addresses_that_records_name(tmp_path: Path
         ("//evil.example/items/1", "origin"),
         (17, "has no text at `/uri`"),
         (None, "has no text at `/uri`"),
-        ("http://[", "has no address at `/uri`"),
+        ("http://[", r"`http://\[` is not an address.*`/uri` of `contents`"),
     ],
 )
 def test_an_address_that_leads_elsewhere_or_is_none_is_not_requested(address: object, why: str, tmp_path: Path) -> None:
@@ -357,6 +357,26 @@ def test_an_address_that_leads_elsewhere_or_is_none_is_not_requested(address: ob
     with pytest.raises(CirculateError, match=why):
         pull(shop, tmp_path, BY_URL, contents=CONTENTS)
     assert shop.requests == ["/contents"]
+
+
+def test_an_address_that_repeats_the_key_is_kept_and_requested_without_it(tmp_path: Path) -> None:
+    shop = Shop(2)
+    shop.addresses = lambda name: f"/items/{name}?key=k-canary&part=1"
+    keyed = definition(BY_URL, contents=CONTENTS)
+    secret = {"env": "SHOP_KEY", "about": "A key.", "secret": True}
+    keyed["source"] = {
+        **SOURCE,
+        "settings": {**SOURCE["settings"], "api_key": secret},
+        "auth": [{"query": {"name": "key", "secret": "api_key"}}],
+    }
+    with Server(shop.respond) as server:
+        settings = {"base_url": server.url, "api_key": "k-canary"}
+        catalog: list[Any] = [keyed]
+        report = circulate_core.pull("shop.items", to=tmp_path, settings=settings, account="practice", catalog=catalog)
+    assert (report.status, report.records) == ("complete", 2)
+    asked = [parse_qs(urlsplit(request).query)["key"] for request in shop.requests]
+    assert asked == [["k-canary"]] * 3, "once in each"
+    assert not any(b"k-canary" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_details_of_changed_parents_alone_are_requested(tmp_path: Path) -> None:
@@ -375,13 +395,7 @@ def test_details_of_changed_parents_alone_are_requested(tmp_path: Path) -> None:
     with Server(respond) as server:
 
         def again() -> Report:
-            return circulate_core.pull(
-                "shop.items",
-                to=tmp_path,
-                settings={"base_url": server.url},
-                account="practice",
-                catalog=[definition(stream, contents=CONTENTS)],  # type: ignore[list-item]
-            )
+            return pull_from(server, tmp_path, stream, {"contents": CONTENTS})
 
         assert again().records == 2
         times["i0"] = "2026-10-03T00:00:00Z"
@@ -399,16 +413,7 @@ def test_batches_that_are_stopped_at_every_page_are_pulled_whole(tmp_path: Path)
         while not reports or reports[-1].status != "complete":
             at = StopAt(2)
             server.respond = lambda request, at=at: (at(0), shop.respond(request))[1]  # type: ignore[misc]
-            reports.append(
-                circulate_core.pull(
-                    "shop.items",
-                    to=tmp_path,
-                    settings={"base_url": server.url},
-                    account="practice",
-                    catalog=[definition(BATCHED)],  # type: ignore[list-item]
-                    stop=at.stop,
-                )
-            )
+            reports.append(pull_from(server, tmp_path, stop=at.stop))
             at.ended.set()
             assert len(reports) < 60
     assert len(reports) > 4

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from support.changing import StopAt
 from support.cli import Cli
-from support.exports import SOURCE, Exporter, definition
+from support.exports import Exporter, definition
 from support.http_server import Reply, Server
 from support.nested import write
 from support.paging_pulls import written
 
 import circulate_core
 from circulate_core import CirculateError
-from circulate_core.results import Report
+from circulate_core.results import Report, Snapshot
 
 
 class Lake:
@@ -270,6 +270,35 @@ def test_a_job_without_an_id_is_an_error(body: object, lake_of: LakeOf) -> None:
         lake.pull()
 
 
+@pytest.mark.parametrize("name", ["..", "."])
+def test_a_job_whose_id_leads_elsewhere_is_an_error_and_not_kept(name: str, lake_of: LakeOf) -> None:
+    lake = lake_of(Exporter())
+    named = Reply({"export_uuid": name})
+    lake.exporter.on_request = lambda request: named if request == "POST /exports" else None
+    with pytest.raises(CirculateError, match="cannot be a part of a path"):
+        lake.pull()
+    lake.exporter.on_request = lambda _: None
+    assert lake.pull().records == 7
+
+
+def test_the_parts_of_a_job_are_counted_as_such(lake_of: LakeOf) -> None:
+    units: set[str] = set()
+    rule = {"cursor": "/at", "client_side": True}
+
+    def note(snapshot: Snapshot) -> None:
+        units.update({snapshot.completion.unit} if snapshot.completion else ())
+
+    lake_of(Exporter(), incremental=rule).pull(on_progress=note)
+    assert units == {"parts"}
+
+
+def test_show_names_the_job(cli: Cli) -> None:
+    write(cli.folder / "catalog", definition(path=None, job_parts={"urls": "/files/*/url"}), "exporter")  # type: ignore[arg-type]
+    done = cli("show", "exporter.assets", "--catalog", "catalog")
+    assert "request      the addresses at /files/*/url of the job's status" in done.out
+    assert "made by      a job: POST /exports" in done.out
+
+
 def test_the_bounds_of_a_period_are_sent_with_the_job(lake_of: LakeOf) -> None:
     rule = {"cursor": "/at", "format": "epoch_s", "param": {"body": "/filters/since"}, "since": "{since:number}"}
     lake = lake_of(Exporter(), incremental={**rule, "overlap": "0s"})
@@ -322,4 +351,3 @@ def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, changed: dict[
     write(cli.folder / "catalog", definition(**changed), "exporter")  # type: ignore[arg-type]
     done = cli("show", "exporter.assets", "--catalog", "catalog")
     assert (done.code, why in done.err, "assets.yaml" in done.err) == (2, True, True), done.err
-    assert SOURCE["source"] == "exporter"

@@ -89,6 +89,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
             "pages by": paging(listed["paginator"]),
             "asked for": _asked_for(listed),
+            "made by": _job(listed.get("job")),
             "changes by": incremental.get("cursor") or (changes if incremental else "full pulls only"),
             "scopes": " ".join(endpoint.get("scopes") or ()),
         }
@@ -106,6 +107,11 @@ def _asked_for(listed: dict[str, Any]) -> str | None:
         named = f"of the setting {each['setting']}" if "setting" in each else f"({', '.join(each['values'])})"
         parts.append(f"each {each['name']} {named}")
     return " and ".join(parts) or None
+
+
+def _job(job: dict[str, Any] | None) -> str | None:
+    """Return what makes a list first."""
+    return None if job is None else f"a job: {job['submit'].get('method', 'POST')} {job['submit']['path']}"
 
 
 def _how_many(parent: dict[str, Any]) -> str:

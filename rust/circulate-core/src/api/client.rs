@@ -14,11 +14,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::MAX_TEXT;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP, settled};
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
-    ResponseRules, Retry, RetryDecision, Success, Tally, Transport, unpacked, without_mark,
+    ResponseRules, Retry, RetryDecision, Success, Tally, Transport, remove_parameter, unpacked, without_mark,
 };
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
@@ -380,6 +381,21 @@ impl Client {
         }
         let what = "the address of the next page holds a secret of this account; it was not requested, since it would be stored";
         Err(Error::new(ErrorKind::Data, "follow next link", what).with("next", Redactor::shared().url(url)))
+    }
+
+    /// An address that a response names, as it is kept: of the account's own origin, and without the key by which requests are
+    /// signed in. One that is not absolute goes out from `base`.
+    pub fn named_address(&self, base: &Url, address: &str) -> Result<Url> {
+        let mut url = base.join(address).map_err(|error| {
+            let shown = Redactor::shared().shown(address, MAX_TEXT);
+            Error::new(ErrorKind::Data, "read address", format!("`{shown}` is not an address"))
+                .caused_by(error)
+        })?;
+        if let Some(parameter) = self.account.query_parameter() {
+            remove_parameter(&mut url, parameter);
+        }
+        self.check_next(&PageAddress::from(url.clone()))?;
+        Ok(url)
     }
 
     /// Waits for a place among the requests that are on their way.

@@ -7,7 +7,7 @@ use super::request::{BodySpec, QueryValue};
 use super::source::Source;
 use super::stream::StreamSpec;
 use super::template::Template;
-use super::wrong::Wrong;
+use super::wrong::{Wrong, wrong_path};
 
 /// The names of a job and of its part in requests.
 pub(super) const JOB: &str = "job";
@@ -111,9 +111,4 @@ fn placeholders(request: &JobRequest) -> Vec<&str> {
     let mut names: Vec<_> = strings.flat_map(Template::placeholders).collect();
     names.extend(request.body.as_ref().map_or_else(Vec::new, BodySpec::placeholders));
     names
-}
-
-fn wrong_path(path: &str) -> Option<String> {
-    let is_path = path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']);
-    (!is_path).then(|| format!("`{path}` is not a path: it starts with one `/` and holds no `?` or `#`"))
 }

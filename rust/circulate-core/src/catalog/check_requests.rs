@@ -11,6 +11,7 @@ use super::stream::StreamSpec;
 use super::template::Template;
 use super::types::Name;
 use super::wrong::Wrong;
+use crate::nearest::nearest;
 
 /// Where the request before a list stands.
 const BEFORE: &str = "list.before";
@@ -46,8 +47,12 @@ pub(super) fn check_names(
         Some(_) => None,
         None if is_inherited(name) && stream.parent().is_some() && !at.starts_with(BEFORE) => None,
         None => {
+            let open = source.settings.iter().filter(|(_, setting)| !setting.secret).map(|(key, _)| key.as_str());
+            let above = inherited.into_iter().flatten().map(String::as_str);
+            let meant = nearest(name, fields.iter().copied().chain(above).chain(open));
+            let meant = meant.map(|meant| format!(" (did you mean `{{{meant}}}`?)")).unwrap_or_default();
             let why = format!(
-                "`{{{name}}}` is neither a field of a parent, nor the name of partitions, nor a setting of the source"
+                "`{{{name}}}` is neither a field of a parent, nor the name of partitions, nor a setting of the source{meant}"
             );
             Some(Wrong::at(at, why))
         }

@@ -1,5 +1,11 @@
 //! What checks of a definition find.
 
+/// Why a text is no path below a base URL, if it is none.
+pub(super) fn wrong_path(path: &str) -> Option<String> {
+    let is_path = path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']);
+    (!is_path).then(|| format!("`{path}` is not a path: it starts with one `/` and holds no `?` or `#`"))
+}
+
 /// What is wrong with a definition that its types alone do not show.
 pub(crate) struct Wrong {
     /// The member it is about, from the outermost in.

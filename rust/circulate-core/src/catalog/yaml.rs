@@ -24,7 +24,7 @@ use super::records::{PageFormat, PrimaryKey};
 use super::source::{RateLimit, Setting, Source};
 use super::stream::{Endpoint, StreamSpec};
 use super::types::Name;
-use super::wrong::Wrong;
+use super::wrong::{Wrong, wrong_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -444,8 +444,5 @@ fn check_address(stream: &StreamSpec) -> Result<(), Wrong> {
 }
 
 fn check_path(field: &'static str, path: &str) -> Result<(), Wrong> {
-    if path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#']) {
-        return Ok(());
-    }
-    Err(Wrong::at(field, format!("`{path}` is not a path: it starts with one `/` and holds no `?` or `#`")))
+    wrong_path(path).map_or(Ok(()), |why| Err(Wrong::at(field, why)))
 }

@@ -44,7 +44,7 @@ pub(crate) async fn first_page(
     let mut partition = Partition::default();
     for (number, endpoint) in definition.lists().into_iter().enumerate() {
         for values in endpoint.list.values() {
-            let of_account = values_of(values, |name| account.named(name))?;
+            let of_account = values_of(values, &definition.source, account)?;
             let value = of_account.first().map_or("", String::as_str);
             partition = partition.with_value(values.name.as_str(), value);
         }

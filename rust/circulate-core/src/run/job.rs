@@ -1,5 +1,6 @@
 //! Jobs that make a list: submitted, waited for over as many invocations as it takes, and read in parts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -11,9 +12,8 @@ use super::request::request_about_job;
 use crate::MAX_TEXT;
 use crate::api::client::ResponseDocument;
 use crate::api::http::{ResponseRules, named_wait};
-use crate::api::page_address::PageAddress;
-use crate::api::page_request::{PageRequest, remove_parameter};
-use crate::catalog::{Job, JobParts, JobRequest, RecordsPointer, UrlFrom};
+use crate::api::page_request::PageRequest;
+use crate::catalog::{Job, JobParts, JobRequest, RecordsPointer, UrlFrom, path_segment};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::Window;
@@ -120,6 +120,11 @@ impl Attempt<'_> {
         self.see_date(&response.headers).await?;
         let value = |from: Option<&UrlFrom>| from.map(|from| value_at(from, &response, &url)).transpose();
         let id = value(job.id.as_ref())?;
+        if let Some(id) = id.as_ref().filter(|id| path_segment(id).is_none()) {
+            let what = format!("the job was submitted, and its id `{id}` cannot be a part of a path");
+            return Err(Error::new(ErrorKind::Data, "submit job", what)
+                .hint("correct `job.id` in the endpoint's definition"));
+        }
         let status_url = match value(job.status_url.as_ref())? {
             Some(address) => Some(self.address_of_job(&url, &address)?.to_string()),
             None => None,
@@ -131,20 +136,10 @@ impl Attempt<'_> {
         self.checkpoint().await
     }
 
-    /// An address of a job as it is kept: of the account's own origin, and without the key by which requests are signed in.
+    /// An address of a job, as it is kept.
     fn address_of_job(&self, base: &Url, address: &str) -> Result<Url> {
-        let mut url = base.join(address).map_err(|error| {
-            let shown = Redactor::shared().shown(address, MAX_TEXT);
-            Error::new(ErrorKind::Data, "wait for job", format!("`{shown}` is not an address"))
-                .caused_by(error)
-        })?;
-        if let Some(parameter) = self.pull.account.auth().query_parameter() {
-            remove_parameter(&mut url, parameter);
-        }
-        self.client
-            .check_next(&PageAddress::from(url.clone()))
-            .map_err(|error| error.with("address of a job", Redactor::shared().url(&url)))?;
-        Ok(url)
+        let named = self.client.named_address(base, address);
+        named.map_err(|error| error.with("address of a job", Redactor::shared().shown(address, MAX_TEXT)))
     }
 
     fn status_request(&self, job: &Job, submitted: &JobPosition) -> Result<PageRequest> {
@@ -245,7 +240,7 @@ impl Attempt<'_> {
                 Some(item) => parts.push(text_of(item).ok_or_else(|| wrong("has no texts or numbers"))?),
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         parts.retain(|part| seen.insert(part.clone()));
         Ok(parts)
     }

@@ -3,17 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pull::Pull;
-use crate::catalog::{Endpoint, Parent, Partitions};
+use crate::api::account::Account;
+use crate::catalog::{Endpoint, Parent, Partitions, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::sha256_hex;
-
-impl ListOfParents<'_> {
-    /// Whether it is one list, for which nothing else is read before.
-    pub(super) fn is_one(self) -> bool {
-        self.number == 0 && self.endpoint.list.values().is_empty()
-    }
-}
 
 /// What distinguishes the partitions that one of the lists is requested for.
 #[derive(Debug, Default)]
@@ -33,6 +27,13 @@ pub(super) struct ListOfParents<'p> {
     pub(super) rule: &'p Parent,
 }
 
+impl ListOfParents<'_> {
+    /// Whether it is one list, for which nothing else is read before.
+    pub(super) fn is_one(self) -> bool {
+        self.number == 0 && self.endpoint.list.values().is_empty()
+    }
+}
+
 impl Pull {
     /// What the lists are requested for, from the topmost on. Settings that list values have to have some.
     pub(super) fn levels(&self) -> Result<Vec<Level>> {
@@ -48,7 +49,7 @@ impl Pull {
 
     /// The values of partitions; those of a setting are separated by commas.
     pub(super) fn values_of(&self, partitions: &Partitions) -> Result<Vec<String>> {
-        values_of(partitions, |name| self.account.named(name))
+        values_of(partitions, &self.definition.source, &self.account)
     }
 
     /// The list of parents of this number.
@@ -60,20 +61,18 @@ impl Pull {
 }
 
 /// See [`Pull::values_of`].
-pub(super) fn values_of<'a>(
-    partitions: &Partitions,
-    setting: impl FnOnce(&str) -> Option<&'a str>,
-) -> Result<Vec<String>> {
+pub(super) fn values_of(partitions: &Partitions, source: &Source, account: &Account) -> Result<Vec<String>> {
     let Some(name) = &partitions.setting else { return Ok(partitions.values.clone().unwrap_or_default()) };
-    let text = setting(name.as_str()).unwrap_or_default();
+    let text = account.value(name).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let values = text.split(',').map(str::trim).filter(|value| !value.is_empty() && seen.insert(*value));
     let values: Vec<_> = values.map(str::to_owned).collect();
     if values.is_empty() {
         let what =
             format!("the setting `{name}` lists no values, and the stream is requested for each of them");
+        let variable = source.settings.get(name).map_or("its variable", |setting| &setting.env);
         return Err(Error::new(ErrorKind::Settings, "open run", what)
-            .hint(format!("give `{name}` the values, separated by commas")));
+            .hint(format!("give `{name}` (or {variable}) the values, separated by commas")));
     }
     Ok(values)
 }

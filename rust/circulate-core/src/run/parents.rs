@@ -12,11 +12,10 @@ use super::fetcher::First;
 use super::levels::ListOfParents;
 use super::request::first_request;
 use super::source::PageSource;
-use crate::MAX_TEXT;
 use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
-use crate::api::page_request::{PageRequest, remove_parameter};
+use crate::api::page_request::PageRequest;
 use crate::catalog::{Definition, Endpoint, Incremental, Parent, Pointer};
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
@@ -25,7 +24,6 @@ use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existin
 use crate::lake::stream_id::StreamId;
 use crate::page::{LoopGuard, Record, Watch};
 use crate::progress::Completion;
-use crate::redact::Redactor;
 use crate::state::Mode;
 
 /// The list of topmost parents, which are put into the plan.
@@ -34,14 +32,12 @@ struct ParentList<'p> {
     /// Those that are in the plan.
     known: KnownParents,
     pages: Pages,
-    /// It started over, since the API no longer knew where it stood.
-    restarted: bool,
 }
 
 impl<'p> ParentList<'p> {
     /// Begins to request it, from where the run stands.
     fn start(attempt: &Attempt<'_>, list: ListOfParents<'p>, known: KnownParents) -> Result<Self> {
-        Ok(Self { list, known, pages: Self::pages(attempt, list)?, restarted: false })
+        Ok(Self { list, known, pages: Self::pages(attempt, list)? })
     }
 
     fn pages(attempt: &Attempt<'_>, list: ListOfParents<'p>) -> Result<Pages> {
@@ -91,9 +87,9 @@ impl PageSource for ParentList<'_> {
         error: Error,
     ) -> Result<Option<AttemptEnd>> {
         let is_forgotten = error.meaning() == Some(Meaning::Forgotten) && attempt.position.next_url.is_some();
-        if is_forgotten && !std::mem::replace(&mut self.restarted, true) {
+        if is_forgotten && attempt.position.restart.is_none() {
             // Those that are in the plan are not put there again.
-            attempt.pull.progress.note(format!("the list of parents starts over: {error}"));
+            attempt.note_restart(&self.list.endpoint.endpoint, &error);
             (attempt.position.next_url, attempt.position.guard) = (None, LoopGuard::default());
             self.pages = Self::pages(attempt, self.list)?;
             return Ok(None);
@@ -367,16 +363,8 @@ pub(super) fn address_of_parent(
         return Err(Error::new(ErrorKind::Data, "plan", what)
             .hint("it should be an address: is `parent.url` of the definition right?"));
     };
-    let mut absolute = account.base_url().join(&url).map_err(|error| {
-        let shown = Redactor::shared().shown(&url, MAX_TEXT);
-        let what = format!("a record of `{name}` has no address at `{pointer}`: `{shown}`");
-        Error::new(ErrorKind::Data, "plan", what).caused_by(error)
-    })?;
-    if let Some(parameter) = account.auth().query_parameter() {
-        remove_parameter(&mut absolute, parameter);
-    }
-    client
-        .check_next(&PageAddress::from(absolute.clone()))
+    let address = client
+        .named_address(account.base_url(), &url)
         .map_err(|error| error.with("address of a record", format!("`{pointer}` of `{name}`")))?;
-    Ok(Some(absolute.into()))
+    Ok(Some(address.into()))
 }

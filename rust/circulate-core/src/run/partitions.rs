@@ -2,6 +2,7 @@
 //! time; where each of them stands is in the checkpoint.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -139,7 +140,8 @@ impl PageSource for PartitionLists<'_> {
             let why = format!("{error}; its window cannot be made smaller (`window.min`)");
             let why = Redactor::shared().shown(&why, MAX_TEXT);
             attempt.settle(&partition, PartitionOutcome::Contradicted, None, self.list());
-            attempt.note_end(Some(&partition), 0, ListEnd::contradicted(EndKind::Unavailable, why));
+            let end = ListEnd::contradicted(EndKind::Unavailable, why);
+            attempt.note_end_of(&partition, 0, end, self.list());
             return Ok(None);
         }
         if self.split(attempt, &partition, &error)? {
@@ -188,9 +190,7 @@ impl PartitionLists<'_> {
         }
         (open.next_url, open.guard, open.least, open.restarted) = (None, LoopGuard::default(), None, true);
         let open = open.clone();
-        let why = Redactor::shared().shown(&format!("{name}: {error}"), MAX_TEXT);
-        attempt.pull.progress.note(format!("a list starts over: {why}"));
-        attempt.position.restart.get_or_insert(ListRestart { since: None, why });
+        attempt.note_restart(name, error);
         self.request(attempt, &open)?;
         Ok(true)
     }
@@ -249,9 +249,8 @@ impl Attempt<'_> {
         let above = levels.checked_sub(1).and_then(|number| definition.parents.get(number));
         let unit = match above {
             Some(parent) => parent.endpoint.as_str(),
-            None if self.pull.stream().incremental().is_some() && self.pull.stream().values().is_empty() => {
-                "windows"
-            }
+            None if self.pull.stream().job.is_some() => "parts",
+            None if self.pull.stream().values().is_empty() => "windows",
             None => "partitions",
         };
         let plan = self.position.plan.as_ref().filter(|plan| plan.partitions > 0);
@@ -387,6 +386,13 @@ impl Attempt<'_> {
         }
         open.unseen = unseen.into_iter().collect();
         Ok(())
+    }
+
+    /// Notes that one of the lists starts over, for the report.
+    pub(super) fn note_restart(&mut self, list: impl fmt::Display, error: &Error) {
+        let why = Redactor::shared().shown(&format!("{list}: {error}"), MAX_TEXT);
+        self.pull.progress.note(format!("a list starts over: {why}"));
+        self.position.restart.get_or_insert(ListRestart { since: None, why });
     }
 
     fn open_partition(&mut self, partition: &Partition) -> Option<&mut OpenPartition> {

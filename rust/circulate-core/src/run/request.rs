@@ -96,15 +96,11 @@ fn with_query<'q>(address: &str, pairs: impl Iterator<Item = (&'q str, &'q str)>
 pub(super) fn request_before(account: &Account, before: &Before) -> Result<PageRequest> {
     let whole = Partition::default();
     let values = PlaceholderValues { account, partition: &whole, several: None };
-    let query = values.query(&before.query)?;
-    let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
-    let body = before.body.as_ref().map(|body| values.body(body)).transpose()?;
-    let url = account.url(&values.path(&before.path)?, pairs);
+    let request = values.request(&before.path, &before.query, before.body.as_ref())?;
     Ok(PageRequest {
-        method: method(before.method, body.is_some()),
-        body,
+        method: method(before.method, request.body.is_some()),
         rules: ResponseRules { empty: before.accept.iter().copied().collect(), ..ResponseRules::default() },
-        ..PageRequest::new(url)
+        ..request
     })
 }
 
@@ -119,9 +115,6 @@ pub(super) fn request_about_job(
     period: &Window,
 ) -> Result<PageRequest> {
     let values = PlaceholderValues { account, partition: job, several: None };
-    let query = values.query(&about.query)?;
-    let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
-    let body = about.body.as_ref().map(|body| values.body(body)).transpose()?;
     let mut request = PageRequest {
         method: about.method.map_or(method, |method| match method {
             JobMethod::Get => http::Method::GET,
@@ -131,9 +124,8 @@ pub(super) fn request_about_job(
             JobMethod::Delete => http::Method::DELETE,
         }),
         headers: values.headers(&about.headers)?,
-        body,
         rules,
-        ..PageRequest::new(account.url(&values.path(&about.path)?, pairs))
+        ..values.request(&about.path, &about.query, about.body.as_ref())?
     };
     for (location, value) in rule.map_or(Ok(Vec::new()), |rule| bounds(rule, period))? {
         request.set(location, &value)?;
@@ -223,6 +215,19 @@ impl<'v> PlaceholderValues<'v> {
         }
         let joined = parents.join(join.unwrap_or_default());
         Ok(Self { account, partition, several: Some(Several { name, parents, join, joined }) })
+    }
+
+    /// A request that is of no list.
+    fn request(
+        &self,
+        path: &Template,
+        query: &BTreeMap<String, QueryValue>,
+        body: Option<&BodySpec>,
+    ) -> Result<PageRequest> {
+        let query = self.query(query)?;
+        let pairs = query.iter().flat_map(|(name, values)| values.iter().map(|value| (&**name, &**value)));
+        let body = body.map(|body| self.body(body)).transpose()?;
+        Ok(PageRequest { body, ..PageRequest::new(self.account.url(&self.path(path)?, pairs)) })
     }
 
     fn get(&self, name: &str) -> Option<&str> {
