@@ -33,6 +33,7 @@ __all__ = [
     "clear_tokens",
     "declared_options",
     "gc",
+    "hooks_at_work",
     "json_schemas",
     "lambda_functions",
     "log_out",
@@ -96,7 +97,12 @@ class Settings:
 class Catalog:
     """Where definitions are: folders, and what is defined in code."""
 
-    def __new__(cls, folders: Sequence[str | PathLike[str]], inline: Mapping[str, Any] | None = None) -> Catalog: ...
+    def __new__(
+        cls,
+        folders: Sequence[str | PathLike[str]],
+        inline: Mapping[str, Any] | None = None,
+        without_hooks: Mapping[str | PathLike[str], str] | None = None,
+    ) -> Catalog: ...
     def streams(self) -> list[str]:
         """Return the names of all streams, sorted."""
 
@@ -105,6 +111,9 @@ class Catalog:
 
     def earlier_keys(self, name: str) -> list[str]:
         """Return where the definition of a stream has keys by their earlier names, and what these are called now."""
+
+    def hook_files(self, name: str) -> list[tuple[str, bytes]]:
+        """Return names and bytes of the files with the hooks of a stream."""
 
     def files(self, source: str) -> list[tuple[str, str]]:
         """Return names and texts of the files that would define what is defined in code of a source."""
@@ -295,6 +304,9 @@ def state_decide(state: str, stream: str, run_id: str, commit: bool, force: bool
 
 def gc(lake: Lake, options: dict[str, Any]) -> Collected:
     """Remove what no manifest of a lake names; see `circulate_core.gc`."""
+
+def hooks_at_work() -> int:
+    """Return how many threads are in a hook, those included that nobody waits for any more."""
 
 def declared_options(function: str) -> list[DeclaredOption]:
     """Return the options of `pull`, `promote`, `gc` or `s3`, in order."""

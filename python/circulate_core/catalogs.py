@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core import _core
 from circulate_core.callers import warn_caller
-from circulate_core.config import configured_catalog
+from circulate_core.config import catalogs_of_working_folder, configured_catalog
 from circulate_core.exceptions import DefinitionError, EarlierKeyWarning
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PTH118, PTH120 - pathlib is slow to import
+
+
+_NOT_NAMED = (
+    "their catalog is only named by ./circulate.toml, and whoever put that file here would have their code run; if it is "
+    "yours, name it yourself: `--catalog`, CIRCULATE_CATALOG, or `catalog=`"
+)
 
 
 def streams(*, catalog: Catalog = ()) -> list[Definition]:
@@ -81,7 +87,11 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
         raise DefinitionError(message)
     folders = _folders(catalog)
     _check_folders(folders)
-    return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], _inline(inline[0]) if inline else None)
+    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none"} | dict.fromkeys(
+        catalogs_of_working_folder() if not is_named(catalog) else [], _NOT_NAMED
+    )
+    definition = _inline(inline[0]) if inline else None
+    return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], definition, without_hooks)
 
 
 def is_named(catalog: Catalog) -> bool:
@@ -198,11 +208,27 @@ def _inline(definition: InlineDefinition) -> dict[str, Any]:
     ):
         message = "a definition in `catalog` needs `source`, a name or a mapping; its `endpoints` are mappings by name"
         raise DefinitionError(message)
+    hooks: dict[str, str] = {}
+    if _has_function(definition):
+        from circulate_core.inline_hooks import with_names  # noqa: PLC0415 - for those who give functions
+
+        source = with_names(source, "", hooks) if isinstance(source, Mapping) else source
+        endpoints = {name: with_names(endpoint, f"{name}_", hooks) for name, endpoint in endpoints.items()}
     return {
         "source": source if isinstance(source, str) else str(source.get("source", "")),
         "definition": None if isinstance(source, str) else _text(source),
         "endpoints": {name: _text({"endpoint": name, **endpoint}) for name, endpoint in endpoints.items()},
+        "hooks": hooks,
     }
+
+
+def _has_function(part: object) -> bool:
+    """Return whether a part of a definition holds a function: a hook."""
+    if isinstance(part, Mapping):
+        return any(map(_has_function, part.values()))
+    if isinstance(part, (list, tuple)):
+        return any(map(_has_function, part))
+    return callable(part)
 
 
 def _text(definition: Mapping[str, object]) -> str:

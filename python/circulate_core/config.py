@@ -85,7 +85,12 @@ def _catalog_entry(path: str) -> tuple[list[str], str | None, str | None]:
 
 def is_of_working_folder(source: str) -> bool:
     """Return whether a source is defined by what the config file of the working folder names, and nobody else did."""
-    if catalog_of_environment(os.environ) or find_config() != CONFIG_NAME:
-        return False
-    files = (os.path.join(folder, source, "source.yaml") for folder in catalog_in(CONFIG_NAME))  # noqa: PTH118 - as above
+    files = (os.path.join(folder, source, "source.yaml") for folder in catalogs_of_working_folder())  # noqa: PTH118 - as above
     return any(map(os.path.isfile, files))
+
+
+def catalogs_of_working_folder() -> list[str]:
+    """Return the catalogs that the config file of the working folder names, and nobody else did."""
+    if catalog_of_environment(os.environ) or find_config() != CONFIG_NAME:
+        return []
+    return catalog_in(CONFIG_NAME)

@@ -10,6 +10,7 @@ CirculateError
 │   └── RefusedError                it refused the request itself
 ├── NetworkError (ConnectionError)  the API was out of reach
 ├── DataError (ValueError)          the API's response is not what it should be
+├── HookError                       code of your own raised, or returned what it may not
 ├── LimitError                      a limit of ours was exceeded
 ├── StorageError (OSError)          objects could not be written or read
 ├── StateError                      state could not be used, or does not fit
@@ -90,6 +91,10 @@ class NetworkError(CirculateError, ConnectionError):
 
 class DataError(CirculateError, ValueError):
     """The API's response is not what the definition says it is."""
+
+
+class HookError(CirculateError):
+    """A hook of a definition raised an error, returned what it may not, or did not return."""
 
 
 class LimitError(CirculateError):

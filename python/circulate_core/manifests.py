@@ -118,6 +118,8 @@ class Manifest(_OfFile):
         gaps: What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end.
         repeats: Records left out because an earlier run delivered the same bytes.
         ends: How its lists ended; None of a run before version 0.2.
+        made_by: What made the records, where they are not bytes of the API's responses: `format` (`csv`), `records`
+            (`scalars`), and `hooks` with the SHA-256 of their files.
         warnings: Warnings about what was read, in sentences.
         behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
         unavailable: What the API said to an account that lacks the feature.
@@ -147,6 +149,7 @@ class Manifest(_OfFile):
     unavailable: str | None = None
     partitions: PartitionCounts | None = None
     unchanged: int = 0
+    made_by: dict[str, Any] | None = field(default=None, hash=False)
 
     @property
     def stream(self) -> str:

@@ -23,6 +23,7 @@ Mode = Literal["incremental", "full", "window"]
 """What a run requests: what changed since the last one, everything, or a period."""
 EndKind = Literal[
     "no_next",
+    "hook",
     "flag",
     "total",
     "empty_page",

@@ -44,6 +44,8 @@ def _folder(given: object) -> Path:
 
 def _with_schema(folder: Path, name: str, text: str) -> str:
     """Return the text of a file with the line by which editors complete it, if the schema is in the folder."""
+    if not name.endswith(".yaml"):
+        return text
     schema = "source.schema.json" if name == "source.yaml" else "endpoint.schema.json"
     return f"# yaml-language-server: $schema=../{schema}\n{text}" if (folder / schema).is_file() else text
 

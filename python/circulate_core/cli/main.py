@@ -6,11 +6,14 @@ Exit codes: 0 complete, 1 failed, 2 usage or definition error, 3 partial, 4 busy
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
 import circulate_core
+from circulate_core import _core
 from circulate_core.cli.exit_codes import FAILED, INTERRUPTED, USAGE
 from circulate_core.cli.parser import Parser, nearest, refuse, say_error, unknown_flags
 from circulate_core.console import noting, quietly, show_error, show_mistake, showing_events
@@ -57,6 +60,14 @@ def entry() -> None:
         # The reader of our output has seen enough; Python would complain once more at exit.
         sys.stdout = None
         code = FAILED
+    if _core.hooks_at_work():
+        # They can't be stopped, and Python would wait for them, or stumble over them, when it ends.
+        _core.log_out()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.flush()
+        os._exit(code)
     sys.exit(code)
 
 

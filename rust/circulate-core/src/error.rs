@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Network,
     /// The API's response is not what the definition says it is.
     Data,
+    /// Code of the user's own raised an error, returned what it may not, or did not return.
+    Hook,
     /// A page leads back to one before it: no page of the run counts.
     Cycle,
     /// A limit of ours (page, record, nesting) was exceeded.

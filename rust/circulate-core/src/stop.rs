@@ -35,6 +35,8 @@ pub struct Stop {
     requested: Arc<watch::Sender<Option<StopReason>>>,
     /// What led to it.
     cause: Arc<Mutex<Option<String>>>,
+    /// What was at work when it came.
+    running: Arc<Mutex<Option<String>>>,
     deadline: Option<Instant>,
     max_wait: Option<Duration>,
 }
@@ -45,6 +47,7 @@ impl Stop {
         Self {
             requested: Arc::new(watch::Sender::new(None)),
             cause: Arc::default(),
+            running: Arc::default(),
             deadline,
             max_wait: None,
         }
@@ -75,10 +78,25 @@ impl Stop {
         }
     }
 
+    /// Says what had not come to its end when the deadline came.
+    pub fn was_running(&self, what: &str) {
+        if self.reason() == Some(StopReason::Deadline) {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.get_or_insert_with(|| what.to_owned());
+        }
+    }
+
     /// The reason in a word, and what led to it: a reason for stopping never replaces the error that caused it.
     pub fn in_words(&self, reason: StopReason) -> String {
         let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match (reason, cause) {
+            (StopReason::Deadline, None) => {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                running.map_or_else(
+                    || reason.as_str().to_owned(),
+                    |what| format!("deadline, while running {what}"),
+                )
+            }
             (_, None) | (StopReason::Interrupted, _) => reason.as_str().to_owned(),
             (StopReason::Deadline, Some(error)) => format!("deadline, while retrying: {error}"),
             (StopReason::Wait(_), Some(cause)) => format!("wait: {cause}"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use circulate_core::catalog::{Catalog, Definition, Endpoint, Inline, Source};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use serde::Serialize;
 
 use crate::results::{document, py_result};
@@ -20,19 +21,26 @@ struct InlineArguments {
     source: String,
     definition: Option<String>,
     endpoints: BTreeMap<String, String>,
+    hooks: BTreeMap<String, String>,
 }
 
 #[pymethods]
 impl PyCatalog {
     #[new]
-    #[pyo3(signature = (folders, inline=None))]
-    fn new(folders: Vec<PathBuf>, inline: Option<InlineArguments>) -> Self {
-        let inline = inline.map(|InlineArguments { source, definition, endpoints }| Inline {
+    #[pyo3(signature = (folders, inline=None, without_hooks=None))]
+    fn new(
+        folders: Vec<PathBuf>,
+        inline: Option<InlineArguments>,
+        without_hooks: Option<BTreeMap<PathBuf, String>>,
+    ) -> Self {
+        let inline = inline.map(|InlineArguments { source, definition, endpoints, hooks }| Inline {
             source,
             definition,
             endpoints,
+            hooks,
         });
-        Self(Catalog::new(folders).with(inline))
+        let without_hooks = without_hooks.unwrap_or_default().into_iter().collect();
+        Self(Catalog::new(folders).with(inline).without_hooks(without_hooks))
     }
 
     /// Names of all streams, sorted.
@@ -54,6 +62,13 @@ impl PyCatalog {
     /// Where the definition of a stream has keys by their earlier names, and what these are called now.
     fn earlier_keys(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
         py_result(py, self.0.earlier_keys(name))
+    }
+
+    /// Names and bytes of the files with the hooks of a stream.
+    fn hook_files<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Vec<(String, Bound<'py, PyBytes>)>> {
+        let definition = py_result(py, self.0.stream(name))?;
+        let files = definition.hooks.files.into_iter();
+        Ok(files.map(|(name, file)| (name, PyBytes::new(py, &file.code))).collect())
     }
 
     /// Names and texts of the files that would define what is defined in code of a source.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use circulate_core::api::account::Account;
 use circulate_core::api::auth::{Connection, Tokens};
+use circulate_core::api::hooks::Hooks;
 use circulate_core::api::http::{Pacing, ReqwestTransport};
 use circulate_core::catalog::Source;
 use circulate_core::clock::Clock;
@@ -26,6 +27,7 @@ impl Connections {
             transport: Arc::new(ReqwestTransport::new(&source.timeouts)?),
             pacing: Arc::new(Pacing::new(source, Clock::system())),
             tokens: Arc::new(Tokens::new(Clock::system())),
+            hooks: Hooks::default(),
         };
         connections.insert(key, made.clone());
         Ok(made)

@@ -34,6 +34,7 @@ fn class_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Api => "ApiError",
         ErrorKind::Network => "NetworkError",
         ErrorKind::Data | ErrorKind::Cycle => "DataError",
+        ErrorKind::Hook => "HookError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Storage => "StorageError",
         ErrorKind::State => "StateError",

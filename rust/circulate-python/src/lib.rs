@@ -10,6 +10,7 @@ mod connections;
 mod errors;
 mod events;
 mod flags;
+mod hooks;
 mod locations;
 mod options;
 mod project;
@@ -45,6 +46,8 @@ mod _core {
     use super::check::check;
     #[pymodule_export]
     use super::flags::{check_lake, check_options, declared_options};
+    #[pymodule_export]
+    use super::hooks::hooks_at_work;
     #[pymodule_export]
     use super::options::DeclaredOption;
     #[pymodule_export]

@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 
 use crate::account::{PyAccount, connection};
 use crate::errors::to_python;
+use crate::hooks;
 use crate::locations::{KnownLake, LakeArguments};
 use crate::options::{Arguments, Count, Deadline, LeaseTime, Length, Size, Time, groups, options};
 use crate::results::{RESULTS, py_result, result};
@@ -208,12 +209,17 @@ async fn prepare(
     let memory = format.memory(limits.memory.map(|Size(bytes)| bytes))?;
     let locations = lake.s3.locations()?;
     let resolved = account.resolve(&definition.source, &locations).await?;
-    let connection = connection(&definition.source, &resolved)?;
+    let hooks = hooks::load(definition.hooks.clone(), &stop).await?;
+    let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let sink = locations.sink(&lake.location).await?;
     sink.probe().await?;
     let store = locations.state(&lake.state).await?;
-    let mut pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
+    let mut pages = PageLimits {
+        in_memory: memory.for_page(),
+        hooked: memory.for_hooked_page(),
+        ..PageLimits::default()
+    };
     pages.record = objects.max_record_bytes.map_or(pages.record, |Size(bytes)| bytes);
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);

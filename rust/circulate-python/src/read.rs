@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::account::{PyAccount, connection};
 use crate::events::{self, EventLog};
+use crate::hooks;
 use crate::options::{Arguments, Count, Time, options};
 use crate::results::{py_result, result};
 use crate::runtime::{Engine, Watcher, awaitable, wait, watched};
@@ -225,9 +226,14 @@ async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Sto
     }
     let memory = Memory::new(MEMORY, *batch)?;
     let resolved = account.resolve(&definition.source, &Locations::default()).await?;
-    let connection = connection(&definition.source, &resolved)?;
+    let hooks = hooks::load(definition.hooks.clone(), &stop).await?;
+    let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
-    let pages = PageLimits { in_memory: memory.for_page(), ..PageLimits::default() };
+    let pages = PageLimits {
+        in_memory: memory.for_page(),
+        hooked: memory.for_hooked_page(),
+        ..PageLimits::default()
+    };
     let options = PullOptions { memory, pages, headroom: account.headroom, ..PullOptions::default() };
     Ok(Read {
         definition,

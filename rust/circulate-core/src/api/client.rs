@@ -17,6 +17,7 @@ use url::Url;
 use crate::MAX_TEXT;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP, settled};
+use crate::api::hooks::Hooks;
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
     ResponseRules, Retry, RetryDecision, Success, Tally, Transport, remove_parameter, unpacked, without_mark,
@@ -36,6 +37,7 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     authorize: Arc<dyn Authorize>,
     pacing: Arc<Pacing>,
+    hooks: Hooks,
     classifier: Classifier,
     /// Share of the quota that is left to others.
     headroom: Share,
@@ -84,6 +86,7 @@ impl Client {
             transport: Arc::clone(&connection.transport),
             authorize,
             pacing: Arc::clone(&connection.pacing),
+            hooks: connection.hooks.clone(),
             classifier: Classifier::new(source, account),
             headroom: RateLimit::headroom_of(source),
             retry,
@@ -96,6 +99,11 @@ impl Client {
     /// The same, that leaves another share of the quota to others than the definition says, if one is given.
     pub fn with_headroom(self, headroom: Option<Share>) -> Self {
         Self { headroom: headroom.unwrap_or(self.headroom), ..self }
+    }
+
+    /// What calls hooks of the definition.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The members of a page that show whether it is an error; see [`Self::check_success`].
@@ -314,15 +322,54 @@ impl Client {
             let response = self.classifier.check(response, limiter, rules).await?;
             read(response).await.map_err(Into::into)
         };
-        tokio::select! {
+        let done = tokio::select! {
             // First, so that nothing more is sent once the run is to stop.
             biased;
             reason = self.stop.requested() => {
                 settled().await;
-                Err(stopped(reason).into())
+                Err(Some(reason))
             }
-            done = tokio::time::timeout(self.total_timeout, attempt) => done.unwrap_or_else(|_| Err(self.too_slow(is_sent.load(Ordering::Relaxed)))),
+            done = tokio::time::timeout(self.total_timeout, attempt) => done.map_err(|_| None),
+        };
+        match done {
+            Ok(done) => done,
+            Err(Some(reason)) => Err(self.stopped(reason).into()),
+            Err(None) => match self.hooks.take_left() {
+                Some(call) => Err(call.error(&format!("within {} s", self.total_timeout.as_secs())).into()),
+                None => Err(self.too_slow(is_sent.load(Ordering::Relaxed))),
+            },
         }
+    }
+
+    /// Waits for a hook as long as for an attempt of a request, unless the run is to stop.
+    pub async fn run_hook<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let done = tokio::select! {
+            biased;
+            reason = self.stop.requested() => Err(Some(reason)),
+            done = tokio::time::timeout(self.total_timeout, call) => done.map_err(|_| None),
+        };
+        done.unwrap_or_else(|reason| match reason {
+            Some(reason) => Err(self.stopped(reason)),
+            None => Err(self.hooks.take_left().map_or_else(
+                || self.too_slow(true).error,
+                |call| call.error(&format!("within {} s", self.total_timeout.as_secs())),
+            )),
+        })
+    }
+
+    /// The error of what was given up because the run is to stop. A hook that seems to block is the error then: the next run
+    /// would come no further. One that was only at work is named in the report.
+    fn stopped(&self, reason: StopReason) -> Error {
+        let Some(call) = self.hooks.take_left() else { return stopped(reason) };
+        match reason {
+            StopReason::Deadline if call.seems_blocked() => return call.error("at the deadline"),
+            StopReason::Deadline => self.stop.was_running(&format!("the hook {}", call.hook())),
+            StopReason::Interrupted | StopReason::Wait(_) => self.progress.note(format!(
+                "the hook {} has not returned; its thread stays until it does, or this process ends",
+                call.hook()
+            )),
+        }
+        stopped(reason)
     }
 
     fn name_secret(&self, error: Error) -> Error {
@@ -391,7 +438,7 @@ impl Client {
             Error::new(ErrorKind::Data, "read address", format!("`{shown}` is not an address"))
                 .caused_by(error)
         })?;
-        if let Some(parameter) = self.account.query_parameter() {
+        for parameter in self.account.query_parameters() {
             remove_parameter(&mut url, parameter);
         }
         self.check_next(&PageAddress::from(url.clone()))?;

@@ -36,8 +36,8 @@ pub struct PageRequest {
     pub condition: Option<(HeaderName, String)>,
     /// It asks for a part of the list, such as what is newer than a time.
     pub filtered: bool,
-    /// The query parameter by which it is signed in when it is sent, which no address has: APIs repeat it in links.
-    pub key_parameter: Option<String>,
+    /// The query parameters by which it is signed in when it is sent, which no address has: APIs repeat them in links.
+    pub key_parameters: Vec<String>,
 }
 
 /// The number of a page.
@@ -72,7 +72,7 @@ impl PageRequest {
             rules: ResponseRules::default(),
             condition: None,
             filtered: false,
-            key_parameter: None,
+            key_parameters: Vec::new(),
         }
     }
 

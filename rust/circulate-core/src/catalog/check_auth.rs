@@ -2,6 +2,7 @@
 
 use super::auth::{Auth, AuthPart, AwsAuth, BasicAuth, BodyAuth};
 use super::check_headers::{check_all_headers, check_header, check_parameter};
+use super::check_hooks::check_sign;
 use super::check_oauth2::check_oauth2;
 use super::check_placeholders::check_open;
 use super::check_session::check_session;
@@ -43,6 +44,7 @@ fn check_auth(source: &Source, at: &str, way: &Auth) -> Vec<Wrong> {
         Auth::TokenFile(_) => {
             check_token_file(source, &format!("{at}.token_file")).err().into_iter().collect()
         }
+        Auth::Sign(sign) => check_sign(source, &format!("{at}.sign"), sign),
         Auth::Bearer(_) | Auth::DuoV5(_) | Auth::None => Vec::new(),
     };
     let checked =

@@ -65,7 +65,8 @@ pub(super) fn check_parameter(source: &Source, at: &str, name: &str) -> Vec<Wron
 
 /// The parameters of a list are others than that of the credentials.
 pub(super) fn check_parameters_of(source: &Source, stream: &StreamSpec) -> Vec<Wrong> {
-    let taken: BTreeSet<_> = source.auth.iter().filter_map(Auth::query_parameter).collect();
+    let taken: BTreeSet<_> =
+        source.auth.iter().flat_map(Auth::query_parameters).map(String::as_str).collect();
     let in_query = stream.query.keys().map(|name| (format!("list.query.{name}"), name.as_str()));
     let located = stream.locations().into_iter().filter_map(|(at, location)| match location {
         RequestLocation::Query(name) => Some((at.to_owned(), name.as_str())),

@@ -113,7 +113,10 @@ impl StreamSpec {
             }
             PaginatorSpec::Page(page) => locations.push(("list.paginator.page.to", &page.to)),
             PaginatorSpec::LastRecord(last) => locations.push(("list.paginator.last_record.to", &last.to)),
-            PaginatorSpec::None | PaginatorSpec::LinkHeader(_) | PaginatorSpec::NextUrl(_) => {}
+            PaginatorSpec::None
+            | PaginatorSpec::LinkHeader(_)
+            | PaginatorSpec::NextUrl(_)
+            | PaginatorSpec::Hook(_) => {}
         }
         // Those of a job are in the request that submits it.
         if let Some(rule) = self.incremental.as_ref().filter(|_| self.job.is_none()) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::hooks::{HookFile, HookFiles, read_hook_file};
 use super::source::Source;
 use super::stream::Endpoint;
 use super::written::written;
@@ -22,6 +23,8 @@ pub struct Definition {
     pub endpoint: Endpoint,
     /// The endpoints whose records lead to it, if it is a child: that of the topmost list first, its own parent last.
     pub parents: Vec<Endpoint>,
+    /// The files with its hooks, those of its parents and of its source included.
+    pub hooks: HookFiles,
 }
 
 impl Definition {
@@ -61,7 +64,13 @@ impl Definition {
                 .caused_by(error)
         })?;
         // Cursors and runs of 0.1 have hashes made with the earlier name of this key.
-        let text = text.replace(r#""polling":{"history":"#, r#""endless":{"history":"#);
+        let mut text = text.replace(r#""polling":{"history":"#, r#""endless":{"history":"#);
+        if !self.hooks.is_empty() {
+            // Another function may request or make something else, and so may another text of it.
+            let names = self.hooks.hooks.iter().map(ToString::to_string);
+            let digests = self.hooks.digests().into_iter().map(|(name, sha256)| format!("{name} {sha256}"));
+            text.push_str(&names.chain(digests).collect::<Vec<_>>().join("\n"));
+        }
         Ok(crate::hex(&Sha256::digest(text)))
     }
 }
@@ -76,6 +85,9 @@ pub struct Inline {
     pub definition: Option<String>,
     /// Endpoints by name, which come before those of the catalog.
     pub endpoints: BTreeMap<String, String>,
+    /// Files with hooks by name, which come before those of the source's folder.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, String>,
 }
 
 /// A file of a folder of definitions.
@@ -95,12 +107,14 @@ const SOURCE_FILE: &str = "source.yaml";
 pub struct Catalog {
     folders: Vec<PathBuf>,
     inline: Option<Inline>,
+    /// Folders of which no hook may run, each with the reason.
+    without_hooks: Vec<(PathBuf, String)>,
 }
 
 impl Catalog {
     /// A catalog of `folders`, each holding one folder per source.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, inline: None }
+        Self { folders, inline: None, without_hooks: Vec::new() }
     }
 
     /// With what is defined in code.
@@ -108,7 +122,12 @@ impl Catalog {
         Self { inline, ..self }
     }
 
-    /// Finds `source.endpoint` and reads its two files.
+    /// Where hooks of these folders may not run, each with the reason.
+    pub fn without_hooks(self, folders: Vec<(PathBuf, String)>) -> Self {
+        Self { without_hooks: folders, ..self }
+    }
+
+    /// Finds `source.endpoint` and reads its two files, and those with its hooks. No hook runs.
     pub fn stream(&self, name: &str) -> Result<Definition> {
         let Some((source_name, endpoint_name)) = name.split_once('.') else {
             return Err(self.unknown(name, "a stream is named `source.endpoint`, such as `okta.users`"));
@@ -135,7 +154,61 @@ impl Catalog {
             child = &parents[parents.len() - 1];
         }
         parents.reverse();
-        Ok(Definition { source, endpoint, parents })
+        let hooks = self.hooks(&source, parents.iter().chain([&endpoint]))?;
+        Ok(Definition { source, endpoint, parents, hooks })
+    }
+
+    /// The files with the hooks of a source.
+    pub fn hooks_of_source(&self, source: &Source) -> Result<HookFiles> {
+        self.hooks(source, std::iter::empty())
+    }
+
+    /// The files with the hooks of a source and of these endpoints of it.
+    fn hooks<'e>(&self, source: &Source, endpoints: impl Iterator<Item = &'e Endpoint>) -> Result<HookFiles> {
+        let mut hooks: Vec<_> = source.hooks().cloned().collect();
+        hooks.extend(endpoints.flat_map(|endpoint| endpoint.list.all_hooks().cloned()));
+        hooks.sort();
+        hooks.dedup();
+        if hooks.is_empty() {
+            return Ok(HookFiles::default());
+        }
+        let name = source.source.as_str();
+        let folder = self.folder_of(name)?;
+        let mut files = BTreeMap::new();
+        for hook in &hooks {
+            if !files.contains_key(hook.file()) {
+                files.insert(hook.file().to_owned(), self.hook_file(name, folder.as_deref(), hook.file())?);
+            }
+        }
+        let in_code = self
+            .inline_of(name)
+            .is_some_and(|inline| files.keys().all(|file| inline.hooks.contains_key(file)));
+        let above = folder.as_deref().and_then(Path::parent).filter(|_| !in_code);
+        let refused = self.without_hooks.iter().find(|(folder, _)| Some(folder.as_path()) == above);
+        Ok(HookFiles { files, hooks, refused: refused.map(|(_, why)| why.clone()) })
+    }
+
+    /// The folder of a source, unless it is defined in code.
+    fn folder_of(&self, source: &str) -> Result<Option<PathBuf>> {
+        let in_code = self.inline_of(source).is_some_and(|inline| inline.definition.is_some());
+        Ok(self.source_folders()?.remove(source).filter(|_| !in_code))
+    }
+
+    fn hook_file(&self, source: &str, folder: Option<&Path>, name: &str) -> Result<HookFile> {
+        if let Some(code) = self.inline_of(source).and_then(|inline| inline.hooks.get(name)) {
+            let path = PathBuf::from(format!("definition of {source}/{name}"));
+            return Ok(HookFile { path, code: code.as_bytes().into() });
+        }
+        match folder {
+            Some(folder) => read_hook_file(folder, name),
+            None => {
+                let what = format!(
+                    "the hook file `{name}` lies nowhere: {source} is defined in code and has no folder"
+                );
+                Err(Error::new(ErrorKind::Definition, "read hook", what)
+                    .hint("give the function itself instead of its name, or name a catalog with the file"))
+            }
+        }
     }
 
     /// Finds a source.
@@ -199,9 +272,19 @@ impl Catalog {
             names.extend(definition.parents.iter().map(|parent| parent.endpoint.as_str().to_owned()));
         }
         let mut files = vec![DefinitionFile { name: SOURCE_FILE.to_owned(), text: written(&source)? }];
+        let mut endpoints = Vec::new();
         for name in names {
-            let text = written(&self.endpoint(&source, &name)?)?;
+            let endpoint = self.endpoint(&source, &name)?;
+            let text = written(&endpoint)?;
             files.push(DefinitionFile { name: format!("{name}.yaml"), text });
+            endpoints.push(endpoint);
+        }
+        for (name, file) in self.hooks(&source, endpoints.iter())?.files {
+            let text = String::from_utf8(file.code.to_vec()).map_err(|_| {
+                Error::new(ErrorKind::Definition, "write definition", "the file with the hook is not UTF-8")
+                    .with("file", file.path.display())
+            })?;
+            files.push(DefinitionFile { name, text });
         }
         Ok(files)
     }
@@ -210,6 +293,12 @@ impl Catalog {
     pub fn says_the_same(&self, source_name: &str, file: &str, text: &str) -> Result<bool> {
         let source = self.source(source_name)?;
         let path = Path::new(file);
+        if file.ends_with(".py") {
+            // Of code the very text counts.
+            let folder = self.folder_of(source_name)?;
+            let known = self.hook_file(source_name, folder.as_deref(), file)?;
+            return Ok(&*known.code == text.as_bytes());
+        }
         if file == SOURCE_FILE {
             return Ok(source_from_yaml(text, path).is_ok_and(|read| read == source));
         }

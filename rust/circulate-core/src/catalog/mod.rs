@@ -6,6 +6,7 @@
 mod auth;
 mod check_auth;
 mod check_headers;
+mod check_hooks;
 mod check_incremental;
 mod check_job;
 mod check_oauth2;
@@ -18,6 +19,8 @@ mod durable;
 mod empty;
 mod errors;
 pub(crate) mod folders;
+mod hook_ref;
+mod hooks;
 mod incremental;
 mod job;
 mod limits;
@@ -40,7 +43,7 @@ pub(crate) mod yaml;
 
 pub use auth::{
     Auth, AwsAuth, BasicAuth, BodyAuth, DuoAuth, GrantType, HeaderAuth, OAuth2, QueryAuth, SendSecret,
-    TokenFileAuth,
+    SignAuth, TokenFileAuth,
 };
 pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
 pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};
@@ -49,6 +52,8 @@ pub use durable::{Durable, EtagOf, TokenPage};
 pub use empty::Empty;
 pub use errors::{ErrorRule, Expected, Statuses, Then, When};
 pub use folders::{Catalog, Definition, DefinitionFile, Inline};
+pub use hook_ref::{HookRef, PageHooks};
+pub use hooks::{HookFile, HookFiles};
 pub use incremental::{Incremental, Order, TimeWindow};
 pub use job::{Job, JobMethod, JobParts, JobRequest, JobState};
 pub use limits::{Rate, Rates};

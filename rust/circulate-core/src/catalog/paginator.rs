@@ -8,6 +8,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::hook_ref::HookRef;
 use super::location::{RequestLocation, Signal};
 use super::one_or_list::OneOrList;
 use super::request::Quote;
@@ -31,6 +32,8 @@ pub enum PaginatorSpec {
     Page(PageNumberSpec),
     /// Requests say a value of the last record that was received.
     LastRecord(LastRecordSpec),
+    /// A function of one's own says what the next request is.
+    Hook(HookRef),
 }
 
 impl PaginatorSpec {
@@ -53,7 +56,7 @@ impl PaginatorSpec {
     /// All members of a page that it reads.
     pub fn members_of_page(&self) -> Vec<&Pointer> {
         let signals = match self {
-            Self::None | Self::LinkHeader(_) | Self::NextUrl(_) => [None, None, None],
+            Self::None | Self::LinkHeader(_) | Self::NextUrl(_) | Self::Hook(_) => [None, None, None],
             Self::Token(token) => [token.more.as_ref(), None, None],
             Self::Offset(offset) => [offset.total.as_ref(), offset.more.as_ref(), None],
             Self::Page(page) => [page.total.as_ref(), page.pages.as_ref(), page.more.as_ref()],
@@ -374,6 +377,7 @@ enum Keyed {
     Offset(OffsetSpec),
     Page(PageNumberSpec),
     LastRecord(LastRecordSpec),
+    Hook(HookRef),
     BodyLink(Pointer),
 }
 
@@ -391,6 +395,7 @@ impl Serialize for PaginatorSpec {
             Self::Offset(offset) => Keyed::Offset(offset).serialize(serializer),
             Self::Page(page) => Keyed::Page(page).serialize(serializer),
             Self::LastRecord(last) => Keyed::LastRecord(last).serialize(serializer),
+            Self::Hook(hook) => Keyed::Hook(hook).serialize(serializer),
         }
     }
 }
@@ -411,7 +416,7 @@ impl<'de> Visitor<'de> for PaginatorVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<PaginatorSpec, E> {
-        if matches!(word, "next_url" | "token" | "offset" | "page" | "last_record" | "body_link") {
+        if matches!(word, "next_url" | "token" | "offset" | "page" | "last_record" | "hook" | "body_link") {
             return Err(E::custom(format!("`{word}` has parameters: {}", example(word))));
         }
         Ok(match Word::deserialize(StrDeserializer::new(word))? {
@@ -428,6 +433,7 @@ impl<'de> Visitor<'de> for PaginatorVisitor {
             Keyed::Offset(offset) => PaginatorSpec::Offset(offset),
             Keyed::Page(page) => PaginatorSpec::Page(page),
             Keyed::LastRecord(last) => PaginatorSpec::LastRecord(last),
+            Keyed::Hook(hook) => PaginatorSpec::Hook(hook),
             Keyed::BodyLink(pointer) => {
                 PaginatorSpec::NextUrl(NextUrl { from: Signal::Body(pointer), keep: Vec::new() })
             }
@@ -441,6 +447,7 @@ fn example(word: &str) -> &'static str {
         "offset" => "`{offset: {to: offset}}`",
         "page" => "`{page: {to: page}}`",
         "last_record" => "`{last_record: {from: /id, to: starting_after}}`",
+        "hook" => "`{hook: hooks.py:next_page}`",
         _ => "`{next_url: {body: /next}}`",
     }
 }
@@ -483,6 +490,11 @@ impl JsonSchema for PaginatorSpec {
                 "last_record",
                 generator.subschema_for::<LastRecordSpec>(),
                 "Requests say a value of the last record",
+            ),
+            one(
+                "hook",
+                generator.subschema_for::<HookRef>(),
+                "A function of one's own says what the next request is",
             ),
             one("body_link", generator.subschema_for::<Pointer>(), "Short for `{next_url: {body: ...}}`"),
         ];

@@ -10,6 +10,7 @@ use super::columns::Columns;
 use super::durable::Durable;
 use super::empty::Empty;
 use super::errors::ErrorRule;
+use super::hook_ref::PageHooks;
 use super::incremental::{Incremental, TimeWindow};
 use super::job::Job;
 use super::location::RequestLocation;
@@ -84,6 +85,9 @@ pub struct StreamSpec {
     /// Headers sent beside those of the source, and instead of a header of the same name. They may use what the path may.
     #[serde(default)]
     pub headers: BTreeMap<String, Template>,
+    /// Functions of one's own that pages pass through. A catalog of the user's own may have some; a shipped one has none.
+    #[serde(default, skip_serializing_if = "PageHooks::are_none")]
+    pub hooks: PageHooks,
     /// What the body of a page is. Default json.
     #[serde(default, skip_serializing_if = "PageFormat::is_json")]
     pub format: PageFormat,

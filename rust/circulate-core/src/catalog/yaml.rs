@@ -10,6 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use super::auth::Auth;
 use super::check_auth::{check_uses, check_ways, is_used};
 use super::check_headers::{check_body_of, check_parameters_of};
+use super::check_hooks::check_hooks;
 use super::check_incremental::check_incremental;
 use super::check_job::{check_job, check_settings_of_job};
 use super::check_partitions::{check_partitions, check_settings_of_values};
@@ -228,6 +229,7 @@ const PAGINATORS: &str = "the paginators are
     {next_url: {body: /next}}                       the response holds the address of the next page
     {last_record: {from: /id, to: after}}           requests say a value of the last record
     link_header                                     the response header `Link` has rel=\"next\" (RFC 8288)
+    {hook: hooks.py:next_page}                      a function of your own says what the next request is
     none                                            only for an API that is known to return one page";
 
 /// What is wrong, in the words of somebody who writes YAML rather than of somebody who writes Rust.
@@ -324,6 +326,7 @@ fn check_stream(stream: &StreamSpec) -> Vec<Wrong> {
     wrongs.extend(check_job(stream));
     wrongs.extend(check_incremental(stream));
     wrongs.extend(check_requests(stream));
+    wrongs.extend(check_hooks(stream));
     wrongs
 }
 

@@ -103,6 +103,11 @@ impl Memory {
         self.0 / 16
     }
 
+    /// Pages that go through a hook are no larger than this: they are in memory as a whole, here and in the hook.
+    pub fn for_hooked_page(self) -> u64 {
+        self.0 / 4
+    }
+
     /// What objects may hold that are being packed.
     pub fn for_packing(self) -> u64 {
         self.0 / 4

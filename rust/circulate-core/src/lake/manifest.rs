@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::catalog::{Definition, PageFormat, RecordsSpec};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
@@ -287,6 +288,9 @@ pub struct Index {
     /// How its lists ended. Versions before 0.2 did not record it.
     #[serde(default, skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,
+    /// What made the records, where they are not bytes of the API's responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<MadeBy>,
     /// What is to be known about what it read, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -319,6 +323,48 @@ impl Index {
     /// The stream that was pulled.
     pub fn stream_id(&self) -> StreamId {
         StreamId::new(&self.source, &self.account, &self.endpoint)
+    }
+}
+
+/// What made the records of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeBy {
+    /// The format of pages, if it is one whose records are not JSON: `csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// What stands for a record in a page, if that is no object: `scalars`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<String>,
+    /// The hooks that pages went through, by what they make: `page`, `split`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<String, MadeByHook>,
+}
+
+/// A hook, and the code that it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeByHook {
+    /// The function, such as `hooks.py:records`.
+    pub hook: String,
+    /// SHA-256 of its file, in hex.
+    pub sha256: String,
+}
+
+impl MadeBy {
+    /// What makes the records of a definition; `None` if that is the API itself.
+    pub fn of(definition: &Definition) -> Option<Self> {
+        let list = &definition.endpoint.list;
+        let hooks = [("page", &list.hooks.page), ("split", &list.hooks.split)].into_iter();
+        let by_hook = hooks.filter_map(|(kind, hook)| {
+            let hook = hook.as_ref()?;
+            let sha256 = definition.hooks.files.get(hook.file())?.sha256();
+            Some((kind.to_owned(), MadeByHook { hook: hook.to_string(), sha256 }))
+        });
+        let made_by = Self {
+            format: (list.format == PageFormat::Csv).then(|| list.format.as_str().to_owned()),
+            records: matches!(list.records, RecordsSpec::Scalars(_)).then(|| "scalars".to_owned()),
+            hooks: by_hook.collect(),
+        };
+        (made_by != Self::default()).then_some(made_by)
     }
 }
 

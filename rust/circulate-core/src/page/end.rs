@@ -12,6 +12,8 @@ use crate::redact::Redactor;
 pub enum EndKind {
     /// The last page names no next one.
     NoNext,
+    /// A hook says that there is no next page.
+    Hook,
     /// It is one page, as its definition says.
     Single,
     /// A flag that the definition declares says that there is no more.

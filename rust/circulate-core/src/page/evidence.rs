@@ -19,8 +19,8 @@ pub(crate) struct LastPage<'p> {
     pub(crate) stream: &'p StreamSpec,
     /// The URL the page was requested at.
     pub(crate) url: &'p Url,
-    /// The query parameter by which requests are signed in, which that URL does not have.
-    pub(crate) key_parameter: Option<&'p str>,
+    /// The query parameters by which requests are signed in, which that URL does not have.
+    pub(crate) key_parameters: &'p [String],
     /// The response's headers.
     pub(crate) headers: &'p HeaderMap,
     /// What stands around its records.
@@ -37,7 +37,7 @@ impl LastPage<'_> {
     /// Where an address on the page leads.
     fn linked(&self, address: &str) -> Option<Url> {
         let mut url = self.url.join(address).ok()?;
-        if let Some(name) = self.key_parameter {
+        for name in self.key_parameters {
             remove_parameter(&mut url, name);
         }
         Some(url)

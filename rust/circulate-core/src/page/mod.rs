@@ -4,6 +4,7 @@ mod end;
 mod envelope;
 mod evidence;
 mod format;
+mod hooked;
 mod last_record;
 mod link_header;
 mod loop_guard;
@@ -24,6 +25,7 @@ use crate::error::Result;
 pub use end::{EndKind, Ends, ListEnd, NamedEnd};
 pub(crate) use envelope::EnvelopeMember;
 pub(crate) use evidence::{Evidence, LastPage, declared_total, goes_on};
+pub use hooked::ThroughHooks;
 pub use link_header::LinkHeader;
 pub(crate) use link_header::linked;
 pub use loop_guard::LoopGuard;
@@ -33,7 +35,7 @@ pub use paginator::{Next, PageFacts, Paginator};
 pub use read::{Page, PageLimits, Record, Records, read_page};
 pub use watch::{MAX_WATCHED, Watch};
 
-/// The list is one page.
+/// Nothing on the page that is known here leads to a next one.
 #[derive(Debug)]
 struct OnePage;
 
@@ -75,6 +77,9 @@ pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
         PaginatorSpec::NextUrl(next) => Box::new(next),
         PaginatorSpec::Token(token) => Box::new(token::TokenPaginator(token)),
         PaginatorSpec::LastRecord(last) => Box::new(last),
-        PaginatorSpec::None | PaginatorSpec::Offset(_) | PaginatorSpec::Page(_) => Box::new(OnePage),
+        // What a hook says stands beside the page, since it was called before this.
+        PaginatorSpec::None | PaginatorSpec::Hook(_) | PaginatorSpec::Offset(_) | PaginatorSpec::Page(_) => {
+            Box::new(OnePage)
+        }
     }
 }

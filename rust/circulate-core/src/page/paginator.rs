@@ -30,7 +30,7 @@ pub struct PageFacts<'p> {
 impl PageFacts<'_> {
     /// The address of a page that a URL leads to, without what signs requests in.
     pub fn at(&self, mut url: Url) -> PageAddress {
-        if let Some(name) = &self.request.key_parameter {
+        for name in &self.request.key_parameters {
             remove_parameter(&mut url, name);
         }
         PageAddress { url, ..self.request.address.clone() }

@@ -8,13 +8,16 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use super::Watch;
 use super::envelope::{EnvelopeMember, members};
 use super::format::{BodyError, Intake};
+use super::hooked::{Piece, Taken, ThroughHooks, refused_record};
+use super::paginator::Next;
 use super::record::{BYTE_ORDER_MARK, ByteSpan, Problem, Split, Splitter};
 use super::written::{key_and_value, write_marked, write_scalar};
 use crate::api::http::{Failure, Response, Success, unpacked};
@@ -32,11 +35,19 @@ pub struct PageLimits {
     pub record: u64,
     /// Record limit of a page. Default 1,000,000.
     pub records: usize,
+    /// The largest page that goes through a hook, which is in memory as a whole. Default 16 MB.
+    pub hooked: u64,
 }
 
 impl Default for PageLimits {
     fn default() -> Self {
-        Self { in_memory: 4_000_000, page: 1_000_000_000, record: 16_000_000, records: 1_000_000 }
+        Self {
+            in_memory: 4_000_000,
+            page: 1_000_000_000,
+            record: 16_000_000,
+            records: 1_000_000,
+            hooked: 16_000_000,
+        }
     }
 }
 
@@ -57,6 +68,10 @@ pub struct Page {
     pub declared_empty: Option<u16>,
     /// The watched members of the page itself, as JSON text.
     pub fields: Vec<Option<Vec<u8>>>,
+    /// Where it leads, if a hook says that.
+    pub next_by_hook: Option<Next>,
+    /// Its body and status, until a hook has said where it leads.
+    pub(crate) for_hook: Option<(StatusCode, Bytes)>,
     /// One JSON document, whatever format it came in.
     body: Body,
     /// The size of it.
@@ -120,11 +135,12 @@ const MAX_ERROR_FIELD: u64 = 64 * 1024;
 /// empty list says `watch`; any other response that is not a whole page is an error.
 ///
 /// `judge` says whether a success is an error all the same, by its status, its headers and the members that are watched for
-/// that, before it is one that there is no array of records.
+/// that, before it is one that there is no array of records. `hooks` are those that the page passes through before it is read.
 pub async fn read_page(
     response: Response,
     watch: &Watch,
     limits: PageLimits,
+    hooks: Option<&ThroughHooks>,
     judge: impl Fn(StatusCode, &HeaderMap, &[Option<Vec<u8>>]) -> Result<Success, Failure> + Send,
 ) -> Result<Page, Failure> {
     let (status, empty) = (response.status, watch.empty());
@@ -143,19 +159,41 @@ pub async fn read_page(
         };
     }
     let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
-    let mut intake = Intake::new(watch, splitter, limits.record);
+    let Taken { mut pieces, received, body: for_hook } =
+        taken(response.body, status, &response.headers, hooks, limits).await?;
+    let splits = hooks.is_some_and(ThroughHooks::splits);
+    let mut intake =
+        if splits { Intake::of_records(splitter) } else { Intake::new(watch, splitter, limits.record) };
+    let refused = |error: &BodyError| match hooks.and_then(ThroughHooks::maker) {
+        Some(hook) if splits => refused_record(error, hook),
+        Some(hook) => refused(error, watch, limits).with("hook", hook),
+        None => refused(error, watch, limits),
+    };
     let mut body = Body::Memory(Vec::with_capacity(expected_size(&response.headers, limits)));
     let (mut bytes, mut size) = (0, 0);
-    let mut pieces = unpacked(response.body).await?;
     while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        bytes += piece.len() as u64;
-        let document = match intake.feed(&piece) {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => {
+                if error.kind() == ErrorKind::Hook {
+                    judge(status, &response.headers, &[])?;
+                }
+                return Err(error.into());
+            }
+        };
+        let document = match &piece {
+            Piece::Body(piece) => {
+                bytes += piece.len() as u64;
+                intake.feed(piece)
+            }
+            Piece::Records(records) => intake.feed_records(records),
+        };
+        let document = match document {
             Ok(document) => document,
             Err(error) => {
                 // What is no page may still be an error that status and headers show.
                 judge(status, &response.headers, &[])?;
-                return Err(refused(&error, watch, limits).into());
+                return Err(refused(&error).into());
             }
         };
         size += document.len() as u64;
@@ -167,11 +205,11 @@ pub async fn read_page(
     let rest = match intake.end() {
         Ok(rest) => rest,
         Err(error) if error.error.problem == Problem::Truncated => {
-            return Err(refused(&error, watch, limits).into());
+            return Err(refused(&error).into());
         }
         Err(error) => {
             judge(status, &response.headers, &[])?;
-            return Err(refused(&error, watch, limits).into());
+            return Err(refused(&error).into());
         }
     };
     size += rest.len() as u64;
@@ -185,13 +223,15 @@ pub async fn read_page(
         Err(refusal) if refusal.error.problem == Problem::Blank && empty.no_body => {
             return Ok(Page::empty(response.headers, watch, status));
         }
-        ended => ended.map_err(|error| refused(&error, watch, limits))?,
+        ended => ended.map_err(|error| refused(&error))?,
     };
     let mut page = Page {
         headers: response.headers,
-        bytes,
+        bytes: received.unwrap_or(bytes),
         declared_empty: split.declared_empty.then_some(status.as_u16()),
         fields: Vec::new(),
+        next_by_hook: None,
+        for_hook: for_hook.map(|body| (status, body)),
         body,
         size,
         split,
@@ -211,6 +251,21 @@ pub async fn read_page(
         return Err(Error::new(ErrorKind::Data, "read page", what).hint(hint).into());
     }
     Ok(page)
+}
+
+/// A body as it is taken in: what hooks make of it, or as it comes.
+async fn taken(
+    body: BoxStream<'static, Result<Bytes>>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    hooks: Option<&ThroughHooks>,
+    limits: PageLimits,
+) -> Result<Taken> {
+    let body = unpacked(body).await?;
+    match hooks {
+        Some(hooks) => hooks.take(status, headers, body, limits.hooked).await,
+        None => Ok(Taken { pieces: body.map_ok(Piece::Body).boxed(), received: None, body: None }),
+    }
 }
 
 /// Whether something shows that a CSV without a row is no error in words, which looks the same.
@@ -308,6 +363,8 @@ impl Page {
             bytes: 0,
             declared_empty: Some(status.as_u16()),
             fields: vec![None; watch.page_fields()],
+            next_by_hook: None,
+            for_hook: None,
             body: Body::Memory(Vec::new()),
             size: 0,
             split: Split::default(),
@@ -649,7 +706,7 @@ mod tests {
 
     /// Reads a page of an API whose successes are none but that.
     async fn read_page(response: Response, watch: &Watch, limits: PageLimits) -> Result<Page> {
-        let page = super::read_page(response, watch, limits, |_, _, _| Ok(Success::Page)).await;
+        let page = super::read_page(response, watch, limits, None, |_, _, _| Ok(Success::Page)).await;
         page.map_err(|failure| failure.error)
     }
     use crate::catalog::{Empty, Pointer};
@@ -805,8 +862,9 @@ mod tests {
                     judged.lock().unwrap().extend(found.to_vec());
                     Err(Error::new(ErrorKind::Api, "request page", "judged").into())
                 };
-                let failure =
-                    super::read_page(response(pieces(body, 7)), &watch, limits, judge).await.unwrap_err();
+                let failure = super::read_page(response(pieces(body, 7)), &watch, limits, None, judge)
+                    .await
+                    .unwrap_err();
                 assert!(failure.error.to_string().contains("judged"), "{body}");
                 let found = judged.into_inner().unwrap();
                 let strings: Vec<_> = found
@@ -825,7 +883,7 @@ mod tests {
         let watch = watch().with_errors(&[Pointer::try_from("/ok".to_owned()).unwrap()]);
         let judge = |_, _: &HeaderMap, _: &[Option<Vec<u8>>]| panic!("its rest may say otherwise");
         let broken = response(pieces(r#"{"ok": false, "#, 3));
-        let failure = super::read_page(broken, &watch, PageLimits::default(), judge).await.unwrap_err();
+        let failure = super::read_page(broken, &watch, PageLimits::default(), None, judge).await.unwrap_err();
         assert_eq!(failure.verdict, crate::api::http::RetryDecision::Backoff);
     }
 

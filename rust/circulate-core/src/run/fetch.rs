@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::fetcher::{Fetcher, First};
+use super::fetcher::{Fetcher, First, keep_size};
 use super::pull::Pull;
 use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
@@ -66,7 +66,10 @@ impl Fetcher {
                 return;
             }
             match next {
-                Some(next) => request.address = next,
+                Some(next) => {
+                    request.address = next;
+                    keep_size(&self.stream, &mut request);
+                }
                 None => return,
             }
         }

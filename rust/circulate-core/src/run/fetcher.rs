@@ -9,16 +9,18 @@ use jiff::Timestamp;
 
 use super::learning::SharedProof;
 use crate::api::client::Client;
+use crate::api::hooks::HookedPage;
 use crate::api::http::server_date;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
 use crate::catalog::{Durable, PaginatorSpec, Pointer, StreamSpec, TokenPage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
-    Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageLimits, Paginator, Watch, paginator,
-    read_page,
+    Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageLimits, Paginator, ThroughHooks, Watch,
+    paginator, read_page,
 };
 use crate::progress::Progress;
+use crate::redact::Redactor;
 
 /// Where pages begin, and how they are read.
 pub(super) struct First<'f> {
@@ -79,6 +81,8 @@ pub(super) struct Fetcher {
     /// Those of them that identify a record, where requests count or a page is one record.
     pub(super) key: Range<usize>,
     watch: Arc<Watch>,
+    /// What pages pass through.
+    hooks: Option<Arc<ThroughHooks>>,
     limits: PageLimits,
     pub(super) guard: LoopGuard,
     pub(super) at_start: bool,
@@ -95,8 +99,18 @@ impl Fetcher {
         progress: &Arc<Progress>,
         first: First<'_>,
     ) -> Result<(Self, PageRequest)> {
-        let First { stream, watched, request, start, at_start, guard, limits, proof, polling, of_parents } =
-            first;
+        let First {
+            stream,
+            watched,
+            mut request,
+            start,
+            at_start,
+            guard,
+            limits,
+            proof,
+            polling,
+            of_parents,
+        } = first;
         let durable = stream.durable().and_then(|durable| durable.paginator(&stream.paginator));
         let durable = durable.map(|spec| paginator(&spec));
         let paginator = paginator(&stream.paginator);
@@ -114,6 +128,9 @@ impl Fetcher {
         if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {
             return Err(too_many_watched(in_records.len(), errors.len()));
         }
+        if !at_start {
+            keep_size(stream, &mut request);
+        }
         let watch = Watch::of(stream, &in_records, &in_page).with_errors(&errors);
         let fetcher = Self {
             client: Arc::clone(client),
@@ -126,6 +143,7 @@ impl Fetcher {
             watched: of_takers,
             key: before_key..in_records.len(),
             watch: Arc::new(watch),
+            hooks: ThroughHooks::of(stream, client.hooks()).map(Arc::new),
             limits,
             guard: guard.clone(),
             at_start,
@@ -158,17 +176,25 @@ impl Fetcher {
 
     async fn fetch_any(&self, request: &mut PageRequest) -> Result<Page> {
         let (client, watch, limits, rules) = (&self.client, &self.watch, self.limits, request.rules.clone());
-        client
+        let mut page = client
             .fetch(request, |response| {
                 let (client, watch, rules) = (Arc::clone(client), Arc::clone(watch), rules.clone());
+                let hooks = self.hooks.clone();
                 async move {
                     let judge = |status, headers: &_, found: &[_]| {
                         client.check_success(status, headers, found, &rules)
                     };
-                    read_page(response, &watch, limits, judge).await
+                    read_page(response, &watch, limits, hooks.as_deref(), judge).await
                 }
             })
-            .await
+            .await?;
+        if let (Some(hooks), Some((status, body))) = (&self.hooks, page.for_hook.take()) {
+            let read = HookedPage { status: status.as_u16(), headers: page.headers.clone(), body };
+            let next = client.run_hook(hooks.next(request, read)).await;
+            let at = |error: Error| error.with("url", Redactor::shared().url(&request.address.url));
+            page.next_by_hook = next.map_err(at)?;
+        }
+        Ok(page)
     }
 
     /// Where a page leads. A page whose link can't be followed is not taken in: the next start requests it, and its link,
@@ -181,7 +207,10 @@ impl Fetcher {
             last: &self.last_fields(page)?,
             records: page.record_count(),
         };
-        let next = self.paginator.next(&facts)?;
+        let next = match &page.next_by_hook {
+            Some(next) => next.clone(),
+            None => self.paginator.next(&facts)?,
+        };
         if let Next::Page(next) = &next {
             self.client.check_next(next)?;
         }
@@ -236,6 +265,14 @@ impl Fetcher {
     /// Whether a page has fewer records than were requested.
     pub(super) fn is_short(&self, page: &Page, request: &PageRequest) -> bool {
         self.requested(request).is_some_and(|requested| page.record_count() < requested)
+    }
+}
+
+/// Lets the request of a page behind the first one keep the size of its page, if a hook leads from page to page: it may count
+/// them.
+pub(super) fn keep_size(stream: &StreamSpec, request: &mut PageRequest) {
+    if matches!(stream.paginator, PaginatorSpec::Hook(_)) {
+        request.page_size = None;
     }
 }
 

@@ -34,10 +34,11 @@ impl Fetcher {
         }
         let none = self.stream.paginator == PaginatorSpec::None;
         let of_job = none && self.stream.job.is_some();
-        let plain = match none {
-            true if of_job => EndKind::Job,
-            true => EndKind::Single,
-            false => EndKind::NoNext,
+        let plain = match self.stream.paginator {
+            PaginatorSpec::None if of_job => EndKind::Job,
+            PaginatorSpec::None => EndKind::Single,
+            PaginatorSpec::Hook(_) => EndKind::Hook,
+            _ => EndKind::NoNext,
         };
         let certain = self.stream.single.is_some() || self.stream.records.is_one() || of_job;
         let (mut page, mut repeated) = (page, false);
@@ -182,7 +183,7 @@ impl Fetcher {
         LastPage {
             stream: &self.stream,
             url: &request.address.url,
-            key_parameter: request.key_parameter.as_deref(),
+            key_parameters: &request.key_parameters,
             headers: &page.headers,
             envelope,
             records: page.record_count(),

@@ -206,7 +206,8 @@ impl Attempt<'_> {
     fn has_marks_for(&self, list: ListOfParents<'_>) -> bool {
         let definition = &self.pull.definition;
         let (endpoint, parents) = (list.endpoint.clone(), definition.parents[..list.number].to_vec());
-        let marked = Definition { source: definition.source.clone(), endpoint, parents };
+        let (source, hooks) = (definition.source.clone(), definition.hooks.clone());
+        let marked = Definition { source, endpoint, parents, hooks };
         let marked = marked.names_of_parents();
         self.names_from_above(list).all(|name| marked.contains(name))
     }

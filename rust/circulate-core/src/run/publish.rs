@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::pull::Pull;
 use crate::error::Result;
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
-use crate::lake::manifest::{self, DedupSet, Index, PartRef, SCHEMA, Totals};
+use crate::lake::manifest::{self, DedupSet, Index, MadeBy, PartRef, SCHEMA, Totals};
 use crate::lake::sink::{Created, create_same};
 use crate::state::{CursorValue, LeasedRun, Mode, PollCursor, Position};
 
@@ -129,6 +129,7 @@ impl Pull {
             poll: None,
             gaps,
             ends: position.ends.clone(),
+            made_by: MadeBy::of(&self.definition),
             warnings: self.warnings(held, position, since),
             behind: position.behind,
             unavailable: position.unavailable.clone(),

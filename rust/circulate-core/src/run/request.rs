@@ -64,7 +64,7 @@ pub(super) fn first_request(
         page_size: stream.page_size.clone(),
         rules: ResponseRules::of(stream),
         filtered,
-        key_parameter: account.query_parameter().map(str::to_owned),
+        key_parameters: account.query_parameters().to_vec(),
         ..PageRequest::new(url)
     };
     for (location, value) in others {

@@ -4,6 +4,7 @@
 #[cfg(feature = "testing")]
 pub mod crash;
 mod faulty;
+mod hooks;
 mod lake;
 mod pages;
 mod routes;
@@ -23,6 +24,7 @@ use serde_json::json;
 
 use crate::api::account::Account;
 use crate::api::auth::{Connection, Tokens};
+use crate::api::hooks::Hooks;
 use crate::api::http::{Pacing, Request, Response, Transport};
 use crate::catalog::{Catalog, Definition, Source};
 use crate::clock::Clock;
@@ -32,6 +34,7 @@ use crate::state::{Expect, Item, ItemKey, StateStore};
 use crate::stop::{Stop, StopReason};
 
 pub use faulty::Faulty;
+pub use hooks::FakeHooks;
 pub use lake::Lake;
 pub use pages::{USERS_URL, after, page, user, user_at, users};
 pub use routes::{Routes, Server};
@@ -53,7 +56,7 @@ pub fn connection(source: &Source, transport: Arc<dyn Transport>) -> Connection 
     let tokens = Arc::new(Tokens::new(Clock::system()));
     // Waits go by tokio's clock, which tests can pause.
     let wall = ManualClock::new("2026-11-22T05:30:00Z").clock();
-    Connection { transport, pacing: Arc::new(Pacing::new(source, wall)), tokens }
+    Connection { transport, pacing: Arc::new(Pacing::new(source, wall)), tokens, hooks: Hooks::default() }
 }
 
 /// The shipped definition of `okta.users`.

@@ -115,9 +115,12 @@ impl Account {
         self.session_send.as_ref()
     }
 
-    /// The query parameter that signing in puts on each request.
-    pub fn query_parameter(&self) -> Option<&str> {
-        self.auth.query_parameter().or_else(|| self.session_send()?.query_parameter())
+    /// The query parameters that signing in puts on each request.
+    pub fn query_parameters(&self) -> &[String] {
+        match self.session_send() {
+            Some(send) => send.query_parameters(),
+            None => self.auth.query_parameters(),
+        }
     }
 
     /// The value of a setting that is not secret, as it was when the account was resolved.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::oauth2::Tokens;
+use crate::api::hooks::Hooks;
 use crate::api::http::{Pacing, Transport};
 
 /// What all pulls of an account share in a process.
@@ -14,4 +15,14 @@ pub struct Connection {
     pub pacing: Arc<Pacing>,
     /// Access tokens at hand.
     pub tokens: Arc<Tokens>,
+    /// Runs the hooks of the definition that is pulled by.
+    pub hooks: Hooks,
+}
+
+impl Connection {
+    /// The same, with what runs the hooks of a definition.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks, ..self }
+    }
 }

@@ -12,6 +12,7 @@ mod open_sessions;
 mod query;
 mod session;
 mod session_token;
+mod sign;
 mod signer;
 mod sigv4;
 mod token_file;
@@ -24,6 +25,7 @@ use crate::catalog::{Auth, GrantType, HeaderAuth, Source};
 use crate::error::{Error, ErrorKind, Result};
 
 use header::StaticHeaders;
+use sign::SignedByHook;
 use signer::Signer;
 use sigv4::AwsSigner;
 
@@ -59,6 +61,7 @@ pub fn sign_in(
         Auth::Body(body) => by_settings(body.clone(), account, connection),
         Auth::DuoV5(duo) => by_settings(duo.clone(), account, connection),
         Auth::AwsSigv4(aws) => by_settings(AwsSigner::new(aws, account)?, account, connection),
+        Auth::Sign(sign) => Ok(Arc::new(SignedByHook::new(sign, account, connection)?)),
         Auth::Session(session) => Ok(Arc::new(Session::new(source, account, session, connection)?)),
         Auth::TokenFile(file) => {
             let profile = account.value(&file.profile).unwrap_or_default();

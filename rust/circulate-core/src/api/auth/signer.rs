@@ -18,7 +18,7 @@ use crate::redact::Redactor;
 use crate::secrets::Secret;
 
 /// A clock that is further off may be why a signature was refused. Less than that a response may have taken.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Puts credentials on a request, in place of those that it has.
 pub(super) trait Signer: Send + Sync + fmt::Debug {

@@ -7,6 +7,7 @@ mod oauth2;
 mod part;
 mod query;
 mod session;
+mod sign;
 mod signature;
 mod token_file;
 
@@ -26,6 +27,7 @@ pub use session::{
     LoginJwt, LoginMethod, LoginRequest, Logout, SessionAuth, SessionExpiry, SessionHeader, SessionSend,
     SessionToken,
 };
+pub use sign::SignAuth;
 pub use signature::{AwsAuth, DuoAuth};
 pub use token_file::TokenFileAuth;
 
@@ -49,6 +51,8 @@ pub enum Auth {
     DuoV5(DuoAuth),
     /// Signatures of AWS.
     AwsSigv4(AwsAuth),
+    /// Signatures that a function of one's own makes.
+    Sign(SignAuth),
     /// Access tokens of OAuth 2.0 (RFC 6749).
     Oauth2(OAuth2),
     /// A session that begins with a login.
@@ -92,12 +96,13 @@ impl Auth {
         }
     }
 
-    /// The query parameter that it puts on each request.
-    pub fn query_parameter(&self) -> Option<&str> {
+    /// The query parameters that it puts on each request.
+    pub fn query_parameters(&self) -> &[String] {
         match self {
-            Self::Query(query) => Some(&query.name),
-            Self::Session(session) => session.send.query_parameter(),
-            _ => None,
+            Self::Query(query) => std::slice::from_ref(&query.name),
+            Self::Session(session) => session.send.query_parameters(),
+            Self::Sign(sign) => &sign.query,
+            _ => &[],
         }
     }
 
@@ -131,6 +136,7 @@ impl Auth {
             Self::Body(body) => body.parts(),
             Self::DuoV5(duo) => duo.parts(),
             Self::AwsSigv4(aws) => aws.parts(),
+            Self::Sign(sign) => sign.parts(),
             Self::Session(session) => session.parts(),
             Self::TokenFile(file) => file.parts(),
             Self::Oauth2(oauth) => oauth.parts(),

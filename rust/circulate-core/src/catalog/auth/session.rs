@@ -134,11 +134,11 @@ pub enum SessionSend {
 }
 
 impl SessionSend {
-    /// The query parameter that it puts on each request.
-    pub fn query_parameter(&self) -> Option<&str> {
+    /// The query parameters that it puts on each request.
+    pub fn query_parameters(&self) -> &[String] {
         match self {
-            Self::Query(name) => Some(name),
-            Self::Header(_) | Self::Cookie(_) => None,
+            Self::Query(name) => std::slice::from_ref(name),
+            Self::Header(_) | Self::Cookie(_) => &[],
         }
     }
 }

@@ -3,6 +3,9 @@
 mod csv;
 mod document;
 mod ndjson;
+mod split;
+
+use bytes::Bytes;
 
 use super::record::{ByteSpan, Split, Splitter};
 use super::watch::Watch;
@@ -12,6 +15,7 @@ use csv::CsvReader;
 pub(super) use document::BodyError;
 use document::Document;
 use ndjson::NdjsonReader;
+use split::SplitReader;
 
 /// The one pass over a body. Feed it pieces, [`end`](Self::end) it, then take what it is [split](Self::split) into.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ enum FormatReader<'w> {
     Json,
     Ndjson(NdjsonReader<'w>),
     Csv(CsvReader<'w>),
+    /// Records that a hook makes.
+    Split(SplitReader),
 }
 
 impl<'w> Intake<'w> {
@@ -42,6 +48,20 @@ impl<'w> Intake<'w> {
         Self { reader, document: Document::new(splitter) }
     }
 
+    /// A pass over records that are whole already.
+    pub(super) fn of_records(splitter: Splitter<'w>) -> Self {
+        Self { reader: FormatReader::Split(SplitReader::default()), document: Document::new(splitter) }
+    }
+
+    /// Takes the next records; returns the next piece of the document.
+    pub(super) fn feed_records(&mut self, records: &[Bytes]) -> Result<&[u8], BodyError> {
+        let document = self.document.restart();
+        if let FormatReader::Split(reader) = &mut self.reader {
+            reader.feed(records, document)?;
+        }
+        Ok(self.document.piece())
+    }
+
     /// Takes the next piece of the body; returns the next piece of the document.
     pub(super) fn feed<'p>(&'p mut self, piece: &'p [u8]) -> Result<&'p [u8], BodyError> {
         let document = &mut self.document;
@@ -52,6 +72,7 @@ impl<'w> Intake<'w> {
             }
             FormatReader::Ndjson(reader) => reader.feed(piece, document.restart())?,
             FormatReader::Csv(reader) => reader.feed(piece, document.restart())?,
+            FormatReader::Split(_) => {}
         }
         Ok(document.piece())
     }
@@ -63,6 +84,7 @@ impl<'w> Intake<'w> {
             FormatReader::Json => {}
             FormatReader::Ndjson(reader) => reader.end(document)?,
             FormatReader::Csv(reader) => reader.end(document)?,
+            FormatReader::Split(reader) => reader.end(document)?,
         }
         Ok(self.document.piece())
     }

@@ -47,7 +47,7 @@ fn page_with(
     let pieces: Vec<_> = body.chunks(piece.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let body = futures_util::stream::iter(pieces).boxed();
     let response = Response { status: StatusCode::OK, headers, body };
-    let page = read_page(response, &watch, limits, |_, _, _| Ok(Success::Page)).now_or_never().unwrap();
+    let page = read_page(response, &watch, limits, None, |_, _, _| Ok(Success::Page)).now_or_never().unwrap();
     page.map_err(|failure| failure.error)
 }
 

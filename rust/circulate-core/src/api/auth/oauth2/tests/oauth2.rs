@@ -47,6 +47,7 @@ fn access_token(script: &Arc<Script>, tokens: &Arc<Tokens>, account: &Account) -
         transport: Arc::clone(script) as _,
         pacing: Arc::new(Pacing::new(&source, Clock::system())),
         tokens: Arc::clone(tokens),
+        hooks: crate::api::hooks::Hooks::default(),
     };
     AccessToken::new(&source, account, spec, &[SCOPE.to_owned()].into(), &connection)
 }

@@ -56,6 +56,7 @@ fn try_bench(
         transport: Arc::clone(&script) as _,
         pacing: Arc::new(Pacing::new(&source, Clock::system())),
         tokens: Arc::new(Tokens::new(clock.clock())),
+        hooks: crate::api::hooks::Hooks::default(),
     };
     let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     let token = AccessToken::new(&source, &account, spec, &scopes, &connection)?;

@@ -465,5 +465,8 @@ fn a_key_of_a_login_in_the_query_is_taken_out_of_addresses_also_if_it_comes_from
     let given = [("url", "https://acme.example"), ("profile", "acme")];
     let given: BTreeMap<_, _> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let by_file = Account::resolve(&source, &given, None, None).unwrap();
-    assert_eq!((by_login.query_parameter(), by_file.query_parameter()), (Some("session"), Some("session")));
+    assert_eq!(
+        (by_login.query_parameters(), by_file.query_parameters()),
+        (&["session".to_owned()][..], &["session".to_owned()][..])
+    );
 }
