@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core import _core
 from circulate_core.callers import warn_caller
-from circulate_core.config import catalogs_of_working_folder, configured_catalog
+from circulate_core.config import UnnamedFolder, configured_catalog
 from circulate_core.exceptions import DefinitionError, EarlierKeyWarning
 
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
         raise DefinitionError(message)
     folders = _folders(catalog)
     _check_folders(folders)
-    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none"} | dict.fromkeys(
-        catalogs_of_working_folder() if not is_named(catalog) else [], _NOT_NAMED
-    )
+    unnamed = [folder for folder in folders if isinstance(folder, UnnamedFolder)]
+    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none"} | dict.fromkeys(unnamed, _NOT_NAMED)
     definition = _inline(inline[0]) if inline else None
     return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], definition, without_hooks)
 
@@ -124,6 +123,8 @@ def paging(paginator: object) -> str:
     if not isinstance(paginator, Mapping):
         return str(paginator).replace("_", " ")
     kind, keys = next(iter(paginator.items()))
+    if kind == "hook":
+        return f"hook {keys}"
     if kind in {"body_link", "next_url"}:
         return f"next url from {_place(keys)}"
     ways = [f"{way} {_place(keys[way])}" for way in ("rel", "from", "to") if way in keys]
@@ -149,6 +150,8 @@ def signing(way: object) -> str:
     kind, keys = next(iter(way.items()))
     if kind == "headers":
         return f"headers {', '.join(header['name'] for header in keys)}"
+    if kind == "sign":
+        return f"hook {keys['hook']}"
     if kind == "query":
         return f"query parameter {keys['name']}"
     if kind == "body":

@@ -15,6 +15,12 @@ CATALOG = "CIRCULATE_CATALOG"
 """Names catalogs, with the separator of `PATH` between several."""
 
 
+class UnnamedFolder(str):
+    """A folder that nobody named but the config file of the working folder, whoever put that there."""
+
+    __slots__ = ()
+
+
 def find_config() -> str | None:
     """Return the config file of the working folder, else the user's, if there is one."""
     home = os.environ.get("XDG_CONFIG_HOME") or ""
@@ -50,7 +56,8 @@ def configured_catalog() -> list[str]:
     if named := catalog_of_environment(os.environ):
         return named
     path = find_config()
-    return [] if path is None else catalog_in(path)
+    found = [] if path is None else catalog_in(path)
+    return [*map(UnnamedFolder, found)] if path == CONFIG_NAME else found
 
 
 def catalog_of_environment(environment: Mapping[str, str]) -> list[str]:
@@ -85,12 +92,7 @@ def _catalog_entry(path: str) -> tuple[list[str], str | None, str | None]:
 
 def is_of_working_folder(source: str) -> bool:
     """Return whether a source is defined by what the config file of the working folder names, and nobody else did."""
-    files = (os.path.join(folder, source, "source.yaml") for folder in catalogs_of_working_folder())  # noqa: PTH118 - as above
-    return any(map(os.path.isfile, files))
-
-
-def catalogs_of_working_folder() -> list[str]:
-    """Return the catalogs that the config file of the working folder names, and nobody else did."""
     if catalog_of_environment(os.environ) or find_config() != CONFIG_NAME:
-        return []
-    return catalog_in(CONFIG_NAME)
+        return False
+    files = (os.path.join(folder, source, "source.yaml") for folder in catalog_in(CONFIG_NAME))  # noqa: PTH118 - as above
+    return any(map(os.path.isfile, files))

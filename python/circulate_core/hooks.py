@@ -26,7 +26,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -37,6 +37,8 @@ _PIECE = 1024 * 1024
 """Bytes that are handed over at a time."""
 _RECORDS = 500
 """Records that are handed over at a time."""
+_MODULE = "circulate_hooks_"
+"""What names of modules with hooks begin with."""
 _MESSAGE = 2_000
 """Characters of an exception's text that are looked at."""
 
@@ -163,7 +165,7 @@ def _module(path: str, code: bytes) -> ModuleType:
     """Run a file with hooks, in a namespace of its own."""
     # Dataclasses look their module up by its name.
     digest = hashlib.sha256(os.fsencode(path) + b"\0" + code).hexdigest()
-    name = f"circulate_hooks_{digest[:16]}"
+    name = f"{_MODULE}{digest[:16]}"
     module = ModuleType(name)
     module.__file__ = path
     sys.modules[name] = module
@@ -198,17 +200,20 @@ def _problem_of(found: object, name: str) -> str | None:
     return None
 
 
-def failure(error: BaseException, path: str, function: object = None) -> tuple[str | None, str, int]:
+def failure(
+    error: BaseException, path: str, function: object = None, trace: TracebackType | None = None
+) -> tuple[str | None, str, int]:
     """Return what an exception is, what it says, and the line of the file that it came from.
 
     Args:
         error: What was raised.
         path: The file with the hook.
         function: The hook, whose first line counts if no other does.
+        trace: Where it was raised, if it does not say so itself.
     """
     if isinstance(error, SyntaxError) and error.filename == path:
         return type(error).__name__, str(error.msg), error.lineno or 1
-    line, trace = 0, error.__traceback__
+    line, trace = 0, trace or error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == path:
             line = trace.tb_lineno
@@ -218,7 +223,8 @@ def failure(error: BaseException, path: str, function: object = None) -> tuple[s
     except Exception:  # noqa: BLE001 - its text is the user's code, too
         message = "(it has no text)"
     kind = type(error)
-    named = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    is_plain = kind.__module__ == "builtins" or kind.__module__.startswith(_MODULE)
+    named = kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(error, WrongResultError):
         return None, message, line or _first_line(function)
     return named, message, line or _first_line(function)
@@ -361,6 +367,7 @@ def _wrong(made: object, expected: str, verb: str = "returned") -> None:
     """Refuse what a hook returned, without showing it: it may be a page."""
     if isinstance(made, Coroutine):
         made.close()
-    shown = "None" if made is None else f"a {type(made).__qualname__}"
+    kind = type(made).__qualname__
+    shown = "None" if made is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     message = f"{verb} {shown}: {expected}"
     raise WrongResultError(message)

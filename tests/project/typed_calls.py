@@ -64,7 +64,12 @@ def classes() -> tuple[type, ...]:
 def errors() -> tuple[type[circulate_core.CirculateError], ...]:
     return (
         *(circulate_core.ApiError, circulate_core.AuthError, circulate_core.BusyError, circulate_core.DataError),
-        *(circulate_core.DefinitionError, circulate_core.HookError, circulate_core.LimitError, circulate_core.MismatchError),
+        *(
+            circulate_core.DefinitionError,
+            circulate_core.HookError,
+            circulate_core.LimitError,
+            circulate_core.MismatchError,
+        ),
         *(circulate_core.NetworkError, circulate_core.RateLimitError, circulate_core.RefusedError),
         *(circulate_core.SettingsError, circulate_core.StateError, circulate_core.StoppedError),
         circulate_core.StorageError,

@@ -124,7 +124,7 @@ impl LoadedHook {
     /// The error for an exception: what was raised, or what is wrong with what was returned, and where.
     fn failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
         let about = || -> PyResult<(Option<String>, String, u32)> {
-            let arguments = (raised.value(py), &self.path, &self.function);
+            let arguments = (raised.value(py), &self.path, &self.function, raised.traceback(py));
             py.import(HOOKS)?.getattr("failure")?.call1(arguments)?.extract()
         };
         let (kind, message, line) =

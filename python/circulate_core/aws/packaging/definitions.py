@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from circulate_core.aws.definitions import catalog_folders
 from circulate_core.aws.packaging.archive import File
-from circulate_core.catalogs import SHIPPED_CATALOG, source_folder, stream_definition, stream_names
+from circulate_core.catalogs import SHIPPED_CATALOG, catalog_of, source_folder, stream_definition, stream_names
 from circulate_core.config import catalog_of_environment
 from circulate_core.exceptions import DefinitionError
 
@@ -139,12 +139,30 @@ def wrong_pulls(pulls: Iterable[Pulled]) -> Iterator[DefinitionError]:
                 stream_names(catalog=folders) if each.stream is None and folders else filter(None, [each.stream])
             ):
                 stream_definition(name, catalog=catalog)
+                _check_hooks(name, catalog)
         except DefinitionError as error:
             # What is wrong in a definition is shown where it is; all else is wrong with the call.
             if folders and str(error).startswith(tuple(folders)):
                 yield error
             else:
                 yield DefinitionError(f"{where}: {error}", hint=_hint(each) or error.hint, operation="package")
+
+
+def _check_hooks(stream: str, catalog: list[str]) -> None:
+    """Check that hooks are Python. They are not run.
+
+    Raises:
+        DefinitionError: One is not.
+    """
+    folder = source_folder(stream.partition(".")[0], catalog=catalog) or ""
+    for name, code in catalog_of(catalog).hook_files(stream):
+        path = Path(folder, name)
+        try:
+            compile(code, path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = error.lineno if isinstance(error, SyntaxError) else 1
+            message = f"{path}:{line}: {type(error).__name__}: {error.args[0]}"
+            raise DefinitionError(message, operation="package") from None
 
 
 def _problem_of_names(names: tuple[str, ...] | None) -> str | None:
@@ -180,4 +198,11 @@ def definition_files(pulls: Iterable[Pulled]) -> list[File]:
             for path in sorted(Path(folder).glob(f"{source}/*.yaml")):
                 at = Path(name, path.parent.name, path.name).as_posix()
                 files[at] = File(at, path.read_bytes())
+            known = catalog_of([folder])
+            for stream in [each.stream] if each.stream else stream_names(catalog=[folder]):
+                of_source = Path(name, stream.partition(".")[0])
+                if (Path(folder) / of_source.name).is_dir():
+                    # The bytes that were read, as for a pull.
+                    hooks = known.hook_files(stream)
+                    files |= {at: File(at, code) for hook, code in hooks if (at := (of_source / hook).as_posix())}
     return [*files.values()]

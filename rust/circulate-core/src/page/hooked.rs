@@ -189,3 +189,7 @@ pub(super) fn refused_record(BodyError { line, error }: &BodyError, hook: &HookR
     };
     Error::new(ErrorKind::Hook, "read page", format!("the hook made no records: {what}")).with("hook", hook)
 }
+
+#[cfg(test)]
+#[path = "tests/hooked.rs"]
+mod tests;

@@ -272,5 +272,9 @@ mod requests_tests;
 mod corruption_tests;
 
 #[cfg(test)]
+#[path = "tests/hooks.rs"]
+mod hooks_tests;
+
+#[cfg(test)]
 #[path = "tests/progress.rs"]
 mod progress_tests;

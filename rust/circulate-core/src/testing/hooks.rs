@@ -1,6 +1,7 @@
 //! Hooks that are Rust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +21,9 @@ use crate::secrets::Secret;
 /// the parameter `page` up to 3, `raise` raises. All of them take as long as is said.
 #[derive(Debug, Clone)]
 pub struct FakeHooks {
-    takes: Arc<Mutex<Option<Duration>>>,
+    /// How long the next calls take; the last one stays.
+    takes: Arc<Mutex<VecDeque<Option<Duration>>>>,
+    calls: Arc<AtomicUsize>,
     /// What was signed: the URL, the settings, the time.
     pub signed: Arc<Mutex<Vec<(String, String, Timestamp)>>>,
     /// What is signed with.
@@ -30,7 +33,8 @@ pub struct FakeHooks {
 impl Default for FakeHooks {
     fn default() -> Self {
         Self {
-            takes: Arc::new(Mutex::new(Some(Duration::ZERO))),
+            takes: Arc::new(Mutex::new([Some(Duration::ZERO)].into())),
+            calls: Arc::default(),
             signed: Arc::default(),
             signature: Arc::default(),
         }
@@ -40,11 +44,23 @@ impl Default for FakeHooks {
 impl FakeHooks {
     /// Lets calls take so long from now on; or for ever.
     pub fn takes(&self, span: Option<Duration>) {
-        *self.takes.lock().unwrap() = span;
+        self.take([span]);
+    }
+
+    /// Lets each call take one of these times, and all that follow the last of them.
+    pub fn take(&self, spans: impl IntoIterator<Item = Option<Duration>>) {
+        *self.takes.lock().unwrap() = spans.into_iter().collect();
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
     }
 
     fn after<T: Send + 'static>(&self, made: Result<T>) -> BoxFuture<'static, Result<T>> {
-        let takes = *self.takes.lock().unwrap();
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mut takes = self.takes.lock().unwrap();
+        let takes = if takes.len() > 1 { takes.pop_front().unwrap() } else { takes[0] };
         Box::pin(async move {
             match takes {
                 Some(span) => tokio::time::sleep(span).await,

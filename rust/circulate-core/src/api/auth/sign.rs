@@ -199,3 +199,7 @@ fn digest_of_request(request: &Request) -> [u8; 32] {
     digest.update(&request.body);
     digest.finalize().into()
 }
+
+#[cfg(test)]
+#[path = "tests/sign.rs"]
+mod tests;

@@ -25,6 +25,7 @@ async fn left_after(spans: &[Duration], left: Duration) -> LeftCall {
     let mut pieces = hooks.page(&hook("hooks.py:f"), page()).unwrap();
     let waited = tokio::time::timeout(left, pieces.next()).await;
     assert!(waited.is_err());
+    drop(pieces);
     hooks.take_left().unwrap()
 }
 
@@ -59,6 +60,7 @@ async fn what_is_dropped_between_two_pieces_was_not_left_behind() {
         pending::<Result<Bytes>>().boxed(),
     );
     assert!(pieces.next().now_or_never().is_none());
+    drop(pieces);
     assert!(hooks.take_left().is_some());
     assert!(hooks.take_left().is_none(), "it is reported once");
 }

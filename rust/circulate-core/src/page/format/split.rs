@@ -19,7 +19,7 @@ impl SplitReader {
             match document.write_record(b"[", record) {
                 Ok(true) => {}
                 Ok(false) => {
-                    return Err(BodyError::in_line(self.records, Problem::Syntax("exactly one object")));
+                    return Err(BodyError::in_line(self.records, Problem::Truncated));
                 }
                 Err(error) => return Err(BodyError { line: Some(self.records), error }),
             }
