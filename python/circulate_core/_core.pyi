@@ -101,7 +101,7 @@ class Catalog:
         cls,
         folders: Sequence[str | PathLike[str]],
         inline: Mapping[str, Any] | None = None,
-        without_hooks: Mapping[str | PathLike[str], str] | None = None,
+        without_hooks: Mapping[str, str] | None = None,
     ) -> Catalog: ...
     def streams(self) -> list[str]:
         """Return the names of all streams, sorted."""

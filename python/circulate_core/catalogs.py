@@ -21,8 +21,8 @@ SHIPPED_CATALOG = os.path.join(os.path.dirname(__file__), "catalog")  # noqa: PT
 
 
 _NOT_NAMED = (
-    "their catalog is only named by ./circulate.toml, and whoever put that file here would have their code run; if it is "
-    "yours, name it yourself: `--catalog`, CIRCULATE_CATALOG, or `catalog=`"
+    "their catalog is only named by ./circulate.toml, and whoever put that file here would have their code run; if it "
+    "is yours, name it yourself: `--catalog`, CIRCULATE_CATALOG, or `catalog=`"
 )
 
 
@@ -88,7 +88,7 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
     folders = _folders(catalog)
     _check_folders(folders)
     unnamed = [folder for folder in folders if isinstance(folder, UnnamedFolder)]
-    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none"} | dict.fromkeys(unnamed, _NOT_NAMED)
+    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none", **dict.fromkeys(unnamed, _NOT_NAMED)}
     definition = _inline(inline[0]) if inline else None
     return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], definition, without_hooks)
 

@@ -11,8 +11,8 @@ def decode(body, response):
     return json.dumps([row.attrib for row in rows]).encode()
 ```
 
-The guide about definitions says which hooks there are, and what each gets and returns. The engine imports this module for
-definitions that have some, and calls hooks from threads of its own, several at a time.
+The guide about definitions says which hooks there are, and what each gets and returns. The engine imports this module
+for definitions that have some, and calls hooks from threads of its own, several at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def load(
     for name, function in hooks:
         if name not in modules:
             continue
-        found = getattr(modules[name], function, None)
+        found: Any = getattr(modules[name], function, None)
         if problem := _problem_of(found, function):
             mistakes.append(f"{paths[name]}:{_first_line(found)}: {problem}")
         else:
@@ -347,15 +347,13 @@ def _mapping(made: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 def _text(value: object, place: str) -> str:
     """Return a value of a query or a header."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str() | int():
-            return str(value)
-        case float() if isfinite(value):
-            return repr(value)
-    _wrong(value, "it is a text or a number", f"has for `{place}`")
-    raise AssertionError
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return str(value)
+    if isinstance(value, float) and isfinite(value):
+        return repr(value)
+    return _wrong(value, "it is a text or a number", f"has for `{place}`")
 
 
 def _pointer(name: str) -> str:
@@ -363,7 +361,7 @@ def _pointer(name: str) -> str:
     return name if name.startswith("/") else "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _wrong(made: object, expected: str, verb: str = "returned") -> None:
+def _wrong(made: object, expected: str, verb: str = "returned") -> NoReturn:
     """Refuse what a hook returned, without showing it: it may be a page."""
     if isinstance(made, Coroutine):
         made.close()

@@ -1,4 +1,4 @@
-"""Hooks that are given as functions where a definition is given in code: made text, which is what is run, hashed and saved."""
+"""Hooks that are given as functions in a definition in code: made text, which is what is run, hashed and saved."""
 
 from __future__ import annotations
 

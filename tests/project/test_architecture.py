@@ -26,7 +26,7 @@ ORDER = [
     ["aws", "clock", "secrets", "stop", "events", "progress", "timestamp"],
     ["catalog"],
     ["deploy", "human"],
-    ["api::account", "api::http", "api::auth", "api::page_address"],
+    ["api::account", "api::http", "api::hooks", "api::auth", "api::page_address"],
     ["api::page_request"],
     ["api::client"],
     ["page"],

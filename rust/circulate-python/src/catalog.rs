@@ -67,8 +67,8 @@ impl PyCatalog {
     /// Names and bytes of the files with the hooks of a stream.
     fn hook_files<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Vec<(String, Bound<'py, PyBytes>)>> {
         let definition = py_result(py, self.0.stream(name))?;
-        let files = definition.hooks.files.into_iter();
-        Ok(files.map(|(name, file)| (name, PyBytes::new(py, &file.code))).collect())
+        let files = definition.hooks.files.iter();
+        Ok(files.map(|(name, file)| (name.clone(), PyBytes::new(py, &file.code))).collect())
     }
 
     /// Names and texts of the files that would define what is defined in code of a source.

@@ -1,5 +1,7 @@
 //! Checks of a source: the function of the module.
 
+use std::sync::Arc;
+
 use circulate_core::error::Result;
 use circulate_core::location::Locations;
 use circulate_core::run::check as core_check;
@@ -28,7 +30,7 @@ pub(crate) fn check(
         for stream in &streams {
             files.add(&stream.hooks);
         }
-        let hooks = hooks::load(files, &Stop::new(None)).await?;
+        let hooks = hooks::load(Arc::new(files), &Stop::new(None)).await?;
         let connection = connection(&source, &resolved)?.with_hooks(hooks);
         core_check::check(&source, &resolved, &connection, &streams, account.headroom).await
     };

@@ -50,7 +50,7 @@ pub(crate) fn hooks_at_work() -> usize {
 const PIECES_AHEAD: usize = 2;
 
 /// The hooks of definitions, loaded. It takes no longer than `stop` allows.
-pub(crate) async fn load(files: HookFiles, stop: &Stop) -> Result<Hooks> {
+pub(crate) async fn load(files: Arc<HookFiles>, stop: &Stop) -> Result<Hooks> {
     if files.is_empty() {
         return Ok(Hooks::default());
     }

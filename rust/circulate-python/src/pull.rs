@@ -209,7 +209,7 @@ async fn prepare(
     let memory = format.memory(limits.memory.map(|Size(bytes)| bytes))?;
     let locations = lake.s3.locations()?;
     let resolved = account.resolve(&definition.source, &locations).await?;
-    let hooks = hooks::load(definition.hooks.clone(), &stop).await?;
+    let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
     let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let sink = locations.sink(&lake.location).await?;

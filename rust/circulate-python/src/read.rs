@@ -226,7 +226,7 @@ async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Sto
     }
     let memory = Memory::new(MEMORY, *batch)?;
     let resolved = account.resolve(&definition.source, &Locations::default()).await?;
-    let hooks = hooks::load(definition.hooks.clone(), &stop).await?;
+    let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
     let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let pages = PageLimits {

@@ -200,7 +200,7 @@ impl Hooks {
 impl Calls {
     /// Waits for a call, and notes how long it took, or that nobody waited for it to return.
     async fn watch<T>(&self, hook: &HookRef, call: impl Future<Output = T>) -> T {
-        let mut waiting = Waiting { calls: self, hook, began: Instant::now(), has_returned: false };
+        let mut waiting = PendingCall { calls: self, hook, began: Instant::now(), has_returned: false };
         let result = call.await;
         waiting.has_returned = true;
         result
@@ -221,14 +221,14 @@ fn watched<T: Send + 'static>(
 }
 
 /// Somebody waits for a call.
-struct Waiting<'c> {
+struct PendingCall<'c> {
     calls: &'c Calls,
     hook: &'c HookRef,
     began: Instant,
     has_returned: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         let span = self.began.elapsed();
         let mut longest = self.calls.longest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ pub struct Definition {
     /// The endpoints whose records lead to it, if it is a child: that of the topmost list first, its own parent last.
     pub parents: Vec<Endpoint>,
     /// The files with its hooks, those of its parents and of its source included.
-    pub hooks: HookFiles,
+    pub hooks: Arc<HookFiles>,
 }
 
 impl Definition {
@@ -155,7 +156,7 @@ impl Catalog {
         }
         parents.reverse();
         let hooks = self.hooks(&source, parents.iter().chain([&endpoint]))?;
-        Ok(Definition { source, endpoint, parents, hooks })
+        Ok(Definition { source, endpoint, parents, hooks: Arc::new(hooks) })
     }
 
     /// The files with the hooks of a source.
@@ -199,16 +200,13 @@ impl Catalog {
             let path = PathBuf::from(format!("definition of {source}/{name}"));
             return Ok(HookFile { path, code: code.as_bytes().into() });
         }
-        match folder {
-            Some(folder) => read_hook_file(folder, name),
-            None => {
-                let what = format!(
-                    "the hook file `{name}` lies nowhere: {source} is defined in code and has no folder"
-                );
-                Err(Error::new(ErrorKind::Definition, "read hook", what)
-                    .hint("give the function itself instead of its name, or name a catalog with the file"))
-            }
+        if let Some(folder) = folder {
+            return read_hook_file(folder, name);
         }
+        let what =
+            format!("the hook file `{name}` lies nowhere: {source} is defined in code and has no folder");
+        Err(Error::new(ErrorKind::Definition, "read hook", what)
+            .hint("give the function itself instead of its name, or name a catalog with the file"))
     }
 
     /// Finds a source.
@@ -293,7 +291,7 @@ impl Catalog {
     pub fn says_the_same(&self, source_name: &str, file: &str, text: &str) -> Result<bool> {
         let source = self.source(source_name)?;
         let path = Path::new(file);
-        if file.ends_with(".py") {
+        if path.extension().is_some_and(|extension| extension == "py") {
             // Of code the very text counts.
             let folder = self.folder_of(source_name)?;
             let known = self.hook_file(source_name, folder.as_deref(), file)?;

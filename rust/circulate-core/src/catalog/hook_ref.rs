@@ -9,26 +9,23 @@ use serde::{Deserialize, Serialize};
 /// A function of a Python file that lies beside the definition, such as `hooks.py:decode`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct HookRef {
-    file: String,
-    function: String,
-}
+pub struct HookRef(Box<str>);
 
 impl HookRef {
     /// The name of the file, which has no folder.
     pub fn file(&self) -> &str {
-        &self.file
+        self.0.split_once(':').map_or(&*self.0, |(file, _)| file)
     }
 
     /// The name of the function.
     pub fn function(&self) -> &str {
-        &self.function
+        self.0.split_once(':').map_or("", |(_, function)| function)
     }
 }
 
 impl fmt::Display for HookRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.function)
+        f.write_str(&self.0)
     }
 }
 
@@ -41,13 +38,10 @@ impl TryFrom<String> for HookRef {
                 && !text.is_empty()
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
-        let parts = text
-            .split_once(':')
-            .and_then(|(file, function)| Some((file, file.strip_suffix(".py")?, function)));
+        let parts =
+            text.split_once(':').and_then(|(file, function)| Some((file.strip_suffix(".py")?, function)));
         match parts {
-            Some((file, stem, function)) if identifier(stem) && identifier(function) => {
-                Ok(Self { file: file.to_owned(), function: function.to_owned() })
-            }
+            Some((stem, function)) if identifier(stem) && identifier(function) => Ok(Self(text.into())),
             _ => Err(format!(
                 "`{text}` is not a hook: write a file beside the definition and a function in it, such as \
                  `hooks.py:decode`; the file is in no other folder"

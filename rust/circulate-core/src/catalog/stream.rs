@@ -87,7 +87,7 @@ pub struct StreamSpec {
     pub headers: BTreeMap<String, Template>,
     /// Functions of one's own that pages pass through. A catalog of the user's own may have some; a shipped one has none.
     #[serde(default, skip_serializing_if = "PageHooks::are_none")]
-    pub hooks: PageHooks,
+    pub hooks: Box<PageHooks>,
     /// What the body of a page is. Default json.
     #[serde(default, skip_serializing_if = "PageFormat::is_json")]
     pub format: PageFormat,

@@ -18,13 +18,13 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug, Clone)]
 pub struct ThroughHooks {
     hooks: Hooks,
-    by_hooks: PageHooks,
+    by_hooks: Box<PageHooks>,
     paginator: Option<HookRef>,
 }
 
 /// A part of a page as it is taken in.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(super) enum PagePiece {
     /// Bytes of its body.
     Body(Bytes),
     /// Whole records.
@@ -32,8 +32,8 @@ pub(super) enum Piece {
 }
 
 /// A page that a hook has made something of, or will.
-pub(super) struct Taken {
-    pub(super) pieces: BoxStream<'static, Result<Piece>>,
+pub(super) struct HookedBody {
+    pub(super) pieces: BoxStream<'static, Result<PagePiece>>,
     /// How many bytes came, if that is not what the pieces hold.
     pub(super) received: Option<u64>,
     /// The body, if a hook needs it to say what comes next.
@@ -69,23 +69,23 @@ impl ThroughHooks {
         headers: &HeaderMap,
         body: BoxStream<'static, Result<Bytes>>,
         limit: u64,
-    ) -> Result<Taken> {
+    ) -> Result<HookedBody> {
         let page = |body: Bytes| HookedPage { status: status.as_u16(), headers: headers.clone(), body };
         let mut whole = collected(body, limit).await?;
         let received = Some(whole.len() as u64);
         if let Some(hook) = &self.by_hooks.page {
             let made = self.hooks.page(hook, page(whole))?;
             if self.by_hooks.split.is_none() && self.paginator.is_none() {
-                return Ok(Taken { pieces: made.map_ok(Piece::Body).boxed(), received, body: None });
+                return Ok(HookedBody { pieces: made.map_ok(PagePiece::Body).boxed(), received, body: None });
             }
             whole = collected(made, limit).await?;
         }
         let body = self.paginator.is_some().then(|| whole.clone());
         let pieces = match &self.by_hooks.split {
-            Some(hook) => self.hooks.split(hook, page(whole))?.map_ok(Piece::Records).boxed(),
-            None => once(std::future::ready(Ok(Piece::Body(whole)))).boxed(),
+            Some(hook) => self.hooks.split(hook, page(whole))?.map_ok(PagePiece::Records).boxed(),
+            None => once(std::future::ready(Ok(PagePiece::Body(whole)))).boxed(),
         };
-        Ok(Taken { pieces, received, body })
+        Ok(HookedBody { pieces, received, body })
     }
 
     /// Where a page leads, if a hook says that.
@@ -128,12 +128,12 @@ fn address_of(request: &PageRequest, next: NextRequest) -> Result<PageAddress, S
     }
     for (name, value) in next.query {
         match value {
-            Some(value) => put(&mut request, RequestLocation::Query(name), value.into())?,
+            Some(value) => put(&mut request, &RequestLocation::Query(name), &value.into())?,
             None => remove_parameter(&mut request.address.url, &name),
         }
     }
     for (name, value) in next.headers {
-        put(&mut request, RequestLocation::Header(name), value.into())?;
+        put(&mut request, &RequestLocation::Header(name), &value.into())?;
     }
     for (pointer, value) in next.body {
         let members = Pointer::try_from(pointer.clone())?;
@@ -151,7 +151,7 @@ fn address_of(request: &PageRequest, next: NextRequest) -> Result<PageAddress, S
                     "it returned `{pointer}`, which leads into an object, and a form has fields only"
                 ));
             }
-            Some(_) => put(&mut request, RequestLocation::Body(members), value)?,
+            Some(_) => put(&mut request, &RequestLocation::Body(members), &value)?,
         }
     }
     // A body that can't be built is an error of the hook, and not of the request that would be the next.
@@ -162,8 +162,12 @@ fn address_of(request: &PageRequest, next: NextRequest) -> Result<PageAddress, S
     Ok(request.address)
 }
 
-fn put(request: &mut PageRequest, location: RequestLocation, value: serde_json::Value) -> Result<(), String> {
-    request.set(&location, &value).map_err(|error| error.to_string())
+fn put(
+    request: &mut PageRequest,
+    location: &RequestLocation,
+    value: &serde_json::Value,
+) -> Result<(), String> {
+    request.set(location, value).map_err(|error| error.to_string())
 }
 
 /// Something that a hook returned and that can't be used.

@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use super::Watch;
 use super::envelope::{EnvelopeMember, members};
 use super::format::{BodyError, Intake};
-use super::hooked::{Piece, Taken, ThroughHooks, refused_record};
+use super::hooked::{HookedBody, PagePiece, ThroughHooks, refused_record};
 use super::paginator::Next;
 use super::record::{BYTE_ORDER_MARK, ByteSpan, Problem, Split, Splitter};
 use super::written::{key_and_value, write_marked, write_scalar};
@@ -150,16 +150,14 @@ pub async fn read_page(
     }
     if !is_whole_page(status) {
         let ends = judge(status, &response.headers, &[])? == Success::End;
-        return match status {
-            _ if ends => Ok(Page::empty(response.headers, watch, status)),
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT if empty.no_body => {
-                Ok(Page::empty(response.headers, watch, status))
-            }
-            _ => Err(no_page(status, &response.headers).into()),
-        };
+        let is_empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) && empty.no_body;
+        if ends || is_empty {
+            return Ok(Page::empty(response.headers, watch, status));
+        }
+        return Err(no_page(status, &response.headers).into());
     }
     let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
-    let Taken { mut pieces, received, body: for_hook } =
+    let HookedBody { mut pieces, received, body: for_hook } =
         taken(response.body, status, &response.headers, hooks, limits).await?;
     let splits = hooks.is_some_and(ThroughHooks::splits);
     let mut intake =
@@ -182,11 +180,11 @@ pub async fn read_page(
             }
         };
         let document = match &piece {
-            Piece::Body(piece) => {
+            PagePiece::Body(piece) => {
                 bytes += piece.len() as u64;
                 intake.feed(piece)
             }
-            Piece::Records(records) => intake.feed_records(records),
+            PagePiece::Records(records) => intake.feed_records(records),
         };
         let document = match document {
             Ok(document) => document,
@@ -225,7 +223,7 @@ pub async fn read_page(
         }
         ended => ended.map_err(|error| refused(&error))?,
     };
-    let mut page = Page {
+    let page = Page {
         headers: response.headers,
         bytes: received.unwrap_or(bytes),
         declared_empty: split.declared_empty.then_some(status.as_u16()),
@@ -238,6 +236,11 @@ pub async fn read_page(
         skipped: 0,
         watch: watch.clone(),
     };
+    with_fields(page, watch)
+}
+
+/// The page with its watched members, unless these show that it is none.
+fn with_fields(mut page: Page, watch: &Watch) -> Result<Page, Failure> {
     page.fields = page.read_fields()?;
     let expected = &page.fields[..page.fields.len() - watch.error_fields()];
     if watch.format() == PageFormat::NdjsonWithTrailer && expected.iter().all(Option::is_none) {
@@ -260,11 +263,11 @@ async fn taken(
     headers: &HeaderMap,
     hooks: Option<&ThroughHooks>,
     limits: PageLimits,
-) -> Result<Taken> {
+) -> Result<HookedBody> {
     let body = unpacked(body).await?;
     match hooks {
         Some(hooks) => hooks.take(status, headers, body, limits.hooked).await,
-        None => Ok(Taken { pieces: body.map_ok(Piece::Body).boxed(), received: None, body: None }),
+        None => Ok(HookedBody { pieces: body.map_ok(PagePiece::Body).boxed(), received: None, body: None }),
     }
 }
 

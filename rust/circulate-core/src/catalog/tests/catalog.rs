@@ -376,7 +376,7 @@ fn a_definition_is_known_by_what_it_requests_and_not_by_its_layout() {
         source: source_from_yaml(source, Path::new("source.yaml")).unwrap(),
         endpoint: endpoint_from_yaml(users, Path::new("users.yaml")).unwrap(),
         parents: Vec::new(),
-        hooks: HookFiles::default(),
+        hooks: std::sync::Arc::default(),
     };
     let hash = |users: &str, source: &str| definition(users, source).spec_hash().unwrap();
     let shipped = hash(USERS, SOURCE);

@@ -84,7 +84,7 @@ impl<'w> Intake<'w> {
             FormatReader::Json => {}
             FormatReader::Ndjson(reader) => reader.end(document)?,
             FormatReader::Csv(reader) => reader.end(document)?,
-            FormatReader::Split(reader) => reader.end(document)?,
+            FormatReader::Split(_) => SplitReader::end(document)?,
         }
         Ok(self.document.piece())
     }

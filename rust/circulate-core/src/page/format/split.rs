@@ -27,7 +27,7 @@ impl SplitReader {
         Ok(())
     }
 
-    pub(super) fn end(&mut self, document: &mut Document<'_>) -> Result<(), BodyError> {
+    pub(super) fn end(document: &mut Document<'_>) -> Result<(), BodyError> {
         let end: &[u8] = if document.has_begun() { b"]" } else { b"[]" };
         Ok(document.write(&[end])?)
     }

@@ -104,7 +104,7 @@ async fn a_hook_that_blocks_fails_its_run_at_the_deadline_and_keeps_what_was_rea
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_is_only_slow_leaves_the_rest_to_the_next_run() {
-    let (first, second) = blocked("paginator: {hook: h.py:next}", &[Duration::from_secs(60)]).await;
+    let (first, second) = blocked("paginator: {hook: h.py:next}", &[Duration::from_mins(1)]).await;
     assert_eq!(
         (first.report.status, first.report.totals.records),
         (Verdict::Partial, 1),

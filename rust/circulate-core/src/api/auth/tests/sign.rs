@@ -6,7 +6,7 @@ use crate::testing::{FakeHooks, ManualClock, ScriptedResponse, Server, connectio
 
 use super::*;
 
-const SOURCE: &str = r#"
+const SOURCE: &str = "
 source: acme
 title: Acme
 settings:
@@ -14,7 +14,7 @@ settings:
   key: {env: ACME_KEY, about: a key, secret: true}
 base_url: https://acme.example
 auth: [{sign: {hook: signing.py:sign, settings: [key, user], query: [sig]}}]
-"#;
+";
 
 fn signed(function: &str, fake: &FakeHooks) -> SignedByHook {
     let text = SOURCE.replace(":sign,", &format!(":{function},"));
