@@ -88,7 +88,8 @@ def catalog_of(catalog: Catalog) -> _core.Catalog:
     folders = _folders(catalog)
     _check_folders(folders)
     unnamed = [folder for folder in folders if isinstance(folder, UnnamedFolder)]
-    without_hooks = {SHIPPED_CATALOG: "shipped definitions have none", **dict.fromkeys(unnamed, _NOT_NAMED)}
+    without_hooks: dict[str, str] = dict.fromkeys(unnamed, _NOT_NAMED)
+    without_hooks[SHIPPED_CATALOG] = "shipped definitions have none"
     definition = _inline(inline[0]) if inline else None
     return _core.Catalog([*dict.fromkeys([*folders, SHIPPED_CATALOG])], definition, without_hooks)
 

@@ -52,6 +52,8 @@ CORE = [
     "circulate_core/earlier.py",
     "circulate_core/exceptions.py",
     "circulate_core/history.py",
+    "circulate_core/hooks.py",
+    "circulate_core/inline_hooks.py",
     "circulate_core/lakes.py",
     "circulate_core/loopback.py",
     "circulate_core/manifests.py",
