@@ -77,7 +77,7 @@ pub(crate) async fn load(files: Arc<HookFiles>, stop: &Stop) -> Result<Hooks> {
 
 /// Hooks that are loaded.
 #[derive(Debug)]
-struct LoadedHooks(BTreeMap<HookRef, LoadedHook>);
+struct LoadedHooks(BTreeMap<HookRef, Arc<LoadedHook>>);
 
 #[derive(Debug)]
 struct LoadedHook {
@@ -104,23 +104,20 @@ impl LoadedHooks {
         let functions = load()
             .map_err(|error| Error::new(ErrorKind::Definition, "load hooks", error.value(py).to_string()))?;
         let loaded = files.hooks.iter().zip(functions).map(|(hook, function)| {
-            (hook.clone(), LoadedHook { hook: hook.clone(), path: path(hook.file()), function })
+            (hook.clone(), Arc::new(LoadedHook { hook: hook.clone(), path: path(hook.file()), function }))
         });
         Ok(Self(loaded.collect()))
     }
 
-    fn get(&self, py: Python<'_>, hook: &HookRef) -> Result<LoadedHook> {
-        self.0.get(hook).map(|loaded| loaded.clone_ref(py)).ok_or_else(|| {
+    /// A hook. The interpreter is not needed for that, which another hook may keep busy.
+    fn get(&self, hook: &HookRef) -> Result<Arc<LoadedHook>> {
+        self.0.get(hook).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Hook, "run hook", "the hook was not loaded").with("hook", hook)
         })
     }
 }
 
 impl LoadedHook {
-    fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { hook: self.hook.clone(), path: self.path.clone(), function: self.function.clone_ref(py) }
-    }
-
     /// The error for an exception: what was raised, or what is wrong with what was returned, and where.
     fn failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
         let about = || -> PyResult<(Option<String>, String, u32)> {
@@ -141,7 +138,7 @@ impl LoadedHook {
 
     /// Calls it on a thread of its own.
     fn call<T: Send + 'static>(
-        self,
+        self: Arc<Self>,
         call: impl FnOnce(Python<'_>, &Bound<'_, PyModule>, &Py<PyAny>) -> PyResult<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T>> {
         let calling = tokio::task::spawn_blocking(move || {
@@ -158,7 +155,7 @@ impl LoadedHook {
 
     /// What it yields of a page, by the function `by` of the module, from a thread of its own. That ends when nobody takes more.
     fn yielded<T: Send + 'static>(
-        self,
+        self: Arc<Self>,
         by: &'static str,
         page: HookedPage,
         taken: fn(&Bound<'_, PyAny>) -> PyResult<T>,
@@ -213,7 +210,7 @@ fn ended_early(operation: &'static str) -> Error {
 
 impl HookHost for LoadedHooks {
     fn page(&self, hook: &HookRef, page: HookedPage) -> BoxStream<'static, Result<Bytes>> {
-        match Python::attach(|py| self.get(py, hook)) {
+        match self.get(hook) {
             Ok(loaded) => loaded.yielded("page", page, |piece| Ok(Bytes::copy_from_slice(piece.extract()?))),
             Err(error) => failing(error),
         }
@@ -224,7 +221,7 @@ impl HookHost for LoadedHooks {
             let batch = batch.cast::<PyList>()?;
             batch.iter().map(|record| Ok(Bytes::copy_from_slice(record.extract()?))).collect()
         };
-        match Python::attach(|py| self.get(py, hook)) {
+        match self.get(hook) {
             Ok(loaded) => loaded.yielded("split", page, records),
             Err(error) => failing(error),
         }
@@ -238,7 +235,7 @@ impl HookHost for LoadedHooks {
     ) -> BoxFuture<'static, Result<Option<NextRequest>>> {
         type Named =
             (Option<String>, Vec<(String, Option<String>)>, Vec<(String, String)>, Vec<(String, String)>);
-        let loaded = match Python::attach(|py| self.get(py, hook)) {
+        let loaded = match self.get(hook) {
             Ok(loaded) => loaded,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
@@ -268,7 +265,7 @@ impl HookHost for LoadedHooks {
         settings: BTreeMap<Name, Secret>,
         now: Timestamp,
     ) -> BoxFuture<'static, Result<Signature>> {
-        let loaded = match Python::attach(|py| self.get(py, hook)) {
+        let loaded = match self.get(hook) {
             Ok(loaded) => loaded,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };

@@ -17,7 +17,7 @@ use url::Url;
 use crate::MAX_TEXT;
 use crate::api::account::Account;
 use crate::api::auth::{Authorize, Connection, DPOP, settled};
-use crate::api::hooks::Hooks;
+use crate::api::hooks::{Hooks, LeftCall};
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
     ResponseRules, Retry, RetryDecision, Success, Tally, Transport, remove_parameter, unpacked, without_mark,
@@ -334,8 +334,8 @@ impl Client {
         match done {
             Ok(done) => done,
             Err(Some(reason)) => Err(self.stopped(reason).into()),
-            Err(None) => match self.hooks.take_left() {
-                Some(call) => Err(call.error(&format!("within {} s", self.total_timeout.as_secs())).into()),
+            Err(None) => match self.blocked_hook() {
+                Some(error) => Err(error.into()),
                 None => Err(self.too_slow(is_sent.load(Ordering::Relaxed))),
             },
         }
@@ -350,11 +350,14 @@ impl Client {
         };
         done.unwrap_or_else(|reason| match reason {
             Some(reason) => Err(self.stopped(reason)),
-            None => Err(self.hooks.take_left().map_or_else(
-                || self.too_slow(true).error,
-                |call| call.error(&format!("within {} s", self.total_timeout.as_secs())),
-            )),
+            None => Err(self.blocked_hook().unwrap_or_else(|| self.too_slow(true).error)),
         })
+    }
+
+    /// The error of a hook that took the time of an attempt, rather than the API.
+    fn blocked_hook(&self) -> Option<Error> {
+        let call = self.hooks.take_left().filter(LeftCall::seems_blocked)?;
+        Some(call.error(&format!("within {} s", self.total_timeout.as_secs())))
     }
 
     /// The error of what was given up because the run is to stop. A hook that seems to block is the error then: the next run

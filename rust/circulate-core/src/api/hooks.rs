@@ -112,13 +112,13 @@ pub struct LeftCall {
 
 /// A call that takes so many times as long as any before it is taken for one that blocks.
 const FACTOR: u32 = 10;
-/// Unless it is as short as that.
-const SHORT: Duration = Duration::from_secs(1);
+/// Unless it is as short as that; so is a first call.
+const SHORT: Duration = Duration::from_millis(250);
 
 impl LeftCall {
     /// Whether it looks as if it would never return, rather than being slow as calls of it are.
     pub fn seems_blocked(&self) -> bool {
-        self.longest.is_none_or(|longest| self.span > (longest * FACTOR).max(SHORT))
+        self.span > (self.longest.unwrap_or_default() * FACTOR).max(SHORT)
     }
 
     /// The hook, as it is written.
