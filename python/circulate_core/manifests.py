@@ -118,14 +118,14 @@ class Manifest(_OfFile):
         gaps: What is missing: refused by the API, no longer kept by it, or after the page where a list seemed to end.
         repeats: Records left out because an earlier run delivered the same bytes.
         ends: How its lists ended; None of a run before version 0.2.
-        made_by: What made the records, where they are not bytes of the API's responses: `format` (`csv`), `records`
-            (`scalars`), and `hooks` with the SHA-256 of their files.
         warnings: Warnings about what was read, in sentences.
         behind: Of a polling stream that a deadline ended: how old its newest record was, in seconds.
         unavailable: What the API said to an account that lacks the feature.
         partitions: How many partitions were pulled, of a stream that is pulled in partitions.
         unchanged: Records left out because they are older than what an earlier run read, where the API does not select
             by time.
+        made_by: What made the records, where they are not bytes of the API's responses: `format` (`csv`), `records`
+            (`scalars`), and `hooks` with the SHA-256 of their files.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
 from support.commands import PATIENCE
+from support.hooked import define_hooked
 from support.http_server import Reply
 from support.scripted import define, serving
 from support.snapshots import assert_snapshot, stable
@@ -175,6 +176,10 @@ def test_what_a_lake_in_use_or_a_corrupt_one_says(start_org: StartOrg, cli_for: 
     assert_snapshot("errors/lakes", "\n".join(said))
 
 
+RAISES = """
+    def decode(body, response):
+        raise ValueError("not what it should be")
+"""
 CALLS: dict[str, list[str]] = {
     "SettingsError": [
         "circulate_core.pull('okta.users', to=lake, since='yesterday', memory='64M', batch_records=0)",
@@ -205,6 +210,7 @@ CALLS: dict[str, list[str]] = {
     "RefusedError": ["circulate_core.check('acme', settings=responding(404), catalog=[catalog])"],
     "NetworkError": ["circulate_core.check('okta', settings={'org_url': nowhere, 'api_token': 't'})"],
     "DataError": ["circulate_core.pull('okta.users', to=lake, settings=org('html'))"],
+    "HookError": ["circulate_core.pull('acme.items', to=lake, settings=responding(200), catalog=[hooked])"],
     "LimitError": ["circulate_core.pull('okta.users', to=lake, settings=org(), max_record_bytes=100)"],
     "StorageError": [
         "circulate_core.pull('okta.users', to=file, settings=org())",
@@ -240,6 +246,7 @@ def test_what_errors_say_in_python(
         "circulate_core": circulate_core,
         "org": org,
         "catalog": catalog,
+        "hooked": define_hooked(tmp_path / "hooked", RAISES, "hooks: {page: hooks.py:decode}").parent.parent,
         "definitions": define(tmp_path / "wrong", "path: /items\nprimary_key: [/id]\npaginator: {pages: 3}"),
         "lake": str(tmp_path / "lake"),
         "file": tmp_path / "file",
