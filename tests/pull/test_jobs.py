@@ -299,6 +299,15 @@ def test_show_names_the_job(cli: Cli) -> None:
     assert "made by      a job: POST /exports" in done.out
 
 
+def test_show_names_the_job_and_the_hooks_of_its_parts(cli: Cli) -> None:
+    parts = definition(path=None, job_parts={"urls": "/files/*/url"}, hooks={"page": "hooks.py:unzip"})
+    folder = write(cli.folder / "catalog", parts, "exporter")  # type: ignore[arg-type]
+    (folder / "exporter/hooks.py").write_text("def unzip(body, response):\n    return body\n")
+    done = cli("show", "exporter.assets", "--catalog", "catalog")
+    assert "hooks        hooks.py:unzip" in done.out
+    assert "made by      a job: POST /exports" in done.out
+
+
 def test_the_bounds_of_a_period_are_sent_with_the_job(lake_of: LakeOf) -> None:
     rule = {"cursor": "/at", "format": "epoch_s", "param": {"body": "/filters/since"}, "since": "{since:number}"}
     lake = lake_of(Exporter(), incremental={**rule, "overlap": "0s"})

@@ -86,7 +86,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
             "request": f"{method(requested)} {address(requested)}".removeprefix("GET "),
             "format": None if (body := listed.get("format")) is None else str(body).replace("_", " "),
             "records": _records(listed.get("records")),
-            "made by": _hooks(listed.get("hooks")),
+            "hooks": ", ".join((listed.get("hooks") or {}).values()),
             "key": key if isinstance(key, str) or key is None else ", ".join(key),
             "pages by": paging(listed["paginator"]),
             "asked for": _asked_for(listed),
@@ -123,11 +123,6 @@ def _records(records: object) -> str | None:
     if isinstance(records, dict):
         return ", ".join(f"{shape} {pointer}" for shape, pointer in records.items())
     return str(records or "") or None
-
-
-def _hooks(hooks: dict[str, str] | None) -> str | None:
-    """Return the hooks that pages pass through."""
-    return ", ".join(f"hook {hook}" for hook in hooks.values()) if hooks else None
 
 
 def _facts(facts: dict[str, str | None]) -> Iterator[str]:
