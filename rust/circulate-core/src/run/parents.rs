@@ -4,6 +4,8 @@
 //! gone, and no address of a page of that list has to outlive hours of requests for children. The parents are never all in
 //! memory, nor are their digests, which show one that is listed twice.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, AttemptEnd};
@@ -206,7 +208,7 @@ impl Attempt<'_> {
     fn has_marks_for(&self, list: ListOfParents<'_>) -> bool {
         let definition = &self.pull.definition;
         let (endpoint, parents) = (list.endpoint.clone(), definition.parents[..list.number].to_vec());
-        let (source, hooks) = (definition.source.clone(), definition.hooks.clone());
+        let (source, hooks) = (definition.source.clone(), Arc::clone(&definition.hooks));
         let marked = Definition { source, endpoint, parents, hooks };
         let marked = marked.names_of_parents();
         self.names_from_above(list).all(|name| marked.contains(name))
