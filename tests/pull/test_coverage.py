@@ -120,6 +120,7 @@ NOT_YET: dict[str, str] = {
     "p:computed-number": "numbers of pages that are computed",
     "dec:jsonl/gzip/zip": "zip archives",
     "dec:xml": "XML",
+    "job-files-elsewhere": "files of a job on another origin",
     OWN_CODE: "code of one's own",
 }
 """Needs that it cannot express yet, in words."""
@@ -142,22 +143,39 @@ BY_HOOKS: dict[str, tuple[str, ...]] = {
         "tests/pull/test_hooks.py::test_a_list_through_hooks_that_is_stopped_at_every_page_is_pulled_whole",
     ),
     "code:signature": (SIGNED, "tests/pull/test_hooks_guide.py::test_the_example_of_signatures_runs"),
-    # Without a hook: by `session` and `oauth2`, and by several ways in `auth`.
+    # Without a hook: by `session` and `oauth2`, several ways in `auth`, details, a parameter that is always the same,
+    # two endpoints of which one takes the values of a setting and one those of a list, and `incremental` with a parent.
     "code:login": (*PROOFS["a:login-for-session-token"], *PROOFS["a:oauth-client-credentials"]),
     "code:choice": PROOFS["a:bearer"],
+    "code:lookups": (
+        "tests/pull/test_details.py::test_details_are_requested_one_by_one",
+        "tests/pull/test_details.py::test_details_are_requested_in_batches_that_fill_over_pages",
+    ),
+    "code:constant": paged("graphql"),
+    "code:setting-or-list": (*PROOFS["list-partition"], *PROOFS["parent-child"]),
+    "code:bound": (
+        "tests/pull/test_lineage.py::test_every_version_of_a_child_is_there_once_over_many_pulls",
+        "tests/pull/test_increments.py::test_a_number_in_a_body_is_sent_as_a_number",
+    ),
 }
 """Needs that a definition with hooks can express, each with the tests that prove it; `code:` is what code does."""
 
 NOT_BY_HOOKS: dict[str, str] = {
-    "code:router": "partitions",
-    "code:cursor": "cursors",
-    "code:lookups": "lookups of each record",
-    "code:requester": "the first request",
-    "code:login-by-query": "logins with a secret in the address",
+    "code:router": "partitions of other kinds",
+    "code:requester": "requests that are written in another way",
     "code:waits": "how long to wait",
+    "code:by-ids": "increments by id",
+    "code:state": "state in other places of a request",
+    "code:login-by-query": "logins with a secret in the address",
+    "code:login-fallback": "a second token where the first is refused",
     "code:unread": "what was not read",
+    "job-files-elsewhere": "files of a job on another origin",
 }
 """What code of one's own does that hooks do not, in words."""
+
+
+BESIDES = {"sendgrid": {"job-files-elsewhere"}}
+"""Needs that the list does not have."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +191,10 @@ class Coverage:
 
 
 def connectors() -> dict[str, set[str]]:
-    """Return what each connector needs."""
+    """Return what each connector needs: the list of needs, and what is known besides."""
     with NEEDS.open(newline="") as lines:
-        return {row["connector"]: set(row["needs"].split()) for row in csv.DictReader(lines)}
+        listed = {row["connector"]: set(row["needs"].split()) for row in csv.DictReader(lines)}
+    return {name: needs | BESIDES.get(name, set()) for name, needs in listed.items()}
 
 
 def connectors_with_code() -> dict[str, set[str]]:
