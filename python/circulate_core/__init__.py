@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from circulate_core.checking import check
     from circulate_core.lakes import Lake
     from circulate_core.manifests import Manifest
+    from circulate_core.operations import Operation, call
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
     from circulate_core.reading import Batch, Source, Stream, source
@@ -111,6 +112,7 @@ __all__ = [
     "NamedEnd",
     "NetworkError",
     "ObjectEntry",
+    "Operation",
     "PartReference",
     "PartitionCounts",
     "Promoted",
@@ -136,6 +138,7 @@ __all__ = [
     "Wait",
     "Window",
     "__version__",
+    "call",
     "check",
     "gc",
     "manifest",
@@ -155,8 +158,10 @@ _MODULES = {
     "Batch": "reading",
     "Lake": "lakes",
     "Manifest": "manifests",
+    "Operation": "operations",
     "Source": "reading",
     "Stream": "reading",
+    "call": "operations",
     "check": "checking",
     "gc": "upkeep",
     "manifest": "upkeep",

@@ -27,6 +27,7 @@ __all__ = [
     "Stop",
     "Table",
     "Tables",
+    "call",
     "check",
     "check_lake",
     "check_options",
@@ -265,6 +266,9 @@ def promote(
     stop: Stop | None = None,
 ) -> Promoted:
     """Copy a run of a lake into a place for readers; see `circulate_core.promote`."""
+
+def call(operation: str, parameters: str, account: Account) -> object:
+    """Call an operation that reads: `source.endpoint.operation` with its parameters as JSON. Return what it returns."""
 
 def check(source: str, streams: Sequence[str], account: Account) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""

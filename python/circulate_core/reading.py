@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from circulate_core.history import History
+    from circulate_core.operations import Operation
     from circulate_core.results import Checked, Drifts, Report, Snapshot
     from circulate_core.types import (
         Catalog,
@@ -233,6 +234,20 @@ class Source:
         looks: _Looks = {"nested": nested, "raw": raw, "contract": contract}
         return Stream(self, name, [*self._folders, inline], window, looks)
 
+    if not TYPE_CHECKING:
+        # A type checker that saw this would take every name for a stream.
+
+        def __getattr__(self, name: str) -> Stream:
+            """Return a stream of it by its name, as `stream` does."""
+            if name.startswith("_") or name not in self.streams:
+                message = f"the source {self.__dict__.get('name', '')} has no stream `{name}`"
+                raise AttributeError(message)
+            return self.stream(name)
+
+        def __dir__(self) -> list[str]:
+            """Return all names, for completion."""
+            return sorted({*super().__dir__(), *self.streams})
+
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> list[Path]:
         """Write what is defined in code into a folder of definitions, for the command line, Lambda and `catalog`.
 
@@ -363,6 +378,30 @@ class Stream(Tabular):
         from circulate_core.results import Drift, Drifts  # noqa: PLC0415 - not for those who only pull
 
         return Drifts(map(Drift, self._drift))
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """What can be called at its endpoint besides its list, by name; `okta.users.get` is short for one of them."""
+        from circulate_core.operations import Operation  # noqa: PLC0415 - not for those who only read
+
+        account = {**self.source._account, "catalog": self._catalog}  # noqa: SLF001 - its own source
+        defined = self.definition["endpoint"].get("operations", {})
+        return {name: Operation(f"{self.name}.{name}", each, account) for name, each in defined.items()}
+
+    if not TYPE_CHECKING:
+        # As for sources.
+
+        def __getattr__(self, name: str) -> Operation:
+            """Return an operation by its name."""
+            operations = {} if name.startswith("_") or "definition" not in self.__dict__ else self.operations
+            if name not in operations:
+                message = f"the stream {self.__dict__.get('name', '')} has no operation `{name}`"
+                raise AttributeError(message)
+            return operations[name]
+
+        def __dir__(self) -> list[str]:
+            """Return all names, for completion."""
+            return sorted({*super().__dir__(), *self.operations})
 
     def __iter__(self) -> Iterator[Batch]:
         """Read it, batch by batch.

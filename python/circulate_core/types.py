@@ -166,6 +166,38 @@ class ListOperation(TypedDict):
     """How new and changed records are found by time."""
 
 
+class ParameterDefinition(TypedDict):
+    """A parameter of an operation."""
+
+    about: str
+    """What it is."""
+    schema: NotRequired[dict[str, Any]]
+    """The JSON Schema of its values; without it a text that is not empty."""
+    optional: NotRequired[bool]
+    """Whether it may be left out."""
+    default: NotRequired[Any]
+    """What is taken if it is left out."""
+
+
+class OperationDefinition(TypedDict):
+    """The part of an operation's definition that Python uses."""
+
+    about: str
+    """What it does."""
+    docs: NotRequired[str]
+    """Address of the vendor's documentation."""
+    kind: str
+    """What it is for."""
+    method: NotRequired[str]
+    """The method; GET if there is none."""
+    path: str
+    """Path below the base URL."""
+    parameters: NotRequired[dict[str, ParameterDefinition]]
+    """What has to be said to call it, by name."""
+    scopes: NotRequired[list[str]]
+    """OAuth scopes that it needs."""
+
+
 class EndpointDefinition(TypedDict):
     """The part of an endpoint's definition that Python uses."""
 
@@ -179,6 +211,8 @@ class EndpointDefinition(TypedDict):
     """OAuth scopes that it needs."""
     list: ListOperation
     """The list operation."""
+    operations: NotRequired[dict[str, OperationDefinition]]
+    """What can be called at it besides its list, by name."""
 
 
 class Definition(TypedDict):

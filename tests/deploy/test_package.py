@@ -57,6 +57,7 @@ CORE = [
     "circulate_core/lakes.py",
     "circulate_core/loopback.py",
     "circulate_core/manifests.py",
+    "circulate_core/operations.py",
     "circulate_core/options.py",
     "circulate_core/progress.py",
     "circulate_core/promoting.py",

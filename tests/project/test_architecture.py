@@ -48,6 +48,7 @@ ORDER = [
     ["location"],
     ["run"],
     ["run::check", "read", "promote", "upkeep::verify", "upkeep::gc"],
+    ["operate"],
 ]
 RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}
 FOLDERS = {module.split("::")[0] for module in RANK} - set(RANK)

@@ -31,6 +31,8 @@ def names() -> None:
     assert_type(circulate_core.verify("lake/_circulate/1.json"), circulate_core.Verified)
     assert_type(circulate_core.gc(Lake("lake"), older_than="7d", dry_run=True), circulate_core.Collected)
     assert_type(circulate_core.promote("lake/_circulate/1.json", to="readers"), circulate_core.Promoted)
+    assert_type(circulate_core.call("okta.users.get", {"id": "00u1"}), Any)
+    circulate_core.call("okta.users.get", id="00u1")  # type: ignore[call-arg]
     circulate_core.pulll  # type: ignore[attr-defined]
     circulate_core.Reprot  # type: ignore[attr-defined]
 
@@ -53,7 +55,12 @@ def classes() -> tuple[type, ...]:
         *(circulate_core.Collected, circulate_core.Completion, circulate_core.Cursor, circulate_core.Drift),
         *(circulate_core.Drifted, circulate_core.Drifts, circulate_core.Ends, circulate_core.Holder),
         *(circulate_core.Lake, circulate_core.Ledger, circulate_core.Manifest, circulate_core.NamedEnd),
-        *(circulate_core.ObjectEntry, circulate_core.PartReference, circulate_core.PartitionCounts),
+        *(
+            circulate_core.ObjectEntry,
+            circulate_core.Operation,
+            circulate_core.PartReference,
+            circulate_core.PartitionCounts,
+        ),
         *(circulate_core.Promoted, circulate_core.Quota, circulate_core.Report, circulate_core.Run),
         *(circulate_core.Runs, circulate_core.Snapshot, circulate_core.Source, circulate_core.Stop),
         *(circulate_core.Stream, circulate_core.StreamState, circulate_core.Token, circulate_core.Totals),

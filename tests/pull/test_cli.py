@@ -114,6 +114,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "check": (0, ["okta"]),
         "sample": (0, ["okta.users"]),
         "schema": (0, ["okta.users"]),
+        "call": (0, ["okta"]),
         "runs": (0, [*lake]),
         "verify": (0, [manifest]),
         "promote": (0, [manifest, "--to", "data"]),

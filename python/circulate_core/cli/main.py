@@ -27,6 +27,8 @@ class Command(NamedTuple):
     module: str
     add_arguments: str = "add_arguments"
     run: str = "run"
+    add_by_words: str | None = None
+    """The function that declares options which depend on the words behind the command."""
 
 
 COMMANDS = {
@@ -36,6 +38,7 @@ COMMANDS = {
     "check": Command("check the settings and lists of a source", "cli.checks"),
     "sample": Command("show the first records of a stream", "cli.sample"),
     "schema": Command("show the columns of a stream's table", "cli.sample", "add_schema_arguments", "run_schema"),
+    "call": Command("call an operation of an endpoint", "cli.call", add_by_words="add_parameters"),
     "runs": Command("show earlier runs", "cli.runs"),
     "verify": Command("read back every object of a manifest or a lake", "cli.verify"),
     "promote": Command("copy a run into a place for readers", "cli.promote"),
@@ -114,6 +117,9 @@ def _run(arguments: list[str], flags: dict[str, str]) -> int:
     if named and named not in parser.commands:
         meant = nearest(named, parser.commands)
         return refuse(f"there is no command `{named}`", f"did you mean `{meant}`?" if meant else None, parser.prog)
+    if named and (add_by_words := COMMANDS[named].add_by_words if named in COMMANDS else None):
+        module = import_module(f"circulate_core.{COMMANDS[named].module}")
+        getattr(module, add_by_words)(parser.commands[named], arguments[arguments.index(named) + 1 :])
     if unknown := list(unknown_flags(parser, arguments)):
         meant = ", ".join(dict.fromkeys(f"`{flag}`" for _, flag in unknown if flag))
         what = f"no such option: {', '.join(f'`{flag}`' for flag, _ in unknown)}"

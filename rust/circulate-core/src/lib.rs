@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `nearest`, `redact` → `net` → `aws`,
 //! `clock`, `secrets`, `stop`, `timestamp`, `events`, `progress` → [`catalog`] → [`deploy`], [`human`] → [`api`] → [`page`] →
 //! [`extract`] → [`table`] →
-//! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`]. A test holds it to that,
+//! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`] → [`operate`]. A test holds it to that,
 //! and to the order within [`api`], [`extract`], [`table`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub mod lake;
 pub mod location;
 pub mod nearest;
 mod net;
+pub mod operate;
 pub mod page;
 pub mod progress;
 pub mod promote;

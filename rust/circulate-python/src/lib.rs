@@ -12,6 +12,7 @@ mod events;
 mod flags;
 mod hooks;
 mod locations;
+mod operate;
 mod options;
 mod project;
 mod promote;
@@ -48,6 +49,8 @@ mod _core {
     use super::flags::{check_lake, check_options, declared_options};
     #[pymodule_export]
     use super::hooks::hooks_at_work;
+    #[pymodule_export]
+    use super::operate::call;
     #[pymodule_export]
     use super::options::DeclaredOption;
     #[pymodule_export]

@@ -57,6 +57,8 @@ pub struct ResponseDocument {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
+    /// The document as it was received; empty if there was none.
+    pub text: Vec<u8>,
     /// The document; `null` if there was none.
     pub body: Value,
 }
@@ -158,7 +160,8 @@ impl Client {
                 let body = body.map_err(|error| {
                     Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
                 })?;
-                Ok(ResponseDocument { status, headers, body })
+                let text = without_mark(&bytes).to_vec();
+                Ok(ResponseDocument { status, headers, text, body })
             }
         })
         .await

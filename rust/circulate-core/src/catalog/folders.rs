@@ -8,8 +8,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::hooks::{HookFile, HookFiles, read_hook_file};
+use super::operation::Operation;
 use super::source::Source;
 use super::stream::Endpoint;
+use super::types::Name;
 use super::written::written;
 use super::yaml::{earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +39,23 @@ impl Definition {
     /// The endpoint whose records it is requested for, if it is a child.
     pub fn parent(&self) -> Option<&Endpoint> {
         self.parents.last()
+    }
+
+    /// An operation of the endpoint.
+    pub fn operation(&self, name: &str) -> Result<&Operation> {
+        let operations = &self.endpoint.operations;
+        let known = || operations.keys().map(Name::as_str);
+        operations.iter().find(|(key, _)| key.as_str() == name).map(|(_, operation)| operation).ok_or_else(
+            || {
+                let what = format!("{} has no operation `{name}`", self.name());
+                let error = Error::new(ErrorKind::Definition, "find operation", what);
+                match nearest(name, known()) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None if operations.is_empty() => error.hint("its list is all that it has: pull it"),
+                    None => error.hint(format!("its operations: {}", known().collect::<Vec<_>>().join(", "))),
+                }
+            },
+        )
     }
 
     /// The OAuth scopes that pulling it needs, its parents' included, sorted; `None` if its definition does not say that, although

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::paginator::UrlFrom;
 use super::records::RecordsPointer;
-use super::request::{BodySpec, QueryValue};
+use super::request::{BodySpec, QueryValue, RequestMethod};
 use super::template::Template;
 use super::types::{Pointer, Span};
 
@@ -67,7 +67,7 @@ impl Job {
 pub struct JobRequest {
     /// The method. Default POST to submit and to cancel, GET for the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<JobMethod>,
+    pub method: Option<RequestMethod>,
     /// Path below the base URL.
     pub path: Template,
     /// Query parameters.
@@ -79,18 +79,6 @@ pub struct JobRequest {
     /// The body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodySpec>,
-}
-
-/// The method of a request about a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "they are those of HTTP")]
-pub enum JobMethod {
-    Get,
-    Post,
-    Put,
-    Patch,
-    Delete,
 }
 
 /// How the status of a job is read.

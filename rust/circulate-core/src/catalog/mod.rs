@@ -10,6 +10,7 @@ mod check_hooks;
 mod check_incremental;
 mod check_job;
 mod check_oauth2;
+mod check_operations;
 mod check_partitions;
 mod check_placeholders;
 mod check_requests;
@@ -23,10 +24,13 @@ mod hook_ref;
 mod hooks;
 mod incremental;
 mod job;
+mod json_schema;
 mod limits;
 mod lineage;
 mod location;
 mod one_or_list;
+mod operation;
+mod page_size;
 mod paginator;
 mod partitions;
 mod position;
@@ -47,6 +51,7 @@ pub use auth::{
 };
 pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
 pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};
+pub use check_operations::parameter_of;
 pub use columns::{ColumnType, Columns};
 pub use durable::{Durable, EtagOf, TokenPage};
 pub use empty::Empty;
@@ -55,20 +60,25 @@ pub use folders::{Catalog, Definition, DefinitionFile, Inline};
 pub use hook_ref::{HookRef, PageHooks};
 pub use hooks::{HookFile, HookFiles};
 pub use incremental::{Incremental, Order, TimeWindow};
-pub use job::{Job, JobMethod, JobParts, JobRequest, JobState};
+pub use job::{Job, JobParts, JobRequest, JobState};
+pub use json_schema::{SchemaMistake, ValueSchema};
 pub use limits::{Rate, Rates};
 pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;
+pub use operation::{Operation, OperationKind, Parameter, ReturnedList, Returns};
+pub use page_size::PageSize;
 pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,
     TokenFrom, TokenSpec, UrlFrom,
 };
 pub use partitions::{Parent, ParentBatch, Partitions};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
-pub use request::{Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote};
+pub use request::{
+    Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote, RequestMethod,
+};
 pub(crate) use source::QuotaHeaders;
 pub use source::{Check, ErrorBody, RateLimit, Reset, Setting, Source, TimeForm, Timeouts};
-pub use stream::{EndRules, Endpoint, Lists, PageSize, Polling, Single, StreamSpec, Total, Unavailable};
+pub use stream::{EndRules, Endpoint, Lists, Polling, Single, StreamSpec, Total, Unavailable};
 pub use template::{Template, has_steps, path_segment};
 pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, truncated_to, unit_later};
 pub use types::{Name, Pointer, Pointers, Share, Span};

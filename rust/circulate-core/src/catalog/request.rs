@@ -24,6 +24,38 @@ pub enum Method {
     Post,
 }
 
+/// The method of a request that may change something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "they are those of HTTP")]
+pub enum RequestMethod {
+    #[default]
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl RequestMethod {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    pub(super) fn is_get(&self) -> bool {
+        *self == Self::Get
+    }
+}
+
+impl From<RequestMethod> for http::Method {
+    fn from(method: RequestMethod) -> Self {
+        match method {
+            RequestMethod::Get => Self::GET,
+            RequestMethod::Post => Self::POST,
+            RequestMethod::Put => Self::PUT,
+            RequestMethod::Patch => Self::PATCH,
+            RequestMethod::Delete => Self::DELETE,
+        }
+    }
+}
+
 /// How a query is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

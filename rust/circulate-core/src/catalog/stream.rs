@@ -13,8 +13,9 @@ use super::errors::ErrorRule;
 use super::hook_ref::PageHooks;
 use super::incremental::{Incremental, TimeWindow};
 use super::job::Job;
-use super::location::RequestLocation;
 use super::one_or_list::OneOrList;
+use super::operation::Operation;
+use super::page_size::PageSize;
 use super::paginator::PaginatorSpec;
 use super::partitions::{Parent, Partitions};
 use super::records::{PageFormat, PrimaryKey, RecordsSpec};
@@ -38,6 +39,9 @@ pub struct Endpoint {
     pub scopes: Option<Vec<String>>,
     /// The list operation.
     pub list: StreamSpec,
+    /// What can be called at it besides its list, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<Name, Operation>,
     /// Members of its records whose types are known, for tables; the others are inferred. JSON output needs none.
     #[serde(default, skip_serializing_if = "Columns::is_empty")]
     pub columns: Columns,
@@ -223,44 +227,9 @@ pub enum Lists<'s> {
 }
 
 #[cfg(test)]
-impl PageSize {
-    pub(crate) fn in_query(name: &str, max: u32) -> Self {
-        Self { param: RequestLocation::Query(name.to_owned()), preferred: None, max, min: 1 }
-    }
-}
-
-#[cfg(test)]
 impl StreamSpec {
     pub(crate) fn incremental_mut(&mut self) -> Option<&mut Incremental> {
         self.incremental.as_mut()
-    }
-}
-
-/// How large a page to request: the maximum, and less when the API responds with 500 to a page.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PageSize {
-    /// The query parameter, or where else requests take it.
-    #[serde(alias = "to")]
-    pub param: RequestLocation,
-    /// How many to request. Default `max`.
-    #[serde(default, rename = "ask", skip_serializing_if = "Option::is_none")]
-    pub preferred: Option<u32>,
-    /// The record limit of the API for one page.
-    pub max: u32,
-    /// The fewest records that can be requested of the API, and that it gives in a page of a list that goes on. Default 1.
-    #[serde(default = "PageSize::default_min")]
-    pub min: u32,
-}
-
-impl PageSize {
-    fn default_min() -> u32 {
-        1
-    }
-
-    /// How many records a first request asks for.
-    pub fn requested(&self) -> u32 {
-        self.preferred.unwrap_or(self.max)
     }
 }
 

@@ -13,6 +13,7 @@ use super::check_headers::{check_body_of, check_parameters_of};
 use super::check_hooks::check_hooks;
 use super::check_incremental::check_incremental;
 use super::check_job::{check_job, check_settings_of_job};
+use super::check_operations::{check_names_of_operations, check_operations};
 use super::check_partitions::{check_partitions, check_settings_of_values};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
@@ -67,6 +68,7 @@ pub(super) fn endpoint_of_source(
         wrongs.extend(check_names(source, &endpoint.list, inherited));
         wrongs.extend(check_parameters_of(source, &endpoint.list));
         wrongs.extend(check_body_of(source, &endpoint.list));
+        wrongs.extend(check_names_of_operations(source, endpoint));
         wrongs
     })
 }
@@ -112,6 +114,11 @@ fn check_endpoint(endpoint: &Endpoint) -> Vec<Wrong> {
     let checked =
         [check_scopes("scopes", endpoint.scopes.iter().flatten()), check_columns(&endpoint.columns)];
     let mut wrongs = check_stream(&endpoint.list);
+    wrongs.extend(check_operations(endpoint));
+    let scopes = endpoint.operations.iter().filter_map(|(name, operation)| {
+        check_scopes(&format!("operations.{name}.scopes"), operation.scopes.iter().flatten()).err()
+    });
+    wrongs.extend(scopes);
     wrongs.extend(checked.into_iter().filter_map(Result::err));
     wrongs
 }

@@ -12,8 +12,8 @@ use crate::api::account::Account;
 use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, add_parameter, header, remove_parameter, text};
 use crate::catalog::{
-    Before, BodySpec, Encode, Incremental, JobMethod, JobRequest, Method, Name, Parent, QueryValue,
-    RequestLocation, StreamSpec, Template, has_steps, path_segment,
+    Before, BodySpec, Encode, Incremental, JobRequest, Method, Name, Parent, QueryValue, RequestLocation,
+    StreamSpec, Template, has_steps, path_segment,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{FilterTimes, Window};
@@ -116,13 +116,7 @@ pub(super) fn request_about_job(
 ) -> Result<PageRequest> {
     let values = PlaceholderValues { account, partition: job, several: None };
     let mut request = PageRequest {
-        method: about.method.map_or(method, |method| match method {
-            JobMethod::Get => http::Method::GET,
-            JobMethod::Post => http::Method::POST,
-            JobMethod::Put => http::Method::PUT,
-            JobMethod::Patch => http::Method::PATCH,
-            JobMethod::Delete => http::Method::DELETE,
-        }),
+        method: about.method.map_or(method, http::Method::from),
         headers: values.headers(&about.headers)?,
         rules,
         ..values.request(&about.path, &about.query, about.body.as_ref())?

@@ -1,0 +1,179 @@
+"""`circulate call`: call an operation of an endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circulate_core import operations
+from circulate_core.catalogs import stream_definition, stream_names
+from circulate_core.cli.options import account_arguments, add_account_options, gather_settings, named_catalog
+from circulate_core.cli.parser import nearest
+from circulate_core.console import say, table
+from circulate_core.exceptions import DefinitionError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from circulate_core.types import Catalog, Definition, OperationDefinition, ParameterDefinition
+
+FILE = "@"
+"""What a value begins with that is in a file."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `circulate call`, but for the parameters of operations."""
+    parser.add_argument(
+        "operation",
+        metavar="OPERATION",
+        help="operation, such as okta.users.get; a source or an endpoint shows the operations that it has",
+    )
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of it, also one whose flag is taken; `circulate call OPERATION --help` shows all",
+    )
+    add_account_options(parser)
+
+
+def add_parameters(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Declare a flag for each parameter of the operation that the command line names, behind `call`."""
+    named = next((word for word in arguments[:1] if not word.startswith("-")), None)
+    if named is None:
+        return
+    before, _ = _catalog_options().parse_known_args(arguments[1:])
+    catalog = named_catalog(before)
+    if _is_listed(named, stream_names(catalog=catalog)):
+        return
+    operation = _operation(*operations.split(named), catalog)[1]
+    parser.description = operation["about"]
+    group = parser.add_argument_group(f"parameters of {named}")
+    for parameter, each in operation.get("parameters", {}).items():
+        flag = _flag(parameter)
+        if flag in parser._option_string_actions:  # noqa: SLF001 - there is no other way to know them
+            continue
+        needed = "" if "default" in each or each.get("optional") else " (required)"
+        default = f" (default: {json.dumps(each['default'])})" if "default" in each else ""
+        group.add_argument(
+            flag,
+            dest=f"parameter {parameter}",
+            metavar=_metavar(each),
+            default=argparse.SUPPRESS,
+            help=f"{each['about'].rstrip('.')}{needed}{default}".replace("%", "%%"),
+        )
+
+
+def _catalog_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--catalog", action="append", default=[])
+    parser.add_argument("--config", type=Path)
+    return parser
+
+
+def _flag(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
+
+
+def _metavar(parameter: ParameterDefinition) -> str:
+    kind = operations.type_of(parameter)
+    words = {bool: "true|false", int: "N", float: "N", dict: "JSON|@FILE", list: "JSON|@FILE"}
+    return words.get(kind, "VALUE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Call an operation, and write what it returns as JSON."""
+    names = stream_names(catalog=args.catalog)
+    if _is_listed(args.operation, names):
+        return _list(args.operation, names, args.catalog)
+    definition, operation = _operation(*operations.split(args.operation), args.catalog)
+    given = _given(args, operation.get("parameters", {}))
+    known = account_arguments(args, gather_settings(args, definition["source"]))
+    returned = operations.call(args.operation, given, **known)
+    if returned is not None:
+        json.dump(returned, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    return 0
+
+
+def _list(named: str, names: Sequence[str], catalog: Catalog) -> int:
+    """Write the operations that a source or an endpoint has."""
+    rows = [
+        [f"{stream}.{name}", each["kind"], each["about"]]
+        for stream in names
+        if stream == named or stream.startswith(f"{named}.")
+        for name, each in stream_definition(stream, catalog=catalog)["endpoint"].get("operations", {}).items()
+    ]
+    if not rows:
+        message = f"{named} has no operations"
+        raise DefinitionError(message, hint="its lists are pulled: `circulate list` shows them")
+    print(table([["OPERATION", "KIND", "WHAT"], *rows]))
+    say(f"`circulate call {rows[0][0]} --help` shows its parameters")
+    return 0
+
+
+def _is_listed(named: str, names: Sequence[str]) -> bool:
+    """Return whether the name is that of a source or an endpoint."""
+    return any(name == named or name.startswith(f"{named}.") for name in names)
+
+
+def _operation(stream: str, name: str, catalog: Catalog) -> tuple[Definition, OperationDefinition]:
+    definition = stream_definition(stream, catalog=catalog)
+    known = definition["endpoint"].get("operations", {})
+    if name not in known:
+        message = f"{stream} has no operation `{name}`"
+        meant = nearest(name, known)
+        hint = f"did you mean `{meant}`?" if meant else f"its operations: {', '.join(known) or 'none, it is pulled'}"
+        raise DefinitionError(message, hint=hint)
+    return definition, known[name]
+
+
+def _given(args: argparse.Namespace, parameters: Mapping[str, ParameterDefinition]) -> dict[str, Any]:
+    """Return the parameters that flags give, each with the type that its schema says."""
+    texts: dict[str, str] = {}
+    mistakes = []
+    for pair in args.parameter:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            mistakes.append(f"invalid `--parameter`: `{pair}` is not NAME=VALUE")
+        texts[name] = value
+    texts |= {name: vars(args)[f"parameter {name}"] for name in parameters if f"parameter {name}" in vars(args)}
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        try:
+            values[name] = _value(text, parameters.get(name, {"about": ""}))
+        except ValueError as error:
+            mistakes.append(f"invalid `{_flag(name)}`: {error}")
+    if mistakes:
+        raise SettingsError("; ".join(mistakes))
+    return values
+
+
+def _value(text: str, parameter: ParameterDefinition) -> object:
+    """Return a value as JSON has it.
+
+    Raises:
+        ValueError: It is not of the type that the schema says. The engine says what else is wrong.
+    """
+    kind = operations.type_of(parameter)
+    if kind is str:
+        return text
+    if text.startswith(FILE) and kind in {dict, list}:
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}"
+            raise ValueError(why) from None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if kind is object:
+            return text
+        what = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "JSON, or @FILE with JSON")
+        why = f"expected {what}, given `{text[:100]}`" if kind in {bool, int, float} else f"it is not JSON: {error}"
+        raise ValueError(why) from None
