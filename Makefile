@@ -52,9 +52,10 @@ lint: develop ## formats, lints, types
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/mypy tests/conftest.py tests/support tests/golden/make.py tests/pull tests/read tests/operate tests/local tests/project tests/torture tests/bench
+	$(BIN)/mypy tests/conftest.py tests/support tests/golden/make.py tests/pull tests/read tests/local tests/project tests/torture tests/bench
 	$(BIN)/mypy tests/practice
 	$(BIN)/mypy tests/deploy
+	$(BIN)/mypy tests/operate
 	$(BIN)/python -m mypy.stubtest circulate_core._core
 
 # In a place of its own, since it wants exact versions of much that others use too.

@@ -29,6 +29,7 @@ from circulate_core.exceptions import (
     LimitError,
     MismatchError,
     NetworkError,
+    PlanError,
     RateLimitError,
     RefusedError,
     SettingsError,
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from circulate_core.checking import check
     from circulate_core.lakes import Lake
     from circulate_core.manifests import Manifest
-    from circulate_core.operations import Operation, call
+    from circulate_core.operations import Operation, apply, approve, call, ledger, plan, undo
+    from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
     from circulate_core.reading import Batch, Source, Stream, source
@@ -84,6 +86,8 @@ __version__ = VERSION
 
 __all__ = [
     "ApiError",
+    "Applied",
+    "Approval",
     "Attempt",
     "AuthError",
     "Batch",
@@ -106,6 +110,7 @@ __all__ = [
     "IncompleteWarning",
     "Lake",
     "Ledger",
+    "LedgerEntry",
     "LimitError",
     "Manifest",
     "MismatchError",
@@ -115,6 +120,8 @@ __all__ = [
     "Operation",
     "PartReference",
     "PartitionCounts",
+    "Plan",
+    "PlanError",
     "Promoted",
     "Quota",
     "RateLimitError",
@@ -138,10 +145,14 @@ __all__ = [
     "Wait",
     "Window",
     "__version__",
+    "apply",
+    "approve",
     "call",
     "check",
     "gc",
+    "ledger",
     "manifest",
+    "plan",
     "promote",
     "pull",
     "pull_async",
@@ -150,21 +161,30 @@ __all__ = [
     "state",
     "streams",
     "token",
+    "undo",
     "verify",
 ]
 
 
 _MODULES = {
+    "Applied": "plans",
+    "Approval": "plans",
     "Batch": "reading",
     "Lake": "lakes",
+    "LedgerEntry": "plans",
     "Manifest": "manifests",
     "Operation": "operations",
+    "Plan": "plans",
     "Source": "reading",
     "Stream": "reading",
+    "apply": "operations",
+    "approve": "operations",
     "call": "operations",
     "check": "checking",
     "gc": "upkeep",
+    "ledger": "operations",
     "manifest": "upkeep",
+    "plan": "operations",
     "promote": "promoting",
     "pull": "pulling",
     "pull_async": "pulling",
@@ -173,6 +193,7 @@ _MODULES = {
     "state": "upkeep",
     "streams": "catalogs",
     "token": "tokens",
+    "undo": "operations",
     "verify": "upkeep",
 }
 """Where names are that are imported when they are used. All others are classes of `results`."""

@@ -27,6 +27,8 @@ __all__ = [
     "Stop",
     "Table",
     "Tables",
+    "apply",
+    "approve",
     "call",
     "check",
     "check_lake",
@@ -36,9 +38,13 @@ __all__ = [
     "gc",
     "hooks_at_work",
     "json_schemas",
+    "kept_plan",
     "lambda_functions",
+    "ledger_entries",
     "log_out",
     "mint",
+    "plan",
+    "plan_undo",
     "promote",
     "pull",
     "pull_async",
@@ -269,6 +275,31 @@ def promote(
 
 def call(operation: str, parameters: str, account: Account) -> object:
     """Call an operation that reads: `source.endpoint.operation` with its parameters as JSON. Return what it returns."""
+
+def plan(operation: str, calls: list[str], account: Account, options: dict[str, Any]) -> dict[str, Any]:
+    """Plan calls of an operation, each with its parameters as JSON, and keep the plan; see `circulate_core.plan`."""
+
+def plan_undo(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
+    """Plan the undoing of what a plan did, and keep that plan; see `circulate_core.undo`."""
+
+def kept_plan(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan that was kept, by its digest or the first characters of it."""
+
+def approve(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
+    """Approve a plan; see `circulate_core.approve`."""
+
+def apply(
+    operation: str,
+    digest: str,
+    account: Account,
+    options: dict[str, Any],
+    person: str | None = None,
+    approver: str | None = None,
+) -> dict[str, Any]:
+    """Apply a plan; see `circulate_core.apply`. `person` agrees to it, or `approver` has."""
+
+def ledger_entries(source: str, limit: int, account: Account, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the ledger of an account, the newest first."""
 
 def check(source: str, streams: Sequence[str], account: Account) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""

@@ -97,7 +97,7 @@ def keep_to_bindings(  # noqa: PLR0913 - each is a different thing, given once
         SettingsError: Nobody said yes.
     """
     name = source["source"]
-    folder = _state_folder()
+    folder = state_folder()
     if folder is None or any(_defines(entry, name) for entry in catalog):
         return
     home = source_folder(name, catalog=catalog)
@@ -216,7 +216,7 @@ def texts_in(part: object) -> Iterator[str]:
             yield from texts_in(inner)
 
 
-def _state_folder() -> Path | None:
+def state_folder() -> Path | None:
     """Return the user's folder for state, made if need be; None if there is none that can be written."""
     if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
         return None

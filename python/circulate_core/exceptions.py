@@ -97,6 +97,10 @@ class HookError(CirculateError):
     """A hook of a definition raised an error, returned what it may not, or did not return."""
 
 
+class PlanError(CirculateError):
+    """A plan cannot be made, approved or applied: its object is in another state, it has expired, nobody has agreed."""
+
+
 class LimitError(CirculateError):
     """A limit of ours (page, record, nesting) was exceeded."""
 

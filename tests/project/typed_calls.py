@@ -32,6 +32,14 @@ def names() -> None:
     assert_type(circulate_core.gc(Lake("lake"), older_than="7d", dry_run=True), circulate_core.Collected)
     assert_type(circulate_core.promote("lake/_circulate/1.json", to="readers"), circulate_core.Promoted)
     assert_type(circulate_core.call("okta.users.get", {"id": "00u1"}), Any)
+    plan = circulate_core.plan("okta.users.suspend", [{"id": "00u1"}], max_calls=1, ledger=Path("ledger.db"))
+    assert_type(plan, circulate_core.Plan)
+    assert_type(circulate_core.apply(plan, yes=True, lease="1m"), circulate_core.Applied)
+    assert_type(circulate_core.apply(plan.name, approved_by="boss").entries, tuple[circulate_core.LedgerEntry, ...])
+    assert_type(circulate_core.approve(plan, good_for="1h"), circulate_core.Approval)
+    assert_type(circulate_core.undo(plan), circulate_core.Plan)
+    assert_type(circulate_core.ledger("okta", limit=5), list[circulate_core.LedgerEntry])
+    circulate_core.apply(plan, yes="yes")  # type: ignore[arg-type]
     circulate_core.call("okta.users.get", id="00u1")  # type: ignore[call-arg]
     circulate_core.pulll  # type: ignore[attr-defined]
     circulate_core.Reprot  # type: ignore[attr-defined]
@@ -77,7 +85,12 @@ def errors() -> tuple[type[circulate_core.CirculateError], ...]:
             circulate_core.LimitError,
             circulate_core.MismatchError,
         ),
-        *(circulate_core.NetworkError, circulate_core.RateLimitError, circulate_core.RefusedError),
+        *(
+            circulate_core.NetworkError,
+            circulate_core.PlanError,
+            circulate_core.RateLimitError,
+            circulate_core.RefusedError,
+        ),
         *(circulate_core.SettingsError, circulate_core.StateError, circulate_core.StoppedError),
         circulate_core.StorageError,
     )

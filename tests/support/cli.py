@@ -68,6 +68,15 @@ class Cli:
         )
         return checked(Done(done.returncode, done.stdout, done.stderr))
 
+    def python(self, code: str, **environment: str) -> Done:
+        """Run Python code in its folder."""
+        command = [sys.executable, "-c", code]
+        given = self.environment | environment
+        done = subprocess.run(
+            command, cwd=self.folder, env=given, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(

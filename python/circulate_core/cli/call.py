@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from pathlib import Path
@@ -10,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core import operations
 from circulate_core.catalogs import stream_definition, stream_names
-from circulate_core.cli.options import account_arguments, add_account_options, gather_settings, named_catalog
+from circulate_core.cli.options import (
+    account_arguments,
+    add_account_options,
+    gather_settings,
+    named_catalog,
+    positive,
+)
 from circulate_core.cli.parser import nearest
+from circulate_core.cli.plans import add_ledger_option, add_plan_output_options, show_applied, show_plan
 from circulate_core.console import say, table
 from circulate_core.exceptions import DefinitionError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from circulate_core.cli.options import AccountArguments
     from circulate_core.types import Catalog, Definition, OperationDefinition, ParameterDefinition
 
 FILE = "@"
@@ -39,6 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a parameter of it, also one whose flag is taken; `circulate call OPERATION --help` shows all",
     )
+    group = parser.add_argument_group("operations that change something")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--plan", action="store_true", help="plan it, and change nothing (the default)")
+    which.add_argument("--yes", action="store_true", help="plan it and apply the plan, also if it is destructive")
+    group.add_argument(
+        "--from",
+        dest="file",
+        metavar="FILE",
+        help="parameters of many calls: CSV with a heading, or a JSON object per line",
+    )
+    group.add_argument("--max", metavar="N", type=positive, help="the most calls of a plan (default: 25)")
+    add_ledger_option(group)
+    add_plan_output_options(group)
     add_account_options(parser)
 
 
@@ -92,8 +114,14 @@ def run(args: argparse.Namespace) -> int:
     if _is_listed(args.operation, names):
         return _list(args.operation, names, args.catalog)
     definition, operation = _operation(*operations.split(args.operation), args.catalog)
-    given = _given(args, operation.get("parameters", {}))
+    parameters = operation.get("parameters", {})
+    given = _given(args, parameters)
     known = account_arguments(args, gather_settings(args, definition["source"]))
+    if operation["kind"] != "investigate":
+        return _change(args, given, parameters, known)
+    if args.plan or args.yes or args.file:
+        message = f"{args.operation} changes nothing: it is called, without a plan"
+        raise SettingsError(message)
     returned = operations.call(args.operation, given, **known)
     if returned is not None:
         json.dump(returned, sys.stdout, indent=2, ensure_ascii=False)
@@ -115,6 +143,76 @@ def _list(named: str, names: Sequence[str], catalog: Catalog) -> int:
     print(table([["OPERATION", "KIND", "WHAT"], *rows]))
     say(f"`circulate call {rows[0][0]} --help` shows its parameters")
     return 0
+
+
+def _change(
+    args: argparse.Namespace,
+    given: dict[str, Any],
+    parameters: Mapping[str, ParameterDefinition],
+    known: AccountArguments,
+) -> int:
+    """Plan an operation that changes something, and apply the plan if that was said."""
+    calls = [given] if args.file is None else [{**given, **call} for call in _calls_in(args.file, parameters)]
+    plan = operations.plan(args.operation, calls, max_calls=args.max, ledger=args.ledger, **known)
+    if not args.yes:
+        show_plan(plan, as_json=args.json)
+        return 0
+    if not args.json:
+        show_plan(plan, as_json=False, is_applied=True)
+    return show_applied(operations.apply(plan, yes=True, ledger=args.ledger, **known), args)
+
+
+def _calls_in(name: str, parameters: Mapping[str, ParameterDefinition]) -> list[dict[str, Any]]:
+    """Return the parameters of calls that a file holds.
+
+    Raises:
+        SettingsError: It cannot be read, or a line of it is wrong. All of these are named.
+    """
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read {name}: {getattr(error, 'strerror', None) or error}"
+        raise SettingsError(message) from None
+    mistakes: list[str] = []
+    read = _lines if text.lstrip().startswith("{") else _rows
+    calls = list(read(name, text, parameters, mistakes))
+    if mistakes or not calls:
+        raise SettingsError("; ".join(mistakes) or f"{name} has no calls")
+    return calls
+
+
+def _lines(name: str, text: str, _: Mapping[str, ParameterDefinition], mistakes: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of lines of JSON, and note the lines that are wrong."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            call = json.loads(line)
+        except ValueError as error:
+            mistakes.append(f"{name}:{number}: it is not JSON: {error}")
+            continue
+        if isinstance(call, dict):
+            yield call
+        else:
+            mistakes.append(f"{name}:{number}: it is not a JSON object")
+
+
+def _rows(
+    name: str, text: str, parameters: Mapping[str, ParameterDefinition], mistakes: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of CSV by their heading, and note the rows that are wrong. An empty field gives nothing."""
+    rows = csv.DictReader(text.splitlines())
+    for row in rows:
+        if None in row or None in row.values():
+            mistakes.append(f"{name}:{rows.line_num}: it has more or fewer fields than the heading")
+            continue
+        call: dict[str, Any] = {}
+        for key, value in row.items():
+            try:
+                call |= {key: _value(value, parameters.get(key, {"about": ""}))} if value else {}
+            except ValueError as error:
+                mistakes.append(f"{name}:{rows.line_num}: invalid `{key}`: {error}")
+        yield call
 
 
 def _is_listed(named: str, names: Sequence[str]) -> bool:

@@ -21,6 +21,10 @@ _NO_INTEGER = "invalid int value: "
 _OF_ARGUMENT = re.compile(r"argument (?P<name>.+?): (?P<what>.*)", re.DOTALL)
 
 
+OF_PARAMETERS = "read parameters"
+"""What the engine does when parameters of an operation are wrong. They may share a name with an option."""
+
+
 class Help(argparse.HelpFormatter):
     """Help that reads the same in every version of Python, and breaks no line within a word that can be typed."""
 
@@ -129,7 +133,7 @@ def say_error(error: CirculateError, flags: Mapping[str, str]) -> None:
     def by_flags(text: str) -> str:
         return re.sub(r"`([a-z_0-9]+)`", lambda found: f"`{flags.get(found[1], found[1])}`", text)
 
-    if error.operation:
+    if error.operation and error.operation != OF_PARAMETERS:
         show_mistake(by_flags(str(error)), by_flags(error.hint or ""))
     else:
         show_mistake(str(error), error.hint)

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Hook,
     /// A page leads back to one before it: no page of the run counts.
     Cycle,
+    /// A plan cannot be made, approved or applied: its object is in another state, it has expired, nobody has agreed.
+    Plan,
     /// A limit of ours (page, record, nesting) was exceeded.
     Limit,
     /// Objects could not be written or read.
@@ -92,6 +94,7 @@ struct Inner {
     kind: ErrorKind,
     status: Status,
     once: bool,
+    unsent: bool,
     operation: &'static str,
     message: String,
     context: Vec<(&'static str, String)>,
@@ -109,6 +112,7 @@ impl Error {
             kind,
             status: Status::Permanent,
             once: false,
+            unsent: false,
             operation,
             message: message.into(),
             context: Vec::new(),
@@ -143,6 +147,17 @@ impl Error {
             self.0.status = Status::Persistent;
         }
         self
+    }
+
+    /// Marks the error as one that came before any byte of the request was sent: it has had no effect.
+    pub fn unsent(mut self) -> Self {
+        self.0.unsent = true;
+        self
+    }
+
+    /// Whether it is known that nothing of the request was sent.
+    pub fn is_unsent(&self) -> bool {
+        self.0.unsent
     }
 
     /// Adds where it happened: a file, a key, a redacted URL, a page number.

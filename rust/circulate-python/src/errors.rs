@@ -35,6 +35,7 @@ fn class_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Network => "NetworkError",
         ErrorKind::Data | ErrorKind::Cycle => "DataError",
         ErrorKind::Hook => "HookError",
+        ErrorKind::Plan => "PlanError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Storage => "StorageError",
         ErrorKind::State => "StateError",

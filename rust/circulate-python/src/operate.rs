@@ -1,20 +1,25 @@
 //! Operations: the functions of the module.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use circulate_core::api::auth::sign_in;
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
-use circulate_core::operate::{OperationCall, ParameterValues};
-use circulate_core::stop::Stop;
+use circulate_core::operate::{
+    Agreement, Apply, Caller, OperationLedger, OperationName, ParameterValues, Plan, PlanOptions, scopes_of,
+};
+use circulate_core::stop::{Stop, StopReason};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::account::{PyAccount, connection};
 use crate::hooks;
-use crate::results::py_result;
-use crate::runtime::{Brief, wait};
+use crate::options::{Arguments, Count, LeaseTime, Length, options};
+use crate::results::{document, py_result};
+use crate::runtime::{Brief, Watcher, wait};
 
 /// Call an operation that reads; see `circulate_core.call`.
 #[pyfunction]
@@ -26,33 +31,248 @@ pub(crate) fn call(
 ) -> PyResult<Py<PyAny>> {
     let account = account.clone();
     let work = async move {
-        let given: Map<String, Value> = serde_json::from_str(&parameters).map_err(|error| {
-            Error::new(ErrorKind::Settings, "read parameters", "the parameters are not a JSON object")
-                .caused_by(error)
-        })?;
-        let call = Box::pin(prepared(&operation, &account, given)).await?;
-        Box::pin(call.read()).await
+        let name: OperationName = operation.parse()?;
+        let definition = account.catalog.stream(&name.stream())?;
+        let given = read_json(&parameters)?;
+        // Before anything is requested, also for a token.
+        let values = ParameterValues::new(&operation, definition.operation(name.operation())?, given)?;
+        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
+        Box::pin(caller.read(&name, &values)).await
     };
     let returned = py_result(py, wait(py, work, &mut Brief)?)?;
     Ok(py.import("json")?.call_method1("loads", (PyBytes::new(py, &returned),))?.unbind())
 }
 
-/// A call that is ready to be made: its parameters are checked first.
-async fn prepared(name: &str, account: &PyAccount, given: Map<String, Value>) -> Result<OperationCall> {
-    let (stream, operation) = name.rsplit_once('.').unwrap_or((name, ""));
-    let definition = account.catalog.stream(stream)?;
-    let called = definition.operation(operation)?;
-    let values = ParameterValues::new(name, called, given)?;
-    let scopes = called.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect());
-    let resolved = account.resolve(&definition.source, &Locations::default()).await?;
+options! {
+    /// How plans are made and applied
+    pub(crate) struct OperateOptions {
+        /// State file, or `dynamodb://table`, that holds plans, approvals and the ledger.
+        ledger: String,
+        /// Who asks.
+        requester: String,
+        /// The most calls of a plan.
+        max_calls: Option<Count> => "25",
+        /// How long a call stays a worker's if that dies.
+        lease: LeaseTime = "60s",
+        /// How long an approval can be used.
+        good_for: Option<Length> => "1h",
+    }
+}
+
+/// A plan with its digest.
+#[derive(Serialize)]
+struct KnownPlan {
+    digest: String,
+    #[serde(flatten)]
+    plan: Plan,
+}
+
+impl KnownPlan {
+    fn new(plan: Plan) -> Result<Self> {
+        Ok(Self { digest: plan.digest()?, plan })
+    }
+}
+
+/// Plan calls of an operation, and keep the plan; see `circulate_core.plan`.
+#[pyfunction]
+pub(crate) fn plan(
+    py: Python<'_>,
+    operation: String,
+    calls: Vec<String>,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        let definition = account.catalog.stream(&name.stream())?;
+        definition.operation(name.operation())?;
+        let given = calls.iter().map(|call| read_json(call)).collect::<Result<Vec<_>>>()?;
+        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
+        let ledger = ledger(&options, &name, &caller).await?;
+        let now = ledger.now().await?;
+        let plan = Box::pin(caller.plan(&name, given, options.of_plan(), now)).await?;
+        ledger.keep_plan(&plan).await?;
+        KnownPlan::new(plan)
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Plan the undoing of what a plan did, and keep that plan; see `circulate_core.undo`.
+#[pyfunction]
+pub(crate) fn plan_undo(
+    py: Python<'_>,
+    operation: String,
+    digest: String,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
+        let ledger = ledger(&options, &name, &caller).await?;
+        let done = ledger.plan(&digest).await?;
+        let plan = Box::pin(caller.plan_undo(&ledger, &done, options.of_plan())).await?;
+        ledger.keep_plan(&plan).await?;
+        KnownPlan::new(plan)
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Find a plan that was kept, by its digest.
+#[pyfunction]
+pub(crate) fn kept_plan(
+    py: Python<'_>,
+    operation: String,
+    digest: String,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        KnownPlan::new(account_ledger(&options, &name, &account).await?.plan(&digest).await?)
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Approve a plan; see `circulate_core.approve`.
+#[pyfunction]
+pub(crate) fn approve(
+    py: Python<'_>,
+    operation: String,
+    digest: String,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        let ledger = account_ledger(&options, &name, &account).await?;
+        let plan = ledger.plan(&digest).await?;
+        let good_for = options.good_for.map_or(GOOD_FOR, |Length(span)| span);
+        ledger.approve(&plan, &options.requester, good_for).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Apply a plan; see `circulate_core.apply`. `person` agrees to it, or `approver` has.
+#[pyfunction]
+#[pyo3(signature = (operation, digest, account, options, person=None, approver=None))]
+pub(crate) fn apply(
+    py: Python<'_>,
+    operation: String,
+    digest: String,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+    person: Option<String>,
+    approver: Option<String>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let agreement = match (person, approver) {
+        (_, Some(approver)) => Agreement::Approval(approver),
+        (Some(person), None) => Agreement::Person(person),
+        (None, None) => Agreement::None,
+    };
     let stop = Stop::new(None);
+    let mut watcher = Orderly(stop.clone());
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        let caller = Box::pin(caller(&name, &account, stop)).await?;
+        let ledger = ledger(&options, &name, &caller).await?;
+        let plan = ledger.plan(&digest).await?;
+        let LeaseTime(lease) = options.lease;
+        let apply = Apply { caller, ledger, worker: options.requester, lease };
+        Box::pin(apply.apply(&plan, &agreement)).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut watcher)?)?)
+}
+
+/// The rows of the ledger of an account, the newest first.
+#[pyfunction]
+pub(crate) fn ledger_entries(
+    py: Python<'_>,
+    source: String,
+    limit: usize,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = format!("{source}.all.all").parse()?;
+        account_ledger(&options, &name, &account).await?.entries(limit).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Lets what was begun be recorded before an interrupt is raised.
+struct Orderly(Stop);
+
+impl Watcher for Orderly {
+    fn tick(&mut self, _: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn hand_on(&mut self, _: Python<'_>) -> PyResult<bool> {
+        Ok(false)
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.request(StopReason::Interrupted);
+        true
+    }
+}
+
+/// How long an approval can be used.
+const GOOD_FOR: Duration = Duration::from_hours(1);
+/// The most calls of a plan.
+const MAX_CALLS: usize = 25;
+
+impl OperateOptions {
+    fn of_plan(&self) -> PlanOptions {
+        PlanOptions {
+            requested_by: self.requester.clone(),
+            bound: self.max_calls.as_ref().map_or(MAX_CALLS, |Count(count)| *count),
+            undoes: None,
+        }
+    }
+}
+
+fn read_json(parameters: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(parameters).map_err(|error| {
+        Error::new(ErrorKind::Settings, "read parameters", "the parameters are not a JSON object")
+            .caused_by(error)
+    })
+}
+
+async fn ledger(options: &OperateOptions, name: &OperationName, caller: &Caller) -> Result<OperationLedger> {
+    let store = Locations::default().state(&options.ledger).await?;
+    Ok(OperationLedger::new(store, name.source(), caller.account.name()))
+}
+
+/// The ledger of an account of which nothing is requested.
+async fn account_ledger(
+    options: &OperateOptions,
+    name: &OperationName,
+    account: &PyAccount,
+) -> Result<OperationLedger> {
+    let source = account.catalog.source(name.source())?;
+    let resolved = account.resolve(&source, &Locations::default()).await?;
+    let store = Locations::default().state(&options.ledger).await?;
+    Ok(OperationLedger::new(store, name.source(), resolved.name()))
+}
+
+/// What calls operations of an account, signed in for one of them.
+async fn caller(name: &OperationName, account: &PyAccount, stop: Stop) -> Result<Caller> {
+    let definition = account.catalog.stream(&name.stream())?;
+    let scopes = scopes_of(&account.catalog, name)?;
+    let resolved = account.resolve(&definition.source, &Locations::default()).await?;
     let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
     let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, scopes.as_ref())?;
-    Ok(OperationCall {
-        operation: operation.to_owned(),
-        values,
-        definition,
+    Ok(Caller {
+        catalog: account.catalog.clone(),
         account: resolved,
         connection,
         authorize,

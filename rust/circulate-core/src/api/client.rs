@@ -63,6 +63,90 @@ pub struct ResponseDocument {
     pub body: Value,
 }
 
+impl ResponseDocument {
+    /// Refuses one that is not JSON.
+    fn check(&self) -> Result<()> {
+        if !self.body.is_null() || self.text.is_empty() {
+            return Ok(());
+        }
+        serde_json::from_slice(&self.text).map(|_: Value| ()).map_err(|error| {
+            Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
+        })
+    }
+}
+
+/// When a request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// Whenever that may help: it has the same effect however often it is sent.
+    Always,
+    /// If it is known that it had no effect: nothing of it was sent, or the API refused it (4xx).
+    WithoutEffect,
+    /// In no case.
+    Never,
+}
+
+/// What a request that failed may have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Nothing: it was not sent.
+    Unsent,
+    /// Nothing: the API refused it.
+    Refused,
+    /// What it was meant to do, or nothing.
+    Unknown,
+}
+
+/// A request that failed, and what it may have done all the same.
+#[derive(Debug)]
+pub struct FailedRequest {
+    /// Why it failed.
+    pub error: Error,
+    /// What it may have done, in any of its attempts.
+    pub effect: Effect,
+}
+
+/// What is known of a request over its attempts.
+#[derive(Debug)]
+struct Trail {
+    resend: Resend,
+    effect: Effect,
+    /// The last error that was worth a retry.
+    retried: Option<String>,
+}
+
+impl Trail {
+    fn new(resend: Resend) -> Self {
+        Self { resend, effect: Effect::Unsent, retried: None }
+    }
+
+    /// Takes a failed attempt in. Returns whether another one may be made.
+    fn may_go_on(&mut self, failure: &Failure) -> bool {
+        self.effect = self.effect.max(failure.effect());
+        match self.resend {
+            Resend::Always => true,
+            Resend::WithoutEffect => self.effect < Effect::Unknown,
+            Resend::Never => false,
+        }
+    }
+}
+
+impl Failure {
+    /// The same, of an attempt that sent nothing.
+    fn unsent(self) -> Self {
+        Self { error: self.error.unsent(), ..self }
+    }
+
+    /// What the request of an attempt that failed may have done.
+    fn effect(&self) -> Effect {
+        match self.error.response() {
+            _ if self.error.is_unsent() => Effect::Unsent,
+            Some((400..=499, _)) => Effect::Refused,
+            _ => Effect::Unknown,
+        }
+    }
+}
+
 /// The largest of them.
 const MAX_DOCUMENT: usize = 16_000_000;
 
@@ -134,37 +218,52 @@ impl Client {
     /// body is `null`.
     pub async fn fetch_document(&self, mut request: PageRequest) -> Result<ResponseDocument> {
         let rules = request.rules.clone();
-        self.fetch(&mut request, |response| {
-            let rules = rules.clone();
-            async move {
-                let (status, headers) = (response.status, response.headers);
-                let mut pieces = unpacked(response.body).await?;
-                let mut bytes = Vec::new();
-                while let Some(piece) = pieces.next().await {
-                    bytes.extend_from_slice(&piece?);
-                    if bytes.len() > MAX_DOCUMENT {
-                        let what = format!(
-                            "the response is larger than {MAX_DOCUMENT} bytes, where a status was expected"
-                        );
-                        return Err(Failure::from(Error::new(ErrorKind::Limit, "read response", what)));
-                    }
-                }
-                let body = match without_mark(&bytes) {
-                    [] => Ok(Value::Null),
-                    text => serde_json::from_slice(text),
-                };
-                let said = body.as_ref().unwrap_or(&Value::Null);
-                let found: Vec<_> =
-                    self.watched(&rules).iter().map(|pointer| text_at(said, pointer)).collect();
-                self.check_success(status, &headers, &found, &rules)?;
-                let body = body.map_err(|error| {
-                    Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
-                })?;
-                let text = without_mark(&bytes).to_vec();
-                Ok(ResponseDocument { status, headers, text, body })
-            }
+        self.fetch(&mut request, |response| async {
+            let document = self.document_of(response, rules.clone()).await?;
+            document.check().map_err(Failure::from)?;
+            Ok::<_, Failure>(document)
         })
         .await
+    }
+
+    /// Sends a request that may change something. It is sent again as `resend` allows. A response that is not JSON is `null`: what
+    /// was to be done is done.
+    pub async fn send(
+        &self,
+        mut request: PageRequest,
+        resend: Resend,
+    ) -> Result<ResponseDocument, FailedRequest> {
+        let rules = request.rules.clone();
+        let mut trail = Trail::new(resend);
+        self.check_origin(&request.address.url)
+            .map_err(|error| FailedRequest { error, effect: Effect::Unsent })?;
+        let read = |response| self.document_of(response, rules.clone());
+        let sent = self.try_until_read(&mut request, read, &mut trail).await;
+        sent.map_err(|error| FailedRequest { error, effect: trail.effect })
+    }
+
+    async fn document_of(
+        &self,
+        response: Response,
+        rules: ResponseRules,
+    ) -> Result<ResponseDocument, Failure> {
+        let (status, headers) = (response.status, response.headers);
+        let mut pieces = unpacked(response.body).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
+            if bytes.len() > MAX_DOCUMENT {
+                let what = format!(
+                    "the response is larger than {MAX_DOCUMENT} bytes, where a document was expected"
+                );
+                return Err(Failure::from(Error::new(ErrorKind::Limit, "read response", what)));
+            }
+        }
+        let text = without_mark(&bytes).to_vec();
+        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        let found: Vec<_> = self.watched(&rules).iter().map(|pointer| text_at(&body, pointer)).collect();
+        self.check_success(status, &headers, &found, &rules)?;
+        Ok(ResponseDocument { status, headers, text, body })
     }
 
     /// Waits, or stops the run now if it has less time left than that.
@@ -182,9 +281,9 @@ impl Client {
         T: Send,
     {
         self.check_origin(&request.address.url)?;
-        let mut retried = None;
-        let done = self.try_until_read(request, read, &mut retried).await;
-        if let (Err(error), Some(retried)) = (&done, retried)
+        let mut trail = Trail::new(Resend::Always);
+        let done = self.try_until_read(request, read, &mut trail).await;
+        if let (Err(error), Some(retried)) = (&done, trail.retried)
             && error.kind() == ErrorKind::Stopped
         {
             self.stop.was_retrying(retried);
@@ -192,12 +291,12 @@ impl Client {
         done
     }
 
-    /// The one retry loop. `retried` is left with the last error that was worth a retry.
+    /// The one retry loop. `trail` is left with what is known of the attempts.
     async fn try_until_read<T, E, F, Fut>(
         &self,
         request: &mut PageRequest,
         read: F,
-        retried: &mut Option<String>,
+        trail: &mut Trail,
     ) -> Result<T>
     where
         F: Fn(Response) -> Fut + Send + Sync,
@@ -228,10 +327,14 @@ impl Client {
                 slot.crowded();
             }
             drop((pass, slot));
+            let may_go_on = trail.may_go_on(&failure);
             let url = Redactor::shared().url(&request.address.url);
             let error = failure.error.with("url", &url).after(attempts, began.elapsed());
             if matches!(failure.verdict, RetryDecision::Throttled(_)) {
                 self.progress.throttled(&url, &error);
+            }
+            if !may_go_on {
+                return Err(error.persistent());
             }
             let is_bound = signed.headers.contains_key(DPOP);
             if failure.verdict == RetryDecision::Nonce && is_bound && nonces < MAX_NONCES {
@@ -285,7 +388,7 @@ impl Client {
                 RetryDecision::After(_) | RetryDecision::Throttled(_) => StopReason::Wait(wait),
                 _ => StopReason::Deadline,
             };
-            retried.replace(error.clone());
+            trail.retried.replace(error.clone());
             self.pause(&error, wait, too_long).await?;
         }
     }
@@ -309,7 +412,7 @@ impl Client {
         }
         let is_sent = AtomicBool::new(false);
         let attempt = async {
-            self.authorize.apply(&mut sent).await?;
+            self.authorize.apply(&mut sent).await.map_err(Failure::unsent)?;
             signed.clone_from(&sent);
             self.progress.count_request();
             is_sent.store(true, Ordering::Relaxed);
@@ -336,11 +439,14 @@ impl Client {
         };
         match done {
             Ok(done) => done,
-            Err(Some(reason)) => Err(self.stopped(reason).into()),
-            Err(None) => match self.blocked_hook() {
-                Some(error) => Err(error.into()),
-                None => Err(self.too_slow(is_sent.load(Ordering::Relaxed))),
-            },
+            Err(why) => {
+                let is_sent = is_sent.load(Ordering::Relaxed);
+                let failure = match why {
+                    Some(reason) => self.stopped(reason).into(),
+                    None => self.blocked_hook().map_or_else(|| self.too_slow(is_sent), Failure::from),
+                };
+                Err(if is_sent { failure } else { failure.unsent() })
+            }
         }
     }
 

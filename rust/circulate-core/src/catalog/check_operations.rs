@@ -1,11 +1,11 @@
 //! What is wrong with operations that types alone do not show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::json_schema::ValueSchema;
-use super::operation::{Operation, Parameter, Returns};
+use super::operation::{Operation, OperationKind, Parameter, Presence, ReadBack, RetryClass, Returns, Undo};
 use super::paginator::PaginatorSpec;
-use super::request::{BodySpec, QueryValue};
+use super::request::{BodySpec, JsonTemplate, QueryValue};
 use super::source::Source;
 use super::stream::Endpoint;
 use super::template::Template;
@@ -23,6 +23,9 @@ const KEYWORDS: [&str; 32] = [
     "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
+/// What `undo` has besides parameters.
+const RESERVED: [&str; 2] = ["before", "response"];
+
 /// What is wrong with the operations of an endpoint themselves.
 pub(super) fn check_operations(endpoint: &Endpoint) -> Vec<Wrong> {
     let mut wrongs = Vec::new();
@@ -36,6 +39,10 @@ pub(super) fn check_operations(endpoint: &Endpoint) -> Vec<Wrong> {
             wrongs.push(Wrong::at(&format!("{at}.path"), why));
         }
         for (parameter, spec) in &operation.parameters {
+            if RESERVED.contains(&parameter.as_str()) {
+                let why = format!("`{parameter}` means something else in `undo`: call it otherwise");
+                wrongs.push(Wrong::at(&format!("{at}.parameters.{parameter}"), why));
+            }
             if KEYWORDS.contains(&parameter.as_str()) {
                 let why = format!(
                     "`{parameter}` is a keyword of Python, where parameters are given by name: call it otherwise"
@@ -46,6 +53,9 @@ pub(super) fn check_operations(endpoint: &Endpoint) -> Vec<Wrong> {
         }
         wrongs.extend(check_uses(&at, operation));
         wrongs.extend(check_returns(&at, operation));
+        wrongs.extend(check_brakes(&at, operation));
+        wrongs.extend(check_read_back(&at, endpoint, operation));
+        wrongs.extend(check_undo(&at, endpoint, operation));
     }
     wrongs
 }
@@ -97,6 +107,149 @@ fn check_returns(at: &str, operation: &Operation) -> Option<Wrong> {
         return wrong("records", "`one` is a record and no list: write `returns: object`");
     }
     None
+}
+
+/// What changes something says how it is held back; what reads has nothing of that.
+fn check_brakes(at: &str, operation: &Operation) -> Vec<Wrong> {
+    let wrong = |key: &str, why: &str| Wrong::at(&format!("{at}.{key}"), why.to_owned());
+    if operation.kind == OperationKind::Investigate {
+        let given = [
+            ("retry", operation.retry.is_some_and(|retry| retry != RetryClass::Safe)),
+            ("reads_back", operation.reads_back.is_some()),
+            ("undo", operation.undo.is_some()),
+            ("destructive", operation.destructive),
+        ];
+        let given = given.into_iter().filter(|(_, is_given)| *is_given);
+        return given
+            .map(|(key, _)| wrong(key, "an operation that investigates changes nothing: leave this out"))
+            .collect();
+    }
+    let mut wrongs = Vec::new();
+    if matches!(operation.returns, Returns::List(_)) {
+        wrongs.push(wrong("returns", "only an operation that investigates returns a list"));
+    }
+    let missing = [
+        (
+            "retry",
+            operation.retry.is_none(),
+            "say when its request may be retried: idempotent, if_not_sent or never",
+        ),
+        (
+            "reads_back",
+            operation.reads_back.is_none(),
+            "say how its object is read before and after, or `{none: why}`",
+        ),
+        ("undo", operation.undo.is_none(), "say what undoes it, or `{none: why}`"),
+    ];
+    for (key, _, why) in missing.iter().filter(|(_, is_missing, _)| *is_missing) {
+        wrongs.push(Wrong::at(at, format!("`{key}` is missing: {why}")));
+    }
+    if operation.retry == Some(RetryClass::Safe) {
+        wrongs.push(wrong(
+            "retry",
+            "`safe` is of what changes nothing: write `idempotent` if it may be sent twice",
+        ));
+    }
+    wrongs
+}
+
+fn check_read_back(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<Wrong> {
+    let Some(ReadBack::By(by)) = &operation.reads_back else { return Vec::new() };
+    let at = format!("{at}.reads_back");
+    let mut wrongs = check_with(&at, operation, &by.with, &[]);
+    let others = by.record.iter().flatten().chain(&by.fields).chain(&by.whole);
+    for name in others.flat_map(|(_, template)| template.placeholders()) {
+        wrongs.extend(unknown_name(&at, operation, name, &[]));
+    }
+    if by.after == Presence::Absent && !(by.fields.is_empty() && by.whole.is_empty()) {
+        wrongs.push(Wrong::at(
+            &format!("{at}.after"),
+            "what is absent has no members: leave `fields` and `whole` out".to_owned(),
+        ));
+    }
+    if by.after == Presence::Any {
+        let why = "after an operation it is known whether its object is there: `present` or `absent`";
+        wrongs.push(Wrong::at(&format!("{at}.after"), why.to_owned()));
+    }
+    // One of another endpoint is looked for when it is called.
+    if by.operation.contains('.') {
+        return wrongs;
+    }
+    match endpoint.operations.iter().find(|(name, _)| name.as_str() == by.operation) {
+        None => wrongs.push(no_operation(&format!("{at}.operation"), endpoint, &by.operation)),
+        Some((_, reader)) if reader.kind != OperationKind::Investigate => {
+            let why =
+                format!("`{}` changes something: an object is read by one that investigates", by.operation);
+            wrongs.push(Wrong::at(&format!("{at}.operation"), why));
+        }
+        Some((_, reader)) => {
+            wrongs.extend(check_given(&format!("{at}.with"), &by.operation, reader, &by.with));
+            let is_list = matches!(reader.returns, Returns::List(_));
+            if !is_list && by.record.is_some() {
+                let why = format!("`{}` returns no list, of which this could be a record", by.operation);
+                wrongs.push(Wrong::at(&format!("{at}.record"), why));
+            }
+        }
+    }
+    wrongs
+}
+
+fn check_undo(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<Wrong> {
+    let Some(Undo::By(undo)) = &operation.undo else { return Vec::new() };
+    let at = format!("{at}.undo");
+    let mut wrongs = check_with(&at, operation, &undo.with, &["before", "response"]);
+    if undo.operation.contains('.') {
+        return wrongs;
+    }
+    match endpoint.operations.iter().find(|(name, _)| name.as_str() == undo.operation) {
+        None => wrongs.push(no_operation(&format!("{at}.operation"), endpoint, &undo.operation)),
+        Some((_, undoing)) if undoing.kind == OperationKind::Investigate => {
+            let why = format!("`{}` changes nothing, and so undoes nothing", undo.operation);
+            wrongs.push(Wrong::at(&format!("{at}.operation"), why));
+        }
+        Some((_, undoing)) => {
+            wrongs.extend(check_given(&format!("{at}.with"), &undo.operation, undoing, &undo.with));
+        }
+    }
+    wrongs
+}
+
+fn no_operation(at: &str, endpoint: &Endpoint, named: &str) -> Wrong {
+    let meant = nearest(named, endpoint.operations.keys().map(Name::as_str));
+    let meant = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
+    Wrong::at(at, format!("there is no operation `{named}` here{meant}"))
+}
+
+/// The parameters that one operation gives another one are those that it has, and all that it has to have.
+fn check_given(at: &str, name: &str, called: &Operation, with: &BTreeMap<Name, JsonTemplate>) -> Vec<Wrong> {
+    let unknown = with.keys().filter(|given| !called.parameters.contains_key(*given));
+    let unknown = unknown.map(|given| Wrong::at(at, format!("`{name}` has no parameter `{given}`")));
+    let missing =
+        called.parameters.iter().filter(|(needed, spec)| spec.is_required() && !with.contains_key(*needed));
+    let missing = missing.map(|(needed, _)| Wrong::at(at, format!("`{name}` has to have `{needed}`")));
+    unknown.chain(missing).collect()
+}
+
+fn check_with(
+    at: &str,
+    operation: &Operation,
+    with: &BTreeMap<Name, JsonTemplate>,
+    more: &[&str],
+) -> Vec<Wrong> {
+    let used = with.values().flat_map(JsonTemplate::placeholders);
+    used.filter_map(|name| unknown_name(&format!("{at}.with"), operation, name, more)).collect()
+}
+
+fn unknown_name(at: &str, operation: &Operation, placeholder: &str, more: &[&str]) -> Option<Wrong> {
+    let used = parameter_of(placeholder);
+    let is_known = operation.parameters.keys().any(|name| name.as_str() == used)
+        || placeholder.contains('/') && more.contains(&used);
+    if is_known {
+        return None;
+    }
+    let meant = nearest(used, operation.parameters.keys().map(Name::as_str));
+    let meant = meant.map(|meant| format!(" (did you mean `{{{meant}}}`?)")).unwrap_or_default();
+    Some(Wrong::at(at, format!("`{{{placeholder}}}` is not a parameter of the operation{meant}")))
 }
 
 /// Every placeholder is a parameter, or a setting that may be shown.

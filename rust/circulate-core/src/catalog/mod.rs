@@ -65,7 +65,10 @@ pub use json_schema::{SchemaMistake, ValueSchema};
 pub use limits::{Rate, Rates};
 pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;
-pub use operation::{Operation, OperationKind, Parameter, ReturnedList, Returns};
+pub use operation::{
+    NoWay, Operation, OperationKind, Parameter, Presence, ReadBack, ReadBy, RetryClass, ReturnedList,
+    Returns, Undo, UndoBy,
+};
 pub use page_size::PageSize;
 pub use paginator::{
     LastRecordSpec, LinkRel, NextUrl, OffsetBy, OffsetSpec, PageNumberSpec, PaginatorSpec, Restart, Send,

@@ -10,9 +10,9 @@ use super::errors::ErrorRule;
 use super::page_size::PageSize;
 use super::paginator::PaginatorSpec;
 use super::records::{PrimaryKey, RecordsSpec};
-use super::request::{BodySpec, QueryValue, RequestMethod};
+use super::request::{BodySpec, JsonTemplate, QueryValue, RequestMethod};
 use super::template::Template;
-use super::types::Name;
+use super::types::{Name, Pointer};
 
 /// An operation of an endpoint: one call of its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,22 @@ pub struct Operation {
     /// What responses mean that say it in a way of their own; these rules come before those of the source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorRule>,
+    /// Whether what it does is lost for somebody. Then a person has to agree, each time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub destructive: bool,
+    /// When its request may be sent again. One that reads is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryClass>,
+    /// How the object is read before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_back: Option<ReadBack>,
+    /// The operation that undoes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// Members of the response that are secrets, such as one-time links: they are stored nowhere and shown to nobody who does not
+    /// ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Pointer>,
 }
 
 /// What an operation is for.
@@ -60,6 +76,124 @@ pub struct Operation {
 pub enum OperationKind {
     /// It reads.
     Investigate,
+    /// It keeps somebody or something from doing harm.
+    Contain,
+    /// It puts right what is wrong.
+    Correct,
+    /// It brings back what was taken away.
+    Restore,
+}
+
+/// When the request of an operation may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryClass {
+    /// Always: it changes nothing.
+    Safe,
+    /// Always: it has the same effect however often it is sent.
+    Idempotent,
+    /// If nothing of it was sent, or the API refused it (4xx): it has had no effect.
+    IfNotSent,
+    /// In no case.
+    Never,
+}
+
+/// How the object of an operation is read before and after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ReadBack {
+    /// By an operation that reads.
+    By(Box<ReadBy>),
+    /// Not at all.
+    Not(NoWay),
+}
+
+/// Why there is no such thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoWay {
+    /// The reason, in a sentence.
+    pub none: String,
+}
+
+/// An operation that reads the object of another one, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadBy {
+    /// The operation that reads it: of this endpoint, or `endpoint.operation`.
+    pub operation: String,
+    /// Its parameters, made of those of this operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<Name, JsonTemplate>,
+    /// If it returns a list: members by which the object is known in it. Without any, each record of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<BTreeMap<Pointer, JsonTemplate>>,
+    /// Whether the object is there before. Default `present`.
+    #[serde(default, skip_serializing_if = "Presence::is_present")]
+    pub before: Presence,
+    /// Whether it is there after. Default `present`.
+    #[serde(default, skip_serializing_if = "Presence::is_present")]
+    pub after: Presence,
+    /// Values of which a member has one before, else the operation is refused, such as `/status: [ACTIVE]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requires: BTreeMap<Pointer, Vec<Value>>,
+    /// What members are after it. Of an object, those of its members that it has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Pointer, JsonTemplate>,
+    /// What members are after it, of which what is not named is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub whole: BTreeMap<Pointer, JsonTemplate>,
+}
+
+/// Whether an object is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It is.
+    #[default]
+    Present,
+    /// It is not.
+    Absent,
+    /// It may be.
+    Any,
+}
+
+impl Presence {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_present(&self) -> bool {
+        *self == Self::Present
+    }
+
+    /// Whether it is as this says.
+    pub fn allows(self, is_there: bool) -> bool {
+        match self {
+            Self::Present => is_there,
+            Self::Absent => !is_there,
+            Self::Any => true,
+        }
+    }
+}
+
+/// What undoes an operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Undo {
+    /// Another operation.
+    By(UndoBy),
+    /// Nothing.
+    Not(NoWay),
+}
+
+/// The operation that undoes another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoBy {
+    /// It: of this endpoint, or `endpoint.operation`.
+    pub operation: String,
+    /// Its parameters, made of those of this operation, of what the object was before (`{before/profile}`), and of the response
+    /// (`{response/id}`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<Name, JsonTemplate>,
 }
 
 /// A parameter of an operation.

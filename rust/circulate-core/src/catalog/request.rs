@@ -268,7 +268,8 @@ impl JsonTemplate {
         }
     }
 
-    pub(super) fn placeholders(&self) -> Vec<&str> {
+    /// The placeholders that it uses.
+    pub fn placeholders(&self) -> Vec<&str> {
         match self {
             Self::Null | Self::Constant(_) => Vec::new(),
             Self::Text(template) => template.placeholders().collect(),

@@ -1,8 +1,21 @@
-//! Operations: calls of an API that are not pulls.
+//! Operations: calls of an API that are not pulls. What changes something is planned, agreed to, recorded before it is sent, and
+//! read back.
 
-mod call;
+mod apply;
+mod caller;
+mod fill;
+mod ledger;
+mod name;
+mod object;
+mod plan;
 mod request;
+mod undo;
 mod values;
 
-pub use call::{Called, OperationCall};
+pub use apply::{Agreement, Applied, Apply};
+pub use caller::{Called, Caller, scopes_of};
+pub use ledger::{Approval, CallStatus, LedgerEntry, OperationLedger, RecordedResponse};
+pub use name::OperationName;
+pub use object::{ExpectedState, FieldChange, ObjectState};
+pub use plan::{Plan, PlanOptions, PlannedCall, PlannedRequest};
 pub use values::ParameterValues;

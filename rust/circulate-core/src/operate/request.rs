@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
+use super::fill::{FillValues, no_value, plain};
 use super::values::ParameterValues;
 use crate::api::account::Account;
 use crate::api::http::ResponseRules;
 use crate::api::page_request::{PageRequest, RequestBody, header};
-use crate::catalog::{BodySpec, JsonTemplate, Name, Operation, QueryText, Template, has_steps, path_segment};
+use crate::catalog::{BodySpec, Name, Operation, QueryText, Template, has_steps, path_segment};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The request of `operation` for an account.
@@ -18,7 +19,7 @@ pub(super) fn request_of(
     operation: &Operation,
     values: &ParameterValues,
 ) -> Result<PageRequest> {
-    let filler = RequestValues { account, values };
+    let filler = RequestValues::new(account, values);
     let query = filler.query(operation)?;
     let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let url = account.url(&filler.path(&operation.path)?, pairs);
@@ -34,33 +35,25 @@ pub(super) fn request_of(
 }
 
 /// What placeholders stand for: parameters, and settings that are not secret.
-struct RequestValues<'v> {
+pub(super) struct RequestValues<'v> {
     account: &'v Account,
     values: &'v ParameterValues,
 }
 
+impl<'v> RequestValues<'v> {
+    pub(super) fn new(account: &'v Account, values: &'v ParameterValues) -> Self {
+        Self { account, values }
+    }
+}
+
+impl FillValues for RequestValues<'_> {
+    fn value(&self, placeholder: &str) -> Option<Value> {
+        let setting = || self.account.value(&Name::try_from(placeholder.to_owned()).ok()?).map(Value::from);
+        self.values.get(placeholder).cloned().or_else(setting)
+    }
+}
+
 impl RequestValues<'_> {
-    fn value(&self, name: &str) -> Option<Value> {
-        let setting = || self.account.value(&Name::try_from(name.to_owned()).ok()?).map(Value::from);
-        self.values.get(name).cloned().or_else(setting)
-    }
-
-    /// A text with its values; none if one of them was not given.
-    fn text(&self, template: &Template) -> Result<Option<String>> {
-        self.text_with(template, &|text| text)
-    }
-
-    fn text_with(&self, template: &Template, quoted: &dyn Fn(String) -> String) -> Result<Option<String>> {
-        let mut strings = BTreeMap::new();
-        for name in template.placeholders() {
-            let Some(value) = self.value(name) else { return Ok(None) };
-            strings.insert(name, quoted(plain(name, &value)?));
-        }
-        let filled =
-            template.fill(|name| strings.get(name).map(String::as_str)).map_err(|name| no_value(&name))?;
-        Ok(Some(filled))
-    }
-
     /// A path, whose values are segments of it.
     fn path(&self, template: &Template) -> Result<String> {
         let mut segments = BTreeMap::new();
@@ -128,48 +121,6 @@ impl RequestValues<'_> {
             }
         })
     }
-
-    /// A document with its values, each with its type; none if it is a value that was not given.
-    fn json(&self, document: &JsonTemplate) -> Result<Option<Value>> {
-        Ok(match document {
-            JsonTemplate::Null => Some(Value::Null),
-            JsonTemplate::Constant(constant) => Some(constant.clone()),
-            JsonTemplate::Typed(name) => self.value(name),
-            JsonTemplate::Text(template) => match template.only_placeholder() {
-                Some(name) => self.value(name),
-                None => self.text(template)?.map(Value::String),
-            },
-            JsonTemplate::List(items) => {
-                let filled: Result<Vec<_>> = items.iter().map(|item| self.json(item)).collect();
-                Some(Value::Array(filled?.into_iter().flatten().collect()))
-            }
-            JsonTemplate::Object(members) => {
-                let mut filled = Map::new();
-                for (name, member) in members {
-                    filled.extend(self.json(member)?.map(|value| (name.clone(), value)));
-                }
-                Some(Value::Object(filled))
-            }
-        })
-    }
-}
-
-/// A value as a text.
-fn plain(name: &str, value: &Value) -> Result<String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            let what = format!(
-                "`{name}` is not a text, a number or a boolean, and cannot stand in a path, a query or a header"
-            );
-            Err(Error::new(ErrorKind::Settings, "build request", what))
-        }
-    }
-}
-
-fn no_value(name: &str) -> Error {
-    Error::new(ErrorKind::Settings, "build request", format!("no value for `{{{name}}}`"))
 }
 
 #[cfg(test)]

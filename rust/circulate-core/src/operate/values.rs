@@ -49,6 +49,11 @@ impl ParameterValues {
         Err(Error::new(ErrorKind::Settings, "read parameters", format!("{name}: {}", mistakes.join("; "))))
     }
 
+    /// All of them.
+    pub fn all(&self) -> &BTreeMap<String, Value> {
+        &self.0
+    }
+
     /// The value that a placeholder stands for, such as `id` or `profile/login`.
     pub(super) fn get(&self, placeholder: &str) -> Option<&Value> {
         match placeholder.split_once('/') {

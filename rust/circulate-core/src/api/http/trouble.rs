@@ -21,7 +21,8 @@ pub(super) fn connection_error(met: Met, error: &(dyn StdError + 'static)) -> Er
     let Met { operation, is_timeout, is_connect } = met;
     if let Some(trouble) = net::tls_trouble(error) {
         let message = format!("the server can't be trusted: {}", trouble.what);
-        return Error::new(ErrorKind::Network, operation, message).hint(trouble.hint);
+        // Before there is trust, nothing but a handshake is sent.
+        return Error::new(ErrorKind::Network, operation, message).hint(trouble.hint).unsent();
     }
     if let Some(parsing) = net::find::<hyper::Error>(error).filter(|error| error.is_parse()) {
         return not_http(parsing);
@@ -32,7 +33,8 @@ pub(super) fn connection_error(met: Met, error: &(dyn StdError + 'static)) -> Er
         (false, true) => "cannot connect to the API",
         (false, false) => "the connection broke before the response was complete",
     };
-    Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(error))
+    let error = Error::new(ErrorKind::Network, operation, message).temporary().caused_by(innermost(error));
+    if is_connect { error.unsent() } else { error }
 }
 
 /// The same bytes would come again.

@@ -1,10 +1,12 @@
-//! A call of an operation that reads: one request, or a list that is read to its end.
+//! Calls operations of a source that read: one request, or a list that is read to its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::name::OperationName;
 use super::request::request_of;
 use super::values::ParameterValues;
 use crate::api::account::Account;
@@ -12,8 +14,10 @@ use crate::api::auth::{Authorize, Connection};
 use crate::api::client::Client;
 use crate::api::http::{Jitter, Retry, RetryPolicy};
 use crate::api::page_request::{PageRequest, RequestBody};
-use crate::catalog::{Definition, Operation, OperationKind, ReturnedList, Returns, Share, StreamSpec};
-use crate::error::{Error, ErrorKind, Result};
+use crate::catalog::{
+    Catalog, Definition, Operation, OperationKind, ReadBack, ReturnedList, Returns, Share, StreamSpec,
+};
+use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::batch::BatchLimits;
 use crate::extract::cursor::Window;
 use crate::progress::Progress;
@@ -21,15 +25,11 @@ use crate::read::Read;
 use crate::run::{PullOptions, Verdict};
 use crate::stop::Stop;
 
-/// What to call, and how.
+/// Calls operations of one account.
 #[derive(Debug)]
-pub struct OperationCall {
-    /// The endpoint.
-    pub definition: Definition,
-    /// The operation of it.
-    pub operation: String,
-    /// The values of its parameters.
-    pub values: ParameterValues,
+pub struct Caller {
+    /// Where operations are defined.
+    pub catalog: Catalog,
     /// Whose.
     pub account: Account,
     /// By what way.
@@ -51,35 +51,63 @@ pub type Called = Vec<u8>;
 const MAX_RECORDS: usize = 10_000;
 const MAX_BYTES: usize = 16_000_000;
 
-impl OperationCall {
-    /// Its name, as people write it: `okta.users.get`.
-    fn name(&self) -> String {
-        format!("{}.{}", self.definition.name(), self.operation)
-    }
+/// The OAuth scopes that an operation needs, and what reads its object; `None` if a definition does not say that.
+pub fn scopes_of(catalog: &Catalog, name: &OperationName) -> Result<Option<BTreeSet<String>>> {
+    let definition = catalog.stream(&name.stream())?;
+    let operation = definition.operation(name.operation())?;
+    let own = operation.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect::<BTreeSet<_>>());
+    let Some(ReadBack::By(by)) = &operation.reads_back else { return Ok(own) };
+    let reader = name.sibling(&by.operation);
+    let definition = catalog.stream(&reader.stream())?;
+    let others = definition.operation(reader.operation())?.scopes.clone();
+    Ok(own.zip(others).map(|(own, others)| own.into_iter().chain(others).collect()))
+}
 
+impl Caller {
     /// Calls an operation that reads.
-    pub async fn read(self) -> Result<Called> {
-        let operation = self.definition.operation(&self.operation)?.clone();
-        let OperationKind::Investigate = operation.kind;
-        let request = request_of(&self.account, &operation, &self.values)?;
+    pub async fn read(&self, name: &OperationName, values: &ParameterValues) -> Result<Called> {
+        let definition = self.catalog.stream(&name.stream())?;
+        let operation = definition.operation(name.operation())?.clone();
+        if operation.kind != OperationKind::Investigate {
+            let what = format!("{name} changes something: it is planned and applied, not called");
+            return Err(Error::new(ErrorKind::Settings, "call operation", what));
+        }
+        let request = request_of(&self.account, &operation, values)?;
         match &operation.returns {
-            Returns::List(list) => self.read_list(&operation, (**list).clone(), request).await,
+            Returns::List(list) => {
+                Box::pin(self.read_list(name, definition, &operation, list, request)).await
+            }
             Returns::Object => {
-                let text = self
-                    .client()?
-                    .fetch_document(request)
-                    .await
-                    .map_err(|error| not_found(error, &self.name()))?
-                    .text;
+                let client = self.client(&definition)?;
+                let document = Box::pin(client.fetch_document(request)).await;
+                let text = document.map_err(|error| not_found(error, name))?.text;
                 Ok(if text.is_empty() { NOTHING.to_vec() } else { text })
             }
         }
     }
 
-    fn client(&self) -> Result<Client> {
+    /// The same, parsed; none if there is no such thing.
+    pub(super) async fn look_up(
+        &self,
+        name: &OperationName,
+        values: &ParameterValues,
+    ) -> Result<Option<Value>> {
+        match self.read(name, values).await {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
+                Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound || error.meaning() == Some(Meaning::Gone) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What sends its requests.
+    pub(super) fn client(&self, definition: &Definition) -> Result<Client> {
         let retry = Retry::new(RetryPolicy::default(), Jitter::random());
         let client = Client::new(
-            &self.definition.source,
+            &definition.source,
             &self.account,
             &self.connection,
             Arc::clone(&self.authorize),
@@ -92,25 +120,25 @@ impl OperationCall {
 
     /// Reads a list as a stream is read, with the same care for its end.
     async fn read_list(
-        self,
+        &self,
+        name: &OperationName,
+        mut definition: Definition,
         operation: &Operation,
-        list: ReturnedList,
+        list: &ReturnedList,
         request: PageRequest,
     ) -> Result<Called> {
-        let name = self.name();
-        let mut definition = self.definition;
-        definition.endpoint.list = list_of(&self.account, operation, &list, &request)?;
+        definition.endpoint.list = list_of(&self.account, operation, list, &request)?;
         definition.parents.clear();
         let mut reading = Read {
             definition,
-            account: self.account,
-            connection: self.connection,
-            authorize: self.authorize,
+            account: self.account.clone(),
+            connection: self.connection.clone(),
+            authorize: Arc::clone(&self.authorize),
             window: Window::default(),
             batch: BatchLimits::default(),
             options: PullOptions { headroom: self.headroom, ..PullOptions::default() },
-            progress: self.progress,
-            stop: self.stop,
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
         }
         .start();
         let (mut records, mut count) = (b"[".to_vec(), 0);
@@ -147,7 +175,7 @@ impl OperationCall {
 const NOTHING: &[u8] = b"null";
 
 /// Of an object that is not there, the address is not to blame.
-fn not_found(error: Error, operation: &str) -> Error {
+fn not_found(error: Error, operation: &OperationName) -> Error {
     if error.kind() == ErrorKind::NotFound {
         return error.hint(format!(
             "there is nothing of these parameters of {operation}, or nothing that these credentials may see"
