@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.changing import Changing, Lake, Record, StopAt, Times, random_by, serving
+from support.changing import Changing, Lake, Record, StopAt, Times, random_by, serving, weeks_ago
 from support.cli import Cli
 from support.http_server import Handler, Reply
 from support.scripted import define
@@ -130,7 +130,7 @@ def test_a_list_that_is_not_in_the_order_that_it_promises_is_read_to_its_end(tmp
 @pytest.mark.parametrize("filter_says", ["epoch_s", "date", "%Y-%m-%d %H:%M:%S"])
 def test_windows_side_by_side_have_all_of_a_period(filter_says: str, records_say: str, tmp_path: Path) -> None:
     chance = random_by(f"{filter_says} {records_say}")
-    api = Changing(Times(records_say), Times(filter_says), longest=timedelta(days=2))
+    api = Changing(Times(records_say), Times(filter_says), longest=timedelta(days=2), now=weeks_ago())
     rule = incremental(api, overlap="0s", lag="1s", window={"span": "2d", "history": "60d"})
     with serving(api, tmp_path, {"incremental": rule}) as lake:
         for _ in range(4):
@@ -145,7 +145,7 @@ def test_windows_side_by_side_have_all_of_a_period(filter_says: str, records_say
 
 def test_a_window_with_too_many_records_is_halved_and_nothing_comes_twice(tmp_path: Path) -> None:
     chance = random_by(3)
-    api = Changing(filter_says=Times("epoch_s"), most=4)
+    api = Changing(filter_says=Times("epoch_s"), most=4, now=weeks_ago())
     rule = incremental(api, overlap="0s", window={"span": "30d", "min": "1m", "history": "60d"})
     listing = {"incremental": rule, "errors": [{"when": {"status": 413}, "then": "smaller_window"}]}
     with serving(api, tmp_path, listing) as lake:
@@ -166,7 +166,7 @@ def test_a_window_with_too_many_records_is_halved_and_nothing_comes_twice(tmp_pa
 
 def test_windows_that_are_stopped_anywhere_go_on_where_they_stood(tmp_path: Path) -> None:
     chance = random_by(5)
-    api = Changing(filter_says=Times("epoch_s"))
+    api = Changing(filter_says=Times("epoch_s"), now=weeks_ago())
     rule = incremental(api, overlap="0s", window={"span": "3h", "history": "40d"})
     api.change(chance, 30)
     with serving(api, tmp_path, {"incremental": rule}) as lake:
@@ -286,7 +286,7 @@ def test_a_window_whose_total_is_above_the_cap_is_halved_before_anything_of_it_i
             reply.body["total"] = len(self.selected(query["since"], query["until"]))
             return reply if int(query["after"]) < 6 else Reply({"error": "too far"}, status=400)
 
-    api = Capped(filter_says=Times("epoch_s"), ids=60)
+    api = Capped(filter_says=Times("epoch_s"), ids=60, now=weeks_ago())
     api.change(random_by(2), 40)
     listing = {
         "incremental": incremental(api, overlap="0s", window={"span": "30d", "history": "60d"}),

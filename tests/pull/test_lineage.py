@@ -179,7 +179,7 @@ def test_a_parent_that_comes_new_is_read_from_its_beginning(tmp_path: Path, *, w
     """Its children may be older than the cursor: it was moved here, or it was not shown before."""
     forge = Forge()
     forge.add("a", "r", "1")
-    window = {"window": {"span": "100d", "history": "400d"}, "lag": "1s"} if windowed else {}
+    window = {"window": {"span": "1000d", "history": "4000d"}, "lag": "1s"} if windowed else {}
     rule = {**RULE, "overlap": "0s", **window}
     with serving(forge, tmp_path, "issues", issues=listing(2, incremental=rule)) as lake:
         assert lake.pull().status == "complete"
@@ -521,7 +521,7 @@ def test_partitions_are_read_from_their_beginning_where_nothing_names_them_any_m
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_lost_by_gaps_that_heal_stops_and_values_that_change(seed: int, tmp_path: Path) -> None:
     chance, forge, names = random_by(seed), Forge(), ["a", "b", "c"]
-    window = {"window": {"span": "100d", "history": "400d"}, "lag": "1s"} if seed % 2 else {}
+    window = {"window": {"span": "1000d", "history": "4000d"}, "lag": "1s"} if seed % 2 else {}
     issues = states(partitions={"name": "state", "setting": "states"}, incremental={**RULE, "overlap": "10s", **window})
 
     def pull(lake: Lake, **options: object) -> None:

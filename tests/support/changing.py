@@ -35,6 +35,11 @@ def random_by(seed: str | int) -> random.Random:
     return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
 
 
+def weeks_ago() -> datetime:
+    """Return a time some weeks ago, for windows: they reach up to the present of the machine."""
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=38)
+
+
 @dataclass(frozen=True)
 class Times:
     """How an API writes times, and reads them."""
