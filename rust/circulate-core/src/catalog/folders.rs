@@ -58,6 +58,20 @@ impl Definition {
         )
     }
 
+    /// The definition of the list of parents of this number, counted from the topmost.
+    pub fn of_parents(&self, number: usize) -> Option<Self> {
+        let (above, below) = self.parents.split_at_checked(number)?;
+        let endpoint = below.first()?;
+        let lists = above.iter().chain([endpoint]).flat_map(|endpoint| endpoint.list.all_hooks());
+        let hooks = self.hooks.only(self.source.hooks().chain(lists));
+        Some(Self {
+            source: self.source.clone(),
+            endpoint: endpoint.clone(),
+            parents: above.to_vec(),
+            hooks: Arc::new(hooks),
+        })
+    }
+
     /// The OAuth scopes that pulling it needs, its parents' included, sorted; `None` if its definition does not say that, although
     /// the API has scopes, of which `check` of its source needs some. Many APIs have none.
     pub fn scopes(&self) -> Option<BTreeSet<String>> {

@@ -1,6 +1,6 @@
 //! Files with hooks: read once, so that what runs is what the digest of the definition was made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,15 @@ impl HookFiles {
             other.hooks.iter().filter(|hook| !self.hooks.contains(hook)).cloned().collect::<Vec<_>>(),
         );
         self.refused = self.refused.take().or_else(|| other.refused.clone());
+    }
+
+    /// Those of `hooks`, as they are read of a definition that has no others.
+    pub(super) fn only<'h>(&self, hooks: impl Iterator<Item = &'h HookRef>) -> Self {
+        let hooks: Vec<_> = hooks.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let is_of_one = |name: &String| hooks.iter().any(|hook| hook.file() == name);
+        let files = self.files.iter().filter(|(name, _)| is_of_one(name));
+        let files = files.map(|(name, file)| (name.clone(), file.clone())).collect();
+        Self { files, hooks, refused: self.refused.clone() }
     }
 
     /// The digests of the files, by name.

@@ -4,8 +4,6 @@
 //! gone, and no address of a page of that list has to outlive hours of requests for children. The parents are never all in
 //! memory, nor are their digests, which show one that is listed twice.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, AttemptEnd};
@@ -18,7 +16,7 @@ use crate::api::account::Account;
 use crate::api::client::Client;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::{Definition, Endpoint, Incremental, Parent, Pointer};
+use crate::catalog::{Endpoint, Incremental, Parent, Pointer};
 use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition};
@@ -26,7 +24,7 @@ use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existin
 use crate::lake::stream_id::StreamId;
 use crate::page::{LoopGuard, Record, Watch};
 use crate::progress::Completion;
-use crate::state::Mode;
+use crate::state::{Mode, StreamState};
 
 /// The list of topmost parents, which are put into the plan.
 struct ParentList<'p> {
@@ -188,6 +186,9 @@ impl Attempt<'_> {
         let index: Index = manifest::parse(key, &read_existing(&*self.pull.sink, key).await?)?;
         let source = self.pull.definition.source.source.as_str();
         let parents = StreamId::new(source, self.pull.account.name(), list.endpoint.endpoint.as_str());
+        if index.stream_id() != parents || !self.is_of_this_definition(&index, list).await? {
+            return Ok(None);
+        }
         let requested = &self.held.run.window;
         let since = rule.map_or(Ok(None), |rule| self.since_of_parents(&Partition::default(), rule))?;
         let whole = index.window.until.is_none()
@@ -196,21 +197,22 @@ impl Attempt<'_> {
             && (index.repeats == 0 || rule.is_none())
             // Tables do not hold records as they were received.
             && index.tables.is_none();
-        Ok((index.stream_id() == parents
-            && whole
-            && index.verdict == "complete"
-            && self.has_marks_for(list)
-            && requested.until.is_none())
-        .then_some(index))
+        Ok((whole && index.verdict == "complete" && self.has_marks_for(list) && requested.until.is_none())
+            .then_some(index))
+    }
+
+    /// Whether a run requested and made what the definition says now: hooks and lists may have changed since.
+    async fn is_of_this_definition(&self, index: &Index, list: ListOfParents<'_>) -> Result<bool> {
+        let Some(definition) = self.pull.definition.of_parents(list.number) else { return Ok(false) };
+        let run = StreamState::run(&*self.pull.store, &index.stream_id(), &index.run_id).await?;
+        let spec_hash = definition.spec_hash()?;
+        Ok(run.is_some_and(|run| run.spec_hash == spec_hash))
     }
 
     /// Whether records of the parents' own runs have all the names in front of them that are kept of the lists above.
     fn has_marks_for(&self, list: ListOfParents<'_>) -> bool {
-        let definition = &self.pull.definition;
-        let (endpoint, parents) = (list.endpoint.clone(), definition.parents[..list.number].to_vec());
-        let (source, hooks) = (definition.source.clone(), Arc::clone(&definition.hooks));
-        let marked = Definition { source, endpoint, parents, hooks };
-        let marked = marked.names_of_parents();
+        let Some(definition) = self.pull.definition.of_parents(list.number) else { return false };
+        let marked = definition.names_of_parents();
         self.names_from_above(list).all(|name| marked.contains(name))
     }
 
