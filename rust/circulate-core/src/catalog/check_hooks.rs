@@ -2,6 +2,7 @@
 
 use super::auth::SignAuth;
 use super::check_headers::check_parameter;
+use super::durable::Durable;
 use super::records::PageFormat;
 use super::source::Source;
 use super::stream::StreamSpec;
@@ -36,6 +37,13 @@ pub(super) fn check_hooks(stream: &StreamSpec) -> Vec<Wrong> {
              JSON by `hooks.page`, or say what comes next by `{{hook: ...}}`"
         );
         wrong("list.paginator", why);
+    }
+    if let Some(pointer) = stream.durable().and_then(Durable::member_of_page) {
+        let why = format!(
+            "it is read from `{pointer}` of the page, and `hooks.split` returns records only: name a header, or make the page JSON \
+             by `hooks.page`"
+        );
+        wrong("list.incremental.durable", why);
     }
     wrongs
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::location::RequestLocation;
 use super::one_or_list::OneOrList;
 use super::paginator::{LinkRel, NextUrl, PaginatorSpec, Send, TokenFrom, TokenSpec};
+use super::types::Pointer;
 
 /// What the next pull goes on with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +99,12 @@ impl Durable {
             },
             Self::Etag(_) | Self::LastModified => None,
         }
+    }
+
+    /// A member of the page that it reads, if it reads one beside those of the list's paginator.
+    pub fn member_of_page(&self) -> Option<Pointer> {
+        let own = self.paginator(&PaginatorSpec::None)?;
+        own.members_of_page().first().copied().cloned()
     }
 
     /// The header of the condition under which the next pull's first request is made, if it is not made elsewhere instead.

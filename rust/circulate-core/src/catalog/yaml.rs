@@ -17,6 +17,7 @@ use super::check_operations::{check_names_of_operations, check_operations};
 use super::check_partitions::{check_partitions, check_settings_of_values};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
+use super::durable::Durable;
 use super::errors::{self, ErrorRule};
 use super::job::{Job, JobParts};
 use super::one_or_list::OneOrList;
@@ -381,6 +382,15 @@ fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
             return wrong("list.paginator", why);
         }
         _ => {}
+    }
+    if let (PageFormat::Ndjson | PageFormat::Csv, Some(pointer)) =
+        (format, stream.durable().and_then(Durable::member_of_page))
+    {
+        let why = format!(
+            "it is read from `{pointer}` of the page, and `format: {}` has records only: name a header",
+            format.as_str()
+        );
+        return wrong("list.incremental.durable", why);
     }
     if !format.is_json() && (stream.empty.null || stream.empty.missing) {
         let why = format!(
