@@ -14,6 +14,7 @@ use futures_util::stream::{BoxStream, StreamExt, unfold};
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::api::http::Request;
@@ -98,7 +99,13 @@ struct Calls {
     longest: Mutex<BTreeMap<HookRef, Duration>>,
     /// The last call that was left behind.
     left: Mutex<Option<LeftCall>>,
+    /// A large page goes through hooks while no other one does.
+    large: Arc<Semaphore>,
 }
+
+/// The right to have a large page in memory. Dropping it lets the next one come.
+#[derive(Debug)]
+pub struct LargePage(#[expect(dead_code, reason = "what it is for is to be dropped")] OwnedSemaphorePermit);
 
 /// A call of a hook that did not return while anybody waited for it.
 #[derive(Debug, Clone)]
@@ -140,7 +147,15 @@ impl LeftCall {
 impl Hooks {
     /// Hooks that `host` runs.
     pub fn new(host: Arc<dyn HookHost>) -> Self {
-        Self(Some(Arc::new(Calls { host, longest: Mutex::default(), left: Mutex::default() })))
+        let (longest, left, large) = (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(1)));
+        Self(Some(Arc::new(Calls { host, longest, left, large })))
+    }
+
+    /// Waits until no other large page is on its way through hooks. Pages of lists that are read side by side would not fit in
+    /// memory all at once.
+    pub async fn large_page(&self) -> Option<LargePage> {
+        let large = Arc::clone(&self.0.as_ref()?.large);
+        large.acquire_owned().await.ok().map(LargePage)
     }
 
     /// As [`HookHost::page`].

@@ -4,11 +4,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, once};
 use http::{HeaderMap, StatusCode};
 
+use super::error_inside::{ErrorField, ErrorInside};
 use super::format::BodyError;
 use super::paginator::Next;
 use super::record::Problem;
-use crate::api::hooks::{HookedPage, Hooks, NextRequest};
-use crate::api::http::remove_parameter;
+use crate::api::hooks::{HookedPage, Hooks, LargePage, NextRequest};
+use crate::api::http::{Failure, Success, remove_parameter};
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::{PageRequest, RequestBody};
 use crate::catalog::{HookRef, PageHooks, PaginatorSpec, Pointer, RequestLocation, StreamSpec};
@@ -21,6 +22,9 @@ pub struct ThroughHooks {
     by_hooks: Box<PageHooks>,
     paginator: Option<HookRef>,
 }
+
+/// Pages up to this share of the largest one may be in memory side by side: as many together as lists are read at a time.
+const SMALL: u64 = 8;
 
 /// A part of a page as it is taken in.
 #[derive(Debug)]
@@ -38,6 +42,10 @@ pub(super) struct HookedBody {
     pub(super) received: Option<u64>,
     /// The body, if a hook needs it to say what comes next.
     pub(super) body: Option<Bytes>,
+    /// It is so large that no other one like it may be in memory.
+    pub(super) large: Option<LargePage>,
+    /// What the body that the last hook gets says where errors do.
+    pub(super) said: Vec<ErrorField>,
 }
 
 impl ThroughHooks {
@@ -61,31 +69,90 @@ impl ThroughHooks {
         self.by_hooks.split.is_some()
     }
 
-    /// Reads `body` to its end, and lets the hooks make of it what is taken in. A body that a hook gets, and one that is needed
-    /// as a whole behind it, is at most `limit` bytes.
-    pub(super) async fn take(
+    /// Whether a hook says where pages lead.
+    pub(super) fn leads(&self) -> bool {
+        self.paginator.is_some()
+    }
+
+    /// Reads `body` to its end, and lets the hooks make of it what is taken in; none if it has nothing in it and the definition
+    /// says that this is an empty list. A body that a hook gets, and one that is needed as a whole behind it, is at most `limit`
+    /// bytes. `errors` says whether it is one: a hook need not know.
+    pub(super) async fn take<J>(
         &self,
-        status: StatusCode,
-        headers: &HeaderMap,
         body: BoxStream<'static, Result<Bytes>>,
         limit: u64,
-    ) -> Result<HookedBody> {
+        errors: &ErrorInside<'_, J>,
+    ) -> Result<Option<HookedBody>, Failure>
+    where
+        J: Fn(StatusCode, &HeaderMap, &[ErrorField]) -> Result<Success, Failure> + Sync,
+    {
+        let (status, headers) = (errors.status, errors.headers);
         let page = |body: Bytes| HookedPage { status: status.as_u16(), headers: headers.clone(), body };
-        let mut whole = collected(body, limit).await?;
+        let mut large = None;
+        let mut whole = self.collected(body, limit, &mut large).await?;
+        if errors.watch.empty().no_body && whole.trim_ascii().is_empty() {
+            return Ok(None);
+        }
         let received = Some(whole.len() as u64);
+        let mut said = errors.said_in(&whole);
         if let Some(hook) = &self.by_hooks.page {
             let made = self.hooks.page(hook, page(whole))?;
             if self.by_hooks.split.is_none() && self.paginator.is_none() {
-                return Ok(HookedBody { pieces: made.map_ok(PagePiece::Body).boxed(), received, body: None });
+                let pieces = made.map_ok(PagePiece::Body).boxed();
+                return Ok(Some(HookedBody { pieces, received, body: None, large, said }));
             }
-            whole = collected(made, limit).await?;
+            whole = match self.collected(made, limit, &mut large).await {
+                Ok(made) => made,
+                Err(error) => {
+                    errors.judge(&said)?;
+                    return Err(error.into());
+                }
+            };
+            said = errors.said_in(&whole);
         }
         let body = self.paginator.is_some().then(|| whole.clone());
         let pieces = match &self.by_hooks.split {
-            Some(hook) => self.hooks.split(hook, page(whole))?.map_ok(PagePiece::Records).boxed(),
+            Some(hook) => {
+                // Records have nothing around them where an error could be.
+                if !said.is_empty() {
+                    errors.judge(&said)?;
+                }
+                self.hooks.split(hook, page(whole))?.map_ok(PagePiece::Records).boxed()
+            }
             None => once(std::future::ready(Ok(PagePiece::Body(whole)))).boxed(),
         };
-        Ok(HookedBody { pieces, received, body })
+        Ok(Some(HookedBody { pieces, received, body, large, said }))
+    }
+
+    /// A body as a whole. One that is large waits until no other is in memory.
+    async fn collected(
+        &self,
+        mut pieces: BoxStream<'static, Result<Bytes>>,
+        limit: u64,
+        large: &mut Option<LargePage>,
+    ) -> Result<Bytes> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            let size = (whole.len() + piece.len()) as u64;
+            if size > limit {
+                let what = format!("a page that goes through a hook is larger than {} MB", limit / 1_000_000);
+                return Err(Error::new(ErrorKind::Limit, "read page", what).hint(
+                    "such a page is in memory as a whole, a quarter of `memory` at most: request smaller pages, or give more \
+                     memory",
+                ));
+            }
+            if size > limit / SMALL && large.is_none() {
+                *large = self.hooks.large_page().await;
+            }
+            if whole.is_empty() {
+                // Most come in one piece, which is not copied.
+                whole = BytesMut::from(piece);
+            } else {
+                whole.extend_from_slice(&piece);
+            }
+        }
+        Ok(whole.freeze())
     }
 
     /// Where a page leads, if a hook says that.
@@ -96,26 +163,6 @@ impl ThroughHooks {
         let address = address.map_err(|why| hook_error(hook, "follow next page", &why))?;
         Ok(Some(Next::named(address)))
     }
-}
-
-async fn collected(mut pieces: BoxStream<'static, Result<Bytes>>, limit: u64) -> Result<Bytes> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        if (whole.len() + piece.len()) as u64 > limit {
-            let what = format!("a page that goes through a hook is larger than {} MB", limit / 1_000_000);
-            return Err(Error::new(ErrorKind::Limit, "read page", what).hint(
-                "such a page is in memory as a whole, a quarter of `memory` at most: request smaller pages, or give more memory",
-            ));
-        }
-        if whole.is_empty() {
-            // Most come in one piece, which is not copied.
-            whole = BytesMut::from(piece);
-        } else {
-            whole.extend_from_slice(&piece);
-        }
-    }
-    Ok(whole.freeze())
 }
 
 /// The address of the page that a hook names; else what is wrong with it.

@@ -2,6 +2,7 @@
 
 mod end;
 mod envelope;
+mod error_inside;
 mod evidence;
 mod format;
 mod hooked;
@@ -32,6 +33,7 @@ pub use loop_guard::LoopGuard;
 pub(crate) use next_url::misplaced_link;
 pub(crate) use numbered::{Counting, PageCounts};
 pub use paginator::{Next, PageFacts, Paginator};
+pub(crate) use read::PageForHook;
 pub use read::{Page, PageLimits, Record, Records, read_page};
 pub use watch::{MAX_WATCHED, Watch};
 

@@ -15,11 +15,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::Watch;
 use super::envelope::{EnvelopeMember, members};
+use super::error_inside::{ErrorField, ErrorInside, MAX_ERROR_FIELD};
 use super::format::{BodyError, Intake};
 use super::hooked::{HookedBody, PagePiece, ThroughHooks, refused_record};
 use super::paginator::Next;
 use super::record::{BYTE_ORDER_MARK, ByteSpan, Problem, Split, Splitter};
 use super::written::{key_and_value, write_marked, write_scalar};
+use crate::api::hooks::LargePage;
 use crate::api::http::{Failure, Response, Success, unpacked};
 use crate::catalog::{PageFormat, RecordsSpec};
 use crate::error::{Error, ErrorKind, Result};
@@ -57,6 +59,14 @@ const MAX_SPANS: usize = 50_000;
 /// Bytes of such a page that are split at a time.
 const PIECE: usize = 64 * 1024;
 
+/// A page of which a hook is to say where it leads.
+#[derive(Debug)]
+pub(crate) struct PageForHook {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    _large: Option<LargePage>,
+}
+
 /// A page that is complete and valid.
 #[derive(Debug)]
 pub struct Page {
@@ -70,8 +80,8 @@ pub struct Page {
     pub fields: Vec<Option<Vec<u8>>>,
     /// Where it leads, if a hook says that.
     pub next_by_hook: Option<Next>,
-    /// Its body and status, until a hook has said where it leads.
-    pub(crate) for_hook: Option<(StatusCode, Bytes)>,
+    /// What a hook needs to say where it leads, until it has.
+    pub(crate) for_hook: Option<PageForHook>,
     /// One JSON document, whatever format it came in.
     body: Body,
     /// The size of it.
@@ -128,8 +138,6 @@ impl<'p> Record<'p> {
 
 /// The most that may stand around records and is looked through for a next page.
 const MAX_ENVELOPE: u64 = 1_000_000;
-/// How many bytes are looked at of a member that shows whether a page is an error; as many as of an error response.
-const MAX_ERROR_FIELD: u64 = 64 * 1024;
 
 /// Reads `response` to its end. A broken connection and a page that ends too early are temporary errors. What counts as an
 /// empty list says `watch`; any other response that is not a whole page is an error.
@@ -141,24 +149,32 @@ pub async fn read_page(
     watch: &Watch,
     limits: PageLimits,
     hooks: Option<&ThroughHooks>,
-    judge: impl Fn(StatusCode, &HeaderMap, &[Option<Vec<u8>>]) -> Result<Success, Failure> + Send,
+    judge: impl Fn(StatusCode, &HeaderMap, &[Option<Vec<u8>>]) -> Result<Success, Failure> + Send + Sync,
 ) -> Result<Page, Failure> {
     let (status, empty) = (response.status, watch.empty());
     // Of other responses only those come here that mean the end of the list.
     if !status.is_success() || empty.statuses.contains(&status.as_u16()) {
-        return Ok(Page::empty(response.headers, watch, status));
+        return Ok(Page::empty(response.headers, watch, status).leading_on(hooks));
     }
     if !is_whole_page(status) {
         let ends = judge(status, &response.headers, &[])? == Success::End;
         let is_empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) && empty.no_body;
-        if ends || is_empty {
+        if ends {
             return Ok(Page::empty(response.headers, watch, status));
+        }
+        if is_empty {
+            return Ok(Page::empty(response.headers, watch, status).leading_on(hooks));
         }
         return Err(no_page(status, &response.headers).into());
     }
     let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
-    let HookedBody { mut pieces, received, body: for_hook } =
-        taken(response.body, status, &response.headers, hooks, limits).await?;
+    let (max_record, max_records) = (limits.record, limits.records);
+    let errors =
+        ErrorInside { status, headers: &response.headers, watch, max_record, max_records, judge: &judge };
+    let taken = taken(unpacked(response.body).await?, hooks, limits, &errors).await?;
+    let Some(HookedBody { mut pieces, received, body: for_hook, large, said: said_before }) = taken else {
+        return Ok(Page::empty(response.headers, watch, status).leading_on(hooks));
+    };
     let splits = hooks.is_some_and(ThroughHooks::splits);
     let mut intake =
         if splits { Intake::of_records(splitter) } else { Intake::new(watch, splitter, limits.record) };
@@ -172,12 +188,11 @@ pub async fn read_page(
     while let Some(piece) = pieces.next().await {
         let piece = match piece {
             Ok(piece) => piece,
-            Err(error) => {
-                if error.kind() == ErrorKind::Hook {
-                    judge(status, &response.headers, &[])?;
-                }
+            Err(error) if error.kind() == ErrorKind::Hook => {
+                errors.judge(&said_before)?;
                 return Err(error.into());
             }
+            Err(error) => return Err(error.into()),
         };
         let document = match &piece {
             PagePiece::Body(piece) => {
@@ -190,7 +205,7 @@ pub async fn read_page(
             Ok(document) => document,
             Err(error) => {
                 // What is no page may still be an error that status and headers show.
-                judge(status, &response.headers, &[])?;
+                errors.judge(&said_before)?;
                 return Err(refused(&error).into());
             }
         };
@@ -202,11 +217,9 @@ pub async fn read_page(
     }
     let rest = match intake.end() {
         Ok(rest) => rest,
-        Err(error) if error.error.problem == Problem::Truncated => {
-            return Err(refused(&error).into());
-        }
+        Err(error) if error.error.problem == Problem::Truncated => return Err(refused(&error).into()),
         Err(error) => {
-            judge(status, &response.headers, &[])?;
+            errors.judge(&said_before)?;
             return Err(refused(&error).into());
         }
     };
@@ -215,11 +228,11 @@ pub async fn read_page(
     let said = body.starts(intake.error_fields())?;
     let ended = intake.split();
     if !matches!(&ended, Err(refusal) if refusal.error.problem == Problem::Truncated) {
-        judge(status, &response.headers, &said)?;
+        errors.judge(&said)?;
     }
     let split = match ended {
         Err(refusal) if refusal.error.problem == Problem::Blank && empty.no_body => {
-            return Ok(Page::empty(response.headers, watch, status));
+            return Ok(Page::empty(response.headers, watch, status).leading_on(hooks));
         }
         ended => ended.map_err(|error| refused(&error))?,
     };
@@ -229,7 +242,7 @@ pub async fn read_page(
         declared_empty: split.declared_empty.then_some(status.as_u16()),
         fields: Vec::new(),
         next_by_hook: None,
-        for_hook: for_hook.map(|body| (status, body)),
+        for_hook: for_hook.map(|body| PageForHook { status, body, _large: large }),
         body,
         size,
         split,
@@ -256,19 +269,21 @@ fn with_fields(mut page: Page, watch: &Watch) -> Result<Page, Failure> {
     Ok(page)
 }
 
-/// A body as it is taken in: what hooks make of it, or as it comes.
-async fn taken(
+/// A body as it is taken in: what hooks make of it, or as it comes. None is one without anything in it that is an empty list.
+async fn taken<J>(
     body: BoxStream<'static, Result<Bytes>>,
-    status: StatusCode,
-    headers: &HeaderMap,
     hooks: Option<&ThroughHooks>,
     limits: PageLimits,
-) -> Result<HookedBody> {
-    let body = unpacked(body).await?;
-    match hooks {
-        Some(hooks) => hooks.take(status, headers, body, limits.hooked).await,
-        None => Ok(HookedBody { pieces: body.map_ok(PagePiece::Body).boxed(), received: None, body: None }),
+    errors: &ErrorInside<'_, J>,
+) -> Result<Option<HookedBody>, Failure>
+where
+    J: Fn(StatusCode, &HeaderMap, &[ErrorField]) -> Result<Success, Failure> + Sync,
+{
+    if let Some(hooks) = hooks {
+        return hooks.take(body, limits.hooked, errors).await;
     }
+    let pieces = body.map_ok(PagePiece::Body).boxed();
+    Ok(Some(HookedBody { pieces, received: None, body: None, large: None, said: Vec::new() }))
 }
 
 /// Whether something shows that a CSV without a row is no error in words, which looks the same.
@@ -374,6 +389,14 @@ impl Page {
             skipped: 0,
             watch: watch.clone(),
         }
+    }
+
+    /// The page, for a hook to say where it leads, if one does: a list whose requests are computed may go on behind it.
+    fn leading_on(self, hooks: Option<&ThroughHooks>) -> Self {
+        let status = self.declared_empty.and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.filter(|status| status.is_success() && hooks.is_some_and(ThroughHooks::leads));
+        let for_hook = status.map(|status| PageForHook { status, body: Bytes::new(), _large: None });
+        Self { for_hook, ..self }
     }
 
     /// How many records it holds, but for those that are left out.

@@ -16,8 +16,8 @@ use crate::api::page_request::PageRequest;
 use crate::catalog::{Durable, PaginatorSpec, Pointer, StreamSpec, TokenPage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
-    Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageLimits, Paginator, ThroughHooks, Watch,
-    paginator, read_page,
+    Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageForHook, PageLimits, Paginator,
+    ThroughHooks, Watch, paginator, read_page,
 };
 use crate::progress::Progress;
 use crate::redact::Redactor;
@@ -188,7 +188,8 @@ impl Fetcher {
                 }
             })
             .await?;
-        if let (Some(hooks), Some((status, body))) = (&self.hooks, page.for_hook.take()) {
+        if let (Some(hooks), Some(asked)) = (&self.hooks, page.for_hook.take()) {
+            let PageForHook { status, body, .. } = asked;
             let read = HookedPage { status: status.as_u16(), headers: page.headers.clone(), body };
             let next = client.run_hook(hooks.next(request, read)).await;
             let at = |error: Error| error.with("url", Redactor::shared().url(&request.address.url));

@@ -48,6 +48,11 @@ impl<'w> Intake<'w> {
         Self { reader, document: Document::new(splitter) }
     }
 
+    /// A pass over a JSON document, whatever the format of pages.
+    pub(super) fn of_json(splitter: Splitter<'w>) -> Self {
+        Self { reader: FormatReader::Json, document: Document::new(splitter) }
+    }
+
     /// A pass over records that are whole already.
     pub(super) fn of_records(splitter: Splitter<'w>) -> Self {
         Self { reader: FormatReader::Split(SplitReader::default()), document: Document::new(splitter) }
