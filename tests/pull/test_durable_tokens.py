@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -115,6 +116,40 @@ def test_a_rule_says_which_response_means_that_a_link_has_expired(tmp_path: Path
             else:
                 with pytest.raises(CirculateError, match="409"):
                     lake.pull()
+
+
+@pytest.mark.parametrize("refusal", [400, 404, 410])
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("by_rule", [False, True])
+def test_a_delta_round_that_expires_in_the_middle_again_and_again_loses_nothing(
+    refusal: int, times: int, tmp_path: Path, *, by_rule: bool
+) -> None:
+    class Expiring(Journal):
+        left = 0
+
+        def respond(self, request: Handler) -> Reply:
+            if self.left and "skip=6" in request.path:
+                self.left -= 1
+                return Reply({"error": {"code": "resyncRequired"}}, status=refusal)
+            return super().respond(request)
+
+    api = Expiring()
+    rule = {"when": {"status": refusal, "body": {"/error/code": "resyncRequired"}}, "then": "restart"}
+    with serving(api, tmp_path, {**DELTA, "errors": [rule] if by_rule else []}) as lake:
+        api.change(*range(1, 12))
+        lake.pull()
+        api.change(*range(5, 20), -1)
+        api.left = times
+        while len(lake.reports) == 1:
+            with suppress(CirculateError):
+                lake.pull()
+        said = " ".join(lake.reports[-1].warnings)
+        assert lake.pull().records == 0
+    deleted = (1, len(api.changes))
+    newest = {(change["id"], change["version"]) for change in {each["id"]: each for each in api.changes}.values()}
+    lacks_deleted = "what was deleted meanwhile is not among it" in said
+    assert newest - lake.versions.keys() == ({deleted} if lacks_deleted else set())
+    assert by_rule or not lacks_deleted
 
 
 def test_a_delta_round_that_is_stopped_at_any_page_is_whole(tmp_path: Path) -> None:
@@ -245,6 +280,26 @@ def test_a_list_that_loses_its_etag_is_read_again_and_an_old_one_is_forgotten(tm
         api.items, api.tag = [{"id": 1}], '"a"'
         assert lake.pull().records == 1, "it is what it was, and the lake has something else"
     assert api.sent == [{}, {"if-none-match": '"a"'}, {}]
+
+
+@pytest.mark.parametrize("tag", ['W/"a,b"', '"a b"', "abc", 'W/"/\'!#~"'])
+def test_an_etag_is_sent_as_it_was_received(tag: str, tmp_path: Path) -> None:
+    api = Tagged([{"id": 1}], tag)
+    with serving(api, tmp_path, etag()) as lake:
+        assert [lake.pull().records, lake.pull().records] == [1, 0]
+    assert api.sent == [{}, {"if-none-match": tag}]
+
+
+@pytest.mark.parametrize("tag", ["*", '""', 'W/""', "W/", '"a", "b"', "a,b", '"a', 'a"', '"'])
+def test_an_etag_that_names_no_version_is_not_asked_for(tag: str, tmp_path: Path) -> None:
+    api = Tagged([{"id": 1}], tag)
+    with serving(api, tmp_path, etag()) as lake:
+        for number in range(3):
+            api.items = [{"id": 1, "version": number}]
+            report = lake.pull()
+            assert (report.status, report.records) == ("complete", 1)
+            assert "the next pull reads all again" in report.warnings[0]
+    assert api.sent == [{}, {}, {}]
 
 
 def test_a_304_that_nobody_asked_for_is_an_error(tmp_path: Path) -> None:

@@ -292,12 +292,29 @@ fn too_many_watched(in_records: usize, for_errors: usize) -> Error {
 fn validator(kind: &Durable, headers: &HeaderMap) -> Option<String> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim).map(str::to_owned);
     match kind {
-        Durable::Etag(_) => text(ETAG).filter(|tag| !tag.is_empty()),
+        Durable::Etag(_) => {
+            text(ETAG).filter(|tag| names_one(tag) && headers.get_all(ETAG).iter().count() == 1)
+        }
         Durable::LastModified => text(LAST_MODIFIED).filter(|modified| {
             let modified =
                 httpdate::parse_http_date(modified).ok().and_then(|time| Timestamp::try_from(time).ok());
             modified < server_date(headers) && modified.is_some()
         }),
         Durable::NextUrl(_) | Durable::LinkHeader(_) | Durable::Token(_) | Durable::Paginator => None,
+    }
+}
+
+/// Whether an `ETag` names one version in `If-None-Match`. `*` would stand for any, commas may make two of it, and an empty one
+/// names none: the API could say "unchanged" for ever. Some send no quotes.
+fn names_one(tag: &str) -> bool {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    match tag.strip_prefix('"').map(|rest| rest.strip_suffix('"')) {
+        Some(Some(quoted)) => !quoted.is_empty() && !quoted.contains('"'),
+        Some(None) => false,
+        None => {
+            !tag.is_empty()
+                && tag != "*"
+                && !tag.contains(|c: char| c == ',' || c == '"' || c.is_whitespace())
+        }
     }
 }
