@@ -161,12 +161,17 @@ def test_a_page_that_is_too_large_for_a_hook_is_refused(cli: Cli) -> None:
 
 
 def test_an_error_inside_of_a_success_is_known_from_what_a_hook_made(cli: Cli) -> None:
-    code = "def decode(body, response): return b'{\"error\": \"' + body + b'\"}'"
+    code = """
+        def decode(body, response):
+            return b'{"error": "slow"}' if body == b"slow" else b'{"items": [{"id": "' + body + b'"}]}'
+    """
     rules = "errors: [{when: {status: 200, body: {/error: [slow]}}, then: retry}]\nrecords: /items"
-    define_hooked(cli.folder, code, f"hooks: {{page: hooks.py:decode}}\n{rules}", "paginator: none")
-    with serving(lambda _path, _query: Reply("slow")) as api:
-        assert_failed(pull(cli, api, "--deadline", "2s"), "slow", code=3)
-        assert len(api.requests) > 1
+    define_hooked(cli.folder, code, f"hooks: {{page: hooks.py:decode}}\n{rules}\nsingle: certain", "paginator: none")
+    replies = ["slow", "slow", "good"]
+    with serving(lambda _path, _query: Reply(replies.pop(0))) as api:
+        done = pull(cli, api)
+        assert found(cli, done) == [{"id": "good"}]
+        assert (len(api.requests), done.report["retries"]) == (3, 2)
 
 
 class Stopping:
