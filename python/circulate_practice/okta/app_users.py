@@ -46,6 +46,12 @@ class AppUsers(Children):
         self._directory = directory
         self._extras = Extras(self._key, edge_cases=edge_cases)
 
+    def _stands(self, number: int) -> bool:
+        return number >= len(self._directory) or self._directory.exists(number)
+
+    def _version(self, parent: int) -> int:
+        return super()._version(parent) + self._directory.deletions
+
     def _record(self, child: Child) -> Record:
         noise, updated = child.noise, timestamp(child.updated)
         user_id, person = self._directory.id_of(child.number), self._directory.person(child.number)

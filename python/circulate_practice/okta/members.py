@@ -1,5 +1,6 @@
 """The members of each group: users, with the very bytes they have in the list of users."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from circulate_practice.data.sizes import Sizes
@@ -45,6 +46,20 @@ class Members(Children):
             if changed.added or changed.removed:
                 self._groups.membership_changed(parent)
         return changed
+
+    def put(self, parent: int, number: int, values: Mapping[str, bytes | None]) -> int:
+        """Add a user to a group; see `Children.put`."""
+        position = super().put(parent, number, values)
+        self._groups.membership_changed(parent)
+        return position
+
+    def take(self, parent: int, position: int) -> None:
+        """Remove a user from a group."""
+        super().take(parent, position)
+        self._groups.membership_changed(parent)
+
+    def _stands(self, number: int) -> bool:
+        return self._directory.exists(number)
 
     def _record(self, child: Child) -> Record:
         return self._directory.record(child.number)._replace(parent=child.parent_id)

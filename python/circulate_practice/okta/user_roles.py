@@ -63,6 +63,8 @@ class UserRoles(Children):
             return sorted(user for user in {*self._holders, *self._states} if self._there(user))
 
     def _there(self, user: int) -> int:
+        if not self.parents.exists(user):
+            return 0
         state = self._states.get(user)
         return self._base(user) if state is None else state.count - len(state.removed)
 

@@ -8,12 +8,13 @@ neither skips nor repeats one that did not.
 import threading
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NotRequired, TypedDict
 
 from circulate_practice.data.columns import StartingValues
 from circulate_practice.data.ids import Ids
+from circulate_practice.data.json_text import edited
 from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.filters import Attribute, Match, compile_filter
 from circulate_practice.paging.pages import Page, PageCache, Record
@@ -71,6 +72,8 @@ class Collection(ABC):
         self._changed = array("I", bytes(4 * count))
         self._changes = 0
         self._born: dict[int, int] = {}
+        self._deleted: set[int] = set()
+        self._edits: dict[int, dict[str, bytes | None]] = {}
         self._forbidden: set[int] = set()
         self._lock = threading.RLock()
         self._compiled = lru_cache(maxsize=64)(self._compile)
@@ -83,6 +86,11 @@ class Collection(ABC):
     def changes(self) -> int:
         """How often anything changed."""
         return self._changes
+
+    @property
+    def deletions(self) -> int:
+        """How many records were deleted."""
+        return len(self._deleted)
 
     def page(self, filter_text: str, start: int, limit: int) -> Page:
         """Return the page that begins at record `start`, rendered or from the cache.
@@ -123,9 +131,32 @@ class Collection(ABC):
                 yield entry
             index += 1
 
-    def exists(self, index: int) -> bool:  # noqa: ARG002 - for lists whose records can go
-        """Return whether record `index` is still there."""
-        return True
+    def exists(self, index: int) -> bool:
+        """Return whether record `index` was not deleted."""
+        return index not in self._deleted
+
+    def delete(self, index: int) -> None:
+        """Delete a record, and with it its children; its id is never used again."""
+        with self._lock:
+            self._changes += 1
+            self._touch(index)
+            self._deleted.add(index)
+            self._edits.pop(index, None)
+
+    def edit(self, index: int, values: Mapping[str, bytes | None], *, touch: bool = True) -> None:
+        """Give members of a record other values, as JSON text; None takes a member away.
+
+        Args:
+            index: The record.
+            values: The values by the name of the member; `lastUpdated` is not among them.
+            touch: Whether this moves `lastUpdated`.
+        """
+        with self._lock:
+            self._changes += 1
+            self._changed[index] = self._changes
+            if touch:
+                self._updated[index] = self._now()
+            self._edits.setdefault(index, {}).update(values)
 
     def id_of(self, index: int) -> bytes:
         """Return the id of record `index`, whether or not there is one yet."""
@@ -150,7 +181,8 @@ class Collection(ABC):
     def record(self, index: int) -> Record:
         """Return the newest version of record `index`."""
         with self._lock:
-            return Record(self._ids.id_of(index), timestamp(self._updated[index]), self._body(index))
+            body, edits = self._body(index), self._edits.get(index)
+            return Record(self._ids.id_of(index), timestamp(self._updated[index]), edited(body, edits) if edits else body)
 
     @abstractmethod
     def _body(self, index: int) -> bytes:
@@ -185,7 +217,8 @@ class Collection(ABC):
         return index
 
     def _compile(self, filter_text: str) -> Match:
-        return compile_filter(filter_text, self._attributes())
+        match, deleted = compile_filter(filter_text, self._attributes()), self._deleted
+        return lambda index: index not in deleted and match(index)
 
     def _is_current(self, page: Page) -> bool:
         """Return whether no record of `page`'s range changed since it was rendered."""
