@@ -9,6 +9,8 @@ from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.jose import make_key
 from circulate_practice.oauth.token_endpoint import TokenRequest
 from circulate_practice.okta.routes import BUCKETS, LISTS
+from circulate_practice.operations.effects import LoggedEffect
+from circulate_practice.operations.routes import OPERATIONS, Operation
 from circulate_practice.org import PracticeOrg
 from circulate_practice.paging.children import Changed
 from circulate_practice.paging.collection import TruthEntry
@@ -20,12 +22,15 @@ __all__ = [
     "BUCKETS",
     "KINDS",
     "LISTS",
+    "OPERATIONS",
     "Changed",
     "Fault",
     "FaultError",
     "LogEntry",
+    "LoggedEffect",
     "LoggedRecord",
     "OAuthClient",
+    "Operation",
     "PracticeOrg",
     "TokenRequest",
     "TruthEntry",

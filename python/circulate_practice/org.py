@@ -19,6 +19,8 @@ from circulate_practice.oauth.token_endpoint import TokenEndpoint, TokenRequest
 from circulate_practice.okta.content import Amounts, Content
 from circulate_practice.okta.routes import BUCKETS
 from circulate_practice.okta.unavailable import Unavailable
+from circulate_practice.operations.effects import EffectLog, LoggedEffect
+from circulate_practice.operations.perform import Operations
 from circulate_practice.paging.children import Changed
 from circulate_practice.paging.collection import TruthEntry
 from circulate_practice.paging.cursors import Cursors
@@ -58,6 +60,8 @@ class PracticeOrg:
         user_factors: How many factors each user has at the start, or the least and the most.
         role_assignees: How many users have roles at the start; never more than users.
         user_roles: How many roles each of them has at the start, or the least and the most.
+        user_grants: How many scopes each user has granted to OAuth clients, or the least and the most.
+        user_tokens: How many refresh tokens OAuth clients have of each user, or the least and the most.
         api_tokens: How many API tokens the org lists at the start.
         zones: How many network zones there are at the start.
         authorization_servers: How many authorization servers there are at the start.
@@ -72,7 +76,7 @@ class PracticeOrg:
         window: Length of a rate-limit window, in seconds.
         concurrency: Requests allowed at the same time.
         latency: Seconds that every response is held back.
-        faults: Faults to show, as `Fault` or as text, `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`.
+        faults: Faults to show, as `Fault` or as text, `[LIST/]KIND[:VALUE][@PAGE][*TIMES]`; see `add_fault`.
         change_every: Seconds between changes made by themselves, or None for no such changes.
         change_count: Users touched by each of them.
         gzip: Whether to compress responses for clients that take it.
@@ -107,6 +111,8 @@ class PracticeOrg:
         user_factors: int | tuple[int, int] = (0, 3),
         role_assignees: int = 7,
         user_roles: int | tuple[int, int] = (1, 3),
+        user_grants: int | tuple[int, int] = (0, 2),
+        user_tokens: int | tuple[int, int] = (0, 2),
         api_tokens: int = 5,
         zones: int = 8,
         authorization_servers: int = 5,
@@ -166,6 +172,8 @@ class PracticeOrg:
             user_factors=Sizes.of("user_factors", user_factors),
             role_assignees=role_assignees,
             user_roles=Sizes.of("user_roles", user_roles),
+            user_grants=Sizes.of("user_grants", user_grants),
+            user_tokens=Sizes.of("user_tokens", user_tokens),
             api_tokens=api_tokens,
             zones=zones,
             authorization_servers=authorization_servers,
@@ -179,15 +187,18 @@ class PracticeOrg:
         self._refresh_tokens = RefreshTokens(seed)
         self._tokens = TokenEndpoint(clients, self._grants, self._refresh_tokens, self._proofs, clock)
         self._log = RequestLog(None if log is None else Path(log), keep=keep_log)
+        self._effects = EffectLog(clock)
+        self._faults = FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults)
         self._api = Api(
             content=self._content,
             listing=Listing(self._cursors),
             limiter=self._limiter,
-            faults=FaultPlan(fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults),
+            faults=self._faults,
             maker=ResponseMaker(seed),
             clock=clock,
             access=Access(token, self._grants, self._proofs),
             tokens=self._tokens,
+            operations=Operations(self._content, self._effects, seed),
             gzip=gzip,
         )
         self._stopping = threading.Event()
@@ -210,6 +221,26 @@ class PracticeOrg:
     def log(self) -> list[LogEntry]:
         """Every response so far, oldest first; empty with `keep_log=False`."""
         return self._log.entries()
+
+    @property
+    def effects(self) -> list[LoggedEffect]:
+        """What operations really did so far, oldest first, however their clients were answered.
+
+        An operation that found everything as it should be has no effect, such as one that adds a member twice.
+        """
+        return self._effects.entries()
+
+    def add_fault(self, fault: Fault | str) -> None:
+        """Show one more fault from now on.
+
+        Args:
+            fault: The fault, as `Fault` or as text. The page counts pages of a list, or calls of an operation since
+                the start.
+
+        Raises:
+            FaultError: If the text does not describe one.
+        """
+        self._faults.add(fault if isinstance(fault, Fault) else Fault.parse(fault))
 
     @property
     def windows(self) -> list[Window]:
@@ -394,7 +425,7 @@ class PracticeOrg:
         server = PracticeServer(
             self._port,
             self._api,
-            Control(self._content, self._limiter),
+            Control(self._content, self._limiter, self._effects, self._faults),
             log=self._log,
             wait=wait,
             latency=self._latency,

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from support.judged_client import Judged, Operate
 from support.practice_client import Client, Clock, Serve
 
 from circulate_practice import PracticeOrg
@@ -28,3 +29,14 @@ def serve(clock: Clock) -> Iterator[Serve]:
             return org, client
 
         yield start
+
+
+@pytest.fixture
+def operate(serve: Serve) -> Operate:
+    """Return a function that starts an org and gives it together with a client whose calls are judged."""
+
+    def start(**settings: Any) -> tuple[PracticeOrg, Judged]:  # noqa: ANN401 - as PracticeOrg takes them
+        org, client = serve(**settings)
+        return org, Judged(client)
+
+    return start

@@ -24,7 +24,7 @@ def test_the_token_can_be_chosen(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/api/v1/idps", "/api/v1/app_users", "/api/v1/users/", "/api/v1/users/a/grants", "/api/v1/usersx"]
+    "target", ["/", "/api/v1/idps", "/api/v1/app_users", "/api/v1/users/", "/api/v1/users/a/blocks", "/api/v1/usersx"]
 )
 def test_an_unknown_path_is_not_found(serve: Serve, target: str) -> None:
     _, client = serve(users=5)
@@ -35,7 +35,22 @@ def test_an_unknown_path_is_not_found(serve: Serve, target: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_a_wrong_method_is_not_allowed(serve: Serve, method: str) -> None:
     _, client = serve(users=5)
-    for target in (LIST, f"{LIST}/00u1"):
+    for target in ("/api/v1/logs", "/api/v1/policies"):
+        reply = client.get(target, method=method)
+        assert (reply.status, reply.error_code) == (405, "E0000022")
+
+
+@pytest.mark.parametrize(
+    ("target", "methods"),
+    [
+        (LIST, "PUT PATCH DELETE OPTIONS"),
+        (f"{LIST}/00u1", "PATCH OPTIONS"),
+        (f"{LIST}/00u1/lifecycle/suspend", "GET PUT"),
+    ],
+)
+def test_a_method_that_no_operation_has_is_not_allowed(serve: Serve, target: str, methods: str) -> None:
+    _, client = serve(users=5)
+    for method in methods.split():
         reply = client.get(target, method=method)
         assert (reply.status, reply.error_code) == (405, "E0000022")
 
@@ -127,7 +142,8 @@ def test_an_unknown_control_route_is_not_found(serve: Serve, call: str) -> None:
 
 def test_a_request_body_does_not_disturb_the_next_request(serve: Serve) -> None:
     _, client = serve(users=5)
-    client.connection.request("POST", LIST, body=b'{"profile":{}}', headers={"Authorization": "SSWS practice-token"})
+    target = "/api/v1/logs"
+    client.connection.request("POST", target, body=b'{"profile":{}}', headers={"Authorization": "SSWS practice-token"})
     with client.connection.getresponse() as response:
         assert response.status == 405
         response.read()

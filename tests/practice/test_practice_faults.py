@@ -12,7 +12,7 @@ from support.practice_client import LIST, Client, Clock, Reply, Serve, records_o
 
 from circulate_practice import KINDS, LISTS, Fault, FaultError, PracticeOrg
 from circulate_practice.okta.routes import Paging
-from circulate_practice.server.faults import FaultPlan
+from circulate_practice.server.faults import FaultPlan, Group
 
 TWO_PAGES = f"{LIST}?limit=20"
 
@@ -254,10 +254,17 @@ def test_faults_leave_single_users_alone(serve: Serve) -> None:
 
 
 def test_every_kind_is_tried_here(serve: Serve) -> None:
-    for kind, (_, unit) in KINDS.items():
-        org, client = serve(users=5, faults=[f"{kind}:1" if unit.value != "no value" else kind], wait=lambda _: None)
+    for kind, (group, unit) in KINDS.items():
+        operation = group in {Group.AFTER, Group.ASYNC}
+        fault = "users.deactivate/" * operation + (f"{kind}:1" if unit.value != "no value" else kind)
+        org, client = serve(users=5, faults=[fault], wait=lambda _: None)
+        user_id = next(iter(org.truth()))["id"]
+        target, method = (f"{LIST}/{user_id}/lifecycle/deactivate", "POST") if operation else (LIST, "GET")
         try:
-            client.get()
+            if kind.startswith("hang"):
+                client.leave(target, method=method)
+            else:
+                client.get(target, method=method)
         except (http.client.HTTPException, ConnectionResetError):
             client.close()
         assert [entry["fault"] for entry in org.log] == [kind]
@@ -299,15 +306,18 @@ def targets(org: PracticeOrg) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_kind_works_for_every_list(serve: Serve, name: str) -> None:
-    for kind, (_, unit) in KINDS.items():
+    for kind, (group, unit) in KINDS.items():
+        if group in {Group.AFTER, Group.ASYNC}:
+            continue  # for operations
         fault = f"{name}/{kind}:5000@1" if unit.value != "no value" else f"{name}/{kind}@1"
         org, client = serve(
             **FULL,
             faults=[fault],
             wait=lambda _: None,
         )
+        send = client.leave if kind == "hang" else client.get
         try:
-            client.get(f"{targets(org)[name]}?type=PASSWORD&until=2026-07-02T00:00:00.000Z&limit=30")
+            send(f"{targets(org)[name]}?type=PASSWORD&until=2026-07-02T00:00:00.000Z&limit=30")
         except (http.client.HTTPException, ConnectionResetError):
             client.close()
         expected = None if kind == "big-page" and LISTS[name].paging is not Paging.NONE else kind

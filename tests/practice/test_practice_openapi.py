@@ -5,26 +5,22 @@ these tests are skipped. Edge cases need no exception: the description allows an
 (`additionalProperties: true`), and all of ours are there.
 """
 
-import gzip
-import os
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from support.okta_description import FILE, errors_of, reachable, read_description
 from support.practice_client import LIST, Client, Serve
 
-from circulate_practice import LISTS
+from circulate_practice import LISTS, OPERATIONS
 from circulate_practice.okta.policies import TYPES
 from circulate_practice.okta.routes import Paging
 from circulate_practice.okta.users import STATUSES
 
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-validators = pytest.importorskip("openapi_schema_validator", reason="openapi-schema-validator is not installed")
+pytest.importorskip("yaml", reason="PyYAML is not installed")
+pytest.importorskip("openapi_schema_validator", reason="openapi-schema-validator is not installed")
 
-BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "data" / "openapi"
-FILE = Path(os.environ.get("CIRCULATE_OPENAPI_DIR", BESIDE_THE_REPOSITORY)) / "okta-management-2026.06.3.yaml.gz"
 EVERYONE = f"{LIST}?limit=200&filter=" + quote('lastUpdated ge "1970-01-01T00:00:00.000Z"')
 
 pytestmark = pytest.mark.skipif(
@@ -60,12 +56,7 @@ KINDS = {
 @pytest.fixture(scope="module")
 def description() -> dict[str, Any]:
     """Return Okta's description of its management API, parsed once."""
-    with gzip.open(FILE, "rb") as file:
-        document: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)
-    # As it stands the pattern takes "P" and nothing else, not even the description's own examples.
-    duration = document["components"]["schemas"]["TimeDuration"]
-    duration["pattern"] = duration["pattern"].replace("(?:$)", "(?!$)").replace(r"(?:\d)", r"(?=\d)")
-    return document
+    return read_description()
 
 
 @pytest.fixture(scope="module")
@@ -74,34 +65,13 @@ def check(description: dict[str, Any]) -> Any:  # noqa: ANN401 - a function; its
     kinds = (ref.rpartition("/")[2] for name, _ in KINDS.values() for ref in discriminator(description, name).values())
     components = {"components": reachable(description, {"User", "Error", "UserGetSingleton", *RECORDS, *kinds})}
 
-    def errors(schema: dict[str, Any], value: object) -> list[str]:
-        validator = validators.OAS30Validator(schema | components, format_checker=validators.oas30_format_checker)
-        return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(value)]
-
-    return errors
+    return lambda schema, value: errors_of(schema | components, value)
 
 
 def discriminator(description: dict[str, Any], name: str) -> dict[str, str]:
     """Return where the description has each kind of a schema."""
     mapping: dict[str, str] = description["components"]["schemas"][name]["discriminator"]["mapping"]
     return mapping
-
-
-def reachable(description: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return the schemas in `names` and all they refer to, as `components`."""
-    schemas: dict[str, Any] = {}
-    waiting: list[Any] = [{"$ref": f"#/components/schemas/{name}"} for name in names]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            waiting += node.values()
-            kind, _, name = str(node.get("$ref", "")).rpartition("/")
-            if kind == "#/components/schemas" and name not in schemas:
-                schemas[name] = description["components"]["schemas"][name]
-                waiting.append(schemas[name])
-        elif isinstance(node, list):
-            waiting += node
-    return {"schemas": schemas}
 
 
 def declared(description: dict[str, Any], path: str, status: int) -> dict[str, Any]:
@@ -145,7 +115,7 @@ PATHS = {
 SERVED = {
     "users": {"filter"},
     "apps": {"filter", "includeNonDeleted"},  # the second without effect: apps that are not deleted are always listed
-    "groups": {"filter"},
+    "groups": {"filter", "search", "q"},
     "logs": {"since", "until", "sortOrder"},
     "devices": {"search"},
     "policies": {"type"},
@@ -171,6 +141,15 @@ def test_the_example_filters_of_the_description_are_understood(description: dict
     for name, example in parameters(description)["filter"]["examples"].items():
         if name in {"filterByStatus", "filterByDateRange"}:
             assert client.get(f"{LIST}?filter={quote(example['value'])}").status == 200
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_one_of_the_description_and_needs_the_scope_it_names(
+    description: dict[str, Any], name: str
+) -> None:
+    operation = OPERATIONS[name]
+    described = description["paths"][operation.path][operation.method.lower()]
+    assert {"oauth2": [operation.scope]} in described["security"]
 
 
 @pytest.mark.parametrize("name", LISTS)

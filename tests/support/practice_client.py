@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,26 @@ class Client:
         self.connection.request(method, target, headers=sent)
         response = self.connection.getresponse()
         return Reply(response.status, response.getheaders(), response.read())
+
+    def call(self, method: str, target: str, body: object = None, *, headers: dict[str, str] | None = None) -> Reply:
+        """Send a request with a JSON body, if there is one, and read the response to its end."""
+        sent = {"Authorization": f"SSWS {self._token}"}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        text = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        self.connection.request(method, target, body=text, headers=sent | (headers or {}))
+        response = self.connection.getresponse()
+        return Reply(response.status, response.getheaders(), response.read())
+
+    def leave(self, target: str, *, method: str = "GET") -> None:
+        """Send a request, close the sending half of the connection, and wait until the server closes the other.
+
+        Raises:
+            HTTPException: There was no response, as there should be none.
+        """
+        self.connection.request(method, target, headers={"Authorization": f"SSWS {self._token}"})
+        self.connection.sock.shutdown(socket.SHUT_WR)
+        self.connection.getresponse().read()
 
     def pages(self, target: str = LIST) -> Iterator[Reply]:
         """Read the whole list, page by page, as the links say."""

@@ -27,6 +27,8 @@ API_TOKEN = b"00T"
 SERVER = b"aus"
 FACTOR = b"ufs"
 ROLE = b"irb"
+GRANT = b"oag"
+TOKEN = b"oar"
 
 
 class Ids:

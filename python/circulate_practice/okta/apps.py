@@ -1,7 +1,7 @@
 """The apps of the practice org, and their records byte by byte."""
 
 import hashlib
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import APP, Ids
@@ -100,12 +100,23 @@ class Apps(Editable):
     """
 
     _ORDERS = rearrangements(15)
+    _NAMED: ClassVar[tuple[str, ...]] = ("label",)
 
     def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(NAME, "AppInstance", count, Ids(seed, APP), seed, clock=clock, cache=cache)
         self._key = b"app:%d" % seed
         self._extras = Extras(self._key, edge_cases=edge_cases)
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
+
+    def status(self, index: int) -> str:
+        """Return the status of an app."""
+        return STATUSES[self._status[index]]
+
+    def set_status(self, index: int, status: str) -> None:
+        """Give an app another status, which moves its `lastUpdated`."""
+        with self._lock:
+            self._status[index] = STATUSES.index(status)
+            self.edit(index, {})
 
     def _append(self, now: int) -> int:
         self._status.append(STATUSES.index("ACTIVE"))

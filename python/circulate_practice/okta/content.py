@@ -1,8 +1,10 @@
 """Everything one org holds, by list; and the page of a list that a path stands for."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypedDict, TypeVar
+from dataclasses import replace
+from typing import Final, NamedTuple, TypedDict, TypeVar
 
 from circulate_practice.data.sizes import Sizes
 from circulate_practice.okta.app_groups import AppGroups
@@ -11,13 +13,14 @@ from circulate_practice.okta.apps import Apps
 from circulate_practice.okta.devices import Devices
 from circulate_practice.okta.directory import Directory
 from circulate_practice.okta.events import EventWriter
-from circulate_practice.okta.groups import Groups
+from circulate_practice.okta.groups import SEARCH, Groups
 from circulate_practice.okta.inventories import API_TOKENS, AUTHORIZATION_SERVERS, ZONES
 from circulate_practice.okta.members import Members
 from circulate_practice.okta.policies import TYPES, Policies
 from circulate_practice.okta.routes import Place
 from circulate_practice.okta.system_log import SystemLog
 from circulate_practice.okta.unavailable import Unavailable
+from circulate_practice.okta.user_access import UserGrants, UserTokens
 from circulate_practice.okta.user_factors import UserFactors
 from circulate_practice.okta.user_roles import RoleAssignees, UserRoles
 from circulate_practice.paging.children import Changed, Children
@@ -27,6 +30,9 @@ from circulate_practice.paging.inventory import Inventory
 from circulate_practice.paging.listing import ListQuery, Source
 from circulate_practice.paging.pages import PageCache, Record
 from circulate_practice.server.responses import Refusal
+
+_MOST_FOUND: Final = 300
+"""Groups that `q` finds without a limit."""
 
 _Found = TypeVar("_Found", bound=Collection)
 
@@ -54,6 +60,8 @@ class Amounts(NamedTuple):
     user_factors: Sizes
     role_assignees: int
     user_roles: Sizes
+    user_grants: Sizes
+    user_tokens: Sizes
     api_tokens: int
     zones: int
     authorization_servers: int
@@ -82,24 +90,33 @@ class Content:
         self.apps = Apps(amounts.apps, seed, **shared)
         self.groups = Groups(amounts.groups, seed, **shared)
         self.events = SystemLog(amounts.events, seed, clock, EventWriter(seed, amounts.users, edge_cases=edge_cases))
+        self.devices = Devices(amounts.devices, seed, **shared)
+        self.api_tokens = Inventory(API_TOKENS, amounts.api_tokens, seed, **shared)
+        self.zones = Inventory(ZONES, amounts.zones, seed, **shared)
         self._editable: dict[str, Editable] = {
             "apps": self.apps,
             "groups": self.groups,
-            "devices": Devices(amounts.devices, seed, **shared),
+            "devices": self.devices,
             "policies": Policies(amounts.policies, unavailable.policy_types, seed, **shared),
-            "api_tokens": Inventory(API_TOKENS, amounts.api_tokens, seed, **shared),
-            "zones": Inventory(ZONES, amounts.zones, seed, **shared),
+            "api_tokens": self.api_tokens,
+            "zones": self.zones,
             "authorization_servers": Inventory(AUTHORIZATION_SERVERS, amounts.authorization_servers, seed, **shared),
         }
         self._tops: dict[str, Collection] = {"users": self.users, **self._editable}
-        roles = UserRoles(self.users, amounts.role_assignees, amounts.user_roles, seed, **shared)
-        self._assignees = RoleAssignees(self.users, roles)
+        self.app_users = AppUsers(self.apps, self.users, amounts.app_users, seed, **shared)
+        self.app_groups = AppGroups(self.apps, self.groups, amounts.app_groups, seed, **shared)
+        self.members = Members(self.groups, self.users, amounts.group_members, seed, clock=clock, cache=cache)
+        self.factors = UserFactors(self.users, amounts.user_factors, seed, **shared)
+        self.roles = UserRoles(self.users, amounts.role_assignees, amounts.user_roles, seed, **shared)
+        self.grants = UserGrants("user_grants", self.users, amounts.user_grants, seed, clock=clock, cache=cache)
+        self.tokens = UserTokens("user_tokens", self.users, amounts.user_tokens, seed, clock=clock, cache=cache)
+        self._assignees = RoleAssignees(self.users, self.roles)
         self._below: dict[str, Children] = {
-            "app_users": AppUsers(self.apps, self.users, amounts.app_users, seed, **shared),
-            "app_groups": AppGroups(self.apps, self.groups, amounts.app_groups, seed, **shared),
-            "group_members": Members(self.groups, self.users, amounts.group_members, seed, clock=clock, cache=cache),
-            "user_factors": UserFactors(self.users, amounts.user_factors, seed, **shared),
-            "user_roles": roles,
+            "app_users": self.app_users,
+            "app_groups": self.app_groups,
+            "group_members": self.members,
+            "user_factors": self.factors,
+            "user_roles": self.roles,
         }
 
     def source(self, place: Place, query: ListQuery) -> Source:
@@ -117,6 +134,9 @@ class Content:
         children = self._below.get(place.collection)
         if children is None:
             collection, matching = self._tops[place.collection], self._filter(place.collection, query)
+            if place.collection == "groups" and query.value("q"):  # comes whole, up to its limit
+                limit = query.limit if query.value("limit") else _MOST_FOUND
+                return Source(lambda *_: replace(collection.page(matching, 0, limit), more=False))
             return Source(lambda query, start: collection.page(matching, start, query.limit))
         parent = children.parents.index_of(place.record_id)
         if parent is None:
@@ -127,6 +147,8 @@ class Content:
 
     def _filter(self, collection: str, query: ListQuery) -> str:
         """Return the expression that says which records `query` wants."""
+        if collection == "groups":
+            return _groups_filter(query)
         if collection != "policies":
             return query.value("search" if collection == "devices" else "filter")
         kind = query.value("type")
@@ -137,17 +159,45 @@ class Content:
             raise Refusal(400, "E0000002", "Invalid policy type specified.")
         return f'type eq "{kind}"'
 
-    def single(self, place: Place) -> Record:
-        """Return the record at `place`.
+    def check(self, name: str) -> None:
+        """Refuse a list that is unavailable, and the operations on it.
 
         Raises:
-            Refusal: If it is not there.
+            Refusal: If it is.
         """
-        collection = self._tops[place.collection]
-        record = collection.one(place.record_id)
-        if record is None:
-            raise Refusal(404, "E0000007", f"{place.record_id} ({collection.kind})")
-        return record
+        self._unavailable.check(name)
+
+    def group(self, group_id: str) -> int:
+        """Return the index of a group; raises Refusal without one."""
+        return found_in(self.groups, group_id)
+
+    def check_okta_group(self, group: int) -> None:
+        """Refuse to change a group that is not one of Okta's own: apps or Okta itself manage the others.
+
+        Raises:
+            Refusal: If it is of another type.
+        """
+        if self.groups.type(group) != "OKTA_GROUP":
+            raise Refusal(403, "E0000006")
+
+    def groups_of(self, user: int) -> list[Record]:
+        """Return the groups that a user is a member of."""
+        there = (group for group in range(len(self.groups)) if self.groups.exists(group))
+        return [self.groups.record(group) for group in there if self.members.find(group, user) is not None]
+
+    def unassign_everywhere(self, user: int) -> None:
+        """Take all apps from a user."""
+        for app in range(len(self.apps)):
+            position = self.app_users.find(app, user)
+            if position is not None:
+                self.app_users.take(app, position)
+
+    def unassign_group(self, group: int) -> None:
+        """Take all apps from a group."""
+        for app in range(len(self.apps)):
+            position = self.app_groups.find(app, group)
+            if position is not None:
+                self.app_groups.take(app, position)
 
     def truth(self, name: str) -> Iterator[TruthEntry]:
         """Yield what the newest version of every record of a list looks like.
@@ -232,3 +282,25 @@ class Content:
             for name, count in counts.items():  # before the parent is there, so that nobody sees it with others
                 self._below[name].begin(len(collection), count)
             return collection.id_of(collection.add()).decode()
+
+
+def _groups_filter(query: ListQuery) -> str:
+    given = [name for name in ("filter", "search", "q") if query.value(name)]
+    if len(given) > 1:
+        raise Refusal(400, "E0000033")
+    if given == ["q"]:
+        text = re.sub(r'(["\\])', r"\\\1", query.value("q"))
+        return f'{SEARCH}profile.name sw "{text}"'
+    return SEARCH + query.value("search") if given == ["search"] else query.value("filter")
+
+
+def found_in(collection: Collection, record_id: str) -> int:
+    """Return the index of a record.
+
+    Raises:
+        Refusal: If it is not there.
+    """
+    index = collection.index_of(record_id)
+    if index is None:
+        raise Refusal(404, "E0000007", f"{record_id} ({collection.kind})")
+    return index

@@ -69,6 +69,16 @@ class Devices(Inventory):
         super().__init__(FORM, count, seed, clock=clock, edge_cases=edge_cases, cache=cache)
         self._status = self._start.choices(count, _STATUS_OF_BYTE)
 
+    def status(self, index: int) -> str:
+        """Return the status of a device."""
+        return STATUSES[self._status[index]]
+
+    def set_status(self, index: int, status: str) -> None:
+        """Give a device another status, which moves its `lastUpdated`."""
+        with self._lock:
+            self._status[index] = STATUSES.index(status)
+            self.edit(index, {})
+
     def _append(self, now: int) -> int:
         self._status.append(STATUSES.index("ACTIVE"))
         return super()._append(now)

@@ -1,10 +1,15 @@
 """The users of the practice org, and how they change."""
 
+import json
 import random
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from circulate_practice.data.columns import StartingValues, newest_start
 from circulate_practice.data.ids import USER, Ids
+from circulate_practice.data.json_text import members_of, value_in
+from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.users import DEPROVISIONED, STATUSES, Person, Row, UserWriter
 from circulate_practice.paging.collection import Clock, Collection, TruthEntry
 from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
@@ -13,6 +18,9 @@ from circulate_practice.paging.pages import PageCache
 NAME: Final = "users"
 _SHARE_OF_RARE = 20
 _RARE_FROM = 5
+_DATES: Final = frozenset({"activated", "statusChanged", "lastLogin", "passwordChanged"})
+_GENERATED_LOGIN: Final = re.compile(r"[a-z.-]+\.(\d+)@example\.com", re.ASCII)
+_DOMAIN: Final = "@example.com"
 
 
 class Directory(Collection):
@@ -32,6 +40,8 @@ class Directory(Collection):
         self._status = start.statuses(users)
         self._random = random.Random(f"changes:{seed}")  # noqa: S311 - repeatable, not secret
         self._writer = UserWriter(seed, self._ids, edge_cases=edge_cases)
+        self._logins: dict[str, int] = {}
+        self._login_of: dict[int, str] = {}
 
     def change(self, count: int, *, at: float | None = None) -> list[str]:
         """Change `count` users, all at the same time, and return their ids.
@@ -47,6 +57,7 @@ class Directory(Collection):
         with self._lock:
             self._changes += 1
             known = self._random.sample(range(len(self)), min(count - rare, len(self)))
+            known = [index for index in known if self.exists(index)]
             for position, index in enumerate(known):
                 self._touch(index)
                 self._updated[index] = now
@@ -57,6 +68,78 @@ class Directory(Collection):
     def person(self, number: int) -> Person:
         """Return the name and login of user `number`, whether or not there is one yet."""
         return self._writer.person(number)
+
+    def find(self, name: str) -> int | None:
+        """Return the index of the user with that id, login or short login, if it is unambiguous; None without one."""
+        index = self.index_of(name)
+        if index is not None or not name:
+            return index
+        login = name.lower()
+        if "@" in login:
+            return self._with_login(login)
+        with self._lock:
+            found = {index for given, index in self._logins.items() if given.partition("@")[0] == login}
+        generated = self._with_login(login + _DOMAIN)
+        if generated is not None:
+            found.add(generated)
+        return found.pop() if len(found) == 1 else None
+
+    def status(self, index: int) -> str:
+        """Return the status of a user."""
+        return STATUSES[self._status[index]]
+
+    def set_status(self, index: int, status: str, values: Mapping[str, bytes | None] | None = None) -> None:
+        """Give a user another status, and members other values, as JSON text."""
+        with self._lock:
+            self.edit(index, {"statusChanged": self.time(), **(values or {})})
+            self._status[index] = STATUSES.index(status)
+
+    def set_profile(self, index: int, profile: bytes, values: Mapping[str, bytes | None] | None = None) -> None:
+        """Give a user another profile, as JSON text, and other members other values."""
+        with self._lock:
+            self._forget_login(index)
+            login = str(json.loads(value_in(profile, "login") or b'""')).lower()
+            self._logins[login], self._login_of[index] = index, login
+            self.edit(index, {"profile": profile, **(values or {})})
+
+    def create(self, status: str, profile: bytes, values: Mapping[str, bytes | None]) -> int:
+        """Add a user with a status, a profile and other members, as JSON text, and return its index."""
+        with self._lock:
+            self._changes += 1
+            index = self._add(self._now())
+            self._status[index] = STATUSES.index(status)
+            self.set_profile(index, profile, values)
+            return index
+
+    def delete(self, index: int) -> None:
+        """Delete a user, whose login is free from now on."""
+        with self._lock:
+            super().delete(index)
+            self._forget_login(index)
+
+    def edit(self, index: int, values: Mapping[str, bytes | None], *, touch: bool = True) -> None:
+        """Give members of a user other values; see `Collection.edit`. Dates stay what they were."""
+        with self._lock:
+            if index not in self._edits:
+                dates = {member.name: member.value for member in members_of(self._body(index)) if member.name in _DATES}
+                values = {**dates, **values}
+            super().edit(index, values, touch=touch)
+
+    def time(self) -> bytes:
+        """Return the time as JSON text."""
+        return b'"%b"' % timestamp(self._now())
+
+    def _with_login(self, login: str) -> int | None:
+        if login in self._logins:
+            return self._logins[login]
+        found = _GENERATED_LOGIN.fullmatch(login)
+        index = len(self) if found is None else int(found[1][:18])
+        if index >= len(self) or index in self._login_of or not self.exists(index):
+            return None
+        return index if self.person(index).login == login.encode() else None
+
+    def _forget_login(self, index: int) -> None:
+        self._logins.pop(self._login_of.get(index, ""), None)
 
     def _add(self, now: int) -> int:
         self._status.append(STATUSES.index("ACTIVE"))
@@ -70,7 +153,7 @@ class Directory(Collection):
         }
 
     def _listed(self, index: int) -> bool:
-        return self._status[index] != DEPROVISIONED
+        return self._status[index] != DEPROVISIONED and self.exists(index)
 
     def _truth_at(self, index: int) -> TruthEntry:
         return {**super()._truth_at(index), "status": STATUSES[self._status[index]]}

@@ -1,19 +1,27 @@
 """The groups of the practice org, and their records byte by byte."""
 
 import hashlib
+import json
+import re
 from array import array
-from typing import Final
+from typing import ClassVar, Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
 from circulate_practice.data.ids import APP, GROUP, Ids
+from circulate_practice.data.json_text import value_in
 from circulate_practice.data.timestamps import timestamp
 from circulate_practice.paging.collection import Clock
 from circulate_practice.paging.editable import Editable
-from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
+from circulate_practice.paging.filters import Attribute, Match, compile_filter, id_in, name_in, text_in, time_in
 from circulate_practice.paging.pages import PageCache
 
 NAME: Final = "groups"
 TYPES: Final = ("OKTA_GROUP", "APP_GROUP", "BUILT_IN")
+SEARCH: Final = "search "
+"""What stands in front of an expression that may look at profiles, as `search` may and `filter` may not."""
+
+_APP_GROUP: Final = TYPES.index("APP_GROUP")
+_NUMBERED: Final = re.compile(r".* (\d{1,9})(?: \(renamed \d+\))?|Everyone.*", re.ASCII | re.DOTALL)
 _TYPE_OF_BYTE: Final = bytes([1] * 64 + [0] * 192)
 _TOPICS: Final = (
     b"Engineering",
@@ -39,6 +47,7 @@ class Groups(Editable):
     """
 
     _ORDERS = rearrangements(8)
+    _NAMED: ClassVar[tuple[str, ...]] = ("profile", "name")
 
     def __init__(self, count: int, seed: int, clock: Clock, *, edge_cases: bool, cache: PageCache) -> None:
         super().__init__(NAME, "UserGroup", count, Ids(seed, GROUP), seed, clock=clock, cache=cache)
@@ -59,6 +68,37 @@ class Groups(Editable):
             self._changed[index] = self._changes
             self._membership[index] = self._now()
 
+    def type(self, index: int) -> str:
+        """Return the type of a group."""
+        return TYPES[self._type[index]]
+
+    def profile(self, index: int) -> bytes:
+        """Return the profile of a group as JSON text."""
+        return value_in(self.record(index).body, "profile") or b"{}"
+
+    def name_of(self, index: int) -> str:
+        """Return the name of a group."""
+        edits = self._edits.get(index, {})
+        profile = edits.get("profile") or b"{%b}" % self._naming(index)
+        return str(json.loads(value_in(profile, "name") or b'""'))
+
+    def find_named(self, name: str) -> int | None:
+        """Return the index of the group of Okta's own that has this name, or None without one."""
+        with self._lock:
+            numbered = _NUMBERED.fullmatch(name)
+            candidates = [*self._edits, *([int(numbered[1] or 0)] if numbered else [])]
+            there = (index for index in candidates if index < len(self) and self.exists(index))
+            return next(
+                (index for index in there if self._type[index] != _APP_GROUP and self.name_of(index) == name), None
+            )
+
+    def create(self, profile: bytes) -> int:
+        """Add a group of Okta's own with a profile, as JSON text, and return its index."""
+        with self._lock:
+            index = self.add()
+            self.edit(index, {"profile": profile})
+            return index
+
     def _append(self, now: int) -> int:
         self._type.append(TYPES.index("OKTA_GROUP"))
         self._membership.append(now)
@@ -72,9 +112,22 @@ class Groups(Editable):
             "id": id_in(self._ids),
         }
 
+    def _compile(self, filter_text: str) -> Match:
+        if not filter_text.startswith(SEARCH):
+            return super()._compile(filter_text)
+        attributes = {**self._attributes(), "profile.name": text_in(self.name_of)}
+        match = compile_filter(filter_text.removeprefix(SEARCH), attributes)
+        return lambda index: self.exists(index) and match(index)
+
+    def _noise(self, index: int) -> bytes:
+        return hashlib.blake2b(b"%d" % index, key=self._key, digest_size=8).digest()
+
+    def _naming(self, index: int) -> bytes:
+        return _name(TYPES[self._type[index]], index, self._version[index], self._noise(index)[1])
+
     def _body(self, index: int) -> bytes:
-        noise = hashlib.blake2b(b"%d" % index, key=self._key, digest_size=8).digest()
-        group_id, version = self._ids.id_of(index), self._version[index]
+        noise = self._noise(index)
+        group_id = self._ids.id_of(index)
         kind = TYPES[self._type[index]]
         here = b"%b/api/v1/groups/%b" % (ORG_URL, group_id)
         links = b'"users":{"href":"%b/users"},"apps":{"href":"%b/apps"}' % (here, here)
@@ -87,7 +140,7 @@ class Groups(Editable):
             b'"lastMembershipUpdated":"%b"' % timestamp(self._membership[index]),
             b'"objectClass":["okta:%b"]' % (b"windows_security_principal" if kind == "APP_GROUP" else b"user_group"),
             b'"type":"%b"' % kind.encode(),
-            b'"profile":{%b,%b}' % (_name(kind, index, version, noise[1]), self._extras.of(index, noise[2])),
+            b'"profile":{%b,%b}' % (self._naming(index), self._extras.of(index, noise[2])),
             b'"_links":{%b}' % links,
         )
         return b"{%b}" % b",".join(self._ORDERS[noise[3] & 7](members))

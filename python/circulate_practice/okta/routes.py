@@ -1,4 +1,4 @@
-"""The paths of the API: which list or record each stands for, what each list takes, and whose quota a path uses up."""
+"""The paths of the API: which list each stands for, what each list takes, and whose quota a path uses up."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -86,7 +86,7 @@ LISTS: Final = {
         scope="okta.groups.read",
         default=200,
         most=10_000,
-        not_served=frozenset({"search", "q", "expand", "sortBy", "sortOrder"}),
+        not_served=frozenset({"expand", "sortBy", "sortOrder"}),
     ),
     "group_members": Rules(scope="okta.groups.read", default=1000, most=1000, not_served=frozenset({"filter"})),
     "logs": Rules(scope="okta.logs.read", default=100, least=0, most=1000, not_served=frozenset({"filter", "q"})),
@@ -115,9 +115,8 @@ _CHILDREN: Final = {
     ("users", "factors"): "user_factors",
     ("users", "roles"): "user_roles",
 }
-_SINGLE: Final = ("users", "apps", "groups")
 _TOP: Final = {
-    **{name: name for name in (*_SINGLE, "logs", "devices", "policies", "zones")},
+    **{name: name for name in ("users", "apps", "groups", "logs", "devices", "policies", "zones")},
     "api-tokens": "api_tokens",
     "authorizationServers": "authorization_servers",
     "iam/assignees/users": "role_assignees",
@@ -125,33 +124,29 @@ _TOP: Final = {
 
 
 class Place(NamedTuple):
-    """What a path stands for: a list, the list below a parent, or one record.
+    """The list that a path stands for.
 
     Attributes:
-        collection: Name of the list, or of the list the record belongs to.
-        record_id: Id of the parent or the record; empty for a list without a parent.
-        single: Whether it is one record.
+        collection: Name of the list.
+        record_id: Id of the parent; empty for a list without one.
     """
 
     collection: str
     record_id: str = ""
-    single: bool = False
 
 
 def place_of(path: str) -> Place | None:
-    """Return what `path` stands for, or None when the org does not serve it.
+    """Return the list that `path` stands for, or None when it is no list.
 
     Example:
         >>> place_of("/api/v1/apps/0oa1/users")
-        Place(collection='app_users', record_id='0oa1', single=False)
+        Place(collection='app_users', record_id='0oa1')
     """
     below = path.removeprefix(_ROOT) if path.startswith(_ROOT) else ""
     if below in _TOP:
         return Place(_TOP[below])
     first, *rest = below.split("/")
     match rest:
-        case [record_id] if record_id and first in _SINGLE:
-            return Place(first, record_id, single=True)
         case [parent_id, last] if parent_id and (first, last) in _CHILDREN:
             return Place(_CHILDREN[first, last], parent_id)
     return None

@@ -45,11 +45,11 @@ class UserFactors(Children):
         self, directory: Directory, sizes: Sizes, seed: int, *, clock: Clock, edge_cases: bool, cache: PageCache
     ) -> None:
         super().__init__(NAME, directory, sizes, _POOL, seed, clock=clock, cache=cache)
-        self._factor_ids = Ids(seed, FACTOR)
+        self.ids = Ids(seed, FACTOR)
         self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def _record(self, child: Child) -> Record:
-        noise, updated, factor_id = child.noise, timestamp(child.updated), self._factor_ids.id_of(child.number)
+        noise, updated, factor_id = child.noise, timestamp(child.updated), self.ids.id_of(child.number)
         kind, profile = _KINDS[noise[5] % len(_KINDS)]
         user = b"%b/api/v1/users/%b" % (ORG_URL, child.parent_id)
         members = (

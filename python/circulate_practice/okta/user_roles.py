@@ -54,7 +54,7 @@ class UserRoles(Children):
         super().__init__(NAME, directory, sizes, _POOL, seed, clock=clock, cache=cache)
         choice = random.Random(f"holders:{seed}")  # noqa: S311 - repeatable, not secret
         self._holders = frozenset(choice.sample(range(len(directory)), min(holders, len(directory))))
-        self._role_ids = Ids(seed, ROLE)
+        self.ids = Ids(seed, ROLE)
         self._extras = Extras(self._key, edge_cases=edge_cases)
 
     def holders(self) -> list[int]:
@@ -72,7 +72,7 @@ class UserRoles(Children):
         return super()._base(parent) if parent in self._holders else 0
 
     def _record(self, child: Child) -> Record:
-        noise, updated, role_id = child.noise, timestamp(child.updated), self._role_ids.id_of(child.number)
+        noise, updated, role_id = child.noise, timestamp(child.updated), self.ids.id_of(child.number)
         kind = _KINDS[noise[5] & 3]
         user = b"%b/api/v1/users/%b" % (ORG_URL, child.parent_id)
         links = b'"assignee":{"href":"%b"}' % user

@@ -182,7 +182,9 @@ class Collection(ABC):
         """Return the newest version of record `index`."""
         with self._lock:
             body, edits = self._body(index), self._edits.get(index)
-            return Record(self._ids.id_of(index), timestamp(self._updated[index]), edited(body, edits) if edits else body)
+            return Record(
+                self._ids.id_of(index), timestamp(self._updated[index]), edited(body, edits) if edits else body
+            )
 
     @abstractmethod
     def _body(self, index: int) -> bytes:

@@ -1,8 +1,8 @@
 """The filter expressions Okta takes for lists, compiled to a test of one record's columns.
 
 `lastUpdated gt "2026-01-01T00:00:00.000Z" and (status eq "ACTIVE" or status eq "STAGED")`: the attributes of the list,
-times with `eq`, `gt`, `ge`, `lt` and `le`, all else with `eq`, combined with `and`, `or` and parentheses; `and` binds
-tighter.
+times with `eq`, `gt`, `ge`, `lt` and `le`, texts with `eq`, `sw` and `co`, all else with `eq`, combined with `and`,
+`or` and parentheses; `and` binds tighter.
 Attribute names and values are case-sensitive, operators are not. `not`, other attributes and other operators are
 refused, as Okta refuses them.
 """
@@ -23,6 +23,12 @@ Attribute = Callable[[str, str], Match | None]
 
 _TOKEN: Final = re.compile(r'\s*(?:(?P<paren>[()])|(?P<word>[A-Za-z.]+)|"(?P<text>(?:[^"\\]|\\.)*)")')
 _COMPARISONS: Final = {"eq": operator.eq, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
+
+_TEXT_COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
+    "eq": operator.eq,
+    "sw": str.startswith,
+    "co": operator.contains,
+}
 
 
 class FilterError(ValueError):
@@ -51,6 +57,17 @@ def name_in(column: Sequence[int], names: Sequence[str]) -> Attribute:
             return None
         number = names.index(value)
         return lambda index: column[index] == number
+
+    return compiled
+
+
+def text_in(text_of: Callable[[int], str]) -> Attribute:
+    """Return the attribute whose value, a text in which case does not count, `text_of` gives."""
+
+    def compiled(comparison: str, value: str) -> Match | None:
+        holds = _TEXT_COMPARISONS.get(comparison)
+        wanted = value.casefold()
+        return None if holds is None else lambda index: holds(text_of(index).casefold(), wanted)
 
     return compiled
 

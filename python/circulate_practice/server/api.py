@@ -8,6 +8,9 @@ from typing import Final
 from circulate_practice.oauth.token_endpoint import TokenEndpoint
 from circulate_practice.okta.content import Content
 from circulate_practice.okta.routes import LISTS, TOKEN_PATH, Paging, Place, bucket_of, place_of
+from circulate_practice.operations.call import Call
+from circulate_practice.operations.perform import Operations
+from circulate_practice.operations.routes import Operation, Route, route_of
 from circulate_practice.paging.cursors import Position
 from circulate_practice.paging.filters import FilterError
 from circulate_practice.paging.listing import Links, Listing, ListQuery, Source
@@ -20,10 +23,14 @@ from circulate_practice.server.requests import Request
 from circulate_practice.server.responses import Headers, Refusal, Response, ResponseMaker, drop_headers
 
 _GATEWAY_PAGE: Final = b"<html><head><title>%d</title></head><body>upstream unavailable</body></html>\n"
+_SILENT: Final = {"reset": True, "lost": True, "hang": False, "hang-after": False}
+"""Faults that leave a request without a response, and whether they reset the connection."""
+
 _FAULT_ERRORS: Final = {
     "401": (401, "E0000011"),
     "403": (403, "E0000006"),
     "500": (500, "E0000009"),
+    "error-after": (500, "E0000009"),
     "big-page": (500, "E0000009"),
     "503": (503, "E0000010"),
     "429": (429, "E0000047"),
@@ -74,6 +81,7 @@ class Api:
         clock: Server time in epoch seconds.
         access: Who may ask.
         tokens: What gives out access tokens.
+        operations: What does the calls that are no lists.
         gzip: Whether to compress for clients that take it.
     """
 
@@ -85,6 +93,7 @@ class Api:
     clock: Callable[[], float]
     access: Access
     tokens: TokenEndpoint
+    operations: Operations
     gzip: bool
 
     def respond(self, request: Request, in_flight: int) -> Response:
@@ -94,8 +103,9 @@ class Api:
             request: The request.
             in_flight: Requests being handled now, this one included.
         """
-        place = place_of(request.path)
-        scope = None if place is None else LISTS[place.collection].scope
+        place, route = place_of(request.path), route_of(request.path)
+        operation = None if route is None else route.operations.get(request.method)
+        scope = _scope(place, route, operation)
         wants_token = request.path == TOKEN_PATH
         excess = Excess.NONE
         try:
@@ -105,14 +115,14 @@ class Api:
             if excess is not Excess.NONE:
                 response = self.maker.error(Refusal(429, "E0000047"))
             else:
-                response = self._token(request) if wants_token else self._route(request, place)
+                response = self._token(request) if wants_token else self._route(request, place, route)
         except Refusal as refusal:
             response = self.maker.error(refusal)
         except Challenge as challenge:
             response = challenge.respond(request, scope)
         if not response.headers:
             response.headers = self._headers(request, excess) + response.more_headers
-        if place is not None and not place.single:
+        if place is not None and operation is None:
             response.collection = place.collection
         return response
 
@@ -129,14 +139,34 @@ class Api:
             response.headers = self._headers(request) + response.more_headers
         return _finished(response, due)
 
-    def _route(self, request: Request, place: Place | None) -> Response:
-        if place is None:
-            raise Refusal(404, "E0000008")
-        if request.method != "GET":
-            raise Refusal(405, "E0000022")
-        if place.single:
-            return Response(status=200, body=self.content.single(place).body)
-        return self._list(request, place)
+    def _route(self, request: Request, place: Place | None, route: Route | None) -> Response:
+        if route is not None and request.method in route.operations:
+            return self._operate(request, route.operations[request.method], route.ids)
+        if place is not None and request.method == "GET":
+            return self._list(request, place)
+        raise Refusal(404, "E0000008") if place is None and route is None else Refusal(405, "E0000022")
+
+    def _operate(self, request: Request, operation: Operation, ids: tuple[str, ...]) -> Response:
+        """Respond to a call of an operation."""
+        due = self.faults.take_call(operation)
+        links = Links(request.host, request.target, None, Paging.NONE)
+        if due.instead is not None:
+            return _finished(self._instead(due.instead.kind, request, links), due)
+        reads = due.value("async")
+        call = Call(request, ids, None if reads is None else int(reads))
+        try:
+            response = self.operations.perform(operation, call)
+        except Refusal as refusal:
+            response = self.maker.error(refusal)
+        if due.after is not None:
+            response = self._instead(due.after.kind, request, links)
+        else:
+            spoil(response, due)
+        if not response.headers:
+            response.headers = self._headers(request) + response.more_headers
+        if not response.body:
+            response.headers = drop_headers(response.headers, "Content-Type")
+        return _finished(response, due)
 
     def _list(self, request: Request, place: Place) -> Response:
         rules = LISTS[place.collection]
@@ -185,8 +215,8 @@ class Api:
         return response
 
     def _faked(self, kind: str, request: Request, links: Links) -> Response:
-        if kind == "reset":
-            return Response(status=0, reset=True, whole=False)
+        if kind in _SILENT:
+            return Response(status=0, reset=_SILENT[kind], hang=not _SILENT[kind], whole=False)
         if kind == "html":
             return Response(status=200, body=LOGIN_PAGE, whole=False)
         if kind == "empty-page":
@@ -215,6 +245,15 @@ def _finished(response: Response, due: Due) -> Response:
     if due.has("no-rate-headers"):
         response.headers = drop_headers(response.headers, "X-Rate-Limit-")
     return response
+
+
+def _scope(place: Place | None, route: Route | None, operation: Operation | None) -> str | None:
+    """Return the scope that a request needs, whether or not its method is one that the path takes."""
+    if operation is not None:
+        return operation.scope
+    if place is not None:
+        return LISTS[place.collection].scope
+    return None if route is None else next(iter(route.operations.values())).scope
 
 
 def _excess_of(kind: str) -> Excess:

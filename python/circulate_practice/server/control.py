@@ -6,6 +6,8 @@ They need no token, count against no limit and are not in the log.
 |---|---|
 | `GET truth?list=LIST` | returns the newest version of every record of a list, as NDJSON; without a list of the users |
 | `GET windows?bucket=PATH` | returns how many requests came when, of one bucket or of all |
+| `GET effects?operation=NAME&id=ID` | returns what operations really did, all or some, and how often each did |
+| `POST fault?fault=TEXT` | shows one more fault from now on |
 | `POST change?count=N` | changes N users |
 | `POST add_app?users=N&groups=N`, `POST add_group?members=N` | adds an app or a group |
 | `POST add?list=LIST` | adds a record to any other list whose records can be added |
@@ -16,6 +18,7 @@ They need no token, count against no limit and are not in the log.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -24,7 +27,9 @@ from urllib.parse import parse_qsl
 
 from circulate_practice.data.durations import parse_duration
 from circulate_practice.okta.content import Content
+from circulate_practice.operations.effects import EffectLog
 from circulate_practice.paging.collection import TruthEntry
+from circulate_practice.server.faults import Fault, FaultPlan
 from circulate_practice.server.limits import Limiter, Window
 from circulate_practice.server.responses import JSON_TYPE, Response
 
@@ -38,11 +43,18 @@ class Control:
     Args:
         content: What the org holds.
         limiter: The rate limits whose windows to show.
+        effects: What operations did.
+        faults: The faults to show.
     """
 
-    def __init__(self, content: Content, limiter: Limiter) -> None:
+    def __init__(self, content: Content, limiter: Limiter, effects: EffectLog, faults: FaultPlan) -> None:
         self._content = content
         self._limiter = limiter
+        self._effects = effects
+        self._gets: dict[str, Callable[[_Values], object]] = {
+            "windows": lambda given: [asdict(window) for window in self._windows(given.get("bucket"))],
+            "effects": self._effects_of,
+        }
         self._posts: dict[str, Callable[[_Values], object]] = {
             "change": lambda given: {"changed": content.users.change(given.number("count", 1))},
             "add_app": lambda given: {
@@ -53,6 +65,7 @@ class Control:
             "add_events": lambda given: {
                 "uuids": content.events.add(given.number("count", 1), late=parse_duration(given.get("late", "0s")))
             },
+            "fault": lambda given: faults.add(Fault.parse(given["fault"])),
             "delete": lambda given: content.delete(given["id"]),
             "rename": lambda given: content.rename(given["id"]),
             "forbid": lambda given: content.forbid(given["id"]),
@@ -67,8 +80,8 @@ class Control:
         try:
             if (method, name) == ("GET", "truth"):
                 return _lines(self._content.truth(given.get("list", "users")))
-            if (method, name) == ("GET", "windows"):
-                return _json(200, [asdict(window) for window in self._windows(given.get("bucket"))])
+            if method == "GET" and name in self._gets:
+                return _json(200, self._gets[name](given))
             if method == "POST" and name in self._posts:
                 return _json(200, self._posts[name](given))
         except LookupError as error:
@@ -79,6 +92,11 @@ class Control:
 
     def _windows(self, bucket: str | None) -> list[Window]:
         return self._limiter.windows if bucket is None else self._limiter.windows_of(bucket)
+
+    def _effects_of(self, given: "_Values") -> dict[str, object]:
+        effects = self._effects.entries(given.get("operation"), given.get("id"))
+        counts = Counter(effect["operation"] for effect in effects)
+        return {"count": len(effects), "counts": dict(counts), "effects": effects}
 
     def _change_children(self, given: "_Values") -> dict[str, list[str]]:
         numbers = {name: given.number(name) for name in ("add", "update", "remove")}

@@ -116,6 +116,8 @@ class _Handler(Handler):
             proofs=tuple(self.headers.get_all("DPoP", ())),
             content_type=self.headers.get_content_type(),
             body=body,
+            has_length="Content-Length" in self.headers or "Transfer-Encoding" in self.headers,
+            if_match=self.headers.get("If-Match", ""),
             takes_gzip=any(item.partition(";")[0] == "gzip" and not item.endswith("q=0") for item in encodings),
         )
 
@@ -127,10 +129,14 @@ class _Handler(Handler):
         return self.rfile.read(int(length))
 
     def _deliver(self, response: Response) -> bytes:
-        """Send all of `response` but its last byte, log it, and return that byte; nothing after a reset."""
+        """Send all of `response` but its last byte, log it, and return that byte; nothing instead of a response."""
         if response.reset:
             self._log(response, complete=False)
             self._reset()
+            return b""
+        if response.hang:
+            self._log(response, complete=False)
+            self._hang()
             return b""
         head, body = self._head(response), response.body[: response.cut]
         if not body or self.command == "HEAD":
@@ -170,6 +176,12 @@ class _Handler(Handler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         os.close(self.connection.detach())
+
+    def _hang(self) -> None:
+        """Wait until the client goes, or sends something else, or the org stops."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.recv(1, socket.MSG_PEEK)
 
     def _log(self, response: Response, *, complete: bool) -> None:
         facts = LogFacts(

@@ -16,6 +16,8 @@ class Request:
         proofs: The values of its `DPoP` headers.
         content_type: Media type of the body, without parameters.
         body: The body.
+        has_length: Whether the request says how long its body is, be it empty.
+        if_match: The value of `If-Match`, or empty.
     """
 
     method: str
@@ -26,6 +28,8 @@ class Request:
     proofs: tuple[str, ...] = ()
     content_type: str = ""
     body: bytes = b""
+    has_length: bool = False
+    if_match: str = ""
 
     @property
     def path(self) -> str:

@@ -6,6 +6,7 @@ Nothing here touches a socket: a `Response` says what goes on the wire and how, 
 import hashlib
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
@@ -19,6 +20,7 @@ JSON_TYPE: Final = "application/json"
 _SUMMARIES: Final = {
     "E0000001": "Api validation failed: {}",
     "E0000002": "The request was not valid: {}",
+    "E0000003": "The request body was not well-formed.",
     "E0000006": "You do not have permission to perform the requested action",
     "E0000007": "Not found: Resource not found: {}",
     "E0000008": "The requested path was not found",
@@ -26,10 +28,33 @@ _SUMMARIES: Final = {
     "E0000010": "Service is in read only mode",
     "E0000011": "Invalid token provided",
     "E0000015": "You do not have permission to access the feature you are requesting",
+    "E0000016": "Activation failed because the user is already active",
+    "E0000020": "Bad request.",
+    "E0000021": "Bad request.  Accept and/or Content-Type headers likely do not match supported values.",
     "E0000022": "The endpoint does not support the provided HTTP method",
+    "E0000023": "Operation failed because user profile is mastered under another system",
+    "E0000028": "The request is missing a required parameter.",
     "E0000031": "Invalid search criteria.",
+    "E0000032": "Unlock is not allowed for this user.",
+    "E0000033": "Bad request. Can't specify a search query and filter in the same request.",
+    "E0000037": "Type mismatch exception.  {}",
+    "E0000038": "This operation is not allowed in the user's current status.",
+    "E0000046": "Deactivate application for user forbidden.",
     "E0000053": "Invalid filter '{}': The value is more than 180 days ago.",
     "E0000047": "API call exceeded rate limit due to too many requests.",
+    "E0000056": "Delete application forbidden.",
+    "E0000090": "The role specified is already assigned to the user.",
+    "E0000093": "Target count limit exceeded",
+    "E0000107": "The entity is not in the expected state for the requested transition.",
+    "E0000112": ("Cannot update this user because they are still being activated. Please try again in a few minutes."),
+    "E0000117": "Cannot assign apps or update app profiles for an inactive user.",
+    "E0000124": (
+        "Could not create user. To create a user and expire their password immediately, a password must be specified."
+    ),
+    "E0000125": (
+        "Could not create user. To create a user and expire their password immediately, `activate` must be true."
+    ),
+    "E0000152": "Illegal device status, cannot perform action.",
 }
 
 
@@ -49,6 +74,7 @@ class Response:
         whole: False when the body is not what the list really holds; the log never calls it complete then.
         cut: Send only that many bytes of the body, then close; None sends all.
         reset: Send nothing and reset the connection.
+        hang: Send nothing and keep the connection until the client closes it.
         stall: Seconds to wait before the first byte.
         spread: Seconds over which the body is sent.
     """
@@ -64,6 +90,7 @@ class Response:
     whole: bool = True
     cut: int | None = None
     reset: bool = False
+    hang: bool = False
     stall: float = 0.0
     spread: float = 0.0
 
@@ -75,15 +102,15 @@ class Refusal(Exception):  # noqa: N818 - not every refusal is the client's erro
         status: HTTP status.
         code: Okta's error code.
         subject: What the summary is about, for the codes whose summary names something.
-        cause: Further explanation, listed in `errorCauses`.
+        cause: Further explanation, or several, listed in `errorCauses`.
     """
 
-    def __init__(self, status: int, code: str, subject: str = "", cause: str = "") -> None:
+    def __init__(self, status: int, code: str, subject: str = "", cause: str | Sequence[str] = ()) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.summary = _SUMMARIES[code].format(subject)
-        self.cause = cause
+        self.causes = [cause] if isinstance(cause, str) else list(cause)
 
 
 class ResponseMaker:
@@ -121,7 +148,7 @@ class ResponseMaker:
             "errorSummary": refusal.summary,
             "errorLink": refusal.code,
             "errorId": "oae" + self._identifier()[:22],
-            "errorCauses": [{"errorSummary": refusal.cause}] if refusal.cause else [],
+            "errorCauses": [{"errorSummary": cause} for cause in refusal.causes if cause],
         }
         return Response(status=refusal.status, body=json.dumps(body, separators=(",", ":")).encode())
 

@@ -1,0 +1,1 @@
+"""The calls of the API on single objects: reading, creating, changing, deleting."""
