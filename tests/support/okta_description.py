@@ -13,7 +13,7 @@ from typing import Any
 
 _BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "data" / "openapi"
 FILE = Path(os.environ.get("CIRCULATE_OPENAPI_DIR", _BESIDE_THE_REPOSITORY)) / "okta-management-2026.06.3.yaml.gz"
-_UNDECLARED = {400, 405, 409, 411, 412}
+_UNDECLARED = {400, 405, 409, 411, 412, 500, 502, 503}
 """Statuses of errors that Okta's guides have and the description of an operation does not."""
 
 

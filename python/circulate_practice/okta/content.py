@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple, TypedDict, TypeVar
 
@@ -184,6 +184,19 @@ class Content:
         """Return the groups that a user is a member of."""
         there = (group for group in range(len(self.groups)) if self.groups.exists(group))
         return [self.groups.record(group) for group in there if self.members.find(group, user) is not None]
+
+    def create_user(self, status: str, profile: bytes, values: Mapping[str, bytes | None]) -> int:
+        """Add a user who has nothing yet; see `Directory.create`."""
+
+        def began(index: int) -> None:
+            for children in (self.factors, self.roles, self.grants, self.tokens):
+                children.begin(index, 0)
+
+        return self.users.create(status, profile, values, began)
+
+    def create_group(self, profile: bytes) -> int:
+        """Add a group without members; see `Groups.create`."""
+        return self.groups.create(profile, lambda index: self.members.begin(index, 0))
 
     def unassign_everywhere(self, user: int) -> None:
         """Take all apps from a user."""

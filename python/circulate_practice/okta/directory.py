@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from circulate_practice.data.columns import StartingValues, newest_start
@@ -102,11 +102,21 @@ class Directory(Collection):
             self._logins[login], self._login_of[index] = index, login
             self.edit(index, {"profile": profile, **(values or {})})
 
-    def create(self, status: str, profile: bytes, values: Mapping[str, bytes | None]) -> int:
-        """Add a user with a status, a profile and other members, as JSON text, and return its index."""
+    def create(
+        self, status: str, profile: bytes, values: Mapping[str, bytes | None], began: Callable[[int], None]
+    ) -> int:
+        """Add a user and return its index.
+
+        Args:
+            status: Its status.
+            profile: Its profile, as JSON text.
+            values: Its other members, as JSON text.
+            began: Gets its index before anybody sees the user.
+        """
         with self._lock:
             self._changes += 1
             index = self._add(self._now())
+            began(index)
             self._status[index] = STATUSES.index(status)
             self.set_profile(index, profile, values)
             return index

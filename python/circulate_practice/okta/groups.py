@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from array import array
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
@@ -92,10 +93,16 @@ class Groups(Editable):
                 (index for index in there if self._type[index] != _APP_GROUP and self.name_of(index) == name), None
             )
 
-    def create(self, profile: bytes) -> int:
-        """Add a group of Okta's own with a profile, as JSON text, and return its index."""
+    def create(self, profile: bytes, began: Callable[[int], None]) -> int:
+        """Add a group of Okta's own with a profile, as JSON text, and return its index.
+
+        Args:
+            profile: Its profile.
+            began: Gets its index before anybody sees the group.
+        """
         with self._lock:
             index = self.add()
+            began(index)
             self.edit(index, {"profile": profile})
             return index
 

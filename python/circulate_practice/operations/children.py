@@ -103,7 +103,6 @@ class ChildOperations:
             "externalId": None,
             "lastSync": None,
             "created": now,
-            "lastUpdated": now,
             "scope": b'"USER"',
             "status": b'"ACTIVE"',
             "statusChanged": now,
@@ -137,7 +136,7 @@ class ChildOperations:
         given = _given(body, "priority", "profile")
         position = self._content.app_groups.find(app, group)
         if position is None:
-            values = {"priority": b"0", "profile": b"{}", "lastUpdated": self._content.users.time(), **given}
+            values = {"priority": b"0", "profile": b"{}", **given}
             position = self._content.app_groups.put(app, group, values)
             return self._child(self._content.app_groups, app, position, changed=True)
         now = self._read(self._content.app_groups, app, position)
@@ -190,7 +189,6 @@ class ChildOperations:
             "resource-set": body.raw("resource-set") if custom else None,
             "status": b'"ACTIVE"',
             "created": now,
-            "lastUpdated": now,
             "assignmentType": b'"USER"',
             "_links": b"{%b}" % links,
         }

@@ -40,7 +40,7 @@ class GroupOperations:
 
     def _create(self, call: Call) -> Outcome:
         profile = self._profile(call, None)
-        group = self._groups.create(profile.text)
+        group = self._content.create_group(profile.text)
         return self._shown(group, Effect(self._id(group)))
 
     def _replace(self, call: Call) -> Outcome:

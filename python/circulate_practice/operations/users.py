@@ -130,7 +130,7 @@ class UserOperations:
             "credentials": shown(began, credentials),
             **_type_in(document),
         }
-        index = self._users.create("STAGED" if call.delay is not None else status, profile.text, values)
+        index = self._content.create_user("STAGED" if call.delay is not None else status, profile.text, values)
         if call.delay is not None and activate:
             self._begin(index, call.delay, status, {}, "ACTIVE")
         for group in groups:
