@@ -224,7 +224,7 @@ class PracticeOrg:
 
     @property
     def effects(self) -> list[LoggedEffect]:
-        """What operations really did so far, oldest first, however their clients were answered.
+        """What operations really did so far, oldest first, whatever responses their clients got.
 
         An operation that found everything as it should be has no effect, such as one that adds a member twice.
         """

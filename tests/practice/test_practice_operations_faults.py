@@ -8,7 +8,12 @@ import pytest
 from support.judged_client import Judged, Operate
 from support.practice_client import LIST, Client, Clock
 
-from circulate_practice import Fault, FaultError, PracticeOrg
+from circulate_practice import OPERATIONS, Fault, FaultError, PracticeOrg
+from circulate_practice.data.timestamps import timestamp
+from circulate_practice.okta.events import EventWriter
+from circulate_practice.okta.system_log import SystemLog
+from circulate_practice.operations.call import Effect
+from circulate_practice.operations.log_events import note
 
 ANN = {"login": "ann@example.org", "email": "ann@example.org", "firstName": "Ann", "lastName": "Lee"}
 NEW = {"profile": ANN}
@@ -180,6 +185,33 @@ def test_effects_are_shown_by_operation_and_by_object(operate: Operate, clock: C
 def members_of(call: Judged, group: str) -> list[str]:
     """Return the ids of the members of a group."""
     return call.client.get(f"/api/v1/groups/{group}/users").ids
+
+
+def test_the_system_log_says_what_was_done(operate: Operate) -> None:
+    org, call = operate(users=30, groups=40, group_members=0)
+    target = active(call)
+    user = target.rpartition("/")[2]
+    group = next(group["id"] for group in call.json("GET", "/api/v1/groups") if group["type"] == "OKTA_GROUP")
+    before = len(list(org.truth("logs")))
+    calls = [("POST", f"{target}/lifecycle/suspend"), ("PUT", f"/api/v1/groups/{group}/users/{user}")]
+    for method, path in [*calls, ("DELETE", target), ("DELETE", target)]:
+        call(method, path)
+    events = call.client.get("/api/v1/logs?limit=1000").json[before:]
+    assert [(event["eventType"], [target["id"] for target in event["target"]]) for event in events] == [
+        ("user.lifecycle.suspend", [user]),
+        ("group.user_membership.add", [group, user]),
+        ("user.lifecycle.deactivate", [user]),
+        ("user.lifecycle.delete.initiated", [user]),
+    ]
+    assert {event["outcome"]["result"] for event in events} == {"SUCCESS"}
+
+
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.writes])
+def test_every_operation_that_writes_has_an_event(clock: Clock, name: str) -> None:
+    log = SystemLog(0, 1, clock, EventWriter(1, 1, edge_cases=False))
+    note(log, name, Effect("one", "two", {"did": "delete"}))
+    [entry] = log.truth()
+    assert entry["lastUpdated"] == timestamp(int(clock.now * 1000)).decode()
 
 
 def test_effects_survive_a_restart_and_count_against_nothing(operate: Operate) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from circulate_practice.data.fragments import ORG_URL, Extras, rearrangements
@@ -55,6 +55,8 @@ class Groups(Editable):
         self._key = b"group:%d" % seed
         self._apps = Ids(seed, APP)
         self._extras = Extras(self._key, edge_cases=edge_cases)
+        self._given: dict[str, int] = {}
+        self._given_to: dict[int, str] = {}
         self._type = self._start.choices(count, _TYPE_OF_BYTE)
         if count:
             self._type[0] = TYPES.index("BUILT_IN")
@@ -86,12 +88,38 @@ class Groups(Editable):
     def find_named(self, name: str) -> int | None:
         """Return the index of the group of Okta's own that has this name, or None without one."""
         with self._lock:
+            if name in self._given:
+                return self._given[name]
             numbered = _NUMBERED.fullmatch(name)
-            candidates = [*self._edits, *([int(numbered[1] or 0)] if numbered else [])]
-            there = (index for index in candidates if index < len(self) and self.exists(index))
-            return next(
-                (index for index in there if self._type[index] != _APP_GROUP and self.name_of(index) == name), None
-            )
+            index = len(self) if numbered is None else int(numbered[1] or 0)
+            if index >= len(self) or not self.exists(index) or self._type[index] == _APP_GROUP:
+                return None
+            return index if self.name_of(index) == name else None
+
+    def edit(self, index: int, values: Mapping[str, bytes | None], *, touch: bool = True) -> None:
+        """Give members of a group other values; see `Collection.edit`."""
+        with self._lock:
+            super().edit(index, values, touch=touch)
+            self._note_name(index)
+
+    def rename(self, index: int) -> None:
+        """Give a group another name; see `Editable.rename`."""
+        with self._lock:
+            super().rename(index)
+            self._note_name(index)
+
+    def delete(self, index: int) -> None:
+        """Delete a group, whose name is free from now on."""
+        with self._lock:
+            super().delete(index)
+            self._note_name(index)
+
+    def _note_name(self, index: int) -> None:
+        """Note which name a group was given, if any, so that it is found without looking at all groups."""
+        self._given.pop(self._given_to.pop(index, ""), None)
+        if self._edits.get(index, {}).get("profile") is not None:
+            self._given_to[index] = self.name_of(index)
+            self._given[self._given_to[index]] = index
 
     def create(self, profile: bytes, began: Callable[[int], None]) -> int:
         """Add a group of Okta's own with a profile, as JSON text, and return its index.

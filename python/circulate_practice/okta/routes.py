@@ -136,7 +136,7 @@ class Place(NamedTuple):
 
 
 def place_of(path: str) -> Place | None:
-    """Return the list that `path` stands for, or None when it is no list.
+    """Return the list that `path` stands for, or None when it stands for another thing.
 
     Example:
         >>> place_of("/api/v1/apps/0oa1/users")

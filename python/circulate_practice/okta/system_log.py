@@ -8,9 +8,10 @@ import hashlib
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from circulate_practice.data.json_text import edited
 from circulate_practice.data.timestamps import parse_timestamp, timestamp
 from circulate_practice.okta.events import EventWriter
 from circulate_practice.paging.collection import Clock, TruthEntry, truth_of
@@ -49,6 +50,7 @@ class SystemLog:
                 for number, persisted in enumerate(self._persisted)
             ),
         )
+        self._edits: dict[int, Mapping[str, bytes | None]] = {}
         self._sorted: list[tuple[int, int]] = []
         self._lock = threading.Lock()
 
@@ -65,6 +67,14 @@ class SystemLog:
             self._published.extend([now - int(late * 1000)] * count)
             self._persisted.extend([now] * count)
         return [self._writer.uuid(number).decode() for number in numbers]
+
+    def note(self, values: Mapping[str, bytes | None]) -> None:
+        """Add an event that is published and persisted now, whose members have these values, as JSON text."""
+        with self._lock:
+            self._edits[len(self._persisted)] = values
+            now = self._now()
+            self._published.append(now)
+            self._persisted.append(now)
 
     def first(self, query: ListQuery) -> int:
         """Return where a query without a cursor begins: behind the last event that is older than it asks for.
@@ -136,7 +146,8 @@ class SystemLog:
 
     def _record(self, number: int) -> Record:
         published = self._published[number]
-        return Record(self._writer.uuid(number), timestamp(published), self._writer.record(number, published))
+        body, edits = self._writer.record(number, published), self._edits.get(number)
+        return Record(self._writer.uuid(number), timestamp(published), edited(body, edits) if edits else body)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

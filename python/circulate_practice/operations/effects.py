@@ -1,4 +1,4 @@
-"""The effects of all operations so far: what was really done, however the client was answered."""
+"""The effects of all operations so far: what was really done, whatever response the client got."""
 
 import threading
 from collections.abc import Callable

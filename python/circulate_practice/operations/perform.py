@@ -8,6 +8,7 @@ from circulate_practice.operations.call import Call
 from circulate_practice.operations.children import ChildOperations
 from circulate_practice.operations.effects import EffectLog
 from circulate_practice.operations.groups import GroupOperations
+from circulate_practice.operations.log_events import note
 from circulate_practice.operations.records import RecordOperations
 from circulate_practice.operations.routes import Operation
 from circulate_practice.operations.users import UserOperations
@@ -50,5 +51,6 @@ class Operations:
             outcome = self._handlers[operation.name](call)
             if outcome.effect is not None:
                 self._effects.add(operation.name, outcome.effect)
+                note(self._content.events, operation.name, outcome.effect)
         headers = [("ETag", outcome.etag)] if outcome.etag else []
         return Response(status=outcome.status, body=outcome.body, more_headers=headers)

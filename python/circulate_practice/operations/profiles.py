@@ -103,7 +103,7 @@ def check_password(credentials: Document | None) -> bool:
 
 
 def shown(current: bytes, credentials: Document | None) -> bytes:
-    """Return what the record shows of credentials, `current` before: no password and no answer."""
+    """Return what the record shows of credentials, `current` before: neither password nor recovery."""
     if credentials is None:
         return current
     values: dict[str, bytes | None] = {}

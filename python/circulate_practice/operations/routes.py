@@ -158,7 +158,7 @@ _ROUTES: Final = _routes()
 
 
 def route_of(path: str) -> Route | None:
-    """Return what `path` stands for, or None when it is no path of an operation.
+    """Return what `path` stands for, or None when no operation has it.
 
     Example:
         >>> route_of("/api/v1/users/a%40b/lifecycle/suspend").ids

@@ -81,7 +81,7 @@ class Api:
         clock: Server time in epoch seconds.
         access: Who may ask.
         tokens: What gives out access tokens.
-        operations: What does the calls that are no lists.
+        operations: What does the calls of operations.
         gzip: Whether to compress for clients that take it.
     """
 

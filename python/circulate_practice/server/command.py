@@ -10,7 +10,7 @@ from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.key_file import key_in
 from circulate_practice.okta.routes import BUCKETS, LISTS
 from circulate_practice.org import DEFAULT_TOKEN, PracticeOrg
-from circulate_practice.server.faults import KINDS, TOKEN
+from circulate_practice.server.faults import KINDS, OPERATION, TOKEN
 from circulate_practice.server.signals import signalled
 
 
@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[LIST/]KIND[:VALUE][@PAGE][*TIMES]",
-        help=f"inject a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}",
+        help=f"inject a fault; repeatable. Kinds: {', '.join(KINDS)}; lists: {', '.join(LISTS)}; or {TOKEN}, "
+        f"{OPERATION}, or the name of an operation",
     )
     add(
         "--unavailable",
