@@ -9,6 +9,7 @@ from circulate_practice.data.sizes import parse_sizes
 from circulate_practice.oauth.clients import OAuthClient
 from circulate_practice.oauth.key_file import key_in
 from circulate_practice.okta.routes import BUCKETS, LISTS
+from circulate_practice.operations.routes import OPERATIONS
 from circulate_practice.org import DEFAULT_TOKEN, PracticeOrg
 from circulate_practice.server.faults import KINDS, OPERATION, TOKEN
 from circulate_practice.server.signals import signalled
@@ -31,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, metavar="N", help="number that everything follows from (default: 1)")
     add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 takes a free one (default: 0)")
     add("--token", default=DEFAULT_TOKEN, metavar="TEXT", help="API token to accept (default: %(default)s)")
-    add("--oauth-client", default=None, metavar="ID", help="have an OAuth client too, with all scopes that lists need")
+    add(
+        "--oauth-client",
+        default=None,
+        metavar="ID",
+        help="have an OAuth client too, with all scopes that lists and operations need",
+    )
     add("--oauth-key", default=None, metavar="FILE", help="its private key, a JWK; made if there is no such file")
     add("--dpop", action="store_true", help="require proof of possession of a key with every request (DPoP)")
     add("--rate-limit", type=int, default=600, metavar="N", help="requests allowed in a window (default: 600)")
@@ -130,7 +136,7 @@ def _clients(args: argparse.Namespace) -> list[OAuthClient]:
     if not args.oauth_client or not args.oauth_key:
         message = "--oauth-client and --oauth-key go together, and --dpop with them"
         raise ValueError(message)
-    scopes = {rules.scope for rules in LISTS.values()}
+    scopes = {rules.scope for rules in LISTS.values()} | {operation.scope for operation in OPERATIONS.values()}
     key = key_in(Path(args.oauth_key))
     return [OAuthClient(client_id=args.oauth_client, scopes=scopes, keys=[key], dpop=args.dpop)]
 
