@@ -2,11 +2,13 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from support.judged_client import Judged, Operate
-from support.practice_client import LIST, Clock
+from support.practice_client import LIST, Client, Clock
 from support.practice_oauth import ask, by_secret
 
 from circulate_practice import OPERATIONS, OAuthClient
@@ -43,7 +45,7 @@ def status_of(call: Judged, user_id: str) -> str:
 
 def create(call: Judged, query: str = "", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as a body has them
     """Create Ann and return her record."""
-    user: dict[str, Any] = call.json("POST", LIST + query, {"profile": ANN, **more})
+    user: dict[str, Any] = call.json("POST", LIST + query, {"profile": ANN} | more)
     return user
 
 
@@ -56,6 +58,43 @@ def test_a_user_is_found_by_id_login_and_short_login(operate: Operate) -> None:
     for unknown in ("nobody@example.com", "nobody", "me", login.replace(".", "x", 1)):
         assert call.refused("GET", f"{LIST}/{unknown}") == (404, "E0000007")
     assert org.effects == []
+
+
+def test_a_user_is_found_by_a_filter_of_its_exact_login(operate: Operate) -> None:
+    _, call = operate(users=30)
+    user = everyone(call)[12]
+
+    def found(login: str) -> list[str]:
+        return call.client.get(f"{LIST}?filter=" + quote(f'profile.login eq "{login}"')).ids
+
+    login = user["profile"]["login"]
+    assert (found(login), found(login.upper()), found("nobody@example.com")) == ([user["id"]], [], [])
+    assert found("Ann@example.org") == []
+    ann = create(call, profile=ANN | {"login": "Ann@example.org"})
+    assert (found("Ann@example.org"), found("ann@example.org")) == ([ann["id"]], [])
+    call.json("POST", f"{LIST}/{ann['id']}", {"profile": {"login": "anna@example.org"}})
+    assert (found("Ann@example.org"), found("anna@example.org")) == ([], [ann["id"]])
+
+
+def test_of_calls_at_the_same_time_one_has_the_effect(operate: Operate) -> None:
+    org, call = operate(users=30, groups=40, group_members=0)
+    group = next(group["id"] for group in call.json("GET", "/api/v1/groups") if group["type"] == "OKTA_GROUP")
+    user_id = in_status(call, "ACTIVE")
+    targets = [("PUT", f"/api/v1/groups/{group}/users/{user_id}"), ("POST", f"{LIST}/{user_id}/lifecycle/suspend")]
+
+    def send(number: int) -> int:
+        client = Client(org)
+        try:
+            return client.call(*targets[number % 2]).status
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(send, range(64)))
+    assert statuses[::2] == [204] * 32
+    assert sorted(statuses[1::2]) == [200] + [400] * 31
+    assert sorted(effect["operation"] for effect in org.effects) == ["group_members.add", "users.suspend"]
+    assert call.client.get(f"/api/v1/groups/{group}/users").ids == [user_id]
 
 
 def test_a_short_login_that_two_users_have_finds_nobody(operate: Operate) -> None:

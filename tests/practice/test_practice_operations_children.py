@@ -43,10 +43,13 @@ def test_a_user_is_assigned_to_an_app_once(operate: Operate, clock: Clock) -> No
     changed = call.json("POST", f"{app}/users", {"id": user_id, "profile": {"role": "Admin"}})
     moved = timestamp(int(clock.now * 1000)).decode()
     assert (changed["profile"], changed["lastUpdated"]) == ({"role": "Admin"}, moved)
+    updated = call.json("POST", target, {"credentials": {"userName": "anna"}})
+    assert (updated["credentials"], updated["profile"]) == ({"userName": "anna"}, {"role": "Admin"})
+    assert call.json("POST", target, {"profile": {"role": "Admin"}}) == updated
     call.json("DELETE", target, status=204)
     assert call.refused("GET", target) == call.refused("DELETE", target) == (404, "E0000007")
     assert call.client.get(f"{app}/users").json == []
-    operations = ["app_users.assign", "app_users.assign", "app_users.remove"]
+    operations = ["app_users.assign", "app_users.assign", "app_users.update", "app_users.remove"]
     assert [effect["operation"] for effect in org.effects] == operations
 
 

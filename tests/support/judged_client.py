@@ -30,7 +30,8 @@ class Judged:
         if operation is not None and can_judge():
             received = json.loads(reply.body) if reply.body else None
             sent = None if isinstance(body, bytes) else body
-            assert mistakes(operation.path, method, sent, reply.status, received) == []
+            found = mistakes(operation.path, method, sent, reply.status, received)
+            assert not found, found
         return reply
 
     def json(self, method: str, target: str, body: object = None, status: int = 200) -> Any:  # noqa: ANN401

@@ -12,7 +12,7 @@ from circulate_practice.data.json_text import members_of, value_in
 from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.users import DEPROVISIONED, STATUSES, Person, Row, UserWriter
 from circulate_practice.paging.collection import Clock, Collection, TruthEntry
-from circulate_practice.paging.filters import Attribute, id_in, name_in, time_in
+from circulate_practice.paging.filters import Attribute, Match, id_in, name_in, time_in
 from circulate_practice.paging.pages import PageCache
 
 NAME: Final = "users"
@@ -98,7 +98,7 @@ class Directory(Collection):
         """Give a user another profile, as JSON text, and other members other values."""
         with self._lock:
             self._forget_login(index)
-            login = str(json.loads(value_in(profile, "login") or b'""')).lower()
+            login = _login_in(profile).lower()
             self._logins[login], self._login_of[index] = index, login
             self.edit(index, {"profile": profile, **(values or {})})
 
@@ -148,6 +148,17 @@ class Directory(Collection):
             return None
         return index if self.person(index).login == login.encode() else None
 
+    def _login(self, index: int) -> str:
+        """Return the login of a user, in the case it was given in."""
+        profile = self._edits.get(index, {}).get("profile")
+        return self.person(index).login.decode() if profile is None else _login_in(profile)
+
+    def _login_attribute(self, comparison: str, value: str) -> Match | None:
+        login = value.lower()
+        if comparison != "eq":
+            return None
+        return lambda index: index == self._with_login(login) and self._login(index) == value
+
     def _forget_login(self, index: int) -> None:
         self._logins.pop(self._login_of.get(index, ""), None)
 
@@ -160,6 +171,7 @@ class Directory(Collection):
             "lastUpdated": time_in(self._updated),
             "status": name_in(self._status, STATUSES),
             "id": id_in(self._ids),
+            "profile.login": self._login_attribute,
         }
 
     def _listed(self, index: int) -> bool:
@@ -171,3 +183,7 @@ class Directory(Collection):
     def _body(self, index: int) -> bytes:
         updated = self._updated[index]
         return self._writer.record(Row(index, self._version[index], self._status[index], updated, self.created(index)))
+
+
+def _login_in(profile: bytes) -> str:
+    return str(json.loads(value_in(profile, "login") or b'""'))

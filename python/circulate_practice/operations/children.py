@@ -1,7 +1,7 @@
 """Operations on what users and apps have: assignments, roles, factors, grants, refresh tokens."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from circulate_practice.data.fragments import ORG_URL
@@ -53,6 +53,7 @@ class ChildOperations:
         return {
             "app_users.assign": self._assign_user,
             "app_users.get": self._get_user,
+            "app_users.update": self._update_user,
             "app_users.remove": self._remove_user,
             "app_groups.assign": self._assign_group,
             "app_groups.get": self._get_group,
@@ -84,13 +85,11 @@ class ChildOperations:
         if position is None:
             position = self._content.app_users.put(app, user, self._new_assignment(user, given))
             return self._child(self._content.app_users, app, position, changed=True)
-        now = self._read(self._content.app_users, app, position)
-        values = {name: value for name, value in given.items() if json.loads(value) != now.get(name)}
-        if now["scope"] != "USER":
-            values["scope"] = b'"USER"'
-        if values:
-            self._content.app_users.edit(app, position, values)
-        return self._child(self._content.app_users, app, position, changed=bool(values))
+        return self._edited(self._content.app_users, app, position, {"scope": b'"USER"', **given})
+
+    def _update_user(self, call: Call) -> Outcome:
+        app, position = self._assigned_user(call)
+        return self._edited(self._content.app_users, app, position, _given(call.document(), "profile", "credentials"))
 
     def _new_assignment(self, user: int, given: dict[str, bytes]) -> dict[str, bytes | None]:
         """Return the members of an assignment of `user`, as its profile and the body of the call say."""
@@ -139,11 +138,7 @@ class ChildOperations:
             values = {"priority": b"0", "profile": b"{}", **given}
             position = self._content.app_groups.put(app, group, values)
             return self._child(self._content.app_groups, app, position, changed=True)
-        now = self._read(self._content.app_groups, app, position)
-        changed = {name: value for name, value in given.items() if json.loads(value) != now.get(name)}
-        if changed:
-            self._content.app_groups.edit(app, position, changed)
-        return self._child(self._content.app_groups, app, position, changed=bool(changed))
+        return self._edited(self._content.app_groups, app, position, given)
 
     def _get_group(self, call: Call) -> Outcome:
         app, position = self._assigned_group(call)
@@ -275,6 +270,14 @@ class ChildOperations:
     def _read(children: Children, parent: int, position: int) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(children.child(parent, position).body)
         return record
+
+    def _edited(self, children: Children, parent: int, position: int, values: Mapping[str, bytes]) -> Outcome:
+        """Give members of a child other values, as far as they are others."""
+        now = self._read(children, parent, position)
+        changed = {name: value for name, value in values.items() if json.loads(value) != now.get(name)}
+        if changed:
+            children.edit(parent, position, changed)
+        return self._child(children, parent, position, changed=bool(changed))
 
     @staticmethod
     def _child(children: Children, parent: int, position: int, *, changed: bool = False, status: int = 200) -> Outcome:

@@ -37,6 +37,7 @@ _TYPES: Final = {
     "apps.deactivate": "application.lifecycle.deactivate",
     "apps.delete": "application.lifecycle.delete",
     "app_users.assign": "application.user_membership.add",
+    "app_users.update": "application.user_membership.update",
     "app_users.remove": "application.user_membership.remove",
     "app_groups.assign": "group.application_assignment.add",
     "app_groups.remove": "group.application_assignment.remove",

@@ -107,6 +107,7 @@ _ALL: Final = (
         "POST apps.deactivate /lifecycle/deactivate",
         "POST app_users.assign /users",
         "GET app_users.get /users/{userId}",
+        "POST app_users.update /users/{userId}",
         "DELETE app_users.remove /users/{userId}",
         "GET app_groups.get /groups/{groupId}",
         "PUT app_groups.assign /groups/{groupId}",
@@ -168,7 +169,9 @@ def route_of(path: str) -> Route | None:
         return None
     parts = path.split("/")[3:]
     for shape, operations in _ROUTES.items():
-        pairs = list(zip(shape, parts, strict=False))
-        if len(shape) == len(parts) and all(part == wanted if wanted else part for wanted, part in pairs):
+        if len(shape) != len(parts) or shape[0] != parts[0]:
+            continue
+        pairs = list(zip(shape, parts, strict=True))
+        if all(part == wanted if wanted else part for wanted, part in pairs):
             return Route(operations, tuple(unquote(part) for wanted, part in pairs if not wanted))
     return None
