@@ -408,6 +408,15 @@ def test_clearing_sessions_leaves_tokens_unless_told_otherwise(operate: Operate)
     assert call.refused("DELETE", f"{LIST}/00u1/sessions") == (404, "E0000007")
 
 
+def test_a_response_without_content_says_nothing_about_its_body(operate: Operate) -> None:
+    _, call = operate(users=20)
+    reply = call("DELETE", f"{LIST}/{in_status(call, 'ACTIVE')}/sessions")
+    assert (reply.status, reply.header("Content-Length"), reply.header("Content-Type")) == (204, None, None)
+    assert reply.header("X-Rate-Limit-Remaining") is not None
+    empty = call("POST", f"{LIST}/{in_status(call, 'ACTIVE')}/lifecycle/suspend")
+    assert (empty.status, empty.header("Content-Length"), empty.header("Content-Type")) == (200, "0", None)
+
+
 def test_a_user_is_created_in_groups(operate: Operate) -> None:
     _, call = operate(users=5, groups=30)
     groups = [group["id"] for group in call.json("GET", "/api/v1/groups") if group["type"] == "OKTA_GROUP"][:2]

@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 from circulate_core.loopback_server import HOST, Handler, Server, head
@@ -152,7 +153,9 @@ class _Handler(Handler):
         return body[-1:]
 
     def _head(self, response: Response) -> bytes:
-        headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+        headers = list(response.headers)
+        if response.status != HTTPStatus.NO_CONTENT:  # which may not say how long its body is
+            headers.append(("Content-Length", str(len(response.body))))
         if self.close_connection:
             headers.append(("Connection", "close"))
         return head(response.status, headers)
