@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from support.judged_client import Judged, Operate
+from support.okta_description import can_judge, mistakes
 from support.practice_client import LIST, Client, Clock
 from support.practice_oauth import ask, by_secret
 
@@ -16,6 +17,7 @@ from circulate_practice.data.timestamps import timestamp
 from circulate_practice.okta.users import STATUSES
 
 ANN = {"login": "ann@example.org", "email": "ann@example.org", "firstName": "Ann", "lastName": "O'Neill"}
+JSON = {"Content-Type": "application/json"}
 PASSWORD = {"password": {"value": "correct horse"}}
 VERBS = (
     *("activate", "deactivate", "reactivate", "suspend", "unsuspend", "unlock", "expire_password"),
@@ -470,3 +472,68 @@ def test_a_new_user_has_nothing_yet(operate: Operate) -> None:
     target = f"{LIST}/{create(call)['id']}"
     for below in ("factors", "roles", "grants", "groups"):
         assert call.client.get(f"{target}/{below}").json == []
+
+
+GROUP, APP, ZONE = "/api/v1/groups", "/api/v1/apps", "/api/v1/zones"
+BODIES: dict[str, dict[str, Any]] = {
+    "users.create": {
+        "profile": ANN,
+        "credentials": {
+            "password": {"value": "correct horse"},
+            "provider": {"type": "OKTA", "name": "OKTA"},
+            "recovery_question": {"question": "Who?", "answer": "Nobody"},
+        },
+        "groupIds": [],
+        "type": {"id": "oty1"},
+    },
+    "groups.create": {"profile": {"name": "Tigers", "description": "They roar"}},
+    "app_users.assign": {
+        "id": "",
+        "profile": {"role": "x"},
+        "credentials": {"userName": "x", "password": {"value": "x"}},
+    },
+    "app_groups.assign": {"priority": 1, "profile": {"role": "x"}},
+    "user_roles.assign": {"type": "CUSTOM", "role": "cr01", "resource-set": "iam1"},
+    "zones.create": {"type": "IP", "name": "x", "usage": "POLICY", "status": "ACTIVE", "gateways": [], "proxies": []},
+}
+LIKE = {
+    "users.update": "users.create",
+    "users.replace": "users.create",
+    "groups.replace": "groups.create",
+    "app_users.update": "app_users.assign",
+    "zones.replace": "zones.create",
+}
+"""Operations that take the body of another one."""
+
+
+def variants(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    """Return `value` with each of its parts in turn replaced by something of another type, or left out."""
+    others: list[Any] = [None, 5, "", "x", True, [], [[]], {}, {"a": [1]}]
+    if isinstance(value, dict):
+        inside = [{**value, name: part} for name in value for part in variants(value[name])]
+        return [*others, *inside, *({key: part for key, part in value.items() if key != name} for name in value)]
+    return others
+
+
+@pytest.mark.parametrize("name", [*BODIES, *LIKE])
+def test_no_body_of_wrong_types_breaks_the_org(operate: Operate, name: str) -> None:
+    _, call = operate(users=40, groups=40, apps=3, zones=8, app_users=3, rate_limit=10_000)
+    user = in_status(call, "ACTIVE")
+    group = next(group["id"] for group in call.json("GET", GROUP) if group["type"] == "OKTA_GROUP")
+    app = call.client.get(APP).ids[0]
+    assigned = call.client.get(f"{APP}/{app}/users").ids[0]
+    zone = next(zone["id"] for zone in call.json("GET", ZONE) if zone["type"] == "IP")
+    operation = OPERATIONS[name]
+    ids = {"id": user, "userId": user, "groupId": group, "appId": app, "zoneId": zone}
+    if name == "app_users.update":
+        ids["userId"] = assigned
+    target = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.path) + "?provider=true" * (
+        name == "users.create"
+    )
+    body = BODIES[LIKE.get(name, name)]
+    for sent in variants(body | ({"id": user} if "id" in body else {})):
+        reply = call.client.call(operation.method, target, json.dumps(sent).encode(), headers=JSON)
+        assert reply.status in {200, 201, 400, 403, 404, 409}, (sent, reply)
+        if can_judge():
+            assert mistakes(operation.path, operation.method, None, reply.status, reply.json) == [], sent
+    assert call.client.get(LIST).status == 200

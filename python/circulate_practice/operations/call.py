@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from circulate_practice.data.json_text import compact, value_in
+from circulate_practice.data.json_text import compact, edited, members_of, value_in
 from circulate_practice.server.requests import Request
 from circulate_practice.server.responses import JSON_TYPE, Refusal
 
 _FLAGS: Final = {"true": True, "false": False}
+
+
+Shape = Mapping[str, object]
+"""What the members of an object are: a type, `[SHAPE]` for a list of it, or the shape of an object.
+
+`object` is anything. A member that is null is as good as none, but inside of `dict`, where null is a value.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +33,20 @@ class Document:
     text: bytes
 
     @classmethod
-    def parse(cls, body: bytes) -> "Document":
+    def parse(cls, body: bytes, shape: Shape) -> "Document":
         """Return the object in `body`.
 
         Raises:
-            Refusal: If it is none.
+            Refusal: If it is none, or has another shape.
         """
         try:
             values = json.loads(body.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise Refusal(400, "E0000003") from error
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or not _fits(values, shape):
             raise Refusal(400, "E0000003")
-        return cls(values, compact(body))
+        text = _without_nulls(compact(body), shape)
+        return cls(json.loads(text), text)
 
     def raw(self, name: str) -> bytes | None:
         """Return the text of a member's value; None without one."""
@@ -72,19 +80,19 @@ class Call:
     ids: tuple[str, ...]
     delay: int | None = None
 
-    def document(self) -> Document:
-        """Return the JSON object in the body.
+    def document(self, shape: Shape) -> Document:
+        """Return the JSON object in the body, which has a shape.
 
         Raises:
             Refusal: If there is none, or it has another content type.
         """
         if self.request.content_type != JSON_TYPE:
             raise Refusal(400, "E0000021")
-        return Document.parse(self.request.body)
+        return Document.parse(self.request.body, shape)
 
-    def optional_document(self) -> Document:
+    def optional_document(self, shape: Shape) -> Document:
         """Return the JSON object in the body, or an empty one without a body."""
-        return self.document() if self.request.body else Document({}, b"{}")
+        return self.document(shape) if self.request.body else Document({}, b"{}")
 
     def text(self, name: str) -> str:
         """Return the value of a parameter of the query; empty without one."""
@@ -142,3 +150,26 @@ class Outcome:
 def _no_constant(name: str) -> None:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def _fits(value: object, shape: object) -> bool:
+    """Return whether `value` has a shape, or is null."""
+    if value is None:
+        return True
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(item is not None and _fits(item, shape[0]) for item in value)
+    if isinstance(shape, Mapping):
+        return isinstance(value, dict) and all(_fits(value.get(name), inner) for name, inner in shape.items())
+    return isinstance(shape, type) and isinstance(value, shape)
+
+
+def _without_nulls(text: bytes, shape: Shape) -> bytes:
+    """Return the object `text` without those of the members in `shape` that are null."""
+    values: dict[str, bytes | None] = {}
+    for member in members_of(text):
+        inner = shape.get(member.name)
+        if inner is not None and member.value == b"null":
+            values[member.name] = None
+        elif isinstance(inner, Mapping):
+            values[member.name] = _without_nulls(member.value, inner)
+    return edited(text, values) if values else text

@@ -8,7 +8,7 @@ from circulate_practice.data.fragments import ORG_URL
 from circulate_practice.data.ids import Ids
 from circulate_practice.data.json_text import edited, quoted, value_in
 from circulate_practice.okta.content import Content, found_in
-from circulate_practice.operations.call import Call, Document, Effect, Outcome
+from circulate_practice.operations.call import Call, Document, Effect, Outcome, Shape
 from circulate_practice.operations.profiles import BLANK, invalid
 from circulate_practice.operations.users import UserOperations
 from circulate_practice.paging.children import Children
@@ -18,6 +18,9 @@ _OF_OKTA_VERIFY: Final = frozenset({"push", "signed_nonce"})
 _GO_WITH_IT: Final = frozenset({"push", "signed_nonce", "token:software:totp"})
 """Factors that are dropped together with one of Okta Verify."""
 
+_APP_USER: Final[Shape] = {"id": object, "profile": dict, "credentials": {"userName": str, "password": dict}}
+_APP_GROUP: Final[Shape] = {"priority": object, "profile": dict}
+_ROLE: Final[Shape] = {"type": str, "role": str, "resource-set": str}
 _CUSTOM: Final = "CUSTOM"
 _ROLES: Final = {
     "SUPER_ADMIN": "Super Administrator",
@@ -74,7 +77,7 @@ class ChildOperations:
         }
 
     def _assign_user(self, call: Call) -> Outcome:
-        app, body = found_in(self._content.apps, call.ids[0]), call.document()
+        app, body = found_in(self._content.apps, call.ids[0]), _assignment_in(call)
         if not isinstance(body.values.get("id"), str):
             raise invalid([BLANK.format("id")])
         user = self._users.index(body.values["id"])
@@ -89,7 +92,9 @@ class ChildOperations:
 
     def _update_user(self, call: Call) -> Outcome:
         app, position = self._assigned_user(call)
-        return self._edited(self._content.app_users, app, position, _given(call.document(), "profile", "credentials"))
+        return self._edited(
+            self._content.app_users, app, position, _given(_assignment_in(call), "profile", "credentials")
+        )
 
     def _new_assignment(self, user: int, given: dict[str, bytes]) -> dict[str, bytes | None]:
         """Return the members of an assignment of `user`, as its profile and the body of the call say."""
@@ -128,7 +133,7 @@ class ChildOperations:
 
     def _assign_group(self, call: Call) -> Outcome:
         app, group = found_in(self._content.apps, call.ids[0]), self._content.group(call.ids[1])
-        body = call.optional_document()
+        body = call.optional_document(_APP_GROUP)
         priority = body.values.get("priority", 0)
         if not isinstance(priority, int) or isinstance(priority, bool):
             raise invalid(["priority: The value must be a whole number"])
@@ -154,7 +159,7 @@ class ChildOperations:
 
     def _assign_role(self, call: Call) -> Outcome:
         call.flag("disableNotifications", default=False)
-        user, body = self._users.index(call.ids[0]), call.document()
+        user, body = self._users.index(call.ids[0]), call.document(_ROLE)
         kind = body.values.get("type")
         needed = ("type", "role", "resource-set") if kind == _CUSTOM else ("type",)
         causes = [BLANK.format(name) for name in needed if not body.values.get(name)]
@@ -326,3 +331,12 @@ def _shown(credentials: bytes) -> bytes:
 
 def _raw_members(text: bytes) -> dict[str, bytes | None]:
     return {name: value_in(text, name) for name in json.loads(text)}
+
+
+def _assignment_in(call: Call) -> Document:
+    """Return the assignment of a user in the body of a call."""
+    body = call.document(_APP_USER)
+    credentials = body.part("credentials")
+    if credentials is not None and credentials.values.get("userName") == "":
+        raise invalid([BLANK.format("userName")])
+    return body

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from circulate_practice.okta.content import Content
-from circulate_practice.operations.call import Call, Document, Effect, Outcome
+from circulate_practice.operations.call import Call, Document, Effect, Outcome, Shape
 from circulate_practice.operations.profiles import BLANK, TAKEN, invalid
 from circulate_practice.operations.users import UserOperations
 
+_BODY: Final[Shape] = {"profile": {"name": object, "description": object}}
 _LONGEST: Final = {"name": 255, "description": 1024}
 
 
@@ -92,7 +93,7 @@ class GroupOperations:
 
     def _profile(self, call: Call, mine: int | None) -> Document:
         """Return the profile in the body of a call, which is that of group `mine` or of a new one."""
-        profile = call.document().part("profile")
+        profile = call.document(_BODY).part("profile")
         if profile is None:
             raise invalid([BLANK.format("profile")])
         name = profile.values.get("name")

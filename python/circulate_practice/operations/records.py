@@ -6,7 +6,7 @@ from typing import Final
 
 from circulate_practice.data.json_text import edited, members_of, quoted, value_in
 from circulate_practice.okta.content import Content, found_in
-from circulate_practice.operations.call import Call, Document, Effect, Outcome
+from circulate_practice.operations.call import Call, Document, Effect, Outcome, Shape
 from circulate_practice.operations.profiles import BLANK, TAKEN, invalid
 from circulate_practice.paging.collection import Collection
 from circulate_practice.server.responses import Refusal
@@ -32,6 +32,15 @@ _OF_THE_ORG: Final = frozenset({"id", "created", "lastUpdated", "system", "_link
 """Members of a zone that no body sets."""
 
 _LONGEST_NAME: Final = 128
+
+_ADDRESSES: Final = [{"type": str, "value": str}]
+_ZONE: Final[Shape] = {
+    **dict.fromkeys(("name", "usage", "status"), object),
+    "type": str,
+    "gateways": _ADDRESSES,
+    "proxies": _ADDRESSES,
+    "useAsExemptList": bool,
+}
 
 Handler = Callable[[Call], Outcome]
 
@@ -117,14 +126,14 @@ class RecordOperations:
         return Outcome(204, effect=Effect(record_id))
 
     def _create_zone(self, call: Call) -> Outcome:
-        zone = call.document()
+        zone = call.document(_ZONE)
         self._check_zone(zone, None)
         index = self._zones.add()
         self._zones.edit(index, {**self._whole(index, zone), "system": b"false"})
         return self._shown(index, changed=True)
 
     def _replace_zone(self, call: Call) -> Outcome:
-        index, zone = found_in(self._zones, call.ids[0]), call.document()
+        index, zone = found_in(self._zones, call.ids[0]), call.document(_ZONE)
         self._check_zone(zone, index)
         before = self._zones.record(index).body
         values = self._whole(index, zone)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from circulate_practice.data.fragments import ORG_URL
 from circulate_practice.data.json_text import edited, value_in
 from circulate_practice.okta.content import Content
-from circulate_practice.operations.call import Call, Document, Effect, Outcome
+from circulate_practice.operations.call import Call, Document, Effect, Outcome, Shape
 from circulate_practice.operations.profiles import BLANK, TAKEN, check_password, check_profile, invalid, shown
 from circulate_practice.server.responses import Refusal
 
@@ -22,6 +22,18 @@ _WAITING: Final = frozenset({"PROVISIONED", "PASSWORD_EXPIRED", "RECOVERY"})
 
 _MOST_GROUPS: Final = 20
 _NEW_CREDENTIALS: Final = b'{"provider":{"type":"OKTA","name":"OKTA"}}'
+
+
+_BODY: Final[Shape] = {
+    "profile": dict,
+    "credentials": {
+        "password": {"value": object},
+        "provider": {"type": str, "name": str},
+        "recovery_question": {"question": str, "answer": str},
+    },
+    "groupIds": [str],
+    "type": {"id": str},
+}
 
 
 class _Pending(NamedTuple):
@@ -102,7 +114,7 @@ class UserOperations:
 
     def _create(self, call: Call) -> Outcome:
         activate, with_provider = call.flag("activate", default=True), call.flag("provider", default=False)
-        document = call.document()
+        document = call.document(_BODY)
         profile, credentials = document.part("profile"), document.part("credentials")
         if profile is None:
             raise invalid([BLANK.format("profile")])
@@ -140,9 +152,7 @@ class UserOperations:
 
     def _groups_for(self, document: Document) -> list[int]:
         """Return the groups that a new user is to be in."""
-        wanted = document.values.get("groupIds") or []
-        if not isinstance(wanted, list) or not all(isinstance(group, str) for group in wanted):
-            raise Refusal(400, "E0000003")
+        wanted = document.values.get("groupIds", [])
         if len(wanted) > _MOST_GROUPS:
             raise Refusal(400, "E0000093", cause="The number of group targets is too large")
         found = [self._content.group(group) for group in dict.fromkeys(wanted)]
@@ -158,7 +168,7 @@ class UserOperations:
 
     def _change(self, call: Call, *, whole: bool) -> Outcome:
         """Update a user, or replace its `whole` profile."""
-        index, document = self._changeable(call), call.document()
+        index, document = self._changeable(call), call.document(_BODY)
         self._check_match(call, index)
         before = self._users.status(index)
         if before == "DEPROVISIONED":
@@ -393,6 +403,8 @@ def _first_status(call: Call, *, activate: bool, has_password: bool) -> str:
 
 def _type_in(document: Document) -> dict[str, bytes | None]:
     kind = document.part("type")
+    if kind is not None and "id" not in kind.values:
+        raise invalid([BLANK.format("type.id")])
     return {} if kind is None else {"type": edited(b"{}", {"id": kind.raw("id")})}
 
 
