@@ -61,6 +61,12 @@ def errors_of(schema: dict[str, Any], value: object) -> list[str]:
     return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(value)]
 
 
+def mistakes_of_request(path: str, method: str, sent: object) -> list[str]:
+    """Return where the body of a request breaks the description; see `mistakes`."""
+    described = read_description()["paths"][path][method.lower()]
+    return [] if sent is None else _errors(path, _schema_in(_resolved(described["requestBody"])), sent)
+
+
 def mistakes(path: str, method: str, sent: object, status: int, received: object) -> list[str]:
     """Return where a call of an operation breaks the description.
 
@@ -72,9 +78,7 @@ def mistakes(path: str, method: str, sent: object, status: int, received: object
         received: The body of the response, parsed; None without one.
     """
     described = read_description()["paths"][path][method.lower()]
-    found = []
-    if sent is not None and status < 400:
-        found += _errors(path, _schema_in(_resolved(described["requestBody"])), sent)
+    found = mistakes_of_request(path, method, sent) if status < 400 else []
     if str(status) not in described["responses"]:
         found += [] if status in _UNDECLARED else [f"{method} {path} has no status {status}"]
         schema: dict[str, Any] | None = {"$ref": "#/components/schemas/Error"}

@@ -20,7 +20,8 @@ use crate::api::auth::{Authorize, Connection, DPOP, settled};
 use crate::api::hooks::{Hooks, LeftCall};
 use crate::api::http::{
     Classifier, ConcurrencyPermit, Failure, Pacing, QuotaWait, RateLimitPermit, Redactor, Request, Response,
-    ResponseRules, Retry, RetryDecision, Success, Tally, Transport, remove_parameter, unpacked, without_mark,
+    ResponseRules, Retry, RetryDecision, Success, Tally, Transport, parse_leniently, remove_parameter,
+    unpacked, without_mark,
 };
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
@@ -260,7 +261,7 @@ impl Client {
             }
         }
         let text = without_mark(&bytes).to_vec();
-        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        let body = parse_leniently(&text);
         let found: Vec<_> = self.watched(&rules).iter().map(|pointer| text_at(&body, pointer)).collect();
         self.check_success(status, &headers, &found, &rules)?;
         Ok(ResponseDocument { status, headers, text, body })

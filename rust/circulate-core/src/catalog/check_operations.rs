@@ -56,6 +56,8 @@ pub(super) fn check_operations(endpoint: &Endpoint) -> Vec<Wrong> {
         wrongs.extend(check_brakes(&at, operation));
         wrongs.extend(check_read_back(&at, endpoint, operation));
         wrongs.extend(check_undo(&at, endpoint, operation));
+        wrongs.extend(check_look_ups(&at, endpoint, operation));
+        wrongs.extend(check_modifications(&at, operation));
     }
     wrongs
 }
@@ -82,7 +84,7 @@ fn check_uses(at: &str, operation: &Operation) -> Vec<Wrong> {
         operation.placeholders().into_iter().map(|(_, name)| parameter_of(name)).collect();
     for (name, parameter) in &operation.parameters {
         let parameter_at = format!("{at}.parameters.{name}");
-        if !used.contains(name.as_str()) {
+        if !used.contains(name.as_str()) && !operation.uses_elsewhere(name.as_str()) {
             wrongs.push(Wrong::at(&parameter_at, format!("nothing of the request uses `{{{name}}}`")));
         }
         let in_path =
@@ -161,7 +163,8 @@ fn check_read_back(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<
     for name in others.flat_map(|(_, template)| template.placeholders()) {
         wrongs.extend(unknown_name(&at, operation, name, &[]));
     }
-    if by.after == Presence::Absent && !(by.fields.is_empty() && by.whole.is_empty()) {
+    if by.after == Presence::Absent && !(by.fields.is_empty() && by.whole.is_empty() && by.one_of.is_empty())
+    {
         wrongs.push(Wrong::at(
             &format!("{at}.after"),
             "what is absent has no members: leave `fields` and `whole` out".to_owned(),
@@ -214,6 +217,49 @@ fn check_undo(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<Wrong
     wrongs
 }
 
+fn check_look_ups(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    for (name, look_up) in &operation.looks_up {
+        let at = format!("{at}.looks_up.{name}");
+        if operation.parameters.contains_key(name) || RESERVED.contains(&name.as_str()) {
+            wrongs.push(Wrong::at(
+                &at,
+                format!("`{name}` means something else here already: call it otherwise"),
+            ));
+        }
+        wrongs.extend(check_with(&at, operation, &look_up.with, &[]));
+        if look_up.operation.contains('.') {
+            continue;
+        }
+        match endpoint.operations.iter().find(|(known, _)| known.as_str() == look_up.operation) {
+            None => wrongs.push(no_operation(&format!("{at}.operation"), endpoint, &look_up.operation)),
+            Some((_, reader)) => {
+                wrongs.extend(check_given(&format!("{at}.with"), &look_up.operation, reader, &look_up.with));
+            }
+        }
+    }
+    wrongs
+}
+
+fn check_modifications(at: &str, operation: &Operation) -> Vec<Wrong> {
+    let Some(modifies) = &operation.modifies else { return Vec::new() };
+    let at = format!("{at}.modifies");
+    let mut wrongs = Vec::new();
+    if !matches!(&operation.reads_back, Some(ReadBack::By(by)) if by.before == Presence::Present) {
+        wrongs.push(Wrong::at(
+            &at,
+            "its object is sent back, so it has to be read before: see `reads_back`".to_owned(),
+        ));
+    }
+    if operation.body.is_some() {
+        wrongs.push(Wrong::at(&at, "the body is made of the object: leave `body` out".to_owned()));
+    }
+    for name in modifies.templates().flat_map(|(_, template)| template.placeholders()) {
+        wrongs.extend(unknown_name(&at, operation, name, &[]));
+    }
+    wrongs
+}
+
 fn no_operation(at: &str, endpoint: &Endpoint, named: &str) -> Wrong {
     let meant = nearest(named, endpoint.operations.keys().map(Name::as_str));
     let meant = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
@@ -242,8 +288,7 @@ fn check_with(
 
 fn unknown_name(at: &str, operation: &Operation, placeholder: &str, more: &[&str]) -> Option<Wrong> {
     let used = parameter_of(placeholder);
-    let is_known = operation.parameters.keys().any(|name| name.as_str() == used)
-        || placeholder.contains('/') && more.contains(&used);
+    let is_known = operation.knows(used) || placeholder.contains('/') && more.contains(&used);
     if is_known {
         return None;
     }
@@ -268,7 +313,7 @@ pub(super) fn check_names_of_operations(source: &Source, endpoint: &Endpoint) ->
         for (key, placeholder) in operation.placeholders() {
             let at = format!("operations.{name}.{key}");
             let used = parameter_of(placeholder);
-            let is_parameter = operation.parameters.keys().any(|name| name.as_str() == used);
+            let is_parameter = operation.knows(used);
             match setting(placeholder) {
                 _ if is_parameter => {}
                 Some(setting) if setting.secret => {
@@ -305,6 +350,20 @@ pub fn parameter_of(placeholder: &str) -> &str {
 }
 
 impl Operation {
+    /// Whether requests have a value of this name.
+    fn knows(&self, name: &str) -> bool {
+        self.parameters.keys().chain(self.looks_up.keys()).any(|known| known.as_str() == name)
+    }
+
+    /// Whether something besides its request is made of a parameter.
+    fn uses_elsewhere(&self, name: &str) -> bool {
+        let looked_up =
+            self.looks_up.values().flat_map(|look_up| look_up.with.values().chain(look_up.record.values()));
+        let modified =
+            self.modifies.iter().flat_map(|modifies| modifies.templates().map(|(_, template)| template));
+        looked_up.chain(modified).flat_map(JsonTemplate::placeholders).any(|used| parameter_of(used) == name)
+    }
+
     /// The placeholders of its request, and where they stand.
     fn placeholders(&self) -> Vec<(&'static str, &str)> {
         let in_query =

@@ -66,8 +66,8 @@ pub use limits::{Rate, Rates};
 pub use location::{RequestLocation, Signal};
 pub use one_or_list::OneOrList;
 pub use operation::{
-    NoWay, Operation, OperationKind, Parameter, Presence, ReadBack, ReadBy, RetryClass, ReturnedList,
-    Returns, Undo, UndoBy,
+    LookUp, Modifications, NoWay, Operation, OperationKind, Parameter, Presence, ReadBack, ReadBy,
+    RetryClass, ReturnedList, Returns, Undo, UndoBy,
 };
 pub use page_size::PageSize;
 pub use paginator::{

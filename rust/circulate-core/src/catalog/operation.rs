@@ -64,6 +64,12 @@ pub struct Operation {
     /// The operation that undoes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
+    /// Values that are looked up when it is planned, by the name that they have in requests beside parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looks_up: BTreeMap<Name, LookUp>,
+    /// How its body is made of its object, where an API replaces objects as a whole. What `reads_back` reads is sent back, changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modifies: Option<Modifications>,
     /// Members of the response that are secrets, such as one-time links: they are stored nowhere and shown to nobody who does not
     /// ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,9 +146,53 @@ pub struct ReadBy {
     /// What members are after it. Of an object, those of its members that it has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Pointer, JsonTemplate>,
+    /// Values of which a member has one after it, such as `/status: [PROVISIONED, ACTIVE]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub one_of: BTreeMap<Pointer, Vec<Value>>,
     /// What members are after it, of which what is not named is gone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub whole: BTreeMap<Pointer, JsonTemplate>,
+}
+
+/// A value that is looked up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookUp {
+    /// The operation that reads it: of this endpoint, or `endpoint.operation`.
+    pub operation: String,
+    /// Its parameters, made of those of this operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<Name, JsonTemplate>,
+    /// If it returns a list: members by which the one record is known in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub record: BTreeMap<Pointer, JsonTemplate>,
+    /// The member that is the value.
+    pub value: Pointer,
+}
+
+/// Changes of an object that is sent back.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Modifications {
+    /// Members that are not sent back, such as those that the API makes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<Pointer>,
+    /// What members become.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<Pointer, JsonTemplate>,
+    /// Items that are added to lists, unless they are in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub append: BTreeMap<Pointer, JsonTemplate>,
+    /// Items that are taken out of lists.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remove: BTreeMap<Pointer, JsonTemplate>,
+}
+
+impl Modifications {
+    /// What is made of parameters.
+    pub fn templates(&self) -> impl Iterator<Item = (&Pointer, &JsonTemplate)> {
+        self.set.iter().chain(&self.append).chain(&self.remove)
+    }
 }
 
 /// Whether an object is there.

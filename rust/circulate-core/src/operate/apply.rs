@@ -14,8 +14,8 @@ use super::caller::Caller;
 use super::ledger::{
     CallStatus, LedgerEntry, OperationLedger, RecordedResponse, SHORT_DIGEST, Version, expired,
 };
-use super::object::{ExpectedState, ObjectState, look_at, recorded, state_of};
-use super::plan::{Plan, PlannedCall, PlannedRequest, SCHEMA};
+use super::object::{ExpectedState, ObjectState, look_at, modified, recorded, state_of};
+use super::plan::{Plan, PlannedCall, PlannedRequest, SCHEMA, with_body};
 use super::request::{RequestValues, request_of};
 use super::values::ParameterValues;
 use crate::MAX_TEXT;
@@ -129,8 +129,15 @@ impl Apply {
                 break;
             }
             let given = call.parameters.clone().into_iter().collect();
-            let values = ParameterValues::new(&plan.operation.to_string(), &operation, given)?;
-            let request = request_of(&self.caller.account, &operation, &values)?;
+            let values =
+                ParameterValues::new(&plan.operation.to_string(), &operation, given)?.with(&call.looked_up);
+            let mut request = request_of(&self.caller.account, &operation, &values)?;
+            if operation.modifies.is_some() && !call.request.body.is_empty() {
+                let body = serde_json::from_str(&call.request.body).map_err(|error| {
+                    Error::new(ErrorKind::State, "apply plan", "a planned body is not JSON").caused_by(error)
+                })?;
+                request = with_body(request, body);
+            }
             let prepared =
                 PreparedCall { plan, digest: &digest, number, call, operation: &operation, values, request };
             match self.one(&prepared, &client, approved_by.as_deref(), &mut applied.secrets).await {
@@ -208,7 +215,10 @@ impl Apply {
                 format!("the definition of {} has changed since the plan was made", prepared.plan.operation);
             return Err(Error::new(ErrorKind::Plan, "apply plan", what).hint("plan again"));
         }
-        let now_it_is = self.look(prepared).await?;
+        let object = self.object_of(prepared).await?;
+        let now_it_is =
+            prepared.read_by().map(|_| self.recorded_of(prepared, object.as_ref())).transpose()?;
+        let is_sent_back = self.is_as_it_will_be_sent(prepared, object.as_ref())?;
         let now = self.ledger.now().await?;
         let plan = prepared.plan;
         let mut entry = LedgerEntry {
@@ -234,7 +244,7 @@ impl Apply {
             had_effect: false,
             undoes: plan.undoes.clone(),
         };
-        if now_it_is != prepared.call.before {
+        if now_it_is != prepared.call.before || !is_sent_back {
             settle(&mut entry, CallStatus::Failed, Some(changed_since(prepared, now_it_is.as_ref())));
         } else if prepared.call.unchanged {
             entry.after = now_it_is;
@@ -451,12 +461,32 @@ impl Apply {
 
     /// What is recorded of the object, as it is now; none if nothing reads it.
     async fn look(&self, prepared: &PreparedCall<'_>) -> Result<Option<ObjectState>> {
+        if prepared.read_by().is_none() {
+            return Ok(None);
+        }
+        let object = self.object_of(prepared).await?;
+        self.recorded_of(prepared, object.as_ref()).map(Some)
+    }
+
+    async fn object_of(&self, prepared: &PreparedCall<'_>) -> Result<Option<Value>> {
         let Some(by) = prepared.read_by() else { return Ok(None) };
         let values = RequestValues::new(&self.caller.account, &prepared.values);
-        let object = look_at(&self.caller, &prepared.plan.operation, by, &values).await?;
-        let expected = ExpectedState::new(by, &values)?;
-        let pointers = recorded(prepared.operation, by, &expected);
-        Ok(Some(state_of(object.as_ref(), &pointers)))
+        Box::pin(look_at(&self.caller, &prepared.plan.operation, by, &values)).await
+    }
+
+    fn recorded_of(&self, prepared: &PreparedCall<'_>, object: Option<&Value>) -> Result<ObjectState> {
+        let Some(by) = prepared.read_by() else { return Ok(ObjectState::default()) };
+        let values = RequestValues::new(&self.caller.account, &prepared.values);
+        Ok(state_of(object, &recorded(prepared.operation, by, &ExpectedState::new(by, &values)?)))
+    }
+
+    /// Whether an object that is sent back is still the one that was planned with: else what others changed would be lost.
+    fn is_as_it_will_be_sent(&self, prepared: &PreparedCall<'_>, object: Option<&Value>) -> Result<bool> {
+        let (Some(modifies), Some(object)) = (&prepared.operation.modifies, object) else { return Ok(true) };
+        let values = RequestValues::new(&self.caller.account, &prepared.values);
+        let (body, _) = modified(modifies, object, &values)?;
+        let request = with_body(prepared.request.clone(), body);
+        Ok(PlannedRequest::of(&request.to_http()?) == prepared.call.request)
     }
 
     async fn renew(&self, held: &mut HeldEntry) -> Result<()> {
@@ -512,6 +542,9 @@ fn changed_since(prepared: &PreparedCall<'_>, state: Option<&ObjectState>) -> St
             format!("`{pointer}` was {was} and is {value}")
         })
         .collect();
+    if changed.is_empty() {
+        return "its object has changed since the plan was made, and would be sent back as it was: nothing was sent".to_owned();
+    }
     format!("its object has changed since the plan was made ({}): nothing was sent", changed.join(", "))
 }
 

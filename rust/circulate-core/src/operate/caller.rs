@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::document::read_document;
 use super::name::OperationName;
 use super::request::request_of;
 use super::values::ParameterValues;
@@ -51,16 +52,21 @@ pub type Called = Vec<u8>;
 const MAX_RECORDS: usize = 10_000;
 const MAX_BYTES: usize = 16_000_000;
 
-/// The OAuth scopes that an operation needs, and what reads its object; `None` if a definition does not say that.
+/// The OAuth scopes that an operation needs, and what it looks up and reads back; `None` if a definition does not say that.
 pub fn scopes_of(catalog: &Catalog, name: &OperationName) -> Result<Option<BTreeSet<String>>> {
     let definition = catalog.stream(&name.stream())?;
     let operation = definition.operation(name.operation())?;
-    let own = operation.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect::<BTreeSet<_>>());
-    let Some(ReadBack::By(by)) = &operation.reads_back else { return Ok(own) };
-    let reader = name.sibling(&by.operation);
-    let definition = catalog.stream(&reader.stream())?;
-    let others = definition.operation(reader.operation())?.scopes.clone();
-    Ok(own.zip(others).map(|(own, others)| own.into_iter().chain(others).collect()))
+    let by = match &operation.reads_back {
+        Some(ReadBack::By(by)) => Some(&by.operation),
+        _ => None,
+    };
+    let mut scopes = operation.scopes.clone().map(BTreeSet::from_iter);
+    for reader in operation.looks_up.values().map(|look_up| &look_up.operation).chain(by) {
+        let reader = name.sibling(reader);
+        let of_reader = catalog.stream(&reader.stream())?.operation(reader.operation())?.scopes.clone();
+        scopes = scopes.zip(of_reader).map(|(known, more)| known.into_iter().chain(more).collect());
+    }
+    Ok(scopes)
 }
 
 impl Caller {
@@ -93,9 +99,7 @@ impl Caller {
         values: &ParameterValues,
     ) -> Result<Option<Value>> {
         match self.read(name, values).await {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
-                Error::new(ErrorKind::Data, "read response", "the response is not JSON").caused_by(error)
-            }),
+            Ok(text) => read_document(&text).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound || error.meaning() == Some(Meaning::Gone) => {
                 Ok(None)
             }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod caller;
+mod document;
 mod fill;
 mod ledger;
 mod name;

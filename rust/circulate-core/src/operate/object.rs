@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::caller::Caller;
+use super::document::is_exact;
 use super::fill::FillValues;
 use super::name::OperationName;
 use super::values::ParameterValues;
-use crate::catalog::{JsonTemplate, Operation, Pointer, Presence, ReadBy, Undo};
-use crate::error::Result;
+use crate::catalog::{
+    JsonTemplate, LookUp, Modifications, Operation, Pointer, Presence, ReadBy, Returns, Undo,
+};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What is recorded of an object: whether it is there, and some of its members.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct ExpectedState {
     /// What members are as a whole: what is not named is not there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub whole: BTreeMap<String, Value>,
+    /// Values of which members have one, by JSON Pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub one_of: BTreeMap<String, Vec<Value>>,
     /// Whether it being so shows that the operation was done.
     #[serde(default)]
     pub is_proof: bool,
@@ -60,8 +66,10 @@ impl ExpectedState {
             }
         }
         let whole: BTreeMap<_, _> = values.each(&by.whole)?.into_iter().collect();
-        let is_proof = !fields.is_empty() || !whole.is_empty() || by.before != by.after;
-        Ok(Self { presence: by.after, fields, whole, is_proof })
+        let one_of: BTreeMap<_, _> =
+            by.one_of.iter().map(|(pointer, values)| (pointer.to_string(), values.clone())).collect();
+        let is_proof = !fields.is_empty() || !whole.is_empty() || !one_of.is_empty() || by.before != by.after;
+        Ok(Self { presence: by.after, fields, whole, one_of, is_proof })
     }
 
     /// Whether an object is so.
@@ -79,8 +87,11 @@ impl ExpectedState {
         let fields = self.fields.iter().filter(|(pointer, value)| !is_same(found(pointer), value));
         let whole =
             self.whole.iter().filter(|(pointer, value)| !is_same(&bare(found(pointer)), &bare(value)));
+        let one_of = self.one_of.iter().filter(|(pointer, values)| !values.contains(found(pointer)));
+        let one_of = one_of.filter_map(|(pointer, values)| Some((pointer, values.first()?)));
         fields
             .chain(whole)
+            .chain(one_of)
             .map(|(pointer, value)| FieldChange {
                 pointer: pointer.clone(),
                 before: found(pointer).clone(),
@@ -109,7 +120,10 @@ impl ExpectedState {
 /// The members of an object that are recorded: what is required of it, what it is expected to be, and what undoing it needs.
 pub(super) fn recorded(operation: &Operation, by: &ReadBy, expected: &ExpectedState) -> BTreeSet<String> {
     let mut pointers: BTreeSet<_> = by.requires.keys().map(Pointer::to_string).collect();
-    pointers.extend(expected.fields.keys().chain(expected.whole.keys()).cloned());
+    pointers
+        .extend(expected.fields.keys().chain(expected.whole.keys()).chain(expected.one_of.keys()).cloned());
+    let modified = operation.modifies.iter().flat_map(Modifications::templates);
+    pointers.extend(modified.map(|(pointer, _)| pointer.to_string()));
     if let Some(Undo::By(undo)) = &operation.undo {
         let used = undo.with.values().flat_map(JsonTemplate::placeholders);
         pointers.extend(
@@ -127,24 +141,146 @@ pub(super) async fn look_at(
     by: &ReadBy,
     values: &(impl FillValues + Sync),
 ) -> Result<Option<Value>> {
-    let reader = name.sibling(&by.operation);
-    let definition = caller.catalog.stream(&reader.stream())?;
-    let given = values.each(&by.with)?;
-    let given = ParameterValues::new(&reader.to_string(), definition.operation(reader.operation())?, given)?;
     let record = by.record.as_ref().map(|record| values.each(record)).transpose()?;
-    let found = caller.look_up(&reader, &given).await?;
-    Ok(match (found, record) {
-        (Some(Value::Array(records)), record) => {
-            let expected = record.unwrap_or_default();
-            let is_it = |object: &Value| {
-                expected.iter().all(|(pointer, value)| {
-                    object.pointer(pointer).is_some_and(|found| is_same(found, value))
-                })
-            };
-            records.into_iter().find(is_it)
+    let (found, is_list) = found_by(caller, &name.sibling(&by.operation), values.each(&by.with)?).await?;
+    Ok(match found {
+        Some(Value::Array(records)) if is_list => {
+            let record = record.unwrap_or_default();
+            records.into_iter().find(|object| has_members(object, &record))
         }
-        (found, _) => found.filter(|object| !object.is_null()),
+        found => found.filter(|object| !object.is_null()),
     })
+}
+
+/// Looks a value up; one that is not there, or there several times, is an error.
+pub(super) async fn looked_up(
+    caller: &Caller,
+    name: &OperationName,
+    look_up: &LookUp,
+    values: &(impl FillValues + Sync),
+) -> Result<Value> {
+    let (given, record) = (values.each(&look_up.with)?, values.each(&look_up.record)?);
+    let what = Value::Object(if record.is_empty() { given.clone() } else { record.clone() });
+    let reader = name.sibling(&look_up.operation);
+    let refused = |why: &str| {
+        Error::new(ErrorKind::Plan, "plan operation", format!("{name}: {why} with {what} ({reader})"))
+    };
+    let found = match found_by(caller, &reader, given).await? {
+        (Some(Value::Array(records)), true) => {
+            let mut records = records.into_iter().filter(|object| has_members(object, &record));
+            let found = records.next();
+            if records.next().is_some() {
+                return Err(refused("there are several"));
+            }
+            found
+        }
+        (found, _) => found,
+    };
+    let value = found.as_ref().and_then(|object| object.pointer(&look_up.value.to_string())).cloned();
+    value.filter(|value| !value.is_null()).ok_or_else(|| refused("there is nothing"))
+}
+
+/// What an operation that reads returns, and whether that is a list.
+async fn found_by(
+    caller: &Caller,
+    reader: &OperationName,
+    given: Map<String, Value>,
+) -> Result<(Option<Value>, bool)> {
+    let definition = caller.catalog.stream(&reader.stream())?;
+    let operation = definition.operation(reader.operation())?;
+    let given = ParameterValues::new(&reader.to_string(), operation, given)?;
+    let is_list = matches!(operation.returns, Returns::List(_));
+    Ok((caller.look_up(reader, &given).await?, is_list))
+}
+
+fn has_members(object: &Value, members: &Map<String, Value>) -> bool {
+    members.iter().all(|(pointer, value)| object.pointer(pointer).is_some_and(|found| is_same(found, value)))
+}
+
+/// An object as it is sent back, and what the members become that are changed.
+pub(super) fn modified(
+    modifies: &Modifications,
+    object: &Value,
+    values: &impl FillValues,
+) -> Result<(Value, BTreeMap<String, Value>)> {
+    if !is_exact(object) {
+        let what =
+            "the object holds a number or half of a character that cannot be sent back as it was received";
+        return Err(Error::new(ErrorKind::Plan, "plan operation", what));
+    }
+    let (mut sent, mut changed) = (object.clone(), BTreeMap::new());
+    for pointer in &modifies.drop {
+        if let [parents @ .., last] = pointer.segments() {
+            let parent = parents.iter().try_fold(&mut sent, |at, segment| at.get_mut(segment));
+            if let Some(Value::Object(members)) = parent {
+                members.remove(last);
+            }
+        }
+    }
+    let list = |pointer: &Pointer| match object.pointer(&pointer.to_string()) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(items)) => Ok(items.clone()),
+        Some(_) => Err(Error::new(
+            ErrorKind::Data,
+            "plan operation",
+            format!("`{pointer}` of the object is not a list"),
+        )),
+    };
+    for (pointer, template) in &modifies.set {
+        if let Some(value) = values.json(template)? {
+            changed.insert(pointer.to_string(), value);
+        }
+    }
+    for (pointer, template) in &modifies.append {
+        let mut items = list(pointer)?;
+        for item in items_of(values.json(template)?) {
+            if !items.iter().any(|known| has_all_of(known, &item)) {
+                items.push(item);
+            }
+        }
+        changed.insert(pointer.to_string(), items.into());
+    }
+    for (pointer, template) in &modifies.remove {
+        let removed = items_of(values.json(template)?);
+        let mut items = list(pointer)?;
+        items.retain(|known| !removed.iter().any(|item| has_all_of(known, item)));
+        changed.insert(pointer.to_string(), items.into());
+    }
+    for (pointer, value) in &changed {
+        put(&mut sent, pointer, value.clone());
+    }
+    Ok((sent, changed))
+}
+
+fn items_of(value: Option<Value>) -> Vec<Value> {
+    match value {
+        Some(Value::Array(items)) => items,
+        other => other.into_iter().collect(),
+    }
+}
+
+/// Whether an item of a list is the one that is meant: the API may add members to it.
+fn has_all_of(known: &Value, item: &Value) -> bool {
+    match (known, item) {
+        (Value::Object(known), Value::Object(item)) => {
+            item.iter().all(|(name, value)| known.get(name).is_some_and(|found| is_same(found, value)))
+        }
+        _ => is_same(known, item),
+    }
+}
+
+/// Puts a member where a pointer leads, through objects that are made if need be.
+pub(super) fn put(document: &mut Value, pointer: &str, value: Value) {
+    let mut at = document;
+    for segment in pointer.split('/').skip(1) {
+        let segment = segment.replace("~1", "/").replace("~0", "~");
+        if !at.is_object() {
+            *at = Value::Object(Map::new());
+        }
+        let Value::Object(members) = at else { return };
+        at = members.entry(segment).or_insert(Value::Null);
+    }
+    *at = value;
 }
 
 /// What is recorded of an object.

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use super::caller::Caller;
 use super::fill::FillValues;
 use super::name::OperationName;
-use super::object::{ExpectedState, FieldChange, ObjectState, look_at, recorded, state_of};
+use super::object::{ExpectedState, FieldChange, ObjectState, look_at, modified, recorded, state_of};
 use super::request::{RequestValues, request_of};
 use super::values::ParameterValues;
 use crate::api::http::Request;
+use crate::api::page_request::{PageRequest, RequestBody};
 use crate::catalog::{Operation, OperationKind, Presence, ReadBack, RetryClass, Undo};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,6 +66,9 @@ pub struct Plan {
 pub struct PlannedCall {
     /// The values of its parameters.
     pub parameters: BTreeMap<String, Value>,
+    /// What was looked up for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looked_up: BTreeMap<String, Value>,
     /// The request, without credentials.
     pub request: PlannedRequest,
     /// What its object is now; none if nothing reads it.
@@ -214,19 +218,37 @@ impl Caller {
         operation: &Operation,
         values: &ParameterValues,
     ) -> Result<PlannedCall> {
-        let request = PlannedRequest::of(&request_of(&self.account, operation, values)?.to_http()?);
+        let parameters = values.all().clone();
+        let mut looked_up = BTreeMap::new();
+        for (key, look_up) in &operation.looks_up {
+            let values = RequestValues::new(&self.account, values);
+            looked_up.insert(
+                key.to_string(),
+                Box::pin(super::object::looked_up(self, name, look_up, &values)).await?,
+            );
+        }
+        let values = values.clone().with(&looked_up);
+        let request = request_of(&self.account, operation, &values)?;
         let planned = PlannedCall {
-            parameters: values.all().clone(),
-            request,
+            parameters,
+            looked_up,
+            request: PlannedRequest::of(&request.to_http()?),
             before: None,
             expected: None,
             changes: Vec::new(),
             unchanged: false,
         };
         let Some(ReadBack::By(by)) = &operation.reads_back else { return Ok(planned) };
-        let values = RequestValues::new(&self.account, values);
-        let expected = ExpectedState::new(by, &values)?;
-        let object = look_at(self, name, by, &values).await?;
+        let values = RequestValues::new(&self.account, &values);
+        let mut expected = ExpectedState::new(by, &values)?;
+        let object = Box::pin(look_at(self, name, by, &values)).await?;
+        let mut planned = planned;
+        if let (Some(modifies), Some(object)) = (&operation.modifies, &object) {
+            let (body, changed) = modified(modifies, object, &values)?;
+            planned.request = PlannedRequest::of(&with_body(request, body).to_http()?);
+            expected.whole.extend(changed);
+            expected.is_proof = true;
+        }
         let before = state_of(object.as_ref(), &recorded(operation, by, &expected));
         let refused =
             |what: String| Err(Error::new(ErrorKind::Plan, "plan operation", format!("{name}: {what}")));
@@ -259,6 +281,11 @@ impl Caller {
         let changes = expected.changes(&before);
         Ok(PlannedCall { before: Some(before), expected: Some(expected), changes, unchanged, ..planned })
     }
+}
+
+/// The same request with another body.
+pub(super) fn with_body(request: PageRequest, body: Value) -> PageRequest {
+    PageRequest { body: Some(RequestBody::Json(body)), ..request }
 }
 
 fn refuse(mistakes: &[String], kind: ErrorKind) -> Result<()> {

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
+use super::document::is_exact;
 use super::fill::FillValues;
 use super::ledger::{CallStatus, LedgerEntry, OperationLedger};
-use super::object::{ExpectedState, look_at, recorded, state_of};
+use super::object::{ExpectedState, look_at, put, recorded, state_of};
 use super::plan::{Plan, PlanOptions};
 use super::request::RequestValues;
 use super::values::ParameterValues;
@@ -43,7 +44,15 @@ impl Caller {
         let mut given = Vec::new();
         for entry in &done {
             self.check_untouched(plan, &operation, entry).await?;
-            given.push(OfEntry { caller: self, entry }.each(&undo.with)?);
+            let parameters = OfEntry { caller: self, entry }.each(&undo.with)?;
+            if !parameters.values().all(is_exact) {
+                let what = format!(
+                    "what {} changed held a number or half of a character that cannot be sent back as it was received",
+                    entry.id
+                );
+                return Err(refused(&what));
+            }
+            given.push(parameters);
         }
         if given.is_empty() {
             return Err(refused("nothing of this plan had an effect: there is nothing to undo"));
@@ -59,7 +68,8 @@ impl Caller {
             return Ok(());
         };
         let values = entry.call.parameters.clone().into_iter().collect();
-        let values = ParameterValues::new(&plan.operation.to_string(), operation, values)?;
+        let values =
+            ParameterValues::new(&plan.operation.to_string(), operation, values)?.with(&entry.call.looked_up);
         let values = RequestValues::new(&self.account, &values);
         let pointers = recorded(operation, by, &ExpectedState::new(by, &values)?);
         let object = look_at(self, &plan.operation, by, &values).await?;
@@ -95,7 +105,7 @@ impl FillValues for OfEntry<'_> {
         }
         let (name, rest) =
             placeholder.split_once('/').map_or((placeholder, None), |(name, rest)| (name, Some(rest)));
-        let value = call.parameters.get(name)?;
+        let value = call.parameters.get(name).or_else(|| call.looked_up.get(name))?;
         match rest {
             None => Some(value.clone()),
             Some(rest) => value.pointer(&format!("/{rest}")).cloned(),
@@ -116,15 +126,7 @@ fn member_of(fields: &std::collections::BTreeMap<String, Value>, pointer: &str) 
     }
     let mut whole = Value::Object(Map::new());
     for (known, value) in parts {
-        let mut member = &mut whole;
-        for segment in known[below.len()..].split('/') {
-            let segment = segment.replace("~1", "/").replace("~0", "~");
-            if !member.is_object() {
-                *member = Value::Object(Map::new());
-            }
-            member = member.as_object_mut()?.entry(segment).or_insert(Value::Null);
-        }
-        *member = value.clone();
+        put(&mut whole, &known[pointer.len()..], value.clone());
     }
     Some(whole)
 }

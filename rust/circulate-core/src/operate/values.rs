@@ -49,6 +49,12 @@ impl ParameterValues {
         Err(Error::new(ErrorKind::Settings, "read parameters", format!("{name}: {}", mistakes.join("; "))))
     }
 
+    /// The same, and what was looked up.
+    pub(super) fn with(mut self, looked_up: &BTreeMap<String, Value>) -> Self {
+        self.0.extend(looked_up.clone());
+        self
+    }
+
     /// All of them.
     pub fn all(&self) -> &BTreeMap<String, Value> {
         &self.0

@@ -89,7 +89,7 @@ impl SignedByHook {
         let settings = self.settings()?;
         let signed_with = digest_of_settings(&settings);
         let signature = self.hooks.sign(&self.spec.hook, request.clone(), settings, at).await?;
-        self.put(request, signature)?;
+        self.put(request, signature, at)?;
         let mut known = self.known();
         if known.signed.len() == REMEMBERED {
             known.signed.pop_front();
@@ -99,7 +99,7 @@ impl SignedByHook {
     }
 
     /// Puts a signature on a request. What it holds is shown nowhere.
-    fn put(&self, request: &mut Request, signature: Signature) -> Result<()> {
+    fn put(&self, request: &mut Request, signature: Signature, at: Timestamp) -> Result<()> {
         let wrong =
             |what: String| Error::new(ErrorKind::Hook, "sign request", what).with("hook", &self.spec.hook);
         for (name, value) in signature.headers {
@@ -110,7 +110,7 @@ impl SignedByHook {
                     format!("the header `{named}` says where or how a request is sent, and signs nothing");
                 return Err(wrong(what));
             }
-            Redactor::shared().hide_once(&value);
+            hide_unless_a_time(&value, at);
             let mut value: HeaderValue = value.parse().map_err(|_| {
                 wrong(format!("the value of `{named}` has characters that no header can hold"))
             })?;
@@ -124,7 +124,7 @@ impl SignedByHook {
                     "add `query: [{name}]` below `sign`: the parameter is taken out of the links that the API sends"
                 )));
             }
-            Redactor::shared().hide_once(&value);
+            hide_unless_a_time(&value, at);
             set_parameter(&mut request.url, &name, &value);
         }
         Ok(())
@@ -174,6 +174,20 @@ impl Authorize for SignedByHook {
         }
     }
 }
+
+/// Hides what a request is signed by. A time beside a signature is no secret, and hidden it would take times out of all that is
+/// shown, and ids of runs with them.
+fn hide_unless_a_time(value: &str, at: Timestamp) {
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    let is_date = digits.starts_with(&at.strftime("%Y%m%d").to_string()) && digits.len() <= MAX_DIGITS;
+    let is_epoch = value.len() == digits.len() && digits.starts_with(&at.as_second().to_string()[..6]);
+    if !(is_date || is_epoch || httpdate::parse_http_date(value).is_ok()) {
+        Redactor::shared().hide_once(value);
+    }
+}
+
+/// Digits of a time: of a day, an hour, and nanoseconds.
+const MAX_DIGITS: usize = 8 + 6 + 9;
 
 fn digest_of_settings(settings: &BTreeMap<Name, Secret>) -> [u8; 32] {
     let mut digest = Sha256::new();

@@ -5,11 +5,24 @@ use serde_json::Value;
 use crate::redact::text_of;
 
 /// The body as JSON; null if it is none. Bytes that are not UTF-8, and halves of surrogate pairs, are read as their escapes.
-pub(super) fn parse(body: &[u8]) -> Value {
+pub(crate) fn parse(body: &[u8]) -> Value {
     let body = without_mark(body);
     serde_json::from_slice(body)
         .or_else(|_| serde_json::from_str(&repaired(&text_of(body))))
         .unwrap_or_default()
+}
+
+/// Whether a value that was read so holds half of a surrogate pair: what was received is not what would be sent.
+pub(crate) fn has_half_a_character(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let halves = text.match_indices("\\u").filter_map(|(at, _)| unit(&text[at..]));
+            halves.into_iter().any(|unit| (0xd800..0xe000).contains(&unit))
+        }
+        Value::Array(items) => items.iter().any(has_half_a_character),
+        Value::Object(members) => members.values().any(has_half_a_character),
+        _ => false,
+    }
 }
 
 /// JSON without the byte order mark before it, which does not belong to the text (RFC 8259, section 8.1).

@@ -36,7 +36,7 @@ pub(crate) use challenge::demands_dpop;
 pub use classify::{Classifier, Failure, ResponseRules, Success};
 pub(crate) use classify::{MISSING_SCOPE, VendorError, verdict_of};
 pub use concurrency::{ConcurrencyLimiter, ConcurrencyPermit};
-pub(crate) use error_body::without_mark;
+pub(crate) use error_body::{has_half_a_character, parse as parse_leniently, without_mark};
 pub(crate) use gunzip::unpacked;
 pub use pacing::Pacing;
 pub(crate) use query::percent_encoded;

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{StreamExt, try_unfold};
-use http::HeaderValue;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Method};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::gunzip::decoded;
@@ -48,6 +48,10 @@ impl ReqwestTransport {
 
     async fn send(&self, mut request: Request) -> Result<Response> {
         request.headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        if request.body.is_empty() && matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Where content has a meaning, servers may want to be told that there is none (RFC 9110, section 8.6): else 411.
+            request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let response = self
             .client(&request.url)?
             .request(request.method, request.url)
