@@ -273,8 +273,17 @@ def promote(
 ) -> Promoted:
     """Copy a run of a lake into a place for readers; see `circulate_core.promote`."""
 
-def call(operation: str, parameters: str, account: Account) -> object:
-    """Call an operation that reads: `source.endpoint.operation` with its parameters as JSON. Return what it returns."""
+def call(
+    operation: str,
+    parameters: str,
+    account: Account,
+    options: dict[str, Any],
+    on_progress: Callable[[Snapshot], object] | None = None,
+) -> tuple[str, object]:
+    """Call an operation that reads: `source.endpoint.operation` with its parameters as JSON.
+
+    Return the account's name, and what it returns.
+    """
 
 def plan(operation: str, calls: list[str], account: Account, options: dict[str, Any]) -> dict[str, Any]:
     """Plan calls of an operation, each with its parameters as JSON, and keep the plan; see `circulate_core.plan`."""

@@ -29,7 +29,7 @@ from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
 if TYPE_CHECKING:
     from os import PathLike
 
-    from circulate_core.types import Catalog, Headroom, Length, OperationDefinition, ParameterDefinition
+    from circulate_core.types import Catalog, Definition, Headroom, Length, OperationDefinition, ParameterDefinition
 
 _TYPES: dict[str, type] = {
     "string": str,
@@ -82,7 +82,27 @@ def call(  # noqa: PLR0913 - how to know an account, and what to call
     known = account_of(
         source, settings, catalog=catalog, profile=profile, secret=secret, account=account, headroom=headroom
     )
-    return _core.call(operation, as_json(parameters or {}), known)
+    _, returned = _core.call(operation, as_json(parameters or {}), known, {"deadline": None, "max_wait": None})
+    return returned
+
+
+def operation_definition(operation: str, *, catalog: Catalog = ()) -> tuple[Definition, OperationDefinition]:
+    """Return the definition of an operation, and of the stream of its endpoint.
+
+    Raises:
+        DefinitionError: There is no such operation, or a definition is wrong.
+    """
+    stream, name = split(operation)
+    definition = stream_definition(stream, catalog=catalog)
+    known = definition["endpoint"].get("operations", {})
+    if name not in known:
+        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+        message = f"{stream} has no operation `{name}`"
+        meant = get_close_matches(name, known, 1)
+        hint = f"did you mean `{meant[0]}`?" if meant else f"its operations: {', '.join(known) or 'none, it is pulled'}"
+        raise DefinitionError(message, hint=hint)
+    return definition, known[name]
 
 
 def split(operation: str) -> tuple[str, str]:

@@ -33,6 +33,7 @@ CORE = [
     "circulate_core/_core.abi3.so",
     "circulate_core/accounts.py",
     "circulate_core/aws/__init__.py",
+    "circulate_core/aws/calling.py",
     "circulate_core/aws/definitions.py",
     "circulate_core/aws/events.py",
     "circulate_core/aws/handler.py",

@@ -11,7 +11,8 @@ list = puller("okta.users")
 `circulate_local` runs such functions on this machine as Lambda would; functions themselves never import it.
 """
 
+from circulate_core.aws.calling import caller
 from circulate_core.aws.handler import puller
 from circulate_core.aws.promotion import promoter
 
-__all__ = ["promoter", "puller"]
+__all__ = ["caller", "promoter", "puller"]

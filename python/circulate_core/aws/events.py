@@ -1,4 +1,4 @@
-"""Events of functions: what to pull or promote."""
+"""Events of functions: what to pull, promote or call."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from circulate_core.exceptions import SettingsError
 
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
 PROMOTION_KEYS = ("manifest", "continuation")
+CALL_KEYS = ("account", "parameters")
 MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
 """What names of accounts and runs are made of; they become keys of DynamoDB and S3."""
@@ -60,6 +61,36 @@ class Event:
 
 
 @dataclass(frozen=True)
+class CallEvent:
+    """An event that asks for a call of an operation.
+
+    Attributes:
+        account: Which account, of a function that serves several.
+        parameters: The parameters of the operation by name. The engine checks them.
+    """
+
+    account: str | None
+    parameters: dict[str, object]
+
+    @classmethod
+    def read(cls, event: object) -> CallEvent:
+        """Check an event.
+
+        Args:
+            event: The JSON value that the function was invoked with; null and an object without keys give no
+                parameters.
+
+        Raises:
+            SettingsError: It is not such an event.
+        """
+        if problem := _problem_of_call({} if event is None else event):
+            hint = f'its keys are {" and ".join(CALL_KEYS)}, both optional: {{"parameters": {{"id": "..."}}}}'
+            raise SettingsError(problem, operation="read event", hint=hint)
+        given = cast("dict[str, Any]", event or {})
+        return cls(given.get("account"), given.get("parameters") or {})
+
+
+@dataclass(frozen=True)
 class PromotionEvent:
     """An event that asks for a promotion. How far an earlier one came is in the target.
 
@@ -97,6 +128,18 @@ class PromotionEvent:
         return cls(manifest, given.get("continuation"), f"{source}.{endpoint}", account, run_id)
 
 
+def _problem_of_call(event: object) -> str | None:
+    if not isinstance(event, dict):
+        return f"the event is not a JSON object but {_kind(event)}"
+    given = {key: value for key, value in event.items() if value is not None}
+    parameters = given.pop("parameters", {})
+    if problem := _problem_of_keys(given, CALL_KEYS):
+        return problem
+    if not isinstance(parameters, dict):
+        return f"`parameters` of the event must be an object, not {_kind(parameters)}"
+    return _problem_of_name(given, "account", "account")
+
+
 def _problem_of_promotion(event: object, origin: str) -> str | None:
     if not isinstance(event, dict):
         return f"the event is not a JSON object but {_kind(event)}"
@@ -132,9 +175,15 @@ def _problem(given: dict[str, Any]) -> str | None:
     if "continuation" in given and given.keys() & {"mode", "since", "until"}:
         return "the event has `mode`, `since` or `until` beside `continuation`, which resumes the run as it was started"
     for key, what in (("continuation", "run"), ("account", "account")):
-        if key in given and not NAME.fullmatch(given[key]):
-            return f"`{key}` of the event names no {what}: {_given(given[key])}"
+        if problem := _problem_of_name(given, key, what):
+            return problem
     return _problem_of_window(given)
+
+
+def _problem_of_name(given: dict[str, Any], key: str, what: str) -> str | None:
+    if key in given and not NAME.fullmatch(given[key]):
+        return f"`{key}` of the event names no {what}: {_given(given[key])}"
+    return None
 
 
 def _problem_of_window(given: dict[str, Any]) -> str | None:

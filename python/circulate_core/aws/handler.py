@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core.aws.definitions import catalog_folders
 from circulate_core.aws.events import Event
-from circulate_core.aws.invocation import Attempt, margin, memory, seconds_left
+from circulate_core.aws.invocation import MAX_WAIT_S, Attempt, margin, memory, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import Settings
 from circulate_core.catalogs import SHIPPED_CATALOG, stream_definition
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from circulate_core.results import Report
     from circulate_core.types import SourceDefinition
 
-MAX_WAIT_S = 30.0
-"""Waiting is billed: a longer wait ends the invocation, and the result says when to come back."""
 PENDING_S = 24 * 3600.0
 """How long a pending run is kept for the pipeline to decide. Always shorter than the bucket's retention."""
 
@@ -82,7 +80,7 @@ def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
 ) -> Report:
     settings = Settings.read(source, os.environ)
     event = Event.read(given)
-    account = settings.account(event.account)
+    account = settings.accounts.account(event.account)
     attempt.log.about(account=account.name)
     left = seconds_left(context)
     attempt.began(mode=event.mode, continuation=event.continuation, seconds_left=round(left, 1))
@@ -94,7 +92,7 @@ def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
         settings=account.settings,
         secret=account.secret,
         account=account.name,
-        headroom=settings.headroom,
+        headroom=settings.accounts.headroom,
         mode=event.mode,
         since=event.since,
         until=event.until,

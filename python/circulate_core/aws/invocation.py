@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LEAST_TIME_S = 0.5
+MAX_WAIT_S = 30.0
+"""Waiting is billed: a longer wait ends the invocation, and who invoked it learns when to come back."""
 MIN_MARGIN_S, MAX_MARGIN_S = 1.5, 20.0
 """What is left of an invocation's time to end what was begun and to write where it stands."""
 MB = 1_000_000
@@ -99,6 +101,11 @@ class Attempt:
         if snapshot.run_id:
             self.log.about(run_id=snapshot.run_id)
 
+    @property
+    def requests(self) -> int:
+        """Requests that were sent so far."""
+        return self.did.requests if self.did else 0
+
     def began(self, **fields: Any) -> None:  # noqa: ANN401 - JSON
         """Say that the work begins."""
         event = f"{self.what} started"
@@ -118,6 +125,10 @@ class Attempt:
         if self.measured and not self.log.knows("account"):
             # Metrics have it as a dimension.
             self.log.about(account="unknown")
+        where: dict[str, Any] = {"operation": error.operation}
+        if self.log.knows("operation"):
+            # In lines of a call that is the operation of an endpoint.
+            where = {"step": error.operation, "requests": self.requests}
         event = f"{self.what} failed"
         self.log.error(
             event,
@@ -125,8 +136,8 @@ class Attempt:
             error=type(error).__name__,
             message=str(error),
             hint=error.hint,
-            operation=error.operation,
             retryable=error.retryable,
+            **where,
         )
 
 

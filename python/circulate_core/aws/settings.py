@@ -31,7 +31,7 @@ S3 = {
 
 @dataclass(frozen=True)
 class Account:
-    """Account to pull from: its name, settings and secret.
+    """Account of a source: its name, settings and secret.
 
     Attributes:
         name: Its name in keys; None for its host.
@@ -45,51 +45,36 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a function that pulls, from its environment.
+class AccountSettings:
+    """The accounts of a function, from its environment: all that one needs that stores nothing.
 
     Attributes:
-        to: The bucket.
-        state: The table.
-        s3: How the bucket is used.
-        objects: How objects look.
         headroom: Share of the quota that is left to others; None for that of the definition.
-        commit: Whether a complete run is committed at once or left to be decided, if an event does not say.
         given: Settings of the source.
         secret: Name of the stored secret; with several accounts it holds `{account}`.
         accounts: Names of the accounts that the function serves; empty if there is one without a name.
     """
 
-    to: str
-    state: str
-    s3: S3Options
-    objects: dict[str, Any]
     headroom: str | None
-    commit: str
     given: _core.Settings
     secret: str | None
     accounts: tuple[str, ...]
 
     @classmethod
-    def read(cls, source: SourceDefinition, environment: Mapping[str, str]) -> Settings:
+    def read(cls, source: SourceDefinition, environment: Mapping[str, str]) -> AccountSettings:
         """Read them.
 
         Args:
-            source: The source that is pulled from; its settings name their variables.
+            source: The source of the accounts; its settings name their variables.
             environment: The environment.
 
         Raises:
-            SettingsError: Something that is needed is missing, or what is there does not fit together.
+            SettingsError: What is there does not fit together.
         """
         prefix = source["source"].upper()
         accounts = environment.get(f"{prefix}_ACCOUNTS") or environment.get(f"{prefix}_ACCOUNT") or ""
         settings = cls(
-            to=_needed(environment, TO, "where to pull to, such as s3://acme-lake/raw"),
-            state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
-            s3=_given(environment, S3),  # type: ignore[arg-type]
-            objects=_given(environment, OBJECTS),
             headroom=environment.get(HEADROOM) or None,
-            commit=_choice(environment, COMMIT, COMMITS),
             given=_core.Settings(_given(environment, {name: each["env"] for name, each in source["settings"].items()})),
             secret=environment.get(f"{prefix}_SECRET") or None,
             accounts=tuple(name.strip() for name in accounts.split(",") if name.strip()),
@@ -126,6 +111,47 @@ class Settings:
         name = requested or next(iter(self.accounts), None)
         secret = self.secret.replace("{account}", name) if self.secret and name else self.secret
         return Account(name, self.given, secret)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a function that pulls, from its environment.
+
+    Attributes:
+        to: The bucket.
+        state: The table.
+        s3: How the bucket is used.
+        objects: How objects look.
+        commit: Whether a complete run is committed at once or left to be decided, if an event does not say.
+        accounts: The accounts that the function serves.
+    """
+
+    to: str
+    state: str
+    s3: S3Options
+    objects: dict[str, Any]
+    commit: str
+    accounts: AccountSettings
+
+    @classmethod
+    def read(cls, source: SourceDefinition, environment: Mapping[str, str]) -> Settings:
+        """Read them.
+
+        Args:
+            source: The source that is pulled from; its settings name their variables.
+            environment: The environment.
+
+        Raises:
+            SettingsError: Something that is needed is missing, or what is there does not fit together.
+        """
+        return cls(
+            to=_needed(environment, TO, "where to pull to, such as s3://acme-lake/raw"),
+            state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
+            s3=_given(environment, S3),  # type: ignore[arg-type]
+            objects=_given(environment, OBJECTS),
+            commit=_choice(environment, COMMIT, COMMITS),
+            accounts=AccountSettings.read(source, environment),
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from circulate_core.cli.options import (
     named_catalog,
     positive,
 )
-from circulate_core.cli.parser import nearest
 from circulate_core.cli.plans import add_ledger_option, add_plan_output_options, show_applied, show_plan
 from circulate_core.console import say, table
 from circulate_core.exceptions import DefinitionError, SettingsError
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from circulate_core.cli.options import AccountArguments
-    from circulate_core.types import Catalog, Definition, OperationDefinition, ParameterDefinition
+    from circulate_core.types import Catalog, ParameterDefinition
 
 FILE = "@"
 """What a value begins with that is in a file."""
@@ -73,7 +72,7 @@ def add_parameters(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
     catalog = named_catalog(before)
     if _is_listed(named, stream_names(catalog=catalog)):
         return
-    operation = _operation(*operations.split(named), catalog)[1]
+    operation = operations.operation_definition(named, catalog=catalog)[1]
     parser.description = operation["about"]
     group = parser.add_argument_group(f"parameters of {named}")
     for parameter, each in operation.get("parameters", {}).items():
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     names = stream_names(catalog=args.catalog)
     if _is_listed(args.operation, names):
         return _list(args.operation, names, args.catalog)
-    definition, operation = _operation(*operations.split(args.operation), args.catalog)
+    definition, operation = operations.operation_definition(args.operation, catalog=args.catalog)
     parameters = operation.get("parameters", {})
     given = _given(args, parameters)
     known = account_arguments(args, gather_settings(args, definition["source"]))
@@ -218,17 +217,6 @@ def _rows(
 def _is_listed(named: str, names: Sequence[str]) -> bool:
     """Return whether the name is that of a source or an endpoint."""
     return any(name == named or name.startswith(f"{named}.") for name in names)
-
-
-def _operation(stream: str, name: str, catalog: Catalog) -> tuple[Definition, OperationDefinition]:
-    definition = stream_definition(stream, catalog=catalog)
-    known = definition["endpoint"].get("operations", {})
-    if name not in known:
-        message = f"{stream} has no operation `{name}`"
-        meant = nearest(name, known)
-        hint = f"did you mean `{meant}`?" if meant else f"its operations: {', '.join(known) or 'none, it is pulled'}"
-        raise DefinitionError(message, hint=hint)
-    return definition, known[name]
 
 
 def _given(args: argparse.Namespace, parameters: Mapping[str, ParameterDefinition]) -> dict[str, Any]:

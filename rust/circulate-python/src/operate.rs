@@ -7,9 +7,11 @@ use circulate_core::api::auth::sign_in;
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
 use circulate_core::operate::{
-    Agreement, Apply, Caller, OperationLedger, OperationName, ParameterValues, Plan, PlanOptions, scopes_of,
+    Agreement, Apply, Caller, OperationLedger, OperationName, ParameterValues, Plan, PlanOptions, late,
+    scopes_of,
 };
-use circulate_core::stop::{Stop, StopReason};
+use circulate_core::progress::Progress;
+use circulate_core::stop::Stop;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::Serialize;
@@ -17,18 +19,37 @@ use serde_json::{Map, Value};
 
 use crate::account::{PyAccount, connection};
 use crate::hooks;
-use crate::options::{Arguments, Count, LeaseTime, Length, options};
+use crate::options::{Arguments, Count, Deadline, LeaseTime, Length, options};
 use crate::results::{document, py_result};
-use crate::runtime::{Brief, Watcher, wait};
+use crate::runtime::{Brief, wait};
+use crate::watcher::WorkWatcher;
 
-/// Call an operation that reads; see `circulate_core.call`.
+options! {
+    /// Limits
+    pub(crate) struct CallOptions {
+        /// Time after which the call ends.
+        deadline: Option<Deadline>,
+        /// Time to wait for the API at once; a longer wait ends the call.
+        max_wait: Option<Length> => "it waits",
+    }
+}
+
+/// Call an operation that reads; see `circulate_core.call`. Returns the account's name, too.
 #[pyfunction]
+#[pyo3(signature = (operation, parameters, account, options, on_progress=None))]
 pub(crate) fn call(
     py: Python<'_>,
     operation: String,
     parameters: String,
     account: &PyAccount,
-) -> PyResult<Py<PyAny>> {
+    options: Arguments<CallOptions>,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<(String, Py<PyAny>)> {
+    let CallOptions { deadline, max_wait } = options.get()?;
+    let stop = Stop::new(deadline.map(|Deadline(instant)| instant))
+        .waiting_up_to(max_wait.map(|Length(length)| length));
+    let progress = Arc::new(Progress::default());
+    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, on_progress)?;
     let account = account.clone();
     let work = async move {
         let name: OperationName = operation.parse()?;
@@ -36,11 +57,17 @@ pub(crate) fn call(
         let given = read_json(&parameters)?;
         // Before anything is requested, also for a token.
         let values = ParameterValues::new(&operation, definition.operation(name.operation())?, given)?;
-        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
-        Box::pin(caller.read(&name, &values)).await
+        let caller = tokio::select! {
+            biased;
+            reason = stop.requested() => return Err(late(&operation, &stop, reason)),
+            caller = Box::pin(caller(&name, &account, progress, &stop)) => caller?,
+        };
+        let account = caller.account.name().to_owned();
+        Ok((account, Box::pin(caller.read(&name, &values)).await?))
     };
-    let returned = py_result(py, wait(py, work, &mut Brief)?)?;
-    Ok(py.import("json")?.call_method1("loads", (PyBytes::new(py, &returned),))?.unbind())
+    let (name, returned) = py_result(py, wait(py, work, &mut watcher)?)?;
+    let returned = py.import("json")?.call_method1("loads", (PyBytes::new(py, &returned),))?;
+    Ok((name, returned.unbind()))
 }
 
 options! {
@@ -88,7 +115,7 @@ pub(crate) fn plan(
         let definition = account.catalog.stream(&name.stream())?;
         definition.operation(name.operation())?;
         let given = calls.iter().map(|call| read_json(call)).collect::<Result<Vec<_>>>()?;
-        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
+        let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let now = ledger.now().await?;
         let plan = Box::pin(caller.plan(&name, given, options.of_plan(), now)).await?;
@@ -110,7 +137,7 @@ pub(crate) fn plan_undo(
     let (account, options) = (account.clone(), options.get()?);
     let work = async move {
         let name: OperationName = operation.parse()?;
-        let caller = Box::pin(caller(&name, &account, Stop::new(None))).await?;
+        let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let done = ledger.plan(&digest).await?;
         let plan = Box::pin(caller.plan_undo(&ledger, &done, options.of_plan())).await?;
@@ -175,11 +202,12 @@ pub(crate) fn apply(
         (Some(person), None) => Agreement::Person(person),
         (None, None) => Agreement::None,
     };
-    let stop = Stop::new(None);
-    let mut watcher = Orderly(stop.clone());
+    let (stop, progress) = (Stop::new(None), Arc::new(Progress::default()));
+    // What was begun is recorded before an interrupt is raised.
+    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, None)?;
     let work = async move {
         let name: OperationName = operation.parse()?;
-        let caller = Box::pin(caller(&name, &account, stop)).await?;
+        let caller = Box::pin(caller(&name, &account, progress, &stop)).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let plan = ledger.plan(&digest).await?;
         let LeaseTime(lease) = options.lease;
@@ -204,24 +232,6 @@ pub(crate) fn ledger_entries(
         account_ledger(&options, &name, &account).await?.entries(limit).await
     };
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
-}
-
-/// Lets what was begun be recorded before an interrupt is raised.
-struct Orderly(Stop);
-
-impl Watcher for Orderly {
-    fn tick(&mut self, _: Python<'_>) -> PyResult<()> {
-        Ok(())
-    }
-
-    fn hand_on(&mut self, _: Python<'_>) -> PyResult<bool> {
-        Ok(false)
-    }
-
-    fn interrupted(&mut self) -> bool {
-        self.0.request(StopReason::Interrupted);
-        true
-    }
 }
 
 /// How long an approval can be used.
@@ -264,11 +274,16 @@ async fn account_ledger(
 }
 
 /// What calls operations of an account, signed in for one of them.
-async fn caller(name: &OperationName, account: &PyAccount, stop: Stop) -> Result<Caller> {
+async fn caller(
+    name: &OperationName,
+    account: &PyAccount,
+    progress: Arc<Progress>,
+    stop: &Stop,
+) -> Result<Caller> {
     let definition = account.catalog.stream(&name.stream())?;
     let scopes = scopes_of(&account.catalog, name)?;
     let resolved = account.resolve(&definition.source, &Locations::default()).await?;
-    let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
+    let hooks = hooks::load(Arc::clone(&definition.hooks), stop).await?;
     let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, scopes.as_ref())?;
     Ok(Caller {
@@ -277,7 +292,7 @@ async fn caller(name: &OperationName, account: &PyAccount, stop: Stop) -> Result
         connection,
         authorize,
         headroom: account.headroom,
-        progress: Arc::default(),
-        stop,
+        progress,
+        stop: stop.clone(),
     })
 }

@@ -24,7 +24,7 @@ use crate::extract::cursor::Window;
 use crate::progress::Progress;
 use crate::read::Read;
 use crate::run::{PullOptions, Verdict};
-use crate::stop::Stop;
+use crate::stop::{Stop, StopReason};
 
 /// Calls operations of one account.
 #[derive(Debug)]
@@ -72,6 +72,14 @@ pub fn scopes_of(catalog: &Catalog, name: &OperationName) -> Result<Option<BTree
 impl Caller {
     /// Calls an operation that reads.
     pub async fn read(&self, name: &OperationName, values: &ParameterValues) -> Result<Called> {
+        self.progress.set_stream(&name.stream(), self.account.name());
+        self.requested(name, values).await.map_err(|error| match self.stop.reason() {
+            Some(reason) if error.kind() == ErrorKind::Stopped => late(&name.to_string(), &self.stop, reason),
+            _ => not_found(error, name),
+        })
+    }
+
+    async fn requested(&self, name: &OperationName, values: &ParameterValues) -> Result<Called> {
         let definition = self.catalog.stream(&name.stream())?;
         let operation = definition.operation(name.operation())?.clone();
         if operation.kind != OperationKind::Investigate {
@@ -85,8 +93,7 @@ impl Caller {
             }
             Returns::Object => {
                 let client = self.client(&definition)?;
-                let document = Box::pin(client.fetch_document(request)).await;
-                let text = document.map_err(|error| not_found(error, name))?.text;
+                let text = Box::pin(client.fetch_document(request)).await?.text;
                 Ok(if text.is_empty() { NOTHING.to_vec() } else { text })
             }
         }
@@ -177,6 +184,20 @@ impl Caller {
 }
 
 const NOTHING: &[u8] = b"null";
+
+/// The error of a call that was to stop before it returned; what led to that is kept.
+pub fn late(operation: &str, stop: &Stop, reason: StopReason) -> Error {
+    let what = format!("{operation} did not return: {}", stop.in_words(reason));
+    let error = Error::new(ErrorKind::Stopped, "call", what);
+    match reason {
+        StopReason::Interrupted => error,
+        StopReason::Deadline => error.temporary().hint("give it more time, or call it again"),
+        StopReason::Wait(wait) => {
+            let error = error.temporary();
+            error.hint(format!("call it again in {} s", wait.as_secs_f64().ceil()))
+        }
+    }
+}
 
 /// Of an object that is not there, the address is not to blame.
 fn not_found(error: Error, operation: &OperationName) -> Error {

@@ -14,7 +14,7 @@ mod undo;
 mod values;
 
 pub use apply::{Agreement, Applied, Apply};
-pub use caller::{Called, Caller, scopes_of};
+pub use caller::{Called, Caller, late, scopes_of};
 pub use ledger::{Approval, CallStatus, LedgerEntry, OperationLedger, RecordedResponse};
 pub use name::OperationName;
 pub use object::{ExpectedState, FieldChange, ObjectState};
