@@ -37,6 +37,8 @@ pub struct LambdaFunction {
     pub ephemeral_mb: u32,
     /// The extension beside it.
     pub extension: Option<String>,
+    /// Whether it changes nothing at the API.
+    pub reads: bool,
     /// Whose credentials it may read.
     pub auth: Option<String>,
     /// Whether it may write them, since its source signs in by a refresh token.
@@ -49,7 +51,7 @@ pub struct LambdaFunction {
 
 /// What says that there is nothing of a kind.
 const NONE: &str = "none";
-/// Operations that change nothing.
+/// Operations that change nothing, unless their file says otherwise.
 const READS: [&str; 2] = ["list", "get"];
 /// What functions are called by default, before their source.
 const PREFIX: &str = "circulate";
@@ -136,6 +138,7 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             return wrong(what);
         }
         let is_list = operation.as_str() == "list";
+        let reads = given.reads.unwrap_or_else(|| READS.contains(&operation.as_str()));
         functions.push(LambdaFunction {
             source: read.source.clone(),
             endpoint: read.endpoint.clone(),
@@ -148,7 +151,8 @@ fn functions_of(file: &Path, defaults: &LambdaDefaults) -> Result<Vec<LambdaFunc
             timeout_s: given.timeout_s.unwrap_or(defaults.timeout_s),
             ephemeral_mb: given.ephemeral_mb.unwrap_or(defaults.ephemeral_mb),
             extension: given.extension.filter(|name| name != NONE).map(today),
-            auth: Some(given.auth.unwrap_or_else(|| usual_auth(&read.source, &operation)))
+            reads,
+            auth: Some(given.auth.unwrap_or_else(|| usual_auth(&read.source, reads)))
                 .filter(|name| name != NONE),
             refresh_token: given.refresh_token,
             environment,
@@ -165,9 +169,8 @@ fn today(extension: String) -> String {
 }
 
 /// Readers and writers have credentials of their own, so that a function that lists can never change anything.
-fn usual_auth(source: &Name, operation: &Name) -> String {
-    let right = if READS.contains(&operation.as_str()) { "read" } else { "write" };
-    format!("{source}-{right}")
+fn usual_auth(source: &Name, reads: bool) -> String {
+    format!("{source}-{}", if reads { "read" } else { "write" })
 }
 
 fn with_defaults(given: PipelineFile, defaults: &PipelineDefaults) -> PipelineFile {
@@ -182,9 +185,8 @@ fn with_defaults(given: PipelineFile, defaults: &PipelineDefaults) -> PipelineFi
 
 /// Credentials that can write must not be within the reach of a function that reads.
 fn check_credentials(functions: &[LambdaFunction]) -> Result<()> {
-    let reads = |function: &LambdaFunction| READS.contains(&function.operation.as_str());
-    for reader in functions.iter().filter(|function| reads(function) && function.auth.is_some()) {
-        if let Some(writer) = functions.iter().find(|other| !reads(other) && other.auth == reader.auth) {
+    for reader in functions.iter().filter(|function| function.reads && function.auth.is_some()) {
+        if let Some(writer) = functions.iter().find(|other| !other.reads && other.auth == reader.auth) {
             let name = |function: &LambdaFunction| {
                 format!("{}.{}.{}", function.source, function.endpoint, function.operation)
             };
@@ -196,7 +198,7 @@ fn check_credentials(functions: &[LambdaFunction]) -> Result<()> {
             );
             return Err(Error::new(ErrorKind::Definition, "read lambdas", what)
                 .with("file", writer.folder.join("lambda.yaml").display())
-                .hint("give those that write credentials of their own"));
+                .hint("give those that write credentials of their own; one that changes nothing has `reads: true`"));
         }
     }
     Ok(())

@@ -22,7 +22,8 @@ pub struct LambdaFile {
     /// Processor that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// The functions, by operation: `list` pulls the stream, `promote` copies runs into a place for readers.
+    /// The functions, by operation: `list` pulls the stream, `promote` copies runs into a place for readers, all else calls the
+    /// operation of that name.
     pub functions: BTreeMap<Name, FunctionFile>,
     /// Files and folders of this folder that the code reads, such as `regions.json`: they go into the zip beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,8 +54,11 @@ pub struct FunctionFile {
     /// The extension beside it, such as `circulate-token`, a folder of `lambdas/extensions`; or `none`, as by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
+    /// Whether it changes nothing at the API, such as a lookup. Default: true for `list` and `get`, false for all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<bool>,
     /// Whose credentials it may read, such as `okta-read`: with this, those of each account in a secret of its own. `none` of
-    /// anybody's. Default: `{source}-read` for `list` and `get`, `{source}-write` for all else.
+    /// anybody's. Default: `{source}-read` for functions that read, `{source}-write` for all else. The two never share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<String>,
     /// Whether its source signs in by a refresh token. Then it may write the secrets that it reads: the next token is kept

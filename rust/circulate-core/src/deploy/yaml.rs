@@ -74,6 +74,10 @@ fn check_function(operation: &Name, function: &FunctionFile) -> Result<(), Wrong
         let why = format!("`{auth}` can't name credentials: use letters, digits, `-` and `_`");
         return Err(Wrong::at(&at("auth"), why));
     }
+    if operation.as_str() == "list" && function.reads == Some(false) {
+        let why = "`list` pulls, which changes nothing: leave it out".to_owned();
+        return Err(Wrong::at(&at("reads"), why));
+    }
     check_limits(&at(""), function.memory_mb, function.timeout_s, function.ephemeral_mb)?;
     check_environment(&at("environment"), &function.environment)
 }

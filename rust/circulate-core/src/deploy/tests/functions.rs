@@ -120,3 +120,28 @@ fn who_reads_has_other_credentials_than_who_writes() {
     let part = "`okta.users.list` reads and `okta.users.suspend` writes with the same credentials, `auth: okta-read`";
     assert!(error.to_string().contains(part), "{error}");
 }
+
+#[test]
+fn a_function_that_says_that_it_reads_has_the_credentials_of_those_that_read() {
+    let more = |find: &str| format!("{USERS}  find:\n    handler: handler.find\n{find}");
+    let of = |find: &str| lambda_functions(folder(DEFAULTS, &more(find)).path());
+    let found = |find: &str| {
+        let functions = of(find).unwrap();
+        let auth = functions.iter().map(|each| each.auth.clone().unwrap()).collect::<Vec<_>>();
+        (functions[0].reads, auth)
+    };
+    let (reader, writer) = ("okta-read".to_owned(), "okta-write".to_owned());
+    assert_eq!(found("    reads: true\n"), (true, vec![reader.clone(), reader.clone()]));
+    assert_eq!(found("    reads: false\n"), (false, vec![writer.clone(), reader.clone()]));
+    assert_eq!(found(""), (false, vec![writer, reader]));
+    assert!(of("    reads: true\n    auth: okta-read\n").is_ok());
+    let error = of("    auth: okta-read\n").unwrap_err();
+    assert!(error.to_string().contains("`okta.users.list` reads and `okta.users.find` writes"), "{error}");
+    assert!(error.hint_text().unwrap().contains("one that changes nothing has `reads: true`"), "{error}");
+    let get = format!("{USERS}  get:\n    handler: handler.get\n    reads: false\n    auth: okta-read\n");
+    let error = lambda_functions(folder(DEFAULTS, &get).path()).unwrap_err();
+    assert!(error.to_string().contains("`okta.users.list` reads and `okta.users.get` writes"), "{error}");
+    let list = USERS.replace("memory_mb: 512", "reads: false");
+    let error = lambda_functions(folder(DEFAULTS, &list).path()).unwrap_err();
+    assert!(error.to_string().contains("lambda.yaml:6:12: `list` pulls, which changes nothing"), "{error}");
+}
