@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from circulate_core.catalogs import source_definition, stream_names
+from circulate_core.catalogs import source_definition, stream_definition, stream_names
 from circulate_core.console import counted, paint, say, show_mistake, table
 from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from circulate_core.aws.packaging.definitions import Pulled
+    from circulate_core.aws.packaging.definitions import MadeHandler
     from circulate_core.aws.project import Described
     from circulate_core.types import Catalog
 
@@ -24,14 +24,14 @@ WRONG = 2
 
 def check(args: argparse.Namespace) -> int:
     """Check all functions; show them, or what is wrong with them."""
-    from circulate_core.aws.packaging import pulls_of  # noqa: PLC0415 - much that no other check needs
+    from circulate_core.aws.packaging import handlers_made  # noqa: PLC0415 - much that no other check needs
     from circulate_core.aws.project import described  # noqa: PLC0415 - as above
 
     functions = described(args.lambdas)
-    pulls = {function.name: pulls_of(function) for function in functions}
+    made = {function.name: handlers_made(function) for function in functions}
     problems: list[str | CirculateError] = [*misplaced(args.lambdas), *wrong_handlers(functions)]
-    problems += [*wrong_streams(functions, pulls, args.catalog)]
-    problems += [*wrong_refresh_tokens(functions, pulls, args.catalog)]
+    problems += [*wrong_streams(functions, made, args.catalog)]
+    problems += [*wrong_refresh_tokens(functions, made, args.catalog)]
     problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas)]
     if problems:
         for problem in problems:
@@ -85,45 +85,72 @@ def _is_set(name: ast.Name) -> bool:
 
 
 def wrong_streams(
-    functions: Sequence[Described], pulls: Mapping[str, Sequence[Pulled]], catalog: Catalog
+    functions: Sequence[Described], made: Mapping[str, Sequence[MadeHandler]], catalog: Catalog
 ) -> Iterator[str | DefinitionError]:
-    """Yield a message for each function of a stream or operation that no definition has, as it would be found on AWS.
+    """Yield a message for each function of a stream or operation that is not defined, or that does something else.
 
     Args:
         functions: The functions.
-        pulls: What the code of each says that it pulls.
+        made: What the code of each says that it pulls and calls.
         catalog: Where streams may be defined that no code names.
     """
-    from circulate_core.aws.packaging import wrong_pulls  # noqa: PLC0415 - much that no other check needs
+    from circulate_core.aws.packaging import wrong_definitions, wrong_reads  # noqa: PLC0415 - as above
 
     defined = set(stream_names(catalog=catalog))
     for function in functions:
-        endpoint, code = f"{function.source}.{function.endpoint}", pulls[function.name]
-        yield from wrong_pulls(code)
+        endpoint, code = f"{function.source}.{function.endpoint}", made[function.name]
+        yield from wrong_definitions(code)
+        yield from wrong_reads(function, code)
         if function.is_target:
-            known: tuple[str, ...] = OF_TARGETS
+            known: Sequence[str] = OF_TARGETS
         elif code and not {endpoint, None} & {each.stream for each in code}:
-            pulled = code[0]
-            yield f"{pulled.file}:{pulled.line}: this is the function of `{endpoint}`, and pulls `{pulled.stream}`"
+            yield _of_another(code[0], endpoint)
             continue
         elif code or endpoint in defined:
-            known = ("list",)
+            known = ["list", *_operations(endpoint, code, catalog)]
         else:
             yield f"{function.file}: no source defines `{endpoint}`; `circulate list` shows what is defined"
             continue
         if function.operation not in known:
             yield f"{function.file}: `{endpoint}` has no operation `{function.operation}`; it has {', '.join(known)}"
+        elif wrong := _wrong_handler(function, code):
+            yield wrong
+
+
+def _operations(endpoint: str, code: Sequence[MadeHandler], catalog: Catalog) -> list[str]:
+    """Return the operations of an endpoint besides its list."""
+    from circulate_core.aws.packaging import own_catalogs  # noqa: PLC0415 - much that no other check needs
+
+    try:
+        definition = stream_definition(endpoint, catalog=own_catalogs(code) or catalog)
+    except DefinitionError:
+        return []  # It is reported where it is wrong.
+    return [*definition["endpoint"].get("operations", {})]
+
+
+def _wrong_handler(function: Described, code: Sequence[MadeHandler]) -> str | None:
+    """Return what is wrong if the handler of a function does what another function is for."""
+    from circulate_core.aws.packaging import handler_of  # noqa: PLC0415 - much that no other check needs
+
+    made, stream = handler_of(function, code), f"{function.source}.{function.endpoint}"
+    named = stream if function.operation == "list" else f"{stream}.{function.operation}"
+    return _of_another(made, named) if made and made.name not in {named, None} else None
+
+
+def _of_another(made: MadeHandler, named: str) -> str:
+    verb = "pulls" if made.maker == "puller" else "calls"
+    return f"{made.file}:{made.line}: this is the function of `{named}`, and {verb} `{made.name}`"
 
 
 def wrong_refresh_tokens(
-    functions: Sequence[Described], pulls: Mapping[str, Sequence[Pulled]], catalog: Catalog
+    functions: Sequence[Described], made: Mapping[str, Sequence[MadeHandler]], catalog: Catalog
 ) -> Iterator[str]:
     """Yield a message for each function that could not keep a refresh token, or that may write a secret for nothing."""
     from circulate_core.aws.packaging import own_catalogs  # noqa: PLC0415 - much that no other check needs
 
     for function in functions:
         try:
-            own = own_catalogs(pulls[function.name])
+            own = own_catalogs(made[function.name])
             ways = source_definition(function.source, catalog=own or catalog)["auth"]
         except DefinitionError:
             continue  # It is reported where it is wrong.

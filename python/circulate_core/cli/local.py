@@ -334,12 +334,12 @@ def _variables(given: list[str]) -> dict[str, str]:
 
 def _settings_of(described: list[Described]) -> set[str]:
     """Return the variables that say which account functions pull from, and how they sign in."""
-    from circulate_core.aws.packaging import own_catalogs, pulls_of  # noqa: PLC0415 - much that no other command needs
+    from circulate_core.aws.packaging import handlers_made, own_catalogs  # noqa: PLC0415 - much that no other command needs
 
     names = set()
     for each in described:
         if not each.is_target:
-            settings = source_definition(each.source, catalog=own_catalogs(pulls_of(each)))["settings"]
+            settings = source_definition(each.source, catalog=own_catalogs(handlers_made(each)))["settings"]
             names |= {setting["env"] for setting in settings.values()}
             names |= {f"{each.source.upper()}_{what}" for what in ("SECRET", "ACCOUNT", "ACCOUNTS")}
     return names

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from circulate_core.aws.packaging.archive import File
-from circulate_core.aws.packaging.definitions import definition_files, pulled_by, wrong_pulls
+from circulate_core.aws.packaging.definitions import definition_files, made_by, wrong_definitions, wrong_reads
 from circulate_core.aws.packaging.extensions import SHIPPED
 from circulate_core.exceptions import SettingsError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from circulate_core.aws.packaging.definitions import Pulled
+    from circulate_core.aws.packaging.definitions import MadeHandler
     from circulate_core.aws.project import Described
 
 PACKAGE = "circulate_core/"
@@ -41,7 +41,7 @@ TESTS = {"test", "tests"}
 
 
 def function_files(function: Described, required: Sequence[File] = ()) -> list[File]:
-    """Return the files of a function: code, data, and the definitions of one's own that it pulls by.
+    """Return the files of a function: code, data, and the definitions of one's own that it uses.
 
     Args:
         function: The function.
@@ -49,7 +49,7 @@ def function_files(function: Described, required: Sequence[File] = ()) -> list[F
 
     Raises:
         SettingsError: Its handler or its data is not there, or two files would have one name.
-        DefinitionError: A definition that it pulls by is wrong or missing.
+        DefinitionError: A definition that it uses is wrong or missing, or does not fit what its `lambda.yaml` says.
     """
     code = _code(function.folder)
     module = function.settings["handler"].rpartition(".")[0].replace(".", "/")
@@ -57,11 +57,11 @@ def function_files(function: Described, required: Sequence[File] = ()) -> list[F
         handler = f"where `{function.settings['handler']}` of its lambda.yaml would be"
         message = f"{function.folder} has no {module}.py, {handler}"
         raise SettingsError(message, operation="package")
-    pulls = pulls_of(function)
-    for wrong in wrong_pulls(pulls):
+    made = handlers_made(function)
+    for wrong in (*wrong_definitions(made), *wrong_reads(function, made)):
         raise wrong
     data = [file for file in data_files(function) if file not in code]
-    files = [*code, *data, *definition_files(pulls)]
+    files = [*code, *data, *definition_files(made)]
     files += [file for file in required if file not in files]
     twice = next((name for name, count in Counter(file.name for file in files).items() if count > 1), None)
     if twice:
@@ -70,9 +70,9 @@ def function_files(function: Described, required: Sequence[File] = ()) -> list[F
     return files
 
 
-def pulls_of(function: Described) -> list[Pulled]:
-    """Return what the code of a function says that it pulls."""
-    return pulled_by(function, [function.folder / file.name for file in _code(function.folder)])
+def handlers_made(function: Described) -> list[MadeHandler]:
+    """Return what the code of a function says that it pulls and calls."""
+    return made_by(function, [function.folder / file.name for file in _code(function.folder)])
 
 
 def data_files(function: Described) -> list[File]:

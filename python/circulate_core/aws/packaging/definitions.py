@@ -1,4 +1,4 @@
-"""Definitions of one's own that functions pull by: found by reading the code, which is not run."""
+"""Definitions of one's own that functions pull and call by: found by reading the code, which is not run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from circulate_core.aws.packaging.archive import File
 from circulate_core.catalogs import SHIPPED_CATALOG, catalog_of, source_folder, stream_definition, stream_names
 from circulate_core.config import catalog_of_environment
 from circulate_core.exceptions import DefinitionError
+from circulate_core.operations import operation_definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,21 +20,37 @@ if TYPE_CHECKING:
     from circulate_core.aws.project import Described
 
 
+PULLER, CALLER = "puller", "caller"
+READS = "investigate"
+"""The kind of operations that change nothing."""
+
+
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """A call of `puller` in the code of a function.
+class MadeHandler:
+    """A call of `puller` or `caller` in the code of a function.
 
     Attributes:
         file: Where it is.
         line: On which line.
-        stream: The stream; None if it is computed, which only running it would show.
+        maker: Which of the two.
+        name: The stream or the operation; None if it is computed, which only running it would show.
         names: The catalogs that it names; None if these are computed.
+        handlers: Module and name of what it is given to, as `lambda.yaml` writes them.
     """
 
     file: Path
     line: int
-    stream: str | None
+    maker: str
+    name: str | None
     names: tuple[str, ...] | None
+    handlers: tuple[str, ...]
+
+    @property
+    def stream(self) -> str | None:
+        """The stream that it pulls, or whose endpoint has the operation; None if it is computed."""
+        if self.name is None or self.maker == PULLER:
+            return self.name
+        return self.name.rpartition(".")[0] or self.name
 
     def folders(self) -> list[str]:
         """Return the catalogs, as the function will find them.
@@ -46,8 +63,8 @@ class Pulled:
         return [str(path.relative_to(here)) if path.is_relative_to(here) else str(path) for path in found]
 
 
-def pulled_by(function: Described, code: Iterable[Path]) -> list[Pulled]:
-    """Return what the code of a function says that it pulls.
+def made_by(function: Described, code: Iterable[Path]) -> list[MadeHandler]:
+    """Return what the code of a function says that it pulls and calls.
 
     A catalog that the call does not name may be named by a variable of the function.
 
@@ -56,33 +73,48 @@ def pulled_by(function: Described, code: Iterable[Path]) -> list[Pulled]:
         code: Its Python files. Those that are none are passed over: they are reported elsewhere.
     """
     by_variable = tuple(catalog_of_environment(function.settings["environment"]))
-    return [found for file in code for found in _calls(file, by_variable)]
+    return [found for file in code for found in _made_in(file, by_variable)]
 
 
-def _calls(file: Path, by_variable: tuple[str, ...]) -> Iterator[Pulled]:
+def _made_in(file: Path, by_variable: tuple[str, ...]) -> Iterator[MadeHandler]:
     try:
         module = ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError):
         return
-    texts = dict(_texts(module))
-    names_of_puller = {"puller", *_imported(module)}
+    texts, makers, given_to = dict(_texts(module)), _makers(module), _given_to(module)
     for node in ast.walk(module):
         match node:
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names_of_puller:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in makers:
+                maker = makers[name]
                 given = {each.arg: each.value for each in node.keywords}
-                stream = node.args[0] if node.args else given.get("stream")
+                named = node.args[0] if node.args else given.get("stream" if maker == PULLER else "operation")
                 # Without a name are keywords that a mapping has: `**settings`.
                 catalog = given.get("catalog", given.get(None))
                 names = by_variable if catalog is None else _names(catalog, texts)
-                yield Pulled(file, node.lineno, _text(stream, texts), names)
+                handlers = tuple(f"{file.stem}.{name}" for name in given_to.get(node, ()))
+                yield MadeHandler(file, node.lineno, maker, _text(named, texts), names, handlers)
 
 
-def _imported(module: ast.Module) -> Iterator[str]:
-    """Yield the other names that a module has for `puller`."""
+def _makers(module: ast.Module) -> dict[str, str]:
+    """Return the names that a module has for `puller` and `caller`."""
+    makers = {PULLER: PULLER, CALLER: CALLER}
     for node in ast.walk(module):
         match node:
             case ast.ImportFrom(names=names):
-                yield from (each.asname for each in names if each.name == "puller" and each.asname)
+                makers |= {each.asname: each.name for each in names if each.name in {PULLER, CALLER} and each.asname}
+    return makers
+
+
+def _given_to(module: ast.Module) -> dict[ast.expr, list[str]]:
+    """Return the names of a module that are given the value of an expression."""
+    found: dict[ast.expr, list[str]] = {}
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                found[value] = [target.id for target in targets if isinstance(target, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found[value] = [name]
+    return found
 
 
 def _texts(module: ast.Module) -> Iterator[tuple[str, str]]:
@@ -113,20 +145,47 @@ def _text(given: ast.expr | None, texts: Mapping[str, str]) -> str | None:
             return None
 
 
-def own_catalogs(pulls: Iterable[Pulled]) -> list[str]:
+def own_catalogs(made: Iterable[MadeHandler]) -> list[str]:
     """Return the catalogs that functions name in their code or by a variable.
 
     Raises:
         DefinitionError: There is none of such a name.
     """
-    return list(dict.fromkeys(folder for each in pulls for folder in each.folders()))
+    return list(dict.fromkeys(folder for each in made for folder in each.folders()))
 
 
-def wrong_pulls(pulls: Iterable[Pulled]) -> Iterator[DefinitionError]:
-    """Yield what is wrong with the definitions that functions would pull by, each with the line that needs them."""
-    for each in pulls:
+def handler_of(function: Described, made: Iterable[MadeHandler]) -> MadeHandler | None:
+    """Return what the handler of a function was made by, if its code gives it just that."""
+    return next((each for each in made if function.settings["handler"] in each.handlers), None)
+
+
+def wrong_reads(function: Described, made: Iterable[MadeHandler]) -> Iterator[DefinitionError]:
+    """Yield what is wrong with `reads` of a function, by the operation that its handler calls.
+
+    It would have the credentials of those that read to write with, or the other way around.
+    """
+    handler = handler_of(function, made)
+    if handler is None or handler.maker != CALLER or handler.name is None:
+        return
+    try:
+        _, operation = operation_definition(handler.name, catalog=[*handler.folders(), SHIPPED_CATALOG])
+    except DefinitionError:
+        return  # It is reported where it is wrong.
+    reads = operation["kind"] == READS
+    if reads == function.settings["reads"]:
+        return
+    does = "changes nothing" if reads else f"changes what it is called for: it is there to {operation['kind']}"
+    message = f"{handler.file}:{handler.line}: `{handler.name}` {does}, and {function.file} has `{function.operation}`"
+    message += " among the functions that write" if reads else " among those that read"
+    hint = f"add `reads: {str(reads).lower()}` to `{function.operation}` there: readers and writers sign in apart"
+    yield DefinitionError(message, hint=hint, operation="package")
+
+
+def wrong_definitions(made: Iterable[MadeHandler]) -> Iterator[DefinitionError]:
+    """Yield what is wrong with the definitions that functions would use, each with the line that needs them."""
+    for each in made:
         where = f"{each.file}:{each.line}"
-        if problem := _problem_of_names(each.names):
+        if problem := _problem_of_names(each):
             hint = "write its name, such as definitions: it is looked for beside the code and in the folders above"
             yield DefinitionError(f"{where}: {problem}", hint=hint, operation="package")
             continue
@@ -140,6 +199,8 @@ def wrong_pulls(pulls: Iterable[Pulled]) -> Iterator[DefinitionError]:
             ):
                 stream_definition(name, catalog=catalog)
                 _check_hooks(name, catalog)
+            if each.maker == CALLER and each.name is not None:
+                operation_definition(each.name, catalog=catalog)
         except DefinitionError as error:
             # What is wrong in a definition is shown where it is; all else is wrong with the call.
             if folders and str(error).startswith(tuple(folders)):
@@ -165,33 +226,33 @@ def _check_hooks(stream: str, catalog: list[str]) -> None:
             raise DefinitionError(message, operation="package") from None
 
 
-def _problem_of_names(names: tuple[str, ...] | None) -> str | None:
-    if names is None:
-        return "the catalog of `puller` is computed: nothing shows what belongs into the zip"
-    absolute = next((name for name in names if Path(name).is_absolute()), None)
+def _problem_of_names(made: MadeHandler) -> str | None:
+    if made.names is None:
+        return f"the catalog of `{made.maker}` is computed: nothing shows what belongs into the zip"
+    absolute = next((name for name in made.names if Path(name).is_absolute()), None)
     return absolute and f"the catalog `{absolute}` is an absolute path, which is not there on AWS"
 
 
-def _hint(pulled: Pulled) -> str | None:
+def _hint(made: MadeHandler) -> str | None:
     """Return what to do if the stream is defined here, in a catalog that the code does not name."""
-    if pulled.names or pulled.stream is None:
+    if made.names or made.stream is None:
         return None
-    source = pulled.stream.partition(".")[0]
+    source = made.stream.partition(".")[0]
     here = source_folder(source)
     if here is None and Path(SHIPPED_CATALOG, source).is_dir():
         return None
     name = Path(here).parent.name if here else "definitions"
-    return f'if it is your own: puller("{pulled.stream}", catalog="{name}"), the name of its catalog'
+    return f'if it is your own: {made.maker}("{made.name}", catalog="{name}"), the name of its catalog'
 
 
-def definition_files(pulls: Iterable[Pulled]) -> list[File]:
-    """Return the definitions of one's own that functions pull by, as they lie in the zip.
+def definition_files(made: Iterable[MadeHandler]) -> list[File]:
+    """Return the definitions of one's own that functions pull and call by, as they lie in the zip.
 
     Raises:
         DefinitionError: There is no such catalog.
     """
     files: dict[str, File] = {}
-    for each in pulls:
+    for each in made:
         for name, folder in zip(each.names or (), each.folders(), strict=True):
             # Which source it is, if the stream is computed, is not known: all of them.
             source = each.stream.partition(".")[0] if each.stream else "*"
