@@ -57,7 +57,7 @@ def make(things: Things, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         monkeypatch.delenv(name, raising=False)
 
     def made(operation: str) -> Invoke:
-        handler = caller(operation, catalog=str(catalog))
+        handler: Invoke = caller(operation, catalog=str(catalog))
         return lambda event=None, **context: handler(event, Context(**context))
 
     return made
@@ -169,7 +169,7 @@ def test_accounts_have_their_own_secrets(
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     monkeypatch.setenv("OKTA_ACCOUNTS", "eu, us")
     monkeypatch.setenv("OKTA_SECRET", "circulate/okta-calls/{account}")
-    handler = caller("okta.users.get")
+    handler: Invoke = caller("okta.users.get")
     for name in ("us", "eu"):
         response = handler({"account": name, "parameters": {"id": ids[name]}}, Context())
         assert (response["account"], response["returned"]["id"]) == (name, ids[name])

@@ -39,7 +39,7 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (replaced(USERS, "rate(1 hour)", "rate(1 hours)"), ("lambda.yaml:10", "invalid schedule")),
+        (replaced(USERS, "rate(1 hour)", "rate(1 hours)"), ("lambda.yaml:17", "invalid schedule")),
         (replaced(USERS, "rate(1 hour)", "cron(0 3 * * *)"), ("cron has 6 fields", "this has 5")),
         (replaced(USERS, "handler: handler.list", "handler: handler.list\n    memory_mb: 64"), ("128 to 10240",)),
         (replaced(USERS, "handler: handler.list", "handler: hanlder.list"), ("there is no hanlder.py",)),

@@ -222,7 +222,7 @@ def test_what_is_wrong_with_a_project_is_reported_before_anything_is_built(
     program.unlink()
     assert_reports(cli("package"), 2, "lambdas/extensions/toy-extension has no program named toy-extension")
     (lambdas / "okta/users/handler.py").rename(lambdas / "okta/users/main.py")
-    assert_reports(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.list` of its lambda.yaml")
+    assert_reports(cli("package"), 2, "lambdas/lib/okta/users has no handler.py", "`handler.get` of its lambda.yaml")
     assert_reports(
         cli("package", "--lambdas", "nowhere"), 2, "there is no such folder of Lambda functions — folder nowhere"
     )

@@ -36,7 +36,7 @@ class Account:
 
     def function(self, endpoint: str = "users", **settings: Any) -> Function:  # noqa: ANN401 - passed on
         """Describe a function as its lambda.yaml does."""
-        (found,) = (each for each in described(LAMBDAS) if each.endpoint == endpoint)
+        (found,) = (each for each in described(LAMBDAS) if each.is_called(f"okta.{endpoint}"))
         return replace(Function.of(found, self.environment), **settings)
 
     def start(self, *functions: Function) -> LocalLambda:
@@ -101,6 +101,23 @@ def test_every_function_pulls_its_stream_exactly(start_org: StartOrg, account_of
         assert again["status"] == "complete", endpoint
     assert not secrets_in(account.log)
     assert all(line.startswith(("{", "INIT_START", "START", "END", "REPORT")) for line in account.log)
+
+
+def test_every_function_that_calls_returns_what_the_api_has(
+    start_org: StartOrg, account_of: Callable[..., Account]
+) -> None:
+    org = start_org(users=30, apps=3, groups=4, token=CANARY)
+    account = account_of(org, CIRCULATE_TO="", CIRCULATE_STATE="")
+    local = account.start(*map(account.function, ("users.get", "groups.get", "applications.get")))
+    for endpoint, name in (("users", "users"), ("groups", "groups"), ("applications", "apps")):
+        entry = next(iter(org.truth(name)))
+        event = json.dumps({"parameters": {"id": entry["id"]}}).encode()
+        response = response_of(local.invoke(f"circulate-okta-{endpoint}-get", event))
+        assert (response["operation"], response["account"]) == (f"okta.{endpoint}.get", "practice")
+        assert response["returned"]["id"] == entry["id"]
+    wrong = error_of(local.invoke("circulate-okta-users-get", b'{"parameters": {"idd": "x"}}'))
+    assert (wrong["errorType"], "did you mean `id`" in wrong["errorMessage"]) == ("SettingsError", True)
+    assert not secrets_in(account.log)
 
 
 def test_work_for_many_invocations_is_complete_and_exact(

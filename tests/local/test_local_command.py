@@ -45,6 +45,20 @@ def test_an_event_comes_from_a_file_or_standard_input(cli: Cli) -> None:
     assert "SettingsError: the event has an unknown key `mod`" in piped.stderr
 
 
+def test_an_operation_is_called_with_an_event_of_the_command_line(cli_for: CliFor, start_org: StartOrg) -> None:
+    org = start_org(users=5, groups=3)
+    cli = cli_for(org)
+    user = json.loads(cli("sample", "okta.users", "-n", "1", "--json").out)[0]
+    event = json.dumps({"parameters": {"id": user["id"]}})
+    # Nothing is stored, so that no place is needed for it.
+    done = cli("local", "invoke", "okta.users.get", *LAMBDAS, "--org", "env", "--aws", "env", "--event", event)
+    assert (done.code, json.loads(done.out)["returned"]) == (0, user), done.err
+    assert '"event":"call ended"' in done.err
+    assert user["profile"]["login"] not in done.err
+    wrong = cli("local", "invoke", "okta.users.get", *LAMBDAS, "--event", '{"parameters"')
+    assert_reports(wrong, 2, "the event given is not JSON")
+
+
 def test_continuations_are_followed_until_the_run_is_complete(cli_for: CliFor, start_org: StartOrg) -> None:
     cli = cli_for(start_org(users=6_000, latency=0.1))
     arguments = ("local", "invoke", "okta.users", *LAMBDAS, "--org", "env", "--timeout", "2")
@@ -112,7 +126,7 @@ def served(cli: Cli) -> Iterator[str]:
     with subprocess.Popen(command, cwd=cli.folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         url = process.stderr.readline().split("Lambda is at ")[1].split()[0]
-        assert "aws lambda invoke" in "".join(process.stderr.readline() for _ in range(9))
+        assert "aws lambda invoke" in "".join(process.stderr.readline() for _ in range(16))
         yield url
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" not in process.stderr.read()
@@ -128,6 +142,9 @@ def test_functions_are_called_by_name_as_on_aws(served: str) -> None:
     wrong = functions.invoke(FunctionName="circulate-okta-groups-list", Payload=b'{"mode": "fu"}')
     assert wrong["FunctionError"] == "Unhandled"
     assert json.load(wrong["Payload"])["errorType"] == "SettingsError"
+    payload = json.dumps({"parameters": {"id": "nobody"}}).encode()
+    called = functions.invoke(FunctionName="circulate-okta-users-get", Payload=payload)
+    assert json.load(called["Payload"])["errorType"] == "RefusedError"
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName="circulate-okta-nothing-list")
 

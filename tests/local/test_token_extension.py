@@ -156,7 +156,7 @@ def test_six_steps_from_the_event_to_the_resource(
         "circulate_token_secret_okta_read": place.table,
         "circulate_token_scopes_okta_read": "okta.users.read",
     }
-    (described_users,) = (each for each in described(ROOT / "lambdas/lib") if each.endpoint == "users")
+    (described_users,) = (each for each in described(ROOT / "lambdas/lib") if each.is_called("okta.users"))
     users = Function.of(described_users, environment, layer=stage.layer)
     local = stage.start(users)
     for _ in range(3):

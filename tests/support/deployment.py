@@ -257,10 +257,10 @@ class Deployment:
         return {name: output["value"] for name, output in json.loads(self.run("output", "-json")).items()}
 
     def add_function(self, source: str, endpoint: str, **changes: str) -> Path:
-        """Add a folder like that of okta.users; return it. With `changes`, texts of its lambda.yaml are replaced."""
+        """Add a folder that lists as that of okta.users does; return it. `changes` replace texts of its lambda.yaml."""
         folder = self.lambdas / "lib" / source / endpoint
         shutil.copytree(self.lambdas / "lib/okta/users", folder)
-        text = (folder / "lambda.yaml").read_text().replace("endpoint: users", f"endpoint: {endpoint}")
+        text = LISTS.format(endpoint=endpoint)
         for old, new in changes.items():
             text = text.replace(old, new)
         (folder / "lambda.yaml").write_text(text)
@@ -273,6 +273,18 @@ def changes(plan: dict[str, Any]) -> dict[str, list[str]]:
     return {address: actions for address, actions in done.items() if actions not in (["no-op"], ["read"])}
 
 
+LISTS = """\
+source: okta
+endpoint: {endpoint}
+
+functions:
+  list:
+    handler: handler.list
+
+pipeline:
+  schedule: rate(1 hour)
+  full_refresh: cron(0 3 ? * SUN *)
+"""
 OVERRIDE = """\
 provider "aws" {{
   region                      = "{region}"

@@ -51,9 +51,19 @@ class Described:
         return self.folder / "lambda.yaml"
 
     def is_called(self, name: str) -> bool:
-        """Return whether it is meant by a name: its own, `source.endpoint.operation`, or without the operation."""
-        short = f"{self.source}.{self.endpoint}"
-        return name in {self.name, short, f"{short}.{self.operation}"}
+        """Return whether it is meant by a name: its own, the short one, or `source.endpoint.operation`."""
+        return name in {self.name, self.short, f"{self.source}.{self.endpoint}.{self.operation}"}
+
+    @property
+    def short(self) -> str:
+        """What it is called for short: by its endpoint, if that is all it is about, else with its operation too."""
+        endpoint = f"{self.source}.{self.endpoint}"
+        return endpoint if self.is_target or self.is_list else f"{endpoint}.{self.operation}"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it pulls the list of its endpoint."""
+        return self.operation == "list"
 
     @property
     def is_target(self) -> bool:

@@ -34,7 +34,8 @@ def check(args: argparse.Namespace) -> int:
     problems += [*wrong_refresh_tokens(functions, made, args.catalog)]
     problems += [*missing_files(functions), *missing_extensions(functions, args.lambdas)]
     if problems:
-        for problem in problems:
+        # Functions of an endpoint share its code.
+        for problem in {str(problem): problem for problem in problems}.values():
             show_mistake(str(problem), problem.hint if isinstance(problem, CirculateError) else None)
         return WRONG
     print(_table(functions))

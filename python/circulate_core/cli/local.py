@@ -40,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     about = "invoke a function once, or until its run is complete"
     invoke = commands.add_parser("invoke", help=about, description=f"{about[0].upper()}{about[1:]}.")
-    invoke.add_argument("function", metavar="FUNCTION", help="source.endpoint, or the name of the function")
-    invoke.add_argument("--event", metavar="FILE", help="the event, a JSON file; - reads it from standard input")
+    invoke.add_argument("function", metavar="FUNCTION", help="source.endpoint[.operation], or the name of the function")
+    invoke.add_argument(
+        "--event", metavar="JSON|FILE", help="the event: JSON, or a file with it; - reads it from standard input"
+    )
     invoke.add_argument(
         "--until-complete", action="store_true", help="follow continuations, and wait when the result says so"
     )
@@ -111,7 +113,7 @@ def _start(args: argparse.Namespace) -> int:
         say(f"{paint('✓', 'green')} Lambda is at {paint(local.url, 'bold')} with {len(local.functions)} functions:")
         for name in local.functions:
             say(f"  {name}")
-        name = next(iter(local.functions))
+        name = next((each for each in local.functions if each.endswith("-list")), next(iter(local.functions)))
         say(f"$ aws lambda invoke --endpoint-url {local.url} --function-name {name} /dev/stdout")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
@@ -180,14 +182,15 @@ def _show(response: object) -> int:
 def _event(source: str | None) -> dict[str, Any]:
     if source is None:
         return {}
+    is_text = source.lstrip().startswith("{")
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = source if is_text else sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
         event = json.loads(text)
     except OSError as error:
         message = f"cannot read the event {source}: {error.strerror}"
         raise SettingsError(message) from None
     except ValueError as error:
-        message = f"the event {source} is not JSON: {error}"
+        message = f"the event {'given' if is_text else source} is not JSON: {error}"
         raise SettingsError(message) from None
     if not isinstance(event, dict):
         message = f"the event {source} is not a JSON object"
@@ -204,7 +207,7 @@ def _find(functions: list[Described], name: str) -> Described:
 
 
 def _named_functions(functions: list[Described]) -> str:
-    return ", ".join(f"{function.source}.{function.endpoint}" for function in functions)
+    return ", ".join(function.short for function in functions)
 
 
 def _surrounded(
@@ -238,7 +241,8 @@ def _surrounded(
     else:
         credentials, region = _credentials_of_environment(), _region_of_environment()
         environment |= _named("AWS_ENDPOINT_URL")
-    to, state = _places(args, stand_ins)
+    stores = any(each.is_list or each.is_target for each in described)
+    to, state = _places(args, stand_ins) if stores else ("", "")
     pulling = environment | {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
     # What was pulled is promoted from there; where to, AWS does not know by itself.
     data = stand_ins.DATA if args.aws == "ministack" else ""
@@ -250,7 +254,9 @@ def _surrounded(
             each,
             promoting
             if each.is_target
-            else pulling | _sign_in(each, org, stored=args.aws == "ministack") | _variables(args.env),
+            else (pulling if each.is_list else environment)
+            | _sign_in(each, org, stored=args.aws == "ministack")
+            | _variables(args.env),
             task_root=roots[each.name],
             layer=layers.get(each.extension),
             timeout_s=args.timeout,
@@ -292,8 +298,11 @@ def _sign_in(function: Described, org: Mapping[str, str] | None, *, stored: bool
 
 
 def _scopes(function: Described) -> list[str]:
-    """Return what a token needs to be for: its stream and all that lead to it."""
+    """Return what a token needs to be for: its operation, or its stream and all that lead to it."""
     streams = [f"{function.source}.{function.endpoint}"]
+    operations = stream_definition(streams[0])["endpoint"].get("operations", {})
+    if operation := operations.get(function.operation):
+        return operation.get("scopes") or []
     while parent := stream_definition(streams[-1])["endpoint"]["list"].get("parent"):
         streams.append(f"{function.source}.{parent['endpoint']}")
     scopes = {scope for stream in streams for scope in stream_definition(stream)["endpoint"].get("scopes") or []}

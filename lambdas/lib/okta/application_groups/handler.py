@@ -1,5 +1,6 @@
-"""Pulls the groups of the applications of an Okta org into the data lake."""
+"""Pulls the groups of the applications of an Okta org into the data lake, and looks such assignments up."""
 
-from circulate_core.aws import puller
+from circulate_core.aws import caller, puller
 
 list = puller("okta.application_groups")  # noqa: A001 - named after the operation
+get = caller("okta.application_groups.get")
