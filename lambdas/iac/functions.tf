@@ -7,11 +7,11 @@ locals {
   data        = "s3://${local.data_bucket}"
   state       = "dynamodb://${aws_dynamodb_table.state.name}"
 
-  # By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket. All of it is known before
-  # anything is made, so a plan shows it.
+  # By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket; those that call an operation
+  # store nothing. All of it is known before anything is made, so a plan shows it.
   environments = {
     for name, function in local.functions : name => merge(
-      {
+      !function.is_target && !function.is_list ? {} : {
         CIRCULATE_STATE = local.state
         # Nobody else can have made a bucket of this name.
         CIRCULATE_EXPECTED_BUCKET_OWNER = data.aws_caller_identity.this.account_id
@@ -20,11 +20,14 @@ locals {
         CIRCULATE_FROM    = local.integration
         CIRCULATE_TO      = local.data
         CIRCULATE_COMPACT = tostring(var.compact)
-        } : {
+      } : {},
+      !function.is_list ? {} : {
         CIRCULATE_TO = local.integration
         # What is to be brought to a target is committed by it: not before it is there.
-        CIRCULATE_COMMIT                     = try(local.pipelines[name].target, "none") == "none" ? "auto" : "pending"
-        CIRCULATE_FORMAT                     = try(local.pipelines[name].format, local.defaults.pipeline.format)
+        CIRCULATE_COMMIT = try(local.pipelines[name].target, "none") == "none" ? "auto" : "pending"
+        CIRCULATE_FORMAT = try(local.pipelines[name].format, local.defaults.pipeline.format)
+      },
+      function.is_target ? {} : {
         "${upper(function.source)}_ACCOUNTS" = join(",", lookup(var.accounts, function.source, []))
       },
       # The extension reads the credentials instead of the function.
@@ -89,17 +92,19 @@ module "function" {
     each.value.extension == "none" ? [] : [aws_lambda_layer_version.this[each.value.extension].arn],
   )
 
-  permissions        = each.value.is_target ? local.target_permissions : local.puller_permissions[each.key]
+  permissions        = each.value.is_target ? local.target_permissions : local.source_permissions[each.key]
   kms_key_arn        = local.kms_key_arn
   log_retention_days = var.log_retention_days
   alarm_actions      = var.alarm_actions
-  # A pipeline tries again, and has an alarm of its own.
-  alarm_on_errors = !contains(keys(local.pipelines), each.key) && !each.value.is_target
+  # A pipeline tries again, and has an alarm of its own. Who calls an operation that reads is told what went wrong, and nobody else waits
+  # for it.
+  alarm_on_errors       = !contains(keys(local.pipelines), each.key) && !each.value.is_target && (each.value.is_list || !each.value.reads)
+  alarm_on_dead_letters = each.value.is_target || each.value.is_list || !each.value.reads
 
   accounts      = each.value.auth == "none" ? null : lookup(var.accounts, each.value.source, [])
   has_extension = each.value.extension != "none"
   # Credentials that can change something are never within the reach of a function that reads.
-  shared_with_writer = contains(["list", "get"], each.value.operation) && each.value.auth != "none" && anytrue([
-    for other in values(local.functions) : other.auth == each.value.auth && !contains(["list", "get"], other.operation)
+  shared_with_writer = each.value.reads && each.value.auth != "none" && anytrue([
+    for other in values(local.described) : other.auth == each.value.auth && !other.reads
   ])
 }

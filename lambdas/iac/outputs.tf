@@ -1,6 +1,15 @@
 output "functions" {
   description = "ARNs of the functions, by name."
   value       = { for name, function in module.function : function.name => function.arn }
+
+  precondition {
+    condition     = alltrue([for source in var.sources : contains(local.shipped, source) || contains(local.sources, source)])
+    error_message = "`sources` names a source that is not shipped and has no functions here: ${join(", ", [for source in var.sources : source if !contains(local.shipped, source) && !contains(local.sources, source)])}. Shipped are ${join(", ", local.shipped)}."
+  }
+  precondition {
+    condition     = alltrue([for name in var.write_operations : contains(local.writers, name)])
+    error_message = "`write_operations` names what no function of lambdas/lib writes by: ${join(", ", [for name in var.write_operations : name if !contains(local.writers, name)])}. Those that write are ${try(coalesce(join(", ", local.writers)), "none")}; those that read need no name."
+  }
 }
 
 output "pipelines" {

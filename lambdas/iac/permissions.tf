@@ -1,8 +1,9 @@
 # What each function may do, computed from what it touches. Each list becomes the policy of one role.
 
 locals {
-  # A function reaches the secrets of its own credentials, and one that pulls the objects, manifests and state of its own stream.
-  puller_permissions = {
+  # A function reaches the secrets of its own credentials, and one that pulls the objects, manifests and state of its own stream. One that
+  # calls an operation reaches nothing else.
+  source_permissions = {
     for name, function in local.functions : name => concat(
       [for permission in [
         {
@@ -29,7 +30,7 @@ locals {
           # Its stream, the list of all streams, and an item that is asked for to be told the time.
           keys = ["${function.source}#*#${function.endpoint}", "streams", "clock"]
         },
-      ] : permission if function.operation == "list"],
+      ] : permission if function.is_list],
       [for accounts in [lookup(var.accounts, function.source, [])] : {
         sid = "Credentials"
         # Only where the next refresh token goes in place of the one before is its own secret written.

@@ -29,6 +29,18 @@ variable "accounts" {
   }
 }
 
+variable "sources" {
+  description = "The shipped sources whose functions are deployed. Those of sources of your own are deployed anyway."
+  type        = list(string)
+  default     = ["okta"]
+}
+
+variable "write_operations" {
+  description = "Operations that write whose functions are deployed, such as [\"okta.users.suspend\"]: none unless it is named. Those that read are deployed with their source."
+  type        = list(string)
+  default     = []
+}
+
 variable "integration_bucket" {
   description = "Name of the bucket that is pulled into. Default: {prefix}-integration-{AWS account}-{region}."
   type        = string

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.deployment import ROOT, VARIABLES, Deployment, TerraformError, Tools, changes, tools
+from support.packages import PACKAGE
 from support.snapshots import assert_snapshot
 
 FILE = "lambda.yaml"
@@ -84,6 +85,94 @@ def test_a_source_of_ones_own_is_deployed_by_what_the_wheel_has(own_deployment: 
     machine = made['module.pipeline["acme-widgets-list"].aws_sfn_state_machine.this']
     assert machine["name"] == "circulate-own-acme-widgets"
     assert not [address for address in made if "okta" in address]
+
+
+LOOKUPS = {
+    *("okta-applications-get", "okta-application_groups-get", "okta-application_users-get"),
+    *("okta-groups-find", "okta-groups-get", "okta-users-get", "okta-users-groups"),
+}
+
+
+def functions(made: dict[str, Any]) -> set[str]:
+    """Return the functions that a plan makes."""
+    return set(re.findall(r'module\.function\["([^"]+)"]\.aws_lambda_function', "\n".join(made)))
+
+
+def statements(plan: dict[str, Any], function: str) -> list[dict[str, Any]]:
+    """Return what the role of a function may do."""
+    found = [
+        change["change"]["after"]["statement"]
+        for change in plan["resource_changes"]
+        if change["address"] == f'module.function["{function}"].data.aws_iam_policy_document.permissions'
+    ]
+    assert len(found) == 1
+    return [*found[0]]
+
+
+def test_a_function_that_calls_an_operation_reaches_its_secret_and_stores_nothing(deployment: Deployment) -> None:
+    plan = deployment.plan()
+    made = resources(plan)
+    assert functions(made) >= LOOKUPS
+    for name in LOOKUPS:
+        (environment,) = made[f'module.function["{name}"].aws_lambda_function.this']["environment"]
+        expected = {"OKTA_ACCOUNTS": "practice", "OKTA_SECRET": "circulate-dev/okta-read/{account}"}
+        assert environment["variables"] == expected
+        allowed = statements(plan, name)
+        assert [statement["sid"] for statement in allowed] == [
+            "Credentials", "Logs", "Encryption", "DeadLetters", "Traces"
+        ]  # fmt: skip
+        assert allowed[0]["actions"] == ["secretsmanager:GetSecretValue"]
+        [secret] = allowed[0]["resources"]
+        assert secret.endswith(":secret:circulate-dev/okta-read/practice-??????")
+        # It costs nothing until it is called.
+        of_it = [address for address in made if f'["{name}"]' in address]
+        assert not [address for address in of_it if "alarm" in address or "pipeline" in address]
+
+
+def test_an_operation_that_writes_is_deployed_once_it_is_named(deployment: Deployment) -> None:
+    before = functions(resources(deployment.plan()))
+    users = deployment.lambdas / "lib/okta/users/lambda.yaml"
+    more = "functions:\n  suspend:\n    handler: handler.suspend\n  unlock:\n    handler: handler.suspend"
+    users.write_text(users.read_text().replace("functions:", more))
+    handler = deployment.lambdas / "lib/okta/users/handler.py"
+    handler.write_text(f"{handler.read_text()}\n\ndef suspend(event, context): ...\n")
+    deployment.package()
+    made = resources(deployment.plan())
+    assert functions(made) == before, "nothing that writes is deployed before somebody wants it"
+    assert not [value for address, value in made.items() if "okta-write" in address]
+    plan = deployment.plan(write_operations='["okta.users.suspend"]')
+    made = resources(plan)
+    assert functions(made) - before == {"okta-users-suspend"}
+    secrets = {value["name"] for address, value in made.items() if "aws_secretsmanager_secret" in address}
+    assert secrets == {"circulate-dev/okta-read/practice", "circulate-dev/okta-write/practice"}
+    (credentials,) = [each for each in statements(plan, "okta-users-suspend") if each["sid"] == "Credentials"]
+    assert all("/okta-write/" in secret for secret in credentials["resources"])
+    assert 'module.function["okta-users-suspend"].aws_cloudwatch_metric_alarm.errors[0]' in made
+    named = '["okta.users.suspnd","okta.users.get"]'
+    with pytest.raises(TerraformError) as refused:
+        deployment.plan(write_operations=named, sources='["okta","github"]')
+    for said in (
+        "names what no function of lambdas/lib writes by: okta.users.suspnd, okta.users.get.",
+        "Those that write are okta.users.suspend, okta.users.unlock",
+        "names a source that is not shipped and has no functions here: github. Shipped are okta.",
+    ):
+        assert said in str(refused.value)
+
+
+def test_a_shipped_source_is_deployed_if_it_is_named_and_ones_own_is_anyway(deployment: Deployment) -> None:
+    deployment.add_function("acme", "widgets", **{"source: okta": "source: acme"})
+    deployment.package()
+    accounts = '{acme=["main"]}'
+    made = resources(deployment.plan(sources="[]", accounts=accounts))
+    assert functions(made) == {"acme-widgets-list", "targets-s3-promote"}
+    assert not [address for address in made if "okta" in address]
+    both = resources(deployment.plan(sources='["okta","acme"]', accounts='{acme=["main"],okta=["practice"]}'))
+    assert functions(both) > functions(made) | LOOKUPS
+
+
+def test_the_shipped_sources_are_those_of_the_package() -> None:
+    (written,) = re.findall(r"^  shipped = (\[.*])$", (ROOT / "lambdas/iac/discovery.tf").read_text(), re.MULTILINE)
+    assert json.loads(written) == sorted(file.parent.name for file in PACKAGE.glob("catalog/*/source.yaml"))
 
 
 def test_an_extension_gets_the_credentials_in_place_of_its_function(deployment: Deployment) -> None:

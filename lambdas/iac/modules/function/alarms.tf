@@ -18,6 +18,8 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  count = var.alarm_on_dead_letters ? 1 : 0
+
   alarm_name          = "${var.name}-dead-letters"
   alarm_description   = "Events of ${var.source_name}.${var.endpoint}.${var.operation} could not be handled: the queue ${var.name} has them."
   namespace           = "AWS/SQS"

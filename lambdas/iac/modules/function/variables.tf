@@ -103,6 +103,11 @@ variable "alarm_on_errors" {
   type        = bool
 }
 
+variable "alarm_on_dead_letters" {
+  description = "Whether an event that could not be handled raises an alarm."
+  type        = bool
+}
+
 variable "alarm_actions" {
   description = "ARNs that its alarms are sent to."
   type        = list(string)
