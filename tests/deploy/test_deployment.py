@@ -167,6 +167,13 @@ def test_every_function_pulls_its_stream_with_the_permissions_of_its_role_alone(
     say(f"✓ {len(LISTS)} functions pulled their streams, each as its role, byte-identical to what the org has")
 
 
+def test_a_function_that_calls_an_operation_returns_what_the_org_has(applied: AppliedProject) -> None:
+    entry = next(iter(applied.org.truth("users")))
+    response = applied.invoke("okta-users-get", {"account": "practice", "parameters": {"id": entry["id"]}})
+    assert (response["operation"], response["returned"]["id"]) == ("okta.users.get", entry["id"])
+    say("✓ a function that looks a user up returned it, as its role")
+
+
 def test_a_pipeline_brings_its_runs_to_the_data_bucket(applied: AppliedProject) -> None:
     ended, pulls = applied.execute("okta-users", {"account": "practice", "mode": "full"})
     assert (ended["status"], pulls) == ("complete", 1), ended
@@ -267,6 +274,27 @@ def test_a_function_that_pulls_may_touch_nothing_of_others(applied: AppliedProje
             call()
         assert refused.value.response["Error"]["Code"] in DENIED
     say("✓ a function that pulls can read its own secret and write its own stream, and nothing else")
+
+
+def test_a_function_that_calls_an_operation_that_reads_may_touch_nothing_but_its_secret(
+    applied: AppliedProject,
+    key_of_role: Any,  # noqa: ANN401 - a fixture
+) -> None:
+    key = key_of_role(f"{PREFIX}-okta-users-get")
+    integration = applied.outputs["integration_bucket"]
+    client = {name: applied.servers.client(name, key) for name in ("s3", "secretsmanager", "dynamodb")}
+    item = {"pk": {"S": "okta#practice#users"}, "sk": {"S": "head"}}
+    assert json.loads(client["secretsmanager"].get_secret_value(SecretId=SECRET)["SecretString"])
+    for call in (
+        lambda: client["s3"].put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x"),
+        lambda: client["s3"].list_objects_v2(Bucket=integration),
+        lambda: client["dynamodb"].get_item(TableName=PREFIX, Key=item),
+        lambda: client["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString="{}"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()  # type: ignore[no-untyped-call]
+        assert refused.value.response["Error"]["Code"] in DENIED
+    say("✓ a function that looks something up can read its own secret, and nothing else")
 
 
 def test_a_target_may_remove_nothing_and_reads_no_secret(applied: AppliedProject, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture

@@ -73,7 +73,7 @@ impl Caller {
     /// Calls an operation that reads.
     pub async fn read(&self, name: &OperationName, values: &ParameterValues) -> Result<Called> {
         self.progress.set_stream(&name.stream(), self.account.name());
-        self.requested(name, values).await.map_err(|error| match self.stop.reason() {
+        Box::pin(self.requested(name, values)).await.map_err(|error| match self.stop.reason() {
             Some(reason) if error.kind() == ErrorKind::Stopped => late(&name.to_string(), &self.stop, reason),
             _ => not_found(error, name),
         })

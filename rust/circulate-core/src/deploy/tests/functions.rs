@@ -124,9 +124,9 @@ fn who_reads_has_other_credentials_than_who_writes() {
 #[test]
 fn a_function_that_says_that_it_reads_has_the_credentials_of_those_that_read() {
     let more = |find: &str| format!("{USERS}  find:\n    handler: handler.find\n{find}");
-    let of = |find: &str| lambda_functions(folder(DEFAULTS, &more(find)).path());
+    let read = |find: &str| lambda_functions(folder(DEFAULTS, &more(find)).path());
     let found = |find: &str| {
-        let functions = of(find).unwrap();
+        let functions = read(find).unwrap();
         let auth = functions.iter().map(|each| each.auth.clone().unwrap()).collect::<Vec<_>>();
         (functions[0].reads, auth)
     };
@@ -134,8 +134,8 @@ fn a_function_that_says_that_it_reads_has_the_credentials_of_those_that_read() {
     assert_eq!(found("    reads: true\n"), (true, vec![reader.clone(), reader.clone()]));
     assert_eq!(found("    reads: false\n"), (false, vec![writer.clone(), reader.clone()]));
     assert_eq!(found(""), (false, vec![writer, reader]));
-    assert!(of("    reads: true\n    auth: okta-read\n").is_ok());
-    let error = of("    auth: okta-read\n").unwrap_err();
+    assert!(read("    reads: true\n    auth: okta-read\n").is_ok());
+    let error = read("    auth: okta-read\n").unwrap_err();
     assert!(error.to_string().contains("`okta.users.list` reads and `okta.users.find` writes"), "{error}");
     assert!(error.hint_text().unwrap().contains("one that changes nothing has `reads: true`"), "{error}");
     let get = format!("{USERS}  get:\n    handler: handler.get\n    reads: false\n    auth: okta-read\n");
