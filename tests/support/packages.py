@@ -61,7 +61,7 @@ def make_wheel(
         if engine is None:
             # An unoptimised engine is mostly what debuggers read; three layers with it are more than Lambda takes.
             stripped = folder / "stripped.so"
-            command = ["strip", "--strip-debug", "-o", str(stripped), str(PACKAGE / "_core.abi3.so")]
+            command = ["strip", "--strip-unneeded", "-o", str(stripped), str(PACKAGE / "_core.abi3.so")]
             subprocess.run(command, check=True)
             archive.write(stripped, "circulate_core/_core.abi3.so")
         else:
