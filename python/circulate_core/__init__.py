@@ -40,10 +40,12 @@ from circulate_core.exceptions import (
 
 if TYPE_CHECKING:
     from circulate_core.catalogs import streams
+    from circulate_core.changing import apply, approve, ledger, plan, undo
     from circulate_core.checking import check
     from circulate_core.lakes import Lake
     from circulate_core.manifests import Manifest
-    from circulate_core.operations import Operation, apply, approve, call, ledger, plan, undo
+    from circulate_core.operation import Operation
+    from circulate_core.operations import call
     from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
@@ -173,18 +175,18 @@ _MODULES = {
     "Lake": "lakes",
     "LedgerEntry": "plans",
     "Manifest": "manifests",
-    "Operation": "operations",
+    "Operation": "operation",
     "Plan": "plans",
     "Source": "reading",
     "Stream": "reading",
-    "apply": "operations",
-    "approve": "operations",
+    "apply": "changing",
+    "approve": "changing",
     "call": "operations",
     "check": "checking",
     "gc": "upkeep",
-    "ledger": "operations",
+    "ledger": "changing",
     "manifest": "upkeep",
-    "plan": "operations",
+    "plan": "changing",
     "promote": "promoting",
     "pull": "pulling",
     "pull_async": "pulling",
@@ -193,7 +195,7 @@ _MODULES = {
     "state": "upkeep",
     "streams": "catalogs",
     "token": "tokens",
-    "undo": "operations",
+    "undo": "changing",
     "verify": "upkeep",
 }
 """Where names are that are imported when they are used. All others are classes of `results`."""

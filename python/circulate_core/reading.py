@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from circulate_core.history import History
-    from circulate_core.operations import Operation
+    from circulate_core.operation import Operation
     from circulate_core.results import Checked, Drifts, Report, Snapshot
     from circulate_core.types import (
         Catalog,
@@ -382,7 +382,7 @@ class Stream(Tabular):
     @property
     def operations(self) -> dict[str, Operation]:
         """What can be called at its endpoint besides its list, by name; `okta.users.get` is short for one of them."""
-        from circulate_core.operations import Operation  # noqa: PLC0415 - not for those who only read
+        from circulate_core.operation import Operation  # noqa: PLC0415 - not for those who only read
 
         account = {**self.source._account, "catalog": self._catalog}  # noqa: SLF001 - its own source
         defined = self.definition["endpoint"].get("operations", {})

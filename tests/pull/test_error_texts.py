@@ -273,8 +273,8 @@ def test_what_errors_say_in_python(
 
 def test_every_class_of_errors_is_shown() -> None:
     classes = {name for name, each in vars(exceptions).items() if isinstance(each, type)}
-    # The base is not raised. A stream in use is a status in Python, and an error of the command line alone. What is said
-    # of plans is tested with operations.
+    # The base is not raised. A stream in use is a status in Python, and an error of the command line alone. What is
+    # said of plans is tested with operations.
     assert set(CALLS) == classes - {
         "CirculateError",
         "BusyError",

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import circulate_core
 from circulate_core import operations
 from circulate_core.catalogs import stream_definition, stream_names
 from circulate_core.cli.options import (
@@ -21,6 +22,7 @@ from circulate_core.cli.options import (
 from circulate_core.cli.plans import add_ledger_option, add_plan_output_options, show_applied, show_plan
 from circulate_core.console import say, table
 from circulate_core.exceptions import DefinitionError, SettingsError
+from circulate_core.operation import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +104,7 @@ def _flag(parameter: str) -> str:
 
 
 def _metavar(parameter: ParameterDefinition) -> str:
-    kind = operations.type_of(parameter)
+    kind = type_of(parameter)
     words = {bool: "true|false", int: "N", float: "N", dict: "JSON|@FILE", list: "JSON|@FILE"}
     return words.get(kind, "VALUE")
 
@@ -152,13 +154,13 @@ def _change(
 ) -> int:
     """Plan an operation that changes something, and apply the plan if that was said."""
     calls = [given] if args.file is None else [{**given, **call} for call in _calls_in(args.file, parameters)]
-    plan = operations.plan(args.operation, calls, max_calls=args.max, ledger=args.ledger, **known)
+    plan = circulate_core.plan(args.operation, calls, max_calls=args.max, ledger=args.ledger, **known)
     if not args.yes:
         show_plan(plan, as_json=args.json)
         return 0
     if not args.json:
         show_plan(plan, as_json=False, is_applied=True)
-    return show_applied(operations.apply(plan, yes=True, ledger=args.ledger, **known), args)
+    return show_applied(circulate_core.apply(plan, yes=True, ledger=args.ledger, **known), args)
 
 
 def _calls_in(name: str, parameters: Mapping[str, ParameterDefinition]) -> list[dict[str, Any]]:
@@ -246,7 +248,7 @@ def _value(text: str, parameter: ParameterDefinition) -> object:
     Raises:
         ValueError: It is not of the type that the schema says. The engine says what else is wrong.
     """
-    kind = operations.type_of(parameter)
+    kind = type_of(parameter)
     if kind is str:
         return text
     if text.startswith(FILE) and kind in {dict, list}:

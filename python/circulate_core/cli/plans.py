@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import circulate_core
-from circulate_core import _core, operations
+from circulate_core import _core, changing, operations
 from circulate_core.catalogs import source_definition, stream_definition
 from circulate_core.cli.exit_codes import EXIT_CODES
 from circulate_core.cli.options import account_arguments, add_account_options, gather_settings, positive
@@ -136,7 +136,7 @@ def run_ledger(args: argparse.Namespace) -> int:
 
 
 def _known(args: argparse.Namespace) -> AccountArguments:
-    operation, _ = operations.reference(args.plan)
+    operation, _ = changing.reference(args.plan)
     stream, _ = operations.split(operation)
     source = stream_definition(stream, catalog=args.catalog)["source"]
     return account_arguments(args, gather_settings(args, source))

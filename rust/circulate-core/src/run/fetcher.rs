@@ -188,8 +188,8 @@ impl Fetcher {
                 }
             })
             .await?;
-        if let (Some(hooks), Some(asked)) = (&self.hooks, page.for_hook.take()) {
-            let PageForHook { status, body, .. } = asked;
+        if let (Some(hooks), Some(taken)) = (&self.hooks, page.for_hook.take()) {
+            let PageForHook { status, body, .. } = taken;
             let read = HookedPage { status: status.as_u16(), headers: page.headers.clone(), body };
             let next = client.run_hook(hooks.next(request, read)).await;
             let at = |error: Error| error.with("url", Redactor::shared().url(&request.address.url));

@@ -1,0 +1,288 @@
+"""Operations that change something: planned, agreed to, applied once, and undone.
+
+```python
+import circulate_core
+
+okta = circulate_core.source("okta")
+plan = okta.users.suspend(id="isaac.brock@example.com")
+applied = circulate_core.apply(plan)
+circulate_core.apply(circulate_core.undo(plan))
+```
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from circulate_core import _core
+from circulate_core.accounts import account_of
+from circulate_core.bindings import state_folder
+from circulate_core.catalogs import source_definition, stream_definition
+from circulate_core.exceptions import SettingsError
+from circulate_core.lakes import state_of
+from circulate_core.operations import as_json, split
+from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from circulate_core.types import Catalog, Headroom, Length
+
+
+def plan(  # noqa: PLR0913 - how to know an account, and what to plan
+    operation: str,
+    calls: Mapping[str, object] | Sequence[Mapping[str, object]],
+    *,
+    max_calls: int | None = None,
+    ledger: str | PathLike[str] | None = None,
+    requester: str | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    headroom: Headroom | None = None,
+    catalog: Catalog = (),
+) -> Plan:
+    """Plan calls of an operation that changes something. Its objects are read; nothing is changed.
+
+    Args:
+        operation: `source.endpoint.operation`, such as `okta.users.suspend`.
+        calls: The parameters of a call by name, or of several calls.
+        max_calls: The most calls of the plan. Default: 25.
+        ledger: Where plans, approvals and the ledger are: a state file, or `dynamodb://table`. Default:
+            `CIRCULATE_LEDGER`, else `ledger.db` in the user's folder for state.
+        requester: Who asks. Default: this user.
+        settings: As for `call`, like the options that follow.
+        profile: See `call`.
+        secret: See `call`.
+        account: See `call`.
+        headroom: See `call`.
+        catalog: See `call`.
+
+    Returns:
+        The plan, which is kept: `apply(plan)` applies it.
+
+    Raises:
+        PlanError: An object is not in a state in which this can be done. All of them are named.
+        SettingsError: A parameter is missing, unknown or wrong. All of them are named.
+        CirculateError: What else went wrong.
+    """
+    settings = _core.Settings(settings)
+    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    given = [calls] if isinstance(calls, Mapping) else calls
+    options = _options(ledger, requester, max_calls=max_calls)
+    return Plan.from_dict(_core.plan(operation, [as_json(each) for each in given], known, options))
+
+
+def apply(  # noqa: PLR0913 - how to know an account, and what to apply
+    plan: Plan | str,
+    *,
+    yes: bool = False,
+    approved_by: str | None = None,
+    lease: Length = "60s",
+    ledger: str | PathLike[str] | None = None,
+    requester: str | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    headroom: Headroom | None = None,
+    catalog: Catalog = (),
+) -> Applied:
+    """Apply a plan, or go on with one that was begun. No call of it is made twice.
+
+    Args:
+        plan: The plan, or its name: `okta.users.suspend@3f9c1a2b4d5e`.
+        yes: A person agrees to it, which a destructive one needs.
+        approved_by: Who has approved it instead; see `approve`.
+        lease: How long a call stays this worker's if it dies. Default: 60s.
+        ledger: Where plans are kept; see `plan`.
+        requester: Who asks. Default: this user.
+        settings: As for `call`, like the options that follow.
+        profile: See `call`.
+        secret: See `call`.
+        account: See `call`.
+        headroom: See `call`.
+        catalog: See `call`.
+
+    Returns:
+        What became of its calls.
+
+    Raises:
+        PlanError: Nobody agreed, the plan has expired, or is for another account.
+        BusyError: Another worker is applying it.
+        CirculateError: What else went wrong. What was begun is in the ledger.
+    """
+    settings = _core.Settings(settings)
+    operation, digest = reference(plan)
+    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    options = _options(ledger, requester, lease=lease)
+    person = options["requester"] if yes else None
+    return Applied.from_dict(_core.apply(operation, digest, known, options, person, approved_by))
+
+
+def approve(  # noqa: PLR0913 - how to know an account, and what to approve
+    plan: Plan | str,
+    *,
+    good_for: Length | None = None,
+    ledger: str | PathLike[str] | None = None,
+    requester: str | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    catalog: Catalog = (),
+) -> Approval:
+    """Approve a plan that somebody else has made.
+
+    Args:
+        plan: The plan, or its name.
+        good_for: How long the approval can be used. Default: an hour.
+        ledger: Where plans are kept; see `plan`.
+        requester: Who approves. Default: this user.
+        settings: As for `call`, like the options that follow.
+        profile: See `call`.
+        secret: See `call`.
+        account: See `call`.
+        catalog: See `call`.
+
+    Raises:
+        PlanError: Who made a plan cannot approve it, or it has expired.
+    """
+    settings = _core.Settings(settings)
+    operation, digest = reference(plan)
+    known = _account(operation, settings, catalog, profile, secret, account, None)
+    return Approval.from_dict(_core.approve(operation, digest, known, _options(ledger, requester, good_for=good_for)))
+
+
+def undo(  # noqa: PLR0913 - how to know an account, and what to undo
+    plan: Plan | str,
+    *,
+    max_calls: int | None = None,
+    ledger: str | PathLike[str] | None = None,
+    requester: str | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    headroom: Headroom | None = None,
+    catalog: Catalog = (),
+) -> Plan:
+    """Plan the undoing of what a plan did: a new plan, which is applied as any other.
+
+    Args:
+        plan: The plan that was applied, or its name.
+        max_calls: The most calls of the new plan. Default: 25.
+        ledger: Where plans are kept; see `plan`.
+        requester: Who asks. Default: this user.
+        settings: As for `call`, like the options that follow.
+        profile: See `call`.
+        secret: See `call`.
+        account: See `call`.
+        headroom: See `call`.
+        catalog: See `call`.
+
+    Raises:
+        PlanError: Nothing undoes it, it is not known what it did, or its objects have been changed since.
+    """
+    settings = _core.Settings(settings)
+    operation, digest = reference(plan)
+    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    return Plan.from_dict(_core.plan_undo(operation, digest, known, _options(ledger, requester, max_calls=max_calls)))
+
+
+def ledger(  # noqa: PLR0913 - how to know an account, and what to list
+    source: str,
+    *,
+    limit: int = 20,
+    ledger: str | PathLike[str] | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    catalog: Catalog = (),
+) -> list[LedgerEntry]:
+    """List what was done to an account, the newest first.
+
+    Args:
+        source: The source, such as `okta`.
+        limit: Number of rows to list. Default: 20.
+        ledger: Where the ledger is; see `plan`.
+        settings: As for `call`, like the options that follow.
+        profile: See `call`.
+        secret: See `call`.
+        account: See `call`.
+        catalog: See `call`.
+    """
+    is_complete = isinstance(settings, _core.Settings)
+    settings = _core.Settings(settings)
+    definition = None if is_complete else source_definition(source, catalog=catalog)
+    known = account_of(definition, settings, catalog=catalog, profile=profile, secret=secret, account=account)
+    rows = _core.ledger_entries(source, limit, known, _options(ledger, None))
+    return [LedgerEntry.from_dict(row) for row in rows]
+
+
+def reference(plan: Plan | str) -> tuple[str, str]:
+    """Return the operation and the digest that name a plan.
+
+    Raises:
+        SettingsError: It names none.
+    """
+    if isinstance(plan, Plan):
+        return plan.operation, plan.digest
+    operation, at, digest = plan.partition("#")[0].partition("@")
+    if not at or not digest:
+        message = f"`{plan}` names no plan"
+        raise SettingsError(message, hint="a plan is named like `okta.users.suspend@3f9c1a2b4d5e`")
+    split(operation)
+    return operation, digest
+
+
+def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
+    operation: str,
+    settings: _core.Settings,
+    catalog: Catalog,
+    profile: str | None,
+    secret: str | None,
+    account: str | None,
+    headroom: Headroom | None,
+) -> _core.Account:
+    """Return the account, with its settings: those of a source of this process are complete."""
+    stream, _ = split(operation)
+    source = stream_definition(stream, catalog=catalog)["source"]
+    return account_of(
+        source, settings, catalog=catalog, profile=profile, secret=secret, account=account, headroom=headroom
+    )
+
+
+def _options(ledger: str | PathLike[str] | None, requester: str | None, **more: object) -> dict[str, Any]:
+    given = {name: value for name, value in more.items() if value is not None}
+    return {"ledger": ledger_location(ledger), "requester": requester or this_user(), **given}
+
+
+def ledger_location(given: str | PathLike[str] | None) -> str:
+    """Return where the ledger is: what is given, what `CIRCULATE_LEDGER` names, or a file of this user.
+
+    Raises:
+        SettingsError: There is no place for it.
+    """
+    named = given or os.environ.get("CIRCULATE_LEDGER")
+    if named:
+        return state_of(named)
+    folder = state_folder()
+    if folder is None:
+        message = "the ledger has no place here"
+        hint = "name one by `ledger` or CIRCULATE_LEDGER: a file, or dynamodb://table"
+        raise SettingsError(message, hint=hint)
+    return str(folder / "ledger.db")
+
+
+def this_user() -> str:
+    """Return the name of the user of this process, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
