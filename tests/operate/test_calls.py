@@ -206,6 +206,12 @@ def test_help_shows_the_parameters(cli: Cli, things: Things) -> None:
         assert line in done.out
 
 
+def test_show_names_the_operations_of_an_endpoint(cli: Cli, things: Things) -> None:
+    define(cli.folder, OPERATIONS)
+    done = cli("show", "acme.things", "--catalog", "catalog", ACME_URL=things.url)
+    assert "operations   find, get, query\n" in done.out
+
+
 def test_an_object_that_is_not_there_is_said_to_be(cli: Cli, things: Things) -> None:
     define(cli.folder, OPERATIONS)
     done = call(cli, things, "acme.things.get", "--id", "nobody")

@@ -93,6 +93,7 @@ def _stream(name: str, definition: Definition) -> Iterator[str]:
             "made by": _job(listed.get("job")),
             "changes by": incremental.get("cursor") or (changes if incremental else "full pulls only"),
             "scopes": " ".join(endpoint.get("scopes") or ()),
+            "operations": ", ".join(endpoint.get("operations") or ()),
         }
     )
     if columns := endpoint.get("columns"):
