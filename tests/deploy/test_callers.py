@@ -232,6 +232,12 @@ def test_an_operation_that_is_not_there_is_reported_when_the_function_starts(mak
         assert part in f"{raised.value} {raised.value.hint}"
 
 
+def test_an_operation_that_changes_something_is_refused_when_the_function_starts() -> None:
+    with pytest.raises(exceptions.DefinitionError, match="it is there to contain") as raised:
+        caller("okta.users.suspend")
+    assert "`circulate call okta.users.suspend`" in (raised.value.hint or "")
+
+
 def test_a_function_that_calls_imports_nothing_that_one_that_pulls_does_not() -> None:
     def imported(name: str, of: str) -> set[str]:
         code = (

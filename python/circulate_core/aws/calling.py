@@ -16,7 +16,7 @@ from circulate_core.aws.log import Log
 from circulate_core.aws.settings import AccountSettings
 from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.config import catalog_of_environment
-from circulate_core.exceptions import LimitError
+from circulate_core.exceptions import DefinitionError, LimitError
 from circulate_core.operations import as_json, operation_definition, split
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def caller(operation: str, *, catalog: FunctionCatalog = ()) -> Callable[[object
         operation: `source.endpoint.operation`, such as `okta.users.get`.
         catalog: Folder of your own definitions, or several, as for `puller`.
 
+    Raises:
+        DefinitionError: There is no such operation, or it changes something.
+
     Returns:
         A handler. It returns `operation`, `account` and what the API `returned`, at most 256 KB in all, and raises the
         error of a call that failed; the error's class, such as `RefusedError`, is what `Retry` and `Catch` of a state
@@ -50,7 +53,13 @@ def caller(operation: str, *, catalog: FunctionCatalog = ()) -> Callable[[object
     code = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the code that calls us
     # Never what a config file names: on AWS there is none.
     folders = catalog_folders(catalog or catalog_of_environment(os.environ), code) or [SHIPPED_CATALOG]
-    source = operation_definition(operation, catalog=folders)[0]["source"]
+    definition, called = operation_definition(operation, catalog=folders)
+    if called["kind"] != "investigate":
+        message = f"`{operation}` changes something, and functions call what reads: it is there to {called['kind']}"
+        raise DefinitionError(
+            message, hint=f"plan and apply it: `circulate call {operation}`, or `circulate_core.plan`"
+        )
+    source = definition["source"]
     stream = split(operation)[0]
 
     def handle(event: object, context: Context) -> dict[str, Any]:
