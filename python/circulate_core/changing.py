@@ -5,8 +5,8 @@ import circulate_core
 
 okta = circulate_core.source("okta")
 plan = okta.users.suspend(id="isaac.brock@example.com")
-applied = circulate_core.apply(plan)
-circulate_core.apply(circulate_core.undo(plan))
+applied = okta.apply(plan)
+okta.apply(okta.undo(plan))
 ```
 """
 
@@ -70,8 +70,9 @@ def plan(  # noqa: PLR0913 - how to know an account, and what to plan
         SettingsError: A parameter is missing, unknown or wrong. All of them are named.
         CirculateError: What else went wrong.
     """
-    settings = _core.Settings(settings)
-    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    # First of all, so that no traceback with its locals shows one.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
+    known = _account(operation, settings, is_complete, catalog, profile, secret, account, headroom)
     given = [calls] if isinstance(calls, Mapping) else calls
     options = _options(ledger, requester, max_calls=max_calls)
     return Plan.from_dict(_core.plan(operation, [as_json(each) for each in given], known, options))
@@ -116,9 +117,10 @@ def apply(  # noqa: PLR0913 - how to know an account, and what to apply
         BusyError: Another worker is applying it.
         CirculateError: What else went wrong. What was begun is in the ledger.
     """
-    settings = _core.Settings(settings)
+    # As for `plan`.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
     operation, digest = reference(plan)
-    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    known = _account(operation, settings, is_complete, catalog, profile, secret, account, headroom)
     options = _options(ledger, requester, lease=lease)
     person = options["requester"] if yes else None
     return Applied.from_dict(_core.apply(operation, digest, known, options, person, approved_by))
@@ -152,9 +154,10 @@ def approve(  # noqa: PLR0913 - how to know an account, and what to approve
     Raises:
         PlanError: Who made a plan cannot approve it, or it has expired.
     """
-    settings = _core.Settings(settings)
+    # As for `plan`.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
     operation, digest = reference(plan)
-    known = _account(operation, settings, catalog, profile, secret, account, None)
+    known = _account(operation, settings, is_complete, catalog, profile, secret, account, None)
     return Approval.from_dict(_core.approve(operation, digest, known, _options(ledger, requester, good_for=good_for)))
 
 
@@ -188,9 +191,10 @@ def undo(  # noqa: PLR0913 - how to know an account, and what to undo
     Raises:
         PlanError: Nothing undoes it, it is not known what it did, or its objects have been changed since.
     """
-    settings = _core.Settings(settings)
+    # As for `plan`.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
     operation, digest = reference(plan)
-    known = _account(operation, settings, catalog, profile, secret, account, headroom)
+    known = _account(operation, settings, is_complete, catalog, profile, secret, account, headroom)
     return Plan.from_dict(_core.plan_undo(operation, digest, known, _options(ledger, requester, max_calls=max_calls)))
 
 
@@ -217,8 +221,8 @@ def ledger(  # noqa: PLR0913 - how to know an account, and what to list
         account: See `call`.
         catalog: See `call`.
     """
-    is_complete = isinstance(settings, _core.Settings)
-    settings = _core.Settings(settings)
+    # As for `plan`.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
     definition = None if is_complete else source_definition(source, catalog=catalog)
     known = account_of(definition, settings, catalog=catalog, profile=profile, secret=secret, account=account)
     rows = _core.ledger_entries(source, limit, known, _options(ledger, None))
@@ -244,15 +248,16 @@ def reference(plan: Plan | str) -> tuple[str, str]:
 def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
     operation: str,
     settings: _core.Settings,
+    is_complete: bool,  # noqa: FBT001 - of this module
     catalog: Catalog,
     profile: str | None,
     secret: str | None,
     account: str | None,
     headroom: Headroom | None,
 ) -> _core.Account:
-    """Return the account, with its settings: those of a source of this process are complete."""
+    """Return the account, with its settings; those of a `Source` are complete."""
     stream, _ = split(operation)
-    source = stream_definition(stream, catalog=catalog)["source"]
+    source = None if is_complete else stream_definition(stream, catalog=catalog)["source"]
     return account_of(
         source, settings, catalog=catalog, profile=profile, secret=secret, account=account, headroom=headroom
     )

@@ -51,7 +51,8 @@ class Operation:
         """Call it; see its own docstring. One that changes something is planned: `apply` does the rest."""
         given = {name: value for name, value in parameters.items() if value is not None or not self._may_lack(name)}
         if self.definition["kind"] == "investigate":
-            return call(self.name, given, **self._account)
+            known = {name: value for name, value in self._account.items() if name != "ledger"}
+            return call(self.name, given, **known)
         from circulate_core.changing import plan  # noqa: PLC0415 - not for those who only read
 
         return plan(self.name, given, **self._account)

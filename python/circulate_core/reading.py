@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 
     from circulate_core.history import History
     from circulate_core.operation import Operation
+    from circulate_core.plans import Applied, LedgerEntry, Plan
     from circulate_core.results import Checked, Drifts, Report, Snapshot
     from circulate_core.types import (
         Catalog,
         Definition,
         Headroom,
         InlineDefinition,
+        Length,
         PullOptions,
         SourceDefinition,
         StreamPullOptions,
@@ -72,6 +74,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
     secret: str | None = None,
     account: str | None = None,
     headroom: Headroom | None = None,
+    ledger: str | PathLike[str] | None = None,
     catalog: Sequence[str | PathLike[str]] = (),
     **definition: object,
 ) -> Source:
@@ -91,6 +94,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
         secret: Name or ARN of a secret in AWS Secrets Manager with the settings that are not given.
         account: Name of the account in keys and state. Default: the host of its address.
         headroom: Share of the API's quota to leave to others, as for `pull`.
+        ledger: Where plans and the ledger of operations are, as for `plan`.
         catalog: Folders of definitions that come before the shipped ones.
         definition: The keys of a source's definition, such as `base_url` and `auth`. What goes without saying may be
             left out: a title, and the settings that the other keys use. Without `auth` requests are not signed in.
@@ -136,6 +140,7 @@ def source(  # noqa: PLR0913 - how to know an account, and what may be defined i
         secret=secret,
         account=account,
         headroom=headroom,
+        ledger=ledger,
     )
 
 
@@ -165,7 +170,9 @@ class Source:
         secret: str | None,
         account: str | None,
         headroom: Headroom | None = None,
+        ledger: str | PathLike[str] | None = None,
     ) -> None:
+        self._ledger = ledger
         self._folders = catalog
         self._inline = inline
         named = inline["source"]
@@ -325,6 +332,48 @@ class Source:
         full = [f"{self.name}.{name}" for name in streams]
         return check(self.name, streams=full, catalog=self._catalog, **self._account)
 
+    def apply(
+        self, plan: Plan | str, *, yes: bool = False, approved_by: str | None = None, lease: Length = "60s"
+    ) -> Applied:
+        """Apply a plan of an operation, or go on with one that was begun; see `circulate_core.apply`.
+
+        Args:
+            plan: The plan, or its name: `okta.users.suspend@3f9c1a2b4d5e`.
+            yes: A person agrees to it, which a destructive one needs.
+            approved_by: Who has approved it instead.
+            lease: How long a call stays this worker's if it dies. Default: 60s.
+        """
+        from circulate_core.changing import apply  # noqa: PLC0415 - not for those who only read
+
+        return apply(plan, yes=yes, approved_by=approved_by, lease=lease, **self._operating())
+
+    def undo(self, plan: Plan | str, *, max_calls: int | None = None) -> Plan:
+        """Plan the undoing of what a plan did; see `circulate_core.undo`.
+
+        Args:
+            plan: The plan that was applied, or its name.
+            max_calls: The most calls of the new plan. Default: 25.
+        """
+        from circulate_core.changing import undo  # noqa: PLC0415 - as above
+
+        return undo(plan, max_calls=max_calls, **self._operating())
+
+    def ledger(self, *, limit: int = 20) -> list[LedgerEntry]:
+        """List what was done to the account, the newest first; see `circulate_core.ledger`.
+
+        Args:
+            limit: Number of rows to list. Default: 20.
+        """
+        from circulate_core.changing import ledger  # noqa: PLC0415 - as above
+
+        known = self._operating()
+        del known["headroom"]
+        return ledger(self.name, limit=limit, **known)
+
+    def _operating(self) -> dict[str, Any]:
+        """Return what operations need to know of the account."""
+        return {**self._account, "catalog": self._catalog, "ledger": self._ledger}
+
     def __repr__(self) -> str:
         """Name it, without settings."""
         return f"<Source {self.name}>"
@@ -384,7 +433,7 @@ class Stream(Tabular):
         """What can be called at its endpoint besides its list, by name; `okta.users.get` is short for one of them."""
         from circulate_core.operation import Operation  # noqa: PLC0415 - not for those who only read
 
-        account = {**self.source._account, "catalog": self._catalog}  # noqa: SLF001 - its own source
+        account = {**self.source._operating(), "catalog": self._catalog}  # noqa: SLF001 - its own source
         defined = self.definition["endpoint"].get("operations", {})
         return {name: Operation(f"{self.name}.{name}", each, account) for name, each in defined.items()}
 

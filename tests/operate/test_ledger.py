@@ -9,6 +9,9 @@ from support.changed_things import LINK
 from support.cli import Done
 from support.operator import Operator
 
+import circulate_core
+from circulate_core import exceptions
+
 POINTS = ("planned", "intended", "responded", "sent", "read-back")
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "suspend": ("--id", "t1"),
@@ -356,3 +359,21 @@ def test_an_interrupt_while_it_is_sent_leaves_it_to_the_next_worker(operator: Op
     assert [row["status"] for row in operator.rows()] == ["intent"]
     (row,) = operator.applied(plan)
     assert (row["status"], operator.things.effects) == ("verified", ["suspend t1"])
+
+
+def test_a_source_plans_applies_and_undoes_with_its_own_settings_and_ledger(operator: Operator) -> None:
+    catalog, ledger = operator.cli.folder / "catalog", operator.cli.folder / "own.db"
+    settings = {"base_url": operator.things.url, "token": "t0ken-canary-0815"}
+    acme: Any = circulate_core.source("acme", settings=settings, catalog=[catalog], ledger=ledger)
+    plan = acme.things.suspend(id="t1")
+    assert operator.things.effects == []
+    applied = acme.apply(plan)
+    assert (applied.status, [entry.status for entry in applied.entries]) == ("complete", ["verified"])
+    undoing = acme.undo(plan.name)
+    assert acme.apply(undoing).status == "complete"
+    assert [entry.operation for entry in acme.ledger()] == ["acme.things.unsuspend", "acme.things.suspend"]
+    assert operator.things.effects == ["suspend t1", "unsuspend t1"]
+    with pytest.raises(exceptions.PlanError, match="a person has to agree"):
+        acme.apply(acme.things.delete(id="t1"))
+    assert acme.apply(acme.things.delete(id="t1"), yes=True).status == "complete"
+    assert "canary" not in repr(plan) + repr(applied)

@@ -39,6 +39,10 @@ def names() -> None:
     assert_type(circulate_core.approve(plan, good_for="1h"), circulate_core.Approval)
     assert_type(circulate_core.undo(plan), circulate_core.Plan)
     assert_type(circulate_core.ledger("okta", limit=5), list[circulate_core.LedgerEntry])
+    okta = circulate_core.source("okta", ledger="dynamodb://operations")
+    assert_type(okta.apply(plan, yes=True), circulate_core.Applied)
+    assert_type(okta.undo(plan.name), circulate_core.Plan)
+    assert_type(okta.ledger(limit=5), list[circulate_core.LedgerEntry])
     circulate_core.apply(plan, yes="yes")  # type: ignore[arg-type]
     circulate_core.call("okta.users.get", id="00u1")  # type: ignore[call-arg]
     circulate_core.pulll  # type: ignore[attr-defined]
