@@ -6,7 +6,7 @@ import pytest
 from support.called import define, serving
 from support.changed_things import OPERATIONS, ChangedThings, things
 from support.cli import Cli
-from support.operator import Operator
+from support.operating import Operator
 
 
 @pytest.fixture

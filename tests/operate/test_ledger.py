@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.changed_things import LINK
 from support.cli import Done
-from support.operator import Operator
+from support.operating import Operator
 
 import circulate_core
 from circulate_core import exceptions
