@@ -48,8 +48,8 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
         (replaced("lib/okta/users/handler.py", "list = ", "list = = "), ("handler.py is not valid Python",)),
         (replaced(USERS, "  list:", "  lsit:"), ("a pipeline runs `list`",)),
         (
-            replaced(USERS, "functions:", "functions:\n  suspend: {handler: handler.list}"),
-            ("`okta.users` has no operation `suspend`; it has list",),
+            replaced(USERS, "functions:", "functions:\n  levitate: {handler: handler.list}"),
+            ("`okta.users` has no operation `levitate`; it has list",),
         ),
         (replaced(USERS, "endpoint: users", "endpoint: people"), ("differs from its endpoint name on disk",)),
         (moved("lib/okta/users", "lib/okta/old/users"), ("is not in a folder {source}/{endpoint}",)),
