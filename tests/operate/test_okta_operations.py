@@ -165,6 +165,11 @@ def with_factors(okta: Okta) -> Parameters:
     }
 
 
+def one_factor(okta: Okta) -> Parameters:
+    user = with_factors(okta)["id"]
+    return {"user_id": user, "factor_id": okta.read("users.factors", id=user)[0]["id"]}
+
+
 def zone(okta: Okta, **_: object) -> Parameters:
     found = next(each for each in okta.records("network_zones") if each["type"] == "IP" and each.get("gateways"))
     return {"id": found["id"], "gateways": [{"type": "CIDR", "value": "203.0.113.7/32"}]}
@@ -235,6 +240,7 @@ CASES: dict[str, tuple[Callable[[Okta], Parameters], str, bool]] = {
     "application_users.unassign": (assigned, "verified", True),
     "application_groups.assign": (group_unassigned, "verified", True),
     "application_groups.unassign": (group_assigned, "verified", True),
+    "user_factors.reset": (one_factor, "verified", False),
     "user_roles.assign": (without_role, "verified", True),
     "user_roles.remove": (with_role, "verified", True),
     "devices.suspend": (lambda okta: {"id": okta.one("devices", status="ACTIVE")["id"]}, "verified", True),
