@@ -123,7 +123,8 @@ class ChangedThings(Things):
     """What was done, one by one: `suspend t1`."""
     fault: Callable[[str], str | None] | None = None
     """Returns what goes wrong with a request that would change something, of its method and path: `before` or `after`
-    (it is not done, or done, and the connection breaks), `500`, `500 after`, `429`, `403`; None if nothing does."""
+    (it is not done, or done, and the connection breaks), `500`, `500 after`, `429`, `403`, `408`; None if nothing
+    does."""
 
     def respond(self, request: Handler) -> Reply | None:
         """Respond to a request, and note what it did."""
@@ -134,7 +135,7 @@ class ChangedThings(Things):
         match fault:
             case "before":
                 return None
-            case "500" | "403":
+            case "500" | "403" | "408":
                 return Reply({"error": "no"}, status=int(fault))
             case "429":
                 return Reply({"error": "slow down"}, [("Retry-After", "0")], status=429)

@@ -139,7 +139,7 @@ pub(crate) fn plan_undo(
         let name: OperationName = operation.parse()?;
         let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
         let ledger = ledger(&options, &name, &caller).await?;
-        let done = ledger.plan(&digest).await?;
+        let done = ledger.plan(&name, &digest).await?;
         let plan = Box::pin(caller.plan_undo(&ledger, &done, options.of_plan())).await?;
         ledger.keep_plan(&plan).await?;
         KnownPlan::new(plan)
@@ -159,7 +159,7 @@ pub(crate) fn kept_plan(
     let (account, options) = (account.clone(), options.get()?);
     let work = async move {
         let name: OperationName = operation.parse()?;
-        KnownPlan::new(account_ledger(&options, &name, &account).await?.plan(&digest).await?)
+        KnownPlan::new(account_ledger(&options, &name, &account).await?.plan(&name, &digest).await?)
     };
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
@@ -177,7 +177,7 @@ pub(crate) fn approve(
     let work = async move {
         let name: OperationName = operation.parse()?;
         let ledger = account_ledger(&options, &name, &account).await?;
-        let plan = ledger.plan(&digest).await?;
+        let plan = ledger.plan(&name, &digest).await?;
         let good_for = options.good_for.map_or(GOOD_FOR, |Length(span)| span);
         ledger.approve(&plan, &options.requester, good_for).await
     };
@@ -209,7 +209,7 @@ pub(crate) fn apply(
         let name: OperationName = operation.parse()?;
         let caller = Box::pin(caller(&name, &account, progress, &stop)).await?;
         let ledger = ledger(&options, &name, &caller).await?;
-        let plan = ledger.plan(&digest).await?;
+        let plan = ledger.plan(&name, &digest).await?;
         let LeaseTime(lease) = options.lease;
         let apply = Apply { caller, ledger, worker: options.requester, lease };
         Box::pin(apply.apply(&plan, &agreement)).await

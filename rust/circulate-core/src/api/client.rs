@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -107,18 +108,27 @@ pub struct FailedRequest {
     pub effect: Effect,
 }
 
+/// Asked before anything is sent of a request that may change something.
+pub trait BeforeSend: Send + Sync {
+    /// Before each attempt, before it waits for its turn. `again` says whether there was one before.
+    fn attempt(&self, again: bool) -> BoxFuture<'_, Result<()>>;
+
+    /// Right before an attempt is sent, which it is not after an error.
+    fn send(&self) -> BoxFuture<'_, Result<()>>;
+}
+
 /// What is known of a request over its attempts.
-#[derive(Debug)]
-struct Trail {
+struct Trail<'b> {
     resend: Resend,
+    before: Option<&'b dyn BeforeSend>,
     effect: Effect,
     /// The last error that was worth a retry.
     retried: Option<String>,
 }
 
-impl Trail {
-    fn new(resend: Resend) -> Self {
-        Self { resend, effect: Effect::Unsent, retried: None }
+impl<'b> Trail<'b> {
+    fn new(resend: Resend, before: Option<&'b dyn BeforeSend>) -> Self {
+        Self { resend, before, effect: Effect::Unsent, retried: None }
     }
 
     /// Takes a failed attempt in. Returns whether another one may be made.
@@ -142,7 +152,8 @@ impl Failure {
     fn effect(&self) -> Effect {
         match self.error.response() {
             _ if self.error.is_unsent() => Effect::Unsent,
-            Some((400..=499, _)) => Effect::Refused,
+            // 408 and 499 say that somebody on the way did not wait, and not what the API did.
+            Some((400..=407 | 409..=498, _)) => Effect::Refused,
             _ => Effect::Unknown,
         }
     }
@@ -233,9 +244,10 @@ impl Client {
         &self,
         mut request: PageRequest,
         resend: Resend,
+        before: &dyn BeforeSend,
     ) -> Result<ResponseDocument, FailedRequest> {
         let rules = request.rules.clone();
-        let mut trail = Trail::new(resend);
+        let mut trail = Trail::new(resend, Some(before));
         self.check_origin(&request.address.url)
             .map_err(|error| FailedRequest { error, effect: Effect::Unsent })?;
         let read = |response| self.document_of(response, rules.clone());
@@ -282,7 +294,7 @@ impl Client {
         T: Send,
     {
         self.check_origin(&request.address.url)?;
-        let mut trail = Trail::new(Resend::Always);
+        let mut trail = Trail::new(Resend::Always, None);
         let done = self.try_until_read(request, read, &mut trail).await;
         if let (Err(error), Some(retried)) = (&done, trail.retried)
             && error.kind() == ErrorKind::Stopped
@@ -297,7 +309,7 @@ impl Client {
         &self,
         request: &mut PageRequest,
         read: F,
-        trail: &mut Trail,
+        trail: &mut Trail<'_>,
     ) -> Result<T>
     where
         F: Fn(Response) -> Fut + Send + Sync,
@@ -311,12 +323,15 @@ impl Client {
         let mut signed = Request::get(request.address.url.clone());
         let (mut renewed, mut redated, mut nonces) = (false, false, 0);
         loop {
+            if let Some(before) = trail.before {
+                before.attempt(attempts > 0).await?;
+            }
             // The quota first: who waits for it must not keep a place from requests that it does not concern.
             let pass = self.pass(request.address.url.path()).await?;
             let slot = self.slot().await?;
             let began = *began.get_or_insert_with(Instant::now);
             attempts += 1;
-            let failure = match self.attempt(request, &read, &pass, &mut signed).await {
+            let failure = match self.attempt(request, &read, &pass, &mut signed, trail.before).await {
                 Ok(done) => {
                     self.retry.succeeded();
                     slot.succeeded();
@@ -401,6 +416,7 @@ impl Client {
         read: &F,
         pass: &RateLimitPermit<'_>,
         signed: &mut Request,
+        before: Option<&dyn BeforeSend>,
     ) -> Result<T, Failure>
     where
         F: Fn(Response) -> Fut + Send + Sync,
@@ -415,6 +431,9 @@ impl Client {
         let attempt = async {
             self.authorize.apply(&mut sent).await.map_err(Failure::unsent)?;
             signed.clone_from(&sent);
+            if let Some(before) = before {
+                before.send().await.map_err(|error| Failure::from(error).unsent())?;
+            }
             self.progress.count_request();
             is_sent.store(true, Ordering::Relaxed);
             let response = self.transport.send(sent).await?;

@@ -7,8 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::caller::Caller;
 use super::ledger::{
@@ -19,7 +22,7 @@ use super::plan::{Plan, PlannedCall, PlannedRequest, SCHEMA, with_body};
 use super::request::{RequestValues, request_of};
 use super::values::ParameterValues;
 use crate::MAX_TEXT;
-use crate::api::client::{Client, Effect, FailedRequest, Resend, ResponseDocument};
+use crate::api::client::{BeforeSend, Client, Effect, FailedRequest, Resend, ResponseDocument};
 use crate::api::page_request::PageRequest;
 use crate::catalog::{Operation, ReadBack, ReadBy, RetryClass};
 use crate::clock::later;
@@ -100,6 +103,14 @@ impl PreparedCall<'_> {
         self.call.expected.as_ref()
     }
 
+    /// Whether its definition still says what was planned, and agreed to.
+    fn is_as_planned(&self) -> Result<bool> {
+        let (plan, operation) = (self.plan, self.operation);
+        Ok(PlannedRequest::of(&self.request.to_http()?) == self.call.request
+            && plan.destructive == operation.destructive
+            && Some(plan.retry) == operation.retry)
+    }
+
     /// Whether an object that is so shows that it was done.
     fn is_shown_by(&self, state: &ObjectState) -> bool {
         self.expected().is_some_and(|expected| expected.is_proof && expected.is_met(state))
@@ -111,18 +122,21 @@ impl Apply {
     pub async fn apply(&self, plan: &Plan, agreement: &Agreement) -> Result<Applied> {
         let digest = plan.digest()?;
         self.check_account(plan)?;
+        let mut applied =
+            Applied { plan: digest.clone(), entries: Vec::new(), stopped_by: None, secrets: BTreeMap::new() };
         let known = self.ledger.entries_of(plan).await?;
-        let is_done = known.iter().all(|entry| entry.as_ref().is_some_and(|entry| entry.status.is_final()));
+        if known.iter().all(|entry| entry.as_ref().is_some_and(|entry| entry.status.is_final())) {
+            applied.entries = known.into_iter().flatten().collect();
+            return Ok(applied);
+        }
         let is_new = known.iter().all(Option::is_none);
         if is_new && self.ledger.now().await? >= plan.expires_at {
             return Err(expired(plan));
         }
-        let approved_by = if is_done { None } else { self.agreed(plan, agreement).await? };
+        let approved_by = self.agreed(plan, agreement).await?;
         let definition = self.caller.catalog.stream(&plan.operation.stream())?;
         let operation = definition.operation(plan.operation.operation())?.clone();
         let client = self.caller.client(&definition)?;
-        let mut applied =
-            Applied { plan: digest.clone(), entries: Vec::new(), stopped_by: None, secrets: BTreeMap::new() };
         for (number, call) in plan.calls.iter().enumerate() {
             if let Some(reason) = self.caller.stop.reason().filter(|_| number > 0) {
                 applied.stopped_by = Some(reason.as_str().to_owned());
@@ -210,7 +224,10 @@ impl Apply {
         key: ItemKey,
         approved_by: Option<&str>,
     ) -> Result<HeldEntry> {
-        if PlannedRequest::of(&prepared.request.to_http()?) != prepared.call.request {
+        if self.ledger.now().await? >= prepared.plan.expires_at {
+            return Err(expired(prepared.plan));
+        }
+        if !prepared.is_as_planned()? {
             let what =
                 format!("the definition of {} has changed since the plan was made", prepared.plan.operation);
             return Err(Error::new(ErrorKind::Plan, "apply plan", what).hint("plan again"));
@@ -282,25 +299,49 @@ impl Apply {
         if held.entry.status == CallStatus::Sent {
             return Ok(held);
         }
-        let state = self.look(prepared).await?;
+        let object = self.object_of(prepared).await?;
+        let state = prepared.read_by().map(|_| self.recorded_of(prepared, object.as_ref())).transpose()?;
         let is_shown = state.as_ref().is_some_and(|state| prepared.is_shown_by(state));
+        let not_resent = self.why_not_resent(prepared, state.as_ref(), object.as_ref(), now)?;
         held.entry.after = state;
         if is_shown {
             held.entry.had_effect = true;
             let note = "another worker has sent it; its object is as planned";
             self.end(&mut held, CallStatus::Verified, Some(note.to_owned())).await?;
-        } else if matches!(prepared.plan.retry, RetryClass::IfNotSent | RetryClass::Never) {
-            let note = "another worker may have sent it, and nothing shows whether it had an effect: it is not retried";
-            self.end(&mut held, CallStatus::Unknown, Some(note.to_owned())).await?;
+        } else if let Some(why) = not_resent {
+            let note = format!("another worker may have sent it, and {why}: it is not retried");
+            self.end(&mut held, CallStatus::Unknown, Some(note)).await?;
         }
         Ok(held)
+    }
+
+    /// Why a request that another worker may have sent is not sent again, if so.
+    fn why_not_resent(
+        &self,
+        prepared: &PreparedCall<'_>,
+        state: Option<&ObjectState>,
+        object: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        let why = if matches!(prepared.plan.retry, RetryClass::IfNotSent | RetryClass::Never) {
+            "nothing shows whether it had an effect".to_owned()
+        } else if now >= prepared.plan.expires_at {
+            format!("its plan expired at {}", prepared.plan.expires_at)
+        } else if !prepared.is_as_planned()? {
+            "its definition has changed since".to_owned()
+        } else if state != prepared.call.before.as_ref() || !self.is_as_it_will_be_sent(prepared, object)? {
+            format!("its object is neither as it was nor as planned ({})", changes_of(prepared, state))
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(why))
     }
 
     /// Sends the request, and keeps the row meanwhile.
     async fn send(
         &self,
         prepared: &PreparedCall<'_>,
-        mut held: HeldEntry,
+        held: HeldEntry,
         client: &Client,
         secrets: &mut BTreeMap<String, BTreeMap<String, Value>>,
     ) -> Result<LedgerEntry> {
@@ -309,15 +350,23 @@ impl Apply {
             RetryClass::IfNotSent => Resend::WithoutEffect,
             RetryClass::Never => Resend::Never,
         };
-        let mut sending = Box::pin(client.send(prepared.request.clone(), resend));
+        let good_until = held.entry.lease_until.unwrap_or(held.entry.began_at);
+        let before = Holding { apply: self, prepared, held: Mutex::new(held), good_until };
+        let mut sending = Box::pin(client.send(prepared.request.clone(), resend, &before));
         let sent = loop {
             tokio::select! {
                 biased;
                 sent = &mut sending => break sent,
-                () = tokio::time::sleep(self.lease / 3) => self.renew(&mut held).await?,
+                () = tokio::time::sleep(self.lease / 3) => {
+                    // Whoever has locked it renews it.
+                    if let Ok(mut held) = before.held.try_lock() {
+                        self.renew(&mut held).await?;
+                    }
+                }
             }
         };
         drop(sending);
+        let mut held = before.held.into_inner();
         #[cfg(feature = "testing")]
         crate::testing::crash::reach("call-responded").await;
         match sent {
@@ -477,7 +526,9 @@ impl Apply {
     fn recorded_of(&self, prepared: &PreparedCall<'_>, object: Option<&Value>) -> Result<ObjectState> {
         let Some(by) = prepared.read_by() else { return Ok(ObjectState::default()) };
         let values = RequestValues::new(&self.caller.account, &prepared.values);
-        Ok(state_of(object, &recorded(prepared.operation, by, &ExpectedState::new(by, &values)?)))
+        let (catalog, name) = (&self.caller.catalog, &prepared.plan.operation);
+        let expected = ExpectedState::new(by, &values)?;
+        Ok(state_of(object, &recorded(catalog, name, prepared.operation, by, &expected)?))
     }
 
     /// Whether an object that is sent back is still the one that was planned with: else what others changed would be lost.
@@ -487,6 +538,20 @@ impl Apply {
         let (body, _) = modified(modifies, object, &values)?;
         let request = with_body(prepared.request.clone(), body);
         Ok(PlannedRequest::of(&request.to_http()?) == prepared.call.request)
+    }
+
+    /// Refuses to send a request whose object is not as it was planned with any more.
+    async fn check_unchanged(&self, prepared: &PreparedCall<'_>) -> Result<()> {
+        let object = self.object_of(prepared).await?;
+        let state = prepared.read_by().map(|_| self.recorded_of(prepared, object.as_ref())).transpose()?;
+        if state == prepared.call.before && self.is_as_it_will_be_sent(prepared, object.as_ref())? {
+            return Ok(());
+        }
+        let what = format!(
+            "its object has changed since ({}): it is not sent any more",
+            changes_of(prepared, state.as_ref())
+        );
+        Err(Error::new(ErrorKind::Plan, "apply plan", what))
     }
 
     async fn renew(&self, held: &mut HeldEntry) -> Result<()> {
@@ -511,6 +576,32 @@ impl Apply {
     }
 }
 
+/// A row that this worker holds while its request is sent.
+struct Holding<'a> {
+    apply: &'a Apply,
+    prepared: &'a PreparedCall<'a>,
+    held: Mutex<HeldEntry>,
+    /// Until when the object is taken to be as it was when it was read last.
+    good_until: Timestamp,
+}
+
+impl BeforeSend for Holding<'_> {
+    /// While it waited to be sent again, or was stopped, somebody may have changed the object.
+    fn attempt(&self, again: bool) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if again || self.apply.ledger.now().await? > self.good_until {
+                self.apply.check_unchanged(self.prepared).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A worker that was stopped may have lost the row to another one, which this write shows.
+    fn send(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { self.apply.renew(&mut *self.held.lock().await).await })
+    }
+}
+
 fn settle(entry: &mut LedgerEntry, status: CallStatus, note: Option<String>) {
     entry.status = status;
     entry.note = note.map(|note| Redactor::shared().shown(&note, MAX_TEXT));
@@ -526,12 +617,19 @@ fn stops(entry: &LedgerEntry, rest: &[PlannedCall]) -> Option<String> {
 }
 
 fn changed_since(prepared: &PreparedCall<'_>, state: Option<&ObjectState>) -> String {
+    format!(
+        "its object has changed since the plan was made ({}): nothing was sent",
+        changes_of(prepared, state)
+    )
+}
+
+/// What an object has become since the plan was made.
+fn changes_of(prepared: &PreparedCall<'_>, state: Option<&ObjectState>) -> String {
     let (Some(before), Some(now)) = (&prepared.call.before, state) else {
-        return "its object has changed since the plan was made".to_owned();
+        return "another member of it".to_owned();
     };
     if before.present != now.present {
-        let now = if now.present { "is there now, and was not" } else { "is not there any more" };
-        return format!("its object {now} when the plan was made: nothing was sent");
+        return if now.present { "it is there now" } else { "it is not there any more" }.to_owned();
     }
     let changed: Vec<_> = now
         .fields
@@ -543,9 +641,9 @@ fn changed_since(prepared: &PreparedCall<'_>, state: Option<&ObjectState>) -> St
         })
         .collect();
     if changed.is_empty() {
-        return "its object has changed since the plan was made, and would be sent back as it was: nothing was sent".to_owned();
+        return "a member that would be sent back as it was".to_owned();
     }
-    format!("its object has changed since the plan was made ({}): nothing was sent", changed.join(", "))
+    changed.join(", ")
 }
 
 fn busy(what: &str) -> Error {
@@ -573,5 +671,22 @@ fn recorded_response(document: &ResponseDocument, secrets: &BTreeMap<String, Val
     if document.text.len() > MAX_BODY {
         body = Value::Null;
     }
-    RecordedResponse { status: document.status.as_u16(), body }
+    RecordedResponse { status: document.status.as_u16(), body: without_secrets(body) }
+}
+
+/// A response without the secrets that this process knows: an API may send back what it was sent, or the same link twice.
+fn without_secrets(value: Value) -> Value {
+    let text = |text: String| {
+        if Redactor::shared().reveals(&text) { Redactor::shared().shown(&text, MAX_BODY) } else { text }
+    };
+    match value {
+        Value::String(value) => text(value).into(),
+        Value::Array(items) => items.into_iter().map(without_secrets).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (text(name), without_secrets(member)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other,
+    }
 }

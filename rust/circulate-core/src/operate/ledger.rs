@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::name::OperationName;
 use super::object::ObjectState;
 use super::plan::{Plan, PlannedCall, SCHEMA};
 use crate::catalog::OperationKind;
@@ -177,8 +178,8 @@ impl OperationLedger {
         Ok(digest)
     }
 
-    /// A plan by its digest, or by the first characters of it.
-    pub async fn plan(&self, digest: &str) -> Result<Plan> {
+    /// A plan of an operation by its digest, or by the first characters of it.
+    pub async fn plan(&self, operation: &OperationName, digest: &str) -> Result<Plan> {
         let wrong = |what: String| {
             Error::new(ErrorKind::Settings, "find plan", what)
                 .hint("`circulate call OPERATION --plan` makes one, and names it; plans are kept where the ledger is")
@@ -195,6 +196,12 @@ impl OperationLedger {
             return Err(wrong(format!("{what} `{digest}` of {} at {}", self.account, self.source)));
         };
         let KeptPlan { head, calls } = read(key, item.doc.clone())?;
+        if head.operation != *operation {
+            return Err(wrong(format!(
+                "the plan `{digest}` is one of {}, and not of {operation}",
+                head.operation
+            )));
+        }
         let full = key.sk.trim_start_matches("plan#").to_owned();
         let mut plan = Plan { calls: Vec::with_capacity(calls), ..head };
         for number in 0..calls {

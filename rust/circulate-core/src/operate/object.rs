@@ -11,7 +11,7 @@ use super::fill::FillValues;
 use super::name::OperationName;
 use super::values::ParameterValues;
 use crate::catalog::{
-    JsonTemplate, LookUp, Modifications, Operation, Pointer, Presence, ReadBy, Returns, Undo,
+    Catalog, JsonTemplate, LookUp, Modifications, Operation, Pointer, Presence, ReadBy, Returns, Undo,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -117,21 +117,45 @@ impl ExpectedState {
     }
 }
 
-/// The members of an object that are recorded: what is required of it, what it is expected to be, and what undoing it needs.
-pub(super) fn recorded(operation: &Operation, by: &ReadBy, expected: &ExpectedState) -> BTreeSet<String> {
+/// The members of an object that are recorded: those that identify it, what is required of it, what it is expected to be, and what
+/// undoing it needs.
+pub(super) fn recorded(
+    catalog: &Catalog,
+    name: &OperationName,
+    operation: &Operation,
+    by: &ReadBy,
+    expected: &ExpectedState,
+) -> Result<BTreeSet<String>> {
     let mut pointers: BTreeSet<_> = by.requires.keys().map(Pointer::to_string).collect();
+    // A login or a name may be another one's by now. Of a list as a whole no record is the one.
+    if by.record.as_ref().is_none_or(|record| !record.is_empty()) {
+        pointers.extend(identity_of(catalog, &name.sibling(&by.operation))?);
+    }
     pointers
         .extend(expected.fields.keys().chain(expected.whole.keys()).chain(expected.one_of.keys()).cloned());
     let modified = operation.modifies.iter().flat_map(Modifications::templates);
     pointers.extend(modified.map(|(pointer, _)| pointer.to_string()));
     if let Some(Undo::By(undo)) = &operation.undo {
         let used = undo.with.values().flat_map(JsonTemplate::placeholders);
-        pointers.extend(
-            used.filter_map(|name| name.strip_prefix("before").filter(|rest| rest.starts_with('/')))
-                .map(str::to_owned),
-        );
+        let used = used.filter_map(|name| name.strip_prefix("before").filter(|rest| rest.starts_with('/')));
+        // Of what is known by its members, the others are no matter of this operation.
+        let is_apart = |pointer: &&str| {
+            let below = format!("{pointer}/");
+            expected.fields.keys().any(|known| known.starts_with(&below))
+        };
+        pointers.extend(used.filter(|pointer| !is_apart(pointer)).map(str::to_owned));
     }
-    pointers
+    Ok(pointers)
+}
+
+/// The members that identify what an operation reads.
+fn identity_of(catalog: &Catalog, reader: &OperationName) -> Result<Vec<String>> {
+    let definition = catalog.stream(&reader.stream())?;
+    let key = match &definition.operation(reader.operation())?.returns {
+        Returns::List(list) => &list.primary_key,
+        Returns::Object => &definition.endpoint.list.primary_key,
+    };
+    Ok(key.members().iter().map(Pointer::to_string).collect())
 }
 
 /// Reads the object of a call; none if there is none.
@@ -142,7 +166,13 @@ pub(super) async fn look_at(
     values: &(impl FillValues + Sync),
 ) -> Result<Option<Value>> {
     let record = by.record.as_ref().map(|record| values.each(record)).transpose()?;
-    let (found, is_list) = found_by(caller, &name.sibling(&by.operation), values.each(&by.with)?).await?;
+    let (reader, given) = (name.sibling(&by.operation), values.each(&by.with)?);
+    let (found, is_list) = found_by(caller, &reader, given.clone()).await?;
+    if is_list && found.is_none() {
+        // What the list is of is not there, which does not show that nothing is in it.
+        let what = format!("{name}: there is nothing with {} ({reader})", Value::Object(given));
+        return Err(Error::new(ErrorKind::Plan, "plan operation", what));
+    }
     Ok(match found {
         Some(Value::Array(records)) if is_list => {
             let record = record.unwrap_or_default();
@@ -177,7 +207,13 @@ pub(super) async fn looked_up(
         (found, _) => found,
     };
     let value = found.as_ref().and_then(|object| object.pointer(&look_up.value.to_string())).cloned();
-    value.filter(|value| !value.is_null()).ok_or_else(|| refused("there is nothing"))
+    let value = value.filter(|value| !value.is_null()).ok_or_else(|| refused("there is nothing"))?;
+    if !is_exact(&value) {
+        return Err(refused(
+            "there is a number or half of a character that cannot be sent as it was received",
+        ));
+    }
+    Ok(value)
 }
 
 /// What an operation that reads returns, and whether that is a list.
@@ -210,12 +246,7 @@ pub(super) fn modified(
     }
     let (mut sent, mut changed) = (object.clone(), BTreeMap::new());
     for pointer in &modifies.drop {
-        if let [parents @ .., last] = pointer.segments() {
-            let parent = parents.iter().try_fold(&mut sent, |at, segment| at.get_mut(segment));
-            if let Some(Value::Object(members)) = parent {
-                members.remove(last);
-            }
-        }
+        take_out(&mut sent, pointer);
     }
     let list = |pointer: &Pointer| match object.pointer(&pointer.to_string()) {
         None | Some(Value::Null) => Ok(Vec::new()),
@@ -227,8 +258,14 @@ pub(super) fn modified(
         )),
     };
     for (pointer, template) in &modifies.set {
-        if let Some(value) = values.json(template)? {
-            changed.insert(pointer.to_string(), value);
+        match values.json(template)? {
+            // A member that was not there is not there again: not every API takes null for that.
+            Some(Value::Null) => {
+                take_out(&mut sent, pointer);
+                changed.insert(pointer.to_string(), Value::Null);
+            }
+            Some(value) => drop(changed.insert(pointer.to_string(), value)),
+            None => {}
         }
     }
     for (pointer, template) in &modifies.append {
@@ -246,10 +283,19 @@ pub(super) fn modified(
         items.retain(|known| !removed.iter().any(|item| has_all_of(known, item)));
         changed.insert(pointer.to_string(), items.into());
     }
-    for (pointer, value) in &changed {
+    for (pointer, value) in changed.iter().filter(|(_, value)| !value.is_null()) {
         put(&mut sent, pointer, value.clone());
     }
     Ok((sent, changed))
+}
+
+fn take_out(document: &mut Value, pointer: &Pointer) {
+    if let [parents @ .., last] = pointer.segments() {
+        let parent = parents.iter().try_fold(document, |at, segment| at.get_mut(segment));
+        if let Some(Value::Object(members)) = parent {
+            members.remove(last);
+        }
+    }
 }
 
 fn items_of(value: Option<Value>) -> Vec<Value> {
@@ -317,7 +363,10 @@ fn bare(value: &Value) -> Value {
 /// Whether two values are the same; numbers are compared as such: an API may write `1.0` for `1`.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => {
+            // Whole numbers that differ may be rounded to the same one.
+            one == other || (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
+        }
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
         }

@@ -249,13 +249,20 @@ impl Caller {
             expected.whole.extend(changed);
             expected.is_proof = true;
         }
-        let before = state_of(object.as_ref(), &recorded(operation, by, &expected));
+        let before = state_of(object.as_ref(), &recorded(&self.catalog, name, operation, by, &expected)?);
         let refused =
             |what: String| Err(Error::new(ErrorKind::Plan, "plan operation", format!("{name}: {what}")));
         let known = values.each(&by.with)?;
         let object = || Value::Object(known.clone());
         // What is already so is no mistake, and its state may not be the one that the operation begins from.
-        let unchanged = expected.is_proof && expected.is_met(&before) && by.before != Presence::Absent;
+        let is_met = expected.is_proof && expected.is_met(&before) && by.before != Presence::Absent;
+        // Unless it says that it begins from there, too: then it is done again, and its object does not show that.
+        let is_repeated = is_met
+            && by.requires.iter().any(|(pointer, allowed)| {
+                expected.fields.get(&pointer.to_string()).is_some_and(|after| allowed.contains(after))
+            });
+        expected.is_proof &= !is_repeated;
+        let unchanged = is_met && !is_repeated;
         if !unchanged {
             match by.before {
                 Presence::Present if !before.present => {

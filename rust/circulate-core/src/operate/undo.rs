@@ -71,7 +71,8 @@ impl Caller {
         let values =
             ParameterValues::new(&plan.operation.to_string(), operation, values)?.with(&entry.call.looked_up);
         let values = RequestValues::new(&self.account, &values);
-        let pointers = recorded(operation, by, &ExpectedState::new(by, &values)?);
+        let pointers =
+            recorded(&self.catalog, &plan.operation, operation, by, &ExpectedState::new(by, &values)?)?;
         let object = look_at(self, &plan.operation, by, &values).await?;
         let now = state_of(object.as_ref(), &pointers);
         if now == *after {
