@@ -47,6 +47,16 @@ QUERY = {
         "all": {"about": "All.", "schema": {"type": "boolean"}, "default": False},
     },
 }
+SHUT = {
+    "about": "Shuts a thing.",
+    "kind": "contain",
+    "method": "POST",
+    "path": "/things/{id}/shut",
+    "parameters": ID,
+    "retry": "never",
+    "reads_back": {"none": "nothing shows it"},
+    "undo": {"none": "it is shut"},
+}
 OPERATIONS = {"get": GET, "find": FIND, "query": QUERY}
 
 
@@ -248,6 +258,23 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "hook": (
         {"find": {**FIND, "returns": {"list": {"primary_key": ["/id"], "paginator": {"hook": "h.py:f"}}}}},
         "an operation has no hooks",
+    ),
+    "looked up": (
+        {"get": {**GET, "looks_up": {"x": {"operation": "get", "with": {"id": "{id}"}, "value": "/id"}}}},
+        "an operation that investigates changes nothing: leave this out",
+    ),
+    "no endpoint": ({"get": GET, "shut": {**SHUT, "reads_back": {"operation": "thing.get"}}}, "no endpoint `thing`"),
+    "elsewhere": (
+        {"get": GET, "shut": {**SHUT, "undo": {"operation": "things.opne", "with": {"id": "{id}"}}}, "open": SHUT},
+        "did you mean `open`?",
+    ),
+    "given": (
+        {"get": GET, "shut": {**SHUT, "reads_back": {"operation": "things.get"}}},
+        "`things.get` has to have `id`",
+    ),
+    "writes": (
+        {"get": GET, "shut": {**SHUT, "reads_back": {"operation": "things.shut", "with": {"id": "{id}"}}}},
+        "`things.shut` changes something, and is to read",
     ),
 }
 

@@ -11,6 +11,7 @@ use super::stream::Endpoint;
 use super::template::Template;
 use super::types::Name;
 use super::wrong::{Wrong, wrong_path};
+use crate::error::Result;
 use crate::nearest::nearest;
 
 /// What is called at an endpoint by this name is its list.
@@ -120,6 +121,9 @@ fn check_brakes(at: &str, operation: &Operation) -> Vec<Wrong> {
             ("reads_back", operation.reads_back.is_some()),
             ("undo", operation.undo.is_some()),
             ("destructive", operation.destructive),
+            ("looks_up", !operation.looks_up.is_empty()),
+            ("modifies", operation.modifies.is_some()),
+            ("secrets", !operation.secrets.is_empty()),
         ];
         let given = given.into_iter().filter(|(_, is_given)| *is_given);
         return given
@@ -174,7 +178,7 @@ fn check_read_back(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<
         let why = "after an operation it is known whether its object is there: `present` or `absent`";
         wrongs.push(Wrong::at(&format!("{at}.after"), why.to_owned()));
     }
-    // One of another endpoint is looked for when it is called.
+    // One of another endpoint is looked for once that is read: see `check_elsewhere`.
     if by.operation.contains('.') {
         return wrongs;
     }
@@ -233,8 +237,51 @@ fn check_look_ups(at: &str, endpoint: &Endpoint, operation: &Operation) -> Vec<W
         }
         match endpoint.operations.iter().find(|(known, _)| known.as_str() == look_up.operation) {
             None => wrongs.push(no_operation(&format!("{at}.operation"), endpoint, &look_up.operation)),
+            Some((_, reader)) if reader.kind != OperationKind::Investigate => {
+                let why = format!("`{}` changes something, and is to read", look_up.operation);
+                wrongs.push(Wrong::at(&format!("{at}.operation"), why));
+            }
             Some((_, reader)) => {
                 wrongs.extend(check_given(&format!("{at}.with"), &look_up.operation, reader, &look_up.with));
+            }
+        }
+    }
+    wrongs
+}
+
+/// What is wrong with what operations name of other endpoints. `find` reads one of the source; none if there is no such one.
+pub(super) fn check_elsewhere(
+    endpoint: &Endpoint,
+    find: &dyn Fn(&str) -> Result<Option<Endpoint>>,
+) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    for (name, operation) in &endpoint.operations {
+        let at = format!("operations.{name}");
+        let mut named = Vec::new();
+        if let Some(ReadBack::By(by)) = &operation.reads_back {
+            named.push((format!("{at}.reads_back"), &by.operation, &by.with, true));
+        }
+        if let Some(Undo::By(undo)) = &operation.undo {
+            named.push((format!("{at}.undo"), &undo.operation, &undo.with, false));
+        }
+        for (key, look_up) in &operation.looks_up {
+            named.push((format!("{at}.looks_up.{key}"), &look_up.operation, &look_up.with, true));
+        }
+        for (at, named, with, reads) in named {
+            let Some((other, called)) = named.split_once('.') else { continue };
+            // One that cannot be read is reported where it is read for itself.
+            let Ok(found) = find(other) else { continue };
+            let Some(found) = found else {
+                wrongs.push(Wrong::at(&format!("{at}.operation"), format!("there is no endpoint `{other}`")));
+                continue;
+            };
+            match found.operations.iter().find(|(known, _)| known.as_str() == called) {
+                None => wrongs.push(no_operation(&format!("{at}.operation"), &found, called)),
+                Some((_, other)) if (other.kind == OperationKind::Investigate) != reads => {
+                    let why = if reads { "changes something, and is to read" } else { "changes nothing" };
+                    wrongs.push(Wrong::at(&format!("{at}.operation"), format!("`{named}` {why}")));
+                }
+                Some((_, other)) => wrongs.extend(check_given(&format!("{at}.with"), named, other, with)),
             }
         }
     }

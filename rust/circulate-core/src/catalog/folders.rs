@@ -13,7 +13,9 @@ use super::source::Source;
 use super::stream::Endpoint;
 use super::types::Name;
 use super::written::written;
-use super::yaml::{earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml};
+use super::yaml::{
+    earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml, with_others,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
@@ -176,6 +178,14 @@ impl Catalog {
         }
         let source = self.source(source_name)?;
         let endpoint = self.endpoint(&source, endpoint_name)?;
+        let (text, file) = self.endpoint_text(source_name, endpoint_name)?;
+        let endpoint = with_others(endpoint, &text, &file, &|other| {
+            if !streams.contains(&format!("{source_name}.{other}")) {
+                return Ok(None);
+            }
+            let (text, file) = self.endpoint_text(source_name, other)?;
+            endpoint_from_yaml(&text, &file).map(Some)
+        })?;
         let mut parents = Vec::new();
         let mut child = &endpoint;
         while let Some(rule) = child.list.parent() {

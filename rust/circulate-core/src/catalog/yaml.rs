@@ -13,7 +13,7 @@ use super::check_headers::{check_body_of, check_parameters_of};
 use super::check_hooks::check_hooks;
 use super::check_incremental::check_incremental;
 use super::check_job::{check_job, check_settings_of_job};
-use super::check_operations::{check_names_of_operations, check_operations};
+use super::check_operations::{check_elsewhere, check_names_of_operations, check_operations};
 use super::check_partitions::{check_partitions, check_settings_of_values};
 use super::check_requests::{check_names, check_requests};
 use super::columns::Columns;
@@ -72,6 +72,16 @@ pub(super) fn endpoint_of_source(
         wrongs.extend(check_names_of_operations(source, endpoint));
         wrongs
     })
+}
+
+/// The same endpoint, if all is right that its operations name of other endpoints, which `find` reads.
+pub(super) fn with_others(
+    endpoint: Endpoint,
+    text: &str,
+    file: &Path,
+    find: &dyn Fn(&str) -> Result<Option<Endpoint>>,
+) -> Result<Endpoint> {
+    checked(endpoint, text, file, |endpoint| check_elsewhere(endpoint, find))
 }
 
 /// What `polling` was called before 0.2.
