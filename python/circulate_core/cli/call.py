@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,11 +186,12 @@ def _calls_in(name: str, parameters: Mapping[str, ParameterDefinition]) -> list[
 
 def _lines(name: str, text: str, _: Mapping[str, ParameterDefinition], mistakes: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the objects of lines of JSON, and note the lines that are wrong."""
-    for number, line in enumerate(text.splitlines(), 1):
+    # Other ends of lines, such as U+2028, may stand within a text.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            call = json.loads(line)
+            call = _read(line)
         except ValueError as error:
             mistakes.append(f"{name}:{number}: it is not JSON: {error}")
             continue
@@ -202,7 +205,11 @@ def _rows(
     name: str, text: str, parameters: Mapping[str, ParameterDefinition], mistakes: list[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of CSV by their heading, and note the rows that are wrong. An empty field gives nothing."""
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(io.StringIO(text))
+    twice = sorted(key for key, count in Counter(rows.fieldnames or ()).items() if count > 1)
+    if twice:
+        mistakes.append(f"{name}:1: the heading has `{'`, `'.join(twice)}` more than once")
+        return
     for row in rows:
         if None in row or None in row.values():
             mistakes.append(f"{name}:{rows.line_num}: it has more or fewer fields than the heading")
@@ -258,10 +265,28 @@ def _value(text: str, parameter: ParameterDefinition) -> object:
             why = f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}"
             raise ValueError(why) from None
     try:
-        return json.loads(text)
+        return _read(text)
     except ValueError as error:
         if kind is object:
             return text
         what = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "JSON, or @FILE with JSON")
         why = f"expected {what}, given `{text[:100]}`" if kind in {bool, int, float} else f"it is not JSON: {error}"
         raise ValueError(why) from None
+
+
+def _read(text: str) -> object:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: It is none, or gives a member twice: nothing shows which one is meant.
+    """
+    return json.loads(text, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        why = f"`{twice}` is there twice"
+        raise ValueError(why)
+    return members

@@ -103,7 +103,7 @@ def run_approve(args: argparse.Namespace) -> int:
         print(json.dumps(approval.to_dict()))
     else:
         until = approval.expires_at.isoformat(timespec="seconds")
-        print(f"{approval.approver} approves {args.plan} until {until}")
+        print(f"{_core.shown(approval.approver)} approves {args.plan} until {until}")
         say(f"`circulate apply {args.plan} --approved-by {approval.approver}` applies it")
     return 0
 
@@ -170,7 +170,8 @@ def _call_lines(call: PlannedCall) -> list[str]:
     if call.unchanged:
         return [f"{request}: it is so already, and will not be sent"]
     changes = [
-        f"  {change.pointer or 'object'}: {_value(change.before)} → {_value(change.after)}" for change in call.changes
+        f"  {_short(change.pointer) or 'object'}: {_value(change.before)} → {_value(change.after)}"
+        for change in call.changes
     ]
     return [f"{request}{body}", *changes]
 
@@ -187,7 +188,7 @@ def show_applied(applied: Applied, args: argparse.Namespace) -> int:
             note = f": {_core.shown(entry.note)}" if entry.note else ""
             print(f"{paint(entry.status, _COLOURS.get(entry.status, 'yellow'))} {entry.id}{note}")
             for pointer, secret in applied.secrets.get(entry.id, {}).items():
-                shown = secret if args.show_secrets else "*** (--show-secrets would have shown it)"
+                shown = _plain(secret) if args.show_secrets else "*** (--show-secrets would have shown it)"
                 print(f"  {pointer}: {shown}")
         if applied.stopped_by:
             say(f"the calls that follow were not made: {applied.stopped_by}")
@@ -197,11 +198,16 @@ def show_applied(applied: Applied, args: argparse.Namespace) -> int:
     return EXIT_CODES[applied.status]
 
 
+def _plain(secret: object) -> str:
+    """Return a secret as it is, unless a terminal would take it for commands."""
+    return secret if isinstance(secret, str) and secret.isprintable() else json.dumps(secret)
+
+
 def _row(row: LedgerEntry) -> list[str]:
     by = row.requested_by if row.approved_by in {None, row.requested_by} else f"{row.requested_by}, {row.approved_by}"
     parameters = ", ".join(f"{name}={_value(value)}" for name, value in row.call.parameters.items())
     began = row.began_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return [began, row.id, row.status, _short(parameters), by, _short(row.note or "")]
+    return [began, row.id, row.status, _short(parameters), _short(by), _short(row.note or "")]
 
 
 def _value(value: object) -> str:
