@@ -185,6 +185,25 @@ def test_a_secret_that_the_api_sends_back_is_not_kept(operator: Operator, monkey
     assert not any(b"canary" in file.read_bytes() for file in operator.cli.folder.glob("ledger.db*"))
 
 
+def test_a_page_to_sign_in_at_does_not_show_that_it_was_done(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Reply(b"<html>Sign in</html>", [("Content-Type", "text/html; charset=utf-8")])
+    monkeypatch.setattr(operator.things, "_change", lambda _: page)
+    (row,) = operator.applied(operator.plan("ring", "--id", "t1"))
+    assert (row["status"], "is a web page" in row["note"]) == ("unknown", True)
+
+
+def test_numbers_are_sent_as_they_were_given_or_not_at_all(operator: Operator) -> None:
+    given = {"a": 8.891555806188042e259, "b": -5.71199134842167e-275, "c": 123456789.12345679, "d": 2**64 - 1}
+    plan = operator.plan("update", "--id", "t1", "-p", f"profile={json.dumps(given)}")
+    (row,) = operator.applied(plan)
+    assert row["status"] == "verified"
+    assert operator.things.things["t1"]["profile"] == {"name": "t1", **given}
+    done = operator("call", "acme.things.update", "--id", "t1", "-p", 'profile={"a": 12345678901234567890123}')
+    assert (done.code, "12345678901234567890123 would be rounded" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

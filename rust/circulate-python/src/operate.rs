@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circulate_core::api::auth::sign_in;
-use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::error::Result;
 use circulate_core::location::Locations;
 use circulate_core::operate::{
     Agreement, Apply, Caller, OperationLedger, OperationName, ParameterValues, Plan, PlanOptions, late,
-    scopes_of,
+    read_parameters, scopes_of,
 };
 use circulate_core::progress::Progress;
 use circulate_core::stop::Stop;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::account::{PyAccount, connection};
 use crate::hooks;
@@ -54,7 +53,7 @@ pub(crate) fn call(
     let work = async move {
         let name: OperationName = operation.parse()?;
         let definition = account.catalog.stream(&name.stream())?;
-        let given = read_json(&parameters)?;
+        let given = read_parameters(&parameters)?;
         // Before anything is requested, also for a token.
         let values = ParameterValues::new(&operation, definition.operation(name.operation())?, given)?;
         let caller = tokio::select! {
@@ -114,7 +113,7 @@ pub(crate) fn plan(
         let name: OperationName = operation.parse()?;
         let definition = account.catalog.stream(&name.stream())?;
         definition.operation(name.operation())?;
-        let given = calls.iter().map(|call| read_json(call)).collect::<Result<Vec<_>>>()?;
+        let given = calls.iter().map(|call| read_parameters(call)).collect::<Result<Vec<_>>>()?;
         let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let now = ledger.now().await?;
@@ -247,13 +246,6 @@ impl OperateOptions {
             undoes: None,
         }
     }
-}
-
-fn read_json(parameters: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(parameters).map_err(|error| {
-        Error::new(ErrorKind::Settings, "read parameters", "the parameters are not a JSON object")
-            .caused_by(error)
-    })
 }
 
 async fn ledger(options: &OperateOptions, name: &OperationName, caller: &Caller) -> Result<OperationLedger> {

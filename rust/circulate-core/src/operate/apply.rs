@@ -370,6 +370,12 @@ impl Apply {
         #[cfg(feature = "testing")]
         crate::testing::crash::reach("call-responded").await;
         match sent {
+            Ok(document) if is_web_page(&document) => {
+                let what = "the response is a web page, and not one of an API";
+                let error = Error::new(ErrorKind::Data, "read response", what);
+                self.settle_failed(prepared, held, client, FailedRequest { error, effect: Effect::Unknown })
+                    .await
+            }
             Ok(document) => {
                 let hidden = take_secrets(prepared.operation, &document);
                 held.entry.response = Some(recorded_response(&document, &hidden));
@@ -648,6 +654,13 @@ fn changes_of(prepared: &PreparedCall<'_>, state: Option<&ObjectState>) -> Strin
 
 fn busy(what: &str) -> Error {
     Error::new(ErrorKind::Busy, "apply plan", what)
+}
+
+/// Whether something on the way responded, such as a page to sign in at.
+fn is_web_page(document: &ResponseDocument) -> bool {
+    let kind = document.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_html = kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    is_html && document.body.is_null() && !document.text.is_empty()
 }
 
 /// The secrets of a response, by their pointers. Nothing shows them from now on.

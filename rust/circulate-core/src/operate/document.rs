@@ -1,6 +1,6 @@
 //! Documents of an API, read so that what is compared and sent back is what was received, or is known not to be.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::api::http::{has_half_a_character, parse_leniently};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +19,36 @@ pub(super) fn read_document(text: &[u8]) -> Result<Value> {
         return Err(Error::new(ErrorKind::Data, "read response", format!("the response is not JSON{error}")));
     }
     Ok(value)
+}
+
+/// Reads the parameters of a call, which are sent as they were given, or not at all.
+pub fn read_parameters(text: &str) -> Result<Map<String, Value>> {
+    let parameters: Map<String, Value> =
+        serde_json::from_str(&with_marked_numbers(text)).map_err(|error| {
+            Error::new(ErrorKind::Settings, "read parameters", "the parameters are not a JSON object")
+                .caused_by(error)
+        })?;
+    let mut mistakes = Vec::new();
+    for (name, value) in &parameters {
+        rounded(name, value, &mut mistakes);
+    }
+    if mistakes.is_empty() {
+        return Ok(parameters);
+    }
+    Err(Error::new(ErrorKind::Settings, "read parameters", mistakes.join("; ")))
+}
+
+/// Notes the numbers that would be rounded.
+fn rounded(name: &str, value: &Value, mistakes: &mut Vec<String>) {
+    match value {
+        Value::String(text) => mistakes.extend(
+            text.strip_prefix(INEXACT)
+                .map(|number| format!("invalid `{name}`: {number} would be rounded, which a text is not")),
+        ),
+        Value::Array(items) => items.iter().for_each(|item| rounded(name, item, mistakes)),
+        Value::Object(members) => members.values().for_each(|member| rounded(name, member, mistakes)),
+        _ => {}
+    }
 }
 
 /// Whether a value could be sent as it was received.
@@ -73,14 +103,17 @@ fn end_of_number(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// Whether a number is the same once it was read: 64 bits hold it, or 15 digits of it are all that there are (IEEE 754).
+/// Whether a number is the same once it was read: 64 bits hold it, and it has the digits that are written then.
 fn is_kept(number: &str) -> bool {
     if !number.contains(['.', 'e', 'E']) {
         return number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
     }
-    let digits =
-        number.split(['e', 'E']).next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
-    digits <= 15 && number.parse::<f64>().is_ok_and(f64::is_finite)
+    let digits = |number: &str| -> String {
+        let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+        digits.trim_matches('0').to_owned()
+    };
+    number.parse::<f64>().is_ok_and(|read| read.is_finite() && digits(&format!("{read:e}")) == digits(number))
 }
 
 #[cfg(test)]
@@ -100,6 +133,11 @@ mod tests {
             assert!(!is_exact(&value[member]), "{member}");
         }
         assert!(is_exact(&value["e"]) && is_exact(&value["f"]));
+        for number in ["0.30000000000000004", "123456789.12345679", "-1.50", "8.891555806188042e+259", "0.0"]
+        {
+            let value = read_document(number.as_bytes()).unwrap();
+            assert!(value.is_number() && value.as_f64() == number.parse().ok(), "{number}: {value}");
+        }
         assert_eq!(read_document(b"").unwrap(), Value::Null);
         for wrong in [&b"{"[..], b"<html>", b"nul", b"{} x"] {
             assert!(read_document(wrong).is_err());

@@ -15,6 +15,7 @@ mod values;
 
 pub use apply::{Agreement, Applied, Apply};
 pub use caller::{Called, Caller, late, scopes_of};
+pub use document::read_parameters;
 pub use ledger::{Approval, CallStatus, LedgerEntry, OperationLedger, RecordedResponse};
 pub use name::OperationName;
 pub use object::{ExpectedState, FieldChange, ObjectState};
