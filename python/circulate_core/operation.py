@@ -102,5 +102,7 @@ def _signature(definition: OperationDefinition) -> inspect.Signature:
 
 def type_of(parameter: ParameterDefinition) -> type:
     """Return the type of a parameter in Python; `object` if it may have several."""
-    kind = parameter.get("schema", {"type": "string"}).get("type")
+    schema: object = parameter.get("schema", {"type": "string"})
+    # `true` is a schema, too: of whatever there is.
+    kind = schema.get("type") if isinstance(schema, dict) else None
     return _TYPES.get(kind, object) if isinstance(kind, str) else object

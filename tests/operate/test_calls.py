@@ -115,6 +115,12 @@ def test_values_of_a_body_keep_their_type(acme: Any, things: Things) -> None:  #
     ]
 
 
+def test_a_schema_may_take_whatever_there_is(cli: Cli, things: Things) -> None:
+    define(cli.folder, {"get": {**GET, "parameters": {"id": {"about": "Id.", "schema": True}}}})
+    assert call(cli, things, "acme.things.get", "--id", "b2").code == 0
+    assert "--id VALUE" in call(cli, things, "acme.things.get", "--help").out
+
+
 def test_a_response_without_a_body_is_none(acme: Any, things: Things) -> None:  # noqa: ANN401 - as above
     things.respond_to = lambda _: Reply(status=204)
     assert acme.things.get(id="b2") is None
