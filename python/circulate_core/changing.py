@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from circulate_core.types import Catalog, Headroom, Length
 
 
+_MAX_ROWS = 10_000
+"""The most rows of the ledger that are listed at once."""
+
+
 def plan(  # noqa: PLR0913 - how to know an account, and what to plan
     operation: str,
     calls: Mapping[str, object] | Sequence[Mapping[str, object]],
@@ -220,9 +224,15 @@ def ledger(  # noqa: PLR0913 - how to know an account, and what to list
         secret: See `call`.
         account: See `call`.
         catalog: See `call`.
+
+    Raises:
+        SettingsError: The limit is no number of rows.
     """
     # As for `plan`.
     settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
+    if not 0 < limit <= _MAX_ROWS:
+        message = f"invalid `limit`: expected a whole number from 1 to {_MAX_ROWS}, given {limit}"
+        raise SettingsError(message)
     definition = None if is_complete else source_definition(source, catalog=catalog)
     known = account_of(definition, settings, catalog=catalog, profile=profile, secret=secret, account=account)
     rows = _core.ledger_entries(source, limit, known, _options(ledger, None))

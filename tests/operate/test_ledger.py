@@ -190,6 +190,27 @@ def test_an_approval_is_of_one_plan_by_somebody_else_for_a_time(operator: Operat
     assert operator.things.effects == ["delete t1"]
 
 
+@pytest.mark.parametrize("name", ["eve", "Eve "])
+def test_who_made_a_plan_does_not_approve_it_by_another_spelling(operator: Operator, name: str) -> None:
+    made = "circulate_core.plan('acme.things.delete', {'id': 't1'}, requester='Eve', **known)"
+    code = f"circulate_core.approve({made}, requester={name!r}, **known)"
+    assert "somebody else has to approve it" in failing(operator, code)
+
+
+def test_the_ledger_is_listed_by_a_number_of_rows(operator: Operator) -> None:
+    for limit in (0, -1, 2**70):
+        assert "invalid `limit`" in failing(operator, f"circulate_core.ledger('acme', limit={limit}, **known)")
+
+
+def failing(operator: Operator, code: str) -> str:
+    """Run a line of Python that knows the account, and return the error that it raises."""
+    settings = {"base_url": operator.things.url, "token": "t"}
+    known = f"dict(catalog=['catalog'], ledger={operator.ledger!r}, settings={settings!r})"
+    done = operator.cli.python(f"import circulate_core\nknown = {known}\n{code}\n")
+    assert done.code == 1
+    return done.err
+
+
 def python(operator: Operator, code: str) -> str:
     """Run a line of Python that knows the account, and return what it prints."""
     known = (

@@ -220,7 +220,7 @@ impl OperationLedger {
     /// Keeps an agreement.
     pub async fn approve(&self, plan: &Plan, approver: &str, good_for: Duration) -> Result<Approval> {
         let now = self.now().await?;
-        if approver == plan.requested_by {
+        if is_the_same(approver, &plan.requested_by) {
             let what = format!("{approver} has made this plan: somebody else has to approve it");
             return Err(Error::new(ErrorKind::Plan, "approve plan", what));
         }
@@ -251,7 +251,7 @@ impl OperationLedger {
         if approval.plan != digest || approval.approver != approver {
             return Err(refused(format!("the approval of {approver} is for another plan")));
         }
-        if approver == plan.requested_by {
+        if is_the_same(approver, &plan.requested_by) {
             return Err(refused(format!("{approver} has made this plan, and cannot approve it")));
         }
         if self.now().await? >= approval.expires_at {
@@ -321,6 +321,11 @@ const MIN_DIGEST: usize = 8;
 struct KeptPlan {
     head: Plan,
     calls: usize,
+}
+
+/// Whether two names may be one person's: directories do not tell `Eve` from `eve`.
+fn is_the_same(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 /// Whoever approves writes below their own name, which IAM can hold them to.

@@ -87,7 +87,9 @@ fn wrong(key: &str, value: &Value, mistake: &SchemaMistake) -> String {
         Value::Object(_) | Value::Array(_) => String::new(),
         other => format!(", given {}", Redactor::shared().shown(&other.to_string(), MAX_TEXT.min(100))),
     };
-    format!("invalid `{key}{}`: {}{shown}", mistake.pointer, mistake.message)
+    // Some mistakes name the value, too.
+    let message = Redactor::shared().shown(&mistake.message, MAX_TEXT.min(300));
+    format!("invalid `{key}{}`: {message}{shown}", mistake.pointer)
 }
 
 #[cfg(test)]
