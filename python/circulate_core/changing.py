@@ -226,7 +226,7 @@ def ledger(  # noqa: PLR0913 - how to know an account, and what to list
         catalog: See `call`.
 
     Raises:
-        SettingsError: The limit is no number of rows.
+        SettingsError: The limit is not a number of rows.
     """
     # As for `plan`.
     settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
