@@ -11,7 +11,7 @@ import pytest
 from support.called import define
 from support.changed_things import OPERATIONS
 from support.http_server import Handler, Reply
-from support.operator import Operator
+from support.operating import Operator
 
 UPDATE = ("--id", "t1", "-p", 'profile={"name": "new"}')
 
