@@ -308,9 +308,17 @@ impl Catalog {
             return Err(Error::new(ErrorKind::Definition, "write definition", what)
                 .hint("`stream` defines an endpoint: give it a `path` and a `paginator`"));
         }
-        for name in names.clone() {
+        // What is needed beside them: parents, and endpoints that operations name, with what these need.
+        let mut open: Vec<String> = names.iter().cloned().collect();
+        while let Some(name) = open.pop() {
             let definition = self.stream(&format!("{source_name}.{name}"))?;
-            names.extend(definition.parents.iter().map(|parent| parent.endpoint.as_str().to_owned()));
+            let parents = definition.parents.iter().map(|parent| parent.endpoint.as_str());
+            let by_operations = definition.endpoint.operations.values().flat_map(Operation::endpoints);
+            for needed in parents.chain(by_operations) {
+                if names.insert(needed.to_owned()) {
+                    open.push(needed.to_owned());
+                }
+            }
         }
         let mut files = vec![DefinitionFile { name: SOURCE_FILE.to_owned(), text: written(&source)? }];
         let mut endpoints = Vec::new();

@@ -76,6 +76,22 @@ pub struct Operation {
     pub secrets: Vec<Pointer>,
 }
 
+impl Operation {
+    /// The other endpoints that it names operations of.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &str> {
+        let read = match &self.reads_back {
+            Some(ReadBack::By(by)) => Some(&by.operation),
+            _ => None,
+        };
+        let undone = match &self.undo {
+            Some(Undo::By(undo)) => Some(&undo.operation),
+            _ => None,
+        };
+        let named = self.looks_up.values().map(|look_up| &look_up.operation).chain(read).chain(undone);
+        named.filter_map(|named| named.split_once('.')).map(|(endpoint, _)| endpoint)
+    }
+}
+
 /// What an operation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
