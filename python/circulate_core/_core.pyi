@@ -38,7 +38,6 @@ __all__ = [
     "gc",
     "hooks_at_work",
     "json_schemas",
-    "kept_plan",
     "lambda_functions",
     "ledger_entries",
     "log_out",
@@ -290,9 +289,6 @@ def plan(operation: str, calls: list[str], account: Account, options: dict[str, 
 
 def plan_undo(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
     """Plan the undoing of what a plan did, and keep that plan; see `circulate_core.undo`."""
-
-def kept_plan(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
-    """Return a plan that was kept, by its digest or the first characters of it."""
 
 def approve(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
     """Approve a plan; see `circulate_core.approve`."""

@@ -146,23 +146,6 @@ pub(crate) fn plan_undo(
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
 
-/// Find a plan that was kept, by its digest.
-#[pyfunction]
-pub(crate) fn kept_plan(
-    py: Python<'_>,
-    operation: String,
-    digest: String,
-    account: &PyAccount,
-    options: Arguments<OperateOptions>,
-) -> PyResult<Py<PyAny>> {
-    let (account, options) = (account.clone(), options.get()?);
-    let work = async move {
-        let name: OperationName = operation.parse()?;
-        KnownPlan::new(account_ledger(&options, &name, &account).await?.plan(&name, &digest).await?)
-    };
-    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
-}
-
 /// Approve a plan; see `circulate_core.approve`.
 #[pyfunction]
 pub(crate) fn approve(
