@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from circulate_core._core import VERSION, Stop
 from circulate_core.exceptions import (
     ApiError,
+    ApprovalError,
     AuthError,
     BusyError,
     CirculateError,
@@ -90,6 +91,7 @@ __all__ = [
     "ApiError",
     "Applied",
     "Approval",
+    "ApprovalError",
     "Attempt",
     "AuthError",
     "Batch",

@@ -29,6 +29,7 @@ __all__ = [
     "Tables",
     "apply",
     "approve",
+    "aws_user_id",
     "call",
     "check",
     "check_lake",
@@ -284,10 +285,22 @@ def call(
     Return the account's name, and what it returns.
     """
 
-def plan(operation: str, calls: list[str], account: Account, options: dict[str, Any]) -> dict[str, Any]:
+def plan(
+    operation: str,
+    calls: list[str],
+    account: Account,
+    options: dict[str, Any],
+    on_progress: Callable[[Snapshot], object] | None = None,
+) -> dict[str, Any]:
     """Plan calls of an operation, each with its parameters as JSON, and keep the plan; see `circulate_core.plan`."""
 
-def plan_undo(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
+def plan_undo(
+    operation: str,
+    digest: str,
+    account: Account,
+    options: dict[str, Any],
+    on_progress: Callable[[Snapshot], object] | None = None,
+) -> dict[str, Any]:
     """Plan the undoing of what a plan did, and keep that plan; see `circulate_core.undo`."""
 
 def approve(operation: str, digest: str, account: Account, options: dict[str, Any]) -> dict[str, Any]:
@@ -298,12 +311,15 @@ def apply(
     digest: str,
     account: Account,
     options: dict[str, Any],
-    person: str | None = None,
-    approver: str | None = None,
+    approvers: Sequence[str] | None = None,
+    on_progress: Callable[[Snapshot], object] | None = None,
 ) -> dict[str, Any]:
-    """Apply a plan; see `circulate_core.apply`. `person` agrees to it, or `approver` has."""
+    """Apply a plan; see `circulate_core.apply`. Who asks agrees to it, or one of the `approvers` has."""
 
-def ledger_entries(source: str, limit: int, account: Account, options: dict[str, Any]) -> list[dict[str, Any]]:
+def aws_user_id() -> str:
+    """Return who uses AWS here, as IAM has it in `aws:userid`."""
+
+def ledger_entries(source: str, limit: int, account: Account, ledger: str) -> list[dict[str, Any]]:
     """Return the rows of the ledger of an account, the newest first."""
 
 def check(source: str, streams: Sequence[str], account: Account) -> Checked:

@@ -58,7 +58,7 @@ def plan(  # noqa: PLR0913 - how to know an account, and what to plan
         max_calls: The most calls of the plan. Default: 25.
         ledger: Where plans, approvals and the ledger are: a state file, or `dynamodb://table`. Default:
             `CIRCULATE_LEDGER`, else `ledger.db` in the user's folder for state.
-        requester: Who asks. Default: this user.
+        requester: Who asks. Default: this user; of a table always the `aws:userid` of the credentials.
         settings: As for `call`, like the options that follow.
         profile: See `call`.
         secret: See `call`.
@@ -86,7 +86,7 @@ def apply(  # noqa: PLR0913 - how to know an account, and what to apply
     plan: Plan | str,
     *,
     yes: bool = False,
-    approved_by: str | None = None,
+    approved_by: str | Sequence[str] | None = None,
     lease: Length = "60s",
     ledger: str | PathLike[str] | None = None,
     requester: str | None = None,
@@ -102,10 +102,10 @@ def apply(  # noqa: PLR0913 - how to know an account, and what to apply
     Args:
         plan: The plan, or its name: `okta.users.suspend@3f9c1a2b4d5e`.
         yes: A person agrees to it, which a destructive one needs.
-        approved_by: Who has approved it instead; see `approve`.
+        approved_by: Who has approved it instead, or several of whom one has; see `approve`.
         lease: How long a call stays this worker's if it dies. Default: 60s.
         ledger: Where plans are kept; see `plan`.
-        requester: Who asks. Default: this user.
+        requester: Who asks. Default: this user; of a table always the `aws:userid` of the credentials.
         settings: As for `call`, like the options that follow.
         profile: See `call`.
         secret: See `call`.
@@ -117,7 +117,8 @@ def apply(  # noqa: PLR0913 - how to know an account, and what to apply
         What became of its calls.
 
     Raises:
-        PlanError: Nobody agreed, the plan has expired, or is for another account.
+        ApprovalError: Nobody has agreed.
+        PlanError: The plan has expired, or is for another account.
         BusyError: Another worker is applying it.
         CirculateError: What else went wrong. What was begun is in the ledger.
     """
@@ -125,9 +126,9 @@ def apply(  # noqa: PLR0913 - how to know an account, and what to apply
     settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
     operation, digest = reference(plan)
     known = _account(operation, settings, is_complete, catalog, profile, secret, account, headroom)
-    options = _options(ledger, requester, lease=lease)
-    person = options["requester"] if yes else None
-    return Applied.from_dict(_core.apply(operation, digest, known, options, person, approved_by))
+    options = _options(ledger, requester, lease=lease, yes=yes)
+    approvers = [approved_by] if isinstance(approved_by, str) else approved_by
+    return Applied.from_dict(_core.apply(operation, digest, known, options, approvers))
 
 
 def approve(  # noqa: PLR0913 - how to know an account, and what to approve
@@ -148,7 +149,7 @@ def approve(  # noqa: PLR0913 - how to know an account, and what to approve
         plan: The plan, or its name.
         good_for: How long the approval can be used. Default: an hour.
         ledger: Where plans are kept; see `plan`.
-        requester: Who approves. Default: this user.
+        requester: Who approves. Default: as for `plan`.
         settings: As for `call`, like the options that follow.
         profile: See `call`.
         secret: See `call`.
@@ -184,7 +185,7 @@ def undo(  # noqa: PLR0913 - how to know an account, and what to undo
         plan: The plan that was applied, or its name.
         max_calls: The most calls of the new plan. Default: 25.
         ledger: Where plans are kept; see `plan`.
-        requester: Who asks. Default: this user.
+        requester: Who asks. Default: this user; of a table always the `aws:userid` of the credentials.
         settings: As for `call`, like the options that follow.
         profile: See `call`.
         secret: See `call`.
@@ -235,7 +236,7 @@ def ledger(  # noqa: PLR0913 - how to know an account, and what to list
         raise SettingsError(message)
     definition = None if is_complete else source_definition(source, catalog=catalog)
     known = account_of(definition, settings, catalog=catalog, profile=profile, secret=secret, account=account)
-    rows = _core.ledger_entries(source, limit, known, _options(ledger, None))
+    rows = _core.ledger_entries(source, limit, known, ledger_location(ledger))
     return [LedgerEntry.from_dict(row) for row in rows]
 
 
@@ -275,7 +276,22 @@ def _account(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
 
 def _options(ledger: str | PathLike[str] | None, requester: str | None, **more: object) -> dict[str, Any]:
     given = {name: value for name, value in more.items() if value is not None}
-    return {"ledger": ledger_location(ledger), "requester": requester or this_user(), **given}
+    location = ledger_location(ledger)
+    return {"ledger": location, "requester": requester_of(location, requester), **given}
+
+
+def requester_of(ledger: str, given: str | None = None) -> str:
+    """Return who asks: of a table whoever IAM says, so that nobody can approve in the name of somebody else.
+
+    Raises:
+        SettingsError: Somebody is named, and the ledger is a table.
+    """
+    if not ledger.startswith("dynamodb://"):
+        return given or this_user()
+    if given:
+        message = f"`requester` is given, and the ledger is {ledger}"
+        raise SettingsError(message, hint="whose AWS credentials are used is who asks: leave it out")
+    return _core.aws_user_id()
 
 
 def ledger_location(given: str | PathLike[str] | None) -> str:

@@ -10,6 +10,8 @@ CirculateError
 │   └── RefusedError                it refused the request itself
 ├── NetworkError (ConnectionError)  the API was out of reach
 ├── DataError (ValueError)          the API's response is not what it should be
+├── PlanError                       a plan cannot be made, approved or applied
+│   └── ApprovalError               it waits for somebody to approve it
 ├── HookError                       code of your own raised, or returned what it may not
 ├── LimitError                      a limit of ours was exceeded
 ├── StorageError (OSError)          objects could not be written or read
@@ -99,6 +101,10 @@ class HookError(CirculateError):
 
 class PlanError(CirculateError):
     """A plan cannot be made, approved or applied: its object is in another state, it has expired, nobody has agreed."""
+
+
+class ApprovalError(PlanError):
+    """A plan waits for somebody to approve it."""
 
 
 class LimitError(CirculateError):

@@ -182,6 +182,7 @@ class Applied(Result):
 
     Attributes:
         plan: Digest of the plan.
+        account: The account.
         entries: The rows of its calls, of those that were begun.
         stopped_by: Why the others were not.
         secrets: Secrets that responses held, such as one-time links, by the id of the call and their JSON Pointer. They
@@ -189,6 +190,7 @@ class Applied(Result):
     """
 
     plan: str
+    account: str
     entries: tuple[LedgerEntry, ...]
     stopped_by: str | None
     secrets: dict[str, Any] = field(hash=False)

@@ -333,14 +333,19 @@ class Source:
         return check(self.name, streams=full, catalog=self._catalog, **self._account)
 
     def apply(
-        self, plan: Plan | str, *, yes: bool = False, approved_by: str | None = None, lease: Length = "60s"
+        self,
+        plan: Plan | str,
+        *,
+        yes: bool = False,
+        approved_by: str | Sequence[str] | None = None,
+        lease: Length = "60s",
     ) -> Applied:
         """Apply a plan of an operation, or go on with one that was begun; see `circulate_core.apply`.
 
         Args:
             plan: The plan, or its name: `okta.users.suspend@3f9c1a2b4d5e`.
             yes: A person agrees to it, which a destructive one needs.
-            approved_by: Who has approved it instead.
+            approved_by: Who has approved it instead, or several of whom one has.
             lease: How long a call stays this worker's if it dies. Default: 60s.
         """
         from circulate_core.changing import apply  # noqa: PLC0415 - not for those who only read

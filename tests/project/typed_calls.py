@@ -82,7 +82,8 @@ def classes() -> tuple[type, ...]:
 
 def errors() -> tuple[type[circulate_core.CirculateError], ...]:
     return (
-        *(circulate_core.ApiError, circulate_core.AuthError, circulate_core.BusyError, circulate_core.DataError),
+        *(circulate_core.ApiError, circulate_core.ApprovalError, circulate_core.AuthError),
+        *(circulate_core.BusyError, circulate_core.DataError),
         *(
             circulate_core.DefinitionError,
             circulate_core.HookError,

@@ -279,6 +279,7 @@ def test_every_class_of_errors_is_shown() -> None:
         "CirculateError",
         "BusyError",
         "PlanError",
+        "ApprovalError",
         "EarlierKeyWarning",
         "IncompleteWarning",
     }

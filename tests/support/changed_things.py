@@ -123,8 +123,8 @@ class ChangedThings(Things):
     """What was done, one by one: `suspend t1`."""
     fault: Callable[[str], str | None] | None = None
     """Returns what goes wrong with a request that would change something, of its method and path: `before` or `after`
-    (it is not done, or done, and the connection breaks), `500`, `500 after`, `429`, `403`, `408`; None if nothing
-    does."""
+    (it is not done, or done, and the connection breaks), `500`, `500 after`, `429`, `429 for long`, `403`, `408`; None
+    if nothing does."""
 
     def respond(self, request: Handler) -> Reply | None:
         """Respond to a request, and note what it did."""
@@ -137,8 +137,9 @@ class ChangedThings(Things):
                 return None
             case "500" | "403" | "408":
                 return Reply({"error": "no"}, status=int(fault))
-            case "429":
-                return Reply({"error": "slow down"}, [("Retry-After", "0")], status=429)
+            case "429" | "429 for long":
+                seconds = "0" if fault == "429" else "3000"
+                return Reply({"error": "slow down"}, [("Retry-After", seconds)], status=429)
         reply = self._change(request)
         if fault == "after":
             return None

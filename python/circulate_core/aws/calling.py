@@ -1,23 +1,28 @@
-"""The handler of a function that calls an operation: parameters come in, what the API returns goes out."""
+"""The handler of a function that calls an operation: an event comes in, what the call resulted in goes out."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
 from circulate_core.aws.definitions import catalog_folders
-from circulate_core.aws.events import CallEvent
+from circulate_core.aws.events import CallEvent, ChangeEvent
 from circulate_core.aws.invocation import MAX_WAIT_S, Attempt, margin, seconds_left
 from circulate_core.aws.log import Log
-from circulate_core.aws.settings import AccountSettings
+from circulate_core.aws.settings import AccountSettings, ledger_setting
+from circulate_core.call_results import applied_result, plan_result, read_result
 from circulate_core.catalogs import SHIPPED_CATALOG
+from circulate_core.changing import requester_of
 from circulate_core.config import catalog_of_environment
-from circulate_core.exceptions import DefinitionError, LimitError
+from circulate_core.exceptions import LimitError
 from circulate_core.operations import as_json, operation_definition, split
+from circulate_core.plans import Applied, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,92 +35,155 @@ if TYPE_CHECKING:
 MAX_RESULT = 256 * 1024
 """Bytes of UTF-8 that a state of Step Functions may have for its input or output.
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+LEASE_BEYOND_S = 5
+"""How long a call stays that of an invocation whose time is over: nobody takes over what may still be sent."""
 
 
 def caller(operation: str, *, catalog: FunctionCatalog = ()) -> Callable[[object, Context], dict[str, Any]]:
-    """Make the handler of a function that calls an operation which reads.
+    """Make the handler of a function that calls an operation.
 
     Settings come from the environment, those of the source and its secret as for the command line; see
-    `python/docs/lambda.md`. Nothing is stored, so that neither a bucket nor a table is needed.
+    `python/docs/lambda.md`. One that reads stores nothing. One that changes something plans, applies a plan, or plans
+    the undoing of one, as its event says; plans and the ledger are where `CIRCULATE_LEDGER` says.
 
     Args:
         operation: `source.endpoint.operation`, such as `okta.users.get`.
         catalog: Folder of your own definitions, or several, as for `puller`.
 
     Raises:
-        DefinitionError: There is no such operation, or it changes something.
+        DefinitionError: There is no such operation.
 
     Returns:
-        A handler. It returns `operation`, `account` and what the API `returned`, at most 256 KB in all, and raises the
-        error of a call that failed; the error's class, such as `RefusedError`, is what `Retry` and `Catch` of a state
-        machine match.
+        A handler. What it returns is at most 256 KB. It raises the error of a call that failed; the error's class, such
+        as `RefusedError`, is what `Retry` and `Catch` of a state machine match. What became of a plan is returned,
+        also if that is `failed` or `unknown`.
     """
     code = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the code that calls us
     # Never what a config file names: on AWS there is none.
     folders = catalog_folders(catalog or catalog_of_environment(os.environ), code) or [SHIPPED_CATALOG]
     definition, called = operation_definition(operation, catalog=folders)
-    if called["kind"] != "investigate":
-        message = f"`{operation}` changes something, and functions call what reads: it is there to {called['kind']}"
-        raise DefinitionError(
-            message, hint=f"plan and apply it: `circulate call {operation}`, or `circulate_core.plan`"
-        )
     source = definition["source"]
     stream = split(operation)[0]
+    work = _read if called["kind"] == "investigate" else _change
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream, operation=operation)
         # Metrics of its stream are of what was pulled.
         attempt = Attempt("call", log, measured=False)
-        response, size = attempt.made(lambda: _call(operation, source, folders, event, context, attempt))
+        response, logged = attempt.made(lambda: work(_Invocation(operation, source, folders, context, attempt), event))
         log.about(account=response["account"])
-        attempt.ended("complete", {"bytes": size}, requests=attempt.requests)
+        attempt.ended("complete", logged, requests=attempt.requests)
         return response
 
     return handle
 
 
-def _call(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
-    operation: str,
-    source: SourceDefinition,
-    catalog: list[str],
-    given: object,
-    context: Context,
-    attempt: Attempt,
-) -> tuple[dict[str, Any], int]:
-    """Return the response, and its bytes."""
-    settings = AccountSettings.read(source, os.environ)
-    event = CallEvent.read(given)
-    account = settings.account(event.account)
-    attempt.log.about(account=account.name)
-    left = seconds_left(context)
-    attempt.began(seconds_left=round(left, 1))
-    known = account_of(
-        None,
-        account.settings,
-        catalog=catalog,
-        secret=account.secret,
-        account=account.name,
-        headroom=settings.headroom,
-    )
-    limits = {"deadline": left - margin(left), "max_wait": MAX_WAIT_S}
+class _Invocation:
+    """One invocation: whose account, and how much time there is.
 
-    def counted(snapshot: Snapshot) -> None:
-        attempt.did = snapshot
+    Args:
+        operation: The operation.
+        source: Its source.
+        catalog: Folders of definitions.
+        context: What Lambda says of it.
+        attempt: Its log.
+    """
 
-    name, returned = _core.call(operation, as_json(event.parameters), known, limits, counted)
-    response = {"operation": operation, "account": name, "returned": returned}
-    return response, _size(response)
+    def __init__(
+        self, operation: str, source: SourceDefinition, catalog: list[str], context: Context, attempt: Attempt
+    ) -> None:
+        self.operation = operation
+        self.left = seconds_left(context)
+        self._settings = AccountSettings.read(source, os.environ)
+        self._catalog = catalog
+        self._attempt = attempt
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which nothing more is begun."""
+        return self.left - margin(self.left)
+
+    def account(self, named: str | None) -> _core.Account:
+        """Return the account that an event names; the work begins."""
+        account = self._settings.account(named)
+        self._attempt.log.about(account=account.name)
+        self._attempt.began(seconds_left=round(self.left, 1))
+        return account_of(
+            None,
+            account.settings,
+            catalog=self._catalog,
+            secret=account.secret,
+            account=account.name,
+            headroom=self._settings.headroom,
+        )
+
+    def counted(self, snapshot: Snapshot) -> None:
+        """Take in what was done so far."""
+        self._attempt.did = snapshot
 
 
-def _size(response: dict[str, Any]) -> int:
+def _read(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the response, and what is logged of it."""
+    given = CallEvent.read(event)
+    account = invocation.account(given.account)
+    limits = {"deadline": invocation.deadline, "max_wait": MAX_WAIT_S}
+    parameters = as_json(given.parameters)
+    name, returned = _core.call(invocation.operation, parameters, account, limits, invocation.counted)
+    response = read_result(invocation.operation, name, returned)
+    return response, {"bytes": _checked(response, "call it for less, or pull a stream of it and read that")}
+
+
+def _change(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the response, and what is logged of it. Every event may come twice, as those of Lambda do."""
+    operation = invocation.operation
+    given = ChangeEvent.read(event, operation)
+    ledger = ledger_setting(os.environ)
+    account = invocation.account(given.account)
+    options: dict[str, Any] = {
+        "ledger": ledger,
+        "requester": requester_of(ledger),
+        "deadline": invocation.deadline,
+        "lease": f"{math.ceil(invocation.left + LEASE_BEYOND_S)}s",
+    }
+    if given.apply:
+        applied = Applied.from_dict(
+            _core.apply(operation, given.apply, account, options, given.approved_by, invocation.counted)
+        )
+        response = _fitting(applied_result(operation, applied))
+        statuses = Counter(entry.status for entry in applied.entries)
+        return response, {"plan": response["plan"], "status": applied.status, "calls": dict(statuses)}
+    if given.undo:
+        document = _core.plan_undo(operation, given.undo, account, options, invocation.counted)
+    else:
+        document = _core.plan(operation, [as_json(given.parameters)], account, options, invocation.counted)
+    response = plan_result(Plan.from_dict(document))
+    size = _checked(response, "plan it for less, or from the command line: nothing was changed")
+    return response, {"plan": response["plan"], "bytes": size}
+
+
+def _fitting(response: dict[str, Any]) -> dict[str, Any]:
+    """Return what became of a plan, without the last of its calls if a state could not take all: they are made."""
+    calls = response["calls"]
+    left_out = 0
+    while calls and _size(response) > MAX_RESULT:
+        left_out += len(calls[len(calls) // 2 :])
+        calls = calls[: len(calls) // 2]
+        response = {**response, "calls": calls, "left_out": left_out}
+    return response
+
+
+def _checked(response: dict[str, Any], hint: str) -> int:
     """Return the bytes of a response as the runtime client writes it.
 
     Raises:
         LimitError: A state machine could not take it.
     """
-    size = len(json.dumps(response, ensure_ascii=False).encode(errors="surrogatepass"))
+    size = _size(response)
     if size > MAX_RESULT:
         message = f"{response['operation']} returned {size:,} bytes; a state of Step Functions takes {MAX_RESULT:,}"
-        hint = "call it for less, or pull a stream of it and read that: nothing is cut off here"
-        raise LimitError(message, operation="return result", hint=hint)
+        raise LimitError(message, operation="return result", hint=f"{hint}: nothing is cut off here")
     return size
+
+
+def _size(response: dict[str, Any]) -> int:
+    return len(json.dumps(response, ensure_ascii=False).encode(errors="surrogatepass"))

@@ -13,9 +13,12 @@ from circulate_core.exceptions import SettingsError
 KEYS = ("account", "mode", "since", "until", "continuation", "commit")
 PROMOTION_KEYS = ("manifest", "continuation")
 CALL_KEYS = ("account", "parameters")
+CHANGE_KEYS = (*CALL_KEYS, "apply", "approved_by", "undo")
 MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
 """What names of accounts and runs are made of; they become keys of DynamoDB and S3."""
+PLAN = re.compile(r"[a-z0-9_.]{1,200}@[0-9a-f]{8,64}")
+"""What names of plans are made of."""
 COMMITS = ("auto", "pending")
 CHOICES = {"mode": ("incremental", "full"), "commit": COMMITS}
 
@@ -91,6 +94,51 @@ class CallEvent:
 
 
 @dataclass(frozen=True)
+class ChangeEvent:
+    """An event of a function whose operation changes something: it asks for a plan unless it names one.
+
+    Attributes:
+        account: Which account, of a function that serves several.
+        parameters: The parameters of the call to plan.
+        apply: Digest of the plan to apply.
+        approved_by: Those of whom one has approved it; None if nobody had to.
+        undo: Digest of the plan to undo.
+    """
+
+    account: str | None
+    parameters: dict[str, object]
+    apply: str | None = None
+    approved_by: tuple[str, ...] | None = None
+    undo: str | None = None
+
+    @classmethod
+    def read(cls, event: object, operation: str) -> ChangeEvent:
+        """Check an event.
+
+        Args:
+            event: The JSON value that the function was invoked with; null and an object without keys ask for a plan
+                without parameters.
+            operation: The operation of the function: plans are of it.
+
+        Raises:
+            SettingsError: It is not such an event.
+        """
+        given = {} if event is None else event
+        if problem := _problem_of_change(given, operation):
+            hint = 'give {"parameters": {...}} to plan, {"apply": PLAN} to apply, {"undo": PLAN} to plan the way back'
+            raise SettingsError(problem, operation="read event", hint=hint)
+        known = {key: value for key, value in cast("dict[str, Any]", given).items() if value is not None}
+        approvers = known.get("approved_by")
+        return cls(
+            account=known.get("account"),
+            parameters=known.get("parameters", {}),
+            apply=known["apply"].partition("@")[2] if "apply" in known else None,
+            approved_by=(approvers,) if isinstance(approvers, str) else tuple(approvers) if approvers else None,
+            undo=known["undo"].partition("@")[2] if "undo" in known else None,
+        )
+
+
+@dataclass(frozen=True)
 class PromotionEvent:
     """An event that asks for a promotion. How far an earlier one came is in the target.
 
@@ -128,16 +176,55 @@ class PromotionEvent:
         return cls(manifest, given.get("continuation"), f"{source}.{endpoint}", account, run_id)
 
 
-def _problem_of_call(event: object) -> str | None:
+def _problem_of_call(event: object, keys: tuple[str, ...] = CALL_KEYS) -> str | None:
     if not isinstance(event, dict):
         return f"the event is not a JSON object but {_kind(event)}"
     given = {key: value for key, value in event.items() if value is not None}
     parameters = given.pop("parameters", {})
-    if problem := _problem_of_keys(given, CALL_KEYS):
+    if problem := _problem_of_keys(given, keys):
         return problem
     if not isinstance(parameters, dict):
         return f"`parameters` of the event must be an object, not {_kind(parameters)}"
     return _problem_of_name(given, "account", "account")
+
+
+def _problem_of_change(event: object, operation: str) -> str | None:
+    if not isinstance(event, dict):
+        return f"the event is not a JSON object but {_kind(event)}"
+    given = {key: value for key, value in event.items() if value is not None}
+    wanted = [key for key in ("parameters", "apply", "undo") if key in given]
+    if len(wanted) > 1:
+        return f"the event has {' and '.join(f'`{key}`' for key in wanted)}: one of them at a time"
+    rest = {key: value for key, value in given.items() if key not in {"apply", "undo", "approved_by"}}
+    return (
+        _problem_of_call(rest, CHANGE_KEYS)
+        or _problem_of_plan(given, "apply", operation)
+        or _problem_of_plan(given, "undo", operation)
+        or _problem_of_approvers(given)
+    )
+
+
+def _problem_of_plan(given: dict[str, Any], key: str, operation: str) -> str | None:
+    plan = given.get(key)
+    if plan is None:
+        return None
+    if not isinstance(plan, str) or not PLAN.fullmatch(plan):
+        return f"`{key}` of the event names no plan: {_given(plan)}; one is named like `{operation}@3f9c1a2b4d5e`"
+    if plan.partition("@")[0] != operation:
+        return f"`{key}` of the event is a plan of another operation than {operation}: {_given(plan)}"
+    return None
+
+
+def _problem_of_approvers(given: dict[str, Any]) -> str | None:
+    approvers = given.get("approved_by")
+    if approvers is None:
+        return None
+    if "apply" not in given:
+        return "the event has `approved_by` without `apply`: a plan is approved when it is applied"
+    names = [approvers] if isinstance(approvers, str) else approvers
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        return f"`approved_by` of the event must be a name or a list of names: {_given(approvers)}"
+    return None
 
 
 def _problem_of_promotion(event: object, origin: str) -> str | None:

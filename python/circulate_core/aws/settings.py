@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from circulate_core import _core
 from circulate_core.aws.events import COMMITS
 from circulate_core.exceptions import SettingsError
+from circulate_core.lakes import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FROM, TO, STATE, COMPACT = "CIRCULATE_FROM", "CIRCULATE_TO", "CIRCULATE_STATE", "CIRCULATE_COMPACT"
 COMMIT, HEADROOM = "CIRCULATE_COMMIT", "CIRCULATE_HEADROOM"
+LEDGER = "CIRCULATE_LEDGER"
 OBJECTS = {
     "format": "CIRCULATE_FORMAT",
     "compression": "CIRCULATE_COMPRESSION",
@@ -186,6 +188,15 @@ class PromotionSettings:
             s3=_given(environment, S3),  # type: ignore[arg-type]
             compact=_choice(environment, COMPACT, ("false", "true")) == "true",
         )
+
+
+def ledger_setting(environment: Mapping[str, str]) -> str:
+    """Return where plans and the ledger of a function are.
+
+    Raises:
+        SettingsError: The environment does not say.
+    """
+    return state_of(_needed(environment, LEDGER, "where plans and what became of them are kept: dynamodb://table"))
 
 
 def _needed(environment: Mapping[str, str], variable: str, about: str) -> str:

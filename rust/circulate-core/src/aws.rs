@@ -98,6 +98,27 @@ impl Aws {
         &self.config
     }
 
+    /// Who these credentials are, as IAM has it in `aws:userid`: of a role with the name of the session.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+    pub async fn user_id(&self) -> Result<String> {
+        let call = Call {
+            service: "STS",
+            kind: ErrorKind::Settings,
+            operation: "read identity",
+            // Needs none, and no policy can refuse it.
+            permissions: "sts:GetCallerIdentity",
+            resource: "these credentials".to_owned(),
+            allow_on: "*".to_owned(),
+            region: &self.region,
+        };
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let identity = client.get_caller_identity().send().await.map_err(|error| call.failed(&error))?;
+        identity
+            .user_id
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| call.error("STS returned no user id".to_owned()))
+    }
+
     /// The region of requests.
     pub(crate) fn region(&self) -> &str {
         &self.region

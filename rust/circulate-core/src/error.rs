@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Cycle,
     /// A plan cannot be made, approved or applied: its object is in another state, it has expired, nobody has agreed.
     Plan,
+    /// A plan waits for somebody to approve it.
+    Unapproved,
     /// A limit of ours (page, record, nesting) was exceeded.
     Limit,
     /// Objects could not be written or read.

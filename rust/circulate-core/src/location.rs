@@ -81,6 +81,11 @@ impl Locations {
         StoredSecret::open(self.aws().await?, id).await
     }
 
+    /// Who uses AWS here; see [`Aws::user_id`].
+    pub async fn aws_user_id(&self) -> Result<String> {
+        self.aws().await?.user_id().await
+    }
+
     /// Whether this can name a lake, without a request.
     pub fn check_lake(text: &str) -> Result<()> {
         lake(text).map(drop)

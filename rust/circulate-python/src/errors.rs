@@ -36,6 +36,7 @@ fn class_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Data | ErrorKind::Cycle => "DataError",
         ErrorKind::Hook => "HookError",
         ErrorKind::Plan => "PlanError",
+        ErrorKind::Unapproved => "ApprovalError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Storage => "StorageError",
         ErrorKind::State => "StateError",

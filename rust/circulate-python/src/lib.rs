@@ -50,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use super::hooks::hooks_at_work;
     #[pymodule_export]
-    use super::operate::{apply, approve, call, ledger_entries, plan, plan_undo};
+    use super::operate::{apply, approve, aws_user_id, call, ledger_entries, plan, plan_undo};
     #[pymodule_export]
     use super::options::DeclaredOption;
     #[pymodule_export]

@@ -76,12 +76,16 @@ options! {
         ledger: String,
         /// Who asks.
         requester: String,
+        /// Who asks agrees, too.
+        yes: bool,
         /// The most calls of a plan.
         max_calls: Option<Count> => "25",
         /// How long a call stays a worker's if that dies.
         lease: LeaseTime = "60s",
         /// How long an approval can be used.
         good_for: Option<Length> => "1h",
+        /// Time after which nothing more is begun.
+        deadline: Option<Deadline>,
     }
 }
 
@@ -101,49 +105,57 @@ impl KnownPlan {
 
 /// Plan calls of an operation, and keep the plan; see `circulate_core.plan`.
 #[pyfunction]
+#[pyo3(signature = (operation, calls, account, options, on_progress=None))]
 pub(crate) fn plan(
     py: Python<'_>,
     operation: String,
     calls: Vec<String>,
     account: &PyAccount,
     options: Arguments<OperateOptions>,
+    on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Py<PyAny>> {
     let (account, options) = (account.clone(), options.get()?);
+    let (stop, progress) = (options.stop(), Arc::new(Progress::default()));
+    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, on_progress)?;
     let work = async move {
         let name: OperationName = operation.parse()?;
         let definition = account.catalog.stream(&name.stream())?;
         definition.operation(name.operation())?;
         let given = calls.iter().map(|call| read_parameters(call)).collect::<Result<Vec<_>>>()?;
-        let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
+        let caller = Box::pin(caller(&name, &account, progress, &stop)).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let now = ledger.now().await?;
         let plan = Box::pin(caller.plan(&name, given, options.of_plan(), now)).await?;
         ledger.keep_plan(&plan).await?;
         KnownPlan::new(plan)
     };
-    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+    document(py, &py_result(py, wait(py, work, &mut watcher)?)?)
 }
 
 /// Plan the undoing of what a plan did, and keep that plan; see `circulate_core.undo`.
 #[pyfunction]
+#[pyo3(signature = (operation, digest, account, options, on_progress=None))]
 pub(crate) fn plan_undo(
     py: Python<'_>,
     operation: String,
     digest: String,
     account: &PyAccount,
     options: Arguments<OperateOptions>,
+    on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Py<PyAny>> {
     let (account, options) = (account.clone(), options.get()?);
+    let (stop, progress) = (options.stop(), Arc::new(Progress::default()));
+    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, on_progress)?;
     let work = async move {
         let name: OperationName = operation.parse()?;
-        let caller = Box::pin(caller(&name, &account, Arc::default(), &Stop::new(None))).await?;
+        let caller = Box::pin(caller(&name, &account, progress, &stop)).await?;
         let ledger = ledger(&options, &name, &caller).await?;
         let done = ledger.plan(&name, &digest).await?;
         let plan = Box::pin(caller.plan_undo(&ledger, &done, options.of_plan())).await?;
         ledger.keep_plan(&plan).await?;
         KnownPlan::new(plan)
     };
-    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+    document(py, &py_result(py, wait(py, work, &mut watcher)?)?)
 }
 
 /// Approve a plan; see `circulate_core.approve`.
@@ -158,7 +170,7 @@ pub(crate) fn approve(
     let (account, options) = (account.clone(), options.get()?);
     let work = async move {
         let name: OperationName = operation.parse()?;
-        let ledger = account_ledger(&options, &name, &account).await?;
+        let ledger = account_ledger(&options.ledger, &name, &account).await?;
         let plan = ledger.plan(&name, &digest).await?;
         let good_for = options.good_for.map_or(GOOD_FOR, |Length(span)| span);
         ledger.approve(&plan, &options.requester, good_for).await
@@ -166,27 +178,27 @@ pub(crate) fn approve(
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
 
-/// Apply a plan; see `circulate_core.apply`. `person` agrees to it, or `approver` has.
+/// Apply a plan; see `circulate_core.apply`. Who asks agrees to it, or one of the `approvers` has.
 #[pyfunction]
-#[pyo3(signature = (operation, digest, account, options, person=None, approver=None))]
+#[pyo3(signature = (operation, digest, account, options, approvers=None, on_progress=None))]
 pub(crate) fn apply(
     py: Python<'_>,
     operation: String,
     digest: String,
     account: &PyAccount,
     options: Arguments<OperateOptions>,
-    person: Option<String>,
-    approver: Option<String>,
+    approvers: Option<Vec<String>>,
+    on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Py<PyAny>> {
     let (account, options) = (account.clone(), options.get()?);
-    let agreement = match (person, approver) {
-        (_, Some(approver)) => Agreement::Approval(approver),
-        (Some(person), None) => Agreement::Person(person),
-        (None, None) => Agreement::None,
+    let agreement = match approvers {
+        Some(approvers) => Agreement::Approval(approvers),
+        None if options.yes => Agreement::Person(options.requester.clone()),
+        None => Agreement::None,
     };
-    let (stop, progress) = (Stop::new(None), Arc::new(Progress::default()));
+    let (stop, progress) = (options.stop(), Arc::new(Progress::default()));
     // What was begun is recorded before an interrupt is raised.
-    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, None)?;
+    let mut watcher = WorkWatcher::new(py, &progress, &stop, None, on_progress)?;
     let work = async move {
         let name: OperationName = operation.parse()?;
         let caller = Box::pin(caller(&name, &account, progress, &stop)).await?;
@@ -206,14 +218,21 @@ pub(crate) fn ledger_entries(
     source: String,
     limit: usize,
     account: &PyAccount,
-    options: Arguments<OperateOptions>,
+    ledger: String,
 ) -> PyResult<Py<PyAny>> {
-    let (account, options) = (account.clone(), options.get()?);
+    let account = account.clone();
     let work = async move {
         let name: OperationName = format!("{source}.all.all").parse()?;
-        account_ledger(&options, &name, &account).await?.entries(limit).await
+        account_ledger(&ledger, &name, &account).await?.entries(limit).await
     };
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Who uses AWS here, as IAM has it in `aws:userid`.
+#[pyfunction]
+pub(crate) fn aws_user_id(py: Python<'_>) -> PyResult<String> {
+    let work = async { Locations::default().aws_user_id().await };
+    py_result(py, wait(py, work, &mut Brief)?)
 }
 
 /// How long an approval can be used.
@@ -222,12 +241,13 @@ const GOOD_FOR: Duration = Duration::from_hours(1);
 const MAX_CALLS: usize = 25;
 
 impl OperateOptions {
+    fn stop(&self) -> Stop {
+        Stop::new(self.deadline.as_ref().map(|Deadline(instant)| *instant))
+    }
+
     fn of_plan(&self) -> PlanOptions {
-        PlanOptions {
-            requested_by: self.requester.clone(),
-            bound: self.max_calls.as_ref().map_or(MAX_CALLS, |Count(count)| *count),
-            undoes: None,
-        }
+        let bound = self.max_calls.as_ref().map_or(MAX_CALLS, |Count(count)| *count);
+        PlanOptions::new(&self.requester, bound)
     }
 }
 
@@ -237,14 +257,10 @@ async fn ledger(options: &OperateOptions, name: &OperationName, caller: &Caller)
 }
 
 /// The ledger of an account of which nothing is requested.
-async fn account_ledger(
-    options: &OperateOptions,
-    name: &OperationName,
-    account: &PyAccount,
-) -> Result<OperationLedger> {
+async fn account_ledger(ledger: &str, name: &OperationName, account: &PyAccount) -> Result<OperationLedger> {
     let source = account.catalog.source(name.source())?;
     let resolved = account.resolve(&source, &Locations::default()).await?;
-    let store = Locations::default().state(&options.ledger).await?;
+    let store = Locations::default().state(ledger).await?;
     Ok(OperationLedger::new(store, name.source(), resolved.name()))
 }
 

@@ -37,8 +37,8 @@ pub enum Agreement {
     None,
     /// The person who applies it says so.
     Person(String),
-    /// Somebody has approved it: their name.
-    Approval(String),
+    /// One of these has approved it.
+    Approval(Vec<String>),
 }
 
 /// Applies plans.
@@ -59,6 +59,8 @@ pub struct Apply {
 pub struct Applied {
     /// Digest of the plan.
     pub plan: String,
+    /// The account.
+    pub account: String,
     /// The rows of its calls, of those that were begun.
     pub entries: Vec<LedgerEntry>,
     /// Why the others were not.
@@ -122,8 +124,13 @@ impl Apply {
     pub async fn apply(&self, plan: &Plan, agreement: &Agreement) -> Result<Applied> {
         let digest = plan.digest()?;
         self.check_account(plan)?;
-        let mut applied =
-            Applied { plan: digest.clone(), entries: Vec::new(), stopped_by: None, secrets: BTreeMap::new() };
+        let mut applied = Applied {
+            plan: digest.clone(),
+            account: plan.account.clone(),
+            entries: Vec::new(),
+            stopped_by: None,
+            secrets: BTreeMap::new(),
+        };
         let known = self.ledger.entries_of(plan).await?;
         if known.iter().all(|entry| entry.as_ref().is_some_and(|entry| entry.status.is_final())) {
             applied.entries = known.into_iter().flatten().collect();
@@ -184,12 +191,12 @@ impl Apply {
     /// Who agreed, if somebody had to.
     async fn agreed(&self, plan: &Plan, agreement: &Agreement) -> Result<Option<String>> {
         match agreement {
-            Agreement::Approval(approver) => Ok(Some(self.ledger.approval(plan, approver).await?.approver)),
+            Agreement::Approval(approvers) => Ok(Some(self.ledger.approval(plan, approvers).await?.approver)),
             Agreement::Person(name) => Ok(Some(name.clone())),
             Agreement::None if !plan.needs_agreement() => Ok(None),
             Agreement::None => {
                 let what = format!("{} is destructive: a person has to agree to it", plan.operation);
-                Err(Error::new(ErrorKind::Plan, "apply plan", what).hint(
+                Err(Error::new(ErrorKind::Unapproved, "apply plan", what).hint(
                     "say `--yes` (`yes=True`), or have somebody else approve the plan: `circulate approve`",
                 ))
             }

@@ -240,23 +240,43 @@ impl OperationLedger {
         Ok(approval)
     }
 
-    /// Somebody's agreement to a plan, if it holds.
-    pub async fn approval(&self, plan: &Plan, approver: &str) -> Result<Approval> {
+    /// The first agreement to a plan that holds, of those who may agree.
+    pub async fn approval(&self, plan: &Plan, approvers: &[String]) -> Result<Approval> {
+        let (mut kind, mut why) = (ErrorKind::Plan, Vec::new());
+        for approver in approvers {
+            match self.approval_of(plan, approver).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Plan | ErrorKind::Unapproved) => {
+                    // There may still be one of those who can agree.
+                    if error.kind() == ErrorKind::Unapproved {
+                        kind = ErrorKind::Unapproved;
+                    }
+                    why.push(error.to_string());
+                }
+                other => return other,
+            }
+        }
+        if why.is_empty() {
+            why.push("nobody is named who may approve it".to_owned());
+        }
+        let hint = format!("`circulate approve {}@{}` approves it", plan.operation, plan.digest()?);
+        Err(Error::new(kind, "apply plan", why.join("; ")).hint(hint))
+    }
+
+    async fn approval_of(&self, plan: &Plan, approver: &str) -> Result<Approval> {
         let refused = |what: String| Error::new(ErrorKind::Plan, "apply plan", what);
+        let waits = |what: String| Error::new(ErrorKind::Unapproved, "apply plan", what);
+        if is_the_same(approver, &plan.requested_by) {
+            return Err(refused(format!("{approver} has made this plan, and cannot approve it")));
+        }
         let digest = plan.digest()?;
-        let key = approval_key(approver, &digest);
-        let Some((approval, _)) = self.get::<Approval>(&key).await? else {
-            return Err(refused(format!("{approver} has not approved this plan")));
+        let Some((approval, _)) = self.get::<Approval>(&approval_key(approver, &digest)).await? else {
+            return Err(waits(format!("{approver} has not approved this plan")));
         };
         if approval.plan != digest || approval.approver != approver {
             return Err(refused(format!("the approval of {approver} is for another plan")));
         }
-        if is_the_same(approver, &plan.requested_by) {
-            return Err(refused(format!("{approver} has made this plan, and cannot approve it")));
-        }
         if self.now().await? >= approval.expires_at {
-            let what = format!("the approval of {approver} expired at {}", approval.expires_at);
-            return Err(refused(what).hint("approve the plan again"));
+            return Err(waits(format!("the approval of {approver} expired at {}", approval.expires_at)));
         }
         Ok(approval)
     }

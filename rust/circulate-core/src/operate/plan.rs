@@ -48,6 +48,9 @@ pub struct Plan {
     pub made_at: Timestamp,
     /// Until when it can be applied.
     pub expires_at: Timestamp,
+    /// What no other plan has: one that is made anew, within the second that a table's clock shows, is not the one before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nonce: String,
     /// The call that it undoes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
@@ -133,6 +136,16 @@ pub struct PlanOptions {
     pub bound: usize,
     /// The call that is undone.
     pub undoes: Option<String>,
+    /// What no other plan has.
+    pub nonce: String,
+}
+
+impl PlanOptions {
+    /// Who plans, and the most calls of a plan.
+    pub fn new(requested_by: &str, bound: usize) -> Self {
+        let nonce = format!("{:016x}", fastrand::u64(..));
+        Self { requested_by: requested_by.to_owned(), bound, undoes: None, nonce }
+    }
 }
 
 impl Caller {
@@ -205,6 +218,7 @@ impl Caller {
             requested_by: options.requested_by,
             made_at: now,
             expires_at: later(now, GOOD_FOR),
+            nonce: options.nonce,
             undoes: options.undoes,
             no_undo,
             no_read_back,
