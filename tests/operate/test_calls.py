@@ -204,6 +204,16 @@ MISTAKES = {
 }
 
 
+def test_what_a_terminal_would_take_for_commands_is_escaped(cli: Cli, things: Things) -> None:
+    define(cli.folder, OPERATIONS)
+    written = "\x1b[2J\x9b2J\u202egnp.exe\x7f \u2028é☃"
+    things.things["b1"] = {"id": "b1", "name": written}
+    done = call(cli, things, "acme.things.get", "--id", "b1")
+    assert json.loads(done.out)["name"] == written
+    assert "é☃" in done.out
+    assert not set(done.out) & {*map(chr, (0x1B, 0x7F, 0x9B, 0x2028, 0x202E))}
+
+
 @pytest.mark.parametrize("arguments", MISTAKES, ids=" ".join)
 def test_mistakes_on_the_command_line_are_said_before_any_request(
     cli: Cli, things: Things, arguments: tuple[str, ...]

@@ -281,6 +281,24 @@ def test_what_was_made_is_undone_by_what_the_api_returned(operator: Operator) ->
     assert operator.things.effects == ["create t9", "delete t9"]
 
 
+def test_what_was_made_is_undone_also_if_its_response_was_lost(operator: Operator) -> None:
+    operator.things.fault = lambda request: "after" if request.startswith("POST") else None
+    plan = operator.plan("create", "--id", "t9", "--name", "nine")
+    (row,) = operator.applied(plan)
+    assert (row["status"], row.get("response")) == ("verified", None)
+    assert operator("undo", plan, "--yes").code == 0
+    assert operator.things.effects == ["create t9", "delete t9"]
+
+
+def test_a_call_that_the_ledger_has_no_room_for_is_not_planned(operator: Operator) -> None:
+    operator.things.things["t1"]["profile"]["name"] = "x" * 100_000
+    done = operator(
+        "call", "acme.things.update", "--id", "t1", "-p", json.dumps({"name": "y" * 50_000}).join(["profile=", ""])
+    )
+    assert (done.code, "bytes of the ledger" in done.err, "in smaller parts" in done.err) == (1, True, True)
+    assert operator.things.effects == []
+
+
 def test_what_somebody_changed_since_is_not_undone(operator: Operator) -> None:
     plan = operator.plan("update", *ARGUMENTS["update"])
     operator.applied(plan)
@@ -361,7 +379,8 @@ def test_two_workers_at_once_make_each_call_once(operator: Operator) -> None:
     assert {row["status"] for row in operator.applied(plan)} == {"verified"}
 
 
-def test_an_interrupt_while_it_is_sent_leaves_it_to_the_next_worker(operator: Operator) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_is_sent_leaves_it_to_the_next_worker(operator: Operator, number: signal.Signals) -> None:
     plan = operator.plan("suspend", "--id", "t1")
     operator.cli.environment.update(ACME_URL=operator.things.url, ACME_TOKEN="t")
     started: list[Any] = []
@@ -369,7 +388,7 @@ def test_an_interrupt_while_it_is_sent_leaves_it_to_the_next_worker(operator: Op
     def interrupt(_: str) -> str | None:
         if len(started) == 1:
             started.append("interrupted")
-            started[0].send_signal(signal.SIGINT)
+            started[0].send_signal(number)
             started[0].wait()
         return None
 
@@ -377,7 +396,7 @@ def test_an_interrupt_while_it_is_sent_leaves_it_to_the_next_worker(operator: Op
     started.append(operator.cli.start("apply", plan, "--catalog", "catalog", "--ledger", operator.ledger))
     out, err = started[0].communicate()
     assert (started[0].returncode, "Traceback" in err) == (130, False), out + err
-    assert [row["status"] for row in operator.rows()] == ["intent"]
+    assert [(row["status"], row["note"]) for row in operator.rows()] == [("intent", "stopped while it was sent")]
     (row,) = operator.applied(plan)
     assert (row["status"], operator.things.effects) == ("verified", ["suspend t1"])
 

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,7 +22,13 @@ from circulate_core.cli.options import (
     named_catalog,
     positive,
 )
-from circulate_core.cli.plans import add_ledger_option, add_plan_output_options, show_applied, show_plan
+from circulate_core.cli.plans import (
+    add_ledger_option,
+    add_plan_output_options,
+    apply_unless_interrupted,
+    show_applied,
+    show_plan,
+)
 from circulate_core.console import say, table
 from circulate_core.exceptions import DefinitionError, SettingsError
 from circulate_core.operation import type_of
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
     from circulate_core.cli.options import AccountArguments
     from circulate_core.types import Catalog, ParameterDefinition
 
+_COMMANDS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal takes for commands, or shows in another order, and JSON does not escape of itself."""
 FILE = "@"
 """What a value begins with that is in a file."""
 
@@ -127,9 +136,12 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(message)
     returned = operations.call(args.operation, given, **known)
     if returned is not None:
-        json.dump(returned, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print(_COMMANDS.sub(_escaped, json.dumps(returned, indent=2, ensure_ascii=False)))
     return 0
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"
 
 
 def _list(named: str, names: Sequence[str], catalog: Catalog) -> int:
@@ -162,7 +174,7 @@ def _change(
         return 0
     if not args.json:
         show_plan(plan, as_json=False, is_applied=True)
-    return show_applied(circulate_core.apply(plan, yes=True, ledger=args.ledger, **known), args)
+    return show_applied(apply_unless_interrupted(plan, yes=True, ledger=args.ledger, **known), args)
 
 
 def _calls_in(name: str, parameters: Mapping[str, ParameterDefinition]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from circulate_core import _core, changing, operations
 from circulate_core.catalogs import source_definition, stream_definition
 from circulate_core.cli.exit_codes import EXIT_CODES
 from circulate_core.cli.options import account_arguments, add_account_options, gather_settings, positive
+from circulate_core.cli.signals import interrupting_on_signals
 from circulate_core.console import counted, paint, say, table
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
 def run_apply(args: argparse.Namespace) -> int:
     """Apply a plan."""
     known = _known(args)
-    applied = circulate_core.apply(
-        args.plan, yes=args.yes, approved_by=args.approved_by, lease=args.lease, ledger=args.ledger, **known
-    )
+    how: dict[str, Any] = {"yes": args.yes, "approved_by": args.approved_by, "lease": args.lease}
+    applied = apply_unless_interrupted(args.plan, ledger=args.ledger, **how, **known)
     return show_applied(applied, args)
 
 
@@ -117,7 +117,7 @@ def run_undo(args: argparse.Namespace) -> int:
         return 0
     if not args.json:
         show_plan(plan, as_json=False, is_applied=True)
-    return show_applied(circulate_core.apply(plan, yes=True, ledger=args.ledger, **known), args)
+    return show_applied(apply_unless_interrupted(plan, yes=True, ledger=args.ledger, **known), args)
 
 
 def run_ledger(args: argparse.Namespace) -> int:
@@ -140,6 +140,12 @@ def _known(args: argparse.Namespace) -> AccountArguments:
     stream, _ = operations.split(operation)
     source = stream_definition(stream, catalog=args.catalog)["source"]
     return account_arguments(args, gather_settings(args, source))
+
+
+def apply_unless_interrupted(plan: Plan | str, **how: Any) -> Applied:  # noqa: ANN401 - of `circulate_core.apply`
+    """Apply a plan; what was begun is recorded before a signal ends it."""
+    with interrupting_on_signals():
+        return circulate_core.apply(plan, **how)
 
 
 def show_plan(plan: Plan, *, as_json: bool, is_applied: bool = False) -> None:

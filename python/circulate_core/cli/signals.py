@@ -29,6 +29,14 @@ def handling(handler: Callable[[int, FrameType | None], object], *numbers: signa
 
 
 @contextmanager
+def interrupting_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does: what was begun is recorded first."""
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    with handling(signal.default_int_handler, signal.SIGTERM, *hung_up):
+        yield
+
+
+@contextmanager
 def stopping_on_signals(stop: Stop) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP stop the pull at a checkpoint; a second one ends it at once."""
 

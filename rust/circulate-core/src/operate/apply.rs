@@ -163,7 +163,8 @@ impl Apply {
                 PreparedCall { plan, digest: &digest, number, call, operation: &operation, values, request };
             match self.one(&prepared, &client, approved_by.as_deref(), &mut applied.secrets).await {
                 Ok(entry) => applied.entries.push(entry),
-                Err(error) if plan.calls.len() > 1 && number > 0 => {
+                // What was done is told, and a secret that nobody keeps is not lost with the row that could not be written.
+                Err(error) if number > 0 || !applied.secrets.is_empty() => {
                     applied.stopped_by = Some(error.to_string());
                     break;
                 }

@@ -142,6 +142,9 @@ pub struct OperationLedger {
     account: String,
 }
 
+/// The most bytes of a planned call. A row also holds what the object is afterwards, and the response; an item of `DynamoDB` holds 400 KB.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const MAX_CALL: usize = 150_000;
 /// What a document was read as, and its version.
 pub(super) type Version = u64;
 
@@ -171,6 +174,17 @@ impl OperationLedger {
         // Calls have items of their own, since a plan of many would be too large for one. The plan itself comes last: where it is,
         // all of it is.
         for (number, call) in plan.calls.iter().enumerate() {
+            let size = written(call)?.to_string().len();
+            if size > MAX_CALL {
+                let what = format!(
+                    "call {} of {} would take {size} bytes of the ledger, with what its object is: a row has room for {MAX_CALL}",
+                    number + 1,
+                    plan.operation
+                );
+                return Err(
+                    Error::new(ErrorKind::Limit, "keep plan", what).hint("change it in smaller parts")
+                );
+            }
             self.create(&self.key(format!("planned#{digest}#{number:06}")), call).await?;
         }
         let head = Plan { calls: Vec::new(), ..plan.clone() };

@@ -102,7 +102,9 @@ impl FillValues for OfEntry<'_> {
             return member_of(&call.before.as_ref()?.fields, pointer);
         }
         if let Some(pointer) = placeholder.strip_prefix("response").filter(|rest| rest.starts_with('/')) {
-            return self.entry.response.as_ref()?.body.pointer(pointer).cloned();
+            let response = self.entry.response.as_ref().and_then(|response| response.body.pointer(pointer));
+            // One that was lost is not needed where its object was found: what it was made as is in there.
+            return response.cloned().or_else(|| member_of(&self.entry.after.as_ref()?.fields, pointer));
         }
         let (name, rest) =
             placeholder.split_once('/').map_or((placeholder, None), |(name, rest)| (name, Some(rest)));
