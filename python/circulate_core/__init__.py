@@ -40,6 +40,7 @@ from circulate_core.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from circulate_core.authoring.proposing import propose
     from circulate_core.catalogs import streams
     from circulate_core.changing import apply, approve, ledger, plan, undo
     from circulate_core.checking import check
@@ -158,6 +159,7 @@ __all__ = [
     "manifest",
     "plan",
     "promote",
+    "propose",
     "pull",
     "pull_async",
     "runs",
@@ -190,6 +192,7 @@ _MODULES = {
     "manifest": "upkeep",
     "plan": "changing",
     "promote": "promoting",
+    "propose": "authoring.proposing",
     "pull": "pulling",
     "pull_async": "pulling",
     "runs": "upkeep",

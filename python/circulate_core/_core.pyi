@@ -36,6 +36,7 @@ __all__ = [
     "check_options",
     "clear_tokens",
     "declared_options",
+    "fetch",
     "gc",
     "hooks_at_work",
     "json_schemas",
@@ -324,6 +325,9 @@ def ledger_entries(source: str, limit: int, account: Account, ledger: str) -> li
 
 def check(source: str, streams: Sequence[str], account: Account) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""
+
+def fetch(source: str, url: str, account: Account) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Request an address of a source's own origin; return status, headers, and the body as it was received."""
 
 def mint(account: Account, arguments: dict[str, Any]) -> dict[str, Any]:
     """See to it that a profile's token file holds a token that is not due; return what may be shown of it."""

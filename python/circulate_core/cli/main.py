@@ -36,6 +36,7 @@ COMMANDS = {
     "list": Command("list the streams", "cli.listing"),
     "show": Command("show what a source or a stream is", "cli.show"),
     "check": Command("check the settings and lists of a source", "cli.checks"),
+    "try": Command("look at the address of a list, and propose its definition", "cli.trying"),
     "sample": Command("show the first records of a stream", "cli.sample"),
     "schema": Command("show the columns of a stream's table", "cli.sample", "add_schema_arguments", "run_schema"),
     "call": Command("call an operation of an endpoint", "cli.call", add_by_words="add_parameters"),

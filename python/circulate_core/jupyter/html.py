@@ -22,6 +22,7 @@ from circulate_core.settings import secret_names
 
 if TYPE_CHECKING:
     from circulate_core._core import Settings
+    from circulate_core.authoring.proposal import Proposal
     from circulate_core.documents import Result
     from circulate_core.exceptions import DefinitionError
     from circulate_core.manifests import Manifest
@@ -493,6 +494,28 @@ def manifest(of: Manifest) -> str:
         _facts(facts),
         _table(["object", "records", "stored", "sha256"], rows, numbers=["records", "stored"]) if rows else None,
         _dim(f"and {counted(more, 'more object')}") if more else None,
+    )
+
+
+def proposal(of: Proposal) -> str:
+    """Return a card of a proposal: what each part is, and what shows it; its records, and how to go on."""
+    rows = [
+        [
+            element("code", finding.key),
+            element("code", _short(json.dumps(finding.value))) if finding.value is not None else "?",
+            _mark(finding.status, {"probed": "green", "unknown": "red"}.get(finding.status, "yellow")),
+            finding.evidence,
+        ]
+        for finding in of.findings
+    ]
+    columns = _columns(of.sample)
+    records = [[_cell(record, column) for column in columns] for record in of.sample[:RECORDS_SHOWN]]
+    use = 'proposal.paginator = {"page": {"to": "page"}}\nproposal.test()\nproposal.save("definitions")'
+    return _card(
+        _heading(of.name, of.url),
+        _table(["key", "value", "", "what shows it"], rows),
+        _table(columns, records),
+        _code(use),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circulate_core import display
+from circulate_core.authoring.proposal import Proposal
 from circulate_core.documents import Result
 from circulate_core.jupyter import html
 from circulate_core.manifests import Manifest
@@ -31,3 +32,4 @@ display.register(Report, html.report)
 display.register(Runs, html.runs)
 display.register(Drifts, html.drift)
 display.register(Manifest, html.manifest)
+display.register(Proposal, html.proposal)

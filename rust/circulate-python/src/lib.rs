@@ -44,7 +44,7 @@ mod _core {
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]
-    use super::check::check;
+    use super::check::{check, fetch};
     #[pymodule_export]
     use super::flags::{check_lake, check_options, declared_options};
     #[pymodule_export]

@@ -238,6 +238,12 @@ impl Client {
         .await
     }
 
+    /// Requests whatever there is, JSON or not, as [`Self::fetch`] does. What is not JSON is `null`, and its text as it was received.
+    pub async fn fetch_anything(&self, mut request: PageRequest) -> Result<ResponseDocument> {
+        let rules = request.rules.clone();
+        self.fetch(&mut request, |response| self.document_of(response, rules.clone())).await
+    }
+
     /// Sends a request that may change something. It is sent again as `resend` allows. A response that is not JSON is `null`: what
     /// was to be done is done.
     pub async fn send(

@@ -16,6 +16,7 @@ use crate::redact::Redactor;
 use crate::state::{Acquired, LeasedRun, Mode, RunItem, RunRequest};
 use crate::stop::StopReason;
 
+pub mod anything;
 mod attempt;
 mod bound;
 pub mod check;
