@@ -56,6 +56,7 @@ lint: develop ## formats, lints, types
 	$(BIN)/mypy tests/practice
 	$(BIN)/mypy tests/deploy
 	$(BIN)/mypy tests/operate
+	$(BIN)/mypy tests/author
 	$(BIN)/python -m mypy.stubtest circulate_core._core
 
 # In a place of its own, since it wants exact versions of much that others use too.

@@ -311,7 +311,11 @@ class Proposal:
                 ignored.add(candidate.parameter)
             if candidate.sign or reason.startswith(_UNTRUE):
                 reasons.append(f"{candidate.sign or candidate.parameter}, but {reason}")
-        why = reasons[0] if reasons else f"{tried} ways were tried, and none leads to another page"
+        why = (
+            next((reason for reason in reasons if _UNTRUE in reason), reasons[0])
+            if reasons
+            else f"{tried} ways were tried, and none leads to another page"
+        )
         few = "all of it may be on this page: name an address whose list has more, or say how it goes on"
         self._add("paginator", None, "unknown", f"{why}; {few}")
 
@@ -325,6 +329,9 @@ class Proposal:
             return "its second page has no records"
         if set(self._keys(records)) & set(keys):
             return _FIRST_AGAIN
+        known = self._keys(self.sample)
+        if keys[0] in known[len(records) + 1 :]:
+            return "its second page leaves out records that follow the first one"
         return self._why_not_whole(candidate, page) or self._why_not_followed(candidate.paginator, records)
 
     def _why_not_whole(self, candidate: Candidate, page: Response) -> str:

@@ -34,7 +34,7 @@ def _flat(record: Mapping[str, Any], before: str = "") -> dict[str, str]:
         if isinstance(value, dict) and value:
             cells |= _flat(value, f"{before}{name}.")
         else:
-            cells[f"{before}{name}"] = _cell(value)
+            cells[_cell(f"{before}{name}")] = _cell(value)
     return cells
 
 
