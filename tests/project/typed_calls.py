@@ -31,6 +31,7 @@ def names() -> None:
     assert_type(circulate_core.verify("lake/_circulate/1.json"), circulate_core.Verified)
     assert_type(circulate_core.gc(Lake("lake"), older_than="7d", dry_run=True), circulate_core.Collected)
     assert_type(circulate_core.promote("lake/_circulate/1.json", to="readers"), circulate_core.Promoted)
+    assert_type(circulate_core.propose("https://api.acme.example/v1/things").requests, int)
     assert_type(circulate_core.call("okta.users.get", {"id": "00u1"}), Any)
     plan = circulate_core.plan("okta.users.suspend", [{"id": "00u1"}], max_calls=1, ledger=Path("ledger.db"))
     assert_type(plan, circulate_core.Plan)

@@ -113,6 +113,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "show": (0, ["okta"]),
         "check": (0, ["okta"]),
         "sample": (0, ["okta.users"]),
+        "try": (2, ["acme.example"]),
         "schema": (0, ["okta.users"]),
         "call": (0, ["okta"]),
         "apply": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),

@@ -133,7 +133,7 @@ def time_format(values: Sequence[object]) -> str | None:
 
 
 def order(values: Sequence[object]) -> str | None:
-    """Return in which order values come, if they differ enough to tell."""
+    """Return in which order values come; None if too few differ."""
     distinct = [str(value) if isinstance(value, str) else value for value in values]
     if len(set(map(str, distinct))) < 3:  # noqa: PLR2004 - two are in some order by chance
         return None
@@ -162,7 +162,7 @@ def at(value: object, pointer: str) -> object:
 
 
 def scalars(value: object, *, but: str | None = None) -> Iterator[tuple[str, object]]:
-    """Yield all members of a page that are no lists or objects, with their pointers.
+    """Yield all members of a page but lists and objects, with their pointers.
 
     Args:
         value: The page.

@@ -59,7 +59,8 @@ def propose(  # noqa: PLR0913 - how to sign in, and what is known of the list
 
     Example:
         ```python
-        proposal = circulate_core.propose("https://api.acme.example/v1/tickets", auth="bearer")
+        how = {"auth": "header:Authorization:SSWS", "settings": {"key": "00a..."}}
+        proposal = circulate_core.propose("https://acme.okta.com/api/v1/users", **how)
         print(proposal.text)
         proposal.stream.sample(3).records()
         proposal.save("definitions")

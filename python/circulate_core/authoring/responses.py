@@ -25,7 +25,7 @@ _MAX_SHOWN = 120
 
 @dataclass(frozen=True)
 class Response:
-    """A response that is no error.
+    """A response with data.
 
     Attributes:
         url: What was requested.

@@ -26,6 +26,7 @@ NEEDED = (".py", ".yaml", ".so")
 NOT_FOR_HANDLERS = tuple(
     PACKAGE + name
     for name in (
+        "authoring/",
         "cli/",
         "jupyter/",
         "practice/",
