@@ -325,8 +325,11 @@ def test_check_submits_no_job(cli: Cli) -> None:
     exporter = Exporter()
     with Server(exporter.respond) as server:
         done = cli("check", "exporter.assets", "--catalog", "catalog", EXPORTER_URL=server.url)
-    assert (done.code, exporter.requests) == (0, ["GET /me"]), done.err
-    assert "a job makes it" in done.err
+        assert (done.code, exporter.requests) == (0, ["GET /me"]), done.err
+        assert "a job makes it" in done.err
+        done = cli("check", "exporter.assets", "--deep", "--catalog", "catalog", EXPORTER_URL=server.url)
+        assert (done.code, exporter.requests) == (0, ["GET /me"] * 2), done.err
+        assert "unknown  job: the list is made by a job" in done.err
 
 
 BY_BODY = {"cursor": "/at", "param": {"body": "/since"}, "since": "{since}"}

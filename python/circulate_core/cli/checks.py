@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from circulate_core.reading import Source
     from circulate_core.results import Checked
     from circulate_core.settings import Configured
     from circulate_core.types import Catalog, SourceDefinition
+
+
+_COLOURS = {"right": "green", "wrong": "red", "unknown": "yellow"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lambdas", metavar="DIR", type=Path, default=LAMBDAS, help=f"where functions are (default: {LAMBDAS})"
     )
     parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="read the first pages of the streams, too, and compare them with what their definitions say",
+    )
+    parser.add_argument(
         "--trust",
         action="store_true",
         help="let the definition have the secrets that it names, also those of other sources, from now on",
@@ -52,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.names == ["lambdas"]:
         return lambdas.check(args)
     name, streams = _source_and_streams(args.names, args.catalog)
+    if args.deep and not streams:
+        message = f"`--deep` reads streams, and {name} is a source"
+        raise SettingsError(message, hint=f"name streams of it, or all: '{name}.*'")
     source = source_definition(name, catalog=args.catalog)
     settings = gather_settings(args, source)
     _say_settings(source, settings)
@@ -59,12 +71,34 @@ def run(args: argparse.Namespace) -> int:
     _say_checked(checked)
     if streams or checked.oauth:
         _say_scopes(checked, source)
-    if not _say_lists(checked):
-        say(f"{paint('✗', 'red')} some of these lists would not be read to their end: correct their definitions first")
+    is_whole = _say_lists(checked)
+    known = account_arguments(args, settings)
+    looked_at = streams if args.deep else []
+    findings = [_say_findings(circulate_core.source(name, **known), stream) for stream in looked_at]
+    is_right = all(findings)
+    if not is_whole or not is_right:
+        what = "some of these lists would not be read to their end" if not is_whole else "some of this is wrong"
+        say(f"{paint('✗', 'red')} {what}: correct the definitions first")
         return EXIT_CODES["partial"]
+    _ready(args, name, source, streams)
+    return 0
+
+
+def _ready(args: argparse.Namespace, name: str, source: SourceDefinition, streams: Sequence[str]) -> None:
     pulled = " ".join([" ".join(streams) or f"{name}.<stream>", *map(shlex.quote, _flags_of_definition(args))])
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
-    return 0
+
+
+def _say_findings(source: Source, stream: str) -> bool:
+    """Show what the first pages of a list show of its definition; return whether nothing is wrong."""
+    from circulate_core.authoring.list_checks import check_list  # noqa: PLC0415 - for streams only
+
+    findings = check_list(source.stream(stream.partition(".")[2]))
+    say(f"  {stream.partition('.')[2]}")
+    for finding in findings:
+        evidence = _core.shown(finding.evidence, limit=500)
+        say(f"    {paint(finding.status, _COLOURS[finding.status]):<8} {finding.key}: {evidence}")
+    return all(finding.status != "wrong" for finding in findings)
 
 
 def _flags_of_definition(args: argparse.Namespace) -> list[str]:
