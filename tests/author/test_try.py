@@ -197,6 +197,7 @@ UNREADABLE: dict[str, tuple[Callable[[], Reply], str]] = {
     "an empty array": (lambda: Reply([]), "there are no records in the response"),
     "an object": (lambda: Reply({"id": 1, "name": "x"}), "one object alone is read by an operation"),
     "several arrays": (lambda: Reply({"a": [{"id": 1}], "b": [{"id": 2}]}), "say where, such as `--records /a`"),
+    "one thing": (lambda: Reply({"id": 7, "tags": [{"name": "a"}]}), "one thing with an id, it seems: /tags"),
     "broken CSV": (lambda: Reply(b"a,b\n1\n", [("Content-Type", "text/csv")]), "more or fewer values"),
     "refused": (lambda: Reply({"error": "no"}, status=401), "(401)"),
 }

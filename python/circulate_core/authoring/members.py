@@ -70,9 +70,9 @@ def empty_lists(value: object) -> list[str]:
     return [pointer for pointer, found in _below(value, "", _DEPTH) if found == []]
 
 
-def chosen(lists: Sequence[RecordList], resource: str) -> tuple[RecordList | None, str]:
-    """Return the list that is meant, and how that is known; None if several may be."""
-    if len(lists) == 1:
+def chosen(lists: Sequence[RecordList], resource: str, page: object) -> tuple[RecordList | None, str]:
+    """Return the list that is meant, and how that is known; None if several may be, or one that is a part of a thing."""
+    if len(lists) == 1 and not _is_part(lists[0], resource, page):
         (only,) = lists
         what = "the only array of objects" if isinstance(only.where, str) else "the page itself"
         return only, what if only.where is None or isinstance(only.where, str) else "the only list that there may be"
@@ -86,6 +86,13 @@ def chosen(lists: Sequence[RecordList], resource: str) -> tuple[RecordList | Non
     if len(usual) == 1:
         return usual[0], f"of {len(lists)} arrays the one at the top whose name is usual for records"
     return None, ", ".join(each.pointer for each in lists)
+
+
+def _is_part(only: RecordList, resource: str, page: object) -> bool:
+    """Whether an array is likely a part of one thing, such as the tags of a user."""
+    name = only.pointer.rpartition("/")[2]
+    is_thing = isinstance(page, dict) and any(_is_scalar(page.get(key)) for key in _KEYS)
+    return is_thing and name.lower() not in _USUAL and _words(name) != _words(resource)
 
 
 def primary_key(records: Sequence[Record], resource: str) -> tuple[str | None, str]:

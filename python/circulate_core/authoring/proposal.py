@@ -218,9 +218,12 @@ class Proposal:
             message = f"there are no records in the response{where}"
             hint = "name an address whose list has some; one object alone is read by an operation, and not by a list"
             raise DataError(message, operation="look at response", hint=hint)
-        found, how = members.chosen(lists, self._resource)
+        found, how = members.chosen(lists, self._resource, page.value)
         if found is None:
-            message = f"records may be in several places: {how}"
+            several = (
+                "records may be in several places" if len(lists) > 1 else "the page is one thing with an id, it seems"
+            )
+            message = f"{several}: {how}"
             raise DataError(
                 message, operation="look at response", hint=f"say where, such as `--records {lists[0].pointer}`"
             )
