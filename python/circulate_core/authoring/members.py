@@ -71,7 +71,7 @@ def empty_lists(value: object) -> list[str]:
 
 
 def chosen(lists: Sequence[RecordList], resource: str, page: object) -> tuple[RecordList | None, str]:
-    """Return the list that is meant, and how that is known; None if several may be, or one that is a part of a thing."""
+    """Return the list that is meant, and how that is known; None if that is not clear."""
     if len(lists) == 1 and not _is_part(lists[0], resource, page):
         (only,) = lists
         what = "the only array of objects" if isinstance(only.where, str) else "the page itself"
