@@ -76,8 +76,17 @@ def operation_definition(operation: str, *, catalog: Catalog = ()) -> tuple[Defi
     Raises:
         DefinitionError: There is no such operation, or a definition is wrong.
     """
+    definition = stream_definition(split(operation)[0], catalog=catalog)
+    return definition, operation_of(definition, operation)
+
+
+def operation_of(definition: Definition, operation: str) -> OperationDefinition:
+    """Return the definition of an operation out of that of its stream.
+
+    Raises:
+        DefinitionError: There is no such operation.
+    """
     stream, name = split(operation)
-    definition = stream_definition(stream, catalog=catalog)
     known = definition["endpoint"].get("operations", {})
     if name not in known:
         from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
@@ -86,7 +95,7 @@ def operation_definition(operation: str, *, catalog: Catalog = ()) -> tuple[Defi
         meant = get_close_matches(name, known, 1)
         hint = f"did you mean `{meant[0]}`?" if meant else f"its operations: {', '.join(known) or 'none, it is pulled'}"
         raise DefinitionError(message, hint=hint)
-    return definition, known[name]
+    return known[name]
 
 
 def split(operation: str) -> tuple[str, str]:

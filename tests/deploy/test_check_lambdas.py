@@ -2,21 +2,45 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cli import Cli
 from support.packages import assert_reports, make_project, write
 from support.refreshing import define
 
+from circulate_core.aws.project import described
+from circulate_core.catalogs import SHIPPED_CATALOG, stream_definition, stream_names
+
+LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas/lib"
 USERS = "lib/okta/users/lambda.yaml"
 
 
 def test_the_functions_of_this_project_are_right(cli: Cli) -> None:
-    done = cli("check", "lambdas", "--lambdas", Path(__file__).resolve().parents[2] / "lambdas/lib")
+    done = cli("check", "lambdas", "--lambdas", LAMBDAS)
     assert done.code == 0, done.err
     assert "circulate-okta-users-list" in done.out
     assert "rate(1 hour)" in done.out
     assert "functions" in done.err
+
+
+LEFT_OUT = "okta.users.expire_password_with_temp_password"
+"""What nobody calls but for the secret that it returns, and a function returns none."""
+
+
+def test_every_shipped_operation_that_changes_something_has_a_function_with_credentials_of_its_own() -> None:
+    changes: dict[str, Any] = {
+        f"{stream}.{name}": operation
+        for stream in stream_names(catalog=[SHIPPED_CATALOG])
+        for name, operation in stream_definition(stream, catalog=[SHIPPED_CATALOG])["endpoint"]
+        .get("operations", {})
+        .items()
+        if operation["kind"] != "investigate"
+    }
+    assert changes.pop(LEFT_OUT)["secrets"] == ["/tempPassword"]
+    writers = [each for each in described(LAMBDAS) if not each.settings["reads"] and not each.is_target]
+    assert {f"{each.source}.{each.endpoint}.{each.operation}" for each in writers} == {*changes}
+    assert {each.settings["auth"] for each in writers} == {"okta-write"}
 
 
 def replaced(file: str, old: str, new: str) -> Callable[[Path], None]:
@@ -39,7 +63,7 @@ def moved(old: str, new: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (replaced(USERS, "rate(1 hour)", "rate(1 hours)"), ("lambda.yaml:17", "invalid schedule")),
+        (replaced(USERS, "rate(1 hour)", "rate(1 hours)"), ("lambda.yaml:34", "invalid schedule")),
         (replaced(USERS, "rate(1 hour)", "cron(0 3 * * *)"), ("cron has 6 fields", "this has 5")),
         (replaced(USERS, "handler: handler.list", "handler: handler.list\n    memory_mb: 64"), ("128 to 10240",)),
         (replaced(USERS, "handler: handler.list", "handler: hanlder.list"), ("there is no hanlder.py",)),

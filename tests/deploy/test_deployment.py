@@ -316,10 +316,10 @@ def test_a_target_may_remove_nothing_and_reads_no_secret(applied: AppliedProject
 
 def test_a_folder_more_and_less_is_one_function_more_and_less(applied: AppliedProject) -> None:
     deployment = applied.deployment
-    folder = deployment.add_function("okta", "devices")
+    folder = deployment.add_function("okta", "policies")
     deployment.package()
     planned = changes(deployment.plan())
-    of_it = ('module.function["okta-devices-list"].', 'module.pipeline["okta-devices-list"].')
+    of_it = ('module.function["okta-policies-list"].', 'module.pipeline["okta-policies-list"].')
     assert all(address.startswith(of_it) for address in planned), planned
     assert {tuple(actions) for actions in planned.values()} == {("create",)}
     deployment.apply()

@@ -95,9 +95,9 @@ def test_a_function_is_its_python_files_alone(cli: Cli, lambdas: Path, build: Pa
     ):
         write(users / name, "")
     assert cli("package", "--wheel", wheel).code == 0
-    expected = ["contest.py", "handler.py", "helper.py", "sub/module.py"]
+    expected = ["changes.py", "contest.py", "handler.py", "helper.py", "sub/module.py"]
     assert names(build / "circulate-okta-users-list.zip") == expected
-    assert names(build / "circulate-okta-groups-list.zip") == ["handler.py"]
+    assert names(build / "circulate-okta-groups-list.zip") == ["changes.py", "handler.py"]
 
 
 def test_every_operation_of_an_endpoint_has_a_zip(cli: Cli, lambdas: Path, build: Path, wheel: Path) -> None:

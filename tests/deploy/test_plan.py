@@ -42,30 +42,30 @@ def test_a_plan_says_what_it_makes_and_what_comes_out(deployment: Deployment) ->
 def test_a_folder_more_is_one_function_more_and_changes_nothing_else(deployment: Deployment) -> None:
     assert "valid" in deployment.run("validate", "-no-color")
     before = resources(deployment.plan())
-    folder = deployment.add_function("okta", "devices")
+    folder = deployment.add_function("okta", "policies")
     deployment.package()
     after = resources(deployment.plan())
     new = {address: value for address, value in after.items() if address not in before}
     assert {address for address in before if after.get(address) != before[address]} == set()
     assert {address.split("]")[0] + "]" for address in new} == {
-        'module.function["okta-devices-list"]',
-        'module.pipeline["okta-devices-list"]',
+        'module.function["okta-policies-list"]',
+        'module.pipeline["okta-policies-list"]',
     }
-    assert new['module.function["okta-devices-list"].aws_lambda_function.this']["handler"] == "handler.list"
+    assert new['module.function["okta-policies-list"].aws_lambda_function.this']["handler"] == "handler.list"
     shutil.rmtree(folder)
     assert resources(deployment.plan()) == before
 
 
 def test_functions_are_as_their_lambda_yaml_says(deployment: Deployment) -> None:
-    folder = deployment.add_function("okta", "devices")
+    folder = deployment.add_function("okta", "policies")
     text = (folder / "lambda.yaml").read_text()
     given = "memory_mb: 1024\n    timeout_s: 60\n    ephemeral_mb: 2048\n    environment: {OKTA_X: y}"
     text = text.replace("handler: handler.list", f"handler: handler.list\n    {given}")
     (folder / "lambda.yaml").write_text(f"runtime: python3.12\n{text}  format: ndjson\n  target: none\n")
     deployment.package()
     plan = resources(deployment.plan())
-    function = plan['module.function["okta-devices-list"].aws_lambda_function.this']
-    assert (function["function_name"], function["runtime"]) == ("circulate-dev-okta-devices-list", "python3.12")
+    function = plan['module.function["okta-policies-list"].aws_lambda_function.this']
+    assert (function["function_name"], function["runtime"]) == ("circulate-dev-okta-policies-list", "python3.12")
     assert (function["memory_size"], function["timeout"]) == (1024, 60)
     assert function["ephemeral_storage"] == [{"size": 2048}]
     assert plan['module.function["okta-users-list"].aws_lambda_function.this']["memory_size"] == 256

@@ -12,12 +12,13 @@ from circulate_core.aws.packaging.archive import File
 from circulate_core.catalogs import SHIPPED_CATALOG, catalog_of, source_folder, stream_definition, stream_names
 from circulate_core.config import catalog_of_environment
 from circulate_core.exceptions import DefinitionError
-from circulate_core.operations import operation_definition
+from circulate_core.operations import operation_definition, operation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from circulate_core.aws.project import Described
+    from circulate_core.types import Definition
 
 
 PULLER, CALLER = "puller", "caller"
@@ -183,6 +184,8 @@ def wrong_reads(function: Described, made: Iterable[MadeHandler]) -> Iterator[De
 
 def wrong_definitions(made: Iterable[MadeHandler]) -> Iterator[DefinitionError]:
     """Yield what is wrong with the definitions that functions would use, each with the line that needs them."""
+    # Many operations are of one endpoint, which is read once.
+    read: dict[tuple[str, ...], Definition] = {}
     for each in made:
         where = f"{each.file}:{each.line}"
         if problem := _problem_of_names(each):
@@ -197,10 +200,11 @@ def wrong_definitions(made: Iterable[MadeHandler]) -> Iterator[DefinitionError]:
             for name in (
                 stream_names(catalog=folders) if each.stream is None and folders else filter(None, [each.stream])
             ):
-                stream_definition(name, catalog=catalog)
-                _check_hooks(name, catalog)
-            if each.maker == CALLER and each.name is not None:
-                operation_definition(each.name, catalog=catalog)
+                if (name, *folders) not in read:
+                    read[name, *folders] = stream_definition(name, catalog=catalog)
+                    _check_hooks(name, catalog)
+                if each.maker == CALLER and each.name is not None:
+                    operation_of(read[name, *folders], each.name)
         except DefinitionError as error:
             # What is wrong in a definition is shown where it is; all else is wrong with the call.
             if folders and str(error).startswith(tuple(folders)):
