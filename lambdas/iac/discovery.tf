@@ -38,6 +38,7 @@ locals {
         environment   = merge(local.defaults.environment, try(given.environment, {}))
         is_target     = file.source == "targets"
         is_list       = operation == "list"
+        is_writer     = file.source != "targets" && !try(given.reads, contains(local.reading, operation))
       }
     }
   ]...)
@@ -46,11 +47,12 @@ locals {
     for source in distinct([for file in values(local.files) : file.source]) : source
     if !contains(local.shipped, source) || contains(var.sources, source)
   ]
-  writers = [for function in values(local.described) : function.name if !function.is_target && !function.reads]
+  writers = [for function in values(local.described) : function.name if function.is_writer]
   functions = {
     for name, function in local.described : name => function
-    if contains(local.sources, function.source) && (!contains(local.writers, function.name) || contains(var.write_operations, function.name))
+    if contains(local.sources, function.source) && (!function.is_writer || contains(var.write_operations, function.name))
   }
+  deployed_writers = [for function in values(local.functions) : function.name if function.is_writer]
 
   # Those that a schedule runs, by the name of their function.
   pipelines = {

@@ -8,7 +8,7 @@ locals {
   state       = "dynamodb://${aws_dynamodb_table.state.name}"
 
   # By kind: functions pull into the integration bucket, and targets bring what is there to the data bucket; those that call an operation
-  # store nothing. All of it is known before anything is made, so a plan shows it.
+  # store nothing, but for the ledger of what changes something. All of it is known before anything is made, so a plan shows it.
   environments = {
     for name, function in local.functions : name => merge(
       !function.is_target && !function.is_list ? {} : {
@@ -27,6 +27,8 @@ locals {
         CIRCULATE_COMMIT = try(local.pipelines[name].target, "none") == "none" ? "auto" : "pending"
         CIRCULATE_FORMAT = try(local.pipelines[name].format, local.defaults.pipeline.format)
       },
+      # Where plans, approvals and rows of what changes something are.
+      !function.is_writer ? {} : { CIRCULATE_LEDGER = local.ledger },
       function.is_target ? {} : {
         "${upper(function.source)}_ACCOUNTS" = join(",", lookup(var.accounts, function.source, []))
       },
@@ -98,7 +100,7 @@ module "function" {
   alarm_actions      = var.alarm_actions
   # A pipeline tries again, and has an alarm of its own. Who calls an operation that reads is told what went wrong, and nobody else waits
   # for it.
-  alarm_on_errors       = !contains(keys(local.pipelines), each.key) && !each.value.is_target && (each.value.is_list || !each.value.reads)
+  alarm_on_errors       = (each.value.is_list && !contains(keys(local.pipelines), each.key)) || each.value.is_writer
   alarm_on_dead_letters = each.value.is_target || each.value.is_list || !each.value.reads
 
   accounts      = each.value.auth == "none" ? null : lookup(var.accounts, each.value.source, [])

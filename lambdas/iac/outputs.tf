@@ -42,6 +42,16 @@ output "state" {
   value       = local.state
 }
 
+output "ledger" {
+  description = "The ledger of operations that change something, as the command line takes it; null if nothing here changes anything."
+  value       = local.ledger
+}
+
+output "approvers_policy_arn" {
+  description = "ARN of the policy of those who approve plans, to be attached to their users or roles; null if there is no ledger."
+  value       = one(aws_iam_policy.approvers[*].arn)
+}
+
 output "secrets_to_fill" {
   description = "Commands that put the credentials of each account into its secret, once."
   value = [

@@ -2,7 +2,7 @@
 
 locals {
   # A function reaches the secrets of its own credentials, and one that pulls the objects, manifests and state of its own stream. One that
-  # calls an operation reaches nothing else.
+  # changes something reaches the ledger of its source, and may read approvals, but not write one. One that reads reaches nothing else.
   source_permissions = {
     for name, function in local.functions : name => concat(
       [for permission in [
@@ -31,6 +31,21 @@ locals {
           keys = ["${function.source}#*#${function.endpoint}", "streams", "clock"]
         },
       ] : permission if function.is_list],
+      [for permission in [
+        {
+          sid       = "Ledger"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+          resources = [local.ledger_arn]
+          keys      = ["operations#${function.source}#*"]
+        },
+        {
+          sid       = "Approvals"
+          actions   = ["dynamodb:GetItem"]
+          resources = [local.ledger_arn]
+          # Those of anybody, and an item that is asked for to be told the time.
+          keys = ["approval#*", "clock"]
+        },
+      ] : permission if function.is_writer],
       [for accounts in [lookup(var.accounts, function.source, [])] : {
         sid = "Credentials"
         # Only where the next refresh token goes in place of the one before is its own secret written.

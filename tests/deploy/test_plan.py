@@ -130,33 +130,91 @@ def test_a_function_that_calls_an_operation_reaches_its_secret_and_stores_nothin
 
 
 def test_an_operation_that_writes_is_deployed_once_it_is_named(deployment: Deployment) -> None:
-    before = functions(resources(deployment.plan()))
-    users = deployment.lambdas / "lib/okta/users/lambda.yaml"
-    more = "functions:\n  suspend:\n    handler: handler.suspend\n  unlock:\n    handler: handler.suspend"
-    users.write_text(users.read_text().replace("functions:", more))
-    handler = deployment.lambdas / "lib/okta/users/handler.py"
-    handler.write_text(f"{handler.read_text()}\n\ndef suspend(event, context): ...\n")
-    deployment.package()
     made = resources(deployment.plan())
-    assert functions(made) == before, "nothing that writes is deployed before somebody wants it"
-    assert not [value for address, value in made.items() if "okta-write" in address]
+    before = functions(made)
+    assert "okta-users-suspend" not in before, "nothing that writes is deployed before somebody wants it"
+    assert not [address for address in made if any(part in address for part in ("okta-write", "ledger", "approvers"))]
     plan = deployment.plan(write_operations='["okta.users.suspend"]')
     made = resources(plan)
     assert functions(made) - before == {"okta-users-suspend"}
     secrets = {value["name"] for address, value in made.items() if "aws_secretsmanager_secret" in address}
     assert secrets == {"circulate-dev/okta-read/practice", "circulate-dev/okta-write/practice"}
-    (credentials,) = [each for each in statements(plan, "okta-users-suspend") if each["sid"] == "Credentials"]
-    assert all("/okta-write/" in secret for secret in credentials["resources"])
     assert 'module.function["okta-users-suspend"].aws_cloudwatch_metric_alarm.errors[0]' in made
+    assert 'module.function["okta-users-suspend"].aws_cloudwatch_metric_alarm.dead_letters[0]' in made
     named = '["okta.users.suspnd","okta.users.get"]'
     with pytest.raises(TerraformError) as refused:
         deployment.plan(write_operations=named, sources='["okta","github"]')
     for said in (
         "names what no function of lambdas/lib writes by: okta.users.suspnd, okta.users.get.",
-        "Those that write are okta.users.suspend, okta.users.unlock",
+        "Those that write are okta.api_tokens.revoke, ",
+        ", okta.users.suspend, ",
         "names a source that is not shipped and has no functions here: github. Shipped are okta.",
     ):
         assert said in str(refused.value)
+
+
+def leading_keys(statement: dict[str, Any]) -> list[str]:
+    """Return the partition keys that a statement is about."""
+    [condition] = statement["condition"]
+    assert condition["variable"] == "dynamodb:LeadingKeys"
+    return [*condition["values"]]
+
+
+def test_what_changes_something_has_a_ledger_and_no_more_of_it_than_its_source(deployment: Deployment) -> None:
+    plan = deployment.plan(write_operations='["okta.users.suspend","okta.groups.delete"]')
+    made = resources(plan)
+    for name in ("okta-users-suspend", "okta-groups-delete"):
+        (environment,) = made[f'module.function["{name}"].aws_lambda_function.this']["environment"]
+        assert environment["variables"] == {
+            "OKTA_ACCOUNTS": "practice",
+            "OKTA_SECRET": "circulate-dev/okta-write/{account}",
+            "CIRCULATE_LEDGER": "dynamodb://circulate-dev-operations",
+        }
+        allowed = {statement["sid"]: statement for statement in statements(plan, name)}
+        assert [*allowed] == ["Ledger", "Approvals", "Credentials", "Logs", "Encryption", "DeadLetters", "Traces"]
+        assert sorted(allowed["Ledger"]["actions"]) == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+        assert leading_keys(allowed["Ledger"]) == ["operations#okta#*"]
+        assert allowed["Approvals"]["actions"] == ["dynamodb:GetItem"]
+        assert leading_keys(allowed["Approvals"]) == ["approval#*", "clock"]
+        assert allowed["Credentials"]["actions"] == ["secretsmanager:GetSecretValue"]
+        [secret] = allowed["Credentials"]["resources"]
+        assert secret.endswith(":secret:circulate-dev/okta-write/practice-??????")
+    for name in LOOKUPS:
+        (environment,) = made[f'module.function["{name}"].aws_lambda_function.this']["environment"]
+        assert "CIRCULATE_LEDGER" not in environment["variables"]
+        allowed = {statement["sid"]: statement for statement in statements(plan, name)}
+        assert "Ledger" not in allowed
+        assert "/okta-read/" in allowed["Credentials"]["resources"][0]
+
+
+def test_the_ledger_is_protected_as_the_state_is(deployment: Deployment) -> None:
+    made = resources(deployment.plan(write_operations='["okta.users.suspend"]', deletion_protection="true"))
+    ledger, state = made["aws_dynamodb_table.ledger[0]"], made["aws_dynamodb_table.state"]
+    assert (ledger.pop("name"), state.pop("name")) == ("circulate-dev-operations", "circulate-dev")
+    assert ledger == state
+    assert ledger["deletion_protection_enabled"] is True
+
+
+def test_who_approves_may_write_approvals_of_their_own_and_read_plans(deployment: Deployment) -> None:
+    plan = deployment.plan(write_operations='["okta.users.suspend"]')
+    [document] = [
+        change["change"]["after"]
+        for change in plan["resource_changes"]
+        if change["address"] == "data.aws_iam_policy_document.approvers[0]"
+    ]
+    allowed = {statement["sid"]: statement for statement in document["statement"]}
+    assert [*allowed] == ["OwnApprovals", "Plans", "Time", "Encryption"]
+    assert sorted(allowed["OwnApprovals"]["actions"]) == ["dynamodb:GetItem", "dynamodb:PutItem"]
+    assert leading_keys(allowed["OwnApprovals"]) == ["approval#${aws:userid}"]
+    assert sorted(allowed["Plans"]["actions"]) == ["dynamodb:GetItem", "dynamodb:Query"]
+    assert leading_keys(allowed["Plans"]) == ["operations#*"]
+    assert (allowed["Time"]["actions"], leading_keys(allowed["Time"])) == (["dynamodb:GetItem"], ["clock"])
+    assert allowed["Encryption"]["actions"] == ["kms:Decrypt"]
+    [through] = allowed["Encryption"]["condition"]
+    assert (through["variable"], through["values"]) == ("kms:ViaService", ["dynamodb.us-east-1.amazonaws.com"])
+    made = resources(plan)
+    assert made["aws_iam_policy.approvers[0]"]["name"] == "circulate-dev-approvers"
+    assert not [address for address in made if "policy_attachment" in address], "it is attached to nobody"
 
 
 def test_a_shipped_source_is_deployed_if_it_is_named_and_ones_own_is_anyway(deployment: Deployment) -> None:
