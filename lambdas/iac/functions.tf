@@ -98,9 +98,9 @@ module "function" {
   kms_key_arn        = local.kms_key_arn
   log_retention_days = var.log_retention_days
   alarm_actions      = var.alarm_actions
-  # A pipeline tries again, and has an alarm of its own. Who calls an operation that reads is told what went wrong, and nobody else waits
-  # for it.
-  alarm_on_errors       = (each.value.is_list && !contains(keys(local.pipelines), each.key)) || each.value.is_writer
+  # A pipeline tries again, and has an alarm of its own; a playbook likewise, which also asks until somebody has approved. Who calls an
+  # operation that reads is told what went wrong, and nobody else waits for it.
+  alarm_on_errors       = (each.value.is_list && !contains(keys(local.pipelines), each.key)) || (each.value.is_writer && !contains(local.invoked, each.key))
   alarm_on_dead_letters = each.value.is_target || each.value.is_list || !each.value.reads
 
   accounts      = each.value.auth == "none" ? null : lookup(var.accounts, each.value.source, [])

@@ -2,7 +2,7 @@
 # The attributes are those of state.tf.
 
 locals {
-  has_ledger = length(local.deployed_writers) > 0
+  has_ledger = length(local.deployed_writers) > 0 || length(local.playbooks) > 0
   ledger_arn = one(aws_dynamodb_table.ledger[*].arn)
   ledger     = one([for table in aws_dynamodb_table.ledger : "dynamodb://${table.name}"])
 }

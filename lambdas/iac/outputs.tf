@@ -52,6 +52,11 @@ output "approvers_policy_arn" {
   value       = one(aws_iam_policy.approvers[*].arn)
 }
 
+output "playbooks" {
+  description = "The state machines of playbooks and of their undoing, by name."
+  value       = { for name, playbook in module.playbook : name => playbook.arn }
+}
+
 output "secrets_to_fill" {
   description = "Commands that put the credentials of each account into its secret, once."
   value = [

@@ -41,6 +41,17 @@ variable "write_operations" {
   default     = []
 }
 
+variable "playbooks" {
+  description = "Playbooks that are deployed, such as [\"contain_account\"]: each is a state machine, and one more that undoes it. `write_operations` names the operations that they call."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.playbooks : can(regex("^[a-z][a-z0-9_]*$", name))])
+    error_message = "The name of a playbook has lower-case letters, digits and underscores, a letter first, such as contain_account."
+  }
+}
+
 variable "integration_bucket" {
   description = "Name of the bucket that is pulled into. Default: {prefix}-integration-{AWS account}-{region}."
   type        = string

@@ -217,6 +217,56 @@ def test_who_approves_may_write_approvals_of_their_own_and_read_plans(deployment
     assert not [address for address in made if "policy_attachment" in address], "it is attached to nobody"
 
 
+def test_a_playbook_is_a_state_machine_and_one_that_undoes_it(deployment: Deployment) -> None:
+    deployment.add_playbook("contain", "okta-users-suspend", undone_by="okta-users-unsuspend")
+    deployment.add_playbook("look", "okta-users-get")
+    named = '["okta.users.suspend","okta.users.unsuspend","okta.users.unlock"]'
+    assert not [address for address in resources(deployment.plan(write_operations=named)) if "playbook" in address]
+    plan = deployment.plan(write_operations=named, playbooks='["contain","look"]')
+    made = resources(plan)
+    machines = {
+        value["name"]: json.loads(value["definition"])["States"]["step"]
+        for address, value in made.items()
+        if address.startswith("module.playbook[") and address.endswith(".aws_sfn_state_machine.this")
+    }
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:circulate-dev-okta-users"
+    assert {name: state.get("Parameters", {}).get("FunctionName") for name, state in machines.items()} == {
+        "circulate-dev-playbook-contain": f"{arn}-suspend",
+        "circulate-dev-playbook-contain-undo": f"{arn}-unsuspend",
+        "circulate-dev-playbook-look": f"{arn}-get",
+        "circulate-dev-playbook-look-undo": None,
+    }
+    invoke = {
+        change["address"].split('"')[1]: change["change"]["after"]["statement"][0]
+        for change in plan["resource_changes"]
+        if change["address"].startswith("module.playbook[") and change["address"].endswith("document.permissions")
+    }
+    assert [*invoke] == ["contain", "contain-undo", "look"]
+    assert all(statement["actions"] == ["lambda:InvokeFunction"] for statement in invoke.values())
+    nothing = json.loads(made['module.playbook["look-undo"].aws_iam_role_policy.this']["policy"])
+    assert [statement["Sid"] for statement in nothing["Statement"]] == ["Logs", "Traces"]
+    # Those that playbooks run have the alarms of these: they are asked until somebody has approved.
+    errors = {address.split('"')[1] for address in made if "metric_alarm.errors" in address}
+    assert errors == {"okta-users-unlock"}
+    assert 'module.playbook["contain"].aws_cloudwatch_metric_alarm.failed' in made
+
+
+def test_what_is_wrong_with_playbooks_is_refused_all_at_once(deployment: Deployment) -> None:
+    deployment.add_playbook("contain", "okta-users-suspend", undone_by="okta-users-unsuspend")
+    deployment.add_playbook("other", "acme-widgets-get")
+    named = {"write_operations": '["okta.users.suspend"]'}
+    with pytest.raises(TerraformError) as refused:
+        deployment.plan(**named, playbooks='["contain","other","absent"]')
+    assert_snapshot("terraform/wrong-playbooks", refused.value.errors())
+    with pytest.raises(TerraformError) as refused:
+        deployment.plan(**named, playbooks='["contain"]', sources="[]")
+    assert 'calls operations of sources that are not deployed: add them to `sources`: ["okta"]' in str(refused.value)
+    with pytest.raises(TerraformError, match="The name of a playbook has lower-case letters, digits and underscores"):
+        deployment.plan(playbooks='["contain-account"]')
+    with pytest.raises(TerraformError, match="The name of a playbook's state machine, its prefix included, has at"):
+        deployment.plan(playbooks=f'["{"x" * 37}"]')
+
+
 def test_a_shipped_source_is_deployed_if_it_is_named_and_ones_own_is_anyway(deployment: Deployment) -> None:
     deployment.add_function("acme", "widgets", **{"source: okta": "source: acme"})
     deployment.package()

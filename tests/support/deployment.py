@@ -266,6 +266,34 @@ class Deployment:
         (folder / "lambda.yaml").write_text(text)
         return folder
 
+    def add_playbook(self, name: str, calls: str, *, undone_by: str | None = None) -> None:
+        """Write the state machines of a playbook of one step, as `circulate package` does.
+
+        Args:
+            name: What it is called.
+            calls: The function that it invokes with what it is started with, such as `okta-users-get`.
+            undone_by: The function that undoes it. Default: none, since there is nothing to undo.
+        """
+        folder = self.lambdas / ".build/playbooks"
+        folder.mkdir(exist_ok=True)
+        for machine, function in {name: calls, f"{name}-undo": undone_by}.items():
+            definition = {"StartAt": "step", "States": {"step": _step(function)}}
+            (folder / f"{machine}.asl.json").write_text(json.dumps(definition))
+
+
+def _step(function: str | None) -> dict[str, Any]:
+    """Return the only state of a machine."""
+    if function is None:
+        return {"Type": "Succeed"}
+    arguments = {"FunctionName": f"${{functions}}{function}", "Payload.$": "$"}
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": arguments,
+        "OutputPath": "$.Payload",
+        "End": True,
+    }
+
 
 def changes(plan: dict[str, Any]) -> dict[str, list[str]]:
     """Return what a plan does to resources, by address; without what stays, and without what is only read."""

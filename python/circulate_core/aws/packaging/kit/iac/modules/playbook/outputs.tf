@@ -1,0 +1,1 @@
+../../../../../../../../lambdas/iac/modules/playbook/outputs.tf

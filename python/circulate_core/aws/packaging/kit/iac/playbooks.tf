@@ -1,0 +1,1 @@
+../../../../../../lambdas/iac/playbooks.tf
