@@ -5,8 +5,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +27,9 @@ pytestmark = [
 ]
 
 PREFIX = "circulate-dev"
-SECRET = f"{PREFIX}/okta-read/practice"
+SECRET, WRITE_SECRET = f"{PREFIX}/okta-read/practice", f"{PREFIX}/okta-write/practice"
+LEDGER = f"{PREFIX}-operations"
+WRITING = "writing.auto.tfvars"
 
 
 def say(text: str) -> None:
@@ -59,9 +61,13 @@ class Applied:
         self.servers.client("secretsmanager").put_secret_value(SecretId=name, SecretString=json.dumps(settings))
 
     def execute(self, pipeline: str, event: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """Run a state machine to its end; return what it ended with, and how often it pulled."""
+        """Run a pipeline to its end; return what it ended with, and how often it pulled."""
+        output, entered = self.run_machine(self.outputs["pipelines"][f"{pipeline}-list"]["arn"], event)
+        return output, entered.count("Pull")
+
+    def run_machine(self, arn: str, event: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Run a state machine to its end; return what it ended with, and the states that it entered."""
         states = self.servers.client("stepfunctions")
-        arn = self.outputs["pipelines"][f"{pipeline}-list"]["arn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event), name=f"run-{time.time_ns()}")
         for _ in range(600):
             described = states.describe_execution(executionArn=execution["executionArn"])
@@ -69,9 +75,9 @@ class Applied:
                 assert described["status"] == "SUCCEEDED", f"{described.get('error')}: {described.get('cause')}"
                 history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
                 entered = [event.get("stateEnteredEventDetails", {}).get("name") for event in history["events"]]
-                return json.loads(described["output"]), entered.count("Pull")
+                return json.loads(described["output"]), entered
             time.sleep(0.1)
-        pytest.fail(f"{pipeline} does not end")
+        pytest.fail(f"{arn} does not end")
 
     def download(self, bucket: str) -> Path:
         """Copy a bucket to a folder."""
@@ -142,7 +148,8 @@ def test_a_second_plan_is_empty(applied: AppliedProject) -> None:
 
 def test_functions_are_configured_as_their_lambda_yaml_says(applied: AppliedProject) -> None:
     api = applied.servers.client("lambda")
-    functions = described(ROOT / "lambdas/lib")
+    # What changes something is not deployed before it is named.
+    functions = [each for each in described(ROOT / "lambdas/lib") if each.is_target or each.settings["reads"]]
     for function in functions:
         name = function.name.replace("circulate", PREFIX, 1)
         made, said = api.get_function_configuration(FunctionName=name), function.settings
@@ -240,20 +247,48 @@ def key_of_role(applied: AppliedProject) -> Iterator[Any]:
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
 
-def test_a_function_that_pulls_may_touch_nothing_of_others(applied: AppliedProject, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
-    key = key_of_role(f"{PREFIX}-okta-users-list")
+def key_of_item(pk: str) -> dict[str, Any]:
+    """Return the key of an item, which is a whole item, too."""
+    return {"pk": {"S": pk}, "sk": {"S": "x"}}
+
+
+def assert_denied(*calls: Callable[[], object]) -> None:
+    """Check that IAM refuses each of these calls."""
+    for call in calls:
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert refused.value.response["Error"]["Code"] in DENIED
+
+
+@pytest.fixture(scope="module")
+def writing(applied: AppliedProject) -> AppliedProject:
+    """Make what changes something, and a playbook, beside all else."""
+    deployment = applied.deployment
+    deployment.add_playbook("look", "okta-users-get")
+    (deployment.iac / WRITING).write_text('write_operations = ["okta.users.suspend"]\nplaybooks = ["look"]\n')
+    planned = changes(deployment.plan())
+    assert {tuple(actions) for actions in planned.values()} == {("create",)}
+    deployment.apply()
+    assert changes(deployment.plan()) == {}
+    say(f"✓ an operation that writes and a playbook: {len(planned)} resources more, nothing else changed")
+    made = replace(applied, outputs=deployment.outputs())
+    made.fill_secret(WRITE_SECRET, org_url=applied.org.url, api_token=applied.org.token)
+    return made
+
+
+def test_a_function_that_pulls_may_touch_nothing_of_others(writing: AppliedProject, key_of_role: Any) -> None:  # noqa: ANN401 - a fixture
+    applied, key = writing, key_of_role(f"{PREFIX}-okta-users-list")
     integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
     root = applied.servers.client("secretsmanager")
-    root.create_secret(Name=f"{PREFIX}/okta-write/practice", SecretString="{}")
     root.create_secret(Name=f"{SECRET}-of-somebody-else", SecretString="{}")
     client = {name: applied.servers.client(name, key) for name in ("s3", "secretsmanager", "dynamodb", "lambda", "iam")}
     s3, table = client["s3"], {"TableName": PREFIX}
-    item = {"pk": {"S": "okta#practice#users"}, "sk": {"S": "head"}}
+    item = key_of_item("okta#practice#users")
 
     assert json.loads(client["secretsmanager"].get_secret_value(SecretId=SECRET)["SecretString"])
     s3.put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x")
     client["dynamodb"].get_item(**table, Key=item)
-    for call in (
+    assert_denied(
         lambda: s3.put_object(Bucket=integration, Key="okta/practice/groups/x", Body=b"x"),
         lambda: s3.put_object(Bucket=integration, Key="_circulate/okta/practice/groups/x", Body=b"x"),
         lambda: s3.get_object(Bucket=integration, Key="okta/practice/groups/x"),
@@ -261,18 +296,18 @@ def test_a_function_that_pulls_may_touch_nothing_of_others(applied: AppliedProje
         lambda: s3.put_object(Bucket=data, Key="okta/practice/users/x", Body=b"x"),
         lambda: s3.list_objects_v2(Bucket=data),
         lambda: s3.delete_bucket_policy(Bucket=integration),
-        lambda: client["secretsmanager"].get_secret_value(SecretId=f"{PREFIX}/okta-write/practice"),
+        lambda: client["secretsmanager"].get_secret_value(SecretId=WRITE_SECRET),
         lambda: client["secretsmanager"].get_secret_value(SecretId=f"{SECRET}-of-somebody-else"),
         lambda: client["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString="{}"),
+        lambda: client["dynamodb"].get_item(**table, Key=key_of_item("okta#practice#groups")),
+        lambda: client["dynamodb"].put_item(**table, Item=key_of_item("okta#practice#groups")),
+        lambda: client["dynamodb"].get_item(TableName=LEDGER, Key=key_of_item("operations#okta#practice")),
         lambda: client["dynamodb"].delete_item(**table, Key=item),
         lambda: client["dynamodb"].scan(**table),
         lambda: client["dynamodb"].delete_table(**table),
         lambda: client["lambda"].invoke(FunctionName=f"{PREFIX}-okta-users-list"),
         client["iam"].list_users,
-    ):
-        with pytest.raises(ClientError) as refused:
-            call()
-        assert refused.value.response["Error"]["Code"] in DENIED
+    )
     say("✓ a function that pulls can read its own secret and write its own stream, and nothing else")
 
 
@@ -285,15 +320,12 @@ def test_a_function_that_calls_an_operation_that_reads_may_touch_nothing_but_its
     client = {name: applied.servers.client(name, key) for name in ("s3", "secretsmanager", "dynamodb")}
     item = {"pk": {"S": "okta#practice#users"}, "sk": {"S": "head"}}
     assert json.loads(client["secretsmanager"].get_secret_value(SecretId=SECRET)["SecretString"])
-    for call in (
+    assert_denied(
         lambda: client["s3"].put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x"),
         lambda: client["s3"].list_objects_v2(Bucket=integration),
         lambda: client["dynamodb"].get_item(TableName=PREFIX, Key=item),
         lambda: client["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString="{}"),
-    ):
-        with pytest.raises(ClientError) as refused:
-            call()  # type: ignore[no-untyped-call]
-        assert refused.value.response["Error"]["Code"] in DENIED
+    )
     say("✓ a function that looks something up can read its own secret, and nothing else")
 
 
@@ -302,16 +334,135 @@ def test_a_target_may_remove_nothing_and_reads_no_secret(applied: AppliedProject
     integration, data = applied.outputs["integration_bucket"], applied.outputs["data_bucket"]
     s3, secrets = applied.servers.client("s3", key), applied.servers.client("secretsmanager", key)
     s3.put_object(Bucket=data, Key="okta/practice/users/x", Body=b"x")
-    for call in (
+    assert_denied(
         lambda: s3.put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x"),
         lambda: s3.delete_object(Bucket=integration, Key="okta/practice/users/x"),
         lambda: s3.delete_object(Bucket=data, Key="okta/practice/users/x"),
         lambda: secrets.get_secret_value(SecretId=SECRET),
-    ):
-        with pytest.raises(ClientError) as refused:
-            call()  # type: ignore[no-untyped-call]
-        assert refused.value.response["Error"]["Code"] in DENIED
+    )
     say("✓ the target can read what was pulled and add to the data bucket, and nothing else")
+
+
+def test_a_function_that_changes_something_may_touch_its_secret_and_the_ledger_of_its_source(
+    writing: AppliedProject,
+    key_of_role: Any,  # noqa: ANN401 - a fixture
+) -> None:
+    key = key_of_role(f"{PREFIX}-okta-users-suspend")
+    integration, table = writing.outputs["integration_bucket"], {"TableName": LEDGER}
+    client = {name: writing.servers.client(name, key) for name in ("s3", "secretsmanager", "dynamodb", "sts")}
+    db, secrets = client["dynamodb"], client["secretsmanager"]
+
+    def query(pk: str) -> Any:  # noqa: ANN401 - boto3 has no types
+        return db.query(**table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}})
+
+    assert writing.outputs["ledger"] == f"dynamodb://{LEDGER}"
+    assert json.loads(secrets.get_secret_value(SecretId=WRITE_SECRET)["SecretString"])
+    db.put_item(**table, Item=key_of_item("operations#okta#practice"))
+    assert db.get_item(**table, Key=key_of_item("operations#okta#practice"))["Item"]
+    assert query("operations#okta#practice")["Count"] == 1
+    db.get_item(**table, Key=key_of_item("clock"))
+    db.get_item(**table, Key=key_of_item("approval#AIDA1"))
+    assert client["sts"].get_caller_identity()["UserId"]
+    assert_denied(
+        lambda: db.put_item(**table, Item=key_of_item("operations#github#main")),
+        lambda: db.get_item(**table, Key=key_of_item("operations#github#main")),
+        lambda: query("operations#github#main"),
+        lambda: query("approval#AIDA1"),
+        lambda: db.put_item(**table, Item=key_of_item("approval#AIDA1")),
+        lambda: db.put_item(**table, Item=key_of_item("clock")),
+        lambda: db.delete_item(**table, Key=key_of_item("operations#okta#practice")),
+        lambda: db.scan(**table),
+        lambda: db.get_item(TableName=PREFIX, Key=key_of_item("okta#practice#users")),
+        lambda: db.put_item(TableName=PREFIX, Item=key_of_item("operations#okta#practice")),
+        lambda: secrets.get_secret_value(SecretId=SECRET),
+        lambda: secrets.put_secret_value(SecretId=WRITE_SECRET, SecretString="{}"),
+        lambda: client["s3"].put_object(Bucket=integration, Key="okta/practice/users/x", Body=b"x"),
+        lambda: client["s3"].list_objects_v2(Bucket=integration),
+    )
+    say("✓ a function that changes something can read its own secret, use the ledger of its source, and nothing else")
+
+
+@pytest.fixture
+def approvers(writing: AppliedProject) -> Iterator[list[Sequence[str]]]:
+    """Give the keys of a user and of a role's session that have the policy of approvers."""
+    iam, policy = writing.servers.client("iam"), writing.outputs["approvers_policy_arn"]
+    iam.create_user(UserName="approver")
+    iam.attach_user_policy(UserName="approver", PolicyArn=policy)
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="responders", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="responders", PolicyArn=policy)
+    made = iam.create_access_key(UserName="approver")["AccessKey"]
+    session = writing.servers.client("sts").assume_role(RoleArn=role, RoleSessionName="isaac")["Credentials"]
+    yield [
+        (made["AccessKeyId"], made["SecretAccessKey"]),
+        (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]),
+    ]
+    # A policy cannot be removed while somebody has it.
+    iam.detach_user_policy(UserName="approver", PolicyArn=policy)
+    iam.detach_role_policy(RoleName="responders", PolicyArn=policy)
+
+
+def test_who_approves_may_approve_in_their_own_name_alone(
+    writing: AppliedProject, approvers: list[Sequence[str]]
+) -> None:
+    ids = [writing.servers.client("sts", key).get_caller_identity()["UserId"] for key in approvers]
+    assert ids[1].endswith(":isaac")
+    others = [*ids, f"{ids[1].partition(':')[0]}:modest", "*"]
+    table = {"TableName": LEDGER}
+    for key, mine in zip(approvers, ids, strict=True):
+        db = writing.servers.client("dynamodb", key)
+        db.put_item(**table, Item=key_of_item(f"approval#{mine}"))
+        assert db.get_item(**table, Key=key_of_item(f"approval#{mine}"))["Item"]
+        db.get_item(**table, Key=key_of_item("operations#okta#practice"))
+        values = {":pk": {"S": "operations#okta#practice"}}
+        db.query(**table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)
+        db.get_item(**table, Key=key_of_item("clock"))
+        for other in (name for name in others if name != mine):
+            item = key_of_item(f"approval#{other}")
+            assert_denied(
+                lambda db=db, item=item: db.put_item(**table, Item=item),  # type: ignore[misc]
+                lambda db=db, item=item: db.get_item(**table, Key=item),  # type: ignore[misc]
+            )
+        own = key_of_item(f"approval#{mine}")
+        secrets = writing.servers.client("secretsmanager", key)
+        assert_denied(
+            lambda db=db: db.put_item(**table, Item=key_of_item("operations#okta#practice")),  # type: ignore[misc]
+            lambda db=db, own=own: db.delete_item(**table, Key=own),  # type: ignore[misc]
+            lambda db=db: db.scan(**table),  # type: ignore[misc]
+            lambda db=db: db.get_item(TableName=PREFIX, Key=key_of_item("streams")),  # type: ignore[misc]
+            lambda secrets=secrets: secrets.get_secret_value(SecretId=WRITE_SECRET),  # type: ignore[misc]
+        )
+    say("✓ who has the approvers' policy can read plans and approve in their own name, and nothing else")
+
+
+def test_a_playbook_invokes_the_functions_that_it_names_and_no_others(
+    writing: AppliedProject,
+    key_of_role: Any,  # noqa: ANN401 - a fixture
+) -> None:
+    entry = next(iter(writing.org.truth("users")))
+    event = {"account": "practice", "parameters": {"id": entry["id"]}}
+    ended, entered = writing.run_machine(writing.outputs["playbooks"]["look"], event)
+    assert (ended["returned"]["id"], entered.count("step")) == (entry["id"], 1)
+    writing.run_machine(writing.outputs["playbooks"]["look-undo"], event)
+    api = writing.servers.client("lambda", key_of_role(f"{PREFIX}-playbook-look"))
+    api.invoke(FunctionName=f"{PREFIX}-okta-users-get", Payload=json.dumps(event).encode())
+    assert_denied(
+        lambda: api.invoke(FunctionName=f"{PREFIX}-okta-users-suspend"),
+        lambda: api.invoke(FunctionName=f"{PREFIX}-okta-users-list"),
+    )
+    say("✓ a playbook invoked what it names, as its role, and can invoke nothing else")
+
+
+def test_what_is_named_no_more_is_removed(writing: AppliedProject) -> None:
+    deployment = writing.deployment
+    (deployment.iac / WRITING).unlink()
+    removed = changes(deployment.plan())
+    assert {tuple(actions) for actions in removed.values()} == {("delete",)}
+    assert "aws_dynamodb_table.ledger[0]" in removed
+    deployment.apply()
+    assert changes(deployment.plan()) == {}
+    say(f"✓ named no more, these {len(removed)} resources were removed and no others")
 
 
 def test_a_folder_more_and_less_is_one_function_more_and_less(applied: AppliedProject) -> None:

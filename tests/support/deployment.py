@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -79,20 +79,22 @@ class Servers:
     alarms: str
     authority: Path
 
-    def client(self, service: str, key: tuple[str, str] = ROOT_KEY) -> Any:  # noqa: ANN401 - boto3 has no types
+    def client(self, service: str, key: Sequence[str] = ROOT_KEY) -> Any:  # noqa: ANN401 - boto3 has no types
         """Return a client for a service.
 
         Args:
             service: As boto3 calls it.
-            key: Whose key to use: its id and itself. Default: the account's root's.
+            key: Whose key to use: its id and itself, and the token of a session. Default: the account's root's.
         """
+        identity, secret, token = (*key, None)[:3]
         return boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.aws,
             verify=str(self.authority),
-            aws_access_key_id=key[0],
-            aws_secret_access_key=key[1],
+            aws_access_key_id=identity,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
         )
 
 
