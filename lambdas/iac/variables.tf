@@ -87,7 +87,7 @@ variable "log_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the state table, the key and buckets that hold something refuse to be deleted, and secrets can be had back for 30 days."
+  description = "Whether the state table, the ledger, the key and buckets that hold something refuse to be deleted, and secrets can be had back for 30 days."
   type        = bool
   default     = true
 }
