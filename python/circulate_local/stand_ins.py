@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 HERE = "127.0.0.1"
 REGION = "us-east-1"
-BUCKET, TABLE = "lake", "circulate"
+BUCKET, TABLE, OPERATIONS = "lake", "circulate", "circulate-operations"
 SECRET, CLIENT_SECRET = "circulate/okta", "circulate/okta-client"
 """What functions sign in with, and what the token extension does."""
 CLIENT = "0oapractice"
 TO, STATE, DATA = f"s3://{BUCKET}/raw", f"dynamodb://{TABLE}", f"s3://{BUCKET}/data"
+LEDGER = f"dynamodb://{OPERATIONS}"
 PATIENCE_S = 30.0
 _ENDS_WITH_INPUT = '"$@" </dev/null & server=$!; exec >&-; read -r _; kill "$server"; wait "$server"'
 
@@ -84,7 +85,7 @@ def secrets_of(org: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def furnish(endpoint: str, secrets: Mapping[str, Mapping[str, str]]) -> None:
-    """Make the bucket, the table and the secrets that functions are wired to.
+    """Make the bucket, the tables and the secrets that functions are wired to.
 
     Args:
         endpoint: URL of the stand-in.
@@ -93,6 +94,7 @@ def furnish(endpoint: str, secrets: Mapping[str, Mapping[str, str]]) -> None:
     loopback.ask(Request(f"{endpoint}/{BUCKET}", method="PUT"), PATIENCE_S)  # noqa: S310 - loopback
     with _environment(AWS_ENDPOINT_URL=endpoint, AWS_REGION=REGION, **credentials()):
         _core.state_init(STATE)
+        _core.state_init(LEDGER)
     for name, held in secrets.items():
         body = json.dumps({"Name": name, "SecretString": json.dumps(held)}).encode()
         target = {"X-Amz-Target": "secretsmanager.CreateSecret", "Content-Type": "application/x-amz-json-1.1"}

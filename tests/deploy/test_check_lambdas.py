@@ -38,7 +38,7 @@ def test_every_shipped_operation_that_changes_something_has_a_function_with_cred
         if operation["kind"] != "investigate"
     }
     assert changes.pop(LEFT_OUT)["secrets"] == ["/tempPassword"]
-    writers = [each for each in described(LAMBDAS) if not each.settings["reads"] and not each.is_target]
+    writers = [each for each in described(LAMBDAS) if each.is_writer]
     assert {f"{each.source}.{each.endpoint}.{each.operation}" for each in writers} == {*changes}
     assert {each.settings["auth"] for each in writers} == {"okta-write"}
 

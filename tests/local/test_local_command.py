@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cli import Cli, CliFor, Done, StartOrg
@@ -126,7 +127,7 @@ def served(cli: Cli) -> Iterator[str]:
     with subprocess.Popen(command, cwd=cli.folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         url = process.stderr.readline().split("Lambda is at ")[1].split()[0]
-        assert "aws lambda invoke" in "".join(process.stderr.readline() for _ in range(16))
+        assert any("aws lambda invoke" in line for line in process.stderr)
         yield url
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" not in process.stderr.read()
@@ -147,6 +148,20 @@ def test_functions_are_called_by_name_as_on_aws(served: str) -> None:
     assert json.load(called["Payload"])["errorType"] == "RefusedError"
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName="circulate-okta-nothing-list")
+
+
+def test_what_changes_something_is_planned_and_applied_by_events_as_on_aws(served: str) -> None:
+    functions = client("lambda", served)
+
+    def invoke(operation: str, event: dict[str, object]) -> dict[str, Any]:
+        name, payload = f"circulate-okta-groups-{operation}", json.dumps(event).encode()
+        response: dict[str, Any] = json.load(functions.invoke(FunctionName=name, Payload=payload)["Payload"])
+        return response
+
+    plan = invoke("create", {"parameters": {"profile": {"name": "Contained"}}})["plan"]
+    assert invoke("find", {"parameters": {"name": "Contained"}})["returned"] == []
+    assert [invoke("create", {"apply": plan})["status"] for _ in "ab"] == ["complete", "complete"]
+    assert len(invoke("find", {"parameters": {"name": "Contained"}})["returned"]) == 1
 
 
 def test_a_port_that_is_taken_is_reported(cli: Cli) -> None:

@@ -71,6 +71,11 @@ class Described:
         return self.source == TARGETS
 
     @property
+    def is_writer(self) -> bool:
+        """Whether it changes something at the API."""
+        return not self.is_target and not self.settings["reads"]
+
+    @property
     def extension(self) -> str | None:
         """The extension beside it."""
         name: str | None = self.settings["extension"]

@@ -244,6 +244,9 @@ def _surrounded(
     stores = any(each.is_list or each.is_target for each in described)
     to, state = _places(args, stand_ins) if stores else ("", "")
     pulling = environment | {"CIRCULATE_TO": to, "CIRCULATE_STATE": state}
+    # Without a ledger of one's own, a function that needs one says so.
+    ledger = {"CIRCULATE_LEDGER": stand_ins.LEDGER} if args.aws == "ministack" else _named("CIRCULATE_LEDGER")
+    writing = environment | ledger
     # What was pulled is promoted from there; where to, AWS does not know by itself.
     data = stand_ins.DATA if args.aws == "ministack" else ""
     places = {"CIRCULATE_FROM": to, "CIRCULATE_TO": data, "CIRCULATE_STATE": state}
@@ -254,7 +257,7 @@ def _surrounded(
             each,
             promoting
             if each.is_target
-            else (pulling if each.is_list else environment)
+            else (pulling if each.is_list else writing if each.is_writer else environment)
             | _sign_in(each, org, stored=args.aws == "ministack")
             | _variables(args.env),
             task_root=roots[each.name],
