@@ -1,13 +1,14 @@
-# A playbook is two state machines, made of files that `circulate package` writes: one that runs it, one that undoes what a run did.
+# A playbook is two state machines, made of files that `circulate package` writes: one that runs it, one that undoes what a run did. Of
+# one that only reads there is nothing to undo, and no such file.
 
 locals {
   playbooks = merge([
     for name in var.playbooks : {
       for machine in [name, "${name}-undo"] : machine => {
         file = "${local.build}/playbooks/${machine}.asl.json"
-        # By the names that functions have behind the prefix.
-        invokes = distinct(flatten(regexall("\\$\\{functions\\}([A-Za-z0-9_-]+)", try(file("${local.build}/playbooks/${machine}.asl.json"), ""))))
-      }
+        # By the names that functions have behind the prefix. In a text that looks like one, `$` is written twice.
+        invokes = distinct(flatten(regexall("\"\\$\\{functions\\}([A-Za-z0-9_-]+)\"", try(file("${local.build}/playbooks/${machine}.asl.json"), ""))))
+      } if machine == name || fileexists("${local.build}/playbooks/${machine}.asl.json")
     }
   ]...)
 

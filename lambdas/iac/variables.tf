@@ -42,7 +42,7 @@ variable "write_operations" {
 }
 
 variable "playbooks" {
-  description = "Playbooks that are deployed, such as [\"contain_account\"]: each is a state machine, and one more that undoes it. `write_operations` names the operations that they call."
+  description = "Playbooks that are deployed, such as [\"contain_account\"]: each is a state machine, and one more that undoes it. `write_operations` names the operations that these call."
   type        = list(string)
   default     = []
 

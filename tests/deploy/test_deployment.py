@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from support.cli import Cli
 from support.deployment import ROOT, Deployment, Servers, changes, own_project
 from support.oracle import LISTS
 from support.own_source import TOKEN, acme, digests
@@ -149,7 +150,7 @@ def test_a_second_plan_is_empty(applied: AppliedProject) -> None:
 def test_functions_are_configured_as_their_lambda_yaml_says(applied: AppliedProject) -> None:
     api = applied.servers.client("lambda")
     # What changes something is not deployed before it is named.
-    functions = [each for each in described(ROOT / "lambdas/lib") if each.is_target or each.settings["reads"]]
+    functions = [each for each in described(ROOT / "lambdas/lib") if not each.is_writer]
     for function in functions:
         name = function.name.replace("circulate", PREFIX, 1)
         made, said = api.get_function_configuration(FunctionName=name), function.settings
@@ -265,12 +266,13 @@ def writing(applied: AppliedProject) -> AppliedProject:
     """Make what changes something, and a playbook, beside all else."""
     deployment = applied.deployment
     deployment.add_playbook("look", "okta-users-get")
-    (deployment.iac / WRITING).write_text('write_operations = ["okta.users.suspend"]\nplaybooks = ["look"]\n')
+    names = json.dumps([f"okta.users.{name}" for name in ("suspend", "unsuspend", "deactivate")])
+    (deployment.iac / WRITING).write_text(f'write_operations = {names}\nplaybooks = ["look"]\n')
     planned = changes(deployment.plan())
     assert {tuple(actions) for actions in planned.values()} == {("create",)}
     deployment.apply()
     assert changes(deployment.plan()) == {}
-    say(f"✓ an operation that writes and a playbook: {len(planned)} resources more, nothing else changed")
+    say(f"✓ three operations that write and a playbook: {len(planned)} resources more, nothing else changed")
     made = replace(applied, outputs=deployment.outputs())
     made.fill_secret(WRITE_SECRET, org_url=applied.org.url, api_token=applied.org.token)
     return made
@@ -400,7 +402,10 @@ def approvers(writing: AppliedProject) -> Iterator[list[Sequence[str]]]:
     ]
     # A policy cannot be removed while somebody has it.
     iam.detach_user_policy(UserName="approver", PolicyArn=policy)
+    iam.delete_access_key(UserName="approver", AccessKeyId=made["AccessKeyId"])
+    iam.delete_user(UserName="approver")
     iam.detach_role_policy(RoleName="responders", PolicyArn=policy)
+    iam.delete_role(RoleName="responders")
 
 
 def test_who_approves_may_approve_in_their_own_name_alone(
@@ -436,6 +441,42 @@ def test_who_approves_may_approve_in_their_own_name_alone(
     say("✓ who has the approvers' policy can read plans and approve in their own name, and nothing else")
 
 
+def test_what_functions_plan_is_approved_applied_once_and_undone(
+    writing: AppliedProject, approvers: list[Sequence[str]], cli: Cli
+) -> None:
+    user = next(entry["id"] for entry in writing.org.truth("users") if entry["status"] == "ACTIVE")
+    parameters = {"account": "practice", "parameters": {"id": user}}
+    plan = writing.invoke("okta-users-suspend", parameters)["plan"]
+    suspended, again = (writing.invoke("okta-users-suspend", {"account": "practice", "apply": plan}) for _ in "ab")
+    assert (suspended["status"], suspended) == ("complete", again)
+    undoing = writing.invoke("okta-users-suspend", {"account": "practice", "undo": plan})["plan"]
+    assert writing.invoke("okta-users-unsuspend", {"account": "practice", "apply": undoing})["status"] == "complete"
+    planned = writing.invoke("okta-users-deactivate", parameters)
+    assert planned["needs_approval"]
+    _, session = approvers
+    approver = writing.servers.client("sts", session).get_caller_identity()["UserId"]
+    apply = {"account": "practice", "apply": planned["plan"], "approved_by": approver}
+    refused = writing.servers.client("lambda").invoke(
+        FunctionName=f"{PREFIX}-okta-users-deactivate", Payload=json.dumps(apply).encode()
+    )
+    assert "ApprovalError" in refused["Payload"].read().decode()
+    of_session = zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), session, strict=True)
+    environment = {
+        **dict(of_session),
+        "AWS_ENDPOINT_URL": writing.servers.aws,
+        "SSL_CERT_FILE": str(writing.servers.authority),
+        "OKTA_ACCOUNT": "practice",
+        "OKTA_ORG_URL": writing.org.url,
+    }
+    done = cli("approve", planned["plan"], "--ledger", writing.outputs["ledger"], **environment)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"{approver} approves")
+    assert writing.invoke("okta-users-deactivate", apply)["status"] == "complete"
+    effects = [effect["operation"] for effect in writing.org.effects if effect["id"] == user]
+    assert effects == ["suspend", "unsuspend", "deactivate"]
+    say("✓ a user was suspended once, and not any more; deactivated once the plan was approved, each as its role")
+
+
 def test_a_playbook_invokes_the_functions_that_it_names_and_no_others(
     writing: AppliedProject,
     key_of_role: Any,  # noqa: ANN401 - a fixture
@@ -444,7 +485,6 @@ def test_a_playbook_invokes_the_functions_that_it_names_and_no_others(
     event = {"account": "practice", "parameters": {"id": entry["id"]}}
     ended, entered = writing.run_machine(writing.outputs["playbooks"]["look"], event)
     assert (ended["returned"]["id"], entered.count("step")) == (entry["id"], 1)
-    writing.run_machine(writing.outputs["playbooks"]["look-undo"], event)
     api = writing.servers.client("lambda", key_of_role(f"{PREFIX}-playbook-look"))
     api.invoke(FunctionName=f"{PREFIX}-okta-users-get", Payload=json.dumps(event).encode())
     assert_denied(

@@ -274,27 +274,15 @@ class Deployment:
         Args:
             name: What it is called.
             calls: The function that it invokes with what it is started with, such as `okta-users-get`.
-            undone_by: The function that undoes it. Default: none, since there is nothing to undo.
+            undone_by: The function that undoes it. Default: none, and no machine for it: there is nothing to undo.
         """
         folder = self.lambdas / ".build/playbooks"
         folder.mkdir(exist_ok=True)
         for machine, function in {name: calls, f"{name}-undo": undone_by}.items():
-            definition = {"StartAt": "step", "States": {"step": _step(function)}}
-            (folder / f"{machine}.asl.json").write_text(json.dumps(definition))
-
-
-def _step(function: str | None) -> dict[str, Any]:
-    """Return the only state of a machine."""
-    if function is None:
-        return {"Type": "Succeed"}
-    arguments = {"FunctionName": f"${{functions}}{function}", "Payload.$": "$"}
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": arguments,
-        "OutputPath": "$.Payload",
-        "End": True,
-    }
+            if function:
+                step = {"Type": "Task", "Resource": f"${{functions}}{function}", "End": True}
+                definition = {"Comment": "A text: $${functions}x", "StartAt": "step", "States": {"step": step}}
+                (folder / f"{machine}.asl.json").write_text(json.dumps(definition))
 
 
 def changes(plan: dict[str, Any]) -> dict[str, list[str]]:

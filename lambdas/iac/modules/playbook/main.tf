@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "trust" {
 }
 
 data "aws_iam_policy_document" "permissions" {
-  # Of a playbook of reads, there is nothing to undo.
+  # None are there as long as those that it invokes are not deployed, which is refused below.
   dynamic "statement" {
     for_each = length(var.invokes) == 0 ? [] : [var.invokes]
     content {
@@ -85,7 +85,7 @@ resource "aws_sfn_state_machine" "this" {
   lifecycle {
     precondition {
       condition     = fileexists(var.file)
-      error_message = "${local.file} is not there: is there a playbook of that name? `circulate package` writes the files of all that there are."
+      error_message = "${local.file} is not there: is there a playbook of that name, and are its functions in lambdas/lib? `circulate package` writes the files of those."
     }
     precondition {
       condition     = length(var.unnamed) == 0
