@@ -129,6 +129,9 @@ class Catalog:
     def says_the_same(self, source: str, file: str, text: str) -> bool:
         """Return whether a text says what the file of that name would say, in whatever words."""
 
+    def playbook(self, text: str, file: str | PathLike[str]) -> dict[str, Any]:
+        """A playbook in YAML, whose operations are defined here; `file` is for messages."""
+
     def source(self, name: str) -> dict[str, Any]:
         """Return the definition of a source."""
 
@@ -322,6 +325,12 @@ def aws_user_id() -> str:
 
 def ledger_entries(source: str, limit: int, account: Account, ledger: str) -> list[dict[str, Any]]:
     """Return the rows of the ledger of an account, the newest first."""
+
+def plan_entries(operation: str, digest: str, account: Account, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a plan, of its calls that were begun; see `circulate_core.changing.rows_of`."""
+
+def playbook_inputs(playbook: str, inputs: str, given: str) -> dict[str, Any]:
+    """Check the inputs of a playbook, and return them with its defaults. Both are JSON."""
 
 def check(source: str, streams: Sequence[str], account: Account) -> Checked:
     """Ask a source once, without retries; see `circulate_core.check`."""

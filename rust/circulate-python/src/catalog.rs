@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use circulate_core::catalog::{Catalog, Definition, Endpoint, Inline, Source};
+use circulate_core::catalog::{Catalog, Definition, Endpoint, Inline, Source, playbook_from_yaml};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::Serialize;
@@ -80,6 +80,12 @@ impl PyCatalog {
     /// Whether a text says what the file of that name would say, in whatever words.
     fn says_the_same(&self, py: Python<'_>, source: &str, file: &str, text: &str) -> PyResult<bool> {
         py_result(py, self.0.says_the_same(source, file, text))
+    }
+
+    /// A playbook in YAML, whose operations are defined here; `file` is for messages.
+    #[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
+    fn playbook(&self, py: Python<'_>, text: &str, file: PathBuf) -> PyResult<Py<PyAny>> {
+        document(py, &py_result(py, playbook_from_yaml(text, &file, &self.0))?)
     }
 
     /// The definition of a source.

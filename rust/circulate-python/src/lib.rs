@@ -50,7 +50,9 @@ mod _core {
     #[pymodule_export]
     use super::hooks::hooks_at_work;
     #[pymodule_export]
-    use super::operate::{apply, approve, aws_user_id, call, ledger_entries, plan, plan_undo};
+    use super::operate::{
+        apply, approve, aws_user_id, call, ledger_entries, plan, plan_entries, plan_undo, playbook_inputs,
+    };
     #[pymodule_export]
     use super::options::DeclaredOption;
     #[pymodule_export]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circulate_core::api::auth::sign_in;
-use circulate_core::error::Result;
+use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
 use circulate_core::operate::{
     Agreement, Apply, Caller, OperationLedger, OperationName, ParameterValues, Plan, PlanOptions, late,
@@ -233,6 +233,43 @@ pub(crate) fn ledger_entries(
 pub(crate) fn aws_user_id(py: Python<'_>) -> PyResult<String> {
     let work = async { Locations::default().aws_user_id().await };
     py_result(py, wait(py, work, &mut Brief)?)
+}
+
+/// The rows of a plan, of its calls that were begun; see `circulate_core.changing.rows_of`.
+#[pyfunction]
+pub(crate) fn plan_entries(
+    py: Python<'_>,
+    operation: String,
+    digest: String,
+    account: &PyAccount,
+    options: Arguments<OperateOptions>,
+) -> PyResult<Py<PyAny>> {
+    let (account, options) = (account.clone(), options.get()?);
+    let work = async move {
+        let name: OperationName = operation.parse()?;
+        let ledger = account_ledger(&options.ledger, &name, &account).await?;
+        let plan = ledger.plan(&name, &digest).await?;
+        Ok(ledger.entries_of(&plan).await?.into_iter().flatten().collect::<Vec<_>>())
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Check the inputs of a playbook, and return them with its defaults. Both are JSON.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python gives it away")]
+pub(crate) fn playbook_inputs(
+    py: Python<'_>,
+    playbook: &str,
+    inputs: String,
+    given: String,
+) -> PyResult<Py<PyAny>> {
+    let checked = || -> Result<ParameterValues> {
+        let inputs = serde_json::from_str(&inputs).map_err(|error| {
+            Error::new(ErrorKind::Definition, "read playbook", "invalid inputs").caused_by(error)
+        })?;
+        ParameterValues::of(playbook, "input", &inputs, read_parameters(&given)?)
+    };
+    document(py, py_result(py, checked())?.all())
 }
 
 /// How long an approval can be used.

@@ -63,7 +63,7 @@ pub(super) fn check_operations(endpoint: &Endpoint) -> Vec<Wrong> {
     wrongs
 }
 
-fn check_parameter(at: &str, parameter: &Parameter) -> Option<Wrong> {
+pub(super) fn check_parameter(at: &str, parameter: &Parameter) -> Option<Wrong> {
     let schema = match ValueSchema::new(&parameter.schema) {
         Ok(schema) => schema,
         Err(why) => return Some(Wrong::at(&format!("{at}.schema"), why)),

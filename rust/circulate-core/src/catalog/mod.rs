@@ -13,6 +13,7 @@ mod check_oauth2;
 mod check_operations;
 mod check_partitions;
 mod check_placeholders;
+mod check_playbook;
 mod check_requests;
 mod check_session;
 mod columns;
@@ -33,6 +34,7 @@ mod operation;
 mod page_size;
 mod paginator;
 mod partitions;
+mod playbook;
 mod position;
 mod records;
 mod request;
@@ -52,6 +54,7 @@ pub use auth::{
 pub use auth::{LoginJwt, LoginMethod, LoginRequest, Logout};
 pub use auth::{SessionAuth, SessionExpiry, SessionHeader, SessionSend, SessionToken};
 pub use check_operations::parameter_of;
+pub use check_playbook::playbook_from_yaml;
 pub use columns::{ColumnType, Columns};
 pub use durable::{Durable, EtagOf, TokenPage};
 pub use empty::Empty;
@@ -75,6 +78,7 @@ pub use paginator::{
     TokenFrom, TokenSpec, UrlFrom,
 };
 pub use partitions::{Parent, ParentBatch, Partitions};
+pub use playbook::{OnFailure, Playbook, PlaybookStep};
 pub use records::{KEY_OF_MAP, PageFormat, PrimaryKey, RecordsPointer, RecordsSpec, VALUE_OF_SCALAR};
 pub use request::{
     Before, BodySpec, Encode, GraphQl, JsonTemplate, Method, QueryText, QueryValue, Quote, RequestMethod,

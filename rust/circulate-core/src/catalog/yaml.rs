@@ -22,6 +22,7 @@ use super::errors::{self, ErrorRule};
 use super::job::{Job, JobParts};
 use super::one_or_list::OneOrList;
 use super::paginator::PaginatorSpec;
+use super::playbook::Playbook;
 use super::position::{self, Mistake};
 use super::records::{PageFormat, PrimaryKey};
 use super::source::{RateLimit, Setting, Source};
@@ -135,10 +136,11 @@ fn check_endpoint(endpoint: &Endpoint) -> Vec<Wrong> {
 }
 
 /// The JSON Schemas of the kinds of file, by file name, for editors.
-pub fn json_schemas() -> [(&'static str, serde_json::Value); 2] {
+pub fn json_schemas() -> [(&'static str, serde_json::Value); 3] {
     [
         ("source.schema.json", schema_for!(Source).into()),
         ("endpoint.schema.json", schema_for!(Endpoint).into()),
+        ("playbook.schema.json", schema_for!(Playbook).into()),
     ]
 }
 

@@ -303,7 +303,7 @@ impl OperationLedger {
     }
 
     /// The rows of a plan, in their order; none where a call was not begun.
-    pub(super) async fn entries_of(&self, plan: &Plan) -> Result<Vec<Option<LedgerEntry>>> {
+    pub async fn entries_of(&self, plan: &Plan) -> Result<Vec<Option<LedgerEntry>>> {
         let mut entries = Vec::new();
         for number in 0..plan.calls.len() {
             entries.push(self.get(&self.entry_key(plan, number)?).await?.map(|(entry, _)| entry));

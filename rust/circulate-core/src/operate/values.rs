@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::MAX_TEXT;
-use crate::catalog::{Operation, SchemaMistake, ValueSchema};
+use crate::catalog::{Name, Operation, Parameter, SchemaMistake, ValueSchema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 use crate::redact::Redactor;
@@ -17,11 +17,21 @@ pub struct ParameterValues(BTreeMap<String, Value>);
 impl ParameterValues {
     /// Checks what was given for an operation that is called `name`. All mistakes are named at once.
     pub fn new(name: &str, operation: &Operation, given: Map<String, Value>) -> Result<Self> {
+        Self::of(name, "parameter", &operation.parameters, given)
+    }
+
+    /// Checks what was given for parameters that are called by a `noun`, such as the inputs of a playbook.
+    pub fn of(
+        name: &str,
+        noun: &str,
+        parameters: &BTreeMap<Name, Parameter>,
+        given: Map<String, Value>,
+    ) -> Result<Self> {
         let mut mistakes = Vec::new();
         let mut values = BTreeMap::new();
         for (key, value) in given {
-            let Some(parameter) = operation.parameters.iter().find(|(known, _)| known.as_str() == key) else {
-                mistakes.push(unknown(&key, operation));
+            let Some(parameter) = parameters.iter().find(|(known, _)| known.as_str() == key) else {
+                mistakes.push(unknown(noun, &key, parameters));
                 continue;
             };
             match ValueSchema::new(&parameter.1.schema) {
@@ -31,7 +41,7 @@ impl ParameterValues {
             }
             values.insert(key, value);
         }
-        for (key, parameter) in &operation.parameters {
+        for (key, parameter) in parameters {
             if values.contains_key(key.as_str()) {
                 continue;
             }
@@ -69,14 +79,14 @@ impl ParameterValues {
     }
 }
 
-fn unknown(key: &str, operation: &Operation) -> String {
-    let known: Vec<_> = operation.parameters.keys().map(crate::catalog::Name::as_str).collect();
+fn unknown(noun: &str, key: &str, parameters: &BTreeMap<Name, Parameter>) -> String {
+    let known: Vec<_> = parameters.keys().map(Name::as_str).collect();
     let meant = nearest(key, known.iter().copied());
     let meant = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
     let shown = Redactor::shared().shown(key, 100);
     match known.as_slice() {
-        [] => format!("there is no parameter `{shown}`: it takes none"),
-        _ => format!("there is no parameter `{shown}`{meant}; the parameters are {}", known.join(", ")),
+        [] => format!("there is no {noun} `{shown}`: it takes none"),
+        _ => format!("there is no {noun} `{shown}`{meant}; the {noun}s are {}", known.join(", ")),
     }
 }
 
