@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from circulate_core.manifests import Manifest
     from circulate_core.operation import Operation
     from circulate_core.operations import call
+    from circulate_core.playbooks import Playbook, playbook
+    from circulate_core.playbooks.results import PlaybookRun, PlaybookStep
     from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
@@ -127,6 +129,9 @@ __all__ = [
     "PartitionCounts",
     "Plan",
     "PlanError",
+    "Playbook",
+    "PlaybookRun",
+    "PlaybookStep",
     "Promoted",
     "Quota",
     "RateLimitError",
@@ -158,6 +163,7 @@ __all__ = [
     "ledger",
     "manifest",
     "plan",
+    "playbook",
     "promote",
     "propose",
     "pull",
@@ -181,6 +187,9 @@ _MODULES = {
     "Manifest": "manifests",
     "Operation": "operation",
     "Plan": "plans",
+    "Playbook": "playbooks",
+    "PlaybookRun": "playbooks.results",
+    "PlaybookStep": "playbooks.results",
     "Source": "reading",
     "Stream": "reading",
     "apply": "changing",
@@ -191,6 +200,7 @@ _MODULES = {
     "ledger": "changing",
     "manifest": "upkeep",
     "plan": "changing",
+    "playbook": "playbooks",
     "promote": "promoting",
     "propose": "authoring.proposing",
     "pull": "pulling",

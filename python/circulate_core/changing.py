@@ -240,6 +240,29 @@ def ledger(  # noqa: PLR0913 - how to know an account, and what to list
     return [LedgerEntry.from_dict(row) for row in rows]
 
 
+def rows_of(  # noqa: PLR0913 - how to know an account, and what to list
+    plan: Plan | str,
+    *,
+    ledger: str | PathLike[str] | None = None,
+    requester: str | None = None,
+    settings: Mapping[str, str] | _core.Settings | None = None,
+    profile: str | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    headroom: Headroom | None = None,
+    catalog: Catalog = (),
+) -> list[dict[str, Any]]:
+    """Return what the ledger has of a plan: a row of each call that was begun, as the engine keeps it.
+
+    It takes what `undo` takes.
+    """
+    # As for `plan`.
+    settings, is_complete = _core.Settings(settings), isinstance(settings, _core.Settings)
+    operation, digest = reference(plan)
+    known = _account(operation, settings, is_complete, catalog, profile, secret, account, headroom)
+    return _core.plan_entries(operation, digest, known, _options(ledger, requester))
+
+
 def reference(plan: Plan | str) -> tuple[str, str]:
     """Return the operation and the digest that name a plan.
 

@@ -196,6 +196,10 @@ class OperationDefinition(TypedDict):
     """What has to be said to call it, by name."""
     scopes: NotRequired[list[str]]
     """OAuth scopes that it needs."""
+    destructive: NotRequired[bool]
+    """Whether a person has to agree, each time."""
+    undo: NotRequired[dict[str, Any]]
+    """The operation that undoes it, or why nothing does."""
 
 
 class EndpointDefinition(TypedDict):
