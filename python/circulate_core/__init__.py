@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from circulate_core.manifests import Manifest
     from circulate_core.operation import Operation
     from circulate_core.operations import call
+    from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
     from circulate_core.playbooks import Playbook, playbook
     from circulate_core.playbooks.results import PlaybookRun, PlaybookStep
-    from circulate_core.plans import Applied, Approval, LedgerEntry, Plan
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
     from circulate_core.reading import Batch, Source, Stream, source

@@ -1,4 +1,4 @@
-"""What calls of operations come to as JSON documents: the same from a function on AWS and from a playbook that runs here.
+"""What calls of operations come to as JSON documents: the same from functions on AWS and from playbooks run here.
 
 Each function does what one form of a function's event asks for.
 """

@@ -101,7 +101,9 @@ class Accounts:
         from circulate_core.settings import gathered  # noqa: PLC0415 - what reads files is loaded when it is needed
 
         names = list(sources)
-        require_one_source(names, {"settings": settings.names, "profile": profile, "secret": secret, "account": account})
+        require_one_source(
+            names, {"settings": settings.names, "profile": profile, "secret": secret, "account": account}
+        )
         known = {}
         for name in names:
             found = gathered(
@@ -262,9 +264,7 @@ class Playbook:
                     run_steps(self._written, run, handler, lambda: kept.write(run))
         return PlaybookRun.from_dict(run)
 
-    def undo(
-        self, run: PlaybookRun | str | PathLike[str], *, yes: bool = False, lease: Length = "60s"
-    ) -> PlaybookRun:
+    def undo(self, run: PlaybookRun | str | PathLike[str], *, yes: bool = False, lease: Length = "60s") -> PlaybookRun:
         """Undo what a run did, the last step first; see `undo_run`."""
         return undo_run(run, self._accounts, yes=yes, lease=lease)
 
@@ -284,8 +284,8 @@ def undo_run(
 ) -> PlaybookRun:
     """Undo what a run did, or plan that. The last step comes first.
 
-    It ends at the first step of which it is not known what it did, or whose object has been changed since. Called again, it
-    goes on.
+    It ends at the first step of which it is not known what it did, or whose object has been changed since. Called
+    again, it goes on.
 
     Args:
         run: The run: its name, a file with its document, or what `run` returned.

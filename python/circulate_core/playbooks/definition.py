@@ -95,6 +95,10 @@ class Written:
         """Return whether a step changes nothing."""
         return self.operations[step["operation"]]["kind"] == "investigate"
 
+    def is_destructive(self, operation: str) -> bool:
+        """Return whether a person has to agree to an operation: one of it, or one that undoes it."""
+        return operation_definition(operation, catalog=self.catalog)[1].get("destructive", False)
+
     def checked_inputs(self, given: Mapping[str, object]) -> dict[str, Any]:
         """Return the inputs with the defaults of those that are not given.
 
@@ -160,4 +164,6 @@ def _unknown(name: str) -> DefinitionError:
     if Path(name).is_file():
         hint = f"write `./{name}` to name the file"
     message = f"there is no playbook `{name}`"
-    return DefinitionError(message, hint=f"{hint}; one of your own is named by its file, ending in .yaml" if not meant else hint)
+    return DefinitionError(
+        message, hint=f"{hint}; one of your own is named by its file, ending in .yaml" if not meant else hint
+    )

@@ -8,7 +8,6 @@ import json
 import os
 import re
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core.bindings import state_folder
@@ -16,6 +15,7 @@ from circulate_core.exceptions import BusyError, SettingsError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SCHEMA = 1
 """The version of the document of a run."""

@@ -1,7 +1,7 @@
 """Running a playbook, and undoing what a run did: step by step, each recorded before anything of it is sent.
 
-A step asks by the events that the functions of operations take on AWS, and gets the documents that these return. So it means
-the same here and in a state machine.
+A step asks by the events that the functions of operations take on AWS, and gets the documents that these return. So it
+means the same here and in a state machine.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from circulate_core.playbooks.definition import StepDefinition, Written
     from circulate_core.types import Catalog
 
-Save = Callable[[], None] if TYPE_CHECKING else object
-"""Keeps the document of a run as it is now."""
+
+class Save(Protocol):
+    """Keeps the document of a run."""
+
+    def __call__(self) -> None:
+        """Keep it as it is now."""
 
 
 class Handler(Protocol):
@@ -38,9 +42,7 @@ def new_run(written: Written, run: str, inputs: Mapping[str, Any]) -> dict[str, 
         "playbook": written.name,
         "playbook_sha256": written.sha256,
         "inputs": dict(inputs),
-        "steps": [
-            {"id": step["id"], "operation": step["operation"], "status": "not_begun"} for step in written.steps
-        ],
+        "steps": [{"id": step["id"], "operation": step["operation"], "status": "not_begun"} for step in written.steps],
         "status": "running",
     }
 
@@ -73,7 +75,7 @@ def plan_run(written: Written, run: dict[str, Any], handle: Handler) -> None:
         if not steps_used(step.get("parameters", {})) <= _results(run).keys():
             may_change_more = True
             continue
-        _attempt(record, lambda step=step, record=record: _plan_or_read(written, run, step, record, handle))  # type: ignore[misc]
+        _attempt(record, _plan_or_read, written, run, step, record, handle)
         if "error" in record and may_change_more and not written.reads(step):
             # A step before it may be what makes it possible.
             record["status"] = "not_begun"
@@ -103,7 +105,7 @@ def run_steps(written: Written, run: dict[str, Any], handle: Handler, save: Save
     """
     for step, record in zip(written.steps, run["steps"], strict=True):
         if record["status"] in {"not_begun", "planned"}:
-            _attempt(record, lambda step=step, record=record: _do(written, run, step, record, handle, save))  # type: ignore[misc]
+            _attempt(record, _do, written, run, step, record, handle, save)
             save()
         if record["status"] == "failed" and step.get("on_failure", "end") != "continue":
             if step.get("on_failure") == "undo":
@@ -141,7 +143,7 @@ def plan_undo(undo: dict[str, Any], run: Mapping[str, Any], handle: Handler) -> 
     undo["status"] = "planned"
     may_change_more = False
     for record in undo["steps"]:
-        _attempt(record, lambda record=record: _plan_undo(record, run, handle))  # type: ignore[misc]
+        _attempt(record, _plan_undo, record, run, handle)
         if "error" in record:
             if not may_change_more:
                 undo["status"] = "failed"
@@ -161,7 +163,7 @@ def undo_steps(undo: dict[str, Any], run: Mapping[str, Any], handle: Handler, sa
     for record in undo["steps"]:
         if record["status"] not in {"complete", "nothing_to_undo"}:
             record.pop("error", None)
-            _attempt(record, lambda record=record: _undo(record, run, handle, save))  # type: ignore[misc]
+            _attempt(record, _undo, record, run, handle, save)
             save()
         if record["status"] == "failed":
             undo["status"] = "failed"
@@ -206,14 +208,14 @@ def _had_no_effect(record: dict[str, Any], handle: Handler) -> bool:
     return all(call["status"] == "failed" and not call["had_effect"] for call in result["calls"])
 
 
-def _attempt(record: dict[str, Any], act: Callable[[], None]) -> None:
+def _attempt(record: dict[str, Any], act: Callable[..., None], *arguments: object) -> None:
     """Do a part of a step, and note why it failed if it did.
 
     Raises:
         CirculateError: It did not fail: it may go on later.
     """
     try:
-        act()
+        act(*arguments)
     except NoValueError as error:
         record |= {"status": "failed", "error": {"Error": "NoValueError", "Cause": str(error)}}
     except CirculateError as error:

@@ -61,7 +61,10 @@ def filled(template: object, inputs: Mapping[str, Any], results: Mapping[str, An
         return [filled(each, inputs, results) for each in template]
     if not isinstance(template, str):
         return template
-    values = [(_value(piece, inputs, results), is_value) if is_value else (piece, False) for piece, is_value in pieces_of(template)]
+    values = [
+        (_value(piece, inputs, results), is_value) if is_value else (piece, False)
+        for piece, is_value in pieces_of(template)
+    ]
     if len(values) == 1:
         return values[0][0]
     for value, is_value in values:

@@ -1,0 +1,429 @@
+"""Playbooks as state machines: Amazon States Language, by JSONPath.
+
+A step that changes something is two tasks: one plans, one applies the plan. So a retry of Step Functions does nothing
+twice: planning changes nothing, and a plan that was applied is not applied again.
+
+State while it runs: `inputs`, `accounts`, `approvers`, `status`, and `steps` by their ids. The output is the document
+of a run. An undo works on `run`, such a document, and on `undo`, the one that it makes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from circulate_core.exceptions import DefinitionError
+from circulate_core.playbooks.definition import source_of, undoing
+from circulate_core.playbooks.kept import SCHEMA
+from circulate_core.playbooks.templates import pieces_of, tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from circulate_core.playbooks.definition import StepDefinition, Written
+
+FUNCTIONS = "${functions}"
+"""What Terraform replaces by the first part of functions' ARNs: `arn:aws:lambda:REGION:ACCOUNT:function:circulate-`."""
+_MARK = "\ue000functions\ue000"
+_LAMBDA_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+]
+_PASSING_ERRORS = [
+    *("BusyError", "RateLimitError", "NetworkError", "ApiError", "StateError", "StoppedError"),
+    *("Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"),
+    *("Extension.InitError", "Extension.TokenEndpointUnavailable"),
+]
+"""What may go well a minute later: a lease has lapsed then, or a limit has passed."""
+_RETRY: list[dict[str, Any]] = [
+    {
+        "ErrorEquals": _LAMBDA_ERRORS,
+        "IntervalSeconds": 2,
+        "MaxAttempts": 6,
+        "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+    },
+    {"ErrorEquals": _PASSING_ERRORS, "IntervalSeconds": 60, "MaxAttempts": 4, "BackoffRate": 2},
+]
+_WAIT_FOR_APPROVAL = {"ErrorEquals": ["ApprovalError"], "IntervalSeconds": 60, "MaxAttempts": 1500, "BackoffRate": 1}
+"""Until the plan expires after a day, and a little more: each attempt takes time, too."""
+_DAY_S = 24 * 60 * 60
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_States = dict[str, dict[str, Any]]
+
+
+def compiled(written: Written, *, undo: bool) -> str:
+    """Return a playbook as a state machine; `${functions}` is left to Terraform's `templatefile`.
+
+    Args:
+        written: The playbook.
+        undo: Return the state machine that undoes what that one did.
+
+    Raises:
+        DefinitionError: It says what a state machine has no way to do. All of that is named.
+    """
+    changes = sum(not written.reads(step) for step in written.steps)
+    if undo and not changes:
+        message = f"the playbook {written.name} changes nothing: there is nothing to undo"
+        raise DefinitionError(message)
+    machine = {
+        "Comment": f"{'Undoes' if undo else 'Runs'} the playbook {written.name}: {written.definition['about']}",
+        "StartAt": "Begin",
+        # Each step may wait a day for its approval.
+        "TimeoutSeconds": _DAY_S * (1 + changes),
+        "States": _undo_machine(written) if undo else _run_machine(written),
+    }
+    # What `templatefile` would take for its own is written as it wants that.
+    text = json.dumps(machine, indent=2, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+    return f"{text.replace(_MARK, FUNCTIONS)}\n"
+
+
+def functions_of(written: Written) -> list[str]:
+    """Return the operations whose functions the state machines invoke."""
+    undoes = (undoing(written, step) for step in written.steps if not written.reads(step))
+    return sorted({step["operation"] for step in written.steps} | {name for name in undoes if name})
+
+
+def _run_machine(written: Written) -> _States:
+    steps = written.steps
+    defaults = {name: each["default"] for name, each in written.inputs.items() if "default" in each}
+    needed = [name for name in written.inputs if name not in defaults]
+    known = {"inputs": defaults, "accounts": dict.fromkeys(written.sources), "approvers": []}
+    first = _entry(steps[0])
+    states: _States = {
+        "Begin": _passed({"known": known, "given.$": "$"}, "With defaults"),
+        "With defaults": _passed(
+            {"known.$": "$.known", "given.$": "States.JsonMerge($.known, $.given, false)"}, "Ready"
+        ),
+        "Ready": _passed(
+            {
+                "inputs.$": "States.JsonMerge($.known.inputs, $.given.inputs, false)",
+                "accounts.$": "States.JsonMerge($.known.accounts, $.given.accounts, false)",
+                "approvers.$": "$.given.approvers",
+                "status": "complete",
+                "steps": {step["id"]: _not_begun(step) for step in steps},
+            },
+            "Inputs?" if needed else first,
+        ),
+    }
+    if needed:
+        present = [{"Variable": f"$.inputs.{name}", "IsPresent": True} for name in needed]
+        states["Inputs?"] = _choice({"And": present} if len(present) > 1 else present[0], first, "No input")
+        cause = f'the execution needs the inputs {", ".join(needed)}: {{"inputs": {{...}}}}'
+        states["No input"] = {"Type": "Fail", "Error": "SettingsError", "Cause": cause}
+    mistakes: list[str] = []
+    for number, step in enumerate(steps):
+        then = _entry(steps[number + 1]) if number + 1 < len(steps) else "Ended"
+        states |= _step(written, step, then, mistakes)
+    if mistakes:
+        message = f"{written.named} can't be a state machine: {'; '.join(mistakes)}"
+        raise DefinitionError(message)
+    if any(_on_failure(written, step) == "end" for step in steps):
+        states["Failed"] = _set("$.status", "failed", "Ended")
+    states["Ended"] = {"Type": "Pass", "Parameters": _run_document(written), "End": True}
+    if any(_on_failure(written, step) == "undo" for step in steps):
+        states["Failed, undo"] = _set("$.status", "failed", "Undo.document")
+        begun = {"run": _run_document(written), "approvers.$": "$.approvers"}
+        states["Undo.document"] = _passed(begun, "Undo")
+        states |= _undo_states(written, {**_of_run(written), "undo": _undo_document(written)})
+    return states
+
+
+def _undo_machine(written: Written) -> _States:
+    is_of_it = {
+        "And": [
+            {"Variable": "$.playbook_sha256", "IsPresent": True},
+            {"Variable": "$.playbook_sha256", "StringEquals": written.sha256},
+        ]
+    }
+    cause = (
+        f"the input is not what an execution of {written.name} returned, or that had another text:"
+        " `circulate playbook undo FILE` undoes it"
+    )
+    return {
+        "Begin": _choice(is_of_it, "With defaults", "Another run"),
+        "Another run": {"Type": "Fail", "Error": "SettingsError", "Cause": cause},
+        "With defaults": _passed({"known": {"approvers": []}, "given.$": "$"}, "Ready"),
+        "Ready": _passed({"run.$": "States.JsonMerge($.known, $.given, false)"}, "With approvers"),
+        "With approvers": _passed({"run.$": "$.run", "approvers.$": "$.run.approvers"}, "Undo"),
+        **_undo_states(written, _undo_document(written)),
+    }
+
+
+def _on_failure(written: Written, step: StepDefinition) -> str:
+    """Return what happens if a step fails. Of a playbook that changes nothing there is nothing to undo."""
+    said = step.get("on_failure", "end")
+    return "end" if said == "undo" and all(map(written.reads, written.steps)) else said
+
+
+def _entry(step: StepDefinition) -> str:
+    """Return the name of the first state of a step."""
+    if _looked_for(step):
+        return f"{step['id']}.values?"
+    return f"{step['id']}.first"
+
+
+def _looked_for(step: StepDefinition) -> list[str]:
+    """Return the paths of values that may be missing: those of inputs are looked for at the beginning."""
+    placeholders = dict.fromkeys(_placeholders(step.get("parameters", {})))
+    return [_placeholder(each) for each in placeholders if not re.fullmatch("inputs/[^/]*", each)]
+
+
+def _step(written: Written, step: StepDefinition, then: str, mistakes: list[str]) -> _States:
+    """Return the states of a step."""
+    name, operation = step["id"], step["operation"]
+    first, failed = f"{name}.first", f"{name}.failed"
+    at = f"$.steps.{name}"
+    states: _States = {}
+    if paths := _looked_for(step):
+        present = [{"Variable": path, "IsPresent": True} for path in paths]
+        states[f"{name}.values?"] = _choice(
+            {"And": present} if len(present) > 1 else present[0], first, f"{name}.no value"
+        )
+        # A path that leads nowhere would end the execution, and nothing could catch that.
+        error = {"Error": "NoValueError", "Cause": f"one of {', '.join(paths)} is not there"}
+        states[f"{name}.no value"] = {"Type": "Pass", "Result": error, "ResultPath": f"{at}.error", "Next": failed}
+    parameters = _payload(step.get("parameters", {}), f"steps.{name}.parameters", mistakes)
+    account = {"account.$": f"$.accounts.{source_of(operation)}"}
+    event = {**account, "parameters": parameters}
+    reads = written.reads(step)
+    criteria = step.get("success_criteria") or ({} if reads else {"/status": ["complete"]})
+    judged = f"{name}.succeeded?" if criteria else f"{name}.complete"
+    if reads:
+        states[first] = _task(operation, event, judged, failed, at, ResultPath=f"{at}.result")
+    else:
+        planned = {**_not_begun(step), "status": "planned", "plan.$": "$.plan", "planned.$": "$"}
+        states[first] = _task(operation, event, f"{name}.apply", failed, at, ResultSelector=planned, ResultPath=at)
+        states[f"{name}.apply"] = _apply(written, operation, account, at, judged, failed)
+    if criteria:
+        states[judged] = _choice(_criteria(f"{at}.result", criteria), f"{name}.complete", failed)
+    states[f"{name}.complete"] = _set(f"{at}.status", "complete", then)
+    follows = {"continue": f"{name}.continue", "undo": "Failed, undo"}.get(_on_failure(written, step), "Failed")
+    states[failed] = _set(f"{at}.status", "failed", follows)
+    if step.get("on_failure") == "continue":
+        states[follows] = _set("$.status", "partial", then)
+    return states
+
+
+def _undo_states(written: Written, document: dict[str, Any]) -> _States:
+    """Return the states that undo what `$.run` did: each step that changes something, the last one first."""
+    changes = [(number, step) for number, step in enumerate(written.steps) if not written.reads(step)]
+    names = [f"Undo {step['id']}" for _, step in reversed(changes)]
+    begun = {
+        "run.$": "$.run",
+        "approvers.$": "$.approvers",
+        "was": {f"{step['id']}.$": f"States.ArrayGetItem($.run.steps, {number})" for number, step in changes},
+        "undo": {"status": "complete", "steps": {step["id"]: _not_begun(step) for _, step in changes}},
+    }
+    states: _States = {"Undo": _passed(begun, names[0])}
+    for (_, step), name, then in zip(reversed(changes), names, [*names[1:], "Undone"], strict=True):
+        states |= _undo_step(written, step, name, then)
+    states["Undo.failed"] = _set("$.undo.status", "failed", "Undone")
+    states["Undone"] = {"Type": "Pass", "Parameters": document, "End": True}
+    return states
+
+
+def _undo_step(written: Written, step: StepDefinition, name: str, then: str) -> _States:
+    operation, undoes = step["operation"], undoing(written, step)
+    was, at, failed = f"$.was.{step['id']}", f"$.undo.steps.{step['id']}", f"{name}.failed"
+    planned = {**_not_begun(step), "status": "planned", "plan.$": "$.plan", "planned.$": "$"}
+    is_nothing = {"Variable": f"{at}.plan", "IsNull": True}
+    event = {"account.$": f"{was}.planned.account", "undo.$": f"{was}.plan"}
+    follows = f"{name}.apply" if undoes else failed
+    states: _States = {
+        name: _choice({"Variable": f"{was}.plan", "IsPresent": True}, f"{name}.plan", then),
+        f"{name}.plan": _task(operation, event, f"{name}.nothing?", failed, at, ResultSelector=planned, ResultPath=at),
+        # The function passes over what had no effect, and what nothing undoes. It refuses what it does not know.
+        f"{name}.nothing?": _choice(is_nothing, f"{name}.nothing", follows),
+        f"{name}.nothing": _set(f"{at}.status", "nothing_to_undo", then),
+        failed: _set(f"{at}.status", "failed", "Undo.failed"),
+    }
+    if undoes:
+        account = {"account.$": f"{at}.planned.account"}
+        judged = f"{name}.succeeded?"
+        states[f"{name}.apply"] = _apply(written, undoes, account, at, judged, failed)
+        is_done = {"Variable": f"{at}.result.status", "StringEquals": "complete"}
+        states[judged] = _choice(is_done, f"{name}.complete", failed)
+        states[f"{name}.complete"] = _set(f"{at}.status", "complete", then)
+    return states
+
+
+def _apply(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
+    written: Written, operation: str, account: dict[str, Any], at: str, then: str, failed: str
+) -> dict[str, Any]:
+    is_destructive = written.is_destructive(operation)
+    event = {**account, "apply.$": f"{at}.plan", **({"approved_by.$": "$.approvers"} if is_destructive else {})}
+    task = _task(operation, event, then, failed, at, ResultPath=f"{at}.result")
+    if is_destructive:
+        task["Retry"] = [*_RETRY, _WAIT_FOR_APPROVAL]
+    return task
+
+
+def _task(operation: str, event: dict[str, Any], then: str, failed: str, at: str, **results: object) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": f"{_MARK}{operation.replace('.', '-')}",
+        "Parameters": event,
+        **results,
+        "Retry": _RETRY,
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": f"{at}.error", "Next": failed}],
+        "Next": then,
+    }
+
+
+def _passed(parameters: dict[str, Any], then: str) -> dict[str, Any]:
+    return {"Type": "Pass", "Parameters": parameters, "Next": then}
+
+
+def _set(path: str, value: str, then: str) -> dict[str, Any]:
+    return {"Type": "Pass", "Result": value, "ResultPath": path, "Next": then}
+
+
+def _choice(rule: dict[str, Any], then: str, otherwise: str) -> dict[str, Any]:
+    return {"Type": "Choice", "Choices": [{**rule, "Next": then}], "Default": otherwise}
+
+
+def _not_begun(step: StepDefinition) -> dict[str, Any]:
+    return {"id": step["id"], "operation": step["operation"], "status": "not_begun"}
+
+
+def _run_document(written: Written) -> dict[str, Any]:
+    """Return what the document of a run is made of, of the state of a run."""
+    steps = ", ".join(f"$.steps.{step['id']}" for step in written.steps)
+    return {
+        "schema": SCHEMA,
+        "run.$": "$$.Execution.Name",
+        "playbook": written.name,
+        "playbook_sha256": written.sha256,
+        "inputs.$": "$.inputs",
+        "steps.$": f"States.Array({steps})",
+        "status.$": "$.status",
+    }
+
+
+def _of_run(written: Written) -> dict[str, Any]:
+    """Return the same, of the state of an undo."""
+    return {f"{key.removesuffix('.$')}.$": f"$.run.{key.removesuffix('.$')}" for key in _run_document(written)}
+
+
+def _undo_document(written: Written) -> dict[str, Any]:
+    changes = [step["id"] for step in reversed(written.steps) if not written.reads(step)]
+    return {
+        "schema": SCHEMA,
+        "run.$": "States.Format('{}-undo', $.run.run)",
+        "undoes.$": "$.run.run",
+        "playbook": written.name,
+        "playbook_sha256": written.sha256,
+        "steps.$": f"States.Array({', '.join(f'$.undo.steps.{name}' for name in changes)})",
+        "status.$": "$.undo.status",
+    }
+
+
+def _criteria(at: str, criteria: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return the rule that a result is as a step wants it."""
+    rules: list[dict[str, Any]] = []
+    for pointer, values in criteria.items():
+        path = f"{at}{_path(tokens_of(pointer))}"
+        rules.append({"Variable": path, "IsPresent": True})
+        tests = [test for value in values for test in _tests(path, value)]
+        rules.append(tests[0] if len(tests) == 1 else {"Or": tests})
+    return {"And": rules}
+
+
+def _tests(path: str, value: object) -> Iterator[dict[str, Any]]:
+    if value is None:
+        yield {"Variable": path, "IsNull": True}
+    elif isinstance(value, bool):
+        yield {"Variable": path, "BooleanEquals": value}
+    elif isinstance(value, str):
+        yield {"Variable": path, "StringEquals": value}
+    else:
+        yield {"Variable": path, "NumericEquals": value}
+
+
+def _payload(template: dict[str, Any], at: str, mistakes: list[str]) -> dict[str, Any]:
+    """Return a template as a payload template: a member with a value of the state ends in `.$`."""
+    payload: dict[str, Any] = {}
+    for name, value in template.items():
+        where = f"{at}.{name}"
+        if name.endswith(".$"):
+            mistakes.append(f"`{where}`: a name that ends in `.$` means something else there")
+        elif isinstance(value, dict):
+            payload[name] = _payload(value, where, mistakes)
+        elif isinstance(value, list):
+            payload |= _list(name, value, where, mistakes)
+        elif isinstance(value, str) and _placeholders(value):
+            payload[f"{name}.$"] = _text(value)
+        else:
+            payload[name] = _constant(value)
+    return payload
+
+
+def _list(name: str, items: list[Any], at: str, mistakes: list[str]) -> dict[str, Any]:
+    if not _placeholders(items):
+        return {name: [_constant(item) for item in items]}
+    if any(isinstance(item, (dict, list)) or item is None for item in items):
+        mistakes.append(f"`{at}`: of a list with placeholders only texts, numbers, true and false can be items")
+        return {}
+    return {f"{name}.$": f"States.Array({', '.join(_argument(item) for item in items)})"}
+
+
+def _placeholders(template: object) -> list[str]:
+    """Return the placeholders of a template, however deep."""
+    if isinstance(template, dict):
+        return [each for value in template.values() for each in _placeholders(value)]
+    if isinstance(template, list):
+        return [each for value in template for each in _placeholders(value)]
+    return [piece for piece, is_value in pieces_of(template) if is_value] if isinstance(template, str) else []
+
+
+def _constant(item: object) -> Any:  # noqa: ANN401 - JSON
+    """Return what a template without placeholders says."""
+    if isinstance(item, dict):
+        return {name: _constant(each) for name, each in item.items()}
+    if isinstance(item, list):
+        return [_constant(each) for each in item]
+    return "".join(piece for piece, _ in pieces_of(item)) if isinstance(item, str) else item
+
+
+def _argument(item: object) -> str:
+    """Return an argument of an intrinsic function."""
+    if isinstance(item, str):
+        return _text(item) if _placeholders(item) else f"'{_escaped(str(_constant(item)))}'"
+    return json.dumps(item)
+
+
+def _text(text: str) -> str:
+    """Return the path, or the intrinsic function, that a text with placeholders is."""
+    pieces = pieces_of(text)
+    if len(pieces) == 1:
+        return _placeholder(pieces[0][0])
+    form = "".join("{}" if is_value else _escaped(piece) for piece, is_value in pieces)
+    values = ", ".join(_placeholder(piece) for piece, is_value in pieces if is_value)
+    return f"States.Format('{form}', {values})"
+
+
+def _escaped(text: str) -> str:
+    """Return a text as a string of an intrinsic function has it."""
+    return re.sub(r"(['{}\\])", r"\\\1", text)
+
+
+def _placeholder(placeholder: str) -> str:
+    kind, name, *rest = tokens_of(f"/{placeholder}")
+    return f"$.inputs.{name}{_path(rest)}" if kind == "inputs" else f"$.steps.{name}.result{_path(rest)}"
+
+
+def _path(tokens: list[str]) -> str:
+    """Return the JSONPath of members below another one. A number is an item of a list."""
+    return "".join(
+        f"[{token}]" if token.isdecimal() else f".{token}" if _NAME.fullmatch(token) else f"['{_quoted(token)}']"
+        for token in tokens
+    )
+
+
+def _quoted(token: str) -> str:
+    return token.replace("\\", "\\\\").replace("'", "\\'")
