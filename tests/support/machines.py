@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ class Machines:
         """How long it waited before retries."""
         self.at_retry: Callable[[], object] = lambda: None
         patch.setattr(lambda_eval_utils, "boto_client_for", lambda **_: self)
-        patch.setattr(retrier_decl.time, "sleep", self._wait)
+        patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self._wait))
         patch.setattr(stepfunctions, "_call_lambda", self._call)
         patch.setattr(stepfunctions, "_scaled_sleep", self._wait)
 

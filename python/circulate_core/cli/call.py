@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -19,9 +18,9 @@ from circulate_core.cli.options import (
     account_arguments,
     add_account_options,
     gather_settings,
-    named_catalog,
     positive,
 )
+from circulate_core.cli.parameters import add_flags, catalog_of_words, given_by_flags, read_json, value_of
 from circulate_core.cli.plans import (
     add_ledger_option,
     add_plan_output_options,
@@ -31,9 +30,9 @@ from circulate_core.cli.plans import (
 )
 from circulate_core.console import say, table
 from circulate_core.exceptions import DefinitionError, SettingsError
-from circulate_core.operation import type_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
     from circulate_core.cli.options import AccountArguments
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 _COMMANDS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """What a terminal takes for commands, or shows in another order, and JSON does not escape of itself."""
-FILE = "@"
-"""What a value begins with that is in a file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,43 +78,12 @@ def add_parameters(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
     named = next((word for word in arguments[:1] if not word.startswith("-")), None)
     if named is None:
         return
-    before, _ = _catalog_options().parse_known_args(arguments[1:])
-    catalog = named_catalog(before)
+    catalog = catalog_of_words(arguments[1:])
     if _is_listed(named, stream_names(catalog=catalog)):
         return
     operation = operations.operation_definition(named, catalog=catalog)[1]
     parser.description = operation["about"]
-    group = parser.add_argument_group(f"parameters of {named}")
-    for parameter, each in operation.get("parameters", {}).items():
-        flag = _flag(parameter)
-        if flag in parser._option_string_actions:  # noqa: SLF001 - there is no other way to know them
-            continue
-        needed = "" if "default" in each or each.get("optional") else " (required)"
-        default = f" (default: {json.dumps(each['default'])})" if "default" in each else ""
-        group.add_argument(
-            flag,
-            dest=f"parameter {parameter}",
-            metavar=_metavar(each),
-            default=argparse.SUPPRESS,
-            help=f"{each['about'].rstrip('.')}{needed}{default}".replace("%", "%%"),
-        )
-
-
-def _catalog_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--catalog", action="append", default=[])
-    parser.add_argument("--config", type=Path)
-    return parser
-
-
-def _flag(parameter: str) -> str:
-    return f"--{parameter.replace('_', '-')}"
-
-
-def _metavar(parameter: ParameterDefinition) -> str:
-    kind = type_of(parameter)
-    words = {bool: "true|false", int: "N", float: "N", dict: "JSON|@FILE", list: "JSON|@FILE"}
-    return words.get(kind, "VALUE")
+    add_flags(parser, f"parameters of {named}", operation.get("parameters", {}))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         return _list(args.operation, names, args.catalog)
     definition, operation = operations.operation_definition(args.operation, catalog=args.catalog)
     parameters = operation.get("parameters", {})
-    given = _given(args, parameters)
+    given = given_by_flags(args, parameters)
     known = account_arguments(args, gather_settings(args, definition["source"]))
     if operation["kind"] != "investigate":
         return _change(args, given, parameters, known)
@@ -203,7 +169,7 @@ def _lines(name: str, text: str, _: Mapping[str, ParameterDefinition], mistakes:
         if not line.strip():
             continue
         try:
-            call = _read(line)
+            call = read_json(line)
         except ValueError as error:
             mistakes.append(f"{name}:{number}: it is not JSON: {error}")
             continue
@@ -229,7 +195,7 @@ def _rows(
         call: dict[str, Any] = {}
         for key, value in row.items():
             try:
-                call |= {key: _value(value, parameters.get(key, {"about": ""}))} if value else {}
+                call |= {key: value_of(value, parameters.get(key, {"about": ""}))} if value else {}
             except ValueError as error:
                 mistakes.append(f"{name}:{rows.line_num}: invalid `{key}`: {error}")
         yield call
@@ -238,67 +204,3 @@ def _rows(
 def _is_listed(named: str, names: Sequence[str]) -> bool:
     """Return whether the name is that of a source or an endpoint."""
     return any(name == named or name.startswith(f"{named}.") for name in names)
-
-
-def _given(args: argparse.Namespace, parameters: Mapping[str, ParameterDefinition]) -> dict[str, Any]:
-    """Return the parameters that flags give, each with the type that its schema says."""
-    texts: dict[str, str] = {}
-    mistakes = []
-    for pair in args.parameter:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            mistakes.append(f"invalid `--parameter`: `{pair}` is not NAME=VALUE")
-        texts[name] = value
-    texts |= {name: vars(args)[f"parameter {name}"] for name in parameters if f"parameter {name}" in vars(args)}
-    values: dict[str, Any] = {}
-    for name, text in texts.items():
-        try:
-            values[name] = _value(text, parameters.get(name, {"about": ""}))
-        except ValueError as error:
-            mistakes.append(f"invalid `{_flag(name)}`: {error}")
-    if mistakes:
-        raise SettingsError("; ".join(mistakes))
-    return values
-
-
-def _value(text: str, parameter: ParameterDefinition) -> object:
-    """Return a value as JSON has it.
-
-    Raises:
-        ValueError: It is not of the type that the schema says. The engine says what else is wrong.
-    """
-    kind = type_of(parameter)
-    if kind is str:
-        return text
-    if text.startswith(FILE) and kind in {dict, list}:
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}"
-            raise ValueError(why) from None
-    try:
-        return _read(text)
-    except ValueError as error:
-        if kind is object:
-            return text
-        what = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "JSON, or @FILE with JSON")
-        why = f"expected {what}, given `{text[:100]}`" if kind in {bool, int, float} else f"it is not JSON: {error}"
-        raise ValueError(why) from None
-
-
-def _read(text: str) -> object:
-    """Return what a JSON text says.
-
-    Raises:
-        ValueError: It is none, or gives a member twice: nothing shows which one is meant.
-    """
-    return json.loads(text, object_pairs_hook=_members)
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        why = f"`{twice}` is there twice"
-        raise ValueError(why)
-    return members

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=LAMBDAS,
-        help=f"folder of functions; `extensions` is beside it (default: {LAMBDAS})",
+        help=f"folder of functions; `extensions` and `playbooks` are beside it (default: {LAMBDAS})",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="where to write (default: `.build` beside functions)")
     parser.add_argument(
@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(_report(packages, out)))
         return 0
     print(_sizes(packages, out))
+    if packages.machines:
+        print(f"\nstate machines of playbooks: {', '.join(packages.machines)}")
     print("\nlayers are published by")
     for layer in packages.layers:
         print(shlex.join(_publish(layer, out, packages.architecture)))
@@ -79,6 +81,8 @@ def _sizes(packages: Packages, out: Path) -> str:
 
 
 def _report(packages: Packages, out: Path) -> dict[str, Any]:
+    from circulate_core.aws.packaging.machines import PLAYBOOKS  # noqa: PLC0415 - as above
+
     return {
         "architecture": packages.architecture,
         "largest_unzipped": packages.largest_unzipped,
@@ -92,6 +96,7 @@ def _report(packages: Packages, out: Path) -> dict[str, Any]:
             }
             for each in packages.all
         ],
+        "machines": [str(out / PLAYBOOKS / name) for name in packages.machines],
         "publish": [_publish(layer, out, packages.architecture) for layer in packages.layers],
     }
 

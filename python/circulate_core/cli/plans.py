@@ -157,7 +157,7 @@ def show_plan(plan: Plan, *, as_json: bool, is_applied: bool = False) -> None:
     brake = paint("destructive", "red") if plan.destructive else plan.kind
     print(f"{paint(plan.operation, 'bold')} ({brake}) of {plan.account}: {counted(len(plan.calls), 'call')}")
     for call in plan.calls:
-        for line in _call_lines(call):
+        for line in call_lines(call):
             print(f"  {line}")
     if plan.no_read_back:
         print(f"  nothing reads it back: {plan.no_read_back}")
@@ -170,7 +170,8 @@ def show_plan(plan: Plan, *, as_json: bool, is_applied: bool = False) -> None:
     say(f"nothing was changed; `{how}` applies it")
 
 
-def _call_lines(call: PlannedCall) -> list[str]:
+def call_lines(call: PlannedCall) -> list[str]:
+    """Return what a call would send and change, a line each."""
     request = f"{call.request.method} {call.request.url}"
     body = f"  {_short(call.request.body)}" if call.request.body else ""
     if call.unchanged:

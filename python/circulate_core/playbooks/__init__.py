@@ -25,14 +25,17 @@ from circulate_core.operations import operation_definition
 from circulate_core.playbooks.definition import read_playbook, source_of
 from circulate_core.playbooks.kept import KeptRuns, read_run
 from circulate_core.playbooks.playing import new_run, new_undo, plan_run, plan_undo, run_steps, undo_steps
-from circulate_core.playbooks.results import PlaybookRun
+from circulate_core.playbooks.results import PlaybookRun, PlaybookStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
     from circulate_core.playbooks.definition import PlaybookDefinition, Written
     from circulate_core.types import Catalog, Headroom, Length
+
+    OnStep = Callable[[PlaybookStep], object]
+    """Is told of a step that has ended."""
 
 
 def playbook(  # noqa: PLR0913 - how to know an account, and what to run
@@ -215,6 +218,7 @@ class Playbook:
         yes: bool = False,
         resume: str | None = None,
         lease: Length = "60s",
+        on_step: OnStep | None = None,
     ) -> PlaybookRun:
         """Run it, or plan what can be planned of it before anything is changed.
 
@@ -223,6 +227,7 @@ class Playbook:
             yes: A person agrees to all that it does, destructive steps included. Without that nothing is changed.
             resume: A run to go on with, instead of `inputs`. Nothing of it is done a second time.
             lease: How long a call stays this worker's if it dies; see `apply`.
+            on_step: Called with each step when it has ended.
 
         Returns:
             What became of it. Without `yes` its status is `planned`, or `failed` if it can't be done.
@@ -232,14 +237,22 @@ class Playbook:
             CirculateError: It is not known yet what becomes of a step: resume the run.
         """
         if resume is not None:
-            return self._resume(resume, inputs, yes=yes, lease=lease)
+            return self._resume(resume, inputs, yes=yes, lease=lease, on_step=on_step)
         run = new_run(self._written, _new_name(self.name), self._written.checked_inputs(inputs or {}))
         if not yes:
             plan_run(self._written, run, self._accounts.handler(yes=False, lease=lease))
             return PlaybookRun.from_dict(run)
-        return self._run(KeptRuns(), run, lease)
+        return self._run(KeptRuns(), run, lease, on_step)
 
-    def _resume(self, named: str, inputs: Mapping[str, object] | None, *, yes: bool, lease: Length) -> PlaybookRun:
+    def _resume(
+        self,
+        named: str,
+        inputs: Mapping[str, object] | None,
+        *,
+        yes: bool,
+        lease: Length,
+        on_step: OnStep | None,
+    ) -> PlaybookRun:
         kept = KeptRuns()
         run = kept.read(named)
         mistakes = []
@@ -250,23 +263,45 @@ class Playbook:
         if run["playbook_sha256"] != self._written.sha256:
             mistakes.append(f"{named} was begun with another text of the playbook {run['playbook']}")
         if mistakes:
-            raise SettingsError("; ".join(mistakes))
-        return self._run(kept, run, lease)
+            raise SettingsError("; ".join(mistakes), operation="resume run")
+        return self._run(kept, run, lease, on_step)
 
-    def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length) -> PlaybookRun:
+    def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length, on_step: OnStep | None) -> PlaybookRun:
         handler = self._accounts.handler(yes=True, lease=lease)
         with kept.held(run["run"]):
             # Somebody else may have gone on with it meanwhile.
             run = kept.read(run["run"]) if kept.has(run["run"]) else run
             if run["status"] == "running":
-                kept.write(run)
+                save = _Saving(kept, run, on_step)
+                save()
                 with _resumable(f"`resume={run['run']!r}` goes on with it (`--resume`)"):
-                    run_steps(self._written, run, handler, lambda: kept.write(run))
+                    run_steps(self._written, run, handler, save)
         return PlaybookRun.from_dict(run)
 
-    def undo(self, run: PlaybookRun | str | PathLike[str], *, yes: bool = False, lease: Length = "60s") -> PlaybookRun:
-        """Undo what a run did, the last step first; see `undo_run`."""
-        return undo_run(run, self._accounts, yes=yes, lease=lease)
+    def undo(
+        self,
+        run: PlaybookRun | str | PathLike[str],
+        *,
+        yes: bool = False,
+        lease: Length = "60s",
+        on_step: OnStep | None = None,
+    ) -> PlaybookRun:
+        """Undo what a run did, or plan that. The last step comes first.
+
+        It ends at the first step of which it is not known what it did, or whose object has been changed since. Called
+        again, it goes on.
+
+        Args:
+            run: The run: its name, a file with its document, or what `run` returned.
+            yes: A person agrees to all that is undone. Without that nothing is changed.
+            lease: As for `run`.
+            on_step: As for `run`.
+
+        Raises:
+            SettingsError: There is no such run.
+            CirculateError: It is not known yet what becomes of a step: undo the run again.
+        """
+        return undo_run(run_document(run), self._accounts, yes=yes, lease=lease, on_step=on_step)
 
     def compile(self, *, undo: bool = False) -> str:
         """Return it as a state machine in Amazon States Language, as Terraform's `templatefile` takes it.
@@ -280,24 +315,9 @@ class Playbook:
 
 
 def undo_run(
-    run: PlaybookRun | str | PathLike[str], accounts: Accounts, *, yes: bool = False, lease: Length = "60s"
+    document: dict[str, Any], accounts: Accounts, *, yes: bool, lease: Length, on_step: OnStep | None = None
 ) -> PlaybookRun:
-    """Undo what a run did, or plan that. The last step comes first.
-
-    It ends at the first step of which it is not known what it did, or whose object has been changed since. Called
-    again, it goes on.
-
-    Args:
-        run: The run: its name, a file with its document, or what `run` returned.
-        accounts: The accounts of its sources.
-        yes: A person agrees to all that is undone. Without that nothing is changed.
-        lease: As for `Playbook.run`.
-
-    Raises:
-        SettingsError: There is no such run.
-        CirculateError: It is not known yet what becomes of a step: undo the run again.
-    """
-    document = run_document(run)
+    """Undo what a run did; see `Playbook.undo`."""
     if document.get("undoes"):
         message = f"{document['run']} is an undo itself"
         raise SettingsError(message, hint="run the playbook again instead")
@@ -309,12 +329,13 @@ def undo_run(
     kept, handler = KeptRuns(), accounts.handler(yes=True, lease=lease)
     # Not while the run goes on.
     with kept.held(document["run"]), kept.held(undo["run"]):
-        known = kept.read(undo["run"]) if kept.has(undo["run"]) else undo
-        if known["status"] != "complete":
-            kept.write(known)
+        undo = kept.read(undo["run"]) if kept.has(undo["run"]) else undo
+        if undo["status"] != "complete":
+            save = _Saving(kept, undo, on_step)
+            save()
             with _resumable("undo the run again to go on with it"):
-                undo_steps(known, document, handler, lambda: kept.write(known))
-    return PlaybookRun.from_dict(known)
+                undo_steps(undo, document, handler, save)
+    return PlaybookRun.from_dict(undo)
 
 
 def run_document(run: PlaybookRun | str | PathLike[str]) -> dict[str, Any]:
@@ -328,6 +349,27 @@ def run_document(run: PlaybookRun | str | PathLike[str]) -> dict[str, Any]:
     if Path(run).suffix == ".json" or Path(run).is_file():
         return read_run(Path(run), str(run))
     return KeptRuns().read(str(run))
+
+
+class _Saving:
+    """Keeps the document of a run, and tells of steps that have ended."""
+
+    def __init__(self, kept: KeptRuns, document: dict[str, Any], on_step: OnStep | None) -> None:
+        self._kept = kept
+        self._document = document
+        self._on_step = on_step
+        self._told = {step["id"] for step in self._ended()}
+
+    def _ended(self) -> list[dict[str, Any]]:
+        return [step for step in self._document["steps"] if step["status"] not in {"not_begun", "planned"}]
+
+    def __call__(self) -> None:
+        """Keep it as it is now."""
+        self._kept.write(self._document)
+        for step in self._ended():
+            if self._on_step and step["id"] not in self._told:
+                self._on_step(PlaybookStep.from_dict(step))
+            self._told.add(step["id"])
 
 
 class _resumable:  # noqa: N801 - a context

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from circulate_core.aws.packaging.contents import core_files, extension_files, function_files
 from circulate_core.aws.packaging.engine import build_wheel, is_checkout
 from circulate_core.aws.packaging.extensions import extension_folders
+from circulate_core.aws.packaging.machines import PLAYBOOKS, SUFFIX, machines_of
 from circulate_core.aws.packaging.package import Package, Packages
 from circulate_core.aws.packaging.requirements import required_files
 from circulate_core.aws.packaging.wheel import read_installed, read_wheel
@@ -25,17 +26,19 @@ if TYPE_CHECKING:
 def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
     """Write `{function}.zip` for every function, `core-layer.zip`, and `{extension}-layer.zip` for every extension.
 
+    Beside these `playbooks/{name}.asl.json` and `{name}-undo.asl.json` for every playbook whose functions there are.
+
     Mistakes in the project are reported before anything is built, and nothing is written unless Lambda takes all.
 
     Args:
-        lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. A project's own extensions are in the folder
-            `extensions` beside it.
+        lambdas: The folder of `{source}/{endpoint}/lambda.yaml`. A project's own extensions and
+            playbooks are in the folders `extensions` and `playbooks` beside it.
         out: Where the zips are written; made if need be.
         wheel: The wheel of this package that layers are made of. Default: what is installed; in a checkout it is built,
             which takes minutes.
 
     Raises:
-        DefinitionError: A `lambda.yaml` is wrong.
+        DefinitionError: A `lambda.yaml` or a playbook is wrong.
         SettingsError: Something is missing, or the wheel does not fit.
         LimitError: Lambda would not take what was made.
     """
@@ -46,6 +49,7 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
         function_files(each)
     named = {each.extension for each in functions if each.extension}
     extensions = {name: extension_files(folder) for name, folder in extension_folders(lambdas, named).items()}
+    machines = machines_of(lambdas, functions)
     codes = [_function_package(each) for each in functions]
     core = _core(wheel, architecture)
     # Extensions are not given the path where layers have Python packages, so each has the package beside its own.
@@ -53,7 +57,10 @@ def package(lambdas: Path, out: Path, *, wheel: Path | None = None) -> Packages:
         name: [*files, *(file.below(name) for file in core)] for name, files in extensions.items()
     }
     packages = Packages(
-        architecture=architecture, functions=codes, layers=[_layer_package(*each) for each in layers.items()]
+        architecture=architecture,
+        functions=codes,
+        layers=[_layer_package(*each) for each in layers.items()],
+        machines=machines,
     )
     packages.check_limits()
     _write(packages, out)
@@ -91,6 +98,13 @@ def _write(packages: Packages, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for each in packages.all:
             each.write(out)
+        folder = out / PLAYBOOKS
+        for file in folder.glob(f"*{SUFFIX}"):
+            # Terraform would make what is no longer there.
+            file.unlink()
+        for name, text in packages.machines.items():
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         message = f"cannot write to {out}: {error.strerror}"
         raise SettingsError(message, operation="package") from None

@@ -34,6 +34,7 @@ NOT_FOR_HANDLERS = tuple(
         "aws/packaging/",
         "aws/project.py",
         "loopback_server.py",
+        "playbooks/",
         "saving.py",
     )
 )

@@ -11,7 +11,7 @@ from circulate_core.aws.packaging.archive import archive
 from circulate_core.exceptions import LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from circulate_core.aws.packaging.archive import File
@@ -69,11 +69,13 @@ class Packages:
         architecture: What functions run on, as Lambda calls it.
         functions: The code of functions, in the order of their names.
         layers: Layers, the one that all functions use first.
+        machines: The state machines of playbooks, by the names of their files.
     """
 
     architecture: str
     functions: Sequence[Package]
     layers: Sequence[Package]
+    machines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> list[Package]:
