@@ -54,7 +54,7 @@ def planned(operation: str, parameters: Mapping[str, object], **known: Any) -> d
 
 
 def applied(name: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `apply` takes it
-    """Apply a plan, go on with it, or tell what became of it.
+    """Apply a plan, go on with it, or report what became of it.
 
     Args:
         name: The plan.
@@ -93,10 +93,10 @@ def undone(name: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `und
 
 
 def document_of_plan(made: Plan) -> dict[str, Any]:
-    """Return what is told of a plan of one call."""
+    """Return what is reported of a plan of one call."""
     document = made.to_dict()
     (call,) = document["calls"]
-    told = {name: call.get(name) for name in ("parameters", "request", "changes")}
+    shown = {name: call.get(name) for name in ("parameters", "request", "changes")}
     reasons = {name: document[name] for name in ("undoes", "no_undo", "no_read_back") if document.get(name)}
     is_unchanged = bool(call.get("unchanged"))
     return {
@@ -107,21 +107,21 @@ def document_of_plan(made: Plan) -> dict[str, Any]:
         "destructive": made.destructive,
         "needs_approval": made.destructive and not is_unchanged,
         "expires_at": document["expires_at"],
-        "call": {**told, "unchanged": is_unchanged},
+        "call": {**shown, "unchanged": is_unchanged},
         **reasons,
     }
 
 
 def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
-    """Return what is told of a plan that was applied; never secrets of responses."""
+    """Return what is reported of a plan that was applied; never secrets of responses."""
     rows = what.to_dict()["entries"]
-    told = ("id", "status", "note", "had_effect", "undoes")
+    shown = ("id", "status", "note", "had_effect", "undoes")
     return {
         "operation": name.partition("@")[0],
         "account": rows[0]["account"],
         "plan": name,
         "status": what.status,
-        "calls": [{key: row[key] for key in told if row.get(key) is not None} for row in rows],
+        "calls": [{key: row[key] for key in shown if row.get(key) is not None} for row in rows],
         **({"stopped_by": what.stopped_by} if what.stopped_by else {}),
     }
 

@@ -1,12 +1,14 @@
 """Fixtures of tests that change something."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.called import define, serving
 from support.changed_things import OPERATIONS, ChangedThings, things
 from support.cli import Cli
 from support.operating import Operator
+from support.playing import Plays
 
 
 @pytest.fixture
@@ -33,3 +35,9 @@ def any_operator(request: pytest.FixtureRequest, operator: Operator) -> Operator
         operator.ledger = "dynamodb://operations"
         assert operator.cli("state", "init", "--state", operator.ledger).code == 0
     return operator
+
+
+@pytest.fixture
+def plays(tmp_path: Path, changed: ChangedThings) -> Plays:
+    """Return what runs playbooks of things."""
+    return Plays(tmp_path, changed)

@@ -120,6 +120,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "approve": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),
         "undo": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),
         "ledger": (0, ["okta", "--ledger", "ledger.db"]),
+        "playbook": (0, ["show", "contain_account"]),
         "runs": (0, [*lake]),
         "verify": (0, [manifest]),
         "promote": (0, [manifest, "--to", "data"]),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -33,8 +34,8 @@ class ExecutionFailedError(Exception):
 
 def deployed(template: str) -> str:
     """Return a definition as Terraform's `templatefile` makes it."""
-    filled = template.replace("${functions}", ARNS)
-    return filled.replace("$${", "${").replace("%%{", "%{")
+    parts = {"$${": "${", "%%{": "%{", "${functions}": ARNS}
+    return re.sub(r"\$\$\{|%%\{|\$\{functions\}", lambda found: parts[found[0]], template)
 
 
 class Machines:
@@ -118,7 +119,7 @@ class Machines:
                 """Nothing has to be done then."""
 
         worker = SyncExecutionWorker(details, Ended(), None, {})  # type: ignore[arg-type]
-        worker.start()
+        worker.start()  # type: ignore[no-untyped-call]
         assert worker.env is not None
         state = worker.env.program_state()
         if isinstance(state, ProgramError):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from circulate_core.types import Catalog, Headroom, Length
 
     OnStep = Callable[[PlaybookStep], object]
-    """Is told of a step that has ended."""
+    """Is called with a step that has ended."""
 
 
 def playbook(  # noqa: PLR0913 - how to know an account, and what to run
@@ -352,13 +352,13 @@ def run_document(run: PlaybookRun | str | PathLike[str]) -> dict[str, Any]:
 
 
 class _Saving:
-    """Keeps the document of a run, and tells of steps that have ended."""
+    """Keeps the document of a run, and reports steps that have ended."""
 
     def __init__(self, kept: KeptRuns, document: dict[str, Any], on_step: OnStep | None) -> None:
         self._kept = kept
         self._document = document
         self._on_step = on_step
-        self._told = {step["id"] for step in self._ended()}
+        self._reported = {step["id"] for step in self._ended()}
 
     def _ended(self) -> list[dict[str, Any]]:
         return [step for step in self._document["steps"] if step["status"] not in {"not_begun", "planned"}]
@@ -367,9 +367,9 @@ class _Saving:
         """Keep it as it is now."""
         self._kept.write(self._document)
         for step in self._ended():
-            if self._on_step and step["id"] not in self._told:
+            if self._on_step and step["id"] not in self._reported:
                 self._on_step(PlaybookStep.from_dict(step))
-            self._told.add(step["id"])
+            self._reported.add(step["id"])
 
 
 class _resumable:  # noqa: N801 - a context

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.exceptions import DefinitionError
@@ -53,7 +54,62 @@ _WAIT_FOR_APPROVAL = {"ErrorEquals": ["ApprovalError"], "IntervalSeconds": 60, "
 """Until the plan expires after a day, and a little more: each attempt takes time, too."""
 _DAY_S = 24 * 60 * 60
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SPECIAL = re.compile(r"['{}\\]")
+"""What would have to be escaped in a text of an intrinsic function."""
 _States = dict[str, dict[str, Any]]
+
+
+@dataclass
+class _Writer:
+    """Writes templates as a state machine has them.
+
+    Attributes:
+        constants: Arguments of intrinsic functions that stand in its state: what would have to be escaped there, and
+            all that is not a text.
+        mistakes: What it has no way to do.
+    """
+
+    constants: dict[str, Any] = field(default_factory=dict)
+    mistakes: list[str] = field(default_factory=list)
+
+    def payload(self, template: dict[str, Any], at: str) -> dict[str, Any]:
+        """Return a template as a payload template: a member with a value of the state ends in `.$`."""
+        payload: dict[str, Any] = {}
+        for name, value in template.items():
+            where = f"{at}.{name}"
+            if name.endswith(".$"):
+                self.mistakes.append(f"`{where}`: a name that ends in `.$` means something else there")
+            elif isinstance(value, dict):
+                payload[name] = self.payload(value, where)
+            elif not _placeholders(value):
+                payload[name] = _constant(value)
+            elif isinstance(value, list):
+                payload[f"{name}.$"] = self._list(value, where)
+            else:
+                payload[f"{name}.$"] = self._text(value)
+        return payload
+
+    def _list(self, items: list[Any], at: str) -> str:
+        if any(isinstance(item, (dict, list)) and _placeholders(item) for item in items):
+            self.mistakes.append(f"`{at}`: lists and objects with placeholders can't be items of a list")
+            return ""
+        arguments = (self._text(item) if _placeholders(item) else self._literal(_constant(item)) for item in items)
+        return f"States.Array({', '.join(arguments)})"
+
+    def _text(self, text: str) -> str:
+        """Return what gives a text with placeholders: a path, or an intrinsic function."""
+        pieces = pieces_of(text)
+        if len(pieces) == 1:
+            return _placeholder(pieces[0][0])
+        arguments = [_placeholder(piece) if is_value else self._literal(piece) for piece, is_value in pieces]
+        return f"States.Format('{'{}' * len(arguments)}', {', '.join(arguments)})"
+
+    def _literal(self, value: object) -> str:
+        if isinstance(value, str) and not _SPECIAL.search(value):
+            return f"'{value}'"
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return f"$.constants.{name}"
 
 
 def compiled(written: Written, *, undo: bool) -> str:
@@ -115,13 +171,15 @@ def _run_machine(written: Written) -> _States:
         states["Inputs?"] = _choice({"And": present} if len(present) > 1 else present[0], first, "No input")
         cause = f'the execution needs the inputs {", ".join(needed)}: {{"inputs": {{...}}}}'
         states["No input"] = {"Type": "Fail", "Error": "SettingsError", "Cause": cause}
-    mistakes: list[str] = []
+    writer = _Writer()
     for number, step in enumerate(steps):
         then = _entry(steps[number + 1]) if number + 1 < len(steps) else "Ended"
-        states |= _step(written, step, then, mistakes)
-    if mistakes:
-        message = f"{written.named} can't be a state machine: {'; '.join(mistakes)}"
+        states |= _step(written, step, then, writer)
+    if writer.mistakes:
+        message = f"{written.named} can't be a state machine: {'; '.join(writer.mistakes)}"
         raise DefinitionError(message)
+    if writer.constants:
+        states["Ready"]["Parameters"]["constants"] = writer.constants
     if any(_on_failure(written, step) == "end" for step in steps):
         states["Failed"] = _set("$.status", "failed", "Ended")
     states["Ended"] = {"Type": "Pass", "Parameters": _run_document(written), "End": True}
@@ -173,7 +231,7 @@ def _looked_for(step: StepDefinition) -> list[str]:
     return [_placeholder(each) for each in placeholders if not re.fullmatch("inputs/[^/]*", each)]
 
 
-def _step(written: Written, step: StepDefinition, then: str, mistakes: list[str]) -> _States:
+def _step(written: Written, step: StepDefinition, then: str, writer: _Writer) -> _States:
     """Return the states of a step."""
     name, operation = step["id"], step["operation"]
     first, failed = f"{name}.first", f"{name}.failed"
@@ -187,7 +245,7 @@ def _step(written: Written, step: StepDefinition, then: str, mistakes: list[str]
         # A path that leads nowhere would end the execution, and nothing could catch that.
         error = {"Error": "NoValueError", "Cause": f"one of {', '.join(paths)} is not there"}
         states[f"{name}.no value"] = {"Type": "Pass", "Result": error, "ResultPath": f"{at}.error", "Next": failed}
-    parameters = _payload(step.get("parameters", {}), f"steps.{name}.parameters", mistakes)
+    parameters = writer.payload(step.get("parameters", {}), f"steps.{name}.parameters")
     account = {"account.$": f"$.accounts.{source_of(operation)}"}
     event = {**account, "parameters": parameters}
     reads = written.reads(step)
@@ -345,33 +403,6 @@ def _tests(path: str, value: object) -> Iterator[dict[str, Any]]:
         yield {"Variable": path, "NumericEquals": value}
 
 
-def _payload(template: dict[str, Any], at: str, mistakes: list[str]) -> dict[str, Any]:
-    """Return a template as a payload template: a member with a value of the state ends in `.$`."""
-    payload: dict[str, Any] = {}
-    for name, value in template.items():
-        where = f"{at}.{name}"
-        if name.endswith(".$"):
-            mistakes.append(f"`{where}`: a name that ends in `.$` means something else there")
-        elif isinstance(value, dict):
-            payload[name] = _payload(value, where, mistakes)
-        elif isinstance(value, list):
-            payload |= _list(name, value, where, mistakes)
-        elif isinstance(value, str) and _placeholders(value):
-            payload[f"{name}.$"] = _text(value)
-        else:
-            payload[name] = _constant(value)
-    return payload
-
-
-def _list(name: str, items: list[Any], at: str, mistakes: list[str]) -> dict[str, Any]:
-    if not _placeholders(items):
-        return {name: [_constant(item) for item in items]}
-    if any(isinstance(item, (dict, list)) or item is None for item in items):
-        mistakes.append(f"`{at}`: of a list with placeholders only texts, numbers, true and false can be items")
-        return {}
-    return {f"{name}.$": f"States.Array({', '.join(_argument(item) for item in items)})"}
-
-
 def _placeholders(template: object) -> list[str]:
     """Return the placeholders of a template, however deep."""
     if isinstance(template, dict):
@@ -388,28 +419,6 @@ def _constant(item: object) -> Any:  # noqa: ANN401 - JSON
     if isinstance(item, list):
         return [_constant(each) for each in item]
     return "".join(piece for piece, _ in pieces_of(item)) if isinstance(item, str) else item
-
-
-def _argument(item: object) -> str:
-    """Return an argument of an intrinsic function."""
-    if isinstance(item, str):
-        return _text(item) if _placeholders(item) else f"'{_escaped(str(_constant(item)))}'"
-    return json.dumps(item)
-
-
-def _text(text: str) -> str:
-    """Return the path, or the intrinsic function, that a text with placeholders is."""
-    pieces = pieces_of(text)
-    if len(pieces) == 1:
-        return _placeholder(pieces[0][0])
-    form = "".join("{}" if is_value else _escaped(piece) for piece, is_value in pieces)
-    values = ", ".join(_placeholder(piece) for piece, is_value in pieces if is_value)
-    return f"States.Format('{form}', {values})"
-
-
-def _escaped(text: str) -> str:
-    """Return a text as a string of an intrinsic function has it."""
-    return re.sub(r"(['{}\\])", r"\\\1", text)
 
 
 def _placeholder(placeholder: str) -> str:

@@ -60,7 +60,7 @@ class PlaybookRun(Result):
         playbook_sha256: Digest of its text.
         steps: Its steps; of an undo those that change something, the last one first.
         status: What has become of it. `planned` is one that changed nothing yet; of one that is `partial`, steps failed
-            whose failure is no reason to end.
+            after which it goes on.
         inputs: The inputs, defaults included.
         undoes: The run that it undoes, if it is an undo.
         undo: The undo that a failed step led to.
