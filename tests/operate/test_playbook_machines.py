@@ -261,6 +261,20 @@ def test_a_step_that_nobody_approves_is_not_done_and_the_rest_can_be_undone(
     assert plays.things.effects == EFFECTS + UNDONE
 
 
+def test_a_destructive_step_that_has_nothing_to_do_waits_for_nobody(
+    start_org: StartOrg, interpreter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = start_org(users=50)
+    known = {"settings": _core.Settings(okta_of(org)), "secret": None, "account": "o", "headroom": None, "catalog": ()}
+    okta: Any = circulate_core.source("okta", settings=okta_of(org))
+    active = (user for user in okta.stream("users").records() if user["status"] == "ACTIVE")
+    user = next(user for user in active if not okta.users.grants(id=user["id"]))
+    machines = Machines(interpreter, Functions(known, tmp_path / "ledger.db"), monkeypatch)
+    playbook = circulate_core.playbook("contain_account", settings=okta_of(org))
+    run = machines.run(deployed(playbook.compile()), {"inputs": {"login": user["id"]}})
+    assert (run["status"], [wait for wait in machines.waits if wait >= 1]) == ("complete", [])
+
+
 def test_what_a_state_machine_returned_is_undone_here(plays: Plays, functions: Functions, machines: Machines) -> None:
     playbook = plays.read()
     functions.ledger = plays.ledger

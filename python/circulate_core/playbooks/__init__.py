@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from circulate_core import _core
 from circulate_core.call_documents import applied, called, planned, undone
 from circulate_core.catalogs import source_definition
+from circulate_core.changing import rows_of
 from circulate_core.exceptions import CirculateError, SettingsError
 from circulate_core.operations import operation_definition
 from circulate_core.playbooks.definition import read_playbook, source_of
@@ -191,6 +192,10 @@ class LocalHandler:
         if operation_definition(operation, catalog=account["catalog"])[1]["kind"] == "investigate":
             return called(operation, event["parameters"], **account)
         return planned(operation, event["parameters"], ledger=self._ledger, **account)
+
+    def rows(self, plan: str) -> list[dict[str, Any]]:
+        """Return what the ledger has of a plan."""
+        return rows_of(plan, ledger=self._ledger, **self._known[source_of(plan)])
 
 
 class Playbook:

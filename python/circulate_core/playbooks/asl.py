@@ -255,8 +255,9 @@ def _step(written: Written, step: StepDefinition, then: str, writer: _Writer) ->
         states[first] = _task(operation, event, judged, failed, at, ResultPath=f"{at}.result")
     else:
         planned = {**_not_begun(step), "status": "planned", "plan.$": "$.plan", "planned.$": "$"}
-        states[first] = _task(operation, event, f"{name}.apply", failed, at, ResultSelector=planned, ResultPath=at)
-        states[f"{name}.apply"] = _apply(written, operation, account, at, judged, failed)
+        apply = _apply(written, operation, account, name, at, judged, failed)
+        states[first] = _task(operation, event, next(iter(apply)), failed, at, ResultSelector=planned, ResultPath=at)
+        states |= apply
     if criteria:
         states[judged] = _choice(_criteria(f"{at}.result", criteria), f"{name}.complete", failed)
     states[f"{name}.complete"] = _set(f"{at}.status", "complete", then)
@@ -291,34 +292,40 @@ def _undo_step(written: Written, step: StepDefinition, name: str, then: str) -> 
     planned = {**_not_begun(step), "status": "planned", "plan.$": "$.plan", "planned.$": "$"}
     is_nothing = {"Variable": f"{at}.plan", "IsNull": True}
     event = {"account.$": f"{was}.planned.account", "undo.$": f"{was}.plan"}
-    follows = f"{name}.apply" if undoes else failed
-    states: _States = {
+    apply: _States = {}
+    if undoes:
+        account, judged = {"account.$": f"{at}.planned.account"}, f"{name}.succeeded?"
+        apply = _apply(written, undoes, account, name, at, judged, failed)
+        is_done = {"Variable": f"{at}.result.status", "StringEquals": "complete"}
+        apply[judged] = _choice(is_done, f"{name}.complete", failed)
+        apply[f"{name}.complete"] = _set(f"{at}.status", "complete", then)
+    return {
         name: _choice({"Variable": f"{was}.plan", "IsPresent": True}, f"{name}.plan", then),
         f"{name}.plan": _task(operation, event, f"{name}.nothing?", failed, at, ResultSelector=planned, ResultPath=at),
         # The function passes over what had no effect, and what nothing undoes. It refuses what it does not know.
-        f"{name}.nothing?": _choice(is_nothing, f"{name}.nothing", follows),
+        f"{name}.nothing?": _choice(is_nothing, f"{name}.nothing", next(iter(apply), failed)),
         f"{name}.nothing": _set(f"{at}.status", "nothing_to_undo", then),
+        **apply,
         failed: _set(f"{at}.status", "failed", "Undo.failed"),
     }
-    if undoes:
-        account = {"account.$": f"{at}.planned.account"}
-        judged = f"{name}.succeeded?"
-        states[f"{name}.apply"] = _apply(written, undoes, account, at, judged, failed)
-        is_done = {"Variable": f"{at}.result.status", "StringEquals": "complete"}
-        states[judged] = _choice(is_done, f"{name}.complete", failed)
-        states[f"{name}.complete"] = _set(f"{at}.status", "complete", then)
-    return states
 
 
 def _apply(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
-    written: Written, operation: str, account: dict[str, Any], at: str, then: str, failed: str
-) -> dict[str, Any]:
-    is_destructive = written.is_destructive(operation)
-    event = {**account, "apply.$": f"{at}.plan", **({"approved_by.$": "$.approvers"} if is_destructive else {})}
+    written: Written, operation: str, account: dict[str, Any], name: str, at: str, then: str, failed: str
+) -> _States:
+    """Return the states that apply a plan; the first one comes first."""
+    event = {**account, "apply.$": f"{at}.plan"}
     task = _task(operation, event, then, failed, at, ResultPath=f"{at}.result")
-    if is_destructive:
-        task["Retry"] = [*_RETRY, _WAIT_FOR_APPROVAL]
-    return task
+    if not written.is_destructive(operation):
+        return {f"{name}.apply": task}
+    # What is so already needs nobody's approval, and would wait for it in vain.
+    needs = {"Variable": f"{at}.planned.needs_approval", "BooleanEquals": True}
+    approved = {**task, "Parameters": {**event, "approved_by.$": "$.approvers"}, "Retry": [*_RETRY, _WAIT_FOR_APPROVAL]}
+    return {
+        f"{name}.approval?": _choice(needs, f"{name}.apply approved", f"{name}.apply"),
+        f"{name}.apply approved": approved,
+        f"{name}.apply": task,
+    }
 
 
 def _task(operation: str, event: dict[str, Any], then: str, failed: str, at: str, **results: object) -> dict[str, Any]:

@@ -33,6 +33,9 @@ class Handler(Protocol):
     def __call__(self, operation: str, event: dict[str, Any]) -> dict[str, Any]:
         """Return what it returns for an event."""
 
+    def rows(self, plan: str) -> list[dict[str, Any]]:
+        """Return what the ledger has of a plan."""
+
 
 def new_run(written: Written, run: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of a run that has not begun."""
@@ -183,8 +186,8 @@ def _plan_undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler) 
 
 
 def _undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler, save: Save) -> None:
-    # One that failed before may have become possible. First it is asked what became of its plan.
-    if record["status"] == "failed" and record.get("plan") and _had_no_effect(record, handle):
+    # One that failed before may have become possible. It is planned again only if its plan is known to have done nothing.
+    if record["status"] == "failed" and record.get("plan") and _had_no_effect(handle.rows(record["plan"])):
         record |= {"status": "not_begun", "plan": None}
         record.pop("result", None)
     if not record.get("plan"):
@@ -197,15 +200,8 @@ def _undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler, save:
     record["status"] = "complete" if record["result"]["status"] == "complete" else "failed"
 
 
-def _had_no_effect(record: dict[str, Any], handle: Handler) -> bool:
-    try:
-        result = handle(record["planned"]["operation"], {"apply": record["plan"]})
-    except CirculateError as error:
-        if _is_open(error):
-            raise
-        # Nobody has begun it, and nobody can any more.
-        return True
-    return all(call["status"] == "failed" and not call["had_effect"] for call in result["calls"])
+def _had_no_effect(rows: list[dict[str, Any]]) -> bool:
+    return all(row["status"] == "failed" and not row["had_effect"] for row in rows)
 
 
 def _attempt(record: dict[str, Any], act: Callable[..., None], *arguments: object) -> None:

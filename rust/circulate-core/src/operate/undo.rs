@@ -21,6 +21,11 @@ impl Caller {
         plan: &Plan,
         options: PlanOptions,
     ) -> Result<Plan> {
+        let address = self.account.address();
+        if plan.address != address {
+            let what = format!("the plan was made for {}, and this account is at {address}", plan.address);
+            return Err(refused(&what));
+        }
         let definition = self.catalog.stream(&plan.operation.stream())?;
         let operation = definition.operation(plan.operation.operation())?.clone();
         let undo = match &operation.undo {
