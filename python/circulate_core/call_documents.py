@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
-from circulate_core.changing import apply, plan, rows_of, undo
+from circulate_core.changing import apply, ledger, plan, rows_of, undo
 from circulate_core.exceptions import PlanError
 from circulate_core.operations import as_json, operation_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from circulate_core.plans import Applied, Plan
 
+_RECENT = 1000
+"""Rows of the ledger among which one that undid another is looked for."""
 DONE = ("verified", "accepted", "failed")
 """What calls come to that are known to be over, and what they did."""
 
@@ -71,25 +73,53 @@ def undone(name: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `und
         known: What `circulate_core.undo` takes beside.
 
     Returns:
-        As for a plan. `plan` is None if there is nothing to undo: nothing of it had an effect, or `no_undo` says why
-        nothing undoes it.
+        As for a plan. `plan` is None if there is nothing to undo: nothing of it had an effect, `no_undo` says why
+        nothing undoes it, or `undone_by` names the call that did.
 
     Raises:
         PlanError: It is not known what the plan did, or its object has been changed since.
     """
     rows = rows_of(name, **known)
+    _require_clear(rows)
+    operation = name.partition("@")[0]
+    nothing = {"operation": operation, "account": rows[0]["account"] if rows else None, "plan": None}
+    done = [row["id"] for row in rows if row["had_effect"]]
+    if not done:
+        return nothing
+    way = operation_definition(operation, catalog=known.get("catalog") or ())[1].get("undo", {})
+    if "none" in way:
+        return {**nothing, "no_undo": way["none"]}
+    if undone_by := _undone_by(operation.partition(".")[0], set(done), known):
+        return {**nothing, "undone_by": undone_by}
+    return document_of_plan(undo(name, **known))
+
+
+def _require_clear(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse rows of which it is not known what they did.
+
+    Raises:
+        PlanError: There is one.
+    """
     if unclear := next((row for row in rows if row["status"] not in DONE), None):
         message = f"{unclear['id']} is {unclear['status']}: what it did is not known"
-        hint = f"look at the object, and at `circulate ledger`; `circulate apply {short(name)}` resumes a call"
+        plan = unclear["id"].partition("#")[0]
+        hint = f"look at the object, and at `circulate ledger`; `circulate apply {plan}` resumes a call"
         raise PlanError(message, operation="undo plan", hint=hint)
-    operation = name.partition("@")[0]
-    way = operation_definition(operation, catalog=known.get("catalog") or ())[1].get("undo", {})
-    if any(row["had_effect"] for row in rows) and "none" not in way:
-        return document_of_plan(undo(name, **known))
-    nothing = {"operation": operation, "account": rows[0]["account"] if rows else None, "plan": None}
-    if any(row["had_effect"] for row in rows):
-        return {**nothing, "no_undo": way["none"]}
-    return nothing
+
+
+def _undone_by(source: str, calls: set[str], known: Mapping[str, Any]) -> str | None:
+    """Return the call that undid one of these and was not undone itself; None if there is none.
+
+    Raises:
+        PlanError: It is not known whether there is one.
+    """
+    named = {name: value for name, value in known.items() if name not in {"headroom", "requester"}}
+    undoing = [entry.to_dict() for entry in ledger(source, limit=_RECENT, **named) if entry.undoes in calls]
+    _require_clear(undoing)
+    for entry in undoing:
+        if entry["had_effect"] and not _undone_by(source, {entry["id"]}, known):
+            return str(entry["id"])
+    return None
 
 
 def document_of_plan(made: Plan) -> dict[str, Any]:

@@ -248,6 +248,58 @@ def test_an_object_that_was_changed_since_stops_an_undo_which_goes_on_once_it_ca
     assert plays.things.effects == EFFECTS + UNDONE
 
 
+def test_what_was_undone_otherwise_is_passed_over_and_what_was_done_again_is_not(plays: Plays) -> None:
+    playbook = plays.read()
+    run = playbook.run(T1, yes=True)
+    known = {"ledger": plays.ledger, **plays.known()}
+
+    def undo_plan(plan: Any) -> circulate_core.Plan:  # noqa: ANN401 - a plan or its name
+        undoing = circulate_core.undo(plan, **known)
+        circulate_core.apply(undoing, **known)
+        return undoing
+
+    by_hand = undo_plan(run.steps[2].plan)
+    shown = playbook.undo(run)
+    assert statuses(shown) == {"tag": "planned", "suspend": "nothing_to_undo", "rename": "planned"}
+    assert shown.steps[1].planned is not None
+    assert shown.steps[1].planned["undone_by"] == f"{by_hand.name}#1"
+    undo_plan(by_hand)
+    assert plays.things.things["t1"]["status"] == "SUSPENDED"
+    assert statuses(playbook.undo(run, yes=True)) == dict.fromkeys(("tag", "suspend", "rename"), "complete")
+    assert plays.things.things["t1"]["status"] == "ACTIVE"
+
+
+def test_what_was_undone_with_an_effect_that_is_not_known_stops_an_undo(plays: Plays) -> None:
+    playbook = plays.read()
+    run = playbook.run(T1, yes=True)
+    known = {"ledger": plays.ledger, **plays.known()}
+    plays.things.fault = refusing("/unsuspend", fault="before")
+    circulate_core.apply(circulate_core.undo(str(run.steps[2].plan), **known), **known)
+    plays.things.fault = None
+    undo = playbook.undo(run, yes=True)
+    assert (undo.status, statuses(undo)["suspend"]) == ("failed", "failed")
+    assert undo.steps[1].error is not None
+    assert "acme.things.unsuspend@" in undo.steps[1].error.Cause
+    assert plays.things.effects == [*EFFECTS, "untag t1 new"]
+
+
+def test_an_undo_that_a_failed_step_led_to_goes_on_as_any_other(plays: Plays) -> None:
+    plays.things.fault = lambda request: "403" if request.endswith(("/ring", "/unsuspend")) else None
+    ring = {"id": "ring", "operation": "acme.things.ring", "parameters": {"id": "t1"}, "on_failure": "undo"}
+    playbook = plays.read([*STEPS, ring])
+    run = playbook.run(T1, yes=True)
+    assert run.undo is not None
+    assert statuses(run.undo) == {
+        "ring": "nothing_to_undo", "tag": "complete", "suspend": "failed", "rename": "not_begun"
+    }  # fmt: skip
+    plays.things.fault = None
+    undo = playbook.undo(run, yes=True)
+    assert statuses(undo) == {
+        "ring": "nothing_to_undo", "tag": "nothing_to_undo", "suspend": "complete", "rename": "complete"
+    }  # fmt: skip
+    assert plays.things.effects == EFFECTS + UNDONE
+
+
 def test_an_undo_that_was_refused_is_planned_again(plays: Plays) -> None:
     playbook = plays.read()
     run = playbook.run(T1, yes=True)
@@ -378,6 +430,20 @@ def test_an_undo_that_is_killed_at_any_write_goes_on_and_undoes_nothing_twice(pl
     assert code == -signal.SIGKILL, err
     document = player.until_free("undo", run, "--yes")
     assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS + UNDONE)
+
+
+@pytest.mark.parametrize("when", [f"{side} {number}" for number in range(6, 14) for side in ("before", "after")])
+def test_a_run_that_is_killed_while_it_undoes_what_it_did_goes_on(player: Player, when: str) -> None:
+    player.plays.things.fault = lambda request: "403" if "/tags/" in request else None
+    file = player.plays.write(steps(tag={"on_failure": "undo"}))
+    run = ("run", str(file), "--yes")
+    code, _, err = player(*run, "--id", "t1", when=when)
+    assert code == -signal.SIGKILL, err
+    named = player.only_run()
+    assert named is not None
+    document = player.until_free(*run, "--resume", named)
+    assert (document["status"], document["undo"]["status"]) == ("failed", "complete")
+    assert player.plays.things.effects == [*EFFECTS[:2], *UNDONE[1:]]
 
 
 def test_these_are_all_writes(player: Player) -> None:

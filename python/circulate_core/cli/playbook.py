@@ -200,8 +200,10 @@ def _lines(step: PlaybookStep, *, is_over: bool) -> list[str]:
     """Return what became of a step, in a line, and what it is about, in others."""
     planned = step.planned or {}
     if step.status == "nothing_to_undo":
-        why = planned.get("no_undo")
-        return [f"nothing undoes it: {why}" if why else "nothing of it had an effect"]
+        if why := planned.get("no_undo"):
+            return [f"nothing undoes it: {why}"]
+        by = planned.get("undone_by")
+        return [f"it was undone by {by}" if by else "nothing of it had an effect"]
     named = short(step.plan) if step.plan else step.operation
     lines: list[str] = []
     if planned:

@@ -186,7 +186,7 @@ def _plan_undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler) 
 
 
 def _undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler, save: Save) -> None:
-    # One that failed before may have become possible. It is planned again only if its plan is known to have done nothing.
+    # One that failed before may have become possible. It is planned again if its plan is known to have done nothing.
     if record["status"] == "failed" and record.get("plan") and _had_no_effect(handle.rows(record["plan"])):
         record |= {"status": "not_begun", "plan": None}
         record.pop("result", None)
