@@ -329,6 +329,13 @@ def test_what_a_state_machine_cannot_do_is_named_at_once(plays: Plays) -> None:
         plays.read(STEPS[:1], {"id": {"about": "Id."}}).compile(undo=True)
 
 
+def test_states_of_a_step_of_the_longest_name_have_names_that_are_taken(plays: Plays, machines: Machines) -> None:
+    name = "d" * 63
+    playbook = plays.read([{**DELETE, "id": name, "parameters": {"id": "{inputs/id}"}}], {"id": {"about": "Id."}})
+    machines.functions = lambda _: lambda _: {"operation": "-", "account": "-", "plan": None, "needs_approval": False}
+    both(machines, playbook, T1)
+
+
 def test_a_playbook_that_reads_alone_is_a_state_machine(plays: Plays, machines: Machines) -> None:
     read = {**STEPS[0], "on_failure": "undo"}
     playbook = plays.read([read], {"id": {"about": "Id."}})

@@ -488,6 +488,25 @@ def test_a_run_that_is_over_is_not_run_again(plays: Plays) -> None:
     assert len(plays.things.requests) == requests
 
 
+def test_a_run_knows_the_ledger_that_has_its_plans(plays: Plays, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(plays.folder)
+    file = plays.write(STEPS)
+    known: dict[str, Any] = {"settings": {"base_url": plays.things.url, "token": "t"}, "catalog": [plays.catalog]}
+    run = circulate_core.playbook(file, ledger="own.db", **known).run(T1, yes=True)
+    assert run.ledger == str(plays.folder / "own.db")
+    monkeypatch.chdir("/")
+    other = circulate_core.playbook(file, ledger=plays.ledger, **known)
+    elsewhere = r"are in the ledger .*own\.db, and not in .*ledger\.db"
+    with pytest.raises(exceptions.SettingsError, match=elsewhere):
+        other.undo(run, yes=True)
+    with pytest.raises(exceptions.SettingsError, match=elsewhere):
+        other.run(resume=run.run, yes=True)
+    assert plays.things.effects == EFFECTS
+    monkeypatch.setenv("CIRCULATE_LEDGER", str(plays.ledger))
+    assert circulate_core.playbook(file, **known).undo(run, yes=True).status == "complete"
+    assert plays.things.effects == EFFECTS + UNDONE
+
+
 def test_a_run_is_resumed_as_it_began(plays: Plays) -> None:
     run = plays.read().run(T1, yes=True)
     other = plays.read(STEPS[:2])

@@ -24,6 +24,8 @@ from moto.stepfunctions.parser.backend.execution_worker import SyncExecutionWork
 ARNS = "arn:aws:lambda:us-east-1:000000000000:function:circulate-"
 MAX_DATA = 262_144
 """Bytes that a state may have for its input or output."""
+MAX_NAME = 80
+"""Characters of the name of a state."""
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 Machine = Callable[..., dict[str, Any]]
 
@@ -94,6 +96,7 @@ class Machines:
             ExecutionFailedError: It failed.
         """
         assert len(definition.encode()) < 1_000_000
+        assert max(map(len, json.loads(definition)["States"])) <= MAX_NAME
         run = self._by_moto if self._interpreter == "moto" else self._by_ministack
         output: dict[str, Any] = run(definition, json.loads(json.dumps(given)), name)
         assert len(json.dumps(output).encode()) < MAX_DATA

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from circulate_core import _core
 from circulate_core.call_documents import applied, called, planned, undone
 from circulate_core.catalogs import source_definition
-from circulate_core.changing import rows_of
+from circulate_core.changing import ledger_location, rows_of
 from circulate_core.exceptions import CirculateError, SettingsError
 from circulate_core.operations import operation_definition
 from circulate_core.playbooks.definition import read_playbook, source_of
@@ -142,6 +142,24 @@ class Accounts:
         }
         return Accounts(known, self._ledger)
 
+    def with_ledger_of(self, run: Mapping[str, Any]) -> Accounts:
+        """Return the same, with the ledger that a run began with: it has its plans.
+
+        Raises:
+            SettingsError: Another one is given.
+        """
+        known = run.get("ledger")
+        if known is None:
+            return self
+        if self._ledger is not None and _place(self._ledger) != known:
+            message = f"the plans of {run['run']} are in the ledger {known}, and not in {_place(self._ledger)}"
+            raise SettingsError(message, operation="find run", hint="leave `ledger` out: the run knows its own")
+        return Accounts(self._known, known)
+
+    def ledger(self) -> str:
+        """Return where plans and the ledger are."""
+        return _place(self._ledger)
+
     def handler(self, *, yes: bool, lease: Length) -> LocalHandler:
         """Return what does here what functions do on AWS."""
         return LocalHandler(self._known, self._ledger, yes=yes, lease=lease)
@@ -247,6 +265,7 @@ class Playbook:
         if not yes:
             plan_run(self._written, run, self._accounts.handler(yes=False, lease=lease))
             return PlaybookRun.from_dict(run)
+        run["ledger"] = self._accounts.ledger()
         return self._run(KeptRuns(), run, lease, on_step)
 
     def _resume(
@@ -272,7 +291,7 @@ class Playbook:
         return self._run(kept, run, lease, on_step)
 
     def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length, on_step: OnStep | None) -> PlaybookRun:
-        handler = self._accounts.handler(yes=True, lease=lease)
+        handler = self._accounts.with_ledger_of(run).handler(yes=True, lease=lease)
         with kept.held(run["run"]):
             # Somebody else may have gone on with it meanwhile.
             run = kept.read(run["run"]) if kept.has(run["run"]) else run
@@ -326,7 +345,7 @@ def undo_run(
     if document.get("undoes"):
         message = f"{document['run']} is an undo itself"
         raise SettingsError(message, hint="run the playbook again instead")
-    accounts = accounts.named_as(document)
+    accounts = accounts.named_as(document).with_ledger_of(document)
     undo = new_undo(document, accounts.catalog())
     if not yes:
         plan_undo(undo, document, accounts.handler(yes=False, lease=lease))
@@ -391,6 +410,12 @@ class _resumable:  # noqa: N801 - a context
         if isinstance(error, CirculateError):
             error.hint = f"{error.hint}; {self._how}" if error.hint else self._how
             error.add_note(f"hint: {self._how}")
+
+
+def _place(ledger: str | PathLike[str] | None) -> str:
+    """Return where a ledger is, the same from whichever folder."""
+    place = ledger_location(ledger)
+    return place if "://" in place else str(Path(place).absolute())
 
 
 def _new_name(playbook: str) -> str:

@@ -322,8 +322,8 @@ def _apply(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
     needs = {"Variable": f"{at}.planned.needs_approval", "BooleanEquals": True}
     approved = {**task, "Parameters": {**event, "approved_by.$": "$.approvers"}, "Retry": [*_RETRY, _WAIT_FOR_APPROVAL]}
     return {
-        f"{name}.approval?": _choice(needs, f"{name}.apply approved", f"{name}.apply"),
-        f"{name}.apply approved": approved,
+        f"{name}.approval?": _choice(needs, f"{name}.approved", f"{name}.apply"),
+        f"{name}.approved": approved,
         f"{name}.apply": task,
     }
 

@@ -64,6 +64,7 @@ class PlaybookRun(Result):
         inputs: The inputs, defaults included.
         undoes: The run that it undoes, if it is an undo.
         undo: The undo that a failed step led to.
+        ledger: Where its plans are, if it ran here.
     """
 
     schema: int
@@ -75,3 +76,4 @@ class PlaybookRun(Result):
     inputs: dict[str, Any] | None = field(default=None, hash=False)
     undoes: str | None = None
     undo: PlaybookRun | None = None
+    ledger: str | None = None
