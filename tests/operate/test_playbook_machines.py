@@ -1,6 +1,8 @@
 """Playbooks as state machines, run by two interpreters with handlers of functions: as here, and nothing twice."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,6 +21,7 @@ import circulate_core
 from circulate_core import Playbook, _core, exceptions
 from circulate_practice import PracticeOrg
 
+GUIDE = Path(__file__).resolve().parents[2] / "python/docs/playbooks.md"
 RING = {"id": "ring", "operation": "acme.things.ring", "parameters": {"id": "t1"}}
 DELETE = {"id": "delete", "operation": "acme.things.delete", "parameters": {"id": "{inputs/id}"}}
 T1 = {"inputs": {"id": "t1"}}
@@ -259,6 +262,59 @@ def test_a_step_that_nobody_approves_is_not_done_and_the_rest_can_be_undone(
         "rename": "complete",
     }
     assert plays.things.effects == EFFECTS + UNDONE
+
+
+@pytest.mark.parametrize("interpreter", ["moto"])
+def test_the_guide_has_what_the_state_machines_invoke(
+    start_org: StartOrg, interpreter: str, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `UPDATE_DOCS=1` it is written anew."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    table = "dynamodb://operations"
+    _core.state_init(table)
+    org = start_org(users=50)
+    login, settings = somebody(org)["profile"]["login"], _core.Settings(okta_of(org))
+    known: dict[str, Any] = {
+        "settings": settings, "secret": None, "account": None, "headroom": None, "catalog": ()
+    }  # fmt: skip
+    functions = Functions(known, table)
+    machines = Machines(interpreter, functions, monkeypatch)
+
+    def approve() -> None:
+        if machines.waits.count(60.0) == 2:
+            plan = machines.invoked[-1][1]["apply"]
+            account = {**known, "account": "acme"}
+            del account["headroom"]
+            circulate_core.approve(plan, requester="AIDAEXAMPLE", ledger=table, **account)
+
+    machines.at_retry = approve
+    playbook = circulate_core.playbook("contain_account", settings=okta_of(org), ledger=table)
+    given = {"inputs": {"login": login}, "accounts": {"okta": "acme"}, "approvers": ["AIDAEXAMPLE"]}
+    run = machines.run(deployed(playbook.compile()), given)
+    lines = ["# contain_account", *invocations(machines), f"# {run['status']}", "", "# contain_account-undo"]
+    machines.invoked.clear()
+    machines.outcomes.clear()
+    undo = machines.run(deployed(playbook.compile(undo=True)), run)
+    lines += [*invocations(machines), f"# {undo['status']}"]
+    assert (run["status"], undo["status"]) == ("complete", "complete")
+    transcript = "\n".join(lines)
+    guide = GUIDE.read_text()
+    block = re.compile(r"```text\n# contain_account\n.*?\n```", re.DOTALL)
+    expected = block.sub(lambda _: f"```text\n{transcript}\n```", guide, count=1)
+    assert transcript in expected
+    if os.environ.get("UPDATE_DOCS"):
+        GUIDE.write_text(expected)
+    assert guide == expected, "UPDATE_DOCS=1 pytest tests/operate/test_playbook_machines.py writes it"
+
+
+def invocations(machines: Machines) -> list[str]:
+    """Return what was invoked, a line each, without what differs from run to run."""
+    lines = []
+    for (name, event), outcome in zip(machines.invoked, machines.outcomes, strict=True):
+        del event["account"]
+        shown = re.sub(r"@[0-9a-f]{64}", "@…", json.dumps(event))
+        lines.append(f"{name:<25} {shown}{f'  → {outcome}' if outcome else ''}")
+    return lines
 
 
 def test_a_destructive_step_that_has_nothing_to_do_waits_for_nobody(

@@ -618,6 +618,36 @@ def test_a_playbook_of_two_sources_calls_both(
     assert playbook.undo(run, yes=True).status == "complete"
 
 
+@pytest.mark.parametrize(
+    ("user_status", "status", "undone"),
+    [
+        ("ACTIVE", "complete", "complete"),
+        # Nobody can suspend those, and what they still have is taken away all the same.
+        ("LOCKED_OUT", "partial", "not_begun"),
+        ("PASSWORD_EXPIRED", "partial", "not_begun"),
+        # That was so before.
+        ("SUSPENDED", "complete", "nothing_to_undo"),
+    ],
+)
+def test_whoever_is_contained_has_no_sessions_and_grants_and_is_given_back_what_can_be(
+    start_org: StartOrg, tmp_path: Path, user_status: str, status: str, undone: str
+) -> None:
+    org = start_org(users=200)
+    settings = {"org_url": org.url, "api_token": org.token}
+    okta: Any = circulate_core.source("okta", settings=settings)
+    user = next(user for user in okta.stream("users").records() if user["status"] == user_status)
+    playbook = circulate_core.playbook("contain_account", settings=settings, ledger=tmp_path / "ledger.db")
+    run = playbook.run({"login": user["profile"]["login"]}, yes=True)
+    assert (run.status, statuses(run)["clear_sessions"], statuses(run)["revoke_grants"]) == (
+        status, "complete", "complete"
+    )  # fmt: skip
+    assert okta.users.grants(id=user["id"]) == []
+    assert okta.users.get(id=user["id"])["status"] == ("SUSPENDED" if user_status == "ACTIVE" else user_status)
+    undo = playbook.undo(run, yes=True)
+    assert (undo.status, statuses(undo)["suspend"]) == ("complete", undone)
+    assert okta.users.get(id=user["id"])["status"] == user_status
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_shipped_playbooks_are_read_and_fit_the_schema_that_they_name(name: str) -> None:
     file = SHIPPED / f"{name}.yaml"

@@ -52,6 +52,8 @@ class Machines:
         self.functions = functions
         self.invoked: list[tuple[str, dict[str, Any]]] = []
         self._interpreter = interpreter
+        self.outcomes: list[str] = []
+        """What became of each invocation: `status` of what was returned, or the class of an error."""
         self.waits: list[float] = []
         """How long it waited before retries."""
         self.at_retry: Callable[[], object] = lambda: None
@@ -86,7 +88,9 @@ class Machines:
             returned: dict[str, Any] = json.loads(json.dumps(self.functions(name)(event)))
         except Exception as error:  # noqa: BLE001 - a function may raise anything
             kind = type(error).__name__
+            self.outcomes.append(kind)
             return kind, {"errorMessage": str(error), "errorType": kind, "stackTrace": []}
+        self.outcomes.append(str(returned.get("status", "")))
         return None, returned
 
     def run(self, definition: str, given: object, name: str = "run-1") -> dict[str, Any]:
