@@ -456,6 +456,40 @@ def _without_headroom(plays: Plays) -> dict[str, Any]:
     return {name: value for name, value in plays.known().items() if name != "headroom"}
 
 
+def test_an_undo_stops_at_a_step_that_is_not_over_and_a_run_that_is_undone_is_not_gone_on_with(player: Player) -> None:
+    run = ("run", str(player.file), "--yes")
+    player(*run, "--id", "t1", CIRCULATE_CRASH="at-call-responded#1")
+    named = player.only_run()
+    assert named is not None
+    document = player.until_free("undo", named, "--yes")
+    assert [step["status"] for step in document["steps"]] == ["not_begun", "not_begun", "failed"]
+    assert "is intent: what it did is not known" in document["steps"][2]["error"]["Cause"]
+    assert player.plays.things.effects == EFFECTS[:1]
+    code, _, err = player(*run, "--resume", named)
+    assert (code, "was undone, or begun to be" in err) == (2, True)
+    # Its plan is applied to its end as any other.
+    plan = KeptRuns().read(named)["steps"][1]["plan"]
+    circulate_core.apply(plan, ledger=player.plays.ledger, **player.plays.known())
+    assert player.until_free("undo", named, "--yes")["status"] == "complete"
+    assert player.plays.things.effects == [EFFECTS[0], UNDONE[2]]
+
+
+@pytest.mark.parametrize("fault", ["429", "500 after", "after"])
+def test_what_the_engine_gets_to_the_bottom_of_is_no_failure(plays: Plays, fault: str) -> None:
+    seen: list[str] = []
+
+    def once(request: str) -> str | None:
+        seen.append(request)
+        return fault if seen.count(request) == 1 else None
+
+    plays.things.fault = once
+    playbook = plays.read([STEPS[0], STEPS[2], STEPS[3]])
+    run = playbook.run(T1, yes=True)
+    assert (run.status, plays.things.effects) == ("complete", EFFECTS[1:])
+    assert playbook.undo(run, yes=True).status == "complete"
+    assert plays.things.effects == EFFECTS[1:] + UNDONE[:2]
+
+
 def test_what_may_go_well_later_leaves_a_run_open(plays: Plays) -> None:
     playbook = plays.read()
     url, plays.things.url = plays.things.url, "http://127.0.0.1:9"

@@ -24,6 +24,7 @@ from moto.stepfunctions.parser.backend.execution_worker import SyncExecutionWork
 ARNS = "arn:aws:lambda:us-east-1:000000000000:function:circulate-"
 MAX_DATA = 262_144
 """Bytes that a state may have for its input or output."""
+MAX_DEFINITION = 1_000_000
 MAX_NAME = 80
 """Characters of the name of a state."""
 Function = Callable[[dict[str, Any]], dict[str, Any]]
@@ -38,6 +39,24 @@ def deployed(template: str) -> str:
     """Return a definition as Terraform's `templatefile` makes it."""
     parts = {"$${": "${", "%%{": "%{", "${functions}": ARNS}
     return re.sub(r"\$\$\{|%%\{|\$\{functions\}", lambda found: parts[found[0]], template)
+
+
+def assert_sound(definition: str) -> None:
+    """Check what Step Functions checks when a state machine is made, and neither interpreter does."""
+    assert len(definition.encode()) < MAX_DEFINITION
+    machine = json.loads(definition)
+    states = machine["States"]
+    assert max(map(len, states)) <= MAX_NAME
+    reached, open_ends = set(), {machine["StartAt"]}
+    while open_ends:
+        name = open_ends.pop()
+        reached.add(name)
+        state = states[name]
+        leads_to = [state.get("Next"), state.get("Default")]
+        leads_to += [each["Next"] for each in [*state.get("Choices", []), *state.get("Catch", [])]]
+        assert state["Type"] == "Fail" or state.get("End") or any(leads_to), f"{name} leads nowhere"
+        open_ends |= {each for each in leads_to if each} - reached
+    assert reached == set(states), "a state is reached by no other"
 
 
 class Machines:
@@ -99,8 +118,7 @@ class Machines:
         Raises:
             ExecutionFailedError: It failed.
         """
-        assert len(definition.encode()) < 1_000_000
-        assert max(map(len, json.loads(definition)["States"])) <= MAX_NAME
+        assert_sound(definition)
         run = self._by_moto if self._interpreter == "moto" else self._by_ministack
         output: dict[str, Any] = run(definition, json.loads(json.dumps(given)), name)
         assert len(json.dumps(output).encode()) < MAX_DATA

@@ -286,6 +286,8 @@ class Playbook:
             mistakes.append("a run is resumed with the inputs that it began with: leave `inputs` out")
         if run["playbook_sha256"] != self._written.sha256:
             mistakes.append(f"{named} was begun with another text of the playbook {run['playbook']}")
+        if kept.has(f"{named}-undo"):
+            mistakes.append(f"{named} was undone, or begun to be: run the playbook anew")
         if mistakes:
             raise SettingsError("; ".join(mistakes), operation="resume run")
         return self._run(kept, run, lease, on_step)
