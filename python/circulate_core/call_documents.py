@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
-from circulate_core.changing import apply, ledger, plan, rows_of, undo
+from circulate_core.changing import apply, plan, rows_of, undo
 from circulate_core.exceptions import PlanError
 from circulate_core.operations import as_json, operation_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from circulate_core.plans import Applied, Plan
 
@@ -41,7 +41,7 @@ def called(
     """
     account = account_of(None, settings, **known)
     name, returned = _core.call(operation, as_json(parameters), account, {"deadline": None, "max_wait": None})
-    return {"operation": operation, "account": name, "returned": returned}
+    return document_of_returned(operation, name, returned)
 
 
 def planned(operation: str, parameters: Mapping[str, object], **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `plan` takes it
@@ -79,79 +79,72 @@ def undone(name: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `und
     Raises:
         PlanError: It is not known what the plan did, or its object has been changed since.
     """
-    rows = rows_of(name, **known)
-    _require_clear(rows)
     operation = name.partition("@")[0]
-    nothing = {"operation": operation, "account": rows[0]["account"] if rows else None, "plan": None}
-    done = [row["id"] for row in rows if row["had_effect"]]
-    if not done:
-        return nothing
     way = operation_definition(operation, catalog=known.get("catalog") or ())[1].get("undo", {})
-    if "none" in way:
-        return {**nothing, "no_undo": way["none"]}
-    if undone_by := _undone_by(operation.partition(".")[0], set(done), known):
-        return {**nothing, "undone_by": undone_by}
-    return document_of_plan(undo(name, **known))
+    return document_without_undo(name, rows_of(name, **known), way) or document_of_plan(undo(name, **known))
 
 
-def _require_clear(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse rows of which it is not known what they did.
+def document_without_undo(
+    name: str, rows: Sequence[Mapping[str, Any]], way: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return what is told where a plan is not to be undone; None where it is.
+
+    Args:
+        name: The plan.
+        rows: What the ledger has of it.
+        way: What the definition of its operation says of undoing.
 
     Raises:
-        PlanError: There is one.
+        PlanError: It is not known what the plan did.
     """
     if unclear := next((row for row in rows if row["status"] not in DONE), None):
         message = f"{unclear['id']} is {unclear['status']}: what it did is not known"
-        plan = unclear["id"].partition("#")[0]
-        hint = f"look at the object, and at `circulate ledger`; `circulate apply {plan}` resumes a call"
+        hint = f"look at the object, and at `circulate ledger`; `circulate apply {short(name)}` resumes a call"
         raise PlanError(message, operation="undo plan", hint=hint)
+    had_effect = any(row["had_effect"] for row in rows)
+    if had_effect and "none" not in way:
+        return None
+    account = rows[0]["account"] if rows else None
+    reason = {"no_undo": way["none"]} if had_effect else {}
+    return {"operation": name.partition("@")[0], "account": account, "plan": None, **reason}
 
 
-def _undone_by(source: str, calls: set[str], known: Mapping[str, Any]) -> str | None:
-    """Return the call that undid one of these and was not undone itself; None if there is none.
-
-    Raises:
-        PlanError: It is not known whether there is one.
-    """
-    named = {name: value for name, value in known.items() if name not in {"headroom", "requester"}}
-    undoing = [entry.to_dict() for entry in ledger(source, limit=_RECENT, **named) if entry.undoes in calls]
-    _require_clear(undoing)
-    for entry in undoing:
-        if entry["had_effect"] and not _undone_by(source, {entry["id"]}, known):
-            return str(entry["id"])
-    return None
+def document_of_returned(operation: str, account: str, returned: object) -> dict[str, Any]:
+    """Return what is told of a call that read."""
+    return {"operation": operation, "account": account, "returned": returned}
 
 
 def document_of_plan(made: Plan) -> dict[str, Any]:
-    """Return what is reported of a plan of one call."""
+    """Return what is told of a plan: not what its objects are, but what is to change of them."""
     document = made.to_dict()
-    (call,) = document["calls"]
-    shown = {name: call.get(name) for name in ("parameters", "request", "changes")}
+    told = ("parameters", "request", "changes")
+    calls = [
+        {**{key: call.get(key) for key in told}, "unchanged": bool(call.get("unchanged"))} for call in document["calls"]
+    ]
     reasons = {name: document[name] for name in ("undoes", "no_undo", "no_read_back") if document.get(name)}
-    is_unchanged = bool(call.get("unchanged"))
     return {
         "operation": made.operation,
         "account": made.account,
         "plan": f"{made.operation}@{made.digest}",
         "kind": made.kind,
         "destructive": made.destructive,
-        "needs_approval": made.destructive and not is_unchanged,
+        "needs_approval": made.destructive and not all(call["unchanged"] for call in calls),
         "expires_at": document["expires_at"],
-        "call": {**shown, "unchanged": is_unchanged},
+        "calls": calls,
         **reasons,
     }
 
 
 def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
-    """Return what is reported of a plan that was applied; never secrets of responses."""
+    """Return what is told of a plan that was applied; never secrets of responses."""
+    told = ("id", "status", "note", "had_effect", "undoes")
     rows = what.to_dict()["entries"]
-    shown = ("id", "status", "note", "had_effect", "undoes")
     return {
         "operation": name.partition("@")[0],
-        "account": rows[0]["account"],
-        "plan": name,
+        "account": what.account,
+        "plan": f"{name.partition('@')[0]}@{what.plan}",
         "status": what.status,
-        "calls": [{key: row[key] for key in shown if row.get(key) is not None} for row in rows],
+        "calls": [{key: row[key] for key in told if row.get(key) is not None} for row in rows],
         **({"stopped_by": what.stopped_by} if what.stopped_by else {}),
     }
 

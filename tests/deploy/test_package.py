@@ -43,7 +43,6 @@ CORE = [
     "circulate_core/aws/settings.py",
     "circulate_core/bindings.py",
     "circulate_core/call_documents.py",
-    "circulate_core/call_results.py",
     "circulate_core/callers.py",
     *sorted(f"circulate_core/{file.relative_to(PACKAGE)}" for file in PACKAGE.glob("catalog/*/*.yaml")),
     "circulate_core/catalogs.py",

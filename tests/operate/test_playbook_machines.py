@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from support.calling_functions import Functions
 from support.changed_things import OPERATIONS
 from support.cli import StartOrg
+from support.handlers import iam_user
 from support.machines import ARNS, ExecutionFailedError, Machines, deployed
 from support.playing import EFFECTS, STEPS, UNDONE, Plays, alike, steps
 
@@ -34,7 +36,12 @@ def interpreter(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def functions(plays: Plays) -> Functions:
-    return Functions(plays.known(), plays.folder / "functions.db")
+    return Functions(*of_things(plays))
+
+
+def of_things(plays: Plays) -> tuple[str, dict[str, str], Path, str, list[str]]:
+    """Return what the functions of things are made of."""
+    return "acme", plays.settings, plays.folder / "functions.db", "main", [str(plays.catalog)]
 
 
 @pytest.fixture
@@ -197,7 +204,7 @@ class LosingFunctions(Functions):
 def test_what_step_functions_invokes_twice_is_done_once(
     plays: Plays, interpreter: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losing = LosingFunctions(plays.known(), plays.folder / "functions.db")
+    losing = LosingFunctions(*of_things(plays))
     machines = Machines(interpreter, losing, monkeypatch)
     run, undo = both(machines, plays.read(), T1)
     assert (run["status"], undo["status"], plays.things.effects) == ("complete", "complete", EFFECTS + UNDONE)
@@ -243,9 +250,12 @@ def test_a_destructive_step_waits_for_the_approval_of_one_of_the_approvers(
     assert sum("parameters" in event for _, event in machines.invoked) == 1, "it is planned once"
 
 
-@pytest.mark.parametrize("approvers", [{}, {"approvers": []}, {"approvers": ["AIDANOBODY"]}])
+@pytest.mark.parametrize(
+    ("approvers", "error"),
+    [({}, "PlanError"), ({"approvers": []}, "PlanError"), ({"approvers": ["AIDANOBODY"]}, "ApprovalError")],
+)
 def test_a_step_that_nobody_approves_is_not_done_and_the_rest_can_be_undone(
-    plays: Plays, machines: Machines, approvers: dict[str, Any]
+    plays: Plays, machines: Machines, approvers: dict[str, Any], error: str
 ) -> None:
     playbook = plays.read([*STEPS, DELETE])
     # A day's worth of attempts would take as many invocations.
@@ -253,7 +263,7 @@ def test_a_step_that_nobody_approves_is_not_done_and_the_rest_can_be_undone(
     assert '"MaxAttempts": 1500' in definition
     run = machines.run(definition.replace('"MaxAttempts": 1500', '"MaxAttempts": 3'), {**T1, **approvers})
     assert (run["status"], ids(run)["delete"]) == ("failed", "failed")
-    assert run["steps"][-1]["error"]["Error"] == "ApprovalError"
+    assert run["steps"][-1]["error"]["Error"] == error
     undo = machines.run(deployed(playbook.compile(undo=True)), run)
     assert ids(undo) == {
         "delete": "nothing_to_undo",
@@ -273,23 +283,19 @@ def test_the_guide_has_what_the_state_machines_invoke(
     table = "dynamodb://operations"
     _core.state_init(table)
     org = start_org(users=50)
-    login, settings = somebody(org)["profile"]["login"], _core.Settings(okta_of(org))
-    known: dict[str, Any] = {
-        "settings": settings, "secret": None, "account": None, "headroom": None, "catalog": ()
-    }  # fmt: skip
-    functions = Functions(known, table)
-    machines = Machines(interpreter, functions, monkeypatch)
+    login = somebody(org)["profile"]["login"]
+    machines = Machines(interpreter, Functions("okta", okta_of(org), table, "acme"), monkeypatch)
+    boss, keys = iam_user("boss", aws)
 
     def approve() -> None:
         if machines.waits.count(60.0) == 2:
             plan = machines.invoked[-1][1]["apply"]
-            account = {**known, "account": "acme"}
-            del account["headroom"]
-            circulate_core.approve(plan, requester="AIDAEXAMPLE", ledger=table, **account)
+            with patch.dict(os.environ, keys):
+                circulate_core.approve(plan, ledger=table, settings=okta_of(org), account="acme")
 
     machines.at_retry = approve
     playbook = circulate_core.playbook("contain_account", settings=okta_of(org), ledger=table)
-    given = {"inputs": {"login": login}, "accounts": {"okta": "acme"}, "approvers": ["AIDAEXAMPLE"]}
+    given = {"inputs": {"login": login}, "accounts": {"okta": "acme"}, "approvers": [boss]}
     run = machines.run(deployed(playbook.compile()), given)
     lines = ["# contain_account", *invocations(machines), f"# {run['status']}", "", "# contain_account-undo"]
     machines.invoked.clear()
@@ -297,7 +303,7 @@ def test_the_guide_has_what_the_state_machines_invoke(
     undo = machines.run(deployed(playbook.compile(undo=True)), run)
     lines += [*invocations(machines), f"# {undo['status']}"]
     assert (run["status"], undo["status"]) == ("complete", "complete")
-    transcript = "\n".join(lines)
+    transcript = "\n".join(lines).replace(boss, "AIDAEXAMPLE")
     guide = GUIDE.read_text()
     block = re.compile(r"```text\n# contain_account\n.*?\n```", re.DOTALL)
     expected = block.sub(lambda _: f"```text\n{transcript}\n```", guide, count=1)
@@ -321,11 +327,10 @@ def test_a_destructive_step_that_has_nothing_to_do_waits_for_nobody(
     start_org: StartOrg, interpreter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = start_org(users=50)
-    known = {"settings": _core.Settings(okta_of(org)), "secret": None, "account": "o", "headroom": None, "catalog": ()}
     okta: Any = circulate_core.source("okta", settings=okta_of(org))
     active = (user for user in okta.stream("users").records() if user["status"] == "ACTIVE")
     user = next(user for user in active if not okta.users.grants(id=user["id"]))
-    machines = Machines(interpreter, Functions(known, tmp_path / "ledger.db"), monkeypatch)
+    machines = Machines(interpreter, Functions("okta", okta_of(org), tmp_path / "ledger.db", "o"), monkeypatch)
     playbook = circulate_core.playbook("contain_account", settings=okta_of(org))
     run = machines.run(deployed(playbook.compile()), {"inputs": {"login": user["id"]}})
     assert (run["status"], [wait for wait in machines.waits if wait >= 1]) == ("complete", [])
@@ -433,8 +438,6 @@ def test_a_compromised_account_is_contained_and_given_back(
     for where in ("here", "machine"):
         org = start_org(users=50)
         user = somebody(org)
-        settings = _core.Settings(okta_of(org))
-        known = {"settings": settings, "secret": None, "account": "practice", "headroom": None, "catalog": ()}
         ledger = tmp_path / f"{where}.db"
         playbook = circulate_core.playbook("contain_account", settings=okta_of(org), ledger=ledger, account="practice")
         given = {"login": user["profile"]["login"]}
@@ -442,13 +445,13 @@ def test_a_compromised_account_is_contained_and_given_back(
             done = playbook.run(given, yes=True)
             documents.append((done.to_dict(), playbook.undo(done, yes=True).to_dict(), org))
         else:
-            functions = Functions(known, ledger)
+            functions = Functions("okta", okta_of(org), ledger, "practice")
             machines = Machines(interpreter, functions, monkeypatch)
+            known: dict[str, Any] = {"settings": okta_of(org), "account": "practice", "ledger": ledger}
 
-            def approve(known: dict[str, Any] = known, machines: Machines = machines, ledger: Path = ledger) -> None:
+            def approve(known: dict[str, Any] = known, machines: Machines = machines) -> None:
                 if machines.invoked and (plan := machines.invoked[-1][1].get("apply")):
-                    approver = {name: value for name, value in known.items() if name != "headroom"}
-                    circulate_core.approve(plan, requester="boss", ledger=ledger, **approver)
+                    circulate_core.approve(plan, requester="boss", **known)
 
             machines.at_retry = approve
             made = machines.run(deployed(playbook.compile()), {"inputs": given, "approvers": ["boss"]})

@@ -31,7 +31,7 @@ def test_without_yes_what_would_be_done_is_planned_and_nothing_is_changed(plays:
     assert (run.status, statuses(run)) == ("planned", {**dict.fromkeys(ALL_DONE, "planned"), "thing": "complete"})
     planned = run.steps[1].planned
     assert planned is not None
-    assert planned["call"]["changes"] == [{"pointer": "/profile/name", "before": "t1", "after": "new"}]
+    assert planned["calls"][0]["changes"] == [{"pointer": "/profile/name", "before": "t1", "after": "new"}]
     assert plays.things.effects == []
     assert not (users_state / "circulate/playbooks").exists()
 

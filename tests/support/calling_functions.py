@@ -1,18 +1,20 @@
-"""The functions of operations, as AWS calls them: each takes the events of its operation, and returns its documents."""
+"""The functions of operations, as AWS calls them: what `caller` makes, in the environment that Terraform gives."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
+from unittest.mock import patch
 
-from circulate_core import exceptions
-from circulate_core.call_documents import applied, called, planned, undone
-from circulate_core.operations import operation_definition
+from circulate_core.aws import caller
+from support.handlers import Context
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-class ApprovalError(exceptions.PlanError):
-    """Nobody has approved a plan yet."""
+VARIABLES = {
+    "acme": {"base_url": "ACME_URL", "token": "ACME_TOKEN"},
+    "okta": {"org_url": "OKTA_ORG_URL", "api_token": "OKTA_API_TOKEN"},
+}
 
 
 @dataclass
@@ -20,48 +22,34 @@ class Functions:
     """The functions of a project.
 
     Attributes:
-        known: What is known of the account.
+        source: Their source.
+        settings: Its settings.
         ledger: Where plans and the ledger are.
-        requester: Whom the functions run as.
+        account: The account that they serve.
+        catalog: Folders of definitions.
     """
 
-    known: dict[str, Any]
-    ledger: Any
-    requester: str = "AROAEXAMPLE:function"
+    source: str
+    settings: Mapping[str, str]
+    ledger: str | PathLike[str]
+    account: str
+    catalog: Sequence[str] = ()
     raising: list[Exception] = field(default_factory=list)
     """What the next invocations raise, before anything is done."""
 
     def __call__(self, name: str) -> Function:
         """Return a function by its name, such as `okta-users-suspend`."""
-        operation = name.replace("-", ".")
-        definition = operation_definition(operation, catalog=self.known["catalog"])[1]
+        handler = caller(name.replace("-", "."), catalog=self.catalog)
 
         def handle(event: dict[str, Any]) -> dict[str, Any]:
             if self.raising:
                 raise self.raising.pop(0)
-            known = {**self.known, "account": event.get("account") or self.known["account"]}
-            if definition["kind"] == "investigate":
-                return called(operation, event["parameters"], **known)
-            known |= {"ledger": self.ledger, "requester": self.requester}
-            if "undo" in event:
-                assert event["undo"].startswith(f"{operation}@")
-                return undone(event["undo"], **known)
-            if "apply" in event:
-                assert event["apply"].startswith(f"{operation}@")
-                return self._apply(event, known)
-            return planned(operation, event["parameters"], **known)
+            with patch.dict(os.environ, self._environment()):
+                return handler(event, Context())  # type: ignore[arg-type] # which is read only
 
         return handle
 
-    @staticmethod
-    def _apply(event: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-        refused = None
-        for approver in event.get("approved_by") or [None]:
-            try:
-                return applied(event["apply"], approved_by=approver, lease="200ms", **known)
-            except exceptions.PlanError as error:
-                if "has not approved" not in str(error) and "a person has to agree" not in str(error):
-                    raise
-                refused = ApprovalError(str(error))
-        assert refused is not None
-        raise refused
+    def _environment(self) -> dict[str, str]:
+        settings = {VARIABLES[self.source][name]: value for name, value in self.settings.items()}
+        accounts = {f"{self.source.upper()}_ACCOUNTS": self.account}
+        return {**settings, **accounts, "CIRCULATE_LEDGER": str(self.ledger)}

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from support.places import client
+
 
 @dataclass
 class Context:
@@ -27,3 +29,11 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     assert written.err == ""
     assert "canary" not in written.out
     return [json.loads(line) for line in written.out.splitlines()]
+
+
+def iam_user(name: str, aws: str) -> tuple[str, dict[str, str]]:
+    """Make a user; return what IAM knows them by, and the environment of who uses AWS as them."""
+    iam = client("iam", aws)
+    user_id: str = iam.create_user(UserName=name)["User"]["UserId"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return user_id, {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}

@@ -70,14 +70,18 @@ class Plays:
 
     def named(self, file: Path) -> Playbook:
         """Read a playbook."""
-        settings = {"base_url": self.things.url, "token": "t0ken"}
         return circulate_core.playbook(
-            file, settings=settings, catalog=[self.catalog], ledger=self.ledger, account="main"
+            file, settings=self.settings, catalog=[self.catalog], ledger=self.ledger, account="main"
         )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of the account."""
+        return {"base_url": self.things.url, "token": "t0ken"}
 
     def known(self) -> dict[str, Any]:
         """Return what is known of the account."""
-        settings = _core.Settings({"base_url": self.things.url, "token": "t0ken"})
+        settings = _core.Settings(self.settings)
         return {
             "settings": settings,
             "secret": None,

@@ -16,7 +16,12 @@ from circulate_core.aws.events import CallEvent, ChangeEvent
 from circulate_core.aws.invocation import MAX_WAIT_S, Attempt, margin, seconds_left
 from circulate_core.aws.log import Log
 from circulate_core.aws.settings import AccountSettings, ledger_setting
-from circulate_core.call_results import applied_result, plan_result, read_result
+from circulate_core.call_documents import (
+    document_of_applied,
+    document_of_plan,
+    document_of_returned,
+    document_without_undo,
+)
 from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.changing import requester_of
 from circulate_core.config import catalog_of_environment
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from circulate_core.aws.definitions import FunctionCatalog
     from circulate_core.aws.invocation import Context
     from circulate_core.results import Snapshot
-    from circulate_core.types import SourceDefinition
+    from circulate_core.types import OperationDefinition, SourceDefinition
 
 MAX_RESULT = 256 * 1024
 """Bytes of UTF-8 that a state of Step Functions may have for its input or output.
@@ -61,16 +66,16 @@ def caller(operation: str, *, catalog: FunctionCatalog = ()) -> Callable[[object
     code = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the code that calls us
     # Never what a config file names: on AWS there is none.
     folders = catalog_folders(catalog or catalog_of_environment(os.environ), code) or [SHIPPED_CATALOG]
-    definition, called = operation_definition(operation, catalog=folders)
-    source = definition["source"]
+    endpoint, definition = operation_definition(operation, catalog=folders)
     stream = split(operation)[0]
-    work = _read if called["kind"] == "investigate" else _change
+    work = _read if definition["kind"] == "investigate" else _change
 
     def handle(event: object, context: Context) -> dict[str, Any]:
         log = Log(request_id=context.aws_request_id, function=context.function_name, stream=stream, operation=operation)
         # Metrics of its stream are of what was pulled.
         attempt = Attempt("call", log, measured=False)
-        response, logged = attempt.made(lambda: work(_Invocation(operation, source, folders, context, attempt), event))
+        known = (operation, definition, endpoint["source"], folders)
+        response, logged = attempt.made(lambda: work(_Invocation(*known, context, attempt), event))
         log.about(account=response["account"])
         attempt.ended("complete", logged, requests=attempt.requests)
         return response
@@ -83,16 +88,24 @@ class _Invocation:
 
     Args:
         operation: The operation.
+        definition: Its definition.
         source: Its source.
         catalog: Folders of definitions.
         context: What Lambda says of it.
         attempt: Its log.
     """
 
-    def __init__(
-        self, operation: str, source: SourceDefinition, catalog: list[str], context: Context, attempt: Attempt
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
+        self,
+        operation: str,
+        definition: OperationDefinition,
+        source: SourceDefinition,
+        catalog: list[str],
+        context: Context,
+        attempt: Attempt,
     ) -> None:
         self.operation = operation
+        self.definition = definition
         self.left = seconds_left(context)
         self._settings = AccountSettings.read(source, os.environ)
         self._catalog = catalog
@@ -129,7 +142,7 @@ def _read(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dict[
     limits = {"deadline": invocation.deadline, "max_wait": MAX_WAIT_S}
     parameters = as_json(given.parameters)
     name, returned = _core.call(invocation.operation, parameters, account, limits, invocation.counted)
-    response = read_result(invocation.operation, name, returned)
+    response = document_of_returned(invocation.operation, name, returned)
     return response, {"bytes": _checked(response, "call it for less, or pull a stream of it and read that")}
 
 
@@ -149,16 +162,27 @@ def _change(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dic
         applied = Applied.from_dict(
             _core.apply(operation, given.apply, account, options, given.approved_by, invocation.counted)
         )
-        response = _fitting(applied_result(operation, applied))
+        response = _fitting(document_of_applied(f"{operation}@{given.apply}", applied))
         statuses = Counter(entry.status for entry in applied.entries)
         return response, {"plan": response["plan"], "status": applied.status, "calls": dict(statuses)}
     if given.undo:
-        document = _core.plan_undo(operation, given.undo, account, options, invocation.counted)
+        response = _undo(invocation, given.undo, account, options)
     else:
-        document = _core.plan(operation, [as_json(given.parameters)], account, options, invocation.counted)
-    response = plan_result(Plan.from_dict(document))
+        calls = [as_json(given.parameters)]
+        document = _core.plan(operation, calls, account, options, invocation.counted)
+        response = document_of_plan(Plan.from_dict(document))
     size = _checked(response, "plan it for less, or from the command line: nothing was changed")
     return response, {"plan": response["plan"], "bytes": size}
+
+
+def _undo(invocation: _Invocation, digest: str, account: _core.Account, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan of the way back, or what is told where there is nothing to undo."""
+    rows = _core.plan_entries(invocation.operation, digest, account, options)
+    name = f"{invocation.operation}@{digest}"
+    if nothing := document_without_undo(name, rows, invocation.definition.get("undo", {})):
+        return nothing
+    document = _core.plan_undo(invocation.operation, digest, account, options, invocation.counted)
+    return document_of_plan(Plan.from_dict(document))
 
 
 def _fitting(response: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class ChangeEvent:
         account: Which account, of a function that serves several.
         parameters: The parameters of the call to plan.
         apply: Digest of the plan to apply.
-        approved_by: Those of whom one has approved it; None if nobody had to.
+        approved_by: Those of whom one has approved it; None if nobody has to.
         undo: Digest of the plan to undo.
     """
 
@@ -133,7 +133,11 @@ class ChangeEvent:
             account=known.get("account"),
             parameters=known.get("parameters", {}),
             apply=known["apply"].partition("@")[2] if "apply" in known else None,
-            approved_by=(approvers,) if isinstance(approvers, str) else tuple(approvers) if approvers else None,
+            approved_by=(approvers,)
+            if isinstance(approvers, str)
+            else tuple(approvers)
+            if approvers is not None
+            else None,
             undo=known["undo"].partition("@")[2] if "undo" in known else None,
         )
 
@@ -222,7 +226,7 @@ def _problem_of_approvers(given: dict[str, Any]) -> str | None:
     if "apply" not in given:
         return "the event has `approved_by` without `apply`: a plan is approved when it is applied"
     names = [approvers] if isinstance(approvers, str) else approvers
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         return f"`approved_by` of the event must be a name or a list of names: {_given(approvers)}"
     return None
 

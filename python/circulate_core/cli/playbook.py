@@ -207,7 +207,8 @@ def _lines(step: PlaybookStep, *, is_over: bool) -> list[str]:
     named = short(step.plan) if step.plan else step.operation
     lines: list[str] = []
     if planned:
-        lines += call_lines(PlannedCall.from_dict({"before": None, **planned["call"]}))
+        (call,) = planned["calls"]
+        lines += call_lines(PlannedCall.from_dict({"before": None, **call}))
         lines += [f"destructive; nothing undoes it: {planned['no_undo']}"] if _is_lost(planned) else []
     calls = (step.result or {}).get("calls", [])
     lines += [_core.shown(call["note"]) for call in calls if call.get("note")]
