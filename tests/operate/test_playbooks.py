@@ -14,6 +14,7 @@ import yaml
 from support.called import define
 from support.changed_things import OPERATIONS
 from support.cli import Cli, StartOrg
+from support.commands import PATIENCE
 from support.playing import EFFECTS, INPUTS, STEPS, UNDONE, Plays, statuses, steps
 
 import circulate_core
@@ -488,6 +489,27 @@ def test_what_the_engine_gets_to_the_bottom_of_is_no_failure(plays: Plays, fault
     assert (run.status, plays.things.effects) == ("complete", EFFECTS[1:])
     assert playbook.undo(run, yes=True).status == "complete"
     assert plays.things.effects == EFFECTS[1:] + UNDONE[:2]
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on(player: Player) -> None:
+    known = ["--catalog", str(player.plays.catalog), "--ledger", str(player.plays.ledger), "--account", "main"]
+    known += ["--lease", "200ms"]
+    player.cli.environment.update(ACME_URL=player.plays.things.url, ACME_TOKEN="t0ken")
+    running: list[subprocess.Popen[str]] = []
+
+    def interrupt(request: str) -> None:
+        if request.endswith("/suspend"):
+            running[0].send_signal(signal.SIGINT)
+
+    player.plays.things.fault = interrupt
+    with player.cli.start("playbook", "run", str(player.file), "--id", "t1", "--yes", *known) as process:
+        running.append(process)
+        _, err = process.communicate(timeout=PATIENCE)
+    named = player.only_run()
+    assert (process.returncode, f"stopped: `resume='{named}'` goes on with it (`--resume`)" in err) == (130, True), err
+    player.plays.things.fault = None
+    document = player.until_free("run", str(player.file), "--yes", "--resume", str(named))
+    assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS)
 
 
 def test_what_may_go_well_later_leaves_a_run_open(plays: Plays) -> None:

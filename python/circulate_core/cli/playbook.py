@@ -91,7 +91,12 @@ def add_inputs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
 
 def run(args: argparse.Namespace) -> int:
     """Run one of them."""
-    return int(args.playbook_command(args))
+    try:
+        return int(args.playbook_command(args))
+    except KeyboardInterrupt as stopped:
+        for how in getattr(stopped, "__notes__", []):
+            say(f"stopped: {how}")
+        raise
 
 
 def _list(_args: argparse.Namespace) -> int:

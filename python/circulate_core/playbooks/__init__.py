@@ -13,6 +13,7 @@ contain.undo(run, yes=True)
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from circulate_core.playbooks.playing import new_run, new_undo, plan_run, plan_u
 from circulate_core.playbooks.results import PlaybookRun, PlaybookStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from os import PathLike
 
     from circulate_core.playbooks.definition import PlaybookDefinition, Written
@@ -398,20 +399,18 @@ class _Saving:
             self._reported.add(step["id"])
 
 
-class _resumable:  # noqa: N801 - a context
-    """Says of an error how to go on."""
-
-    def __init__(self, how: str) -> None:
-        self._how = how
-
-    def __enter__(self) -> None:
-        """Nothing is said yet."""
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        """Add it to the error."""
-        if isinstance(error, CirculateError):
-            error.hint = f"{error.hint}; {self._how}" if error.hint else self._how
-            error.add_note(f"hint: {self._how}")
+@contextmanager
+def _resumable(how: str) -> Iterator[None]:
+    """Say of what ends the `with` block early how to go on."""
+    try:
+        yield
+    except CirculateError as error:
+        error.hint = f"{error.hint}; {how}" if error.hint else how
+        error.add_note(f"hint: {how}")
+        raise
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(how)
+        raise
 
 
 def _place(ledger: str | PathLike[str] | None) -> str:
