@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from circulate_core import _core
 from circulate_core.accounts import account_of
 from circulate_core.changing import apply, plan, rows_of, undo
-from circulate_core.exceptions import PlanError
+from circulate_core.exceptions import BusyError, PlanError
 from circulate_core.operations import as_json, operation_definition
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def applied(name: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 - as `ap
     Args:
         name: The plan.
         known: What `circulate_core.apply` takes beside.
+
+    Raises:
+        BusyError: A call of it is not over: applied again, it goes on.
     """
     return document_of_applied(name, apply(name, **known))
 
@@ -136,7 +139,14 @@ def document_of_plan(made: Plan) -> dict[str, Any]:
 
 
 def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
-    """Return what is told of a plan that was applied; never secrets of responses."""
+    """Return what is told of a plan that was applied; never secrets of responses.
+
+    Raises:
+        BusyError: A call of it is not over: applied again, it goes on.
+    """
+    if unsettled := next((entry for entry in what.entries if entry.status in {"intent", "sent"}), None):
+        message = f"{unsettled.id} is {unsettled.status}: {unsettled.note or 'it is not over'}"
+        raise BusyError(message, operation="apply plan", hint="apply the plan again", retryable=True)
     told = ("id", "status", "note", "had_effect", "undoes")
     rows = what.to_dict()["entries"]
     return {

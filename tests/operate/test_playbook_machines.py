@@ -16,6 +16,7 @@ from support.calling_functions import Functions
 from support.changed_things import OPERATIONS
 from support.cli import StartOrg
 from support.handlers import iam_user
+from support.http_server import Handler, Reply
 from support.machines import ARNS, ExecutionFailedError, Machines, deployed
 from support.playing import EFFECTS, STEPS, UNDONE, Plays, alike, steps
 
@@ -222,6 +223,21 @@ def test_what_is_passing_is_tried_again_and_what_is_not_is_not(
     run = machines.run(deployed(plays.read().compile()), T1)
     assert (run["status"], run["steps"][0]["error"]["Error"]) == ("failed", "AuthError")
     assert len(machines.invoked) == invoked + 1
+
+
+def test_what_was_sent_and_not_read_back_yet_is_applied_again(plays: Plays, machines: Machines) -> None:
+    def refuse(request: Handler) -> Reply | None:
+        is_read = request.command == "GET" and "suspend t1" in plays.things.effects
+        return Reply({"error": "no"}, status=403) if is_read else None
+
+    def readable() -> None:
+        if "BusyError" in machines.outcomes:
+            plays.things.respond_to = None
+
+    plays.things.respond_to, machines.at_retry = refuse, readable
+    run, undo = both(machines, plays.read(steps(suspend={"on_failure": "undo"})), T1)
+    assert (run["status"], undo["status"], plays.things.effects) == ("complete", "complete", EFFECTS + UNDONE)
+    assert machines.outcomes.count("BusyError") == 1
 
 
 def approving(plays: Plays, functions: Functions, machines: Machines, after: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from support.called import define
 from support.changed_things import OPERATIONS
 from support.cli import Cli, StartOrg
 from support.commands import PATIENCE
+from support.http_server import Handler, Reply
 from support.playing import EFFECTS, INPUTS, STEPS, UNDONE, Plays, statuses, steps
 
 import circulate_core
@@ -491,6 +493,28 @@ def test_what_the_engine_gets_to_the_bottom_of_is_no_failure(plays: Plays, fault
     assert plays.things.effects == EFFECTS[1:] + UNDONE[:2]
 
 
+def unreadable(plays: Plays) -> None:
+    """Let nobody read what was suspended."""
+
+    def refuse(request: Handler) -> Reply | None:
+        is_read = request.command == "GET" and "suspend t1" in plays.things.effects
+        return Reply({"error": "no"}, status=403) if is_read else None
+
+    plays.things.respond_to = refuse
+
+
+def test_a_step_that_was_sent_and_not_read_back_yet_is_gone_on_with(plays: Plays) -> None:
+    unreadable(plays)
+    playbook = plays.read(steps(suspend={"on_failure": "undo"}))
+    with pytest.raises(exceptions.BusyError, match="is sent: its object could not be read back yet") as raised:
+        playbook.run(T1, yes=True)
+    named = re.search(r"`resume='(.*?)'`", raised.value.hint or "")
+    assert named
+    plays.things.respond_to = None
+    run = playbook.run(resume=named[1], yes=True)
+    assert (run.status, plays.things.effects) == ("complete", EFFECTS)
+
+
 def test_a_run_that_is_interrupted_says_how_to_go_on(player: Player) -> None:
     known = ["--catalog", str(player.plays.catalog), "--ledger", str(player.plays.ledger), "--account", "main"]
     known += ["--lease", "200ms"]
@@ -588,6 +612,16 @@ def test_a_file_that_is_no_run_is_refused(plays: Plays, text: str, part: str) ->
     file.write_text(text)
     with pytest.raises(exceptions.StateError, match=part):
         plays.read().undo(file)
+
+
+def test_members_of_a_run_that_are_wrong_are_named(plays: Plays) -> None:
+    file = plays.folder / "run.json"
+    file.write_text('{"schema": 1, "run": "x", "playbook": "x", "status": "failed", "steps": [{"id": 5}]}')
+    with pytest.raises(exceptions.DataError) as raised:
+        plays.read().undo(file)
+    for part in ("`playbook_sha256` is missing", "`steps[0].id`: expected a string", "`steps[0].operation` is missing"):
+        assert part in str(raised.value)
+    assert plays.things.requests == []
 
 
 def test_a_run_that_cannot_be_kept_sends_nothing(plays: Plays, users_state: Path) -> None:

@@ -219,7 +219,8 @@ def _lines(step: PlaybookStep, *, is_over: bool) -> list[str]:
     lines += [_core.shown(call["note"]) for call in calls if call.get("note")]
     lines += [_core.shown(step.error.Cause, lines=True)] if step.error else []
     if step.status == "not_begun":
-        return [f"{named}: {'not begun' if is_over else 'planned when the steps before it are done'}", *lines]
+        later = "not as things are now" if step.error else "planned when the steps before it are done"
+        return [f"{named}: {'not begun' if is_over else later}", *lines]
     status = calls[0]["status"] if calls else {"complete": "read"}.get(step.status, step.status)
     return [f"{named}: {paint(status, _MARKS[step.status][1])}", *lines]
 

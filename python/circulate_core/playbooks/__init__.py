@@ -136,7 +136,7 @@ class Accounts:
     def named_as(self, run: Mapping[str, Any]) -> Accounts:
         """Return the same, by the names that a run knows them by, unless they have others."""
         names = {
-            source_of(step["operation"]): step["planned"]["account"] for step in run["steps"] if step.get("planned")
+            source_of(step["operation"]): step["planned"].get("account") for step in run["steps"] if step.get("planned")
         }
         known = {
             source: {**each, "account": each["account"] or names.get(source)} for source, each in self._known.items()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core.bindings import state_folder
 from circulate_core.exceptions import BusyError, SettingsError, StateError
+from circulate_core.playbooks.results import PlaybookRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +113,7 @@ def read_run(file: Path, named: str) -> dict[str, Any]:
     Raises:
         SettingsError: There is no such file.
         StateError: It is not the document of a run.
+        DataError: Members of it are not what they should be.
     """
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -127,4 +129,5 @@ def read_run(file: Path, named: str) -> dict[str, Any]:
     if document["schema"] > SCHEMA:
         message = f"{file} was written by a newer version (schema {document['schema']})"
         raise StateError(message)
+    PlaybookRun.from_dict(document)
     return cast("dict[str, Any]", document)
