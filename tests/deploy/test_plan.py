@@ -249,6 +249,24 @@ def test_a_playbook_is_a_state_machine_and_one_that_undoes_it(deployment: Deploy
     assert 'module.playbook["contain"].aws_cloudwatch_metric_alarm.failed' in made
 
 
+def test_the_shipped_playbook_is_deployed_as_it_was_packaged(deployment: Deployment) -> None:
+    calls = ["clear_sessions", "get", "revoke_grants", "suspend"]
+    named = json.dumps([f"okta.users.{name}" for name in (*calls, "unsuspend") if name != "get"])
+    made = resources(deployment.plan(write_operations=named, playbooks='["contain_account"]'))
+    begins = "arn:aws:lambda:us-east-1:000000000000:function:circulate-dev-"
+    for machine, invoked in (
+        ("contain_account", {f"okta-users-{name}" for name in calls}),
+        ("contain_account-undo", {f"okta-users-{name}" for name in (*calls, "unsuspend") if name != "get"}),
+    ):
+        definition = made[f'module.playbook["{machine}"].aws_sfn_state_machine.this']["definition"]
+        tasks = [state["Resource"] for state in json.loads(definition)["States"].values() if state["Type"] == "Task"]
+        assert {task.removeprefix(begins) for task in tasks} == invoked
+        assert invoked <= functions(made)
+    refused_without = named.replace("revoke_grants", "unlock")
+    with pytest.raises(TerraformError, match=r'contain_account.asl.json calls .*: \["okta.users.revoke_grants"]'):
+        deployment.plan(write_operations=refused_without, playbooks='["contain_account"]')
+
+
 def test_what_is_wrong_with_playbooks_is_refused_all_at_once(deployment: Deployment) -> None:
     deployment.add_playbook("contain", "okta-users-suspend", undone_by="okta-users-unsuspend")
     deployment.add_playbook("other", "acme-widgets-get")
