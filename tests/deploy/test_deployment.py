@@ -466,12 +466,12 @@ def test_what_functions_plan_is_approved_applied_once_and_undone(
         **dict(of_session),
         "AWS_ENDPOINT_URL": writing.servers.aws,
         "SSL_CERT_FILE": str(writing.servers.authority),
-        "OKTA_ACCOUNT": "practice",
         "OKTA_ORG_URL": writing.org.url,
         # Who approves needs no right at Okta: nothing is requested there.
         "OKTA_API_TOKEN": "of-no-use",
     }
-    done = cli("approve", planned["plan"], "--ledger", writing.outputs["ledger"], **environment)
+    named = ("--ledger", writing.outputs["ledger"], "--account", "practice")
+    done = cli("approve", planned["plan"], *named, **environment)
     assert done.code == 0, done.err
     assert done.out.startswith(f"{approver} approves")
     assert writing.invoke("okta-users-deactivate", apply)["status"] == "complete"
