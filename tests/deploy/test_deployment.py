@@ -476,7 +476,7 @@ def test_what_functions_plan_is_approved_applied_once_and_undone(
     assert done.out.startswith(f"{approver} approves")
     assert writing.invoke("okta-users-deactivate", apply)["status"] == "complete"
     effects = [effect["operation"] for effect in writing.org.effects if effect["id"] == user]
-    assert effects == ["suspend", "unsuspend", "deactivate"]
+    assert effects == ["users.suspend", "users.unsuspend", "users.deactivate"]
     say("✓ a user was suspended once, and not any more; deactivated once the plan was approved, each as its role")
 
 
