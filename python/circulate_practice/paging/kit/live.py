@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from circulate_practice.paging.kit.places import at
+
 
 @dataclass(slots=True)
 class Entry:
@@ -43,9 +45,9 @@ class Live:
         """Return the index of the first entry behind a rank, whether or not there still is one of that rank."""
         return bisect_right([entry.rank for entry in self.entries], rank)
 
-    def rank_of(self, member: str, value: object) -> int | None:
-        """Return the rank of the record in which a member has a value, or None."""
-        return next((entry.rank for entry in self.entries if str(entry.record[member]) == str(value)), None)
+    def rank_of(self, pointer: str, value: object) -> int | None:
+        """Return the rank of the record in which a member has a value, or None; `/value` is a record that is no object."""
+        return next((entry.rank for entry in self.entries if _member(entry.record, pointer) == str(value)), None)
 
     def insert(self, record: object) -> None:
         """Add a record at the front, as lists do that show the newest first."""
@@ -55,3 +57,7 @@ class Live:
     def delete(self, index: int) -> None:
         """Take a record away."""
         self.deleted.append(self.entries.pop(index).record)
+
+
+def _member(record: object, pointer: str) -> str:
+    return str(at(record if isinstance(record, dict) else {"value": record}, pointer))

@@ -99,7 +99,7 @@ def _after_record(turn: Turn, options: dict[str, Any]) -> int:
     value = value_in(turn.request, options["to"])
     if value is ABSENT:
         return 0
-    rank = turn.live.rank_of(options["from"].removeprefix("/"), value)
+    rank = turn.live.rank_of(options["from"], value)
     if rank is None:
         reason = f"no record has the id {value}"
         raise Refused(reason)

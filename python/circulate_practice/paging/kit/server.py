@@ -109,22 +109,22 @@ class ListServer(Server):
 
     def respond(self, request: ListRequest) -> ListReply:
         """Return the response to a request, and log both."""
-        name = request.path.split("/")[1]
-        refused = self.key.respond(request) if isinstance(self.key, Sessions) else None
-        if refused is not None:
-            reply = refused
-        elif (
-            isinstance(self.key, Key)
-            and request.headers.get(self.key.header.lower()) != self.key.prefix + self.key.secret
-        ):
-            reply = ListReply.of({"error": f"{self.key.header} is missing or wrong"}, 401)
-        elif name in self.lists:
-            reply = self.lists[name].respond(request)
-        else:
-            reply = ListReply.of({"error": f"no list {name}"}, 404)
+        reply = self.reply_to(request)
         with self._lock:
             self._log.append(Logged(request, reply.status, reply.records if reply.cut is None else 0))
         return reply
+
+    def reply_to(self, request: ListRequest) -> ListReply:
+        """Return the response to a request."""
+        name = request.path.split("/")[1]
+        refused = self.key.respond(request) if isinstance(self.key, Sessions) else None
+        if refused is not None:
+            return refused
+        if isinstance(self.key, Key) and not self.key.lets_in(request):
+            return ListReply.of({"error": f"{self.key.header} is missing or wrong"}, 401)
+        if name in self.lists:
+            return self.lists[name].respond(request)
+        return ListReply.of({"error": f"no list {name}"}, 404)
 
 
 @contextmanager

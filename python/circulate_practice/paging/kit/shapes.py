@@ -26,11 +26,19 @@ def document_of(listing: Mapping[str, Any], records: list[Any]) -> Any:  # noqa:
     document: dict[str, Any] = {}
     if isinstance(where, str) and "/*" in where:
         above, _, below = where.partition("/*")
-        put(document, above, _groups(records, below))
+        groups = _groups(records, below)
+        if above == "":
+            return groups
+        put(document, above, groups)
     elif isinstance(where, str):
         put(document, where, list(records))
     elif "map" in where:
-        put(document, where["map"], {record["id"]: record for record in records})
+        by_id = {str(record["id"]): record for record in records}
+        if where["map"] == "":
+            return by_id
+        put(document, where["map"], by_id)
+    elif where["scalars"] == "":
+        return list(records)
     else:
         put(document, where["scalars"], list(records))
     return document
@@ -70,8 +78,9 @@ def _groups(records: list[Any], below: str) -> list[Any]:
     groups: list[Any] = []
     for number, part in enumerate([records[:half], [], records[half:]]):
         group = {"group": f"g{number}"}
-        put(group, below, part)
-        groups.append(group)
+        if below:
+            put(group, below, part)
+        groups.append(group if below else part)
     return groups
 
 
