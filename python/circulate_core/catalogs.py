@@ -193,6 +193,9 @@ def _sources_in(folder: str) -> list[str]:
         above = os.path.dirname(os.path.normpath(folder)) or "."  # noqa: PTH120 - as above
         message = f"{folder} is the folder of a source, not of a catalog"
         raise DefinitionError(message, hint=f"name the folder that it is in: {above}")
+    if isinstance(folder, UnnamedFolder) and not entries:
+        # A project that has no source yet, as `circulate init` makes it.
+        return []
     message = f"the catalog {folder} has no source"
     raise DefinitionError(message, hint=hint)
 

@@ -50,6 +50,8 @@ COMMANDS = {
     "promote": Command("copy a run into a place for readers", "cli.promote"),
     "state": Command("show state, reset it, settle pending runs", "cli.state"),
     "gc": Command("remove objects that no manifest names", "cli.gc"),
+    "init": Command("make a project for sources of your own", "cli.init"),
+    "new": Command("add a list of an API to a project, with its function and its test", "cli.new"),
     "local": Command("run Lambda functions on this machine as AWS runs them", "cli.local"),
     "package": Command("make zips of Lambda functions and layers", "cli.package"),
     "demo": Command("watch the main job run against a practice org", "cli.demo"),

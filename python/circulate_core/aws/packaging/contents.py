@@ -33,6 +33,7 @@ NOT_FOR_HANDLERS = tuple(
         "aws/local/",
         "aws/packaging/",
         "aws/project.py",
+        "authoring/",
         "loopback_server.py",
         "playbooks/",
         "saving.py",

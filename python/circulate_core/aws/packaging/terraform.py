@@ -45,12 +45,8 @@ def lay_out_terraform(lambdas: Path) -> LaidOut:
         hint = f"move them to a folder of that name, such as lambdas/{FUNCTIONS}, and name it by --lambdas"
         raise SettingsError(message, operation="package", hint=hint)
     written, kept = [], []
-    for source in sorted(KIT.rglob("*")):
-        if source.is_dir() or source.suffix == ".pyc":
-            continue
-        file = lambdas.parent / source.relative_to(KIT)
-        lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-        text = "".join(line for line in lines if not line.startswith(FOR_THE_CHECKOUT))
+    for path, text in kit_texts().items():
+        file = lambdas.parent / path
         try:
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -62,3 +58,15 @@ def lay_out_terraform(lambdas: Path) -> LaidOut:
             message = f"cannot write {file}: {error.strerror}"
             raise SettingsError(message, operation="package") from None
     return LaidOut(written, kept)
+
+
+def kit_texts(below: str = ".") -> dict[str, str]:
+    """Return the texts of the kit by their paths, or those of a folder of it by their paths in there."""
+    folder = KIT / below
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    return {file.relative_to(folder).as_posix(): _for_projects(file) for file in files}
+
+
+def _for_projects(file: Path) -> str:
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(FOR_THE_CHECKOUT))

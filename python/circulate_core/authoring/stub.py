@@ -1,0 +1,244 @@
+"""A stub of an API: it serves a list on this machine as the API's documentation says, and a definition pulls it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlencode
+
+from circulate_core import _core
+from circulate_core.authoring.made_up import paged_list
+from circulate_core.catalogs import source_definition, source_folder, stream_definition
+from circulate_core.exceptions import DefinitionError
+from circulate_core.pulling import pull
+from circulate_practice.compare import records as records_in
+from circulate_practice.paging import kit
+from circulate_practice.paging.kit.places import ABSENT, at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from circulate_core.results import Report, Status
+
+STUBBED: Final = ("none", "bearer", "header", "headers", "basic", "query", "body")
+"""Ways to sign in that a stub can check."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull from a stub came to.
+
+    Attributes:
+        status: `complete`, or why not.
+        records: Records in the lake, in order, without what was added to them.
+        report: The report of the pull.
+        requests: Requests that the stub got, as `GET /v1/widgets?limit=50`.
+    """
+
+    status: Status
+    records: list[Any]
+    report: Report
+    requests: list[str]
+
+
+class StubApi:
+    """An API with one list of two pages, made up of what its documentation says.
+
+    It is written down apart from the definition: what one of them says and the other does not shows in the pull.
+
+    Args:
+        path: Path of the list, below the base URL.
+        list: What stands below `list` of a definition that reads it, without `path`: `records`, `primary_key`,
+            `paginator`, `page_size`, `method`, `body`, `query`, `format`.
+        auth: How requests are signed in, as in a definition: {"bearer": "token"}; "none" lets everybody in. None tests
+            the list alone: the definition's own way to sign in is left out.
+
+    Raises:
+        DefinitionError: No API is like that, or a stub cannot check that way to sign in.
+    """
+
+    def __init__(self, *, path: str, list: Mapping[str, Any], auth: Mapping[str, Any] | str | None = "none") -> None:  # noqa: A002 - the key of definitions
+        self.path = path
+        self.list = dict(list)
+        self.auth = auth
+        self._credentials = _Credentials.of(auth)
+        self._paged = paged_list(self.list)
+
+    @property
+    def records(self) -> list[Any]:
+        """The records of the list, in order: what a pull must have."""
+        return self._paged.truth
+
+    def pull(
+        self,
+        stream: str,
+        *,
+        catalog: Sequence[str | PathLike[str]],
+        to: str | PathLike[str],
+        settings: Mapping[str, str] | None = None,
+    ) -> Pulled:
+        """Serve the list and pull it.
+
+        Args:
+            stream: The stream whose definition is tried, such as `acme.widgets`.
+            catalog: Folders of definitions.
+            to: Folder to pull into.
+            settings: More settings of the source. Nothing is taken from the environment.
+
+        Raises:
+            CirculateError: The pull failed; the text says why.
+        """
+        # In the folder that it is of, so that its mistakes are shown there.
+        stream_definition(stream, catalog=catalog)
+        given = _core.Settings({**self._credentials.settings, **(settings or {})})
+        with tempfile.TemporaryDirectory() as folder, _Server(self) as server:
+            redirected = _redirected(stream.partition(".")[0], catalog, Path(folder), server.url, self.auth)
+            report = pull(stream, to=to, settings=given, account="stub", catalog=[redirected])
+            requests = [f"{each.request.method} {each.request.target}" for each in server.log]
+        found = [] if report.manifest is None else records_in(Path(to) / report.manifest)
+        return Pulled(report.status, [_as_received(json.loads(record)) for record in found], report, requests)
+
+    def reply_to(self, request: kit.ListRequest) -> kit.ListReply:
+        """Return the response to a request."""
+        if missing := self._credentials.missing_in(request):
+            return kit.ListReply.of({"error": f"not signed in: {missing} is missing or wrong"}, 401)
+        request = self._credentials.taken_out_of(request)
+        if unquote(request.path) != self.path and not self._is_page(request):
+            return kit.ListReply.of({"error": f"there is nothing at {request.path}"}, 404)
+        if missing := self._missing_of_query(request):
+            return kit.ListReply.of({"error": f"the parameter {missing} is missing or wrong"}, 400)
+        return self._paged.respond(request)
+
+    def _is_page(self, request: kit.ListRequest) -> bool:
+        """Return whether a request is to a page whose token is a part of the path."""
+        to = self._paged.style.options.get("to")
+        if not isinstance(to, dict) or "path" not in to:
+            return False
+        before, _, after = to["path"].partition("{token}")
+        path = unquote(request.path)
+        return path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
+
+    def _missing_of_query(self, request: kit.ListRequest) -> str | None:
+        """Return the parameter of the definition that a request does not have as it should."""
+        sent = dict(request.query)
+        options = self._paged.style.options
+        if options.get("send") == "token" and options.get("to") in sent:
+            return None
+        wanted = {name: str(value) for name, value in self.list.get("query", {}).items()}
+        return next((name for name, value in wanted.items() if sent.get(name) != value), None)
+
+
+@dataclass(frozen=True)
+class _Credentials:
+    """What every request needs: values by the place they are in."""
+
+    settings: Mapping[str, str]
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, str]
+
+    @classmethod
+    def of(cls, auth: Mapping[str, Any] | str | None) -> _Credentials:
+        """Return what a way to sign in needs, made up.
+
+        Raises:
+            DefinitionError: A stub cannot check it.
+        """
+        kind, keys = ("none", None) if auth is None else _kind_and_keys(auth)
+        if kind not in STUBBED:
+            message = f"a stub cannot check how `{kind}` signs in"
+            hint = f"it checks {', '.join(STUBBED)}; auth=None leaves signing in out, and tests the list alone"
+            raise DefinitionError(message, operation="make a stub", hint=hint)
+        headers: list[Mapping[str, str]] = []
+        query: dict[str, str] = {}
+        body: dict[str, str] = {}
+        names: list[str] = []
+        match kind:
+            case "bearer":
+                headers = [{"name": "Authorization", "prefix": "Bearer ", "secret": keys}]
+            case "header":
+                headers = [keys]
+            case "headers":
+                headers = keys
+            case "query":
+                names, query = [keys["secret"]], {keys["name"]: _made_up(keys["secret"])}
+            case "body":
+                names, body = [keys["secret"]], {keys["name"]: _made_up(keys["secret"])}
+            case "basic":
+                names = [keys[half] for half in ("user", "password") if half in keys]
+                pair = ":".join(_made_up(keys[half]) if half in keys else "" for half in ("user", "password"))
+                text = f"Basic {base64.b64encode(pair.encode()).decode()}"
+                return cls({name: _made_up(name) for name in names}, {"authorization": text}, {}, {})
+        names += [header["secret"] for header in headers]
+        sent = {header["name"].lower(): header.get("prefix", "") + _made_up(header["secret"]) for header in headers}
+        return cls({name: _made_up(name) for name in names}, sent, query, body)
+
+    def missing_in(self, request: kit.ListRequest) -> str | None:
+        """Return what a request lacks."""
+        sent = dict(request.query)
+        lacking = [name for name, value in self.headers.items() if request.headers.get(name) != value]
+        lacking += [name for name, value in self.query.items() if sent.get(name) != value]
+        lacking += [name for name, value in self.body.items() if at(request.document, f"/{name}") != value]
+        return next(iter(lacking), None)
+
+    def taken_out_of(self, request: kit.ListRequest) -> kit.ListRequest:
+        """Return a request without what stands in its query: no next address repeats it."""
+        if not self.query:
+            return request
+        rest = urlencode([(name, value) for name, value in request.query if name not in self.query])
+        return kit.ListRequest(request.method, f"{request.path}?{rest}", request.headers, request.body)
+
+
+def _kind_and_keys(auth: Any) -> tuple[str, Any]:  # noqa: ANN401 - what a definition may say
+    if isinstance(auth, str):
+        return auth, None
+    ((kind, keys),) = auth.items()
+    return kind, keys
+
+
+def _made_up(setting: str) -> str:
+    return f"made-up-{setting}"
+
+
+class _Server(kit.ListServer):
+    """Serves a stub until the block ends."""
+
+    def __init__(self, api: StubApi) -> None:
+        self._api = api
+        super().__init__({})
+        self.start()
+
+    def reply_to(self, request: kit.ListRequest) -> kit.ListReply:
+        return self._api.reply_to(request)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _redirected(source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object) -> Path:
+    """Write the catalog of a source that is the same, but for its address; return the folder."""
+    own = source_folder(source, catalog=catalog)
+    if own is None:
+        message = f"`{source}` is not defined in {', '.join(map(str, catalog))}"
+        raise DefinitionError(message, operation="pull from a stub")
+    definition: dict[str, Any] = {**source_definition(source, catalog=catalog)}
+    definition["base_url"] = url
+    if auth is None:
+        definition["auth"] = ["none"]
+    shutil.copytree(own, folder / source)
+    # JSON is YAML, too.
+    (folder / source / "source.yaml").write_text(json.dumps(definition))
+    return folder
+
+
+def _as_received(record: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a record as the API has it: without what was put in front of it, and a value as itself."""
+    if isinstance(record, dict):
+        record.pop("_circulate", None)
+    return record["value"] if isinstance(record, dict) and list(record) == ["value"] else record
