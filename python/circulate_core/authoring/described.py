@@ -58,6 +58,7 @@ SEVERAL: Final = ("primary-key", "query", "auth-name", "from", "to", "keep")
 """Words that may be given several times."""
 
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
+_END_BY_AN_EMPTY_PAGE: Final = ("offset", "page", "last_record")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _NUMBERS: Final = {"offset": ("start",), "page": ("first",)}
 
@@ -112,29 +113,48 @@ def _describe_auth(given: Mapping[str, Value], source: str, made: Described) -> 
     if kind not in AUTH:
         return
     _check_words("auth", kind, AUTH[kind], OF_AUTH, given, made)
-    names, prefix = _several(given.get("auth-name")), given.get("auth-prefix")
+    names = _several(given.get("auth-name"))
+    if len(names) > 1 and kind != "header":
+        made.wrong["auth-name"] = f"`{kind}` takes one"
+    if names or "auth-name" not in AUTH[kind].needs:
+        made.auth = _way(kind, names, given.get("auth-prefix"), _Settings(source, made.settings))
 
-    def secret(name: str, about: str, *, is_secret: bool = True) -> str:
-        made.settings[name] = {"env": f"{source}_{name}".upper(), "about": about}
-        if is_secret:
-            made.settings[name]["secret"] = True
+
+@dataclass(frozen=True)
+class _Settings:
+    """The settings of a source that is described."""
+
+    source: str
+    made: dict[str, dict[str, Any]]
+
+    def add(self, name: str, about: str) -> str:
+        """Add one that is not secret; return its name."""
+        self.made[name] = {"env": f"{self.source}_{name}".upper(), "about": about}
         return name
 
+    def secret(self, name: str, about: str) -> str:
+        """Add a secret; return its name."""
+        self.made[self.add(name, about)]["secret"] = True
+        return name
+
+
+def _way(kind: str, names: Sequence[str], prefix: Value, settings: _Settings) -> dict[str, Any] | str:
+    """Return a way to sign in as definitions write it."""
     match kind:
-        case "none":
-            made.auth = "none"
         case "bearer":
-            made.auth = {"bearer": secret("token", "Access token")}
+            return {"bearer": settings.secret("token", "Access token")}
         case "basic":
-            user = secret("user", "User that signs in", is_secret=False)
-            made.auth = {"basic": {"user": user, "password": secret("password", "Password of the user")}}
+            user = settings.add("user", "User that signs in")
+            return {"basic": {"user": user, "password": settings.secret("password", "Password of the user")}}
         case "header":
-            headers = [_header(name, prefix, secret(_setting(name, names), f"Value of {name}")) for name in names]
-            made.auth = {"header": headers[0]} if len(headers) == 1 else {"headers": headers}
-        case _ if names:
-            made.auth = {kind: {"name": names[0], "secret": secret("api_key", f"Value of {names[0]}")}}
-            if len(names) > 1:
-                made.wrong["auth-name"] = f"`{kind}` takes one"
+            before = {"prefix": prefix} if prefix else {}
+            secrets = [settings.secret(_setting(name, names), f"Value of {name}") for name in names]
+            headers = [{"name": name, **before, "secret": each} for name, each in zip(names, secrets, strict=True)]
+            return {"header": headers[0]} if len(headers) == 1 else {"headers": headers}
+        case "query" | "body":
+            return {kind: {"name": names[0], "secret": settings.secret("api_key", f"Value of {names[0]}")}}
+        case _:
+            return "none"
 
 
 def _wrong_address(text: str) -> str | None:
@@ -151,10 +171,6 @@ def _wrong_address(text: str) -> str | None:
     if "@" in parts.netloc or "?" in text or "#" in text:
         return "an address has no user, no `?` and no `#`: give scheme, host and the path before all lists"
     return None
-
-
-def _header(name: str, prefix: Value, secret: str) -> dict[str, str]:
-    return {"name": name, **({"prefix": str(prefix)} if prefix else {}), "secret": secret}
 
 
 def _setting(header: str, headers: Sequence[str]) -> str:
@@ -181,12 +197,18 @@ def _describe_list(given: Mapping[str, Value], made: Described) -> None:
     if kind in PAGINATORS:
         _check_words("paginator", kind, PAGINATORS[kind], OF_PAGINATORS, given, made)
         listing["paginator"] = _paginator(kind, given, made)
+    if listing.get("format") == "ndjson" and kind in _END_BY_AN_EMPTY_PAGE:
+        # Of lines an empty page has none.
+        listing["empty"] = "no_body"
     _describe_page_size(given, made)
 
 
 def _describe_page_size(given: Mapping[str, Value], made: Described) -> None:
     both = ("page-size", "page-size-param")
-    if any(word in given for word in both):
+    if given.get("paginator") == "none":
+        why = "a list on one page has no page size; if the API takes one, the list has more pages"
+        made.wrong |= {word: why for word in both if word in given}
+    elif any(word in given for word in both):
         made.missing += [word for word in both if word not in given]
         size = str(given.get("page-size", "1"))
         if not size.isdecimal() or not int(size):
@@ -247,13 +269,13 @@ def _from(kind: str, values: Sequence[str]) -> Any:  # noqa: ANN401 - as definit
 
 def _token_from(text: str) -> dict[str, Any]:
     """Return where a token comes from: a member, a header, or a parameter of a URL in either."""
-    for prefix, where in (("url:", "body"), ("link:", "link")):
+    for prefix, where, example in (("url:", "body", "url:/links/next?cursor"), ("link:", "link", "link:next?cursor")):
         if text.startswith(prefix):
-            place, _, param = text.removeprefix(prefix).rpartition("?")
-            if not place or not param:
-                message = f"`{text}` names no parameter: write it as {prefix}{'/links/next' if where == 'body' else 'next'}?cursor"
+            url, _, param = text.removeprefix(prefix).rpartition("?")
+            if not url or not param:
+                message = f"`{text}` names no parameter of a URL: write it as {example}"
                 raise ValueError(message)
-            return {"url": {where: place}, "param": param}
+            return {"url": {where: url}, "param": param}
     place = in_response(text)
     return place if isinstance(place, dict) else {"body": place}
 

@@ -51,7 +51,7 @@ class NewEndpoint:
         self._project = project
         if not project_in(project):
             around = project_around(project)
-            message = f"there is no project in {project.absolute()}: it has no circulate.toml with a folder {DEFINITIONS}"
+            message = f"there is no project in {project.absolute()}: no circulate.toml with a folder {DEFINITIONS}"
             hint = f"cd {around}" if around else "`circulate init` makes one"
             raise SettingsError(message, operation=_OPERATION, hint=hint)
         self.has_source = os.path.lexists(project / DEFINITIONS / self.source / "source.yaml")
@@ -174,7 +174,7 @@ def _checked(stream: str) -> tuple[str, str]:
     wrong = [f"`{name}`" for name in (source, endpoint) if not _NAME.fullmatch(name)]
     if not dot or wrong:
         message = f"invalid `SOURCE.ENDPOINT`: `{stream}`"
-        hint = "write it as acme.widgets: two names of a-z, 0-9 and _, each with a letter first and at most 63 characters"
+        hint = "write it as acme.widgets: two names of a-z, 0-9 and _, a letter first, each of 63 characters at most"
         raise SettingsError(message, operation=_OPERATION, hint=hint)
     taken = _RESERVED.get(source)
     if Path(SHIPPED_CATALOG, source).is_dir():
@@ -212,7 +212,7 @@ def _copy(folder: Path, to: Path) -> None:
 def _item(way: object) -> str:
     """Return a way to sign in as an item of a list that has a line for each."""
     ((kind, keys),) = way.items() if isinstance(way, dict) else [(way, None)]
-    return kind if keys is None else f"{kind}: {flow(keys)}"
+    return str(kind) if keys is None else f"{kind}: {flow(keys)}"
 
 
 def _kind(way: object) -> str:
@@ -262,7 +262,7 @@ endpoint: {endpoint}
 about: {about}
 list:
 {list}
-  # How pages lead to the next one: definitions.md#paginators. Change the test of this list, too, if the API does it otherwise.
+  # How pages lead to the next one: definitions.md#paginators. If the API does it otherwise, correct the test, too.
   # If the API can return only what changed, a pull need not read everything: definitions.md#increments
   # incremental: {{cursor: /updated_at, param: updated_since, since: "{{since}}"}}
 # Types of columns, for tables: definitions.md#columns

@@ -67,7 +67,7 @@ def _first_request(listing: Mapping[str, Any]) -> kit.ListRequest:
 
 
 def _records(listing: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Return that many records that are unlike each other where the list tells them apart."""
+    """Return that many records that differ in all members by which the list knows them."""
     key = listing.get("primary_key", [])
     identifying = [pointer for pointer in ([] if key == "none" else key) if not pointer.startswith(OF_A_MAP)]
     options = kit.Style(about="", listing=listing).options

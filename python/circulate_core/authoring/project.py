@@ -61,7 +61,7 @@ def _check_place(folder: Path) -> None:
     if around := project_around(resolved):
         message = f"{folder} is in the project {around}"
         raise SettingsError(message, operation=_OPERATION, hint=f"`circulate new` adds a source to it: cd {around}")
-    if _PACKAGE == resolved or _PACKAGE in resolved.parents:
+    if resolved == _PACKAGE or _PACKAGE in resolved.parents:
         message = f"{folder} is in the package circulate-core itself"
         raise SettingsError(message, operation=_OPERATION, hint="name a folder of your own")
 
@@ -115,8 +115,8 @@ $ circulate new acme.widgets --base-url https://api.acme.example --auth bearer \
 $ pytest
 ```
 
-At a terminal `circulate new acme.widgets` asks for what is not given. The test serves two pages as you have described them, on this
-machine, and pulls them by the definition. Correct both by what the documentation of the API says.
+At a terminal `circulate new acme.widgets` asks for what is not given. The test serves two pages as you have described
+them, on this machine, and pulls them by the definition. Correct both by what the documentation of the API says.
 
 ## Pull it
 
@@ -129,7 +129,8 @@ $ circulate pull acme.widgets --to lake
 $ circulate verify lake
 ```
 
-`circulate show acme` lists the variables of a source. A token never stands in `circulate.toml`: that file is for everybody.
+`circulate show acme` lists the variables of a source. A token never stands in `circulate.toml`, which all who have the
+project have.
 
 ## Run it as a function, here
 
@@ -149,9 +150,10 @@ $ terraform -chdir=deploy apply
 $ terraform -chdir=deploy output secrets_to_fill
 ```
 
-The first command writes the Terraform that comes with the package to `lambdas/iac`, and zips to `lambdas/.build`. Neither is yours to
-change, and Git ignores both. After an update of circulate-core, remove `lambdas/iac` and run it again. The last one shows the commands
-that put credentials into the secrets. Keep Terraform's state in a backend that is encrypted and locked: add it to `deploy/main.tf`.
+The first command writes the Terraform that comes with the package to `lambdas/iac`, and zips to `lambdas/.build`.
+Neither is yours to change, and Git ignores both. After an update of circulate-core, remove `lambdas/iac` and run it
+again. The last one shows the commands that put credentials into the secrets. Keep Terraform's state in a backend that
+is encrypted and locked: add it to `deploy/main.tf`.
 """,
     CONFIG_NAME: f"""\
 # Settings of circulate-core. Everybody who has the project has this file: no secrets in here.
@@ -181,8 +183,8 @@ __pycache__/
     f"{DEFINITIONS}/README.md": """\
 # Definitions
 
-A folder for each API: `source.yaml` says where it is and how to sign in, the other files are its lists. `circulate new SOURCE.ENDPOINT`
-writes both; `circulate show SOURCE` shows what is there.
+A folder for each API: `source.yaml` says where it is and how to sign in, the other files are its lists.
+`circulate new SOURCE.ENDPOINT` writes both; `circulate show SOURCE` shows what is there.
 """,
     f"{TESTS}/conftest.py": f'''\
 """What the tests of this project share."""

@@ -6,7 +6,8 @@ import base64
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlencode
@@ -14,14 +15,14 @@ from urllib.parse import unquote, urlencode
 from circulate_core import _core
 from circulate_core.authoring.made_up import paged_list
 from circulate_core.catalogs import source_definition, source_folder, stream_definition
-from circulate_core.exceptions import DefinitionError
+from circulate_core.exceptions import DefinitionError, IncompleteWarning
 from circulate_core.pulling import pull
 from circulate_practice.compare import records as records_in
 from circulate_practice.paging import kit
-from circulate_practice.paging.kit.places import ABSENT, at
+from circulate_practice.paging.kit.places import at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from circulate_core.results import Report, Status
@@ -97,7 +98,9 @@ class StubApi:
         # In the folder that it is of, so that its mistakes are shown there.
         stream_definition(stream, catalog=catalog)
         given = _core.Settings({**self._credentials.settings, **(settings or {})})
-        with tempfile.TemporaryDirectory() as folder, _Server(self) as server:
+        with tempfile.TemporaryDirectory() as folder, _Server(self) as server, warnings.catch_warnings():
+            # Whether something is missing is known here.
+            warnings.simplefilter("ignore", IncompleteWarning)
             redirected = _redirected(stream.partition(".")[0], catalog, Path(folder), server.url, self.auth)
             report = pull(stream, to=to, settings=given, account="stub", catalog=[redirected])
             requests = [f"{each.request.method} {each.request.target}" for each in server.log]
@@ -109,18 +112,26 @@ class StubApi:
         if missing := self._credentials.missing_in(request):
             return kit.ListReply.of({"error": f"not signed in: {missing} is missing or wrong"}, 401)
         request = self._credentials.taken_out_of(request)
-        if unquote(request.path) != self.path and not self._is_page(request):
+        is_first = unquote(request.path) == self.path
+        if not is_first and not self._is_page(request):
             return kit.ListReply.of({"error": f"there is nothing at {request.path}"}, 404)
         if missing := self._missing_of_query(request):
             return kit.ListReply.of({"error": f"the parameter {missing} is missing or wrong"}, 400)
+        if is_first and self._token_path:
+            # Where the path has a token, that of the first page is none.
+            request = replace(request, target=f"/?{request.target.partition('?')[2]}")
         return self._paged.respond(request)
 
-    def _is_page(self, request: kit.ListRequest) -> bool:
-        """Return whether a request is to a page whose token is a part of the path."""
+    @property
+    def _token_path(self) -> str | None:
+        """The path of a page whose token is a part of it."""
         to = self._paged.style.options.get("to")
-        if not isinstance(to, dict) or "path" not in to:
+        return to.get("path") if isinstance(to, dict) else None
+
+    def _is_page(self, request: kit.ListRequest) -> bool:
+        if self._token_path is None:
             return False
-        before, _, after = to["path"].partition("{token}")
+        before, _, after = self._token_path.partition("{token}")
         path = unquote(request.path)
         return path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
 
@@ -130,8 +141,8 @@ class StubApi:
         options = self._paged.style.options
         if options.get("send") == "token" and options.get("to") in sent:
             return None
-        wanted = {name: str(value) for name, value in self.list.get("query", {}).items()}
-        return next((name for name, value in wanted.items() if sent.get(name) != value), None)
+        expected = {name: str(value) for name, value in self.list.get("query", {}).items()}
+        return next((name for name, value in expected.items() if sent.get(name) != value), None)
 
 
 @dataclass(frozen=True)
@@ -150,34 +161,21 @@ class _Credentials:
         Raises:
             DefinitionError: A stub cannot check it.
         """
-        kind, keys = ("none", None) if auth is None else _kind_and_keys(auth)
+        kind, keys = _kind_and_keys(auth)
         if kind not in STUBBED:
             message = f"a stub cannot check how `{kind}` signs in"
             hint = f"it checks {', '.join(STUBBED)}; auth=None leaves signing in out, and tests the list alone"
             raise DefinitionError(message, operation="make a stub", hint=hint)
-        headers: list[Mapping[str, str]] = []
-        query: dict[str, str] = {}
-        body: dict[str, str] = {}
-        names: list[str] = []
-        match kind:
-            case "bearer":
-                headers = [{"name": "Authorization", "prefix": "Bearer ", "secret": keys}]
-            case "header":
-                headers = [keys]
-            case "headers":
-                headers = keys
-            case "query":
-                names, query = [keys["secret"]], {keys["name"]: _made_up(keys["secret"])}
-            case "body":
-                names, body = [keys["secret"]], {keys["name"]: _made_up(keys["secret"])}
-            case "basic":
-                names = [keys[half] for half in ("user", "password") if half in keys]
-                pair = ":".join(_made_up(keys[half]) if half in keys else "" for half in ("user", "password"))
-                text = f"Basic {base64.b64encode(pair.encode()).decode()}"
-                return cls({name: _made_up(name) for name in names}, {"authorization": text}, {}, {})
-        names += [header["secret"] for header in headers]
+        if kind == "basic":
+            user, password = (_made_up(keys[half]) if half in keys else "" for half in ("user", "password"))
+            pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+            return cls(_all_made_up(keys.values()), {"authorization": f"Basic {pair}"}, {}, {})
+        if kind in {"query", "body"}:
+            settings, sent = _all_made_up([keys["secret"]]), {keys["name"]: _made_up(keys["secret"])}
+            return cls(settings, {}, sent if kind == "query" else {}, sent if kind == "body" else {})
+        headers = _headers(kind, keys)
         sent = {header["name"].lower(): header.get("prefix", "") + _made_up(header["secret"]) for header in headers}
-        return cls({name: _made_up(name) for name in names}, sent, query, body)
+        return cls(_all_made_up(header["secret"] for header in headers), sent, {}, {})
 
     def missing_in(self, request: kit.ListRequest) -> str | None:
         """Return what a request lacks."""
@@ -192,14 +190,30 @@ class _Credentials:
         if not self.query:
             return request
         rest = urlencode([(name, value) for name, value in request.query if name not in self.query])
-        return kit.ListRequest(request.method, f"{request.path}?{rest}", request.headers, request.body)
+        return replace(request, target=f"{request.path}?{rest}")
 
 
-def _kind_and_keys(auth: Any) -> tuple[str, Any]:  # noqa: ANN401 - what a definition may say
-    if isinstance(auth, str):
-        return auth, None
+def _kind_and_keys(auth: Mapping[str, Any] | str | None) -> tuple[str, Any]:
+    if auth is None or isinstance(auth, str):
+        return auth or "none", None
     ((kind, keys),) = auth.items()
     return kind, keys
+
+
+def _headers(kind: str, keys: Any) -> list[Mapping[str, str]]:  # noqa: ANN401 - what a definition may say
+    match kind:
+        case "bearer":
+            return [{"name": "Authorization", "prefix": "Bearer ", "secret": keys}]
+        case "header":
+            return [keys]
+        case "headers":
+            return list(keys)
+        case _:
+            return []
+
+
+def _all_made_up(settings: Iterable[str]) -> dict[str, str]:
+    return {setting: _made_up(setting) for setting in settings}
 
 
 def _made_up(setting: str) -> str:

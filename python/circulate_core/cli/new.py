@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from circulate_core.cli.exit_codes import INTERRUPTED
 from circulate_core.console import counted, is_terminal, paint, say
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from circulate_core.authoring.described import Value
@@ -30,7 +30,7 @@ _OF_THE_LIST: Final = {
     "format": ("FORMAT", "what a page is"),
     "records": (
         "WHERE",
-        "where records are in a page: /items, /groups/*/items, map:/items or scalars:/ids (default: the page is the list)",
+        "where a page has its records: /items, /groups/*/items, map:/items, scalars:/ids (default: it is the list)",
     ),
     "primary-key": ("POINTER", "the member that identifies a record: /id; repeated if it takes several; or none"),
     "page-size": ("N", "records of a page to request"),
@@ -40,8 +40,7 @@ _OF_THE_PAGINATOR: Final = {
     "paginator": ("KIND", "how a page leads to the next one"),
     "from": (
         "WHERE",
-        "where a response, or a record for last_record, has what leads on: /meta/next, header:NAME,"
-        " url:/links/next?cursor or link:next?cursor for a parameter of a URL",
+        "where a response or the last record has what leads on: /next, header:NAME, url:/next?PARAM, link:next?PARAM",
     ),
     "to": ("PARAM", "where the next request takes it: cursor, header:NAME, body:/cursor or path:/widgets/{token}"),
     "more": ("WHERE", "a flag that says whether there is more: /meta/has_more or header:NAME"),
@@ -52,7 +51,7 @@ _OF_THE_PAGINATOR: Final = {
     "by": ("HOW", "what an offset counts (default: records)"),
     "send": ("HOW", "whether requests behind the first send the token alone (default: all)"),
     "rel": ("NAME", "relation of the Link header (default: next)"),
-    "keep": ("NAME", "parameter that the next URL drops and that is sent again; may be repeated"),
+    "keep": ("NAME", "parameter of every request that the next URL lacks; may be repeated"),
 }
 _GROUPS: Final = {
     "the source, if the project does not have it yet": _OF_THE_SOURCE,

@@ -46,7 +46,7 @@ class Live:
         return bisect_right([entry.rank for entry in self.entries], rank)
 
     def rank_of(self, pointer: str, value: object) -> int | None:
-        """Return the rank of the record in which a member has a value, or None; `/value` is a record that is no object."""
+        """Return the rank of the record in which a member has a value, or None; `/value` is that of a scalar."""
         return next((entry.rank for entry in self.entries if _member(entry.record, pointer) == str(value)), None)
 
     def insert(self, record: object) -> None:

@@ -21,27 +21,22 @@ def document_of(listing: Mapping[str, Any], records: list[Any]) -> Any:  # noqa:
         return _trailer(listing["paginator"])
     if listing.get("format", "json") != "json":
         return {}
-    if where == "":
-        return list(records)
+    pointer, held = _held(where, records)
+    if pointer == "":
+        return held
     document: dict[str, Any] = {}
-    if isinstance(where, str) and "/*" in where:
-        above, _, below = where.partition("/*")
-        groups = _groups(records, below)
-        if above == "":
-            return groups
-        put(document, above, groups)
-    elif isinstance(where, str):
-        put(document, where, list(records))
-    elif "map" in where:
-        by_id = {str(record["id"]): record for record in records}
-        if where["map"] == "":
-            return by_id
-        put(document, where["map"], by_id)
-    elif where["scalars"] == "":
-        return list(records)
-    else:
-        put(document, where["scalars"], list(records))
+    put(document, pointer, held)
     return document
+
+
+def _held(where: Any, records: list[Any]) -> tuple[str, Any]:  # noqa: ANN401 - what a definition may say
+    """Return where in the document records stand, and what stands there."""
+    if isinstance(where, str):
+        above, groups, below = where.partition("/*")
+        return above, _groups(records, below) if groups else list(records)
+    if "map" in where:
+        return where["map"], {str(record["id"]): record for record in records}
+    return where["scalars"], list(records)
 
 
 def body_of(listing: Mapping[str, Any], records: list[Any], document: object, names: list[str]) -> tuple[bytes, str]:

@@ -1,0 +1,200 @@
+"""Projects and lists as `circulate init` and `circulate new` write them, and random descriptions of lists."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from circulate_core.authoring import StubApi
+from circulate_core.authoring.described import PAGINATORS, Value
+from circulate_core.authoring.endpoint import NewEndpoint
+
+Words = dict[str, Value]
+WIDGETS: Words = {
+    "base-url": "https://api.acme.example",
+    "auth": "bearer",
+    "path": "/v1/widgets",
+    "records": "/items",
+    "primary-key": ["/id"],
+    "paginator": "token",
+    "from": ["/meta/next"],
+    "to": ["cursor"],
+    "page-size": "5",
+    "page-size-param": "limit",
+}
+"""A list as most are."""
+PAGED: dict[str, Words] = {
+    "none": {"paginator": "none"},
+    "link_header": {"paginator": "link_header"},
+    "next_url": {"paginator": "next_url", "from": ["/links/next"]},
+    "token": {"paginator": "token", "from": ["/meta/next"], "to": ["cursor"]},
+    "offset": {"paginator": "offset", "to": ["offset"], "total": "/meta/total"},
+    "page": {"paginator": "page", "to": ["page"], "pages": "/meta/pages"},
+    "last_record": {"paginator": "last_record", "from": ["/id"], "to": ["after"], "more": "/more"},
+}
+"""How each paginator is described, with what it usually goes by."""
+OF_PAGING = ("paginator", "from", "to", "more", "total", "pages", "start", "first", "by", "send", "rel", "keep")
+
+
+def flags(words: Words) -> list[str]:
+    """Return words as the flags of `circulate new`."""
+    found = []
+    for word, value in words.items():
+        for each in [value] if isinstance(value, str) else value or ():
+            found += [f"--{word}={each}"]
+    return found
+
+
+def paged(kind: str, words: Words = WIDGETS) -> Words:
+    """Return a description with another paginator."""
+    return {word: value for word, value in words.items() if word not in OF_PAGING} | PAGED[kind]
+
+
+def write_list(project: Path, words: Words, stream: str = "acme.widgets") -> list[Path]:
+    """Write a list to a project, as `circulate new` does."""
+    new = NewEndpoint(stream, project)
+    return new.write(new.texts(words))
+
+
+def api_in(test: Path) -> StubApi:
+    """Return the stub that a test of a project describes."""
+    return cast("StubApi", _module(test).API)
+
+
+def run_test(test: Path, to: Path) -> None:
+    """Run the one test that is in a file, as pytest would."""
+    module = _module(test)
+    (found,) = (value for name, value in vars(module).items() if name.startswith("test_"))
+    cast("Callable[..., None]", found)(catalog=[test.parents[1] / "definitions"], tmp_path=to)
+
+
+def _module(file: Path) -> Any:  # noqa: ANN401 - whatever it has
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def random_words(seed: int) -> Words:
+    """Return a description that is valid, of any list that flags can describe."""
+    random = Random(seed)  # noqa: S311 - as random as a test needs it
+    auth = random.choice(["none", "bearer", "header", "headers", "basic", "query", "body"])
+    kind = random.choice(list(PAGINATORS))
+    form = random.choice(["json", "json", "ndjson", "csv"])
+    has_body = auth == "body" or random.random() < 0.3
+    body = random.choice(["json", "form"]) if has_body else None
+    words: Words = {
+        "base-url": random.choice(
+            ["https://api.acme.example", "https://acme.example:8443/api/v2", "http://localhost:9"]
+        ),
+        **_auth(auth, random),
+        "path": random.choice(["/widgets", "/v1/widgets", "/2.0/wïdgets/all ones", "/w", "/items/items"]),
+    }
+    if body:
+        words["body"] = body
+    if random.random() < 0.3:
+        words["query"] = ["state=open", "owner=ä&b=c d", "empty="][: random.randint(1, 3)]
+    if random.random() < 0.2:
+        words["about"] = random.choice(["No: quotes # here", "true", "ä „quoted“ \"text\" {with} 'all'", "- x", "42"])
+    words |= _records(form, random)
+    is_page = kind in {"offset", "page"}
+    if is_page or (kind != "none" and random.random() < 0.7):
+        words["page-size"] = str(random.choice([1, 2, 5, 50]))
+        words["page-size-param"] = _param("limit", body, random)
+    return words | _pages(kind, words, random)
+
+
+def _auth(auth: str, random: Random) -> Words:
+    prefix: Words = {"auth-prefix": random.choice(["SSWS ", "Token token="])} if random.random() < 0.5 else {}
+    return {
+        "headers": {"auth": "header", "auth-name": ["DD-API-KEY", "DD-APPLICATION-KEY", "X-1"], **prefix},
+        "header": {"auth": "header", "auth-name": [random.choice(["X-Api-Key", "Authorization"])], **prefix},
+        "query": {"auth": "query", "auth-name": [random.choice(["api_key", "k"])]},
+        "body": {"auth": "body", "auth-name": ["api_key"]},
+    }.get(auth, {"auth": auth})
+
+
+def _records(form: str, random: Random) -> Words:
+    if form != "json":
+        return {"format": form, "primary-key": [random.choice(["/id", "/number", "none"])]}
+    return random.choice(
+        [
+            {"primary-key": ["/id"]},
+            {"records": "/items", "primary-key": ["/id"]},
+            {"records": "/data/items", "primary-key": ["/uuid"]},
+            {"records": "/items", "primary-key": ["/meta/id", "/meta/part"]},
+            {"records": "/items", "primary-key": ["none"]},
+            {"records": "/groups/*/items", "primary-key": ["/id"]},
+            {"records": "/groups/*", "primary-key": ["/id"]},
+            {"records": "/*/items", "primary-key": ["/id"]},
+            {"records": "map:/items", "primary-key": ["/id"]},
+            {"records": "map:/items", "primary-key": ["/_circulate/key"]},
+            {"records": "scalars:/ids", "primary-key": ["/value"]},
+        ]
+    )
+
+
+def _param(name: str, body: str | None, random: Random) -> str:
+    """Return a place of a request."""
+    places = [name, name, f"header:X-{name.title()}"]
+    in_body = {"json": [f"body:/{name}", f"body:/paging/{name}"], "form": [f"body:/{name}"]}
+    return random.choice([*places, *in_body.get(body or "", [])])
+
+
+def _pages(kind: str, words: Words, random: Random) -> Words:
+    """Return a paginator that goes with the rest."""
+    body = cast("str | None", words.get("body"))
+    records = words.get("records")
+    # A page that is a list, lines or rows has no members beside its records.
+    is_object = "format" not in words and records is not None and not str(records).startswith("/*")
+
+    def said(name: str) -> str:
+        return f"/meta/{name}" if is_object and random.random() < 0.7 else f"header:X-{name.title()}"
+
+    made: Words = {"paginator": kind}
+    match kind:
+        case "link_header":
+            made |= {"rel": "older"} if random.random() < 0.3 else {}
+        case "next_url":
+            made["from"] = [said("next")]
+            if words.get("query") and random.random() < 0.5:
+                made["keep"] = ["state"]
+        case "token":
+            choices = [said("cursor"), f"link:next?after", *(["url:/links/next?after"] if is_object else [])]
+            made["from"], made["to"] = [random.choice(choices)], [_param("cursor", body, random)]
+            if made["from"][0].startswith("link:") or made["from"][0].startswith("url:"):
+                made["to"] = ["after"]
+            elif random.random() < 0.3:
+                made |= {"more": said("more")}
+            elif random.random() < 0.2:
+                made |= {"start": "*"}
+            elif random.random() < 0.2 and made["to"] == ["cursor"] and not body:
+                made |= {"send": "token"}
+            elif random.random() < 0.2:
+                made["from"], made["to"] = ["header:X-After", "header:X-Part"], ["after", "part"]
+            elif random.random() < 0.2:
+                made["to"] = ["path:/pages/{token}"]
+        case "offset":
+            made["to"] = [_param("offset", body, random)]
+            made |= {"total": said("total")} if random.random() < 0.5 else {}
+            made |= {"more": said("more")} if random.random() < 0.3 else {}
+            made |= {"start": "1"} if random.random() < 0.3 else {}
+            made |= {"by": "page_size"} if random.random() < 0.3 else {}
+        case "page":
+            made["to"] = [_param("page", body, random)]
+            made |= {name: said(name) for name in [random.choice(["total", "pages", "more"])] if random.random() < 0.7}
+            made |= {"first": "0"} if random.random() < 0.3 else {}
+        case "last_record":
+            key = cast("list[str]", words["primary-key"])
+            last = key[0] if key != ["none"] and not key[0].startswith("/_circulate") else "/id"
+            made["from"], made["to"] = [last], [_param("after", body, random)]
+            made |= {"more": said("more")} if random.random() < 0.5 else {}
+    return made
+
+
+def seeds(count: int) -> Iterator[int]:
+    """Return the seeds of so many descriptions."""
+    yield from range(count)
