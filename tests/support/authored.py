@@ -1,7 +1,7 @@
 """Projects and lists as `circulate init` and `circulate new` write them, and random descriptions of lists."""
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -35,6 +35,11 @@ PAGED: dict[str, Words] = {
 }
 """How each paginator is described, with what it usually goes by."""
 OF_PAGING = ("paginator", "from", "to", "more", "total", "pages", "start", "first", "by", "send", "rel", "keep")
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return what is below a folder, but folders."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
 
 def flags(words: Words) -> list[str]:
@@ -171,7 +176,7 @@ def _pages(kind: str, words: Words, random: Random) -> Words:
                 made |= {"more": said("more")}
             elif random.random() < 0.2:
                 made |= {"start": "*"}
-            elif random.random() < 0.2 and made["to"] == ["cursor"] and not body:
+            elif made["to"] == ["cursor"] and not body and random.random() < 0.5:
                 made |= {"send": "token"}
             elif random.random() < 0.2:
                 made["from"], made["to"] = ["header:X-After", "header:X-Part"], ["after", "part"]
@@ -186,15 +191,10 @@ def _pages(kind: str, words: Words, random: Random) -> Words:
         case "page":
             made["to"] = [_param("page", body, random)]
             made |= {name: said(name) for name in [random.choice(["total", "pages", "more"])] if random.random() < 0.7}
-            made |= {"first": "0"} if random.random() < 0.3 else {}
+            made |= {"first": "0"} if random.random() < 0.5 else {}
         case "last_record":
             key = cast("list[str]", words["primary-key"])
             last = key[0] if key != ["none"] and not key[0].startswith("/_circulate") else "/id"
             made["from"], made["to"] = [last], [_param("after", body, random)]
             made |= {"more": said("more")} if random.random() < 0.5 else {}
     return made
-
-
-def seeds(count: int) -> Iterator[int]:
-    """Return the seeds of so many descriptions."""
-    yield from range(count)

@@ -168,6 +168,8 @@ def _wrong_address(text: str) -> str | None:
         return f"expected an address such as https://api.acme.example, given `{text}`"
     if parts.scheme == "http" and host not in _LOOPBACK:
         return f"use https: plain http would show the credentials to the network, given `{text}`"
+    if "{" in text or "}" in text:
+        return f"the whole address is a setting, which differs from account to account: give an example, not `{text}`"
     if "@" in parts.netloc or "?" in text or "#" in text:
         return "an address has no user, no `?` and no `#`: give scheme, host and the path before all lists"
     return None

@@ -113,7 +113,7 @@ class NewEndpoint:
 
     def _source(self, made: Described, words: Mapping[str, Value]) -> str:
         address = {"env": f"{self.source}_URL".upper(), "about": "Address of the API"}
-        settings = {"url": {**address, "default": str(words["base-url"]).replace("{", "{{").replace("}", "}}")}}
+        settings = {"url": {**address, "default": words["base-url"]}}
         lines = [f"  {name}: {flow(setting)}" for name, setting in {**settings, **made.settings}.items()]
         check = "" if "body" in made.listing else _CHECK.format(path=flow(made.listing["path"]))
         return _SOURCE.format(

@@ -245,6 +245,9 @@ def _redirected(source: str, catalog: Sequence[str | PathLike[str]], folder: Pat
     definition["base_url"] = url
     if auth is None:
         definition["auth"] = ["none"]
+        # Secrets are there to sign in, and one that nothing uses is an error.
+        settings = definition["settings"].items()
+        definition["settings"] = {name: setting for name, setting in settings if not setting["secret"]}
     shutil.copytree(own, folder / source)
     # JSON is YAML, too.
     (folder / source / "source.yaml").write_text(json.dumps(definition))
