@@ -390,7 +390,8 @@ def _section(path: Path | None, source: str, profile: str | None, warn: Callable
     section, problem, hint = _read_section(path, source, profile)
     if problem:
         raise SettingsError(problem, hint=hint)
-    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    # A file that holds nothing of a source, as that of a project, is for everybody.
+    if section.names and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         warn(f"{path} can be read by others: chmod 600 {path}")
     return section
 

@@ -14,10 +14,10 @@ from support.commands import PATIENCE
 from support.packages import assert_reports, make_wheel, write
 
 import circulate_core
-from circulate_core.aws.packaging.terraform import KIT
-from circulate_core.exceptions import SettingsError
 from circulate_core.authoring.files import write_new
 from circulate_core.authoring.project import make_project
+from circulate_core.aws.packaging.terraform import KIT
+from circulate_core.exceptions import SettingsError
 
 FILES = [
     ".github/workflows/ci.yml",
@@ -52,7 +52,7 @@ def test_it_writes_a_project_and_shows_its_files(cli: Cli) -> None:
     assert sorted(done.out.split()) == [f"lake/{name}" for name in FILES]
     assert "next: cd lake && circulate new SOURCE.ENDPOINT" in done.err
     assert (cli.folder / "lake/README.md").read_text().startswith("# Lake of Acme\n")
-    assert 'prefix   = "lake-of-acme"' in (cli.folder / "lake/deploy/main.tf").read_text()
+    assert 'prefix = "lake-of-acme"' in (cli.folder / "lake/deploy/main.tf").read_text()
 
 
 def test_it_writes_to_the_folder_that_one_is_in(cli: Cli) -> None:
@@ -82,6 +82,16 @@ def test_a_project_with_a_list_passes_its_tests_and_is_packaged(at_project: Cli,
     assert "kept:" not in packaged.err, (
         "the project has files of the Terraform that are other than those of the package"
     )
+
+
+def test_its_config_file_is_for_everybody(at_project: Cli) -> None:
+    write_list(at_project.folder, WIDGETS)
+    (at_project.folder / "circulate.toml").chmod(0o644)
+    done = at_project("check", "acme.widgets", ACME_TOKEN="canary")
+    assert done.code == 2
+    assert "can be read by others" not in done.err
+    assert "circulate.toml in the working folder says where Acme is defined" in done.err
+    assert "canary" not in done.err
 
 
 def test_a_test_of_the_project_fails_where_a_function_does_not_fit(project: Path) -> None:
@@ -171,7 +181,7 @@ def test_a_folder_that_is_not_ones_own_is_not_half_written(tmp_path: Path, monke
 
     write(tmp_path / "lake/mine.txt", "mine")
     monkeypatch.setattr(Path, "open", full_disk)
-    with pytest.raises(SettingsError, match="cannot write .*defaults.yaml: No space left on device"):
+    with pytest.raises(SettingsError, match=r"cannot write .*defaults\.yaml: No space left on device"):
         make_project(tmp_path / "lake")
     assert files_in(tmp_path) == ["lake/mine.txt"]
     assert [path.name for path in (tmp_path / "lake").iterdir()] == ["mine.txt"]
@@ -180,12 +190,12 @@ def test_a_folder_that_is_not_ones_own_is_not_half_written(tmp_path: Path, monke
 def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Path.mkdir
 
-    def somebody_is_faster(path: Path, *arguments: int) -> None:
-        made(path, *arguments)
+    def somebody_is_faster(path: Path) -> None:
+        made(path)
         (path / "b.txt").write_text("theirs")
 
     monkeypatch.setattr(Path, "mkdir", somebody_is_faster)
-    with pytest.raises(SettingsError, match="cannot write .*b.txt: File exists"):
+    with pytest.raises(SettingsError, match=r"cannot write .*b\.txt: File exists"):
         write_new(tmp_path, {"new/a.txt": "ours", "new/b.txt": "ours"}, operation="try", hint="")
     assert files_in(tmp_path) == ["new/b.txt"]
     assert (tmp_path / "new/b.txt").read_text() == "theirs"
@@ -208,7 +218,7 @@ def test_any_name_is_one_that_terraform_takes(cli: Cli, name: str, prefix: str) 
     done = cli("init", "lake", "--name", name)
     assert done.code == 0, done.err
     assert (cli.folder / "lake/README.md").read_text().startswith(f"# {name}\n")
-    assert f'prefix   = "{prefix}"' in (cli.folder / "lake/deploy/main.tf").read_text()
+    assert f'prefix = "{prefix}"' in (cli.folder / "lake/deploy/main.tf").read_text()
     valid = re.search(r'regex\("(.*?)", var.prefix', (KIT / "iac/variables.tf").read_text())
     assert valid is not None
     assert re.fullmatch(valid[1], prefix)

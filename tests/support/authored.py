@@ -34,6 +34,8 @@ PAGED: dict[str, Words] = {
     "last_record": {"paginator": "last_record", "from": ["/id"], "to": ["after"], "more": "/more"},
 }
 """How each paginator is described, with what it usually goes by."""
+_AUTH = ("none", "bearer", "header", "headers", "basic", "query", "body")
+EACH = len(PAGINATORS) * len(_AUTH)
 OF_PAGING = ("paginator", "from", "to", "more", "total", "pages", "start", "first", "by", "send", "rel", "keep")
 
 
@@ -84,10 +86,10 @@ def _module(file: Path) -> Any:  # noqa: ANN401 - whatever it has
 
 
 def random_words(seed: int) -> Words:
-    """Return a description that is valid, of any list that flags can describe."""
+    """Return a description that is valid; of so many seeds in a row as `EACH` each paginator is with each way to sign in."""
     random = Random(seed)  # noqa: S311 - as random as a test needs it
-    auth = random.choice(["none", "bearer", "header", "headers", "basic", "query", "body"])
-    kind = random.choice(list(PAGINATORS))
+    kind = list(PAGINATORS)[seed % len(PAGINATORS)]
+    auth = _AUTH[seed // len(PAGINATORS) % len(_AUTH)]
     form = random.choice(["json", "json", "ndjson", "csv"])
     has_body = auth == "body" or random.random() < 0.3
     body = random.choice(["json", "form"]) if has_body else None
@@ -114,32 +116,32 @@ def random_words(seed: int) -> Words:
 
 def _auth(auth: str, random: Random) -> Words:
     prefix: Words = {"auth-prefix": random.choice(["SSWS ", "Token token="])} if random.random() < 0.5 else {}
-    return {
+    described: dict[str, Words] = {
         "headers": {"auth": "header", "auth-name": ["DD-API-KEY", "DD-APPLICATION-KEY", "X-1"], **prefix},
         "header": {"auth": "header", "auth-name": [random.choice(["X-Api-Key", "Authorization"])], **prefix},
         "query": {"auth": "query", "auth-name": [random.choice(["api_key", "k"])]},
         "body": {"auth": "body", "auth-name": ["api_key"]},
-    }.get(auth, {"auth": auth})
+    }
+    return described.get(auth, {"auth": auth})
 
 
 def _records(form: str, random: Random) -> Words:
     if form != "json":
         return {"format": form, "primary-key": [random.choice(["/id", "/number", "none"])]}
-    return random.choice(
-        [
-            {"primary-key": ["/id"]},
-            {"records": "/items", "primary-key": ["/id"]},
-            {"records": "/data/items", "primary-key": ["/uuid"]},
-            {"records": "/items", "primary-key": ["/meta/id", "/meta/part"]},
-            {"records": "/items", "primary-key": ["none"]},
-            {"records": "/groups/*/items", "primary-key": ["/id"]},
-            {"records": "/groups/*", "primary-key": ["/id"]},
-            {"records": "/*/items", "primary-key": ["/id"]},
-            {"records": "map:/items", "primary-key": ["/id"]},
-            {"records": "map:/items", "primary-key": ["/_circulate/key"]},
-            {"records": "scalars:/ids", "primary-key": ["/value"]},
-        ]
-    )
+    shapes: list[Words] = [
+        {"primary-key": ["/id"]},
+        {"records": "/items", "primary-key": ["/id"]},
+        {"records": "/data/items", "primary-key": ["/uuid"]},
+        {"records": "/items", "primary-key": ["/meta/id", "/meta/part"]},
+        {"records": "/items", "primary-key": ["none"]},
+        {"records": "/groups/*/items", "primary-key": ["/id"]},
+        {"records": "/groups/*", "primary-key": ["/id"]},
+        {"records": "/*/items", "primary-key": ["/id"]},
+        {"records": "map:/items", "primary-key": ["/id"]},
+        {"records": "map:/items", "primary-key": ["/_circulate/key"]},
+        {"records": "scalars:/ids", "primary-key": ["/value"]},
+    ]
+    return random.choice(shapes)
 
 
 def _param(name: str, body: str | None, random: Random) -> str:
@@ -159,42 +161,51 @@ def _pages(kind: str, words: Words, random: Random) -> Words:
     def said(name: str) -> str:
         return f"/meta/{name}" if is_object and random.random() < 0.7 else f"header:X-{name.title()}"
 
-    made: Words = {"paginator": kind}
-    match kind:
-        case "link_header":
-            made |= {"rel": "older"} if random.random() < 0.3 else {}
-        case "next_url":
-            made["from"] = [said("next")]
-            if words.get("query") and random.random() < 0.5:
-                made["keep"] = ["state"]
-        case "token":
-            choices = [said("cursor"), f"link:next?after", *(["url:/links/next?after"] if is_object else [])]
-            made["from"], made["to"] = [random.choice(choices)], [_param("cursor", body, random)]
-            if made["from"][0].startswith("link:") or made["from"][0].startswith("url:"):
-                made["to"] = ["after"]
-            elif random.random() < 0.3:
-                made |= {"more": said("more")}
-            elif random.random() < 0.2:
-                made |= {"start": "*"}
-            elif made["to"] == ["cursor"] and not body and random.random() < 0.5:
-                made |= {"send": "token"}
-            elif random.random() < 0.2:
-                made["from"], made["to"] = ["header:X-After", "header:X-Part"], ["after", "part"]
-            elif random.random() < 0.2:
-                made["to"] = ["path:/pages/{token}"]
-        case "offset":
-            made["to"] = [_param("offset", body, random)]
-            made |= {"total": said("total")} if random.random() < 0.5 else {}
-            made |= {"more": said("more")} if random.random() < 0.3 else {}
-            made |= {"start": "1"} if random.random() < 0.3 else {}
-            made |= {"by": "page_size"} if random.random() < 0.3 else {}
-        case "page":
-            made["to"] = [_param("page", body, random)]
-            made |= {name: said(name) for name in [random.choice(["total", "pages", "more"])] if random.random() < 0.7}
-            made |= {"first": "0"} if random.random() < 0.5 else {}
-        case "last_record":
-            key = cast("list[str]", words["primary-key"])
-            last = key[0] if key != ["none"] and not key[0].startswith("/_circulate") else "/id"
-            made["from"], made["to"] = [last], [_param("after", body, random)]
-            made |= {"more": said("more")} if random.random() < 0.5 else {}
-    return made
+    def maybe(name: str, chance: float = 0.5) -> Words:
+        return {name: said(name)} if random.random() < chance else {}
+
+    def value(word: str, text: str) -> Words:
+        return {word: text} if random.random() < 0.4 else {}
+
+    to = [_param(kind, body, random)]
+    paging: dict[str, Callable[[], Words]] = {
+        "none": dict,
+        "link_header": lambda: value("rel", "older"),
+        "next_url": lambda: {"from": [said("next")], **({"keep": ["state"]} if words.get("query") else {})},
+        "token": lambda: _token(said, to, body, is_object=is_object, random=random),
+        "offset": lambda: {
+            "to": to,
+            **maybe("total"),
+            **maybe("more"),
+            **value("start", "1"),
+            **value("by", "page_size"),
+        },
+        "page": lambda: {"to": to, **maybe(random.choice(["total", "pages", "more"]), 0.7), **value("first", "0")},
+        "last_record": lambda: {"from": [_last(words)], "to": to, **maybe("more")},
+    }
+    return {"paginator": kind, **paging[kind]()}
+
+
+def _token(said: Callable[[str], str], to: list[str], body: str | None, *, is_object: bool, random: Random) -> Words:
+    """Return one of the ways in which tokens go."""
+    usual: Words = {"from": [said("cursor")], "to": to}
+    of_url: list[Words] = [{"from": ["link:next?after"], "to": ["after"]}]
+    of_url += [{"from": ["url:/links/next?after"], "to": ["after"]}] if is_object else []
+    alone: list[Words] = [{"from": [said("cursor")], "to": ["cursor"], "send": "token"}] if not body else []
+    return random.choice(
+        [
+            usual,
+            *of_url,
+            *alone,
+            {**usual, "more": said("more")},
+            {**usual, "start": "*"},
+            {**usual, "to": ["path:/pages/{token}"]},
+            {"from": ["header:X-After", "header:X-Part"], "to": ["after", "part"]},
+        ]
+    )
+
+
+def _last(words: Words) -> str:
+    """Return the member of the last record that leads on."""
+    key = cast("list[str]", words["primary-key"])[0]
+    return "/id" if key == "none" or key.startswith("/_circulate") else key

@@ -227,12 +227,12 @@ def test_functions_are_as_aws_takes_them(project: Path) -> None:
 module "circulate" {{
   source = "../lambdas/iac"
 
-  region   = "eu-west-1"
-  prefix   = "<prefix>"
+  region = "eu-west-1"
+  prefix = "<prefix>"
   # The accounts to pull from, by source: {{ acme = ["main"] }}. Each gets a secret and schedules.
   accounts = {{}}
-  # Shipped sources whose functions are deployed. Those of {DEFINITIONS} are anyway.
-  sources  = []
+  # Shipped sources whose functions are deployed; those of {DEFINITIONS} are anyway.
+  sources = []
 }}
 
 output "secrets_to_fill" {{

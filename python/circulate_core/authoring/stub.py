@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,7 @@ from circulate_practice.paging import kit
 from circulate_practice.paging.kit.places import at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from os import PathLike
 
     from circulate_core.results import Report, Status
@@ -76,6 +77,27 @@ class StubApi:
         """The records of the list, in order: what a pull must have."""
         return self._paged.truth
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that requests are signed in with, made up."""
+        return dict(self._credentials.settings)
+
+    @contextmanager
+    def serve(self, port: int = 0) -> Iterator[kit.ListServer]:
+        """Serve the list until the block ends; the server has its `url`, and a `log` of all requests.
+
+        Args:
+            port: Port of this machine; 0 takes a free one.
+
+        Raises:
+            OSError: The port is taken, or not ours to take.
+        """
+        server = _Server(self, port).start()
+        try:
+            yield server
+        finally:
+            server.close()
+
     def pull(
         self,
         stream: str,
@@ -97,8 +119,8 @@ class StubApi:
         """
         # In the folder that it is of, so that its mistakes are shown there.
         stream_definition(stream, catalog=catalog)
-        given = _core.Settings({**self._credentials.settings, **(settings or {})})
-        with tempfile.TemporaryDirectory() as folder, _Server(self) as server, warnings.catch_warnings():
+        given = _core.Settings({**self.settings, **(settings or {})})
+        with tempfile.TemporaryDirectory() as folder, self.serve() as server, warnings.catch_warnings():
             # Whether something is missing is known here.
             warnings.simplefilter("ignore", IncompleteWarning)
             redirected = _redirected(stream.partition(".")[0], catalog, Path(folder), server.url, self.auth)
@@ -221,18 +243,14 @@ def _made_up(setting: str) -> str:
 
 
 class _Server(kit.ListServer):
-    """Serves a stub until the block ends."""
+    """Serves a stub."""
 
-    def __init__(self, api: StubApi) -> None:
+    def __init__(self, api: StubApi, port: int) -> None:
         self._api = api
-        super().__init__({})
-        self.start()
+        super().__init__({}, port=port)
 
     def reply_to(self, request: kit.ListRequest) -> kit.ListReply:
         return self._api.reply_to(request)
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _redirected(source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object) -> Path:
