@@ -2,15 +2,12 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from support.authored import WIDGETS, files_in, write_list
-from support.cli import Cli, Done
-from support.commands import PATIENCE
+from support.authored import WIDGETS, files_in, pytest_in, write_list
+from support.cli import Cli
 from support.packages import assert_reports, make_wheel, write
 
 import circulate_core
@@ -33,16 +30,6 @@ FILES = [
     "tests/conftest.py",
     "tests/test_project.py",
 ]
-
-
-def pytest_in(folder: Path, *arguments: str) -> Done:
-    """Run the tests of a project as its user does."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_it_writes_a_project_and_shows_its_files(cli: Cli) -> None:

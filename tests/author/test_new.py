@@ -9,6 +9,7 @@ import yaml
 from support.authored import (
     EACH,
     PAGED,
+    TEST,
     WIDGETS,
     Words,
     api_in,
@@ -36,7 +37,6 @@ NEW = [
     "lambdas/lib/acme/widgets/lambda.yaml",
     "tests/test_acme_widgets.py",
 ]
-TEST = "tests/test_acme_widgets.py"
 LIST = "definitions/acme/widgets.yaml"
 STREAM = "acme.widgets"
 SEEDS = 2 * EACH

@@ -13,6 +13,7 @@ from typing import Any, Literal, assert_type
 
 import circulate_core
 from circulate_core import Batch, Lake, Report, Snapshot, Stop, Stream
+from circulate_core.authoring import StubApi
 from circulate_core.reading import Records
 from circulate_core.results import EndKind, Mode, RunStatus, Status
 from circulate_core.tables import Schema
@@ -271,3 +272,12 @@ def callbacks(users: Stream, collected: list[Snapshot], wrong: Callable[[str], N
     circulate_core.pull("okta.users", to="lake", on_progress=wrong)  # type: ignore[arg-type]
     circulate_core.pull("okta.users", to="lake", on_progress=lambda: None)  # type: ignore[misc, arg-type]
     users.pull(to="lake", on_progress=wrong)  # type: ignore[arg-type]
+
+
+def stubs(tmp_path: Path) -> None:
+    api = StubApi(path="/v1/widgets", auth={"bearer": "token"}, list={"paginator": "none"})
+    pulled = api.pull("acme.widgets", catalog=[tmp_path], to=tmp_path)
+    assert_type(pulled.status, Status)
+    assert_type(pulled.records, list[Any])
+    assert_type(api.settings, dict[str, str])
+    api.pull("acme.widgets", to=tmp_path)  # type: ignore[call-arg]

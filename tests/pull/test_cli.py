@@ -126,6 +126,8 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "promote": (0, [manifest, "--to", "data"]),
         "state": (0, ["show", *lake]),
         "gc": (0, [*lake]),
+        "init": (0, ["made"]),
+        "new": (2, ["acme.widgets"]),
         "local": (2, ["invoke", "okta.users", "--lambdas", "nowhere"]),
         "package": (2, ["--lambdas", "nowhere"]),
         "practice-org": (2, ["--port", "70000"]),

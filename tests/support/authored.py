@@ -1,6 +1,9 @@
 """Projects and lists as `circulate init` and `circulate new` write them, and random descriptions of lists."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -9,6 +12,8 @@ from typing import Any, cast
 from circulate_core.authoring import StubApi
 from circulate_core.authoring.described import PAGINATORS, Value
 from circulate_core.authoring.endpoint import NewEndpoint
+from support.cli import Done
+from support.commands import PATIENCE
 
 Words = dict[str, Value]
 WIDGETS: Words = {
@@ -24,6 +29,8 @@ WIDGETS: Words = {
     "page-size-param": "limit",
 }
 """A list as most are."""
+TEST = "tests/test_acme_widgets.py"
+"""Its test in a project."""
 PAGED: dict[str, Words] = {
     "none": {"paginator": "none"},
     "link_header": {"paginator": "link_header"},
@@ -36,6 +43,7 @@ PAGED: dict[str, Words] = {
 """How each paginator is described, with what it usually goes by."""
 _AUTH = ("none", "bearer", "header", "headers", "basic", "query", "body")
 EACH = len(PAGINATORS) * len(_AUTH)
+"""How many random descriptions have each paginator with each way to sign in."""
 OF_PAGING = ("paginator", "from", "to", "more", "total", "pages", "start", "first", "by", "send", "rel", "keep")
 
 
@@ -64,6 +72,16 @@ def write_list(project: Path, words: Words, stream: str = "acme.widgets") -> lis
     return new.write(new.texts(words))
 
 
+def pytest_in(folder: Path, *arguments: str) -> Done:
+    """Run the tests of a project as its user does."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 def api_in(test: Path) -> StubApi:
     """Return the stub that a test of a project describes."""
     return cast("StubApi", _module(test).API)
@@ -86,7 +104,7 @@ def _module(file: Path) -> Any:  # noqa: ANN401 - whatever it has
 
 
 def random_words(seed: int) -> Words:
-    """Return a description that is valid; of so many seeds in a row as `EACH` each paginator is with each way to sign in."""
+    """Return a valid description; `EACH` of them in a row pair all paginators with all ways to sign in."""
     random = Random(seed)  # noqa: S311 - as random as a test needs it
     kind = list(PAGINATORS)[seed % len(PAGINATORS)]
     auth = _AUTH[seed // len(PAGINATORS) % len(_AUTH)]

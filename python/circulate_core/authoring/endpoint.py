@@ -286,7 +286,10 @@ pipeline:
 """
 _ALONE: Final = "# A stub cannot check how this source signs in, so this tests the list alone.\n"
 _TEST: Final = '''\
-"""Whether all of {stream} is pulled, from a stub that pages as the API is documented to: not as the definition says."""
+"""Whether all of {stream} is pulled.
+
+API says how the API is documented to page, apart from the definition, and is served on this machine.
+"""
 
 from pathlib import Path
 

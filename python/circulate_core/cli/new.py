@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     words: dict[str, Value] = {word: getattr(args, word) for word in _WORDS}
     asks = not args.yes and is_terminal() and sys.stdin is not None and sys.stdin.isatty()
     if asks:
-        _ask_for_missing(new, words)
+        _ask(new, words)
     texts = new.texts(words)
     if asks and not _agreed(texts):
         return INTERRUPTED
@@ -106,21 +106,31 @@ def run(args: argparse.Namespace) -> int:
         print(file)
     say(f"next: pytest; then correct {files[0]} by the documentation of the API, and its test likewise")
     say(f"then: circulate check {args.stream} --catalog {files[0].parents[1]}")
+    if not new.has_source:
+        say(f"to deploy it: name the accounts of {new.source} in deploy/main.tf")
     return 0
 
 
+def _ask(new: NewEndpoint, words: dict[str, Value]) -> None:
+    """Ask for what is missing, and for what most lists have."""
+    asks_for_list = words["path"] is None
+    _ask_for_missing(new, words)
+    if asks_for_list:
+        for word in ("records", "page-size"):
+            if words[word] is None and not (word == "page-size" and words["paginator"] == "none"):
+                words[word] = _answer(word, f"{_WORDS[word][1]}; empty for none", needed=False) or None
+        _ask_for_missing(new, words)
+
+
 def _ask_for_missing(new: NewEndpoint, words: dict[str, Value]) -> None:
-    """Ask for what is missing, until nothing is: some words depend on others."""
+    """Ask until nothing is missing: some words depend on others."""
     from circulate_core.authoring.described import AUTH, PAGINATORS, SEVERAL, missing_in  # noqa: PLC0415 - as above
 
     kinds = {"auth": AUTH, "paginator": PAGINATORS}
-    # What most lists have, and none needs.
-    if words["records"] is None and words["path"] is None:
-        words["records"] = _answer("records", f"{_WORDS['records'][1]}", needed=False) or None
     while missing := missing_in(words, with_source=not new.has_source):
         word = missing[0]
         if word in kinds:
-            say(f"{word}: {_WORDS[word][1]}; the API")
+            say(f"{_WORDS[word][1]}: the API")
             for name, kind in kinds[word].items():
                 say(f"  {name:12} {kind.about}")
             given = _answer(word, "which one", among=[*kinds[word]])
