@@ -24,6 +24,7 @@ from support.cli import Cli
 from support.own_source import replace
 from support.packages import assert_reports, write
 
+import circulate_core
 from circulate_core.authoring.described import AUTH, OF_PAGINATORS, PAGINATORS
 from circulate_core.authoring.endpoint import NewEndpoint
 from circulate_core.authoring.flow import flow
@@ -112,6 +113,21 @@ def test_a_source_that_signs_in_by_more_than_a_stub_can_check_is_tested_without(
 def test_the_test_of_any_list_that_flags_describe_passes(project: Path, tmp_path: Path, seed: int) -> None:
     write_list(project, random_words(seed))
     run_test(project / TEST, tmp_path / "pulled")
+
+
+@pytest.mark.parametrize("seed", range(EACH))
+def test_any_list_can_be_checked_and_looked_at_before_it_is_pulled(project: Path, seed: int) -> None:
+    write_list(project, random_words(seed))
+    catalog = [project / "definitions"]
+    api = api_in(project / TEST)
+    with api.serve() as server:
+        settings = {**api.settings, "url": server.url}
+        checked = circulate_core.check("acme", streams=[STREAM], settings=settings, catalog=catalog)
+        (first,) = checked.lists
+        assert first.records
+        assert first.contradicted is None
+        source = circulate_core.source("acme", settings=settings, catalog=catalog)
+        assert len(source.stream("widgets").sample(2)) == min(2, len(api.records))
 
 
 def test_all_paginators_and_ways_to_sign_in_are_tried() -> None:

@@ -226,3 +226,26 @@ def test_a_page_that_runs_dry_while_a_log_is_polled_is_no_end(cli: Cli) -> None:
         done = pull(cli, api)
     assert (done.code, done.report["records"]) == (0, 537), done.err
     assert (done.report["ends"]["counts"], done.report["behind"]) == ({"caught_up": 1}, None)
+
+
+def test_a_source_without_a_check_is_checked_by_its_lists(cli: Cli) -> None:
+    catalog = define(cli.folder, "records: /items\nprimary_key: [/id]\npath: /items\npaginator: none")
+    source = catalog / "acme/source.yaml"
+    source.write_text(source.read_text().replace("check: {path: /items}\n", ""))
+    child = "endpoint: parts\nabout: Parts.\nscopes: []\nlist:\n  path: /items/{id}/parts\n  primary_key: [/id]\n"
+    child += "  paginator: none\n  parent: {endpoint: items, fields: {id: /id}}\n"
+    (catalog / "acme/parts.yaml").write_text(child)
+    unnamed = "does not say what to request for a check"
+    with serving(lambda path, _: Reply({"items": ITEMS[:1]} if path == "/items" else [])) as api:
+        checked = cli("check", "acme.items", "--catalog", "catalog", ACME_URL=api.url)
+        assert checked.code == 0, checked.err
+        assert "1 record on the first page" in checked.err
+        assert {path.partition("?")[0] for path in api.requests} == {"/items"}
+        done = cli("check", "acme", "--catalog", "catalog", ACME_URL=api.url)
+        assert (done.code, unnamed in done.err) == (2, True), done.err
+    with serving(lambda *_: Reply({"items": []})) as api:
+        done = cli("check", "acme.parts", "--catalog", "catalog", ACME_URL=api.url)
+        assert (done.code, unnamed in done.err) == (2, True), done.err
+    with serving(lambda *_: Reply({"error": "no"}, status=401)) as api:
+        done = cli("check", "acme.items", "--catalog", "catalog", ACME_URL=api.url)
+        assert (done.code, "401" in done.err) == (1, True), done.err

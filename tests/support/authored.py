@@ -108,7 +108,8 @@ def random_words(seed: int) -> Words:
     random = Random(seed)  # noqa: S311 - as random as a test needs it
     kind = list(PAGINATORS)[seed % len(PAGINATORS)]
     auth = _AUTH[seed // len(PAGINATORS) % len(_AUTH)]
-    form = random.choice(["json", "json", "ndjson", "csv"])
+    has_trailer = kind in {"next_url", "token"} and random.random() < 0.2
+    form = "ndjson_with_trailer" if has_trailer else random.choice(["json", "json", "ndjson", "csv"])
     has_body = auth == "body" or random.random() < 0.3
     body = random.choice(["json", "form"]) if has_body else None
     words: Words = {
@@ -178,6 +179,11 @@ def _pages(kind: str, words: Words, random: Random) -> Words:
 
     def said(name: str) -> str:
         return f"/meta/{name}" if is_object and random.random() < 0.7 else f"header:X-{name.title()}"
+
+    if words.get("format") == "ndjson_with_trailer":
+        # It is known by what the paginator reads.
+        flag: Words = {"to": ["cursor"], **({"more": "/more"} if random.random() < 0.5 else {})}
+        return {"paginator": kind, "from": ["/next"], **(flag if kind == "token" else {})}
 
     def maybe(name: str, chance: float = 0.5) -> Words:
         return {name: said(name)} if random.random() < chance else {}

@@ -115,13 +115,13 @@ class NewEndpoint:
         address = {"env": f"{self.source}_URL".upper(), "about": "Address of the API"}
         settings = {"url": {**address, "default": words["base-url"]}}
         lines = [f"  {name}: {flow(setting)}" for name, setting in {**settings, **made.settings}.items()]
-        check = "" if "body" in made.listing else _CHECK.format(path=flow(made.listing["path"]))
+        check = _check_request(made.listing)
         return _SOURCE.format(
             source=self.source,
             title=flow(_title(self.source)),
             settings="\n".join(lines),
             auth=_item(made.auth),
-            check=check,
+            check=_CHECK.format(check=flow(check)) if check else "",
         )
 
     def _definition(self, made: Described, words: Mapping[str, Value]) -> str:
@@ -137,8 +137,8 @@ class NewEndpoint:
         """
         with tempfile.TemporaryDirectory() as folder:
             catalog = Path(folder, DEFINITIONS)
-            if self.has_source:
-                _copy(self._project / DEFINITIONS / self.source, catalog / self.source)
+            if (there := self._project / DEFINITIONS / self.source).is_dir():
+                _copy(there, catalog / self.source)
             for path, text in definitions.items():
                 file = Path(folder, path)
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -209,6 +209,23 @@ def _copy(folder: Path, to: Path) -> None:
         raise SettingsError(message, operation=_OPERATION) from None
 
 
+def _check_request(listing: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first request to a list, if a check can say it: one by GET, of a path and a query.
+
+    Without one the source is checked by its lists.
+    """
+    if "body" in listing:
+        return None
+    paginator = listing["paginator"]
+    options = next(iter(paginator.values())) if isinstance(paginator, dict) else {}
+    query = dict(listing.get("query", {}))
+    if isinstance(paginator, dict) and "token" in paginator and "start" in options:
+        if not isinstance(options["to"], str):
+            return None
+        query[options["to"]] = options["start"]
+    return {"path": listing["path"], **({"query": query} if query else {})}
+
+
 def _item(way: object) -> str:
     """Return a way to sign in as an item of a list that has a line for each."""
     ((kind, keys),) = way.items() if isinstance(way, dict) else [(way, None)]
@@ -254,7 +271,7 @@ auth:
 """
 _CHECK: Final = """\
 # A cheap request that shows whether address and credentials are right; better one that needs no rights, such as /me.
-check: {{path: {path}}}
+check: {check}
 """
 _ENDPOINT: Final = """\
 # A list of the API, and how all of it is read.

@@ -11,6 +11,11 @@ from circulate_practice.paging.kit.places import put
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SERVED = (
+    *("records", "primary_key", "paginator", "page_size", "format", "empty"),
+    *("method", "query", "encode", "headers", "body"),
+)
+"""What may stand below `list` of a stub."""
 PAGE_SIZE = 50
 """Records of a page where the definition does not say how many are requested."""
 LARGEST_PAGE = 1000
@@ -29,6 +34,7 @@ def paged_list(listing: Mapping[str, Any]) -> kit.PagedList:
         DefinitionError: No page can be made so: what leads to the next page and the records are in each other's way,
             or this kind of list is not served.
     """
+    _check(listing)
     size = _page_size(listing)
     try:
         made = kit.PagedList(_records(listing, size + max(1, size // 2)), style=_style(listing), page_size=size)
@@ -38,6 +44,26 @@ def paged_list(listing: Mapping[str, Any]) -> kit.PagedList:
         message = f"no page is as `list` describes it: {error}"
         raise DefinitionError(message, operation="make a stub") from None
     return kit.PagedList(_records(listing, size + max(1, size // 2)), style=_style(listing), page_size=size)
+
+
+def _check(listing: Mapping[str, Any]) -> None:
+    """Refuse what a stub does not serve: it would be left out without a word.
+
+    Raises:
+        DefinitionError: There is such a thing.
+    """
+    unknown = [key for key in listing if key not in SERVED]
+    paginator = listing.get("paginator")
+    records = listing.get("records", "")
+    what = f"`{unknown[0]}`" if unknown else None
+    if paginator is None or (isinstance(paginator, dict) and "hook" in paginator):
+        what = what or ("a hook that pages" if paginator else "a list without `paginator`")
+    if isinstance(records, dict) and "one" in records:
+        what = what or "a page that is one record"
+    if what:
+        message = f"a stub does not serve {what}"
+        hint = f"it serves lists of {', '.join(f'`{key}`' for key in SERVED)}; serve others with a server of your own"
+        raise DefinitionError(message, operation="make a stub", hint=hint)
 
 
 def _style(listing: Mapping[str, Any]) -> kit.Style:

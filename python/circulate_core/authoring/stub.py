@@ -20,6 +20,7 @@ from circulate_core.exceptions import DefinitionError, IncompleteWarning
 from circulate_core.pulling import pull
 from circulate_practice.compare import records as records_in
 from circulate_practice.paging import kit
+from circulate_practice.paging.kit.messages import FORM_TYPE, JSON_TYPE
 from circulate_practice.paging.kit.places import at
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 STUBBED: Final = ("none", "bearer", "header", "headers", "basic", "query", "body")
 """Ways to sign in that a stub can check."""
+_CONTENT: Final = {"json": JSON_TYPE, "graphql": JSON_TYPE, "form": FORM_TYPE}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class StubApi:
     Args:
         path: Path of the list, below the base URL.
         list: What stands below `list` of a definition that reads it, without `path`: `records`, `primary_key`,
-            `paginator`, `page_size`, `method`, `body`, `query`, `format`.
+            `paginator`, `page_size`, `format`, `empty`, `method`, `query`, `encode`, `headers`, `body`.
         auth: How requests are signed in, as in a definition: {"bearer": "token"}; "none" lets everybody in. None tests
             the list alone: the definition's own way to sign in is left out.
 
@@ -137,8 +139,8 @@ class StubApi:
         is_first = unquote(request.path) == self.path
         if not is_first and not self._is_page(request):
             return kit.ListReply.of({"error": f"there is nothing at {request.path}"}, 404)
-        if missing := self._missing_of_query(request):
-            return kit.ListReply.of({"error": f"the parameter {missing} is missing or wrong"}, 400)
+        if wrong := self._wrong_in(request):
+            return kit.ListReply.of({"error": f"{wrong} is missing or wrong"}, 400)
         if is_first and self._token_path:
             # Where the path has a token, that of the first page is none.
             request = replace(request, target=f"/?{request.target.partition('?')[2]}")
@@ -157,14 +159,24 @@ class StubApi:
         path = unquote(request.path)
         return path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
 
-    def _missing_of_query(self, request: kit.ListRequest) -> str | None:
-        """Return the parameter of the definition that a request does not have as it should."""
-        sent = dict(request.query)
-        options = self._paged.style.options
+    def _wrong_in(self, request: kit.ListRequest) -> str | None:
+        """Return what a request does not have as the definition is to send it."""
+        sent, options = dict(request.query), self._paged.style.options
         if options.get("send") == "token" and options.get("to") in sent:
             return None
-        expected = {name: str(value) for name, value in self.list.get("query", {}).items()}
-        return next((name for name, value in expected.items() if sent.get(name) != value), None)
+        query = {name: str(value) for name, value in self.list.get("query", {}).items()}
+        lacking = [f"the parameter {name}" for name, value in query.items() if sent.get(name) != value]
+        headers = {name.lower(): value for name, value in self.list.get("headers", {}).items()}
+        lacking += [f"the header {name}" for name, value in headers.items() if request.headers.get(name) != value]
+        return next(iter([*lacking, *self._wrong_in_body(request)]), None)
+
+    def _wrong_in_body(self, request: kit.ListRequest) -> Iterator[str]:
+        for kind, members in self.list.get("body", {}).items():
+            if request.headers.get("content-type", "").partition(";")[0] != _CONTENT[kind]:
+                yield f"a body of {_CONTENT[kind]}"
+            elif kind != "graphql":
+                document = request.document
+                yield from (f"{name} of the body" for name, value in members.items() if document.get(name) != value)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-//! One cheap request that shows whether address and credentials are right.
+//! One cheap request that shows whether address and credentials are right, and the first pages of lists.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -57,7 +56,8 @@ pub struct CheckedList {
     pub end: Option<ListEnd>,
 }
 
-/// Asks once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it.
+/// Requests once, without retries, signed in as pulls of `streams` would be; without streams, as the check itself needs it. A
+/// source that does not say what to request is checked by the lists of its streams.
 /// `headroom` is the share of the quota that is left to others, if it is not that of the definition.
 pub async fn check(
     source: &Source,
@@ -66,8 +66,11 @@ pub async fn check(
     streams: &[Definition],
     headroom: Option<Share>,
 ) -> Result<Checked> {
-    let check = source.check.as_ref().ok_or_else(|| unnamed(source))?;
-    let needed: BTreeSet<_> = check.scopes.iter().cloned().collect();
+    let check = source.check.as_ref();
+    if check.is_none() && streams.is_empty() {
+        return Err(unnamed(source));
+    }
+    let needed: BTreeSet<_> = check.iter().flat_map(|check| &check.scopes).cloned().collect();
     let scopes = match streams {
         [] => Some(needed.clone()),
         _ => streams
@@ -81,34 +84,44 @@ pub async fn check(
     let requested = !oauth || scopes.as_ref().is_some_and(|scopes| needed.is_subset(scopes));
     let began = Instant::now();
     let progress = Arc::new(Progress::default());
-    let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let url = account.url(&check.path, query);
-    let date = if requested {
-        let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
-        let retry = Retry::new(once, Jitter::random());
-        let stop = Stop::new(None);
-        let client = Client::new(
-            source,
-            account,
-            connection,
-            Arc::clone(&authorize),
-            retry,
-            Arc::clone(&progress),
-            stop,
-        )?
-        .with_headroom(headroom);
-        server_date(&client.fetch_headers(PageRequest::new(url)).await?)
-    } else {
-        let mut request = Request::get(url);
-        let signed_in = tokio::time::timeout(source.timeouts.total.get(), authorize.apply(&mut request));
-        signed_in.await.map_err(|_| too_slow())?.map_err(|failure| failure.error)?;
-        None
+    let url = check.map(|check| {
+        let query = check.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        account.url(&check.path, query)
+    });
+    let date = match url {
+        Some(url) if requested => {
+            let once = RetryPolicy { attempts: 1, throttled: 0, ..RetryPolicy::default() };
+            let retry = Retry::new(once, Jitter::random());
+            let stop = Stop::new(None);
+            let client = Client::new(
+                source,
+                account,
+                connection,
+                Arc::clone(&authorize),
+                retry,
+                Arc::clone(&progress),
+                stop,
+            )?
+            .with_headroom(headroom);
+            server_date(&client.fetch_headers(PageRequest::new(url)).await?)
+        }
+        Some(url) => {
+            let mut request = Request::get(url);
+            let signed_in = tokio::time::timeout(source.timeouts.total.get(), authorize.apply(&mut request));
+            signed_in.await.map_err(|_| too_slow())?.map_err(|failure| failure.error)?;
+            None
+        }
+        // The lists show whether address and credentials are right.
+        None => None,
     };
-    let elapsed: Duration = began.elapsed();
+    let checked_in = check.map(|_| began.elapsed());
     let lists = check_lists(source, account, connection, &authorize, &progress, streams, headroom).await?;
+    if check.is_none() && lists.iter().all(|list| list.records.is_none()) {
+        return Err(unnamed(source));
+    }
     Ok(Checked {
         account: account.name().to_owned(),
-        seconds: elapsed.as_secs_f64(),
+        seconds: checked_in.unwrap_or_else(|| began.elapsed()).as_secs_f64(),
         oauth,
         scopes,
         requested,
@@ -153,7 +166,7 @@ async fn check_lists(
 fn unnamed(source: &Source) -> Error {
     let what = format!("the definition of `{}` does not say what to request for a check", source.source);
     Error::new(ErrorKind::Definition, "check", what)
-        .hint("add `check: {path: ...}`, or take a sample of a stream")
+        .hint("add `check: {path: ...}`, or check a stream whose list can be requested by itself")
 }
 
 fn too_slow() -> Error {
