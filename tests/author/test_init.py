@@ -2,11 +2,12 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from support.authored import WIDGETS, files_in, pytest_in, write_list
+from support.authored import TEST, WIDGETS, api_in, files_in, pytest_in, write_list
 from support.cli import Cli
 from support.packages import assert_reports, make_wheel, write
 
@@ -69,6 +70,29 @@ def test_a_project_with_a_list_passes_its_tests_and_is_packaged(at_project: Cli,
     assert "kept:" not in packaged.err, (
         "the project has files of the Terraform that are other than those of the package"
     )
+
+
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
+
+
+def test_the_commands_of_its_readme_work(at_project: Cli, tmp_path: Path) -> None:
+    commands = [
+        command.replace("\\\n", "") for command in COMMAND.findall((at_project.folder / "README.md").read_text())
+    ]
+    own = [shlex.split(command)[1:] for command in commands if command.startswith("circulate ")]
+    assert [words[0] for words in own] == ["new", "check", "sample", "pull", "verify", "check", "local", "package"]
+    assert commands.count("export CIRCULATE_CATALOG=definitions") == 1
+    new, *others = own
+    done = at_project(*new)
+    assert done.code == 0, done.err
+    wheel = make_wheel(tmp_path)
+    with api_in(at_project.folder / TEST).serve() as server:
+        settings = {"ACME_URL": server.url, "ACME_TOKEN": "made-up-token", "CIRCULATE_CATALOG": "definitions"}
+        for words in others:
+            more: list[str | Path] = ["--wheel", wheel] if words[0] == "package" else []
+            done = at_project(*words, *more, **settings)
+            assert done.code == 0, f"{words}: {done.err}"
+    assert (at_project.folder / "lambdas/iac/functions.tf").is_file()
 
 
 def test_its_config_file_is_for_everybody(at_project: Cli) -> None:
