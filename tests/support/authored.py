@@ -41,7 +41,7 @@ PAGED: dict[str, Words] = {
     "last_record": {"paginator": "last_record", "from": ["/id"], "to": ["after"], "more": "/more"},
 }
 """How each paginator is described, with what it usually goes by."""
-_AUTH = ("none", "bearer", "header", "headers", "basic", "query", "body")
+_AUTH = ("none", "bearer", "header", "headers", "basic", "query", "body", "duo_v5")
 EACH = len(PAGINATORS) * len(_AUTH)
 """How many random descriptions have each paginator with each way to sign in."""
 OF_PAGING = ("paginator", "from", "to", "more", "total", "pages", "start", "first", "by", "send", "rel", "keep")

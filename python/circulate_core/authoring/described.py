@@ -47,6 +47,7 @@ AUTH: Final[Mapping[str, Kind]] = {
     "basic": Kind("takes a user and a password"),
     "query": Kind("takes a key in the query", ("auth-name",)),
     "body": Kind("takes a key in the body", ("auth-name",)),
+    "duo_v5": Kind("takes signatures, as Duo's Admin API does"),
 }
 BODIES: Final = ("json", "form")
 FORMATS: Final = ("json", "ndjson", "ndjson_with_trailer", "csv")
@@ -146,6 +147,9 @@ def _way(kind: str, names: Sequence[str], prefix: Value, settings: _Settings) ->
         case "basic":
             user = settings.add("user", "User that signs in")
             return {"basic": {"user": user, "password": settings.secret("password", "Password of the user")}}
+        case "duo_v5":
+            key = settings.add("integration_key", "Integration key")
+            return {"duo_v5": {"integration_key": key, "secret_key": settings.secret("secret_key", "Secret key")}}
         case "header":
             before = {"prefix": prefix} if prefix else {}
             secrets = [settings.secret(_setting(name, names), f"Value of {name}") for name in names]
