@@ -273,6 +273,19 @@ WRONG: dict[str, tuple[Words, tuple[str, ...]]] = {
     "an address without a host": ({"base-url": "https://"}, ("expected an address such as https",)),
     "a port that is none": ({"base-url": "https://acme.example:port"}, ("is not an address",)),
     "an address with a setting": ({"base-url": "https://{tenant}.acme.example"}, ("the whole address is a setting",)),
+    "a path of two lines": ({"path": "/a\nb"}, ("invalid `--path`", "has characters that cannot be printed")),
+    "a prefix that no header holds": (
+        {"auth": "header", "auth-name": ["X"], "auth-prefix": "ü "},
+        ("invalid `--auth-prefix`: a header has characters of ASCII",),
+    ),
+    "a parameter that is not sent": (
+        {"paginator": "next_url", "to": None, "keep": ["state"]},
+        ("invalid `--keep`: no request has `state`: give it by --query",),
+    ),
+    "a total in the place of records": (
+        {"paginator": "offset", "from": None, "to": ["offset"], "total": "/items"},
+        ("no page is as `list` describes it: something else is in the place of the records",),
+    ),
     # What the engine has to say, with the key.
     "records that are no pointer": (
         {"records": "items"},

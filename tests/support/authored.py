@@ -216,6 +216,8 @@ def _token(said: Callable[[str], str], to: list[str], body: str | None, *, is_ob
     of_url: list[Words] = [{"from": ["link:next?after"], "to": ["after"]}]
     of_url += [{"from": ["url:/links/next?after"], "to": ["after"]}] if is_object else []
     alone: list[Words] = [{"from": [said("cursor")], "to": ["cursor"], "send": "token"}] if not body else []
+    alone += [{"from": [said("cursor")], "to": ["header:X-After"], "send": "token"}]
+    alone += [{"from": ["header:X-After", "header:X-Part"], "to": ["after", "part"], "send": "token"}]
     return random.choice(
         [
             usual,

@@ -93,6 +93,13 @@ def described(words: Mapping[str, Value], source: str, *, with_source: bool) -> 
     """
     made = Described()
     given = {word: value for word, value in words.items() if value is not None and value != []}
+    # Addresses drop what cannot be printed, without a word, and headers break at it.
+    made.wrong |= {
+        word: f"{text!r} has characters that cannot be printed"
+        for word, value in given.items()
+        for text in _several(value)
+        if word != "about" and not text.isprintable()
+    }
     if with_source:
         _describe_auth(given, source, made)
     else:
@@ -117,6 +124,8 @@ def _describe_auth(given: Mapping[str, Value], source: str, made: Described) -> 
     names = _several(given.get("auth-name"))
     if len(names) > 1 and kind != "header":
         made.wrong["auth-name"] = f"`{kind}` takes one"
+    if not str(given.get("auth-prefix", "")).isascii():
+        made.wrong["auth-prefix"] = "a header has characters of ASCII"
     if names or "auth-name" not in AUTH[kind].needs:
         made.auth = _way(kind, names, given.get("auth-prefix"), _Settings(source, made.settings))
 
@@ -207,6 +216,9 @@ def _describe_list(given: Mapping[str, Value], made: Described) -> None:
         # Of lines an empty page has none.
         listing["empty"] = "no_body"
     _describe_page_size(given, made)
+    sent = [*listing.get("query", {}), given.get("page-size-param")]
+    if "keep" not in made.wrong and (unsent := [name for name in _several(given.get("keep")) if name not in sent]):
+        made.wrong["keep"] = f"no request has {', '.join(f'`{name}`' for name in unsent)}: give it by --query"
 
 
 def _describe_page_size(given: Mapping[str, Value], made: Described) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.exceptions import DefinitionError
 from circulate_practice.paging import kit
-from circulate_practice.paging.kit.places import put
+from circulate_practice.paging.kit.places import at, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,10 @@ def paged_list(listing: Mapping[str, Any]) -> kit.PagedList:
     try:
         made = kit.PagedList(_records(listing, size + max(1, size // 2)), style=_style(listing), page_size=size)
         # The first page as it would be served: pointers that contradict each other show here.
-        made.respond(_first_request(listing))
+        page = made.respond(_first_request(listing))
+        if not _has_records(listing, page):
+            in_the_way = "something else is in the place of the records"
+            raise ValueError(in_the_way)  # noqa: TRY301 - as what contradicts itself otherwise
     except ValueError as error:
         message = f"no page is as `list` describes it: {error}"
         raise DefinitionError(message, operation="make a stub") from None
@@ -90,6 +95,16 @@ def _first_request(listing: Mapping[str, Any]) -> kit.ListRequest:
     """Return a request that is good enough for a first page to be made."""
     headers = {"host": "127.0.0.1", "content-type": "application/json"}
     return kit.ListRequest(listing.get("method", "GET"), "/", headers, b"{}")
+
+
+def _has_records(listing: Mapping[str, Any], page: kit.ListReply) -> bool:
+    """Return whether a page of JSON has an array or an object where its records are; others have nothing in the way."""
+    where = listing.get("records", "")
+    if listing.get("format", "json") != "json" or page.status != HTTPStatus.OK:
+        return True
+    pointer = where.partition("/*")[0] if isinstance(where, str) else next(iter(where.values()))
+    document = json.loads(page.body)
+    return isinstance(document if pointer == "" else at(document, pointer), (list, dict))
 
 
 def _records(listing: Mapping[str, Any], count: int) -> list[dict[str, Any]]:

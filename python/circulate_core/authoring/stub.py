@@ -21,7 +21,7 @@ from circulate_core.pulling import pull
 from circulate_practice.compare import records as records_in
 from circulate_practice.paging import kit
 from circulate_practice.paging.kit.messages import FORM_TYPE, JSON_TYPE
-from circulate_practice.paging.kit.places import at
+from circulate_practice.paging.kit.places import ABSENT, value_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -162,7 +162,7 @@ class StubApi:
     def _wrong_in(self, request: kit.ListRequest) -> str | None:
         """Return what a request does not have as the definition is to send it."""
         sent, options = dict(request.query), self._paged.style.options
-        if options.get("send") == "token" and options.get("to") in sent:
+        if options.get("send") == "token" and value_in(request, _first(options["to"])) is not ABSENT:
             return None
         query = {name: str(value) for name, value in self.list.get("query", {}).items()}
         lacking = [f"the parameter {name}" for name, value in query.items() if sent.get(name) != value]
@@ -216,7 +216,7 @@ class _Credentials:
         sent = dict(request.query)
         lacking = [name for name, value in self.headers.items() if request.headers.get(name) != value]
         lacking += [name for name, value in self.query.items() if sent.get(name) != value]
-        lacking += [name for name, value in self.body.items() if at(request.document, f"/{name}") != value]
+        lacking += [name for name, value in self.body.items() if request.document.get(name) != value]
         return next(iter(lacking), None)
 
     def taken_out_of(self, request: kit.ListRequest) -> kit.ListRequest:
@@ -244,6 +244,10 @@ def _headers(kind: str, keys: Any) -> list[Mapping[str, str]]:  # noqa: ANN401 -
             return list(keys)
         case _:
             return []
+
+
+def _first(places: Any) -> Any:  # noqa: ANN401 - one place or several
+    return places[0] if isinstance(places, list) else places
 
 
 def _all_made_up(settings: Iterable[str]) -> dict[str, str]:

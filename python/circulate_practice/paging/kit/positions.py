@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from circulate_practice.paging.kit.messages import ListRequest, Refused
-from circulate_practice.paging.kit.places import ABSENT, at, value_in
+from circulate_practice.paging.kit.places import ABSENT, at, kind_and_name, value_in
 from circulate_practice.paging.kit.styles import Style
 from circulate_practice.paging.kit.turns import Turn
 
@@ -27,7 +27,7 @@ def size_of(style: Style, request: ListRequest, most: int) -> int:
         return most
     value = value_in(request, style.listing["page_size"]["param"])
     if value is ABSENT and style.options.get("send") == "token":
-        value = _size_in(value_in(request, style.options["to"]))
+        value = _size_in(value_in(request, _places(style.options["to"])[0]))
     return most if value is ABSENT else min(_number(value, "page size", least=1), most)
 
 
@@ -129,13 +129,18 @@ def _after_token(turn: Turn, options: dict[str, Any]) -> int:
     return _after(turn, value)
 
 
-def _only_the_token(turn: Turn, value: object, to: str) -> None:
+def _only_the_token(turn: Turn, value: object, to: Any) -> None:  # noqa: ANN401 - one place or several
+    own = {name for kind, name in map(kind_and_name, _places(to)) if kind == "query"}
     names = {name for name, _ in turn.request.query}
-    if value is not ABSENT and names != {to}:
-        reason = f"nothing may stand beside {to}: {', '.join(sorted(names - {to}))}"
+    if value is not ABSENT and names != own:
+        reason = f"nothing may stand beside {', '.join(sorted(own)) or 'the token'}: {', '.join(sorted(names - own))}"
         raise Refused(reason)
     if value is ABSENT:
         _insist(turn.request, tuple(turn.style.listing.get("query", ())))
+
+
+def _places(to: Any) -> list[Any]:  # noqa: ANN401 - one place or several
+    return to if isinstance(to, list) else [to]
 
 
 def _insist(request: ListRequest, names: tuple[str, ...]) -> None:
