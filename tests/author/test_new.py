@@ -282,6 +282,11 @@ WRONG: dict[str, tuple[Words, tuple[str, ...]]] = {
         {"paginator": "next_url", "to": None, "keep": ["state"]},
         ("invalid `--keep`: no request has `state`: give it by --query",),
     ),
+    "a size in a path": ({"page-size-param": "path:/x/{token}"}, ("invalid `--page-size-param`: a path cannot say",)),
+    "two relations": (
+        {"paginator": "link_header", "from": None, "to": None, "rel": "older newer"},
+        ("invalid `--rel`: a relation is one word, given `older newer`",),
+    ),
     "a total in the place of records": (
         {"paginator": "offset", "from": None, "to": ["offset"], "total": "/items"},
         ("no page is as `list` describes it: something else is in the place of the records",),

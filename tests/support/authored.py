@@ -151,6 +151,7 @@ def _records(form: str, random: Random) -> Words:
         {"primary-key": ["/id"]},
         {"records": "/items", "primary-key": ["/id"]},
         {"records": "/data/items", "primary-key": ["/uuid"]},
+        {"records": "/a~1b/~0c/~2", "primary-key": ["/id"]},
         {"records": "/items", "primary-key": ["/meta/id", "/meta/part"]},
         {"records": "/items", "primary-key": ["none"]},
         {"records": "/groups/*/items", "primary-key": ["/id"]},

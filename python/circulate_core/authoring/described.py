@@ -58,6 +58,7 @@ OF_SOURCES: Final = ("base-url", "auth", *OF_AUTH)
 SEVERAL: Final = ("primary-key", "query", "auth-name", "from", "to", "keep")
 """Words that may be given several times."""
 
+_RELATION: Final = re.compile(r"[^\s\"<>;,\\]+")
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 _END_BY_AN_EMPTY_PAGE: Final = ("offset", "page", "last_record")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -228,11 +229,14 @@ def _describe_page_size(given: Mapping[str, Value], made: Described) -> None:
         made.wrong |= {word: why for word in both if word in given}
     elif any(word in given for word in both):
         made.missing += [word for word in both if word not in given]
+        param = str(given.get("page-size-param", ""))
+        if param.startswith("path:"):
+            made.wrong["page-size-param"] = f"a path cannot say the size of a page, given `{param}`"
         size = str(given.get("page-size", "1"))
         if not size.isdecimal() or not int(size):
             made.wrong["page-size"] = f"expected a whole number of 1 or more, given `{size}`"
         else:
-            made.listing["page_size"] = {"param": in_request(str(given.get("page-size-param", ""))), "max": int(size)}
+            made.listing["page_size"] = {"param": in_request(param), "max": int(size)}
 
 
 def _check_words(  # noqa: PLR0913, PLR0917 - of either kind
@@ -262,6 +266,8 @@ def _paginator(kind: str, given: Mapping[str, Value], made: Described) -> dict[s
     if kind == "next_url":
         source = options.pop("from", {})
         return {"next_url": {**(source if isinstance(source, dict) else {"body": source}), **options}}
+    if not _RELATION.fullmatch(options.get("rel", "next")):
+        made.wrong["rel"] = f"a relation is one word, given `{options['rel']}`"
     return {kind: options} if options else kind
 
 

@@ -88,7 +88,8 @@ def put(document: Any, pointer: str, value: object) -> None:  # noqa: ANN401 - J
 
 
 def _keys(pointer: str) -> list[str]:
-    return [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+    # `~2` is ours: a member that is named `*`.
+    return [key.replace("~1", "/").replace("~2", "*").replace("~0", "~") for key in pointer.split("/")[1:]]
 
 
 def _in_path(path: str, template: str) -> Any:  # noqa: ANN401 - as `value_in`
