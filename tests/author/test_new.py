@@ -291,6 +291,10 @@ WRONG: dict[str, tuple[Words, tuple[str, ...]]] = {
         {"paginator": "offset", "from": None, "to": ["offset"], "total": "/items"},
         ("no page is as `list` describes it: something else is in the place of the records",),
     ),
+    "a list that cannot be pulled": (
+        {"format": "csv", "records": None, "primary-key": ["/a/b"], "from": ["header:X-Next"]},
+        ("a list that is as these flags say cannot be pulled", "`/a/b`"),
+    ),
     # What the engine has to say, with the key.
     "records that are no pointer": (
         {"records": "items"},

@@ -16,7 +16,7 @@ from circulate_core.authoring.flow import flow
 from circulate_core.authoring.project import DEFINITIONS, FUNCTIONS, TESTS, project_around, project_in
 from circulate_core.authoring.stub import STUBBED, StubApi
 from circulate_core.catalogs import SHIPPED_CATALOG, source_definition, stream_definition
-from circulate_core.exceptions import DefinitionError, SettingsError
+from circulate_core.exceptions import CirculateError, DefinitionError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class NewEndpoint:
 
         Raises:
             SettingsError: Words are missing or wrong; all of them are named, as flags.
-            DefinitionError: The engine does not take the definition that they make, or nothing could be like that.
+            DefinitionError: The engine does not take the definition that they make, or does not pull all of such a list.
         """
         made = described(words, self.source, with_source=not self.has_source)
         _refuse(made)
@@ -85,17 +85,20 @@ class NewEndpoint:
         definitions = {paths["definition"]: self._definition(made, words)}
         if not self.has_source:
             definitions[f"{DEFINITIONS}/{self.source}/source.yaml"] = self._source(made, words)
-        auth = self._load(definitions)
         listing = {key: value for key, value in made.listing.items() if key != "path"}
         if "body" in listing:
             listing = {"method": "POST", **listing}
-        # Whether a page can be like that at all.
-        StubApi(path=made.listing["path"], list=listing, auth=auth)
+        # In a definition a literal brace is doubled.
+        path = made.listing["path"].replace("{{", "{").replace("}}", "}")
+        with tempfile.TemporaryDirectory() as folder:
+            self._write_definitions(definitions, Path(folder))
+            auth = self._load(Path(folder))
+            self._try(StubApi(path=path, list=listing, auth=auth), Path(folder))
         return {
             **definitions,
             paths["handler"]: _HANDLER.format(title=_title(self.source), name=self.endpoint, stream=self._stream),
             paths["lambda"]: _LAMBDA.format(source=self.source, endpoint=self.endpoint),
-            paths["test"]: self._test(made.listing["path"], auth, listing),
+            paths["test"]: self._test(path, auth, listing),
         }
 
     def write(self, texts: Mapping[str, str]) -> list[Path]:
@@ -129,28 +132,46 @@ class NewEndpoint:
         lines = [f"  {key}: {flow(value)}" for key, value in made.listing.items()]
         return _ENDPOINT.format(endpoint=self.endpoint, about=flow(about), list="\n".join(lines))
 
-    def _load(self, definitions: Mapping[str, str]) -> Any:  # noqa: ANN401 - a way to sign in
-        """Let the engine read the definitions as they will be; return how the test signs in.
+    def _write_definitions(self, definitions: Mapping[str, str], folder: Path) -> None:
+        """Write the definitions to a folder of their own, with what the project has of the source."""
+        if (there := self._project / DEFINITIONS / self.source).is_dir():
+            _copy(there, folder / DEFINITIONS / self.source)
+        for path, text in definitions.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8", newline="\n")
+
+    def _load(self, folder: Path) -> Any:  # noqa: ANN401 - a way to sign in
+        """Let the engine read the definitions in a folder; return how the test signs in.
 
         Raises:
             DefinitionError: It does not take them.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            catalog = Path(folder, DEFINITIONS)
-            if (there := self._project / DEFINITIONS / self.source).is_dir():
-                _copy(there, catalog / self.source)
-            for path, text in definitions.items():
-                file = Path(folder, path)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8", newline="\n")
-            try:
-                stream_definition(self._stream, catalog=[catalog])
-                ways = source_definition(self.source, catalog=[catalog])["auth"]
-            except DefinitionError as error:
-                message = str(error).replace(f"{folder}{os.sep}", "")
-                hint = "nothing is written: correct the flag that this is of"
-                raise DefinitionError(message, operation=_OPERATION, hint=hint) from None
+        try:
+            stream_definition(self._stream, catalog=[folder / DEFINITIONS])
+            ways = source_definition(self.source, catalog=[folder / DEFINITIONS])["auth"]
+        except DefinitionError as error:
+            message = str(error).replace(f"{folder}{os.sep}", "")
+            hint = "nothing is written: correct the flag that this is of"
+            raise DefinitionError(message, operation=_OPERATION, hint=hint) from None
         return next((way for way in ways if _kind(way) in STUBBED), None)
+
+    def _try(self, api: StubApi, folder: Path) -> None:
+        """Pull the list by the definitions in a folder, as its test will do.
+
+        Raises:
+            DefinitionError: Not all of it comes.
+        """
+        try:
+            pulled = api.pull(self._stream, catalog=[folder / DEFINITIONS], to=folder / "lake")
+            why = "" if pulled.status == "complete" else f"the pull is {pulled.status}"
+            why = why or ("" if pulled.records == api.records else "other records come than there are")
+        except CirculateError as error:
+            why = str(error)
+        if why:
+            message = f"a list that is as these flags say cannot be pulled: {why}"
+            hint = "nothing is written: it was tried with a stub, as the test of the list does"
+            raise DefinitionError(message, operation=_OPERATION, hint=hint)
 
     def _test(self, path: str, auth: Any, listing: Mapping[str, Any]) -> str:  # noqa: ANN401 - a way to sign in
         lines = [f"        {_python(key)}: {_python(value)}," for key, value in listing.items()]
