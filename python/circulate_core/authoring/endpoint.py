@@ -77,7 +77,7 @@ class NewEndpoint:
 
         Raises:
             SettingsError: Words are missing or wrong; all of them are named, as flags.
-            DefinitionError: The engine does not take the definition that they make, or does not pull all of such a list.
+            DefinitionError: The engine does not take the definition, or does not pull all of a list that is like that.
         """
         made = described(words, self.source, with_source=not self.has_source)
         _refuse(made)
