@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
-from circulate_core.bindings import state_folder
 from circulate_core.catalogs import source_definition, stream_definition
 from circulate_core.exceptions import SettingsError
 from circulate_core.lakes import state_of
@@ -326,6 +325,8 @@ def ledger_location(given: str | PathLike[str] | None) -> str:
     named = given or os.environ.get("CIRCULATE_LEDGER")
     if named:
         return state_of(named)
+    from circulate_core.bindings import state_folder  # noqa: PLC0415 - not for functions, which name it
+
     folder = state_folder()
     if folder is None:
         message = "the ledger has no place here"
