@@ -288,7 +288,7 @@ class Playbook:
         if run["playbook_sha256"] != self._written.sha256:
             mistakes.append(f"{named} was begun with another text of the playbook {run['playbook']}")
         if kept.has(f"{named}-undo"):
-            mistakes.append(f"{named} was undone, or begun to be: run the playbook anew")
+            mistakes.append(f"{named} was undone, or begun to be: run the playbook again")
         if mistakes:
             raise SettingsError("; ".join(mistakes), operation="resume run")
         return self._run(kept, run, lease, on_step)
