@@ -80,7 +80,7 @@ CORE = [
 
 def test_there_is_a_zip_of_every_function_and_of_every_layer(cli: Cli, build: Path, wheel: Path) -> None:
     assert cli("package", "--wheel", wheel).code == 0
-    made = sorted(file.name for file in build.iterdir())
+    made = sorted(file.name for file in build.glob("*.zip"))
     layers = ["core-layer.zip", "toy-extension-layer.zip"]
     assert made == sorted([*(f"{name}.zip" for name in FUNCTIONS), *layers])
 
@@ -119,7 +119,7 @@ def test_the_core_layer_is_what_handlers_need_and_no_more(cli: Cli, build: Path,
 def test_what_is_for_a_laptop_alone_is_in_no_zip(cli: Cli, build: Path, wheel: Path, package: str) -> None:
     assert f"{package}/__init__.py" in names(wheel)
     assert cli("package", "--wheel", wheel).code == 0
-    assert [(file.name, name) for file in build.iterdir() for name in names(file) if package in name] == []
+    assert [(file.name, name) for file in build.glob("*.zip") for name in names(file) if package in name] == []
 
 
 def test_the_layer_of_an_extension_has_its_program_and_all_that_it_imports(
@@ -139,14 +139,14 @@ def test_the_program_of_an_extension_can_be_started_and_everything_can_be_read(
     cli: Cli, build: Path, wheel: Path
 ) -> None:
     assert cli("package", "--wheel", wheel).code == 0
-    found = {(file.name, name): mode for file in build.iterdir() for name, mode in modes(file).items()}
+    found = {(file.name, name): mode for file in build.glob("*.zip") for name, mode in modes(file).items()}
     assert found.pop(("toy-extension-layer.zip", "extensions/toy-extension")) == "-rwxr-xr-x"
     assert set(found.values()) == {"-rw-r--r--"}
 
 
 def test_nothing_in_a_zip_shows_when_or_where_it_was_made(cli: Cli, build: Path, wheel: Path) -> None:
     assert cli("package", "--wheel", wheel).code == 0
-    for file in build.iterdir():
+    for file in build.glob("*.zip"):
         with ZipFile(file) as archive:
             entries = archive.infolist()
         assert {(entry.date_time, entry.extra, entry.comment, entry.create_system) for entry in entries} == {
@@ -167,8 +167,9 @@ def test_the_same_project_elsewhere_and_at_another_time_gives_the_same_bytes(cli
         given = shutil.copy(wheel, folder)
         command = Cli.command("package", "--wheel", given)
         subprocess.run(command, cwd=folder, env=cli.environment, umask=umask, check=True, capture_output=True)
-        made.append({file.name: file.read_bytes() for file in (folder / "lambdas/.build").iterdir()})
-    assert len(made[0]) == len(FUNCTIONS) + 2
+        made.append({file.name: file.read_bytes() for file in (folder / "lambdas/.build").rglob("*") if file.is_file()})
+    # The layers, and the state machines of the playbook that is shipped.
+    assert len(made[0]) == len(FUNCTIONS) + 2 + 2
     assert made[0] == made[1]
 
 
@@ -178,13 +179,14 @@ def test_what_was_made_before_is_replaced(cli: Cli, lambdas: Path, build: Path, 
     write(lambdas / "okta/users/helper.py", "")
     assert cli("package", "--wheel", wheel).code == 0
     assert (build / "circulate-okta-users-list.zip").read_bytes() != before
-    assert not [file for file in build.iterdir() if file.suffix != ".zip"]
+    assert not [file for file in build.iterdir() if file.suffix != ".zip" and file.name != "playbooks"]
 
 
 @pytest.mark.usefixtures("lambdas")
 def test_sizes_limits_and_the_commands_that_publish_are_reported(cli: Cli, wheel: Path) -> None:
     done = cli("package", "--wheel", wheel)
-    *sizes, empty, heading, core, extension = done.out.splitlines()
+    *sizes, _, machines, empty, heading, core, extension = done.out.splitlines()
+    assert machines == "state machines of playbooks: contain_account-undo.asl.json, contain_account.asl.json"
     assert sizes[0].split() == ["FILE", "ZIPPED", "UNZIPPED"]
     assert [line.split()[0] for line in sizes[1:-2]] == [
         f"lambdas/.build/{name}.zip" for name in (*FUNCTIONS, "core-layer", "toy-extension-layer")
