@@ -190,6 +190,17 @@ def test_an_approval_is_of_one_plan_by_somebody_else_for_a_time(operator: Operat
     assert operator.things.effects == ["delete t1"]
 
 
+def test_who_approves_and_who_looks_needs_no_credentials_of_the_api(operator: Operator) -> None:
+    made = "circulate_core.plan('acme.things.delete', {'id': 't1'}, requester='eve', **known)"
+    document = json.loads(python(operator, made))
+    plan, known = as_plan(json.dumps(document)), ["--catalog", "catalog", "--ledger", operator.ledger]
+    assert operator.cli("approve", plan, "--account", document["account"], *known).code == 0
+    assert operator.cli("approve", plan, *known, ACME_URL=operator.things.url).code == 0
+    assert operator.cli("ledger", "acme", "--account", document["account"], *known).code == 0
+    refused = operator.cli("approve", plan, *known)
+    assert (refused.code, "acme needs `base_url`" in refused.err.lower()) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["eve", "Eve "])
 def test_who_made_a_plan_does_not_approve_it_by_another_spelling(operator: Operator, name: str) -> None:
     made = "circulate_core.plan('acme.things.delete', {'id': 't1'}, requester='Eve', **known)"

@@ -63,6 +63,15 @@ impl PyAccount {
 }
 
 impl PyAccount {
+    /// The account's name, where nothing is requested of it.
+    pub(crate) async fn name_alone(&self, source: &Source, locations: &Locations) -> Result<String> {
+        let stored = match &self.secret {
+            Some(id) if self.name.is_none() => Some(locations.secret(id).await?),
+            _ => None,
+        };
+        Account::name_alone(source, &self.settings, stored.as_ref(), self.name.as_deref())
+    }
+
     pub(crate) async fn resolve(&self, source: &Source, locations: &Locations) -> Result<Account> {
         let stored = match &self.secret {
             Some(id) => Some(locations.secret(id).await?),

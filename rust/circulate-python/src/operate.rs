@@ -296,9 +296,9 @@ async fn ledger(options: &OperateOptions, name: &OperationName, caller: &Caller)
 /// The ledger of an account of which nothing is requested.
 async fn account_ledger(ledger: &str, name: &OperationName, account: &PyAccount) -> Result<OperationLedger> {
     let source = account.catalog.source(name.source())?;
-    let resolved = account.resolve(&source, &Locations::default()).await?;
+    let account = account.name_alone(&source, &Locations::default()).await?;
     let store = Locations::default().state(ledger).await?;
-    Ok(OperationLedger::new(store, name.source(), resolved.name()))
+    Ok(OperationLedger::new(store, name.source(), &account))
 }
 
 /// What calls operations of an account, signed in for one of them.

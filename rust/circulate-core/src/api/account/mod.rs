@@ -79,6 +79,28 @@ impl Account {
         Ok(account)
     }
 
+    /// The name of an account of which nothing is requested: nothing is needed but what the name is made of.
+    pub fn name_alone(
+        source: &Source,
+        given: &BTreeMap<String, String>,
+        stored: Option<&StoredSecret>,
+        name: Option<&str>,
+    ) -> Result<String> {
+        if let Some(name) = name {
+            return checked_name(name);
+        }
+        refuse_unknown(source, given)?;
+        let found: BTreeMap<_, _> = source
+            .settings
+            .iter()
+            .filter_map(|(key, setting)| Some((key.clone(), find(key, setting, given, stored)?.0)))
+            .collect();
+        FoundSettings { source, names: found.keys().collect(), stored }
+            .need(source.base_url.placeholders())?;
+        let values = found.into_iter().filter(|(key, _)| !source.settings[key].secret).collect();
+        Ok(name_of(&address(&source.base_url, &values)?))
+    }
+
     /// The account's name, safe in an object key.
     pub fn name(&self) -> &str {
         &self.name
