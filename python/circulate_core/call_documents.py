@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from circulate_core.plans import Applied, Plan
 
-RECENT = 1_000
-"""The rows of a ledger among which the undoing of a call is looked for."""
+RECENT = 1000
+"""Rows of the ledger among which one that undid another is looked for."""
 DONE = ("verified", "accepted", "failed")
 """What calls come to that are known to be over, and what they did."""
 
@@ -98,27 +98,28 @@ def document_without_undo(
     way: Mapping[str, Any],
     recent: Callable[[], Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any] | None:
-    """Return what is reported where a plan is not to be undone; None where it is.
+    """Return what is told where a plan is not to be undone; None where it is.
 
     Args:
         name: The plan.
         rows: What the ledger has of it.
         way: What the definition of its operation says of undoing.
-        recent: Returns the last rows of the account's ledger.
+        recent: Returns what the ledger has of the account, the newest first.
 
     Raises:
-        PlanError: It is not known what the plan did, or whether it was undone.
+        PlanError: It is not known what the plan did, or what undid it.
     """
     _require_clear(rows)
-    nothing = {"operation": name.partition("@")[0], "account": rows[0]["account"] if rows else None, "plan": None}
-    done = {str(row["id"]) for row in rows if row["had_effect"]}
+    account = rows[0]["account"] if rows else None
+    nothing = {"operation": name.partition("@")[0], "account": account, "plan": None}
+    done = [row["id"] for row in rows if row["had_effect"]]
     if not done:
         return nothing
     if "none" in way:
         return {**nothing, "no_undo": way["none"]}
-    if undone_by := _undone_by(done, recent()):
-        return {**nothing, "undone_by": undone_by}
-    return None
+    # Of several calls it is not recorded which of them was undone.
+    undone_by = _undone_by(done[0], recent()) if len(done) == 1 else None
+    return {**nothing, "undone_by": undone_by} if undone_by else None
 
 
 def _require_clear(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -129,37 +130,33 @@ def _require_clear(rows: Iterable[Mapping[str, Any]]) -> None:
     """
     if unclear := next((row for row in rows if row["status"] not in DONE), None):
         message = f"{unclear['id']} is {unclear['status']}: what it did is not known"
-        plan = unclear["id"].partition("#")[0]
-        hint = f"look at the object, and at `circulate ledger`; `circulate apply {plan}` resumes a call"
+        plan_of_it = short(unclear["id"].partition("#")[0])
+        hint = f"look at the object, and at `circulate ledger`; `circulate apply {plan_of_it}` resumes a call"
         raise PlanError(message, operation="undo plan", hint=hint)
 
 
-def _undone_by(calls: set[str], recent: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the call that undid one of these and was not undone itself; None if there is none.
+def _undone_by(call: str, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the call that undid another one and was not undone itself; None if there is none.
 
     Raises:
         PlanError: It is not known whether there is one.
     """
-    undoing = [row for row in recent if row.get("undoes") in calls]
+    undoing = [row for row in rows if row.get("undoes") == call]
     _require_clear(undoing)
-    for row in undoing:
-        if row["had_effect"] and not _undone_by({str(row["id"])}, recent):
-            return str(row["id"])
-    return None
+    return next((row["id"] for row in undoing if row["had_effect"] and not _undone_by(row["id"], rows)), None)
 
 
 def document_of_returned(operation: str, account: str, returned: object) -> dict[str, Any]:
-    """Return what is reported of a call that read."""
+    """Return what is told of a call that read."""
     return {"operation": operation, "account": account, "returned": returned}
 
 
 def document_of_plan(made: Plan) -> dict[str, Any]:
-    """Return what is reported of a plan: not what its objects are, but what is to change of them."""
+    """Return what is told of a plan: not what its objects are, but what is to change of them."""
     document = made.to_dict()
-    shown = ("parameters", "request", "changes")
+    told = ("parameters", "request", "changes")
     calls = [
-        {**{key: call.get(key) for key in shown}, "unchanged": bool(call.get("unchanged"))}
-        for call in document["calls"]
+        {**{key: call.get(key) for key in told}, "unchanged": bool(call.get("unchanged"))} for call in document["calls"]
     ]
     reasons = {name: document[name] for name in ("undoes", "no_undo", "no_read_back") if document.get(name)}
     return {
@@ -176,7 +173,7 @@ def document_of_plan(made: Plan) -> dict[str, Any]:
 
 
 def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
-    """Return what is reported of a plan that was applied; never secrets of responses.
+    """Return what is told of a plan that was applied; never secrets of responses.
 
     Raises:
         BusyError: A call of it is not over: applied again, it goes on.
@@ -184,14 +181,14 @@ def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
     if unsettled := next((entry for entry in what.entries if entry.status in {"intent", "sent"}), None):
         message = f"{unsettled.id} is {unsettled.status}: {unsettled.note or 'it is not over'}"
         raise BusyError(message, operation="apply plan", hint="apply the plan again", retryable=True)
-    shown = ("id", "status", "note", "had_effect", "undoes")
+    told = ("id", "status", "note", "had_effect", "undoes")
     rows = what.to_dict()["entries"]
     return {
         "operation": name.partition("@")[0],
         "account": what.account,
         "plan": f"{name.partition('@')[0]}@{what.plan}",
         "status": what.status,
-        "calls": [{key: row[key] for key in shown if row.get(key) is not None} for row in rows],
+        "calls": [{key: row[key] for key in told if row.get(key) is not None} for row in rows],
         **({"stopped_by": what.stopped_by} if what.stopped_by else {}),
     }
 

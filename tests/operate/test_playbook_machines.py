@@ -367,6 +367,20 @@ def test_what_a_state_machine_returned_is_undone_here(plays: Plays, functions: F
     assert (undone["status"], plays.things.effects) == ("complete", 2 * (EFFECTS + UNDONE))
 
 
+def test_an_undo_that_is_executed_again_passes_over_what_is_undone(plays: Plays, machines: Machines) -> None:
+    run, _ = both(machines, plays.read(), T1)
+    again = machines.run(deployed(plays.read().compile(undo=True)), run, "undo-2")
+    assert (again["status"], set(ids(again).values())) == ("complete", {"nothing_to_undo"})
+    assert plays.things.effects == EFFECTS + UNDONE
+    # So does one that came to its end only now.
+    run = machines.run(deployed(plays.read().compile()), T1, "run-2")
+    known = {"ledger": plays.folder / "functions.db", **plays.known()}
+    circulate_core.apply(circulate_core.undo(run["steps"][3]["plan"], **known), **known)
+    rest = machines.run(deployed(plays.read().compile(undo=True)), run, "undo-3")
+    assert (rest["status"], ids(rest)["tag"]) == ("complete", "nothing_to_undo")
+    assert plays.things.effects == 2 * (EFFECTS + UNDONE)
+
+
 @pytest.mark.parametrize("given", [{}, {"inputs": {}}, {"inputs": {"name": "x"}}, {"accounts": {"acme": "main"}}])
 def test_an_execution_without_its_inputs_fails_before_it_calls_anything(
     plays: Plays, machines: Machines, given: dict[str, Any]

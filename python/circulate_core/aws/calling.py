@@ -177,15 +177,15 @@ def _change(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dic
 
 
 def _undo(invocation: _Invocation, digest: str, account: _core.Account, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan of the way back, or what is reported where there is nothing to undo."""
+    """Return the plan of the way back, or what is told where there is nothing to undo."""
     rows = _core.plan_entries(invocation.operation, digest, account, options)
     name = f"{invocation.operation}@{digest}"
-    way = invocation.definition.get("undo", {})
 
     def recent() -> list[dict[str, Any]]:
-        return _core.ledger_entries(name.partition(".")[0], RECENT, account, options["ledger"])
+        source = invocation.operation.partition(".")[0]
+        return _core.ledger_entries(source, RECENT, account, options["ledger"])
 
-    if nothing := document_without_undo(name, rows, way, recent):
+    if nothing := document_without_undo(name, rows, invocation.definition.get("undo", {}), recent):
         return nothing
     document = _core.plan_undo(invocation.operation, digest, account, options, invocation.counted)
     return document_of_plan(Plan.from_dict(document))
