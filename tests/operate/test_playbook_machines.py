@@ -367,6 +367,37 @@ def test_what_a_state_machine_returned_is_undone_here(plays: Plays, functions: F
     assert (undone["status"], plays.things.effects) == ("complete", 2 * (EFFECTS + UNDONE))
 
 
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+def test_what_cannot_be_a_part_of_a_text_fails_its_step_there_as_here(
+    plays: Plays, machines: Machines, value: object
+) -> None:
+    plays.things.things["t1"]["odd"] = value
+    # An input that is null is one that is not given.
+    for odd in ("x-{steps/thing/returned/odd}", "{inputs/name}-x")[: 1 if value is None else 2]:
+        step = {"id": "tag", "operation": "acme.things.tag", "parameters": {"id": "{inputs/id}", "tag": odd}}
+        inputs = {"id": {"about": "Id."}, "name": {"about": "A name.", "schema": {}, "default": value}}
+        inputs = inputs if "inputs" in odd else {"id": inputs["id"]}
+        playbook = plays.read([STEPS[0], step], inputs)
+        here = playbook.run({"id": "t1"}, yes=True).to_dict()
+        there = machines.run(deployed(playbook.compile()), T1)
+        assert alike(there) == alike(here)
+        assert there["steps"][1]["error"]["Error"] == "NoValueError"
+    assert plays.things.effects == []
+
+
+def test_an_execution_does_not_wait_for_approvers_that_are_null(plays: Plays, machines: Machines) -> None:
+    playbook = plays.read([*STEPS, DELETE])
+    with pytest.raises(ExecutionFailedError, match=r"SettingsError: `approvers` of the execution is null"):
+        machines.run(deployed(playbook.compile()), {**T1, "approvers": None})
+    assert plays.things.requests == []
+
+
+def test_an_undo_is_not_undone(plays: Plays, machines: Machines) -> None:
+    _, undo = both(machines, plays.read(), T1)
+    with pytest.raises(ExecutionFailedError, match="is an undo itself"):
+        machines.run(deployed(plays.read().compile(undo=True)), undo)
+
+
 def test_an_undo_that_is_executed_again_passes_over_what_is_undone(plays: Plays, machines: Machines) -> None:
     run, _ = both(machines, plays.read(), T1)
     again = machines.run(deployed(plays.read().compile(undo=True)), run, "undo-2")

@@ -53,6 +53,8 @@ _RETRY: list[dict[str, Any]] = [
 _WAIT_FOR_APPROVAL = {"ErrorEquals": ["ApprovalError"], "IntervalSeconds": 60, "MaxAttempts": 1500, "BackoffRate": 1}
 """Until the plan expires after a day, and a little more: each attempt takes time, too."""
 _DAY_S = 24 * 60 * 60
+_OF_TEXTS = ("IsString", "IsNumeric", "IsBoolean")
+"""What may be a part of a text."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = re.compile(r"['{}\\]")
 """What would have to be escaped in a text of an intrinsic function."""
@@ -166,6 +168,12 @@ def _run_machine(written: Written) -> _States:
             "Inputs?" if needed else first,
         ),
     }
+    if any(not written.reads(step) and written.is_destructive(step["operation"]) for step in steps):
+        # Without anybody who may approve, it would wait for a day in vain.
+        states["Ready"]["Next"], then = "Approvers?", states["Ready"]["Next"]
+        states["Approvers?"] = _choice({"Variable": "$.approvers", "IsNull": True}, "No approvers", then)
+        cause = "`approvers` of the execution is null: name those who may approve, or leave it out"
+        states["No approvers"] = {"Type": "Fail", "Error": "SettingsError", "Cause": cause}
     if needed:
         present = [{"Variable": f"$.inputs.{name}", "IsPresent": True} for name in needed]
         states["Inputs?"] = _choice({"And": present} if len(present) > 1 else present[0], first, "No input")
@@ -196,10 +204,11 @@ def _undo_machine(written: Written) -> _States:
         "And": [
             {"Variable": "$.playbook_sha256", "IsPresent": True},
             {"Variable": "$.playbook_sha256", "StringEquals": written.sha256},
+            {"Variable": "$.undoes", "IsPresent": False},
         ]
     }
     cause = (
-        f"the input is not what an execution of {written.name} returned, or that had another text:"
+        f"the input is not what an execution of {written.name} returned, is an undo itself, or had another text:"
         " `circulate playbook undo FILE` undoes it"
     )
     return {
@@ -220,7 +229,7 @@ def _on_failure(written: Written, step: StepDefinition) -> str:
 
 def _entry(step: StepDefinition) -> str:
     """Return the name of the first state of a step."""
-    if _looked_for(step):
+    if _looked_for(step) or _parts_of_texts(step):
         return f"{step['id']}.values?"
     return f"{step['id']}.first"
 
@@ -231,19 +240,38 @@ def _looked_for(step: StepDefinition) -> list[str]:
     return [_placeholder(each) for each in placeholders if not re.fullmatch("inputs/[^/]*", each)]
 
 
+def _parts_of_texts(step: StepDefinition) -> list[str]:
+    """Return the paths of values that become a part of a text, which a list, an object or null can't be."""
+    texts = [pieces_of(text) for text in _texts(step.get("parameters", {}))]
+    return list(
+        dict.fromkeys(
+            _placeholder(piece) for pieces in texts if len(pieces) > 1 for piece, is_value in pieces if is_value
+        )
+    )
+
+
+def _no_value(paths: list[str], parts: list[str]) -> str:
+    why = [f"one of {', '.join(paths)} is not there"] if paths else []
+    why += [f"one of {', '.join(parts)} is a list, an object or null, which can't be a part of a text"] if parts else []
+    return ", or ".join(why)
+
+
 def _step(written: Written, step: StepDefinition, then: str, writer: _Writer) -> _States:
     """Return the states of a step."""
     name, operation = step["id"], step["operation"]
     first, failed = f"{name}.first", f"{name}.failed"
     at = f"$.steps.{name}"
     states: _States = {}
-    if paths := _looked_for(step):
-        present = [{"Variable": path, "IsPresent": True} for path in paths]
+    paths, parts = _looked_for(step), _parts_of_texts(step)
+    if paths or parts:
+        needed: list[dict[str, Any]] = [{"Variable": path, "IsPresent": True} for path in paths]
+        # `States.Format` writes the others, too: as `null`, or as it likes.
+        needed += [{"Or": [{"Variable": path, kind: True} for kind in _OF_TEXTS]} for path in parts]
         states[f"{name}.values?"] = _choice(
-            {"And": present} if len(present) > 1 else present[0], first, f"{name}.no value"
+            {"And": needed} if len(needed) > 1 else needed[0], first, f"{name}.no value"
         )
         # A path that leads nowhere would end the execution, and nothing could catch that.
-        error = {"Error": "NoValueError", "Cause": f"one of {', '.join(paths)} is not there"}
+        error = {"Error": "NoValueError", "Cause": _no_value(paths, parts)}
         states[f"{name}.no value"] = {"Type": "Pass", "Result": error, "ResultPath": f"{at}.error", "Next": failed}
     parameters = writer.payload(step.get("parameters", {}), f"steps.{name}.parameters")
     account = {"account.$": f"$.accounts.{source_of(operation)}"}
@@ -410,13 +438,18 @@ def _tests(path: str, value: object) -> Iterator[dict[str, Any]]:
         yield {"Variable": path, "NumericEquals": value}
 
 
+def _texts(template: object) -> list[str]:
+    """Return the texts of a template, however deep."""
+    if isinstance(template, dict):
+        return [each for value in template.values() for each in _texts(value)]
+    if isinstance(template, list):
+        return [each for value in template for each in _texts(value)]
+    return [template] if isinstance(template, str) else []
+
+
 def _placeholders(template: object) -> list[str]:
     """Return the placeholders of a template, however deep."""
-    if isinstance(template, dict):
-        return [each for value in template.values() for each in _placeholders(value)]
-    if isinstance(template, list):
-        return [each for value in template for each in _placeholders(value)]
-    return [piece for piece, is_value in pieces_of(template) if is_value] if isinstance(template, str) else []
+    return [piece for text in _texts(template) for piece, is_value in pieces_of(text) if is_value]
 
 
 def _constant(item: object) -> Any:  # noqa: ANN401 - JSON
