@@ -15,6 +15,7 @@ import yaml
 from support.called import define
 from support.changed_things import OPERATIONS
 from support.cli import Cli, StartOrg
+from support.http_server import Reply
 from support.commands import PATIENCE
 from support.http_server import Handler, Reply
 from support.playing import EFFECTS, INPUTS, STEPS, UNDONE, Plays, statuses, steps
@@ -457,6 +458,41 @@ def test_these_are_all_writes(player: Player) -> None:
 
 def _without_headroom(plays: Plays) -> dict[str, Any]:
     return {name: value for name, value in plays.known().items() if name != "headroom"}
+
+
+def test_a_run_that_is_resumed_without_settings_stays_open(player: Player) -> None:
+    run = ("run", str(player.file), "--yes")
+    player(*run, "--id", "t1", when="after 3")
+    named = player.only_run()
+    assert named is not None
+    for missing in ("ACME_URL", "ACME_TOKEN"):
+        code, out, err = player(*run, "--resume", named, **{missing: ""})
+        assert (code, out, missing in err) == (2, "", True), err
+    assert player.plays.things.effects == []
+    document = player.until_free(*run, "--resume", named)
+    assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS)
+
+
+def test_what_may_have_been_sent_has_not_failed_before_somebody_could_look(player: Player) -> None:
+    run = ("run", str(player.file), "--yes")
+    player(*run, "--id", "t1", CIRCULATE_CRASH="at-call-responded#1")
+    named = player.only_run()
+    assert named is not None
+    player.plays.things.respond_to = lambda _: Reply({"error": "no"}, status=401)
+    while "works on" in (done := player(*run, "--resume", named))[2]:
+        pass
+    assert (done[0], "it may have been sent" in done[2], "goes on with it" in done[2]) == (1, True, True), done
+    assert [step["status"] for step in KeptRuns().read(named)["steps"][1:]] == ["planned", "not_begun", "not_begun"]
+    player.plays.things.respond_to = None
+    document = player.until_free(*run, "--resume", named)
+    assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS)
+
+
+def test_an_undo_is_not_resumed_as_a_run(plays: Plays) -> None:
+    playbook = plays.read(STEPS[3:])
+    undo = playbook.undo(playbook.run({"id": "t1"}, yes=True), yes=True)
+    with pytest.raises(exceptions.SettingsError, match="is an undo: `circulate playbook undo"):
+        playbook.run(resume=undo.run, yes=True)
 
 
 def test_an_undo_stops_at_a_step_that_is_not_over_and_a_run_that_is_undone_is_not_gone_on_with(player: Player) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from circulate_core import _core
 from circulate_core.call_documents import applied, called, planned, undone
 from circulate_core.catalogs import source_definition
+from circulate_core.changing import ledger as rows_of_account
 from circulate_core.changing import ledger_location, rows_of
 from circulate_core.exceptions import CirculateError, SettingsError
 from circulate_core.operations import operation_definition
@@ -212,6 +213,16 @@ class LocalHandler:
             return called(operation, event["parameters"], **account)
         return planned(operation, event["parameters"], ledger=self._ledger, **account)
 
+    def require_settings(self) -> None:
+        """Look whether there is what it takes, before a step fails by that.
+
+        Raises:
+            CirculateError: A setting of a source is missing or wrong, or the ledger can't be read.
+        """
+        for source, known in self._known.items():
+            named = {name: value for name, value in known.items() if name != "headroom"}
+            rows_of_account(source, limit=1, ledger=self._ledger, **named)
+
     def rows(self, plan: str) -> list[dict[str, Any]]:
         """Return what the ledger has of a plan."""
         return rows_of(plan, ledger=self._ledger, **self._known[source_of(plan)])
@@ -287,6 +298,8 @@ class Playbook:
             mistakes.append("a run is resumed with the inputs that it began with: leave `inputs` out")
         if run["playbook_sha256"] != self._written.sha256:
             mistakes.append(f"{named} was begun with another text of the playbook {run['playbook']}")
+        if run.get("undoes"):
+            mistakes.append(f"{named} is an undo: `circulate playbook undo {run['undoes']}` goes on with it")
         if kept.has(f"{named}-undo"):
             mistakes.append(f"{named} was undone, or begun to be: run the playbook again")
         if mistakes:
@@ -294,7 +307,8 @@ class Playbook:
         return self._run(kept, run, lease, on_step)
 
     def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length, on_step: OnStep | None) -> PlaybookRun:
-        handler = self._accounts.with_ledger_of(run).handler(yes=True, lease=lease)
+        handler = self._accounts.named_as(run).with_ledger_of(run).handler(yes=True, lease=lease)
+        handler.require_settings()
         with kept.held(run["run"]):
             # Somebody else may have gone on with it meanwhile.
             run = kept.read(run["run"]) if kept.has(run["run"]) else run
@@ -354,6 +368,7 @@ def undo_run(
         plan_undo(undo, document, accounts.handler(yes=False, lease=lease))
         return PlaybookRun.from_dict(undo)
     kept, handler = KeptRuns(), accounts.handler(yes=True, lease=lease)
+    handler.require_settings()
     # Not while the run goes on.
     with kept.held(document["run"]), kept.held(undo["run"]):
         undo = kept.read(undo["run"]) if kept.has(undo["run"]) else undo

@@ -137,7 +137,7 @@ def _do(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
             return
         # What is sent is known to be of this plan, whatever happens then.
         save()
-    record["result"] = handle(step["operation"], {"apply": record["plan"]})
+    record["result"] = _applied(step["operation"], record["plan"], handle)
     record["status"] = "complete" if _succeeded(step, record["result"], reads=False) else "failed"
 
 
@@ -196,8 +196,31 @@ def _undo(record: dict[str, Any], run: Mapping[str, Any], handle: Handler, save:
             return
         # As for a step.
         save()
-    record["result"] = handle(record["planned"]["operation"], {"apply": record["plan"]})
+    record["result"] = _applied(record["planned"]["operation"], record["plan"], handle)
     record["status"] = "complete" if record["result"]["status"] == "complete" else "failed"
+
+
+def _applied(operation: str, plan: str, handle: Handler) -> dict[str, Any]:
+    """Apply a plan.
+
+    Raises:
+        StoppedError: It may have been sent, and nothing could find out: that is no failure.
+    """
+    try:
+        return handle(operation, {"apply": plan})
+    except CirculateError as error:
+        if _is_open(error) or _is_over(plan, handle):
+            raise
+        message = f"it may have been sent, and what it did can't be found out: {error}"
+        raise StoppedError(message, operation="apply plan", hint=error.hint) from error
+
+
+def _is_over(plan: str, handle: Handler) -> bool:
+    """Return whether all is known of the calls of a plan that were begun."""
+    try:
+        return all(row["status"] not in {"intent", "sent"} for row in handle.rows(plan))
+    except CirculateError:
+        return False
 
 
 def _had_no_effect(rows: list[dict[str, Any]]) -> bool:
