@@ -223,6 +223,7 @@ PLAN = "acme.things.suspend@0123456789ab"
         ({"apply": PLAN, "undo": PLAN}, "`apply` and `undo`: one of them at a time"),
         ({"apply": PLAN, "parameters": {}}, "`parameters` and `apply`: one of them at a time"),
         ({"apply": PLAN, "approved_by": [5]}, "`approved_by` of the event must be a name or a list of names"),
+        ({"apply": PLAN, "approved_by": ["eve", "\ud800"]}, "`approved_by` of the event must be a name or a list"),
         ({"apply": PLAN, "approved_by": ""}, "`approved_by` of the event must be a name or a list of names"),
         ({"parameters": {"id": "t1"}, "approved_by": "x"}, "`approved_by` without `apply`"),
         ({"undo": PLAN, "approved_by": "x"}, "`approved_by` without `apply`"),

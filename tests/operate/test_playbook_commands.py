@@ -151,6 +151,13 @@ def test_a_playbook_shows_what_it_does_and_what_undoes_it(play: Play, plays: Pla
     assert json.loads(compiled.out)["StartAt"] == "Begin"
 
 
+def test_what_a_terminal_would_take_for_commands_is_escaped(play: Play, plays: Plays) -> None:
+    file = plays.write(STEPS[:1], {"id": {"about": "Id\x1b]0;it\x07."}})
+    file.write_text(file.read_text().replace("Renames a thing.", "Renames\\u001b[31m a thing."))
+    shown = play("show", file)
+    assert (shown.code, "\x1b" in shown.out, "Renames" in shown.out) == (0, False, True)
+
+
 def test_the_playbook_in_the_guide_is_one(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
     (tmp_path / "close_app.yaml").write_text(example)

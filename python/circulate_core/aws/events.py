@@ -226,7 +226,8 @@ def _problem_of_approvers(given: dict[str, Any]) -> str | None:
     if "apply" not in given:
         return "the event has `approved_by` without `apply`: a plan is approved when it is applied"
     names = [approvers] if isinstance(approvers, str) else approvers
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+    # JSON can hold halves of characters, which nobody is called by.
+    if not isinstance(names, list) or not all(isinstance(name, str) and name and _is_text(name) for name in names):
         return f"`approved_by` of the event must be a name or a list of names: {_given(approvers)}"
     return None
 
@@ -302,6 +303,14 @@ def _given(value: object) -> str:
     """Return a value as it was given, as far as it can be shown."""
     # JSON can hold halves of characters, which no string outside of Python can.
     return _core.shown(str(value).encode(errors="backslashreplace").decode(), limit=200)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kind(value: object) -> str:

@@ -111,10 +111,11 @@ def _list(_args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     written = read_playbook(args.named, catalog=args.catalog)
-    print(f"{paint(written.name, 'bold')}: {written.definition['about'].strip()}")
+    # As a terminal can take it: the file may be anybody's.
+    print(f"{paint(written.name, 'bold')}: {_core.shown(written.definition['about'].strip())}")
     for name, each in written.inputs.items():
         default = f" Default: {json.dumps(each['default'])}." if "default" in each else ""
-        print(f"  input {name}: {each['about'].rstrip('.')}.{default}")
+        print(f"  input {name}: {_core.shown(each['about'].rstrip('.'))}.{default}")
     rows = [["STEP", "OPERATION", "KIND", "IF IT FAILS", "UNDONE BY"]]
     for step in written.steps:
         operation = written.operations[step["operation"]]

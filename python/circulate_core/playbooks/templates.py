@@ -35,7 +35,8 @@ def member(document: object, tokens: Sequence[str]) -> Any:  # noqa: ANN401 - JS
         KeyError: There is none.
     """
     for token in tokens:
-        if isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+        # No list is that long, and Python reads no number of thousands of digits.
+        if isinstance(document, list) and token.isdecimal() and len(token) < 20 and int(token) < len(document):  # noqa: PLR2004
             document = document[int(token)]
         elif isinstance(document, dict) and token in document and not token.isdecimal():
             document = document[token]
