@@ -27,6 +27,7 @@ __all__ = [
     "Stop",
     "Table",
     "Tables",
+    "account_address",
     "apply",
     "approve",
     "aws_user_id",
@@ -321,6 +322,9 @@ def apply(
     on_progress: Callable[[Snapshot], object] | None = None,
 ) -> dict[str, Any]:
     """Apply a plan; see `circulate_core.apply`. Who asks agrees to it, or one of the `approvers` has."""
+
+def account_address(source: str, account: Account) -> str:
+    """Where an account of a source is, as plans have it."""
 
 def aws_user_id() -> str:
     """Return who uses AWS here, as IAM has it in `aws:userid`."""

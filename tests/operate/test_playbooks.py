@@ -12,10 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from support.called import define
-from support.changed_things import OPERATIONS
+from support.called import define, serving
+from support.changed_things import OPERATIONS, things
 from support.cli import Cli, StartOrg
-from support.http_server import Reply
 from support.commands import PATIENCE
 from support.http_server import Handler, Reply
 from support.playing import EFFECTS, INPUTS, STEPS, UNDONE, Plays, statuses, steps
@@ -177,8 +176,9 @@ def test_true_is_not_one(plays: Plays) -> None:
     assert plays.read(steps(thing={"success_criteria": criteria})).run(T1, yes=True).status == "failed"
 
 
-@pytest.mark.parametrize("path", ["missing", "profile/name/deeper", "name/0"])
+@pytest.mark.parametrize("path", ["missing", "profile/name/deeper", "name/0", "list/1", f"list/{'9' * 5000}"])
 def test_a_value_that_is_not_there_fails_its_step_and_nothing_is_sent(plays: Plays, path: str) -> None:
+    plays.things.things["t1"]["list"] = [1]
     parameters = {"id": f"{{steps/thing/returned/{path}}}"}
     run = plays.read(steps(suspend={"parameters": parameters})).run(T1, yes=True)
     assert (run.status, plays.things.effects) == ("failed", ["update t1"])
@@ -469,6 +469,18 @@ def test_a_run_that_is_resumed_without_settings_stays_open(player: Player) -> No
         code, out, err = player(*run, "--resume", named, **{missing: ""})
         assert (code, out, missing in err) == (2, "", True), err
     assert player.plays.things.effects == []
+    document = player.until_free(*run, "--resume", named)
+    assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS)
+
+
+def test_a_run_is_not_gone_on_with_at_another_address(player: Player) -> None:
+    run = ("run", str(player.file), "--yes")
+    player(*run, "--id", "t1", when="after 4")
+    named = player.only_run()
+    assert named is not None
+    with serving(things()) as other:
+        code, _, err = player(*run, "--resume", named, ACME_URL=other.url)
+        assert (code, "began with acme at" in err, other.requests) == (2, True, []), err
     document = player.until_free(*run, "--resume", named)
     assert (document["status"], player.plays.things.effects) == ("complete", EFFECTS)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
+from circulate_core.accounts import account_of
 from circulate_core.call_documents import applied, called, planned, undone
 from circulate_core.catalogs import source_definition
 from circulate_core.changing import ledger as rows_of_account
@@ -158,6 +159,31 @@ class Accounts:
             raise SettingsError(message, operation="find run", hint="leave `ledger` out: the run knows its own")
         return Accounts(self._known, known)
 
+    def addresses(self) -> dict[str, str]:
+        """Return where the account of each source is.
+
+        Raises:
+            SettingsError: A setting is missing or wrong.
+        """
+        return {
+            source: _core.account_address(source, account_of(None, **known)) for source, known in self._known.items()
+        }
+
+    def require_as_for(self, run: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run at another address: half of it would be done there.
+
+        Raises:
+            SettingsError: A source is at another one.
+        """
+        began = run.get("addresses") or {}
+        if moved := [
+            f"{source} at {began[source]}, and is at {address} now"
+            for source, address in self.addresses().items()
+            if began.get(source, address) != address
+        ]:
+            message = f"{run['run']} began with {'; '.join(moved)}"
+            raise SettingsError(message, operation="resume run", hint="resume it with the settings that it began with")
+
     def ledger(self) -> str:
         """Return where plans and the ledger are."""
         return _place(self._ledger)
@@ -277,7 +303,7 @@ class Playbook:
         if not yes:
             plan_run(self._written, run, self._accounts.handler(yes=False, lease=lease))
             return PlaybookRun.from_dict(run)
-        run["ledger"] = self._accounts.ledger()
+        run |= {"ledger": self._accounts.ledger(), "addresses": self._accounts.addresses()}
         return self._run(KeptRuns(), run, lease, on_step)
 
     def _resume(
@@ -307,7 +333,9 @@ class Playbook:
         return self._run(kept, run, lease, on_step)
 
     def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length, on_step: OnStep | None) -> PlaybookRun:
-        handler = self._accounts.named_as(run).with_ledger_of(run).handler(yes=True, lease=lease)
+        accounts = self._accounts.named_as(run).with_ledger_of(run)
+        accounts.require_as_for(run)
+        handler = accounts.handler(yes=True, lease=lease)
         handler.require_settings()
         with kept.held(run["run"]):
             # Somebody else may have gone on with it meanwhile.

@@ -65,6 +65,7 @@ class PlaybookRun(Result):
         undoes: The run that it undoes, if it is an undo.
         undo: The undo that a failed step led to.
         ledger: Where its plans are, if it ran here.
+        addresses: Where the accounts of its sources are, if it ran here.
     """
 
     schema: int
@@ -77,3 +78,4 @@ class PlaybookRun(Result):
     undoes: str | None = None
     undo: PlaybookRun | None = None
     ledger: str | None = None
+    addresses: dict[str, str] | None = field(default=None, hash=False)

@@ -51,7 +51,8 @@ mod _core {
     use super::hooks::hooks_at_work;
     #[pymodule_export]
     use super::operate::{
-        apply, approve, aws_user_id, call, ledger_entries, plan, plan_entries, plan_undo, playbook_inputs,
+        account_address, apply, approve, aws_user_id, call, ledger_entries, plan, plan_entries, plan_undo,
+        playbook_inputs,
     };
     #[pymodule_export]
     use super::options::DeclaredOption;

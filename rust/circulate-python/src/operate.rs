@@ -228,6 +228,17 @@ pub(crate) fn ledger_entries(
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
 
+/// Where an account of a source is, as plans have it.
+#[pyfunction]
+pub(crate) fn account_address(py: Python<'_>, source: String, account: &PyAccount) -> PyResult<String> {
+    let account = account.clone();
+    let work = async move {
+        let source = account.catalog.source(&source)?;
+        Ok(account.resolve(&source, &Locations::default()).await?.address())
+    };
+    py_result(py, wait(py, work, &mut Brief)?)
+}
+
 /// Who uses AWS here, as IAM has it in `aws:userid`.
 #[pyfunction]
 pub(crate) fn aws_user_id(py: Python<'_>) -> PyResult<String> {
