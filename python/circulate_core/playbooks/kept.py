@@ -74,7 +74,7 @@ class KeptRuns:
         except OSError as error:
             half.unlink(missing_ok=True)
             message = f"cannot keep the run in {file}: {error.strerror}"
-            raise StateError(message, hint="nothing was sent since: make room, and resume it") from None
+            raise StateError(message, hint="make room, and resume it: nothing is done twice") from None
 
     @contextmanager
     def held(self, run: str) -> Iterator[None]:
