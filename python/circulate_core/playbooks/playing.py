@@ -204,7 +204,7 @@ def _applied(operation: str, plan: str, handle: Handler) -> dict[str, Any]:
     """Apply a plan.
 
     Raises:
-        StoppedError: It may have been sent, and nothing could find out: that is no failure.
+        StoppedError: It may have been sent, and nothing could find out: it has not failed.
     """
     try:
         return handle(operation, {"apply": plan})
