@@ -303,7 +303,7 @@ class Playbook:
         if not yes:
             plan_run(self._written, run, self._accounts.handler(yes=False, lease=lease))
             return PlaybookRun.from_dict(run)
-        run |= {"ledger": self._accounts.ledger(), "addresses": self._accounts.addresses()}
+        run["ledger"] = self._accounts.ledger()
         return self._run(KeptRuns(), run, lease, on_step)
 
     def _resume(
@@ -334,13 +334,16 @@ class Playbook:
 
     def _run(self, kept: KeptRuns, run: dict[str, Any], lease: Length, on_step: OnStep | None) -> PlaybookRun:
         accounts = self._accounts.named_as(run).with_ledger_of(run)
-        accounts.require_as_for(run)
         handler = accounts.handler(yes=True, lease=lease)
         handler.require_settings()
         with kept.held(run["run"]):
             # Somebody else may have gone on with it meanwhile.
             run = kept.read(run["run"]) if kept.has(run["run"]) else run
             if run["status"] == "running":
+                if any(step["status"] != "not_begun" for step in run["steps"]):
+                    accounts.require_as_for(run)
+                else:
+                    run["addresses"] = accounts.addresses()
                 save = _Saving(kept, run, on_step)
                 save()
                 with _resumable(f"`resume={run['run']!r}` goes on with it (`--resume`)"):
