@@ -98,7 +98,7 @@ def document_without_undo(
     way: Mapping[str, Any],
     recent: Callable[[], Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any] | None:
-    """Return what is told where a plan is not to be undone; None where it is.
+    """Return what is reported where a plan is not to be undone; None where it is.
 
     Args:
         name: The plan.
@@ -147,16 +147,17 @@ def _undone_by(call: str, rows: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def document_of_returned(operation: str, account: str, returned: object) -> dict[str, Any]:
-    """Return what is told of a call that read."""
+    """Return what is reported of a call that read."""
     return {"operation": operation, "account": account, "returned": returned}
 
 
 def document_of_plan(made: Plan) -> dict[str, Any]:
-    """Return what is told of a plan: not what its objects are, but what is to change of them."""
+    """Return what is reported of a plan: not what its objects are, but what is to change of them."""
     document = made.to_dict()
-    told = ("parameters", "request", "changes")
+    shown = ("parameters", "request", "changes")
     calls = [
-        {**{key: call.get(key) for key in told}, "unchanged": bool(call.get("unchanged"))} for call in document["calls"]
+        {**{key: call.get(key) for key in shown}, "unchanged": bool(call.get("unchanged"))}
+        for call in document["calls"]
     ]
     reasons = {name: document[name] for name in ("undoes", "no_undo", "no_read_back") if document.get(name)}
     return {
@@ -173,7 +174,7 @@ def document_of_plan(made: Plan) -> dict[str, Any]:
 
 
 def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
-    """Return what is told of a plan that was applied; never secrets of responses.
+    """Return what is reported of a plan that was applied; never secrets of responses.
 
     Raises:
         BusyError: A call of it is not over: applied again, it goes on.
@@ -181,14 +182,14 @@ def document_of_applied(name: str, what: Applied) -> dict[str, Any]:
     if unsettled := next((entry for entry in what.entries if entry.status in {"intent", "sent"}), None):
         message = f"{unsettled.id} is {unsettled.status}: {unsettled.note or 'it is not over'}"
         raise BusyError(message, operation="apply plan", hint="apply the plan again", retryable=True)
-    told = ("id", "status", "note", "had_effect", "undoes")
+    shown = ("id", "status", "note", "had_effect", "undoes")
     rows = what.to_dict()["entries"]
     return {
         "operation": name.partition("@")[0],
         "account": what.account,
         "plan": f"{name.partition('@')[0]}@{what.plan}",
         "status": what.status,
-        "calls": [{key: row[key] for key in told if row.get(key) is not None} for row in rows],
+        "calls": [{key: row[key] for key in shown if row.get(key) is not None} for row in rows],
         **({"stopped_by": what.stopped_by} if what.stopped_by else {}),
     }
 

@@ -240,6 +240,28 @@ def test_what_was_sent_and_not_read_back_yet_is_applied_again(plays: Plays, mach
     assert machines.outcomes.count("BusyError") == 1
 
 
+def test_inputs_are_what_their_schemas_say(plays: Plays, machines: Machines) -> None:
+    inputs = {
+        "id": {"about": "Id.", "schema": {"type": "string", "enum": ["t1", "t2"]}},
+        "tag": {"about": "Tag.", "schema": {"type": "string"}, "default": "seen"},
+    }
+    parameters = {"id": "{inputs/id}", "tag": "{inputs/tag}"}
+    steps = [{"id": "tag", "operation": "acme.things.tag", "parameters": parameters}]
+    definition = deployed(plays.read(steps, inputs).compile())
+    for given in ({"id": "t3"}, {"id": 5}, {"id": "t1", "tag": 5}, {"id": ["t1"]}):
+        with pytest.raises(ExecutionFailedError, match="an input is not what the playbook takes: id: Id; tag: Tag"):
+            machines.run(definition, {"inputs": given})
+    assert (machines.invoked, plays.things.requests) == ([], [])
+    assert machines.run(definition, {"inputs": {"id": "t1"}})["status"] == "complete"
+
+
+def test_what_no_state_machine_can_check_of_an_input_is_not_compiled(plays: Plays) -> None:
+    steps = [{"id": "suspend", "operation": "acme.things.suspend", "parameters": {"id": "{inputs/id}"}}]
+    for schema in ({"type": "string", "pattern": "^t"}, {"type": "integer", "minimum": 1}, {"enum": [1, 2]}):
+        with pytest.raises(exceptions.DefinitionError, match=r"input `id`: .*cannot be checked there"):
+            plays.read(steps, {"id": {"about": "Id.", "schema": schema}}).compile()
+
+
 def approving(plays: Plays, functions: Functions, machines: Machines, after: int) -> None:
     """Have somebody approve the plan that is waited for, after a number of attempts."""
     attempts: list[int] = []

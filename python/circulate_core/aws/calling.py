@@ -177,7 +177,7 @@ def _change(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dic
 
 
 def _undo(invocation: _Invocation, digest: str, account: _core.Account, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan of the way back, or what is told where there is nothing to undo."""
+    """Return the plan of the way back, or what is reported where there is nothing to undo."""
     rows = _core.plan_entries(invocation.operation, digest, account, options)
     name = f"{invocation.operation}@{digest}"
 

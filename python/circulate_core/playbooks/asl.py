@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from circulate_core.playbooks.definition import StepDefinition, Written
+    from circulate_core.types import ParameterDefinition
 
 FUNCTIONS = "${functions}"
 """What Terraform replaces by the first part of functions' ARNs: `arn:aws:lambda:REGION:ACCOUNT:function:circulate-`."""
@@ -61,6 +62,11 @@ _SPECIAL = re.compile(r"['{}\\]")
 _States = dict[str, dict[str, Any]]
 
 
+_KINDS = {"string": "IsString", "integer": "IsNumeric", "number": "IsNumeric", "boolean": "IsBoolean"}
+_CHECKED = {"type", "enum", "title", "description", "examples"}
+"""Keys of an input's schema that a state machine can keep to, or that say nothing of values."""
+
+
 @dataclass
 class _Writer:
     """Writes templates as a state machine has them.
@@ -73,6 +79,25 @@ class _Writer:
 
     constants: dict[str, Any] = field(default_factory=dict)
     mistakes: list[str] = field(default_factory=list)
+
+    def input_rules(self, name: str, given: ParameterDefinition) -> Iterator[dict[str, Any]]:
+        """Yield the rules of `Choice` for the schema of an input; what they cannot say is a mistake."""
+        schema: Any = given.get("schema", {"type": "string"})
+        schema = schema if isinstance(schema, dict) else {}
+        variable = f"$.inputs.{name}"
+        if kind := _KINDS.get(str(schema.get("type"))):
+            yield {"Variable": variable, kind: True}
+        words = schema.get("enum")
+        if isinstance(words, list) and words and all(isinstance(word, str) for word in words):
+            equal = [{"Variable": variable, "StringEquals": word} for word in words]
+            yield {"Or": equal} if len(equal) > 1 else equal[0]
+        elif "enum" in schema:
+            self.mistakes.append(f"input `{name}`: `enum` of anything but texts cannot be checked there")
+        if beyond := sorted(schema.keys() - _CHECKED):
+            keys = ", ".join(f"`{key}`" for key in beyond)
+            self.mistakes.append(
+                f"input `{name}`: {keys} of its schema cannot be checked there; let a step read, with criteria"
+            )
 
     def payload(self, template: dict[str, Any], at: str) -> dict[str, Any]:
         """Return a template as a payload template: a member with a value of the state ends in `.$`."""
@@ -168,6 +193,13 @@ def _run_machine(written: Written) -> _States:
             "Inputs?" if needed else first,
         ),
     }
+    writer = _Writer()
+    if rules := [rule for name, each in written.inputs.items() for rule in writer.input_rules(name, each)]:
+        cause = f"an input is not what the playbook takes: {written.about_inputs}"
+        states["Kinds?"] = _choice({"And": rules} if len(rules) > 1 else rules[0], first, "Wrong input")
+        states["Wrong input"] = {"Type": "Fail", "Error": "SettingsError", "Cause": cause}
+        first = "Kinds?"
+        states["Ready"]["Next"] = "Inputs?" if needed else first
     if any(not written.reads(step) and written.is_destructive(step["operation"]) for step in steps):
         # Without anybody who may approve, it would wait for a day in vain.
         states["Ready"]["Next"], then = "Approvers?", states["Ready"]["Next"]
@@ -179,7 +211,6 @@ def _run_machine(written: Written) -> _States:
         states["Inputs?"] = _choice({"And": present} if len(present) > 1 else present[0], first, "No input")
         cause = f'the execution needs the inputs {", ".join(needed)}: {{"inputs": {{...}}}}'
         states["No input"] = {"Type": "Fail", "Error": "SettingsError", "Cause": cause}
-    writer = _Writer()
     for number, step in enumerate(steps):
         then = _entry(steps[number + 1]) if number + 1 < len(steps) else "Ended"
         states |= _step(written, step, then, writer)

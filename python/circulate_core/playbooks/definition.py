@@ -87,6 +87,11 @@ class Written:
         return self.definition.get("inputs", {})
 
     @property
+    def about_inputs(self) -> str:
+        """The inputs with what they are, in a line."""
+        return "; ".join(f"{name}: {each['about'].rstrip('.')}" for name, each in self.inputs.items())
+
+    @property
     def sources(self) -> list[str]:
         """The sources that it calls."""
         return sorted({source_of(step["operation"]) for step in self.steps})
