@@ -40,6 +40,7 @@ __all__ = [
     "fetch",
     "gc",
     "hooks_at_work",
+    "json_of_yaml",
     "json_schemas",
     "lambda_functions",
     "ledger_entries",
@@ -400,6 +401,9 @@ def json_schemas() -> dict[str, Any]:
 
 def shown(text: str, *, limit: int = 4_000, lines: bool = False) -> str:
     """Return a string as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
+
+def json_of_yaml(text: str) -> str:
+    """Return a YAML document as JSON text, its members in their order. Raises ValueError with line and column."""
 
 def timestamp(name: str, given: object) -> str:
     """Return a time as it is given to an option, as RFC 3339."""

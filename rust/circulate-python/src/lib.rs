@@ -75,7 +75,7 @@ mod _core {
     #[pymodule_export]
     use super::tables::{PyTables, Schema, Table};
     #[pymodule_export]
-    use super::text::{shown, span_seconds, timestamp};
+    use super::text::{json_of_yaml, shown, span_seconds, timestamp};
     #[pymodule_export]
     use super::tokens::{clear_tokens, mint, token};
     #[pymodule_export]

@@ -1,6 +1,8 @@
 //! Text for people and from people: functions of the module.
 
+use circulate_core::catalog;
 use circulate_core::redact::Redactor;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::options::{Length, Time, option_of};
@@ -24,4 +26,10 @@ pub(crate) fn timestamp(py: Python<'_>, name: &str, given: &Bound<'_, PyAny>) ->
 #[pyfunction]
 pub(crate) fn span_seconds(py: Python<'_>, name: &str, given: &Bound<'_, PyAny>) -> PyResult<f64> {
     option_of::<Length>(py, name, given).map(|Length(length)| length.as_secs_f64())
+}
+
+/// A YAML document as JSON text, its members in their order.
+#[pyfunction]
+pub(crate) fn json_of_yaml(text: &str) -> PyResult<String> {
+    catalog::json_of_yaml(text).map_err(PyValueError::new_err)
 }

@@ -46,6 +46,7 @@ mod types;
 mod written;
 pub(crate) mod wrong;
 pub(crate) mod yaml;
+mod yaml_node;
 
 pub use auth::{
     Auth, AwsAuth, BasicAuth, BodyAuth, DuoAuth, GrantType, HeaderAuth, OAuth2, QueryAuth, SendSecret,
@@ -90,6 +91,7 @@ pub use template::{Template, has_steps, path_segment};
 pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, truncated_to, unit_later};
 pub use types::{Name, Pointer, Pointers, Share, Span};
 pub use yaml::{endpoint_from_yaml, json_schemas, source_from_yaml};
+pub use yaml_node::json_of_yaml;
 
 #[cfg(test)]
 #[path = "tests/catalog.rs"]

@@ -1,11 +1,9 @@
 //! Definitions as YAML that a person would write: keys in the order of the model, and nothing that goes without saying.
 
-use std::fmt;
-
 use serde::Serialize;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
+use serde::de::DeserializeOwned;
 
+use super::yaml_node::YamlNode;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The text of a file that defines what `model` does, and is read as that again.
@@ -28,17 +26,6 @@ pub(super) fn written<T: Serialize + DeserializeOwned + PartialEq>(model: &T) ->
         root.leave_out_unless_needed(&path, is_same);
     }
     Ok(root.document())
-}
-
-/// What a definition holds, in its order.
-#[derive(Debug, Clone, PartialEq)]
-enum YamlNode {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Self>),
-    Map(Vec<(String, Self)>),
 }
 
 /// Lists of what people look for in a file, which stand below each other however short they are.
@@ -285,64 +272,6 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-impl<'de> Deserialize<'de> for YamlNode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(YamlVisitor)
-    }
-}
-
-struct YamlVisitor;
-
-impl<'de> Visitor<'de> for YamlVisitor {
-    type Value = YamlNode;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<YamlNode, E> {
-        Ok(YamlNode::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> std::result::Result<YamlNode, E> {
-        Ok(YamlNode::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> std::result::Result<YamlNode, E> {
-        Ok(YamlNode::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> std::result::Result<YamlNode, E> {
-        Ok(YamlNode::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<YamlNode, E> {
-        Number::from_f64(value)
-            .map(YamlNode::Number)
-            .ok_or_else(|| E::custom(format!("{value} is not a number of JSON")))
-    }
-
-    fn visit_str<E>(self, text: &str) -> std::result::Result<YamlNode, E> {
-        Ok(YamlNode::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<YamlNode, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(YamlNode::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<YamlNode, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(YamlNode::Map(members))
-    }
 }
 
 #[cfg(test)]
