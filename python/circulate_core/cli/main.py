@@ -39,6 +39,7 @@ COMMANDS = {
     "try": Command("look at the address of a list, and propose its definition", "cli.trying"),
     "sample": Command("show the first records of a stream", "cli.sample"),
     "schema": Command("show the columns of a stream's table", "cli.sample", "add_schema_arguments", "run_schema"),
+    "import": Command("write definitions of an API that a document describes", "cli.imports"),
     "call": Command("call an operation of an endpoint", "cli.call", add_by_words="add_parameters"),
     "apply": Command("apply a plan of an operation", "cli.plans", "add_apply_arguments", "run_apply"),
     "approve": Command("approve a plan that somebody else made", "cli.plans", "add_approve_arguments", "run_approve"),

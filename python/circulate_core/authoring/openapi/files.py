@@ -222,7 +222,9 @@ def _what_else(root: dict[str, Any]) -> str:
         if key in root:
             return what
     keys = ", ".join(str(key)[:30] for key in list(root)[:5])
-    return f"not an OpenAPI document: neither `openapi` nor `swagger` says its version (its members are {keys or 'none'})"
+    return (
+        f"not an OpenAPI document: neither `openapi` nor `swagger` says its version (its members are {keys or 'none'})"
+    )
 
 
 def _refuse(path: Path, why: str) -> NoReturn:

@@ -30,13 +30,13 @@ from circulate_core.authoring.openapi.naming import (
 )
 from circulate_core.authoring.openapi.nodes import Library, Node
 from circulate_core.authoring.openapi.operations import CannotBeWritten, operation_name, operation_of, wrong_path
-from circulate_core.authoring.openapi.overlay import Overlay, Rule, merged, own_members
+from circulate_core.authoring.openapi.overlay import Overlay, merged, own_members
 from circulate_core.authoring.openapi.paging import Paging, paging_of
 from circulate_core.authoring.openapi.schemas import without_checks
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
 from circulate_core.authoring.openapi.signing import Access, Given, access_of, looks_like_key, scopes_of
 from circulate_core.authoring.openapi.words import about_of, docs_of, sentence
-from circulate_core.exceptions import CirculateError, DefinitionError
+from circulate_core.exceptions import CirculateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -140,9 +140,9 @@ def import_documents(
     roots = [library.root(document) for document in documents]
     operations = _distinct(library, roots)
     access = access_of(name, roots, list(operations.values()), given)
+    overlay.refuse_unknown(operations, operations)
     builder = _Builder(name, access, overlay, known_names)
     builder.find_lists(operations.values())
-    overlay.refuse_unknown(operations, operations)
     builder.make_lists()
     source = _source_definition(name, roots, access, builder, overlay)
     builder.make_operations(operations.values())
@@ -155,7 +155,9 @@ def import_documents(
 def source_name(documents: Sequence[Document]) -> str:
     """Return what a source is called if nobody says it: by the title of its document."""
     title = Library().root(documents[0]).at("info", "title").text()
-    words = [word for word in snake(title).split("_") if word not in {"api", "rest", "the", "v1", "v2", "v3", "openapi"}]
+    words = [
+        word for word in snake(title).split("_") if word not in {"api", "rest", "the", "v1", "v2", "v3", "openapi"}
+    ]
     return snake("_".join(words[:3])) or "api"
 
 
@@ -205,6 +207,9 @@ class _Builder:
         self.left_out: dict[str, str] = {}
         self.notes: list[str] = []
         self._by_path: dict[str, ImportedList] = {}
+        self._own_settings = dict(access.settings)
+        self._of_partitions: set[str] = set()
+        """Names of what lists are requested for one by one, which no setting may have."""
 
     # Lists.
 
@@ -230,6 +235,14 @@ class _Builder:
 
     def make_lists(self) -> None:
         """Make endpoints of lists, parents before their children."""
+        self._make_lists()
+        if self._of_partitions & self.access.settings.keys():
+            # Of names, those of partitions go before those of settings, which are known only by now.
+            self.access.settings = dict(self._own_settings)
+            self.lists, self._by_path = {}, {}
+            self._make_lists()
+
+    def _make_lists(self) -> None:
         taken: set[str] = set()
         ordered = sorted(self.found.values(), key=lambda each: (each.operation.path.count("/"), each.operation.path))
         kept = {key: name for key, name in self.known_names.items() if key in self.found}
@@ -326,6 +339,7 @@ class _Builder:
             begin = f"{above.listed['path'].rstrip('/')}/{{{field_name}}}"
             parent = {"endpoint": above.endpoint, "fields": {field_name: pointer}}
             names.update({field_name, *parameters_of(begin)})
+            self._of_partitions.add(field_name)
             rest = segments[at + 1 :]
             break
         path = begin
@@ -333,20 +347,37 @@ class _Builder:
 
             def named(found: re.Match[str], at: int = at) -> str:
                 parameter = by_name[found[1]]
-                before = "/".join(["", *rest[:at]]) if not begin else "/".join([operation.path.split("{")[0], *rest[:at]])
+                before = (
+                    "/".join(["", *rest[:at]]) if not begin else "/".join([operation.path.split("{")[0], *rest[:at]])
+                )
                 name = self._name_of(found[1], before)
                 if parameter.values:
-                    name = unique(name, names)
-                    partitions.append({"name": name, "values": _distinct_texts(parameter.values)})
+                    name = self._partition(name, _distinct_texts(parameter.values), names, partitions)
                     return "{" + name + "}"
                 about = sentence(parameter.about) or f"`{found[1]}` of {operation.path}"
-                setting = self.access.setting(name, about)
-                names.add(setting)
-                notes.append(f"`{{{found[1]}}}` of its path is the setting `{setting}`, since no list is known to have it")
+                setting = self._setting(name, about, names)
+                notes.append(
+                    f"`{{{found[1]}}}` of its path is the setting `{setting}`, since no list is known to have it"
+                )
                 return "{" + setting + "}"
 
             path += "/" + re.sub(r"\{([^{}]*)\}", named, segment)
         return path, parent
+
+    def _partition(self, name: str, values: list[str], names: set[str], partitions: list[dict[str, Any]]) -> str:
+        """Add values that a list is requested for one by one; return the name by which requests use one."""
+        name = unique(name, names)
+        self._of_partitions.add(name)
+        partitions.append({"name": name, "values": values})
+        return name
+
+    def _setting(self, name: str, about: str, names: set[str]) -> str:
+        """Declare a setting that a list needs, and return its name."""
+        if name in self._own_settings or name in self._of_partitions or name in names - self.access.settings.keys():
+            name = f"fixed_{name}"
+        setting = self.access.setting(name, about)
+        names.add(setting)
+        return setting
 
     def _name_of(self, given: str, before: str) -> str:
         """Return the name of a part of a path: `user_id` for the `id` of `/users/{id}`."""
@@ -385,15 +416,12 @@ class _Builder:
             elif len(values) == 1:
                 place[parameter.name] = values[0]
             elif values:
-                name = unique(snake(parameter.name) or "value", names)
-                partitions.append({"name": name, "values": values})
+                name = self._partition(snake(parameter.name) or "value", values, names, partitions)
                 place[parameter.name] = "{" + name + "}"
                 notes.append(f"it is requested for each value of `{parameter.name}`: {', '.join(values)}")
             else:
-                setting = self.access.setting(
-                    snake(parameter.name), sentence(parameter.about) or f"`{parameter.name}` of {operation.path}"
-                )
-                names.add(setting)
+                about = sentence(parameter.about) or f"`{parameter.name}` of {operation.path}"
+                setting = self._setting(snake(parameter.name) or "value", about, names)
                 place[parameter.name] = "{" + setting + "}"
                 notes.append(f"it needs `{parameter.name}`, which is the setting `{setting}`")
         return query, headers
@@ -415,7 +443,9 @@ class _Builder:
         plain = [
             each
             for each in self.lists.values()
-            if "{" not in json.dumps([each.listed["path"], each.listed.get("query", {}), each.listed.get("headers", {})])
+            if "{" not in "".join(map(str, [each.listed["path"], *each.listed.get("query", {}).values()]))
+            and "headers" not in each.listed
+            and each.listed.get("method") != "POST"
         ]
         if not plain:
             return None
@@ -431,6 +461,7 @@ class _Builder:
 
     def make_operations(self, operations: Iterable[ApiOperation]) -> None:
         """Make operations of all that is no list."""
+        cut: dict[str, str] = {}
         taken: dict[str, set[str]] = {}
         for operation in operations:
             if operation.key in self.lists or operation.key in self.left_out:
@@ -449,13 +480,18 @@ class _Builder:
             except CannotBeWritten as error:
                 self.left_out[operation.key] = str(error)
                 continue
-            self.notes += [f"{operation.key}: {cut}" for cut in dict.fromkeys(cuts)]
+            if cuts:
+                cut[operation.key] = cuts[0]
             names = taken.setdefault(endpoint.endpoint, set())
             name = entry.get("name") or unique(operation_name(operation, below), names)
             names.add(name)
             made = dict(merged(made, own_members(entry)))
             endpoint.definition.setdefault("operations", {})[name] = made
             self.operations.append(ImportedOperation(operation, endpoint.endpoint, name, made))
+        if cut:
+            key, why = next(iter(cut.items()))
+            others = f", as of {len(cut) - 1} more operations" if len(cut) > 1 else ""
+            self.notes.append(f"the schema of {key} is not whole{others}: {why} (`$comment` shows each place)")
         for each in self.lists.values():
             # Columns stand at the end of a file.
             if "columns" in each.definition:
@@ -534,7 +570,9 @@ class _Builder:
                 self.operations.remove(gone)
                 self.left_out[gone.operation.key] = "the engine does not take it as an operation"
             else:
-                self.notes.append(f"{made.endpoint}.{name}: its schemas are not JSON Schemas that can be used; types remain")
+                self.notes.append(
+                    f"{made.endpoint}.{name}: its schemas are not JSON Schemas that can be used; types remain"
+                )
         if not made.definition["operations"]:
             del made.definition["operations"]
         return True
@@ -663,19 +701,3 @@ def described_parameters(operation: ApiOperation) -> dict[str, str]:
 def digest_of(document: object) -> str:
     """Return the SHA-256 of a document, however it is written."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-
-
-__all__ = [
-    "STAND_IN",
-    "DefinitionError",
-    "ImportedList",
-    "ImportedOperation",
-    "ImportedSource",
-    "Rule",
-    "described_parameters",
-    "digest_of",
-    "fingerprint",
-    "import_documents",
-    "proposals",
-    "source_name",
-]

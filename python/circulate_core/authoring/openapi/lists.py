@@ -117,7 +117,9 @@ def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList |
     chosen, evidence = _choose(operation, arrays)
     if not pages and not _is_envelope(operation, shape, arrays, chosen):
         return None
-    why = f"it has the parameters of a list ({', '.join(pages)})" if pages else f"its {origin} is an envelope of records"
+    why = (
+        f"it has the parameters of a list ({', '.join(pages)})" if pages else f"its {origin} is an envelope of records"
+    )
     found = FoundList(operation, why, shape)
     if chosen is None:
         found.candidates = [pointer for pointer, _ in arrays]
@@ -274,9 +276,7 @@ def _find_key(found: FoundList) -> None:
         return
     if isinstance(found.records, dict) and "map" in found.records:
         return
-    scalars = {
-        name: shape for name, node in found.record.members.items() if (shape := shape_of(node)).kind == "scalar"
-    }
+    scalars = {name: shape for name, node in found.record.members.items() if (shape := shape_of(node)).kind == "scalar"}
     resource = squeezed(singular(snake(resource_of(found.operation.path))))
     if "by" in resource and len(resource) > 2:  # noqa: PLR2004 - `by_name`
         resource = ""

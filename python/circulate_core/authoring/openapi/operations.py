@@ -37,7 +37,13 @@ def operation_name(operation: ApiOperation, below: str) -> str:
     method = operation.method.lower()
     if not words:
         of_one = {"get": "get", "put": "replace", "patch": "update", "delete": "delete", "post": "post"}
-        of_all = {"get": "get_all", "put": "replace_all", "patch": "update_all", "delete": "delete_all", "post": "create"}
+        of_all = {
+            "get": "get_all",
+            "put": "replace_all",
+            "patch": "update_all",
+            "delete": "delete_all",
+            "post": "create",
+        }
         return (of_one if segments else of_all)[method]
     is_of_one = "{" in segments[-1]
     name = "_".join(word for word in words if word)
@@ -48,7 +54,9 @@ def operation_name(operation: ApiOperation, below: str) -> str:
     return f"{method}_{name}"
 
 
-def operation_of(operation: ApiOperation, scopes: list[str] | None, taken: set[str]) -> tuple[dict[str, Any], list[str]]:
+def operation_of(
+    operation: ApiOperation, scopes: list[str] | None, taken: set[str]
+) -> tuple[dict[str, Any], list[str]]:
     """Return an operation as a definition writes it, and what was cut out of its schemas.
 
     Args:

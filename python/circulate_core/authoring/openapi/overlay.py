@@ -49,6 +49,7 @@ class Overlay:
         rules: What holds for lists that look alike, the first one that fits.
         lists: Members of endpoints, by `GET /path`.
         operations: Members of operations, by `POST /path`.
+        is_partial: Whether it may name what the documents do not have.
     """
 
     path: Path | None = None
@@ -56,6 +57,7 @@ class Overlay:
     rules: list[Rule] = field(default_factory=list)
     lists: dict[str, dict[str, Any]] = field(default_factory=dict)
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_partial: bool = False
 
     def rule_for(self, path: str, parameters: Iterable[str]) -> Rule | None:
         """Return the first rule that fits a list."""
@@ -69,6 +71,8 @@ class Overlay:
         Raises:
             DefinitionError: All of these are named.
         """
+        if self.is_partial:
+            return
         mistakes = []
         everything = [*lists, *operations]
         for section, named in (("lists", self.lists), ("operations", self.operations)):

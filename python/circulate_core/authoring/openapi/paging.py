@@ -283,7 +283,17 @@ _TOTALS = {
     "recordstotal", "totalhits", "totalrows", "totalnumber", "totalobjects", "totalresultcount", "totalitemcount",
     "counttotal", "itemstotal", "resultstotal",
 }  # fmt: skip
-_PAGE_COUNTS = {"totalpages", "pagecount", "pages", "lastpage", "numpages", "numberofpages", "pagestotal", "totalpage", "pagetotal"}
+_PAGE_COUNTS = {
+    "totalpages",
+    "pagecount",
+    "pages",
+    "lastpage",
+    "numpages",
+    "numberofpages",
+    "pagestotal",
+    "totalpage",
+    "pagetotal",
+}
 _MORES = {"hasmore", "hasnext", "hasnextpage", "more", "hasmoreitems", "hasmoreresults", "moreavailable", "moreresults"}
 _NEXT_URLS = {
     "nextpageuri", "nextpageurl", "nextlink", "nexturl", "nexthref", "nexturi", "nextpagelink", "odatanextlink",
@@ -373,7 +383,10 @@ def _by_token(found: FoundList) -> Paging | None:
         and each.shape.type in {"string", "integer"}
         and (
             each.name in names
-            or (each.name in {"after", "next", "cursor"} and each.around in {"cursors", "cursor", "paging", "pagination", "page"})
+            or (
+                each.name in {"after", "next", "cursor"}
+                and each.around in {"cursors", "cursor", "paging", "pagination", "page"}
+            )
         )
     ]
     token = _one([each for each in tokens if "next" in each.name] or tokens)
@@ -542,7 +555,11 @@ def _add_end(found: FoundList, spec: dict[str, Any], evidence: list[str], *, by_
     members = list(_envelope(found))
     total = _one([each for each in members if each.name in _TOTALS and each.is_whole and _counts_records(each)])
     pages = _one([each for each in members if each.name in _PAGE_COUNTS and each.is_whole])
-    if by_page and pages is not None and not re.search(r"\b(on|in|per) (this|the|a|each) page\b", pages.about, re.IGNORECASE):
+    if (
+        by_page
+        and pages is not None
+        and not re.search(r"\b(on|in|per) (this|the|a|each) page\b", pages.about, re.IGNORECASE)
+    ):
         spec["pages"] = pages.pointer
         evidence.append(f"`{pages.pointer}` says how many pages there are")
     if total is not None:
@@ -556,7 +573,11 @@ def _add_end(found: FoundList, spec: dict[str, Any], evidence: list[str], *, by_
 
 def _counts_records(total: _Member) -> bool:
     """Return whether a total is one of records, by its description."""
-    return not re.search(r"\b(number|count|total|amount) of (\w+ )?pages\b|\b(on|in|per) (this|the current|each) page\b|\bestimate", total.about, re.IGNORECASE)
+    return not re.search(
+        r"\b(number|count|total|amount) of (\w+ )?pages\b|\b(on|in|per) (this|the current|each) page\b|\bestimate",
+        total.about,
+        re.IGNORECASE,
+    )
 
 
 def page_size_of(found: FoundList, paging: Paging) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from circulate_core.authoring.openapi.nodes import Node
 
-_MAX_DEPTH = 8
+_MAX_DEPTH = 14
 _MAX_PARTS = 1500
 """Schemas within one schema."""
 

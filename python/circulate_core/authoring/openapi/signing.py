@@ -111,7 +111,9 @@ def _find_base_url(access: Access, roots: Sequence[Node], given: str | None) -> 
         about = "the API's address, such as https://api.acme.example/v1"
         access.base_url = "{" + access.setting("base_url", about) + "}"
         servers = ", ".join(each for each, _ in next(iter(found.values()))) or "none"
-        access.notes.append(f"no address of a server is one to send requests to ({servers}): the setting `base_url` is it")
+        access.notes.append(
+            f"no address of a server is one to send requests to ({servers}): the setting `base_url` is it"
+        )
         return
     access.base_url = _with_variables(access, url, variables)
 
@@ -123,9 +125,7 @@ def _servers(root: Node) -> list[tuple[str, Node | None]]:
         schemes = root.get("schemes").texts() or ["https"]
         scheme = "https" if "https" in schemes else schemes[0]
         return [(f"{scheme}://{host}/{base.strip('/')}".rstrip("/"), None)] if host else []
-    return [
-        (server.get("url").text().rstrip("/"), server.get("variables")) for server in root.get("servers").items()
-    ]
+    return [(server.get("url").text().rstrip("/"), server.get("variables")) for server in root.get("servers").items()]
 
 
 def _best(servers: list[tuple[str, Node | None]]) -> tuple[str, Node | None]:
@@ -169,7 +169,9 @@ def _sentence(text: str) -> str:
 def _find_ways(access: Access, roots: Sequence[Node], operations: Sequence[ApiOperation]) -> None:
     schemes: dict[str, Node] = {}
     for root in roots:
-        declared = root.get("securityDefinitions") if "swagger" in root.value else root.at("components", "securitySchemes")
+        declared = (
+            root.get("securityDefinitions") if "swagger" in root.value else root.at("components", "securitySchemes")
+        )
         schemes |= dict(declared.members())
     ways = [way for operation in operations for way in operation.security or []]
     used = {name for way in ways for name in way}
@@ -200,7 +202,9 @@ def _add_way(access: Access, name: str, scheme: Node) -> None:
         _add_bearer(access, "access_token")
         access.notes.append(f"`{name}` is OpenID Connect: `auth` takes an access token that was got elsewhere")
     else:
-        access.notes.append(f"the security scheme `{name}` is `{kind or 'nothing'}`, which is not written: add it to `auth`")
+        access.notes.append(
+            f"the security scheme `{name}` is `{kind or 'nothing'}`, which is not written: add it to `auth`"
+        )
 
 
 def _add_basic(access: Access) -> None:
@@ -258,7 +262,9 @@ def _add_oauth(access: Access, name: str, scheme: Node) -> None:
             )
             return
     _add_bearer(access, "access_token")
-    access.notes.append(f"`{name}` is OAuth with {', '.join(flows) or 'no flow'}: `auth` takes a token that was got elsewhere")
+    access.notes.append(
+        f"`{name}` is OAuth with {', '.join(flows) or 'no flow'}: `auth` takes a token that was got elsewhere"
+    )
 
 
 def _add_client(access: Access, flow: Node, more: dict[str, Any]) -> None:
