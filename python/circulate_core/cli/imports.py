@@ -119,8 +119,8 @@ def _row(source: str, each: ImportedList) -> list[str]:
     places = " or ".join(json.dumps(pointer) for pointer in each.found.candidates)
     shown = records if isinstance(records, str) else json.dumps(records) if records else f"? {places}".strip()
     key = listed["primary_key"]
-    if "paginator" in listed:
-        how = paging(listed["paginator"])
+    if each.paginator is not None:
+        how = paging(each.paginator)
     else:
         candidates = [each.paging.paginator] if each.paging.paginator is not None else each.paging.candidates
         how = f"? {' or '.join(paging(candidate) for candidate in candidates)}".strip()
@@ -139,7 +139,7 @@ def _say_result(prepared: Prepared, args: argparse.Namespace, files: Sequence[Pa
         say(f"{paint('note:', 'cyan')} {_plain(note)}")
     if len(source.notes) > _SHOWN:
         say(f"and {counted(len(source.notes) - _SHOWN, 'more note')}: --json has all")
-    statuses = Counter(each.status for each in source.lists)
+    statuses: Counter[str] = Counter(each.status for each in source.lists)
     by_status = ", ".join(f"{statuses[status]} {status}" for status in _STATUSES if statuses[status])
     lists = f"{counted(len(source.lists), 'list')} ({by_status})" if source.lists else "no list"
     left_out = f"; {len(source.left_out)} left out, which --json names" if source.left_out else ""

@@ -28,7 +28,8 @@ pub(crate) fn check(
     let account = account.clone();
     let work = async move {
         let source = account.catalog.source(&source)?;
-        let streams = streams.iter().map(|name| account.catalog.stream(name)).collect::<Result<Vec<_>>>()?;
+        let streams =
+            streams.iter().map(|name| account.catalog.readable_stream(name)).collect::<Result<Vec<_>>>()?;
         let resolved = account.resolve(&source, &Locations::default()).await?;
         let mut files = account.catalog.hooks_of_source(&source)?;
         for stream in &streams {

@@ -203,7 +203,7 @@ async fn prepare(
 ) -> Result<Pull> {
     let PullOptions { selection, runs, objects, tables, limits } = options;
     runs.continuation.as_deref().map_or(Ok(()), check_run_id)?;
-    let definition = account.catalog.stream(&stream)?;
+    let definition = account.catalog.readable_stream(&stream)?;
     let (mode, window) = selection.mode_and_window()?;
     let format = objects.format()?;
     let memory = format.memory(limits.memory.map(|Size(bytes)| bytes))?;

@@ -220,7 +220,7 @@ impl Watcher for ReadWatcher<'_> {
 
 async fn prepare(request: &ReadRequest, progress: Arc<Progress>, stop: stop::Stop) -> Result<Read> {
     let ReadRequest { stream, account, window, batch, page_records } = request;
-    let mut definition = account.catalog.stream(stream)?;
+    let mut definition = account.catalog.readable_stream(stream)?;
     if let (Some(size), Some(records)) = (&mut definition.endpoint.list.page_size, page_records) {
         size.max = (*records).clamp(size.min, size.max);
     }

@@ -100,6 +100,8 @@ def read_file(path: Path, folder: Path) -> Document:
     Raises:
         DefinitionError: It cannot be read, or is something else.
     """
+    if path.exists() and not path.is_file():
+        _refuse(path, "not a file")
     try:
         received = path.read_bytes()
     except OSError as error:

@@ -36,7 +36,7 @@ from circulate_core.authoring.openapi.schemas import without_checks
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
 from circulate_core.authoring.openapi.signing import Access, Given, access_of, looks_like_key, scopes_of
 from circulate_core.authoring.openapi.words import about_of, docs_of, sentence
-from circulate_core.exceptions import CirculateError
+from circulate_core.exceptions import CirculateError, DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from circulate_core.authoring.openapi.files import Document
     from circulate_core.authoring.openapi.paging import Status
 
-STAND_IN: Any = "none"
-"""The paginator by which all else of an unknown list is checked. It is never written."""
+UNKNOWN = "unknown"
+"""The paginator of a list of which nobody has said how it is read. The engine never reads it."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class ImportedList:
         found: What the documents say of it.
         endpoint: Its name.
         status: How well it is known how it is read.
-        definition: Its endpoint, as a file holds it. That of an unknown list has no paginator.
+        definition: Its endpoint, as a file holds it.
         paging: How one page leads to the next.
         evidence: What says all this, a sentence each.
         notes: What a person has to decide.
@@ -81,9 +81,10 @@ class ImportedList:
         listed: dict[str, Any] = self.definition["list"]
         return listed
 
-    def checked_definition(self) -> dict[str, Any]:
-        """Return its endpoint with a paginator, whatever that is: all else of it can be checked."""
-        return {**self.definition, "list": {**self.listed, "paginator": self.listed.get("paginator", STAND_IN)}}
+    @property
+    def paginator(self) -> Any:  # noqa: ANN401 - as a definition writes it
+        """Its paginator; None if nobody knows it."""
+        return None if self.status == UNKNOWN else self.listed["paginator"]
 
 
 @dataclass
@@ -291,8 +292,8 @@ class _Builder:
             definition = dict(merged({**definition, "list": listed}, _of_endpoint(entry)))
         if status == "unknown" and _is_complete(definition["list"], found):
             status = "declared"
-        elif status == "unknown":
-            definition["list"].pop("paginator", None)
+        if status == "unknown":
+            definition["list"]["paginator"] = UNKNOWN
         return ImportedList(found, name, status, definition, paging, evidence, notes)
 
     def _said(self, listed: dict[str, Any], above: dict[str, Any], evidence: list[str], who: str) -> dict[str, Any]:
@@ -524,6 +525,7 @@ class _Builder:
         """
         self._catalog(source).source(self.source)
         while wrong := self._wrong_lists(source):
+            self._refuse_overlay(wrong)
             for key, why in wrong.items():
                 made = self.lists[key]
                 if self._repair(made, source):
@@ -534,8 +536,24 @@ class _Builder:
                     self.operations.remove(operation)
                     self.left_out[operation.operation.key] = f"its endpoint is left out: {why}"
 
+    def _refuse_overlay(self, wrong: dict[str, str]) -> None:
+        """Refuse an overlay by which definitions are wrong.
+
+        Raises:
+            DefinitionError: They are, and all of them are named.
+        """
+        of_operations = {each.endpoint for each in self.operations if each.operation.key in self.overlay.operations}
+        said = {
+            key: why
+            for key, why in wrong.items()
+            if key in self.overlay.lists or self.lists[key].endpoint in of_operations
+        }
+        if said:
+            message = "\n".join(f"{self.overlay.path}: {key}: {why}" for key, why in said.items())
+            raise DefinitionError(message, operation="import", hint="correct what the overlay says of it")
+
     def _catalog(self, source: dict[str, Any]) -> _core.Catalog:
-        endpoints = {each.endpoint: json.dumps(each.checked_definition()) for each in self.lists.values()}
+        endpoints = {each.endpoint: json.dumps(each.definition) for each in self.lists.values()}
         inline = {"source": self.source, "definition": json.dumps(source), "endpoints": endpoints, "hooks": {}}
         return _core.Catalog([], inline, {})
 
@@ -596,7 +614,7 @@ def _of_endpoint(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _is_complete(listed: dict[str, Any], found: FoundList) -> bool:
     """Return whether a list says how it is read, which a person has completed."""
-    return "paginator" in listed and (found.records is not None or "records" in listed)
+    return listed.get("paginator", UNKNOWN) != UNKNOWN and (found.records is not None or "records" in listed)
 
 
 def _without_names(path: str) -> str:

@@ -278,14 +278,12 @@ def _find_key(found: FoundList) -> None:
         return
     scalars = {name: shape for name, node in found.record.members.items() if (shape := shape_of(node)).kind == "scalar"}
     resource = squeezed(singular(snake(resource_of(found.operation.path))))
-    if "by" in resource and len(resource) > 2:  # noqa: PLR2004 - `by_name`
-        resource = ""
     of_resource = {f"{resource}{word}" for word in ("id", "uuid", "guid", "sid")} if resource else set()
-    for is_key in (
-        lambda name: name.lower() in _KEYS,
-        lambda name: squeezed(name) in of_resource,
+    for names in (
+        [name for name in scalars if name.lower() in _KEYS],
+        [name for name in scalars if squeezed(name) in of_resource],
     ):
-        keys = [name for name in scalars if is_key(name) and scalars[name].type != "boolean"]
+        keys = [name for name in names if scalars[name].type != "boolean"]
         if keys:
             key = min(keys, key=lambda name: (_KEYS.index(name.lower()) if name.lower() in _KEYS else 0, name))
             found.key = [f"/{key}"]

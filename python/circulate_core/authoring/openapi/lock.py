@@ -82,7 +82,7 @@ def lock_of(source: ImportedSource, probed: dict[str, dict[str, Any]]) -> Lock:
             "status": each.status,
             "read_as": digest_of({key: each.definition[key] for key in each.definition if key != "operations"}),
             "said": fingerprint(each),
-            "paginator": each.listed.get("paginator"),
+            "paginator": each.paginator,
             "parameters": described_parameters(each.found.operation),
         }
     for operation in source.operations:

@@ -84,8 +84,9 @@ def endpoint_name(path: str) -> str:
         is_followed = at + 1 < len(segments)
         word = snake(re.sub(r"\.(json|xml)$", "", segment))
         words.append(snake(singular(word)) if is_followed else word)
-    if segments and _PARAMETER.fullmatch(segments[-1]) and words:
-        words.append(f"by_{snake(_PARAMETER.findall(segments[-1])[-1])}")
+    last = _PARAMETER.fullmatch(segments[-1]) if segments else None
+    if last and words and (parameter := snake(last[1])):
+        words.append(f"by_{parameter}")
     name = snake("_".join(word for word in words if word)) or "root"
     # `source.yaml` is the file of the source itself.
     return "source_list" if name == "source" else name

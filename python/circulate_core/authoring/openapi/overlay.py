@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from circulate_core import _core
 from circulate_core.exceptions import DefinitionError
@@ -181,6 +181,6 @@ def own_members(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in _OWN}
 
 
-def _refuse(mistakes: list[str]) -> Any:  # noqa: ANN401 - it does not return
+def _refuse(mistakes: list[str]) -> NoReturn:
     hint = "an overlay has `source`, `rules`, `lists` and `operations`; see the guide on importing"
     raise DefinitionError("\n".join(mistakes), operation=_OPERATION, hint=hint)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from circulate_core.authoring.openapi.description import type_of
-from circulate_core.authoring.openapi.naming import snake, squeezed
+from circulate_core.authoring.openapi.naming import squeezed
 from circulate_core.authoring.openapi.shapes import Shape, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from circulate_core.authoring.openapi.description import Parameter
     from circulate_core.authoring.openapi.lists import FoundList
@@ -407,11 +407,8 @@ def _by_token(found: FoundList) -> Paging | None:
 def _fitting(token: _Member, takes: list[Parameter]) -> Parameter | None:
     """Return the parameter that takes a token: of the same name, of that without “next”, or the only one there is."""
     short = token.name.replace("next", "")
-    for is_meant in (
-        lambda each: squeezed(each.name) == token.name,
-        lambda each: squeezed(each.name) in {short, token.around + short},
-    ):
-        meant = [each for each in takes if is_meant(each)]
+    for names in ({token.name}, {short, token.around + short}):
+        meant = [each for each in takes if squeezed(each.name) in names]
         if len(meant) == 1:
             return meant[0]
     return takes[0] if len(takes) == 1 else None
@@ -640,7 +637,7 @@ def _unknown(found: FoundList) -> Paging:
     nexts = [each for each in _envelope(found) if each.name in _NEXT_TOKENS | _NEXT_URLS | {"next"}]
     flags = [each for each in _envelope(found) if each.name in _MORES]
     for each in nexts:
-        evidence.append(f"the member `{each.pointer}` may lead to the next page")
+        evidence.append(f"the member `{each.pointer}` of the page may lead to the next one")
         if each.shape.kind == "scalar" and each.shape.type in {"string", ""}:
             candidates.append(_next_url(each.pointer))
         candidates.extend({"token": {"from": {"body": each.pointer}, "to": token.name}} for token in (*tokens, *pages))
@@ -674,8 +671,3 @@ def _unknown(found: FoundList) -> Paging:
 def _short(text: str) -> str:
     line = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)).strip()
     return line if len(line) <= 120 else f"{line[:119]}…"  # noqa: PLR2004 - what fits on a line
-
-
-def parameter_names(found: FoundList, is_meant: Callable[[str], bool]) -> list[str]:
-    """Return the names of parameters of a list's query."""
-    return [each.name for each in found.operation.query() if is_meant(snake(each.name))]

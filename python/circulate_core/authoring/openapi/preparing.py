@@ -51,7 +51,7 @@ class Prepared:
     def probed(self) -> dict[str, dict[str, Any]]:
         """What was found out at the API about lists, of which the documents still say the same."""
         return {
-            each.key: {"said": fingerprint(each), "paginator": each.listed["paginator"], "evidence": each.evidence[-1]}
+            each.key: {"said": fingerprint(each), "paginator": each.paginator, "evidence": each.evidence[-1]}
             for each in self.source.lists
             if each.status == "probed"
         }
@@ -142,7 +142,7 @@ def report_of(prepared: Prepared, changes: list[Change] | None, files: Sequence[
                 "records": each.listed.get("records"),
                 "primary_key": each.listed["primary_key"],
                 "page_size": each.listed.get("page_size"),
-                "paginator": each.listed.get("paginator"),
+                "paginator": each.paginator,
                 "parent": each.listed.get("parent", {}).get("endpoint"),
                 "why": each.found.why,
                 "evidence": each.evidence,

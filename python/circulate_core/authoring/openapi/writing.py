@@ -1,11 +1,11 @@
-"""The files of an imported source. All of them are written, or none; what somebody has changed by hand is not replaced."""
+"""The files of an imported source: all of them are written, or none, and what was changed by hand is not replaced."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from circulate_core.authoring.openapi import lock as locks
 from circulate_core.authoring.openapi.importing import proposals
@@ -83,6 +83,12 @@ def write_source(
     Raises:
         DefinitionError: A file was changed by hand, or cannot be written. No file is replaced then.
     """
+    if not source.lists:
+        message = (
+            f"nothing is written: no operation of {', '.join(each.path.name for each in source.documents)} is a list"
+        )
+        hint = "--dry-run --json says why each operation is left out; an overlay can say that a GET is a list"
+        raise DefinitionError(message, operation=_OPERATION, hint=hint)
     folder = catalog / source.name
     texts = texts_of(source)
     lock.files = {name: _digest(text.encode()) for name, text in texts.items()}
@@ -139,7 +145,7 @@ def _replace_all(folder: Path, texts: dict[str, str]) -> None:
             new.unlink(missing_ok=True)
 
 
-def _fail(verb: str, path: Path, error: OSError) -> Any:  # noqa: ANN401 - it does not return
+def _fail(verb: str, path: Path, error: OSError) -> NoReturn:
     message = f"cannot {verb} {path}: {error.strerror or error}"
     hint = "name a catalog that you may write to, by --to; the source gets a folder in it"
     raise DefinitionError(message, operation=_OPERATION, hint=hint) from None

@@ -106,6 +106,9 @@ fn check_returns(at: &str, operation: &Operation) -> Option<Wrong> {
     if matches!(list.paginator, PaginatorSpec::Hook(_)) {
         return wrong("paginator", "an operation has no hooks");
     }
+    if list.paginator == PaginatorSpec::Unknown {
+        return wrong("paginator", "say how one page leads to the next, or write `returns: object`");
+    }
     if list.records.is_one() {
         return wrong("records", "`one` is a record and no list: write `returns: object`");
     }

@@ -114,6 +114,7 @@ impl StreamSpec {
             PaginatorSpec::Page(page) => locations.push(("list.paginator.page.to", &page.to)),
             PaginatorSpec::LastRecord(last) => locations.push(("list.paginator.last_record.to", &last.to)),
             PaginatorSpec::None
+            | PaginatorSpec::Unknown
             | PaginatorSpec::LinkHeader(_)
             | PaginatorSpec::NextUrl(_)
             | PaginatorSpec::Hook(_) => {}

@@ -9,12 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::hooks::{HookFile, HookFiles, read_hook_file};
 use super::operation::Operation;
+use super::paginator::PaginatorSpec;
 use super::source::Source;
 use super::stream::Endpoint;
 use super::types::Name;
 use super::written::written;
 use super::yaml::{
-    earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml, with_others,
+    PAGINATORS, earlier_keys, endpoint_from_yaml, endpoint_of_source, inline_source, source_from_yaml,
+    with_others,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
@@ -200,6 +202,24 @@ impl Catalog {
         parents.reverse();
         let hooks = self.hooks(&source, parents.iter().chain([&endpoint]))?;
         Ok(Definition { source, endpoint, parents, hooks: Arc::new(hooks) })
+    }
+
+    /// As [`stream`](Self::stream), for one that is to be read: how its lists are read is known.
+    pub fn readable_stream(&self, name: &str) -> Result<Definition> {
+        let definition = self.stream(name)?;
+        let source = definition.source.source.as_str();
+        let lists = definition.parents.iter().chain([&definition.endpoint]);
+        for endpoint in lists.filter(|endpoint| endpoint.list.paginator == PaginatorSpec::Unknown) {
+            let (_, file) = self.endpoint_text(source, endpoint.endpoint.as_str())?;
+            let file = file.display();
+            let what = format!(
+                "{file}: `paginator: unknown`: nobody has said how one page of this list leads to the next; {PAGINATORS}"
+            );
+            return Err(Error::new(ErrorKind::Definition, "read definition", what).hint(format!(
+                "write its paginator; of an imported source, in {source}.overlay.yaml. The file says what it might be"
+            )));
+        }
+        Ok(definition)
     }
 
     /// The files with the hooks of a source.

@@ -20,6 +20,8 @@ use super::types::Pointer;
 pub enum PaginatorSpec {
     /// The list is one page.
     None,
+    /// Nobody has said it yet. The list is never read.
+    Unknown,
     /// The `Link` response header (RFC 8288); the absence of the relation ends the list.
     LinkHeader(LinkRel),
     /// The response holds the next page's URL; its absence ends the list.
@@ -56,7 +58,9 @@ impl PaginatorSpec {
     /// All members of a page that it reads.
     pub fn members_of_page(&self) -> Vec<&Pointer> {
         let signals = match self {
-            Self::None | Self::LinkHeader(_) | Self::NextUrl(_) | Self::Hook(_) => [None, None, None],
+            Self::None | Self::Unknown | Self::LinkHeader(_) | Self::NextUrl(_) | Self::Hook(_) => {
+                [None, None, None]
+            }
             Self::Token(token) => [token.more.as_ref(), None, None],
             Self::Offset(offset) => [offset.total.as_ref(), offset.more.as_ref(), None],
             Self::Page(page) => [page.total.as_ref(), page.pages.as_ref(), page.more.as_ref()],
@@ -364,6 +368,7 @@ pub struct LastRecordSpec {
 enum Word {
     None,
     LinkHeader,
+    Unknown,
 }
 
 /// The spelling with a key. `body_link` is short for a URL in the page, and in the hashes that cursors were
@@ -385,6 +390,7 @@ impl Serialize for PaginatorSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.clone() {
             Self::None => Word::None.serialize(serializer),
+            Self::Unknown => Word::Unknown.serialize(serializer),
             Self::LinkHeader(rel) if rel == LinkRel::default() => Word::LinkHeader.serialize(serializer),
             Self::LinkHeader(rel) => Keyed::LinkHeader(rel).serialize(serializer),
             Self::NextUrl(NextUrl { from: Signal::Body(pointer), keep }) if keep.is_empty() => {
@@ -421,6 +427,7 @@ impl<'de> Visitor<'de> for PaginatorVisitor {
         }
         Ok(match Word::deserialize(StrDeserializer::new(word))? {
             Word::None => PaginatorSpec::None,
+            Word::Unknown => PaginatorSpec::Unknown,
             Word::LinkHeader => PaginatorSpec::LinkHeader(LinkRel::default()),
         })
     }
@@ -468,7 +475,7 @@ impl JsonSchema for PaginatorSpec {
             })
         };
         let kinds = [
-            json_schema!({"enum": ["none", "link_header"]}),
+            json_schema!({"enum": ["none", "link_header", "unknown"]}),
             one(
                 "link_header",
                 generator.subschema_for::<LinkRel>(),

@@ -242,7 +242,7 @@ fn definition_error(message: String) -> Error {
 }
 
 /// The paginators there are. None is proposed for another: the wrong one reads a page and takes it for the list.
-const PAGINATORS: &str = "the paginators are
+pub(super) const PAGINATORS: &str = "the paginators are
     {page: {to: page}}                              requests say the number of the page
     {offset: {to: offset}}                          requests say how many records to leave out
     {token: {from: {body: /cursor}, to: cursor}}    the response holds a value that the next request takes

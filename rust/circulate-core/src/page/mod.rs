@@ -21,7 +21,7 @@ mod written;
 
 use crate::api::page_request::PageRequest;
 use crate::catalog::{PaginatorSpec, Pointer};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 pub use end::{EndKind, Ends, ListEnd, NamedEnd};
 pub(crate) use envelope::EnvelopeMember;
@@ -69,6 +69,27 @@ impl Paginator for CountedPaginator {
     }
 }
 
+/// The paginator of a list of which nobody has said how it is read: it reads nothing.
+#[derive(Debug)]
+struct UnknownPaginator;
+
+impl UnknownPaginator {
+    fn refusal() -> Error {
+        let what = "nobody has said how one page of this list leads to the next: `paginator: unknown`";
+        Error::new(ErrorKind::Definition, "read list", what)
+    }
+}
+
+impl Paginator for UnknownPaginator {
+    fn start(&self, _: &mut PageRequest) -> Result<()> {
+        Err(Self::refusal())
+    }
+
+    fn next(&self, _: &PageFacts<'_>) -> Result<Next> {
+        Err(Self::refusal())
+    }
+}
+
 /// The paginator that a definition names.
 pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
     if let Some(counting) = Counting::of(spec) {
@@ -79,6 +100,7 @@ pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
         PaginatorSpec::NextUrl(next) => Box::new(next),
         PaginatorSpec::Token(token) => Box::new(token::TokenPaginator(token)),
         PaginatorSpec::LastRecord(last) => Box::new(last),
+        PaginatorSpec::Unknown => Box::new(UnknownPaginator),
         // What a hook says stands beside the page, since it was called before this.
         PaginatorSpec::None | PaginatorSpec::Hook(_) | PaginatorSpec::Offset(_) | PaginatorSpec::Page(_) => {
             Box::new(OnePage)
