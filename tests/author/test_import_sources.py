@@ -249,7 +249,7 @@ operations:
         imported = import_document(cli, document)
         listed = imported.of("GET /items")
         assert (listed["status"], listed["paginator"]) == ("declared", "link_header")
-        assert "the overlay says paginator, primary_key" in listed["evidence"]
+        assert "the overlay says paginator, primary_key, about" in listed["evidence"]
         assert endpoint_of(cli)["list"]["primary_key"] == ["/name"]
         assert (endpoint_of(cli)["about"], source_of(cli)["title"]) == ("Things.", "Acme Inc")
         assert endpoint_of(cli)["operations"]["add"]["retry"] == "if_not_sent"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from circulate_core.authoring.openapi.importing import ImportedList
+    from circulate_core.authoring.openapi.imported import ImportedList
     from circulate_core.authoring.openapi.lock import Change
     from circulate_core.authoring.openapi.preparing import Prepared
 
@@ -152,6 +152,6 @@ def _say_result(prepared: Prepared, args: argparse.Namespace, files: Sequence[Pa
         from circulate_core.authoring.openapi.writing import overlay_path  # noqa: PLC0415 - as above
 
         say(
-            f"{counted(statuses['unknown'], 'list')} will not run until {overlay_path(args.to, source.name)} says how one"
-            " page leads to the next; each file names what it might be"
+            f"{counted(statuses['unknown'], 'list')} will not run until {overlay_path(args.to, source.name)} says how"
+            " one page leads to the next; each file names what it might be"
         )

@@ -137,7 +137,9 @@ def operations_of(root: Node) -> Iterator[ApiOperation]:
                 yield _operation(root, item, node, method, path, is_old=is_old)
 
 
-def _operation(root: Node, item: Node, node: Node, method: str, path: str, *, is_old: bool) -> ApiOperation:  # noqa: PLR0913, PLR0917 - where it stands
+def _operation(  # noqa: PLR0913 - where it stands
+    root: Node, item: Node, node: Node, method: str, path: str, *, is_old: bool
+) -> ApiOperation:
     declared: dict[tuple[str, str], Node] = {}
     for found in (*item.get("parameters").items(), *node.get("parameters").items()):
         location, name = found.get("in").text(), found.get("name").text()
@@ -186,7 +188,7 @@ def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Paramet
 
 
 def _plain(schema: Node, depth: int = 0) -> Node:
-    """Return, of a schema that is made of others, the one that says what a parameter is: that of a number, if there is one."""
+    """Return, of a schema that is made of others, the one that says what a parameter is: a number, if one is."""
     if type_of(schema) or depth > 8:  # noqa: PLR2004 - nobody nests them deeper
         return schema
     parts = [_plain(part, depth + 1) for word in ("allOf", "oneOf", "anyOf") for part in schema.get(word).items()]

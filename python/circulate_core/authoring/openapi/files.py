@@ -47,8 +47,8 @@ def read_documents(given: Sequence[Path]) -> list[Document]:
     """Read the documents that files and folders hold.
 
     Args:
-        given: Files, each of which has to be a document; folders, below which all documents are read. What else a folder
-            holds is a part of these, or something else.
+        given: Files, each of which has to be a document; folders, below which all documents are read. What else is
+            there is a part of these, or something else.
 
     Raises:
         DefinitionError: A file is not a document, or a folder has none. All of these are named.
@@ -154,10 +154,11 @@ def _parsed(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds
     try:
         return json.loads(_core.json_of_yaml(text))
     except ValueError:
-        pass
-    if _is_one_per_line(start):
-        _refuse(path, "several JSON documents, one in each line (NDJSON)")
-    _refuse(path, f"not JSON: {why}")
+        if _is_one_per_line(start):
+            why = "several JSON documents, one in each line (NDJSON)"
+        else:
+            why = f"not JSON: {why}"
+    return _refuse(path, why)
 
 
 def _of_yaml(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds

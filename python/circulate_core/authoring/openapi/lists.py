@@ -49,8 +49,8 @@ class FoundList:
 PAGE_PARAMETERS = {
     "page", "pagenumber", "pageno", "pagenum", "pageindex", "currentpage", "p", "offset", "skip", "startindex",
     "startat", "cursor", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken", "marker", "startingafter",
-    "limit", "perpage", "pagesize", "maxresults", "pagelimit", "pageoffset", "pagecursor", "pageafter", "resultsperpage",
-    "itemsperpage", "scrollid",
+    "limit", "perpage", "pagesize", "maxresults", "pagelimit", "pageoffset", "pagecursor", "pageafter",
+    "resultsperpage", "itemsperpage", "scrollid",
 }  # fmt: skip
 """Parameters that only lists have."""
 
@@ -98,7 +98,7 @@ def find_list(operation: ApiOperation) -> FoundList | None:
     return found
 
 
-def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList | None:
+def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList | None:  # noqa: PLR0911 - one for each shape
     """Return the list that a schema or an example shows."""
     pages = _pages(operation)
     if shape.kind == "array":

@@ -1,4 +1,4 @@
-"""`import.lock`: what an import was made of, and what it took from that. By it a later import shows what has changed."""
+"""`import.lock`: what an import was made of and what it took from that, by which a later one shows what has changed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from circulate_core.authoring.openapi.importing import described_parameters, digest_of, fingerprint
+from circulate_core.authoring.openapi.imported import described_parameters, digest_of, fingerprint
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from circulate_core.authoring.openapi.importing import ImportedSource
+    from circulate_core.authoring.openapi.imported import ImportedSource
 
 NAME = "import.lock"
 _SCHEMA = 1
@@ -129,10 +129,11 @@ def changes_between(before: Lock, after: Lock) -> list[Change]:
 
 
 def _details(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    details = []
-    for name in ("endpoint", "name", "status", "paginator"):
-        if old.get(name) != new.get(name):
-            details.append(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}")
+    details = [
+        f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}"
+        for name in ("endpoint", "name", "status", "paginator")
+        if old.get(name) != new.get(name)
+    ]
     before, after = old["parameters"], new["parameters"]
     details += [f"parameter {name}: new ({after[name]})" for name in after if name not in before]
     details += [f"parameter {name}: removed" for name in before if name not in after]

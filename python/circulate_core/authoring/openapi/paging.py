@@ -1,8 +1,8 @@
 """How one page of a list leads to the next, as far as a document says it, and what says so.
 
 A document says it outright (`declared`): by an extension, a `Link` header, a sentence. Or two halves of it fit together
-(`inferred`): a member of the page and the parameter that takes it; or a parameter whose lists end at an empty page, which
-needs no other half. All else is `unknown`: what it might be is named, and never used.
+(`inferred`): a member of the page and the parameter that takes it; or a parameter whose lists end at an empty page,
+which needs no other half. All else is `unknown`: what it might be is named, and never used.
 """
 
 from __future__ import annotations
@@ -206,7 +206,8 @@ def _parameter(found: FoundList, name: str) -> Parameter | None:
 
 
 _NOT_PAGED = re.compile(
-    r"[^.\n]*\b(not (be )?(paginated|paged)|does(n't| not) support (pagination|paging)|(no|without) (pagination|paging))\b"
+    r"[^.\n]*\b(not (be )?(paginated|paged)|does(n't| not) support (pagination|paging)"
+    r"|(no|without) (pagination|paging))\b"
     r"[^.\n]*",
     re.IGNORECASE,
 )
@@ -521,12 +522,20 @@ def _first_evidence(page: Parameter) -> str:
     return f"“{_short(page.about)}”" if _first_said(page.about) is not None else "that is its minimum"
 
 
-_FIRST_SAID = (
-    (re.compile(r"\b(zero|0)[- ](based|indexed)|\b(start|begin|count)\w*\s+(at|with|from)\s+(page\s+)?`?(0|zero)\b|\bfirst page (is|=|:) *`?0\b|\bindex(ed)? (from|starting (at|from)) 0\b", re.IGNORECASE), 0),
-    (re.compile(r"\b(one|1)[- ](based|indexed)|\b(start|begin|count)\w*\s+(at|with|from)\s+(page\s+)?`?(1|one)\b|\bfirst page (is|=|:) *`?1\b|\bindex(ed)? (from|starting (at|from)) 1\b", re.IGNORECASE), 1),
-    (re.compile(r"\bdefault(s|ed)?( value)?( is| to|:|=)* *[`'\"*(]*0\b", re.IGNORECASE), 0),
-    (re.compile(r"\bdefault(s|ed)?( value)?( is| to|:|=)* *[`'\"*(]*1\b(?!\d)", re.IGNORECASE), 1),
-)  # fmt: skip
+def _counted_from(digit: str, word: str) -> re.Pattern[str]:
+    """Return what says that something is counted from a number."""
+    number = rf"`?({digit}|{word})\b"
+    ways = (
+        rf"\b({digit}|{word})[- ](based|indexed)",
+        rf"\b(start|begin|count)\w*\s+(at|with|from)\s+(page\s+)?{number}",
+        rf"\bfirst page (is|=|:) *{number}",
+        rf"\bindex(ed)? (from|starting (at|from)) {number}",
+        rf"\bdefault(s|ed)?( value)?( is| to|:|=)* *[`'\"*(]*{digit}\b",
+    )
+    return re.compile("|".join(ways), re.IGNORECASE)
+
+
+_FIRST_SAID = ((_counted_from("0", "zero"), 0), (_counted_from("1", "one"), 1))
 
 
 def _first_said(about: str) -> int | None:
@@ -596,7 +605,7 @@ def _places_of(paginator: Any) -> set[str]:  # noqa: ANN401 - as a definition wr
 _MAX_SAID = re.compile(
     r"\b(?:max(?:imum)?(?: value| allowed| page size| limit| number of \w+(?: per page)?)?(?: of| is| allowed is|:|=)*"
     r"|up to|(?:cannot|can't|must not|may not) (?:be (?:larger|greater|more) than|exceed)|less than or equal to"
-    r"|between \d+ and|\b1 ?(?:-|–|to|\.\.)) ?[`*]*(\d{1,5})\b",
+    r"|between \d+ and|\b1 ?(?:-|\u2013|to|\.\.)) ?[`*]*(\d{1,5})\b",
     re.IGNORECASE,
 )
 _LARGEST = 1000
@@ -628,7 +637,7 @@ def _page_size(limit: Parameter) -> dict[str, Any] | None:
 # What nobody knows.
 
 
-def _unknown(found: FoundList) -> Paging:
+def _unknown(found: FoundList) -> Paging:  # noqa: C901 - one branch for each sign
     """Return what is seen of a paginator, and what it might be."""
     evidence: list[str] = []
     candidates: list[Any] = []
@@ -656,8 +665,9 @@ def _unknown(found: FoundList) -> Paging:
         names = ", ".join(f"`{each.name}`" for each in offsets)
         evidence.append(f"the parameters {names} may say how many records to leave out")
         candidates.extend({"offset": {"to": each.name}} for each in offsets if type_of(each.schema) != "string")
-    for each in flags:
-        evidence.append(f"the flag `{each.pointer}` says whether there is more, and nothing says how to request it")
+    evidence += [
+        f"the flag `{each.pointer}` says whether there is more, and nothing says how to request it" for each in flags
+    ]
     if limits and not (candidates or tokens):
         evidence.append(f"the parameter `{limits[0].name}` bounds a page, and nothing leads to the next one")
         if found.envelope.kind == "array":

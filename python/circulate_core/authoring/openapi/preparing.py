@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from circulate_core.authoring.openapi import lock as locks
 from circulate_core.authoring.openapi.files import read_documents
-from circulate_core.authoring.openapi.importing import (
-    ImportedList,
-    ImportedSource,
-    fingerprint,
-    import_documents,
-    source_name,
-)
+from circulate_core.authoring.openapi.imported import ImportedList, ImportedSource, fingerprint
+from circulate_core.authoring.openapi.importing import import_documents, source_name
 from circulate_core.authoring.openapi.lock import Change, Lock, changes_between, lock_of, read_lock
 from circulate_core.authoring.openapi.overlay import Overlay, read_overlay
 from circulate_core.authoring.openapi.signing import Given
@@ -36,11 +31,13 @@ class Prepared:
         source: The source.
         before: The lock of the import before; None if there was none.
         overlay: What a person says of it.
+        folder: The folder that it gets.
     """
 
     source: ImportedSource
     before: Lock | None
     overlay: Overlay
+    folder: Path
 
     @property
     def lock(self) -> Lock:
@@ -87,10 +84,10 @@ def prepare(paths: Sequence[Path], *, catalog: Path, name: str | None, given: Gi
         given = Given(given.base_url or earlier.get("base_url"), given.auth or tuple(earlier.get("auth", ())))
     overlay = read_overlay(overlay_path(catalog, name))
     known = {key: each["endpoint"] for key, each in before.lists.items()} if before is not None else {}
-    source = import_documents(name, documents, overlay=overlay, given=given, known_names=known)
+    source = import_documents(name, documents, overlay=overlay, given=given, known_names=known, hooks=catalog / name)
     if before is not None:
         _keep_probed(source, before)
-    return Prepared(source, before, overlay)
+    return Prepared(source, before, overlay, catalog / name)
 
 
 def _keep_probed(source: ImportedSource, before: Lock) -> None:
@@ -124,7 +121,10 @@ def earlier_lock(path: Path, prepared: Prepared) -> Lock:
     known = {each.key: each.endpoint for each in source.lists}
     # What the overlay says of what only the newer document has is no mistake of the older one.
     overlay = dataclasses.replace(prepared.overlay, is_partial=True)
-    return lock_of(import_documents(source.name, documents, overlay=overlay, given=source.given, known_names=known), {})
+    earlier = import_documents(
+        source.name, documents, overlay=overlay, given=source.given, known_names=known, hooks=prepared.folder
+    )
+    return lock_of(earlier, {})
 
 
 def report_of(prepared: Prepared, changes: list[Change] | None, files: Sequence[Path]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ _MAX_PARTS = 1500
 """Schemas within one schema."""
 
 _TYPES = {"string", "integer", "number", "boolean", "array", "object", "null"}
-_NUMBERS = {"minimum", "maximum", "multipleOf"}
-_COUNTS = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
+_NUMBERS = ("minimum", "maximum", "multipleOf")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_LONGEST = 300
+"""Characters of a description."""
 _FORMATS = {"date-time", "date", "time", "email", "uri", "uuid", "ipv4", "ipv6", "hostname"}
 
 
@@ -39,7 +41,20 @@ class SchemaWriter:
         if len(seen) > _MAX_DEPTH or self._parts > _MAX_PARTS:
             return self._cut(schema, "is too large to be written out")
         seen = (*seen, schema.identity)
-        written: dict[str, Any] = self._scalars(schema)
+        written: dict[str, Any] = _keywords(value)
+        self._write_members(schema, written, seen)
+        for word in ("allOf", "oneOf", "anyOf"):
+            if parts := [self.write(part, seen) for part in schema.get(word).items()]:
+                if word == "allOf":
+                    # What one part allows no other members beside is a member of another part.
+                    parts = [{key: part[key] for key in part if key != "additionalProperties"} for part in parts]
+                # Real documents have alternatives that do not exclude each other.
+                written["anyOf" if word == "oneOf" else word] = parts
+        if isinstance((other := schema.get("not")).value, dict):
+            written["not"] = self.write(other, seen)
+        return _nullable(schema, written)
+
+    def _write_members(self, schema: Node, written: dict[str, Any], seen: tuple[tuple[str, str], ...]) -> None:
         if (properties := schema.get("properties")).value:
             written["properties"] = {name: self.write(node, seen) for name, node in properties.members()}
         if isinstance(required := schema.get("required").value, list):
@@ -54,54 +69,49 @@ class SchemaWriter:
             written["additionalProperties"] = self.write(more, seen)
         elif more.value is False:
             written["additionalProperties"] = False
-        for word in ("allOf", "oneOf", "anyOf"):
-            if parts := [self.write(part, seen) for part in schema.get(word).items()]:
-                if word == "allOf":
-                    # What one part allows no other members beside is a member of another part.
-                    parts = [{key: part[key] for key in part if key != "additionalProperties"} for part in parts]
-                # Real documents have alternatives that do not exclude each other.
-                written["anyOf" if word == "oneOf" else word] = parts
-        if isinstance((other := schema.get("not")).value, dict):
-            written["not"] = self.write(other, seen)
-        return _nullable(schema, written)
 
     def _cut(self, schema: Node, why: str) -> dict[str, Any]:
         text = f"`{schema.where}` {why}: anything is allowed here"
         self.cuts.append(text)
         return {"$comment": text}
 
-    def _scalars(self, schema: Node) -> dict[str, Any]:
-        written: dict[str, Any] = {}
-        value = schema.value
-        kinds = value.get("type")
-        named = [kind.lower() for kind in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(kind, str)]
-        if known := [kind for kind in named if kind in _TYPES]:
-            written["type"] = known[0] if len(known) == 1 else list(dict.fromkeys(known))
-        if about := schema.get("description").text():
-            written["description"] = about if len(about) <= 300 else f"{about[:299]}…"  # noqa: PLR2004 - a paragraph
-        for key in _NUMBERS & value.keys():
-            if _is_number(value[key]) and not (key == "multipleOf" and value[key] <= 0):
-                written[key] = value[key]
-        for old, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-            given = value.get(old)
-            if given is True and bound in written:
-                written[old] = written.pop(bound)
-            elif _is_number(given):
-                written[old] = given
-        for key in _COUNTS & value.keys():
-            if isinstance(value[key], int) and not isinstance(value[key], bool) and value[key] >= 0:
-                written[key] = value[key]
-        if isinstance(pattern := value.get("pattern"), str):
-            written["pattern"] = pattern
-        if value.get("format") in _FORMATS:
-            written["format"] = value["format"]
-        if isinstance(enum := value.get("enum"), list) and enum:
-            written["enum"] = _distinct(enum)
-        if "const" in value:
-            written["const"] = value["const"]
-        if value.get("uniqueItems") is True:
-            written["uniqueItems"] = True
-        return written
+
+def _keywords(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a schema that hold no schemas."""
+    written: dict[str, Any] = {}
+    kinds = value.get("type")
+    named = [kind.lower() for kind in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(kind, str)]
+    if known := [kind for kind in named if kind in _TYPES]:
+        written["type"] = known[0] if len(known) == 1 else list(dict.fromkeys(known))
+    if isinstance(about := value.get("description"), str) and (about := about.strip()):
+        written["description"] = about if len(about) <= _LONGEST else f"{about[: _LONGEST - 1]}…"
+    written |= _bounds(value)
+    if isinstance(pattern := value.get("pattern"), str):
+        written["pattern"] = pattern
+    if value.get("format") in _FORMATS:
+        written["format"] = value["format"]
+    if isinstance(enum := value.get("enum"), list) and enum:
+        written["enum"] = _distinct(enum)
+    if "const" in value:
+        written["const"] = value["const"]
+    if value.get("uniqueItems") is True:
+        written["uniqueItems"] = True
+    return written
+
+
+def _bounds(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a schema; older versions have flags for those that exclude themselves."""
+    written: dict[str, Any] = {key: value[key] for key in _NUMBERS if _is_number(value.get(key))}
+    if written.get("multipleOf", 1) <= 0:
+        del written["multipleOf"]
+    for old, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        given = value.get(old)
+        if given is True and bound in written:
+            written[old] = written.pop(bound)
+        elif _is_number(given):
+            written[old] = given
+    counts = {key: value[key] for key in _COUNTS if isinstance(value.get(key), int) and value[key] is not True}
+    return written | {key: count for key, count in counts.items() if count >= 0}
 
 
 def _nullable(schema: Node, written: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Shape:
     items: Node | None = None
 
 
-def shape_of(schema: Node, depth: int = 0) -> Shape:
+def shape_of(schema: Node, depth: int = 0) -> Shape:  # noqa: PLR0911 - one for each kind
     """Return what the values of a schema look like. Of alternatives all members count."""
     if not isinstance(schema.value, dict) or depth > _MAX_DEPTH:
         return Shape("unknown", schema)

@@ -257,8 +257,8 @@ def _add_oauth(access: Access, name: str, scheme: Node) -> None:
             refresh = access.secret("refresh_token", "what signing in by a browser gave")
             _add_client(access, flows[flow], {"grant": "refresh_token", "refresh_token": refresh})
             access.notes.append(
-                f"`{name}` signs people in ({flow}): `auth` takes a refresh token. If the API has client credentials for"
-                " services, leave `grant` and `refresh_token` out"
+                f"`{name}` signs people in ({flow}): `auth` takes a refresh token. If the API has client credentials"
+                " for services, leave `grant` and `refresh_token` out"
             )
             return
     _add_bearer(access, "access_token")

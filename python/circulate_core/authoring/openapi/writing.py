@@ -8,14 +8,14 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from circulate_core.authoring.openapi import lock as locks
-from circulate_core.authoring.openapi.importing import proposals
+from circulate_core.authoring.openapi.imported import proposals
 from circulate_core.authoring.openapi.yaml_text import yaml_text
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from circulate_core.authoring.openapi.importing import ImportedList, ImportedSource
+    from circulate_core.authoring.openapi.imported import ImportedList, ImportedSource
     from circulate_core.authoring.openapi.lock import Lock
 
 _OPERATION = "write definitions"
