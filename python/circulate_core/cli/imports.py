@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circulate_core import _core
-from circulate_core.catalogs import paging
+from circulate_core.catalogs import paging, source_definition
+from circulate_core.cli.options import account_arguments, add_account_options, gather_settings
 from circulate_core.console import counted, paint, say, table
+from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     openapi.add_argument("--dry-run", action="store_true", help="report and write nothing")
     openapi.add_argument("--overwrite", action="store_true", help="replace files that were changed by hand")
     openapi.add_argument("--json", action="store_true", help="write the report as JSON, with the evidence of each list")
+    openapi.add_argument(
+        "--probe",
+        action="store_true",
+        help="try at the API what the document does not say: fetch pages of each list and compare them",
+    )
+    add_account_options(openapi, with_catalog=False)
     openapi.set_defaults(import_command=_openapi)
 
 
@@ -76,6 +84,9 @@ def _openapi(args: argparse.Namespace) -> int:
     from circulate_core.authoring.openapi.signing import Given  # noqa: PLC0415 - see above
     from circulate_core.authoring.openapi.writing import write_source  # noqa: PLC0415 - see above
 
+    if args.probe and (args.diff or args.dry_run):
+        message = "--probe writes what it finds: it goes with neither --diff nor --dry-run"
+        raise SettingsError(message)
     given = Given(args.base_url, tuple(args.auth))
     prepared = prepare(args.documents, catalog=args.to, name=args.source, given=given)
     before = earlier_lock(args.diff, prepared) if args.diff else prepared.before
@@ -84,7 +95,11 @@ def _openapi(args: argparse.Namespace) -> int:
         _say_changes(changes)
     files: Sequence[Path] = ()
     if not (args.diff or args.dry_run):
-        files = write_source(args.to, prepared.source, prepared.lock, prepared.before, overwrite=args.overwrite)
+        lock = prepared.lock
+        files = write_source(args.to, prepared.source, lock, prepared.before, overwrite=args.overwrite)
+        if args.probe:
+            _probe(args, prepared)
+            files = write_source(args.to, prepared.source, prepared.lock, lock, overwrite=False)
     if args.json:
         print(report_text(prepared, changes, files))
     elif not args.diff:
@@ -92,6 +107,21 @@ def _openapi(args: argparse.Namespace) -> int:
     if not args.diff:
         _say_result(prepared, args, files)
     return 0
+
+
+def _probe(args: argparse.Namespace, prepared: Prepared) -> None:
+    """Try the lists of a source that was just written."""
+    from circulate_core.authoring.openapi.probing import probe  # noqa: PLC0415 - as above
+
+    args.catalog = [args.to]
+    source = prepared.source
+    settings = gather_settings(args, source_definition(source.name, catalog=args.catalog))
+    account = {key: value for key, value in account_arguments(args, settings).items() if key != "catalog"}
+
+    def say_outcome(endpoint: str, outcome: str) -> None:
+        say(f"  {source.name}.{endpoint} {_plain(outcome)}")
+
+    probe(source, account, say_outcome)
 
 
 def _say_changes(changes: list[Change]) -> None:

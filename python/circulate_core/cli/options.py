@@ -122,8 +122,8 @@ def add_catalog_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_account_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that say which account to ask, and how."""
+def add_account_options(parser: argparse.ArgumentParser, *, with_catalog: bool = True) -> None:
+    """Declare the options that say which account to ask, and how; where the source is defined, if that is not known."""
     group = parser.add_argument_group("account")
     group.add_argument("--account", metavar="NAME", help="name of the account in keys (default: its host)")
     group.add_argument("--profile", metavar="NAME", help="profile of the source in the config file to take settings of")
@@ -136,7 +136,8 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config", metavar="FILE", type=Path, help="settings in TOML (default: ./circulate.toml, else the user's)"
     )
-    add_catalog_option(group)
+    if with_catalog:
+        add_catalog_option(group)
     add_options(parser, "account")
 
 

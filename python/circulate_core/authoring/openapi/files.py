@@ -154,10 +154,8 @@ def _parsed(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds
     try:
         return json.loads(_core.json_of_yaml(text))
     except ValueError:
-        if _is_one_per_line(start):
-            why = "several JSON documents, one in each line (NDJSON)"
-        else:
-            why = f"not JSON: {why}"
+        is_lines = _is_one_per_line(start)
+        why = "several JSON documents, one in each line (NDJSON)" if is_lines else f"not JSON: {why}"
     return _refuse(path, why)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from circulate_core.authoring.openapi.signing import Access, Given
 
 
-def import_documents(
+def import_documents(  # noqa: PLR0913 - what it is made of
     name: str,
     documents: Sequence[Document],
     *,

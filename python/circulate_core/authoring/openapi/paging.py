@@ -88,7 +88,9 @@ def paging_of(found: FoundList) -> Paging:
             if paging.paginator != "none":
                 paging.page_size = paging.page_size or page_size_of(found, paging)
             return paging
-    return _unknown(found)
+    paging = _unknown(found)
+    paging.page_size = page_size_of(found, paging)
+    return paging
 
 
 # What the document says outright.
