@@ -290,7 +290,7 @@ class Builder:
     # Operations.
 
     def make_operations(self, operations: Iterable[ApiOperation]) -> None:
-        """Make operations of all that is no list."""
+        """Make operations of all that is not a list."""
         cut: dict[str, str] = {}
         taken: dict[str, set[str]] = {}
         for operation in operations:

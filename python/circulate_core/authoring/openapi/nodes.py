@@ -117,7 +117,7 @@ class Node:
         return self.value is not None
 
     def followed(self) -> Node:
-        """Return what a reference leads to, with what stands beside it; the same for what is no reference."""
+        """Return what a reference leads to, with what stands beside it; the same for what is not a reference."""
         node, seen = self, set[tuple[str, str]]()
         while isinstance(node.value, dict) and isinstance(reference := node.value.get("$ref"), str):
             if node.identity in seen or len(seen) > _MAX_STEPS:
