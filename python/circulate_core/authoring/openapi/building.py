@@ -397,7 +397,9 @@ def _pointer_to(above: FoundList, parameter: str) -> str | None:
     )
     # `{channelId}` below `/users` is no user.
     rest = "".join(word for word in words if word not in {"id", "uuid", "guid", "sid", "or", "name", "label"})
-    is_of_it = not rest or rest in resource or resource in rest or name.startswith(rest)
+    # Records may have another name than their path: `/bindings` holds `roles`.
+    held = squeezed(singular(snake(above.record_pointer.rpartition("/")[2])))
+    is_of_it = not rest or rest in resource or resource in rest or name.startswith(rest) or rest == held
     return key if is_key and is_of_it else None
 
 

@@ -109,7 +109,11 @@ def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList |
         return _map(operation, shape, pages)
     if shape.kind != "object" or not shape.members:
         return None
-    arrays = list(_arrays(shape))
+    arrays = list(_arrays(operation, shape))
+    if not arrays and pages:
+        # What mostly stands beside records is all that there is.
+        members = ((f"/{name}", shape_of(node)) for name, node in shape.members.items())
+        arrays = [(pointer, member) for pointer, member in members if member.kind == "array"]
     if not arrays:
         return None
     if ends_in_parameter(operation.path) and not pages:
@@ -158,7 +162,7 @@ def _by_name(operation: ApiOperation, shape: Shape) -> FoundList | None:
     found = FoundList(operation, why, shape)
     if is_object:
         found.evidence.append("its response is described as one object without an array of objects")
-        found.candidates = ["", *(pointer for pointer, _ in _arrays(shape))]
+        found.candidates = ["", *(pointer for pointer, _ in _arrays(operation, shape))]
     else:
         found.evidence.append("its response has no schema that shows where the records are")
         found.candidates = [""]
@@ -183,12 +187,12 @@ def _pages(operation: ApiOperation) -> list[str]:
     return [each.name for each in operation.query() if squeezed(each.name) in PAGE_PARAMETERS]
 
 
-def _arrays(shape: Shape, before: str = "", depth: int = 0) -> Iterator[tuple[str, Shape]]:
+def _arrays(operation: ApiOperation, shape: Shape, before: str = "", depth: int = 0) -> Iterator[tuple[str, Shape]]:
     """Return the arrays of an envelope, those of objects in it too, but not what stands beside records."""
     deeper: list[tuple[str, Shape]] = []
     found = False
     for name, node in shape.members.items():
-        if squeezed(name) in _BESIDE:
+        if squeezed(name) in _BESIDE and not _is_named_as(operation, name):
             continue
         member = shape_of(node)
         pointer = f"{before}/{name.replace('~', '~0').replace('/', '~1')}"
@@ -201,7 +205,7 @@ def _arrays(shape: Shape, before: str = "", depth: int = 0) -> Iterator[tuple[st
         # Arrays of what stands beside others are members of it, not records.
         around = [(pointer, member) for pointer, member in deeper if _may_hold_records(pointer, shape)]
         for pointer, member in around:
-            yield from _arrays(member, pointer, depth + 1)
+            yield from _arrays(operation, member, pointer, depth + 1)
 
 
 def _may_hold_records(pointer: str, shape: Shape) -> bool:
@@ -248,7 +252,11 @@ def _is_envelope(
     counts = any(re.match(r"(.*total.*|count|.*next.*|page|hasmore)$", other) for other in others)
     if squeezed(name) in _ENVELOPES:
         return is_all_around or counts
-    return is_all_around and (counts or (not others and is_plural(resource_of(operation.path))))
+    if not others and chosen[0].count("/") == 1:
+        # All that there is are objects: nothing but a list is so.
+        items = chosen[1].items
+        return is_plural(resource_of(operation.path)) or (items is not None and shape_of(items).kind == "object")
+    return is_all_around and counts
 
 
 def _take(found: FoundList, pointer: str, array: Shape, evidence: str) -> None:
