@@ -1,4 +1,4 @@
-"""What an import finds out about lists: where their records are, how one page leads to the next, and what it leaves open."""
+"""What an import finds out about lists: where their records are, how one page leads to the next, what stays open."""
 
 from typing import Any
 
@@ -23,7 +23,11 @@ META = {"type": "object", "properties": {"cursor": {"type": "string", "descripti
 KNOWN: list[tuple[str, Json, Any]] = [
     # What the document says outright.
     ("declared", listing(ARRAY, headers={"Link": {"description": "rel=next"}}), "link_header"),
-    ("declared", listing(page_of("value"), **{"x-ms-pageable": {"nextLinkName": "nextLink"}}), {"next_url": {"body": "/nextLink"}}),
+    (
+        "declared",
+        listing(page_of("value"), **{"x-ms-pageable": {"nextLinkName": "nextLink"}}),
+        {"next_url": {"body": "/nextLink"}},
+    ),
     ("declared", listing(page_of("value"), **{"x-ms-pageable": {"nextLinkName": None}}), "none"),
     (
         "declared",
@@ -45,7 +49,13 @@ KNOWN: list[tuple[str, Json, Any]] = [
         listing(
             page_of("data"),
             query("after", "string"),
-            **{"x-fern-pagination": {"cursor": "$request.after", "next_cursor": "$response.page.end", "results": "$response.data"}},
+            **{
+                "x-fern-pagination": {
+                    "cursor": "$request.after",
+                    "next_cursor": "$response.page.end",
+                    "results": "$response.data",
+                }
+            },
         ),
         {"token": {"from": {"body": "/page/end"}, "to": "after"}},
     ),
@@ -83,7 +93,11 @@ KNOWN: list[tuple[str, Json, Any]] = [
     ),
     # A rule whose end needs no other half.
     ("inferred", listing(ARRAY, query("offset"), query("limit")), {"offset": {"to": "offset"}}),
-    ("inferred", listing(page_of(total="integer"), query("skip"), query("take")), {"offset": {"to": "skip", "total": "/total"}}),
+    (
+        "inferred",
+        listing(page_of(total="integer"), query("skip"), query("take")),
+        {"offset": {"to": "skip", "total": "/total"}},
+    ),
     (
         "inferred",
         listing(page_of("Resources", totalResults="integer"), query("startIndex", minimum=1), query("count")),
@@ -97,7 +111,7 @@ KNOWN: list[tuple[str, Json, Any]] = [
         listing(page_of("data", total_pages="integer"), query("pageNumber", default=0)),
         {"page": {"to": "pageNumber", "first": 0, "pages": "/total_pages"}},
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "item", "paginator"), KNOWN, ids=range(len(KNOWN)))
@@ -110,24 +124,47 @@ def test_a_paginator_that_the_document_shows_is_written(cli: Cli, status: str, i
 
 OPEN: list[tuple[Json, list[Any], str]] = [
     # Okta's shape: the next page is in a header that nothing declares.
-    (listing(ARRAY, query("after", "string"), query("limit")), ["link_header", {"last_record": {"from": "/id", "to": "after"}}], "there is a parameter of a cursor"),
+    (
+        listing(ARRAY, query("after", "string"), query("limit")),
+        ["link_header", {"last_record": {"from": "/id", "to": "after"}}],
+        "there is a parameter of a cursor",
+    ),
     (listing(page_of()), ["none"], "nothing in the document says whether there is more than one page"),
     (listing(ARRAY, query("limit")), ["link_header"], "bounds a page, and nothing leads to the next one"),
     # Who begins at 1 where pages begin at 0 loses a page.
-    (listing(ARRAY, query("page")), [{"page": {"to": "page", "first": 1}}, {"page": {"to": "page", "first": 0}}], "whether the first page is 0 or 1"),
+    (
+        listing(ARRAY, query("page")),
+        [{"page": {"to": "page", "first": 1}}, {"page": {"to": "page", "first": 0}}],
+        "whether the first page is 0 or 1",
+    ),
     (listing(page_of(has_more="boolean")), [], "says whether there is more, and nothing says how to request it"),
     # An address or a token: nothing says which.
-    (listing(page_of(next="string")), [{"next_url": {"body": "/next"}}], "`/next` of the page may lead to the next one"),
-    (listing(ARRAY, query("startIndex"), query("count")), [{"offset": {"to": "startIndex"}}], "may say how many records to leave out"),
+    (
+        listing(page_of(next="string")),
+        [{"next_url": {"body": "/next"}}],
+        "`/next` of the page may lead to the next one",
+    ),
+    (
+        listing(ARRAY, query("startIndex"), query("count")),
+        [{"offset": {"to": "startIndex"}}],
+        "may say how many records to leave out",
+    ),
     # A cursor that pages have, and two parameters that could take it.
     (
         listing(page_of(next_cursor="string"), query("after", "string"), query("marker", "string")),
-        [{"next_url": {"body": "/next_cursor"}}, *({"token": {"from": {"body": "/next_cursor"}, "to": name}} for name in ("after", "marker"))],
+        [
+            {"next_url": {"body": "/next_cursor"}},
+            *({"token": {"from": {"body": "/next_cursor"}, "to": name}} for name in ("after", "marker")),
+        ],
         "may lead to the next one",
     ),
     # `from` and `start` are times as often as they are numbers.
-    (listing(ARRAY, query("start", "string"), query("limit")), ["link_header"], "may say how many records to leave out"),
-]  # fmt: skip
+    (
+        listing(ARRAY, query("start", "string"), query("limit")),
+        ["link_header"],
+        "may say how many records to leave out",
+    ),
+]
 
 
 @pytest.mark.parametrize(("item", "candidates", "said"), OPEN, ids=range(len(OPEN)))

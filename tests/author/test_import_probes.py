@@ -95,7 +95,12 @@ TOKEN = listing(page_of(next_cursor="string"), query("cursor", "string"), LIMIT)
 OPEN = listing(ARRAY, query("page"), LIMIT)
 
 HONEST: list[tuple[Json, Respond, Any, str]] = [
-    (TOTAL, with_total, {"page": {"to": "page", "total": "/total"}}, "`/total` counts 7 records, and the last page is there"),
+    (
+        TOTAL,
+        with_total,
+        {"page": {"to": "page", "total": "/total"}},
+        "`/total` counts 7 records, and the last page is there",
+    ),
     (OFFSET, with_total, {"offset": {"to": "offset", "total": "/total"}}, "`/total` counts 7 records"),
     (PAGES, with_pages, {"page": {"to": "page", "pages": "/total_pages"}}, "`/total_pages` counts 4 pages"),
     (TOKEN, with_token, {"token": {"from": {"body": "/next_cursor"}, "to": "cursor"}}, "two pages of 2 and"),
@@ -104,7 +109,7 @@ HONEST: list[tuple[Json, Respond, Any, str]] = [
     (OPEN, from_one("refuses"), {"page": {"to": "page", "first": 1}}, "two pages of 2 and"),
     (OPEN, from_one("clamps"), {"page": {"to": "page", "first": 1}}, "two pages of 2 and"),
     (OPEN, from_one("is empty"), {"page": {"to": "page", "first": 1}}, "two pages of 2 and"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("item", "respond", "paginator", "said"), HONEST, ids=range(len(HONEST)))
@@ -196,7 +201,12 @@ LIARS: list[tuple[str, Json, Respond, str]] = [
     ("pages overlap", TOTAL, overlapping, ""),
     ("the total is that of a page", TOTAL, total(2), "are more than `/total` counts 2 records"),
     ("the total is too low", TOTAL, total(COUNT - 2), "`/total` counts 5 records"),
-    ("the total is too high", TOTAL, total(COUNT + 5), "`/total` counts 12 records, which makes 2 on the last page; no records came"),
+    (
+        "the total is too high",
+        TOTAL,
+        total(COUNT + 5),
+        "`/total` counts 12 records, which makes 2 on the last page; no records came",
+    ),
     ("the total of an offset is too high", OFFSET, total(COUNT + 5), "`/total` counts 12 records"),
     ("the total of an offset is too low", OFFSET, total(COUNT - 2), "`/total` counts 5 records"),
     ("the total changes", TOTAL, changing_total, "`/total` is not the same count on all pages"),
@@ -211,7 +221,7 @@ LIARS: list[tuple[str, Json, Respond, str]] = [
     ("it is a page to log in", TOTAL, login, ""),
     ("it is empty", TOTAL, lambda *_: Reply({"items": [], "total": 0}), "the list is empty"),
     ("it has one page", TOTAL, lambda *_: Reply({"items": RECORDS[:1], "total": 1}), ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("item", "respond", "said"), [liar[1:] for liar in LIARS], ids=[liar[0] for liar in LIARS])
@@ -267,7 +277,7 @@ def test_a_probe_writes_what_it_finds(cli: Cli) -> None:
 
 
 def test_a_secret_is_in_nothing_that_a_probe_writes(cli: Cli) -> None:
-    secret = "s3cret-canary"
+    secret = "s3cret-canary"  # noqa: S105 - of a test server
     with serving(with_total) as api:
         document = described({"/items": TOTAL})
         (cli.folder / "acme.json").write_text(json.dumps(document))

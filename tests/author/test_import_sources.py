@@ -1,4 +1,4 @@
-"""What an import writes of a source: how it is signed in to, its operations, overlays, and what a newer document changes."""
+"""What an import writes of a source: signing in, operations, overlays, and what a newer document changes."""
 
 import json
 from pathlib import Path
@@ -40,12 +40,24 @@ WAYS: list[tuple[Json, list[Any]]] = [
     ({"type": "basic"}, [{"basic": {"user": "user", "password": "password"}}]),
     ({"type": "apiKey", "in": "header", "name": "X-Key"}, [{"header": {"name": "X-Key", "secret": "x_key"}}]),
     ({"type": "apiKey", "in": "query", "name": "api_key"}, [{"query": {"name": "api_key", "secret": "api_key"}}]),
-    ({"type": "apiKey", "in": "cookie", "name": "SID"}, [{"header": {"name": "Cookie", "prefix": "SID=", "secret": "sid"}}]),
+    (
+        {"type": "apiKey", "in": "cookie", "name": "SID"},
+        [{"header": {"name": "Cookie", "prefix": "SID=", "secret": "sid"}}],
+    ),
     ({"type": "openIdConnect", "openIdConnectUrl": "https://x.example"}, [{"bearer": "access_token"}]),
     ({"type": "oauth2", "flows": {"implicit": {}}}, [{"bearer": "access_token"}]),
     (
         {"type": "oauth2", "flows": {"clientCredentials": FLOW}},
-        [{"oauth2": {"token_url": FLOW["tokenUrl"], "client_id": "client_id", "client_secret": "client_secret", "send_secret": "basic"}}],
+        [
+            {
+                "oauth2": {
+                    "token_url": FLOW["tokenUrl"],
+                    "client_id": "client_id",
+                    "client_secret": "client_secret",
+                    "send_secret": "basic",
+                }
+            }
+        ],
     ),
     (
         {"type": "oauth2", "flow": "accessCode", **FLOW},
@@ -63,7 +75,7 @@ WAYS: list[tuple[Json, list[Any]]] = [
         ],
     ),
     ({"type": "http", "scheme": "digest"}, ["none"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("scheme", "auth"), WAYS, ids=range(len(WAYS)))
@@ -124,7 +136,7 @@ def test_scopes_are_those_of_the_operation(cli: Cli) -> None:
     assert endpoint_of(cli)["scopes"] == ["items.read"]
     assert endpoint_of(cli)["operations"]["create"]["scopes"] == ["items.write"]
     assert source_of(cli)["check"]["scopes"] == ["items.read"]
-    assert source_of(cli)["auth"][0]["oauth2"]["token_url"] == "https://api.acme.example/token"
+    assert source_of(cli)["auth"][0]["oauth2"]["token_url"] == "https://api.acme.example/token"  # noqa: S105 - an address
 
 
 def test_headers_that_report_a_quota_are_written(cli: Cli) -> None:
@@ -199,10 +211,17 @@ def test_a_schema_is_written_as_json_schema(cli: Cli, given: Json, written: Json
 
 def test_a_schema_that_leads_back_into_itself_is_cut_where_it_does(cli: Cli) -> None:
     node = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Node"}, "id": {"type": "string"}}}
-    document = described({"/items": {**ITEMS, "post": {
-        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}},
-        "responses": {},
-    }}})  # fmt: skip
+    document = described(
+        {
+            "/items": {
+                **ITEMS,
+                "post": {
+                    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}},
+                    "responses": {},
+                },
+            }
+        }
+    )
     document["components"]["schemas"] = {"Node": node}
     imported = import_document(cli, document)
     said = "`acme.json#/components/schemas/Node` leads back into itself: anything is allowed here"
@@ -369,15 +388,23 @@ def changes(cli: Cli, document: Json, *arguments: str | Path) -> list[str]:
 
 def test_what_a_newer_document_changes_is_shown_before_it_is_written(cli: Cli) -> None:
     old = described({"/items": {**ITEMS, "post": {"responses": {}}}, "/jobs": ITEMS})
-    new = described({
-        "/items": {**listing(page_of(next_page_url="string"), PAGE, "q:string"), "post": {"responses": {}}, "delete": {"responses": {}}},
-        "/users": ITEMS,
-    })  # fmt: skip
+    new = described(
+        {
+            "/items": {
+                **listing(page_of(next_page_url="string"), PAGE, "q:string"),
+                "post": {"responses": {}},
+                "delete": {"responses": {}},
+            },
+            "/users": ITEMS,
+        }
+    )
     import_document(cli, old).of("GET /jobs")
     expected = [
         "removed list GET /jobs",
-        'changed list GET /items paginator: {"page": {"to": "page"}} → {"next_url": {"body": "/next_page_url"}}'
-        " parameter query q: new (string)",
+        (
+            'changed list GET /items paginator: {"page": {"to": "page"}} → {"next_url": {"body": "/next_page_url"}}'
+            " parameter query q: new (string)"
+        ),
         "new list GET /users",
         "new operation DELETE /items",
     ]

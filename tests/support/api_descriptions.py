@@ -7,7 +7,7 @@ from typing import Any
 
 from support.cli import Cli, Done
 
-RECORD = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
+RECORD: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
 
 
 def described(paths: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
