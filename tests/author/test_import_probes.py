@@ -261,6 +261,40 @@ def test_a_filter_that_is_ignored_is_noticed(cli: Cli, *, obeyed: bool) -> None:
     assert said in listed["evidence"][-1]
 
 
+def test_lists_below_others_are_tried_for_some_of_their_parents(cli: Cli) -> None:
+    def respond(path: str, query: Query) -> Reply:
+        if path == "/items":
+            return Reply({"items": cut(RECORDS, query), "total": COUNT})
+        if path in {"/items/r0/parts", "/logs"}:
+            return Reply([])
+        name = path.split("/")[2]
+        return Reply(cut([{"id": f"{name}-{number}"} for number in range(3)], query))
+
+    paths = {
+        "/items": TOTAL,
+        "/items/{itemId}/parts": listing(ARRAY, PAGE, LIMIT),
+        "/items/{itemId}/parts/{partId}/notes": listing(ARRAY, query("page"), LIMIT),
+        "/logs": listing(ARRAY, query("page")),
+        "/logs/{logId}/lines": listing(ARRAY, PAGE),
+    }
+    with serving(respond) as api:
+        (cli.folder / "acme.json").write_text(json.dumps(described(paths, components={}, security=[])))
+        command = ["import", "openapi", "acme.json", "--source", "acme", "--json", "--auth", "none", "--probe"]
+        done = cli(*command, "--base-url", "{url}", "--set", f"url={api.url}")
+    found = {each["operation"]: (each["status"], each["evidence"][-1]) for each in done.report["lists"]}
+    assert found["GET /items"][0] == "probed"
+    # The first item has no parts, so the second one is tried.
+    assert found["GET /items/{itemId}/parts"][0] == "probed", found
+    assert any(request.startswith("/items/r1/parts?") for request in api.requests)
+    assert found["GET /logs/{logId}/lines"] == (
+        "inferred",
+        "not probed: it is requested for each record of logs, of which nobody knows how it is read",
+    )
+    assert cli("show", "acme.item_parts", "--catalog", "definitions").code == 0
+    text = (cli.folder / "definitions/acme/item_parts.yaml").read_text()
+    assert "parent: {endpoint: items, fields: {item_id: /id}}" in text
+
+
 def test_what_cannot_be_tried_says_why(cli: Cli) -> None:
     listed, _, api = probe(cli, listing(ARRAY), from_zero)
     assert listed["evidence"][-1] == "not probed: nothing in the document could lead to a next page"

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import quote
 
 import circulate_core
 from circulate_core.authoring.openapi.preparing import mark_probed
@@ -38,6 +39,8 @@ def page(body, response):
 """
 _SMALL = 2
 """Records of a page in the first try, so that few are enough for two pages."""
+_PARENTS = 3
+"""Parents whose lists are tried, until one of them has two pages."""
 _LARGE = 1000
 """Records of a page, above which none is requested."""
 _BATCH = 10
@@ -83,6 +86,10 @@ class _NotProved(Exception):  # noqa: N818 - it never leaves this module
     """What a paginator was to do and did not do. The text says it."""
 
 
+class _TooShort(_NotProved):
+    """A list has no second page."""
+
+
 @dataclass
 class _Read:
     """What came of reading the beginning of a list.
@@ -108,11 +115,13 @@ def probe(source: ImportedSource, account: Mapping[str, Any], say: Callable[[str
         account: How the account is known, as `circulate_core.source` takes it.
         say: Called with each list that was tried and what came of it.
     """
-    for each in source.lists:
+    session = _Session(source, account)
+    # Parents come before their children, which need what was found out about them.
+    for each in sorted(source.lists, key=lambda each: len(session.above(each))):
         if each.status not in {"inferred", "unknown"}:
             continue
         try:
-            paginator, evidence = _Probe(source, account, each).prove()
+            paginator, evidence = session.prove(each)
         except _NotProved as reason:
             each.evidence.append(f"not probed: {reason}")
             say(each.endpoint, f"stays {each.status}: {reason}")
@@ -121,14 +130,80 @@ def probe(source: ImportedSource, account: Mapping[str, Any], say: Callable[[str
             say(each.endpoint, f"probed: {evidence}")
 
 
-class _Probe:
-    """Tries the paginators that a list may have."""
+class _Session:
+    """Probes of the lists of one account.
 
-    def __init__(self, source: ImportedSource, account: Mapping[str, Any], each: ImportedList) -> None:
+    Attributes:
+        source: The source.
+        account: How the account is known.
+    """
+
+    def __init__(self, source: ImportedSource, account: Mapping[str, Any]) -> None:
         self.source = source
         self.account = account
+        self._by_endpoint = {each.endpoint: each for each in source.lists}
+        self._fields: dict[str, list[dict[str, str]]] = {}
+
+    def above(self, each: ImportedList) -> list[ImportedList]:
+        """Return the lists that a list is below, its own parent first."""
+        found: list[ImportedList] = []
+        while (parent := each.listed.get("parent")) and (each := self._by_endpoint[parent["endpoint"]]) not in found:
+            found.append(each)
+        return found
+
+    def prove(self, each: ImportedList) -> tuple[Json, str]:
+        """Return the paginator that did what it should, and what shows that.
+
+        Raises:
+            _NotProved: None did.
+        """
+        reason = _TooShort("its parents have no record")
+        for fields in self._fields_for(each):
+            try:
+                return _Probe(self, each, fields).prove()
+            except _TooShort as too_short:
+                # Another parent may have more.
+                reason = too_short
+        raise reason
+
+    def _fields_for(self, each: ImportedList) -> list[dict[str, str]]:
+        """Return the fields of some parents, by which a list can be requested; none for one without a parent."""
+        parent = each.listed.get("parent")
+        if parent is None:
+            return [{}]
+        if each.endpoint in self._fields:
+            return self._fields[each.endpoint]
+        above = self._by_endpoint[parent["endpoint"]]
+        if above.paginator is None:
+            message = f"it is requested for each record of {above.endpoint}, of which nobody knows how it is read"
+            raise _NotProved(message)
+        found: list[dict[str, str]] = []
+        for fields in self._fields_for(above)[:1]:
+            for record in _Probe(self, above, fields).first_records():
+                values = {name: _member(record, pointer) for name, pointer in parent["fields"].items()}
+                if all(isinstance(value, (str, int)) for value in values.values()):
+                    found.append(fields | {name: str(value) for name, value in values.items()})
+        self._fields[each.endpoint] = found[:_PARENTS]
+        return self._fields[each.endpoint]
+
+
+class _Probe:
+    """Tries the paginators that a list may have.
+
+    Args:
+        session: Whose list it is.
+        each: The list.
+        fields: The fields of its parents, which fill its path.
+    """
+
+    def __init__(self, session: _Session, each: ImportedList, fields: Mapping[str, str]) -> None:
+        self.source = session.source
+        self.account = session.account
         self.each = each
-        self.listed = {key: value for key, value in each.listed.items() if key != "paginator"}
+        self.listed = {key: value for key, value in each.listed.items() if key not in {"paginator", "parent"}}
+        for name, value in fields.items():
+            segment = quote(value, safe="").replace("{", "{{").replace("}", "}}")
+            self.listed["path"] = self.listed["path"].replace(f"{{{name}}}", segment)
 
     def prove(self) -> tuple[Json, str]:
         """Return the paginator that did what it should, and what shows that.
@@ -149,15 +224,22 @@ class _Probe:
             try:
                 return candidate, self._proved(candidate)
             except _NotProved as reason:
-                reasons.append(str(reason) if len(candidates) == 1 else f"{_name(candidate)}: {reason}")
+                if len(candidates) == 1:
+                    raise
+                reasons.append(f"{_name(candidate)}: {reason}")
         raise _NotProved("; ".join(reasons))
+
+    def first_records(self) -> list[dict[str, Any]]:
+        """Return the records of its first page."""
+        read = self._read(self.each.paginator, self._small(), pages=1)
+        if read.error is not None:
+            message = f"{self.each.endpoint}, which it is below: {_reason(read.error)}"
+            raise _NotProved(message)
+        return read.records
 
     def _refuse_what_cannot_be_tried(self) -> None:
         if "records" not in self.listed:
             message = "nobody knows where a page holds its records"
-            raise _NotProved(message)
-        if parent := self.listed.get("parent"):
-            message = f"it is requested for each record of {parent['endpoint']}: try it by `circulate check`"
             raise _NotProved(message)
         if self.listed.get("format", "json") != "json":
             message = "its pages are not JSON"
@@ -197,7 +279,7 @@ class _Probe:
             raise _NotProved(_reason(read.error))
         if not read.records or not read.pages:
             message = "the list is empty: there is nothing to compare"
-            raise _NotProved(message)
+            raise _TooShort(message)
         first = len(self._records_of(read.pages[0]))
         if len(read.pages) > 1 and self._records_of(read.pages[1]) == self._records_of(read.pages[0]):
             message = "the second page is the first one once more"
@@ -206,7 +288,7 @@ class _Probe:
             raise _NotProved("; ".join(read.warnings))
         if len(read.records) <= first:
             message = f"{first} records came, and no second page to compare them with"
-            raise _NotProved(message)
+            raise _TooShort(message)
         if size is not None and first != size:
             message = f"{size} records were requested and {first} came: the limit is ignored or clamped"
             raise _NotProved(message)
