@@ -385,3 +385,61 @@ def test_types_that_the_document_knows_are_columns(cli: Cli) -> None:
     # When records changed is a proposal, since a filter that leaves some out loses them.
     assert "`updated_since` may select by time" in text
     assert "incremental" not in yaml.safe_load(text)["list"]
+
+
+MISLEADING: list[tuple[str, Json, Any]] = [
+    (
+        "an offset that counts pages",
+        listing(ARRAY, query("offset", about="Number of pages to skip."), query("limit")),
+        None,
+    ),
+    (
+        "a start that is a time",
+        listing(ARRAY, query("start", about="Unix timestamp.", minimum=0), query("limit")),
+        None,
+    ),
+    ("a token that signs in", listing(page_of(next_token="string"), query("token", "string", "Access token.")), None),
+    (
+        "a total that is a sum",
+        listing(page_of(sums={"type": "object", "properties": {"total": {"type": "integer"}}}), PAGE),
+        {"page": {"to": "page"}},
+    ),
+    (
+        "the next of something else",
+        listing(page_of(event={"type": "object", "properties": {"next_url": {"type": "string"}}})),
+        None,
+    ),
+    ("a page offset", listing(ARRAY, query("pageOffset", default=0), query("limit")), None),
+]
+
+
+@pytest.mark.parametrize(("item", "paginator"), [each[1:] for each in MISLEADING], ids=[each[0] for each in MISLEADING])
+def test_a_name_of_paging_for_something_else_misleads_nobody(cli: Cli, item: Json, paginator: object) -> None:
+    assert import_list(cli, item)["paginator"] == paginator
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "is_size"),
+    [
+        ("size", "Shoe size.", False),
+        ("size", "", False),
+        ("size", "The number of records to return.", True),
+        ("max", "Highest price.", False),
+        ("count", "Results per page.", True),
+        ("limit", "", True),
+    ],
+)
+def test_a_filter_is_not_sent_as_the_size_of_a_page(cli: Cli, name: str, about: str, *, is_size: bool) -> None:
+    listed = import_list(cli, listing(ARRAY, PAGE, query(name, "integer", about, maximum=50)))
+    assert listed["page_size"] == ({"param": name, "max": 50} if is_size else None)
+
+
+def test_json_is_requested_where_there_are_several_formats(cli: Cli) -> None:
+    formats = {"name": "format", "in": "path", "required": True, "schema": {"type": "string", "enum": ["XML", "JSON"]}}
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "default": "v3"}}
+    item = listing(ARRAY, PAGE, formats, version)
+    assert import_document(cli, described({"/{version}/{format}/items": item})).report["lists"][0]["path"] == (
+        "/{version}/JSON/items"
+    )
+    source = yaml.safe_load((cli.folder / "definitions/acme/source.yaml").read_text())
+    assert source["settings"]["version"]["default"] == "v3"

@@ -26,7 +26,7 @@ from circulate_core.authoring.openapi.words import about_of, docs_of, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from circulate_core.authoring.openapi.description import ApiOperation
+    from circulate_core.authoring.openapi.description import ApiOperation, Parameter
     from circulate_core.authoring.openapi.overlay import Overlay
     from circulate_core.authoring.openapi.paging import Paging
     from circulate_core.authoring.openapi.signing import Access
@@ -181,11 +181,13 @@ class Builder:
                     "/".join(["", *rest[:at]]) if not begin else "/".join([operation.path.split("{")[0], *rest[:at]])
                 )
                 name = self._name_of(found[1], before)
+                if (only := _only_value(parameter)) is not None:
+                    return only
                 if parameter.values:
                     name = self._partition(name, _distinct_texts(parameter.values), names, partitions)
                     return "{" + name + "}"
                 about = sentence(parameter.about) or f"`{found[1]}` of {operation.path}"
-                setting = self._setting(name, about, names)
+                setting = self._setting(name, about, names, parameter.default)
                 notes.append(
                     f"`{{{found[1]}}}` of its path is the setting `{setting}`, since no list is known to have it"
                 )
@@ -201,11 +203,12 @@ class Builder:
         partitions.append({"name": name, "values": values})
         return name
 
-    def _setting(self, name: str, about: str, names: set[str]) -> str:
+    def _setting(self, name: str, about: str, names: set[str], default: object = None) -> str:
         """Declare a setting that a list needs, and return its name."""
         if name in self._own_settings or name in self._of_partitions or name in names - self.access.settings.keys():
             name = f"fixed_{name}"
-        setting = self.access.setting(name, about)
+        more = {"default": _text(default)} if isinstance(default, (str, int)) and _text(default) else {}
+        setting = self.access.setting(name, about, **more)
         names.add(setting)
         return setting
 
@@ -243,8 +246,8 @@ class Builder:
             default = parameter.default
             if default is not None and not isinstance(default, (dict, list)):
                 place[parameter.name] = _text(default).replace("{", "{{").replace("}", "}}")
-            elif len(values) == 1:
-                place[parameter.name] = values[0]
+            elif (only := _only_value(parameter)) is not None:
+                place[parameter.name] = only
             elif values:
                 name = self._partition(snake(parameter.name) or "value", values, names, partitions)
                 place[parameter.name] = "{" + name + "}"
@@ -416,6 +419,23 @@ def _names_of_keys(access: Access) -> set[str]:
     named = [way[kind]["name"] for way in ways for kind in ("query", "header") if kind in way]
     named += [header["name"] for way in ways for header in way.get("headers", [])]
     return {name.lower() for name in named}
+
+
+def _only_value(parameter: Parameter) -> str | None:
+    """Return the value of a parameter that has only one which we can use; None if it has more, or none is named."""
+    values = _distinct_texts(parameter.values)
+    json = [value for value in values if value.lower() in {"json", "application/json"}]
+    is_format = squeezed(parameter.name) in {
+        "format",
+        "ext",
+        "extension",
+        "outputformat",
+        "responseformat",
+        "mediatype",
+    }
+    if is_format and json:
+        return json[0]
+    return values[0] if len(values) == 1 else None
 
 
 def _distinct_texts(values: Sequence[str]) -> list[str]:

@@ -264,11 +264,11 @@ def _headers_of(found: FoundList) -> Iterator[tuple[str, Node]]:
 # What two halves say together.
 
 _PAGES = {
-    "page", "pagenumber", "pageno", "pagenum", "pageindex", "currentpage", "pageid", "p", "pagenr",
+    "page", "pagenumber", "pageno", "pagenum", "pageindex", "currentpage", "p", "pagenr",
 }  # fmt: skip
 _OFFSETS = {
     "offset", "skip", "startindex", "startat", "start", "pageoffset", "from", "startrow", "firstresult", "recordoffset",
-    "startposition", "first",
+    "startposition",
 }  # fmt: skip
 _TOKENS = {
     "cursor", "after", "pagetoken", "nextpagetoken", "nexttoken", "marker", "nextmarker", "continuationtoken",
@@ -309,8 +309,28 @@ _NEXT_TOKENS = {
 }  # fmt: skip
 
 
+_OF_OTHERS = re.compile(
+    r"\b(authenticat\w*|authoriz\w*|api.?key|access token|credentials?|timestamp|unix|epoch (time|seconds)|(milli)?seconds"
+    r"|date|time|page id|id of (the|a) page)\b",
+    re.IGNORECASE,
+)
+"""What a parameter is about that has the name of one of paging, and is none."""
+_PAGING_WORDS = re.compile(
+    r"\b(pag(e|es|ing|ination)|cursor|results?|records?|items?|next|offset|skip)\b", re.IGNORECASE
+)
+
+
 def _parameters(found: FoundList, names: set[str]) -> list[Parameter]:
-    return [each for each in found.operation.query() if squeezed(each.name) in names]
+    """Return the parameters of these names, but for those whose description is about something else."""
+    named = [each for each in found.operation.query() if squeezed(each.name) in names]
+    return [each for each in named if not _OF_OTHERS.search(each.about) or _PAGING_WORDS.search(each.about)]
+
+
+_AROUND = re.compile(
+    r"meta|pag(e|ing|ination|er)|links?$|cursors?$|response|results?|info$|headers?$|navigation|envelope|^next$|^data$"
+    r"|^embedded$|list$"
+)
+"""Objects of an envelope that may say something of paging; others are about something else, such as a sum."""
 
 
 def _envelope(found: FoundList) -> Iterator[_Member]:
@@ -322,7 +342,8 @@ def _envelope(found: FoundList) -> Iterator[_Member]:
             member = shape_of(node)
             if member.kind == "object" and depth < 3:  # noqa: PLR2004 - `/meta/page/next`
                 yield _Member(pointer, member)
-                yield from walk(member, pointer, depth + 1)
+                if _AROUND.search(squeezed(name)) or f"{found.record_pointer}/".startswith(f"{pointer}/"):
+                    yield from walk(member, pointer, depth + 1)
             elif member.kind in {"scalar", "unknown", "object"}:
                 yield _Member(pointer, member)
 
@@ -447,14 +468,19 @@ def _is_number(parameter: Parameter) -> bool:
 def _by_offset(found: FoundList) -> Paging | None:
     offsets = [each for each in _parameters(found, _OFFSETS) if _is_number(each)]
     limits = [each for each in _parameters(found, _LIMITS) if each.type != "boolean"]
-    # `first` and `from` mean something else often; `start` does, unless there is a size beside it.
+    # `start` and `from` mean something else often, unless there is a size beside them.
     offsets = [each for each in offsets if squeezed(each.name) in {"offset", "skip", "pageoffset"} or limits]
     if len(offsets) != 1 or not (limits or squeezed(offsets[0].name) in {"offset", "skip", "startindex"}):
         return None
     offset = offsets[0]
-    if squeezed(offset.name) in {"from", "first"} and (offset.default != 0 and offset.bound("minimum") != 0):
+    if squeezed(offset.name) == "from" and offset.default != 0 and offset.bound("minimum") != 0:
         return None
-    if re.search(r"\bpage (number|index)\b|\bnumber of (the )?page\b", offset.about, re.IGNORECASE):
+    if re.search(
+        r"\bpage (number|index|offset)\b|\bnumber of (the )?pages?\b|\bpages to\b", offset.about, re.IGNORECASE
+    ):
+        return None
+    if squeezed(offset.name) == "pageoffset" and "[" not in offset.name:
+        # Of `page[offset]` JSON:API says that it counts records; of `pageOffset` nobody does.
         return None
     start = _start(offset)
     if start is None:
@@ -588,12 +614,24 @@ def _counts_records(total: _Member) -> bool:
     )
 
 
+_LIMITS_OR_FILTERS = {
+    "size", "count", "max", "top", "num", "results", "length", "rows", "take", "per", "records", "number",
+}  # fmt: skip
+_SIZE_SAID = re.compile(
+    r"\b(per page|page size|size of (the|a|each) page|(max(imum)?|number|amount|how many|limit|count)\b.*"
+    r"\b(results?|records?|items?|entries|objects|elements|rows|return(ed)?|retrieve[ds]?|\w+s to|page))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def page_size_of(found: FoundList, paging: Paging) -> dict[str, Any] | None:
     """Return how large a page to request, if a parameter and a bound of it are known."""
     used = _places_of(paging.paginator)
     limits = [each for each in _parameters(found, _LIMITS) if each.name not in used]
-    ranked = [each for each in limits if squeezed(each.name) not in {"count", "max", "top", "num", "results"}]
-    limits = ranked or limits
+    # A filter that is taken for a size leaves records out, and nothing shows it.
+    ranked = [each for each in limits if squeezed(each.name) not in _LIMITS_OR_FILTERS]
+    said = [each for each in limits if _SIZE_SAID.search(each.about)]
+    limits = ranked or said
     return _page_size(limits[0]) if len(limits) == 1 else None
 
 
