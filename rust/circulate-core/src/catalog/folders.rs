@@ -207,19 +207,19 @@ impl Catalog {
     /// As [`stream`](Self::stream), for one that is to be read: how its lists are read is known.
     pub fn readable_stream(&self, name: &str) -> Result<Definition> {
         let definition = self.stream(name)?;
+        let is_unknown = |endpoint: &&Endpoint| endpoint.list.paginator == PaginatorSpec::Unknown;
+        let unknown = definition.parents.iter().find(is_unknown);
+        let unknown = unknown.or_else(|| Some(&definition.endpoint).filter(is_unknown));
+        let Some(name) = unknown.map(|endpoint| endpoint.endpoint.clone()) else { return Ok(definition) };
         let source = definition.source.source.as_str();
-        let lists = definition.parents.iter().chain([&definition.endpoint]);
-        for endpoint in lists.filter(|endpoint| endpoint.list.paginator == PaginatorSpec::Unknown) {
-            let (_, file) = self.endpoint_text(source, endpoint.endpoint.as_str())?;
-            let file = file.display();
-            let what = format!(
-                "{file}: `paginator: unknown`: nobody has said how one page of this list leads to the next; {PAGINATORS}"
-            );
-            return Err(Error::new(ErrorKind::Definition, "read definition", what).hint(format!(
-                "write its paginator; of an imported source, in {source}.overlay.yaml. The file says what it might be"
-            )));
-        }
-        Ok(definition)
+        let (_, file) = self.endpoint_text(source, name.as_str())?;
+        let file = file.display();
+        let what = format!(
+            "{file}: `paginator: unknown`: nobody has said how one page of this list leads to the next; {PAGINATORS}"
+        );
+        Err(Error::new(ErrorKind::Definition, "read definition", what).hint(format!(
+            "write its paginator; of an imported source, in {source}.overlay.yaml. The file says what it might be"
+        )))
     }
 
     /// The files with the hooks of a source.

@@ -120,3 +120,7 @@ impl<'de> Visitor<'de> for YamlVisitor {
         Ok(YamlNode::Map(members))
     }
 }
+
+#[cfg(test)]
+#[path = "tests/yaml_node.rs"]
+mod tests;

@@ -107,3 +107,15 @@ pub fn paginator(spec: &PaginatorSpec) -> Box<dyn Paginator> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_which_nobody_has_said_how_it_is_read_has_no_first_request() {
+        let mut request = PageRequest::new("https://acme.example/items".parse().unwrap());
+        let error = paginator(&PaginatorSpec::Unknown).start(&mut request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Definition);
+    }
+}
