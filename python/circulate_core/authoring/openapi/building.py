@@ -9,6 +9,7 @@ from circulate_core.authoring.openapi.imported import UNKNOWN, ImportedList, Imp
 from circulate_core.authoring.openapi.lists import FoundList, columns_of, find_list, member_of, other_format
 from circulate_core.authoring.openapi.naming import (
     endpoint_name,
+    first_word,
     parameters_of,
     resource_of,
     singular,
@@ -341,10 +342,10 @@ class Builder:
         for each in self.lists.values():
             if tags & set(each.found.operation.node.get("tags").texts()):
                 return each, operation.path[: len(_common(operation.path, each.found.operation.path))]
-        first = [segment for segment in segments if segment and "{" not in segment][:1]
+        first = first_word(operation.path)
         for each in self.lists.values():
-            if first and first[0] in each.found.operation.path.split("/"):
-                return each, ""
+            if first and first == first_word(each.found.operation.path):
+                return each, operation.path[: operation.path.index(first)]
         return None, ""
 
 

@@ -69,6 +69,12 @@ def resource_of(path: str) -> str:
     return static[-1] if static else ""
 
 
+def first_word(path: str) -> str:
+    """Return the first segment of a path that says what is there: `users` of `/api/v1/users/{id}`."""
+    static = [segment for segment in path.strip("/").split("/") if segment and "{" not in segment]
+    return next((segment for segment in static if not _PREFIXES.match(segment)), "")
+
+
 def endpoint_name(path: str) -> str:
     """Return the name of the endpoint at a path: `/api/v1/users/{id}/groups` is `user_groups`."""
     segments = [segment for segment in path.strip("/").split("/") if segment]

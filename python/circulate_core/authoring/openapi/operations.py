@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.authoring.openapi.description import is_json
-from circulate_core.authoring.openapi.naming import parameter_name, snake, squeezed
+from circulate_core.authoring.openapi.naming import is_plural, parameter_name, snake, squeezed
 from circulate_core.authoring.openapi.schemas import SchemaWriter
 from circulate_core.authoring.openapi.shapes import body_shape, shape_of
 from circulate_core.authoring.openapi.signing import looks_like_key
@@ -49,8 +49,9 @@ def operation_name(operation: ApiOperation, below: str) -> str:
     name = "_".join(word for word in words if word)
     if method == "get":
         return f"get_{name}" if is_of_one or name == "list" else name
-    if method == "post" and not is_of_one:
-        return name if re.search(r"\{", operation.path) and len(words) > 1 else f"post_{name}"
+    if method == "post" and "{" in rest and not is_of_one and not is_plural(words[-1]):
+        # What is done to one object: `/users/{id}/unlock`.
+        return name
     return f"{method}_{name}"
 
 

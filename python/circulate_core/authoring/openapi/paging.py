@@ -310,8 +310,8 @@ _NEXT_TOKENS = {
 
 
 _OF_OTHERS = re.compile(
-    r"\b(authenticat\w*|authoriz\w*|api.?key|access token|credentials?|timestamp|unix|epoch (time|seconds)|(milli)?seconds"
-    r"|date|time|page id|id of (the|a) page)\b",
+    r"\b(authenticat\w*|authoriz\w*|api.?key|access token|credentials?|timestamp|unix|epoch (time|seconds)"
+    r"|(milli)?seconds|date|time|page id|id of (the|a) page)\b",
     re.IGNORECASE,
 )
 """What a parameter is about that has the name of one of paging, and is none."""
