@@ -96,6 +96,34 @@ def test_keys_that_are_sent_together_are_one_way(cli: Cli) -> None:
     ]
 
 
+def test_settings_have_no_name_that_means_something_else_in_a_config_file(cli: Cli) -> None:
+    key = {"type": "apiKey", "in": "header", "name": "secret"}
+    document = described({"/accounts/{account}/items": ITEMS}, components={"securitySchemes": {"key": key}})
+    imported = import_document(cli, document)
+    assert imported.of("GET /accounts/{account}/items")["path"] == "/accounts/{account_value}/items"
+    settings = source_of(cli)["settings"]
+    assert {name: each["env"] for name, each in settings.items()} == {
+        "secret_value": "ACME_SECRET_VALUE",
+        "account_value": "ACME_ACCOUNT_VALUE",
+    }
+
+
+def test_a_post_is_a_list_where_an_overlay_says_so(cli: Cli) -> None:
+    search = {"post": {"responses": ITEMS["get"]["responses"]}}
+    document = described({"/items": ITEMS, "/items/search": search})
+    assert len(import_document(cli, document).report["lists"]) == 1
+    listed = {
+        "body": {"json": {"limit": 50}},
+        "records": "/items",
+        "paginator": {"token": {"from": {"body": "/next"}, "to": {"body": "/cursor"}}},
+    }
+    say(cli, {"lists": {"POST /items/search": {"list": listed}}})
+    imported = import_document(cli, document)
+    assert imported.of("POST /items/search")["status"] == "declared"
+    assert endpoint_of(cli, "item_search")["list"]["method"] == "POST"
+    assert imported.report["operations"] == []
+
+
 def test_a_word_before_a_key_is_only_mentioned(cli: Cli) -> None:
     scheme = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Pass it as `SSWS {token}`."}
     imported = import_document(cli, described({"/items": ITEMS}, components={"securitySchemes": {"key": scheme}}))

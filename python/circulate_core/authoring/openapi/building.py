@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 class Builder:
     """Makes lists and operations of one API."""
 
-    def __init__(self, source: str, access: Access, overlay: Overlay, known_names: dict[str, str]) -> None:
-        self.source = source
+    def __init__(self, access: Access, overlay: Overlay, known_names: dict[str, str]) -> None:
         self.access = access
         self.overlay = overlay
         self.known_names = known_names
@@ -134,7 +133,8 @@ class Builder:
     def _request(self, found: FoundList, paging: Paging, notes: list[str]) -> dict[str, Any]:
         """Return how a list is requested: its path, parent, partitions and query."""
         operation = found.operation
-        listed: dict[str, Any] = {}
+        # Only an overlay says of a POST that it is a list.
+        listed: dict[str, Any] = {} if operation.method == "GET" else {"method": operation.method}
         names: set[str] = set(self.access.settings)
         partitions: list[dict[str, Any]] = []
         listed["path"], parent = self._path(operation, names, partitions, notes)

@@ -152,7 +152,7 @@ def _operation(  # noqa: PLR0913 - where it stands
     ]
     # Each part of the path that varies is a parameter, whether it is declared or not.
     named = {parameter.name for parameter in parameters if parameter.location == "path"}
-    nothing = node.get("x-circulate-nothing")
+    nothing = node.nothing()
     parameters += [
         Parameter(name, "path", required=True, schema=nothing, about="", default=None, values=(), node=nothing)
         for name in dict.fromkeys(parameters_of(path))
@@ -197,7 +197,7 @@ def _plain(schema: Node, depth: int = 0) -> Node:
         return schema
     around = {key: value for key, value in schema.value.items() if key not in {"allOf", "oneOf", "anyOf"}}
     found = ranked[0].value if isinstance(ranked[0].value, dict) else {}
-    return type(schema)(schema.library, ranked[0].document, ranked[0].pointer, {**found, **around})
+    return ranked[0].with_value({**found, **around})
 
 
 def _body(node: Node) -> Body | None:
@@ -228,10 +228,8 @@ def _old_body(root: Node, node: Node, declared: dict[tuple[str, str], Node]) -> 
         },
         "required": [name for name, found in fields.items() if found.get("required").value is True],
     }
-    first = next(iter(fields.values()))
-    at = type(first)(first.library, first.document, f"{node.pointer}/formData", schema)
     media_type = "multipart/form-data" if has_file else "application/x-www-form-urlencoded"
-    return Body(media_type, at, required=bool(schema["required"]))
+    return Body(media_type, node.with_value(schema), required=bool(schema["required"]))
 
 
 def _response(root: Node, node: Node, *, is_old: bool) -> Response:
@@ -240,7 +238,7 @@ def _response(root: Node, node: Node, *, is_old: bool) -> Response:
         (status for status in responses if status[:1] == "2"), key=lambda status: (status != "200", status.upper())
     )
     status = ranked[0] if ranked else "default" if "default" in responses else ""
-    found = responses.get(status) or node.get("x-circulate-nothing")
+    found = responses.get(status) or node.nothing()
     headers = {name.lower(): header for name, header in found.get("headers").members()}
     about = found.get("description").text()
     if is_old:
@@ -250,7 +248,7 @@ def _response(root: Node, node: Node, *, is_old: bool) -> Response:
         return Response(found.get("schema"), media_type, example, headers, about)
     contents = dict(found.get("content").members())
     name = _preferred(list(contents))
-    content = contents[name] if name is not None else found.get("x-circulate-nothing")
+    content = contents[name] if name is not None else found.nothing()
     example = content.get("example")
     if not example.is_there():
         example = next((each.get("value") for _, each in content.get("examples").members()), example)

@@ -53,7 +53,7 @@ def import_documents(  # noqa: PLR0913 - what it is made of
     operations = _distinct(library, roots)
     access = access_of(name, roots, list(operations.values()), given)
     overlay.refuse_unknown(operations, operations)
-    builder = Builder(name, access, overlay, known_names)
+    builder = Builder(access, overlay, known_names)
     builder.find_lists(operations.values())
     builder.make_lists()
     source = _source_definition(name, roots, access, builder, overlay)

@@ -88,6 +88,14 @@ class Node:
             node = node.get(key)
         return node
 
+    def nothing(self) -> Node:
+        """Return a part that is not there."""
+        return Node(self.library, self.document, self.pointer, None)
+
+    def with_value(self, value: Any) -> Node:  # noqa: ANN401 - JSON
+        """Return another value in the same place."""
+        return Node(self.library, self.document, self.pointer, value)
+
     def members(self) -> Iterator[tuple[str, Node]]:
         """Return the members of an object, in order; of anything else none."""
         if isinstance(self.value, dict):
@@ -122,14 +130,14 @@ class Node:
         while isinstance(node.value, dict) and isinstance(reference := node.value.get("$ref"), str):
             if node.identity in seen or len(seen) > _MAX_STEPS:
                 self.library.note(f"{node.where}: `{reference}` leads to itself")
-                return Node(self.library, self.document, self.pointer, None)
+                return self.nothing()
             seen.add(node.identity)
             found = node._target(reference)
             if found is None:
-                return Node(self.library, self.document, self.pointer, None)
+                return self.nothing()
             beside = {key: value for key, value in node.value.items() if key in {"description", "summary"}}
             if beside and isinstance(found.value, dict):
-                found = Node(self.library, found.document, found.pointer, {**found.value, **beside})
+                found = found.with_value({**found.value, **beside})
             node = found
         return node
 

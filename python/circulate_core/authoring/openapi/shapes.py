@@ -82,7 +82,7 @@ def body_shape(response: Response) -> tuple[Shape, str]:
     example = response.example
     if isinstance(example.value, (dict, list)) and example.value:
         schema = _schema_of_example(example.value)
-        return shape_of(type(example)(example.library, example.document, example.pointer, schema)), "example"
+        return shape_of(example.with_value(schema)), "example"
     return shape, "schema"
 
 

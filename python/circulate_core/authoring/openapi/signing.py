@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from circulate_core.authoring.openapi.naming import snake, squeezed, unique
 from circulate_core.exceptions import DefinitionError, SettingsError
+from circulate_core.settings import NO_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,8 @@ class Access:
     def setting(self, name: str, about: str, **more: object) -> str:
         """Declare a setting, and return its name."""
         name = snake(name) or "value"
+        if name in NO_SETTINGS:
+            name = f"{name}_value"
         self.settings.setdefault(name, {"env": f"{self.source}_{name}".upper(), "about": about, **more})
         return name
 
