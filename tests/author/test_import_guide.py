@@ -46,7 +46,7 @@ def test_an_import_is_as_the_guide_shows_it(cli: Cli) -> None:
 
 
 def test_the_overlay_of_the_guide_is_one(cli: Cli) -> None:
-    unlock = {"post": {"responses": {}}}
+    unlock: dict[str, Any] = {"post": {"responses": {}}}
     paths = {f"/api/v1/{name}": listing(ARRAY, "after", "limit:integer") for name in ("events", "people", "groups")}
     paths |= {"/api/v1/users": listing(ARRAY), "/api/v1/users/{id}/unlock": unlock}
     (cli.folder / "acme.json").write_text(json.dumps(described(paths)))

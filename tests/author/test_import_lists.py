@@ -443,3 +443,14 @@ def test_json_is_requested_where_there_are_several_formats(cli: Cli) -> None:
     )
     source = yaml.safe_load((cli.folder / "definitions/acme/source.yaml").read_text())
     assert source["settings"]["version"]["default"] == "v3"
+
+
+@pytest.mark.parametrize("path", ["/items?page={page}&limit={limit}", "/items{?page,limit}"])
+def test_a_query_in_a_path_is_one(cli: Cli, path: str) -> None:
+    parameters = [
+        {**PAGE, "in": "path", "required": True},
+        {**query("limit", maximum=50), "in": "path", "required": True},
+    ]
+    listed = import_document(cli, described({path: listing(ARRAY, *parameters)})).of(f"GET {path}")
+    assert (listed["path"], listed["paginator"]) == ("/items", {"page": {"to": "page"}})
+    assert listed["page_size"] == {"param": "limit", "max": 50}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,8 @@ class ApiOperation:
 
     Attributes:
         method: Its method, in capitals.
-        path: Its path as the document writes it.
+        written: Its path as the document writes it.
+        path: Its path, without a query that stands behind it.
         node: Where it stands.
         parameters: Its parameters, those of its path included.
         body: What its requests hold.
@@ -100,6 +102,7 @@ class ApiOperation:
     """
 
     method: str
+    written: str
     path: str
     node: Node
     parameters: tuple[Parameter, ...]
@@ -110,7 +113,7 @@ class ApiOperation:
     @property
     def key(self) -> str:
         """How it is named in reports, locks and overlays: `GET /users`."""
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.written}"
 
     @property
     def about(self) -> str:
@@ -138,15 +141,18 @@ def operations_of(root: Node) -> Iterator[ApiOperation]:
 
 
 def _operation(  # noqa: PLR0913 - where it stands
-    root: Node, item: Node, node: Node, method: str, path: str, *, is_old: bool
+    root: Node, item: Node, node: Node, method: str, written: str, *, is_old: bool
 ) -> ApiOperation:
+    # Converted documents have queries in paths: `/rides?page={page}`, `/rides{?page,size}`.
+    path = re.sub(r"\{?\?.*$", "", written)
+    of_query = set(re.findall(r"\w+", written[len(path) :]))
     declared: dict[tuple[str, str], Node] = {}
     for found in (*item.get("parameters").items(), *node.get("parameters").items()):
         location, name = found.get("in").text(), found.get("name").text()
         if location and name:
             declared[location, name] = found
     parameters = [
-        _parameter(found, name, location, is_old=is_old)
+        _parameter(found, name, "query" if location == "path" and name in of_query else location, is_old=is_old)
         for (location, name), found in declared.items()
         if location in {"path", "query", "header", "cookie"}
     ]
@@ -163,7 +169,7 @@ def _operation(  # noqa: PLR0913 - where it stands
     if security is None:
         security = _security(root.get("security"))
     response = _response(root, node, is_old=is_old)
-    return ApiOperation(method.upper(), path, node, tuple(parameters), body, response, security)
+    return ApiOperation(method.upper(), written, path, node, tuple(parameters), body, response, security)
 
 
 def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Parameter:
@@ -178,7 +184,7 @@ def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Paramet
     return Parameter(
         name=name,
         location=location,
-        required=node.get("required").value is True or location == "path",
+        required=location == "path" or (node.get("required").value is True and node.get("in").text() != "path"),
         schema=schema,
         about=node.get("description").text() or schema.get("description").text(),
         default=schema.get("default").value,
