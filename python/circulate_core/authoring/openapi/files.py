@@ -145,7 +145,7 @@ def _parsed(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds
     if start[0] not in "{[":
         return _of_yaml(path, text)
     try:
-        return json.loads(text)
+        return json.loads(_HALVES.sub(lambda found: found[1] or "\\ufffd", text))
     except RecursionError:
         _refuse(path, "nested too deeply to be read")
     except ValueError as error:
@@ -157,6 +157,10 @@ def _parsed(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds
         is_lines = _is_one_per_line(start)
         why = "several JSON documents, one in each line (NDJSON)" if is_lines else f"not JSON: {why}"
     return _refuse(path, why)
+
+
+_HALVES = re.compile(r"(\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
+"""Characters beyond 16 bits, as JSON escapes them, and halves of such, which no file could hold."""
 
 
 def _of_yaml(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds

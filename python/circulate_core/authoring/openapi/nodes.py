@@ -167,7 +167,12 @@ class Node:
         if "://" in file or file.startswith("//"):
             self.library.note(f"{self.where}: `{reference}` is at another place, from which nothing is fetched")
             return None
-        path = (self.document.path.parent / unquote(file)).resolve()
+        try:
+            path = (self.document.path.parent / unquote(file)).resolve()
+            path.exists()
+        except (OSError, ValueError):
+            self.library.note(f"{self.where}: `{reference[:100]}` is not the name of a file")
+            return None
         if not path.is_relative_to(self.document.folder.resolve()):
             hint = "import the folder that holds all of its files"
             self.library.note(f"{self.where}: `{reference}` leads out of {self.document.folder}: {hint}")

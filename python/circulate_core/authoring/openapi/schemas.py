@@ -59,7 +59,8 @@ class SchemaWriter:
             written["properties"] = {name: self.write(node, seen) for name, node in properties.members()}
         if isinstance(required := schema.get("required").value, list):
             read_only = {name for name, node in properties.members() if node.get("readOnly").value is True}
-            needed = [name for name in dict.fromkeys(required) if isinstance(name, str) and name not in read_only]
+            named = dict.fromkeys(name for name in required if isinstance(name, str))
+            needed = [name for name in named if name not in read_only]
             written |= {"required": needed} if needed else {}
         items = schema.get("items")
         if isinstance(items.value, dict):
@@ -88,8 +89,8 @@ def _keywords(value: dict[str, Any]) -> dict[str, Any]:
     written |= _bounds(value)
     if isinstance(pattern := value.get("pattern"), str):
         written["pattern"] = pattern
-    if value.get("format") in _FORMATS:
-        written["format"] = value["format"]
+    if isinstance(named_format := value.get("format"), str) and named_format in _FORMATS:
+        written["format"] = named_format
     if isinstance(enum := value.get("enum"), list) and enum:
         written["enum"] = _distinct(enum)
     if "const" in value:
