@@ -29,7 +29,7 @@ def whole() -> dict[str, Any]:
     page = {"name": "page", "in": "query", "required": True, "schema": {"type": "integer", "default": 1}}
     kind = {"name": "kind", "in": "query", "required": True, "schema": {"type": "string", "enum": ["a", "b"]}}
     body = {"content": {"application/json": {"schema": {"allOf": [RECORD, {"required": ["id"]}]}}}}
-    scopes = {"security": [{"oauth": ["read"]}]}
+    scopes: dict[str, Any] = {"security": [{"oauth": ["read"]}]}
     flows = {"clientCredentials": {"tokenUrl": "https://login.acme.example/token", "scopes": {"read": "Reads."}}}
     paths = {
         "/items": {**listing(page_of(total="integer"), page, limit, kind, **scopes), "post": {"requestBody": body}},
