@@ -331,6 +331,7 @@ WRONG_OVERLAYS = [
     ("lists: {GET /items: {paginator: none}}", "`GET /items`: unknown key `paginator`"),
     ("rules: [{paths: /a}]", "rule 1: `list` is missing"),
     ("rules: {}", "`rules` is a list of rules"),
+    ("lists: {GET /items: {name: ../items}}", "`GET /items`: `../items` is not a name"),
     ("- a", "the overlay has keys and values"),
     ("a: [", "line 1, column 4"),
 ]
@@ -368,6 +369,40 @@ def test_the_documents_are_pinned_by_their_digest(cli: Cli) -> None:
     assert document["name"] == "acme.json"
     assert len(document["sha256"]) == 64
     assert lock["files"].keys() == {"source.yaml", "items.yaml"}
+
+
+@pytest.mark.parametrize("part", ["files", "lists"])
+def test_a_lock_that_leads_out_of_its_folder_is_refused(cli: Cli, part: str) -> None:
+    document = described({"/items": ITEMS})
+    import_document(cli, document).of("GET /items")
+    path = cli.folder / "definitions/acme/import.lock"
+    lock = json.loads(path.read_text())
+    if part == "files":
+        lock["files"]["../other.yaml"] = "0"
+    else:
+        lock["lists"]["GET /items"]["endpoint"] = "../other"
+    path.write_text(json.dumps(lock))
+    (cli.folder / "definitions/other.yaml").write_text("mine")
+    done = import_document(cli, document, "--overwrite").done
+    assert (done.code, "it is not what an import has written" in done.err) == (2, True)
+    assert (cli.folder / "definitions/other.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"schema": 9, "more": {}}', "it is of another version (9) than this one reads (1)"),
+        ("{", "it is not what an import has written"),
+        ("[]", "it is not what an import has written"),
+        ('{"schema": 1, "lists": []}', "it is not what an import has written"),
+    ],
+)
+def test_a_lock_of_something_else_is_refused(cli: Cli, text: str, said: str) -> None:
+    folder = cli.folder / "definitions/acme"
+    folder.mkdir(parents=True)
+    (folder / "import.lock").write_text(text)
+    done = import_document(cli, described({"/items": ITEMS})).done
+    assert (done.code, said in done.err) == (2, True), done.err
 
 
 def test_what_was_changed_by_hand_is_not_replaced(cli: Cli) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.authoring.openapi.imported import described_parameters, digest_of, fingerprint
+from circulate_core.authoring.openapi.naming import ENDPOINT_NAME
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from circulate_core.authoring.openapi.imported import ImportedSource
 
-NAME = "import.lock"
+FILE_NAME = "import.lock"
 _SCHEMA = 1
 
 
@@ -52,7 +53,7 @@ def read_lock(path: Path) -> Lock | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         schema = document.pop("schema")
-        lock = Lock(**document)
+        lock = _within_folder(Lock(**document)) if schema == _SCHEMA else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -60,11 +61,22 @@ def read_lock(path: Path) -> Lock | None:
         hint = "take it out of version control as it was, or remove it: then files are only written with --overwrite"
         message = f"{path}: {why}"
         raise DefinitionError(message, operation="read lock", hint=hint) from None
-    if schema != _SCHEMA:
+    if lock is None:
         message = f"{path}: it is of another version ({schema}) than this one reads ({_SCHEMA})"
-        raise DefinitionError(
-            message, operation="read lock", hint="use the version that has written it, or a newer one"
-        )
+        hint = "use the version that has written it, or a newer one"
+        raise DefinitionError(message, operation="read lock", hint=hint)
+    return lock
+
+
+def _within_folder(lock: Lock) -> Lock:
+    """Return a lock whose names are those of files in its folder.
+
+    Raises:
+        ValueError: Some are not.
+    """
+    names = [*(name.removesuffix(".yaml") for name in lock.files), *(each["endpoint"] for each in lock.lists.values())]
+    if not all(map(ENDPOINT_NAME.fullmatch, names)):
+        raise ValueError(names)
     return lock
 
 

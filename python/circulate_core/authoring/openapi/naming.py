@@ -5,6 +5,8 @@ from __future__ import annotations
 import keyword
 import re
 
+ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""Names of sources and endpoints, which are names of folders and files, too."""
 _MAX = 63
 _PREFIXES = re.compile(r"^(api|rest|v\d+([._]\d+)*|beta|public|services?)$", re.IGNORECASE)
 """Segments at the beginning of paths that say nothing of what is there."""

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from circulate_core import _core
+from circulate_core.authoring.openapi.naming import ENDPOINT_NAME
 from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
@@ -137,10 +138,18 @@ def _overlay(path: Path, root: object, mistakes: list[str]) -> Overlay:
             if not re.fullmatch(r"(GET|PUT|POST|DELETE|PATCH) /.*", key):
                 mistakes.append(f"`{section}`: `{key}` is not an operation, such as `GET /users`")
             entry = _mapping(f"`{key}`", given, keys, mistakes)
-            if not isinstance(entry.get("leave_out", False), bool):
-                mistakes.append(f"`{key}`: `leave_out` is true or false")
+            _check_own(key, entry, mistakes)
             getattr(overlay, section)[key] = entry
     return overlay
+
+
+def _check_own(key: str, entry: dict[str, Any], mistakes: list[str]) -> None:
+    """Check what an entry says to the importer."""
+    name = entry.get("name", "name")
+    if not isinstance(name, str) or not ENDPOINT_NAME.fullmatch(name):
+        mistakes.append(f"`{key}`: `{name}` is not a name: use a-z, 0-9 and _, and begin with a letter")
+    if not isinstance(entry.get("leave_out", False), bool):
+        mistakes.append(f"`{key}`: `leave_out` is true or false")
 
 
 def _mapping(what: str, given: object, keys: tuple[str, ...] | None, mistakes: list[str]) -> dict[str, Any]:

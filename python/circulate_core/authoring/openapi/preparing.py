@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from circulate_core.authoring.openapi.files import read_documents
 from circulate_core.authoring.openapi.imported import ImportedList, ImportedSource, fingerprint
 from circulate_core.authoring.openapi.importing import import_documents, source_name
 from circulate_core.authoring.openapi.lock import Change, Lock, changes_between, lock_of, read_lock
+from circulate_core.authoring.openapi.naming import ENDPOINT_NAME
 from circulate_core.authoring.openapi.overlay import Overlay, read_overlay
 from circulate_core.authoring.openapi.signing import Given
 from circulate_core.authoring.openapi.writing import overlay_path
@@ -71,14 +71,14 @@ def prepare(paths: Sequence[Path], *, catalog: Path, name: str | None, given: Gi
         DefinitionError: Documents or the overlay cannot be used.
         SettingsError: The name is none.
     """
-    if name is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+    if name is not None and not ENDPOINT_NAME.fullmatch(name):
         message = f"invalid `--source`: {name!r}"
         raise SettingsError(
             message, hint="a name has a-z, 0-9 and _, begins with a letter, and has at most 63 characters"
         )
     documents = read_documents(paths)
     name = name or source_name(documents)
-    before = read_lock(catalog / name / locks.NAME)
+    before = read_lock(catalog / name / locks.FILE_NAME)
     if before is not None:
         earlier = before.given
         given = Given(given.base_url or earlier.get("base_url"), given.auth or tuple(earlier.get("auth", ())))
@@ -112,7 +112,7 @@ def earlier_lock(path: Path, prepared: Prepared) -> Lock:
     Raises:
         DefinitionError: It is neither.
     """
-    if path.is_file() and path.name == locks.NAME:
+    if path.is_file() and path.name == locks.FILE_NAME:
         lock = read_lock(path)
         if lock is not None:
             return lock

@@ -105,7 +105,7 @@ def write_source(
             f"say what you changed in {overlay_path(catalog, source.name)}, or give --overwrite to replace these files"
         )
         raise DefinitionError(message, operation=_OPERATION, hint=hint)
-    texts[locks.NAME] = lock.text()
+    texts[locks.FILE_NAME] = lock.text()
     _replace_all(folder, texts)
     for name in known.keys() - texts.keys():
         (folder / name).unlink(missing_ok=True)
