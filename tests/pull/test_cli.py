@@ -115,6 +115,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "sample": (0, ["okta.users"]),
         "try": (2, ["acme.example"]),
         "schema": (0, ["okta.users"]),
+        "import": (2, ["openapi", "nowhere.json"]),
         "call": (0, ["okta"]),
         "apply": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),
         "approve": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),
