@@ -19,9 +19,10 @@ from support.okta_description import FILE
 from circulate_core.authoring.openapi.files import read_documents
 from circulate_core.authoring.openapi.imported import ImportedSource
 from circulate_core.authoring.openapi.importing import import_documents
-from circulate_core.authoring.openapi.overlay import Overlay
+from circulate_core.authoring.openapi.overlay import Overlay, Rule
 from circulate_core.authoring.openapi.signing import Given
 from circulate_core.authoring.openapi.writing import texts_of
+from circulate_core.catalogs import stream_definition
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = FILE.parent
@@ -145,3 +146,25 @@ def test_what_is_written_is_what_the_engine_has_checked(sources: dict[str, Impor
         for each in source.lists:
             assert yaml.load(texts.pop(f"{each.endpoint}.yaml"), Loader=yaml.CSafeLoader) == each.definition
         assert texts == {}
+
+
+def test_one_rule_of_an_overlay_is_enough_for_most_lists_of_okta(sources: dict[str, ImportedSource]) -> None:
+    """What Okta's description does not say is one fact, and what comes of it is what is shipped."""
+    rule = Rule("*", ("after",), {"paginator": "link_header"})
+    source = import_documents(
+        "acme",
+        read_documents([FILE]),
+        overlay=Overlay(rules=[rule]),
+        given=Given(),
+        known_names={},
+        hooks=Path("hooks"),
+    )
+    before = {each.key for each in sources[FILE.name].lists if each.status == "unknown"}
+    known = {
+        each.listed["path"]: each.listed for each in source.lists if each.key in before and each.status != "unknown"
+    }
+    assert f"one rule for those with `after` makes {len(known)} of them run" in " ".join(GUIDE.read_text().split())
+    for name in ("users", "groups", "applications", "devices"):
+        shipped = stream_definition(f"okta.{name}")["endpoint"]["list"]
+        assert known[shipped["path"]]["paginator"] == shipped["paginator"], name
+        assert known[shipped["path"]]["primary_key"] == shipped["primary_key"], name
