@@ -120,8 +120,9 @@ def test_what_is_destructive_waits_for_one_of_those_who_may_approve_it(
     assert planned["needs_approval"]
     plan = planned["plan"]
     for named in ({}, {"approved_by": boss}, {"approved_by": [eve, boss]}):
-        with pytest.raises(exceptions.ApprovalError):
+        with pytest.raises(exceptions.ApprovalError) as waiting:
             delete({"apply": plan, **named})
+        assert ("`approved_by`" in str(waiting.value), "--yes" in str(waiting.value)) == (True, False)
     # Nobody is taken for another one, and who has made a plan does not approve it.
     with pytest.raises(exceptions.PlanError, match=f"{eve} has made this plan"):
         approve(plan)

@@ -26,7 +26,7 @@ from circulate_core.call_documents import (
 from circulate_core.catalogs import SHIPPED_CATALOG
 from circulate_core.changing import requester_of
 from circulate_core.config import catalog_of_environment
-from circulate_core.exceptions import LimitError
+from circulate_core.exceptions import ApprovalError, LimitError
 from circulate_core.operations import as_json, operation_definition, split
 from circulate_core.plans import Applied, Plan
 
@@ -160,9 +160,13 @@ def _change(invocation: _Invocation, event: object) -> tuple[dict[str, Any], dic
         "lease": f"{math.ceil(invocation.left + LEASE_BEYOND_S)}s",
     }
     if given.apply:
-        applied = Applied.from_dict(
-            _core.apply(operation, given.apply, account, options, given.approved_by, invocation.counted)
-        )
+        try:
+            document = _core.apply(operation, given.apply, account, options, given.approved_by, invocation.counted)
+        except ApprovalError as error:
+            # What the engine proposes is for a person at a terminal.
+            error.hint = f"`circulate approve {operation}@{given.apply}` approves it; name who may in `approved_by`"
+            raise
+        applied = Applied.from_dict(document)
         response = _fitting(document_of_applied(f"{operation}@{given.apply}", applied))
         statuses = Counter(entry.status for entry in applied.entries)
         return response, {"plan": response["plan"], "status": applied.status, "calls": dict(statuses)}
