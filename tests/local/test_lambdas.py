@@ -91,7 +91,7 @@ def secrets_in(log: list[str]) -> list[str]:
 def test_every_function_pulls_its_stream_exactly(start_org: StartOrg, account_of: Callable[..., Account]) -> None:
     org = start_org(users=300, apps=12, app_users=(0, 4), app_groups=(0, 3), groups=6, events=700, token=CANARY)
     account = account_of(org)
-    assert {each.endpoint for each in described(LAMBDAS) if not each.is_target} == set(LISTS)
+    assert {each.endpoint for each in described(LAMBDAS) if each.is_list} == set(LISTS)
     local = account.start(*map(account.function, LISTS))
     for endpoint, name in LISTS.items():
         response = response_of(local.invoke(f"circulate-okta-{endpoint}-list"))
