@@ -84,6 +84,38 @@ def test_what_is_not_as_the_definition_says_is_wrong(
     assert part in seen[key][1]
 
 
+@pytest.mark.parametrize("kept", ["the same time", "nothing"])
+def test_a_filter_that_loses_what_is_newer_is_wrong(kept: str) -> None:
+    def filtered(request: Handler) -> Reply:
+        query = dict(parse_qsl(urlsplit(request.path).query))
+        days = [day for day in DAYS if day["id"] > int(query.get("after", "-1"))]
+        if since := query.get("since"):
+            days = [day for day in days if kept == "the same time" and day["at"] == since]
+        limit = int(query.get("limit", "20"))
+        return Reply({"items": days[:limit], "more": len(days) > limit})
+
+    with Server(filtered) as served:
+        stream = circulate_core.source("acme", base_url=served.url).stream("days", {"list": {"path": "/d", **RIGHT}})
+        seen = {each.key: (each.status, each.evidence) for each in check_list(stream)}
+    status, evidence = seen["incremental.param"]
+    assert (status, "none is newer, of which 15 are known" in evidence) == ("wrong", True), evidence
+
+
+def test_times_of_any_spelling_are_compared_and_others_passed_over() -> None:
+    def without_times(request: Handler) -> Reply:
+        query = dict(parse_qsl(urlsplit(request.path).query))
+        days = [{**day, "at": day["at"].lower()} for day in DAYS if day["at"] >= query.get("since", "")]
+        odd = [{"id": 90, "at": None}, {"id": 91, "at": "2026-01-20T00:00:00"}] if "since" in query else []
+        return Reply({"items": [*days, *odd], "more": False})
+
+    rules = {"paginator": "none", "single": "certain"}
+    definition = {"list": {"path": "/d", **{key: RIGHT[key] for key in RIGHT if key != "page_size"}, **rules}}
+    with Server(without_times) as served:
+        stream = circulate_core.source("acme", base_url=served.url).stream("days", definition)
+        seen = {each.key: each.status for each in check_list(stream)}
+    assert seen["incremental.param"] == "right", seen
+
+
 def test_a_list_whose_second_page_is_the_first_one_is_wrong() -> None:
     rules = {"paginator": {"page": {"to": "page"}}, "incremental": {"cursor": "/at", "client_side": True}}
     seen = found({**RIGHT, **rules})

@@ -158,19 +158,31 @@ def _filter(stream: Stream, rule: Mapping[str, Any], values: Sequence[object]) -
     key, place = "incremental.param", _place(rule["param"])
     if members.time_format(values) != "rfc3339":
         return ListFinding(key, "unknown", "its times are none of RFC 3339, of which alone this can be seen")
-    times = sorted(datetime.fromisoformat(str(value)) for value in values)
+    times = sorted(time for value in values if (time := _time(value)) is not None)
     middle = times[len(times) // 2]
     if middle - times[0] <= 2 * _DAY:
         return ListFinding(key, "unknown", f"all records read are of {span((times[-1] - times[0]).total_seconds())}")
     newer = stream.source.stream(stream.name.partition(".")[2], since=middle)
     found, _ = _read(newer, _RECORDS)
-    read = [datetime.fromisoformat(str(members.at(record, rule["cursor"]))) for record in found]
+    # Others may have no time, or one that says no zone: the first read shows none of them.
+    read = [time for record in found if (time := _time(members.at(record, rule["cursor"]))) is not None]
     overlap = timedelta(seconds=_core.span_seconds("overlap", rule.get("overlap", "0s")))
     older = [time for time in read if time < middle - overlap - _DAY]
     what = f"since {middle.isoformat()}, {len(older)} of {counted(len(read), 'record')} are older"
     if older:
         return ListFinding(key, "wrong", f"{what}: `{place}` is ignored")
+    # A parameter that selects one time, or nothing at all, has no older records, either.
+    known, came = (sum(time > middle for time in each) for each in (times, read))
+    if known and not came:
+        return ListFinding(key, "wrong", f"{what}, and none is newer, of which {known} are known: `{place}` loses them")
+    if came < known and len(found) < _RECORDS:
+        return ListFinding(key, "unknown", f"{what}, and {came} are newer, of which {known} are known")
     return ListFinding(key, "right", what)
+
+
+def _time(value: object) -> datetime | None:
+    """Return a time of RFC 3339; None for what is none."""
+    return datetime.fromisoformat(str(value).upper()) if members.time_format([value]) == "rfc3339" else None
 
 
 def _limits(stream: Stream, seen: Snapshot) -> Iterator[ListFinding]:
