@@ -93,6 +93,7 @@ LOGIN = b'<!DOCTYPE html><html><body><form>Password <input type="password"></for
         (b'{"info": {"_postman_id": "1"}, "item": []}', "a Postman collection, not an OpenAPI document"),
         (b'{"error": "not found"}', "neither `openapi` nor `swagger` says its version (its members are error)"),
         (b"[" * 100_000, "nested too deeply to be read"),
+        (b'{"openapi": "3.0.0", "x": ' + b"[" * 500 + b"]" * 500 + b"}", "nested too deeply to be read"),
     ],
 )
 def test_a_file_that_is_no_document_is_refused_in_one_line(cli: Cli, content: bytes, said: str) -> None:
@@ -247,3 +248,73 @@ def test_the_path_of_a_document_is_not_in_what_is_written(cli: Cli, tmp_path: Pa
     assert cli("import", "openapi", tmp_path / "acme.json", "--source", "acme").code == 0
     for file in (cli.folder / "definitions/acme").iterdir():
         assert str(tmp_path) not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("odd", "number"),
+    [({"maximum": "@"}, "1e999"), ({"maximum": "@", "default": "@"}, "NaN"), ({"minimum": "@"}, "-1e999")],
+)
+def test_bounds_that_are_no_whole_numbers_are_none(cli: Cli, odd: dict[str, Any], number: str) -> None:
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", **odd}}
+    text = json.dumps(described({"/items": listing(page_of(total="integer"), PAGE, limit)})).replace('"@"', number)
+    (cli.folder / "acme.json").write_text(text)
+    assert cli("import", "openapi", "acme.json", "--source", "acme").code == 0
+    assert cli("show", "acme.items", "--catalog", "definitions").code == 0
+
+
+@pytest.mark.parametrize("name", ["acme.json", "a\nauth: [none].json"])
+@pytest.mark.parametrize("reference", ["#/x\x00\x1b[31m\x07", "#/tags/" + "9" * 5_000, "#/x\u2028auth: [none]"])
+def test_what_stands_in_a_comment_of_a_definition_ends_with_it(cli: Cli, name: str, reference: str) -> None:
+    record = {"type": "object", "properties": {"id": {"$ref": reference}, "a\x00\x1b_at": {"format": "date-time"}}}
+    paths = {"/items": listing({"type": "object", "properties": {"items": {"type": "array", "items": record}}})}
+    (cli.folder / name).write_text(json.dumps(described(paths, tags=[{"name": "x"}])))
+    done = cli("import", "openapi", name, "--source", "acme")
+    assert done.code == 0, done.err
+    for file in (cli.folder / "definitions/acme").glob("*.yaml"):
+        assert not {sign for sign in file.read_text() if not sign.isprintable()} - {"\n"}
+        assert yaml.safe_load(file.read_text()).get("auth") in (None, [{"bearer": "token"}])
+    shown = cli("show", "acme.items", "--catalog", "definitions")
+    assert shown.code == 0, shown.err
+
+
+PARTS = 12
+
+
+@pytest.mark.parametrize("kind", ["a record", "a parameter"])
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        {"A0": {"allOf": [{"$ref": "#/components/schemas/A0"}] * PARTS}},
+        {f"A{n}": {"oneOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * PARTS} for n in range(PARTS)},
+    ],
+    ids=["of itself", "of others"],
+)
+def test_a_schema_of_more_parts_than_can_be_counted_is_read_in_part(
+    cli: Cli, kind: str, schemas: dict[str, Any]
+) -> None:
+    endless = {"$ref": "#/components/schemas/A0"}
+    page = page_of(total="integer")
+    page["properties"]["items"] = {"type": "array", "items": endless if kind == "a record" else RECORD}
+    query = [{"name": "q", "in": "query", "required": True, "schema": endless}] if kind == "a parameter" else []
+    document = described({"/items": listing(page, PAGE, *query)})
+    document["components"]["schemas"] = schemas
+    (cli.folder / "acme.json").write_text(json.dumps(document))
+    done = cli("import", "openapi", "acme.json", "--source", "acme", "--json")
+    assert done.code == 0, done.err
+    noted = any("of too many schemas" in note for note in done.report["notes"])
+    assert noted == (kind == "a record")
+
+
+def test_a_key_that_was_left_in_a_document_is_not_taken_over(cli: Cli) -> None:
+    def key(name: str, where: str) -> dict[str, Any]:
+        return {"name": name, "in": where, "required": True, "schema": {"type": "string", "default": "sk_live_canary"}}
+
+    item = listing(page_of(), key("accessKey", "query"), key("X-Access-Token", "header"), key("api_key", "query"))
+    path = listing(page_of(), key("token", "path"))
+    server = {"url": "https://api.acme.example/{apiKey}", "variables": {"apiKey": {"default": "sk_live_canary"}}}
+    document = described({"/items": item, "/bot/{token}/things": path}, servers=[server])
+    (cli.folder / "acme.json").write_text(json.dumps(document))
+    done = cli("import", "openapi", "acme.json", "--source", "acme", "--json")
+    assert done.code == 0, done.err
+    files = (cli.folder / "definitions").rglob("*.*")
+    assert "canary" not in done.out + done.err + "".join(file.read_text() for file in files)

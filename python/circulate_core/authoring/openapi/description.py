@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from circulate_core.authoring.openapi.nodes import Node
 
+_MAX_DEPTH = 8
+"""Schemas within each other that say what a parameter is."""
+_MAX_PARTS = 200
+"""Schemas that say what one parameter is."""
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -48,8 +52,9 @@ class Parameter:
     def bound(self, key: str) -> int | None:
         """Return a whole number of its schema, such as `maximum`."""
         value = self.schema.get(key).value
-        is_whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
-        return int(value) if is_whole else None
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Paramet
     schema = node if is_old else node.get("schema")
     if not is_old and not schema.is_there():
         schema = next((content.get("schema") for _, content in node.get("content").members()), schema)
-    schema = _plain(schema)
+    schema = _plain(schema, 0, iter(range(_MAX_PARTS)))
     listed = schema.get("items") if type_of(schema) == "array" else schema
     values = tuple(listed.get("enum").texts())
     if not values and listed.get("const").is_there():
@@ -193,11 +198,13 @@ def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Paramet
     )
 
 
-def _plain(schema: Node, depth: int = 0) -> Node:
+def _plain(schema: Node, depth: int, parts_left: Iterator[int]) -> Node:
     """Return, of a schema that is made of others, the one that says what a parameter is: a number, if one is."""
-    if type_of(schema) or depth > 8:  # noqa: PLR2004 - nobody nests them deeper
+    if type_of(schema) or depth > _MAX_DEPTH or next(parts_left, None) is None:
         return schema
-    parts = [_plain(part, depth + 1) for word in ("allOf", "oneOf", "anyOf") for part in schema.get(word).items()]
+    parts = [
+        _plain(part, depth + 1, parts_left) for word in ("allOf", "oneOf", "anyOf") for part in schema.get(word).items()
+    ]
     ranked = sorted(parts, key=lambda part: (type_of(part) not in {"integer", "number"}, not type_of(part)))
     if not ranked:
         return schema

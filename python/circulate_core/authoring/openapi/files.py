@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 1024 * 1024
 """What a file may hold, unpacked."""
 
+_MAX_DEPTH = 200
+"""Values within each other."""
+_TOO_DEEP = "nested too deeply to be read"
 _ENDINGS = (".json", ".yaml", ".yml")
 _OPERATION = "read OpenAPI document"
 _HINT = "name an OpenAPI 3 or Swagger 2.0 document, as YAML or JSON; it may be packed by gzip"
@@ -106,8 +109,25 @@ def read_file(path: Path, folder: Path) -> Document:
         received = path.read_bytes()
     except OSError as error:
         _refuse(path, error.strerror or str(error))
-    text = _text(path, _unpacked(path, received))
-    return Document(path, _parsed(path, text), hashlib.sha256(received).hexdigest(), folder)
+    root = _parsed(path, _text(path, _unpacked(path, received)))
+    if _is_too_deep(root):
+        _refuse(path, _TOO_DEEP)
+    return Document(path, root, hashlib.sha256(received).hexdigest(), folder)
+
+
+def _is_too_deep(root: object) -> bool:
+    """Whether values are in each other more often than what reads them may call itself."""
+    level: list[Any] = [root]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _unpacked(path: Path, received: bytes) -> bytes:
@@ -147,7 +167,7 @@ def _parsed(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever it holds
     try:
         return json.loads(_HALVES.sub(lambda found: found[1] or "\\ufffd", text))
     except RecursionError:
-        _refuse(path, "nested too deeply to be read")
+        _refuse(path, _TOO_DEEP)
     except ValueError as error:
         why = str(error)
     # YAML takes what people add to JSON, such as comments and commas behind the last member.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -156,7 +157,7 @@ class Node:
             key = key.replace("~1", "/").replace("~0", "~")  # noqa: PLW2901 - as RFC 6901 writes it
             if isinstance(value, dict) and key in value:
                 value = value[key]
-            elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            elif isinstance(value, list) and re.fullmatch(r"[0-9]{1,9}", key) and int(key) < len(value):
                 value = value[int(key)]
             else:
                 self.library.note(f"{self.where}: `{reference}` leads to nothing: there is no member `{key}`")

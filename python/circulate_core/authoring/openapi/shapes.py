@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from circulate_core.authoring.openapi.description import type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from circulate_core.authoring.openapi.description import Response
     from circulate_core.authoring.openapi.nodes import Node
 
@@ -15,6 +17,8 @@ Kind = Literal["object", "array", "map", "scalar", "unknown"]
 
 _MAX_DEPTH = 12
 """Schemas that are made of schemas."""
+_MAX_PARTS = 2_000
+"""Schemas that one is made of: of those that lead to each other there are more than can be counted."""
 
 
 @dataclass
@@ -38,16 +42,25 @@ class Shape:
     items: Node | None = None
 
 
-def shape_of(schema: Node, depth: int = 0) -> Shape:  # noqa: PLR0911 - one for each kind
+def shape_of(schema: Node) -> Shape:
     """Return what the values of a schema look like. Of alternatives all members count."""
+    return _shape(schema, 0, iter(range(_MAX_PARTS)))
+
+
+def _shape(schema: Node, depth: int, parts_left: Iterator[int]) -> Shape:  # noqa: PLR0911 - one for each kind
     if not isinstance(schema.value, dict) or depth > _MAX_DEPTH:
         return Shape("unknown", schema)
+    if next(parts_left, None) is None:
+        schema.library.note(f"{schema.where}: it is a part of a schema of too many schemas, and not looked at")
+        return Shape("unknown", schema)
     members = dict(schema.get("properties").members())
-    parts = [shape_of(part, depth + 1) for part in schema.get("allOf").items()]
+    parts = [_shape(part, depth + 1, parts_left) for part in schema.get("allOf").items()]
     alternatives = [
         shape
         for word in ("oneOf", "anyOf")
-        for shape in (shape_of(part, depth + 1) for part in schema.get(word).items() if type_of(part) != "null")
+        for shape in (
+            _shape(part, depth + 1, parts_left) for part in schema.get(word).items() if type_of(part) != "null"
+        )
         if not (shape.kind == "scalar" and shape.type == "null")
     ]
     kinds = {part.kind for part in alternatives} - {"unknown"}

@@ -10,6 +10,7 @@ _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9 _/.+-]*(?<! )")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_CONTROL = re.compile(rf"[\x00-\x1f]|{_UNPRINTABLE.pattern}")
 
 
 def yaml_text(document: dict[str, Any], comments: dict[str, list[str]]) -> str:
@@ -20,7 +21,7 @@ def yaml_text(document: dict[str, Any], comments: dict[str, list[str]]) -> str:
         comments: Lines that stand above a member, by its path, such as `list.paginator`; those of a member that is not
             there stand at the end of what it would be in. The ones of `` are at the top.
     """
-    lines = [f"# {line}" for line in comments.get("", [])]
+    lines = [_comment(line) for line in comments.get("", [])]
     lines += _mapping(document, "", "", comments)
     return "\n".join(lines) + "\n"
 
@@ -29,13 +30,22 @@ def _mapping(mapping: dict[str, Any], indent: str, path: str, comments: dict[str
     lines: list[str] = []
     for key, value in mapping.items():
         here = f"{path}.{key}" if path else key
-        lines += [f"{indent}# {line}" for line in comments.get(here, [])]
+        lines += [f"{indent}{_comment(line)}" for line in comments.get(here, [])]
         lines += _member(key, value, indent, here, comments)
     for where, said in comments.items():
         around, _, name = where.rpartition(".")
         if around == path and name and name not in mapping and where:
-            lines += [f"{indent}# {line}" for line in said]
+            lines += [f"{indent}{_comment(line)}" for line in said]
     return lines
+
+
+def _comment(line: str) -> str:
+    """Return a line as a comment that ends with it, whatever a document has put into it."""
+    return f"# {_CONTROL.sub(_escape, line)}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _member(key: str, value: Any, indent: str, path: str, comments: dict[str, list[str]]) -> list[str]:  # noqa: ANN401 - JSON
@@ -73,4 +83,4 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - JSON
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
