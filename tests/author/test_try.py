@@ -13,6 +13,7 @@ from support.http_server import Handler, Reply, Server
 
 import circulate_core
 from circulate_core import exceptions
+from circulate_core.authoring import members
 from circulate_core.authoring.members import primary_key, record_lists, time_format
 from circulate_core.authoring.proposal import Proposal
 from circulate_practice.paging.kit import PagedList, make_records, serve
@@ -340,3 +341,114 @@ def test_a_key_is_what_no_two_records_share() -> None:
 )
 def test_times_are_told_by_all_of_their_values(values: list[object], form: str | None) -> None:
     assert time_format(values) == form
+
+
+@pytest.mark.parametrize("kept", ["the same time", "one that is newer"])
+def test_a_filter_that_leaves_out_what_is_newer_is_not_proposed(kept: str) -> None:
+    records = [{"id": day, "updated_at": f"2026-01-{day:02}T00:00:00Z"} for day in range(1, 21)]
+
+    def respond(request: Handler) -> Reply:
+        since = _query(request).get("updated_at")
+        found = [record for record in records if since is None or str(record["updated_at"]) >= since]
+        return Reply({"data": found if since is None else found[: 1 if kept == "the same time" else 2]})
+
+    with Server(respond) as server:
+        proposal = circulate_core.propose(f"{server.url}/things", filter="updated_at")
+        assert proposal.incremental is None
+        status, evidence = finding(proposal, "incremental")
+        assert (status, "records that are newer did not come" in evidence) == ("unknown", True), evidence
+
+
+@pytest.mark.parametrize(
+    ("form", "earlier", "later"),
+    [
+        ("rfc3339", "2026-01-08T00:00:00+05:00", "2026-01-07T23:00:00Z"),
+        ("rfc3339", "2026-01-08t00:00:00z", "2026-01-08T00:00:00.5Z"),
+        ("epoch_ms", 999_999_999_999, 1_000_000_000_000),
+        ("epoch_s", "999999999", 1_000_000_000),
+    ],
+)
+def test_times_are_compared_as_times_and_not_as_text(form: str, earlier: object, later: object) -> None:
+    before, after = members.instant(earlier, form), members.instant(later, form)
+    assert before is not None
+    assert after is not None
+    assert before < after
+
+
+HOSTILE: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+    ("an address that is none", {}, [("Link", "<http://[bad>; rel=next")]),
+    ("a count of 5,000 digits", {}, [("X-Total-Count", "9" * 5_000)]),
+    ("a count that no list has", {"total": 10**4_200}, []),
+    ("half a character", {"next_cursor": "\ud800x"}, []),
+    ("a number that no float holds", {}, []),
+]
+
+
+@pytest.mark.parametrize(("what", "beside", "headers"), HOSTILE)
+def test_what_is_odd_in_a_page_ends_no_look_at_it(
+    what: str, beside: dict[str, Any], headers: list[tuple[str, str]]
+) -> None:
+    number = 10**400 if what == "a number that no float holds" else 1
+    records = [{"id": each, "number": number} for each in range(30)]
+
+    def respond(request: Handler) -> Reply:
+        page = _query(request).get("page", "1")
+        if not page.isdecimal():
+            return Reply({"error": "no page"}, status=400)
+        begin = max(0, int(page) - 1) * 10
+        return Reply({"data": records[begin : begin + 10], **beside}, headers)
+
+    with Server(respond) as server:
+        proposal = circulate_core.propose(f"{server.url}/things")
+        assert proposal.paginator == {"page": {"to": "page"}}
+        assert len(list(proposal.stream.records(progress=False))) == 30
+
+
+def test_braces_of_an_address_name_no_settings() -> None:
+    asked: list[str] = []
+    where = '{"a": 1}'
+
+    def respond(request: Handler) -> Reply:
+        asked.append(_query(request).get("where", ""))
+        begin = max(0, int(_query(request).get("page", "1")) - 1) * 10
+        return Reply([{"id": each} for each in range(begin, min(begin + 10, 25))])
+
+    with Server(respond) as server:
+        proposal = circulate_core.propose(f"{server.url}/th{{ings}}?where=%7B%22a%22%3A+1%7D", name="acme.things")
+        assert proposal.definition["list"]["query"] == {"where": '{{"a": 1}}'}
+        assert len(list(proposal.stream.records(progress=False))) == 25
+    assert set(asked) == {where}
+
+
+def test_a_secret_that_an_api_repeats_in_an_address_is_not_shown(cli: Cli) -> None:
+    def respond(request: Handler) -> Reply:
+        page = int(_query(request).get("page", "1"))
+        following = f"http://{request.headers['Host']}/items?appid=made-up-secret&page={page + 1}"
+        records = [{"id": number} for number in range(page * 10, page * 10 + 10)]
+        return Reply({"data": records, "next": following if page < 3 else None})
+
+    with Server(respond) as server:
+        how = ("--auth", "query:appid", "--name", "acme.items", "--save", "definitions")
+        done = cli("try", f"{server.url}/items", *how, ACME_KEY="made-up-secret")
+    assert done.code == 0, done.err
+    assert "appid=***&page=2" in done.err
+    assert "made-up-secret" not in done.out + done.err
+    for file in (cli.folder / "definitions").rglob("*.yaml"):
+        assert "made-up-secret" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["https://me:hunter2@[bad/items"],
+        ["me:hunter2@api.acme.example/items"],
+        ["https://api.acme.example/items", "--auth", "bearer:hunter2"],
+        ["https://api.acme.example/items", "--auth", "query:key:hunter2"],
+        ["https://api.acme.example/items?accessToken=hunter2"],
+        ["https://api.acme.example/items?hapikey=hunter2"],
+    ],
+)
+def test_a_mistake_with_a_secret_in_it_is_named_without_the_secret(cli: Cli, arguments: list[str]) -> None:
+    done = cli("try", *arguments)
+    assert done.code == 2
+    assert "hunter2" not in done.out + done.err

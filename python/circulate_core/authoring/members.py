@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,17 @@ def time_format(values: Sequence[object]) -> str | None:
     return None
 
 
+def instant(value: object, form: str) -> float | None:
+    """Return a time as a number to compare with others of its format; None if it is none."""
+    if form in _EPOCHS:
+        return _number(value)
+    try:
+        time = datetime.fromisoformat(str(value).replace("t", "T").replace("z", "Z"))
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def order(values: Sequence[object]) -> str | None:
     """Return in which order values come; None if too few differ."""
     distinct = [str(value) if isinstance(value, str) else value for value in values]
@@ -244,7 +255,8 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
-        return float(value)
+        # Others are no times, and may have more digits than a float takes.
+        return float(value) if abs(value) < _TO * 1_000_000 else None
     return float(value) if isinstance(value, str) and re.fullmatch(r"\d{9,17}(\.\d+)?", value) else None
 
 

@@ -64,6 +64,8 @@ SIZE_PARAMETERS = (
 )
 
 
+_MOST = 10**15
+"""More records than any list has."""
 _TOTAL_HEADER = re.compile(r"(x-)?total(-count|-results|-records|-items)?")
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r"""\brel\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']+))""", re.IGNORECASE)
@@ -126,7 +128,9 @@ def _links(response: Response) -> Iterator[Candidate]:
         for rel in (named[1] or named[2] or named[3]).split() if named else ():
             if rel.lower() in _OTHER_RELATIONS:
                 continue
-            url = urljoin(response.url, target)
+            url = _joined(response.url, target)
+            if url is None:
+                continue
             sign = f"the header Link has rel={rel}"
             paginator: Paginator = "link_header" if rel == "next" else {"link_header": {"rel": rel}}
             if urlsplit(url)[:2] == urlsplit(response.url)[:2]:
@@ -197,7 +201,8 @@ def _last_records(
 def _numbers(
     response: Response, members: list[tuple[str, object]], query: Mapping[str, str], records: int, more: str | None
 ) -> Iterator[Candidate]:
-    counts = [(pointer, value) for pointer, value in members if isinstance(value, int) and not isinstance(value, bool)]
+    numbers = [(pointer, value) for pointer, value in members if isinstance(value, int)]
+    counts = [(pointer, count) for pointer, value in numbers if (count := count_of(value)) is not None]
     total = _total(response, counts, records)
     # A count of records is easily taken for one of pages.
     pages = next((pointer for pointer, value in counts if _PAGES.match(_name(pointer)) and value > 1), None)
@@ -231,9 +236,17 @@ def _total(response: Response, counts: list[tuple[str, int]], records: int) -> t
         if _TOTAL.match(_name(pointer)) and value > records:
             return pointer, f"`{pointer}` is {value}"
     for name, text in response.headers.items():
-        if _TOTAL_HEADER.fullmatch(name) and text.isdecimal() and int(text) > records:
-            return {"header": name}, f"the header {name} is {text}"
+        if _TOTAL_HEADER.fullmatch(name) and (value := count_of(text) or 0) > records:
+            return {"header": name}, f"the header {name} is {value}"
     return None
+
+
+def count_of(value: object) -> int | None:
+    """Return a number of records or pages that an API says; None for what is none, however many digits it has."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        return int(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 <= value <= _MOST else None
 
 
 def with_parameter(url: str, name: str, value: str) -> str:
@@ -272,9 +285,15 @@ def _first(parameters: tuple[str, ...], query: Mapping[str, str]) -> list[str]:
 def _url(base: str, value: object) -> str | None:
     if not isinstance(value, str) or not re.match(r"https?://|/|\?", value):
         return None
+    url = _joined(base, value)
+    return url if url != base else None
+
+
+def _joined(base: str, target: str) -> str | None:
+    """Return the address that a page names; None if it is none."""
     try:
-        url = urljoin(base, value)
-        return url if urlsplit(url).hostname and url != base else None
+        url = urljoin(base, target)
+        return url if urlsplit(url).hostname else None
     except ValueError:
         return None
 

@@ -12,8 +12,15 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from circulate_core import display
 from circulate_core.authoring import limits, members
-from circulate_core.authoring.paginators import SIZE_PARAMETERS, Candidate, Paginator, candidates, with_parameter
-from circulate_core.authoring.responses import Response, fetch
+from circulate_core.authoring.paginators import (
+    SIZE_PARAMETERS,
+    Candidate,
+    Paginator,
+    candidates,
+    count_of,
+    with_parameter,
+)
+from circulate_core.authoring.responses import Response, fetch, shown_url
 from circulate_core.catalogs import catalog_of
 from circulate_core.exceptions import CirculateError, DataError
 
@@ -139,7 +146,7 @@ class Proposal:
     def definition(self) -> dict[str, Any]:
         """What is proposed, as the endpoint's file has it."""
         parts = {
-            "path": urlsplit(self.url).path or "/",
+            "path": _literal(urlsplit(self.url).path or "/"),
             "query": self._own_query(),
             "format": self.format if self.format != "json" else None,
             "records": self.records,
@@ -191,7 +198,7 @@ class Proposal:
 
     def _fetch(self, url: str) -> Response:
         self.requests += 1
-        self._say(url)
+        self._say(shown_url(self.source, url))
         return fetch(self.source, url)
 
     def _try(self, url: str) -> Response | str:
@@ -366,10 +373,8 @@ class Proposal:
     def _count_in(self, page: Response, place: object) -> int | None:
         """Return a count that a page or its headers have."""
         if isinstance(place, dict):
-            text = page.headers.get(place["header"], "")
-            return int(text) if text.isdecimal() else None
-        value = members.at(page.value, str(place))
-        return value if isinstance(value, int) else None
+            return count_of(page.headers.get(place["header"], ""))
+        return count_of(members.at(page.value, str(place)))
 
     def _why_not_followed(self, paginator: Paginator, begins: Sequence[members.Record]) -> str:
         """Return why the engine does not read a second page behind these records; nothing if it does."""
@@ -419,26 +424,41 @@ class Proposal:
             why = "no member of all records is a time with a zone"
             return Finding("incremental", None, "unknown", why)
         pointer, form = found[0]
-        values = sorted({members.at(record, pointer) for record in self.sample}, key=str)
-        if len(values) < 3:  # noqa: PLR2004 - one is older, one newer
+        times = {members.instant(value, form): value for value in (members.at(each, pointer) for each in self.sample)}
+        instants = sorted(instant for instant in times if instant is not None)
+        if len(instants) < 3:  # noqa: PLR2004 - one is older, one newer
             return Finding("incremental", None, "unknown", f"too few times of `{pointer}` differ to try a filter")
-        middle = values[len(values) // 2]
+        since = instants[len(instants) // 2]
+        middle = times[since]
         page = self._try(with_parameter(self.url, parameter, str(middle)))
         if isinstance(page, str):
             return Finding("incremental", None, "unknown", f"`{parameter}={middle}` was refused: {page}")
-        kept = [members.at(record, pointer) for record in self._records_of(page)]
-        older = [value for value in kept if str(value) < str(middle)]
-        if older or not kept:
-            what = f"{len(older)} of {len(kept)} records are older" if kept else "no record came"
-            return Finding(
-                "incremental", None, "unknown", f"`{parameter}={middle}` filters nothing that can be seen: {what}"
-            )
+        kept = self._records_of(page)
+        if why := self._why_not_newer(kept, pointer, form, since):
+            what = f"`{parameter}={middle}` filters nothing that can be seen: {why}"
+            return Finding("incremental", None, "unknown", what)
         rule: dict[str, Any] = {"cursor": pointer, "param": parameter, "since": "{since}"}
         if form != "rfc3339":
             rule["format"] = form
         self.incremental = rule
         evidence = f"with `{parameter}={middle}` came {len(kept)} records, none of them older by `{pointer}`"
         return Finding("incremental", rule, "probed", evidence)
+
+    def _why_not_newer(self, kept: Sequence[members.Record], pointer: str, form: str, since: float) -> str:
+        """Return why records are not what is newer than a time; nothing if they are."""
+        if not kept:
+            return "no record came"
+        times = [members.instant(members.at(record, pointer), form) for record in kept]
+        if older := sum(time is None or time < since for time in times):
+            return f"{older} of {len(kept)} records are older"
+        # A parameter that selects one time has no older records, either.
+        known = [(each, members.instant(members.at(each, pointer), form) or since) for each in self.sample]
+        newer = self._keys([each for each, time in known if time > since])
+        is_whole = len(kept) < len(self.sample)
+        missing = len(set(newer) - set(self._keys(kept))) if is_whole else 0
+        if missing or not any(time is not None and time > since for time in times):
+            return f"{missing or len(newer)} of {len(newer)} records that are newer did not come"
+        return ""
 
     def _own_query(self) -> dict[str, Any]:
         """Return the parameters of the address that the list has of its own, and not its paginator."""
@@ -451,7 +471,8 @@ class Proposal:
         kept: dict[str, Any] = {}
         for name, values in parse_qs(urlsplit(self.url).query, keep_blank_values=True).items():
             if name not in taken:
-                kept[name] = values[0] if len(values) == 1 else values
+                texts = [_literal(value) for value in values]
+                kept[name] = texts[0] if len(texts) == 1 else texts
         return kept
 
     def _add(self, key: str, value: object, status: Status, evidence: str) -> None:
@@ -470,3 +491,8 @@ class Proposal:
     def _repr_html_(self) -> str:
         """Show what was found in a notebook."""
         return display.html(self)
+
+
+def _literal(text: str) -> str:
+    """Return a text as definitions write it, where braces name settings."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -9,16 +9,13 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from circulate_core import _core
 from circulate_core.authoring.proposal import Proposal
+from circulate_core.authoring.responses import is_secret
 from circulate_core.exceptions import SettingsError
 from circulate_core.reading import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_SECRET = re.compile(
-    r"(?:.*[-_])?(?:api[-_]?key|apikey|token|secret|password|passwd|pwd|signature|sig|key|auth)", re.IGNORECASE
-)
-_NO_SECRET = re.compile(r".*(?:page|next|continuation|cursor|scroll|sync|primary|sort|order).*", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VERSION = re.compile(r"v?\d+(\.\d+)*", re.IGNORECASE)
 _AUTH_HINT = "give bearer, basic, header:NAME, header:NAME:PREFIX, query:NAME or none"
@@ -95,15 +92,16 @@ def address(url: str) -> SplitResult:
     except ValueError:
         parts, host = urlsplit(""), None
     if parts.scheme not in {"http", "https"} or not host:
-        message = f"`{_core.shown(url)}` is not the address of a list"
+        # What is before an `@` may be a password.
+        message = f"`{_core.shown(re.sub(r'.*@', '…@', url))}` is not the address of a list"
         raise SettingsError(
             message, hint="give it with its scheme, such as https://api.acme.example/v1/tickets?limit=50"
         )
-    if parts.username or parts.password:
+    if parts.username is not None:
         message = "the address has a user or a password in it, which would stand in the definition"
         raise SettingsError(message, hint="take them out, and give `--auth basic`")
     for name, value in parse_qsl(parts.query):
-        if value and _SECRET.fullmatch(name) and not _NO_SECRET.fullmatch(name):
+        if value and is_secret(name):
             message = f"`{_core.shown(name)}` in the address looks like a secret, and would stand in the definition"
             raise SettingsError(message, hint=f"take it out, and give `--auth query:{_core.shown(name)}`")
     if parts.fragment:
@@ -148,7 +146,8 @@ def ways_of(given: str | Sequence[Any] | None) -> list[Any]:
         return [{"header": {"name": name, **({"prefix": f"{prefix} "} if prefix else {}), "secret": "key"}}]
     if kind == "query" and name and not prefix:
         return [{"query": {"name": name, "secret": "key"}}]
-    message = f"`{_core.shown(given)}` is not a way to sign in"
+    # What is behind the colon may be the secret itself.
+    message = f"`{_core.shown(kind)}{':…' if rest else ''}` is not a way to sign in"
     raise SettingsError(message, hint=f"{_AUTH_HINT}; definitions know more ways")
 
 

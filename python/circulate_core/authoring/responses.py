@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from circulate_core import _core
 from circulate_core.accounts import account_of
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 
     from circulate_core.reading import Source
 
+_SECRET = re.compile(
+    r"(?i:(?:.*[-_.])?(?:h?api[-_]?key|access[-_]?key|(?:access|auth|session)?token|(?:client)?secret|password|passwd|pwd"
+    r"|signature|sig|key|auth|jwt|session[-_]?id))"
+    r"|.*[a-z0-9](?:Token|Secret|Password|Signature|(?<=api|app)Key|(?<=access)Key)"
+)
+_NO_SECRET = re.compile(r".*(?:page|next|continuation|cursor|scroll|sync|primary|sort|order).*", re.IGNORECASE)
 Format = Literal["json", "ndjson", "csv"]
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
+_HALVES = re.compile(rb"(\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
+"""Characters beyond 16 bits, as JSON escapes them, and halves of such, which no address can hold."""
 _MAX_SHOWN = 120
 
 
@@ -58,13 +67,29 @@ def fetch(source: Source, url: str) -> Response:
     return Response(url, status, known, body, form, value)
 
 
+def is_secret(parameter: str) -> bool:
+    """Return whether a parameter is called as secrets are, and not as what leads to another page."""
+    return bool(_SECRET.fullmatch(parameter)) and not _NO_SECRET.fullmatch(parameter)
+
+
+def shown_url(source: Source, url: str) -> str:
+    """Return an address as it may be shown: APIs repeat the secrets of a request in the address of the next page."""
+    ways = [way["query"]["name"] for way in source.definition["auth"] if isinstance(way, dict) and "query" in way]
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if not any(name in ways or is_secret(name) for name, _ in query):
+        return url
+    shown = [(name, "***" if name in ways or is_secret(name) else value) for name, value in query]
+    return urlunsplit(parts._replace(query=urlencode(shown, safe="*")))
+
+
 def decoded(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Format, Any]:
     """Return how a body is written, and what it holds.
 
     Raises:
         DataError: It is neither JSON nor lines of it nor a CSV.
     """
-    text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = _HALVES.sub(lambda found: found[1] or b"\\ufffd", body.lstrip(b"\xef\xbb\xbf \t\r\n"))
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if not text:
         message = f"the response has no body ({status})"
