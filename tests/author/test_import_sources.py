@@ -494,3 +494,48 @@ def test_an_import_of_the_same_document_writes_the_same_files(cli: Cli) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     import_document(cli, document).of("GET /items")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_no_two_lists_and_no_two_operations_get_one_name(cli: Cli) -> None:
+    one = {"patch": {"responses": {}}, "delete": {"responses": {}}}
+    paths = {"/items": listing(page_of()), "/groups": listing(page_of()), "/items/{id}": one}
+    (cli.folder / "acme.json").write_text(json.dumps(described(paths)))
+    for overlay, said in (
+        ({"lists": {"GET /items": {"name": "x"}, "GET /groups": {"name": "x"}}}, "have the same name: `x`"),
+        ({"lists": {"GET /items": {"name": "source"}}}, "`source` is no name of a list"),
+        (
+            {"operations": {"PATCH /items/{id}": {"name": "delete"}}},
+            "PATCH /items/{id}: items has another operation `delete`",
+        ),
+    ):
+        say(cli, overlay)
+        done = cli("import", "openapi", "acme.json", "--source", "acme")
+        assert (done.code, said in done.err) == (2, True), done.err
+        assert not (cli.folder / "definitions/acme").exists()
+
+
+def test_a_list_that_an_overlay_names_like_another_one_gets_its_name(cli: Cli) -> None:
+    (cli.folder / "acme.json").write_text(
+        json.dumps(described({"/items": listing(page_of()), "/groups": listing(page_of())}))
+    )
+    for _ in ("without an earlier import", "with the names of one"):
+        say(cli, {"lists": {"GET /items": {"name": "groups"}}})
+        done = cli("import", "openapi", "acme.json", "--source", "acme", "--json")
+        streams = {each["operation"]: each["stream"] for each in done.report["lists"]}
+        assert streams == {"GET /items": "acme.groups", "GET /groups": "acme.groups_2"}
+        say(cli, {})
+        (cli.folder / "definitions/acme/import.lock").unlink()
+        for file in (cli.folder / "definitions/acme").iterdir():
+            file.unlink()
+        assert cli("import", "openapi", "acme.json", "--source", "acme").code == 0
+
+
+@pytest.mark.parametrize(
+    "given", ["--auth=bearer:hunter2", "--base-url=https://me:hunter2@h/v1", "--base-url=x:hunter2"]
+)
+def test_a_flag_with_a_secret_in_it_is_refused_without_the_secret(cli: Cli, given: str) -> None:
+    (cli.folder / "acme.json").write_text(json.dumps(described({"/items": listing(page_of())})))
+    done = cli("import", "openapi", "acme.json", "--source", "acme", given)
+    assert done.code == 2
+    assert "hunter2" not in done.out + done.err
+    assert not (cli.folder / "definitions").exists()

@@ -23,6 +23,8 @@ from circulate_core.authoring.openapi.paging import paging_of
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
 from circulate_core.authoring.openapi.signing import looks_like_key, scopes_of
 from circulate_core.authoring.openapi.words import about_of, docs_of, sentence
+from circulate_core.authoring.responses import is_secret
+from circulate_core.exceptions import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,13 +86,14 @@ class Builder:
     def _make_lists(self) -> None:
         taken: set[str] = set()
         ordered = sorted(self.found.values(), key=lambda each: (each.operation.path.count("/"), each.operation.path))
-        kept = {key: name for key, name in self.known_names.items() if key in self.found}
+        named = {key: said["name"] for key, said in self.overlay.lists.items() if "name" in said and key in self.found}
+        taken.update(named.values())
+        kept = {key: name for key, name in self.known_names.items() if key in self.found and name not in taken}
         taken.update(kept.values())
+        names = kept | named
         for found in ordered:
             operation = found.operation
-            named = self.overlay.lists.get(operation.key, {}).get("name")
-            name = named or kept.get(operation.key) or unique(endpoint_name(operation.path), taken)
-            taken.add(name)
+            name = names.get(operation.key) or unique(endpoint_name(operation.path), taken)
             made = self._list(found, name)
             self.lists[operation.key] = made
             self._by_path.setdefault(_without_names(operation.path), made)
@@ -188,7 +191,8 @@ class Builder:
                     name = self._partition(name, _distinct_texts(parameter.values), names, partitions)
                     return "{" + name + "}"
                 about = sentence(parameter.about) or f"`{found[1]}` of {operation.path}"
-                setting = self._setting(name, about, names, parameter.default)
+                default = None if is_secret(found[1]) else parameter.default
+                setting = self._setting(name, about, names, default)
                 notes.append(
                     f"`{{{found[1]}}}` of its path is the setting `{setting}`, since no list is known to have it"
                 )
@@ -244,7 +248,8 @@ class Builder:
             if parameter.name in of_paging or (looks_like_key(parameter.name) and not parameter.values):
                 continue
             values = _distinct_texts(parameter.values)
-            default = parameter.default
+            # People leave their own keys in documents.
+            default = None if is_secret(parameter.name) else parameter.default
             if default is not None and not isinstance(default, (dict, list)):
                 place[parameter.name] = _text(default).replace("{", "{{").replace("}", "}}")
             elif (only := _only_value(parameter)) is not None:
@@ -320,8 +325,7 @@ class Builder:
             name = entry.get("name") or unique(operation_name(operation, below), names)
             names.add(name)
             made = dict(merged(made, own_members(entry)))
-            endpoint.definition.setdefault("operations", {})[name] = made
-            self.operations.append(ImportedOperation(operation, endpoint.endpoint, name, made))
+            self._add_operation(endpoint, ImportedOperation(operation, endpoint.endpoint, name, made))
         if cut:
             key, why = next(iter(cut.items()))
             others = f", as of {len(cut) - 1} more operations" if len(cut) > 1 else ""
@@ -330,6 +334,20 @@ class Builder:
             # Columns stand at the end of a file.
             if "columns" in each.definition:
                 each.definition["columns"] = each.definition.pop("columns")
+
+    def _add_operation(self, endpoint: ImportedList, made: ImportedOperation) -> None:
+        """Add an operation to an endpoint, beside which it stands.
+
+        Raises:
+            DefinitionError: An overlay gives it the name of another one, which it would replace.
+        """
+        there = endpoint.definition.setdefault("operations", {})
+        if made.name in there:
+            key, place = made.operation.key, self.overlay.path
+            message = f"{place}: {key}: {endpoint.endpoint} has another operation `{made.name}`"
+            raise DefinitionError(message, operation="import", hint="give it another name")
+        there[made.name] = made.definition
+        self.operations.append(made)
 
     def _endpoint_of(self, operation: ApiOperation) -> tuple[ImportedList | None, str]:
         """Return the endpoint that an operation stands beside: that of the nearest list above it."""

@@ -140,6 +140,7 @@ def _overlay(path: Path, root: object, mistakes: list[str]) -> Overlay:
             entry = _mapping(f"`{key}`", given, keys, mistakes)
             _check_own(key, entry, mistakes)
             getattr(overlay, section)[key] = entry
+    _check_names(overlay, mistakes)
     return overlay
 
 
@@ -150,6 +151,17 @@ def _check_own(key: str, entry: dict[str, Any], mistakes: list[str]) -> None:
         mistakes.append(f"`{key}`: `{name}` is not a name: use a-z, 0-9 and _, and begin with a letter")
     if not isinstance(entry.get("leave_out", False), bool):
         mistakes.append(f"`{key}`: `leave_out` is true or false")
+
+
+def _check_names(overlay: Overlay, mistakes: list[str]) -> None:
+    """Check that no two lists get the same file, nor one that of the source."""
+    named: dict[str, str] = {}
+    for key, entry in overlay.lists.items():
+        name = entry.get("name")
+        if name == "source":
+            mistakes.append(f"`{key}`: `source` is no name of a list: source.yaml is the file of the source")
+        elif isinstance(name, str) and (other := named.setdefault(name, key)) != key:
+            mistakes.append(f"`{other}` and `{key}` have the same name: `{name}`")
 
 
 def _mapping(what: str, given: object, keys: tuple[str, ...] | None, mistakes: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from circulate_core.authoring.openapi.naming import snake, squeezed, unique
+from circulate_core.authoring.responses import is_secret
 from circulate_core.exceptions import DefinitionError, SettingsError
 from circulate_core.settings import NO_SETTINGS
 
@@ -100,6 +101,11 @@ class Given:
 
 def _find_base_url(access: Access, roots: Sequence[Node], given: str | None) -> None:
     if given is not None:
+        if not re.fullmatch(r"(https?://|\{)[^\s?#@]+", given):
+            message = "invalid `--base-url`: it is not an address, or has a user, a query or a fragment"
+            raise SettingsError(
+                message, hint="give it as https://api.acme.example/v1; how requests sign in says --auth"
+            )
         access.base_url = _with_variables(access, given.rstrip("/"), None)
         return
     found = {root.document.path.name: _servers(root) for root in roots}
@@ -154,6 +160,9 @@ def _with_variables(access: Access, url: str, variables: Node | None) -> str:
         in_host = "/" not in url[: found.start()].removeprefix("https://")
         # A default in the place of a host is somebody else's, unless it is one of several that the vendor has.
         more = {"default": default} if default and (has_values or not in_host) else {}
+        if is_secret(found[1]):
+            # People leave their own keys in documents.
+            default, more = "", {}
         about = _sentence(about) or f"`{found[1]}` in the API's address" + (f", such as {default}" if default else "")
         return "{" + access.setting(found[1], about, **more) + "}"
 
@@ -350,7 +359,9 @@ def _add_given(access: Access, text: str) -> None:
     elif kind == "oauth2" and rest.startswith("https://"):
         access.add(_client(access, rest, {}))
     else:
-        message = f"invalid `--auth`: {text!r}"
+        # Behind these nothing but the secret itself can be meant.
+        shown = f"{kind}:***" if kind in {"bearer", "basic"} else text
+        message = f"invalid `--auth`: {shown!r}"
         hint = "give none, bearer, basic, header:NAME, header:NAME:PREFIX, query:NAME or oauth2:https://TOKEN_URL"
         raise SettingsError(message, hint=hint)
 
