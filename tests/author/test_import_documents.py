@@ -244,7 +244,8 @@ def test_nothing_of_a_document_is_written_to_a_terminal_as_it_is(cli: Cli) -> No
 
 
 def test_the_path_of_a_document_is_not_in_what_is_written(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "acme.json").write_bytes(as_json(DOCUMENT))
+    unread = listing({"type": "array", "items": {"$ref": "missing.json#/x"}})
+    (tmp_path / "acme.json").write_bytes(as_json(described({"/items": ITEMS, "/users": unread})))
     assert cli("import", "openapi", tmp_path / "acme.json", "--source", "acme").code == 0
     for file in (cli.folder / "definitions/acme").iterdir():
         assert str(tmp_path) not in file.read_text()
@@ -318,3 +319,11 @@ def test_a_key_that_was_left_in_a_document_is_not_taken_over(cli: Cli) -> None:
     assert done.code == 0, done.err
     files = (cli.folder / "definitions").rglob("*.*")
     assert "canary" not in done.out + done.err + "".join(file.read_text() for file in files)
+
+
+def test_a_text_of_any_length_is_read_in_part(cli: Cli) -> None:
+    # Patterns that look for words would take hours.
+    endless = "<" * 300_000
+    item = listing(page_of(total="integer"), {**PAGE, "description": endless}, description=endless, summary=endless)
+    (cli.folder / "acme.json").write_text(json.dumps(described({"/items": item})))
+    assert cli("import", "openapi", "acme.json", "--source", "acme").code == 0

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_STEPS = 40
 """References that lead to references."""
+_LONGEST = 5_000
+"""Characters of a text that are looked at: patterns that look for words take the square of its length."""
 
 
 @dataclass
@@ -48,7 +50,8 @@ class Library:
             try:
                 self.documents[path] = read_file(path, folder)
             except DefinitionError as error:
-                self.note(str(error))
+                # Notes go into files, which do not say where on this machine they were made.
+                self.note(str(error).replace(f"{folder.resolve()}/", ""))
         return self.documents[path]
 
 
@@ -113,7 +116,7 @@ class Node:
         """Return it as text; empty if it is none."""
         if isinstance(self.value, str):
             # JSON can hold halves of characters, which no file can.
-            return self.value.encode(errors="replace").decode().strip()
+            return self.value[:_LONGEST].encode(errors="replace").decode().strip()
         is_number = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
         return str(self.value) if is_number else ""
 
