@@ -502,7 +502,7 @@ def test_no_two_lists_and_no_two_operations_get_one_name(cli: Cli) -> None:
     (cli.folder / "acme.json").write_text(json.dumps(described(paths)))
     for overlay, said in (
         ({"lists": {"GET /items": {"name": "x"}, "GET /groups": {"name": "x"}}}, "have the same name: `x`"),
-        ({"lists": {"GET /items": {"name": "source"}}}, "`source` is no name of a list"),
+        ({"lists": {"GET /items": {"name": "source"}}}, "a list cannot be named `source`"),
         (
             {"operations": {"PATCH /items/{id}": {"name": "delete"}}},
             "PATCH /items/{id}: items has another operation `delete`",

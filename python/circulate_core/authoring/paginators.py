@@ -245,8 +245,9 @@ def count_of(value: object) -> int | None:
     """Return a number of records or pages that an API says; None for what is none, however many digits it has."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_number and 0 <= value <= _MOST else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST else None
 
 
 def with_parameter(url: str, name: str, value: str) -> str:

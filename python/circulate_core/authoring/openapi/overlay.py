@@ -159,7 +159,7 @@ def _check_names(overlay: Overlay, mistakes: list[str]) -> None:
     for key, entry in overlay.lists.items():
         name = entry.get("name")
         if name == "source":
-            mistakes.append(f"`{key}`: `source` is no name of a list: source.yaml is the file of the source")
+            mistakes.append(f"`{key}`: a list cannot be named `source`: source.yaml is the file of the source")
         elif isinstance(name, str) and (other := named.setdefault(name, key)) != key:
             mistakes.append(f"`{other}` and `{key}` have the same name: `{name}`")
 
