@@ -497,7 +497,7 @@ def test_an_import_of_the_same_document_writes_the_same_files(cli: Cli) -> None:
 
 
 def test_no_two_lists_and_no_two_operations_get_one_name(cli: Cli) -> None:
-    one = {"patch": {"responses": {}}, "delete": {"responses": {}}}
+    one: Json = {"patch": {"responses": {}}, "delete": {"responses": {}}}
     paths = {"/items": listing(page_of()), "/groups": listing(page_of()), "/items/{id}": one}
     (cli.folder / "acme.json").write_text(json.dumps(described(paths)))
     for overlay, said in (
