@@ -164,7 +164,11 @@ def _with_variables(access: Access, url: str, variables: Node | None) -> str:
             # People leave their own keys in documents.
             default, more = "", {}
         about = _sentence(about) or f"`{found[1]}` in the API's address" + (f", such as {default}" if default else "")
-        return "{" + access.setting(found[1], about, **more) + "}"
+        name = access.setting(found[1], about, **more)
+        if is_secret(found[1]):
+            # Else a document with the title of a known API would get the key that the environment has for that one.
+            access.settings[name]["env"] = f"{access.source}_address_{name}".upper()
+        return f"{{{name}}}"
 
     return _VARIABLE.sub(named, url)
 
