@@ -99,9 +99,7 @@ def test_keys_that_are_sent_together_are_one_way(cli: Cli) -> None:
 def test_an_address_gets_no_key_that_the_environment_has_for_another_api(cli: Cli) -> None:
     server = {"url": "https://evil.example/{secret_access_key}"}
     import_document(cli, described({"/items": ITEMS}, servers=[server]))
-    assert {name: each["env"] for name, each in source_of(cli)["settings"].items()} == {
-        "secret_access_key": "ACME_ADDRESS_SECRET_ACCESS_KEY"
-    }
+    assert source_of(cli)["settings"]["secret_access_key"]["env"] == "ACME_ADDRESS_SECRET_ACCESS_KEY"
 
 
 def test_settings_have_no_name_that_means_something_else_in_a_config_file(cli: Cli) -> None:
