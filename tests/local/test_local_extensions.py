@@ -177,7 +177,9 @@ def follow(identifier):
     while True:
         api.request("GET", "/2020-01-01/extension/event/next", headers={"Lambda-Extension-Identifier": identifier})
         event = json.loads(api.getresponse().read())
-        print("internal got", event["requestId"], flush=True)
+        # One write: `print` makes several, between which those of the runtime come.
+        sys.stdout.write(f"internal got {event['requestId']}\\n")
+        sys.stdout.flush()
 """
 
 
@@ -188,7 +190,7 @@ def test_an_internal_extension_gets_calls(tmp_path: Path) -> None:
     def handler(event, context): return [status, register("late", "INVOKE")[2]["errorType"]]
     """
     function = toy(tmp_path, "")
-    (function.task_root / "toy.py").write_text(f"import json, os, threading\n{INTERNAL}{dedented(code)}")
+    (function.task_root / "toy.py").write_text(f"import json, os, sys, threading\n{INTERNAL}{dedented(code)}")
     with running(function) as call:
         first, second = call(), call()
     assert result(first) == [200, "Extension.RegistrationClosed"]
@@ -204,7 +206,7 @@ def test_ten_extensions_are_the_most(tmp_path: Path) -> None:
     def handler(event, context): return [registered[8][0], registered[9][0], registered[9][2]["errorType"]]
     """
     function = toy(tmp_path, "", extensions=add_extension(tmp_path, "loyal", LOYAL))
-    (function.task_root / "toy.py").write_text(f"import json, os, threading\n{INTERNAL}{dedented(code)}")
+    (function.task_root / "toy.py").write_text(f"import json, os, sys, threading\n{INTERNAL}{dedented(code)}")
     with running(function) as call:
         assert result(call()) == [200, 403, "Extension.TooManyExtensions"]
 
