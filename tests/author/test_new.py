@@ -231,6 +231,9 @@ def test_all_that_is_missing_is_named_at_once(at_project: Cli) -> None:
     done = at_project("new", STREAM, "--auth=query", "--paginator=token", "--page-size=5", "--path=/w")
     missing = "missing: `--base-url`, `--auth-name`, `--primary-key`, `--from`, `--to`, `--page-size-param`"
     assert_reports(done, 2, missing)
+    flags = ("--base-url=https://a.example", "--auth=none", "--path=/w", "--paginator=none")
+    empty = at_project("new", STREAM, *flags, "--primary-key=")
+    assert_reports(empty, 2, "missing: `--primary-key`")
     assert files_in(at_project.folder) == before
 
 

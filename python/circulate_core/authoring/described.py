@@ -196,7 +196,9 @@ def _setting(header: str, headers: Sequence[str]) -> str:
 
 
 def _describe_list(given: Mapping[str, Value], made: Described) -> None:
-    made.missing += [word for word in ("path", "primary-key", "paginator") if word not in given]
+    keys = [key for key in _several(given.get("primary-key")) if key]
+    needed = {"path": given.get("path"), "primary-key": keys, "paginator": given.get("paginator")}
+    made.missing += [word for word, value in needed.items() if not value]
     listing = made.listing
     if "body" in given:
         listing["body"] = {str(given["body"]): {}}
@@ -207,7 +209,6 @@ def _describe_list(given: Mapping[str, Value], made: Described) -> None:
         listing["format"] = given["format"]
     if records := given.get("records"):
         listing["records"] = _records(str(records))
-    keys = _several(given.get("primary-key"))
     listing["primary_key"] = "none" if keys == ["none"] else keys
     kind = str(given.get("paginator", ""))
     if kind in PAGINATORS:

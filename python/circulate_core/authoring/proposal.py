@@ -73,8 +73,6 @@ class Proposal:
         endpoint: str,
         url: str,
         say: Callable[[str], None] | None = None,
-        *,
-        most: int = _MOST_REQUESTS,
     ) -> None:
         self.source = source
         """Its source."""
@@ -103,7 +101,6 @@ class Proposal:
         self.requests = 0
         """How many requests it took."""
         self._say = say or (lambda _: None)
-        self._most = most
         self._query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
 
     def look(self, records: str | None = None) -> None:
@@ -306,7 +303,7 @@ class Proposal:
         tried, reasons = 0, []
         ignored: set[str | None] = set()
         for candidate in found:
-            if self.requests >= self._most:
+            if self.requests >= _MOST_REQUESTS:
                 break
             if not candidate.sign and candidate.parameter in ignored:
                 continue

@@ -129,15 +129,12 @@ class ChangeEvent:
             raise SettingsError(problem, operation="read event", hint=hint)
         known = {key: value for key, value in cast("dict[str, Any]", given).items() if value is not None}
         approvers = known.get("approved_by")
+        named = [approvers] if isinstance(approvers, str) else approvers
         return cls(
             account=known.get("account"),
             parameters=known.get("parameters", {}),
             apply=known["apply"].partition("@")[2] if "apply" in known else None,
-            approved_by=(approvers,)
-            if isinstance(approvers, str)
-            else tuple(approvers)
-            if approvers is not None
-            else None,
+            approved_by=None if named is None else tuple(named),
             undo=known["undo"].partition("@")[2] if "undo" in known else None,
         )
 

@@ -26,7 +26,6 @@ NEEDED = (".py", ".yaml", ".so")
 NOT_FOR_HANDLERS = tuple(
     PACKAGE + name
     for name in (
-        "authoring/",
         "cli/",
         "jupyter/",
         "practice/",
