@@ -38,7 +38,7 @@ said so."""
 _MANY = 1_000
 """Records that are requested to see how many come at most."""
 _MOST_REQUESTS = 45
-"""After that nothing more is tried."""
+"""After that no other paginator is tried; the last one takes a few more."""
 _FIRST_AGAIN = "its second page has records of the first one"
 _UNTRUE = "that is not true"
 

@@ -33,7 +33,7 @@ def propose(  # noqa: PLR0913 - how to sign in, and what is known of the list
 ) -> Proposal:
     """Look at the address of a list, and propose its definition: each part is tried at the API, as far as it can be.
 
-    Some thirty requests are sent at most, all of them GET, to this address with other values in its query.
+    Some fifty requests are sent at most, all of them GET, to this address with other values in its query.
 
     Args:
         url: The address of the list, with the parameters that it needs.
