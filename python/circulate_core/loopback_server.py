@@ -5,7 +5,9 @@ The package itself never imports this, and it is in no Lambda layer.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import socket
 import socketserver
 import sys
 import threading
@@ -35,6 +37,8 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, handler: type[Handler], port: int = 0) -> None:
         super().__init__((HOST, port), handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), daemon=True)
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
 
     @property
     def address(self) -> str:
@@ -52,10 +56,27 @@ class Server(http.server.ThreadingHTTPServer):
         return self
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take no more connections and no more requests; what was requested is still responded to."""
         self.shutdown()
         self._thread.join()
         self.server_close()
+        with self._lock:
+            # Clients keep connections open between requests: they keep a thread and a descriptor of ours.
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Handle a connection in a thread of its own."""
+        with self._lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as inherited
+        """Close a connection."""
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
 
     def server_bind(self) -> None:
         """Bind without asking a name server for the name of this machine."""

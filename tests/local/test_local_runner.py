@@ -29,6 +29,16 @@ def test_an_event_comes_back_as_it_went(tmp_path: Path) -> None:
         assert result(call(event)) == event
 
 
+def test_a_program_with_more_files_open_than_select_can_watch_runs_functions(tmp_path: Path) -> None:
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        with running(toy(tmp_path, ECHO)) as call:
+            assert result(call({"n": 1})) == {"n": 1}
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
 MOUNTS = """
 import ctypes
 

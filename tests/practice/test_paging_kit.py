@@ -24,6 +24,16 @@ def serving(style: str, trap: str | None = None, *, size: int = SIZE) -> Iterato
         yield items, PagingClient(server, size)
 
 
+def test_a_server_that_is_closed_ends_the_connections_that_clients_keep_open() -> None:
+    with serve(PagedList(make_records(COUNT), style="page", page_size=SIZE)) as server:
+        client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=600)
+        client.request("GET", "/items")
+        client.getresponse().read()
+        assert client.sock is not None
+    assert client.sock.recv(1) == b""
+    client.close()
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_client_reads_every_style(style: str) -> None:
     with serving(style) as (items, client):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import socket
 import sys
 from dataclasses import dataclass
@@ -45,10 +45,12 @@ def received(requests: socket.socket) -> Request | None:
 def serve(requests: socket.socket) -> None:
     """Fork for each request until there are no more."""
     running: dict[int, tuple[int, socket.socket]] = {}
+    waiting = selectors.PollSelector()
+    waiting.register(requests, selectors.EVENT_READ)
     while True:
-        watched: list[socket.socket | int] = [requests, *running]
-        ready, _, _ = select.select(watched, [], [])
+        ready = [key.fileobj for key, _ in waiting.select()]
         for ended in [descriptor for descriptor in running if descriptor in ready]:
+            waiting.unregister(ended)
             process, status = running.pop(ended)
             os.close(ended)
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -67,7 +69,9 @@ def serve(requests: socket.socket) -> None:
             requests.close()
             run(request)
         request.status.send(str(process).encode())
-        running[os.pidfd_open(process)] = process, request.status
+        descriptor = os.pidfd_open(process)
+        running[descriptor] = process, request.status
+        waiting.register(descriptor, selectors.EVENT_READ)
         os.close(request.out)
         os.close(request.err)
 

@@ -5,7 +5,7 @@ It kills all of them when that socket closes, so nothing outlives the program th
 
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -72,9 +72,12 @@ class _Keeper:
         child_ended.settimeout(0)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(child_ended.fileno(), warn_on_full_buffer=False)
+        waiting = selectors.PollSelector()  # takes descriptors above 1,023, as whoever we serve may have handed on
+        for each in (self._connection, wake):
+            waiting.register(each, selectors.EVENT_READ)
         while True:
             watching = self._processes.any and not self._frozen
-            readable, _, _ = select.select([self._connection, wake], [], [], _POLL_SECONDS if watching else None)
+            readable = [key.fileobj for key, _ in waiting.select(_POLL_SECONDS if watching else None)]
             if wake in readable:
                 wake.recv(4096)
             if not readable:
