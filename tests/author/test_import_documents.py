@@ -62,7 +62,7 @@ def test_a_document_of_each_kind_is_read(cli: Cli, name: str, content: bytes) ->
     (listed,) = done.report["lists"]
     assert (listed["stream"], listed["status"], listed["records"]) == ("acme.items", "inferred", "/items")
     assert listed["paginator"] == {"page": {"to": "page", "total": "/total"}}
-    shown = cli("show", "acme.items", "--catalog", "definitions")
+    shown = cli("describe", "acme.items", "--catalog", "definitions")
     assert shown.code == 0, shown.err
     assert "https://api.acme.example/v1" in (cli.folder / "definitions/acme/source.yaml").read_text()
 
@@ -197,7 +197,7 @@ def test_a_document_with_parts_of_other_kinds_is_imported_without_them(cli: Cli,
     assert imported.of("GET /things")["status"] == "inferred"
     assert cli("list", "acme", "--catalog", "definitions").code == 0
     for stream in imported.report["lists"]:
-        shown = cli("show", stream["stream"], "--catalog", "definitions")
+        shown = cli("describe", stream["stream"], "--catalog", "definitions")
         assert shown.code == 0, shown.err
 
 
@@ -260,7 +260,7 @@ def test_bounds_that_are_no_whole_numbers_are_none(cli: Cli, odd: dict[str, Any]
     text = json.dumps(described({"/items": listing(page_of(total="integer"), PAGE, limit)})).replace('"@"', number)
     (cli.folder / "acme.json").write_text(text)
     assert cli("import", "openapi", "acme.json", "--source", "acme").code == 0
-    assert cli("show", "acme.items", "--catalog", "definitions").code == 0
+    assert cli("describe", "acme.items", "--catalog", "definitions").code == 0
 
 
 @pytest.mark.parametrize("name", ["acme.json", "a\nauth: [none].json"])
@@ -274,7 +274,7 @@ def test_what_stands_in_a_comment_of_a_definition_ends_with_it(cli: Cli, name: s
     for file in (cli.folder / "definitions/acme").glob("*.yaml"):
         assert not {sign for sign in file.read_text() if not sign.isprintable()} - {"\n"}
         assert yaml.safe_load(file.read_text()).get("auth") in (None, [{"bearer": "token"}])
-    shown = cli("show", "acme.items", "--catalog", "definitions")
+    shown = cli("describe", "acme.items", "--catalog", "definitions")
     assert shown.code == 0, shown.err
 
 

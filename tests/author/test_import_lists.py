@@ -119,7 +119,7 @@ def test_a_paginator_that_the_document_shows_is_written(cli: Cli, status: str, i
     listed = import_list(cli, item)
     assert (listed["status"], listed["paginator"]) == (status, paginator)
     assert any(each.startswith("paging: ") for each in listed["evidence"])
-    assert cli("show", "acme.items", "--catalog", "definitions").code == 0
+    assert cli("describe", "acme.items", "--catalog", "definitions").code == 0
 
 
 OPEN: list[tuple[Json, list[Any], str]] = [
@@ -186,7 +186,7 @@ def test_an_unknown_list_stands_in_nobody_elses_way(cli: Cli) -> None:
     paths = {"/items": listing(page_of()), "/items/{itemId}": listing(RECORD), "/users": listing(ARRAY, PAGE)}
     import_document(cli, described(paths)).of("GET /items")
     assert cli("list", "acme", "--catalog", "definitions").code == 0
-    assert cli("show", "acme.items", "--catalog", "definitions").code == 0
+    assert cli("describe", "acme.items", "--catalog", "definitions").code == 0
     operation = cli("call", "acme.items.get", "--help", "--catalog", "definitions")
     assert operation.code == 0, operation.err
 

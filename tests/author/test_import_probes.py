@@ -290,7 +290,7 @@ def test_lists_below_others_are_tried_for_some_of_their_parents(cli: Cli) -> Non
         "inferred",
         "not probed: it is requested for each record of logs, of which nobody knows how it is read",
     )
-    assert cli("show", "acme.item_parts", "--catalog", "definitions").code == 0
+    assert cli("describe", "acme.item_parts", "--catalog", "definitions").code == 0
     text = (cli.folder / "definitions/acme/item_parts.yaml").read_text()
     assert "parent: {endpoint: items, fields: {item_id: /id}}" in text
 

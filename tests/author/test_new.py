@@ -76,7 +76,7 @@ def test_it_writes_definition_function_and_test(at_project: Cli, tmp_path: Path)
         "default": "https://api.acme.example",
     }
     assert source["settings"]["token"]["env"] == "ACME_TOKEN"
-    assert at_project("show", STREAM).code == 0
+    assert at_project("describe", STREAM).code == 0
     checked = at_project("check", "lambdas")
     assert checked.code == 0, checked.err
     assert "circulate-acme-widgets-list" in checked.out

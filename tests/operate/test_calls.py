@@ -234,7 +234,7 @@ def test_help_shows_the_parameters(cli: Cli, things: Things) -> None:
 
 def test_show_names_the_operations_of_an_endpoint(cli: Cli, things: Things) -> None:
     define(cli.folder, OPERATIONS)
-    done = cli("show", "acme.things", "--catalog", "catalog", ACME_URL=things.url)
+    done = cli("describe", "acme.things", "--catalog", "catalog", ACME_URL=things.url)
     assert "operations   find, get, query\n" in done.out
 
 

@@ -110,7 +110,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
     manifest, lake = cli.manifest(pulled), ("--to", "lake")
     commands: dict[str, tuple[int, list[str | Path]]] = {
         "list": (0, []),
-        "show": (0, ["okta"]),
+        "describe": (0, ["okta"]),
         "check": (0, ["okta"]),
         "sample": (0, ["okta.users"]),
         "try": (2, ["acme.example"]),

@@ -334,7 +334,7 @@ def test_how_a_list_pages_is_shown(paginator: object, shown: str, cli: Cli) -> N
     of = acme()
     stream = of.stream("items", path="/items", paginator=paginator, body={"json": {}})
     of.save(cli.folder / "definitions")
-    done = cli("show", "acme.items", "--catalog", "definitions")
+    done = cli("describe", "acme.items", "--catalog", "definitions")
     assert f"  pages by     {shown}\n" in done.out
     assert "  request      POST /items\n" in done.out
     assert shown in str(stream._repr_html_())
@@ -364,12 +364,12 @@ def test_an_earlier_key_loads_with_a_hint(cli: Cli) -> None:
         stream = circulate_core.source("acme", catalog=[folder]).stream("audit")
     assert {warning.filename for warning in caught} == {__file__}
     assert stream.definition["endpoint"]["list"]["paginator"] == {"body_link": "/next"}
-    for command in (["show", "acme.audit"], ["list", "acme"]):
+    for command in (["describe", "acme.audit"], ["list", "acme"]):
         done = cli(*command, "--catalog", "definitions")
         assert (done.code, done.err) == (0, f"note: {hint}\n")
-    assert cli("show", "acme.audit", "--catalog", "definitions", "--quiet").err == ""
+    assert cli("describe", "acme.audit", "--catalog", "definitions", "--quiet").err == ""
     (folder / "acme/audit.yaml").write_text(ENDLESS.replace("endless", "polling"))
-    assert cli("show", "acme.audit", "--catalog", "definitions").err == ""
+    assert cli("describe", "acme.audit", "--catalog", "definitions").err == ""
 
 
 def blocks(guide: str, language: str) -> list[str]:

@@ -154,7 +154,7 @@ def test_details_are_requested_in_batches_that_fill_over_pages(tmp_path: Path) -
 def test_what_stands_for_several_parents_is_no_name_for_lists_further_down(cli: Cli) -> None:
     below = {**BY_URL, "path": "/items/{id}/{item}", "parent": {"endpoint": "items", "fields": {"item": "/id"}}}
     write(cli.folder / "catalog", definition(BATCHED, below=below), "shop")  # type: ignore[arg-type]
-    done = cli("show", "shop.below", "--catalog", "catalog")
+    done = cli("describe", "shop.below", "--catalog", "catalog")
     assert (done.code, "`{id}` is neither a field of a parent" in done.err) == (2, True), done.err
     assert "below.yaml" in done.err
 
@@ -456,5 +456,5 @@ BAD = [
 @pytest.mark.parametrize(("stream", "why"), BAD, ids=[why for _, why in BAD])
 def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, stream: dict[str, Any], why: str) -> None:
     write(cli.folder / "catalog", definition(stream, contents=CONTENTS), "shop")  # type: ignore[arg-type]
-    done = cli("show", "shop.items", "--catalog", "catalog")
+    done = cli("describe", "shop.items", "--catalog", "catalog")
     assert (done.code, why in done.err, "items.yaml" in done.err) == (2, True, True), done.err

@@ -54,7 +54,7 @@ ARGUMENTS = [
     "pull okta.usrs --to lake",
     "pull okat --to lake",
     "list okta.x*",
-    "show okta.usrs",
+    "describe okta.usrs",
     "check okta github.repos",
     "sample okta.users -n 0",
     "runs --to nowhere",
@@ -112,7 +112,7 @@ def test_what_wrong_definitions_say(cli: Cli) -> None:
     said = []
     for name, listed in DEFINITIONS.items():
         define(cli.folder, listed)
-        words = ["show", "acme.items", "--catalog", "catalog"]
+        words = ["describe", "acme.items", "--catalog", "catalog"]
         said.append(shown(f"circulate {' '.join(words)}  # {name}", cli(*words), folder=cli.folder))
     assert_snapshot("errors/definitions", "\n".join(said))
 

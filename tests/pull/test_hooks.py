@@ -641,7 +641,7 @@ def test_no_hook_runs_of_a_catalog_that_only_a_file_in_the_working_folder_names(
 
 def test_no_hook_runs_where_definitions_are_only_looked_at(cli: Cli) -> None:
     define_hooked(cli.folder, "open('ran', 'w')\n", "hooks: {page: hooks.py:decode}")
-    for command in (["list"], ["show", "acme"], ["show", "acme.items"]):
+    for command in (["list"], ["describe", "acme"], ["describe", "acme.items"]):
         assert cli(*command, "--catalog", "catalog").code == 0
     assert not (cli.folder / "ran").exists()
 

@@ -218,7 +218,7 @@ BAD = [
 def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, rule: str, why: str) -> None:
     listed = f"path: /items\nprimary_key: [/id]\npaginator: link_header\nincremental: {rule}"
     define(cli.folder, listed)
-    done = cli("show", "acme.items", "--catalog", "catalog")
+    done = cli("describe", "acme.items", "--catalog", "catalog")
     assert (done.code, why in done.err, "items.yaml:" in done.err) == (2, True, True), done.err
 
 
@@ -227,14 +227,14 @@ def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, rule: str, why
 def test_an_order_that_the_paginator_cannot_keep_is_refused(cli: Cli, order: str, paginator: str) -> None:
     rule = f"{{cursor: /at, param: since, since: '{{since}}', order: {order}}}"
     define(cli.folder, f"path: /items\nprimary_key: [/id]\npaginator: {paginator}\nincremental: {rule}")
-    done = cli("show", "acme.items", "--catalog", "catalog")
+    done = cli("describe", "acme.items", "--catalog", "catalog")
     assert (done.code, "cannot keep it" in done.err, "items.yaml:8" in done.err) == (2, True, True), done.err
 
 
 def test_all_mistakes_are_named_at_once(cli: Cli) -> None:
     rule = "{cursor: /at, param: s, since: now, until: never, format: epoch_s, zone: UTC, order: ascending}"
     define(cli.folder, f"path: /items\nprimary_key: [/id]\npaginator: {{page: {{to: page}}}}\nincremental: {rule}")
-    err = cli("show", "acme.items", "--catalog", "catalog").err
+    err = cli("describe", "acme.items", "--catalog", "catalog").err
     for part in ("since must use", "until must use", "counts from 1970", "cannot keep it"):
         assert part in err, err
 
@@ -322,5 +322,5 @@ def test_a_list_that_is_requested_in_windows_is_not_a_parent(cli: Cli) -> None:
         "endpoint: parts\nabout: Parts.\nlist:\n  path: /items/{id}/parts\n  primary_key: [/id]\n"
         "  paginator: none\n  parent: {endpoint: items, fields: {id: /id}}\n"
     )
-    done = cli("show", "acme.parts", "--catalog", "catalog")
+    done = cli("describe", "acme.parts", "--catalog", "catalog")
     assert (done.code, "is requested in windows of time" in done.err) == (2, True), done.err

@@ -294,7 +294,7 @@ def test_the_parts_of_a_job_are_counted_as_such(lake_of: LakeOf) -> None:
 
 def test_show_names_the_job(cli: Cli) -> None:
     write(cli.folder / "catalog", definition(path=None, job_parts={"urls": "/files/*/url"}), "exporter")  # type: ignore[arg-type]
-    done = cli("show", "exporter.assets", "--catalog", "catalog")
+    done = cli("describe", "exporter.assets", "--catalog", "catalog")
     assert "request      the addresses at /files/*/url of the job's status" in done.out
     assert "made by      a job: POST /exports" in done.out
 
@@ -303,7 +303,7 @@ def test_show_names_the_job_and_the_hooks_of_its_parts(cli: Cli) -> None:
     parts = definition(path=None, job_parts={"urls": "/files/*/url"}, hooks={"page": "hooks.py:unzip"})
     folder = write(cli.folder / "catalog", parts, "exporter")  # type: ignore[arg-type]
     (folder / "exporter/hooks.py").write_text("def unzip(body, response):\n    return body\n")
-    done = cli("show", "exporter.assets", "--catalog", "catalog")
+    done = cli("describe", "exporter.assets", "--catalog", "catalog")
     assert "hooks        hooks.py:unzip" in done.out
     assert "made by      a job: POST /exports" in done.out
 
@@ -361,5 +361,5 @@ BAD: list[tuple[dict[str, object], str]] = [
 @pytest.mark.parametrize(("changed", "why"), BAD, ids=[f"{number} {why}" for number, (_, why) in enumerate(BAD)])
 def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, changed: dict[str, object], why: str) -> None:
     write(cli.folder / "catalog", definition(**changed), "exporter")  # type: ignore[arg-type]
-    done = cli("show", "exporter.assets", "--catalog", "catalog")
+    done = cli("describe", "exporter.assets", "--catalog", "catalog")
     assert (done.code, why in done.err, "assets.yaml" in done.err) == (2, True, True), done.err

@@ -112,7 +112,7 @@ def test_a_key_that_the_api_repeats_in_its_links_is_stored_nowhere(place: str, c
         done = cli("pull", "acme.items", *flags, ACME_URL=api.url, ACME_KEY=key)
         assert (done.code, done.report["records"]) == (0, 6), done.err
         assert [sent.query["start"] for sent in api.requests if sent.query.get("key") == [key]] == [["4"]]
-        assert "canary" not in cli("show", "acme.items", "--catalog", "definitions").out.lower()
+        assert "canary" not in cli("describe", "acme.items", "--catalog", "definitions").out.lower()
     assert (reveals(cli.folder, "cAnary"), reveals(cli.folder, key)) == ([], [])
 
 
@@ -403,7 +403,7 @@ def test_ways_are_saved_as_they_are_written_and_shown_by_name(cli: Cli) -> None:
     assert written["auth"] == ways
     secrets = {name for name, setting in written["settings"].items() if setting.get("secret")}
     assert secrets == {"token", "a", "b", "key", "body_key", "skey", "sak"}
-    shown = cli("show", "acme", "--catalog", "definitions").out
+    shown = cli("describe", "acme", "--catalog", "definitions").out
     assert (
         "signs in by  bearer token or headers A, B or basic or query parameter key or field field of the body"
         " or Duo signatures (v5)"

@@ -373,14 +373,14 @@ BAD = [
 @pytest.mark.parametrize(("changed", "why"), BAD, ids=[why for _, why in BAD])
 def test_what_cannot_be_meant_is_refused_with_its_place(cli: Cli, changed: dict[str, Any], why: str) -> None:
     write(cli.folder / "catalog", definition(issues={**listing(2), **changed}))
-    done = cli("show", "forge.issues", "--catalog", "catalog")
+    done = cli("describe", "forge.issues", "--catalog", "catalog")
     assert (done.code, why in done.err, "issues.yaml" in done.err) == (2, True, True), done.err
 
 
 def test_a_parent_far_up_that_is_not_there_is_named(cli: Cli) -> None:
     write(cli.folder / "catalog", definition())
     (cli.folder / "catalog/forge/orgs.yaml").unlink()
-    done = cli("show", "forge.comments", "--catalog", "catalog")
+    done = cli("describe", "forge.comments", "--catalog", "catalog")
     assert (done.code, "the parent `orgs` of `repos` is not an endpoint" in done.err) == (2, True), done.err
 
 

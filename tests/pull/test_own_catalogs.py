@@ -46,8 +46,8 @@ def of_acme(url: str) -> str:
 
 COMMANDS = [
     ("list", "acme"),
-    ("show", "acme"),
-    ("show", STREAM),
+    ("describe", "acme"),
+    ("describe", STREAM),
     ("check", STREAM),
     ("sample", STREAM),
     ("schema", STREAM),
@@ -184,11 +184,11 @@ def test_a_source_may_be_named_as_the_key_is(project: Cli, api: str) -> None:
 
 
 def test_a_definition_in_place_of_a_shipped_one_is_shown_as_such(project: Cli) -> None:
-    assert "defined in   definitions/acme\n" in project("show", "acme", "--catalog", "definitions").out
-    assert "defined in" not in project("show", "okta", "--catalog", "definitions").out
+    assert "defined in   definitions/acme\n" in project("describe", "acme", "--catalog", "definitions").out
+    assert "defined in" not in project("describe", "okta", "--catalog", "definitions").out
     (project.folder / "definitions/acme").rename(project.folder / "definitions/okta")
     replace(project.folder / "definitions/okta/source.yaml", "source: acme", "source: okta")
-    shown = project("show", "okta", "--catalog", "definitions").out
+    shown = project("describe", "okta", "--catalog", "definitions").out
     assert "defined in   definitions/okta, in place of the shipped definition\n" in shown
 
 
@@ -205,7 +205,7 @@ def test_a_definition_in_place_of_a_shipped_one_is_shown_as_such(project: Cli) -
 def test_a_mistake_in_a_definition_is_shown_with_its_place_by_every_command(  # noqa: PLR0913, PLR0917 - of one table
     own: Cli, command: tuple[str, ...], file: str, old: str, new: str, said: str
 ) -> None:
-    if command == ("show", "acme"):
+    if command == ("describe", "acme"):
         # A source is shown without reading its streams.
         file, old, new, said = "source", "prefix:", "prefx:", "source.yaml:8:35: unknown key `prefx`"
     replace(own.folder / f"definitions/acme/{file}.yaml", old, new)

@@ -270,11 +270,11 @@ def test_records_are_read_as_they_are_pulled() -> None:
 
 def test_a_definition_shows_what_its_pages_and_records_are(cli: Cli) -> None:
     define(cli.folder, ONE_PAGE + "records: {map: /users}\nprimary_key: none")
-    shown = cli("show", "acme.items", "--catalog", "catalog").out
+    shown = cli("describe", "acme.items", "--catalog", "catalog").out
     assert "records      map /users" in shown
     assert "key          none" in shown
     define(cli.folder, TRAILER)
-    assert "format       ndjson with trailer" in cli("show", "acme.items", "--catalog", "catalog").out
+    assert "format       ndjson with trailer" in cli("describe", "acme.items", "--catalog", "catalog").out
 
 
 def test_rows_are_what_the_standard_library_reads(cli: Cli) -> None:

@@ -129,7 +129,7 @@ $ circulate pull acme.widgets --to lake
 $ circulate verify lake
 ```
 
-`circulate show acme` lists the variables of a source. A token never stands in `circulate.toml`, which all who have the
+`circulate describe acme` lists the variables of a source. A token never stands in `circulate.toml`, which all who have the
 project have.
 
 ## Run it as a function, here
@@ -184,7 +184,7 @@ __pycache__/
 # Definitions
 
 A folder for each API: `source.yaml` says where it is and how to sign in, the other files are its lists.
-`circulate new SOURCE.ENDPOINT` writes both; `circulate show SOURCE` shows what is there.
+`circulate new SOURCE.ENDPOINT` writes both; `circulate describe SOURCE` shows what is there.
 """,
     f"{TESTS}/conftest.py": f'''\
 """What the tests of this project share."""

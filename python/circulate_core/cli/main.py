@@ -34,7 +34,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "pull": Command("bring streams up to date in a folder or a bucket", "cli.pull"),
     "list": Command("list the streams", "cli.listing"),
-    "show": Command("show what a source or a stream is", "cli.show"),
+    "describe": Command("show what a source or a stream is", "cli.describe"),
     "check": Command("check the settings and lists of a source", "cli.checks"),
     "try": Command("look at the address of a list, and propose its definition", "cli.trying"),
     "sample": Command("show the first records of a stream", "cli.sample"),

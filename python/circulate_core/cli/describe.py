@@ -1,4 +1,4 @@
-"""`circulate show`: what a source or a stream is, by its definition."""
+"""`circulate describe`: what a source or a stream is, by its definition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `circulate show`."""
+    """Declare the options of `circulate describe`."""
     parser.add_argument("name", metavar="SOURCE|STREAM", help="a source, such as okta, or a stream, such as okta.users")
     parser.add_argument("--json", action="store_true", help="write the definition as JSON")
     add_catalog_option(parser)
