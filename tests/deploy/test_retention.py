@@ -13,7 +13,7 @@ from support.deployment import Deployment
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plan")]
 
 INTEGRATION, DATA = "module.integration_bucket", "module.data_bucket"
-DATED = "date=2026-11-22/hour=05/20261122T053000000Z-1a2b3c4d5e-0-0001-00000000.json.gz"
+DATED = "circulate_date=2026-11-22/circulate_hour=05/20261122T053000000Z-1a2b3c4d5e-0-0001-00000000.json.gz"
 MANIFEST = "_circulate/okta/acme/users/20261122T053000000Z-1a2b3c4d5e.json"
 
 

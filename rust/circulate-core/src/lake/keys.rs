@@ -41,7 +41,7 @@ impl StreamKeys {
         Self {
             folder: stream.folder(),
             run_id: run_id.to_owned(),
-            hour: started_at.strftime("date=%Y-%m-%d/hour=%H").to_string(),
+            hour: started_at.strftime("circulate_date=%Y-%m-%d/circulate_hour=%H").to_string(),
         }
     }
 
@@ -197,7 +197,10 @@ mod tests {
     fn keys_of_other_streams_and_runs_are_refused() {
         let started = "2026-11-22T05:30:00Z".parse().unwrap();
         let keys = StreamKeys::new(&StreamId::new("okta", "acme", "users"), "run", started);
-        keys.check_object("okta/acme/users/date=2026-11-22/hour=05/run-0-0001-00000000.json").unwrap();
+        keys.check_object(
+            "okta/acme/users/circulate_date=2026-11-22/circulate_hour=05/run-0-0001-00000000.json",
+        )
+        .unwrap();
         keys.check_part("_circulate/okta/acme/users/run/0-0001-00000000.json").unwrap();
         for key in ["okta/acme/groups/x", "okta/acme/users", "okta/acme/users/../groups/x", "_circulate/x"] {
             keys.check_object(key).unwrap_err();
@@ -214,7 +217,7 @@ mod tests {
         let keys = StreamKeys::new(&stream, "20261122T053000Z-1a2b3c4d", started);
         assert_eq!(
             keys.object(0, 1, 12, ".json.gz"),
-            "okta/acme.okta.com/users/date=2026-11-22/hour=05/20261122T053000Z-1a2b3c4d-0-0001-00000012.json.gz"
+            "okta/acme.okta.com/users/circulate_date=2026-11-22/circulate_hour=05/20261122T053000Z-1a2b3c4d-0-0001-00000012.json.gz"
         );
         assert_eq!(StreamKeys::sequence_of(&keys.object(0, 1, 12, ".json.gz")), Some(12));
         assert_eq!(StreamKeys::sequence_of(&keys.part(0, 1, 12)), None);

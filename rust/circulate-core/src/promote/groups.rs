@@ -40,7 +40,7 @@ impl Group {
         self.bytes
     }
 
-    /// Where its objects lie: `source/account/endpoint/date=.../hour=...`.
+    /// Where its objects lie: `source/account/endpoint/circulate_date=.../circulate_hour=...`.
     pub(super) fn folder(&self) -> &str {
         self.objects.first().map_or("", |object| folder(&object.key))
     }
@@ -104,7 +104,9 @@ mod tests {
     use super::*;
 
     fn object(number: usize, bytes: u64, hour: u8) -> ObjectEntry {
-        let key = format!("okta/acme/users/date=2026-11-22/hour={hour:02}/r-0-0001-{number:08}.json.gz");
+        let key = format!(
+            "okta/acme/users/circulate_date=2026-11-22/circulate_hour={hour:02}/r-0-0001-{number:08}.json.gz"
+        );
         ObjectEntry {
             key,
             records: 1,

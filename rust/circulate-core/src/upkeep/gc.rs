@@ -106,7 +106,7 @@ impl Owner {
         let run_id = match (ours, rest) {
             (Some(_), [index]) => index.strip_suffix(".json").unwrap_or(index),
             (Some(_), [run_id, _]) => run_id,
-            (None, [date, hour, object]) if date.starts_with("date=") && hour.starts_with("hour=") => {
+            (None, [date, hour, object]) if is_dated(date, hour) => {
                 // The run id holds one dash of its own; task, fence and sequence follow.
                 object.match_indices('-').nth(1).map_or(*object, |(at, _)| &object[..at])
             }
@@ -115,6 +115,13 @@ impl Owner {
         let unfinished = file.starts_with(".writing-");
         Some(Self { stream: StreamId::new(source, account, endpoint), run_id: run_id.to_owned(), unfinished })
     }
+}
+
+/// Whether objects are in folders of these names; the shorter names are those of versions before 0.2.
+fn is_dated(date: &str, hour: &str) -> bool {
+    let days = date.strip_prefix("circulate_").unwrap_or(date);
+    let hours = hour.strip_prefix("circulate_").unwrap_or(hour);
+    days.starts_with("date=") && hours.starts_with("hour=")
 }
 
 /// Knows which keys are named, a run at a time.
@@ -185,7 +192,9 @@ mod tests {
         let owner =
             |key: &str| Owner::of(key).map(|owner| (owner.stream.folder(), owner.run_id, owner.unfinished));
         let expected = |unfinished| Some(("okta/acme/users".to_owned(), run.to_owned(), unfinished));
-        let object = format!("okta/acme/users/date=2026-11-22/hour=05/{run}-0-0001-00000012.json.gz");
+        let object = format!(
+            "okta/acme/users/circulate_date=2026-11-22/circulate_hour=05/{run}-0-0001-00000012.json.gz"
+        );
         assert_eq!(owner(&object), expected(false));
         assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}.json")), expected(false));
         assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}/0-0001-00000000.json")), expected(false));

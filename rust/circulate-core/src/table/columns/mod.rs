@@ -10,5 +10,5 @@ mod values;
 pub(super) use buffers::{FixedColumn, StringColumn};
 pub use drift::{Drift, DriftEntry, DriftKind};
 pub(super) use drift_recorder::DriftRecorder;
-pub(super) use names::{JOIN, MAX_NAME, RAW, RESCUED, Taken};
+pub(super) use names::{FOLDERS, JOIN, MAX_NAME, RAW, RESCUED, Taken};
 pub(super) use values::{Column, ListColumn, StructColumn, Values, micros};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberType};
 use crate::catalog::{ColumnType, Columns, Endpoint};
-use crate::table::columns::{RAW, RESCUED, Taken};
+use crate::table::columns::{FOLDERS, RAW, RESCUED, Taken};
 
 /// The layout of what [`TableSchema`] serialises to.
 const VERSION: u32 = 1;
@@ -88,7 +88,7 @@ impl TableSchema {
     pub(crate) fn own_names(&self) -> Taken {
         let parent: Vec<_> = self.parent_columns().collect();
         let key = self.keyed.then_some(KEY);
-        parent.iter().map(String::as_str).chain(key).chain([RESCUED, RAW]).collect()
+        parent.iter().map(String::as_str).chain(key).chain([RESCUED, RAW]).chain(FOLDERS).collect()
     }
 
     /// Whether something that is no member of records stands in front of theirs.

@@ -148,6 +148,7 @@ fn what_does_not_fit_its_column_is_null_there_and_rescued_as_received() {
         (r#"{"":1}"#, r#"{"/":1}"#, "name taken"),
         (r#"{"S":1}"#, r#"{"/S":1}"#, "name differs only in case"),
         (r#"{"_rescued":1}"#, r#"{"/_rescued":1}"#, "name taken"),
+        (r#"{"Circulate_date":1}"#, r#"{"/Circulate_date":1}"#, "name taken"),
     ] {
         let (batch, drift) = convert(schema.clone(), &[record]);
         assert_eq!(rescued(&batch), [Some(expected)], "{record}");
