@@ -45,6 +45,7 @@ __all__ = [
     "lambda_functions",
     "ledger_entries",
     "log_out",
+    "mark_committed",
     "mint",
     "plan",
     "plan_entries",
@@ -362,6 +363,9 @@ def verify(lake: Lake, manifest: str) -> Verified:
 
 def runs(state: str, limit: object) -> Runs:
     """Return the newest runs that a state knows, each with its stream."""
+
+def mark_committed(lake: Lake) -> dict[str, int]:
+    """Create the markers of all committed runs of a lake; see `circulate_core.upkeep.mark_committed`."""
 
 def state_show(state: str) -> list[StreamState]:
     """Return the state of all streams that a state knows."""

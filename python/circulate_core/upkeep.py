@@ -106,6 +106,29 @@ def verify(
     return _core.verify(lake, key)
 
 
+def mark_committed(
+    to: str | PathLike[str] | Lake,
+    *,
+    state: str | PathLike[str] | None = None,
+    s3: S3Options | None = None,
+) -> dict[str, int]:
+    """Create the markers of all runs that state says are committed, in a place that was pulled to before there were any.
+
+    Args:
+        to: Folder or `s3://bucket/prefix` that was pulled to.
+        state: State file, or `dynamodb://table`. Default `.circulate/state.db` below a folder; needed for a bucket.
+        s3: How a bucket is used.
+
+    Returns:
+        How many markers were `created`, how many were `there`, and how many committed runs have their manifest
+        `elsewhere`.
+
+    Raises:
+        CirculateError: The folder or its state could not be used.
+    """
+    return _core.mark_committed(lake_of(to, state, s3))
+
+
 def gc(
     to: str | PathLike[str] | Lake,
     *,

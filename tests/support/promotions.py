@@ -62,7 +62,8 @@ class Promoting:
     def records(self, key: str) -> list[bytes]:
         """Return the records of a promoted run. Nothing it names is missing or changed, and nothing else is there."""
         lake = self.data.lake()
-        named = {key, key.removesuffix(".json") + "/promotion.json"}
+        run = key.removesuffix(".json")
+        named = {key, f"{run}/promotion.json", f"{run}.committed"}
         found: list[bytes] = []
         index = json.loads((lake / key).read_bytes())
         for reference in index["parts"]:
@@ -79,7 +80,7 @@ class Promoting:
                 found += records
         assert set(keys(lake)) == named
         totals = index["totals"]
-        assert (totals["records"], totals["objects"]) == (len(found), len(named) - 2 - len(index["parts"]))
+        assert (totals["records"], totals["objects"]) == (len(found), len(named) - 3 - len(index["parts"]))
         return found
 
     def is_exact(self, key: str) -> bool:

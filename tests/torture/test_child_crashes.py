@@ -15,7 +15,7 @@ from circulate_practice.compare import compare, key_of, records
 
 POINTS = [
     f"{when}-{what}"
-    for what in ("open", "claim", "object", "part", "checkpoint", "index", "lease-freed", "commit")
+    for what in ("open", "claim", "object", "part", "checkpoint", "index", "lease-freed", "commit", "marker")
     for when in ("before", "after")
 ]
 REPEATS = int(os.environ.get("TORTURE", "1"))

@@ -45,6 +45,8 @@ POINTS = [
         "lease-freed",
         "commit",
         "head-freed",
+        "marker",
+        "marked",
     )
     for when in ("before", "after")
 ]

@@ -103,7 +103,7 @@ def test_ctrl_c_at_any_time_is_raised_and_the_next_pull_completes_the_run(start_
 
 POINTS = [
     f"{when}-{what}"
-    for what in ("open", "claim", "object", "part", "checkpoint", "index", "commit")
+    for what in ("open", "claim", "object", "part", "checkpoint", "index", "commit", "marker")
     for when in ("before", "after")
 ]
 

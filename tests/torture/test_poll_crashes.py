@@ -19,7 +19,7 @@ from circulate_practice.paging import cursors
 REPEATS = int(os.environ.get("TORTURE", "1"))
 WRITES = ["position", "poll"]
 if REPEATS > 1:
-    WRITES += ["claim", "object", "checkpoint", "part", "cursor", "index", "commit"]
+    WRITES += ["claim", "object", "checkpoint", "part", "cursor", "index", "commit", "marker"]
 POINTS = [f"{when}-{what}" for what in WRITES for when in ("before", "after")]
 LONG = 33_000
 """Characters of a cursor. State holds a position of 32,000 bytes, and an address of 8,000."""

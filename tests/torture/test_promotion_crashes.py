@@ -9,8 +9,8 @@ from support.cli import CliFor, StartOrg
 from support.promotions import Promoting
 
 WRITES = {
-    (): ("promoting", "promotion", "copy", "part", "index", "commit", "head-freed"),
-    ("--compact",): ("promoting", "promotion", "object", "part", "index", "commit", "head-freed"),
+    (): ("promoting", "promotion", "copy", "part", "index", "commit", "head-freed", "marker", "marked"),
+    ("--compact",): ("promoting", "promotion", "object", "part", "index", "commit", "head-freed", "marker", "marked"),
 }
 POINTS = [
     (mode, f"{when}-{what}") for mode, writes in WRITES.items() for what in writes for when in ("before", "after")

@@ -17,7 +17,7 @@ from circulate_practice import PracticeOrg
 
 POINTS = [
     f"{when}-{what}"
-    for what in ("claim", "object", "tables", "part", "checkpoint", "index", "commit")
+    for what in ("claim", "object", "tables", "part", "checkpoint", "index", "commit", "marker")
     for when in ("before", "after")
 ]
 REPEATS = int(os.environ.get("TORTURE", "1"))

@@ -10,6 +10,7 @@ from circulate_core.cli.exit_codes import FAILED
 from circulate_core.cli.options import add_bucket_owner_option, add_state_option, lake_of_flags, s3_options
 from circulate_core.console import counted, paint, say, size
 from circulate_core.exceptions import SettingsError
+from circulate_core.upkeep import mark_committed
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a manifest's index (LAKE/_circulate/....json), or a lake: then the last complete run of each of its"
         " streams (default: the lake of this folder)",
     )
+    parser.add_argument(
+        "--mark",
+        action="store_true",
+        help="write the markers of runs that state says are committed, for a lake that was pulled to before there were any"
+        " (nothing else is read)",
+    )
     add_state_option(parser)
     add_bucket_owner_option(parser)
     parser.add_argument("--json", action="store_true", help="write what was found as JSON, a line a manifest")
@@ -34,8 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read back everything that manifests name."""
+    if args.mark:
+        return _mark(args)
     results = [_verify(args, manifest, state) for manifest, state in _manifests(args)]
     return FAILED if any(verified.problems for verified in results) else 0
+
+
+def _mark(args: argparse.Namespace) -> int:
+    if args.what is not None and args.what.endswith(".json"):
+        message = "`--mark` is for a lake, and this is a manifest"
+        raise SettingsError(message, hint="name the lake that it is in")
+    args.to = None if args.what is None else _lake(args.what)
+    lake = lake_of_flags(args)
+    marked = mark_committed(lake)
+    if args.json:
+        print(json.dumps(marked))
+    there = f", {counted(marked['there'], 'marker')} there" if marked["there"] else ""
+    say(f"{paint('✓', 'green')} {lake.location}: {counted(marked['created'], 'marker')} written{there}")
+    if marked["elsewhere"]:
+        say(f"  {counted(marked['elsewhere'], 'committed run')} of this state elsewhere: their manifests are not here")
+    return 0
 
 
 def _manifests(args: argparse.Namespace) -> Iterator[tuple[str, str | None]]:

@@ -69,7 +69,9 @@ mod _core {
     #[pymodule_export]
     use super::settings::Settings;
     #[pymodule_export]
-    use super::state::{runs, state_decide, state_init, state_moved, state_reset, state_show};
+    use super::state::{
+        mark_committed, runs, state_decide, state_init, state_moved, state_reset, state_show,
+    };
     #[pymodule_export]
     use super::stop::PyStop;
     #[pymodule_export]

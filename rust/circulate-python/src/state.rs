@@ -5,13 +5,15 @@ use circulate_core::lake::manifest::Totals;
 use circulate_core::lake::stream_id::StreamId;
 use circulate_core::location::Locations;
 use circulate_core::progress::Progress;
-use circulate_core::state::{self as core_state, Decision, ListedRun, list_runs};
+use circulate_core::state::{
+    self as core_state, Decision, ListedRun, RunItem, StateStore, list_runs, mark_all, place_marker,
+};
 use pyo3::prelude::*;
 
 use crate::errors::to_python;
-use crate::locations::existing;
+use crate::locations::{LakeArguments, existing};
 use crate::options::{Count, option_of};
-use crate::results::{RESULTS, finish_all};
+use crate::results::{RESULTS, document, finish_all, py_result};
 use crate::runtime::{Brief, wait};
 use crate::watcher::{EventWatcher, event_log};
 
@@ -20,11 +22,34 @@ use crate::watcher::{EventWatcher, event_log};
 pub(crate) fn runs(py: Python<'_>, state: String, limit: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let Count(limit) = option_of(py, "limit", limit)?;
     let work = async move {
-        let runs = list_runs(&*existing(&state).await?, limit).await?;
+        let store = existing(&state).await?;
+        let runs = list_runs(&*store, limit).await?;
+        for (stream, run) in runs.iter().filter(|(_, run)| run.marker.is_some()) {
+            mark(&*store, stream, run).await;
+        }
         Ok(runs.into_iter().map(|(stream, run)| ListedRun::new(&stream, run)).collect::<Vec<_>>())
     };
     let runs = finish_all(py, "Run", wait(py, work, &mut Brief)?)?;
     Ok(py.import(RESULTS)?.getattr("Runs")?.call1((runs,))?.unbind())
+}
+
+/// Creates the marker of a committed run where it was pulled to. Whoever looks at state need not be allowed to: then the next
+/// pull does it.
+async fn mark(store: &dyn StateStore, stream: &StreamId, run: &RunItem) {
+    if let Ok(sink) = Locations::default().sink(&run.destination).await {
+        let _ = place_marker(&*sink, store, stream, &run.run_id).await;
+    }
+}
+
+/// Create the markers of all committed runs of a lake that has none of them.
+#[pyfunction]
+pub(crate) fn mark_committed(py: Python<'_>, lake: LakeArguments) -> PyResult<Py<PyAny>> {
+    let lake = lake.with_state(py)?;
+    let work = async move {
+        let store = existing(&lake.state).await?;
+        mark_all(&*lake.s3.locations()?.sink(&lake.location).await?, &*store).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
 
 /// The state of all streams that a state knows.
@@ -77,8 +102,10 @@ pub(crate) fn state_decide(
         let stream: StreamId = stream.parse()?;
         progress.set_stream(&stream.name(), stream.account());
         progress.set_run(&run_id);
-        let decided = core_state::decide(&*existing(&state).await?, &stream, &run_id, decision).await?;
+        let store = existing(&state).await?;
+        let decided = core_state::decide(&*store, &stream, &run_id, decision).await?;
         if let Some(run) = decided.filter(|_| commit) {
+            mark(&*store, &stream, &run).await;
             let Totals { records, objects, bytes, .. } = run.ledger.totals;
             progress.committed(run.manifest.as_deref().unwrap_or_default(), records, objects, bytes);
         }

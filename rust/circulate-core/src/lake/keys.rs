@@ -5,6 +5,11 @@ use jiff::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::stream_id::StreamId;
 
+/// The end of the key of an index.
+pub const INDEX: &str = ".json";
+/// The end of the key of a marker.
+pub const MARKER: &str = ".committed";
+
 /// Refuses a key that would lead out of its lake. Files name keys, and whoever may write into a lake may have written
 /// them: nothing is read, copied or written by a key that this has not let pass.
 ///
@@ -135,7 +140,12 @@ impl StreamKeys {
 
     /// The manifest's index.
     pub fn index(&self) -> String {
-        format!("_circulate/{}/{}.json", self.folder, self.run_id)
+        format!("_circulate/{}/{}{INDEX}", self.folder, self.run_id)
+    }
+
+    /// What says that the run is committed.
+    pub fn marker(&self) -> String {
+        format!("_circulate/{}/{}{MARKER}", self.folder, self.run_id)
     }
 }
 
@@ -222,6 +232,7 @@ mod tests {
         assert_eq!(StreamKeys::sequence_of(&keys.object(0, 1, 12, ".json.gz")), Some(12));
         assert_eq!(StreamKeys::sequence_of(&keys.part(0, 1, 12)), None);
         assert_eq!(keys.index(), "_circulate/okta/acme.okta.com/users/20261122T053000Z-1a2b3c4d.json");
+        assert_eq!(keys.marker(), "_circulate/okta/acme.okta.com/users/20261122T053000Z-1a2b3c4d.committed");
         assert_eq!(
             keys.part(0, 1, 12),
             "_circulate/okta/acme.okta.com/users/20261122T053000Z-1a2b3c4d/0-0001-00000012.json"

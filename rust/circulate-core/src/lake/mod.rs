@@ -1,9 +1,10 @@
 //! Where data goes: the names of what is in a place, places, manifests, and the writer of objects.
 //!
-//! [`stream_id`] → [`keys`] → [`sink`] → [`manifest`] → [`mod@write`].
+//! [`stream_id`] → [`keys`] → [`sink`] → [`manifest`] → [`marker`] → [`mod@write`].
 
 pub mod keys;
 pub mod manifest;
+pub mod marker;
 pub mod sink;
 pub mod stream_id;
 pub mod write;

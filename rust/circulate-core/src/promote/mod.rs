@@ -1,5 +1,5 @@
 //! Copies a run into a place for readers, driven by its manifest. [`Promotion::run`] reads like the protocol: state
-//! allows it → marked there → begun → objects, then their part → index → commit.
+//! allows it → marked there → begun → objects, then their part → index → commit → marker.
 //!
 //! What a manifest names appears there and nothing else, each object whole. A part of the manifest is there only when all
 //! of its objects are, so whatever stops a promotion, the next one skips whole parts and goes on. Nothing is overwritten,
@@ -18,8 +18,9 @@ use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, Index, Part, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
+use crate::lake::marker::Marker;
 use crate::lake::sink::{Created, another, missing};
-use crate::state::{Decision, RunStatus, StreamState, decide, promoting};
+use crate::state::{Decision, RunStatus, StreamState, decide, place_marker, promoting};
 
 pub use groups::Limits;
 pub use promotion::Promotion;
@@ -47,6 +48,7 @@ impl Promotion {
         let tally = CopyTally::default();
         if let Some(there) = self.index_there(&run).await? {
             self.commit(&run).await?;
+            self.mark_committed(&run).await?;
             return Ok(self.complete(&run, &there, &tally));
         }
         let before = self.begun(&run).await?;
@@ -64,6 +66,7 @@ impl Promotion {
         self.allowed(&run).await?;
         let index = self.publish(&run, parts, totals).await?;
         self.commit(&run).await?;
+        self.mark_committed(&run).await?;
         Ok(self.complete(&run, &index, &tally))
     }
 
@@ -229,6 +232,17 @@ impl Promotion {
             Created::New => Ok(index),
             Created::Exists => self.index_there(run).await?.ok_or_else(|| another(&run.keys.index())),
         }
+    }
+
+    /// Creates the marker of the run in the target.
+    async fn mark_committed(&self, run: &Run) -> Result<()> {
+        let run_id = &run.index.run_id;
+        let known = StreamState::run(&*self.store, &run.stream, run_id).await?;
+        let committed_at = known.and_then(|known| known.ended_at).unwrap_or(run.index.started_at);
+        Marker::create(&*self.to, &run.keys, run_id, committed_at).await?;
+        // Whoever promotes need not be allowed to write where the run was pulled to; then the next pull does it.
+        let _ = place_marker(&*self.from, &*self.store, &run.stream, run_id).await;
+        Ok(())
     }
 
     /// Commits a pending run. Somebody else may do the same at the same time.

@@ -6,7 +6,7 @@ use super::bound::CLOCK_TOLERANCE;
 use super::pull::Pull;
 use crate::clock::{earlier, later};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::{Acquired, Lease, Mode, RunRequest, StreamState};
+use crate::state::{Acquired, Lease, Mode, RunRequest, StreamState, mark_where_due};
 
 impl Pull {
     /// The run that is requested. Wrong input is refused before anything else.
@@ -50,6 +50,7 @@ impl Pull {
     /// already, or become so by a worker that still believes in it, so that one is brought to its end instead.
     pub(super) async fn open(&self, mut request: RunRequest) -> Result<Acquired> {
         let state = self.state();
+        self.mark_before().await;
         self.check_history().await?;
         self.check_layout().await?;
         loop {
@@ -70,6 +71,15 @@ impl Pull {
                 held.abandon().await?;
             }
             request.restart = false;
+        }
+    }
+
+    /// Creates the marker of the run before, if its worker did not get to that.
+    async fn mark_before(&self) {
+        if let Err(error) = mark_where_due(&*self.sink, &*self.store, &self.stream_id()).await {
+            self.progress.note(format!(
+                "the marker of the last committed run could not be written ({error}); `circulate verify --mark` does it"
+            ));
         }
     }
 

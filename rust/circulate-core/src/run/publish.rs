@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
 use crate::lake::manifest::{self, DedupSet, Index, MadeBy, PartRef, SCHEMA, Totals};
 use crate::lake::sink::{Created, create_same};
-use crate::state::{CursorValue, LeasedRun, Mode, PollCursor, Position};
+use crate::state::{CursorValue, LeasedRun, Mode, PollCursor, Position, place_marker};
 
 impl Pull {
     /// Makes the run visible: the next cursor first, which counts only once the run is committed, then the index. A
@@ -55,9 +55,20 @@ impl Pull {
             return held.leave_pending(key, Duration::from_secs(seconds)).await;
         }
         held.commit(key).await?;
+        self.mark(&held.run.run_id).await;
         let Totals { records, objects, bytes, .. } = index.totals;
         self.progress.committed(key, records, objects, bytes);
         Ok(())
+    }
+
+    /// Creates the marker of a committed run. The run counts without it, and the next start creates it.
+    async fn mark(&self, run_id: &str) {
+        let marked = place_marker(&*self.sink, &*self.store, &self.stream_id(), run_id).await;
+        if let Err(error) = marked {
+            self.progress.note(format!(
+                "the run is committed, and its marker for readers of the place could not be written ({error}): the next pull does it"
+            ));
+        }
     }
 
     /// Where the next run of a polling stream goes on, or what the API gave for that.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::items::{Cursor, CursorValue, Head, ListedStream, RunItem, RunStatus, TaskItem};
+use super::items::{Cursor, CursorValue, Head, ListedStream, MarkerStatus, RunItem, RunStatus, TaskItem};
 use super::stream::{
     STREAMS, StreamState, cursor_key, listed_key, read, run_key, say_in_head, streams, task_key,
 };
@@ -195,6 +195,7 @@ pub async fn decide(
         }
         run.status = status;
         run.ended_at = Some(store.now().await?);
+        run.marker = (status == RunStatus::Committed).then_some(MarkerStatus::Due);
         // Somebody else has written it since: what is there now decides.
         if store.put(&key, to_doc(&run)?, Expect::Version(version)).await?.is_some() {
             break Some(run);

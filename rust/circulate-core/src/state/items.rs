@@ -82,6 +82,14 @@ impl fmt::Display for RunStatus {
     }
 }
 
+/// Whether the marker of a committed run is in the place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MarkerStatus {
+    /// It is to be created, by whoever has to do with the run next.
+    Due,
+}
+
 /// `run#{run_id}`: one run and what it has done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunItem {
@@ -105,6 +113,9 @@ pub struct RunItem {
     pub destination: String,
     /// Its index, once there is one.
     pub manifest: Option<String>,
+    /// It is committed, and the place may not have its marker yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<MarkerStatus>,
     /// A pending run that is neither committed nor abandoned by then is abandoned by the next start.
     #[serde(default)]
     pub pending_until: Option<Timestamp>,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::Expect;
-use super::items::{Cursor, CursorValue, Position, RunItem, RunStatus, TaskItem};
+use super::items::{Cursor, CursorValue, MarkerStatus, Position, RunItem, RunStatus, TaskItem};
 use super::stream::{StreamState, Versioned, cursor_key, fenced_off, task_key};
 use crate::clock::later;
 use crate::error::Result;
@@ -121,6 +121,7 @@ impl LeasedRun {
         let mut run = items.run.clone();
         run.doc.manifest = Some(manifest.to_owned());
         run.doc.pending_until = pending_until;
+        run.doc.marker = (status == RunStatus::Committed).then_some(MarkerStatus::Due);
         fill_ledger(&mut run.doc, &items.task.doc.position);
         self.state.settle(run, status, None).await
     }

@@ -9,6 +9,7 @@ mod dynamodb;
 mod items;
 mod learned;
 mod leased_run;
+mod markers;
 mod memory;
 mod open;
 mod sqlite;
@@ -26,11 +27,12 @@ use crate::lake::stream_id::StreamId;
 pub use admin::{Decision, ListedRun, StreamStatus, decide, moved, promoting, reset, show};
 pub use dynamodb::DynamoTable;
 pub use items::{
-    Cursor, CursorValue, Head, JobPosition, Ledger, ListRestart, ListedStream, Mode, OpenPartition,
-    PlanParts, PlanPosition, PollCursor, Position, RunItem, RunStatus, SeenOrder, TaskItem,
+    Cursor, CursorValue, Head, JobPosition, Ledger, ListRestart, ListedStream, MarkerStatus, Mode,
+    OpenPartition, PlanParts, PlanPosition, PollCursor, Position, RunItem, RunStatus, SeenOrder, TaskItem,
 };
 pub use learned::{Learned, LearnedProof, PaginatorProof, Paginators};
 pub use leased_run::LeasedRun;
+pub use markers::{Marked, mark_all, mark_where_due, place_marker};
 pub use memory::MemoryStore;
 pub use open::{Acquired, Busy, RunRequest};
 pub use sqlite::SqliteStore;

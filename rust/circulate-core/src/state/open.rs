@@ -215,6 +215,7 @@ impl StreamState {
             spec_hash: request.spec_hash.clone(),
             destination: request.destination.clone(),
             manifest: None,
+            marker: None,
             pending_until: None,
             pending_seconds: request.pending.map(|span| span.as_secs()),
             promoting_until: None,

@@ -204,7 +204,7 @@ async fn current(
     })
 }
 
-async fn get<T: DeserializeOwned>(
+pub(super) async fn get<T: DeserializeOwned>(
     store: &dyn StateStore,
     stream: &StreamId,
     sk: &str,

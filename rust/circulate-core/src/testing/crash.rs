@@ -103,6 +103,7 @@ struct CrashingSink {
 fn kind_of(key: &str) -> &'static str {
     match key.strip_prefix("_circulate/") {
         None => "object",
+        Some(_) if key.ends_with(".committed") => "marker",
         Some(_) if key.ends_with("/dedup.json") => "dedup-set",
         Some(_) if key.ends_with("/promotion.json") => "promotion",
         Some(rest) if rest.contains("/tables-") => "tables",
@@ -187,6 +188,7 @@ impl CrashingStore {
             Some("cursor") => "cursor",
             Some("paginators") => "paginators",
             Some("run") => match doc["status"].as_str() {
+                Some("committed") if doc["marker"].is_null() => "marked",
                 Some("committed") => "commit",
                 Some("open") if doc["ledger"]["attempts"] == 0 => "open",
                 Some("open") if doc["ended_at"].is_null() => "attempt",

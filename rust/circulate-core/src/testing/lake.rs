@@ -7,6 +7,7 @@ use super::{ManualClock, Script, connection, okta, okta_account};
 use crate::api::auth::sign_in;
 use crate::api::http::Transport;
 use crate::catalog::Definition;
+use crate::lake::keys::INDEX;
 use crate::lake::manifest::{self, Index, ObjectEntry, Part, read_existing, read_part};
 use crate::lake::sink::{MemorySink, Sink};
 use crate::page::Watch;
@@ -82,7 +83,9 @@ impl Lake {
     /// The manifests' indices, oldest first: what readers of the lake see.
     pub async fn indices(&self) -> Vec<Index> {
         let mut found = Vec::new();
-        let is_index = |key: &&String| key.starts_with("_circulate/") && key.split('/').count() == 5;
+        let is_index = |key: &&String| {
+            key.starts_with("_circulate/") && key.split('/').count() == 5 && key.ends_with(INDEX)
+        };
         for key in self.sink.keys().iter().filter(is_index) {
             let bytes = self.sink.read(key).await.unwrap().unwrap();
             found.push(manifest::parse(key, &bytes).unwrap());

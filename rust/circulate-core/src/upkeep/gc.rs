@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::clock::earlier;
 use crate::error::Result;
-use crate::lake::keys::check_key;
+use crate::lake::keys::{INDEX, MARKER, check_key};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_part};
 use crate::lake::sink::Sink;
 use crate::lake::stream_id::StreamId;
@@ -104,7 +104,9 @@ impl Owner {
         let [source, account, endpoint, rest @ ..] = &parts[..] else { return None };
         let file = rest.last()?;
         let run_id = match (ours, rest) {
-            (Some(_), [index]) => index.strip_suffix(".json").unwrap_or(index),
+            (Some(_), [file]) => {
+                file.strip_suffix(INDEX).or_else(|| file.strip_suffix(MARKER)).unwrap_or(file)
+            }
             (Some(_), [run_id, _]) => run_id,
             (None, [date, hour, object]) if is_dated(date, hour) => {
                 // The run id holds one dash of its own; task, fence and sequence follow.
@@ -160,7 +162,7 @@ impl Names<'_> {
     }
 
     async fn named_by_index(&self, owner: &Owner) -> Result<Named> {
-        let key = format!("_circulate/{}/{}.json", owner.stream.folder(), owner.run_id);
+        let key = format!("_circulate/{}/{}{INDEX}", owner.stream.folder(), owner.run_id);
         let mut keys = HashSet::new();
         if let Some(bytes) = self.sink.read(&key).await? {
             let index: Index = manifest::parse(&key, &bytes)?;
@@ -176,6 +178,7 @@ impl Names<'_> {
             }
             keys.extend(index.dedup_key);
             keys.extend(index.poll.map(|reference| reference.key));
+            keys.insert(format!("_circulate/{}/{}{MARKER}", owner.stream.folder(), owner.run_id));
             keys.insert(key);
         }
         Ok(Named::These(keys))
@@ -197,6 +200,7 @@ mod tests {
         );
         assert_eq!(owner(&object), expected(false));
         assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}.json")), expected(false));
+        assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}.committed")), expected(false));
         assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}/0-0001-00000000.json")), expected(false));
         assert_eq!(owner(&format!("_circulate/okta/acme/users/{run}/.writing-x1")), expected(true));
         for foreign in [

@@ -7,9 +7,10 @@ use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::{StreamKeys, check_key};
 use crate::lake::manifest::{self, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored};
+use crate::lake::marker::Marker;
 use crate::lake::sink::Sink;
 use crate::page::{Record, Watch};
-use crate::state::{RunStatus, StateStore, StreamState};
+use crate::state::{RunStatus, StateStore, StreamState, place_marker};
 
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +66,13 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
     }
     if let Some(store) = store {
         verified.problems.extend(disagreement(store, &index, key).await?);
+        if verified.problems.is_empty() {
+            place_marker(sink, store, &index.stream_id(), &index.run_id).await?;
+        }
     }
+    let marker = Marker::read(sink, &keys).await;
+    let marker = marker.and_then(|marker| marker.map_or(Ok(()), |marker| marker.check(&keys, &bytes)));
+    verified.problems.extend(marker.err().map(|error| error.to_string()));
     Ok(verified)
 }
 

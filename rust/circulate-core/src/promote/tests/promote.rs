@@ -117,8 +117,8 @@ impl Pulled {
         let index: Index =
             manifest::parse(&self.index, &read_existing(&*self.to, &self.index).await.unwrap()).unwrap();
         let run_id = &index.run_id;
-        let mut named =
-            vec![self.index.clone(), format!("_circulate/okta/acme.okta.com/users/{run_id}/promotion.json")];
+        let run = format!("_circulate/okta/acme.okta.com/users/{run_id}");
+        let mut named = vec![self.index.clone(), format!("{run}.committed"), format!("{run}/promotion.json")];
         named.extend(index.parts.iter().map(|part| part.key.clone()));
         let mut records = Vec::new();
         for part in self.parts(&*self.to).await {
@@ -450,7 +450,8 @@ async fn what_is_in_the_way_is_not_overwritten() {
             let error = Promotion { compact, ..run.promotion() }.run().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Mismatch, "{key}: {error}");
             assert_eq!(read_existing(&*run.to, &key).await.unwrap(), "{}", "{key}");
-            assert!(key == run.index || !run.to.keys().contains(&run.index), "{key}");
+            let is_last = key == run.index || key.ends_with(".committed");
+            assert!(is_last || !run.to.keys().contains(&run.index), "{key}");
         }
     }
 }

@@ -34,18 +34,36 @@ async fn written() -> Written {
 }
 
 impl Written {
+    fn marker(&self) -> String {
+        self.index.replace(".json", ".committed")
+    }
+
+    /// The marker of an index with these bytes.
+    async fn marker_of(&self, index: &[u8]) -> Bytes {
+        let mut marker = self.json(&self.marker()).await;
+        marker["sha256"] = sha256_hex(index).into();
+        serde_json::to_vec(&marker).unwrap().into()
+    }
+
     /// Keys of the manifest's parts.
     fn parts(&self) -> Vec<String> {
-        let is_part = |key: &String| key.starts_with("_circulate/") && *key != self.index;
+        let others = [self.index.clone(), self.marker()];
+        let is_part = |key: &String| key.starts_with("_circulate/") && !others.contains(key);
         self.lake.sink.keys().into_iter().filter(is_part).collect()
     }
 
-    /// What is found in a copy of the lake in which each object is what `change` makes of it.
+    /// What is found in a copy of the lake in which each object is what `change` makes of it, and the marker is of the index
+    /// that is there then.
     async fn found(&self, change: impl Fn(&str, Bytes) -> Option<Bytes>) -> Verified {
         let copy = MemorySink::default();
-        for key in self.lake.sink.keys() {
+        let mut index = Bytes::new();
+        for key in self.lake.sink.keys().into_iter().rev() {
             let bytes = self.lake.sink.read(&key).await.unwrap().unwrap();
+            let bytes = if key == self.marker() { self.marker_of(&index).await } else { bytes };
             if let Some(bytes) = change(&key, bytes) {
+                if key == self.index {
+                    index = bytes.clone();
+                }
                 let object = Object { key, bytes, content_type: "", content_encoding: None };
                 copy.create(object).await.unwrap();
             }
@@ -168,6 +186,16 @@ async fn an_index_whose_sums_are_not_those_of_its_objects_is_found() {
     let found =
         written.found(|key, bytes| Some(if key == written.index { changed.clone() } else { bytes })).await;
     assert_one_problem(&found, "the index has", "records: 6");
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_the_one_that_was_committed_is_found() {
+    let written = written().await;
+    let of_another = written.marker_of(b"another").await;
+    let found = written
+        .found(|key, bytes| Some(if key == written.marker() { of_another.clone() } else { bytes }))
+        .await;
+    assert_one_problem(&found, "not the one that was committed", &written.index);
 }
 
 #[tokio::test]
