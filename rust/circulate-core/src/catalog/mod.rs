@@ -86,7 +86,7 @@ pub use request::{
 };
 pub(crate) use source::QuotaHeaders;
 pub use source::{Check, ErrorBody, RateLimit, Reset, Setting, Source, TimeForm, Timeouts};
-pub use stream::{EndRules, Endpoint, Lists, Polling, Single, StreamSpec, Total, Unavailable};
+pub use stream::{EndRules, Endpoint, Lists, Polling, RecordKind, Single, StreamSpec, Total, Unavailable};
 pub use template::{Template, has_steps, path_segment};
 pub use time_format::{BothSides, PatternTime, TimeFormat, TimePattern, Zone, truncated_to, unit_later};
 pub use types::{Name, Pointer, Pointers, Share, Span};

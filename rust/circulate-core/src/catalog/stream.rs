@@ -107,6 +107,14 @@ pub struct StreamSpec {
     pub empty: Empty,
     /// The members that identify a record, or `none` if nothing but all that it holds does.
     pub primary_key: PrimaryKey,
+    /// What its records are: `entity`, of which the newest version counts, or `event`, which happened and stays. Default event
+    /// for a polling stream, else entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<RecordKind>,
+    /// The member whose greater value, a time or a number, is the newer version of two records with the same key in one run.
+    /// Without it the one that comes later is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Pointer>,
     /// How large a page to request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<PageSize>,
@@ -144,12 +152,26 @@ pub struct Polling {
 impl StreamSpec {
     /// It without what changes neither which records are requested nor how: a cursor stays good when these change.
     pub(super) fn without_judgement(&self) -> Self {
-        let mut spec = Self { single: None, total: None, end: None, errors: Vec::new(), ..self.clone() };
+        let mut spec = Self {
+            single: None,
+            total: None,
+            end: None,
+            errors: Vec::new(),
+            kind: None,
+            version: None,
+            ..self.clone()
+        };
         let parents = spec.parent.as_mut().and_then(|parent| parent.incremental.as_mut());
         for rule in spec.incremental.as_mut().into_iter().chain(parents) {
             rule.lag = None;
         }
         spec
+    }
+
+    /// What its records are.
+    pub fn kind(&self) -> RecordKind {
+        let usual = if self.polling.is_some() { RecordKind::Event } else { RecordKind::Entity };
+        self.kind.unwrap_or(usual)
     }
 
     /// The lists that it consists of.
@@ -231,6 +253,16 @@ impl StreamSpec {
     pub(crate) fn incremental_mut(&mut self) -> Option<&mut Incremental> {
         self.incremental.as_mut()
     }
+}
+
+/// What the records of a stream are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    /// Things that are there, change and go: the newest version of each counts.
+    Entity,
+    /// What happened: each record stays.
+    Event,
 }
 
 /// Whether a list is one page.

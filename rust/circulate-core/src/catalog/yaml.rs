@@ -419,7 +419,12 @@ fn check_records(stream: &StreamSpec) -> Result<(), Wrong> {
     }
     let key = stream.primary_key.members().iter().map(|member| ("list.primary_key", member));
     let times = stream.times().iter().map(|member| ("list.incremental.cursor", member));
-    match key.chain(times).find_map(|(at, member)| Some((at, stream.records.reason_missing(member)?))) {
+    let version = stream.version.iter().map(|member| ("list.version", member));
+    match key
+        .chain(times)
+        .chain(version)
+        .find_map(|(at, member)| Some((at, stream.records.reason_missing(member)?)))
+    {
         Some((at, why)) => wrong(at, why),
         None => Ok(()),
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::catalog::{Definition, PageFormat, RecordsSpec};
+use crate::catalog::{Definition, PageFormat, Pointer, RecordKind, RecordsSpec};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
@@ -314,6 +314,9 @@ pub struct Index {
     /// The tables that its objects are, if they are tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<Tables>,
+    /// What identifies its records. Versions before 0.2 did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// The manifest that this one was promoted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<PromotedFrom>,
@@ -323,6 +326,43 @@ impl Index {
     /// The stream that was pulled.
     pub fn stream_id(&self) -> StreamId {
         StreamId::new(&self.source, &self.account, &self.endpoint)
+    }
+}
+
+/// What identifies records, as the definition said it when they were pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// What they are.
+    pub kind: RecordKind,
+    /// The members that are a record's key, in order; none if nothing but all that it holds is.
+    pub primary_key: Vec<Pointer>,
+    /// The names of the parents that stand in front of records and belong to the key, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
+    /// The member whose greater value is the newer version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Pointer>,
+    /// The members that hold a record's time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time: Vec<Pointer>,
+}
+
+impl Identity {
+    /// That of the records of a definition.
+    pub fn of(definition: &Definition) -> Self {
+        let list = &definition.endpoint.list;
+        Self {
+            kind: list.kind(),
+            primary_key: list.primary_key.members().to_vec(),
+            parents: definition.names_of_parents().into_iter().map(str::to_owned).collect(),
+            version: list.version.clone(),
+            time: list.times().to_vec(),
+        }
+    }
+
+    /// Whether a record's newest version counts and a key tells which records are versions of one.
+    pub fn is_merged(&self) -> bool {
+        self.kind == RecordKind::Entity && !self.primary_key.is_empty()
     }
 }
 

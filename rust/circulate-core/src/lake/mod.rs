@@ -1,10 +1,11 @@
 //! Where data goes: the names of what is in a place, places, manifests, and the writer of objects.
 //!
-//! [`stream_id`] → [`keys`] → [`sink`] → [`manifest`] → [`marker`] → [`mod@write`].
+//! [`stream_id`] → [`keys`] → [`sink`] → [`record_key`] → [`manifest`] → [`marker`] → [`mod@write`].
 
 pub mod keys;
 pub mod manifest;
 pub mod marker;
+pub mod record_key;
 pub mod sink;
 pub mod stream_id;
 pub mod write;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::pull::Pull;
 use crate::error::Result;
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
-use crate::lake::manifest::{self, DedupSet, Index, MadeBy, PartRef, SCHEMA, Totals};
+use crate::lake::manifest::{self, DedupSet, Identity, Index, MadeBy, PartRef, SCHEMA, Totals};
 use crate::lake::sink::{Created, create_same};
 use crate::state::{CursorValue, LeasedRun, Mode, PollCursor, Position, place_marker};
 
@@ -149,6 +149,7 @@ impl Pull {
             repeats: position.repeats,
             unchanged: position.unchanged,
             tables: None,
+            identity: Some(Identity::of(&self.definition)),
             promoted_from: None,
         }
     }

@@ -18,6 +18,8 @@ mod schema;
 
 pub use builder::{Contract, Converter, Nested, TableBuilder, TableOptions, conform};
 pub use columns::{Drift, DriftEntry, DriftKind};
+pub(crate) use json::number::{exact_float, is_whole as is_whole_number};
+pub(crate) use json::{JsonReader, unescape};
 pub use schema::{Member, MemberType, Observed, TableSchema};
 
 #[cfg(test)]

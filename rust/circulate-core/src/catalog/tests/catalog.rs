@@ -382,4 +382,7 @@ fn a_definition_is_known_by_what_it_requests_and_not_by_its_layout() {
     let shipped = hash(USERS, SOURCE);
     assert_eq!(hash(&format!("# a comment\n{USERS}"), &SOURCE.replace("0.5", "0.25")), shipped);
     assert_ne!(hash(&USERS.replace("/api/v1/users", "/api/v1/groups"), SOURCE), shipped);
+    let judged = USERS.replace("  primary_key:", "  kind: event\n  version: /lastUpdated\n  primary_key:");
+    assert_ne!(judged, USERS);
+    assert_eq!(hash(&judged, SOURCE), shipped);
 }

@@ -6,4 +6,5 @@ pub(super) mod pointer;
 mod reader;
 
 pub(super) use members::{MemberText, Repeats, first_members, members, name_of};
-pub(super) use reader::{ConversionError, JsonReader, Quoted, unescape};
+pub(super) use reader::{ConversionError, Quoted};
+pub(crate) use reader::{JsonReader, unescape};

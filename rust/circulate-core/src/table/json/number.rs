@@ -53,6 +53,11 @@ pub(crate) fn float(raw: &[u8]) -> Result<f64, Unfit> {
     if digits > DIGITS { Err(Unfit::Digits) } else { Ok(value) }
 }
 
+/// A number as the float that a table holds of it; `None` if that would change it.
+pub(crate) fn exact_float(raw: &[u8]) -> Option<f64> {
+    float(raw).ok()
+}
+
 /// Whether `value` is the whole number `raw`, to the last digit.
 #[expect(clippy::cast_possible_truncation, reason = "a float that is cut differs from the number")]
 fn is_exact(raw: &[u8], value: f64) -> bool {
