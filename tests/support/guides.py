@@ -1,0 +1,192 @@
+"""A guide, read as its reader does: files are written, commands are run, and what comes is what the guide shows."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from support.authored import pytest_in
+from support.cli import Cli
+from support.packages import write
+
+DOCS: Final = Path(__file__).resolve().parents[2] / "python/docs"
+_BLOCK: Final = re.compile(
+    r"(?:^`(?P<name>[\w./-]+)`[^\n]*:\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+_HOME: Final = "/home/me/acme"
+"""Where the reader of a guide is, as it is shown."""
+_DIFFERS: Final = (
+    (r"(127\.0\.0\.1|localhost)([:-])\d+", r"\1\g<2>PORT"),
+    (r"\b[\d.]+ (ms|s)\b", "TIME"),
+    (r"\b[\d,.]+ (bytes|kB|MB)\b", "SIZE"),
+    (r"\d{8}T\d{9}Z-[0-9a-f]{10}", "RUN"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "NOW"),
+    (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "NOW"),
+    (r"[ \t]+", " "),
+)
+"""What is of another length or value each time."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a guide.
+
+    Attributes:
+        name: The file that it is, if it is one.
+        kind: Its language.
+        text: What is in it.
+    """
+
+    name: str | None
+    kind: str
+    text: str
+
+
+class Reader:
+    """Somebody who does what a guide says, from its first to its last block.
+
+    Args:
+        guide: File name of the guide.
+        cli: The command line, in an empty folder.
+        more: What is added to commands, by their first two words: what is in the place of what takes minutes.
+        commands: What runs commands that are neither ours nor of the reader's shell, by their first word.
+    """
+
+    def __init__(
+        self,
+        guide: str,
+        cli: Cli,
+        *,
+        more: Mapping[str, list[str | Path]] | None = None,
+        commands: Mapping[str, Callable[[Cli, list[str]], str]] | None = None,
+    ) -> None:
+        self.path, self.cli = DOCS / guide, cli
+        self._start = cli.folder
+        self._more, self._commands = more or {}, commands or {}
+        self._stack = ExitStack()
+
+    def read(self) -> None:
+        """Do all that the guide says; with `UPDATE_DOCS` write what comes into it, where that is something else."""
+        text = self.path.read_text()
+        blocks = [
+            (found.span("text"), Block(found["name"], found["kind"], found["text"])) for found in _BLOCK.finditer(text)
+        ]
+        changed: list[tuple[tuple[int, int], str]] = []
+        with self._stack:
+            for (span, block), (_, behind) in pairwise([*blocks, ((0, 0), Block(None, "", ""))]):
+                if block.name:
+                    write(self.cli.folder / block.name, block.text)
+                elif block.kind == "console":
+                    changed.append((span, self._console(block.text)))
+                elif block.kind == "python":
+                    self._python(block, behind)
+                else:
+                    # What a program prints is compared where that is run.
+                    assert block.kind == "text", f"nobody reads this block: {block}"
+        for (start, end), shown in reversed(changed):
+            text = text[:start] + shown + text[end:]
+        if os.environ.get("UPDATE_DOCS"):
+            self.path.write_text(text)
+
+    def _python(self, block: Block, behind: Block) -> None:
+        done = self.cli.python(block.text)
+        assert done.code == 0, done.err
+        if behind.kind == "text":
+            assert _normal(done.out) == _normal(behind.text)
+
+    def _console(self, text: str) -> str:
+        """Run the commands of a block; return it with what they print."""
+        shown = []
+        for command, expected in _commands(text):
+            came = self.run(command)
+            if _normal(came) == _normal(expected):
+                came = expected
+            elif not os.environ.get("UPDATE_DOCS"):
+                assert _normal(came) == _normal(expected), f"$ {command}\n{came}"
+            shown.append(f"$ {command}\n{came}")
+        return "".join(shown)
+
+    def run(self, command: str) -> str:
+        """Run a command; return what it prints."""
+        assert not re.search(r"&(?=[^\"']*$)", command), f"a shell would take the `&` for its own: {command}"
+        words = [re.sub(r"\$(\w+)", self._variable, word) for word in shlex.split(command.replace("\\\n", " "))]
+        given: dict[str, str] = {}
+        while "=" in words[0]:
+            name, _, value = words.pop(0).partition("=")
+            given[name] = value
+        first, *rest = words
+        match first:
+            case "cd":
+                self._go(self.cli.folder / rest[0])
+            case "export":
+                for name, _, value in (word.partition("=") for word in rest):
+                    # The server of the guide has said what it is.
+                    self._go(self.cli.folder, **({} if value == "..." else {name: value}))
+            case "curl":
+                return _curl(rest)
+            case "python":
+                return self._serve(rest)
+            case "pytest":
+                done = pytest_in(self.cli.folder, "-W", "error")
+                assert done.code == 0, done.out
+            case "circulate":
+                return self._circulate(rest, given)
+            case _:
+                return self._commands[first](self.cli, rest)
+        return ""
+
+    def _variable(self, found: re.Match[str]) -> str:
+        return self.cli.environment[found[1]]
+
+    def _go(self, folder: Path, **settings: str) -> None:
+        self.cli = Cli(folder, self.cli.environment | settings, self.cli.place)
+
+    def _serve(self, words: list[str]) -> str:
+        """Start a server, and take the settings that it prints, as its reader does in another terminal."""
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        served = self._stack.enter_context(subprocess.Popen([sys.executable, *words], cwd=self.cli.folder, **pipes))
+        assert served.stdout is not None
+        line = served.stdout.readline()
+        self._go(self.cli.folder, **dict(word.split("=", 1) for word in line.split()[1:]))
+        return line
+
+    def _circulate(self, words: list[str], given: Mapping[str, str]) -> str:
+        done = self.cli(*words, *self._more.get(words[0], []), **given)
+        text = done.out + done.err
+        return text.replace(str(self.cli.folder), _HOME).replace(str(self._start), _HOME)
+
+
+def _commands(text: str) -> Iterator[tuple[str, str]]:
+    """Give commands, and what is shown behind each."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines(keepends=True)
+        count = next(number for number, line in enumerate(lines, 1) if not line.endswith("\\\n"))
+        yield "".join(lines[:count]).rstrip("\n"), "".join(lines[count:])
+
+
+def _normal(text: str) -> str:
+    for pattern, replacement in _DIFFERS:
+        text = re.sub(pattern, replacement, text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _curl(words: list[str]) -> str:
+    """Request an address as curl does, which is not everywhere."""
+    *flags, url = words
+    request = urllib.request.Request(url)
+    try:
+        with urllib.request.urlopen(request) as reply:
+            status, headers, body = f"{reply.status} {reply.reason}", reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        status, headers, body = f"{error.code} {error.reason}", error.headers, error.read().decode()
+    head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items()), ""]
+    return "".join(f"{line}\n" for line in ([*head] if "-si" in flags else [])) + body + "\n"
