@@ -6,3 +6,7 @@ from support.guides import Reader
 
 def test_paging_by_example(cli: Cli) -> None:
     Reader("paging-by-example.md", cli).read()
+
+
+def test_auth_by_example(cli: Cli) -> None:
+    Reader("auth-by-example.md", cli).read()
