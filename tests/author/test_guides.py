@@ -10,3 +10,7 @@ def test_paging_by_example(cli: Cli) -> None:
 
 def test_auth_by_example(cli: Cli) -> None:
     Reader("auth-by-example.md", cli).read()
+
+
+def test_increments(cli: Cli) -> None:
+    Reader("increments.md", cli).read()
