@@ -91,8 +91,8 @@ class Reader:
                 elif block.kind == "python":
                     self._python(block, behind)
                 else:
-                    # What a program prints is compared where that is run.
-                    assert block.kind == "text", f"nobody reads this block: {block}"
+                    # What a program prints is compared where that is run; `sh` needs what no test has, such as an account.
+                    assert block.kind in {"text", "sh"}, f"nobody reads this block: {block}"
         for (start, end), shown in reversed(changed):
             text = text[:start] + shown + text[end:]
         if os.environ.get("UPDATE_DOCS"):
@@ -161,8 +161,13 @@ class Reader:
         return line
 
     def _circulate(self, words: list[str], given: Mapping[str, str]) -> str:
+        *words, aside = words if words[-2:-1] == ["2>"] else [*words, ""]
+        words = [word for word in words if word != "2>"]
         done = self.cli(*words, *self._more.get(words[0], []), **given)
-        text = done.out + done.err
+        if aside:
+            write(self.cli.folder / aside, done.err)
+        # What is for people comes first where there is something for programs, too.
+        text = (done.out if aside else "") or done.err + done.out
         return text.replace(str(self.cli.folder), _HOME).replace(str(self._start), _HOME)
 
 
