@@ -165,3 +165,40 @@ def test_streams_of_okta_are_as_their_definitions_say(start_org: StartOrg, cli_f
     assert done.code == 0, done.err
     assert "wrong" not in done.err
     assert json.dumps(org.token) not in done.err
+
+
+def test_json_has_what_the_table_shows(cli: Cli) -> None:
+    with Server(lambda request: respond(request, ignored="since")) as served:
+        (cli.folder / "definitions/acme").mkdir(parents=True)
+        settings = {
+            "url": {"env": "ACME_URL", "about": "Address"},
+            "key": {"env": "ACME_KEY", "about": "Key", "secret": True},
+        }
+        auth = [{"header": {"name": "X-Key", "secret": "key"}}]
+        source = {"source": "acme", "title": "Acme", "settings": settings, "base_url": "{url}", "auth": auth}
+        for name, text in {
+            "source": source,
+            "days": {"endpoint": "days", "about": "Days", "list": {"path": "/d", **RIGHT}},
+        }.items():
+            (cli.folder / f"definitions/acme/{name}.yaml").write_text(json.dumps(text))
+        given = {"ACME_URL": served.url, "ACME_KEY": "key-of-canary", "CIRCULATE_CATALOG": "definitions"}
+        done = cli("check", "acme.days", "--deep", "--json", **given)
+        plain = cli("check", "acme.days", "--json", **given)
+        functions = cli("check", "lambdas", "--json", **given)
+    assert done.code == 3, done.err
+    assert "key-of-canary" not in done.out + done.err
+    report = done.report
+    assert (report["source"], report["right"]) == ("acme", False)
+    assert report["settings"] == {
+        "url": {"value": served.url, "origin": "from ACME_URL"},
+        "key": {"value": None, "origin": "from ACME_KEY"},
+    }
+    (listed,) = report["lists"]
+    assert listed == {"stream": "acme.days", "records": 10}
+    table = [line.split(maxsplit=1) for line in done.err.splitlines() if line.startswith("    ")]
+    found = [[each["status"], f"{each['key']}: {each['evidence']}"] for each in report["findings"]]
+    assert found == table
+    assert {each["stream"] for each in report["findings"]} == {"acme.days"}
+    assert [each["status"] for each in report["findings"] if each["key"] == "incremental.param"] == ["wrong"]
+    assert (plain.code, plain.report["findings"], plain.report["right"]) == (0, [], True)
+    assert (functions.code, "`--json`" in functions.err, functions.out) == (2, True, "")

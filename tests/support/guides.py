@@ -5,16 +5,13 @@ import re
 import shlex
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from support.authored import pytest_in
 from support.cli import Cli
 from support.packages import write
 
@@ -83,26 +80,18 @@ class Reader:
         ]
         changed: list[tuple[tuple[int, int], str]] = []
         with self._stack:
-            for (span, block), (_, behind) in pairwise([*blocks, ((0, 0), Block(None, "", ""))]):
+            for span, block in blocks:
                 if block.name:
                     write(self.cli.folder / block.name, block.text)
                 elif block.kind == "console":
                     changed.append((span, self._console(block.text)))
-                elif block.kind == "python":
-                    self._python(block, behind)
                 else:
-                    # What a program prints is compared where that is run; `sh` needs what no test has, such as an account.
-                    assert block.kind in {"text", "sh"}, f"nobody reads this block: {block}"
+                    # What no test has: an account of AWS.
+                    assert block.kind == "sh", f"nobody reads this block: {block}"
         for (start, end), shown in reversed(changed):
             text = text[:start] + shown + text[end:]
         if os.environ.get("UPDATE_DOCS"):
             self.path.write_text(text)
-
-    def _python(self, block: Block, behind: Block) -> None:
-        done = self.cli.python(block.text)
-        assert done.code == 0, done.err
-        if behind.kind == "text":
-            assert _normal(done.out) == _normal(behind.text)
 
     def _console(self, text: str) -> str:
         """Run the commands of a block; return it with what they print."""
@@ -129,16 +118,11 @@ class Reader:
             case "cd":
                 self._go(self.cli.folder / rest[0])
             case "export":
-                for name, _, value in (word.partition("=") for word in rest):
-                    # The server of the guide has said what it is.
-                    self._go(self.cli.folder, **({} if value == "..." else {name: value}))
+                self._go(self.cli.folder, **dict(word.split("=", 1) for word in rest))
             case "curl":
                 return _curl(rest)
             case "python":
                 return self._serve(rest)
-            case "pytest":
-                done = pytest_in(self.cli.folder, "-W", "error")
-                assert done.code == 0, done.out
             case "circulate":
                 return self._circulate(rest, given)
             case _:
@@ -156,7 +140,7 @@ class Reader:
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         served = self._stack.enter_context(subprocess.Popen([sys.executable, *words], cwd=self.cli.folder, **pipes))
         assert served.stdout is not None
-        line = served.stdout.readline()
+        line: str = served.stdout.readline()
         self._go(self.cli.folder, **dict(word.split("=", 1) for word in line.split()[1:]))
         return line
 
@@ -188,11 +172,10 @@ def _normal(text: str) -> str:
 def _curl(words: list[str]) -> str:
     """Request an address as curl does, which is not everywhere."""
     *flags, url = words
-    request = urllib.request.Request(url)
-    try:
-        with urllib.request.urlopen(request) as reply:
-            status, headers, body = f"{reply.status} {reply.reason}", reply.headers, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        status, headers, body = f"{error.code} {error.reason}", error.headers, error.read().decode()
-    head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items()), ""]
-    return "".join(f"{line}\n" for line in ([*head] if "-si" in flags else [])) + body + "\n"
+    with urllib.request.urlopen(urllib.request.Request(url)) as reply:
+        body: str = reply.read().decode()
+        head = [
+            f"HTTP/1.1 {reply.status} {reply.reason}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
+        ]
+    return "\n".join([*head, "", body, ""] if "-si" in flags else [body, ""])

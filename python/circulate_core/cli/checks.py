@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import circulate_core
 from circulate_core import _core
@@ -20,8 +22,9 @@ from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from circulate_core.authoring.list_checks import ListFinding
     from circulate_core.reading import Source
     from circulate_core.results import Checked
     from circulate_core.settings import Configured
@@ -48,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the first pages of the streams, too, and compare them with what their definitions say",
     )
+    parser.add_argument("--json", action="store_true", help="write what was found to stdout as a line of JSON")
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -59,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the settings of a source, and ask it whether they are right; or check functions."""
     if args.names == ["lambdas"]:
+        if args.json:
+            message = "`--json` writes what a source shows, and `lambdas` are functions"
+            raise SettingsError(message, hint="leave it out")
         return lambdas.check(args)
     name, streams = _source_and_streams(args.names, args.catalog)
     if args.deep and not streams:
@@ -74,8 +81,10 @@ def run(args: argparse.Namespace) -> int:
     is_whole = _say_lists(checked)
     known = account_arguments(args, settings)
     looked_at = streams if args.deep else []
-    findings = [_say_findings(circulate_core.source(name, **known), stream) for stream in looked_at]
-    is_right = all(findings)
+    findings = {stream: _findings(circulate_core.source(name, **known), stream) for stream in looked_at}
+    is_right = all(each.status != "wrong" for found in findings.values() for each in found)
+    if args.json:
+        print(json.dumps(_document(settings, source, checked, findings, is_right=is_whole and is_right)))
     if not is_whole or not is_right:
         what = "some of these lists would not be read to their end" if not is_whole else "some of this is wrong"
         say(f"{paint('✗', 'red')} {what}: correct the definitions first")
@@ -89,8 +98,32 @@ def _ready(args: argparse.Namespace, name: str, source: SourceDefinition, stream
     say(f"{paint('✓', 'green')} {source['title']} is ready: circulate pull {pulled} --to ./lake")
 
 
-def _say_findings(source: Source, stream: str) -> bool:
-    """Show what the first pages of a list show of its definition; return whether nothing is wrong."""
+def _document(
+    settings: Configured,
+    source: SourceDefinition,
+    checked: Checked,
+    findings: Mapping[str, Sequence[ListFinding]],
+    *,
+    is_right: bool,
+) -> dict[str, Any]:
+    """Return what is shown, for programs."""
+    configured = {
+        name: {"value": None if setting["secret"] else _public(settings.public[name]), "origin": settings.origins[name]}
+        for name, setting in source["settings"].items()
+        if name in settings.origins
+    }
+    found = [{"stream": stream, **asdict(each)} for stream, listed in findings.items() for each in listed]
+    return {
+        "source": source["source"],
+        "settings": configured,
+        **checked.to_dict(),
+        "findings": [{**each, "evidence": _core.shown(each["evidence"], limit=500)} for each in found],
+        "right": is_right,
+    }
+
+
+def _findings(source: Source, stream: str) -> list[ListFinding]:
+    """Show what the first pages of a list show of its definition, and return it."""
     from circulate_core.authoring.list_checks import check_list  # noqa: PLC0415 - for streams only
 
     findings = check_list(source.stream(stream.partition(".")[2]))
@@ -98,7 +131,7 @@ def _say_findings(source: Source, stream: str) -> bool:
     for finding in findings:
         evidence = _core.shown(finding.evidence, limit=500)
         say(f"    {paint(finding.status, _COLOURS[finding.status]):<8} {finding.key}: {evidence}")
-    return all(finding.status != "wrong" for finding in findings)
+    return findings
 
 
 def _flags_of_definition(args: argparse.Namespace) -> list[str]:
