@@ -454,3 +454,31 @@ def test_a_query_in_a_path_is_one(cli: Cli, path: str) -> None:
     listed = import_document(cli, described({path: listing(ARRAY, *parameters)})).of(f"GET {path}")
     assert (listed["path"], listed["paginator"]) == ("/items", {"page": {"to": "page"}})
     assert listed["page_size"] == {"param": "limit", "max": 50}
+
+
+ERRORS: Json = {"type": "object", "properties": {"messages": {"type": "array", "items": RECORD}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"errors": {"type": "array", "items": RECORD}}},
+        {"type": "object", "properties": {"error": ERRORS}},
+        {"type": "object", "properties": {"fault": ERRORS}},
+        {
+            "type": "object",
+            "properties": {"exceptions": {"type": "array", "items": RECORD}, "next": {"type": "string"}},
+        },
+    ],
+)
+def test_what_says_what_is_wrong_is_never_taken_for_records(cli: Cli, schema: Json) -> None:
+    found = import_list(cli, listing(schema, query("page")))
+    assert found["records"] is None
+    assert found["status"] == "unknown"
+
+
+@pytest.mark.parametrize("name", ["errors", "exceptions", "faults"])
+def test_a_list_of_errors_is_one_of_records(cli: Cli, name: str) -> None:
+    schema = {"type": "object", "properties": {name: {"type": "array", "items": RECORD}}}
+    document = described({f"/{name}": listing(schema, query("page"))})
+    assert import_document(cli, document).of(f"GET /{name}")["records"] == f"/{name}"

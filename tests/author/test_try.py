@@ -452,3 +452,110 @@ def test_a_mistake_with_a_secret_in_it_is_named_without_the_secret(cli: Cli, arg
     done = cli("try", *arguments)
     assert done.code == 2
     assert "hunter2" not in done.out + done.err
+
+
+ERROR_PAGES: dict[str, tuple[Any, str, str]] = {
+    "a list of messages in an error": ({"error": {"messages": [{"text": "no"}, {"text": "no more"}]}}, "/error", "no"),
+    "texts in an error": ({"error": {"messages": ["the key has expired"]}}, "/error", "the key has expired"),
+    "errors": ({"errors": [{"code": 7, "detail": "no such view"}]}, "/errors", "no such view"),
+    "errors beside an empty list": ({"result": [], "errors": [{"message": "no"}], "success": False}, "/errors", "no"),
+    "a fault": ({"fault": {"faultstring": "no", "detail": {"errorcode": "oauth.v2"}}}, "/fault", "no"),
+    "an exception": ({"Exception": {"Message": "no"}}, "/Exception", "no"),
+    "a flag that is false": ({"success": False, "message": "no", "details": [{"at": "q"}]}, "/success", "no"),
+    "ok that is false": ({"ok": False, "reason": "not_authed", "hints": [{"a": 1}]}, "/ok", "not_authed"),
+    "a state": ({"status": "error", "message": "no", "issues": ["a", "b"]}, "/status", "no"),
+    "an array of errors": ([{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}], "the page", "expired"),
+}
+"""Bodies with status 200 that are no lists: what says so, and what they say."""
+
+
+@pytest.mark.parametrize("name", ERROR_PAGES)
+def test_an_error_with_status_200_is_named_and_no_list(name: str) -> None:
+    body, where, said = ERROR_PAGES[name]
+    with Server(lambda _: Reply(body)) as server, pytest.raises(exceptions.DataError) as raised:
+        circulate_core.propose(f"{server.url}/v1/tickets")
+    assert "is an error, although its status is 200" in str(raised.value)
+    assert where in str(raised.value)
+    assert said in str(raised.value)
+
+
+ISSUES = [{"id": number, "message": f"m{number}", "error": f"E{number}"} for number in range(5)]
+LISTS_OF_ERRORS: dict[str, tuple[str, Any, Any]] = {
+    "a list of errors": ("/v1/errors", {"errors": ISSUES}, "/errors"),
+    "one whose name has more words": ("/v1/build-errors", {"errors": ISSUES}, "/errors"),
+    "an array of errors at /errors": ("/v1/errors", [{"errorCode": "E1", "message": "m"}], None),
+    "records that have an error": ("/v1/jobs", {"jobs": ISSUES, "error": None}, "/jobs"),
+    "records beside warnings": ("/v1/jobs", {"jobs": ISSUES, "errors": [{"message": "one shard is late"}]}, "/jobs"),
+    "an empty list of errors": ("/v1/jobs", {"jobs": ISSUES, "errors": [], "success": True}, "/jobs"),
+    "a flag about what the records say": ("/v1/checks", {"ok": False, "checks": ISSUES}, "/checks"),
+    "an array of records with messages": ("/v1/alerts", ISSUES, None),
+}
+"""Lists that have to do with errors, and where their records are."""
+
+
+@pytest.mark.parametrize("name", LISTS_OF_ERRORS)
+def test_a_list_of_errors_is_a_list(name: str) -> None:
+    path, body, where = LISTS_OF_ERRORS[name]
+    with Server(lambda _: Reply(body)) as server:
+        assert circulate_core.propose(f"{server.url}{path}").records == where
+
+
+def test_records_that_somebody_names_are_read_also_below_errors() -> None:
+    with Server(lambda _: Reply({"errors": ISSUES})) as server:
+        assert circulate_core.propose(f"{server.url}/v1/report", records="/errors").records == "/errors"
+
+
+def test_the_rule_that_an_error_page_proposes_is_one_that_the_engine_takes() -> None:
+    with Server(lambda _: Reply({"errors": [{"message": "no"}]})) as server:
+        with pytest.raises(exceptions.DataError) as raised:
+            circulate_core.propose(f"{server.url}/v1/tickets")
+        (hint,) = raised.value.__notes__
+        assert "errors: [{when: {body: {/errors: {empty: false}}}, then: fail}]" in hint
+        rules = [{"when": {"body": {"/errors": {"empty": False}}}, "then": "fail"}]
+        listed = {
+            "path": "/v1/tickets",
+            "primary_key": ["/id"],
+            "paginator": "none",
+            "records": "/data",
+            "errors": rules,
+        }
+        stream = circulate_core.source("acme", base_url=server.url).stream("tickets", {"list": listed})
+        with pytest.raises(exceptions.CirculateError):
+            list(stream.records(progress=False))
+
+
+@pytest.mark.parametrize("secret", ["tok-canary-1234567890", "s3cr3t", "letmein", "correcthorse"])
+@pytest.mark.parametrize("place", ["a token", "an address"])
+def test_a_secret_that_comes_back_as_a_cursor_is_shown_nowhere(cli: Cli, secret: str, place: str) -> None:
+    records = [{"id": number, "name": f"n{number}"} for number in range(20)]
+
+    def respond(request: Handler) -> Reply:
+        query = _query(request)
+        start, size = int(query.get("cursor", "@0").rpartition("@")[2]), int(query.get("limit", "10"))
+        token = f"{secret}@{start + size}" if start + size < len(records) else None
+        address = token and f"{server.url}/v1/things?limit={size}&cursor={token}"
+        page = {"data": records[start : start + size]}
+        return Reply({**page, "next_cursor": token} if place == "a token" else {**page, "next": address})
+
+    asked: list[str] = []
+    with Server(respond) as server:
+        url = f"{server.url}/v1/things"
+        shown = cli("try", url, "--auth", "bearer", "--name", "acme.things", ACME_TOKEN=secret)
+        as_json = cli("try", url, "--auth", "bearer", "--name", "acme.things", "--json", ACME_TOKEN=secret)
+        proposal = circulate_core.propose(url, auth="bearer", settings={"token": secret}, on_request=asked.append)
+    assert (shown.code, as_json.code) == (0, 0), shown.err
+    assert "cursor=***" in shown.err
+    everything = [shown.out, shown.err, as_json.out, as_json.err, *asked, *map(str, proposal.findings)]
+    assert [text for text in everything if secret in text] == []
+
+
+def test_what_was_given_and_what_numbers_pages_is_shown_of_an_address(cli: Cli) -> None:
+    records = [{"id": number} for number in range(20)]
+
+    def respond(request: Handler) -> Reply:
+        start, size = int(_query(request).get("offset", "0")), int(_query(request).get("limit", "10"))
+        return Reply({"data": records[start : start + size], "total": 20})
+
+    with Server(respond) as server:
+        done = cli("try", f"{server.url}/v1/things?state=open", "--name", "acme.things")
+    assert "?state=open&limit=2&offset=2" in done.err

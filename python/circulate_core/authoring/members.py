@@ -88,11 +88,16 @@ def chosen(lists: Sequence[RecordList], resource: str, page: object) -> tuple[Re
     return None, ", ".join(each.pointer for each in lists)
 
 
+def is_called(found: RecordList, resource: str) -> bool:
+    """Return whether an array is called as its address, or as records usually are."""
+    name = found.pointer.rpartition("/")[2]
+    return name.lower() in _USUAL or _words(name) == _words(resource)
+
+
 def _is_part(only: RecordList, resource: str, page: object) -> bool:
     """Whether an array is likely a part of one thing, such as the tags of a user."""
-    name = only.pointer.rpartition("/")[2]
     is_thing = isinstance(page, dict) and any(_is_scalar(page.get(key)) for key in _KEYS)
-    return is_thing and name.lower() not in _USUAL and _words(name) != _words(resource)
+    return is_thing and not is_called(only, resource)
 
 
 def primary_key(records: Sequence[Record], resource: str) -> tuple[str | None, str]:

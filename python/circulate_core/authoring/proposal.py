@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from circulate_core import display
+from circulate_core import _core, display
 from circulate_core.authoring import limits, members
+from circulate_core.authoring.error_pages import error_in
+from circulate_core.authoring.flow import flow
 from circulate_core.authoring.paginators import (
     SIZE_PARAMETERS,
     Candidate,
@@ -39,6 +41,8 @@ _MANY = 1_000
 """Records that are requested to see how many come at most."""
 _MOST_REQUESTS = 45
 """After that no other paginator is tried; the last one takes a few more."""
+_MOST_EVIDENCE = 1_000
+"""Characters of what shows something."""
 _FIRST_AGAIN = "its second page has records of the first one"
 _UNTRUE = "that is not true"
 
@@ -114,6 +118,7 @@ class Proposal:
             CirculateError: The API refused it, or is out of reach.
         """
         page = self._fetch(self.url)
+        _refuse_error(page, self._resource, records)
         found = self._list_of(page, records)
         self.format, self.records, self.sample = page.format, found.where, found.records
         self._find_key()
@@ -195,15 +200,17 @@ class Proposal:
 
     def _fetch(self, url: str) -> Response:
         self.requests += 1
-        self._say(shown_url(self.source, url))
+        self._say(shown_url(url, self._query))
         return fetch(self.source, url)
 
     def _try(self, url: str) -> Response | str:
         """Request an address that may be wrong; return what came, or why nothing did."""
         try:
-            return self._fetch(url)
+            page = self._fetch(url)
+            _refuse_error(page, self._resource, self.records if isinstance(self.records, str) else None)
         except CirculateError as error:
             return str(error)
+        return page
 
     def _list_of(self, page: Response, given: str | None) -> members.RecordList:
         """Return where the records of the first page are."""
@@ -473,11 +480,12 @@ class Proposal:
         return kept
 
     def _add(self, key: str, value: object, status: Status, evidence: str) -> None:
-        self.findings.append(Finding(key, value, status, evidence))
+        self.findings.append(_shown(Finding(key, value, status, evidence)))
 
     def _replace(self, finding: Finding) -> Finding:
-        self.findings = [each for each in self.findings if each.key != finding.key] + [finding]
-        return finding
+        shown = _shown(finding)
+        self.findings = [each for each in self.findings if each.key != finding.key] + [shown]
+        return shown
 
     def __repr__(self) -> str:
         """Name it, and what is not known of it."""
@@ -488,6 +496,27 @@ class Proposal:
     def _repr_html_(self) -> str:
         """Show what was found in a notebook."""
         return display.html(self)
+
+
+def _refuse_error(page: Response, resource: str, given: str | None) -> None:
+    """Refuse a page that is an error, whatever its status says.
+
+    Raises:
+        DataError: It is one.
+    """
+    if found := error_in(page.value, resource, given):
+        where = f"`{found.pointer}`" if found.pointer else "the page"
+        said = f": {_core.shown(found.text, limit=300)}" if found.text else ""
+        message = f"the response is an error, although its status is {page.status}: {where} says so{said}"
+        hint = "check the address, the parameters and how requests are signed in"
+        if found.rule:
+            hint = f"{hint}; a definition knows such errors by `errors: [{{when: {flow(found.rule)}, then: fail}}]`"
+        raise DataError(message, operation="look at response", hint=hint)
+
+
+def _shown(finding: Finding) -> Finding:
+    """Return a finding as it may be shown: what the API sent may hold a secret."""
+    return replace(finding, evidence=_core.shown(finding.evidence, limit=_MOST_EVIDENCE))
 
 
 def _literal(text: str) -> str:

@@ -15,7 +15,7 @@ from circulate_core.accounts import account_of
 from circulate_core.exceptions import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from circulate_core.reading import Source
 
@@ -30,6 +30,7 @@ _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
 _HALVES = re.compile(rb"(\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
 """Characters beyond 16 bits, as JSON escapes them, and halves of such, which no address can hold."""
 _MAX_SHOWN = 120
+_NUMBER_OR_TIME = re.compile(r"-?\d{1,16}(\.\d{1,6})?|\d{4}-\d\d-\d\d([Tt ][\d:.]+([Zz]|[+-]\d\d:?\d\d)?)?")
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,24 @@ def is_secret(parameter: str) -> bool:
     return bool(_SECRET.fullmatch(parameter)) and not _NO_SECRET.fullmatch(parameter)
 
 
-def shown_url(source: Source, url: str) -> str:
-    """Return an address as it may be shown: APIs repeat the secrets of a request in the address of the next page."""
-    ways = [way["query"]["name"] for way in source.definition["auth"] if isinstance(way, dict) and "query" in way]
+def shown_url(url: str, own: Collection[tuple[str, str]]) -> str:
+    """Return an address as it may be shown.
+
+    APIs repeat the secrets of a request in the address of the next page, under any name. So of values that the user did
+    not give only numbers and times are shown.
+
+    Args:
+        url: The address.
+        own: The parameters that the user gave.
+    """
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name in ways or is_secret(name) for name, _ in query):
-        return url
-    shown = [(name, "***" if name in ways or is_secret(name) else value) for name, value in query]
-    return urlunsplit(parts._replace(query=urlencode(shown, safe="*")))
+    shown = [(name, value if _is_plain(name, value, own) else "***") for name, value in query]
+    return _core.shown(url if shown == query else urlunsplit(parts._replace(query=urlencode(shown, safe="*"))))
+
+
+def _is_plain(name: str, value: str, own: Collection[tuple[str, str]]) -> bool:
+    return not is_secret(name) and ((name, value) in own or not value or bool(_NUMBER_OR_TIME.fullmatch(value)))
 
 
 def decoded(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Format, Any]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from circulate_core.authoring.error_pages import is_error_name
 from circulate_core.authoring.openapi.description import is_json
 from circulate_core.authoring.openapi.naming import ends_in_parameter, is_plural, resource_of, singular, snake, squeezed
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
@@ -113,7 +114,7 @@ def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList |
     if not arrays and pages:
         # What mostly stands beside records is all that there is.
         members = ((f"/{name}", shape_of(node)) for name, node in shape.members.items())
-        arrays = [(pointer, member) for pointer, member in members if member.kind == "array"]
+        arrays = [each for each in members if each[1].kind == "array" and not _is_error(operation, each[0])]
     if not arrays:
         return None
     if ends_in_parameter(operation.path) and not pages:
@@ -192,7 +193,7 @@ def _arrays(operation: ApiOperation, shape: Shape, before: str = "", depth: int 
     deeper: list[tuple[str, Shape]] = []
     found = False
     for name, node in shape.members.items():
-        if squeezed(name) in _BESIDE and not _is_named_as(operation, name):
+        if (squeezed(name) in _BESIDE or is_error_name(name)) and not _is_named_as(operation, name):
             continue
         member = shape_of(node)
         pointer = f"{before}/{name.replace('~', '~0').replace('/', '~1')}"
@@ -227,6 +228,11 @@ def _choose(operation: ApiOperation, arrays: list[tuple[str, Shape]]) -> tuple[t
     if len(objects) == 1 and squeezed(objects[0][0]) in _ENVELOPES:
         return objects[0], f"of several arrays ({names}) the only one of objects"
     return None, f"there are several arrays: {names}"
+
+
+def _is_error(operation: ApiOperation, pointer: str) -> bool:
+    """Return whether an array says what is wrong, and is not what the list is of."""
+    return is_error_name(pointer.rpartition("/")[2]) and not _is_named_as(operation, pointer)
 
 
 def _is_named_as(operation: ApiOperation, pointer: str) -> bool:
