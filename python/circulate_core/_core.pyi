@@ -152,6 +152,15 @@ class Account:
         name: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> Account: ...
+    def recorded(self, recorder: Any) -> Account:
+        """Return the same, whose pulls hand what they request and get to `begin`, `admits` and `take` of an object."""
+
+    def replayed(self, server: str, at: Any, on_write: Callable[[str], object] | None = None) -> Account:
+        """Return the same, whose pulls are answered by the server of a recording at a time. Waits take no time."""
+
+    @property
+    def skipped(self) -> float:
+        """Seconds of waits that its replays did not take."""
 
 @final
 class DeclaredOption:
@@ -405,6 +414,9 @@ def json_schemas() -> dict[str, Any]:
 
 def shown(text: str, *, limit: int = 4_000, lines: bool = False) -> str:
     """Return a string as it may be shown: escapes for controls, `***` for secrets of this process, cut to a length."""
+
+def reveals(text: str) -> bool:
+    """Return whether a secret that this process uses stands in a text, in whatever form."""
 
 def json_of_yaml(text: str) -> str:
     """Return a YAML document as JSON text, its members in their order. Raises ValueError with line and column."""

@@ -45,7 +45,7 @@ ORDER = [
     ["lake::manifest"],
     ["lake::write"],
     ["state"],
-    ["location"],
+    ["writes", "location"],
     ["run"],
     ["run::check", "read", "promote", "upkeep::verify", "upkeep::gc"],
     ["operate"],

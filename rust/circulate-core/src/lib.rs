@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `nearest`, `redact` → `net` → `aws`,
 //! `clock`, `secrets`, `stop`, `timestamp`, `events`, `progress` → [`catalog`] → [`deploy`], [`human`] → [`api`] → [`page`] →
 //! [`extract`] → [`table`] →
-//! [`encode`] → [`lake`] → [`state`] → [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`] → [`operate`]. A test holds it to that,
+//! [`encode`] → [`lake`] → [`state`] → [`writes`], [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`] → [`operate`]. A test holds it to that,
 //! and to the order within [`api`], [`extract`], [`table`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ pub mod table;
 pub mod testing;
 pub mod timestamp;
 pub mod upkeep;
+pub mod writes;
 
 /// Characters of a text that reports and state hold; it may have come from an API, which decides how long it is.
 pub(crate) const MAX_TEXT: usize = 2_000;

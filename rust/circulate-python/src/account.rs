@@ -1,18 +1,21 @@
 //! Accounts to pull from: the class `Account` of the module.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use circulate_core::api::account::Account;
 use circulate_core::api::auth::Connection;
 use circulate_core::catalog::{Catalog, Share, Source};
+use circulate_core::clock::Clock;
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::location::Locations;
 use pyo3::prelude::*;
 
 use crate::catalog::PyCatalog;
-use crate::options::{Arguments, Headroom, option_of, options};
+use crate::options::{Arguments, Headroom, Time, option_of, options};
 use crate::runtime::Engine;
 use crate::settings::Settings;
+use crate::wire::{Replay, Wire};
 
 options! {
     /// Quota
@@ -34,6 +37,8 @@ pub(crate) struct PyAccount {
     name: Option<String>,
     /// Share of the quota that is left to others, if it is not that of the definition.
     pub(crate) headroom: Option<Share>,
+    /// How pulls send requests, if not as always.
+    pub(crate) wire: Option<Wire>,
 }
 
 #[pymethods]
@@ -58,7 +63,36 @@ impl PyAccount {
             secret: text("secret", secret)?,
             name: text("account", name)?,
             headroom: options.and_then(|options| options.headroom).map(|Headroom(share)| share),
+            wire: None,
         })
+    }
+
+    /// The same, whose pulls hand what they request and get to `recorder`: to its `begin`, `admits` and `take`.
+    fn recorded(&self, recorder: Py<PyAny>) -> Self {
+        Self { wire: Some(Wire::Recorded(Arc::new(recorder))), ..self.clone() }
+    }
+
+    /// The same, whose pulls are answered by the server of a recording, at the time `at`. Waits take no time.
+    #[pyo3(signature = (server, at, on_write=None))]
+    fn replayed(
+        &self,
+        py: Python<'_>,
+        server: String,
+        at: &Bound<'_, PyAny>,
+        on_write: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let Time(at) = option_of(py, "at", at)?;
+        let replay = Replay { server, clock: Clock::skipping_waits(at), on_write: on_write.map(Arc::new) };
+        Ok(Self { wire: Some(Wire::Replayed(replay)), ..self.clone() })
+    }
+
+    /// Seconds of waits that its replays did not take.
+    #[getter]
+    fn skipped(&self) -> f64 {
+        match &self.wire {
+            Some(Wire::Replayed(replay)) => replay.clock.skipped().as_secs_f64(),
+            _ => 0.0,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod text;
 mod tokens;
 mod upkeep;
 mod watcher;
+mod wire;
 
 /// Rust engine of `circulate_core`. Private: use the names of the package.
 #[pyo3::pymodule]
@@ -77,7 +78,7 @@ mod _core {
     #[pymodule_export]
     use super::tables::{PyTables, Schema, Table};
     #[pymodule_export]
-    use super::text::{json_of_yaml, shown, span_seconds, timestamp};
+    use super::text::{json_of_yaml, reveals, shown, span_seconds, timestamp};
     #[pymodule_export]
     use super::tokens::{clear_tokens, mint, token};
     #[pymodule_export]

@@ -210,7 +210,11 @@ async fn prepare(
     let locations = lake.s3.locations()?;
     let resolved = account.resolve(&definition.source, &locations).await?;
     let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
-    let connection = connection(&definition.source, &resolved)?.with_hooks(hooks);
+    let connection = match &account.wire {
+        None => connection(&definition.source, &resolved)?,
+        Some(wire) => wire.connection(&definition.source, &resolved, &stop)?,
+    };
+    let connection = connection.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
     let sink = locations.sink(&lake.location).await?;
     sink.probe().await?;
@@ -221,6 +225,10 @@ async fn prepare(
         ..PageLimits::default()
     };
     pages.record = objects.max_record_bytes.map_or(pages.record, |Size(bytes)| bytes);
+    let (sink, store) = match &account.wire {
+        None => (sink, store),
+        Some(wire) => wire.writes(sink, store),
+    };
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
     Ok(Pull {

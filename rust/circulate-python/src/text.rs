@@ -16,6 +16,12 @@ pub(crate) fn shown(text: &str, limit: usize, lines: bool) -> String {
     if lines { redactor.shown_lines(text, limit) } else { redactor.shown(text, limit) }
 }
 
+/// Whether a secret that this process uses stands in a text, in whatever form.
+#[pyfunction]
+pub(crate) fn reveals(text: &str) -> bool {
+    Redactor::shared().reveals(text)
+}
+
 /// A time as it is given to an option, as RFC 3339.
 #[pyfunction]
 pub(crate) fn timestamp(py: Python<'_>, name: &str, given: &Bound<'_, PyAny>) -> PyResult<String> {

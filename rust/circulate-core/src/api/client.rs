@@ -611,7 +611,7 @@ impl Client {
         tokio::select! {
             biased;
             reason = self.stop.requested() => Err(stopped(reason)),
-            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.pacing.limiter.clock().sleep(wait) => Ok(()),
         }
     }
 

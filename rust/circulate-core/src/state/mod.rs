@@ -36,7 +36,6 @@ pub use markers::{Marked, mark_all, mark_where_due, place_marker};
 pub use memory::MemoryStore;
 pub use open::{Acquired, Busy, RunRequest};
 pub use sqlite::SqliteStore;
-#[cfg(feature = "testing")]
 pub(crate) use stream::STREAMS;
 pub use stream::{Lease, StreamState, list_runs, streams};
 

@@ -75,13 +75,13 @@ struct WindowEnd {
 
 impl WindowEnd {
     fn in_time(span: Duration, clock: &Clock) -> Self {
-        Self { at: Instant::now() + span, by_the_wall: later(clock.now(), span) }
+        Self { at: clock.instant() + span, by_the_wall: later(clock.now(), span) }
     }
 
     fn left(self, clock: &Clock) -> Duration {
         let by_the_wall = self.by_the_wall.duration_since(clock.now());
         let by_the_wall = Duration::try_from(by_the_wall).unwrap_or_default();
-        self.at.saturating_duration_since(Instant::now()).min(by_the_wall)
+        self.at.saturating_duration_since(clock.instant()).min(by_the_wall)
     }
 }
 
@@ -106,6 +106,11 @@ pub struct QuotaWait {
 }
 
 impl RateLimiter {
+    /// The clock that waits go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Follows `rules`; without them only `Retry-After` is understood. `clock` is the one on the wall.
     pub fn new(rules: Option<RateLimit>, clock: Clock) -> Self {
         Self { rules, clock, buckets: Mutex::default(), note: Mutex::default() }
@@ -119,7 +124,7 @@ impl RateLimiter {
         let bucket = buckets.entry(bucket_name.clone()).or_default();
         let rates = self.rules.as_ref().map_or(&[][..], |rules| rules.rate.as_slice());
         bucket.paces.resize_with(rates.len(), Pace::default);
-        let now = Instant::now();
+        let now = self.clock.instant();
         let by_rate = rates.iter().zip(&bucket.paces).filter_map(|(rate, pace)| {
             let why = || format!("waiting to keep to {rate}{}", less(headroom));
             pace.wait(rate, now).map(|wait| QuotaWait { wait, why: why() })
