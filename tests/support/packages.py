@@ -13,7 +13,7 @@ from support.cli import Done
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(circulate_core.__file__).parent
-NOT_FOR_AWS = ("circulate_local", "circulate_practice")
+NOT_FOR_AWS = ("circulate_local", "circulate_practice", "circulate_pytest")
 """The other packages of the wheel."""
 MANYLINUX2014 = "cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64"
 ABOUT = "circulate_core-0.1.0.dist-info"

@@ -125,11 +125,13 @@ class StubApi:
         with tempfile.TemporaryDirectory() as folder, self.serve() as server, warnings.catch_warnings():
             # Whether something is missing is known here.
             warnings.simplefilter("ignore", IncompleteWarning)
-            redirected = _redirected(stream.partition(".")[0], catalog, Path(folder), server.url, self.auth)
+            redirected = redirected_catalog(
+                stream.partition(".")[0], catalog, Path(folder), server.url, self.auth
+            )
             report = pull(stream, to=to, settings=given, account="stub", catalog=[redirected])
             requests = [f"{each.request.method} {each.request.target}" for each in server.log]
         found = [] if report.manifest is None else records_in(Path(to) / report.manifest)
-        return Pulled(report.status, [_as_received(json.loads(record)) for record in found], report, requests)
+        return Pulled(report.status, [as_received(json.loads(record)) for record in found], report, requests)
 
     def reply_to(self, request: kit.ListRequest) -> kit.ListReply:
         """Return the response to a request."""
@@ -269,7 +271,7 @@ class _Server(kit.ListServer):
         return self._api.reply_to(request)
 
 
-def _redirected(source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object) -> Path:
+def redirected_catalog(source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object) -> Path:
     """Write the catalog of a source that is the same, but for its address; return the folder."""
     own = source_folder(source, catalog=catalog)
     if own is None:
@@ -288,7 +290,7 @@ def _redirected(source: str, catalog: Sequence[str | PathLike[str]], folder: Pat
     return folder
 
 
-def _as_received(record: Any) -> Any:  # noqa: ANN401 - JSON
+def as_received(record: Any) -> Any:  # noqa: ANN401 - JSON
     """Return a record as the API has it: without what was put in front of it, and a value as itself."""
     if isinstance(record, dict):
         record.pop("_circulate", None)

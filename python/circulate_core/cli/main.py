@@ -53,6 +53,8 @@ COMMANDS = {
     "gc": Command("remove objects that no manifest names", "cli.gc"),
     "init": Command("make a project for sources of your own", "cli.init"),
     "new": Command("add a list of an API to a project, with its function and its test", "cli.new"),
+    "record": Command("record a pull of a stream, for tests", "cli.record"),
+    "replay": Command("pull a recorded stream again, with faults on the way", "cli.replay"),
     "local": Command("run Lambda functions on this machine as AWS runs them", "cli.local"),
     "package": Command("make zips of Lambda functions and layers", "cli.package"),
     "demo": Command("watch the main job run against a practice org", "cli.demo"),

@@ -1,0 +1,193 @@
+"""Recording of a pull from the live API, by the engine itself."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from circulate_core import _core
+from circulate_core.authoring.cassettes.cassette import Answer, Cassette, CassetteError, Ending, Sent, digest_of
+from circulate_core.authoring.cassettes.promises import OfCassette, Trial
+from circulate_core.authoring.cassettes.pulling import Workers
+from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
+from circulate_core.authoring.files import write_new
+from circulate_core.console import counted
+from circulate_core.lakes import lake_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from circulate_core.results import Report
+
+_OPERATION = "record"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded.
+
+    Attributes:
+        cassette: The recording.
+        places: In how many places something was replaced.
+        report: The report of the pull.
+    """
+
+    cassette: Cassette
+    places: int
+    report: Report
+
+
+def record(  # noqa: PLR0913 - each is a different thing, given once
+    stream: str,
+    account: _core.Account,
+    *,
+    catalog: Sequence[str | PathLike[str]],
+    requests: int | None = None,
+    keep: Sequence[str] = (),
+    scrub: Sequence[str] = (),
+    since: str | None = None,
+    until: str | None = None,
+) -> Recorded:
+    """Pull a stream, and record what was asked and answered.
+
+    Args:
+        stream: The stream.
+        account: Whose data it is.
+        catalog: Folders of definitions.
+        requests: How many requests are recorded at the most; the list may be longer.
+        keep: Members whose values are kept.
+        scrub: More members whose values are replaced.
+        since: Inclusive lower bound, as for a pull.
+        until: Exclusive upper bound.
+
+    Raises:
+        CassetteError: A secret could not be taken out, or what is left cannot be replayed.
+        CirculateError: The pull failed.
+    """
+    tape = _Tape(requests)
+    began = datetime.now(UTC)
+    options = {"mode": "incremental", "since": since, "until": until}
+    with TemporaryDirectory() as folder:
+        report = _core.pull(stream, lake_of(Path(folder, "lake"), None, None), account.recorded(tape), options, None, None)
+    scrubber = Scrubber(Rules(tape.secrets, frozenset(keep), frozenset(scrub)), tape.exchanges())
+    exchanges = tuple(map(scrubber.scrubbed, tape.exchanges()))
+    settings = {name: scrubber.text(value) for name, value in tape.values.items()}
+    cassette = Cassette(
+        stream=stream,
+        recorded_at=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        settings=settings,
+        secrets=tuple(sorted(tape.secrets)),
+        exchanges=exchanges,
+        ending=Ending(report.status, ()),
+        replaced=scrubber.replaced,
+    )
+    _check_secrets(cassette, tape.secrets)
+    cassette = _played_once(cassette, catalog, report)
+    return Recorded(cassette, scrubber.places, report)
+
+
+def save(cassette: Cassette, path: Path, *, replaced: bool = False) -> None:
+    """Write a cassette.
+
+    Args:
+        cassette: The recording.
+        path: Where to; folders are made.
+        replaced: Whether a file that is there is replaced.
+
+    Raises:
+        SettingsError: There is something already, or it cannot be written.
+    """
+    if replaced and path.is_file():
+        path.unlink()
+    hint = "name another file, or give `--force` to replace it"
+    write_new(path.parent, {path.name: cassette.text()}, operation=_OPERATION, hint=hint)
+
+
+class _Tape:
+    """Takes exchanges in, from threads of the engine."""
+
+    def __init__(self, requests: int | None) -> None:
+        self._most = requests
+        self._raw: dict[int, Raw] = {}
+        self._lock = threading.Lock()
+        self.secrets: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+
+    def begin(self, secrets: dict[str, str], values: dict[str, str]) -> None:
+        """Take in the settings."""
+        self.secrets, self.values = secrets, values
+
+    def admits(self, number: int, sent: tuple[str, str, list[tuple[str, str]], bytes]) -> bool:
+        """Return whether a request may be sent."""
+        if self._most is None or number < self._most:
+            return True
+        with self._lock:
+            self._raw[number] = Raw(_sent(sent), None)
+        return False
+
+    def take(
+        self,
+        number: int,
+        sent: tuple[str, str, list[tuple[str, str]], bytes],
+        answer: tuple[int, list[tuple[str, str]], bytes],
+        is_whole: bool,  # noqa: FBT001 - as the engine calls it
+    ) -> None:
+        """Take in an exchange. What broke off in the middle was sent again, and is recorded then."""
+        status, headers, body = answer
+        if is_whole or status >= 300:  # noqa: PLR2004 - of errors only the beginning may be read
+            with self._lock:
+                self._raw[number] = Raw(_sent(sent), Answer(status, tuple(headers), (), body))
+
+    def exchanges(self) -> list[Raw]:
+        """Return all exchanges, in the order of their requests."""
+        with self._lock:
+            return [raw for _, raw in sorted(self._raw.items())]
+
+
+def _sent(sent: tuple[str, str, list[tuple[str, str]], bytes]) -> Sent:
+    method, url, headers, body = sent
+    return Sent(method, url, tuple(headers), body)
+
+
+def _check_secrets(cassette: Cassette, secrets: dict[str, str]) -> None:
+    """Refuse a cassette in which a secret is left: by what is known of it here, and by all that the engine knows.
+
+    Raises:
+        CassetteError: There is one.
+    """
+    text = cassette.text()
+    names = {value: name for name, value in secrets.items()}
+    found = [f"line {number}: the secret of `{names[secret]}`" for number, secret in leaks(text, names)]
+    if not found:
+        lines = enumerate(text.split("\n"), 1)
+        found = [f"line {number}: a secret of this account" for number, line in lines if _core.reveals(line)]
+    if found:
+        message = f"nothing is written: a secret is left in what was recorded ({'; '.join(dict.fromkeys(found))})"
+        hint = "give the member that has it: `--scrub MEMBER`; please report the form that it has"
+        raise CassetteError(message, operation=_OPERATION, hint=hint)
+
+
+def _played_once(cassette: Cassette, catalog: Sequence[str | PathLike[str]], report: Report) -> Cassette:
+    """Return a cassette with the records that it has when it is replayed.
+
+    Raises:
+        CassetteError: It has others than the pull had.
+    """
+    with Workers() as engine:
+        outcome, missing = Trial(OfCassette(cassette, catalog), engine).played()
+    if outcome.status != report.status or len(outcome.records) != report.records or missing:
+        seen = f"it is {outcome.status} with {counted(len(outcome.records), 'record')}"
+        why = "; ".join([*missing[:1], *outcome.why[:1]])
+        message = (
+            f"what was recorded cannot be replayed: {seen}, the pull was {report.status} with {report.records}"
+            f"{f' ({why})' if why else ''}"
+        )
+        hint = "if a value was replaced that requests depend on, keep it: `--keep MEMBER`"
+        raise CassetteError(message, operation=_OPERATION, hint=hint)
+    records = tuple(map(digest_of, outcome.records))
+    return replace(cassette, ending=Ending(report.status, records))

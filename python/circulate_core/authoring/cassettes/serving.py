@@ -1,0 +1,156 @@
+"""A server on loopback that has the answers of a cassette or a stub, and makes faults."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from circulate_core.authoring.cassettes.cassette import Sent
+from circulate_core.authoring.cassettes.faults import Reply
+from circulate_core.authoring.cassettes.tape import Missing, key_of
+from circulate_core.loopback_server import Handler, Server, head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from circulate_core.authoring.cassettes.cassette import Cassette
+    from circulate_core.authoring.cassettes.faults import Fault
+    from circulate_core.authoring.cassettes.tape import Key, Tape
+
+HEADER: Final = "circulate-replay"
+"""In a request the origin that it is for, in a response what became of it."""
+_STAND_IN: Final = "made-up-"
+_NO_BODY: Final = frozenset({204, 304})
+
+
+class Answers(Protocol):
+    """What has the answers."""
+
+    def reply(self, sent: Sent, *, taken: bool = True) -> Reply:
+        """Return the response to a request; if it is not taken, the next one like it gets the same."""
+
+
+class Recorded:
+    """The answers of a cassette."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def reply(self, sent: Sent, *, taken: bool = True) -> Reply:
+        """Return the recorded response."""
+        try:
+            answer = self.tape.answer(sent, taken=taken)
+        except Missing as missing:
+            return Reply(404, body=str(missing).encode(), mark="missing")
+        if answer is None:
+            return Reply(404, mark="end")
+        cookies = tuple(("set-cookie", f"{name}={_STAND_IN}cookie; Path=/") for name in answer.cookies)
+        return Reply(answer.status, answer.headers + cookies, answer.body)
+
+
+class ReplayServer(Server):
+    """Serves answers; some requests meet a fault, once each.
+
+    Args:
+        answers: What has the answers.
+        fault: The fault, if there is one.
+        chosen: Which requests meet it, counted in the order of their first time.
+    """
+
+    def __init__(self, answers: Answers, fault: Fault | None = None, chosen: frozenset[int] = frozenset()) -> None:
+        self._answers, self._fault, self._chosen = answers, fault, chosen
+        self._lock = threading.Lock()
+        self._before: dict[str, Reply] = {}
+        self.asked: dict[Key, Sent] = {}
+        """Requests, each once, in the order of their first time."""
+        self.missing: list[str] = []
+        """Why requests had no answer."""
+        self.faults: list[Sent] = []
+        """Requests that met the fault."""
+        super().__init__(_Handler)
+
+    def stop_faults(self) -> None:
+        """Make no more faults."""
+        self._fault = None
+
+    def reply(self, sent: Sent) -> Reply:
+        """Return what is sent in response to a request."""
+        with self._lock:
+            key = key_of(sent)
+            is_first = key not in self.asked
+            self.asked.setdefault(key, sent)
+            number = list(self.asked).index(key)
+            if self._fault is not None and is_first and number in self._chosen:
+                # What the answer would be is only looked at: the next request is to get it.
+                spoilt = self._spoilt(sent)
+                if spoilt is not None:
+                    self.faults.append(sent)
+                    return spoilt
+            return self._answered(sent)
+
+    def _answered(self, sent: Sent) -> Reply:
+        reply = self._answers.reply(sent)
+        if reply.mark == "missing":
+            self.missing.append(reply.body.decode())
+        elif reply.status == 200:  # noqa: PLR2004 - OK
+            self._before[urlsplit(sent.url).path] = reply
+        return reply
+
+    def _spoilt(self, sent: Sent) -> Reply | None:
+        assert self._fault is not None  # noqa: S101 - asked by `reply` alone
+        whole = self._answers.reply(sent, taken=False)
+        if whole.mark is not None:
+            return None
+        before = self._before.get(urlsplit(sent.url).path)
+        known = Reply(whole.status, whole.headers, whole.body, before=before, signed=_is_signed(sent))
+        return self._fault.spoil(known)
+
+
+def _is_signed(sent: Sent) -> bool:
+    named = any(name in {"authorization", "cookie"} for name, _ in sent.headers)
+    return named or any(_STAND_IN in value for _, value in sent.headers) or _STAND_IN in sent.url
+
+
+@contextmanager
+def serving(server: ReplayServer) -> Iterator[ReplayServer]:
+    """Serve until the block ends."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class _Handler(Handler):
+    """One connection."""
+
+    server: ReplayServer
+
+    def respond(self) -> None:
+        """Respond to a request, whatever its method."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = tuple((name.lower(), value) for name, value in self.headers.items())
+        origin = self.headers.get(HEADER) or f"http://{self.headers.get('Host', self.server.address)}"
+        reply = self.server.reply(Sent(self.command, f"{origin}{self.path}", headers, body))
+        lines = list(reply.headers)
+        if reply.mark is not None:
+            lines.append((HEADER, reply.mark))
+        if reply.status not in _NO_BODY:
+            lines.append(("content-length", str(len(reply.body))))
+        sent = b"" if reply.status in _NO_BODY else reply.body[: reply.cut]
+        self.connection.sendall(head(reply.status, lines) + sent)
+        if reply.cut is not None:
+            self._hang_up(reset=reply.reset)
+
+    def _hang_up(self, *, reset: bool) -> None:
+        self.close_connection = True
+        if reset:
+            # Nothing waits to be sent: the connection ends at once (SO_LINGER of 0 seconds).
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = respond  # noqa: N815 - names of the standard library

@@ -1,0 +1,69 @@
+"""The process that pulls of replays run in: each in a fork of its own, which may be killed.
+
+It reads jobs from stdin, a line each, and writes how each ended. What was imported once is there for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from circulate_core import _core
+from circulate_core.catalogs import catalog_of
+from circulate_core.exceptions import CirculateError, IncompleteWarning
+from circulate_core.lakes import lake_of
+
+
+def main() -> None:
+    """Do all jobs."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                Path(job["result"]).write_text(json.dumps(_pulled(job)), encoding="utf-8")
+                code = 0
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _pulled(job: dict[str, Any]) -> dict[str, Any]:
+    """Pull as a job says, and return what came of it."""
+    writes: list[str] = []
+
+    def wrote(meaning: str) -> None:
+        writes.append(meaning)
+        if len(writes) == job["kill_at"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    known = _core.Account(
+        catalog_of(job["catalog"]), _core.Settings(job["settings"]), None, "replay", {"headroom": 0}
+    ).replayed(job["server"], job["at"], wrote)
+    options = {"batch_records": job["batch_records"], "lease": "60s", "unattended": True}
+    done: dict[str, Any] = {"writes": writes, "why": []}
+    report = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IncompleteWarning)
+            report = _core.pull(job["stream"], lake_of(job["to"], None, None), known, options, None, None)
+    except CirculateError as error:
+        done |= {"status": "failed", "why": [str(error), *([f"hint: {error.hint}"] if error.hint else [])]}
+        report = error.report
+    if report is not None:
+        done.setdefault("status", report.status)
+        done["run"], done["manifest"] = report.run_id, report.manifest
+        said = [report.stopped_by and f"stopped: {report.stopped_by}", report.unavailable, *report.gaps, *report.warnings]
+        done["why"] += [each for each in said if each]
+    return {**done, "waited": known.skipped}
+
+
+if __name__ == "__main__":
+    main()
