@@ -152,7 +152,7 @@ class Account:
         name: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> Account: ...
-    def recorded(self, recorder: Any) -> Account:
+    def recorded(self, recorder: Any, at: Any) -> Account:
         """Return the same, whose pulls hand what they request and get to `begin`, `admits` and `take` of an object."""
 
     def replayed(self, server: str, at: Any, on_write: Callable[[str], object] | None = None) -> Account:

@@ -125,9 +125,7 @@ class StubApi:
         with tempfile.TemporaryDirectory() as folder, self.serve() as server, warnings.catch_warnings():
             # Whether something is missing is known here.
             warnings.simplefilter("ignore", IncompleteWarning)
-            redirected = redirected_catalog(
-                stream.partition(".")[0], catalog, Path(folder), server.url, self.auth
-            )
+            redirected = redirected_catalog(stream.partition(".")[0], catalog, Path(folder), server.url, self.auth)
             report = pull(stream, to=to, settings=given, account="stub", catalog=[redirected])
             requests = [f"{each.request.method} {each.request.target}" for each in server.log]
         found = [] if report.manifest is None else records_in(Path(to) / report.manifest)
@@ -271,7 +269,9 @@ class _Server(kit.ListServer):
         return self._api.reply_to(request)
 
 
-def redirected_catalog(source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object) -> Path:
+def redirected_catalog(
+    source: str, catalog: Sequence[str | PathLike[str]], folder: Path, url: str, auth: object
+) -> Path:
     """Write the catalog of a source that is the same, but for its address; return the folder."""
     own = source_folder(source, catalog=catalog)
     if own is None:

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", metavar="N", type=int, default=0, help="chooses the requests that meet a fault (default: 0)"
     )
-    parser.add_argument("--json", action="store_true", help="write what came of each promise to stdout as a line of JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="write what came of each promise to stdout as a line of JSON"
+    )
     add_catalog_option(parser)
 
 

@@ -15,7 +15,7 @@ use crate::catalog::PyCatalog;
 use crate::options::{Arguments, Headroom, Time, option_of, options};
 use crate::runtime::Engine;
 use crate::settings::Settings;
-use crate::wire::{Replay, Wire};
+use crate::wire::{Recording, Replay, Wire};
 
 options! {
     /// Quota
@@ -67,9 +67,12 @@ impl PyAccount {
         })
     }
 
-    /// The same, whose pulls hand what they request and get to `recorder`: to its `begin`, `admits` and `take`.
-    fn recorded(&self, recorder: Py<PyAny>) -> Self {
-        Self { wire: Some(Wire::Recorded(Arc::new(recorder))), ..self.clone() }
+    /// The same, whose pulls hand what they request and get to `recorder`: to its `begin`, `admits` and `take`. The time of
+    /// their state is `at`.
+    fn recorded(&self, py: Python<'_>, recorder: Py<PyAny>, at: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let Time(at) = option_of(py, "at", at)?;
+        let recording = Recording { recorder: Arc::new(recorder), clock: Clock::from_fn(move || at) };
+        Ok(Self { wire: Some(Wire::Recorded(recording)), ..self.clone() })
     }
 
     /// The same, whose pulls are answered by the server of a recording, at the time `at`. Waits take no time.

@@ -33,6 +33,14 @@ impl Connections {
         Ok(made)
     }
 
+    /// Keeps a connection that was made for one pull, so that its session is logged out at the end.
+    pub(crate) fn keep(&self, connection: &Connection) {
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // No address is a number.
+        let key = (connections.len().to_string(), String::new());
+        connections.insert(key, connection.clone());
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> Vec<Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()

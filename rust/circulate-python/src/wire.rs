@@ -20,13 +20,23 @@ use http::HeaderMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::runtime::Engine;
+
 /// How requests of an account are sent, if not as always.
 #[derive(Debug, Clone)]
 pub(crate) enum Wire {
     /// To the API, and what crosses is handed to an object of Python.
-    Recorded(Arc<Py<PyAny>>),
+    Recorded(Recording),
     /// To a server on loopback that has the recording.
     Replayed(Replay),
+}
+
+/// A recording.
+#[derive(Debug, Clone)]
+pub(crate) struct Recording {
+    pub(crate) recorder: Arc<Py<PyAny>>,
+    /// The time of the state. It stands still, so that a replay at the same time requests the same periods.
+    pub(crate) clock: Clock,
 }
 
 /// A replay of a recording.
@@ -43,8 +53,8 @@ impl Wire {
     pub(crate) fn connection(&self, source: &Source, account: &Account, stop: &Stop) -> Result<Connection> {
         let direct: Arc<dyn Transport> = Arc::new(ReqwestTransport::new(&source.timeouts)?);
         let (transport, clock): (Arc<dyn Transport>, Clock) = match self {
-            Self::Recorded(taker) => {
-                let recorder = PyRecorder { taker: Arc::clone(taker), stop: stop.clone() };
+            Self::Recorded(recording) => {
+                let recorder = PyRecorder { taker: Arc::clone(&recording.recorder), stop: stop.clone() };
                 recorder.begin(source, account)?;
                 (Arc::new(RecordingTransport::new(direct, Arc::new(recorder))), Clock::system())
             }
@@ -53,12 +63,16 @@ impl Wire {
                 (Arc::new(transport), replay.clock.clone())
             }
         };
-        Ok(Connection {
+        let connection = Connection {
             transport,
             pacing: Arc::new(Pacing::new(source, clock.clone())),
             tokens: Arc::new(Tokens::new(clock)),
             hooks: Hooks::default(),
-        })
+        };
+        if let (Self::Recorded(_), Some(engine)) = (self, Engine::started()) {
+            engine.connections.keep(&connection);
+        }
+        Ok(connection)
     }
 
     /// A lake and a state whose writes are watched, if somebody wants to.
@@ -67,13 +81,11 @@ impl Wire {
         sink: Arc<dyn Sink>,
         store: Arc<dyn StateStore>,
     ) -> (Arc<dyn Sink>, Arc<dyn StateStore>) {
-        match self {
-            Self::Recorded(_) => (sink, store),
-            Self::Replayed(replay) => {
-                let watch = PyWriteWatch(replay.on_write.clone());
-                watched(sink, store, Arc::new(watch), Some(replay.clock.clone()))
-            }
-        }
+        let (on_write, clock) = match self {
+            Self::Recorded(recording) => (None, &recording.clock),
+            Self::Replayed(replay) => (replay.on_write.clone(), &replay.clock),
+        };
+        watched(sink, store, Arc::new(PyWriteWatch(on_write)), Some(clock.clone()))
     }
 }
 

@@ -101,7 +101,12 @@ FAULTS: Final = {
             lambda reply: Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2], mark="stalled"),
         ),
         Fault("repeated", "answers with the page before once more", _repeated, recovers=False),
-        Fault("html", "answers 200 with a web page", lambda _: Reply(200, (("content-type", "text/html"),), _HTML), recovers=False),
+        Fault(
+            "html",
+            "answers 200 with a web page",
+            lambda _: Reply(200, (("content-type", "text/html"),), _HTML),
+            recovers=False,
+        ),
         Fault("expired", "refuses the token once with 401", _expired, recovers=False),
     )
 }

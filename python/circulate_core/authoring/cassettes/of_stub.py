@@ -47,7 +47,7 @@ class OfStub:
     ) -> None:
         self.stream, self._api, self._catalog = stream, api, list(catalog)
         self._settings = {**api.settings, **(settings or {})}
-        self.primary_key = key_in(stream, catalog)
+        self.primary_key, self.tells_copies = key_in(stream, catalog)
 
     def answers(self) -> OfStub:
         """Return itself: a stub answers each request for itself."""

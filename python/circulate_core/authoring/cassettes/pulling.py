@@ -6,9 +6,11 @@ import gzip
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -34,6 +36,7 @@ class Job:
         at: The time that it is, as RFC 3339.
         batch_records: Record limit of an object.
         kill_at: The write at which the process is killed, from 1 on; None for none.
+        idempotency_key: Of the pulls with the same, one is done.
     """
 
     stream: str
@@ -44,6 +47,7 @@ class Job:
     at: str
     batch_records: int = 1000
     kill_at: int | None = None
+    idempotency_key: str = "first"
 
 
 @dataclass(frozen=True)
@@ -121,14 +125,25 @@ class Workers:
 
 
 def _records(lake: Path, run: str | None, manifest: str | None) -> Iterator[bytes]:
-    """Yield the records that count of a run: those of its manifest, or of its checkpoints if it has none yet."""
+    """Yield the records that count of a run: those of its manifest, or of its last checkpoint if it has none yet."""
     if manifest is not None:
-        parts = [lake / part["key"] for part in json.loads((lake / manifest).read_bytes())["parts"]]
-    elif run is not None:
-        parts = sorted(file for file in lake.glob(f"_circulate/**/{run}/*.json") if file.name[0].isdigit())
+        parts = [part["key"] for part in json.loads((lake / manifest).read_bytes())["parts"]]
     else:
-        return
+        parts = [] if run is None else _parts_of_checkpoint(lake, run)
     for part in parts:
-        for entry in json.loads(part.read_bytes())["objects"]:
+        for entry in json.loads((lake / part).read_bytes())["objects"]:
             body = (lake / entry["key"]).read_bytes()
             yield from split_array(gzip.decompress(body) if entry["key"].endswith(".gz") else body)
+
+
+def _parts_of_checkpoint(lake: Path, run: str) -> list[str]:
+    """Return the manifest parts up to the last checkpoint of a run that has stopped: each names the one before."""
+    with closing(sqlite3.connect(lake / ".circulate/state.db")) as state:
+        documents = [json.loads(text) for (text,) in state.execute("SELECT doc FROM item")]
+    positions = [each["position"] for each in documents if isinstance(each.get("position"), dict)]
+    part = next((each["last_part"] for each in positions if run in str(each.get("last_part"))), None)
+    keys: list[str] = []
+    while part is not None:
+        keys.insert(0, part["key"])
+        part = json.loads((lake / part["key"]).read_bytes()).get("previous")
+    return keys

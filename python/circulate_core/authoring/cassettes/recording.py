@@ -14,6 +14,7 @@ from circulate_core.authoring.cassettes.cassette import Answer, Cassette, Casset
 from circulate_core.authoring.cassettes.promises import OfCassette, Trial
 from circulate_core.authoring.cassettes.pulling import Workers
 from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
+from circulate_core.authoring.cassettes.tape import key_of
 from circulate_core.authoring.files import write_new
 from circulate_core.console import counted
 from circulate_core.lakes import lake_of
@@ -70,16 +71,17 @@ def record(  # noqa: PLR0913 - each is a different thing, given once
         CirculateError: The pull failed.
     """
     tape = _Tape(requests)
-    began = datetime.now(UTC)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     options = {"mode": "incremental", "since": since, "until": until}
     with TemporaryDirectory() as folder:
-        report = _core.pull(stream, lake_of(Path(folder, "lake"), None, None), account.recorded(tape), options, None, None)
+        lake = lake_of(Path(folder, "lake"), None, None)
+        report = _core.pull(stream, lake, account.recorded(tape, at), options, None, None)
     scrubber = Scrubber(Rules(tape.secrets, frozenset(keep), frozenset(scrub)), tape.exchanges())
     exchanges = tuple(map(scrubber.scrubbed, tape.exchanges()))
     settings = {name: scrubber.text(value) for name, value in tape.values.items()}
     cassette = Cassette(
         stream=stream,
-        recorded_at=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        recorded_at=at,
         settings=settings,
         secrets=tuple(sorted(tape.secrets)),
         exchanges=exchanges,
@@ -114,6 +116,7 @@ class _Tape:
     def __init__(self, requests: int | None) -> None:
         self._most = requests
         self._raw: dict[int, Raw] = {}
+        self._in_part: set[int] = set()
         self._lock = threading.Lock()
         self.secrets: dict[str, str] = {}
         self.values: dict[str, str] = {}
@@ -137,16 +140,30 @@ class _Tape:
         answer: tuple[int, list[tuple[str, str]], bytes],
         is_whole: bool,  # noqa: FBT001 - as the engine calls it
     ) -> None:
-        """Take in an exchange. What broke off in the middle was sent again, and is recorded then."""
+        """Take in an exchange."""
         status, headers, body = answer
-        if is_whole or status >= 300:  # noqa: PLR2004 - of errors only the beginning may be read
-            with self._lock:
-                self._raw[number] = Raw(_sent(sent), Answer(status, tuple(headers), (), body))
+        with self._lock:
+            self._raw[number] = Raw(_sent(sent), Answer(status, tuple(headers), (), body))
+            if not is_whole:
+                self._in_part.add(number)
 
     def exchanges(self) -> list[Raw]:
-        """Return all exchanges, in the order of their requests."""
+        """Return all exchanges, in the order of their requests.
+
+        A body may be read in part: of an error, or where headers alone were of interest. But what was requested once more
+        had broken off.
+        """
         with self._lock:
-            return [raw for _, raw in sorted(self._raw.items())]
+            last = {key_of(raw.sent): number for number, raw in sorted(self._raw.items())}
+            return [
+                raw
+                for number, raw in sorted(self._raw.items())
+                if number not in self._in_part or _is_error(raw) or last[key_of(raw.sent)] == number
+            ]
+
+
+def _is_error(raw: Raw) -> bool:
+    return raw.answer is not None and raw.answer.status >= 300  # noqa: PLR2004 - what is no success
 
 
 def _sent(sent: tuple[str, str, list[tuple[str, str]], bytes]) -> Sent:
@@ -182,12 +199,15 @@ def _played_once(cassette: Cassette, catalog: Sequence[str | PathLike[str]], rep
         outcome, missing = Trial(OfCassette(cassette, catalog), engine).played()
     if outcome.status != report.status or len(outcome.records) != report.records or missing:
         seen = f"it is {outcome.status} with {counted(len(outcome.records), 'record')}"
-        why = "; ".join([*missing[:1], *outcome.why[:1]])
+        why = "; ".join(missing[:1] or outcome.why[:1])
         message = (
             f"what was recorded cannot be replayed: {seen}, the pull was {report.status} with {report.records}"
             f"{f' ({why})' if why else ''}"
         )
         hint = "if a value was replaced that requests depend on, keep it: `--keep MEMBER`"
         raise CassetteError(message, operation=_OPERATION, hint=hint)
+    if cassette.is_cut and not outcome.records:
+        message = "no record counts after so few requests: the list goes on before its first page is known to be whole"
+        raise CassetteError(message, operation=_OPERATION, hint="record more of them: `--requests`, or leave it out")
     records = tuple(map(digest_of, outcome.records))
     return replace(cassette, ending=Ending(report.status, records))

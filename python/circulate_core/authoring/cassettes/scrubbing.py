@@ -43,13 +43,42 @@ _KINDS: Final = {
 }
 _PERSONAL: Final = {member: kind for kind, members in _KINDS.items() for member in members.split()}
 _TOKENS: Final = frozenset(
-    "accesstoken refreshtoken idtoken token sessiontoken sessionid jwt clientsecret secret password apikey"
-    " clientassertion assertion authtoken bearertoken csrftoken sid".split()
+    [
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "token",
+        "sessiontoken",
+        "sessionid",
+        "jwt",
+        "clientsecret",
+        "secret",
+        "password",
+        "apikey",
+        "clientassertion",
+        "assertion",
+        "authtoken",
+        "bearertoken",
+        "csrftoken",
+        "sid",
+    ]
 )
 """Members of what signs in, and of what it gets."""
 _NEVER: Final = frozenset(
-    "authorization proxy-authorization cookie set-cookie user-agent accept-encoding host content-length connection"
-    " dpop www-authenticate dpop-nonce".split()
+    [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "user-agent",
+        "accept-encoding",
+        "host",
+        "content-length",
+        "connection",
+        "dpop",
+        "www-authenticate",
+        "dpop-nonce",
+    ]
 )
 """Headers that are not recorded: they prove who sends, or are made anew each time."""
 _SIGNATURES: Final = re.compile(r"x-amz-|.*-signature$|x-.*-(?:timestamp|nonce)$|date$")
@@ -139,11 +168,7 @@ class Scrubber:
     def scrubbed(self, exchange: Raw) -> Exchange:
         """Return an exchange as it is recorded."""
         sent, answer = exchange.sent, exchange.answer
-        headers = tuple(
-            (name, self.text(value))
-            for name, value in sent.headers
-            if is_recorded(name)
-        )
+        headers = tuple((name, self.text(value)) for name, value in sent.headers if is_recorded(name))
         request = Sent(sent.method, self.url(sent.url), headers, self._body(sent.body, dict(sent.headers)))
         if answer is None:
             return Exchange(request, None)
@@ -310,9 +335,10 @@ class Scrubber:
                 self._hide(address, self._stand_ins.address(address), "IP address")
         for opaque in _BASE64.findall(text):
             decoded = _from_base64(opaque)
-            if decoded is not None and (_EMAIL.search(decoded) or any(
-                secret in decoded for secret, kind in self._kinds.items() if kind in {"secret", "token"}
-            )):
+            if decoded is not None and (
+                _EMAIL.search(decoded)
+                or any(secret in decoded for secret, kind in self._kinds.items() if kind in {"secret", "token"})
+            ):
                 self._hide(opaque, self._stand_ins.shaped("cursor", opaque), "value with something of these in it")
 
     def _is_somebodys(self, address: str) -> bool:

@@ -17,7 +17,6 @@ from circulate_core.loopback_server import Handler, Server, head
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from circulate_core.authoring.cassettes.cassette import Cassette
     from circulate_core.authoring.cassettes.faults import Fault
     from circulate_core.authoring.cassettes.tape import Key, Tape
 

@@ -47,7 +47,9 @@ class StandIns:
     def shaped(self, kind: str, value: str) -> str:
         """Return letters for letters and digits for digits."""
         if _DATE.match(value):
-            return self._once(kind, value, lambda seed: f"19{seed.randrange(50, 90)}-0{seed.randrange(1, 9)}-1{seed.randrange(9)}")
+            return self._once(
+                kind, value, lambda seed: f"19{seed.randrange(50, 90)}-0{seed.randrange(1, 9)}-1{seed.randrange(9)}"
+            )
         return self._once(kind, value, lambda seed: _shaped(value, seed))
 
     def _once(self, kind: str, value: str, make: Callable[[random.Random], str]) -> str:

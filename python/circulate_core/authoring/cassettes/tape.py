@@ -127,12 +127,14 @@ def _differences(one: Key, other: Key) -> Iterator[str]:
         yield f"the body is {_cut(one[5])}, recorded is {_cut(other[5])} (`body` or `paginator`)"
 
 
-def _pairs_apart(what: str, keys: str, one: Iterable[tuple[str, str]], other: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _pairs_apart(
+    what: str, keys: str, one: Iterable[tuple[str, str]], other: Iterable[tuple[str, str]]
+) -> Iterator[str]:
     ours, theirs = _by_name(one), _by_name(other)
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):
             values = [_cut(", ".join(each[name])) if name in each else "missing" for each in (ours, theirs)]
-            yield f"the {what} `{name}` is {values[0]}, recorded is {values[1]} ({keys})"
+            yield f"the {what} {name} is {values[0]}, recorded is {values[1]} ({keys})"
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -143,4 +145,4 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _cut(text: Any) -> str:  # noqa: ANN401 - whatever is shown
-    return f"`{text:.80}`" + ("…" if len(text) > 80 else "")  # noqa: PLR2004 - what fits on a line
+    return f"{text:.80}" + ("…" if len(text) > 80 else "")  # noqa: PLR2004 - what fits on a line

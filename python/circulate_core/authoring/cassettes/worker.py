@@ -18,6 +18,8 @@ from circulate_core.catalogs import catalog_of
 from circulate_core.exceptions import CirculateError, IncompleteWarning
 from circulate_core.lakes import lake_of
 
+LEASE = "60s"
+
 
 def main() -> None:
     """Do all jobs."""
@@ -47,7 +49,7 @@ def _pulled(job: dict[str, Any]) -> dict[str, Any]:
     known = _core.Account(
         catalog_of(job["catalog"]), _core.Settings(job["settings"]), None, "replay", {"headroom": 0}
     ).replayed(job["server"], job["at"], wrote)
-    options = {"batch_records": job["batch_records"], "lease": "60s", "unattended": True}
+    options = {"batch_records": job["batch_records"], "idempotency_key": job["idempotency_key"], "lease": LEASE}
     done: dict[str, Any] = {"writes": writes, "why": []}
     report = None
     try:
@@ -60,8 +62,8 @@ def _pulled(job: dict[str, Any]) -> dict[str, Any]:
     if report is not None:
         done.setdefault("status", report.status)
         done["run"], done["manifest"] = report.run_id, report.manifest
-        said = [report.stopped_by and f"stopped: {report.stopped_by}", report.unavailable, *report.gaps, *report.warnings]
-        done["why"] += [each for each in said if each]
+        stopped = f"stopped: {report.stopped_by}" if report.stopped_by and not done["why"] else None
+        done["why"] += [each for each in (stopped, report.unavailable, *report.gaps, *report.warnings) if each]
     return {**done, "waited": known.skipped}
 
 
