@@ -152,10 +152,10 @@ class Account:
         name: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> Account: ...
-    def recorded(self, recorder: Any, at: Any) -> Account:
+    def recorded(self, recorder: object, at: object) -> Account:
         """Return the same, whose pulls hand what they request and get to `begin`, `admits` and `take` of an object."""
 
-    def replayed(self, server: str, at: Any, on_write: Callable[[str], object] | None = None) -> Account:
+    def replayed(self, server: str, at: object, on_write: Callable[[str], object] | None = None) -> Account:
         """Return the same, whose pulls are answered by the server of a recording at a time. Waits take no time."""
 
     @property

@@ -67,8 +67,6 @@ def promises(  # noqa: PLR0913 - each is a different thing, given once
 
     chosen = [promise for promise in PROMISES if promise not in but]
 
-    @pytest.mark.promises
-    @pytest.mark.parametrize("promise", chosen, ids=[TEST_IDS.get(promise, promise) for promise in chosen])
     def test(promise: str, pytestconfig: Any) -> None:  # noqa: ANN401 - pytest's
         __tracebackhide__ = True
         kept = trial(pytestconfig.getoption("fault_seed", 0)).of(promise)
@@ -77,7 +75,9 @@ def promises(  # noqa: PLR0913 - each is a different thing, given once
         if kept.skipped:
             pytest.skip(kept.skipped)
 
-    return test
+    ids = [TEST_IDS.get(promise, promise) for promise in chosen]
+    made: Callable[..., None] = pytest.mark.promises(pytest.mark.parametrize("promise", chosen, ids=ids)(test))
+    return made
 
 
 def _check(cassette: object, stub: object, but: Sequence[str]) -> None:

@@ -29,6 +29,8 @@ from circulate_core.authoring.cassettes.promises import PROMISES, OfCassette, Tr
 from circulate_core.authoring.cassettes.pulling import Workers
 from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
 
+JSON = [("Content-Type", "application/json")]
+
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
@@ -106,7 +108,7 @@ def test_all_other_bytes_are_as_they_were_received(tmp_path: Path) -> None:
     del listing["page_size"]
     catalog = write_people(tmp_path, listing=listing)
     api = Api()
-    api.respond = lambda _: Reply(odd, [("Content-Type", "application/json")])  # type: ignore[method-assign]
+    api.respond = lambda handler: Reply(odd, JSON)  # type: ignore[method-assign]  # noqa: ARG005 - as it is called
     cassette = recorded(api, catalog).cassette
     body = next(each.answer.body for each in cassette.exchanges if each.answer)
     found = re.search(rb'"email":"(.*?)"', body)
@@ -158,7 +160,7 @@ def test_a_short_secret_is_refused() -> None:
 
 @pytest.mark.parametrize("form", sorted(forms("open/sesame+&=please", inner=False)))
 def test_a_secret_is_found_in_every_form(form: str) -> None:
-    secret = "open/sesame+&=please"
+    secret = "open/sesame+&=please"  # noqa: S105 - of nothing
     body = json.dumps({"echo": f"<{form}>"}).encode()
     raw = Raw(Sent("GET", f"https://a.example/?q={quote(form)}"), Answer(200, (("x-echo", form),), (), body))
     scrubbed = Scrubber(Rules({"key": secret}), [raw]).scrubbed(raw)

@@ -1,4 +1,4 @@
-"""`circulate replay`: recorded lists are pulled as they were, with faults on the way, and every promise can be broken."""
+"""`circulate replay`: recorded lists are pulled as they were, with faults on the way; every promise can be broken."""
 
 import http.client
 import json
@@ -167,9 +167,8 @@ def test_who_does_not_wait_as_long_as_asked_breaks_the_promise_of_429(cassette: 
     trial._plain = replace(trial._plain, differences=())  # noqa: SLF001 - its records are formatted anew
     kept = trial.of("429")
     assert (kept.lost, kept.twice) == (0, 0)
-    assert kept.broken == (
-        f"expected waits of {3 * RETRY_AFTER} s, as Retry-After said; 0 s were waited: look at `errors` of the definition",
-    )
+    waits = f"expected waits of {3 * RETRY_AFTER} s, as Retry-After said; 0 s were waited"
+    assert kept.broken == (f"{waits}: look at `errors` of the definition",)
 
 
 class Skipping(Careless):
@@ -322,7 +321,7 @@ def test_what_is_not_text_and_what_is_not_there_is_refused(tmp_path: Path) -> No
 
 
 def test_a_cassette_of_another_stream_is_refused(cassette: Cassette, catalog: Path) -> None:
-    with pytest.raises(CassetteError, match="the cassette is of acme.people, and not of acme.users"):
+    with pytest.raises(CassetteError, match=r"the cassette is of acme\.people, and not of acme.users"):
         OfCassette(cassette, [catalog], "acme.users")
 
 
@@ -393,7 +392,7 @@ def test_the_command_takes_all_faults_and_names_them(cli: Cli, catalog: Path, fi
 def test_the_same_seed_chooses_the_same_requests(cassette: Cassette, catalog: Path) -> None:
     with Workers() as engine:
         seen = [
-            Trial(OfCassette(cassette, [catalog]), engine, seed).of("html").seen.partition("?")[2] for seed in (0, 0, 5)
+            Trial(OfCassette(cassette, [catalog]), engine, seed).of("html").seen.partition("?")[2] for seed in (0, 0, 1)
         ]
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]

@@ -88,9 +88,9 @@ def api_in(test: Path) -> StubApi:
 
 
 def run_test(test: Path, to: Path) -> None:
-    """Run the one test that is in a file, as pytest would."""
+    """Run the test of a file that has the records of its list to come, as pytest would."""
     module = _module(test)
-    (found,) = (value for name, value in vars(module).items() if name.startswith("test_"))
+    (found,) = (value for name, value in vars(module).items() if name.startswith("test_every_record_of_"))
     cast("Callable[..., None]", found)(catalog=[test.parents[1] / "definitions"], tmp_path=to)
 
 

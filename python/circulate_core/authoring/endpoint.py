@@ -332,6 +332,7 @@ API says how the API is documented to page, apart from the definition, and is se
 from pathlib import Path
 
 from circulate_core.authoring import StubApi
+from circulate_core.testing import promises
 
 {alone}API = StubApi(
     path={path},
@@ -345,4 +346,7 @@ from circulate_core.authoring import StubApi
 def test_every_record_of_{name}_is_pulled_once(catalog: list[Path], tmp_path: Path) -> None:
     pulled = API.pull("{stream}", catalog=catalog, to=tmp_path)
     assert (pulled.status, pulled.records) == ("complete", API.records)
+
+
+test_{name}_when_something_goes_wrong = promises("{stream}", stub=API, but=["complete"])
 '''

@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from circulate_core.exceptions import CirculateError
 
@@ -238,7 +238,7 @@ class _Reader:
             message = f"{self._path} is a cassette of version {version!r}, and this is read: {VERSION}"
             raise CassetteError(message, operation=_OPERATION, hint="update circulate-core, or record it again")
         self._at = 1
-        exchanges = []
+        exchanges: list[Exchange] = []
         while self._at < len(self._lines):
             line = self._next()
             if isinstance(line, dict) and "end" in line:
@@ -279,11 +279,8 @@ class _Reader:
             pieces = [_text(self._next()) for _ in range(line["lines"])]
             cookies = tuple(_text(name) for name in response.get("cookies", []))
             status = response["status"]
-            if not isinstance(status, int) or not 100 <= status <= 599:  # noqa: PLR2004 - what statuses are
-                message = f"invalid status: {status!r}"
-                raise ValueError(message)
             body = _decoded(pieces, response.get("encoding"))
-            return Exchange(sent, Answer(status, _pairs(response["headers"]), cookies, body))
+            return Exchange(sent, Answer(_status(status), _pairs(response["headers"]), cookies, body))
         except CassetteError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -299,7 +296,7 @@ class _Reader:
         except ValueError as error:
             self._wrong(f"it is not JSON: {error}")
 
-    def _wrong(self, why: str) -> Any:  # noqa: ANN401 - nothing comes back
+    def _wrong(self, why: str) -> NoReturn:
         message = f"{self._path}, line {self._at}: {why}"
         raise CassetteError(message, operation=_OPERATION, hint=_EDITED)
 
@@ -311,6 +308,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         message = f"expected a string, found {value!r:.60}"
         raise TypeError(message)
+    return value
+
+
+def _status(value: object) -> int:
+    if not isinstance(value, int) or not 100 <= value <= 599:  # noqa: PLR2004 - what statuses are
+        message = f"invalid status: {value!r}"
+        raise ValueError(message)
     return value
 
 

@@ -76,9 +76,10 @@ class OfStub:
         expected = Counter(json.dumps(record) for record in self._api.records)
         seen = Counter(json.dumps(as_received(json.loads(record))) for record in outcome.records)
         if expected != seen:
+            missing, extra = (expected - seen).total(), (seen - expected).total()
             found.append(
-                f"expected the {counted(expected.total(), 'record')} of the stub, {counted(seen.total(), 'record')} came:"
-                f" {(expected - seen).total()} missing, {(seen - expected).total()} not among them: look at `records`"
-                " and `paginator`, of the definition and of the stub"
+                f"expected the {counted(expected.total(), 'record')} of the stub, {counted(seen.total(), 'record')}"
+                f" came: {missing} missing, {extra} not among them: look at `records` and `paginator`, of the"
+                " definition and of the stub"
             )
         return found

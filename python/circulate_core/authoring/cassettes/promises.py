@@ -176,7 +176,7 @@ class OfCassette:
 
 
 def key_in(stream: str, catalog: Sequence[str | PathLike[str]]) -> tuple[list[str] | None, bool]:
-    """Return the pointers of the primary key that a definition names, if it names one, and whether tables tell copies."""
+    """Return the pointers of the primary key of a definition, if it has one, and whether tables tell copies."""
     listing: Mapping[str, Any] = stream_definition(stream, catalog=list(catalog))["endpoint"]["list"]
     key = listing.get("primary_key")
     key = list(key) if isinstance(key, list) else None
@@ -195,6 +195,7 @@ def _apart(expected: list[str], seen: list[str], how: str) -> list[str]:
 
 
 def with_why(outcome: Outcome) -> str:
+    """Return how a pull ended, and why."""
     why = "; ".join(f"{each:.400}" for each in outcome.why[:_SHOWN])
     return f"`{outcome.status}`{f': {why}' if why else ''}"
 
@@ -296,10 +297,11 @@ class Trial:
                 )
             return broken
         if fault.recovers:
-            return [
+            why = (
                 f"expected a retry, and then `{self._plain.outcome.status}`; the pull was {with_why(outcome)}: look at"
                 " `errors` of the definition"
-            ]
+            )
+            return [why]
         if not outcome.why:
             return [f"expected a reason for `{outcome.status}`; none was given"]
         return []
@@ -418,7 +420,7 @@ class _Looking(ReplayServer):
 
 def _later(at: str) -> str:
     """Return a time at which the lease of a process that was killed has lapsed."""
-    return (datetime.fromisoformat(at.replace("Z", "+00:00")) + _LEASE).isoformat()
+    return (datetime.fromisoformat(at) + _LEASE).isoformat()
 
 
 def _without_key(records: Sequence[bytes], key: list[str]) -> list[str]:

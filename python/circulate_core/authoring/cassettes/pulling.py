@@ -84,18 +84,20 @@ class Workers:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
+        """Start the process that forks them."""
         # Nothing of the user's: neither settings, nor tokens that were kept, nor proxies.
         environment = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "PYTHONPATH"}}
         home = self._home.name
         environment |= {"HOME": home, "XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
         command = [sys.executable, "-m", "circulate_core.authoring.cassettes.worker"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen(command, env=environment, **pipes)
+        self._process = subprocess.Popen(command, env=environment, **pipes)  # noqa: S603 - our own
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """End it."""
         if self._process is not None:
             self._process.communicate()
         self._home.cleanup()

@@ -150,8 +150,8 @@ class _Tape:
     def exchanges(self) -> list[Raw]:
         """Return all exchanges, in the order of their requests.
 
-        A body may be read in part: of an error, or where headers alone were of interest. But what was requested once more
-        had broken off.
+        A body may be read in part: of an error, or where headers alone were of interest. But what was requested once
+        more had broken off.
         """
         with self._lock:
             last = {key_of(raw.sent): number for number, raw in sorted(self._raw.items())}

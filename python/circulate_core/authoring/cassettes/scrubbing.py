@@ -36,49 +36,35 @@ _KINDS: Final = {
     ),
     "phone number": "phone phonenumber mobile mobilephone primaryphone telephone tel fax cellphone workphone homephone",
     "e-mail address": "email emailaddress mail secondemail useremail",
-    "postal address": "streetaddress street address1 address2 addressline1 addressline2 postaladdress zipcode postalcode",
+    "postal address": "streetaddress street address1 address2 addressline1 addressline2 postaladdress zipcode"
+    " postalcode",
     "date of birth": "birthdate dateofbirth dob birthday",
     "number of a person": "ssn socialsecuritynumber nationalid passportnumber taxid iban",
     "IP address": "ip ipaddress clientip remoteip sourceip remoteaddr",
 }
 _PERSONAL: Final = {member: kind for kind, members in _KINDS.items() for member in members.split()}
 _TOKENS: Final = frozenset(
-    [
-        "accesstoken",
-        "refreshtoken",
-        "idtoken",
-        "token",
-        "sessiontoken",
-        "sessionid",
-        "jwt",
-        "clientsecret",
-        "secret",
-        "password",
-        "apikey",
-        "clientassertion",
-        "assertion",
-        "authtoken",
-        "bearertoken",
-        "csrftoken",
-        "sid",
-    ]
+    (
+        *(
+            "accesstoken",
+            "refreshtoken",
+            "idtoken",
+            "token",
+            "sessiontoken",
+            "sessionid",
+            "jwt",
+            "clientsecret",
+            "secret",
+        ),
+        *("password", "apikey", "clientassertion", "assertion", "authtoken", "bearertoken", "csrftoken", "sid"),
+    )
 )
 """Members of what signs in, and of what it gets."""
 _NEVER: Final = frozenset(
-    [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "set-cookie",
-        "user-agent",
-        "accept-encoding",
-        "host",
-        "content-length",
-        "connection",
-        "dpop",
-        "www-authenticate",
-        "dpop-nonce",
-    ]
+    (
+        *("authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "dpop-nonce", "www-authenticate"),
+        *("user-agent", "accept-encoding", "host", "content-length", "connection"),
+    )
 )
 """Headers that are not recorded: they prove who sends, or are made anew each time."""
 _SIGNATURES: Final = re.compile(r"x-amz-|.*-signature$|x-.*-(?:timestamp|nonce)$|date$")
@@ -231,7 +217,7 @@ class Scrubber:
         return self.text(text).encode()
 
     def _field(self, member: str, text: str) -> str:
-        new = self._value(Value(member, frozenset(), text, False, (member,)))
+        new = self._value(Value(member, frozenset(), text, is_number=False, path=(member,)))
         return text if new is None else new
 
     def _value(self, value: Value) -> str | None:
@@ -273,20 +259,15 @@ class Scrubber:
 
     def _learn_credentials(self, exchange: Raw) -> None:
         """Take in what requests were signed in with, and what a sign-in got."""
-        for name, value in exchange.sent.headers:
-            if name in {"authorization", "proxy-authorization"}:
-                self._token(value.rpartition(" ")[2])
-            elif name == "cookie":
-                for each in value.split(";"):
-                    self._token(each.partition("=")[2].strip())
-        for name, value in exchange.answer.headers if exchange.answer else ():
-            if name == "set-cookie":
-                self._token(value.partition(";")[0].partition("=")[2].strip())
-        for body in (exchange.sent.body, exchange.answer.body if exchange.answer else b""):
-            for value in _values(body):
-                if _member(value.member) in _TOKENS and not value.is_number:
-                    self._token(value.text)
-        for name, text in parse_qsl(exchange.sent.body.decode("latin-1")) if b"=" in exchange.sent.body else ():
+        answered = exchange.answer or Answer(0)
+        for name, value in (*exchange.sent.headers, *answered.headers):
+            for token in _credentials_of(name, value):
+                self._token(token)
+        for body in (exchange.sent.body, answered.body):
+            for each in _values(body):
+                if _member(each.member) in _TOKENS and not each.is_number:
+                    self._token(each.text)
+        for name, text in parse_qsl(exchange.sent.body.decode("latin-1")):
             if _member(name) in _TOKENS:
                 self._token(text)
 
@@ -308,7 +289,7 @@ class Scrubber:
         kind = dict(exchange.answer.headers).get("content-type", "") if exchange.answer else ""
         if exchange.answer and kind.startswith("text/csv"):
             for member, field in _csv_fields(exchange.answer.body.decode("utf-8", "replace")):
-                self._learn_value(Value(member, frozenset(), field, False, (member,)))
+                self._learn_value(Value(member, frozenset(), field, is_number=False, path=(member,)))
         self._learn_texts(unquote(exchange.sent.url))
         for _, text in exchange.answer.headers if exchange.answer else ():
             self._learn_texts(unquote(text))
@@ -355,13 +336,23 @@ def is_recorded(header: str) -> bool:
 
 
 def leaks(text: str, secrets: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text in which one of some secrets stands, in any form that it is known in, and the secret."""
+    """Yield the lines of a text in which one of some secrets stands, in any form that it is known in, with it."""
     forms = [(form, secret) for secret in secrets for form, _ in _forms_of(secret, "")]
     for number, line in enumerate(text.split("\n"), 1):
         seen = [line, unquote(line), html.unescape(line)]
         for form, secret in forms:
             if any(form in each for each in seen):
                 yield number, secret
+
+
+def _credentials_of(header: str, value: str) -> Iterator[str]:
+    """Yield what a header proves by: of cookies, and of what signs in."""
+    if header in {"authorization", "proxy-authorization"}:
+        yield value.rpartition(" ")[2]
+    elif header == "cookie":
+        yield from (each.partition("=")[2].strip() for each in value.split(";"))
+    elif header == "set-cookie":
+        yield value.partition(";")[0].partition("=")[2].strip()
 
 
 def _member(name: str) -> str:
@@ -402,7 +393,7 @@ def _forms_of(value: str, new: str) -> Iterator[tuple[str, str]]:
 
 
 def _in_base64(value: str) -> Iterator[str]:
-    """Yield what a value is in Base64, wherever in a text it begins: the characters that depend on nothing around it."""
+    """Yield what a value is in Base64, wherever in a text it begins: what depends on nothing around it."""
     raw = value.encode()
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")

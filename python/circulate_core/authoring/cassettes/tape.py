@@ -7,13 +7,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from circulate_core.authoring.cassettes.cassette import Sent
 from circulate_core.authoring.cassettes.scrubbing import is_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from circulate_core.authoring.cassettes.cassette import Answer, Exchange
+    from circulate_core.authoring.cassettes.cassette import Answer, Exchange, Sent
 
 Key = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], str]
 """What a request is told from others by: method, origin, path, query, headers and body."""

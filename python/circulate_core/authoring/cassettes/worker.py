@@ -34,7 +34,7 @@ def main() -> None:
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - whoever started it reads it
 
 
 def _pulled(job: dict[str, Any]) -> dict[str, Any]:

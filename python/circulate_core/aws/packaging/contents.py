@@ -36,6 +36,7 @@ NOT_FOR_HANDLERS = tuple(
         "loopback_server.py",
         "playbooks/",
         "saving.py",
+        "testing.py",
     )
 )
 ABOUT = ("METADATA", "LICENSE")
