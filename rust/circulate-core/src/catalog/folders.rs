@@ -170,8 +170,8 @@ impl Catalog {
         let Some((source_name, endpoint_name)) = name.split_once('.') else {
             return Err(self.unknown(name, "a stream is named `source.endpoint`, such as `okta.users`"));
         };
-        let streams = self.streams()?;
-        if !streams.iter().any(|known| known == name) {
+        if !self.has_stream(source_name, endpoint_name)? {
+            let streams = self.streams()?;
             let why = match nearest(name, streams.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`? `circulate list` shows them all"),
                 None => "`circulate list` shows them all".to_owned(),
@@ -182,7 +182,7 @@ impl Catalog {
         let endpoint = self.endpoint(&source, endpoint_name)?;
         let (text, file) = self.endpoint_text(source_name, endpoint_name)?;
         let endpoint = with_others(endpoint, &text, &file, &|other| {
-            if !streams.contains(&format!("{source_name}.{other}")) {
+            if !self.has_stream(source_name, other)? {
                 return Ok(None);
             }
             let (text, file) = self.endpoint_text(source_name, other)?;
@@ -294,6 +294,17 @@ impl Catalog {
         let source = source_from_yaml(&read(&file)?, &file)?;
         require_same(source.source.as_str(), name, "source", &file)?;
         Ok(source)
+    }
+
+    /// Whether there is such a stream. The other streams are not looked at: of a source with thousands that would take long for each.
+    fn has_stream(&self, source: &str, endpoint: &str) -> Result<bool> {
+        if self.inline_of(source).is_some_and(|inline| inline.endpoints.contains_key(endpoint)) {
+            return Ok(true);
+        }
+        let is_name = endpoint.chars().all(|each| each == '_' || each.is_ascii_alphanumeric());
+        let file = format!("{endpoint}.yaml");
+        let folder = self.folder_of(source)?.filter(|_| is_name && file != SOURCE_FILE);
+        Ok(folder.is_some_and(|folder| folder.join(file).is_file()))
     }
 
     /// Names of all streams, sorted. The files are not read.
@@ -426,7 +437,7 @@ impl Catalog {
     fn parent(&self, source: &Source, child: &Endpoint) -> Result<Endpoint> {
         let name = child.list.parent().map_or("", |parent| parent.endpoint.as_str());
         let wrong = |why: &str| Err(self.wrong_parent(source, child, why));
-        if !self.streams()?.contains(&format!("{}.{name}", source.source)) {
+        if !self.has_stream(source.source.as_str(), name)? {
             return wrong("is not an endpoint of this source");
         }
         let parent = self.endpoint(source, name)?;
