@@ -101,6 +101,16 @@ def test_a_filter_that_loses_what_is_newer_is_wrong(kept: str) -> None:
     assert (status, "none is newer, of which 15 are known" in evidence) == ("wrong", True), evidence
 
 
+@pytest.mark.parametrize(
+    "more", [{"inclusive": False}, {"format": {"records": "rfc3339", "filter": "date"}}], ids=["inclusive", "date"]
+)
+def test_a_filter_that_is_ignored_is_wrong_also_where_the_engine_would_leave_out_the_rest(more: dict[str, Any]) -> None:
+    listing = {**RIGHT, "incremental": {**BY_TIME, **more}}
+    assert found(listing)["incremental.param"][0] == "right"
+    status, evidence = found(listing, ignored="since")["incremental.param"]
+    assert (status, "`since` is ignored" in evidence) == ("wrong", True), evidence
+
+
 def test_times_of_any_spelling_are_compared_and_others_passed_over() -> None:
     def without_times(request: Handler) -> Reply:
         query = dict(parse_qsl(urlsplit(request.path).query))

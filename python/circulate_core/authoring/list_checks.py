@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from circulate_core import _core
@@ -162,8 +162,7 @@ def _filter(stream: Stream, rule: Mapping[str, Any], values: Sequence[object]) -
     middle = times[len(times) // 2]
     if middle - times[0] <= 2 * _DAY:
         return ListFinding(key, "unknown", f"all records read are of {span((times[-1] - times[0]).total_seconds())}")
-    newer = stream.source.stream(stream.name.partition(".")[2], since=middle)
-    found, _ = _read(newer, _RECORDS)
+    found, _ = _read(_newer(stream, rule, middle), _RECORDS)
     # Others may have no time, or one that says no zone: the first read shows none of them.
     read = [time for record in found if (time := _time(members.at(record, rule["cursor"]))) is not None]
     overlap = timedelta(seconds=_core.span_seconds("overlap", rule.get("overlap", "0s")))
@@ -178,6 +177,25 @@ def _filter(stream: Stream, rule: Mapping[str, Any], values: Sequence[object]) -
     if came < known and len(found) < _RECORDS:
         return ListFinding(key, "unknown", f"{what}, and {came} are newer, of which {known} are known")
     return ListFinding(key, "right", what)
+
+
+def _newer(stream: Stream, rule: Mapping[str, Any], since: datetime) -> Stream:
+    """Return the stream as the API filters it.
+
+    Where a request selects more than is wanted, such as a day or the instant before a bound, the engine leaves out the
+    rest. So it would hide that a filter is ignored: the bound is sent as a parameter like others.
+    """
+    name, form = stream.name.partition(".")[2], rule.get("format") or "rfc3339"
+    filters = form if isinstance(form, str) else form.get("filter", "rfc3339")
+    texts = {"rfc3339": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "date": f"{since.astimezone(UTC):%Y-%m-%d}"}
+    is_plain = isinstance(rule["param"], str) and rule.get("since") == "{since}"
+    if not is_plain or filters not in texts or rule.get("zone") or rule.get("window"):
+        return stream.source.stream(name, since=since)
+    endpoint: dict[str, Any] = {**stream.definition["endpoint"]}
+    listing = {key: value for key, value in endpoint["list"].items() if key != "incremental"}
+    listing["query"] = {**(listing.get("query") or {}), rule["param"]: texts[filters]}
+    filtered = f"{name}_filtered"
+    return stream.source.stream(filtered, {**endpoint, "endpoint": filtered, "list": listing})
 
 
 def _time(value: object) -> datetime | None:
