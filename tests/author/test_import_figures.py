@@ -50,6 +50,7 @@ class Figure(NamedTuple):
     inferred: int
     unknown: int
     of_parents: int
+    objects: int
     operations: int
     left_out: int
 
@@ -66,11 +67,12 @@ def sources() -> dict[str, ImportedSource]:
 
 
 def figure(name: str, source: ImportedSource) -> Figure:
-    statuses = Counter(str(each.status) for each in source.lists)
-    children = sum("parent" in each.listed for each in source.lists)
+    lists = [each for each in source.lists if not each.is_one]
+    statuses = Counter(str(each.status) for each in lists)
+    children = sum("parent" in each.listed for each in lists)
     declared, inferred, unknown = (statuses[status] for status in STATUSES)
-    others = len(source.operations), len(source.left_out)
-    return Figure(name, len(source.lists), declared, inferred, unknown, children, *others)
+    others = len(source.lists) - len(lists), len(source.operations), len(source.left_out)
+    return Figure(name, len(lists), declared, inferred, unknown, children, *others)
 
 
 def written(rows: list[Any], names: tuple[str, ...]) -> str:
@@ -122,7 +124,7 @@ class ReadList(NamedTuple):
 
 def as_read(document: str, source: ImportedSource) -> list[ReadList]:
     rows = []
-    for each in source.lists:
+    for each in (each for each in source.lists if not each.is_one):
         values = [each.listed.get("records"), each.listed["primary_key"], each.paginator, each.listed.get("page_size")]
         rows.append(ReadList(document, each.key, each.status, *(json.dumps(value) for value in values)))
     return sorted(rows)

@@ -1,5 +1,6 @@
 """What an import finds out about lists: where their records are, how one page leads to the next, what stays open."""
 
+import re
 from typing import Any
 
 import pytest
@@ -315,7 +316,8 @@ def test_a_record_with_an_array_is_no_list(cli: Cli) -> None:
     user = {"type": "object", "properties": {"id": {"type": "string"}, "roles": {"type": "array", "items": RECORD}}}
     paths = {"/users": listing(ARRAY), "/users/{id}": listing(user), "/me": listing(user)}
     report = import_document(cli, described(paths)).report
-    assert [each["operation"] for each in report["lists"]] == ["GET /users"]
+    found = {each["operation"]: each["records"] for each in report["lists"]}
+    assert found == {"GET /users": "", "GET /me": {"one": ""}}
 
 
 # What a list is requested for.
@@ -482,3 +484,87 @@ def test_a_list_of_errors_is_one_of_records(cli: Cli, name: str) -> None:
     schema = {"type": "object", "properties": {name: {"type": "array", "items": RECORD}}}
     document = described({f"/{name}": listing(schema, query("page"))})
     assert import_document(cli, document).of(f"GET /{name}")["records"] == f"/{name}"
+
+
+def record_with(**times: str) -> Json:
+    properties = {name: {"type": "string", "format": kind} for name, kind in times.items()}
+    return {"type": "object", "properties": {"id": {"type": "string"}, **properties}}
+
+
+def listed_with(record: Json, *parameters: Json) -> Json:
+    page = {"type": "object", "properties": {"items": {"type": "array", "items": record}, "next": {"type": "string"}}}
+    return listing(page, *parameters)
+
+
+SINCE = {"since": "{since}", "inclusive": False}
+OFFERED: dict[str, tuple[Json, Json]] = {
+    "a change": (
+        listed_with(
+            record_with(created_at="date-time", updated_at="date-time"),
+            query("updated_since", "string", format="date-time"),
+        ),
+        {"cursor": "/updated_at", "param": "updated_since", **SINCE},
+    ),
+    "another word for it": (
+        listed_with(record_with(lastModified="date-time"), query("modified_after", "string", format="date-time")),
+        {"cursor": "/lastModified", "param": "modified_after", **SINCE},
+    ),
+    "a bracket": (
+        listed_with(
+            record_with(updated_at="date-time"), query("filter[updated_at][gte]", "string", format="date-time")
+        ),
+        {"cursor": "/updated_at", "param": "filter[updated_at][gte]", **SINCE},
+    ),
+    "a day": (
+        listed_with(record_with(updated_at="date-time"), query("updated_from", "string", format="date")),
+        {
+            "cursor": "/updated_at",
+            "param": "updated_from",
+            "format": {"records": "rfc3339", "filter": "date"},
+            **SINCE,
+        },
+    ),
+    "a plain since and the only time": (
+        listed_with(record_with(occurred_at="date-time"), query("since", "string", format="date-time")),
+        {"cursor": "/occurred_at", "param": "since", **SINCE},
+    ),
+    "a plain since and the time of the change": (
+        listed_with(
+            record_with(created="date-time", updated="date-time"), query("since", "string", format="date-time")
+        ),
+        {"cursor": "/updated", "param": "since", **SINCE},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_an_increment_that_a_document_offers_is_proposed_and_not_used(cli: Cli, name: str) -> None:
+    item, rule = OFFERED[name]
+    found = import_list(cli, item)
+    assert (found["increment"]["status"], found["increment"]["rule"]) == ("inferred", rule)
+    assert f"`{rule['param']}`" in found["increment"]["evidence"]
+    text = (cli.folder / "definitions/acme/items.yaml").read_text()
+    assert "incremental" not in yaml.safe_load(text)["list"]
+    comment = " ".join(line.strip(" #") for line in text.splitlines() if line.lstrip().startswith("#"))
+    (shown,) = re.findall(r"in the overlay: incremental: (\{.*?\})(?= -|$| [A-Z])", comment)
+    assert yaml.safe_load(shown) == rule
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        # Nothing says that it takes a time.
+        listed_with(record_with(updated_at="date-time"), query("updated_since", "string")),
+        # It is about something that records do not have.
+        listed_with(record_with(created_at="date-time"), query("updated_since", "string", format="date-time")),
+        # Which of them?
+        listed_with(record_with(a="date-time", b="date-time"), query("since", "string", format="date-time")),
+        # It is the upper bound.
+        listed_with(record_with(updated_at="date-time"), query("updated_before", "string", format="date-time")),
+        # It is a day of its own, and no bound.
+        listed_with(record_with(updated_at="date-time"), query("updated_at", "string", format="date-time")),
+    ],
+    ids=range(5),
+)
+def test_an_increment_is_proposed_only_where_both_halves_fit(cli: Cli, item: Json) -> None:
+    assert import_list(cli, item)["increment"] is None

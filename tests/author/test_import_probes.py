@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from support.api_descriptions import RECORD, Imported, described, listing, page_of
 from support.cli import Cli
 from support.http_server import Reply
@@ -321,3 +322,59 @@ def test_a_secret_is_in_nothing_that_a_probe_writes(cli: Cli) -> None:
     assert secret not in done.out + done.err
     for file in (cli.folder / "definitions/acme").iterdir():
         assert secret not in file.read_text()
+
+
+TIMED: Json = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "updated_at": {"type": "string", "format": "date-time"}},
+}
+CHANGED = listing(
+    {"type": "object", "properties": {"items": {"type": "array", "items": TIMED}, "next_cursor": {"type": "string"}}},
+    query("cursor", "string"),
+    query("updated_since", "string", format="date-time"),
+    LIMIT,
+)
+DAYS = [{"id": f"r{number:02}", "updated_at": f"2026-01-{number + 1:02}T00:00:00Z"} for number in range(28)]
+
+
+def by_time(keep: Callable[[Json, str], bool]) -> Respond:
+    """Return a server of records by time; `keep` says which of them a filter leaves."""
+
+    def respond(_: str, query: Query) -> Reply:
+        found = [each for each in DAYS if "updated_since" not in query or keep(each, query["updated_since"])]
+        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 5))
+        following = str(start + limit) if start + limit < len(found) else None
+        return Reply({"items": found[start : start + limit], "next_cursor": following})
+
+    return respond
+
+
+def test_an_increment_that_was_tried_at_the_api_is_used_and_kept(cli: Cli) -> None:
+    listed, imported, _ = probe(cli, CHANGED, by_time(lambda each, since: each["updated_at"] >= since))
+    assert listed["increment"]["status"] == "probed", imported.done.err
+    assert "0 of" in listed["increment"]["evidence"]
+    assert "acme.items probed: increments: " in imported.done.err
+    path = cli.folder / "definitions/acme/items.yaml"
+    rule = {"cursor": "/updated_at", "param": "updated_since", "since": "{since}", "inclusive": False}
+    assert yaml.safe_load(path.read_text())["list"]["incremental"] == rule
+    again = cli("import", "openapi", "acme.json", "--source", "acme", "--json")
+    assert again.report["changes"] == [], again.err
+    assert yaml.safe_load(path.read_text())["list"]["incremental"] == rule
+
+
+@pytest.mark.parametrize(
+    ("keep", "why"),
+    [
+        (lambda _each, _since: True, "is ignored"),
+        (lambda each, since: each["updated_at"] == since, "loses them"),
+        (lambda _each, _since: False, "loses them"),
+    ],
+)
+def test_an_increment_that_does_not_do_what_it_should_is_not_used(
+    cli: Cli, keep: Callable[[Json, str], bool], why: str
+) -> None:
+    listed, imported, _ = probe(cli, CHANGED, by_time(keep))
+    assert (listed["status"], listed["increment"]["status"]) == ("probed", "inferred")
+    assert why in imported.done.err
+    assert any(why in each for each in listed["evidence"])
+    assert "incremental" not in yaml.safe_load((cli.folder / "definitions/acme/items.yaml").read_text())["list"]

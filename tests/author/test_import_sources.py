@@ -8,6 +8,7 @@ import pytest
 import yaml
 from support.api_descriptions import RECORD, described, import_document, listing, page_of
 from support.cli import Cli
+from support.http_server import Reply, Server
 
 Json = dict[str, Any]
 PAGE = {"name": "page", "in": "query", "schema": {"type": "integer", "default": 1}}
@@ -278,6 +279,134 @@ def test_what_no_definition_can_say_is_left_out_by_name(cli: Cli) -> None:
         "GET /hosts": "its pages are application/xml: a definition with a hook can read them",
         "POST /login": "no list has a path that it could stand beside",
     }
+
+
+# Single objects.
+
+ME: Json = {"type": "object", "properties": {"id": {"type": "string"}, "email": {"type": "string"}}}
+STATUS: Json = {"type": "object", "properties": {"state": {"type": "string"}, "checked": {"type": "string"}}}
+
+
+def one(schema: Json | None, *parameters: Json | str) -> Json:
+    return listing(schema, *parameters)
+
+
+def test_an_object_without_a_list_beside_it_is_a_stream_of_one_record(cli: Cli) -> None:
+    paths = {"/me": {**one(ME), "patch": {"responses": {}}}, "/service/status": one(STATUS)}
+    imported = import_document(cli, described(paths))
+    found = {
+        each["stream"]: (each["status"], each["records"], each["primary_key"]) for each in imported.report["lists"]
+    }
+    assert found == {
+        "acme.me": ("inferred", {"one": ""}, ["/id"]),
+        "acme.status": ("inferred", {"one": ""}, "none"),
+    }
+    assert [each["name"] for each in imported.report["operations"]] == ["acme.me.update_all"]
+    assert imported.report["left_out"] == {}
+    assert "no list, 2 single objects, 1 operation" in imported.done.err
+
+
+def test_a_stream_of_one_record_is_read_and_an_array_in_its_place_is_refused(cli: Cli) -> None:
+    document = described({"/me": one(ME)}, components={}, security=[])
+    (cli.folder / "acme.json").write_text(json.dumps(document))
+    replies: list[Any] = [{"id": "u1", "email": "ada@acme.example"}, [{"id": "u1"}, {"id": "u2"}]]
+    with Server(lambda _: Reply(replies[0])) as server:
+        command = ["import", "openapi", "acme.json", "--source", "acme", "--auth", "none", "--base-url", server.url]
+        assert cli(*command).code == 0
+        shown = cli(*command, "--probe", "--overwrite", "--json")
+        assert shown.report["lists"][0]["status"] == "probed", shown.err
+        done = cli("sample", "acme.me", "--catalog", "definitions", "--json")
+        assert (done.code, json.loads(done.out)) == (0, [replies[0]]), done.err
+        replies.pop(0)
+        wrong = cli("pull", "acme.me", "--catalog", "definitions", "--to", "lake")
+    assert wrong.code == 1, wrong.err
+
+
+def test_a_call_that_reads_and_is_no_stream_is_left_out_with_its_own_reason(cli: Cli) -> None:
+    token = {"type": "object", "properties": {"access_token": {"type": "string"}}}
+    paths = {
+        "/search": one(ME, {"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}),
+        "/ping": one(None),
+        "/areas": one(ME),
+        "/session": one(token),
+        "/reports/{id}": one(ME),
+    }
+    alone = "no list has a path that it could stand beside"
+    imported = import_document(cli, described(paths), "--dry-run")
+    assert imported.report["left_out"] == {
+        "GET /search": f"{alone}, and it needs `q`",
+        "GET /ping": f"{alone}, and its response is not described as one object",
+        "GET /areas": "its name is that of a list, and its response is described as one object: an overlay can say"
+        " which it is",
+        "GET /session": f"{alone}, and its response has a secret, by its name",
+        "GET /reports/{id}": f"{alone}, and it needs `id`",
+    }
+    for key, why in imported.report["left_out"].items():
+        assert why in imported.done.err, key
+
+
+def test_an_object_beside_a_list_stays_an_operation_of_it(cli: Cli) -> None:
+    imported = import_document(
+        cli, described({"/items": ITEMS, "/items/{id}": one(ME), "/items/settings": one(STATUS)})
+    )
+    assert [each["stream"] for each in imported.report["lists"]] == ["acme.items"]
+    assert {each["name"] for each in imported.report["operations"]} == {"acme.items.get", "acme.items.settings"}
+
+
+# Secrets that people leave in documents.
+
+LEFT_BEHIND = {
+    "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEiLCJhZG1pbiI6dHJ1ZX0.c2lnbmF0dXJl",
+    "a key with a prefix": "sk_live_0000000000CanaryKeyOf",
+    "random characters": "4eC39HqLyjWDarjtT1zdp7dcK",
+    "a digest": "5f4dcc3b5aa765d61d8327deb882cf99",
+    "a key of AWS": "AKIAIOSFODNN7CANARY1",
+}
+
+
+@pytest.mark.parametrize("kind", LEFT_BEHIND)
+def test_a_secret_under_an_odd_name_gets_into_no_definition(cli: Cli, kind: str) -> None:
+    secret = LEFT_BEHIND[kind]
+    text = {
+        "type": "string",
+        "default": secret,
+        "enum": [secret, "b"],
+        "example": secret,
+        "description": f"Use {secret}.",
+    }
+    body = {"type": "object", "properties": {"blob": text, "fixed": {"const": secret}}}
+    needed = {"name": "ctx", "in": "query", "required": True, "description": f"Like {secret}", "schema": text}
+    plain = {"name": "tenant", "in": "path", "required": True, "schema": {"type": "string", "default": secret}}
+    posted = {"requestBody": {"content": {"application/json": {"schema": body}}}, "responses": {}}
+    document = described(
+        {
+            "/items": {**listing(page_of(), PAGE, needed, summary=f"Items, by {secret}"), "post": posted},
+            "/{tenant}/things": listing(page_of(), PAGE, plain),
+        },
+        servers=[{"url": "https://api.acme.example/{space}", "variables": {"space": {"default": secret}}}],
+    )
+    imported = import_document(cli, document)
+    assert imported.done.code == 0, imported.done.err
+    texts = {path.name: path.read_text() for path in (cli.folder / "definitions/acme").iterdir()}
+    assert [name for name, written in texts.items() if secret in written] == []
+    assert secret not in imported.done.out + imported.done.err
+    schema = endpoint_of(cli)["operations"]["create"]["parameters"]["body"]["schema"]["properties"]["blob"]
+    assert schema["enum"] == ["b"]
+
+
+NO_SECRETS = (
+    *("2026-01-01T00:00:00.000Z", "application/vnd.github.v3+json", "https://api.acme.example/v1/things/12345"),
+    *("lastMembershipUpdatedDescending", "ISO20022PaymentInstructionMessage", "EC2InstanceTypeM5XLarge2023"),
+    *("123e4567-e89b-12d3-a456-426614174000", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "2024-10-15-preview"),
+    *("urn:ietf:params:oauth:grant-type:jwt-bearer", "aes256-gcm@openssh.com", "123456789012345678901234"),
+)
+
+
+@pytest.mark.parametrize("value", NO_SECRETS)
+def test_values_that_only_look_long_stay_in_definitions(cli: Cli, value: str) -> None:
+    parameter = {"name": "kind", "in": "query", "required": True, "schema": {"type": "string", "default": value}}
+    import_document(cli, described({"/items": listing(page_of(), PAGE, parameter)}))
+    assert endpoint_of(cli)["list"]["query"] == {"kind": value}
 
 
 # Overlays.

@@ -26,6 +26,8 @@ _STATUSES = ("declared", "probed", "inferred", "unknown")
 _COLOURS = {"declared": "green", "probed": "green", "inferred": "cyan", "unknown": "yellow"}
 _SHOWN = 30
 """Notes and changes; `--json` has all."""
+_REASONS = 5
+"""Reasons why calls are left out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +150,8 @@ def _row(source: str, each: ImportedList) -> list[str]:
     records = listed.get("records")
     places = " or ".join(json.dumps(pointer) for pointer in each.found.candidates)
     shown = records if isinstance(records, str) else json.dumps(records) if records else f"? {places}".strip()
+    if each.is_one:
+        shown = "(one record)"
     key = listed["primary_key"]
     if each.paginator is not None:
         how = paging(each.paginator)
@@ -169,11 +173,18 @@ def _say_result(prepared: Prepared, args: argparse.Namespace, files: Sequence[Pa
         say(f"{paint('note:', 'cyan')} {_plain(note)}")
     if len(source.notes) > _SHOWN:
         say(f"and {counted(len(source.notes) - _SHOWN, 'more note')}: --json has all")
-    statuses: Counter[str] = Counter(each.status for each in source.lists)
+    listed = [each for each in source.lists if not each.is_one]
+    statuses: Counter[str] = Counter(each.status for each in listed)
     by_status = ", ".join(f"{statuses[status]} {status}" for status in _STATUSES if statuses[status])
-    lists = f"{counted(len(source.lists), 'list')} ({by_status})" if source.lists else "no list"
-    left_out = f"; {len(source.left_out)} left out, which --json names" if source.left_out else ""
-    say(f"{lists}, {counted(len(source.operations), 'operation')}{left_out}")
+    lists = f"{counted(len(listed), 'list')} ({by_status})" if listed else "no list"
+    single = f", {counted(len(source.lists) - len(listed), 'single object')}" if len(source.lists) > len(listed) else ""
+    say(f"{lists}{single}, {counted(len(source.operations), 'operation')}")
+    reasons = Counter(source.left_out.values())
+    for reason, count in reasons.most_common(_REASONS):
+        say(f"{count} left out: {_plain(reason)}")
+    if source.left_out:
+        more = f"{counted(len(reasons) - _REASONS, 'more reason')}; " if len(reasons) > _REASONS else ""
+        say(f"{more}--json names each that is left out")
     if not files:
         say("nothing was written")
         return

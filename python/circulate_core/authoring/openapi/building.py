@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from circulate_core.authoring.openapi.imported import UNKNOWN, ImportedList, ImportedOperation
-from circulate_core.authoring.openapi.lists import FoundList, columns_of, find_list, member_of, other_format
+from circulate_core.authoring.openapi.imported import UNKNOWN, ImportedList, ImportedOperation, is_one
+from circulate_core.authoring.openapi.increments import increment_of
+from circulate_core.authoring.openapi.lists import FoundList, columns_of, find_list, find_one, member_of, other_format
 from circulate_core.authoring.openapi.naming import (
     endpoint_name,
     first_word,
@@ -19,7 +20,7 @@ from circulate_core.authoring.openapi.naming import (
 )
 from circulate_core.authoring.openapi.operations import CannotBeWritten, operation_name, operation_of, wrong_path
 from circulate_core.authoring.openapi.overlay import merged, own_members
-from circulate_core.authoring.openapi.paging import paging_of
+from circulate_core.authoring.openapi.paging import Paging, paging_of
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
 from circulate_core.authoring.openapi.signing import looks_like_key, scopes_of
 from circulate_core.authoring.openapi.words import about_of, docs_of, sentence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from circulate_core.authoring.openapi.description import ApiOperation, Parameter
     from circulate_core.authoring.openapi.overlay import Overlay
-    from circulate_core.authoring.openapi.paging import Paging
     from circulate_core.authoring.openapi.signing import Access
 
 
@@ -48,6 +48,8 @@ class Builder:
         self.left_out: dict[str, str] = {}
         self.notes: list[str] = []
         self._by_path: dict[str, ImportedList] = {}
+        self._no_records: dict[str, str] = {}
+        """Why calls that read are no streams of one record."""
         self._own_settings = dict(access.settings)
         self._of_partitions: set[str] = set()
         """Names of what lists are requested for one by one, which no setting may have."""
@@ -74,16 +76,27 @@ class Builder:
             else:
                 self.found[operation.key] = found
 
-    def make_lists(self) -> None:
-        """Make endpoints of lists, parents before their children."""
+    def make_lists(self, operations: Iterable[ApiOperation]) -> None:
+        """Make endpoints of lists, parents before their children, and of single objects that stand beside none."""
+        self._make_all_lists()
+        known = self.found.keys() | self.left_out.keys() | self.overlay.operations.keys()
+        alone = [each for each in operations if each.key not in known and self._endpoint_of(each)[0] is None]
+        looked_at = {each.key: find_one(each) for each in alone if each.method == "GET"}
+        single = {key: found for key, found in looked_at.items() if isinstance(found, FoundList)}
+        self._no_records = {key: why for key, why in looked_at.items() if isinstance(why, str)}
+        if single:
+            self.found |= single
+            self._make_all_lists()
+
+    def _make_all_lists(self) -> None:
         self._make_lists()
         if self._of_partitions & self.access.settings.keys():
             # Of names, those of partitions go before those of settings, which are known only by now.
             self.access.settings = dict(self._own_settings)
-            self.lists, self._by_path = {}, {}
             self._make_lists()
 
     def _make_lists(self) -> None:
+        self.lists, self._by_path = {}, {}
         taken: set[str] = set()
         ordered = sorted(self.found.values(), key=lambda each: (each.operation.path.count("/"), each.operation.path))
         named = {key: said["name"] for key, said in self.overlay.lists.items() if "name" in said and key in self.found}
@@ -100,7 +113,7 @@ class Builder:
 
     def _list(self, found: FoundList, name: str) -> ImportedList:
         operation = found.operation
-        paging = paging_of(found)
+        paging = Paging("inferred", "none") if is_one(found.records) else paging_of(found)
         notes: list[str] = []
         definition: dict[str, Any] = {"endpoint": name, "about": about_of(operation)}
         if docs := docs_of(operation):
@@ -113,6 +126,8 @@ class Builder:
         evidence = [*found.evidence, *(f"paging: {each}" for each in paging.evidence)]
         is_known = paging.status != "unknown" and found.records is not None
         made = ImportedList(found, name, paging.status if is_known else "unknown", definition, paging, evidence, notes)
+        if not is_one(found.records):
+            made.increment = increment_of(found)
         self._overlay(made)
         if made.status == "unknown":
             made.listed["paginator"] = UNKNOWN
@@ -311,7 +326,8 @@ class Builder:
                 continue
             endpoint, below = self._endpoint_of(operation)
             if endpoint is None:
-                self.left_out[operation.key] = "no list has a path that it could stand beside"
+                why = "no list has a path that it could stand beside"
+                self.left_out[operation.key] = self._no_records.get(operation.key, why)
                 continue
             scopes = scopes_of(self.access, operation) if self.access.schemes else None
             try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circulate_core.authoring.openapi.naming import parameters_of
+from circulate_core.authoring.secret_values import looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,16 +184,17 @@ def _parameter(node: Node, name: str, location: str, *, is_old: bool) -> Paramet
         schema = next((content.get("schema") for _, content in node.get("content").members()), schema)
     schema = _plain(schema, 0, iter(range(_MAX_PARTS)))
     listed = schema.get("items") if type_of(schema) == "array" else schema
-    values = tuple(listed.get("enum").texts())
+    values = tuple(value for value in listed.get("enum").texts() if not looks_secret(value))
     if not values and listed.get("const").is_there():
-        values = (listed.get("const").text(),)
+        values = tuple(value for value in [listed.get("const").text()] if not looks_secret(value))
+    default = schema.get("default").value
     return Parameter(
         name=name,
         location=location,
         required=location == "path" or (node.get("required").value is True and node.get("in").text() != "path"),
         schema=schema,
         about=node.get("description").text() or schema.get("description").text(),
-        default=schema.get("default").value,
+        default=None if looks_secret(default) else default,
         values=values,
         node=node,
     )

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from circulate_core.authoring.flow import flow
 from circulate_core.authoring.openapi.lists import time_filters, times_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from circulate_core.authoring.openapi.description import ApiOperation
     from circulate_core.authoring.openapi.files import Document
+    from circulate_core.authoring.openapi.increments import Increment
     from circulate_core.authoring.openapi.lists import FoundList
     from circulate_core.authoring.openapi.paging import Paging, Status
     from circulate_core.authoring.openapi.signing import Given
@@ -34,6 +36,8 @@ class ImportedList:
         paging: How one page leads to the next.
         evidence: What says all this, a sentence each.
         notes: What a person has to decide.
+        increment: How it may be read incrementally; None if its document does not say.
+        increment_proof: What showed that this is so; None if it was not tried.
     """
 
     found: FoundList
@@ -43,6 +47,8 @@ class ImportedList:
     paging: Paging
     evidence: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    increment: Increment | None = None
+    increment_proof: str | None = None
 
     @property
     def key(self) -> str:
@@ -56,9 +62,19 @@ class ImportedList:
         return listed
 
     @property
+    def is_one(self) -> bool:
+        """Whether it is one record, and no list."""
+        return is_one(self.listed.get("records"))
+
+    @property
     def paginator(self) -> Any:  # noqa: ANN401 - as a definition writes it
         """Its paginator; None if nobody knows it."""
         return None if self.status == UNKNOWN else self.listed["paginator"]
+
+
+def is_one(records: object) -> bool:
+    """Return whether a page is one record by what `records` of a definition says."""
+    return isinstance(records, dict) and "one" in records
 
 
 @dataclass
@@ -99,8 +115,17 @@ class ImportedSource:
 def proposals(made: ImportedList) -> list[str]:
     """Return what a person may add to a list: nothing of it is certain."""
     found = made.found
-    lines = []
-    if times := times_of(found.record):
+    lines: list[str] = []
+    if made.increment_proof is not None:
+        return [f"probed: increments: {made.increment_proof}"]
+    if "incremental" in made.listed:
+        return lines
+    if made.increment is not None:
+        lines.append(
+            f"inferred, and not used: increments, since {made.increment.evidence}. `--probe` tries them; or say"
+        )
+        lines.append(f"in the overlay: incremental: {flow(made.increment.rule)}")
+    elif times := times_of(found.record):
         filters = time_filters(found.operation)
         by = f", and the parameter {' or '.join(f'`{name}`' for name in filters)} may select by time" if filters else ""
         lines.append(f"It may be incremental: records have {', '.join(f'`{name}`' for name in times[:3])}{by}.")
@@ -117,6 +142,8 @@ def fingerprint(made: ImportedList) -> str:
         "key": made.found.key,
         "paging": [made.paging.status, made.paging.paginator, made.paging.page_size, made.paging.candidates],
     }
+    if made.increment is not None:
+        said["increment"] = made.increment.rule
     return digest_of(said)
 
 

@@ -55,7 +55,7 @@ def import_documents(  # noqa: PLR0913 - what it is made of
     overlay.refuse_unknown(operations, operations)
     builder = Builder(access, overlay, known_names)
     builder.find_lists(operations.values())
-    builder.make_lists()
+    builder.make_lists(operations.values())
     source = _source_definition(name, roots, access, builder, overlay)
     builder.make_operations(operations.values())
     check_definitions(name, source, builder, hooks)

@@ -10,6 +10,7 @@ from circulate_core.authoring.error_pages import is_error_name
 from circulate_core.authoring.openapi.description import is_json
 from circulate_core.authoring.openapi.naming import ends_in_parameter, is_plural, resource_of, singular, snake, squeezed
 from circulate_core.authoring.openapi.shapes import Shape, body_shape, shape_of
+from circulate_core.authoring.responses import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,27 @@ def find_list(operation: ApiOperation) -> FoundList | None:
     return found
 
 
+def find_one(operation: ApiOperation) -> FoundList | str:
+    """Return the one record that an operation returns, or why it can be no stream of one record."""
+    needed = [each.name for each in operation.parameters if each.required and each.default is None and not each.values]
+    shape, origin = body_shape(operation.response)
+    if needed:
+        return (
+            f"no list has a path that it could stand beside, and it needs {', '.join(f'`{name}`' for name in needed)}"
+        )
+    if shape.kind != "object" or not shape.members or not _returns_documents(operation):
+        return "no list has a path that it could stand beside, and its response is not described as one object"
+    if is_plural(resource_of(operation.path)) and not _names_one(operation):
+        return "its name is that of a list, and its response is described as one object: an overlay can say which it is"
+    if any(is_secret(name) for name in (resource_of(operation.path), *shape.members)):
+        return "no list has a path that it could stand beside, and its response has a secret, by its name"
+    found = FoundList(operation, f"the {origin} of its response is one object", shape)
+    found.records, found.record = {"one": ""}, shape
+    found.evidence.append("records: the page is the record; an array would be refused")
+    _find_key(found)
+    return found
+
+
 def _by_shape(operation: ApiOperation, shape: Shape, origin: str) -> FoundList | None:  # noqa: PLR0911 - one for each shape
     """Return the list that a schema or an example shows."""
     pages = _pages(operation)
@@ -173,9 +195,13 @@ def _by_name(operation: ApiOperation, shape: Shape) -> FoundList | None:
 def _may_be_list(operation: ApiOperation, shape: Shape) -> bool:
     """Return whether the path alone says that it is a list, where nothing says what a response holds."""
     is_open = shape.kind == "unknown" or (shape.kind == "object" and not shape.members)
-    resource = resource_of(operation.path)
-    is_called_so = is_plural(resource) and singular(snake(resource).rpartition("_")[2]) not in _NO_LISTS
+    is_called_so = is_plural(resource_of(operation.path)) and not _names_one(operation)
     return is_open and is_called_so and not ends_in_parameter(operation.path) and _returns_documents(operation)
+
+
+def _names_one(operation: ApiOperation) -> bool:
+    """Return whether a plural is what there is one of, such as settings."""
+    return singular(snake(resource_of(operation.path)).rpartition("_")[2]) in _NO_LISTS
 
 
 def _returns_documents(operation: ApiOperation) -> bool:

@@ -48,9 +48,13 @@ class Prepared:
     def probed(self) -> dict[str, dict[str, Any]]:
         """What was found out at the API about lists, of which the documents still say the same."""
         return {
-            each.key: {"said": fingerprint(each), "paginator": each.paginator, "evidence": each.evidence[-1]}
+            each.key: {
+                "said": fingerprint(each),
+                **({"paginator": each.paginator, "evidence": each.evidence[-1]} if each.status == "probed" else {}),
+                **({"increment": each.increment_proof} if each.increment_proof is not None else {}),
+            }
             for each in self.source.lists
-            if each.status == "probed"
+            if each.status == "probed" or each.increment_proof is not None
         }
 
     def changes(self, before: Lock) -> list[Change]:
@@ -94,9 +98,12 @@ def _keep_probed(source: ImportedSource, before: Lock) -> None:
     """Take what an earlier import found out at the API, where the documents say the same as then."""
     for each in source.lists:
         known = before.probed.get(each.key)
-        if known is None or each.status not in {"inferred", "unknown"} or known["said"] != fingerprint(each):
+        if known is None or known["said"] != fingerprint(each):
             continue
-        mark_probed(each, known["paginator"], known["evidence"])
+        if "paginator" in known and each.status in {"inferred", "unknown"}:
+            mark_probed(each, known["paginator"], known["evidence"])
+        if "increment" in known:
+            take_increment(each, known["increment"])
 
 
 def mark_probed(each: ImportedList, paginator: Any, evidence: str) -> None:  # noqa: ANN401 - as a definition writes it
@@ -104,6 +111,13 @@ def mark_probed(each: ImportedList, paginator: Any, evidence: str) -> None:  # n
     each.listed["paginator"] = paginator
     each.status = "probed"
     each.evidence.append(evidence)
+
+
+def take_increment(each: ImportedList, proof: str) -> None:
+    """Make a list incremental as its document offers, since that was tried, unless an overlay says how it is."""
+    if each.increment is not None and each.status != "unknown" and "incremental" not in each.listed:
+        each.listed["incremental"] = each.increment.rule
+        each.increment_proof = proof
 
 
 def earlier_lock(path: Path, prepared: Prepared) -> Lock:
@@ -147,6 +161,13 @@ def report_of(prepared: Prepared, changes: list[Change] | None, files: Sequence[
                 "why": each.found.why,
                 "evidence": each.evidence,
                 "notes": each.notes,
+                "increment": None
+                if each.increment is None
+                else {
+                    "status": "inferred" if each.increment_proof is None else "probed",
+                    "rule": each.increment.rule,
+                    "evidence": each.increment_proof or each.increment.evidence,
+                },
                 "candidates": each.paging.candidates if each.status == "unknown" else [],
                 "record_candidates": each.found.candidates if "records" not in each.listed else [],
             }

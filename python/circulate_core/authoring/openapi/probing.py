@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote
 
 import circulate_core
-from circulate_core.authoring.openapi.preparing import mark_probed
+from circulate_core.authoring.list_checks import check_list
+from circulate_core.authoring.openapi.preparing import mark_probed, take_increment
 from circulate_core.authoring.openapi.yaml_text import yaml_text
+from circulate_core.console import counted
 from circulate_core.exceptions import CirculateError, RefusedError
 
 if TYPE_CHECKING:
@@ -128,6 +130,19 @@ def probe(source: ImportedSource, account: Mapping[str, Any], say: Callable[[str
         else:
             mark_probed(each, paginator, f"probed: {evidence}")
             say(each.endpoint, f"probed: {evidence}")
+    for each in source.lists:
+        if each.increment is None or each.status == "unknown" or "incremental" in each.listed:
+            continue
+        try:
+            proof = session.prove_increment(each, each.increment.rule)
+        except _NotProved as reason:
+            each.evidence.insert(
+                0, f"increments by `{each.increment.rule['param']}` were tried, and not proved: {reason}"
+            )
+            say(each.endpoint, f"stays without increments: {reason}")
+        else:
+            take_increment(each, proof)
+            say(each.endpoint, f"probed: increments: {proof}")
 
 
 class _Session:
@@ -165,6 +180,32 @@ class _Session:
                 # Another parent may have more.
                 reason = too_short
         raise reason
+
+    def prove_increment(self, each: ImportedList, rule: Mapping[str, Any]) -> str:
+        """Return what shows that a list can be read incrementally.
+
+        Raises:
+            _NotProved: Nothing does.
+        """
+        if "parent" in each.listed or "partitions" in each.listed:
+            message = "it is requested piece by piece: try one of them by `circulate check --deep`"
+            raise _NotProved(message)
+        listed = {**each.listed, "incremental": dict(rule)}
+        definition = {**{key: each.definition[key] for key in each.definition if key != "operations"}, "list": listed}
+        with tempfile.TemporaryDirectory() as catalog, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _write(Path(catalog, self.source.name), self.source.definition, definition)
+            try:
+                found = circulate_core.source(self.source.name, catalog=[catalog], **self.account)
+                seen = {finding.key: finding for finding in check_list(found.stream(each.endpoint))}
+            except CirculateError as error:
+                raise _NotProved(_reason(error)) from None
+        shown = []
+        for key in ("incremental.cursor", "incremental.param"):
+            if key not in seen or seen[key].status != "right":
+                raise _NotProved(seen[key].evidence if key in seen else "the list has no record")
+            shown.append(seen[key].evidence)
+        return "; ".join(shown)
 
     def _fields_for(self, each: ImportedList) -> list[dict[str, str]]:
         """Return the fields of some parents, by which a list can be requested; none for one without a parent."""
@@ -212,6 +253,8 @@ class _Probe:
             _NotProved: None did.
         """
         self._refuse_what_cannot_be_tried()
+        if self.each.is_one:
+            return self.each.paginator, f"its record came, with {counted(len(self.first_records()[0]), 'member')}"
         known = self.each.paginator
         candidates = [known] if known is not None else [each for each in self.each.paging.candidates if each != "none"]
         if not candidates:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from circulate_core.authoring.secret_values import looks_secret, without_secrets
+
 if TYPE_CHECKING:
     from circulate_core.authoring.openapi.nodes import Node
 
@@ -85,15 +87,18 @@ def _keywords(value: dict[str, Any]) -> dict[str, Any]:
     if known := [kind for kind in named if kind in _TYPES]:
         written["type"] = known[0] if len(known) == 1 else list(dict.fromkeys(known))
     if isinstance(about := value.get("description"), str) and (about := about.strip()):
+        about = without_secrets(about)
         written["description"] = about if len(about) <= _LONGEST else f"{about[: _LONGEST - 1]}…"
     written |= _bounds(value)
     if isinstance(pattern := value.get("pattern"), str):
         written["pattern"] = pattern
     if isinstance(named_format := value.get("format"), str) and named_format in _FORMATS:
         written["format"] = named_format
-    if isinstance(enum := value.get("enum"), list) and enum:
-        written["enum"] = _distinct(enum)
-    if "const" in value:
+    # People leave their own keys in documents. Without any of its values a schema takes all of its type.
+    enum = value.get("enum")
+    if kept := [each for each in _distinct(enum if isinstance(enum, list) else []) if not looks_secret(each)]:
+        written["enum"] = kept
+    if "const" in value and not looks_secret(value["const"]):
         written["const"] = value["const"]
     if value.get("uniqueItems") is True:
         written["uniqueItems"] = True

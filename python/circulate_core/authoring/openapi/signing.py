@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from circulate_core.authoring.openapi.naming import snake, squeezed, unique
 from circulate_core.authoring.responses import is_secret
+from circulate_core.authoring.secret_values import looks_secret, without_secrets
 from circulate_core.exceptions import DefinitionError, SettingsError
 from circulate_core.settings import NO_SETTINGS
 
@@ -160,7 +161,7 @@ def _with_variables(access: Access, url: str, variables: Node | None) -> str:
         in_host = "/" not in url[: found.start()].removeprefix("https://")
         # A default in the place of a host is somebody else's, unless it is one of several that the vendor has.
         more = {"default": default} if default and (has_values or not in_host) else {}
-        if is_secret(found[1]):
+        if is_secret(found[1]) or looks_secret(default):
             # People leave their own keys in documents.
             default, more = "", {}
         about = _sentence(about) or f"`{found[1]}` in the API's address" + (f", such as {default}" if default else "")
@@ -174,7 +175,7 @@ def _with_variables(access: Access, url: str, variables: Node | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    line = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)).strip()
+    line = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", without_secrets(text))).strip()
     line = re.split(r"(?<=[.!?])\s", line)[0].rstrip(".")
     return line if len(line) <= 150 else f"{line[:149]}…"  # noqa: PLR2004 - what fits on a line
 

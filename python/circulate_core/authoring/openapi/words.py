@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from circulate_core.authoring.secret_values import without_secrets
+
 if TYPE_CHECKING:
     from circulate_core.authoring.openapi.description import ApiOperation
 
@@ -13,7 +15,7 @@ _LONGEST = 160
 
 def sentence(text: str) -> str:
     """Return the first sentence of a text, without markup."""
-    plain = re.sub(r"<[^>]*>", " ", text)
+    plain = re.sub(r"<[^>]*>", " ", without_secrets(text))
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", plain)
     plain = re.sub(r"[`*#>|]+", "", plain)
     plain = re.sub(r"[\x00-\x1f\x7f]", " ", plain)
