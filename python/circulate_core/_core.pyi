@@ -21,6 +21,7 @@ __all__ = [
     "Account",
     "Catalog",
     "DeclaredOption",
+    "LakeTable",
     "Reader",
     "Schema",
     "Settings",
@@ -42,6 +43,7 @@ __all__ = [
     "hooks_at_work",
     "json_of_yaml",
     "json_schemas",
+    "lake_streams",
     "lambda_functions",
     "ledger_entries",
     "log_out",
@@ -372,6 +374,45 @@ def verify(lake: Lake, manifest: str) -> Verified:
 
 def runs(state: str, limit: object) -> Runs:
     """Return the newest runs that a state knows, each with its stream."""
+
+@final
+class LakeTable:
+    """A stream's table in a lake: over its committed runs only, whatever format they have. It can be read any number of times.
+
+    `location` is an absolute folder or `s3://bucket/prefix`, `stream` is `source.endpoint`. `view` is `current`: the newest
+    version of each record. `columns` are those that are wanted, in this order. `identity` (`kind`, `primary_key`, `parents`,
+    `version`, `time`, and the definition's `columns`) is for runs by older versions, which do not say it. `state` says which
+    runs count, in a place without markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is.
+    """
+
+    def __new__(
+        cls,
+        location: str,
+        stream: str,
+        *,
+        account: str | None = None,
+        view: str = "current",
+        at: object = None,
+        since: object = None,
+        until: object = None,
+        columns: Sequence[str] | None = None,
+        identity: dict[str, Any] | None = None,
+        memory: object = None,
+        s3: dict[str, Any] | None = None,
+        state: str | None = None,
+    ) -> LakeTable: ...
+    @property
+    def schema(self) -> Schema:
+        """The columns."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what was read, and what is to be known about it: runs that do not count, records without a key."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+def lake_streams(location: str, *, s3: dict[str, Any] | None = None, state: str | None = None) -> list[dict[str, Any]]:
+    """Return the streams that a lake has manifests of: accounts, kind, key, committed runs, and those that do not count."""
 
 def mark_committed(lake: Lake) -> dict[str, int]:
     """Create the markers of all committed runs of a lake; see `circulate_core.upkeep.mark_committed`."""

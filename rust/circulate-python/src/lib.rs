@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod flags;
 mod hooks;
+mod lake;
 mod locations;
 mod operate;
 mod options;
@@ -50,6 +51,8 @@ mod _core {
     use super::flags::{check_lake, check_options, declared_options};
     #[pymodule_export]
     use super::hooks::hooks_at_work;
+    #[pymodule_export]
+    use super::lake::{PyLakeTable, lake_streams};
     #[pymodule_export]
     use super::operate::{
         account_address, apply, approve, aws_user_id, call, ledger_entries, plan, plan_entries, plan_undo,

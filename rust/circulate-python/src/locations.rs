@@ -70,6 +70,11 @@ options! {
 }
 
 impl S3Arguments {
+    /// Those of a bucket of which nothing is said.
+    pub(crate) fn none() -> Self {
+        Self { sse: None, sse_kms_key_id: None, expected_bucket_owner: None }
+    }
+
     /// Refuses options if no location is a bucket: a folder could not follow them.
     pub(crate) fn check_locations(&self, locations: &[&str]) -> Result<()> {
         let given = [

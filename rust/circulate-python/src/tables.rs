@@ -223,9 +223,14 @@ impl Schema {
         self.arrow.fields().iter().map(|field| field.name().as_str()).collect()
     }
 
-    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+    pub(crate) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.arrow)
     }
+}
+
+/// Columns of records, and all of a table as Arrow.
+pub(crate) fn schema_of(py: Python<'_>, columns: &TableSchema, arrow: SchemaRef) -> PyResult<Schema> {
+    Ok(Schema { columns: document(py, columns)?, arrow })
 }
 
 /// A stream that is converted while it is read.
@@ -271,13 +276,13 @@ impl RecordBatchReader for Batches {
     }
 }
 
-fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ArrowError {
+pub(crate) fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ArrowError {
     ArrowError::ExternalError(error.into())
 }
 
 /// An Arrow stream reports an error as text, from which its reader makes an exception of its own. Ctrl-C is too important
 /// to end so: it comes again once the reader is back in Python, which is why the text is made before.
-fn kept(py: Python<'_>, error: &PyErr) -> String {
+pub(crate) fn kept(py: Python<'_>, error: &PyErr) -> String {
     let message = error.to_string();
     if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
         // If it can't come again, the reader's own exception is what is left.
@@ -286,7 +291,7 @@ fn kept(py: Python<'_>, error: &PyErr) -> String {
     message
 }
 
-fn stream_capsule(
+pub(crate) fn stream_capsule(
     py: Python<'_>,
     batches: impl RecordBatchReader + Send + 'static,
 ) -> PyResult<Bound<'_, PyCapsule>> {

@@ -3,6 +3,7 @@
 //! handed over instead of stored.
 
 mod channel_sink;
+pub mod lake;
 
 use std::sync::Arc;
 

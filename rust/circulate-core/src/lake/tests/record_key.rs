@@ -12,7 +12,9 @@ use crate::table::{Contract, Converter, TableOptions, TableSchema};
 
 fn key(values: &[KeyValue<'_>]) -> Option<RecordKey> {
     let mut builder = KeyBuilder::default();
-    values.iter().for_each(|value| builder.value(*value));
+    for value in values {
+        builder.value(*value);
+    }
     builder.finish()
 }
 

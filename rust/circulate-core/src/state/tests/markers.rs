@@ -77,7 +77,7 @@ async fn a_pending_run_has_its_marker_once_it_is_committed_and_an_abandoned_one_
     for (decision, expected) in [(Decision::Commit, 1), (Decision::Abandon { forced: false }, 0)] {
         let lake = Lake::default();
         let mut pull = one_page(&lake);
-        pull.options.pending = Some(Duration::from_secs(600));
+        pull.options.pending = Some(Duration::from_mins(10));
         let run_id = pull.run().await.report.run_id.unwrap();
         let stream = users_of_the_account();
         assert_eq!(mark_all(&*lake.sink, &*lake.store).await.unwrap(), Marked::default());
@@ -92,12 +92,12 @@ async fn a_pending_run_has_its_marker_once_it_is_committed_and_an_abandoned_one_
 async fn a_place_of_an_older_version_gets_its_markers_by_state() {
     let lake = Lake::default();
     one_page(&lake).run().await;
-    let marker = markers(&lake).remove(0);
-    let before = lake.sink.read(&marker).await.unwrap();
-    lake.sink.remove(&marker).await.unwrap();
+    let key = markers(&lake).remove(0);
+    let before = lake.sink.read(&key).await.unwrap();
+    lake.sink.remove(&key).await.unwrap();
     let marked = mark_all(&*lake.sink, &*lake.store).await.unwrap();
     assert_eq!(marked, Marked { created: 1, ..Marked::default() });
-    assert_eq!(lake.sink.read(&marker).await.unwrap(), before, "it is the same one");
+    assert_eq!(lake.sink.read(&key).await.unwrap(), before, "it is the same one");
     assert_eq!(mark_all(&*lake.sink, &*lake.store).await.unwrap().there, 1);
     let elsewhere = mark_all(&MemorySink::default(), &*lake.store).await.unwrap();
     assert_eq!(elsewhere, Marked { elsewhere: 1, ..Marked::default() });

@@ -40,6 +40,12 @@ impl TableBuilder {
         self
     }
 
+    /// Keeps nothing of what has no place in the columns: these are some of a table's, and the others are not wanted.
+    pub fn pruned(mut self) -> Self {
+        self.notes.muted = true;
+        self
+    }
+
     /// The Arrow schema of its batches.
     pub fn arrow(&self) -> SchemaRef {
         self.table.schema()

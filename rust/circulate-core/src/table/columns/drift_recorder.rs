@@ -32,6 +32,8 @@ pub(crate) struct DriftRecorder {
     pub(super) careful: bool,
     /// Objects become columns themselves, so that an empty one looks like none.
     pub(super) flatten: bool,
+    /// Nothing is kept of what has no place in the columns: somebody wants these columns and nothing else.
+    pub(crate) muted: bool,
     /// The record holds something that the schema could grow by.
     pub(crate) fresh: bool,
     /// Where the conversion is: a JSON Pointer as the text of a JSON string.
@@ -123,6 +125,9 @@ impl DriftRecorder {
 
     /// Keeps the value that stands here.
     pub(super) fn rescue(&mut self, value: &[u8]) {
+        if self.muted {
+            return;
+        }
         let with_it = self.rescued.len() + self.pointer.len() + value.len();
         self.too_wide |= with_it > MAX_RECORD_BYTES || self.rescued_paths.len() == MAX_RESCUED;
         if self.too_wide {
@@ -147,6 +152,9 @@ impl DriftRecorder {
     }
 
     pub(super) fn note(&mut self, path: String, kind: DriftKind, value: &[u8]) {
+        if self.muted {
+            return;
+        }
         if self.drifted.len() == MAX_DRIFTED {
             self.drifted_more += 1;
             return;

@@ -458,6 +458,9 @@ impl StructColumn {
 
     /// A member without a column goes to the rescue column. Null is nothing that could be lost.
     fn rescue_unknown(&self, key: Quoted<'_>, value: &[u8], notes: &mut DriftRecorder) {
+        if notes.muted {
+            return;
+        }
         let name = name_of(key);
         if value == b"null" {
             // Unless it takes back what came before it.

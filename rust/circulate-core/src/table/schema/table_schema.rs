@@ -79,6 +79,46 @@ impl TableSchema {
         self
     }
 
+    /// The schema with what another one has and it does not have, at every depth, as long as there are not too many columns. What
+    /// it has stays as it is. What stands in front of records is that of both.
+    pub fn united(mut self, other: &Self) -> Self {
+        for name in &other.parent {
+            if !self.parent.contains(name) {
+                self.parent.push(name.clone());
+            }
+        }
+        self.keyed |= other.keyed;
+        for member in &other.members {
+            if self.leaves() + member.kind.leaves() <= MAX_LEAVES {
+                add_missing(&mut self.members, vec![member.clone()]);
+            }
+        }
+        self
+    }
+
+    /// The schema with those of its members whose column is wanted; it may have other columns of its own.
+    pub fn with_members(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        self.members.retain(|member| is_wanted(&member.name));
+        self
+    }
+
+    /// The names of the members of parents that are columns, and whether the keys of records are.
+    pub fn marks(&self) -> (&[String], bool) {
+        (&self.parent, self.keyed)
+    }
+
+    /// The schema of records in front of which stand members of parents by these names, and keys if `keyed`.
+    pub fn marked(mut self, parents: &[String], keyed: bool) -> Self {
+        self.parent = parents.to_vec();
+        self.keyed = keyed;
+        self
+    }
+
+    /// One without columns.
+    pub fn nothing() -> Self {
+        Self { parent: Vec::new(), keyed: false, members: Vec::new() }
+    }
+
     /// The members of records, in order.
     pub fn members(&self) -> &[Member] {
         &self.members

@@ -1,0 +1,238 @@
+//! The columns of a lake's table: those of all runs by name, and what says where a row is from.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use jiff::Timestamp;
+
+use super::places::{RAW, RESCUED};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{Member, MemberType, Nested, TableBuilder, TableOptions, TableSchema};
+
+pub(super) const ACCOUNT: &str = "_account";
+pub(super) const RUN_ID: &str = "_run_id";
+pub(super) const COMMITTED_AT: &str = "_committed_at";
+pub(super) const CHANGE: &str = "_change";
+/// The columns of the history beside those of the current table.
+const OF_HISTORY: [&str; 3] = [RUN_ID, COMMITTED_AT, CHANGE];
+
+/// Where a row is from.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) account: Arc<str>,
+    pub(super) run_id: Arc<str>,
+    pub(super) committed_at: Timestamp,
+}
+
+/// What a row of the history says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Upsert,
+    Delete,
+}
+
+impl Change {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Upsert => "upsert",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A row that is built: the number of its run, and what it says.
+pub(super) type RowOrigin = (u32, Change);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    Account,
+    RunId,
+    CommittedAt,
+    Change,
+    /// A column of the records.
+    Record(usize),
+}
+
+/// The columns that are wanted.
+#[derive(Debug)]
+pub(super) struct OutputColumns {
+    /// The columns of records that are built.
+    pub(super) built: TableSchema,
+    pub(super) options: TableOptions,
+    /// Others are not wanted.
+    pub(super) is_pruned: bool,
+    /// The same as Arrow.
+    pub(super) records: SchemaRef,
+    pub(super) schema: SchemaRef,
+    picks: Vec<Pick>,
+}
+
+impl OutputColumns {
+    /// Those of `all`, or the `wanted` ones in that order.
+    pub(super) fn new(
+        all: TableSchema,
+        options: TableOptions,
+        with_history: bool,
+        wanted: Option<&[String]>,
+    ) -> Result<Self> {
+        let ours: Vec<_> =
+            [ACCOUNT].into_iter().chain(OF_HISTORY.into_iter().filter(|_| with_history)).collect();
+        // What a record has by a name of ours is rescued.
+        let all = all.with_members(|name| !ours.iter().any(|ours| *ours == name.to_lowercase()));
+        let everything = all.arrow(options);
+        let names: Vec<_> = ours
+            .iter()
+            .copied()
+            .chain(everything.fields().iter().map(|field| field.name().as_str()))
+            .collect();
+        let Some(wanted) = wanted else {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            return Ok(Self::picked(all, options, false, &names));
+        };
+        let unknown: Vec<_> = wanted.iter().filter(|name| !names.contains(&name.as_str())).collect();
+        if !unknown.is_empty() {
+            return Err(unknown_columns(&unknown, &names));
+        }
+        let has = |name: &str| wanted.iter().any(|wanted| wanted == name);
+        // What was rescued depends on all columns; flat ones are parts of members.
+        let is_pruned = !has(RESCUED) && options.nested != Nested::Flatten;
+        let built = if is_pruned { all.with_members(has) } else { all };
+        let options = TableOptions { raw: options.raw && has(RAW), ..options };
+        Ok(Self::picked(built, options, is_pruned, wanted))
+    }
+
+    fn picked(built: TableSchema, options: TableOptions, is_pruned: bool, names: &[String]) -> Self {
+        let records = built.arrow(options);
+        let pick = |name: &String| match name.as_str() {
+            ACCOUNT => (Pick::Account, Field::new(ACCOUNT, DataType::Utf8, false)),
+            RUN_ID => (Pick::RunId, Field::new(RUN_ID, DataType::Utf8, false)),
+            COMMITTED_AT => (Pick::CommittedAt, Field::new(COMMITTED_AT, time(), false)),
+            CHANGE => (Pick::Change, Field::new(CHANGE, DataType::Utf8, false)),
+            name => {
+                let (number, field) = records.column_with_name(name).map_or_else(
+                    || unreachable!("names are those of the columns"),
+                    |(number, field)| (number, field.clone()),
+                );
+                (Pick::Record(number), field)
+            }
+        };
+        let (picks, fields): (Vec<_>, Vec<_>) = names.iter().map(pick).unzip();
+        let schema = Arc::new(Schema::new(fields));
+        Self { built, options, is_pruned, records, schema, picks }
+    }
+
+    /// What makes the columns of records.
+    pub(super) fn builder(&self) -> TableBuilder {
+        let builder = TableBuilder::new(self.built.clone(), self.options);
+        if self.is_pruned { builder.pruned() } else { builder }
+    }
+
+    /// Whether a column of an object is of use.
+    pub(super) fn uses(&self, column: &str) -> bool {
+        let is_picked = |number| self.picks.contains(&Pick::Record(number));
+        self.records.column_with_name(column).is_some_and(|(number, _)| is_picked(number))
+    }
+
+    /// Whether any column of records is wanted.
+    pub(super) fn needs_records(&self) -> bool {
+        self.picks.iter().any(|pick| matches!(pick, Pick::Record(_)))
+    }
+
+    /// The wanted columns of rows: those of records, and where each row is from.
+    pub(super) fn output(
+        &self,
+        records: Option<&RecordBatch>,
+        rows: &[RowOrigin],
+        origins: &[Origin],
+    ) -> Result<RecordBatch> {
+        let origin = |row: &RowOrigin| &origins[row.0 as usize];
+        let texts = |text: &dyn Fn(&RowOrigin) -> Arc<str>| -> ArrayRef {
+            Arc::new(rows.iter().map(|row| Some(text(row))).collect::<StringArray>())
+        };
+        let column = |pick: &Pick| -> Result<ArrayRef> {
+            Ok(match pick {
+                Pick::Account => texts(&|row| Arc::clone(&origin(row).account)),
+                Pick::RunId => texts(&|row| Arc::clone(&origin(row).run_id)),
+                Pick::CommittedAt => {
+                    let times = rows.iter().map(|row| origin(row).committed_at.as_microsecond());
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+                }
+                Pick::Change => {
+                    Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.1.as_str())))
+                }
+                Pick::Record(number) => {
+                    let records = records.ok_or_else(|| failed("a column of records without records"))?;
+                    Arc::clone(records.column(*number))
+                }
+            })
+        };
+        let columns = self.picks.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| failed("the rows make no Arrow batch").caused_by(error))
+    }
+}
+
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn failed(why: &str) -> Error {
+    Error::new(ErrorKind::Data, "read lake", why.to_owned())
+}
+
+/// Names that an error lists.
+const MAX_LISTED: usize = 40;
+
+fn unknown_columns(unknown: &[&String], known: &[&str]) -> Error {
+    let quoted: Vec<_> = unknown.iter().map(|name| format!("`{name}`")).collect();
+    let listed: Vec<_> = known.iter().take(MAX_LISTED).copied().collect();
+    let more = known.len().saturating_sub(MAX_LISTED);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let message = format!("the table has no column {}", quoted.join(", "));
+    Error::new(ErrorKind::Settings, "read lake", message).hint(format!("it has {}{more}", listed.join(", ")))
+}
+
+/// Whether columns of one table can stand in those of another as they are. Arrow does not tell text from JSON text, so what they
+/// hold counts.
+pub(super) fn fit(
+    there: &TableSchema,
+    place: &TableSchema,
+    nested: Nested,
+    is_used: impl Fn(&str) -> bool,
+) -> bool {
+    let used = |member: &&Member| nested == Nested::Flatten || is_used(&member.name);
+    members_fit(there.members().iter().filter(used), place.members(), nested)
+}
+
+fn members_fit<'m>(there: impl IntoIterator<Item = &'m Member>, place: &[Member], nested: Nested) -> bool {
+    there.into_iter().all(|member| {
+        let place = place.iter().find(|place| place.name == member.name);
+        place.is_some_and(|place| kinds_fit(&member.kind, &place.kind, nested))
+    })
+}
+
+fn kinds_fit(there: &MemberType, place: &MemberType, nested: Nested) -> bool {
+    let is_json =
+        |kind: &MemberType| matches!(kind, MemberType::Struct(_) | MemberType::List(_) | MemberType::Json);
+    match (there, place) {
+        (there, place) if nested == Nested::Json && is_json(there) => is_json(place),
+        (MemberType::Struct(there), MemberType::Struct(place)) => {
+            there.is_empty() == place.is_empty() && members_fit(there, place, nested)
+        }
+        // A struct in a list is a struct in either layout.
+        (MemberType::List(there), MemberType::List(place)) => kinds_fit(there, place, nested),
+        (there, place) => there == place,
+    }
+}
+
+/// Whether columns have all that others have, at every depth.
+pub(super) fn has_all(fields: &Fields, wanted: &Fields) -> bool {
+    wanted.iter().all(|wanted| {
+        fields.find(wanted.name()).is_some_and(|(_, field)| match (field.data_type(), wanted.data_type()) {
+            (DataType::Struct(fields), DataType::Struct(wanted)) => has_all(fields, wanted),
+            _ => true,
+        })
+    })
+}

@@ -1,0 +1,29 @@
+//! Tables over the committed runs of a lake, whatever the format of their objects.
+//!
+//! [`LakeTable`] finds the runs that count ([`runs`]), goes through the keys of their records ([`scan`]), keeps where each version
+//! stands ([`entries`]), and reads the rows that count ([`rows`]) into the columns of all runs ([`columns`]).
+
+mod bitmap;
+mod columns;
+mod entries;
+mod keys;
+mod objects;
+mod places;
+mod rebuild;
+mod report;
+mod rows;
+mod runs;
+mod scan;
+mod table;
+
+pub use report::LakeReport;
+pub use runs::UncountedRun;
+pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
+
+#[cfg(test)]
+#[path = "tests/model.rs"]
+mod model;
+
+#[cfg(test)]
+#[path = "tests/current.rs"]
+mod current_tests;

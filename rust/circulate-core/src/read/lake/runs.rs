@@ -1,0 +1,200 @@
+//! The runs of a place that count: what a manifest names of other runs is no data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::keys::{INDEX, MARKER, StreamKeys, check_key};
+use crate::lake::manifest::{self, Index, read_existing};
+use crate::lake::marker::Marker;
+use crate::lake::sink::Sink;
+use crate::lake::stream_id::StreamId;
+use crate::state::{RunStatus, StateStore, StreamState};
+
+/// Manifests that are read at the same time.
+const READ_AT_ONCE: usize = 16;
+
+/// A run that counts.
+#[derive(Debug, Clone)]
+pub(super) struct CommittedRun {
+    pub(super) index: Index,
+    pub(super) committed_at: Timestamp,
+}
+
+impl CommittedRun {
+    pub(super) fn keys(&self) -> StreamKeys {
+        StreamKeys::new(&self.index.stream_id(), &self.index.run_id, self.index.started_at)
+    }
+
+    /// Whether it took everything there was, and got it.
+    pub(super) fn is_complete_and_whole(&self) -> bool {
+        let whole = match self.index.mode.as_str() {
+            "full" => true,
+            "incremental" => self.index.window.since.is_none(),
+            _ => false,
+        };
+        whole && self.index.verdict == "complete" && self.index.unavailable.is_none()
+    }
+}
+
+/// A run with an index that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UncountedRun {
+    /// The account.
+    pub account: String,
+    /// The run.
+    pub run_id: String,
+    /// Why it does not count.
+    pub why: String,
+}
+
+/// The runs of a stream in a place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FoundRuns {
+    /// Those that count, by account, each from the first committed to the last.
+    pub(super) committed: Vec<CommittedRun>,
+    /// The others that have an index.
+    pub(super) uncounted: Vec<UncountedRun>,
+}
+
+/// What is listed of the runs of a stream.
+#[derive(Debug, Default)]
+struct ListedRuns {
+    indexes: BTreeSet<String>,
+    markers: BTreeSet<String>,
+}
+
+/// The streams of a place, each with the runs that have files there. `source` bounds what is looked at.
+async fn list(sink: &dyn Sink, source: Option<&str>) -> Result<BTreeMap<StreamId, ListedRuns>> {
+    let prefix = source.map_or_else(|| "_circulate/".to_owned(), |source| format!("_circulate/{source}/"));
+    let mut found: BTreeMap<StreamId, ListedRuns> = BTreeMap::new();
+    let mut listing = sink.list(&prefix);
+    while let Some(listed) = listing.try_next().await? {
+        let parts: Vec<_> = listed.key.split('/').collect();
+        let [_, source, account, endpoint, file] = parts[..] else { continue };
+        if check_key(&listed.key).is_err() {
+            continue;
+        }
+        let stream = StreamId::new(source, account, endpoint);
+        if let Some(run_id) = file.strip_suffix(INDEX) {
+            found.entry(stream).or_default().indexes.insert(run_id.to_owned());
+        } else if let Some(run_id) = file.strip_suffix(MARKER) {
+            found.entry(stream).or_default().markers.insert(run_id.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// Finds the runs of streams. State, if it is given, says of runs without a marker whether they count.
+pub(super) async fn find(
+    sink: &dyn Sink,
+    source: Option<&str>,
+    wanted: impl Fn(&StreamId) -> bool,
+    store: Option<&dyn StateStore>,
+) -> Result<BTreeMap<StreamId, FoundRuns>> {
+    let mut found = BTreeMap::new();
+    for (stream, listed) in list(sink, source).await? {
+        if wanted(&stream) && !listed.indexes.is_empty() {
+            let runs = judge(sink, &stream, listed, store).await?;
+            found.insert(stream, runs);
+        }
+    }
+    Ok(found)
+}
+
+struct ReadIndex {
+    index: Index,
+    marker: Option<Marker>,
+}
+
+async fn read(sink: &dyn Sink, stream: &StreamId, run_id: String, is_marked: bool) -> Result<ReadIndex> {
+    let key = format!("_circulate/{}/{run_id}{INDEX}", stream.folder());
+    let bytes = read_existing(sink, &key).await?;
+    let index: Index = manifest::parse(&key, &bytes)?;
+    let keys = StreamKeys::new(&index.stream_id(), &index.run_id, index.started_at);
+    if keys.index() != key {
+        let message = "the manifest is of another run than its key says";
+        return Err(Error::new(ErrorKind::Mismatch, "read lake", message)
+            .with("key", key)
+            .with("run", &index.run_id));
+    }
+    let marker = if is_marked { Marker::read(sink, &keys).await? } else { None };
+    if let Some(marker) = &marker {
+        marker.check(&keys, &bytes)?;
+    }
+    Ok(ReadIndex { index, marker })
+}
+
+async fn judge(
+    sink: &dyn Sink,
+    stream: &StreamId,
+    listed: ListedRuns,
+    store: Option<&dyn StateStore>,
+) -> Result<FoundRuns> {
+    let ListedRuns { indexes, markers } = listed;
+    let mut reads = Vec::new();
+    for run_id in indexes {
+        let is_marked = markers.contains(&run_id);
+        reads.push(read(sink, stream, run_id, is_marked));
+    }
+    let read: Vec<ReadIndex> = stream::iter(reads).buffered(READ_AT_ONCE).try_collect().await?;
+    let (mut runs, mut unmarked) = (FoundRuns::default(), Vec::new());
+    let mut old_are_marked = false;
+    for ReadIndex { index, marker } in read {
+        match marker {
+            Some(marker) => {
+                old_are_marked |= is_old(&index);
+                runs.committed.push(CommittedRun { committed_at: marker.committed_at, index });
+            }
+            // A promotion by an older version made none: a target holds nothing but committed runs.
+            None if index.promoted_from.is_some() => {
+                runs.committed.push(CommittedRun { committed_at: index.started_at, index });
+            }
+            None => unmarked.push(index),
+        }
+    }
+    let of_unknown = unmarked.iter().filter(|index| is_old(index)).count();
+    if store.is_none() && of_unknown > 0 && !old_are_marked {
+        return Err(unknown(stream, of_unknown));
+    }
+    for index in unmarked {
+        let uncounted = |why: &str| UncountedRun {
+            account: stream.account().to_owned(),
+            run_id: index.run_id.clone(),
+            why: why.to_owned(),
+        };
+        let Some(store) = store else {
+            runs.uncounted
+                .push(uncounted("it has no marker: it is pending, was abandoned, or its marker is due"));
+            continue;
+        };
+        match StreamState::run(store, stream, &index.run_id).await? {
+            Some(run) if run.status == RunStatus::Committed => {
+                let committed_at = run.ended_at.unwrap_or(run.started_at);
+                runs.committed.push(CommittedRun { index, committed_at });
+            }
+            Some(run) => runs.uncounted.push(uncounted(&format!("state says that it is {}", run.status))),
+            None => runs.uncounted.push(uncounted("state does not know it")),
+        }
+    }
+    runs.committed.sort_by(|one, other| {
+        (one.committed_at, &one.index.run_id).cmp(&(other.committed_at, &other.index.run_id))
+    });
+    Ok(runs)
+}
+
+/// Whether a version wrote it that made no markers.
+fn is_old(index: &Index) -> bool {
+    index.identity.is_none()
+}
+
+fn unknown(stream: &StreamId, runs: usize) -> Error {
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    let message = format!("nothing says which runs of {} count: {runs} without a marker", stream.name());
+    Error::new(ErrorKind::State, "read lake", message)
+        .with("account", stream.account())
+        .hint("the lake was pulled to by an older version: run `circulate verify --mark` once, or name its state (`state`)")
+}

@@ -1,0 +1,164 @@
+//! The first pass: which versions of which records there are, and which of them count.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Position, VERSION_BYTES};
+use super::keys::{KeyMembers, digest};
+use super::objects::LakeObject;
+use super::places::TablePlaces;
+use super::rebuild::record_of_row;
+use super::rows::RunTables;
+use crate::error::Result;
+use crate::lake::record_key::{KeyBuilder, KeyValue};
+
+/// Bytes of entries that are added at a time.
+const ADDED_AT_ONCE: usize = 256 * 1024;
+
+/// How records are distinguished.
+#[derive(Debug)]
+pub(super) enum Rule {
+    /// By their key.
+    ByKey(KeyMembers),
+    /// By all that they hold.
+    ByContent,
+}
+
+impl Rule {
+    fn has_version(&self) -> bool {
+        matches!(self, Self::ByKey(members) if members.version)
+    }
+}
+
+/// What goes through objects.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) rule: Rule,
+    pub(super) layout: EntryLayout,
+}
+
+impl Scan {
+    pub(super) fn new(rule: Rule, all_versions: bool) -> Self {
+        let layout = EntryLayout { version: rule.has_version(), content: all_versions };
+        Self { rule, layout }
+    }
+
+    /// Adds the records of an object, which has the number `number`; those of its run began at `run`. Returns the rows that have
+    /// no key.
+    pub(super) fn object(
+        &self,
+        object: &LakeObject,
+        stored: &Bytes,
+        tables: Option<&RunTables>,
+        (run, number): (u32, u32),
+        entries: &Mutex<Entries>,
+    ) -> Result<Vec<u32>> {
+        let mut adding =
+            Adding { scan: self, run, number, entries, buffer: Vec::new(), without_key: Vec::new() };
+        let mut builder = KeyBuilder::default();
+        match (&self.rule, tables.filter(|_| object.format.is_columnar())) {
+            (Rule::ByKey(members), None) => {
+                object.each_record(stored, &members.watch, |row, record| {
+                    let key = members.key_of_record(record, &mut builder).map(|key| key.0);
+                    let content = self.content(&mut builder, record.bytes);
+                    adding.add(key, row, &members.version_of_record(record), &content)
+                })?;
+            }
+            (Rule::ByContent, None) => {
+                object.each_record(stored, &crate::page::Watch::default(), |row, record| {
+                    adding.add(Some(digest(record.bytes)), row, &[0; VERSION_BYTES], &[0; CONTENT_BYTES])
+                })?;
+            }
+            (rule, Some(tables)) => {
+                let schema = object.schema(stored)?;
+                let table = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
+                let (places, columns) = match rule {
+                    Rule::ByKey(members) => (members.places(&table), members.columns(&table)),
+                    Rule::ByContent => (Vec::new(), Vec::new()),
+                };
+                let everything = self.layout.content || matches!(rule, Rule::ByContent);
+                let is_wanted = |column: &str| everything || columns.iter().any(|wanted| wanted == column);
+                object.each_batch(stored, &schema, is_wanted, None, |first, batch| {
+                    for row in 0..batch.num_rows() {
+                        let number = u32::try_from(first + row).unwrap_or(u32::MAX);
+                        match rule {
+                            Rule::ByKey(members) => {
+                                let key = members.key_of_row(&batch, &places, row, &mut builder);
+                                let version = members.version_of_row(&batch, &places, row);
+                                let content = if everything {
+                                    self.content(&mut builder, &record_of_row(&table, &batch, row)?)
+                                } else {
+                                    [0; CONTENT_BYTES]
+                                };
+                                adding.add(key.map(|key| key.0), number, &version, &content)?;
+                            }
+                            Rule::ByContent => {
+                                let record = record_of_row(&table, &batch, row)?;
+                                let content = canonical(&mut builder, &record);
+                                adding.add(
+                                    Some(content),
+                                    number,
+                                    &[0; VERSION_BYTES],
+                                    &[0; CONTENT_BYTES],
+                                )?;
+                            }
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        adding.finish()
+    }
+
+    fn content(&self, builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
+        if self.layout.content { canonical(builder, record) } else { [0; CONTENT_BYTES] }
+    }
+}
+
+/// A digest of what a record holds, whatever format it has.
+fn canonical(builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
+    builder.value(KeyValue::Json(record));
+    builder.finish().map_or([0; CONTENT_BYTES], |key| key.0)
+}
+
+/// Entries of an object that are added some at a time, since others are added at the same time.
+struct Adding<'s> {
+    scan: &'s Scan,
+    run: u32,
+    number: u32,
+    entries: &'s Mutex<Entries>,
+    buffer: Vec<u8>,
+    without_key: Vec<u32>,
+}
+
+impl Adding<'_> {
+    fn add(
+        &mut self,
+        key: Option<[u8; 16]>,
+        row: u32,
+        version: &[u8; VERSION_BYTES],
+        content: &[u8; CONTENT_BYTES],
+    ) -> Result<()> {
+        let Some(key) = key else {
+            self.without_key.push(row);
+            return Ok(());
+        };
+        let position = Some(Position { object: self.number, row });
+        Entry { key: &key, run: self.run, version, position, content }
+            .write(self.scan.layout, &mut self.buffer);
+        if self.buffer.len() < ADDED_AT_ONCE { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).add(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<u32>> {
+        self.flush()?;
+        Ok(self.without_key)
+    }
+}

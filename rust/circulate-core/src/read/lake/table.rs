@@ -1,0 +1,655 @@
+//! A stream's table: what a lake says about it, in two passes. The first one looks at keys and finds the versions that count,
+//! the second one reads these.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::bitmap::Bitmap;
+use super::columns::{Origin, OutputColumns};
+use super::entries::Entries;
+use super::keys::KeyMembers;
+use super::objects::LakeObject;
+use super::places::for_each_member;
+use super::report::LakeReport;
+use super::rows::{Rows, RunTables};
+use super::runs::{self, CommittedRun, FoundRuns};
+use super::scan::{Rule, Scan};
+use crate::catalog::{Columns, RecordKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::manifest::{Identity, Part, read_part, read_stored};
+use crate::lake::sink::Sink;
+use crate::lake::stream_id::StreamId;
+use crate::page::Watch;
+use crate::state::StateStore;
+use crate::stop::Stop;
+use crate::table::{JsonReader, Observed, TableOptions, TableSchema};
+
+/// Which table of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    /// The newest version of each record that is there.
+    #[default]
+    Current,
+}
+
+/// A stream's table in a lake.
+#[derive(Debug)]
+pub struct LakeTable {
+    /// The place.
+    pub sink: Arc<dyn Sink>,
+    /// Source of the stream.
+    pub source: String,
+    /// Its endpoint.
+    pub endpoint: String,
+    /// One account; `None` for all.
+    pub account: Option<String>,
+    /// Which table.
+    pub view: View,
+    /// The columns that are wanted, in this order; `None` for all.
+    pub columns: Option<Vec<String>>,
+    /// What identifies records of runs by older versions, which do not say it.
+    pub identity: Option<Identity>,
+    /// Columns that a definition declares.
+    pub declared: Option<Columns>,
+    /// Bytes of memory that reading takes.
+    pub memory: u64,
+    /// The state that knows the runs, for places without markers.
+    pub store: Option<Arc<dyn StateStore>>,
+    /// Says when to stop.
+    pub stop: Stop,
+}
+
+/// Batches that wait to be taken.
+const BATCHES_AHEAD: usize = 2;
+/// Objects, and records of each, that the columns of a JSON lake are inferred from.
+const SAMPLED_OBJECTS: usize = 32;
+const SAMPLED_RECORDS: usize = 1_000;
+
+/// An object with the rows of it that count.
+#[derive(Debug)]
+struct Counted {
+    object: Arc<LakeObject>,
+    rows: Bitmap,
+}
+
+/// What is to be read.
+#[derive(Debug)]
+pub struct LakePlan {
+    sink: Arc<dyn Sink>,
+    memory: u64,
+    columns: OutputColumns,
+    origins: Vec<Origin>,
+    tables: Vec<Option<Arc<RunTables>>>,
+    objects: Vec<Counted>,
+    report: LakeReport,
+}
+
+/// The runs of all accounts, with what is needed of each.
+struct Runs {
+    all: Vec<CommittedRun>,
+    tables: Vec<Option<Arc<RunTables>>>,
+    origins: Vec<Origin>,
+}
+
+impl LakeTable {
+    /// Finds what counts: the first pass.
+    pub async fn plan(self) -> Result<LakePlan> {
+        let mut report = LakeReport::default();
+        let by_account = self.runs(&mut report).await?;
+        let identity = self.identity_of(&by_account)?;
+        let mut runs = Runs { all: Vec::new(), tables: Vec::new(), origins: Vec::new() };
+        let mut objects = Vec::new();
+        for (account, committed) in by_account {
+            let committed = self.needed(&account, &identity, committed)?;
+            let first = runs.all.len();
+            runs.extend(committed);
+            self.count(&identity, &runs, first, &mut objects, &mut report).await?;
+        }
+        report.runs = runs.all.len() as u64;
+        report.first_committed_at = runs.all.iter().map(|run| run.committed_at).min();
+        report.last_committed_at = runs.all.iter().map(|run| run.committed_at).max();
+        let (all, options) = self.all_columns(&runs, &objects).await?;
+        let columns = OutputColumns::new(all, options, false, self.columns.as_deref())?;
+        let Runs { tables, origins, .. } = runs;
+        let (sink, memory) = (self.sink, self.memory);
+        Ok(LakePlan { sink, memory, columns, origins, tables, objects, report })
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{}", self.source, self.endpoint)
+    }
+
+    fn wrong(&self, kind: ErrorKind, what: &str) -> Error {
+        Error::new(kind, "read lake", what.to_owned()).with("stream", self.name()).with("in", self.sink.uri())
+    }
+
+    /// The committed runs of each account.
+    async fn runs(&self, report: &mut LakeReport) -> Result<BTreeMap<String, Vec<CommittedRun>>> {
+        let of_stream = |stream: &StreamId| stream.name() == self.name();
+        let wanted = |stream: &StreamId| {
+            of_stream(stream) && self.account.as_ref().is_none_or(|account| account == stream.account())
+        };
+        let found = runs::find(&*self.sink, Some(&self.source), wanted, self.store.as_deref()).await?;
+        let mut by_account = BTreeMap::new();
+        for (stream, FoundRuns { committed, uncounted }) in found {
+            report.uncounted.extend(uncounted);
+            if !committed.is_empty() {
+                report.accounts.push(stream.account().to_owned());
+                by_account.insert(stream.account().to_owned(), committed);
+            }
+        }
+        if by_account.is_empty() {
+            let of_account = self
+                .account
+                .as_ref()
+                .map_or_else(String::new, |account| format!(" of the account `{account}`"));
+            let message = format!("there is no committed run of {}{of_account} in the lake", self.name());
+            let error = Error::new(ErrorKind::Settings, "read lake", message).with("in", self.sink.uri());
+            return Err(match report.uncounted.first() {
+                Some(run) => {
+                    error.with("run", &run.run_id).hint(format!("the run does not count: {}", run.why))
+                }
+                None => error.hint("`lake_streams` lists what is there; `circulate pull` pulls it"),
+            });
+        }
+        Ok(by_account)
+    }
+
+    /// What identifies the records, as the newest run says it.
+    fn identity_of(&self, by_account: &BTreeMap<String, Vec<CommittedRun>>) -> Result<Identity> {
+        let newest =
+            by_account.values().flatten().max_by_key(|run| (run.committed_at, run.index.run_id.clone()));
+        let written = newest.and_then(|run| run.index.identity.clone());
+        written.or_else(|| self.identity.clone()).ok_or_else(|| {
+            self.wrong(
+                ErrorKind::Settings,
+                "nothing says what identifies a record: an older version pulled it",
+            )
+            .hint("give its definition's catalog, or its key: `primary_key=[\"/id\"]`")
+        })
+    }
+
+    /// Of the runs of an account those that the table is of.
+    fn needed(
+        &self,
+        account: &str,
+        identity: &Identity,
+        committed: Vec<CommittedRun>,
+    ) -> Result<Vec<CommittedRun>> {
+        if identity.kind == RecordKind::Event || identity.is_merged() {
+            return Ok(committed);
+        }
+        let last = committed.into_iter().rev().find(CommittedRun::is_complete_and_whole);
+        last.map(|run| vec![run]).ok_or_else(|| {
+            let what = "its records have no key, and no full run of it was complete";
+            self.wrong(ErrorKind::Settings, what)
+                .with("account", account)
+                .hint("pull it once with --full; or declare `primary_key`, and pull again")
+        })
+    }
+
+    /// Finds the rows of an account that count, of the runs from number `first` on.
+    async fn count(
+        &self,
+        identity: &Identity,
+        runs: &Runs,
+        first: usize,
+        objects: &mut Vec<Counted>,
+        report: &mut LakeReport,
+    ) -> Result<()> {
+        let mut found = Vec::new();
+        // A number stands for the beginning of each run.
+        let mut starts = Vec::new();
+        for (number, run) in runs.all.iter().enumerate().skip(first) {
+            starts.push(to_number(found.len())?);
+            found.push(None);
+            for object in objects_of(&*self.sink, run, number).await? {
+                found.push(Some(Arc::new(object)));
+            }
+        }
+        to_number(found.len())?;
+        let rule = match identity.kind {
+            RecordKind::Event => Rule::ByContent,
+            RecordKind::Entity if identity.is_merged() => Rule::ByKey(KeyMembers::new(identity)),
+            RecordKind::Entity => {
+                let all = |object: Arc<LakeObject>| Counted { rows: all_rows(&object), object };
+                let with_rows = |counted: &Counted| counted.rows.count() > 0;
+                objects.extend(found.into_iter().flatten().map(all).filter(with_rows));
+                return Ok(());
+            }
+        };
+        let scan = Scan::new(rule, false);
+        let limit = usize::try_from(self.memory / 5 * 2).unwrap_or(usize::MAX);
+        let entries = Mutex::new(Entries::new(scan.layout, limit));
+        let mut rows: Vec<Bitmap> = vec![Bitmap::default(); found.len()];
+        let context = Arc::new((scan, entries));
+        let at_once = at_once(self.memory / 5 * 2, found.iter().flatten().map(|object| &**object));
+        let mut scans = Vec::new();
+        for (number, object) in (0..).zip(&found) {
+            let Some(object) = object else { continue };
+            let start = starts[starts.partition_point(|start| *start < number) - 1];
+            scans.push(ObjectScan {
+                sink: Arc::clone(&self.sink),
+                stop: self.stop.clone(),
+                context: Arc::clone(&context),
+                object: Arc::clone(object),
+                tables: runs.tables[object.run].clone(),
+                at: (start, number),
+            });
+        }
+        let scans = stream::iter(scans).map(ObjectScan::run);
+        let mut scans = scans.buffer_unordered(at_once);
+        while let Some((number, without_key)) = scans.try_next().await? {
+            report.without_key += without_key.len() as u64;
+            for row in without_key {
+                rows[number as usize].set(row);
+            }
+        }
+        drop(scans);
+        let Some((_, entries)) = Arc::into_inner(context) else {
+            unreachable!("all of its scans have ended")
+        };
+        let entries = entries.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.spilled_bytes += entries.spilled();
+        let work = move || {
+            entries.each_key(|versions| {
+                if let Some(at) = versions.last().and_then(|newest| newest.position()) {
+                    rows[at.object as usize].set(at.row);
+                }
+                Ok(())
+            })?;
+            Ok(rows)
+        };
+        let rows = blocking(work).await?;
+        for (object, rows) in found.into_iter().zip(rows) {
+            let Some(object) = object else { continue };
+            if rows.count() == 0 {
+                report.objects_skipped += 1;
+            } else {
+                objects.push(Counted { object, rows });
+            }
+        }
+        Ok(())
+    }
+
+    fn stop_if_requested(&self) -> Result<()> {
+        stop_if_requested(&self.stop)
+    }
+
+    /// The columns of all runs with rows that count, the newest first: a column keeps the type that it has there.
+    async fn all_columns(&self, runs: &Runs, objects: &[Counted]) -> Result<(TableSchema, TableOptions)> {
+        let mut of_run: BTreeMap<usize, Vec<&Counted>> =
+            (0..runs.all.len()).map(|run| (run, Vec::new())).collect();
+        for counted in objects {
+            of_run.entry(counted.object.run).or_default().push(counted);
+        }
+        let mut newest_first: Vec<_> = of_run.into_iter().collect();
+        newest_first.sort_by_key(|(number, _)| {
+            let run = &runs.all[*number];
+            std::cmp::Reverse((run.committed_at, run.index.run_id.clone()))
+        });
+        let declared = self.declared.as_ref();
+        let mut all = declared.map_or_else(TableSchema::nothing, |columns| {
+            TableSchema::declared(columns, std::iter::empty::<String>())
+        });
+        let (mut options, mut sampled, mut only_null) = (None, 0, Vec::new());
+        for (number, of_run) in newest_first {
+            if let Some(tables) = &runs.tables[number] {
+                options = options.or(Some(tables.options));
+                all = all.united(&tables.columns);
+            } else if sampled < SAMPLED_OBJECTS && !of_run.is_empty() {
+                let sample = self.sample(&of_run, SAMPLED_OBJECTS - sampled).await?;
+                sampled += of_run.len();
+                let marked = TableSchema::nothing().marked(&sample.parents, sample.keyed);
+                all = all.united(&marked.evolved(&sample.observed));
+                only_null.push(marked.inferred(&sample.observed));
+            }
+        }
+        // What was only ever null may have values in an older run.
+        for inferred in &only_null {
+            all = all.united(inferred);
+        }
+        Ok((all, options.unwrap_or_default()))
+    }
+
+    /// What some records hold that count, spread over the objects of a run.
+    async fn sample(&self, of_run: &[&Counted], objects: usize) -> Result<Sample> {
+        let step = of_run.len().div_ceil(objects.max(1)).max(1);
+        let mut sample = Sample::default();
+        for counted in of_run.iter().step_by(step) {
+            self.stop_if_requested()?;
+            let Counted { object, rows } = counted;
+            let stored = read_stored(&*self.sink, &object.entry).await?;
+            let (object, rows) = (Arc::clone(object), rows.clone());
+            sample = blocking(move || {
+                let mut seen = 0;
+                object.each_record(&stored, &Watch::default(), |row, record| {
+                    if rows.has(row as usize) && seen < SAMPLED_RECORDS {
+                        seen += 1;
+                        sample.observe(record.bytes)?;
+                    }
+                    Ok(())
+                })?;
+                Ok(sample)
+            })
+            .await?;
+        }
+        Ok(sample)
+    }
+}
+
+/// What records of a JSON lake hold.
+#[derive(Debug, Default)]
+struct Sample {
+    observed: Observed,
+    parents: Vec<String>,
+    keyed: bool,
+}
+
+impl Sample {
+    fn observe(&mut self, record: &[u8]) -> Result<()> {
+        let mut reader = JsonReader::new(record);
+        let is_marked = reader.expect(b'{').is_ok()
+            && reader.peek() == Ok(b'"')
+            && reader.key().is_ok_and(|key| key.raw == b"_circulate")
+            && reader.peek() == Ok(b'{');
+        if is_marked {
+            let (mut parents, mut keyed) = (None, false);
+            for_each_member(&mut reader, |name, value| match name {
+                b"parent" => parents = Some(value),
+                b"key" => keyed = value.starts_with(b"\""),
+                _ => {}
+            });
+            self.keyed |= keyed;
+            if let Some(parents) = parents {
+                for_each_member(&mut JsonReader::new(parents), |name, _| {
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    if !self.parents.contains(&name) {
+                        self.parents.push(name);
+                    }
+                });
+            }
+        }
+        self.observed.observe(record)
+    }
+}
+
+impl Runs {
+    fn extend(&mut self, committed: Vec<CommittedRun>) {
+        for run in committed {
+            self.tables.push(run.index.tables.as_ref().map(|tables| {
+                Arc::new(RunTables { columns: tables.columns.clone(), options: tables.options })
+            }));
+            self.origins.push(Origin {
+                account: run.index.account.as_str().into(),
+                run_id: run.index.run_id.as_str().into(),
+                committed_at: run.committed_at,
+            });
+            self.all.push(run);
+        }
+    }
+}
+
+/// What is needed to go through an object.
+struct ObjectScan {
+    sink: Arc<dyn Sink>,
+    stop: Stop,
+    context: Arc<(Scan, Mutex<Entries>)>,
+    object: Arc<LakeObject>,
+    tables: Option<Arc<RunTables>>,
+    at: (u32, u32),
+}
+
+impl ObjectScan {
+    /// Goes through it; returns its number, and the rows that have no key.
+    async fn run(self) -> Result<(u32, Vec<u32>)> {
+        stop_if_requested(&self.stop)?;
+        let stored = read_stored(&*self.sink, &self.object.entry).await?;
+        blocking(move || {
+            let Self { context, object, tables, at, .. } = self;
+            let (scan, entries) = &*context;
+            Ok((at.1, scan.object(&object, &stored, tables.as_deref(), at, entries)?))
+        })
+        .await
+    }
+}
+
+fn all_rows(object: &LakeObject) -> Bitmap {
+    let mut rows = Bitmap::default();
+    for row in 0..u32::try_from(object.entry.records).unwrap_or(u32::MAX) {
+        rows.set(row);
+    }
+    rows
+}
+
+fn to_number(count: usize) -> Result<u32> {
+    u32::try_from(count)
+        .map_err(|_| Error::new(ErrorKind::Limit, "read lake", "the runs have more than 4 billion objects"))
+}
+
+/// The objects that a run's manifest names.
+async fn objects_of(sink: &dyn Sink, run: &CommittedRun, number: usize) -> Result<Vec<LakeObject>> {
+    let keys = run.keys();
+    let mut objects = Vec::new();
+    for reference in &run.index.parts {
+        keys.check_part(&reference.key)?;
+        let part: Part = read_part(sink, reference).await?;
+        for entry in part.objects {
+            keys.check_object(&entry.key)?;
+            objects.push(LakeObject {
+                entry,
+                format: part.format,
+                compression: part.compression,
+                run: number,
+            });
+        }
+    }
+    Ok(objects)
+}
+
+/// How many objects are worked on at the same time, where all of them may take `memory`.
+fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>) -> usize {
+    let largest = objects.map(LakeObject::memory).max().unwrap_or(1).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    usize::try_from(memory / largest).unwrap_or(usize::MAX).clamp(1, cores)
+}
+
+fn stop_if_requested(stop: &Stop) -> Result<()> {
+    match stop.reason() {
+        Some(reason) => Err(Error::new(ErrorKind::Stopped, "read lake", stop.in_words(reason))),
+        None => Ok(()),
+    }
+}
+
+/// Work that takes the processor for a while.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Stopped, "read lake", "a worker ended early").caused_by(error))
+    })
+}
+
+impl LakePlan {
+    /// The columns of the batches.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.columns.schema)
+    }
+
+    /// The columns of records.
+    pub fn columns(&self) -> &TableSchema {
+        &self.columns.built
+    }
+
+    /// How these are laid out.
+    pub fn options(&self) -> TableOptions {
+        self.columns.options
+    }
+
+    /// What is known before it is read.
+    pub fn report(&self) -> &LakeReport {
+        &self.report
+    }
+
+    /// Begins to read: the second pass. It can be done again.
+    pub fn read(self: Arc<Self>, stop: Stop) -> LakeReading {
+        let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        let reading = AbortOnDropHandle::new(tokio::spawn(self.send(sender, stop)));
+        LakeReading { batches, reading: Some(reading), report: None }
+    }
+
+    async fn send(self: Arc<Self>, sender: mpsc::Sender<RecordBatch>, stop: Stop) -> Result<LakeReport> {
+        let largest = self.objects.iter().map(|counted| counted.object.memory()).max().unwrap_or(0);
+        let ahead = if largest > self.memory / 8 { 1 } else { 2 };
+        let needs_records = self.columns.needs_records();
+        let (bytes, mut stored) = mpsc::channel::<Bytes>(ahead);
+        let fetching = {
+            let (plan, stop) = (Arc::clone(&self), stop.clone());
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                for counted in &plan.objects {
+                    stop_if_requested(&stop)?;
+                    let stored = if needs_records {
+                        read_stored(&*plan.sink, &counted.object.entry).await?
+                    } else {
+                        Bytes::new()
+                    };
+                    if bytes.send(stored).await.is_err() {
+                        break;
+                    }
+                }
+                Ok::<_, Error>(())
+            }))
+        };
+        let plan = Arc::clone(&self);
+        let rows = blocking(move || {
+            let mut count = 0;
+            let mut emit = |batch: RecordBatch| {
+                count += batch.num_rows() as u64;
+                sender.blocking_send(batch).map_err(|_| nobody_takes_them())
+            };
+            let mut rows = Rows::new(&plan.columns, &plan.origins);
+            for counted in &plan.objects {
+                stop_if_requested(&stop)?;
+                // Why nothing comes is known by whoever fetches.
+                let Some(stored) = stored.blocking_recv() else { return Ok(None) };
+                let tables = plan.tables[counted.object.run].as_deref();
+                rows.take(&counted.object, &stored, tables, &counted.rows, &mut emit)?;
+            }
+            rows.hand_over(&mut emit)?;
+            Ok(Some(count))
+        })
+        .await?;
+        fetching.await.map_err(|error| {
+            Error::new(ErrorKind::Stopped, "read lake", "a worker ended early").caused_by(error)
+        })??;
+        let objects_read = if needs_records { self.objects.len() as u64 } else { 0 };
+        Ok(LakeReport { rows: rows.unwrap_or_default(), objects_read, ..self.report.clone() })
+    }
+}
+
+fn nobody_takes_them() -> Error {
+    Error::new(ErrorKind::Stopped, "read lake", "nobody takes the rows any more")
+}
+
+/// A table that is being read. Dropping it stops that.
+#[derive(Debug)]
+pub struct LakeReading {
+    batches: mpsc::Receiver<RecordBatch>,
+    reading: Option<AbortOnDropHandle<Result<LakeReport>>>,
+    report: Option<LakeReport>,
+}
+
+impl LakeReading {
+    /// The next batch; `None` after the last one.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if let Some(batch) = self.batches.recv().await {
+            return Ok(Some(batch));
+        }
+        let Some(reading) = self.reading.take() else { return Ok(None) };
+        let report = reading.await.map_err(|error| {
+            Error::new(ErrorKind::Stopped, "read lake", "the reading worker ended early").caused_by(error)
+        })?;
+        self.report = Some(report?);
+        Ok(None)
+    }
+
+    /// What was done, after the last batch.
+    pub fn report(&self) -> Option<&LakeReport> {
+        self.report.as_ref()
+    }
+}
+
+/// What a place has of a stream.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LakeStream {
+    /// `source.endpoint`.
+    pub stream: String,
+    /// The accounts it was pulled from.
+    pub accounts: Vec<String>,
+    /// What its records are, if a run says it.
+    pub kind: Option<RecordKind>,
+    /// The members that are a record's key, if a run says it.
+    pub primary_key: Option<Vec<String>>,
+    /// Committed runs.
+    pub runs: u64,
+    /// Their records, versions and all.
+    pub records: u64,
+    /// Bytes of their objects as stored.
+    pub bytes: u64,
+    /// When the first and the last run was committed.
+    pub first_committed_at: Option<Timestamp>,
+    /// See above.
+    pub last_committed_at: Option<Timestamp>,
+    /// Runs that have a manifest and do not count.
+    pub uncounted: Vec<super::runs::UncountedRun>,
+}
+
+/// The streams that a place has manifests of.
+pub async fn lake_streams(sink: &dyn Sink, store: Option<&dyn StateStore>) -> Result<Vec<LakeStream>> {
+    let mut streams: BTreeMap<String, Vec<FoundRuns>> = BTreeMap::new();
+    for (stream, found) in runs::find(sink, None, |_| true, store).await? {
+        streams.entry(stream.name()).or_default().push(found);
+    }
+    Ok(streams.into_iter().map(|(stream, found)| of_stream(stream, found)).collect())
+}
+
+fn of_stream(stream: String, found: Vec<FoundRuns>) -> LakeStream {
+    let mut of_stream = LakeStream {
+        stream,
+        accounts: Vec::new(),
+        kind: None,
+        primary_key: None,
+        runs: 0,
+        records: 0,
+        bytes: 0,
+        first_committed_at: None,
+        last_committed_at: None,
+        uncounted: Vec::new(),
+    };
+    let mut committed = Vec::new();
+    for FoundRuns { committed: of_account, uncounted } in found {
+        of_stream.accounts.extend(of_account.first().map(|run| run.index.account.clone()));
+        of_stream.uncounted.extend(uncounted);
+        committed.extend(of_account);
+    }
+    committed.sort_by_key(|run| run.committed_at);
+    for run in &committed {
+        of_stream.runs += 1;
+        of_stream.records += run.index.totals.records;
+        of_stream.bytes += run.index.totals.bytes;
+        if let Some(identity) = &run.index.identity {
+            of_stream.kind = Some(identity.kind);
+            of_stream.primary_key = Some(identity.primary_key.iter().map(ToString::to_string).collect());
+        }
+    }
+    of_stream.first_committed_at = committed.first().map(|run| run.committed_at);
+    of_stream.last_committed_at = committed.last().map(|run| run.committed_at);
+    of_stream
+}

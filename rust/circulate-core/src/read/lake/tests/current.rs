@@ -1,0 +1,276 @@
+//! The current table is what a naive model says, whatever formats, layouts and accounts the runs have.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::model::{Look, ReadTable, TestLake, TestRun, content, read, run};
+use super::*;
+use crate::encode::Compression;
+use crate::error::ErrorKind;
+use crate::lake::record_key::{KeyBuilder, KeyValue};
+use crate::lake::sink::Sink;
+use crate::table::Nested;
+
+const JSON: Look = Look::Json(Compression::Gzip);
+
+fn by_id() -> Value {
+    json!({"kind": "entity", "primary_key": ["/id"]})
+}
+
+fn key_of(value: &Value) -> Option<String> {
+    let mut builder = KeyBuilder::default();
+    builder.value(KeyValue::Json(value.to_string().as_bytes()));
+    builder.finish().map(|key| key.to_string())
+}
+
+/// The newest record of each account and key, and all without a key.
+fn naive(runs: &[TestRun], by_version: bool) -> Vec<(String, Value)> {
+    let (mut newest, mut without_key) = (BTreeMap::new(), Vec::new());
+    for run in runs.iter().filter(|run| !run.uncommitted) {
+        let mut of_run: BTreeMap<String, &Value> = BTreeMap::new();
+        for record in run.objects.iter().flatten() {
+            let Some(key) = key_of(&record["id"]) else {
+                without_key.push((run.account.to_owned(), record.clone()));
+                continue;
+            };
+            let rank = |record: &Value| match &record["version"] {
+                Value::Number(number) => (1, number.as_i64().unwrap()),
+                Value::String(_) => (2, 0),
+                _ => (0, 0),
+            };
+            let known = of_run.entry(key).or_insert(record);
+            if !by_version || rank(record) >= rank(known) {
+                *known = record;
+            }
+        }
+        for (key, record) in of_run {
+            newest.insert((run.account.to_owned(), key), record.clone());
+        }
+    }
+    let with_key = newest.into_iter().map(|((account, _), record)| (account, record));
+    with_key.chain(without_key).collect()
+}
+
+fn expected(records: &[(String, Value)], table: &ReadTable) -> Vec<(String, String)> {
+    let without_empty = table.options.nested == Nested::Flatten;
+    let row = |(account, record): &(String, Value)| {
+        (account.clone(), content(record.to_string().as_bytes(), without_empty))
+    };
+    let mut rows: Vec<_> = records.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+async fn lake_of(identity: Value, runs: &[TestRun]) -> TestLake {
+    let mut lake = TestLake::new(identity);
+    for run in runs {
+        lake.write(run).await;
+    }
+    lake
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn it_is_the_newest_version_of_each_record(runs in proptest::collection::vec(run(), 1..6), by_version in any::<bool>()) {
+        prop_assume!(runs.iter().any(|run| !run.uncommitted));
+        block_on(async {
+            let mut identity = by_id();
+            if by_version {
+                identity["version"] = json!("/version");
+            }
+            let lake = lake_of(identity, &runs).await;
+            let table = read(lake.table()).await.unwrap();
+            let naive = naive(&runs, by_version);
+            assert_eq!(table.rows(), expected(&naive, &table));
+            assert_eq!(table.report.rows, naive.len() as u64);
+            let nulls = runs.iter().filter(|run| !run.uncommitted).flat_map(|run| run.objects.iter().flatten());
+            let nulls = nulls.filter(|record| record["id"].is_null()).count();
+            assert_eq!(table.report.without_key, nulls as u64);
+        });
+    }
+
+    #[test]
+    fn columns_that_are_wanted_are_those_of_the_whole_table(runs in proptest::collection::vec(run(), 1..5)) {
+        prop_assume!(runs.iter().any(|run| !run.uncommitted));
+        block_on(async {
+            let lake = lake_of(by_id(), &runs).await;
+            let whole = read(lake.table()).await.unwrap();
+            let names: Vec<_> = whole.batches.iter().flat_map(|batch| batch.schema().fields().to_vec()).collect();
+            let Some(wanted) = names.iter().map(|field| field.name()).find(|name| name.starts_with('c')) else { return };
+            let wanted = vec![wanted.clone(), "_account".to_owned()];
+            let pruned = read(LakeTable { columns: Some(wanted.clone()), ..lake.table() }).await.unwrap();
+            let shown = |table: &ReadTable| {
+                let mut rows: Vec<_> = table.batches.iter().flat_map(|batch| {
+                    let columns = wanted.iter().map(|name| std::sync::Arc::clone(batch.column_by_name(name).unwrap()));
+                    let columns: Vec<_> = columns.collect();
+                    (0..batch.num_rows()).map(move |row| format!("{:?}", columns.iter().map(|column| column.slice(row, 1)).collect::<Vec<_>>())).collect::<Vec<_>>()
+                }).collect();
+                rows.sort();
+                rows
+            };
+            assert_eq!(shown(&pruned), shown(&whole));
+        });
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_it_is_the_last_complete_full_run() {
+    let records = [json!({"a": 1}), json!({"a": 1})];
+    let mut partial = TestRun::of(JSON, &[json!({"a": 2})]);
+    partial.partial = true;
+    let mut incremental = TestRun::of(JSON, &[json!({"a": 3})]);
+    incremental.full = false;
+    let first = TestRun::of(JSON, &[json!({"a": 0})]);
+    let lake = lake_of(
+        json!({"kind": "entity", "primary_key": []}),
+        &[first, TestRun::of(JSON, &records), partial, incremental],
+    )
+    .await;
+    let table = read(lake.table()).await.unwrap();
+    let records = records.map(|record| ("acme".to_owned(), record));
+    assert_eq!(table.rows(), expected(&records, &table));
+}
+
+#[tokio::test]
+async fn children_of_two_parents_with_one_id_are_two_records() {
+    let child = |parent: &str, n: u8| json!({"_circulate": {"parent": {"group": parent}}, "id": "x", "n": n});
+    for look in
+        [JSON, Look::Ndjson(Compression::None), Look::Parquet(Nested::Struct), Look::Arrow(Nested::Flatten)]
+    {
+        let runs = [
+            TestRun::of(look, &[child("a", 1), child("b", 2)]),
+            TestRun::of(Look::Parquet(Nested::Struct), &[child("a", 3)]),
+        ];
+        let lake =
+            lake_of(json!({"kind": "entity", "primary_key": ["/id"], "parents": ["group"]}), &runs).await;
+        let table = read(lake.table()).await.unwrap();
+        let expected_records = [child("a", 3), child("b", 2)].map(|record| ("acme".to_owned(), record));
+        assert_eq!(table.rows(), expected(&expected_records, &table), "{look:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_tampered_with_or_is_missing_is_an_error_that_names_it() {
+    for look in [JSON, Look::Ndjson(Compression::Zstd), Look::Parquet(Nested::Struct)] {
+        let lake = lake_of(by_id(), &[TestRun::of(look, &[json!({"id": 1})])]).await;
+        let object = lake.sink.keys().into_iter().find(|key| key.starts_with("test/")).unwrap();
+        let mut bytes = lake.sink.read(&object).await.unwrap().unwrap().to_vec();
+        lake.sink.remove(&object).await.unwrap();
+        let missing = read(lake.table()).await.unwrap_err();
+        assert!(missing.kind() == ErrorKind::Mismatch && missing.to_string().contains(&object), "{missing}");
+        bytes[10] ^= 1;
+        lake.create(&object, bytes).await;
+        let changed = read(lake.table()).await.unwrap_err();
+        assert!(changed.kind() == ErrorKind::Mismatch && changed.to_string().contains(&object), "{changed}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_the_committed_one_is_an_error() {
+    let mut lake = TestLake::new(by_id());
+    let index = lake.write(&TestRun::of(JSON, &[json!({"id": 1})])).await;
+    let changed = String::from_utf8(lake.sink.read(&index).await.unwrap().unwrap().to_vec()).unwrap();
+    lake.sink.remove(&index).await.unwrap();
+    lake.create(&index, changed.replace("\"repeats\":0", "\"repeats\":1")).await;
+    let error = read(lake.table()).await.unwrap_err();
+    assert!(error.to_string().contains("not the one that was committed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_without_a_marker_does_not_count_and_is_named() {
+    let mut pending = TestRun::of(JSON, &[json!({"id": 2})]);
+    pending.uncommitted = true;
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1})]), pending]).await;
+    let table = read(lake.table()).await.unwrap();
+    assert_eq!((table.report.rows, table.report.uncounted.len()), (1, 1));
+    assert!(table.report.uncounted[0].run_id.starts_with("20261122T000001"), "{:?}", table.report);
+}
+
+#[tokio::test]
+async fn a_place_of_an_older_version_says_how_it_can_be_read() {
+    let mut old = TestRun::of(JSON, &[json!({"id": 1})]);
+    old.uncommitted = true;
+    let lake = lake_of(Value::Null, &[old.clone(), old]).await;
+    let error = read(lake.table()).await.unwrap_err();
+    assert!(error.to_string().contains("which runs of test.things count: 2 runs"), "{error}");
+    assert!(error.hint_text().unwrap().contains("verify --mark"), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_say_what_identifies_its_records_takes_it_from_the_caller() {
+    let lake =
+        lake_of(Value::Null, &[TestRun::of(JSON, &[json!({"id": 1}), json!({"id": 1, "n": 2})])]).await;
+    let error = read(lake.table()).await.unwrap_err();
+    assert!(error.hint_text().unwrap().contains("primary_key"), "{error}");
+    let identity = serde_json::from_value(by_id()).unwrap();
+    let table = read(LakeTable { identity: Some(identity), ..lake.table() }).await.unwrap();
+    assert_eq!(table.report.rows, 1);
+}
+
+#[tokio::test]
+async fn unknown_streams_accounts_and_columns_are_refused_with_what_there_is() {
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1, "b": 2})])]).await;
+    let other = LakeTable { endpoint: "others".to_owned(), ..lake.table() };
+    assert!(read(other).await.unwrap_err().to_string().contains("no committed run of test.others"));
+    let account = LakeTable { account: Some("nobody".to_owned()), ..lake.table() };
+    assert!(read(account).await.unwrap_err().to_string().contains("account `nobody`"));
+    let columns = Some(vec!["b".to_owned(), "x".to_owned(), "y".to_owned()]);
+    let error = read(LakeTable { columns, ..lake.table() }).await.unwrap_err();
+    assert!(error.to_string().contains("no column `x`, `y`"), "{error}");
+    assert!(error.hint_text().unwrap().contains("_account, b, id, _rescued"), "{error}");
+}
+
+#[tokio::test]
+async fn members_by_our_names_are_rescued() {
+    let record = json!({"id": 1, "_account": "mine", "_Account": 5});
+    for look in [JSON, Look::Parquet(Nested::Struct)] {
+        let lake = lake_of(by_id(), &[TestRun::of(look, std::slice::from_ref(&record))]).await;
+        let table = read(lake.table()).await.unwrap();
+        assert_eq!(table.rows(), expected(&[("acme".to_owned(), record.clone())], &table), "{look:?}");
+        assert_eq!(
+            table.batches[0]
+                .schema()
+                .fields()
+                .iter()
+                .filter(|f| f.name().to_lowercase() == "_account")
+                .count(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_column_at_all_counts_rows_and_reads_no_object_twice() {
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1}), json!({"id": 2})])]).await;
+    let table = read(LakeTable { columns: Some(Vec::new()), ..lake.table() }).await.unwrap();
+    assert_eq!(table.batches.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>(), 2);
+    assert_eq!((table.report.rows, table.report.objects_read), (2, 0));
+}
+
+#[tokio::test]
+async fn objects_without_a_row_that_counts_are_read_once() {
+    let old = TestRun::of(JSON, &[json!({"id": 1})]);
+    let lake = lake_of(by_id(), &[old.clone(), old.clone(), old]).await;
+    let table = read(lake.table()).await.unwrap();
+    assert_eq!((table.report.objects_read, table.report.objects_skipped), (1, 2));
+}
+
+#[tokio::test]
+async fn streams_are_listed_with_what_counts() {
+    let mut other = TestRun::of(JSON, &[json!({"id": 1})]);
+    other.account = "other";
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1})]), other]).await;
+    let streams = lake_streams(&*lake.sink, None).await.unwrap();
+    assert_eq!(streams.len(), 1);
+    assert_eq!((streams[0].stream.as_str(), streams[0].runs, streams[0].records), ("test.things", 2, 2));
+    assert_eq!(streams[0].accounts, ["acme", "other"]);
+    assert_eq!(streams[0].primary_key.as_deref(), Some(&["/id".to_owned()][..]));
+}

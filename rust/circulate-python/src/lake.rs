@@ -1,0 +1,306 @@
+//! Lakes as tables: the class `LakeTable` and functions of the module.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use circulate_core::catalog::Columns;
+use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::lake::manifest::Identity;
+use circulate_core::location::Locations;
+use circulate_core::read::lake as core_lake;
+use circulate_core::read::lake::{LakePlan, LakeReading, LakeReport, View};
+use circulate_core::state::StateStore;
+use circulate_core::stop::{Stop, StopReason};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict};
+use serde::Deserialize;
+
+use crate::locations::S3Arguments;
+use crate::options::{Arguments, Size, option_of};
+use crate::results::{document, py_result};
+use crate::runtime::{Brief, Watcher, wait};
+use crate::tables::{Schema, external, kept, schema_of, stream_capsule};
+
+/// Memory that reading a table takes.
+const MEMORY: u64 = 256_000_000;
+/// The least: buffers of one object take it.
+const LEAST_MEMORY: u64 = 16_000_000;
+
+/// What identifies records, and columns, as the caller's definition has them.
+#[derive(Deserialize)]
+struct GivenIdentity {
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(default)]
+    columns: Option<Columns>,
+}
+
+#[derive(Clone)]
+struct Request {
+    location: String,
+    stream: String,
+    account: Option<String>,
+    view: View,
+    columns: Option<Vec<String>>,
+    identity: Option<Identity>,
+    declared: Option<Columns>,
+    memory: u64,
+    locations: Arc<Locations>,
+    state: Option<String>,
+}
+
+/// A stream's table in a lake. It can be read any number of times.
+#[pyclass(frozen, name = "LakeTable", module = "circulate_core._core")]
+pub(crate) struct PyLakeTable {
+    request: Request,
+    plan: Mutex<Option<Arc<LakePlan>>>,
+    report: Arc<OnceLock<LakeReport>>,
+}
+
+#[pymethods]
+impl PyLakeTable {
+    #[new]
+    #[pyo3(signature = (
+        location, stream, *, account=None, view="current", at=None, since=None, until=None, columns=None,
+        identity=None, memory=None, s3=None, state=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
+    fn new(
+        py: Python<'_>,
+        location: String,
+        stream: String,
+        account: Option<String>,
+        view: &str,
+        at: Option<&Bound<'_, PyAny>>,
+        since: Option<&Bound<'_, PyAny>>,
+        until: Option<&Bound<'_, PyAny>>,
+        columns: Option<Vec<String>>,
+        identity: Option<&Bound<'_, PyDict>>,
+        memory: Option<&Bound<'_, PyAny>>,
+        s3: Option<Arguments<S3Arguments>>,
+        state: Option<String>,
+    ) -> PyResult<Self> {
+        let view = py_result(py, view_of(view))?;
+        for (name, given) in [("at", at), ("since", since), ("until", until)] {
+            if given.is_some() {
+                return py_result(py, Err(not_built(name)));
+            }
+        }
+        let memory = match memory {
+            Some(given) => option_of::<Size>(py, "memory", given)?.0.max(LEAST_MEMORY),
+            None => MEMORY,
+        };
+        let given = identity.map(|given| identity_of(py, given)).transpose()?;
+        let (identity, declared) = given.map_or((None, None), |given| (Some(given.identity), given.columns));
+        let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
+        py_result(py, s3.check_locations(&[&location]))?;
+        let locations = Arc::new(py_result(py, s3.locations())?);
+        let request = Request {
+            location,
+            stream,
+            account,
+            view,
+            columns,
+            identity,
+            declared,
+            memory,
+            locations,
+            state,
+        };
+        Ok(Self { request, plan: Mutex::default(), report: Arc::default() })
+    }
+
+    /// The columns.
+    #[getter]
+    fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
+        let plan = self.plan(py)?;
+        schema_of(py, plan.columns(), plan.schema())
+    }
+
+    /// The table as an Arrow stream. Another schema than its own is not converted to.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let plan = self.plan(py)?;
+        let stop = Stop::new(None);
+        let schema = plan.schema();
+        let reading = py_result(
+            py,
+            wait(
+                py,
+                {
+                    let stop = stop.clone();
+                    async move { Ok(plan.read(stop)) }
+                },
+                &mut Brief,
+            )?,
+        )?;
+        let reading = Arc::new(tokio::sync::Mutex::new(reading));
+        stream_capsule(py, Batches { schema, reading, report: Arc::clone(&self.report), stop })
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        self.schema(py)?.__arrow_c_schema__(py)
+    }
+
+    /// What was read and what is to be known about it, once it was read to its end; of a table that was not, what is known before.
+    fn report(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.report.get() {
+            Some(report) => document(py, report),
+            None => document(py, self.plan(py)?.report()),
+        }
+    }
+}
+
+impl PyLakeTable {
+    fn plan(&self, py: Python<'_>) -> PyResult<Arc<LakePlan>> {
+        let known = || self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = &*known() {
+            return Ok(Arc::clone(plan));
+        }
+        let stop = Stop::new(None);
+        let work = plan(self.request.clone(), stop.clone());
+        let plan = Arc::new(py_result(py, wait(py, Box::pin(work), &mut Interruptible(stop))?)?);
+        *known() = Some(Arc::clone(&plan));
+        Ok(plan)
+    }
+}
+
+async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
+    let Request { location, stream, account, view, columns, identity, declared, memory, locations, state } =
+        request;
+    let (source, endpoint) = stream
+        .split_once('.')
+        .filter(|(source, endpoint)| !source.is_empty() && !endpoint.is_empty())
+        .ok_or_else(|| {
+            Error::new(ErrorKind::Settings, "read lake", format!("invalid stream `{stream}`"))
+                .hint("give source.endpoint, such as okta.users")
+        })?;
+    let sink = locations.sink(&location).await?;
+    let store = match &state {
+        Some(state) => locations.existing_state(state).await?,
+        None => None,
+    };
+    let (source, endpoint) = (source.to_owned(), endpoint.to_owned());
+    core_lake::LakeTable {
+        sink,
+        source,
+        endpoint,
+        account,
+        view,
+        columns,
+        identity,
+        declared,
+        memory,
+        store,
+        stop,
+    }
+    .plan()
+    .await
+}
+
+fn view_of(view: &str) -> Result<View> {
+    match view {
+        "current" => Ok(View::Current),
+        "history" | "changes" => Err(not_built(view)),
+        _ => Err(Error::new(ErrorKind::Settings, "read lake", format!("invalid `view`: {view}"))
+            .hint("it is current, history or changes")),
+    }
+}
+
+fn not_built(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Settings,
+        "read lake",
+        format!("`{what}` is not there yet: this version reads the current table"),
+    )
+}
+
+fn identity_of(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<GivenIdentity> {
+    let text: String = py.import("json")?.call_method1("dumps", (given,))?.extract()?;
+    let read = serde_json::from_str(&text)
+        .map_err(|error| Error::new(ErrorKind::Settings, "read lake", "invalid `identity`").caused_by(error));
+    py_result(py, read)
+}
+
+/// The streams that a lake has manifests of.
+#[pyfunction]
+#[pyo3(signature = (location, *, s3=None, state=None))]
+pub(crate) fn lake_streams(
+    py: Python<'_>,
+    location: String,
+    s3: Option<Arguments<S3Arguments>>,
+    state: Option<String>,
+) -> PyResult<Py<PyAny>> {
+    let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
+    let work = async move {
+        s3.check_locations(&[&location])?;
+        let locations = s3.locations()?;
+        let sink = locations.sink(&location).await?;
+        let store: Option<Arc<dyn StateStore>> = match &state {
+            Some(state) => locations.existing_state(state).await?,
+            None => None,
+        };
+        core_lake::lake_streams(&*sink, store.as_deref()).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
+/// Ends work at once.
+struct Interruptible(Stop);
+
+impl Watcher for Interruptible {
+    fn tick(&mut self, _: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn hand_on(&mut self, _: Python<'_>) -> PyResult<bool> {
+        Ok(false)
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.request(StopReason::Interrupted);
+        false
+    }
+}
+
+/// A table that is being read.
+struct Batches {
+    schema: SchemaRef,
+    reading: Arc<tokio::sync::Mutex<LakeReading>>,
+    report: Arc<OnceLock<LakeReport>>,
+    stop: Stop,
+}
+
+impl Iterator for Batches {
+    type Item = std::result::Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (reading, report) = (Arc::clone(&self.reading), Arc::clone(&self.report));
+        let work = async move {
+            let mut reading = reading.lock().await;
+            let next = reading.next().await;
+            if let Some(known) = reading.report() {
+                let _ = report.set(known.clone());
+            }
+            next
+        };
+        let next = Python::try_attach(|py| {
+            let next =
+                wait(py, work, &mut Interruptible(self.stop.clone())).and_then(|next| py_result(py, next));
+            next.map_err(|error| external(kept(py, &error))).transpose()
+        });
+        next.unwrap_or_else(|| Some(Err(ArrowError::ComputeError("the interpreter has ended".to_owned()))))
+    }
+}
+
+impl RecordBatchReader for Batches {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
